@@ -1,0 +1,58 @@
+import type * as fs from "node:fs/promises";
+import type { Network } from "./network.ts";
+import type { Processes } from "./processes.ts";
+import type { System } from "./system.ts";
+
+/** The calls on files that heros makes; the real ones are Node's own. */
+export type Files = Pick<
+  typeof fs,
+  | "access"
+  | "chmod"
+  | "lstat"
+  | "mkdir"
+  | "mkdtemp"
+  | "open"
+  | "readdir"
+  | "readFile"
+  | "readlink"
+  | "realpath"
+  | "rename"
+  | "rm"
+  | "rmdir"
+  | "stat"
+  | "statfs"
+  | "symlink"
+  | "truncate"
+  | "unlink"
+  | "utimes"
+  | "writeFile"
+>;
+
+export interface Clock {
+  /** Monotonic milliseconds; only differences mean anything. */
+  monotonicMs(): number;
+  /** Wall-clock time, for the names of backups and logs. */
+  now(): Date;
+  /** Rejects with an AbortError when the signal fires. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** The one door to the world. The command line makes it; tests make another. */
+export interface Host {
+  readonly files: Files;
+  readonly processes: Processes;
+  readonly network: Network;
+  readonly system: System;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** The environment as it was when the program began. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's home folder, absolute. */
+  readonly home: string;
+  readonly cwd: string;
+  readonly pid: number;
+  /** `linux`, and the architecture as Linux names it: `aarch64`, `x86_64`. */
+  readonly platform: string;
+  readonly arch: string;
+}

@@ -1,0 +1,68 @@
+import { execa } from "execa";
+import { createInterface } from "node:readline";
+
+export interface RunRequest {
+  readonly command: string;
+  readonly args?: readonly string[];
+  readonly cwd?: string;
+  /** Added to the environment of heros. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Killed after this; `timedOut` is then true. */
+  readonly timeoutMs?: number;
+  readonly input?: string;
+  readonly signal?: AbortSignal;
+  /** Each line of either stream, as it comes. */
+  readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+}
+
+export interface RunResult {
+  /** Null where the command was killed or could not be started. */
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  /** No such command on the PATH. */
+  readonly missing: boolean;
+}
+
+export interface Processes {
+  /**
+   * Runs a command to its end. A status other than 0, a time-out and a missing command are results, not errors.
+   * @throws AbortError when the signal fires.
+   */
+  run(request: RunRequest): Promise<RunResult>;
+}
+
+/** The real processes, by execa. `env` is what children inherit. */
+export function realProcesses(env: Readonly<Record<string, string | undefined>>): Processes {
+  return {
+    async run({ command, args = [], cwd, env: extra, timeoutMs, input, signal, onLine }) {
+      signal?.throwIfAborted();
+      const child = execa(command, [...args], {
+        reject: false,
+        extendEnv: false,
+        env: { ...env, ...extra },
+        stripFinalNewline: false,
+        maxBuffer: 64 * 1024 * 1024,
+        forceKillAfterDelay: 1000,
+        ...(cwd === undefined ? {} : { cwd }),
+        ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+        ...(input === undefined ? { stdin: "ignore" as const } : { input }),
+        ...(signal === undefined ? {} : { cancelSignal: signal }),
+      });
+      if (onLine !== undefined) {
+        createInterface({ input: child.stdout }).on("line", (line) => onLine(line, "stdout"));
+        createInterface({ input: child.stderr }).on("line", (line) => onLine(line, "stderr"));
+      }
+      const result = await child;
+      signal?.throwIfAborted();
+      return {
+        exitCode: result.exitCode ?? null,
+        stdout: result.stdout,
+        stderr: result.stderr,
+        timedOut: result.timedOut,
+        missing: result.code === "ENOENT",
+      };
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import type { Secret } from "../progress/secret.ts";
+
+/** Where a token is from. A pasted one is in memory until the person says yes to the plan. */
+export type TokenAnswer =
+  | { readonly source: "none" }
+  | { readonly source: "environment" | "hub-file" | "token-file"; readonly token: Secret }
+  | { readonly source: "pasted"; readonly token: Secret };
+
+/** Where models live: the Hub cache that other programs share, a folder of the stack, or an absolute path. */
+export type StorageAnswer = "hub-cache" | "stack-dir" | `/${string}`;
+
+export type Startup = "progressive" | "wait";
+
+/** One answer to each question. */
+export interface Answers {
+  /** Consent to go on although the machine is not a Spark. Not asked on a Spark. */
+  readonly unsupported: boolean;
+  /** Tier ids, ascending; required ones always among them. */
+  readonly tiers: readonly number[];
+  readonly token: TokenAnswer;
+  readonly storage: StorageAnswer;
+  readonly startup: Startup;
+}
+
+export type QuestionId = keyof Answers;

@@ -1,0 +1,40 @@
+import type { Catalog } from "../catalog/catalog.ts";
+import type { CheckFinished, Machine } from "../progress/events/machine.ts";
+import type { PlannedModel, PlanReady } from "../progress/events/plan.ts";
+import type { Secret } from "../progress/secret.ts";
+import type { Answers, QuestionId, TokenAnswer } from "./answers.ts";
+
+export type TokenCheck =
+  | { readonly ok: true; readonly user: string }
+  | { readonly ok: false; readonly message: string };
+
+/** A token that was found, and where a person would look for it: "HF_TOKEN", "~/.cache/huggingface/token". */
+export interface FoundToken {
+  readonly answer: Exclude<TokenAnswer, { source: "none" | "pasted" }>;
+  readonly where: string;
+}
+
+/** What a screen needs to ask the questions, and what it may do while it asks. Nothing here writes a file. */
+export interface Planning {
+  readonly machine: Machine;
+  readonly checks: readonly CheckFinished[];
+  readonly catalog: Catalog;
+  /** Every model of the catalog, with sizes from the Hub and what the default cache holds; `totalBytes` is 0 where the Hub gave no list without a token. */
+  readonly models: readonly PlannedModel[];
+  readonly tokens: readonly FoundToken[];
+  /** Flags, environment, config file and earlier answers, over the defaults. */
+  readonly answers: Answers;
+  /** Given by flag, environment or config file: these are not asked. */
+  readonly decided: ReadonlySet<QuestionId>;
+  /** True where an interrupted wizard left the answers. */
+  readonly resumed: boolean;
+  /** Absolute path that each storage answer stands for. */
+  readonly storagePaths: { readonly "hub-cache": string; readonly "stack-dir": string };
+  /** As measured against the Hub; null where it could not be. */
+  readonly bytesPerSecond: number | null;
+  /** Works the answers out: sizes, files with their diffs, services. Writes nothing. @throws Failure */
+  preview(answers: Answers, signal?: AbortSignal): Promise<PlanReady>;
+  checkToken(token: Secret, signal?: AbortSignal): Promise<TokenCheck>;
+  /** Keeps the answers given so far, without any token, so that an interrupted wizard can go on. */
+  remember(answers: Answers): Promise<void>;
+}

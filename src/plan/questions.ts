@@ -1,0 +1,30 @@
+import type { Answers, QuestionId } from "./answers.ts";
+import type { Planning } from "./planning.ts";
+
+export interface Option {
+  /** What the flag, the environment variable and the config file call it. */
+  readonly value: string;
+  readonly label: string;
+  /** One line more: a size, a place, a consequence. */
+  readonly detail: string;
+  /** Can't be left out. */
+  readonly locked: boolean;
+}
+
+/** One question: its words, its flag, its environment variable, its config key. Screens, `--help`, the config file and the docs all come from this. */
+export interface Question {
+  readonly id: QuestionId;
+  /** `many`: any number of options. `secret`: an option, or a text that is typed unseen. `path`: an option, or an absolute path. */
+  readonly kind: "confirm" | "one" | "many" | "secret" | "path";
+  readonly prompt: string;
+  /** One line: why it is asked. */
+  readonly why: string;
+  /** A paragraph for the `?` key and the docs. */
+  readonly help: string;
+  readonly flag: string;
+  readonly environment: string;
+  readonly configKey: string;
+  /** Whether it makes sense here. A question that is decided already is left out by the caller. */
+  applies(planning: Planning): boolean;
+  options(planning: Planning, answers: Answers): readonly Option[];
+}

@@ -1,0 +1,31 @@
+export interface AnnieModel {
+  readonly status: string;
+  readonly source?: string;
+  readonly progress?: string;
+}
+
+/** Her health changed: told on every change, not on every poll. */
+export interface AnnieHealth {
+  readonly type: "annie.health";
+  /** `unreachable` until she answers; then her own word: `starting`, `healthy`, … */
+  readonly status: string;
+  readonly capabilities: Readonly<Record<string, boolean>>;
+  readonly models: Readonly<Record<string, AnnieModel>>;
+}
+
+export interface AnnieOnline {
+  readonly type: "annie.online";
+  /** Since the run began. */
+  readonly elapsedMs: number;
+  readonly url: string;
+}
+
+export interface CapabilityReady {
+  readonly type: "capability.ready";
+  /** As in the health contract: `voice_stt`. */
+  readonly name: string;
+  /** "Annie can now listen to voice." */
+  readonly message: string;
+}
+
+export type AnnieEvent = AnnieHealth | AnnieOnline | CapabilityReady;

@@ -1,0 +1,102 @@
+/** What is to come, told before the first byte. */
+export interface DownloadPlanned {
+  readonly type: "download.planned";
+  readonly files: number;
+  readonly totalBytes: number;
+  /** Complete files that are in the cache already. */
+  readonly cachedBytes: number;
+  /** Bytes of unfinished files that are safely on disk from an earlier run. */
+  readonly resumedBytes: number;
+  /** Free space on the disk of the cache. */
+  readonly freeBytes: number;
+}
+
+export type ModelState =
+  | "waiting"
+  | "downloading"
+  | "retrying"
+  | "verifying"
+  | "ready"
+  | "failed";
+
+export interface ModelProgress {
+  readonly id: string;
+  readonly title: string;
+  readonly tier: number;
+  readonly state: ModelState;
+  /** On disk, cached ones included. Never falls, unless bytes proved wrong. */
+  readonly receivedBytes: number;
+  readonly verifiedBytes: number;
+  readonly totalBytes: number;
+  readonly bytesPerSecond: number;
+  readonly etaSeconds: number | null;
+}
+
+/** At most five a second. */
+export interface DownloadProgress {
+  readonly type: "download.progress";
+  readonly receivedBytes: number;
+  readonly verifiedBytes: number;
+  readonly totalBytes: number;
+  readonly bytesPerSecond: number;
+  /** Null until it means something. */
+  readonly etaSeconds: number | null;
+  /** Connections in use. */
+  readonly lanes: number;
+  readonly models: readonly ModelProgress[];
+}
+
+export interface DownloadRetrying {
+  readonly type: "download.retrying";
+  readonly repo: string;
+  readonly path: string;
+  readonly reason: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly delayMs: number;
+}
+
+/** Another process is fetching the same file: we wait for it and use what it brings. */
+export interface DownloadBlocked {
+  readonly type: "download.blocked";
+  readonly repo: string;
+  readonly path: string;
+  /** Who holds the lock, as far as the system tells. */
+  readonly holder: string | null;
+}
+
+/** The blob has its name: its hash was checked and it is synced to disk. */
+export interface FileVerified {
+  readonly type: "file.verified";
+  readonly repo: string;
+  readonly path: string;
+  /** Of the content; for small git files too. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export interface ModelReady {
+  readonly type: "model.ready";
+  readonly id: string;
+  readonly repo: string;
+  /** The commit. */
+  readonly revision: string;
+  /** The snapshot folder. */
+  readonly path: string;
+}
+
+export interface DownloadFinished {
+  readonly type: "download.finished";
+  /** What came over the network in this run, the bytes fetched twice included. */
+  readonly fetchedBytes: number;
+  readonly elapsedMs: number;
+}
+
+export type DownloadEvent =
+  | DownloadPlanned
+  | DownloadProgress
+  | DownloadRetrying
+  | DownloadBlocked
+  | FileVerified
+  | ModelReady
+  | DownloadFinished;

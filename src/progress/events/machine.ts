@@ -1,0 +1,81 @@
+/** A probe begins: the screen shows its title with a spinner. */
+export interface CheckStarted {
+  readonly type: "check.started";
+  readonly id: string;
+  readonly title: string;
+}
+
+export type CheckStatus = "ok" | "warning" | "failed";
+
+/** A probe ended, whatever it found. */
+export interface CheckFinished {
+  readonly type: "check.finished";
+  /** Stable: `gpu`, `memory`, `disk.models`, `docker.engine`, `port.8000`, … */
+  readonly id: string;
+  readonly title: string;
+  readonly status: CheckStatus;
+  /** What was found, as a person reads it: "NVIDIA GB10, driver 580.142". */
+  readonly found: string;
+  /** The one command, or the one sentence, that mends it. */
+  readonly remedy?: string;
+  readonly elapsedMs: number;
+}
+
+export interface Gpu {
+  /** As the driver names it: "NVIDIA GB10". */
+  readonly name: string;
+  readonly driver: string | null;
+  readonly computeCapability: string | null;
+  /** True where the GPU shares the system's memory and the driver names no figure of its own. */
+  readonly unified: boolean;
+  /** The GPU's own memory; null where it is unified or not known. */
+  readonly memoryBytes: number | null;
+}
+
+export interface DiskSpace {
+  /** What heros puts there. */
+  readonly purpose: "models" | "images" | "stack";
+  readonly path: string;
+  /** `nvme0n1p2`, or the file system's own name; null where it can't be told. */
+  readonly device: string | null;
+  readonly deviceModel: string | null;
+  readonly nvme: boolean | null;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface DockerFound {
+  readonly engineVersion: string | null;
+  readonly composeVersion: string | null;
+  readonly rootDir: string | null;
+  /** How containers reach the GPU: CDI, the `nvidia` runtime, or not at all. */
+  readonly gpuAccess: "cdi" | "runtime" | "none";
+}
+
+export interface PortFound {
+  readonly port: number;
+  readonly free: boolean;
+}
+
+/** Everything the plan needs to know of the machine. No serial number is ever in it. */
+export interface Machine {
+  /** As Linux names it: `aarch64`, `x86_64`. */
+  readonly arch: string;
+  /** "NVIDIA DGX Spark", "ASUS GX10"; null where nothing names it. */
+  readonly product: string | null;
+  readonly spark: boolean;
+  readonly cpuCount: number;
+  readonly gpu: Gpu | null;
+  readonly memoryBytes: number;
+  readonly memoryAvailableBytes: number;
+  readonly disks: readonly DiskSpace[];
+  readonly docker: DockerFound | null;
+  readonly ports: readonly PortFound[];
+  readonly hub: { readonly endpoint: string; readonly reachable: boolean; readonly elapsedMs: number | null };
+}
+
+export interface MachineDetected extends Machine {
+  readonly type: "machine.detected";
+}
+
+export type MachineEvent = CheckStarted | CheckFinished | MachineDetected;

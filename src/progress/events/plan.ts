@@ -1,0 +1,40 @@
+export interface PlannedModel {
+  readonly id: string;
+  readonly title: string;
+  /** What Annie gains: "Speech-to-text". */
+  readonly purpose: string;
+  readonly tier: number;
+  readonly totalBytes: number;
+  /** Already on disk and of the right size. */
+  readonly cachedBytes: number;
+}
+
+export interface PlannedFile {
+  readonly path: string;
+  readonly action: "created" | "updated" | "unchanged";
+  /** Unified diff of what changes, without secrets; absent where nothing does. */
+  readonly diff?: string;
+  /** Where an edited file of ours will be kept. */
+  readonly backupPath?: string;
+}
+
+/** The answers, worked out: what the summary page shows and what `--dry-run` prints. */
+export interface PlanReady {
+  readonly type: "plan.ready";
+  readonly dryRun: boolean;
+  readonly tiers: readonly number[];
+  readonly models: readonly PlannedModel[];
+  readonly totalBytes: number;
+  readonly cachedBytes: number;
+  readonly startup: "progressive" | "wait";
+  readonly cacheDir: string;
+  readonly stackDir: string;
+  readonly endpoint: string;
+  /** Where the token is from. Never the token. */
+  readonly token: "none" | "environment" | "hub-file" | "token-file" | "pasted";
+  readonly files: readonly PlannedFile[];
+  /** Services that compose will run. */
+  readonly services: readonly string[];
+}
+
+export type PlanEvent = PlanReady;

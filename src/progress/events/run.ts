@@ -1,0 +1,70 @@
+import type { ExitCode } from "../failure.ts";
+
+export const stages = ["machine", "plan", "stack", "download", "annie"] as const;
+export type Stage = (typeof stages)[number];
+
+/** First of a run. */
+export interface RunStarted {
+  readonly type: "run.started";
+  readonly command: string;
+  readonly herosVersion: string;
+  /** Every screen of a demo says so. */
+  readonly demo: boolean;
+  /** The stages this run goes through, in order. */
+  readonly stages: readonly Stage[];
+}
+
+export interface StageStarted {
+  readonly type: "stage.started";
+  readonly stage: Stage;
+}
+
+export interface StageFinished {
+  readonly type: "stage.finished";
+  readonly stage: Stage;
+  readonly outcome: "done" | "skipped" | "failed";
+}
+
+/** Something a person should know that changes no state: a choice heros made, a thing it left alone. */
+export interface Notice {
+  readonly type: "notice";
+  readonly level: "info" | "warning";
+  /** Stable and dotted, as an error's. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface RunSucceeded {
+  readonly type: "run.succeeded";
+  readonly command: string;
+  readonly elapsedMs: number;
+  /** Sentences for the closing page: what works now, the address to open, what to know next. */
+  readonly summary: readonly string[];
+}
+
+export interface RunFailed {
+  readonly type: "run.failed";
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly exitCode: ExitCode;
+  /** Only where heros itself is at fault. */
+  readonly stack?: string;
+}
+
+export interface RunCancelled {
+  readonly type: "run.cancelled";
+  readonly exitCode: 130;
+  /** How to go on. */
+  readonly hint: string;
+}
+
+export type RunEvent =
+  | RunStarted
+  | StageStarted
+  | StageFinished
+  | Notice
+  | RunSucceeded
+  | RunFailed
+  | RunCancelled;

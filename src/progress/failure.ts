@@ -1,0 +1,45 @@
+/** Exit statuses of every command. The numbers are part of the contract: scripts rely on them. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  degraded: 3,
+  machine: 4,
+  network: 5,
+  hash: 6,
+  disk: 7,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+export interface FailureDetails {
+  /** Stable and dotted, for scripts and search engines: `hub.unauthorized`. */
+  readonly code: string;
+  /** One sentence: what happened, and where. */
+  readonly message: string;
+  /** What to do next, with the command if there is one. */
+  readonly hint: string;
+  readonly exitCode: ExitCode;
+  readonly cause?: unknown;
+}
+
+/** An error that a person can mend. Everything else that is thrown is a bug of heros, and is shown with its stack. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly code: string;
+  readonly hint: string;
+  readonly exitCode: ExitCode;
+
+  constructor({ code, message, hint, exitCode, cause }: FailureDetails) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.hint = hint;
+    this.exitCode = exitCode;
+  }
+}
+
+/** Whether the error says only that the person, or a signal, stopped the work. Stopping is not an error. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === "AbortError" || error.name === "CancelError");
+}

@@ -1,0 +1,42 @@
+const gibibyte = 1024 ** 3;
+
+/** Bytes as the Hub shows them, in powers of 1000 and three figures: "1.19 GB", "781 MB", "12 B". */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"] as const;
+  let value = Math.max(0, bytes);
+  let index = 0;
+  while (value >= 999.5 && index < units.length - 1) {
+    value /= 1000;
+    index += 1;
+  }
+  if (index === 0) return `${Math.round(value)} B`;
+  const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return `${value.toFixed(digits)} ${units[index] ?? "TB"}`;
+}
+
+/** Memory in GiB, as Linux and the GPU count it: "121.6 GiB". */
+export function formatMemory(bytes: number): string {
+  const value = bytes / gibibyte;
+  return `${Number(value.toFixed(1))} GiB`;
+}
+
+/** "38.2 MB/s"; "0 B/s" when nothing moves. */
+export function formatSpeed(bytesPerSecond: number): string {
+  return `${formatBytes(bytesPerSecond)}/s`;
+}
+
+/** A length of time as people say it: "4 s", "2 min 10 s", "1 h 05 min". */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
+}
+
+/** What is left, rounded so that it does not flicker: to 5 s over a minute, to a minute over ten. */
+export function formatEta(seconds: number): string {
+  if (seconds < 60) return formatDuration(Math.ceil(seconds));
+  if (seconds < 600) return formatDuration(Math.ceil(seconds / 5) * 5);
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}

@@ -1,0 +1,29 @@
+import type { Answers } from "../plan/answers.ts";
+import type { Planning } from "../plan/planning.ts";
+import type { TimedEvent } from "../progress/event.ts";
+
+/** Turns events into what a person or a program reads. One is chosen at the start of a run. */
+export interface Writer {
+  /** Called in order; never throws, returns at once. */
+  write(event: TimedEvent): void;
+  /**
+   * Asks the questions that are not decided, shows the summary, and ends with yes (the answers) or no (null).
+   * Absent where nobody can answer. @throws AbortError when the signal fires
+   */
+  readonly ask?: (planning: Planning, signal: AbortSignal) => Promise<Answers | null>;
+  /** Leaves the terminal as it was found. Every event written before is shown. */
+  close(): Promise<void>;
+}
+
+/** The streams and the facts of the terminal that a writer may use; made by the command line. */
+export interface Terminal {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly color: boolean;
+  /** False: ASCII signs only. */
+  readonly unicode: boolean;
+  readonly verbosity: "quiet" | "normal" | "verbose";
+  /** Ctrl-C where a raw terminal swallows it: the same as a SIGINT. */
+  interrupt(): void;
+}
