@@ -27,4 +27,11 @@ export interface Question {
   /** Whether it makes sense here. A question that is decided already is left out by the caller. */
   applies(planning: Planning): boolean;
   options(planning: Planning, answers: Answers): readonly Option[];
+  /** The values of the options that the answers stand for. */
+  selected(answers: Answers): readonly string[];
+  /**
+   * The answers with these values chosen: option values, or for `path` and `secret` what was typed.
+   * @throws Failure `plan.bad_answer` that says what would be right
+   */
+  patch(planning: Planning, answers: Answers, values: readonly string[]): Answers;
 }

@@ -1,0 +1,53 @@
+import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Catalog, CatalogModel } from "./catalog.ts";
+
+/** Tiers that are chosen unless somebody says otherwise. */
+export function defaultTiers(catalog: Catalog): number[] {
+  return catalog.tiers.filter((tier) => tier.required || tier.default).map((tier) => tier.id);
+}
+
+/**
+ * Tier ids as asked, ascending, with the required ones added.
+ * @throws Failure `tiers.unknown` (exit 2)
+ */
+export function completeTiers(catalog: Catalog, asked: readonly number[]): number[] {
+  const known = catalog.tiers.map((tier) => tier.id);
+  const wrong = asked.find((id) => !known.includes(id));
+  if (wrong !== undefined) {
+    throw new Failure({
+      code: "tiers.unknown",
+      message: `There is no tier ${wrong}.`,
+      hint: `Choose among ${known.join(", ")}, as in --tiers ${known.slice(0, 2).join(",")}.`,
+      exitCode: exitCodes.usage,
+    });
+  }
+  const required = catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id);
+  return [...new Set([...required, ...asked])].toSorted((a, b) => a - b);
+}
+
+/** The models of these tiers, lowest tier first. */
+export function modelsOfTiers(catalog: Catalog, tiers: readonly number[]): CatalogModel[] {
+  return catalog.models.filter((model) => tiers.includes(model.tier));
+}
+
+/**
+ * The models with these ids or repository names.
+ * @throws Failure `models.unknown` (exit 2)
+ */
+export function modelsByName(catalog: Catalog, names: readonly string[]): CatalogModel[] {
+  for (const name of names) {
+    if (!catalog.models.some((model) => isNamed(model, name))) {
+      throw new Failure({
+        code: "models.unknown",
+        message: `The catalog has no model "${name}".`,
+        hint: `It has ${catalog.models.map((model) => model.id).join(", ")}.`,
+        exitCode: exitCodes.usage,
+      });
+    }
+  }
+  return catalog.models.filter((model) => names.some((name) => isNamed(model, name)));
+}
+
+function isNamed(model: CatalogModel, name: string): boolean {
+  return model.id === name || model.parts[0].repo === name;
+}
