@@ -1,0 +1,128 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { parseCatalog } from "../../src/catalog/load.ts";
+import {
+  completeTiers,
+  defaultTiers,
+  modelsByName,
+  modelsOfTiers,
+} from "../../src/catalog/select.ts";
+import { Failure } from "../../src/progress/failure.ts";
+
+const small = `schema: 1
+stack: her-os
+tiers:
+  - {id: 1, name: Critical, required: true}
+  - {id: 2, name: Important, default: true}
+  - {id: 3, name: Enhancement}
+models:
+  - id: ears
+    repo: owner/ears
+    revision: main
+    tier: 2
+  - id: search
+    title: Search
+    repo: owner/search
+    revision: 97b0c614be4d77ee51c0cef4e5f07c00f9eb65b3
+    tier: 1
+    capability: memory_search
+    memoryGib: 1.5
+    files: [config.json, "*.safetensors"]
+    also: [{repo: other/tokenizer, revision: main, files: [spm.model]}]
+`;
+
+function failureOf(text: string): Failure {
+  try {
+    parseCatalog(text, "mine.yaml");
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+  throw new Error("the catalog was accepted");
+}
+
+describe("a catalog", () => {
+  it("orders models by tier and keeps what a model needs of other repositories", () => {
+    const catalog = parseCatalog(small, "mine.yaml");
+    expect(catalog.models.map((model) => model.id)).toEqual(["search", "ears"]);
+    expect(catalog.models[0]?.parts.map((part) => part.repo)).toEqual([
+      "owner/search",
+      "other/tokenizer",
+    ]);
+    expect(catalog.models[1]).toMatchObject({ title: "ears", capability: null, memoryGib: 0 });
+    expect(catalog.models[1]?.parts[0].files).toBeNull();
+  });
+
+  it.each([
+    [
+      "a key that does not exist",
+      small.replace("    title: Search", "    titel: Search"),
+      13,
+      "models.1.titel: there is no such key",
+    ],
+    ["a repository that is no owner/name", small.replace("owner/ears", "ears"), 9, "models.0.repo"],
+    [
+      "a tier that does not exist",
+      small.replace("tier: 2", "tier: 7"),
+      11,
+      "models.0.tier: there is no tier 7",
+    ],
+    ["a text where a number should be", small.replace("1.5", "much"), 18, "models.1.memoryGib"],
+    [
+      "an id that is there twice",
+      small.replace("id: search", "id: ears"),
+      12,
+      'models.1.id: "ears" is there twice',
+    ],
+    ["a path that climbs", small.replace("owner/ears", "../ears"), 9, "models.0.repo"],
+    ["another schema", small.replace("schema: 1", "schema: 2"), 1, "schema"],
+    ["broken YAML", small.replace("tiers:", "tiers: ["), 4, ""],
+    ["nothing at all", "", 1, "the whole"],
+  ])("names file, line and key of %s", (_what, text, line, problem) => {
+    const failure = failureOf(text);
+    expect(failure).toMatchObject({ code: "catalog.invalid", exitCode: 2 });
+    expect(failure.message).toContain(`mine.yaml, line ${line},`);
+    expect(failure.message).toContain(problem);
+  });
+
+  it("is what ships: the models of her-os, pinned to commits", async () => {
+    const catalog = parseCatalog(
+      await readFile("assets/catalogs/her-os.yaml", "utf8"),
+      "her-os.yaml",
+    );
+    expect(catalog.models.map((model) => model.tier)).toEqual([1, 1, 2, 3]);
+    for (const part of catalog.models.flatMap((model) => model.parts)) {
+      expect(part.revision).toMatch(/^[0-9a-f]{40}$/);
+      expect(part.files).not.toBeNull();
+    }
+  });
+});
+
+describe("choosing models", () => {
+  const catalog = parseCatalog(small, "mine.yaml");
+
+  it("takes required and default tiers unless told otherwise", () => {
+    expect(defaultTiers(catalog)).toEqual([1, 2]);
+  });
+
+  it("adds the required tiers to what was asked", () => {
+    expect(completeTiers(catalog, [3])).toEqual([1, 3]);
+    expect(modelsOfTiers(catalog, [1, 3]).map((model) => model.id)).toEqual(["search"]);
+  });
+
+  it("refuses a tier that is not there, and says which there are", () => {
+    expect(() => completeTiers(catalog, [9])).toThrow(
+      expect.objectContaining({ code: "tiers.unknown", exitCode: 2 }),
+    );
+  });
+
+  it("finds models by id or repository", () => {
+    expect(modelsByName(catalog, ["owner/ears", "search"]).map((model) => model.id)).toEqual([
+      "search",
+      "ears",
+    ]);
+    expect(() => modelsByName(catalog, ["nose"])).toThrow(
+      expect.objectContaining({ code: "models.unknown" }),
+    );
+  });
+});
