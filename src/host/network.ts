@@ -55,9 +55,12 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
         });
         request.setTimeout(idleTimeoutMs, () => {
           request.destroy(
-            Object.assign(new Error(`no answer from ${target.host} for ${idleTimeoutMs / 1000} s`), {
-              code: "ETIMEDOUT",
-            }),
+            Object.assign(
+              new Error(`no answer from ${target.host} for ${idleTimeoutMs / 1000} s`),
+              {
+                code: "ETIMEDOUT",
+              },
+            ),
           );
         });
         request.once("error", reject);

@@ -38,5 +38,7 @@ export function formatEta(seconds: number): string {
   if (seconds < 60) return formatDuration(Math.ceil(seconds));
   if (seconds < 600) return formatDuration(Math.ceil(seconds / 5) * 5);
   const minutes = Math.ceil(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+  return minutes < 60
+    ? `${minutes} min`
+    : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }

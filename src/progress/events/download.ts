@@ -11,13 +11,7 @@ export interface DownloadPlanned {
   readonly freeBytes: number;
 }
 
-export type ModelState =
-  | "waiting"
-  | "downloading"
-  | "retrying"
-  | "verifying"
-  | "ready"
-  | "failed";
+export type ModelState = "waiting" | "downloading" | "retrying" | "verifying" | "ready" | "failed";
 
 export interface ModelProgress {
   readonly id: string;

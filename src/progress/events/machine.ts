@@ -71,7 +71,11 @@ export interface Machine {
   readonly disks: readonly DiskSpace[];
   readonly docker: DockerFound | null;
   readonly ports: readonly PortFound[];
-  readonly hub: { readonly endpoint: string; readonly reachable: boolean; readonly elapsedMs: number | null };
+  readonly hub: {
+    readonly endpoint: string;
+    readonly reachable: boolean;
+    readonly elapsedMs: number | null;
+  };
 }
 
 export interface MachineDetected extends Machine {
