@@ -1,3 +1,4 @@
+import type { Catalog } from "../catalog/catalog.ts";
 import type { Answers, QuestionId } from "./answers.ts";
 import type { Planning } from "./planning.ts";
 
@@ -31,7 +32,13 @@ export interface Question {
   selected(answers: Answers): readonly string[];
   /**
    * The answers with these values chosen: option values, or for `path` and `secret` what was typed.
-   * @throws Failure `plan.bad_answer` that says what would be right
+   * `planning` is there once the screen is; flags and files are read before.
+   * @throws Failure `plan.bad_answer` or `tiers.unknown` that says what would be right
    */
-  patch(planning: Planning, answers: Answers, values: readonly string[]): Answers;
+  patch(
+    catalog: Catalog,
+    answers: Answers,
+    values: readonly string[],
+    planning?: Planning,
+  ): Answers;
 }

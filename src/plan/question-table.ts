@@ -1,0 +1,211 @@
+import { completeTiers } from "../catalog/select.ts";
+import { Failure, exitCodes } from "../progress/failure.ts";
+import { Secret } from "../progress/secret.ts";
+import { formatBytes, formatEta } from "../progress/units.ts";
+import type { Answers, StorageAnswer } from "./answers.ts";
+import type { Planning } from "./planning.ts";
+import type { Option, Question } from "./questions.ts";
+
+const unsupported: Question = {
+  id: "unsupported",
+  kind: "confirm",
+  prompt: "This does not look like a DGX Spark. Go on all the same?",
+  why: "her-os is made for the GB10; elsewhere it may be slow, or not start at all.",
+  help:
+    "heros looks for a GB10 GPU and for the names that NVIDIA and its partners give the machine. " +
+    "If you know that this machine is right, or want to try, go on: nothing on it is changed before you say yes to the summary.",
+  flag: "--allow-unsupported",
+  environment: "HEROS_ALLOW_UNSUPPORTED",
+  configKey: "allowUnsupported",
+  applies: ({ machine }) => !machine.spark,
+  options: () => [
+    option("no", "Stop here", "Nothing has been changed."),
+    option("yes", "Go on", "Annie may be slow, or not start."),
+  ],
+  selected: (answers) => [answers.unsupported ? "yes" : "no"],
+  patch: (_catalog, answers, [value = ""]) => {
+    if (/^(yes|true|1)$/i.test(value)) return { ...answers, unsupported: true };
+    if (/^(no|false|0)$/i.test(value)) return { ...answers, unsupported: false };
+    throw badAnswer(unsupported, value, "yes or no");
+  },
+};
+
+const tiers: Question = {
+  id: "tiers",
+  kind: "many",
+  prompt: "What should Annie be able to do?",
+  why: "Each choice is a set of models to download; you can add one later.",
+  help:
+    "Annie needs the first set to be of any use, so it always comes, and comes first. " +
+    "The others are fetched after it, while she works already. " +
+    "Run heros setup again at any time to add a set: what is there is not fetched twice.",
+  flag: "--tiers",
+  environment: "HEROS_TIERS",
+  configKey: "tiers",
+  applies: ({ catalog }) => catalog.tiers.some((tier) => !tier.required),
+  options: (planning) => planning.catalog.tiers.map((tier) => tierOption(planning, tier.id)),
+  selected: (answers) => answers.tiers.map(String),
+  patch: (catalog, answers, values) => {
+    const ids = values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== "");
+    const wrong = ids.find((id) => !/^\d+$/.test(id));
+    if (wrong !== undefined || ids.length === 0) {
+      throw badAnswer(tiers, wrong ?? "", "numbers with commas between, as in 1,2");
+    }
+    return { ...answers, tiers: completeTiers(catalog, ids.map(Number)) };
+  },
+};
+
+const token: Question = {
+  id: "token",
+  kind: "secret",
+  prompt: "Use a Hugging Face token?",
+  why: "None of Annie's models needs one; with one the Hub allows more requests an hour.",
+  help:
+    "The Hugging Face Hub is where the models are. A token says who you are; it is needed only for models whose terms you had to accept. " +
+    "A token that you use here is checked with the Hub, is sent to the Hub alone, and is kept in the stack's folder where only you can read it.",
+  flag: "--token-file",
+  environment: "HEROS_TOKEN_FILE",
+  configKey: "tokenFile",
+  applies: () => true,
+  options: ({ tokens }) => [
+    ...tokens.map(({ answer, where }) =>
+      option(answer.source, `Use the token found in ${where}`, "It is not shown."),
+    ),
+    option("none", "Go on without one", "Enough for all of Annie's models."),
+    option("pasted", "Paste a token", "It stays hidden while you paste."),
+  ],
+  selected: (answers) => [answers.token.source],
+  patch: (_catalog, answers, [value = ""], planning) => {
+    if (value === "none") return { ...answers, token: { source: "none" } };
+    const found = planning?.tokens.find(({ answer }) => answer.source === value);
+    if (found !== undefined) return { ...answers, token: found.answer };
+    const pasted = value.trim();
+    if (!/^[\x21-\x7e]{8,}$/.test(pasted)) {
+      throw new Failure({
+        code: "plan.bad_answer",
+        message: "That is not a Hugging Face token.",
+        hint: "A token is one word that begins with hf_. Copy it again from your Hugging Face settings.",
+        exitCode: exitCodes.usage,
+      });
+    }
+    return { ...answers, token: { source: "pasted", token: new Secret(pasted) } };
+  },
+};
+
+const storage: Question = {
+  id: "storage",
+  kind: "path",
+  prompt: "Where should the models live?",
+  why: "They take the most space; every program that uses the Hub's cache can share them there.",
+  help:
+    "The Hub's cache is the folder in which all programs that use Hugging Face models look, so nothing is stored twice. " +
+    "Choose the stack's folder to keep Annie's models to herself, or type a folder on another disk.",
+  flag: "--storage",
+  environment: "HEROS_STORAGE",
+  configKey: "storage",
+  applies: () => true,
+  options: ({ storagePaths }) => [
+    option("hub-cache", "The Hub's cache", storagePaths["hub-cache"]),
+    option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
+  ],
+  selected: (answers) => [answers.storage],
+  patch: (_catalog, answers, [value = ""]) => {
+    if (!isStorage(value)) {
+      throw badAnswer(storage, value, "hub-cache, stack-dir, or a folder that begins with /");
+    }
+    return { ...answers, storage: value };
+  },
+};
+
+const startup: Question = {
+  id: "startup",
+  kind: "one",
+  prompt: "When should Annie start?",
+  why: "She can work with the first models while the rest is on its way.",
+  help:
+    "At once: her containers start now, she is online as soon as her first models are here, and each further ability comes as its model does. " +
+    "When all is there: nothing starts before every chosen model is downloaded and checked.",
+  flag: "--startup",
+  environment: "HEROS_STARTUP",
+  configKey: "startup",
+  applies: () => true,
+  options: () => [
+    option("progressive", "At once", "Online with the first models; the rest follows."),
+    option("wait", "When all is there", "Everything works from the first moment."),
+  ],
+  selected: (answers) => [answers.startup],
+  patch: (_catalog, answers, [value = ""]) => {
+    if (value !== "progressive" && value !== "wait") {
+      throw badAnswer(startup, value, "progressive or wait");
+    }
+    return { ...answers, startup: value };
+  },
+};
+
+/** Every question, in the order in which they are asked. */
+export const questions: readonly Question[] = [unsupported, tiers, token, storage, startup];
+
+/** The questions to ask here: those that make sense and are not decided yet. */
+export function openQuestions(planning: Planning): readonly Question[] {
+  return questions.filter(
+    (question) => question.applies(planning) && !planning.decided.has(question.id),
+  );
+}
+
+function tierOption(planning: Planning, id: number): Option {
+  const tier = planning.catalog.tiers.find((candidate) => candidate.id === id);
+  const models = planning.models.filter((model) => model.tier === id);
+  const memoryGib = planning.catalog.models
+    .filter((model) => model.tier === id)
+    .reduce((sum, model) => sum + model.memoryGib, 0);
+  const total = models.reduce((sum, model) => sum + model.totalBytes, 0);
+  const missing = models.reduce((sum, model) => sum + model.totalBytes - model.cachedBytes, 0);
+  const details = [
+    total === 0 ? "size not known yet" : formatBytes(total),
+    `${Number(memoryGib.toFixed(1))} GiB of memory`,
+    ...(total > 0 && missing === 0 ? ["here already"] : []),
+    ...(missing > 0 && missing < total ? [`${formatBytes(missing)} to fetch`] : []),
+    ...(missing > 0 && planning.bytesPerSecond !== null
+      ? [`about ${formatEta(missing / planning.bytesPerSecond)}`]
+      : []),
+  ];
+  const gains = models.map((model) => model.purpose).filter((purpose) => purpose !== "");
+  return {
+    value: String(id),
+    label: gains.length > 0 ? gains.join("; ") : (tier?.name ?? `Tier ${id}`),
+    detail: `${tier?.name ?? `Tier ${id}`}: ${details.join(", ")}`,
+    locked: tier?.required ?? false,
+  };
+}
+
+function isStorage(value: string): value is StorageAnswer {
+  return (
+    value === "hub-cache" ||
+    value === "stack-dir" ||
+    (value.startsWith("/") && !value.includes("\0"))
+  );
+}
+
+function option(value: string, label: string, detail: string): Option {
+  return { value, label, detail, locked: false };
+}
+
+function badAnswer(question: Question, value: string, right: string): Failure {
+  return new Failure({
+    code: "plan.bad_answer",
+    message: `"${value}" is no answer to "${question.prompt}"`,
+    hint: `Give ${right} (${question.flag}, ${question.environment}, or ${question.configKey} in the config file).`,
+    exitCode: exitCodes.usage,
+  });
+}
+
+/** Answers before anybody answered. */
+export function defaultAnswers(defaultTierIds: readonly number[]): Answers {
+  return {
+    unsupported: false,
+    tiers: defaultTierIds,
+    token: { source: "none" },
+    storage: "hub-cache",
+    startup: "progressive",
+  };
+}
