@@ -42,6 +42,8 @@ export interface DownloadProgress {
 
 export interface DownloadRetrying {
   readonly type: "download.retrying";
+  /** Id of the model that the file is for, where the engine knows it. */
+  readonly model?: string;
   readonly repo: string;
   readonly path: string;
   readonly reason: string;
@@ -53,10 +55,22 @@ export interface DownloadRetrying {
 /** Another process is fetching the same file: we wait for it and use what it brings. */
 export interface DownloadBlocked {
   readonly type: "download.blocked";
+  /** Id of the model that the file is for, where the engine knows it. */
+  readonly model?: string;
   readonly repo: string;
   readonly path: string;
   /** Who holds the lock, as far as the system tells. */
   readonly holder: string | null;
+}
+
+/** The first byte of a file is being asked for: line writers tell it once a file. */
+export interface FileStarted {
+  readonly type: "file.started";
+  readonly repo: string;
+  readonly path: string;
+  readonly totalBytes: number;
+  /** Safely on disk from an earlier run. */
+  readonly resumedBytes: number;
 }
 
 /** The blob has its name: its hash was checked and it is synced to disk. */
@@ -91,6 +105,7 @@ export type DownloadEvent =
   | DownloadProgress
   | DownloadRetrying
   | DownloadBlocked
+  | FileStarted
   | FileVerified
   | ModelReady
   | DownloadFinished;
