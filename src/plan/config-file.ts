@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { readCheckedYaml } from "../catalog/checked-yaml.ts";
+import { questions } from "./question-table.ts";
+import { settings } from "./settings.ts";
+
+const scalar = z.union([z.string(), z.number(), z.boolean()], "must be one value");
+const configShape = z.strictObject(
+  Object.fromEntries([
+    ...questions.map((question) => [
+      question.configKey,
+      (question.kind === "many" ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
+    ]),
+    ...settings.map((setting) => [setting.configKey, scalar.optional()]),
+  ]),
+);
+
+/** Values by config key, each as flags would give it. */
+export type ConfigValues = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * Reads a config file (YAML, the keys of the questions and the settings).
+ * @throws Failure `config.invalid` (exit 2) that names file, line and key
+ */
+export function parseConfig(text: string, source: string): ConfigValues {
+  if (text.trim() === "") return {};
+  const { value } = readCheckedYaml({
+    text,
+    source,
+    shape: configShape,
+    noun: "The config file",
+    code: "config.invalid",
+    hint: `Correct that line. The keys are ${[...questions, ...settings].map((row) => row.configKey).join(", ")}.`,
+  });
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, entry]) =>
+      entry === undefined ? [] : [[key, (Array.isArray(entry) ? entry : [entry]).map(String)]],
+    ),
+  );
+}

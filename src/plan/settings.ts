@@ -1,0 +1,144 @@
+import { exitCodes, Failure } from "../progress/failure.ts";
+
+export type SettingId =
+  | "stackDir"
+  | "cacheDir"
+  | "endpoint"
+  | "catalog"
+  | "limitRate"
+  | "maxLanes"
+  | "annieTimeout";
+
+/** A setting that nobody is asked for: flag, environment variable, config key and help in one place, as the questions have theirs. */
+export interface Setting {
+  readonly id: SettingId;
+  /** With its argument, as `--help` shows it. */
+  readonly flag: string;
+  readonly environment: string;
+  /** As in the config file. */
+  readonly configKey: string;
+  readonly help: string;
+  /** `heros pull` has it too. */
+  readonly pull: boolean;
+}
+
+export const settings: readonly Setting[] = [
+  {
+    id: "stackDir",
+    flag: "--stack-dir <dir>",
+    environment: "HEROS_STACK_DIR",
+    configKey: "stackDir",
+    help: "folder of the compose stack (default: ~/her-os)",
+    pull: false,
+  },
+  {
+    id: "cacheDir",
+    flag: "--cache-dir <dir>",
+    environment: "HEROS_CACHE_DIR",
+    configKey: "cacheDir",
+    help: "Hub cache that holds the models--… folders (default: HF_HUB_CACHE, else ~/.cache/huggingface/hub)",
+    pull: true,
+  },
+  {
+    id: "endpoint",
+    flag: "--endpoint <url>",
+    environment: "HEROS_ENDPOINT",
+    configKey: "endpoint",
+    help: "another Hub or a mirror (default: HF_ENDPOINT, else https://huggingface.co)",
+    pull: true,
+  },
+  {
+    id: "catalog",
+    flag: "--catalog <file>",
+    environment: "HEROS_CATALOG",
+    configKey: "catalog",
+    help: "another catalog of models (default: the one of her-os)",
+    pull: true,
+  },
+  {
+    id: "limitRate",
+    flag: "--limit-rate <rate>",
+    environment: "HEROS_LIMIT_RATE",
+    configKey: "limitRate",
+    help: "download no faster than this, as 50M for 50 MB a second",
+    pull: true,
+  },
+  {
+    id: "maxLanes",
+    flag: "--max-lanes <n>",
+    environment: "HEROS_MAX_LANES",
+    configKey: "maxLanes",
+    help: "no more connections than this at once",
+    pull: true,
+  },
+  {
+    id: "annieTimeout",
+    flag: "--annie-timeout <seconds>",
+    environment: "HEROS_ANNIE_TIMEOUT",
+    configKey: "annieTimeout",
+    help: "how long Annie may take to come online once her models are there (default: 600)",
+    pull: false,
+  },
+];
+
+/**
+ * A rate as people write it: `50M`, `800k`, `1.5G`, `1000000`, in powers of 1000.
+ * @returns bytes a second
+ * @throws Failure `settings.bad_value` (exit 2)
+ */
+export function parseRate(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)(?:b?(?:\/s)?)$/i.exec(text.trim());
+  const powers: Record<string, number> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
+  const rate = Number(match?.[1]) * (powers[(match?.[2] ?? "").toLowerCase()] ?? Number.NaN);
+  if (!(rate >= 1))
+    throw badValue({ flag: "--limit-rate", value: text, right: "a rate such as 50M or 800k" });
+  return Math.round(rate);
+}
+
+/**
+ * A whole number from 1.
+ * @throws Failure `settings.bad_value` (exit 2)
+ */
+export function parseCount(flag: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text.trim()))
+    throw badValue({ flag, value: text, right: "a whole number from 1" });
+  return Number(text);
+}
+
+/**
+ * The address of a Hub, without a slash at its end.
+ * @throws Failure `settings.bad_value` (exit 2)
+ */
+export function parseEndpoint(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    throw badValue({
+      flag: "--endpoint",
+      value: text,
+      right: "an address such as https://huggingface.co",
+    });
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw badValue({
+      flag: "--endpoint",
+      value: url.host,
+      right: "an address without a user's name or password",
+    });
+  }
+  return text.replace(/\/+$/, "");
+}
+
+interface BadValue {
+  readonly flag: string;
+  readonly value: string;
+  readonly right: string;
+}
+
+function badValue({ flag, value, right }: BadValue): Failure {
+  return new Failure({
+    code: "settings.bad_value",
+    message: `${flag} can't be "${value}".`,
+    hint: `Give ${right}.`,
+    exitCode: exitCodes.usage,
+  });
+}
