@@ -1,4 +1,5 @@
 import type * as fs from "node:fs/promises";
+import type { FileLocks } from "./file-locks.ts";
 import type { Network } from "./network.ts";
 import type { Processes } from "./processes.ts";
 import type { System } from "./system.ts";
@@ -42,6 +43,7 @@ export interface Host {
   readonly files: Files;
   readonly processes: Processes;
   readonly network: Network;
+  readonly fileLocks: FileLocks;
   readonly system: System;
   readonly clock: Clock;
   /** In [0, 1). */

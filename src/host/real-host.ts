@@ -1,5 +1,6 @@
 import fs from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { realFileLocks } from "./file-locks.ts";
 import type { Clock, Host } from "./host.ts";
 import { realNetwork } from "./network.ts";
 import { realProcesses } from "./processes.ts";
@@ -32,6 +33,7 @@ export function realHost({ nodeArch, ...facts }: HostFacts): Host {
     files: fs,
     processes: realProcesses(facts.env),
     network: realNetwork(facts.env),
+    fileLocks: realFileLocks(facts.env),
     system: realSystem,
     clock: realClock,
     random: Math.random,

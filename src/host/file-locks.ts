@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+export type LockAnswer = "held" | "busy" | "unavailable";
+
+/** flock(2) on files, as other programs of this machine use and honour it. */
+export interface FileLocks {
+  /** Takes the lock, or says that another process has it. Makes the file where it is missing; its folder must be there. */
+  acquire(path: string): Promise<LockAnswer>;
+  /** Gives the lock back; the file stays. */
+  release(path: string): void;
+  /** Gives every lock back. A killed heros does the same. */
+  close(): void;
+}
+
+/**
+ * Node has no flock, so a child holds the locks: it lives as long as its standard input is open, and a kill -9
+ * of heros closes that. One child serves any number of locks.
+ */
+const helper = String.raw`
+use Fcntl qw(:flock O_RDWR O_CREAT);
+$0 = "heros-locks";
+$| = 1;
+$SIG{INT} = "IGNORE";
+umask 0;
+my %held;
+while (my $line = <STDIN>) {
+  chomp $line;
+  my ($verb, $number, $path) = split / /, $line, 3;
+  $path = pack "H*", $path;
+  if ($verb eq "release") { delete $held{$path}; next; }
+  if (!sysopen(my $file, $path, O_RDWR | O_CREAT, 0664)) { print "$number unavailable\n"; }
+  elsif (flock($file, LOCK_EX | LOCK_NB)) { $held{$path} = $file; print "$number held\n"; }
+  else { print "$number ", ($!{EWOULDBLOCK} ? "busy" : "unavailable"), "\n"; }
+}
+`;
+
+/** The real locks, through one perl that starts with the first. Without perl every answer is "unavailable". */
+export function realFileLocks(env: Readonly<Record<string, string | undefined>>): FileLocks {
+  let child: ChildProcess | null = null;
+  let failed = false;
+  let count = 0;
+  const waiting = new Map<string, (answer: LockAnswer) => void>();
+
+  const giveUp = (): void => {
+    failed = true;
+    child = null;
+    for (const resolve of waiting.values()) resolve("unavailable");
+    waiting.clear();
+  };
+
+  const start = (): ChildProcess => {
+    const started = spawn("perl", ["-e", `use Errno;${helper}`], {
+      env: { ...env },
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    started.once("error", giveUp);
+    started.once("exit", () => {
+      if (child === started) giveUp();
+    });
+    started.stdin?.on("error", giveUp);
+    if (started.stdout !== null) {
+      createInterface({ input: started.stdout }).on("line", (line) => {
+        const [number = "", answer] = line.split(" ");
+        waiting.get(number)?.(answer === "held" || answer === "busy" ? answer : "unavailable");
+        waiting.delete(number);
+        if (waiting.size === 0) hold(started, false);
+      });
+    }
+    return started;
+  };
+
+  return {
+    acquire(path) {
+      if (failed) return Promise.resolve("unavailable");
+      child ??= start();
+      hold(child, true);
+      const number = String((count += 1));
+      return new Promise((resolve) => {
+        waiting.set(number, resolve);
+        child?.stdin?.write(`acquire ${number} ${Buffer.from(path).toString("hex")}\n`);
+      });
+    },
+    release(path) {
+      child?.stdin?.write(`release 0 ${Buffer.from(path).toString("hex")}\n`);
+    },
+    close() {
+      const ended = child;
+      child = null;
+      ended?.stdin?.end();
+    },
+  };
+}
+
+/** Keeps the program alive for the child while an answer is due, and only then. */
+function hold(child: ChildProcess, due: boolean): void {
+  const verb = due ? "ref" : "unref";
+  child[verb]();
+  for (const stream of [child.stdin, child.stdout]) {
+    if (stream !== null && "ref" in stream && "unref" in stream) {
+      const handle = stream as { ref(): void; unref(): void };
+      handle[verb]();
+    }
+  }
+}
