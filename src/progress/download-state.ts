@@ -1,0 +1,196 @@
+import type { TimedEvent } from "./event.ts";
+import type { DownloadFinished, DownloadPlanned, ModelProgress } from "./events/download.ts";
+import type { PlanReady } from "./events/plan.ts";
+
+/** What holds a model up: a retry with its countdown, or another program that fetches the same file. */
+export type Note =
+  | {
+      readonly kind: "retrying";
+      readonly repo: string;
+      readonly path: string;
+      readonly reason: string;
+      readonly attempt: number;
+      readonly at: number;
+      /** When the next attempt begins. */
+      readonly untilMs: number;
+    }
+  | {
+      readonly kind: "blocked";
+      readonly repo: string;
+      readonly path: string;
+      readonly holder: string | null;
+      readonly at: number;
+    };
+
+export interface DownloadState {
+  readonly planned: DownloadPlanned | null;
+  readonly receivedBytes: number;
+  readonly verifiedBytes: number;
+  readonly totalBytes: number;
+  readonly bytesPerSecond: number;
+  readonly etaSeconds: number | null;
+  readonly lanes: number;
+  /** In tier order; from the plan until the engine tells more. */
+  readonly models: readonly ModelProgress[];
+  /** By model id, or by repository where no model was told. */
+  readonly notes: Readonly<Record<string, Note>>;
+  /** When the last progress came, to tell silence from work. */
+  readonly progressAt: number | null;
+  readonly startedFiles: number;
+  readonly verifiedFiles: number;
+  readonly retries: number;
+  readonly finished: DownloadFinished | null;
+}
+
+export const initialDownload: DownloadState = {
+  planned: null,
+  receivedBytes: 0,
+  verifiedBytes: 0,
+  totalBytes: 0,
+  bytesPerSecond: 0,
+  etaSeconds: null,
+  lanes: 0,
+  models: [],
+  notes: {},
+  progressAt: null,
+  startedFiles: 0,
+  verifiedFiles: 0,
+  retries: 0,
+  finished: null,
+};
+
+/** The download's share of the state after one more event; the same object where nothing of it changed. */
+export function reduceDownload(state: DownloadState, event: TimedEvent): DownloadState {
+  switch (event.type) {
+    case "plan.ready":
+      return state.models.length > 0
+        ? state
+        : { ...state, models: plannedModels(event), totalBytes: event.totalBytes };
+    case "download.planned":
+      return {
+        ...state,
+        planned: event,
+        totalBytes: event.totalBytes,
+        receivedBytes: Math.max(state.receivedBytes, event.cachedBytes + event.resumedBytes),
+      };
+    case "download.progress":
+      return {
+        ...state,
+        receivedBytes: event.receivedBytes,
+        verifiedBytes: event.verifiedBytes,
+        totalBytes: event.totalBytes,
+        bytesPerSecond: event.bytesPerSecond,
+        etaSeconds: event.etaSeconds,
+        lanes: event.lanes,
+        models: event.models,
+        notes: currentNotes(state.notes, event.models, event.at),
+        progressAt: event.at,
+      };
+    case "download.retrying":
+      return {
+        ...state,
+        retries: state.retries + 1,
+        notes: {
+          ...state.notes,
+          [event.model ?? event.repo]: {
+            kind: "retrying",
+            repo: event.repo,
+            path: event.path,
+            reason: event.reason,
+            attempt: event.attempt,
+            at: event.at,
+            untilMs: event.at + event.delayMs,
+          },
+        },
+      };
+    case "download.blocked":
+      return {
+        ...state,
+        notes: {
+          ...state.notes,
+          [event.model ?? event.repo]: {
+            kind: "blocked",
+            repo: event.repo,
+            path: event.path,
+            holder: event.holder,
+            at: event.at,
+          },
+        },
+      };
+    case "file.started":
+      return { ...state, startedFiles: state.startedFiles + 1 };
+    case "file.verified":
+      return {
+        ...state,
+        verifiedFiles: state.verifiedFiles + 1,
+        notes: filterNotes(
+          state.notes,
+          (note) => note.repo !== event.repo || note.path !== event.path,
+        ),
+      };
+    case "model.ready":
+      return {
+        ...state,
+        models: state.models.map((model) => (model.id === event.id ? ready(model) : model)),
+        notes: filterNotes(state.notes, (_note, key) => key !== event.id && key !== event.repo),
+      };
+    case "download.finished":
+      return {
+        ...state,
+        finished: event,
+        bytesPerSecond: 0,
+        etaSeconds: null,
+        lanes: 0,
+        notes: {},
+      };
+    default:
+      return state;
+  }
+}
+
+function plannedModels(plan: PlanReady): readonly ModelProgress[] {
+  return plan.models.map((model) => ({
+    id: model.id,
+    title: model.title,
+    tier: model.tier,
+    state: "waiting",
+    receivedBytes: model.cachedBytes,
+    verifiedBytes: 0,
+    totalBytes: model.totalBytes,
+    bytesPerSecond: 0,
+    etaSeconds: null,
+  }));
+}
+
+function ready(model: ModelProgress): ModelProgress {
+  return {
+    ...model,
+    state: "ready",
+    receivedBytes: model.totalBytes,
+    verifiedBytes: model.totalBytes,
+    bytesPerSecond: 0,
+    etaSeconds: null,
+  };
+}
+
+/** A retry is over when its wait is and bytes come again; a block is over when its model is ready. */
+function currentNotes(
+  notes: DownloadState["notes"],
+  models: readonly ModelProgress[],
+  at: number,
+): DownloadState["notes"] {
+  return filterNotes(notes, (note, key) => {
+    const model = models.find(({ id }) => id === key);
+    if (model?.state === "ready") return false;
+    return note.kind === "blocked" || at < note.untilMs || model?.state === "retrying";
+  });
+}
+
+function filterNotes(
+  notes: DownloadState["notes"],
+  stays: (note: Note, key: string) => boolean,
+): DownloadState["notes"] {
+  const entries = Object.entries(notes);
+  const kept = entries.filter(([key, note]) => stays(note, key));
+  return kept.length === entries.length ? notes : Object.fromEntries(kept);
+}

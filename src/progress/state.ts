@@ -1,0 +1,203 @@
+import type { ClosingEvent, TimedEvent } from "./event.ts";
+import type { AnnieModel } from "./events/annie.ts";
+import type { CheckStatus, Machine } from "./events/machine.ts";
+import type { PlanReady } from "./events/plan.ts";
+import type { Notice, RunStarted, Stage } from "./events/run.ts";
+import type { ContainerChanged, ContainerFailed, FileWritten } from "./events/stack.ts";
+import { initialDownload, reduceDownload, type DownloadState } from "./download-state.ts";
+
+export interface StageState {
+  readonly stage: Stage;
+  readonly state: "waiting" | "running" | "done" | "skipped" | "failed";
+  /** Milliseconds since the run began. */
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+}
+
+export interface CheckState {
+  readonly id: string;
+  readonly title: string;
+  readonly status: "running" | CheckStatus;
+  readonly found: string;
+  readonly remedy: string | null;
+}
+
+export interface AnnieState {
+  /** Null until the watcher has looked once. */
+  readonly status: string | null;
+  readonly capabilities: Readonly<Record<string, boolean>>;
+  readonly models: Readonly<Record<string, AnnieModel>>;
+  readonly online: { readonly elapsedMs: number; readonly url: string } | null;
+  /** In the order in which they came. */
+  readonly ready: readonly { readonly name: string; readonly message: string }[];
+}
+
+/** Everything a screen shows, folded from the events. */
+export interface RunState {
+  readonly run: RunStarted | null;
+  readonly stages: readonly StageState[];
+  readonly checks: readonly CheckState[];
+  readonly machine: Machine | null;
+  readonly plan: PlanReady | null;
+  /** The files of the stack, the last ones where there are very many. */
+  readonly files: readonly FileWritten[];
+  /** Docker's command that runs, or ran last. */
+  readonly command: string | null;
+  readonly download: DownloadState;
+  readonly containers: Readonly<Record<string, ContainerChanged>>;
+  readonly failedContainers: Readonly<Record<string, ContainerFailed>>;
+  readonly annie: AnnieState;
+  /** The last ones where there are very many. */
+  readonly notices: readonly Notice[];
+  readonly closing: ClosingEvent | null;
+  /** Of the last event. */
+  readonly elapsedMs: number;
+}
+
+/** More than a person reads; it bounds what one event costs. */
+const keptEntries = 100;
+
+export const initialState: RunState = {
+  run: null,
+  stages: [],
+  checks: [],
+  machine: null,
+  plan: null,
+  files: [],
+  command: null,
+  download: initialDownload,
+  containers: {},
+  failedContainers: {},
+  annie: { status: null, capabilities: {}, models: {}, online: null, ready: [] },
+  notices: [],
+  closing: null,
+  elapsedMs: 0,
+};
+
+/** The state after one more event. Pure, and its cost does not grow with the number of events. */
+export function reduce(state: RunState, event: TimedEvent): RunState {
+  const changed = change(state, event);
+  const download = reduceDownload(state.download, event);
+  return { ...state, ...changed, download, elapsedMs: Math.max(state.elapsedMs, event.at) };
+}
+
+function change(state: RunState, event: TimedEvent): Partial<RunState> {
+  switch (event.type) {
+    case "run.started":
+      return { run: event, stages: event.stages.map((stage) => waiting(stage)) };
+    case "stage.started":
+      return {
+        stages: patchStage(state.stages, event.stage, { state: "running", startedAt: event.at }),
+      };
+    case "stage.finished":
+      return {
+        stages: patchStage(state.stages, event.stage, {
+          state: event.outcome,
+          finishedAt: event.at,
+        }),
+      };
+    case "check.started":
+      return { checks: replaceCheck(state.checks, { ...event, status: "running" }) };
+    case "check.finished":
+      return { checks: replaceCheck(state.checks, event) };
+    case "machine.detected":
+      return { machine: event };
+    case "plan.ready":
+      return { plan: event };
+    case "file.written":
+      return { files: keep(state.files, event) };
+    case "stack.command":
+      return { command: event.command };
+    case "container.changed":
+      return {
+        containers: { ...state.containers, [event.service]: event },
+        failedContainers: isUp(event.state)
+          ? without(state.failedContainers, event.service)
+          : state.failedContainers,
+      };
+    case "container.failed":
+      return { failedContainers: { ...state.failedContainers, [event.service]: event } };
+    case "annie.health":
+      return {
+        annie: {
+          ...state.annie,
+          status: event.status,
+          capabilities: event.capabilities,
+          models: event.models,
+        },
+      };
+    case "annie.online":
+      return { annie: { ...state.annie, online: { elapsedMs: event.elapsedMs, url: event.url } } };
+    case "capability.ready":
+      return {
+        annie: {
+          ...state.annie,
+          capabilities: { ...state.annie.capabilities, [event.name]: true },
+          ready: [
+            ...state.annie.ready.filter(({ name }) => name !== event.name),
+            { name: event.name, message: event.message },
+          ],
+        },
+      };
+    case "notice":
+      return { notices: keep(state.notices, event) };
+    case "run.succeeded":
+    case "run.failed":
+    case "run.cancelled":
+      return { closing: event };
+    default:
+      return {};
+  }
+}
+
+function waiting(stage: Stage): StageState {
+  return { stage, state: "waiting", startedAt: null, finishedAt: null };
+}
+
+function patchStage(
+  stages: readonly StageState[],
+  stage: Stage,
+  patch: Partial<StageState>,
+): readonly StageState[] {
+  const known = stages.some((entry) => entry.stage === stage)
+    ? stages
+    : [...stages, waiting(stage)];
+  return known.map((entry) => (entry.stage === stage ? { ...entry, ...patch } : entry));
+}
+
+interface CheckEvent {
+  readonly id: string;
+  readonly title: string;
+  readonly status: CheckState["status"];
+  readonly found?: string;
+  readonly remedy?: string;
+}
+
+function replaceCheck(checks: readonly CheckState[], event: CheckEvent): readonly CheckState[] {
+  const check: CheckState = {
+    id: event.id,
+    title: event.title,
+    status: event.status,
+    found: event.found ?? "",
+    remedy: event.remedy ?? null,
+  };
+  return checks.some(({ id }) => id === check.id)
+    ? checks.map((entry) => (entry.id === check.id ? check : entry))
+    : [...checks, check];
+}
+
+function keep<T>(entries: readonly T[], entry: T): readonly T[] {
+  return entries.length < keptEntries
+    ? [...entries, entry]
+    : [...entries.slice(1 - keptEntries), entry];
+}
+
+function isUp(state: ContainerChanged["state"]): boolean {
+  return state === "running" || state === "healthy";
+}
+
+function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
+  if (!(key in record)) return record;
+  const { [key]: _left, ...rest } = record;
+  return rest;
+}

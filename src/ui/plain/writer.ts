@@ -1,0 +1,64 @@
+import type { TimedEvent } from "../../progress/event.ts";
+import { initialState, reduce, type RunState } from "../../progress/state.ts";
+import { createLineOutput } from "../line-output.ts";
+import { signs } from "../signs.ts";
+import { isTold, sentenceFor } from "../words.ts";
+import { percent, progressWords } from "../words/download.ts";
+import type { Sentence } from "../words/sentence.ts";
+import type { Terminal, Writer } from "../writer.ts";
+
+const progressStepPercent = 10;
+const progressIntervalMs = 30_000;
+
+/** A line for everything that is worth one, without any escape sequence: pipes, CI, cron, `TERM=dumb`. Failures go to stderr. */
+export function createPlainWriter(
+  terminal: Pick<Terminal, "stdout" | "stderr" | "unicode" | "verbosity">,
+): Writer {
+  const out = createLineOutput(terminal.stdout);
+  const err = createLineOutput(terminal.stderr);
+  const marks = signs(terminal.unicode);
+  const progressLine = createProgressLine();
+  let state: RunState = initialState;
+
+  function tell(sentence: Sentence, event: TimedEvent): void {
+    const mark = sentence.mark === null ? "" : `${marks[sentence.mark]} `;
+    const output = event.type === "run.failed" ? err : out;
+    output.line(mark + sentence.text);
+    for (const line of sentence.more) output.line(`    ${line}`);
+  }
+
+  return {
+    write(event) {
+      state = reduce(state, event);
+      const sentence = sentenceFor(event, state);
+      if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(sentence, event);
+      const line = terminal.verbosity === "quiet" ? null : progressLine(event, state);
+      if (line !== null) out.line(line);
+    },
+    async close() {
+      await Promise.all([out.flush(), err.flush()]);
+      out.release();
+      err.release();
+    },
+  };
+}
+
+/** A line each further 10%, and each 30 seconds where those are far apart. */
+function createProgressLine(): (event: TimedEvent, state: RunState) => string | null {
+  let shownStep: number | null = null;
+  let shownAt = 0;
+  return (event, { download }) => {
+    if (event.type !== "download.progress" || download.totalBytes === 0) return null;
+    const step = Math.floor(percent(event.receivedBytes, event.totalBytes) / progressStepPercent);
+    if (shownStep === null) {
+      // Where the run begins is no news.
+      shownStep = step;
+      shownAt = event.at;
+      return null;
+    }
+    if (step <= shownStep && event.at - shownAt < progressIntervalMs) return null;
+    shownStep = Math.max(step, shownStep);
+    shownAt = event.at;
+    return `Models: ${progressWords(download)}`;
+  };
+}

@@ -1,0 +1,60 @@
+/** The signs before lines. Each has another shape, so that no meaning hangs on colour alone. */
+export interface Signs {
+  readonly ok: string;
+  readonly warning: string;
+  readonly failed: string;
+  readonly waiting: string;
+  readonly skipped: string;
+  /** Before the option under the cursor. */
+  readonly pointer: string;
+  readonly chosen: string;
+  readonly open: string;
+  readonly barFull: string;
+  readonly barEmpty: string;
+  readonly separator: string;
+  readonly up: string;
+  readonly down: string;
+  readonly ellipsis: string;
+  readonly spinner: readonly string[];
+}
+
+const unicodeSigns: Signs = {
+  ok: "[✓]",
+  warning: "[!]",
+  failed: "[✗]",
+  waiting: "[ ]",
+  skipped: "[-]",
+  pointer: "›",
+  chosen: "[✓]",
+  open: "[ ]",
+  barFull: "█",
+  barEmpty: "░",
+  separator: "·",
+  up: "↑",
+  down: "↓",
+  ellipsis: "…",
+  spinner: ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
+};
+
+const asciiSigns: Signs = {
+  ok: "[ok]",
+  warning: "[!]",
+  failed: "[x]",
+  waiting: "[ ]",
+  skipped: "[-]",
+  pointer: ">",
+  chosen: "[x]",
+  open: "[ ]",
+  barFull: "#",
+  barEmpty: "-",
+  separator: "-",
+  up: "up",
+  down: "down",
+  ellipsis: "...",
+  spinner: ["|", "/", "-", "\\"],
+};
+
+/** Unicode where the terminal shows it, ASCII elsewhere. */
+export function signs(unicode: boolean): Signs {
+  return unicode ? unicodeSigns : asciiSigns;
+}

@@ -1,0 +1,57 @@
+import type { HerosEvent } from "../progress/event.ts";
+import type { RunState } from "../progress/state.ts";
+import { annieSentence } from "./words/annie.ts";
+import { downloadSentence } from "./words/download.ts";
+import { machineSentence } from "./words/machine.ts";
+import { planSentence } from "./words/plan.ts";
+import { runSentence } from "./words/run.ts";
+import type { Sentence } from "./words/sentence.ts";
+import { stackSentence } from "./words/stack.ts";
+
+/**
+ * What an event says to a person, the same in every writer; null where only a bar or a row changes.
+ * `state` is the one after the event.
+ */
+export function sentenceFor(event: HerosEvent, state: RunState): Sentence | null {
+  switch (event.type) {
+    case "run.started":
+    case "run.succeeded":
+    case "run.failed":
+    case "run.cancelled":
+    case "stage.started":
+    case "stage.finished":
+    case "notice":
+      return runSentence(event);
+    case "check.started":
+    case "check.finished":
+    case "machine.detected":
+      return machineSentence(event);
+    case "plan.ready":
+      return planSentence(event);
+    case "file.written":
+    case "stack.command":
+    case "container.changed":
+    case "container.failed":
+      return stackSentence(event);
+    case "download.progress":
+      return null;
+    case "download.planned":
+    case "download.retrying":
+    case "download.blocked":
+    case "file.started":
+    case "file.verified":
+    case "model.ready":
+    case "download.finished":
+      return downloadSentence(event, state);
+    case "annie.health":
+    case "annie.online":
+    case "capability.ready":
+      return annieSentence(event);
+  }
+}
+
+/** Whether it is told at this verbosity. */
+export function isTold(sentence: Sentence, verbosity: "quiet" | "normal" | "verbose"): boolean {
+  const ranks = { quiet: 0, normal: 1, verbose: 2 } as const;
+  return ranks[sentence.from] <= ranks[verbosity];
+}

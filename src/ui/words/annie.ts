@@ -1,0 +1,72 @@
+import type { AnnieEvent } from "../../progress/events/annie.ts";
+import type { RunState } from "../../progress/state.ts";
+import { formatDuration } from "../../progress/units.ts";
+import { listed, say, type Sentence } from "./sentence.ts";
+import { containerLine } from "./stack.ts";
+
+export function annieSentence(event: AnnieEvent): Sentence {
+  switch (event.type) {
+    case "annie.health":
+      return say(`Annie ${healthWords(event.status)}.`, {
+        from: event.status === "unreachable" ? "verbose" : "normal",
+        tone: event.status === "degraded" || event.status === "unhealthy" ? "warning" : "info",
+      });
+    case "annie.online":
+      return say(
+        `Annie is online at ${event.url}, after ${formatDuration(event.elapsedMs / 1000)}.`,
+        {
+          tone: "good",
+          from: "quiet",
+          mark: "ok",
+        },
+      );
+    case "capability.ready":
+      return say(event.message, { tone: "good", mark: "ok" });
+  }
+}
+
+/** How she is, after "Annie …". */
+export function healthWords(status: string): string {
+  switch (status) {
+    case "unreachable":
+      return "does not answer yet";
+    case "starting":
+    case "loading":
+      return "is starting";
+    case "healthy":
+      return "answers and is well";
+    case "degraded":
+      return "answers, but part of her does not work";
+    default:
+      return `answers: ${status}`;
+  }
+}
+
+/** Her row on the live screen: what is awaited, or that she is online. */
+export function annieLine(state: RunState): string {
+  const { annie, containers } = state;
+  if (annie.online !== null) return `online at ${annie.online.url}`;
+  if (annie.status !== null && annie.status !== "unreachable") {
+    const missing = Object.entries(annie.capabilities)
+      .filter(([, there]) => !there)
+      .map(([name]) => capabilityName(name));
+    const waits = annie.status === "healthy" && missing.length > 0;
+    return waits ? `up, still missing ${listed(missing)}` : healthWords(annie.status);
+  }
+  const awaited = Object.values(containers).find(
+    ({ state: now }) => now !== "running" && now !== "healthy",
+  );
+  if (awaited !== undefined) return `${awaited.service} is ${containerLine(awaited)}`;
+  return Object.keys(containers).length > 0 ? "starting, does not answer yet" : "not started yet";
+}
+
+/** `voice_stt` as a person says it. What the catalog does not name is shown with spaces. */
+export function capabilityName(name: string): string {
+  return capabilityNames[name] ?? name.replaceAll("_", " ");
+}
+
+const capabilityNames: Readonly<Record<string, string>> = {
+  memory_search: "memory search",
+  voice_stt: "listening",
+  batch_embedding: "deeper memory",
+};

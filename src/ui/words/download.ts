@@ -1,0 +1,104 @@
+import type { DownloadEvent } from "../../progress/events/download.ts";
+import type { Note } from "../../progress/download-state.ts";
+import type { RunState } from "../../progress/state.ts";
+import { formatBytes, formatDuration, formatEta, formatSpeed } from "../../progress/units.ts";
+import { counted, say, type Sentence } from "./sentence.ts";
+
+type DownloadSaid = Exclude<DownloadEvent, { type: "download.progress" }>;
+
+export function downloadSentence(event: DownloadSaid, state: RunState): Sentence {
+  switch (event.type) {
+    case "download.planned":
+      return say(plannedWords(event));
+    case "download.retrying":
+      return say(
+        `${fileName(event)}: ${event.reason}. Attempt ${event.attempt + 1} in ${waitWords(event.delayMs)}.`,
+        { tone: "warning" },
+      );
+    case "download.blocked":
+      return say(
+        `${fileName(event)}: ${holderWords(event.holder)} fetches it already. Waiting for that.`,
+      );
+    case "file.started":
+      return say(
+        event.resumedBytes > 0
+          ? `Going on with ${fileName(event)}: ${formatBytes(event.resumedBytes)} of ${formatBytes(event.totalBytes)} are here.`
+          : `Getting ${fileName(event)}, ${formatBytes(event.totalBytes)}.`,
+      );
+    case "file.verified":
+      return say(`Checked ${fileName(event)}, ${formatBytes(event.bytes)}.`);
+    case "model.ready":
+      return say(`${modelTitle(event.id, state)} is here, whole and checked.`, {
+        tone: "good",
+        mark: "ok",
+      });
+    case "download.finished":
+      return say(
+        event.fetchedBytes === 0
+          ? "All models were here already. Nothing was downloaded."
+          : `All models are here: ${formatBytes(event.fetchedBytes)} in ${formatDuration(event.elapsedMs / 1000)}.`,
+        { tone: "good" },
+      );
+  }
+}
+
+/** "1.20 GB of 4.31 GB (28%), 38.2 MB/s, about 1 min 20 s left". */
+export function progressWords(download: RunState["download"]): string {
+  const { receivedBytes, totalBytes, bytesPerSecond, etaSeconds } = download;
+  const parts = [
+    `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} (${percent(receivedBytes, totalBytes)}%)`,
+    formatSpeed(bytesPerSecond),
+    ...(etaSeconds === null ? [] : [`about ${formatEta(etaSeconds)} left`]),
+  ];
+  return parts.join(", ");
+}
+
+/** Whole percent; 100 only when nothing is missing. */
+export function percent(part: number, whole: number): number {
+  if (whole <= 0 || part >= whole) return 100;
+  return Math.min(99, Math.max(0, Math.floor((part / whole) * 100)));
+}
+
+/** "connection reset, again in 4 s", for the row of a model. */
+export function noteWords(note: Note, elapsedMs: number): string {
+  if (note.kind === "blocked") return `${holderWords(note.holder)} fetches it, waiting`;
+  const leftMs = note.untilMs - elapsedMs;
+  return leftMs > 0
+    ? `${note.reason}, again in ${waitWords(leftMs)}`
+    : `${note.reason}, trying again (${note.attempt + 1})`;
+}
+
+export function modelTitle(id: string, state: RunState): string {
+  return (
+    state.download.models.find((model) => model.id === id)?.title ??
+    state.plan?.models.find((model) => model.id === id)?.title ??
+    id
+  );
+}
+
+function plannedWords(event: Extract<DownloadEvent, { type: "download.planned" }>): string {
+  const missing = event.totalBytes - event.cachedBytes - event.resumedBytes;
+  if (missing <= 0 && event.resumedBytes === 0) {
+    return `All ${counted(event.files, "file")} (${formatBytes(event.totalBytes)}) are here already.`;
+  }
+  const here = event.cachedBytes + event.resumedBytes;
+  return [
+    `${formatBytes(Math.max(0, missing))} to download`,
+    here > 0
+      ? `, ${formatBytes(here)} of ${formatBytes(event.totalBytes)} are here already`
+      : ` in ${counted(event.files, "file")}`,
+    `; ${formatBytes(event.freeBytes)} are free on the disk.`,
+  ].join("");
+}
+
+function fileName({ repo, path }: { readonly repo: string; readonly path: string }): string {
+  return `${repo}/${path}`;
+}
+
+function holderWords(holder: string | null): string {
+  return holder ?? "another program";
+}
+
+function waitWords(ms: number): string {
+  return formatDuration(Math.max(1, Math.ceil(ms / 1000)));
+}

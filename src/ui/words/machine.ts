@@ -1,0 +1,46 @@
+import type { CheckStatus, Machine, MachineEvent } from "../../progress/events/machine.ts";
+import { formatMemory } from "../../progress/units.ts";
+import { say, type Sentence } from "./sentence.ts";
+
+const tones: Readonly<Record<CheckStatus, Sentence["tone"]>> = {
+  ok: "good",
+  warning: "warning",
+  failed: "bad",
+};
+
+export function machineSentence(event: MachineEvent): Sentence {
+  switch (event.type) {
+    case "check.started":
+      return say(`Checking: ${event.title}.`, { from: "verbose" });
+    case "check.finished":
+      return say(event.found === "" ? event.title : `${event.title}: ${event.found}`, {
+        tone: tones[event.status],
+        mark: event.status,
+        from: event.status === "failed" ? "quiet" : "normal",
+        more: event.remedy === undefined ? [] : [remedyLine(event.remedy)],
+      });
+    case "machine.detected":
+      return say(machineWords(event));
+  }
+}
+
+/** "This is an NVIDIA DGX Spark with 121.6 GiB of memory." */
+export function machineWords(machine: Machine): string {
+  const memory = `${formatMemory(machine.memoryBytes)} of memory`;
+  if (machine.spark) {
+    const name = machine.product ?? "DGX Spark";
+    return `This is ${article(name)} ${name} with ${memory}.`;
+  }
+  const gpu = machine.gpu === null ? "no NVIDIA GPU" : machine.gpu.name;
+  return `This is not a DGX Spark: ${machine.product ?? machine.arch} with ${memory} and ${gpu}.`;
+}
+
+/** What mends a check that is not right. */
+export function remedyLine(remedy: string): string {
+  return `To mend it: ${remedy}`;
+}
+
+function article(name: string): string {
+  // Initials are read letter by letter: an NVIDIA, an ASUS, an HP, an MSI; a Dell, a Lenovo.
+  return /^(NV|HP|MSI|[AEIO])/.test(name) ? "an" : "a";
+}

@@ -1,0 +1,68 @@
+import type { PlannedFile, PlanReady } from "../../progress/events/plan.ts";
+import { formatBytes } from "../../progress/units.ts";
+import { counted, listed, say, type Sentence } from "./sentence.ts";
+
+const actions: Readonly<Record<PlannedFile["action"], string>> = {
+  created: "Create",
+  updated: "Change",
+  unchanged: "Leave as it is",
+};
+
+const tokens: Readonly<Record<PlanReady["token"], string>> = {
+  none: "none",
+  environment: "the one in HF_TOKEN",
+  "hub-file": "the one that the Hub's tools keep",
+  "token-file": "the one in the file you named",
+  pasted: "the one you pasted",
+};
+
+/** Told in a line; the whole plan where nothing else will show it, as in a dry run. */
+export function planSentence(plan: PlanReady): Sentence {
+  if (plan.dryRun) {
+    return say(`This is what heros would do. Nothing was written.`, {
+      from: "quiet",
+      more: [...planLines(plan), ...plan.files.flatMap((file) => fileLines(file))],
+    });
+  }
+  return say(`The plan: ${downloadWords(plan)}.`, { more: planLines(plan).map((line) => line) });
+}
+
+/** "3 models, 4.31 GB to download". */
+export function downloadWords(plan: PlanReady): string {
+  const missing = Math.max(0, plan.totalBytes - plan.cachedBytes);
+  const models = counted(plan.models.length, "model");
+  if (missing === 0) return `${models}, all here already`;
+  if (plan.cachedBytes === 0) return `${models}, ${formatBytes(missing)} to download`;
+  return `${models}, ${formatBytes(missing)} to download, ${formatBytes(plan.cachedBytes)} here already`;
+}
+
+/** The facts of a plan, a line each. */
+export function planLines(plan: PlanReady): string[] {
+  return [
+    `Models: ${listed(plan.models.map(({ title }) => title))}`,
+    `Download: ${downloadWords(plan)}`,
+    `Models live in: ${plan.cacheDir}`,
+    `Annie's folder: ${plan.stackDir}`,
+    `Annie starts: ${startupWords(plan.startup)}`,
+    `Hugging Face token: ${tokens[plan.token]}`,
+    ...(plan.services.length === 0 ? [] : [`Containers: ${plan.services.join(", ")}`]),
+  ];
+}
+
+export function startupWords(startup: PlanReady["startup"]): string {
+  return startup === "progressive"
+    ? "as soon as her first models are here"
+    : "when all of her models are here";
+}
+
+/** "Change ~/her-os/.env". */
+export function fileWords(file: PlannedFile): string {
+  const kept = file.backupPath === undefined ? "" : ` (yours is kept as ${file.backupPath})`;
+  return `${actions[file.action]}: ${file.path}${kept}`;
+}
+
+/** A file's heading and its diff. */
+export function fileLines(file: PlannedFile): string[] {
+  const diff = (file.diff ?? "").split("\n").filter((line) => line !== "");
+  return [fileWords(file), ...diff.map((line) => `  ${line}`)];
+}

@@ -1,0 +1,101 @@
+import type { HerosEvent } from "../../progress/event.ts";
+import type {
+  Notice,
+  RunCancelled,
+  RunFailed,
+  RunStarted,
+  RunSucceeded,
+  Stage,
+} from "../../progress/events/run.ts";
+import { formatDuration } from "../../progress/units.ts";
+import { say, type Sentence } from "./sentence.ts";
+
+/** What users call the stages. */
+export const stageNames: Readonly<Record<Stage, string>> = {
+  machine: "Machine",
+  plan: "Plan",
+  stack: "Stack",
+  download: "Models",
+  annie: "Annie",
+};
+
+const stageBeginnings: Readonly<Record<Stage, string>> = {
+  machine: "Looking at this machine.",
+  plan: "Making a plan.",
+  stack: "Preparing Annie's containers.",
+  download: "Getting the models.",
+  annie: "Waiting for Annie.",
+};
+
+const commandWords: Readonly<Record<string, string>> = {
+  setup: "setting up Annie on this machine",
+  pull: "downloading models",
+  doctor: "checking this machine",
+  status: "asking how Annie is",
+};
+
+/** The sentence that every screen of a demo has beside its "DEMO". */
+export const demoWords =
+  "DEMO: the machine, the Hub and Annie are simulated here. Nothing of yours is changed.";
+
+type RunSaid =
+  | RunStarted
+  | RunSucceeded
+  | RunFailed
+  | RunCancelled
+  | Notice
+  | Extract<HerosEvent, { stage: Stage }>;
+
+export function runSentence(event: RunSaid): Sentence {
+  switch (event.type) {
+    case "run.started": {
+      const doing = commandWords[event.command] ?? event.command;
+      return say(`heros ${event.herosVersion}: ${doing}.`, { more: event.demo ? [demoWords] : [] });
+    }
+    case "stage.started":
+      return say(`${stageNames[event.stage]}: ${stageBeginnings[event.stage]}`);
+    case "stage.finished":
+      return stageEnd(event.stage, event.outcome);
+    case "notice":
+      return say(event.message, {
+        tone: event.level === "warning" ? "warning" : "info",
+        mark: event.level === "warning" ? "warning" : null,
+        more: event.hint === undefined ? [] : [event.hint],
+      });
+    case "run.succeeded":
+      return say(`Done in ${formatDuration(event.elapsedMs / 1000)}.`, {
+        tone: "good",
+        from: "quiet",
+        more: event.summary,
+      });
+    case "run.failed":
+      return say(event.message, {
+        tone: "bad",
+        from: "quiet",
+        mark: "failed",
+        more: [
+          ...hintLines(event.hint),
+          `Error code ${event.code}, exit status ${event.exitCode}.`,
+          ...(event.stack === undefined ? [] : event.stack.split("\n")),
+        ],
+      });
+    case "run.cancelled":
+      return say("Stopped.", { tone: "warning", from: "quiet", more: hintLines(event.hint) });
+  }
+}
+
+function stageEnd(stage: Stage, outcome: "done" | "skipped" | "failed"): Sentence {
+  const name = stageNames[stage];
+  switch (outcome) {
+    case "done":
+      return say(`${name}: done.`, { tone: "good", mark: "ok", from: "verbose" });
+    case "skipped":
+      return say(`${name}: nothing to do.`, { from: "verbose" });
+    case "failed":
+      return say(`${name}: failed.`, { tone: "bad", mark: "failed", from: "verbose" });
+  }
+}
+
+function hintLines(hint: string): string[] {
+  return hint === "" ? [] : hint.split("\n");
+}
