@@ -1,0 +1,75 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createRate } from "../../src/progress/rate.ts";
+
+/** Feeds `seconds` of an even speed, four times a second, and gives the time it ended at. */
+function feed(rate: ReturnType<typeof createRate>, from: number, seconds: number, speed: number) {
+  for (let tick = 1; tick <= seconds * 4; tick += 1) {
+    rate.record((from + tick / 4) * speed, (from + tick / 4) * 1000);
+  }
+  return (from + seconds) * 1000;
+}
+
+test("an even speed is told as it is, from the first second on", () => {
+  const rate = createRate(0, 0);
+  expect(rate.bytesPerSecond(0)).toBe(0);
+  expect(rate.bytesPerSecond(feed(rate, 0, 1, 5_000_000))).toBeCloseTo(5_000_000, -2);
+  expect(rate.bytesPerSecond(feed(rate, 1, 60, 5_000_000))).toBeCloseTo(5_000_000, -2);
+});
+
+test("the time left is hidden for three seconds and right afterwards", () => {
+  const rate = createRate(0, 0);
+  expect(rate.etaSeconds(1000, feed(rate, 0, 2, 100))).toBeNull();
+  expect(rate.etaSeconds(1000, feed(rate, 2, 2, 100))).toBeCloseTo(10, 0);
+  expect(rate.etaSeconds(0, 4000)).toBe(0);
+});
+
+test("a resumed download does not count what was there before", () => {
+  const rate = createRate(9_000_000, 0);
+  rate.record(9_001_000, 1000);
+  expect(rate.bytesPerSecond(1000)).toBeCloseTo(1000, 0);
+});
+
+test("silence brings the speed to nothing within five seconds, told or not", () => {
+  const rate = createRate(0, 0);
+  const endedMs = feed(rate, 0, 10, 1000);
+  expect(rate.bytesPerSecond(endedMs + 800)).toBeGreaterThan(850);
+  const later = rate.bytesPerSecond(endedMs + 3000);
+  expect(later).toBeLessThan(500);
+  rate.record(10_000, endedMs + 4000);
+  expect(rate.bytesPerSecond(endedMs + 5000)).toBe(0);
+  expect(rate.etaSeconds(1000, endedMs + 5000)).toBeNull();
+});
+
+test("bytes that proved wrong start the mean anew", () => {
+  const rate = createRate(0, 0);
+  const endedMs = feed(rate, 0, 10, 1000);
+  rate.record(2000, endedMs + 250);
+  expect(rate.bytesPerSecond(endedMs + 250)).toBe(0);
+  rate.record(3000, endedMs + 1250);
+  expect(rate.bytesPerSecond(endedMs + 1250)).toBeCloseTo(1000, 0);
+});
+
+test("whatever comes, a speed is finite, never negative, and never above the fastest moment", () => {
+  const steps = fc.array(
+    fc.record({ bytes: fc.nat(1_000_000), ms: fc.integer({ min: 1, max: 5000 }) }),
+    { minLength: 1, maxLength: 50 },
+  );
+  fc.assert(
+    fc.property(steps, (moves) => {
+      const rate = createRate(0, 0);
+      let bytes = 0;
+      let nowMs = 0;
+      let fastest = 0;
+      for (const move of moves) {
+        bytes += move.bytes;
+        nowMs += move.ms;
+        fastest = Math.max(fastest, (move.bytes / move.ms) * 1000);
+        rate.record(bytes, nowMs);
+        const speed = rate.bytesPerSecond(nowMs);
+        expect(speed).toBeGreaterThanOrEqual(0);
+        expect(speed).toBeLessThanOrEqual(fastest * 1.0001 + 1e-6);
+      }
+    }),
+  );
+});
