@@ -1,8 +1,11 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
     testTimeout: 20_000,
+    // Tests wait for processes and sockets more than they compute, so that even one core keeps two workers busy.
+    maxWorkers: Math.max(2, availableParallelism()),
   },
 });

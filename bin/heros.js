@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+// Old syntax, and no static import: an old Node must get as far as the sentence below.
+var major = Number(process.versions.node.split(".")[0]);
+var minor = Number(process.versions.node.split(".")[1]);
+
+if (major < 24 || (major === 24 && minor < 5)) {
+  process.stderr.write(
+    "heros needs Node 24.5 or newer, and this is Node " +
+      process.versions.node +
+      ".\n" +
+      'Run "sh install.sh" in the folder of heros: it brings a Node of its own and leaves yours alone.\n',
+  );
+  process.exitCode = 4;
+} else if (
+  process.argv.length === 3 &&
+  (process.argv[2] === "--version" || process.argv[2] === "-V")
+) {
+  var fs = process.getBuiltinModule("fs");
+  var text = fs.readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  process.stdout.write(JSON.parse(text).version + "\n");
+} else {
+  // React is twice as slow where this is not set before it is loaded.
+  if (process.env.NODE_ENV === undefined) process.env.NODE_ENV = "production";
+  var url = process.getBuiltinModule("url");
+  process
+    .getBuiltinModule("module")
+    .enableCompileCache(
+      url.fileURLToPath(new URL("../node_modules/.cache/heros", import.meta.url)),
+    );
+  import("../dist/cli/main.js").then(
+    function (cli) {
+      return cli.main();
+    },
+    function (error) {
+      if (error.code !== "ERR_MODULE_NOT_FOUND" || !String(error.url).endsWith("/dist/cli/main.js"))
+        throw error;
+      process.stderr.write('heros is not built here yet. Run "npm ci && npm run build" first.\n');
+      process.exitCode = 1;
+    },
+  );
+}
