@@ -1,0 +1,123 @@
+import { once } from "node:events";
+import { gzipSync } from "node:zlib";
+import { type ByteSource, fixedBytes, generatedBytes, readBytes } from "./bytes.ts";
+import { type Exchange, send, withFault } from "./exchange.ts";
+import type { ByteRange } from "./faults.ts";
+import { createGate, type Gate } from "./throttle.ts";
+
+const chunkBytes = 512 * 1024;
+
+export interface ContentAnswer {
+  readonly source: ByteSource;
+  readonly headers: Readonly<Record<string, string>>;
+  /** All of them have to let a chunk pass. */
+  readonly gates: readonly Gate[];
+}
+
+/** Answers GET or HEAD of a file: whole, a range, or 416. */
+export async function sendContent(exchange: Exchange, content: ContentAnswer): Promise<void> {
+  const { request, response, record, fault } = exchange;
+  const { sizeBytes } = content.source;
+  const asked = fault.ignoreRange === true ? undefined : request.headers.range;
+  const range = asked === undefined ? null : parseRange(asked, sizeBytes);
+  if (range === "unsatisfiable") {
+    send(exchange, { status: 416, headers: { "Content-Range": `bytes */${sizeBytes}` } });
+    return;
+  }
+  const { start, end } = range ?? { start: 0, end: sizeBytes };
+  record.range = range;
+  record.status = range === null ? 200 : 206;
+
+  let body = { source: content.source, start, end };
+  if (fault.gzip === true) {
+    const packed = fixedBytes(gzipSync(readBytes(content.source, start, end)));
+    body = { source: packed, start: 0, end: packed.sizeBytes };
+  }
+  const extraBytes = fault.extraBytes ?? 0;
+  response.writeHead(
+    record.status,
+    withFault(
+      {
+        "Accept-Ranges": "bytes",
+        "Content-Type": "application/octet-stream",
+        ...content.headers,
+        "Content-Length": String(body.end - body.start + extraBytes),
+        ...(range === null ? {} : { "Content-Range": `bytes ${start}-${end - 1}/${sizeBytes}` }),
+        ...(fault.gzip === true ? { "Content-Encoding": "gzip" } : {}),
+      },
+      fault,
+    ),
+  );
+  if (request.method === "HEAD") {
+    response.end();
+    return;
+  }
+  const gates =
+    fault.bytesPerSecond === undefined
+      ? content.gates
+      : [...content.gates, createGate(fault.bytesPerSecond)];
+  if (!(await pump(exchange, body, gates))) return;
+  if (extraBytes > 0) response.write(readBytes(generatedBytes("extra", extraBytes)));
+  response.end();
+}
+
+interface Body extends ByteRange {
+  readonly source: ByteSource;
+}
+
+/** Sends the bytes; false where a fault or the other side ended it early. */
+async function pump(exchange: Exchange, body: Body, gates: readonly Gate[]): Promise<boolean> {
+  const { response, record, fault, signal } = exchange;
+  const stopAt =
+    body.start + Math.min(fault.cutAfterBytes ?? Infinity, fault.stallAfterBytes ?? Infinity);
+  const lastByte = Math.min(body.end, stopAt);
+  const slowest = Math.min(...gates.map((gate) => gate.bytesPerSecond));
+  const maxBytes = Math.max(1024, Math.min(chunkBytes, Math.ceil(slowest / 40)));
+
+  for (let offset = body.start; offset < lastByte;) {
+    const chunk = body.source.slice(offset, Math.min(maxBytes, lastByte - offset));
+    try {
+      for (const gate of gates) await gate.pass(chunk.length, signal);
+      if (signal.aborted) return false;
+      if (!response.write(spoil(chunk, offset, fault.garbage))) {
+        await once(response, "drain", { signal });
+      }
+    } catch {
+      return false;
+    }
+    offset += chunk.length;
+    record.sentBytes += chunk.length;
+  }
+  if (stopAt >= body.end) return true;
+  response.flushHeaders();
+  if (fault.cutAfterBytes !== undefined && fault.cutAfterBytes === stopAt - body.start) {
+    response.socket?.destroySoon();
+  }
+  return false;
+}
+
+/** The chunk, with those of its bytes that lie in the range inverted. */
+function spoil(chunk: Buffer, offset: number, garbage: ByteRange | undefined): Buffer {
+  if (garbage === undefined) return chunk;
+  const from = Math.max(0, garbage.start - offset);
+  const to = Math.min(chunk.length, garbage.end - offset);
+  if (from >= to) return chunk;
+  const spoilt = Buffer.from(chunk);
+  for (let index = from; index < to; index++) spoilt[index] = (chunk[index] ?? 0) ^ 0xff;
+  return spoilt;
+}
+
+/** One range of bytes (RFC 9110, 14.1.2). Null, so the whole file, for what is none. */
+export function parseRange(header: string, sizeBytes: number): ByteRange | "unsatisfiable" | null {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header.trim());
+  const [, first = "", last = ""] = match ?? [];
+  if (first === "" && last === "") return null;
+  if (first === "") {
+    const length = Math.min(Number(last), sizeBytes);
+    return length === 0 ? "unsatisfiable" : { start: sizeBytes - length, end: sizeBytes };
+  }
+  const start = Number(first);
+  if (start >= sizeBytes) return "unsatisfiable";
+  if (last !== "" && Number(last) < start) return null;
+  return { start, end: last === "" ? sizeBytes : Math.min(Number(last) + 1, sizeBytes) };
+}
