@@ -14,6 +14,8 @@ export interface CheckFinished {
   readonly id: string;
   readonly title: string;
   readonly status: CheckStatus;
+  /** Where something is not right and has a code of its own: `docker.daemon_down`, `hub.captive_portal`. */
+  readonly code?: string;
   /** What was found, as a person reads it: "NVIDIA GB10, driver 580.142". */
   readonly found: string;
   /** The one command, or the one sentence, that mends it. */
