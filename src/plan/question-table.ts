@@ -15,6 +15,8 @@ const unsupported: Question = {
     "heros looks for a GB10 GPU and for the names that NVIDIA and its partners give the machine. " +
     "If you know that this machine is right, or want to try, go on: nothing on it is changed before you say yes to the summary.",
   flag: "--allow-unsupported",
+  argument: null,
+  summary: "go on although this machine is not a DGX Spark",
   environment: "HEROS_ALLOW_UNSUPPORTED",
   configKey: "allowUnsupported",
   applies: ({ machine }) => !machine.spark,
@@ -40,6 +42,8 @@ const tiers: Question = {
     "The others are fetched after it, while she works already. " +
     "Run heros setup again at any time to add a set: what is there is not fetched twice.",
   flag: "--tiers",
+  argument: "list",
+  summary: "sets of models, as 1,2 (default: the required and the important ones)",
   environment: "HEROS_TIERS",
   configKey: "tiers",
   applies: ({ catalog }) => catalog.tiers.some((tier) => !tier.required),
@@ -64,6 +68,8 @@ const token: Question = {
     "The Hugging Face Hub is where the models are. A token says who you are; it is needed only for models whose terms you had to accept. " +
     "A token that you use here is checked with the Hub, is sent to the Hub alone, and is kept in the stack's folder where only you can read it.",
   flag: "--token-file",
+  argument: "file",
+  summary: "file that holds a Hugging Face token (default: HF_TOKEN, else the Hub's token file)",
   environment: "HEROS_TOKEN_FILE",
   configKey: "tokenFile",
   applies: () => true,
@@ -101,6 +107,8 @@ const storage: Question = {
     "The Hub's cache is the folder in which all programs that use Hugging Face models look, so nothing is stored twice. " +
     "Choose the stack's folder to keep Annie's models to herself, or type a folder on another disk.",
   flag: "--storage",
+  argument: "place",
+  summary: "where models live: hub-cache, stack-dir or a folder that begins with / (default: hub-cache)",
   environment: "HEROS_STORAGE",
   configKey: "storage",
   applies: () => true,
@@ -126,6 +134,8 @@ const startup: Question = {
     "At once: her containers start now, she is online as soon as her first models are here, and each further ability comes as its model does. " +
     "When all is there: nothing starts before every chosen model is downloaded and checked.",
   flag: "--startup",
+  argument: "when",
+  summary: "progressive: Annie starts at once; wait: when all models are there (default: progressive)",
   environment: "HEROS_STARTUP",
   configKey: "startup",
   applies: () => true,

@@ -23,6 +23,10 @@ export interface Question {
   /** A paragraph for the `?` key and the docs. */
   readonly help: string;
   readonly flag: string;
+  /** What the flag takes, for `--help`; null where it takes nothing. */
+  readonly argument: string | null;
+  /** The flag's line in `--help`. */
+  readonly summary: string;
   readonly environment: string;
   readonly configKey: string;
   /** Whether it makes sense here. A question that is decided already is left out by the caller. */

@@ -1,0 +1,68 @@
+import type { Host } from "../host/host.ts";
+import { isClosing, type ClosingEvent, type Emit, type HerosEvent, type TimedEvent } from "../progress/event.ts";
+import type { RunStarted } from "../progress/events/run.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Writer } from "../ui/writer.ts";
+import type { RunLog } from "./run-log.ts";
+
+export interface CommandRun {
+  readonly host: Host;
+  readonly writer: Writer;
+  readonly log: RunLog;
+  readonly signal: AbortSignal;
+  readonly started: Omit<RunStarted, "type">;
+  /** How to go on after an interruption. */
+  readonly resumeHint: string;
+  /** Does the work; what it returns are the sentences of the closing page. */
+  readonly work: (emit: Emit, elapsedMs: () => number) => Promise<readonly string[]>;
+}
+
+/**
+ * Runs a command from its first event to its one closing event, whatever the work does.
+ * @returns the exit status
+ */
+export async function runCommand(run: CommandRun): Promise<number> {
+  const { host, writer, log, signal, started, resumeHint, work } = run;
+  const startedAtMs = host.clock.monotonicMs();
+  const elapsedMs = () => Math.round(host.clock.monotonicMs() - startedAtMs);
+  let closed = false;
+  const emit = (event: HerosEvent) => {
+    if (closed) return;
+    closed = isClosing(event);
+    const timed: TimedEvent = { v: 1, at: elapsedMs(), ...event };
+    log.write(timed);
+    writer.write(timed);
+  };
+
+  let closing: ClosingEvent;
+  emit({ type: "run.started", ...started });
+  try {
+    const summary = await work(emit, elapsedMs);
+    closing = { type: "run.succeeded", command: started.command, elapsedMs: elapsedMs(), summary };
+  } catch (error) {
+    closing = closingOf(error, { interrupted: signal.aborted, resumeHint });
+  }
+  emit(closing);
+  await Promise.all([writer.close(), log.close()]);
+  return closing.type === "run.succeeded" ? exitCodes.done : closing.exitCode;
+}
+
+/** The closing event of work that threw. What is no `Failure` is a bug of heros, and keeps its stack. */
+export function closingOf(
+  error: unknown,
+  { interrupted, resumeHint }: { readonly interrupted: boolean; readonly resumeHint: string },
+): Exclude<ClosingEvent, { type: "run.succeeded" }> {
+  if (interrupted) return { type: "run.cancelled", exitCode: exitCodes.interrupted, hint: resumeHint };
+  if (error instanceof Failure) {
+    const { code, message, hint, exitCode } = error;
+    return { type: "run.failed", code, message, hint, exitCode };
+  }
+  return {
+    type: "run.failed",
+    code: "bug",
+    message: `heros made a mistake: ${error instanceof Error ? error.message : String(error)}`,
+    hint: "Please report it, with the newest file of ~/.local/state/heros/logs.",
+    exitCode: exitCodes.failed,
+    stack: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
+}

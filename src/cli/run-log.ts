@@ -1,0 +1,35 @@
+import path from "node:path";
+import type { Host } from "../host/host.ts";
+import type { TimedEvent } from "../progress/event.ts";
+
+const keptLogs = 10;
+
+export interface RunLog {
+  write(event: TimedEvent): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Records the events of a run as JSON lines in `<stateDir>/logs`, mode 0600: what a person attaches to a report, and what replays through any writer.
+ * Keeps the last ten. A state folder that can't be written is no reason to stop: nothing is recorded then.
+ */
+export async function openRunLog(host: Host, stateDir: string, command: string): Promise<RunLog> {
+  const folder = path.join(stateDir, "logs");
+  const stamp = host.clock.now().toISOString().replaceAll(":", "-");
+  try {
+    await host.files.mkdir(folder, { recursive: true, mode: 0o700 });
+    const names = (await host.files.readdir(folder)).filter((name) => name.endsWith(".jsonl")).toSorted();
+    for (const old of names.slice(0, Math.max(0, names.length - keptLogs + 1))) {
+      await host.files.rm(path.join(folder, old), { force: true });
+    }
+    const file = await host.files.open(path.join(folder, `${stamp}-${command}-${host.pid}.jsonl`), "ax", 0o600);
+    const stream = file.createWriteStream();
+    stream.on("error", () => {});
+    return {
+      write: (event) => void stream.write(`${JSON.stringify(event)}\n`),
+      close: () => new Promise((resolve) => stream.end(() => resolve())),
+    };
+  } catch {
+    return { write: () => {}, close: async () => {} };
+  }
+}
