@@ -50,6 +50,7 @@ function problemOf(path: string, specifier: string, typeOnly: boolean): string |
       ([key]) => name === key || name.startsWith(`${key}/`),
     );
     if (owner === undefined || owner[1].includes(room) || entryPoints.includes(path)) return null;
+    if (typeOnly && specifier.startsWith("node:")) return null;
     return `only src/${owner[1].join(", src/")} may import ${owner[0]}, not src/${room}`;
   }
   const target = pathInSource(resolve(source, dirname(path), specifier));

@@ -93,6 +93,17 @@ const screens = ["ink", "react", "@inkjs/ui"].flatMap((name) =>
   })),
 );
 
+const doors = ["child_process", "fs", "fs/promises", "http", "https", "net"].flatMap((name) =>
+  rooms.map((room) => ({
+    name,
+    room,
+    path: plant(
+      `src/${room}/opens-${name.replace(/[\W_]/g, "-")}.ts`,
+      `import * as door from "node:${name}";\nexport const other = door;\n`,
+    ),
+  })),
+);
+
 const readers = rooms.flatMap((room) =>
   Object.entries({
     global: "export const argv = process.argv;\n",
@@ -157,6 +168,11 @@ test.each(screens)("$name in src/$room is for the Ink screen alone", ({ name, ro
   const problems = found(path).map(({ message }) => message);
   const message = `Layers: only src/ui/ink may import ${name}, not src/${room}.`;
   expect(problems).toEqual(room === "ui/ink" ? [] : [message]);
+});
+
+test.each(doors)("node:$name in src/$room goes by the host", ({ room, path }) => {
+  const open = ["host", "cli", "demo"].includes(room);
+  expect(rulesOf(path)).toEqual(open ? [] : ["heros(layers)"]);
 });
 
 test.each(readers)("process as a $way in src/$room is for the command line alone", (reader) => {
