@@ -1,0 +1,83 @@
+import { captivePortal, failureOfError, failureOfStatus, type Asked } from "./failures.ts";
+import { discard, mayHaveToken, sendRequest, type Session } from "./request.ts";
+import { type Attempt, retry } from "./retry.ts";
+import { PassingTrouble } from "./trouble.ts";
+
+export interface ApiAnswer {
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const attempts = 4;
+const mostBytes = 64 * 1024 * 1024;
+
+/**
+ * One call of the Hub's API, tried again where that may help.
+ * @throws Failure, AbortError
+ */
+export async function callApi(
+  session: Session,
+  {
+    url,
+    asked,
+    signal,
+    onRetry,
+  }: {
+    url: string;
+    asked: Omit<Asked, "endpoint" | "withToken">;
+    signal: AbortSignal;
+    onRetry: ((attempt: Attempt) => void) | undefined;
+  },
+): Promise<ApiAnswer> {
+  const { host, endpoint } = session;
+  try {
+    return await retry({ host, attempts, signal, onRetry }, async () => {
+      const { response } = await sendRequest(session, {
+        url,
+        headers: { accept: "application/json" },
+        signal,
+        redirects: "same-host",
+      });
+      const { status, headers } = response;
+      const json = /\bjson\b/iu.test(headers["content-type"] ?? "");
+      if (status === 200 && json) return { text: await readText(response.body), headers };
+      discard(response);
+      const withToken = session.token !== null && mayHaveToken(endpoint, url);
+      const errorHeader = headers["x-error-code"];
+      const page = !json && errorHeader === undefined;
+      const failure = page
+        ? null
+        : failureOfStatus(status, errorHeader, { ...asked, endpoint, withToken });
+      throw failure ?? captivePortal(endpoint, `status ${status} with ${kindOf(headers)}`);
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw failureOfError(error, endpoint);
+  }
+}
+
+/** The value of a JSON text. @throws Failure `hub.captive_portal` where it is none */
+export function parseJson(text: string, endpoint: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw captivePortal(endpoint, "its answer can't be read", error);
+  }
+}
+
+function kindOf(headers: Readonly<Record<string, string>>): string {
+  const type = headers["content-type"]?.split(";")[0] ?? "no content";
+  return type === "text/html" ? "a web page" : type;
+}
+
+async function readText(body: AsyncIterable<unknown>): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    if (!Buffer.isBuffer(part)) continue;
+    bytes += part.length;
+    if (bytes > mostBytes) throw new PassingTrouble("bad-answer", "an answer without end");
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}

@@ -1,0 +1,135 @@
+import type { HttpResponse } from "../host/network.ts";
+import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
+import { discard, mayHaveToken, sendRequest, type Session } from "./request.ts";
+import { type Attempt, retry } from "./retry.ts";
+import { PassingTrouble } from "./trouble.ts";
+
+export interface FileName {
+  readonly repo: string;
+  readonly commit: string;
+  readonly path: string;
+}
+
+export interface FileRequest extends FileName {
+  /** The ETag that the listing promises. */
+  readonly blobName: string;
+  /** Bytes from `start` to before `end`; null for the whole file without a Range. */
+  readonly range: { readonly start: number; readonly end: number } | null;
+  /** The signed address that an earlier request was sent to; null asks the Hub for one. */
+  readonly address: string | null;
+  readonly idleTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface OpenedFile {
+  /** 200, 206 or 416. */
+  readonly response: HttpResponse;
+  /** Where the Hub sent us, good for other ranges of the file for a while; null where it answered itself. */
+  readonly address: string | null;
+}
+
+export function resolveUrl(endpoint: string, { repo, commit, path }: FileName): string {
+  const encoded = path.split("/").map(encodeURIComponent).join("/");
+  return `${endpoint}/${repo}/resolve/${commit}/${encoded}`;
+}
+
+/**
+ * Opens a file or a range of it. An address of an earlier request is asked first-hand; the Hub's is never skipped for its token's sake:
+ * the token goes to the Hub alone.
+ * @throws PassingTrouble, Failure, Node's errors, AbortError
+ */
+export async function openFile(session: Session, request: FileRequest): Promise<OpenedFile> {
+  const { range, signal, idleTimeoutMs } = request;
+  const headers: Record<string, string> =
+    range === null ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
+  let address = request.address;
+  const fresh = address === null;
+  if (address === null) {
+    const url = resolveUrl(session.endpoint, request);
+    const common = { url, headers, signal, idleTimeoutMs };
+    const answer = await sendRequest(session, { ...common, redirects: "none-elsewhere" });
+    requireEtag(answer.response, request);
+    if (answer.response.status < 300 || answer.response.status === 416) {
+      requirePlain(answer.response);
+      return { response: answer.response, address: null };
+    }
+    if (answer.response.status >= 400) {
+      discard(answer.response);
+      throw refusal(session, request, answer.response, answer.url);
+    }
+    address = answer.url;
+  }
+  const { response } = await sendRequest(session, {
+    url: address,
+    headers,
+    signal,
+    idleTimeoutMs,
+    redirects: "all",
+  });
+  const { status } = response;
+  if (status === 200 || status === 206 || status === 416) {
+    requirePlain(response);
+    return { response, address };
+  }
+  discard(response);
+  if (!fresh)
+    throw new PassingTrouble("expired", `the signed address is no longer good (${status})`);
+  throw new PassingTrouble("refused", `${new URL(address).host} refused a connection (${status})`);
+}
+
+/** Asks for the headers of one file. @throws Failure where the files can't be had */
+export async function checkAccess(
+  session: Session,
+  request: FileName & {
+    readonly signal: AbortSignal;
+    readonly onRetry: ((attempt: Attempt) => void) | undefined;
+  },
+): Promise<void> {
+  const { signal, onRetry } = request;
+  const url = resolveUrl(session.endpoint, request);
+  try {
+    await retry({ host: session.host, attempts: 4, signal, onRetry }, async () => {
+      const options = { url, method: "HEAD", signal, redirects: "none-elsewhere" } as const;
+      const { response } = await sendRequest(session, options);
+      discard(response);
+      if (response.status >= 400) throw refusal(session, request, response, url);
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw failureOfError(error, session.endpoint);
+  }
+}
+
+function refusal(session: Session, file: FileName, response: HttpResponse, url: string): Error {
+  const { endpoint, token } = session;
+  const withToken = token !== null && mayHaveToken(endpoint, url);
+  const { repo, path, commit: revision } = file;
+  const asked = { endpoint, repo, path, revision, withToken };
+  const errorHeader = response.headers["x-error-code"];
+  return (
+    failureOfStatus(response.status, errorHeader, asked) ??
+    captivePortal(endpoint, `status ${response.status} for ${path} of ${repo}`)
+  );
+}
+
+/** The Hub names the content in every answer: one that differs from the listing is another file, or not the Hub's. */
+function requireEtag({ status, headers }: HttpResponse, { blobName, path }: FileRequest): void {
+  if (status >= 400) return;
+  const etag = headers["x-linked-etag"] ?? (status < 300 ? headers["etag"] : undefined);
+  const name = etag?.replace(/^W\//u, "").replaceAll('"', "");
+  if (name === undefined || name === blobName) return;
+  // Other servers have ETags of other kinds; only one that looks like a hash of the same kind says anything.
+  if (!/^[0-9a-f]+$/u.test(name) || name.length !== blobName.length) return;
+  throw new PassingTrouble("bad-answer", `the Hub names another content for ${path}`);
+}
+
+function requirePlain(response: HttpResponse): void {
+  const encoding = response.headers["content-encoding"];
+  if (encoding === undefined || encoding === "" || encoding === "identity") return;
+  response.body.on("error", () => {});
+  response.body.destroy();
+  throw new PassingTrouble(
+    "bad-answer",
+    `the answer is packed (${encoding}) although nobody asked`,
+  );
+}

@@ -1,0 +1,107 @@
+import { join } from "node:path";
+import { z } from "zod";
+import type { Host } from "../host/host.ts";
+import type { HttpResponse } from "../host/network.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Secret } from "../progress/secret.ts";
+import { callApi, parseJson } from "./api.ts";
+import { captivePortal, offline } from "./failures.ts";
+import { checkAccess, type FileRequest, openFile, type OpenedFile, resolveUrl } from "./files.ts";
+import { commitPattern, type HubListing, isRepoId, isSafePath } from "./listing.ts";
+import { keptListings } from "./kept-listings.ts";
+import { fetchCommit, fetchFiles } from "./library.ts";
+import type { Session } from "./request.ts";
+import type { Attempt } from "./retry.ts";
+
+/** A Hub that we may ask. Every call throws Failure for what a person can mend, and AbortError. */
+export interface Hub {
+  readonly endpoint: string;
+  /** True where only the cache may be asked. */
+  readonly offline: boolean;
+  /** The files of a repository at a revision. Of a commit it is kept on disk and asked for once. */
+  list(repo: string, revision: string, signal: AbortSignal): Promise<HubListing>;
+  /** Whose token this is. */
+  whoAmI(signal: AbortSignal): Promise<{ name: string }>;
+  resolveUrl(repo: string, commit: string, path: string): string;
+  /** Whether the files of a repository can be had, before the first byte of any. @throws Failure `hub.gated`, … */
+  requireAccess(repo: string, commit: string, path: string, signal: AbortSignal): Promise<void>;
+  /** Bytes of a file. @throws PassingTrouble where a later request may do better */
+  open(request: FileRequest): Promise<OpenedFile>;
+}
+
+export type { FileRequest, HttpResponse, OpenedFile };
+
+export interface HubOptions {
+  readonly host: Pick<Host, "network" | "clock" | "random" | "files">;
+  readonly endpoint: string;
+  readonly token: Secret | null;
+  readonly offline?: boolean;
+  /** Where listings of commits are kept; without it each run asks again. */
+  readonly stateDir?: string;
+  readonly onRetry?: (attempt: Attempt) => void;
+}
+
+const account = z.object({ name: z.string() });
+
+/** Asks nothing yet. @throws Failure `hub.bad_endpoint` */
+export function connectHub(options: HubOptions): Hub {
+  const { host, token, offline: cacheAlone = false, stateDir, onRetry } = options;
+  const endpoint = options.endpoint.replace(/\/+$/u, "");
+  const target = URL.parse(endpoint);
+  if (target === null || !/^https?:$/u.test(target.protocol)) {
+    throw new Failure({
+      code: "hub.bad_endpoint",
+      message: `${JSON.stringify(options.endpoint)} is not the address of a Hub.`,
+      hint: "Give --endpoint or HF_ENDPOINT as https://huggingface.co",
+      exitCode: exitCodes.usage,
+    });
+  }
+  const session: Session = { host, endpoint, token };
+  const kept = keptListings(host.files, stateDir === undefined ? null : join(stateDir, "listings"));
+
+  return {
+    endpoint,
+    offline: cacheAlone,
+    async list(repo, revision, signal) {
+      signal.throwIfAborted();
+      requireNames(repo, revision);
+      const pinned = commitPattern.test(revision);
+      const known = pinned ? await kept.read(repo, revision) : null;
+      if (known !== null) return { repo, revision, commit: revision, files: known };
+      if (cacheAlone) throw offline(`the list of files of ${repo} at ${revision}`);
+      const call = { session, repo, revision, signal, onRetry };
+      const commit = pinned ? revision : await fetchCommit(call);
+      const files =
+        (pinned ? null : await kept.read(repo, commit)) ?? (await fetchFiles(call, commit));
+      await kept.write(repo, commit, files);
+      return { repo, revision, commit, files };
+    },
+    async whoAmI(signal) {
+      if (cacheAlone) throw offline("an answer to whose token this is");
+      const url = `${endpoint}/api/whoami-v2`;
+      const { text } = await callApi(session, { url, asked: {}, signal, onRetry });
+      const parsed = account.safeParse(parseJson(text, endpoint));
+      if (!parsed.success) throw captivePortal(endpoint, "its answer can't be read", parsed.error);
+      return parsed.data;
+    },
+    resolveUrl: (repo, commit, path) => resolveUrl(endpoint, { repo, commit, path }),
+    async requireAccess(repo, commit, path, signal) {
+      if (cacheAlone) throw offline(`${path} of ${repo}`);
+      await checkAccess(session, { repo, commit, path, signal, onRetry });
+    },
+    async open(request) {
+      if (cacheAlone) throw offline(`${request.path} of ${request.repo}`);
+      return openFile(session, request);
+    },
+  };
+}
+
+function requireNames(repo: string, revision: string): void {
+  if (isRepoId(repo) && isSafePath(revision)) return;
+  throw new Failure({
+    code: isRepoId(repo) ? "hub.revision_not_found" : "hub.repo_not_found",
+    message: `${JSON.stringify(isRepoId(repo) ? revision : repo)} can't be the name of a ${isRepoId(repo) ? "revision" : "repository"} on the Hub.`,
+    hint: "Check the catalog: a repository is written owner/name, a revision is a branch, a tag or a commit.",
+    exitCode: exitCodes.usage,
+  });
+}

@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { exitCodes, Failure } from "../progress/failure.ts";
+
+export interface HubFile {
+  /** In the repository, with "/" between folders. Checked: it stays inside a snapshot folder. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Name of the blob in the cache: the sha256 of an LFS file, the git blob sha1 of another. */
+  readonly blobName: string;
+  readonly hash: FileHash;
+}
+
+export interface FileHash {
+  readonly algorithm: "sha256" | "git-sha1";
+  readonly hex: string;
+}
+
+export interface HubListing {
+  readonly repo: string;
+  /** As it was asked for: a branch, a tag or a commit. */
+  readonly revision: string;
+  /** 40 hex digits. */
+  readonly commit: string;
+  readonly files: readonly HubFile[];
+}
+
+export const commitPattern = /^[0-9a-f]{40}$/u;
+
+const sha1 = z.string().regex(/^[0-9a-f]{40}$/u);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
+const size = z.number().int().nonnegative();
+
+const treeFile = z.object({
+  type: z.literal("file"),
+  path: z.string(),
+  size,
+  oid: sha1,
+  lfs: z.object({ oid: sha256, size }).optional(),
+});
+const treeOther = z.object({ type: z.enum(["directory", "unknown"]) });
+
+/** One entry of the Hub's tree, as GET /api/models/{id}/tree/{commit} gives it. */
+export const treeEntry = z.discriminatedUnion("type", [treeFile, treeOther]);
+
+/** What a tree entry says of a file; null for a folder. */
+export function fileOfEntry(entry: z.infer<typeof treeEntry>): HubFile | null {
+  if (entry.type !== "file") return null;
+  const { path, lfs, oid } = entry;
+  return lfs === undefined
+    ? { path, sizeBytes: entry.size, blobName: oid, hash: { algorithm: "git-sha1", hex: oid } }
+    : {
+        path,
+        sizeBytes: lfs.size,
+        blobName: lfs.oid,
+        hash: { algorithm: "sha256", hex: lfs.oid },
+      };
+}
+
+/** @throws Failure `hub.unsafe_path` for a name that would leave the cache folder, or that two files share. */
+export function requireSafePaths(repo: string, files: readonly HubFile[]): void {
+  const seen = new Set<string>();
+  for (const { path } of files) {
+    if (!isSafePath(path) || seen.has(path)) {
+      throw new Failure({
+        code: "hub.unsafe_path",
+        message: `The Hub lists a file of ${repo} under a name that heros will not write: ${JSON.stringify(path)}.`,
+        hint: "Nothing was written. Report it to the owner of the repository, or check the address in HF_ENDPOINT.",
+        exitCode: exitCodes.failed,
+      });
+    }
+    seen.add(path);
+  }
+}
+
+/** Whether a relative name stays inside the folder that it is put in, on every file system. */
+export function isSafePath(path: string): boolean {
+  if (path === "" || path.length > 4096 || /[\0\\]/u.test(path)) return false;
+  return path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+}
+
+/** `owner/name` or `name`, as the Hub allows them; nothing that means a folder elsewhere. */
+export function isRepoId(repo: string): boolean {
+  return (
+    repo.length <= 200 &&
+    /^[\w.-]+(?:\/[\w.-]+)?$/u.test(repo) &&
+    !repo.includes("..") &&
+    !repo.includes("--") &&
+    repo.split("/").every((part) => part !== ".")
+  );
+}

@@ -1,0 +1,118 @@
+import type { Host } from "../host/host.ts";
+import type { HttpResponse } from "../host/network.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Secret } from "../progress/secret.ts";
+import { captivePortal } from "./failures.ts";
+import { waitOf } from "./rate-limit.ts";
+import { PassingTrouble } from "./trouble.ts";
+
+/** Who we are to the Hub. The token goes to `endpoint`'s origin alone. */
+export interface Session {
+  readonly host: Pick<Host, "network" | "clock" | "random">;
+  readonly endpoint: string;
+  readonly token: Secret | null;
+}
+
+export interface HubRequest {
+  readonly url: string;
+  readonly method?: "GET" | "HEAD";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly idleTimeoutMs?: number;
+  /** `same-host`: the Hub's own redirects (renamed repositories) and no other. `none-elsewhere`: stops at one to another origin and gives it back. */
+  readonly redirects: "same-host" | "none-elsewhere" | "all";
+}
+
+const mostRedirects = 10;
+
+/**
+ * One request with its redirects. The token never goes to another origin, nor over plain http off this machine.
+ * @throws PassingTrouble for 408, 425, 429 and 5xx; Failure for redirects that can't be followed; Node's errors
+ */
+export async function sendRequest(
+  session: Session,
+  request: HubRequest,
+): Promise<{ response: HttpResponse; url: string }> {
+  let url = request.url;
+  for (let hop = 0; hop <= mostRedirects; hop += 1) {
+    const response = await session.host.network.request({
+      url,
+      method: request.method ?? "GET",
+      headers: {
+        "user-agent": "heros",
+        "accept-encoding": "identity",
+        ...request.headers,
+        ...authorization(session, url),
+      },
+      signal: request.signal,
+      ...(request.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: request.idleTimeoutMs }),
+    });
+    const { status, headers } = response;
+    const location = headers["location"];
+    if ([301, 302, 303, 307, 308].includes(status) && location !== undefined) {
+      const target = redirectTarget(session.endpoint, url, location);
+      const elsewhere = target.origin !== new URL(url).origin;
+      if (elsewhere && request.redirects === "none-elsewhere") {
+        discard(response);
+        return { response, url: target.href };
+      }
+      discard(response);
+      if (elsewhere && request.redirects === "same-host" && target.host !== new URL(url).host) {
+        throw captivePortal(session.endpoint, `it sent us to ${target.host}`);
+      }
+      url = target.href;
+      continue;
+    }
+    if (status === 429 || status === 408 || status === 425 || status >= 500) {
+      discard(response);
+      const waitMs = waitOf(headers, session.host.clock.now().getTime());
+      throw status === 429
+        ? new PassingTrouble("rate-limited", "the Hub asks us to slow down", waitMs)
+        : new PassingTrouble("server", `status ${status}`, waitMs);
+    }
+    return { response, url };
+  }
+  throw new Failure({
+    code: "hub.redirect_loop",
+    message: `${new URL(request.url).host} sends us from one address to the next without end.`,
+    hint: "Check HF_ENDPOINT and the proxy.",
+    exitCode: exitCodes.network,
+  });
+}
+
+/** Whether the token may go to this address: the Hub's origin, and encrypted unless it is this machine. */
+export function mayHaveToken(endpoint: string, url: string): boolean {
+  const target = new URL(url);
+  if (target.origin !== new URL(endpoint).origin) return false;
+  return target.protocol === "https:" || isLoopback(target.hostname);
+}
+
+/** Lets an answer that nobody reads go, so that its connection can serve again. */
+export function discard(response: HttpResponse): void {
+  response.body.on("error", () => {});
+  response.body.resume();
+}
+
+function authorization({ endpoint, token }: Session, url: string): Record<string, string> {
+  return token !== null && mayHaveToken(endpoint, url)
+    ? { authorization: `Bearer ${token.reveal()}` }
+    : {};
+}
+
+function redirectTarget(endpoint: string, from: string, location: string): URL {
+  const target = URL.parse(location, from);
+  const downgraded = new URL(from).protocol === "https:" && target?.protocol === "http:";
+  if (target === null || !/^https?:$/u.test(target.protocol) || downgraded) {
+    throw captivePortal(endpoint, "it sent us to an address that is not safe to follow");
+  }
+  return target;
+}
+
+function isLoopback(hostname: string): boolean {
+  return (
+    hostname === "localhost" ||
+    hostname.endsWith(".localhost") ||
+    hostname === "[::1]" ||
+    /^127(?:\.\d{1,3}){3}$/u.test(hostname)
+  );
+}

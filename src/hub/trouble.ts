@@ -1,0 +1,71 @@
+/** What went wrong with one request, where a later one may do better. */
+export type TroubleKind =
+  /** No connection, a connection that broke, or silence. */
+  | "network"
+  /** 5xx, 408, 425. */
+  | "server"
+  /** 429: all requests wait. */
+  | "rate-limited"
+  /** 403 of a signed address that is fresh: too many connections, perhaps. */
+  | "refused"
+  /** A signed address that is no longer good. */
+  | "expired"
+  /** An answer that does not fit the question: a wrong range, a wrong length, an encoding nobody asked for. */
+  | "bad-answer";
+
+/** An error that trying again may mend. */
+export class PassingTrouble extends Error {
+  override readonly name = "PassingTrouble";
+  readonly kind: TroubleKind;
+  /** How long the server asks us to wait; null where it does not say. */
+  readonly waitMs: number | null;
+
+  constructor(kind: TroubleKind, reason: string, waitMs: number | null = null, cause?: unknown) {
+    super(reason, cause === undefined ? undefined : { cause });
+    this.kind = kind;
+    this.waitMs = waitMs;
+  }
+}
+
+const passing: Readonly<Record<string, string>> = {
+  ECONNRESET: "the connection was cut",
+  ECONNREFUSED: "nothing answers at that address",
+  ECONNABORTED: "the connection was cut",
+  EPIPE: "the connection was cut",
+  ETIMEDOUT: "the connection went silent",
+  ENOTFOUND: "the name of the server can't be found",
+  EAI_AGAIN: "the name server does not answer",
+  ENETUNREACH: "the network can't be reached",
+  ENETDOWN: "the network is down",
+  EHOSTUNREACH: "the server can't be reached",
+  EHOSTDOWN: "the server is down",
+  ERR_STREAM_PREMATURE_CLOSE: "the connection was cut",
+  HPE_INVALID_CONSTANT: "the answer was garbled",
+};
+
+/** Node's error as trouble that passes, or null where no retry mends it. */
+export function troubleOf(error: unknown): PassingTrouble | null {
+  if (error instanceof PassingTrouble) return error;
+  const code = errorCode(error);
+  if (code === null) return null;
+  const known = passing[code] ?? (code.startsWith("HPE_") ? "the answer was garbled" : null);
+  return known === null ? null : new PassingTrouble("network", known, null, error);
+}
+
+/** `ECONNRESET`, `CERT_HAS_EXPIRED`, …; that of the first of several attempts. */
+export function errorCode(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if ("code" in error && typeof error.code === "string") return error.code;
+  if (error instanceof AggregateError) return errorCode(error.errors[0]);
+  return error.cause === undefined ? null : errorCode(error.cause);
+}
+
+/** Codes of a TLS connection that could not be trusted. */
+export function isTlsError(error: unknown): boolean {
+  const code = errorCode(error) ?? "";
+  return (
+    /^(?:CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL)/u.test(code) ||
+    code === "HOSTNAME_MISMATCH" ||
+    code === "EPROTO"
+  );
+}
