@@ -11,6 +11,8 @@ export function shippedPath(name: string): string {
 
 /** The version of package.json. */
 export function herosVersion(): string {
-  const { version } = JSON.parse(readFileSync(shippedPath("package.json"), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(shippedPath("package.json"), "utf8")) as {
+    version: string;
+  };
   return version;
 }

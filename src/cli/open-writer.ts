@@ -17,7 +17,9 @@ export interface OutputFacts {
 export function chooseWriter({ output, stdinIsTty, stdoutIsTty, env }: OutputFacts): WriterName {
   const terminal = stdinIsTty && stdoutIsTty;
   if (output === "ink" && !terminal) {
-    throw usageFailure("--output ink needs a terminal for its input and output; use --output plain here");
+    throw usageFailure(
+      "--output ink needs a terminal for its input and output; use --output plain here",
+    );
   }
   if (output !== "auto") return output;
   if (isOn(env["ACCESSIBLE"]) || isOn(env["INK_SCREEN_READER"])) return "accessible";
@@ -25,7 +27,11 @@ export function chooseWriter({ output, stdinIsTty, stdoutIsTty, env }: OutputFac
 }
 
 /** Whether to use colours: NO_COLOR and `--no-color` win over FORCE_COLOR, that over what the stream is. */
-export function wantsColor(facts: { readonly flag: boolean; readonly isTty: boolean; readonly env: OutputFacts["env"] }): boolean {
+export function wantsColor(facts: {
+  readonly flag: boolean;
+  readonly isTty: boolean;
+  readonly env: OutputFacts["env"];
+}): boolean {
   const { flag, isTty, env } = facts;
   if (!flag || (env["NO_COLOR"] ?? "") !== "") return false;
   const forced = env["FORCE_COLOR"];

@@ -54,17 +54,18 @@ export function parseArguments(argv: readonly string[]): Parsed {
   const program = new Command("heros")
     .description("Sets up her-os on a DGX Spark, downloads its models, and brings Annie online.")
     .option("-V, --version", "print the version alone")
-    .helpCommand(false)
-    .action(() => {
-      text = program.helpInformation();
-    });
+    .helpCommand(false);
 
   const setup = common(program.command("setup"))
     .description("ask what is open, write the compose overrides, fetch the models, start Annie")
     .option("-y, --yes", "ask nothing: flags, environment, config file and defaults decide")
     .option("--dry-run", "show what would be done, and do none of it")
     .option("--demo", "the same on a simulated Spark, with a Hub of its own and no Docker")
-    .addOption(new Option("--demo-speed <factor>", "how many times faster than life the demo is").default("1").argParser(factor))
+    .addOption(
+      new Option("--demo-speed <factor>", "how many times faster than life the demo is")
+        .default("1")
+        .argParser(factor),
+    )
     .option("--keep-demo", "leave the demo's folder when it ends")
     .action((values: Values) => {
       command = {
@@ -72,7 +73,10 @@ export function parseArguments(argv: readonly string[]): Parsed {
         name: "setup",
         yes: values["yes"] === true,
         dryRun: values["dryRun"] === true,
-        demo: values["demo"] === true ? { speed: String(values["demoSpeed"]), keep: values["keepDemo"] === true } : null,
+        demo:
+          values["demo"] === true
+            ? { speed: String(values["demoSpeed"]), keep: values["keepDemo"] === true }
+            : null,
       };
     });
   const pull = common(program.command("pull"))
@@ -89,7 +93,8 @@ export function parseArguments(argv: readonly string[]): Parsed {
     });
 
   for (const question of questions) {
-    const flag = question.argument === null ? question.flag : `${question.flag} <${question.argument}>`;
+    const flag =
+      question.argument === null ? question.flag : `${question.flag} <${question.argument}>`;
     setup.option(flag, question.summary);
     if (question.id === "tiers" || question.id === "token") pull.option(flag, question.summary);
   }
@@ -101,6 +106,7 @@ export function parseArguments(argv: readonly string[]): Parsed {
     }
   }
 
+  if (argv.length === 0) return { kind: "text", text: program.helpInformation() };
   let complaint = "";
   for (const each of [program, setup, pull, doctor]) {
     each.exitOverride().configureOutput({
@@ -121,7 +127,10 @@ export function parseArguments(argv: readonly string[]): Parsed {
 
 /** The error for arguments that make no sense together. */
 export function usageFailure(complaint: string, cause?: unknown): Failure {
-  const [first = "", ...more] = complaint.trim().replace(/^error: /, "").split("\n");
+  const [first = "", ...more] = complaint
+    .trim()
+    .replace(/^error: /, "")
+    .split("\n");
   return new Failure({
     code: "usage.wrong",
     message: `${first.charAt(0).toUpperCase()}${first.slice(1)}${/[.?]$/.test(first) ? "" : "."}`,
@@ -133,7 +142,9 @@ export function usageFailure(complaint: string, cause?: unknown): Failure {
 
 function common(command: Command): Command {
   return command
-    .addOption(new Option("--output <how>", "how to show what happens").choices(outputs).default("auto"))
+    .addOption(
+      new Option("--output <how>", "how to show what happens").choices(outputs).default("auto"),
+    )
     .option("--json", "the same as --output json")
     .option("--no-color", "no colours")
     .option("-q, --quiet", "only what matters in the end")
@@ -146,14 +157,18 @@ function commonOptions(values: Values): CommonOptions {
   return {
     output: values["json"] === true ? "json" : output,
     color: values["color"] !== false,
-    verbosity: values["quiet"] === true ? "quiet" : values["verbose"] === true ? "verbose" : "normal",
+    verbosity:
+      values["quiet"] === true ? "quiet" : values["verbose"] === true ? "verbose" : "normal",
     configFile: typeof values["config"] === "string" ? values["config"] : null,
     questionFlags: flagsOf(questions, values),
     settingFlags: flagsOf(settings, values),
   };
 }
 
-function flagsOf<Id extends string>(rows: readonly { readonly id: Id; readonly flag: string }[], values: Values) {
+function flagsOf<Id extends string>(
+  rows: readonly { readonly id: Id; readonly flag: string }[],
+  values: Values,
+) {
   const given: Partial<Record<Id, string>> = {};
   for (const { id, flag } of rows) {
     const value = values[attributeName(flag)];
@@ -165,7 +180,9 @@ function flagsOf<Id extends string>(rows: readonly { readonly id: Id; readonly f
 /** Where commander puts the flag's value: `--stack-dir <dir>` → `stackDir`. */
 function attributeName(flag: string): string {
   const name = flag.split(" ")[0] ?? flag;
-  return name.replace(/^--/, "").replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase());
+  return name
+    .replace(/^--/, "")
+    .replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase());
 }
 
 function factor(text: string): string {

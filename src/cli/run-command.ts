@@ -1,5 +1,11 @@
 import type { Host } from "../host/host.ts";
-import { isClosing, type ClosingEvent, type Emit, type HerosEvent, type TimedEvent } from "../progress/event.ts";
+import {
+  isClosing,
+  type ClosingEvent,
+  type Emit,
+  type HerosEvent,
+  type TimedEvent,
+} from "../progress/event.ts";
 import type { RunStarted } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Writer } from "../ui/writer.ts";
@@ -13,8 +19,8 @@ export interface CommandRun {
   readonly started: Omit<RunStarted, "type">;
   /** How to go on after an interruption. */
   readonly resumeHint: string;
-  /** Does the work; what it returns are the sentences of the closing page. */
-  readonly work: (emit: Emit, elapsedMs: () => number) => Promise<readonly string[]>;
+  /** Does the work; what it returns are the sentences of the closing page, or null where the person chose to stop. */
+  readonly work: (emit: Emit, elapsedMs: () => number) => Promise<readonly string[] | null>;
 }
 
 /**
@@ -38,7 +44,10 @@ export async function runCommand(run: CommandRun): Promise<number> {
   emit({ type: "run.started", ...started });
   try {
     const summary = await work(emit, elapsedMs);
-    closing = { type: "run.succeeded", command: started.command, elapsedMs: elapsedMs(), summary };
+    closing =
+      summary === null
+        ? { type: "run.cancelled", exitCode: exitCodes.interrupted, hint: "Nothing was changed." }
+        : { type: "run.succeeded", command: started.command, elapsedMs: elapsedMs(), summary };
   } catch (error) {
     closing = closingOf(error, { interrupted: signal.aborted, resumeHint });
   }
@@ -52,7 +61,8 @@ export function closingOf(
   error: unknown,
   { interrupted, resumeHint }: { readonly interrupted: boolean; readonly resumeHint: string },
 ): Exclude<ClosingEvent, { type: "run.succeeded" }> {
-  if (interrupted) return { type: "run.cancelled", exitCode: exitCodes.interrupted, hint: resumeHint };
+  if (interrupted)
+    return { type: "run.cancelled", exitCode: exitCodes.interrupted, hint: resumeHint };
   if (error instanceof Failure) {
     const { code, message, hint, exitCode } = error;
     return { type: "run.failed", code, message, hint, exitCode };

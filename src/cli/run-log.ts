@@ -9,6 +9,9 @@ export interface RunLog {
   close(): Promise<void>;
 }
 
+/** Records nothing. */
+export const noRunLog: RunLog = { write: () => {}, close: async () => {} };
+
 /**
  * Records the events of a run as JSON lines in `<stateDir>/logs`, mode 0600: what a person attaches to a report, and what replays through any writer.
  * Keeps the last ten. A state folder that can't be written is no reason to stop: nothing is recorded then.
@@ -18,11 +21,17 @@ export async function openRunLog(host: Host, stateDir: string, command: string):
   const stamp = host.clock.now().toISOString().replaceAll(":", "-");
   try {
     await host.files.mkdir(folder, { recursive: true, mode: 0o700 });
-    const names = (await host.files.readdir(folder)).filter((name) => name.endsWith(".jsonl")).toSorted();
+    const names = (await host.files.readdir(folder))
+      .filter((name) => name.endsWith(".jsonl"))
+      .toSorted();
     for (const old of names.slice(0, Math.max(0, names.length - keptLogs + 1))) {
       await host.files.rm(path.join(folder, old), { force: true });
     }
-    const file = await host.files.open(path.join(folder, `${stamp}-${command}-${host.pid}.jsonl`), "ax", 0o600);
+    const file = await host.files.open(
+      path.join(folder, `${stamp}-${command}-${host.pid}.jsonl`),
+      "ax",
+      0o600,
+    );
     const stream = file.createWriteStream();
     stream.on("error", () => {});
     return {
@@ -30,6 +39,6 @@ export async function openRunLog(host: Host, stateDir: string, command: string):
       close: () => new Promise((resolve) => stream.end(() => resolve())),
     };
   } catch {
-    return { write: () => {}, close: async () => {} };
+    return noRunLog;
   }
 }

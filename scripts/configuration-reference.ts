@@ -1,0 +1,52 @@
+import { writeFile } from "node:fs/promises";
+import { questions } from "../src/plan/question-table.ts";
+import { settings } from "../src/plan/settings.ts";
+
+/** docs/configuration.md, from the tables of questions and settings. `npm run docs` writes it anew. */
+export function configurationReference(): string {
+  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [
+    "# Flags, environment and config file",
+    "",
+    "Made by `npm run docs` from the tables in `src/plan`; don't edit it by hand.",
+    "",
+    "A flag wins over the environment, the environment over the config file (`--config FILE` or `HEROS_CONFIG`), that over the answers of the last run, those over the default.",
+    "With `--yes` nothing is asked.",
+    "",
+    "## Questions",
+    "",
+    ...questions.flatMap((question) => [
+      `### ${question.prompt}`,
+      "",
+      question.help,
+      "",
+      `- Flag: \`${question.flag}${question.argument === null ? "" : ` <${question.argument}>`}\` — ${question.summary}`,
+      `- Environment: \`${question.environment}\``,
+      `- Config file: \`${question.configKey}\``,
+      "",
+    ]),
+    "## Settings",
+    "",
+    row(["flag", "environment", "config file", "what it does"]),
+    row(["---", "---", "---", "---"]),
+    ...settings.map(({ flag, environment, configKey, help }) =>
+      row([`\`${flag}\``, `\`${environment}\``, `\`${configKey}\``, help]),
+    ),
+    "",
+    "## A config file",
+    "",
+    "```yaml",
+    "tiers: [1, 2]",
+    "storage: /data/models",
+    "startup: wait",
+    "limitRate: 50M",
+    "```",
+    "",
+    "An unknown key, or a value that can't be, is told with file, line and key (exit status 2).",
+    "",
+  ].join("\n");
+}
+
+if (import.meta.main) {
+  await writeFile(new URL("../docs/configuration.md", import.meta.url), configurationReference());
+}

@@ -1,0 +1,44 @@
+import { findCacheDir } from "../../hub/environment.ts";
+import { detectMachine } from "../../machine/detect.ts";
+import { exitCodes, Failure } from "../../progress/failure.ts";
+import type { Work } from "../../setup/request.ts";
+import { gatherSettings } from "../gather-settings.ts";
+import type { DoctorCommand } from "../program.ts";
+
+/**
+ * `heros doctor`: the checks of the machine, each with what mends it.
+ * @throws Failure `doctor.problems` (exit 4) where something keeps Annie from running
+ */
+export async function performDoctor(
+  work: Work,
+  command: DoctorCommand,
+): Promise<readonly string[]> {
+  const { host, emit, signal } = work;
+  const { cacheDir, stackDir, endpoint, port } = await gatherSettings(host, command);
+  emit({ type: "stage.started", stage: "machine" });
+  const { problems } = await detectMachine({
+    host,
+    emit,
+    signal,
+    modelsPath: cacheDir ?? findCacheDir(host),
+    stackDir,
+    port,
+    endpoint,
+  });
+  const [first] = problems;
+  emit({
+    type: "stage.finished",
+    stage: "machine",
+    outcome: first === undefined ? "done" : "failed",
+  });
+  if (first === undefined) return ["Nothing here keeps Annie from running."];
+  throw new Failure({
+    code: "doctor.problems",
+    message:
+      problems.length === 1
+        ? first.message
+        : `${problems.length} things keep Annie from running. First: ${first.message}`,
+    hint: first.hint,
+    exitCode: exitCodes.machine,
+  });
+}

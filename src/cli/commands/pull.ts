@@ -1,0 +1,30 @@
+import type { CatalogModel } from "../../catalog/catalog.ts";
+import { completeTiers, defaultTiers, modelsByName, modelsOfTiers } from "../../catalog/select.ts";
+import { parseTiers } from "../../plan/question-table.ts";
+import { pull } from "../../setup/pull.ts";
+import type { Work } from "../../setup/request.ts";
+import { gatherSettings, type GatheredSettings } from "../gather-settings.ts";
+import { usageFailure, type PullCommand } from "../program.ts";
+
+/** `heros pull [MODEL…] [--tiers …] [--all]` */
+export async function performPull(work: Work, command: PullCommand): Promise<readonly string[]> {
+  const settings = await gatherSettings(work.host, command);
+  return pull(work, settings, chosenModels(command, settings));
+}
+
+function chosenModels(
+  command: PullCommand,
+  { catalog, decided }: GatheredSettings,
+): readonly CatalogModel[] {
+  const { models, all, questionFlags } = command;
+  if ([models.length > 0, all, questionFlags.tiers !== undefined].filter(Boolean).length > 1) {
+    throw usageFailure("Name models, or give --tiers, or --all: only one of them");
+  }
+  if (models.length > 0) return modelsByName(catalog, models);
+  if (all) return catalog.models;
+  const asked = decided.findLast((layer) => layer.tiers !== undefined)?.tiers;
+  if (asked === undefined) return modelsOfTiers(catalog, defaultTiers(catalog));
+  const tiers = parseTiers(asked);
+  completeTiers(catalog, tiers);
+  return modelsOfTiers(catalog, tiers);
+}

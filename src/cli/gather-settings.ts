@@ -1,0 +1,165 @@
+import path from "node:path";
+import { parseCatalog } from "../catalog/load.ts";
+import type { Host } from "../host/host.ts";
+import { findEndpoint } from "../hub/environment.ts";
+import type { TokenAnswer } from "../plan/answers.ts";
+import { parseConfig, type ConfigValues } from "../plan/config-file.ts";
+import { questions } from "../plan/question-table.ts";
+import type { AnswerValues } from "../plan/resolve.ts";
+import {
+  parseCount,
+  parseEndpoint,
+  parsePort,
+  parseRate,
+  settings,
+  type SettingId,
+} from "../plan/settings.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import { Secret } from "../progress/secret.ts";
+import type { Fetching } from "../setup/request.ts";
+import { shippedPath } from "./app-files.ts";
+import type { CommonOptions } from "./program.ts";
+
+/** Everything that flags, environment and config file say, checked and made absolute. */
+export interface GatheredSettings extends Fetching {
+  readonly stackDir: string;
+  /** Null where nothing names one: then the stack's own `.env` decides. */
+  readonly port: number | null;
+  readonly annieTimeoutMs: number;
+  /** From the weakest to the strongest: config file, environment, flags. */
+  readonly decided: readonly AnswerValues[];
+}
+
+/** Where heros keeps its own state. */
+export function stateDirOf(host: Pick<Host, "env" | "home">): string {
+  const base = host.env["XDG_STATE_HOME"];
+  return path.join(
+    base !== undefined && path.isAbsolute(base) ? base : path.join(host.home, ".local/state"),
+    "heros",
+  );
+}
+
+/**
+ * Reads the settings of a run.
+ * @throws Failure `config.…`, `catalog.…`, `settings.…`, `token.…` (exit 2)
+ */
+export async function gatherSettings(
+  host: Host,
+  options: CommonOptions,
+): Promise<GatheredSettings> {
+  const configFile = options.configFile ?? nonEmpty(host.env["HEROS_CONFIG"]);
+  const config =
+    configFile === null ? {} : parseConfig(await readNamed(host, "config", configFile), configFile);
+  const setting = (id: SettingId) => {
+    const row = settings.find((candidate) => candidate.id === id);
+    if (row === undefined) return null;
+    return (
+      options.settingFlags[id] ??
+      nonEmpty(host.env[row.environment]) ??
+      config[row.configKey]?.[0] ??
+      null
+    );
+  };
+  const folder = (id: SettingId) => {
+    const value = setting(id);
+    return value === null ? null : absolute(host, value);
+  };
+  const layers = [
+    answersOf((question) => config[question.configKey]),
+    answersOf((question) => split(host.env[question.environment])),
+    answersOf((question) => split(options.questionFlags[question.id])),
+  ];
+  const catalogFile = setting("catalog");
+  const endpoint = setting("endpoint");
+  const limitRate = setting("limitRate");
+  const maxLanes = setting("maxLanes");
+  const port = setting("port") ?? nonEmpty(host.env["HER_OS_PORT"]);
+  const annieTimeout = setting("annieTimeout");
+  return {
+    catalog: parseCatalog(
+      await readNamed(host, "catalog", catalogFile ?? shippedPath("assets/catalogs/her-os.yaml")),
+      catalogFile ?? "her-os.yaml",
+    ),
+    endpoint: endpoint === null ? findEndpoint(host.env) : parseEndpoint(endpoint),
+    cacheDir: folder("cacheDir"),
+    stackDir: folder("stackDir") ?? path.join(host.home, "her-os"),
+    stateDir: stateDirOf(host),
+    limitBytesPerSecond: limitRate === null ? null : parseRate(limitRate),
+    maxLanes: maxLanes === null ? null : parseCount("--max-lanes", maxLanes),
+    port: port === null ? null : parsePort(port),
+    annieTimeoutMs:
+      annieTimeout === null ? 600_000 : parseCount("--annie-timeout", annieTimeout) * 1000,
+    tokenFile: await readTokenFile(host, options, config),
+    decided: layers,
+  };
+}
+
+async function readTokenFile(
+  host: Host,
+  options: CommonOptions,
+  config: ConfigValues,
+): Promise<TokenAnswer | null> {
+  const row = questions.find((question) => question.id === "token");
+  if (row === undefined) return null;
+  const file =
+    options.questionFlags.token ??
+    nonEmpty(host.env[row.environment]) ??
+    config[row.configKey]?.[0] ??
+    null;
+  if (file === null) return null;
+  const value = (await readNamed(host, "token", file)).trim();
+  if (!/^[\x21-\x7e]+$/.test(value)) {
+    throw new Failure({
+      code: "token.malformed",
+      message: `${file} does not hold a Hugging Face token: it should be one word in one line.`,
+      hint: "Copy the token again from your Hugging Face settings into that file.",
+      exitCode: exitCodes.usage,
+    });
+  }
+  return { source: "token-file", token: new Secret(value) };
+}
+
+async function readNamed(
+  host: Host,
+  noun: "config" | "catalog" | "token",
+  file: string,
+): Promise<string> {
+  try {
+    return await host.files.readFile(absolute(host, file), "utf8");
+  } catch (cause) {
+    const reason =
+      cause instanceof Error && "code" in cause ? String(cause.code) : "unknown reason";
+    throw new Failure({
+      code: `${noun}.unreadable`,
+      message: `The ${noun} file ${file} can't be read (${reason}).`,
+      hint: `Give the path of a file that you may read.`,
+      exitCode: exitCodes.usage,
+      cause,
+    });
+  }
+}
+
+function answersOf(
+  valueOf: (question: (typeof questions)[number]) => readonly string[] | undefined,
+): AnswerValues {
+  return Object.fromEntries(
+    questions.flatMap((question) => {
+      const values = valueOf(question);
+      return values === undefined ? [] : [[question.id, values]];
+    }),
+  );
+}
+
+function split(value: string | undefined): readonly string[] | undefined {
+  return value === undefined || value === "" ? undefined : value.split(",");
+}
+
+function nonEmpty(value: string | undefined): string | null {
+  return value === undefined || value === "" ? null : value;
+}
+
+/** `~` is the home folder here too: shells leave it alone behind `=` and in config files. */
+function absolute(host: Host, file: string): string {
+  if (file === "~" || file.startsWith("~/")) return path.join(host.home, file.slice(1));
+  return path.resolve(host.cwd, file);
+}

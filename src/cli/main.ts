@@ -1,0 +1,100 @@
+import os from "node:os";
+import { realHost } from "../host/real-host.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Terminal } from "../ui/writer.ts";
+import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-writer.ts";
+import { parseArguments, type HerosCommand } from "./program.ts";
+import { performCommand } from "./perform-command.ts";
+import { herosVersion } from "./app-files.ts";
+
+/** The whole program, from the arguments to the exit status. The one place that reads `process`, and the one that exits. */
+export async function main(): Promise<void> {
+  process.exit(await answer(process.argv.slice(2)));
+}
+
+async function answer(argv: readonly string[]): Promise<number> {
+  if (argv[0] === "--version" || argv[0] === "-V") {
+    process.stdout.write(`${herosVersion()}\n`);
+    return exitCodes.done;
+  }
+  let command: HerosCommand;
+  try {
+    const parsed = parseArguments(argv);
+    if (parsed.kind === "text") {
+      process.stdout.write(parsed.text);
+      return exitCodes.done;
+    }
+    command = parsed.command;
+    return await perform(command);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    complain(error, wantsJson(argv));
+    return error.exitCode;
+  }
+}
+
+async function perform(command: HerosCommand): Promise<number> {
+  const { env, stdin, stdout, stderr } = process;
+  const name = chooseWriter({
+    output: command.output,
+    stdinIsTty: stdin.isTTY === true,
+    stdoutIsTty: stdout.isTTY === true,
+    env,
+  });
+  const stop = new AbortController();
+  const interrupt = () => {
+    if (stop.signal.aborted) process.exit(exitCodes.interrupted);
+    stop.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  // Whoever reads our output has gone: stop as if interrupted.
+  stdout.on("error", () => stop.abort());
+
+  const terminal: Terminal = {
+    stdin,
+    stdout,
+    stderr,
+    color: wantsColor({ flag: command.color, isTty: stdout.isTTY === true, env }),
+    unicode: wantsUnicode(env),
+    verbosity: command.verbosity,
+    interrupt,
+  };
+  const host = realHost({
+    env: { ...env },
+    home: env["HOME"] || os.homedir(),
+    cwd: process.cwd(),
+    pid: process.pid,
+    platform: process.platform,
+    nodeArch: process.arch,
+  });
+  try {
+    return await performCommand({
+      command,
+      host,
+      writer: await openWriter(name, terminal),
+      signal: stop.signal,
+      nodePath: process.execPath,
+    });
+  } finally {
+    host.network.close();
+    host.locks.close();
+  }
+}
+
+/** A wrong command line in JSON mode still ends in the closing record. */
+function complain({ code, message, hint, exitCode }: Failure, json: boolean): void {
+  if (json) {
+    const closing = { v: 1, at: 0, type: "run.failed", code, message, hint, exitCode };
+    process.stdout.write(`${JSON.stringify(closing)}\n`);
+  } else {
+    process.stderr.write(`heros: ${message}\n${hint}\n`);
+  }
+}
+
+function wantsJson(argv: readonly string[]): boolean {
+  return (
+    argv.includes("--json") ||
+    argv.includes("--output=json") ||
+    argv.some((word, index) => word === "--output" && argv[index + 1] === "json")
+  );
+}

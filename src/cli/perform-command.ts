@@ -1,0 +1,90 @@
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../progress/event.ts";
+import { stages, type Stage } from "../progress/events/run.ts";
+import type { Work } from "../setup/request.ts";
+import type { Writer } from "../ui/writer.ts";
+import { herosVersion } from "./app-files.ts";
+import { stateDirOf } from "./gather-settings.ts";
+import type { HerosCommand } from "./program.ts";
+import { runCommand } from "./run-command.ts";
+import { noRunLog, openRunLog } from "./run-log.ts";
+
+export interface Performance {
+  readonly command: HerosCommand;
+  readonly host: Host;
+  readonly writer: Writer;
+  readonly signal: AbortSignal;
+  /** The Node that runs heros, for the demo's own processes. */
+  readonly nodePath: string;
+}
+
+interface CommandPlan {
+  readonly stages: readonly Stage[];
+  readonly demo: boolean;
+  /** False for what writes nothing. */
+  readonly recorded: boolean;
+  readonly resumeHint: string;
+  readonly work: (work: Work) => Promise<readonly string[] | null>;
+}
+
+/**
+ * Performs a command from its first event to its last.
+ * @returns the exit status
+ */
+export async function performCommand(performance: Performance): Promise<number> {
+  const { command, host, writer, signal } = performance;
+  const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
+  return runCommand({
+    host,
+    writer,
+    log: recorded ? await openRunLog(host, stateDirOf(host), command.name) : noRunLog,
+    signal,
+    started: { command: command.name, herosVersion: herosVersion(), demo, stages: stagesOfRun },
+    resumeHint,
+    work: (emit: Emit, elapsedMs) => work({ host, emit, signal, elapsedMs }),
+  });
+}
+
+/** What a command does; the code of each is loaded when it is its turn. */
+function planCommand({ command, host, writer, nodePath }: Performance): CommandPlan {
+  switch (command.name) {
+    case "setup": {
+      const demo = command.demo !== null;
+      return {
+        stages,
+        demo,
+        recorded: !demo && !command.dryRun,
+        resumeHint: demo
+          ? "The demo is over. heros setup does the same for real."
+          : "What is downloaded is kept. Run heros setup again: it goes on where it stopped.",
+        work: async (work) => {
+          const { performSetup } = await import("./commands/setup.ts");
+          return performSetup(work, { command, writer, nodePath });
+        },
+      };
+    }
+    case "pull":
+      return {
+        stages: ["download"],
+        demo: false,
+        recorded: true,
+        resumeHint:
+          "What is downloaded is kept. Run the same command again: it goes on where it stopped.",
+        work: async (work) => {
+          const { performPull } = await import("./commands/pull.ts");
+          return performPull(work, command);
+        },
+      };
+    case "doctor":
+      return {
+        stages: ["machine"],
+        demo: false,
+        recorded: false,
+        resumeHint: "Run heros doctor again for the whole check.",
+        work: async (work) => {
+          const { performDoctor } = await import("./commands/doctor.ts");
+          return performDoctor(work, command, host);
+        },
+      };
+  }
+}

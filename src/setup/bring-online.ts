@@ -1,0 +1,11 @@
+import { watchAnnie } from "../annie/watch.ts";
+import { downloadModels } from "../download/download.ts";
+import type { Survey } from "../download/survey.ts";
+import { connectHub } from "../hub/hub.ts";
+import type { Answers } from "../plan/answers.ts";
+import type { Emit } from "../progress/event.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import { explainStack, startStack } from "../stack/compose.ts";
+import type { Online } from "./closing-words.ts";
+import type { SetupRequest, Work } from "./request.ts";
+import { tokenOf } from "./tokens.ts";

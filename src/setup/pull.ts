@@ -1,0 +1,46 @@
+import type { CatalogModel } from "../catalog/catalog.ts";
+import { requireDiskSpace } from "../download/disk-space.ts";
+import { downloadModels } from "../download/download.ts";
+import { surveyModels } from "../download/survey.ts";
+import { findCacheDir } from "../hub/cache-dir.ts";
+import { connectHub } from "../hub/hub.ts";
+import { formatBytes, formatDuration } from "../progress/units.ts";
+import type { Fetching, Work } from "./request.ts";
+import { foundTokens, tokenOf } from "./tokens.ts";
+
+/**
+ * Downloads models into the Hub cache, and nothing else.
+ * @returns the sentences of the closing page
+ * @throws Failure of the Hub (2, 5), of the disk (7), of a hash (6); AbortError
+ */
+export async function pull(
+  work: Work,
+  fetching: Fetching,
+  models: readonly CatalogModel[],
+): Promise<string[]> {
+  const { host, emit, signal, elapsedMs } = work;
+  const { endpoint, stateDir, limitBytesPerSecond, maxLanes, tokenFile } = fetching;
+  const cacheDir = fetching.cacheDir ?? findCacheDir(host);
+  const answer = tokenFile ?? (await foundTokens(host))[0]?.answer ?? { source: "none" };
+  const hub = connectHub({ host, endpoint, token: tokenOf(answer) });
+
+  emit({ type: "stage.started", stage: "download" });
+  const survey = await surveyModels({ host, hub, cacheDir, stateDir, models, signal });
+  requireDiskSpace(survey);
+  const { fetchedBytes } = await downloadModels({
+    host,
+    hub,
+    survey,
+    stateDir,
+    emit,
+    signal,
+    limitBytesPerSecond,
+    maxLanes,
+  });
+  emit({ type: "stage.finished", stage: "download", outcome: "done" });
+  return [
+    fetchedBytes === 0
+      ? `Everything was there already: ${formatBytes(survey.totalBytes)} in ${cacheDir}.`
+      : `${formatBytes(survey.totalBytes)} of models are in ${cacheDir}; ${formatBytes(fetchedBytes)} came in ${formatDuration(elapsedMs() / 1000)}.`,
+  ];
+}

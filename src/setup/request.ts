@@ -1,0 +1,43 @@
+import type { Catalog } from "../catalog/catalog.ts";
+import type { Host } from "../host/host.ts";
+import type { Answers, TokenAnswer } from "../plan/answers.ts";
+import type { Planning } from "../plan/planning.ts";
+import type { AnswerValues } from "../plan/resolve.ts";
+import type { Emit } from "../progress/event.ts";
+
+/** What every piece of work has at hand. */
+export interface Work {
+  readonly host: Host;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** Milliseconds since the run began. */
+  readonly elapsedMs: () => number;
+}
+
+/** Where models come from and how; shared by `setup` and `pull`. */
+export interface Fetching {
+  readonly catalog: Catalog;
+  /** The Hub's address, without a slash at its end. */
+  readonly endpoint: string;
+  /** Cache given by flag, environment or config file; null means that the answers decide. */
+  readonly cacheDir: string | null;
+  /** Of heros itself: answers, listings, logs. */
+  readonly stateDir: string;
+  readonly limitBytesPerSecond: number | null;
+  readonly maxLanes: number | null;
+  /** From `--token-file` and its like. */
+  readonly tokenFile: TokenAnswer | null;
+}
+
+export interface SetupRequest extends Fetching {
+  readonly stackDir: string;
+  readonly assetsDir: string;
+  /** Of this machine, at which Annie answers. */
+  readonly port: number;
+  readonly annieTimeoutMs: number;
+  /** From the weakest to the strongest: config file, environment, flags. */
+  readonly decided: readonly AnswerValues[];
+  readonly dryRun: boolean;
+  /** Asks the person; null where nobody is asked. */
+  readonly ask: ((planning: Planning, signal: AbortSignal) => Promise<Answers | null>) | null;
+}

@@ -1,0 +1,67 @@
+import { detectMachine, unsupportedReason } from "../machine/detect.ts";
+import type { Answers } from "../plan/answers.ts";
+import { rememberable } from "../plan/resolve.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import { writeStack } from "../stack/write-stack.ts";
+import { bringOnline } from "./bring-online.ts";
+import { closingWords, dryRunWords } from "./closing-words.ts";
+import { preparePlanning } from "./prepare-planning.ts";
+import { rememberAnswers } from "./remembered-answers.ts";
+import type { SetupRequest, Work } from "./request.ts";
+
+/**
+ * The whole journey: machine, plan, stack, download, annie.
+ * Nothing is written before the plan is agreed, and nothing is fetched before the disk is known to hold it.
+ * @returns the sentences of the closing page; null where the person said no to the plan
+ * @throws Failure of any stage; AbortError
+ */
+export async function setup(work: Work, request: SetupRequest): Promise<readonly string[] | null> {
+  const { host, emit, signal } = work;
+  const { stateDir, stackDir, dryRun, ask } = request;
+
+  emit({ type: "stage.started", stage: "machine" });
+  const detection = await detectMachine({
+    host,
+    emit,
+    signal,
+    modelsPath: request.cacheDir ?? host.home,
+    stackDir,
+    port: request.port,
+    endpoint: request.endpoint,
+  });
+  const [problem] = detection.problems;
+  if (problem !== undefined && !dryRun) throw problem;
+  for (const { code, message, hint } of detection.problems) {
+    emit({ type: "notice", level: "warning", code, message, hint });
+  }
+  emit({ type: "stage.finished", stage: "machine", outcome: "done" });
+
+  emit({ type: "stage.started", stage: "plan" });
+  const { planning, workOut } = await preparePlanning(work, request, detection);
+  const answers = ask === null ? planning.answers : await ask(planning, signal);
+  if (answers === null) return null;
+  requireConsent(unsupportedReason(detection.machine), answers);
+  const { plan, survey, changes } = await workOut(answers, signal);
+  emit(plan);
+  emit({ type: "stage.finished", stage: "plan", outcome: "done" });
+  if (dryRun) return dryRunWords(plan);
+
+  await rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false });
+  emit({ type: "stage.started", stage: "stack" });
+  await writeStack({ host, changes, emit });
+  emit({ type: "stage.finished", stage: "stack", outcome: "done" });
+
+  const online = await bringOnline(work, { request, answers, survey });
+  await rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: true });
+  return closingWords({ ...online, plan });
+}
+
+function requireConsent(reason: string | null, answers: Answers): void {
+  if (reason === null || answers.unsupported) return;
+  throw new Failure({
+    code: "machine.unsupported",
+    message: reason,
+    hint: "her-os is made for the DGX Spark. To try it here all the same, add --allow-unsupported.",
+    exitCode: exitCodes.machine,
+  });
+}

@@ -1,0 +1,149 @@
+import { describe, expect, it } from "vitest";
+import { chooseWriter, wantsColor, wantsUnicode } from "../../src/cli/open-writer.ts";
+import { parseArguments, type HerosCommand } from "../../src/cli/program.ts";
+import { questions } from "../../src/plan/question-table.ts";
+import { settings } from "../../src/plan/settings.ts";
+
+function commandOf(...argv: string[]): HerosCommand {
+  const parsed = parseArguments(argv);
+  if (parsed.kind !== "command") throw new Error(parsed.text);
+  return parsed.command;
+}
+
+describe("the command line", () => {
+  it("reads setup with every flag of the contract", () => {
+    const command = commandOf(
+      ...[
+        "setup",
+        "--yes",
+        "--dry-run",
+        "--tiers",
+        "1,2",
+        "--storage",
+        "/data",
+        "--startup",
+        "wait",
+      ],
+      ...[
+        "--token-file",
+        "F",
+        "--stack-dir",
+        "S",
+        "--cache-dir",
+        "C",
+        "--endpoint",
+        "http://h",
+        "--catalog",
+        "K",
+      ],
+      ...["--limit-rate", "50M", "--allow-unsupported", "--output", "json", "--no-color", "-q"],
+    );
+    expect(command).toMatchObject({
+      name: "setup",
+      yes: true,
+      dryRun: true,
+      demo: null,
+      output: "json",
+      color: false,
+      verbosity: "quiet",
+      questionFlags: {
+        unsupported: "true",
+        tiers: "1,2",
+        storage: "/data",
+        startup: "wait",
+        token: "F",
+      },
+      settingFlags: {
+        stackDir: "S",
+        cacheDir: "C",
+        endpoint: "http://h",
+        catalog: "K",
+        limitRate: "50M",
+      },
+    });
+  });
+
+  it("reads pull with models, tiers or all, and --json as --output json", () => {
+    expect(commandOf("pull", "a", "b", "--json")).toMatchObject({
+      name: "pull",
+      models: ["a", "b"],
+      output: "json",
+    });
+    expect(commandOf("pull", "--all")).toMatchObject({ all: true, models: [] });
+    expect(commandOf("pull", "--tiers", "3")).toMatchObject({ questionFlags: { tiers: "3" } });
+  });
+
+  it("shows every flag of the tables in the help of setup", () => {
+    const parsed = parseArguments(["setup", "--help"]);
+    if (parsed.kind !== "text") throw new Error("no help");
+    for (const { flag } of [...questions, ...settings])
+      expect(parsed.text).toContain(flag.split(" ")[0]);
+  });
+
+  it("shows the commands when asked for help, or for nothing", () => {
+    for (const argv of [["--help"], ["-h"], []]) {
+      expect(parseArguments(argv)).toMatchObject({
+        kind: "text",
+        text: expect.stringContaining("pull"),
+      });
+    }
+  });
+
+  it.each([
+    [["setup", "--tier", "1"], /unknown option '--tier'/, /--tiers/],
+    [["sutup"], /unknown command 'sutup'/, /setup/],
+    [["setup", "--output", "xml"], /'xml' is invalid/, /heros --help/],
+    [["setup", "--tiers"], /argument missing/, /heros --help/],
+    [["setup", "now"], /too many arguments/, /heros --help/],
+    [["setup", "--demo", "--demo-speed", "0"], /above 0/, /heros --help/],
+  ])("refuses %j, and says what would be right", (argv, message, hint) => {
+    expect(() => parseArguments(argv)).toThrow(
+      expect.objectContaining({
+        code: "usage.wrong",
+        exitCode: 2,
+        message: expect.stringMatching(new RegExp(message, "i")),
+        hint: expect.stringMatching(hint),
+      }),
+    );
+  });
+});
+
+describe("choosing how to show a run", () => {
+  const tty = { output: "auto", stdinIsTty: true, stdoutIsTty: true, env: {} } as const;
+
+  it("takes Ink in a terminal, plain lines elsewhere", () => {
+    expect(chooseWriter(tty)).toBe("ink");
+    expect(chooseWriter({ ...tty, stdoutIsTty: false })).toBe("plain");
+    expect(chooseWriter({ ...tty, stdinIsTty: false })).toBe("plain");
+    expect(chooseWriter({ ...tty, env: { TERM: "dumb" } })).toBe("plain");
+  });
+
+  it("heeds a screen reader, and what is asked for by name", () => {
+    expect(chooseWriter({ ...tty, env: { ACCESSIBLE: "1" } })).toBe("accessible");
+    expect(chooseWriter({ ...tty, env: { INK_SCREEN_READER: "true" } })).toBe("accessible");
+    expect(chooseWriter({ ...tty, output: "json", env: { ACCESSIBLE: "1" } })).toBe("json");
+  });
+
+  it("refuses Ink where there is no terminal", () => {
+    expect(() => chooseWriter({ ...tty, output: "ink", stdoutIsTty: false })).toThrow(
+      expect.objectContaining({ code: "usage.wrong", exitCode: 2 }),
+    );
+  });
+
+  it("uses colours as NO_COLOR, FORCE_COLOR and the flag say", () => {
+    expect(wantsColor({ flag: true, isTty: true, env: {} })).toBe(true);
+    expect(wantsColor({ flag: true, isTty: false, env: {} })).toBe(false);
+    expect(wantsColor({ flag: true, isTty: false, env: { FORCE_COLOR: "1" } })).toBe(true);
+    expect(wantsColor({ flag: true, isTty: true, env: { NO_COLOR: "1", FORCE_COLOR: "1" } })).toBe(
+      false,
+    );
+    expect(wantsColor({ flag: false, isTty: true, env: {} })).toBe(false);
+  });
+
+  it("uses ASCII where the locale is not UTF-8, or on the Linux console", () => {
+    expect(wantsUnicode({ LANG: "en_GB.UTF-8" })).toBe(true);
+    expect(wantsUnicode({ LANG: "C" })).toBe(false);
+    expect(wantsUnicode({ LANG: "en_GB.UTF-8", LC_ALL: "C" })).toBe(false);
+    expect(wantsUnicode({ LANG: "en_GB.UTF-8", TERM: "linux" })).toBe(false);
+  });
+});
