@@ -1,0 +1,39 @@
+import { join, normalize } from "node:path";
+import { expect, test } from "vitest";
+import {
+  blobPath,
+  linkTarget,
+  lockPath,
+  partialPath,
+  placesOf,
+  snapshotPath,
+} from "../../src/download/cache-layout.ts";
+import { isPlainName, matchesGlob } from "../../src/download/globs.ts";
+
+test("things lie where Python's client looks for them", () => {
+  const places = placesOf("/cache", "openai/whisper-large-v3");
+  expect(blobPath(places, "abc")).toBe("/cache/models--openai--whisper-large-v3/blobs/abc");
+  expect(lockPath(places, "abc")).toBe("/cache/.locks/models--openai--whisper-large-v3/abc.lock");
+  expect(partialPath(places, "abc")).not.toMatch(/\.incomplete$/u);
+});
+
+test("a snapshot's link leads to its blob from any depth", () => {
+  const places = placesOf("/cache", "gpt2");
+  for (const path of ["a", "a/b", "a/b/c.json"]) {
+    const folder = join(snapshotPath(places, "c0ffee", path), "..");
+    expect(normalize(join(folder, linkTarget(path, "abc")))).toBe(blobPath(places, "abc"));
+  }
+});
+
+test("patterns mean what allow_patterns of huggingface_hub mean", () => {
+  expect(matchesGlob("onnx/model.onnx", "*.onnx")).toBe(true);
+  expect(matchesGlob("onnx/model.onnx", "onnx/")).toBe(true);
+  expect(matchesGlob("config.json", "config.json")).toBe(true);
+  expect(matchesGlob("config_json", "config.json")).toBe(false);
+  expect(matchesGlob("model-00001.bin", "model-0000[12].bin")).toBe(true);
+  expect(matchesGlob("model-00003.bin", "model-0000[!12].bin")).toBe(true);
+  expect(matchesGlob("a+b (1).txt", "a+b (?).txt")).toBe(true);
+  expect(matchesGlob("a.json.bak", "*.json")).toBe(false);
+  expect(isPlainName("a/b.json")).toBe(true);
+  expect(isPlainName("a/*.json")).toBe(false);
+});
