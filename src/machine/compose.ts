@@ -1,0 +1,75 @@
+import type { RunResult } from "../host/processes.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Finding } from "./finding.ts";
+import { thresholds } from "./thresholds.ts";
+import { late, lateText, withinLimit, type Probe } from "./time-limit.ts";
+
+export type ComposeAnswer =
+  | { readonly state: "there"; readonly version: string }
+  | { readonly state: "missing" }
+  /** Docker itself is not there. */
+  | { readonly state: "no-docker" }
+  | { readonly state: "late" };
+
+export async function askCompose(probe: Probe): Promise<ComposeAnswer> {
+  const result = await withinLimit(probe, (signal) =>
+    probe.host.processes.run({
+      command: "docker",
+      args: ["compose", "version", "--short"],
+      signal,
+    }),
+  );
+  return result === late ? { state: "late" } : parseComposeVersion(result);
+}
+
+/** A docker without the plugin takes `compose` or `--short` for a mistake of its own, in different words and with different statuses. */
+export function parseComposeVersion(
+  result: Pick<RunResult, "exitCode" | "stdout" | "missing">,
+): ComposeAnswer {
+  if (result.missing) return { state: "no-docker" };
+  const version = result.stdout.trim().split("\n").at(-1)?.trim().replace(/^v/, "") ?? "";
+  return result.exitCode === 0 && /^(\d+\.\d+|dev)/.test(version)
+    ? { state: "there", version }
+    : { state: "missing" };
+}
+
+export function judgeCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "limitMs">): Finding {
+  switch (answer.state) {
+    case "no-docker":
+      return { status: "warning", found: "not looked at: Docker is not installed" };
+    case "late":
+      return { status: "warning", found: `docker compose: ${lateText({ limitMs })}` };
+    case "missing":
+      return {
+        status: "failed",
+        found: "the plugin is not installed",
+        remedy: "sudo apt-get install docker-compose-plugin",
+        failure: new Failure({
+          code: "compose.missing",
+          message: "Docker has no compose plugin, which starts Annie's containers.",
+          hint: "Install it with: sudo apt-get install docker-compose-plugin",
+          exitCode: exitCodes.machine,
+        }),
+      };
+    case "there":
+      if (isOlder(answer.version, thresholds.composeVersion)) {
+        return {
+          status: "warning",
+          found: `Compose ${answer.version}, older than ${thresholds.composeVersion.join(".")}`,
+          remedy: "sudo apt-get install --only-upgrade docker-compose-plugin",
+        };
+      }
+      return { status: "ok", found: `Compose ${answer.version}` };
+  }
+}
+
+/** A version that is no number, `dev`, is taken for new. */
+function isOlder(version: string, least: readonly number[]): boolean {
+  const parts = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version)?.slice(1);
+  if (parts === undefined) return false;
+  for (const [index, wanted] of least.entries()) {
+    const part = Number(parts[index] ?? 0);
+    if (part !== wanted) return part < wanted;
+  }
+  return false;
+}

@@ -1,0 +1,130 @@
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../progress/event.ts";
+import type { CheckFinished, DockerFound, Machine } from "../progress/events/machine.ts";
+import { exitCodes, type Failure } from "../progress/failure.ts";
+import { checkIds, runCheck } from "./finding.ts";
+import { judgeEverything } from "./findings.ts";
+import { describeGpu } from "./gpu.ts";
+import { hubOf } from "./hub-reach.ts";
+import { askEverything, type Questions, type Surroundings } from "./questions.ts";
+import type { Probe } from "./time-limit.ts";
+
+export interface DetectRequest {
+  readonly host: Host;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** Absolute; where models will be kept. It need not be there yet. */
+  readonly modelsPath: string;
+  /** Absolute; the folder of the stack, likewise. */
+  readonly stackDir: string;
+  /** Where Annie will answer. */
+  readonly port: number;
+  /** Of the Hub, without a "/" at its end. */
+  readonly endpoint: string;
+  /** How long one question to the machine may take; one that gets no answer ends as a warning. Default 4 s. */
+  readonly limitMs?: number;
+}
+
+export interface Detection {
+  readonly machine: Machine;
+  /** In the order of a report. */
+  readonly checks: readonly CheckFinished[];
+  /** What keeps Annie from running, the most important first; each with exit status 4. */
+  readonly problems: readonly Failure[];
+  /** The Hub is out of reach, or a login page answers in its place: it matters where something must be fetched. */
+  readonly hubFailure: Failure | null;
+}
+
+/** The order in which problems are best mended. */
+const importance = [
+  "docker.missing",
+  "docker.daemon_down",
+  "docker.no_permission",
+  "compose.missing",
+  "gpu.missing",
+  "port.taken",
+];
+
+/**
+ * Looks at the machine: every probe at once, each with a time limit. Emits `check.started` and `check.finished` for each,
+ * and `machine.detected` at the end. Changes nothing; no serial number is in what it tells.
+ * @throws AbortError
+ */
+export async function detectMachine({
+  host,
+  emit,
+  signal,
+  limitMs = 4000,
+  ...surroundings
+}: DetectRequest): Promise<Detection> {
+  signal.throwIfAborted();
+  const probe: Probe = { host, signal, limitMs };
+  const asked = askEverything(probe, surroundings);
+  const findings = judgeEverything(asked, probe, surroundings);
+  const [checks, machine] = await Promise.all([
+    Promise.all(checkIds.map((id) => runCheck({ id, emit, clock: host.clock }, findings[id]))),
+    describeMachine(host.arch, asked, surroundings),
+  ]);
+  emit({ type: "machine.detected", ...machine });
+  const failures = checks.flatMap(({ failure }) => failure ?? []);
+  return {
+    machine,
+    checks: checks.map(({ finished }) => finished),
+    problems: failures
+      .filter(({ exitCode }) => exitCode === exitCodes.machine)
+      .toSorted((one, other) => importance.indexOf(one.code) - importance.indexOf(other.code)),
+    hubFailure: failures.find(({ exitCode }) => exitCode === exitCodes.network) ?? null,
+  };
+}
+
+async function describeMachine(
+  arch: string,
+  asked: Questions,
+  { endpoint }: Surroundings,
+): Promise<Machine> {
+  const [cpu, product, gpu, memory, models, images, stack, docker, compose, gpuAccess, port, hub] =
+    await Promise.all([
+      asked.cpu,
+      asked.product,
+      asked.gpu,
+      asked.memory,
+      asked.disks.models,
+      asked.disks.images,
+      asked.disks.stack,
+      asked.docker,
+      asked.compose,
+      asked.gpuAccess,
+      asked.port,
+      asked.hub,
+    ]);
+  const dockerFound: DockerFound = {
+    engineVersion: docker.state === "running" ? docker.info.version : null,
+    composeVersion: compose.state === "there" ? compose.version : null,
+    rootDir: docker.state === "running" ? docker.info.rootDir : null,
+    gpuAccess,
+  };
+  return {
+    arch,
+    product: product.label,
+    spark: product.spark,
+    cpuCount: cpu.count,
+    gpu,
+    memoryBytes: memory?.totalBytes ?? 0,
+    memoryAvailableBytes: memory?.availableBytes ?? 0,
+    disks: [models, ...images, stack].flatMap(({ space }) => space ?? []),
+    docker: docker.state === "missing" ? null : dockerFound,
+    ports: [port.port],
+    hub: hubOf(endpoint, hub),
+  };
+}
+
+/** Why her-os is not made for this machine, in one sentence that says what was found; null on a DGX Spark of any maker. */
+export function unsupportedReason(machine: Machine): string | null {
+  if (machine.spark) return null;
+  const found = [
+    ...(machine.product === null ? [] : [machine.product]),
+    machine.arch,
+    machine.gpu === null ? "no NVIDIA GPU" : describeGpu(machine.gpu),
+  ];
+  return `This machine is not a DGX Spark: ${found.join(", ")}.`;
+}

@@ -1,0 +1,99 @@
+import { z } from "zod";
+import type { RunResult } from "../host/processes.ts";
+import { late, withinLimit, type Probe } from "./time-limit.ts";
+
+export interface DockerInfo {
+  readonly version: string;
+  readonly rootDir: string | null;
+  /** Images are kept by containerd, as a fresh Docker 29 does. */
+  readonly containerdImages: boolean;
+  readonly runtimes: readonly string[];
+  /** `nvidia.com/gpu=all`. */
+  readonly cdiDevices: readonly string[];
+  readonly cdiSpecDirs: readonly string[];
+}
+
+export type DockerAnswer =
+  | { readonly state: "running"; readonly info: DockerInfo }
+  /** No docker command. */
+  | { readonly state: "missing" }
+  /** `socket` as docker names it. */
+  | { readonly state: "down"; readonly socket: string | null }
+  | { readonly state: "denied" }
+  | { readonly state: "unclear"; readonly reason: string }
+  | { readonly state: "late" };
+
+export async function askDocker(probe: Probe): Promise<DockerAnswer> {
+  const result = await withinLimit(probe, (signal) =>
+    probe.host.processes.run({
+      command: "docker",
+      args: ["info", "--format", "{{json .}}"],
+      signal,
+    }),
+  );
+  return result === late ? { state: "late" } : parseDockerInfo(result);
+}
+
+const list = z
+  .array(z.string())
+  .nullish()
+  .catch(null)
+  .transform((value) => value ?? []);
+const schema = z.object({
+  ServerVersion: z.string().nullish(),
+  ServerErrors: list,
+  DockerRootDir: z.string().nullish(),
+  DriverStatus: z.array(z.array(z.string())).nullish().catch(null),
+  Runtimes: z.record(z.string(), z.unknown()).nullish().catch(null),
+  CDISpecDirs: list,
+  DiscoveredDevices: z
+    .array(z.object({ Source: z.string().nullish(), ID: z.string() }))
+    .nullish()
+    .catch(null),
+});
+
+/** Without a daemon docker still prints its JSON, all empty, and the reason on stderr; older ones end with status 0 then. */
+export function parseDockerInfo(
+  result: Pick<RunResult, "exitCode" | "stdout" | "stderr" | "missing">,
+): DockerAnswer {
+  if (result.missing) return { state: "missing" };
+  const info = readJson(result.stdout);
+  const version = info?.ServerVersion ?? "";
+  if (info !== null && version !== "") {
+    return {
+      state: "running",
+      info: {
+        version,
+        rootDir: info.DockerRootDir || null,
+        containerdImages: (info.DriverStatus ?? []).some(
+          ([key, value]) => key === "driver-type" && value?.startsWith("io.containerd.") === true,
+        ),
+        runtimes: Object.keys(info.Runtimes ?? {}),
+        cdiDevices: (info.DiscoveredDevices ?? []).map(({ ID }) => ID),
+        cdiSpecDirs: info.CDISpecDirs,
+      },
+    };
+  }
+  const reason = [result.stderr, ...(info?.ServerErrors ?? [])].join("\n").trim();
+  if (/permission denied while trying to connect to the docker/i.test(reason))
+    return { state: "denied" };
+  if (/cannot connect to the docker daemon|failed to connect to the docker api/i.test(reason)) {
+    return {
+      state: "down",
+      socket: /\b((?:unix|tcp|ssh):\/\/[^\s;]*[^\s;.])/.exec(reason)?.[1] ?? null,
+    };
+  }
+  const line = reason.split("\n")[0] ?? "";
+  return {
+    state: "unclear",
+    reason: line === "" ? `status ${result.exitCode ?? "unknown"}` : line,
+  };
+}
+
+function readJson(stdout: string): z.infer<typeof schema> | null {
+  try {
+    return schema.parse(JSON.parse(stdout));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,60 @@
+import type { DiskSpace } from "../progress/events/machine.ts";
+import { formatBytes } from "../progress/units.ts";
+import type { Finding } from "./finding.ts";
+import type { Spot } from "./disks.ts";
+import { thresholds } from "./thresholds.ts";
+import { lateText, type Probe } from "./time-limit.ts";
+
+export function judgeModelsDisk(
+  { space, unwritable, rotational }: Spot,
+  { path, limitMs }: { readonly path: string } & Pick<Probe, "limitMs">,
+): Finding {
+  if (space === null) return { status: "warning", found: `${path}: ${lateText({ limitMs })}` };
+  const found = describe(space);
+  if (unwritable !== null) {
+    return {
+      status: "failed",
+      found: `you may not write to ${unwritable}`,
+      remedy: `sudo chown -R "$USER" ${unwritable}`,
+    };
+  }
+  if (space.freeBytes < thresholds.modelsFreeBytes) {
+    return {
+      status: "warning",
+      found,
+      remedy: `All models want about ${formatBytes(thresholds.modelsFreeBytes)}: free some space, choose fewer tiers, or name another folder with --cache-dir.`,
+    };
+  }
+  if (rotational) {
+    return {
+      status: "warning",
+      found: `${found}, a spinning disk`,
+      remedy: "Models load slowly from it: name a folder on an SSD with --cache-dir.",
+    };
+  }
+  return { status: "ok", found };
+}
+
+/** @param spots one for each place that Docker keeps images in; the tightest counts */
+export function judgeImagesDisk(
+  spots: readonly Spot[],
+  { limitMs }: Pick<Probe, "limitMs">,
+): Finding {
+  const spaces = spots.flatMap(({ space }) => space ?? []);
+  const [tightest] = spaces.toSorted((one, other) => one.freeBytes - other.freeBytes);
+  if (tightest === undefined) return { status: "warning", found: lateText({ limitMs }) };
+  const found = spaces.map(describe).join("; ");
+  if (tightest.freeBytes >= thresholds.imagesFreeBytes) return { status: "ok", found };
+  return {
+    status: "warning",
+    found,
+    remedy: `The images want about ${formatBytes(thresholds.imagesFreeBytes)}: docker system prune frees what no container uses.`,
+  };
+}
+
+/** "3.4 TB free of 4.03 TB on nvme0n1p2 (SAMSUNG MZALC4T0HBL1-00B07), at /var/lib/docker". */
+function describe({ freeBytes, totalBytes, device, deviceModel, path }: DiskSpace): string {
+  const model = deviceModel === null ? "" : ` (${deviceModel})`;
+  const on = device === null ? "" : ` on ${device}${model}`;
+  return `${formatBytes(freeBytes)} free of ${formatBytes(totalBytes)}${on}, at ${path}`;
+}

@@ -1,0 +1,94 @@
+import type { Gpu } from "../progress/events/machine.ts";
+import { askCompose, type ComposeAnswer } from "./compose.ts";
+import { parseCpuinfo, type Cpu } from "./cpu.ts";
+import { askDisks, type DiskQuestions } from "./disks.ts";
+import { askGpuAccess, type GpuAccess } from "./docker-gpu.ts";
+import { askDocker, type DockerAnswer } from "./docker-info.ts";
+import { inDockerGroup } from "./docker.ts";
+import { chooseGpu } from "./gpu.ts";
+import { askHub, type HubAnswer } from "./hub-reach.ts";
+import { askMemory, type Memory } from "./memory.ts";
+import { askNvidiaSmi, type NvidiaSmi } from "./nvidia-smi.ts";
+import { askPort, type PortAnswer } from "./port.ts";
+import { recogniseProduct, type Product } from "./product.ts";
+import { readDmi, readPciIds, readTextInTime } from "./read-files.ts";
+import type { Probe } from "./time-limit.ts";
+
+export interface Surroundings {
+  readonly modelsPath: string;
+  readonly stackDir: string;
+  readonly port: number;
+  readonly endpoint: string;
+}
+
+/** Everything that is asked of the machine, each answer on its way. */
+export interface Questions {
+  readonly cpu: Promise<Cpu>;
+  readonly smi: Promise<NvidiaSmi>;
+  /** By what lies in files, which always answers at once. */
+  readonly firstGuess: Promise<Product>;
+  readonly product: Promise<Product>;
+  readonly gpu: Promise<Gpu | null>;
+  readonly memory: Promise<Memory | null>;
+  readonly disks: DiskQuestions;
+  readonly docker: Promise<DockerAnswer>;
+  /** The user is in the docker group by now. */
+  readonly grouped: Promise<boolean>;
+  readonly compose: Promise<ComposeAnswer>;
+  readonly gpuAccess: Promise<GpuAccess>;
+  readonly port: Promise<PortAnswer>;
+  readonly hub: Promise<HubAnswer>;
+}
+
+/** Asks all of it at once. A question waits for another one only where it can't be put without its answer. */
+export function askEverything(
+  probe: Probe,
+  { modelsPath, stackDir, port, endpoint }: Surroundings,
+): Questions {
+  const smi = askNvidiaSmi(probe);
+  const docker = askDocker(probe);
+  const { firstGuess, product } = askProduct(probe, smi);
+  return {
+    cpu: readTextInTime(probe, "/proc/cpuinfo").then((text) => parseCpuinfo(text ?? "")),
+    smi,
+    firstGuess,
+    product,
+    gpu: Promise.all([smi, product]).then(([answer, { spark }]) =>
+      chooseGpu(answer, { spark, arch: probe.host.arch }),
+    ),
+    memory: askMemory(probe),
+    disks: askDisks(probe, { modelsPath, stackDir, docker }),
+    docker,
+    grouped: inDockerGroup(probe),
+    compose: askCompose(probe),
+    gpuAccess: docker.then((answer) => askGpuAccess(probe, answer)),
+    port: askPort(probe, { port, stackDir }),
+    hub: askHub(probe, endpoint),
+  };
+}
+
+/** The GPU's name is waited for only where the files leave it open, so that a driver that hangs does not hold up the rest. */
+function askProduct(
+  probe: Probe,
+  smi: Promise<NvidiaSmi>,
+): Pick<Questions, "firstGuess" | "product"> {
+  const evidence = Promise.all([
+    readTextInTime(probe, "/etc/dgx-release"),
+    readTextInTime(probe, "/etc/fastos-release"),
+    readPciIds(probe),
+    readDmi(probe),
+  ]).then(([dgxRelease, fastosRelease, pciIds, dmi]) => ({
+    dgxRelease,
+    fastosRelease,
+    pciIds,
+    dmi,
+  }));
+  const firstGuess = evidence.then((known) => recogniseProduct({ ...known, gpuNames: [] }));
+  const product = Promise.all([evidence, firstGuess]).then(async ([known, guess]) => {
+    if (guess.spark) return guess;
+    const answer = await smi;
+    const gpuNames = answer.state === "gpus" ? answer.gpus.map(({ name }) => name) : [];
+    return recogniseProduct({ ...known, gpuNames });
+  });
+  return { firstGuess, product };
+}
