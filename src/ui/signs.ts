@@ -5,6 +5,8 @@ export interface Signs {
   readonly failed: string;
   readonly waiting: string;
   readonly skipped: string;
+  /** One cell each, for rows where stages stand side by side. */
+  readonly short: Readonly<Record<"ok" | "warning" | "failed" | "waiting" | "skipped", string>>;
   /** Before the option under the cursor. */
   readonly pointer: string;
   readonly chosen: string;
@@ -24,6 +26,7 @@ const unicodeSigns: Signs = {
   failed: "[✗]",
   waiting: "[ ]",
   skipped: "[-]",
+  short: { ok: "✓", warning: "!", failed: "✗", waiting: "·", skipped: "-" },
   pointer: "›",
   chosen: "[✓]",
   open: "[ ]",
@@ -38,10 +41,11 @@ const unicodeSigns: Signs = {
 
 const asciiSigns: Signs = {
   ok: "[ok]",
-  warning: "[!]",
-  failed: "[x]",
-  waiting: "[ ]",
-  skipped: "[-]",
+  warning: "[ !]",
+  failed: "[!!]",
+  waiting: "[  ]",
+  skipped: "[ -]",
+  short: { ok: "+", warning: "!", failed: "x", waiting: ".", skipped: "-" },
   pointer: ">",
   chosen: "[x]",
   open: "[ ]",

@@ -1,0 +1,214 @@
+import type { Answers } from "../../plan/answers.ts";
+import type { Planning } from "../../plan/planning.ts";
+import { openQuestions } from "../../plan/question-table.ts";
+import type { Option, Question } from "../../plan/questions.ts";
+import type { PlanReady } from "../../progress/events/plan.ts";
+import { Failure, isAbort } from "../../progress/failure.ts";
+import { fileLines, fileWords, planLines } from "../words/plan.ts";
+import type { LineReader } from "./lines.ts";
+
+interface Talk {
+  readonly planning: Planning;
+  readonly reader: LineReader;
+  readonly signal: AbortSignal;
+  say(line: string): void;
+}
+
+/** What a person said to a question. */
+type Reply =
+  | { readonly kind: "answered"; readonly answers: Answers }
+  | { readonly kind: "back" }
+  | { readonly kind: "quit" };
+
+const quit: Reply = { kind: "quit" };
+
+/**
+ * Every open question in full sentences with numbered choices, then the summary.
+ * Nothing is drawn twice, so that a screen reader says each line once.
+ * @returns null where the person stops, or where the input ends
+ */
+export async function askInLines(talk: Talk): Promise<Answers | null> {
+  const asked = openQuestions(talk.planning);
+  let { answers } = talk.planning;
+  let index = 0;
+  for (;;) {
+    const question = asked[index];
+    const reply =
+      question === undefined
+        ? await askForConsent(talk, answers)
+        : await askQuestion(talk, question, answers, `Question ${index + 1} of ${asked.length}.`);
+    if (reply.kind === "quit") return null;
+    if (reply.kind === "back") {
+      index = Math.max(0, index - 1);
+      continue;
+    }
+    answers = reply.answers;
+    if (question === undefined) return answers;
+    await talk.planning.remember(answers);
+    index += 1;
+  }
+}
+
+async function askQuestion(
+  talk: Talk,
+  question: Question,
+  answers: Answers,
+  heading: string,
+): Promise<Reply> {
+  const options = shownOptions(question, talk.planning, answers);
+  const chosen = question.selected(answers);
+  talk.say("");
+  talk.say(`${heading} ${question.prompt}`);
+  talk.say(question.why);
+  options.forEach((option, index) => talk.say(optionWords(option, index, chosen)));
+  talk.say(instructions(question));
+  for (;;) {
+    const line = await talk.reader.next(talk.signal);
+    const typed = line?.trim() ?? null;
+    if (typed === null || typed === "q") return quit;
+    if (typed === "b") return { kind: "back" };
+    if (typed === "?") {
+      talk.say(question.help);
+      continue;
+    }
+    const values = typed === "" ? chosen : chosenValues(typed, options);
+    const problem = await tryValues(talk, question, answers, values);
+    if (typeof problem !== "string") return problem;
+    talk.say(problem);
+  }
+}
+
+/** The answers, or the sentence that says what is wrong. */
+async function tryValues(
+  talk: Talk,
+  question: Question,
+  answers: Answers,
+  values: readonly string[] | null,
+): Promise<Reply | string> {
+  if (values === null) return "That is none of the numbers. Type one of them.";
+  if (question.kind === "confirm" && values[0] === "no") return quit;
+  const typing = question.kind === "secret" ? values[0] === "pasted" : values[0] === typedPath;
+  let given = values;
+  if (
+    typing &&
+    !(
+      question.kind === "secret" &&
+      answers.token.source === "pasted" &&
+      values === question.selected(answers)
+    )
+  ) {
+    const text = await readText(talk, question);
+    if (text === null) return quit;
+    if (text === "") return "Nothing was typed. Choose again.";
+    given = [text];
+  }
+  try {
+    const patched = question.patch(talk.planning.catalog, answers, given, talk.planning);
+    if (question.kind !== "secret" || patched.token.source === "none") return answered(patched);
+    talk.say("Asking the Hub about this token.");
+    const check = await talk.planning.checkToken(patched.token.token, talk.signal);
+    if (!check.ok) return `${check.message} Choose again.`;
+    talk.say(`The Hub knows this token: it is ${check.user}'s.`);
+    return answered(patched);
+  } catch (error) {
+    if (error instanceof Failure && !isAbort(error)) return `${error.message} ${error.hint}`;
+    throw error;
+  }
+}
+
+async function readText(talk: Talk, question: Question): Promise<string | null> {
+  if (question.kind === "secret") {
+    talk.say("Paste the token and press Enter. It is not shown.");
+    return (await talk.reader.nextUnseen(talk.signal))?.trim() ?? null;
+  }
+  talk.say("Type the whole path of the folder and press Enter.");
+  return (await talk.reader.next(talk.signal))?.trim() ?? null;
+}
+
+async function askForConsent(talk: Talk, answers: Answers): Promise<Reply> {
+  talk.say("");
+  talk.say("Working out what would change.");
+  let plan: PlanReady;
+  try {
+    plan = await talk.planning.preview(answers, talk.signal);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    talk.say(`${error.message} ${error.hint}`);
+    talk.say("Type b to change an answer, or q to stop.");
+    return untilReply(talk, { b: { kind: "back" }, q: quit });
+  }
+  talk.say("This is what will happen. Nothing has been changed yet.");
+  for (const line of planLines(plan)) talk.say(`${line}.`);
+  for (const file of plan.files) talk.say(`${fileWords(file)}.`);
+  talk.say("Type yes to begin, d to read what changes in each file, b to go back, or q to stop.");
+  return untilReply(
+    talk,
+    {
+      yes: { kind: "answered", answers },
+      y: { kind: "answered", answers },
+      b: { kind: "back" },
+      q: quit,
+    },
+    { d: plan.files.flatMap((file) => fileLines(file)) },
+  );
+}
+
+async function untilReply(
+  talk: Talk,
+  replies: Readonly<Record<string, Reply>>,
+  texts: Readonly<Record<string, readonly string[]>> = {},
+): Promise<Reply> {
+  for (;;) {
+    const line = await talk.reader.next(talk.signal);
+    if (line === null) return quit;
+    const typed = line.trim().toLowerCase();
+    const reply = replies[typed];
+    if (reply !== undefined) return reply;
+    const text = texts[typed];
+    if (text !== undefined) text.forEach((shown) => talk.say(shown));
+    else talk.say(`Type one of: ${[...Object.keys(replies), ...Object.keys(texts)].join(", ")}.`);
+  }
+}
+
+/** The extra choice of a path question: a folder that is typed. */
+const typedPath = "\u0000typed";
+
+function shownOptions(question: Question, planning: Planning, answers: Answers): readonly Option[] {
+  const options = question.options(planning, answers);
+  if (question.kind !== "path") return options;
+  return [
+    ...options,
+    { value: typedPath, label: "Another folder", detail: "You type its path.", locked: false },
+  ];
+}
+
+function optionWords(option: Option, index: number, chosen: readonly string[]): string {
+  const state = option.locked
+    ? " Always part of it."
+    : chosen.includes(option.value)
+      ? " Chosen now."
+      : "";
+  return `${index + 1}. ${option.label}. ${option.detail.replace(/\.$/, "")}.${state}`;
+}
+
+function instructions(question: Question): string {
+  const what =
+    question.kind === "many"
+      ? "Type the numbers that you want, with spaces between, and press Enter."
+      : "Type a number and press Enter.";
+  return `${what} Enter alone keeps what is chosen now. Type ? for help, b to go back, q to stop.`;
+}
+
+/** Option values for typed numbers; null where one is none of them. */
+function chosenValues(typed: string, options: readonly Option[]): readonly string[] | null {
+  const numbers = typed.split(/[\s,]+/).filter((part) => part !== "");
+  const values = numbers.map((part) =>
+    /^\d+$/.test(part) ? options[Number(part) - 1] : undefined,
+  );
+  const known = values.flatMap((option) => (option === undefined ? [] : [option.value]));
+  return known.length === values.length && known.length > 0 ? known : null;
+}
+
+function answered(answers: Answers): Reply {
+  return { kind: "answered", answers };
+}

@@ -1,0 +1,69 @@
+import { initialState, reduce, type RunState } from "../../progress/state.ts";
+import { formatBytes, formatEta } from "../../progress/units.ts";
+import { createLineOutput } from "../line-output.ts";
+import { isTold, sentenceFor } from "../words.ts";
+import { percent } from "../words/download.ts";
+import { cleanText, type Sentence } from "../words/sentence.ts";
+import type { Terminal, Writer } from "../writer.ts";
+import { askInLines } from "./ask.ts";
+import { createLineReader, type LineReader } from "./lines.ts";
+
+/** A screen reader says every line aloud: not more than one of progress in this time. */
+const progressIntervalMs = 10_000;
+
+/** Full sentences, each said once; questions with numbered choices. */
+export function createAccessibleWriter(
+  terminal: Pick<Terminal, "stdin" | "stdout" | "verbosity" | "interrupt">,
+): Writer {
+  const output = createLineOutput(terminal.stdout);
+  let state: RunState = initialState;
+  let progressAt: number | null = null;
+  let reader: LineReader | null = null;
+
+  return {
+    write(event) {
+      state = reduce(state, event);
+      const sentence = sentenceFor(event, state);
+      if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(output.line, sentence);
+      if (event.type !== "download.progress" || terminal.verbosity === "quiet") return;
+      // The first one comes ten seconds after the download began.
+      progressAt ??= event.at;
+      if (event.at - progressAt < progressIntervalMs) return;
+      progressAt = event.at;
+      output.line(progressSentence(state));
+    },
+    async ask(planning, signal) {
+      reader ??= createLineReader(terminal.stdin, terminal.interrupt);
+      const say = (line: string): void => output.line(cleanText(line));
+      return askInLines({ planning, reader, signal, say });
+    },
+    async close() {
+      reader?.close();
+      await output.flush();
+      output.release();
+    },
+  };
+}
+
+const toneWords: Readonly<Record<NonNullable<Sentence["mark"]>, string>> = {
+  ok: "In order: ",
+  warning: "Warning: ",
+  failed: "Problem: ",
+};
+
+/** The signs of the other writers are words here. */
+function tell(line: (text: string) => void, sentence: Sentence): void {
+  const word = sentence.mark === null || sentence.mark === "ok" ? "" : toneWords[sentence.mark];
+  line(ended(word + sentence.text));
+  for (const more of sentence.more) line(more);
+}
+
+function ended(text: string): string {
+  return /[.:!?]$/.test(text) ? text : `${text}.`;
+}
+
+function progressSentence({ download }: RunState): string {
+  const { receivedBytes, totalBytes, etaSeconds } = download;
+  const left = etaSeconds === null ? "" : ` About ${formatEta(etaSeconds)} left.`;
+  return `${percent(receivedBytes, totalBytes)} percent of the models are here, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
+}

@@ -1,0 +1,50 @@
+import { shorten, textWidth } from "../text-width.ts";
+import type { Theme } from "./theme.ts";
+
+export type Role = "plain" | "quiet" | "strong" | "good" | "warning" | "bad" | "accent" | "demo";
+
+/** A run of text with one look. */
+export interface Span {
+  readonly text: string;
+  readonly role: Role;
+}
+
+/** One row of the screen. */
+export type Line = readonly Span[];
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export const blank: Line = [];
+
+export function span(text: string, role: Role = "plain"): Span {
+  return { text, role };
+}
+
+export function lineWidth(line: Line): number {
+  return line.reduce((sum, { text }) => sum + textWidth(text), 0);
+}
+
+/** The line in at most so many columns. */
+export function fitLine(line: Line, columns: number, theme: Theme): Line {
+  if (lineWidth(line) <= columns) return line;
+  const fitted: Span[] = [];
+  let left = columns;
+  for (const { text, role } of line) {
+    if (left <= 0) break;
+    const width = textWidth(text);
+    fitted.push({ text: width <= left ? text : shorten(text, left, theme.signs.ellipsis), role });
+    left -= width;
+  }
+  return fitted;
+}
+
+/** Two ends of one row; where both do not fit, the right one stays whole. */
+export function spread(left: Line, right: Line, columns: number, theme: Theme): Line {
+  const room = columns - lineWidth(right) - 1;
+  const fitted = fitLine(left, Math.max(0, room), theme);
+  const gap = Math.max(1, columns - lineWidth(fitted) - lineWidth(right));
+  return [...fitted, span(" ".repeat(gap)), ...right];
+}

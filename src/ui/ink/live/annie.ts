@@ -1,0 +1,45 @@
+import type { RunState } from "../../../progress/state.ts";
+import { annieLine, capabilityName } from "../../words/annie.ts";
+import { cleanText, listed } from "../../words/sentence.ts";
+import { span, type Line } from "../line.ts";
+import { spinnerSign } from "./header.ts";
+import type { LiveView } from "./screen.ts";
+
+/** Annie's rows: how she is and what is awaited, then what she can do and what still comes. */
+export function annieLines(view: LiveView): Line[] {
+  const { state } = view;
+  const { annie } = state;
+  if (!concernsAnnie(state)) return [];
+  const online = annie.online !== null;
+  const sign = online ? span(view.theme.signs.ok, "good") : annieSign(view);
+  const first: Line = [
+    sign,
+    span(" Annie", "strong"),
+    span(`: ${cleanText(annieLine(state))}`, online ? "good" : "plain"),
+  ];
+  const can = names(state, true);
+  const later = names(state, false);
+  const indent = " ".repeat(view.theme.signs.ok.length + 1);
+  return [
+    first,
+    ...(can.length > 0 ? [[span(`${indent}Works: ${listed(can)}`)]] : []),
+    ...(later.length > 0 ? [[span(`${indent}Still comes: ${listed(later)}`, "quiet")]] : []),
+  ];
+}
+
+function annieSign(view: LiveView): Line[number] {
+  const broken = Object.keys(view.state.failedContainers).length > 0;
+  if (broken) return span(view.theme.signs.failed, "bad");
+  const begun = Object.keys(view.state.containers).length > 0 || view.state.annie.status !== null;
+  return begun ? span(spinnerSign(view), "accent") : span(view.theme.signs.waiting, "quiet");
+}
+
+function concernsAnnie({ run, annie }: RunState): boolean {
+  return run?.stages.includes("annie") === true || annie.status !== null;
+}
+
+function names({ annie }: RunState, there: boolean): string[] {
+  return Object.entries(annie.capabilities)
+    .filter(([, value]) => value === there)
+    .map(([name]) => capabilityName(name));
+}

@@ -1,0 +1,79 @@
+import type { StageState } from "../../../progress/state.ts";
+import { formatDuration } from "../../../progress/units.ts";
+import { stageNames } from "../../words/run.ts";
+import { frameColumns } from "../frame-size.ts";
+import { lineWidth, span, spread, type Line, type Role } from "../line.ts";
+import type { Theme } from "../theme.ts";
+import type { LiveView } from "./screen.ts";
+
+const titles: Readonly<Record<string, string>> = {
+  setup: "Setting up Annie",
+  pull: "Downloading models",
+  doctor: "Checking this machine",
+};
+
+type HeaderView = Pick<LiveView, "state" | "size" | "theme"> & {
+  /** Left out where nothing runs. */
+  readonly elapsedMs?: number;
+};
+
+/** The first row of every screen: what runs, whether it is a demo, how long. */
+export function headerLine({ state, size, theme, elapsedMs }: HeaderView): Line {
+  const { run } = state;
+  const title = run === null ? "heros" : (titles[run.command] ?? `heros ${run.command}`);
+  const right: Line = [
+    ...(run?.demo === true ? [span("DEMO", "demo")] : []),
+    ...(run?.demo === true && elapsedMs !== undefined ? [span("  ")] : []),
+    ...(elapsedMs === undefined
+      ? []
+      : [span(formatDuration(Math.floor(elapsedMs / 1000)), "quiet")]),
+  ];
+  return spread([span(title, "strong")], right, frameColumns(size), theme);
+}
+
+/** The stages side by side, each with its sign. */
+export function stageLine(view: LiveView): Line {
+  const long = stageSpans(view, false);
+  return lineWidth(long) <= frameColumns(view.size) ? long : stageSpans(view, true);
+}
+
+function stageSpans(view: LiveView, short: boolean): Line {
+  return view.state.stages.flatMap((stage, index) => [
+    ...(index === 0 ? [] : [span(short ? " " : "  ")]),
+    stageSign(stage, view, short),
+    span(
+      `${short ? "" : " "}${stageNames[stage.stage]}`,
+      stage.state === "waiting" ? "quiet" : "plain",
+    ),
+  ]);
+}
+
+const signNames = { done: "ok", failed: "failed", skipped: "skipped", waiting: "waiting" } as const;
+const signRoles: Readonly<Record<StageState["state"], Role>> = {
+  done: "good",
+  failed: "bad",
+  skipped: "quiet",
+  waiting: "quiet",
+  running: "accent",
+};
+
+function stageSign(stage: StageState, view: LiveView, short: boolean): Line[number] {
+  const { signs } = view.theme;
+  const role = signRoles[stage.state];
+  if (stage.state === "running") {
+    return span(short ? spinner(view) : spinnerSign(view), role);
+  }
+  const name = signNames[stage.state];
+  return span(short ? signs.short[name] : signs[name], role);
+}
+
+export function spinner({ tick, theme }: { readonly tick: number; readonly theme: Theme }): string {
+  const { spinner: steps } = theme.signs;
+  return steps[tick % steps.length] ?? "";
+}
+
+/** The spinner in brackets, as wide as the other signs. */
+export function spinnerSign(view: { readonly tick: number; readonly theme: Theme }): string {
+  const inner = view.theme.signs.ok.length - 2;
+  return `[${spinner(view).padStart(inner)}]`;
+}

@@ -1,0 +1,148 @@
+import type { ModelProgress } from "../../../progress/events/download.ts";
+import { formatBytes, formatEta, formatSpeed } from "../../../progress/units.ts";
+import { padded, shorten } from "../../text-width.ts";
+import { noteWords, percent } from "../../words/download.ts";
+import { cleanText } from "../../words/sentence.ts";
+import { frameColumns } from "../frame-size.ts";
+import { span, type Line, type Span } from "../line.ts";
+import type { Theme } from "../theme.ts";
+import { spinnerSign } from "./header.ts";
+import { modelColumns, type ModelColumns } from "./model-columns.ts";
+import type { LiveView } from "./screen.ts";
+
+/** A row for each model that is not here yet, in tier order, and "+N more" where rows are few. */
+export function modelRows(view: LiveView, room: number): Line[] {
+  const open = view.state.download.models.filter(({ state }) => state !== "ready");
+  const columns = columnsFor(view);
+  const shown = open.length <= room ? open : busiest(open, Math.max(0, room - 1));
+  const rows = shown.map((model) => modelRow(model, view, columns));
+  const left = open.length - shown.length;
+  return left === 0 ? rows : [...rows, [span(`    +${left} more`, "quiet")]];
+}
+
+/** The bar over all, with how many bytes are checked already. */
+export function totalRow(view: LiveView): Line[] {
+  const { download } = view.state;
+  const columns = columnsFor(view);
+  if (download.finished !== null) {
+    const words = `All models are here, ${formatBytes(download.totalBytes)}.`;
+    return [[span(`${view.theme.signs.ok} `, "good"), span(words)]];
+  }
+  const all = { ...download, title: "All", state: "downloading" as const };
+  const indent = " ".repeat(view.theme.signs.ok.length + 1);
+  return [[span(indent), ...figures(all, columns, view.theme, "strong")]];
+}
+
+/** What works comes before what waits; tier order otherwise, which is the order they come in. */
+function busiest(models: readonly ModelProgress[], room: number): readonly ModelProgress[] {
+  const chosen = new Set(
+    models.toSorted((a, b) => Number(isIdle(a)) - Number(isIdle(b))).slice(0, room),
+  );
+  return models.filter((model) => chosen.has(model));
+}
+
+function isIdle({ state }: ModelProgress): boolean {
+  return state === "waiting";
+}
+
+function columnsFor(view: LiveView): ModelColumns {
+  const titles = view.state.download.models.map(({ title }) => title);
+  const signWidth = view.theme.signs.ok.length + 1;
+  return modelColumns(frameColumns(view.size) - signWidth, titles);
+}
+
+function modelRow(model: ModelProgress, view: LiveView, columns: ModelColumns): Line {
+  const note = view.state.download.notes[model.id];
+  const sign = modelSign(model, view, note !== undefined);
+  if (note === undefined) return [sign, span(" "), ...figures(model, columns, view.theme, "plain")];
+  const words = cleanText(noteWords(note, view.elapsedMs));
+  return [
+    sign,
+    span(" "),
+    span(title(model.title, columns, view.theme)),
+    span(` ${percentText(model)} `),
+    span(words, "warning"),
+  ];
+}
+
+function modelSign(model: ModelProgress, view: LiveView, held: boolean): Span {
+  const { signs } = view.theme;
+  if (model.state === "failed") return span(signs.failed, "bad");
+  if (held || model.state === "retrying") return span(signs.warning, "warning");
+  if (model.state === "waiting") return span(signs.waiting, "quiet");
+  return span(spinnerSign(view), "accent");
+}
+
+type Figures = Pick<
+  ModelProgress,
+  | "title"
+  | "state"
+  | "receivedBytes"
+  | "verifiedBytes"
+  | "totalBytes"
+  | "bytesPerSecond"
+  | "etaSeconds"
+>;
+
+function figures(
+  model: Figures,
+  columns: ModelColumns,
+  theme: Theme,
+  role: "plain" | "strong",
+): Line {
+  const line: Span[] = [span(title(model.title, columns, theme), role)];
+  if (columns.bar > 0) {
+    const [full, empty] = bar(model, columns.bar, theme);
+    line.push(span(" "), span(full, "accent"), span(empty, "quiet"));
+  }
+  line.push(span(` ${percentText(model)}`));
+  if (columns.sizes > 0) line.push(span(` ${sizesText(model).padStart(columns.sizes)}`));
+  return [
+    ...line,
+    span(` ${stateText(model, columns)}`, model.state === "waiting" ? "quiet" : "plain"),
+  ];
+}
+
+function title(text: string, columns: ModelColumns, theme: Theme): string {
+  return padded(shorten(cleanText(text), columns.title, theme.signs.ellipsis), columns.title);
+}
+
+function percentText({ receivedBytes, totalBytes }: Figures): string {
+  return `${percent(receivedBytes, totalBytes)}%`.padStart(4);
+}
+
+function sizesText({ receivedBytes, totalBytes }: Figures): string {
+  return `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}`;
+}
+
+/** What it does now: speed and time left while bytes come, a word otherwise. */
+function stateText(model: Figures, columns: ModelColumns): string {
+  switch (model.state) {
+    case "waiting":
+      return "waiting";
+    case "retrying":
+      return "trying again";
+    case "verifying":
+      return `checking, ${percent(model.verifiedBytes, model.totalBytes)}% done`;
+    case "ready":
+      return "checked";
+    case "failed":
+      return "failed";
+    case "downloading": {
+      const speed = formatSpeed(model.bytesPerSecond).padStart(columns.speed);
+      const left = model.etaSeconds === null ? "" : `${formatEta(model.etaSeconds)} left`;
+      return columns.eta > 0 && left !== "" ? `${speed}  ${left}` : speed;
+    }
+  }
+}
+
+/** Never full before everything is here. */
+function bar(
+  { receivedBytes, totalBytes }: Figures,
+  width: number,
+  theme: Theme,
+): [string, string] {
+  const share = totalBytes <= 0 ? 1 : Math.min(1, receivedBytes / totalBytes);
+  const full = share >= 1 ? width : Math.min(width - 1, Math.floor(share * width));
+  return [theme.signs.barFull.repeat(full), theme.signs.barEmpty.repeat(width - full)];
+}

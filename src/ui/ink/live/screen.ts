@@ -1,0 +1,75 @@
+import type { RunState } from "../../../progress/state.ts";
+import { frameRows } from "../frame-size.ts";
+import { blank, span, type Line, type Size } from "../line.ts";
+import { isLooking } from "../scrolled.ts";
+import type { Theme } from "../theme.ts";
+import { annieLines } from "./annie.ts";
+import { checkRows } from "./checks.ts";
+import { headerLine, spinner, stageLine } from "./header.ts";
+import { modelRows, totalRow } from "./models.ts";
+
+export interface LiveView {
+  readonly state: RunState;
+  readonly elapsedMs: number;
+  readonly tick: number;
+  readonly size: Size;
+  readonly theme: Theme;
+}
+
+/** The rows of the live screen, never more than fit; what has the least to say goes first. */
+export function liveScreen(view: LiveView): Line[] {
+  const { state } = view;
+  if (state.run === null || state.closing !== null) return [];
+  const rows = frameRows(view.size);
+  const head = [headerLine(view), stageLine(view)];
+  const foot: Line[] = rows >= 12 ? [blank, [span(stopHint(state), "quiet")]] : [];
+  const airy = rows >= 16;
+  const body = bodyRows(view, rows - head.length - foot.length - (airy ? 1 : 0), airy);
+  const lines = [...head, ...(airy ? [blank] : []), ...body, ...foot];
+  return lines.slice(0, rows);
+}
+
+function bodyRows(view: LiveView, room: number, airy: boolean): Line[] {
+  const { state } = view;
+  if (isLooking(state)) return checkRows(view, room);
+  const annie = annieLines(view);
+  const models = state.download.models;
+  if (models.length === 0 || !hasBegun(state)) {
+    return [...waitingRow(view), ...(annie.length > 0 && airy ? [blank] : []), ...annie].slice(
+      0,
+      room,
+    );
+  }
+  const gap = airy && annie.length > 0 ? [blank] : [];
+  const total = totalRow(view);
+  const forModels = Math.max(1, room - annie.length - gap.length - total.length);
+  return [...modelRows(view, forModels), ...total, ...gap, ...annie];
+}
+
+/** Between two stages: what is being done, so that the screen is never still. */
+function waitingRow(view: LiveView): Line[] {
+  const running = view.state.stages.find(({ state }) => state === "running")?.stage;
+  if (running === undefined || running === "annie") return [];
+  const words = {
+    machine: "Almost done looking",
+    plan: "Asking the Hub what there is to download",
+    stack: view.state.command ?? "Preparing Annie's containers",
+    download: "Looking at what is here already",
+  }[running];
+  return [[span(`${spinner(view)} `, "accent"), span(words)]];
+}
+
+function hasBegun({ download, stages }: RunState): boolean {
+  return (
+    download.planned !== null ||
+    download.progressAt !== null ||
+    stages.some(({ stage, state }) => stage === "download" && state !== "waiting")
+  );
+}
+
+function stopHint({ run }: RunState): string {
+  const again = run === null || run.demo ? "heros setup --demo" : `heros ${run.command}`;
+  return run?.demo === true
+    ? "Ctrl-C stops the demo."
+    : `Ctrl-C stops; ${again} goes on from there.`;
+}

@@ -1,0 +1,93 @@
+import type { TimedEvent } from "../../progress/event.ts";
+import { initialState, reduce, type RunState } from "../../progress/state.ts";
+import type { ScrolledLine } from "./scrolled.ts";
+import { scrolledLines } from "./scrolled.ts";
+import type { WizardRequest } from "./wizard/request.ts";
+
+/** What the root component draws. */
+export interface Snapshot {
+  readonly state: RunState;
+  /** Lines that scroll away above the live part; they only grow. */
+  readonly scrolled: readonly ScrolledLine[];
+  /** Since the run began, going on between events. */
+  readonly elapsedMs: number;
+  /** The spinner's step. */
+  readonly tick: number;
+  readonly wizard: WizardRequest | null;
+}
+
+/** Every event is folded at once; the screen hears of it at most once a frame. */
+export interface Store {
+  write(event: TimedEvent): void;
+  setWizard(wizard: WizardRequest | null): void;
+  /** The screen sees what is there now. */
+  publish(): void;
+  subscribe(listener: () => void): () => void;
+  snapshot(): Snapshot;
+  stop(): void;
+}
+
+export interface StoreOptions {
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Between two frames; 0: publish with each event, without a timer. */
+  readonly frameMs: number;
+  readonly verbosity: "quiet" | "normal" | "verbose";
+}
+
+export function createStore({ now, frameMs, verbosity }: StoreOptions): Store {
+  const listeners = new Set<() => void>();
+  const scrolled: ScrolledLine[] = [];
+  const began = now();
+  let state: RunState = initialState;
+  let stateAt = now();
+  let wizard: WizardRequest | null = null;
+  let changed = false;
+  let current: Snapshot = { state, scrolled: [], elapsedMs: 0, tick: 0, wizard };
+  let timer: NodeJS.Timeout | null = null;
+
+  function publish(): void {
+    changed = false;
+    const at = now();
+    current = {
+      state,
+      scrolled: scrolled.length === current.scrolled.length ? current.scrolled : [...scrolled],
+      elapsedMs: state.closing === null ? state.elapsedMs + (at - stateAt) : state.elapsedMs,
+      tick: frameMs === 0 ? 0 : Math.floor((at - began) / frameMs),
+      wizard,
+    };
+    for (const listener of listeners) listener();
+  }
+
+  function beat(): void {
+    // A waiting question needs no frames; everything else shows a spinner or the time.
+    if (changed || (wizard === null && state.run !== null && state.closing === null)) publish();
+  }
+
+  if (frameMs > 0) timer = setInterval(beat, frameMs);
+
+  return {
+    write(event) {
+      state = reduce(state, event);
+      stateAt = now();
+      for (const line of scrolledLines(event, state, verbosity)) scrolled.push(line);
+      // The first event is what the person waits for.
+      if (frameMs === 0 || event.type === "run.started") publish();
+      else changed = true;
+    },
+    setWizard(request) {
+      wizard = request;
+      publish();
+    },
+    publish,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    snapshot: () => current,
+    stop() {
+      if (timer !== null) clearInterval(timer);
+      timer = null;
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { signs, type Signs } from "../signs.ts";
+import type { Terminal } from "../writer.ts";
+import type { Role } from "./line.ts";
+
+export interface Look {
+  readonly color?: string;
+  readonly bold?: boolean;
+  readonly dimColor?: boolean;
+  readonly inverse?: boolean;
+}
+
+/** How the roles look, and which signs there are. */
+export interface Theme {
+  readonly signs: Signs;
+  readonly looks: Readonly<Record<Role, Look>>;
+}
+
+const coloured: Theme["looks"] = {
+  plain: {},
+  quiet: { dimColor: true },
+  strong: { bold: true },
+  good: { color: "green" },
+  warning: { color: "yellow" },
+  bad: { color: "red" },
+  accent: { color: "cyan" },
+  demo: { color: "magenta", bold: true },
+};
+
+const uncoloured: Theme["looks"] = {
+  plain: {},
+  quiet: {},
+  strong: {},
+  good: {},
+  warning: {},
+  bad: {},
+  accent: {},
+  demo: {},
+};
+
+/** Without colours no look is left at all: every meaning has a word or a sign beside it. */
+export function createTheme({ color, unicode }: Pick<Terminal, "color" | "unicode">): Theme {
+  return { signs: signs(unicode), looks: color ? coloured : uncoloured };
+}

@@ -1,0 +1,33 @@
+import type { Key } from "ink";
+
+/** What a person meant by a key. */
+export type Press =
+  | { readonly kind: "up" | "down" | "left" | "right" | "first" | "last" }
+  | { readonly kind: "pageUp" | "pageDown" }
+  | { readonly kind: "enter" | "escape" | "backspace" | "clear" | "interrupt" | "suspend" }
+  | { readonly kind: "text"; readonly text: string };
+
+/** A key of the terminal as a press; null where it means nothing here. Letters stay text: the page decides. */
+export function readKey(input: string, key: Key): Press | null {
+  if (key.ctrl) {
+    if (input === "c") return { kind: "interrupt" };
+    if (input === "z") return { kind: "suspend" };
+    if (input === "u") return { kind: "clear" };
+    if (input === "h") return { kind: "backspace" };
+    return null;
+  }
+  if (key.upArrow) return { kind: "up" };
+  if (key.downArrow) return { kind: "down" };
+  if (key.leftArrow) return { kind: "left" };
+  if (key.rightArrow) return { kind: "right" };
+  if (key.pageUp) return { kind: "pageUp" };
+  if (key.pageDown) return { kind: "pageDown" };
+  if (key.home) return { kind: "first" };
+  if (key.end) return { kind: "last" };
+  if (key.tab) return { kind: key.shift ? "up" : "down" };
+  if (key.return) return { kind: "enter" };
+  if (key.escape) return { kind: "escape" };
+  if (key.backspace || key.delete) return { kind: "backspace" };
+  if (key.meta || input === "") return null;
+  return { kind: "text", text: input };
+}

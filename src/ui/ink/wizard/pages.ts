@@ -1,0 +1,44 @@
+import { wrapText } from "../../text-width.ts";
+import { frameColumns, frameRows } from "../frame-size.ts";
+import { blank, span, type Line } from "../line.ts";
+import { headerLine } from "../live/header.ts";
+import { questionPage } from "./question-page.ts";
+import { summaryPage } from "./summary-page.ts";
+import type { WizardView } from "./view.ts";
+import { currentQuestion } from "./wizard-state.ts";
+
+/** The page that the wizard shows now. */
+export function wizardPage(view: WizardView): Line[] {
+  const question = currentQuestion(view.wizard);
+  if (view.wizard.leaving) return leavingPage(view);
+  if (view.wizard.help)
+    return helpPage(view, question?.help ?? summaryHelp, question?.flag ?? null);
+  return question === null ? summaryPage(view) : questionPage(view, question);
+}
+
+const summaryHelp =
+  "This page shows all that heros will do: what it downloads and to where, which of its files it writes, and which containers it starts. " +
+  "Lines with a plus are added, lines with a minus are taken out. Files of yours are never overwritten. " +
+  "Nothing happens before you say yes.";
+
+function helpPage(view: WizardView, text: string, flag: string | null): Line[] {
+  const columns = frameColumns(view.size);
+  const lines = wrapText(text, columns).map((line): Line => [span(line)]);
+  const again = flag === null ? [] : [[span(`As a flag: ${flag}`, "quiet")]];
+  const room = Math.max(1, frameRows(view.size) - 2);
+  return [
+    headerLine({ ...view }),
+    ...[...lines, ...again].slice(0, room),
+    [span("Any key: back to the question", "quiet")],
+  ];
+}
+
+function leavingPage(view: WizardView): Line[] {
+  return [
+    headerLine({ ...view }),
+    [span("Stop here?", "strong")],
+    [span("Nothing has been changed. Your answers are kept.")],
+    blank,
+    [span("y: stop   any other key: go on", "quiet")],
+  ];
+}

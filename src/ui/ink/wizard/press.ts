@@ -1,0 +1,240 @@
+import { Failure } from "../../../progress/failure.ts";
+import type { Question } from "../../../plan/questions.ts";
+import type { Answers } from "../../../plan/answers.ts";
+import type { Press } from "./keys.ts";
+import {
+  currentQuestion,
+  goTo,
+  shownOptions,
+  typedPath,
+  type WizardState,
+} from "./wizard-state.ts";
+
+/** The buttons of the summary, in their order. */
+export const buttons = ["Yes, begin", "Back", "Stop"] as const;
+
+/** The wizard after a key. Pure: what has to be asked of somebody is left as an errand. */
+export function pressed(state: WizardState, press: Press): WizardState {
+  if (state.outcome !== null) return state;
+  if (state.leaving) return leave(state, press);
+  if (state.help) return { ...state, help: false };
+  if (state.errand !== null)
+    return press.kind === "escape" ? callBack(state) : askToLeave(state, press);
+  if (state.typed !== null) return type(state, press, state.typed);
+  const question = currentQuestion(state);
+  return question === null ? onSummary(state, press) : onOptions(state, press, question);
+}
+
+/** Text that was pasted: taken over where something is typed, or where a secret can be. */
+export function pasted(state: WizardState, text: string): WizardState {
+  if (state.leaving || state.help || state.errand !== null) return state;
+  const question = currentQuestion(state);
+  if (question?.kind === "secret")
+    return { ...state, typed: (state.typed ?? "") + text.trim(), problem: null };
+  if (state.typed === null) return state;
+  return { ...state, typed: state.typed + text.replaceAll(/[\r\n]+/g, ""), problem: null };
+}
+
+function onOptions(state: WizardState, press: Press, question: Question): WizardState {
+  const options = shownOptions(state);
+  const cursor = Math.min(state.cursor, Math.max(0, options.length - 1));
+  switch (press.kind) {
+    case "up":
+      return moved(state, (cursor + options.length - 1) % options.length);
+    case "down":
+      return moved(state, (cursor + 1) % options.length);
+    case "first":
+    case "pageUp":
+      return moved(state, 0);
+    case "last":
+    case "pageDown":
+      return moved(state, options.length - 1);
+    case "left":
+    case "escape":
+      return state.index === 0
+        ? { ...state, leaving: true }
+        : goTo(state, state.index - 1, state.answers);
+    case "right":
+    case "enter":
+      return take(state, question);
+    case "text":
+      return onLetter(state, press.text, question);
+    default:
+      return state;
+  }
+}
+
+function onLetter(state: WizardState, text: string, question: Question): WizardState {
+  const options = shownOptions(state);
+  if (text === "?") return { ...state, help: true };
+  if (text === "q") return { ...state, leaving: true };
+  if (text === "k") return onOptions(state, { kind: "up" }, question);
+  if (text === "j") return onOptions(state, { kind: "down" }, question);
+  const number = /^[1-9]$/.test(text) ? Number(text) - 1 : null;
+  if (number !== null) {
+    if (number >= options.length) return state;
+    const there = moved(state, number);
+    return question.kind === "many" ? toggled(there, number) : there;
+  }
+  if (question.kind !== "many") return state;
+  if (text === " ") return toggled(state, state.cursor);
+  return text === "a" ? allToggled(state) : state;
+}
+
+function toggled(state: WizardState, index: number): WizardState {
+  const option = shownOptions(state)[index];
+  if (option === undefined) return state;
+  if (option.locked) return { ...state, problem: `${option.label}: always part of it.` };
+  const chosen = state.chosen.includes(option.value)
+    ? state.chosen.filter((value) => value !== option.value)
+    : [...state.chosen, option.value];
+  return { ...state, chosen, problem: null };
+}
+
+/** Everything; where everything is chosen already, nothing but what is locked. */
+function allToggled(state: WizardState): WizardState {
+  const options = shownOptions(state);
+  const all = options.every(({ value }) => state.chosen.includes(value));
+  const chosen = options.filter(({ locked }) => locked || !all).map(({ value }) => value);
+  return { ...state, chosen, problem: null };
+}
+
+/** Enter: the page's answer is taken over, and the next page comes. */
+function take(state: WizardState, question: Question): WizardState {
+  const option = shownOptions(state)[state.cursor];
+  if (question.kind === "many") return apply(state, question, ordered(state));
+  if (option === undefined) return state;
+  if (question.kind === "confirm" && option.value === "no") return { ...state, leaving: true };
+  if (option.value === typedPath) {
+    const { storage } = state.answers;
+    return { ...state, typed: storage.startsWith("/") ? storage : "", problem: null };
+  }
+  if (question.kind === "secret" && option.value === "pasted") {
+    const kept = state.answers.token.source === "pasted";
+    return kept
+      ? goTo(state, state.index + 1, state.answers)
+      : { ...state, typed: "", problem: null };
+  }
+  return apply(state, question, [option.value]);
+}
+
+function ordered(state: WizardState): string[] {
+  return shownOptions(state)
+    .filter(({ value, locked }) => locked || state.chosen.includes(value))
+    .map(({ value }) => value);
+}
+
+function apply(state: WizardState, question: Question, values: readonly string[]): WizardState {
+  let answers: Answers;
+  try {
+    answers = question.patch(state.planning.catalog, state.answers, values, state.planning);
+  } catch (error) {
+    if (error instanceof Failure) return { ...state, problem: `${error.message} ${error.hint}` };
+    throw error;
+  }
+  if (question.kind === "secret" && answers.token.source !== "none") {
+    return { ...state, errand: { kind: "token", answers }, problem: null };
+  }
+  return goTo(state, state.index + 1, answers);
+}
+
+function type(state: WizardState, press: Press, typed: string): WizardState {
+  const question = currentQuestion(state);
+  switch (press.kind) {
+    case "text":
+      return { ...state, typed: typed + press.text, problem: null };
+    case "backspace":
+      return { ...state, typed: [...typed].slice(0, -1).join(""), problem: null };
+    case "clear":
+      return { ...state, typed: "", problem: null };
+    case "escape":
+      return { ...state, typed: null, problem: null };
+    case "enter":
+      if (question === null || typed.trim() === "") return { ...state, typed: null };
+      return apply(state, question, [typed.trim()]);
+    default:
+      return state;
+  }
+}
+
+function onSummary(state: WizardState, press: Press): WizardState {
+  const last = buttons.length - 1;
+  switch (press.kind) {
+    case "left":
+      return { ...state, cursor: Math.max(0, state.cursor - 1) };
+    case "right":
+      return { ...state, cursor: Math.min(last, state.cursor + 1) };
+    case "up":
+      return { ...state, scroll: Math.max(0, state.scroll - 1) };
+    case "down":
+      return { ...state, scroll: state.scroll + 1 };
+    case "pageUp":
+      return { ...state, scroll: Math.max(0, state.scroll - 10) };
+    case "pageDown":
+      return { ...state, scroll: state.scroll + 10 };
+    case "first":
+      return { ...state, scroll: 0 };
+    case "escape":
+      return back(state);
+    case "enter":
+      return pushed(state, state.cursor);
+    case "text":
+      return onSummaryLetter(state, press.text);
+    default:
+      return state;
+  }
+}
+
+function onSummaryLetter(state: WizardState, text: string): WizardState {
+  switch (text) {
+    case "?":
+      return { ...state, help: true };
+    case "k":
+      return onSummary(state, { kind: "up" });
+    case "j":
+      return onSummary(state, { kind: "down" });
+    case "y":
+    case "1":
+      return pushed(state, 0);
+    case "b":
+    case "2":
+      return back(state);
+    case "q":
+    case "n":
+    case "3":
+      return { ...state, leaving: true };
+    default:
+      return state;
+  }
+}
+
+function pushed(state: WizardState, button: number): WizardState {
+  if (button === 1) return back(state);
+  if (button === 2) return { ...state, leaving: true };
+  // Without a plan nobody knows what yes would mean.
+  return state.plan === null ? state : { ...state, outcome: { answers: state.answers } };
+}
+
+function back(state: WizardState): WizardState {
+  return state.questions.length === 0
+    ? { ...state, leaving: true }
+    : goTo(state, state.questions.length - 1, state.answers);
+}
+
+/** Esc while something is being asked of the Hub: the answer is no longer wanted. */
+function callBack(state: WizardState): WizardState {
+  return state.errand?.kind === "preview" ? back(state) : { ...state, errand: null };
+}
+
+function askToLeave(state: WizardState, press: Press): WizardState {
+  return press.kind === "text" && press.text === "q" ? { ...state, leaving: true } : state;
+}
+
+function leave(state: WizardState, press: Press): WizardState {
+  const yes = press.kind === "enter" || (press.kind === "text" && /^[yq]$/.test(press.text));
+  return yes ? { ...state, outcome: { answers: null } } : { ...state, leaving: false };
+}
+
+function moved(state: WizardState, cursor: number): WizardState {
+  return { ...state, cursor, problem: null };
+}

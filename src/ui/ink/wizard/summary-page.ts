@@ -1,0 +1,118 @@
+import type { PlanReady } from "../../../progress/events/plan.ts";
+import { wrapText } from "../../text-width.ts";
+import { fileWords, planLines } from "../../words/plan.ts";
+import { cleanText } from "../../words/sentence.ts";
+import { frameColumns, frameRows } from "../frame-size.ts";
+import { blank, span, type Line, type Role } from "../line.ts";
+import { headerLine, spinner } from "../live/header.ts";
+import { buttons } from "./press.ts";
+import type { WizardView } from "./view.ts";
+
+/** The summary: what will be downloaded and started, which files change and how; then yes, back or stop. */
+export function summaryPage(view: WizardView): Line[] {
+  const { wizard } = view;
+  const columns = frameColumns(view.size);
+  const rows = frameRows(view.size);
+  const header = headerLine({ ...view });
+  if (wizard.errand !== null) {
+    return [header, [span(`${spinner(view)} `, "accent"), span("Working out what would change")]];
+  }
+  if (wizard.plan === null) {
+    const problem = wrapText(cleanText(wizard.problem ?? ""), columns - 5).map((text): Line => [
+      span(`    ${text}`, "warning"),
+    ]);
+    return [
+      header,
+      [span(`${view.theme.signs.failed} This plan does not work.`, "bad")],
+      ...problem,
+      blank,
+      [span("Esc: back   q: stop", "quiet")],
+    ];
+  }
+  const title: Line = [span("Is this right?", "strong"), span(" Nothing has been changed yet.")];
+  const lines = summaryLines(wizard.plan, columns);
+  const airy = rows >= 16;
+  const room = Math.max(1, rows - 4 - (airy ? 2 : 0));
+  const scroll = boundedScroll(wizard.scroll, lines.length, room);
+  const shown = lines.slice(scroll, scroll + room);
+  return [
+    header,
+    title,
+    ...(airy ? [blank] : []),
+    ...shown,
+    ...(airy ? [blank] : []),
+    buttonLine(view),
+    keyLine(view, { scroll, room, total: lines.length }),
+  ];
+}
+
+/** How far the text can be scrolled so that its last row stays the last. */
+export function boundedScroll(scroll: number, total: number, room: number): number {
+  return Math.min(scroll, Math.max(0, total - room));
+}
+
+/** Facts, then each file with its diff in colours; a sign stands before each line of a diff anyway. */
+export function summaryLines(plan: PlanReady, columns: number): Line[] {
+  const facts = planLines(plan).flatMap((text) => hanging(cleanText(text), columns));
+  const files = plan.files.flatMap((file): Line[] => [
+    [span(cleanText(fileWords(file)), "strong")],
+    ...(file.diff ?? "")
+      .split("\n")
+      .filter((line) => line !== "" && !/^(---|\+\+\+) /.test(line))
+      .map((line): Line => [span(`  ${cleanText(line)}`, diffRole(line))]),
+  ]);
+  const changed = plan.files.some(({ action }) => action !== "unchanged");
+  return [
+    ...facts,
+    ...(plan.files.length === 0 ? [] : [blank]),
+    ...(plan.files.length > 0 && !changed
+      ? [[span("No file changes.", "good")] satisfies Line]
+      : []),
+    ...files,
+  ];
+}
+
+/** Wrapped, with the later lines a little to the right. */
+function hanging(text: string, columns: number): Line[] {
+  return wrapText(text, columns - 2).map((line, index): Line => [
+    span(index === 0 ? line : `  ${line}`),
+  ]);
+}
+
+function diffRole(line: string): Role {
+  if (line.startsWith("+")) return "good";
+  if (line.startsWith("-")) return "bad";
+  return line.startsWith("@@") ? "accent" : "quiet";
+}
+
+function buttonLine({ wizard, theme }: WizardView): Line {
+  return buttons.flatMap((label, index) => {
+    const under = index === wizard.cursor;
+    return [
+      span(under ? `${theme.signs.pointer} ` : "  ", "accent"),
+      span(label, under ? "accent" : "plain"),
+      span("  "),
+    ];
+  });
+}
+
+function keyLine(
+  { theme, size }: WizardView,
+  place: { readonly scroll: number; readonly room: number; readonly total: number },
+): Line {
+  const wide = frameColumns(size) >= 70;
+  const { up, down } = theme.signs;
+  const last = Math.min(place.total, place.scroll + place.room);
+  const more =
+    place.total > place.room
+      ? [
+          wide
+            ? `${up} ${down}: read on (${last} of ${place.total})`
+            : `${up} ${down} ${last}/${place.total}`,
+        ]
+      : [];
+  const keys = wide
+    ? ["y: yes", ...more, "Esc: back", "?: help", "q: stop"]
+    : ["y: yes", ...more, "Esc: back"];
+  return [span(keys.join(wide ? "   " : "  "), "quiet")];
+}

@@ -1,0 +1,125 @@
+import type { Answers } from "../../../plan/answers.ts";
+import type { Planning, TokenCheck } from "../../../plan/planning.ts";
+import { openQuestions } from "../../../plan/question-table.ts";
+import type { Option, Question } from "../../../plan/questions.ts";
+import type { PlanReady } from "../../../progress/events/plan.ts";
+
+/** Value of the extra option of a `path` question: a folder that is typed. */
+export const typedPath = "\u0000typed";
+
+/** What the wizard waits for; its component does it, and tells the outcome. */
+export type Errand =
+  | { readonly kind: "token"; readonly answers: Answers }
+  | { readonly kind: "preview"; readonly answers: Answers };
+
+export interface WizardState {
+  readonly planning: Planning;
+  readonly questions: readonly Question[];
+  /** The question that is shown; their number where it is the summary. */
+  readonly index: number;
+  readonly answers: Answers;
+  /** The option under the cursor; on the summary the button. */
+  readonly cursor: number;
+  /** Option values that are chosen on this page and not taken over yet. */
+  readonly chosen: readonly string[];
+  /** What is being typed; null where nothing is. */
+  readonly typed: string | null;
+  readonly help: boolean;
+  /** What is wrong with the answer, said in place. */
+  readonly problem: string | null;
+  readonly errand: Errand | null;
+  readonly plan: PlanReady | null;
+  readonly scroll: number;
+  /** "Stop here?" is being asked. */
+  readonly leaving: boolean;
+  readonly outcome: { readonly answers: Answers | null } | null;
+}
+
+/** The wizard at its first open question; at the summary where all is decided. */
+export function openWizard(planning: Planning): WizardState {
+  const state: WizardState = {
+    planning,
+    questions: openQuestions(planning),
+    index: 0,
+    answers: planning.answers,
+    cursor: 0,
+    chosen: [],
+    typed: null,
+    help: false,
+    problem: null,
+    errand: null,
+    plan: null,
+    scroll: 0,
+    leaving: false,
+    outcome: null,
+  };
+  return goTo(state, 0, planning.answers);
+}
+
+/** Another page, with its chosen options from the answers; the summary sends for the preview. */
+export function goTo(state: WizardState, index: number, answers: Answers): WizardState {
+  const bounded = Math.min(Math.max(0, index), state.questions.length);
+  const question = state.questions[bounded];
+  const page: WizardState = {
+    ...state,
+    index: bounded,
+    answers,
+    cursor: 0,
+    chosen: question?.selected(answers) ?? [],
+    typed: null,
+    help: false,
+    problem: null,
+    errand: question === undefined ? { kind: "preview", answers } : null,
+    plan: null,
+    scroll: 0,
+    leaving: false,
+  };
+  if (question === undefined) return page;
+  const cursor = shownOptions(page).findIndex((option) => isChosen(option, page));
+  return { ...page, cursor: question.kind === "many" ? 0 : Math.max(0, cursor) };
+}
+
+export function currentQuestion(state: WizardState): Question | null {
+  return state.questions[state.index] ?? null;
+}
+
+/** The options of the page; a `path` question has one more, for a folder that is typed. */
+export function shownOptions(state: WizardState): readonly Option[] {
+  const question = currentQuestion(state);
+  if (question === null) return [];
+  const options = question.options(state.planning, state.answers);
+  if (question.kind !== "path") return options;
+  const other = state.answers.storage.startsWith("/")
+    ? state.answers.storage
+    : "You type its path.";
+  return [...options, { value: typedPath, label: "Another folder", detail: other, locked: false }];
+}
+
+export function isChosen(option: Option, state: WizardState): boolean {
+  if (option.locked || state.chosen.includes(option.value)) return true;
+  const question = currentQuestion(state);
+  if (option.value !== typedPath || question === null) return false;
+  const own = question.options(state.planning, state.answers).map(({ value }) => value);
+  return state.chosen.some((value) => !own.includes(value));
+}
+
+/** The token errand came back. */
+export function tokenChecked(state: WizardState, check: TokenCheck): WizardState {
+  if (state.errand?.kind !== "token") return state;
+  if (check.ok) return goTo(state, state.index + 1, state.errand.answers);
+  return {
+    ...state,
+    errand: null,
+    typed: state.typed === null ? null : "",
+    problem: check.message,
+  };
+}
+
+export function previewed(state: WizardState, plan: PlanReady): WizardState {
+  return state.errand?.kind === "preview" ? { ...state, errand: null, plan } : state;
+}
+
+/** An errand failed: said in place, and the page stays. */
+export function errandFailed(state: WizardState, problem: string): WizardState {
+  return { ...state, errand: null, problem };
+}

@@ -1,0 +1,80 @@
+const wide =
+  /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1b000}-\u{1b2fb}\u{20000}-\u{3fffd}]/u;
+const invisible = /^[\p{M}\p{Cf}]+$/u;
+const ascii = /^[\x20-\x7e]*$/;
+const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** How many cells a terminal needs for the text: two for CJK and emoji, none for combining marks. */
+export function textWidth(text: string): number {
+  if (ascii.test(text)) return text.length;
+  let width = 0;
+  for (const { segment } of segmenter.segment(text)) width += graphemeWidth(segment);
+  return width;
+}
+
+/** The text in at most so many cells, with the ellipsis at its end where something was cut. */
+export function shorten(text: string, width: number, ellipsis: string): string {
+  if (textWidth(text) <= width) return text;
+  const mark = textWidth(ellipsis) < width ? ellipsis : "";
+  return cut(text, Math.max(0, width - textWidth(mark))) + mark;
+}
+
+/** Shortened in the middle, for paths, whose ends say the most. */
+export function shortenMiddle(text: string, width: number, ellipsis: string): string {
+  if (textWidth(text) <= width) return text;
+  const room = width - textWidth(ellipsis);
+  if (room < 4) return shorten(text, width, ellipsis);
+  const head = cut(text, Math.floor(room / 3));
+  const graphemes = [...segmenter.segment(text)].map(({ segment }) => segment);
+  let tail = "";
+  let left = room - textWidth(head);
+  for (const grapheme of graphemes.toReversed()) {
+    left -= graphemeWidth(grapheme);
+    if (left < 0) break;
+    tail = grapheme + tail;
+  }
+  return head + ellipsis + tail;
+}
+
+/** The text in lines of at most so many cells, broken between words where it can be. */
+export function wrapText(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ").filter((part) => part !== "")) {
+    const joined = line === "" ? word : `${line} ${word}`;
+    if (textWidth(joined) <= width) {
+      line = joined;
+      continue;
+    }
+    if (line !== "") lines.push(line);
+    line = word;
+    while (textWidth(line) > width) {
+      const piece = cut(line, width);
+      if (piece === "") break;
+      lines.push(piece);
+      line = line.slice(piece.length);
+    }
+  }
+  return line === "" && lines.length > 0 ? lines : [...lines, line];
+}
+
+/** The text followed by as many spaces as make it so wide. */
+export function padded(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - textWidth(text)));
+}
+
+function cut(text: string, width: number): string {
+  let kept = "";
+  let left = width;
+  for (const { segment } of segmenter.segment(text)) {
+    left -= graphemeWidth(segment);
+    if (left < 0) break;
+    kept += segment;
+  }
+  return kept;
+}
+
+function graphemeWidth(grapheme: string): number {
+  if (invisible.test(grapheme)) return 0;
+  return wide.test(grapheme) || grapheme.includes("\ufe0f") ? 2 : 1;
+}
