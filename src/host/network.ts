@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal?: AbortSignal;
+  /** Past the proxies of the environment: for what runs on this machine. */
+  readonly direct?: boolean;
   /** No byte in either direction for this long ends the request with `ETIMEDOUT`. Default 10 s. */
   readonly idleTimeoutMs?: number;
 }
@@ -41,16 +43,17 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
   };
   const plain = new http.Agent(agentOptions);
   const secure = new https.Agent(agentOptions);
+  const direct = new http.Agent();
 
   return {
-    request({ url, method = "GET", headers = {}, body, signal, idleTimeoutMs = 10_000 }) {
+    request({ url, method = "GET", headers = {}, body, signal, idleTimeoutMs = 10_000, ...rest }) {
       return new Promise((resolve, reject) => {
         const target = new URL(url);
         const tls = target.protocol === "https:";
         const request = (tls ? https : http).request(target, {
           method,
           headers,
-          agent: tls ? secure : plain,
+          agent: tls ? secure : rest.direct === true ? direct : plain,
           ...(signal === undefined ? {} : { signal }),
         });
         request.setTimeout(idleTimeoutMs, () => {
@@ -85,6 +88,7 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
     close() {
       plain.destroy();
       secure.destroy();
+      direct.destroy();
     },
   };
 }
