@@ -1,0 +1,82 @@
+import { z } from "zod";
+import type { Host } from "../host/host.ts";
+import { isAbort } from "../progress/failure.ts";
+import type { AnnieModel } from "../progress/events/annie.ts";
+
+/** What Annie says of herself, or what is known while she says nothing. */
+export interface Health {
+  /** `unreachable` until something answers, `starting` until the answer is hers; then her own word. */
+  readonly status: string;
+  readonly capabilities: Readonly<Record<string, boolean>>;
+  readonly models: Readonly<Record<string, AnnieModel>>;
+}
+
+const nothing = { capabilities: {}, models: {} };
+
+const model = z.object({
+  status: z.string(),
+  source: z.string().optional(),
+  progress: z.union([z.string(), z.number().transform(String)]).optional(),
+});
+
+/** The health contract of her-os. Whatever else the answer holds is passed over. */
+const contract = z.object({
+  status: z.string().min(1),
+  checks: z.object({ models: z.record(z.string(), model).catch({}) }).catch({ models: {} }),
+  capabilities: z.record(z.string(), z.boolean().catch(false)).catch({}),
+});
+
+/** An answer longer than this is not a health report. */
+const mostBytes = 1024 * 1024;
+
+/** Asks once. Whatever comes back, a refused connection or a web page too, is an answer. @throws AbortError alone */
+export async function askHealth(host: Host, url: string, signal: AbortSignal): Promise<Health> {
+  let text: string;
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
+    const { body } = await host.network.request({ url, direct: true, signal: limit });
+    text = await readAll(body, limit);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isAbort(error) || error instanceof Error) return { status: "unreachable", ...nothing };
+    throw error;
+  }
+  return readHealth(text) ?? { status: "starting", ...nothing };
+}
+
+/** The report in an answer's body; null where the body is none. */
+export function readHealth(text: string): Health | null {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const { data } = contract.safeParse(json);
+  if (data === undefined) return null;
+  const models = Object.entries(data.checks.models).map(([name, { status, source, progress }]) => [
+    name,
+    {
+      status,
+      ...(source === undefined ? {} : { source }),
+      ...(progress === undefined ? {} : { progress }),
+    },
+  ]);
+  return {
+    status: data.status,
+    capabilities: data.capabilities,
+    models: Object.fromEntries(models) as Record<string, AnnieModel>,
+  };
+}
+
+async function readAll(body: AsyncIterable<Buffer>, signal: AbortSignal): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of body) {
+    signal.throwIfAborted();
+    parts.push(part);
+    size += part.length;
+    if (size > mostBytes) break;
+  }
+  return Buffer.concat(parts).toString("utf8");
+}

@@ -1,0 +1,41 @@
+import type { Host } from "../host/host.ts";
+import type { RunResult } from "../host/processes.ts";
+
+export interface ComposeRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  /** After `docker compose`. */
+  readonly args: readonly string[];
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+  readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+}
+
+/** What a shell may have set that would win over the stack's own `.env`, or change how we read compose's words. */
+const shellOnly = [
+  "COMPOSE_FILE",
+  "COMPOSE_PATH_SEPARATOR",
+  "COMPOSE_PROJECT_NAME",
+  "COMPOSE_PROFILES",
+  "COMPOSE_ENV_FILES",
+  "COMPOSE_DISABLE_ENV_FILE",
+  "COMPOSE_STATUS_STDOUT",
+  "COMPOSE_ANSI",
+  "COMPOSE_PROGRESS",
+  "COMPOSE_MENU",
+  "HER_OS_PORT",
+];
+
+/** Runs `docker compose` so that the stack's `.env`, and nothing of the shell, says which files count. */
+export function runCompose(request: ComposeRequest): Promise<RunResult> {
+  const { host, stackDir, args, signal, timeoutMs, onLine } = request;
+  return host.processes.run({
+    command: "docker",
+    args: ["compose", ...args],
+    cwd: stackDir,
+    env: Object.fromEntries(shellOnly.map((name) => [name, undefined])),
+    ...(signal === undefined ? {} : { signal }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(onLine === undefined ? {} : { onLine }),
+  });
+}

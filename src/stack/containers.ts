@@ -1,0 +1,100 @@
+import { z } from "zod";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../progress/event.ts";
+import type { ContainerState } from "../progress/events/stack.ts";
+import { runCompose } from "./compose.ts";
+
+/** One container of the stack, as `docker compose ps` shows it. */
+export interface Container {
+  readonly service: string;
+  readonly name: string;
+  readonly state: ContainerState;
+  /** Of the last run; 0 while it runs. */
+  readonly exitCode: number;
+  /** "Restarting (1) 2 seconds ago". */
+  readonly status: string;
+}
+
+const row = z.object({
+  Service: z.string(),
+  Name: z.string().default(""),
+  State: z.string(),
+  Health: z.string().default(""),
+  ExitCode: z.number().default(0),
+  Status: z.string().default(""),
+});
+
+/** Reads `docker compose ps -a --format json`: a line an object, or in older versions one array. */
+export function parseContainers(text: string): readonly Container[] {
+  const trimmed = text.trim();
+  const items = trimmed.startsWith("[")
+    ? z.array(z.unknown()).catch([]).parse(parseJson(trimmed))
+    : trimmed.split("\n").map(parseJson);
+  return items.flatMap((item) => {
+    const { data } = row.safeParse(item);
+    if (data === undefined) return [];
+    return [
+      {
+        service: data.Service,
+        name: data.Name,
+        state: containerState(data.State, data.Health),
+        exitCode: data.ExitCode,
+        status: data.Status,
+      },
+    ];
+  });
+}
+
+export interface ListRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  readonly signal?: AbortSignal;
+}
+
+/** The stack's containers, stopped ones too; none where docker does not answer. */
+export async function listContainers(request: ListRequest): Promise<readonly Container[]> {
+  const { exitCode, stdout } = await runCompose({
+    ...request,
+    args: ["ps", "-a", "--format", "json"],
+    timeoutMs: 15_000,
+  });
+  return exitCode === 0 ? parseContainers(stdout) : [];
+}
+
+/** Tells each change of a container's state once. */
+export function containerTeller(emit: Emit): (containers: readonly Container[]) => void {
+  const told = new Map<string, string>();
+  return (containers) => {
+    for (const { service, name, state, exitCode } of containers) {
+      const ended = state === "exited" || state === "restarting";
+      const key = `${state} ${ended ? exitCode : ""}`;
+      if (told.get(name) === key) continue;
+      told.set(name, key);
+      emit({ type: "container.changed", service, state, ...(ended ? { exitCode } : {}) });
+    }
+  };
+}
+
+function containerState(state: string, health: string): ContainerState {
+  switch (state.toLowerCase()) {
+    case "running":
+      if (health === "healthy" || health === "unhealthy") return health;
+      return health === "starting" ? "starting" : "running";
+    case "created":
+      return "created";
+    case "restarting":
+      return "restarting";
+    case "paused":
+      return "running";
+    default:
+      return "exited";
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import { stringify } from "yaml";
+import { annieService } from "./base-check.ts";
+import type { StackPlan } from "./stack-plan.ts";
+
+/** Where the Hub cache stands in Annie's container. */
+const containerCache = "/data/models";
+const containerToken = "/run/secrets/hf_token";
+
+const preface =
+  "# Written by heros, and rewritten whole by `heros setup`. Put changes of your own into docker-compose.override.yml.\n";
+const hashLine = /^# sha256 of what follows: ([0-9a-f]{64})\n/;
+
+export interface OverrideRequest {
+  readonly plan: StackPlan;
+  /** True where the user's own files reserve the GPU. */
+  readonly gpuReserved: boolean;
+  /** Path of the token as compose will find it; null where no token is kept. */
+  readonly tokenFile: string | null;
+}
+
+/** The text of `docker-compose.heros.yml`: the same plan gives the same bytes. */
+export function overrideText(request: OverrideRequest): string {
+  const body = overrideBody(request);
+  return `${preface}# sha256 of what follows: ${sha256(body)}\n${body}`;
+}
+
+/** Whether somebody changed the file since heros wrote it. */
+export function editedByHand(text: string): boolean {
+  if (!text.startsWith(preface)) return true;
+  const rest = text.slice(preface.length);
+  const match = hashLine.exec(rest);
+  return match === null || match[1] !== sha256(rest.slice(match[0].length));
+}
+
+function overrideBody({ plan, gpuReserved, tokenFile }: OverrideRequest): string {
+  const largeEmbedding = plan.models.some((model) => model.repo === "Qwen/Qwen3-Embedding-8B");
+  const service = {
+    environment: {
+      // Both point at the folder that holds models--…: Annie's own loader looks in the first, the Hub's library in the second.
+      HF_HOME: containerCache,
+      HF_HUB_CACHE: containerCache,
+      // heros fetches; Annie only reads. Without this she would fetch what is not there yet a second time.
+      HF_HUB_OFFLINE: "1",
+      HF_HUB_DISABLE_TELEMETRY: "1",
+      ...(tokenFile === null ? {} : { HF_TOKEN_PATH: containerToken }),
+      HER_OS_STARTUP: plan.startup,
+      HER_OS_TIERS: plan.tiers.join(","),
+      HER_OS_ENABLE_8B: String(largeEmbedding),
+      HER_OS_MODELS: plan.models.map(({ repo, revision }) => `${repo}@${revision}`).join(","),
+    },
+    volumes: [
+      {
+        type: "bind",
+        source: literal(plan.cacheDir),
+        target: containerCache,
+        read_only: true,
+        bind: { create_host_path: false },
+      },
+    ],
+    ...(tokenFile === null ? {} : { secrets: ["hf_token"] }),
+    ...(plan.gpu && !gpuReserved
+      ? {
+          deploy: {
+            resources: {
+              reservations: {
+                devices: [{ driver: "nvidia", count: "all", capabilities: ["gpu"] }],
+              },
+            },
+          },
+        }
+      : {}),
+  };
+  return stringify(
+    {
+      services: { [annieService]: service },
+      ...(tokenFile === null ? {} : { secrets: { hf_token: { file: literal(tokenFile) } } }),
+    },
+    { lineWidth: 0 },
+  );
+}
+
+/** Compose fills in variables everywhere; a doubled sign stands for itself. */
+function literal(text: string): string {
+  return text.replaceAll("$", "$$$$");
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -1,0 +1,69 @@
+import path from "node:path";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../progress/event.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import { writeAtomically } from "./atomic-write.ts";
+import { readIfThere } from "./files.ts";
+import { notWritable } from "./stack-failures.ts";
+import type { NeededFolder, StackChange } from "./stack-plan.ts";
+
+export interface WriteStackRequest {
+  readonly host: Host;
+  /** From `planStack`, in its order: `.env`, which names the others, comes last. */
+  readonly changes: readonly StackChange[];
+  readonly emit: Emit;
+}
+
+/**
+ * Writes what was planned and says what became of each file. A file that is as it should be is not touched.
+ * @throws Failure `stack.changed` where a file is no longer what the plan showed, `stack.not_writable`, `stack.disk_full`
+ */
+export async function writeStack({ host, changes, emit }: WriteStackRequest): Promise<void> {
+  for (const change of changes) await requireAsPlanned(host, change);
+  for (const change of changes) {
+    try {
+      for (const folder of change.folders) await makeFolder(host, folder);
+      if (change.action !== "unchanged") await writeChange(host, change);
+    } catch (error) {
+      throw error instanceof Failure ? error : notWritable(path.dirname(change.path), error);
+    }
+    emit({
+      type: "file.written",
+      path: change.path,
+      action: change.action,
+      ...(change.backupPath === undefined ? {} : { backupPath: change.backupPath }),
+    });
+  }
+}
+
+async function writeChange(host: Host, change: StackChange): Promise<void> {
+  const { path: file, oldContent, content, mode, forbiddenBits, backupPath } = change;
+  if (backupPath !== undefined && oldContent !== null) {
+    await writeAtomically({
+      host,
+      path: backupPath,
+      content: oldContent.reveal(),
+      mode,
+      forbiddenBits,
+    });
+  }
+  await writeAtomically({ host, path: file, content: content.reveal(), mode, forbiddenBits });
+}
+
+/** Between the summary page and yes a person may have edited a file: what they were not shown is not overwritten. */
+async function requireAsPlanned(host: Host, change: StackChange): Promise<void> {
+  const now = await readIfThere(host, change.path).catch(() => null);
+  if (now === (change.oldContent?.reveal() ?? null)) return;
+  throw new Failure({
+    code: "stack.changed",
+    message: `${change.path} was changed while heros was getting ready to write it.`,
+    hint: "Nothing was written. Run heros setup again.",
+    exitCode: exitCodes.failed,
+  });
+}
+
+async function makeFolder(host: Host, { path: folder, mode }: NeededFolder): Promise<void> {
+  const made = await host.files.mkdir(folder, { recursive: true, mode });
+  // The umask may have taken more than it should, or less where the folder is private.
+  if (made !== undefined && mode === 0o700) await host.files.chmod(folder, mode);
+}
