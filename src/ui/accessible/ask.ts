@@ -3,7 +3,7 @@ import type { Planning } from "../../plan/planning.ts";
 import { openQuestions } from "../../plan/question-table.ts";
 import type { Option, Question } from "../../plan/questions.ts";
 import type { PlanReady } from "../../progress/events/plan.ts";
-import { Failure, isAbort } from "../../progress/failure.ts";
+import { Failure } from "../../progress/failure.ts";
 import { fileLines, fileWords, planLines } from "../words/plan.ts";
 import type { LineReader } from "./lines.ts";
 
@@ -87,23 +87,20 @@ async function tryValues(
 ): Promise<Reply | string> {
   if (values === null) return "That is none of the numbers. Type one of them.";
   if (question.kind === "confirm" && values[0] === "no") return quit;
-  const typing = question.kind === "secret" ? values[0] === "pasted" : values[0] === typedPath;
+  const isKept = values.join() === question.selected(answers).join();
+  if (isKept && question.kind !== "secret") return answered(answers);
   let given = values;
-  if (
-    typing &&
-    !(
-      question.kind === "secret" &&
-      answers.token.source === "pasted" &&
-      values === question.selected(answers)
-    )
-  ) {
+  const typing = question.kind === "secret" ? "pasted" : typedPath;
+  if (values[0] === typing && !isKept) {
     const text = await readText(talk, question);
     if (text === null) return quit;
     if (text === "") return "Nothing was typed. Choose again.";
     given = [text];
   }
   try {
-    const patched = question.patch(talk.planning.catalog, answers, given, talk.planning);
+    const patched = isKept
+      ? answers
+      : question.patch(talk.planning.catalog, answers, given, talk.planning);
     if (question.kind !== "secret" || patched.token.source === "none") return answered(patched);
     talk.say("Asking the Hub about this token.");
     const check = await talk.planning.checkToken(patched.token.token, talk.signal);
@@ -111,7 +108,7 @@ async function tryValues(
     talk.say(`The Hub knows this token: it is ${check.user}'s.`);
     return answered(patched);
   } catch (error) {
-    if (error instanceof Failure && !isAbort(error)) return `${error.message} ${error.hint}`;
+    if (error instanceof Failure) return `${error.message} ${error.hint}`;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { StringDecoder } from "node:string_decoder";
 
 /** Lines that a person types, one after the other, none lost between two questions. */
 export interface LineReader {
@@ -10,21 +11,33 @@ export interface LineReader {
 }
 
 const ctrlC = "\u0003";
+const ctrlD = "\u0004";
 
 export function createLineReader(stdin: NodeJS.ReadStream, interrupt: () => void): LineReader {
   const lines: string[] = [];
-  const interface_ = createInterface({ input: stdin, terminal: false });
+  const readline = createInterface({ input: stdin, terminal: false });
+  const decoder = new StringDecoder("utf8");
   let ended = false;
-  let wake: (() => void) | null = null;
+  let wake: () => void = () => undefined;
 
-  interface_.on("line", (line) => {
+  readline.on("line", (line) => {
     lines.push(line);
-    wake?.();
+    wake();
   });
-  interface_.on("close", () => {
+  readline.on("close", () => {
     ended = true;
-    wake?.();
+    wake();
   });
+
+  // A raw terminal sends these keys as characters.
+  function onRawData(chunk: Buffer | string): void {
+    const text = typeof chunk === "string" ? chunk : decoder.write(chunk);
+    if (text.includes(ctrlC)) interrupt();
+    if (text.includes(ctrlD)) {
+      ended = true;
+      wake();
+    }
+  }
 
   async function next(signal: AbortSignal): Promise<string | null> {
     for (;;) {
@@ -33,8 +46,12 @@ export function createLineReader(stdin: NodeJS.ReadStream, interrupt: () => void
       if (line !== undefined) return line;
       if (ended) return null;
       await new Promise<void>((resolve) => {
-        wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
+        const done = (): void => {
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        wake = done;
+        signal.addEventListener("abort", done);
       });
     }
   }
@@ -43,22 +60,18 @@ export function createLineReader(stdin: NodeJS.ReadStream, interrupt: () => void
     next,
     async nextUnseen(signal) {
       if (!stdin.isTTY) return next(signal);
-      // A raw terminal sends Ctrl-C as a character.
-      const onData = (chunk: Buffer | string): void => {
-        if (chunk.toString().includes(ctrlC)) interrupt();
-      };
-      stdin.on("data", onData);
+      stdin.on("data", onRawData);
       stdin.setRawMode(true);
       try {
         const line = await next(signal);
         return line === null ? null : applyEditing(line);
       } finally {
         stdin.setRawMode(false);
-        stdin.off("data", onData);
+        stdin.off("data", onRawData);
       }
     },
     close() {
-      interface_.close();
+      readline.close();
       stdin.pause();
     },
   };

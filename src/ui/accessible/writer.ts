@@ -20,6 +20,10 @@ export function createAccessibleWriter(
   let progressAt: number | null = null;
   let reader: LineReader | null = null;
 
+  function say(line: string): void {
+    output.line(cleanText(line));
+  }
+
   return {
     write(event) {
       state = reduce(state, event);
@@ -34,7 +38,6 @@ export function createAccessibleWriter(
     },
     async ask(planning, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
-      const say = (line: string): void => output.line(cleanText(line));
       return askInLines({ planning, reader, signal, say });
     },
     async close() {

@@ -2,11 +2,11 @@ import { Box, Static, useInput, useWindowSize } from "ink";
 import { useSyncExternalStore, type ReactNode } from "react";
 import { demoWords } from "../words/run.ts";
 import { Frame, Row } from "./frame.tsx";
-import { span, type Line, type Role } from "./line.ts";
+import { span, type Line } from "./line.ts";
 import { liveScreen } from "./live/screen.ts";
 import type { ScrolledLine } from "./scrolled.ts";
 import type { Store } from "./store.ts";
-import type { Theme } from "./theme.ts";
+import type { Role, Theme } from "./theme.ts";
 import { readKey } from "./wizard/keys.ts";
 import { Wizard } from "./wizard/wizard.tsx";
 

@@ -1,7 +1,5 @@
 import { shorten, textWidth } from "../text-width.ts";
-import type { Theme } from "./theme.ts";
-
-export type Role = "plain" | "quiet" | "strong" | "good" | "warning" | "bad" | "accent" | "demo";
+import type { Role, Theme } from "./theme.ts";
 
 /** A run of text with one look. */
 export interface Span {

@@ -1,6 +1,8 @@
 import { signs, type Signs } from "../signs.ts";
 import type { Terminal } from "../writer.ts";
-import type { Role } from "./line.ts";
+
+/** What a piece of text is, from which its look follows. */
+export type Role = "plain" | "quiet" | "strong" | "good" | "warning" | "bad" | "accent" | "demo";
 
 export interface Look {
   readonly color?: string;

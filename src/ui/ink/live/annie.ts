@@ -3,7 +3,7 @@ import { annieLine, capabilityName } from "../../words/annie.ts";
 import { cleanText, listed } from "../../words/sentence.ts";
 import { span, type Line } from "../line.ts";
 import { spinnerSign } from "./header.ts";
-import type { LiveView } from "./screen.ts";
+import type { LiveView } from "./view.ts";
 
 /** Annie's rows: how she is and what is awaited, then what she can do and what still comes. */
 export function annieLines(view: LiveView): Line[] {

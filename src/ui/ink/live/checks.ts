@@ -1,9 +1,10 @@
 import type { CheckState } from "../../../progress/state.ts";
 import { remedyLine } from "../../words/machine.ts";
 import { cleanText } from "../../words/sentence.ts";
-import { span, type Line, type Role } from "../line.ts";
+import { span, type Line } from "../line.ts";
+import type { Role } from "../theme.ts";
 import { spinnerSign } from "./header.ts";
-import type { LiveView } from "./screen.ts";
+import type { LiveView } from "./view.ts";
 
 const roles: Readonly<Record<CheckState["status"], Role>> = {
   ok: "good",

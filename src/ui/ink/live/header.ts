@@ -2,9 +2,9 @@ import type { StageState } from "../../../progress/state.ts";
 import { formatDuration } from "../../../progress/units.ts";
 import { stageNames } from "../../words/run.ts";
 import { frameColumns } from "../frame-size.ts";
-import { lineWidth, span, spread, type Line, type Role } from "../line.ts";
-import type { Theme } from "../theme.ts";
-import type { LiveView } from "./screen.ts";
+import { lineWidth, span, spread, type Line } from "../line.ts";
+import type { Role, Theme } from "../theme.ts";
+import type { LiveView } from "./view.ts";
 
 const titles: Readonly<Record<string, string>> = {
   setup: "Setting up Annie",

@@ -8,7 +8,7 @@ import { span, type Line, type Span } from "../line.ts";
 import type { Theme } from "../theme.ts";
 import { spinnerSign } from "./header.ts";
 import { modelColumns, type ModelColumns } from "./model-columns.ts";
-import type { LiveView } from "./screen.ts";
+import type { LiveView } from "./view.ts";
 
 /** A row for each model that is not here yet, in tier order, and "+N more" where rows are few. */
 export function modelRows(view: LiveView, room: number): Line[] {
@@ -59,7 +59,7 @@ function modelRow(model: ModelProgress, view: LiveView, columns: ModelColumns): 
   return [
     sign,
     span(" "),
-    span(title(model.title, columns, view.theme)),
+    span(titleText(model.title, columns, view.theme)),
     span(` ${percentText(model)} `),
     span(words, "warning"),
   ];
@@ -90,7 +90,7 @@ function figures(
   theme: Theme,
   role: "plain" | "strong",
 ): Line {
-  const line: Span[] = [span(title(model.title, columns, theme), role)];
+  const line: Span[] = [span(titleText(model.title, columns, theme), role)];
   if (columns.bar > 0) {
     const [full, empty] = bar(model, columns.bar, theme);
     line.push(span(" "), span(full, "accent"), span(empty, "quiet"));
@@ -103,7 +103,7 @@ function figures(
   ];
 }
 
-function title(text: string, columns: ModelColumns, theme: Theme): string {
+function titleText(text: string, columns: ModelColumns, theme: Theme): string {
   return padded(shorten(cleanText(text), columns.title, theme.signs.ellipsis), columns.title);
 }
 

@@ -1,20 +1,12 @@
 import type { RunState } from "../../../progress/state.ts";
 import { frameRows } from "../frame-size.ts";
-import { blank, span, type Line, type Size } from "../line.ts";
+import { blank, span, type Line } from "../line.ts";
 import { isLooking } from "../scrolled.ts";
-import type { Theme } from "../theme.ts";
 import { annieLines } from "./annie.ts";
 import { checkRows } from "./checks.ts";
+import type { LiveView } from "./view.ts";
 import { headerLine, spinner, stageLine } from "./header.ts";
 import { modelRows, totalRow } from "./models.ts";
-
-export interface LiveView {
-  readonly state: RunState;
-  readonly elapsedMs: number;
-  readonly tick: number;
-  readonly size: Size;
-  readonly theme: Theme;
-}
 
 /** The rows of the live screen, never more than fit; what has the least to say goes first. */
 export function liveScreen(view: LiveView): Line[] {

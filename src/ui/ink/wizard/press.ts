@@ -144,7 +144,7 @@ function type(state: WizardState, press: Press, typed: string): WizardState {
     case "text":
       return { ...state, typed: typed + press.text, problem: null };
     case "backspace":
-      return { ...state, typed: [...typed].slice(0, -1).join(""), problem: null };
+      return { ...state, typed: typed.replace(/.$/su, ""), problem: null };
     case "clear":
       return { ...state, typed: "", problem: null };
     case "escape":
