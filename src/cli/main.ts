@@ -77,7 +77,6 @@ async function perform(command: HerosCommand): Promise<number> {
     });
   } finally {
     host.network.close();
-    host.locks.close();
   }
 }
 

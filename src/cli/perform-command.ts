@@ -46,7 +46,7 @@ export async function performCommand(performance: Performance): Promise<number> 
 }
 
 /** What a command does; the code of each is loaded when it is its turn. */
-function planCommand({ command, host, writer, nodePath }: Performance): CommandPlan {
+function planCommand({ command, writer, nodePath }: Performance): CommandPlan {
   switch (command.name) {
     case "setup": {
       const demo = command.demo !== null;
@@ -83,7 +83,7 @@ function planCommand({ command, host, writer, nodePath }: Performance): CommandP
         resumeHint: "Run heros doctor again for the whole check.",
         work: async (work) => {
           const { performDoctor } = await import("./commands/doctor.ts");
-          return performDoctor(work, command, host);
+          return performDoctor(work, command);
         },
       };
   }

@@ -50,12 +50,7 @@ const tiers: Question = {
   options: (planning) => planning.catalog.tiers.map((tier) => tierOption(planning, tier.id)),
   selected: (answers) => answers.tiers.map(String),
   patch: (catalog, answers, values) => {
-    const ids = values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== "");
-    const wrong = ids.find((id) => !/^\d+$/.test(id));
-    if (wrong !== undefined || ids.length === 0) {
-      throw badAnswer(tiers, wrong ?? "", "numbers with commas between, as in 1,2");
-    }
-    return { ...answers, tiers: completeTiers(catalog, ids.map(Number)) };
+    return { ...answers, tiers: completeTiers(catalog, parseTiers(values)) };
   },
 };
 
@@ -108,7 +103,8 @@ const storage: Question = {
     "Choose the stack's folder to keep Annie's models to herself, or type a folder on another disk.",
   flag: "--storage",
   argument: "place",
-  summary: "where models live: hub-cache, stack-dir or a folder that begins with / (default: hub-cache)",
+  summary:
+    "where models live: hub-cache, stack-dir or a folder that begins with / (default: hub-cache)",
   environment: "HEROS_STORAGE",
   configKey: "storage",
   applies: () => true,
@@ -135,7 +131,8 @@ const startup: Question = {
     "When all is there: nothing starts before every chosen model is downloaded and checked.",
   flag: "--startup",
   argument: "when",
-  summary: "progressive: Annie starts at once; wait: when all models are there (default: progressive)",
+  summary:
+    "progressive: Annie starts at once; wait: when all models are there (default: progressive)",
   environment: "HEROS_STARTUP",
   configKey: "startup",
   applies: () => true,
@@ -160,6 +157,19 @@ export function openQuestions(planning: Planning): readonly Question[] {
   return questions.filter(
     (question) => question.applies(planning) && !planning.decided.has(question.id),
   );
+}
+
+/**
+ * Tier ids as people write them: `1,2`.
+ * @throws Failure `plan.bad_answer` (exit 2)
+ */
+export function parseTiers(values: readonly string[]): number[] {
+  const ids = values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== "");
+  const wrong = ids.find((id) => !/^\d+$/.test(id));
+  if (wrong !== undefined || ids.length === 0) {
+    throw badAnswer(tiers, wrong ?? "", "numbers with commas between, as in 1,2");
+  }
+  return ids.map(Number);
 }
 
 function tierOption(planning: Planning, id: number): Option {

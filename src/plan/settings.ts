@@ -7,6 +7,7 @@ export type SettingId =
   | "catalog"
   | "limitRate"
   | "maxLanes"
+  | "port"
   | "annieTimeout";
 
 /** A setting that nobody is asked for: flag, environment variable, config key and help in one place, as the questions have theirs. */
@@ -72,6 +73,14 @@ export const settings: readonly Setting[] = [
     pull: true,
   },
   {
+    id: "port",
+    flag: "--port <n>",
+    environment: "HEROS_PORT",
+    configKey: "port",
+    help: "port at which Annie answers (default: HER_OS_PORT, else the one of an earlier setup, else 8000)",
+    pull: false,
+  },
+  {
     id: "annieTimeout",
     flag: "--annie-timeout <seconds>",
     environment: "HEROS_ANNIE_TIMEOUT",
@@ -103,6 +112,17 @@ export function parseCount(flag: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text.trim()))
     throw badValue({ flag, value: text, right: "a whole number from 1" });
   return Number(text);
+}
+
+/**
+ * A TCP port.
+ * @throws Failure `settings.bad_value` (exit 2)
+ */
+export function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text.trim()) ? Number(text) : 0;
+  if (port < 1 || port > 65_535)
+    throw badValue({ flag: "--port", value: text, right: "a number from 1 to 65535" });
+  return port;
 }
 
 /**

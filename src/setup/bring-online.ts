@@ -1,11 +1,154 @@
-import { watchAnnie } from "../annie/watch.ts";
+import { watchAnnie, type AnnieWatch } from "../annie/watch-annie.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import { modelsOfTiers } from "../catalog/select.ts";
 import { downloadModels } from "../download/download.ts";
 import type { Survey } from "../download/survey.ts";
-import { connectHub } from "../hub/hub.ts";
 import type { Answers } from "../plan/answers.ts";
-import type { Emit } from "../progress/event.ts";
+import type { HerosEvent } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
-import { explainStack, startStack } from "../stack/compose.ts";
+import { watchContainers } from "../stack/explain-stack.ts";
+import { startStack } from "../stack/start-stack.ts";
 import type { Online } from "./closing-words.ts";
+import { openHub } from "./open-hub.ts";
 import type { SetupRequest, Work } from "./request.ts";
 import { tokenOf } from "./tokens.ts";
+
+export interface BringOnline {
+  readonly request: SetupRequest;
+  readonly answers: Answers;
+  readonly survey: Survey;
+}
+
+/**
+ * Fetches the models and starts Annie: side by side, or one after the other where the answers say so.
+ * Whatever fails first stops the rest, with one exception: once tier 1 is there, a download that fails no longer keeps Annie from coming online.
+ * @throws Failure of the download (5, 6, 7), of the stack (1, 4), of Annie (1, 3); AbortError
+ */
+export async function bringOnline(
+  work: Work,
+  { request, answers, survey }: BringOnline,
+): Promise<Online> {
+  const { host } = work;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([work.signal, stop.signal]);
+  const firstModels = modelIds(survey, requiredTiers(request.catalog));
+  const url = `http://127.0.0.1:${request.port}`;
+  let watch: AnnieWatch | null = null;
+  let onlineAfterMs = 0;
+
+  const emit = (event: HerosEvent) => {
+    work.emit(event);
+    if (event.type === "annie.online") onlineAfterMs = event.elapsedMs;
+    if (event.type !== "model.ready" || !firstModels.delete(event.id)) return;
+    if (firstModels.size === 0) watch?.tier1Ready();
+  };
+
+  const fetchModels = async () => {
+    emit({ type: "stage.started", stage: "download" });
+    const result = await downloadModels({
+      host,
+      hub: openHub(host, request, tokenOf(answers.token)),
+      survey,
+      stateDir: request.stateDir,
+      emit,
+      signal,
+      limitBytesPerSecond: request.limitBytesPerSecond,
+      maxLanes: request.maxLanes,
+    });
+    emit({ type: "stage.finished", stage: "download", outcome: "done" });
+    return result;
+  };
+  const startAnnie = async () => {
+    emit({ type: "stage.started", stage: "annie" });
+    const { stackDir } = request;
+    await startStack({ host, stackDir, emit, signal });
+    const containers = watchContainers({ host, stackDir, emit });
+    watch = watchAnnie({
+      host,
+      emit,
+      signal,
+      url: `${url}/health`,
+      startedAtMs: host.clock.monotonicMs() - work.elapsedMs(),
+      capabilities: wantedCapabilities(request.catalog, answers),
+      checkContainers: (asking, final) => containers.check(asking, final),
+      onlineTimeoutMs: request.annieTimeoutMs,
+      laterTimeoutMs: request.annieTimeoutMs,
+    });
+    if (firstModels.size === 0) watch.tier1Ready();
+    await watch.online;
+    return watch;
+  };
+
+  const fetching = fetchModels();
+  const coming = answers.startup === "wait" ? fetching.then(startAnnie) : startAnnie();
+  fetching.catch((error: unknown) => {
+    if (firstModels.size > 0) stop.abort(error);
+  });
+  coming.catch((error: unknown) => stop.abort(error));
+  const [fetched, annie] = await Promise.allSettled([fetching, coming]);
+  work.signal.throwIfAborted();
+  if (annie.status === "rejected") {
+    emit({
+      type: "stage.finished",
+      stage: firstModels.size > 0 ? "download" : "annie",
+      outcome: "failed",
+    });
+    throw stop.signal.reason;
+  }
+  if (fetched.status === "rejected") {
+    annie.value.stop();
+    emit({ type: "stage.finished", stage: "download", outcome: "failed" });
+    throw onlineWithout(fetched.reason);
+  }
+  annie.value.allReady();
+  const { missing } = await annie.value.complete;
+  emit({
+    type: "stage.finished",
+    stage: "annie",
+    outcome: missing.length === 0 ? "done" : "failed",
+  });
+  if (missing.length > 0) throw lacking(missing, request.stackDir);
+  return { url, onlineAfterMs, fetchedBytes: fetched.value.fetchedBytes };
+}
+
+function requiredTiers(catalog: Catalog): number[] {
+  return catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id);
+}
+
+/** Ids of the models of these tiers; each is told as ready once it is, cached ones too. */
+function modelIds(survey: Survey, tiers: readonly number[]): Set<string> {
+  const models = survey.models.filter((model) => tiers.includes(model.tier));
+  return new Set(models.map((model) => model.id));
+}
+
+function wantedCapabilities(catalog: Catalog, { tiers }: Answers) {
+  const required = requiredTiers(catalog);
+  const named = (chosen: readonly number[]) =>
+    modelsOfTiers(catalog, chosen).flatMap(({ capability }) =>
+      capability === null ? [] : [capability],
+    );
+  const tier1 = named(required);
+  const later = named(tiers.filter((tier) => !required.includes(tier)));
+  return { tier1, later: later.filter((name) => !tier1.includes(name)) };
+}
+
+/** Annie runs on what she has; what stopped the rest is told, and the next run goes on with it. */
+function onlineWithout(reason: unknown): unknown {
+  if (!(reason instanceof Failure)) return reason;
+  return new Failure({
+    code: reason.code,
+    message: `Annie is online, but not all of her models are here: ${reason.message}`,
+    hint: reason.hint,
+    exitCode: exitCodes.degraded,
+    cause: reason,
+  });
+}
+
+function lacking(missing: readonly string[], stackDir: string): Failure {
+  return new Failure({
+    code: "annie.degraded",
+    message: `Annie is online, but can't do everything yet: she lacks ${missing.join(", ")}, though the models are here.`,
+    hint: `See what she writes with: cd ${stackDir} && docker compose logs her-os-core`,
+    exitCode: exitCodes.degraded,
+  });
+}

@@ -3,16 +3,20 @@ import type { CatalogModel } from "../catalog/catalog.ts";
 import { modelsOfTiers } from "../catalog/select.ts";
 import { requireDiskSpace } from "../download/disk-space.ts";
 import { surveyModels, type Survey } from "../download/survey.ts";
-import { findCacheDir } from "../hub/cache-dir.ts";
-import { connectHub } from "../hub/hub.ts";
+import { findCacheDir } from "../hub/environment.ts";
 import type { Detection } from "../machine/detect.ts";
 import type { Answers, StorageAnswer } from "../plan/answers.ts";
 import type { Planning } from "../plan/planning.ts";
 import { rememberable, resolveAnswers } from "../plan/resolve.ts";
 import type { PlannedModel, PlanReady } from "../progress/events/plan.ts";
 import { Failure } from "../progress/failure.ts";
-import { planStack, type StackChange } from "../stack/plan-stack.ts";
+import { checkOwnStack } from "../stack/base-check.ts";
+import { herosFile } from "../stack/compose-files.ts";
+import { planStack } from "../stack/plan-stack.ts";
+import { type StackChange, toPlannedFiles } from "../stack/stack-plan.ts";
 import { recallAnswers, rememberAnswers } from "./remembered-answers.ts";
+import { measureSpeed } from "./measure-speed.ts";
+import { openHub } from "./open-hub.ts";
 import type { SetupRequest, Work } from "./request.ts";
 import { foundTokens, tokenOf } from "./tokens.ts";
 
@@ -58,28 +62,30 @@ export async function preparePlanning(
     request.cacheDir ??
     (storage === "hub-cache" || storage === "stack-dir" ? storagePaths[storage] : storage);
 
-  const survey = async (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) => {
-    const hub = connectHub({ host, endpoint: request.endpoint, token: tokenOf(answers.token) });
-    return surveyModels({
+  const survey = (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
+    surveyModels({
       host,
-      hub,
+      hub: openHub(host, request, tokenOf(answers.token)),
       cacheDir: cacheDirOf(answers.storage),
-      stateDir,
       models,
       signal: stop,
+      // The screen can still ask for the token that a model wants.
+      lenient: models === catalog.models,
     });
-  };
   const workOut = async (answers: Answers, stop: AbortSignal): Promise<WorkedOut> => {
     const surveyed = await survey(answers, modelsOfTiers(catalog, answers.tiers), stop);
     requireDiskSpace(surveyed);
-    const stack = await planStack({
+    const models = modelsOfTiers(catalog, answers.tiers);
+    const changes = await planStack({
       host,
+      stackDir,
       assetsDir: request.assetsDir,
       plan: {
-        stackDir,
         cacheDir: surveyed.cacheDir,
+        models: models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
         tiers: answers.tiers,
         startup: answers.startup,
+        port: request.port,
         token: tokenOf(answers.token),
         gpu: detection.machine.gpu !== null,
       },
@@ -96,25 +102,19 @@ export async function preparePlanning(
       stackDir,
       endpoint: request.endpoint,
       token: answers.token.source,
-      files: stack.changes.map(({ path: file, action, diff, backupPath }) => ({
-        path: file,
-        action,
-        ...(diff === undefined ? {} : { diff }),
-        ...(backupPath === undefined ? {} : { backupPath }),
-      })),
-      services: stack.services,
+      files: toPlannedFiles(changes),
+      services: plannedServices(changes),
     };
-    return { plan, survey: surveyed, changes: stack.changes };
+    return { plan, survey: surveyed, changes };
   };
 
+  // Where nobody is asked, only the chosen models are listed, when they are worked out.
+  const everything = ask === null ? null : await survey(resolved.answers, catalog.models, signal);
   const planning: Planning = {
     machine: detection.machine,
     checks: detection.checks,
     catalog,
-    models:
-      ask === null
-        ? []
-        : (await survey(resolved.answers, catalog.models, signal)).models.map(toPlannedModel),
+    models: (everything?.models ?? []).map(toPlannedModel),
     tokens,
     answers: resolved.answers,
     decided:
@@ -123,11 +123,19 @@ export async function preparePlanning(
         : new Set([...resolved.decided, "storage" as const]),
     resumed: remembered.interrupted,
     storagePaths,
-    bytesPerSecond: null,
+    bytesPerSecond:
+      everything === null
+        ? null
+        : await measureSpeed({
+            host,
+            hub: openHub(host, request, tokenOf(resolved.answers.token)),
+            survey: everything,
+            signal,
+          }),
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
     checkToken: async (token, stop = signal) => {
       try {
-        const { name } = await connectHub({ host, endpoint: request.endpoint, token }).whoAmI(stop);
+        const { name } = await openHub(host, request, token).whoAmI(stop);
         return { ok: true, user: name };
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
@@ -138,6 +146,16 @@ export async function preparePlanning(
       rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
   };
   return { planning, workOut };
+}
+
+/** What compose will run: the services of the user's compose file, or of ours. */
+function plannedServices(changes: readonly StackChange[]): readonly string[] {
+  const own = changes.filter(
+    ({ path: file }) => /\.ya?ml$/.test(file) && path.basename(file) !== herosFile,
+  );
+  return checkOwnStack(
+    own.map(({ path: file, content }) => ({ path: file, text: content.reveal() })),
+  ).services;
 }
 
 function toPlannedModel({

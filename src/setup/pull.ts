@@ -2,9 +2,9 @@ import type { CatalogModel } from "../catalog/catalog.ts";
 import { requireDiskSpace } from "../download/disk-space.ts";
 import { downloadModels } from "../download/download.ts";
 import { surveyModels } from "../download/survey.ts";
-import { findCacheDir } from "../hub/cache-dir.ts";
-import { connectHub } from "../hub/hub.ts";
+import { findCacheDir } from "../hub/environment.ts";
 import { formatBytes, formatDuration } from "../progress/units.ts";
+import { openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
 import { foundTokens, tokenOf } from "./tokens.ts";
 
@@ -19,13 +19,13 @@ export async function pull(
   models: readonly CatalogModel[],
 ): Promise<string[]> {
   const { host, emit, signal, elapsedMs } = work;
-  const { endpoint, stateDir, limitBytesPerSecond, maxLanes, tokenFile } = fetching;
+  const { stateDir, limitBytesPerSecond, maxLanes, tokenFile } = fetching;
   const cacheDir = fetching.cacheDir ?? findCacheDir(host);
   const answer = tokenFile ?? (await foundTokens(host))[0]?.answer ?? { source: "none" };
-  const hub = connectHub({ host, endpoint, token: tokenOf(answer) });
+  const hub = openHub(host, fetching, tokenOf(answer));
 
   emit({ type: "stage.started", stage: "download" });
-  const survey = await surveyModels({ host, hub, cacheDir, stateDir, models, signal });
+  const survey = await surveyModels({ host, hub, cacheDir, models, signal });
   requireDiskSpace(survey);
   const { fetchedBytes } = await downloadModels({
     host,

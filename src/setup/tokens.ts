@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import { findTokens } from "../hub/token.ts";
+import { findTokens } from "../hub/environment.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { FoundToken } from "../plan/planning.ts";
 import type { Secret } from "../progress/secret.ts";

@@ -1,6 +1,7 @@
 import { findCacheDir } from "../../hub/environment.ts";
 import { detectMachine } from "../../machine/detect.ts";
 import { exitCodes, Failure } from "../../progress/failure.ts";
+import { anniePort } from "../../setup/annie-port.ts";
 import type { Work } from "../../setup/request.ts";
 import { gatherSettings } from "../gather-settings.ts";
 import type { DoctorCommand } from "../program.ts";
@@ -22,7 +23,7 @@ export async function performDoctor(
     signal,
     modelsPath: cacheDir ?? findCacheDir(host),
     stackDir,
-    port,
+    port: await anniePort(host, stackDir, port),
     endpoint,
   });
   const [first] = problems;

@@ -1,0 +1,54 @@
+import type { Host } from "../host/host.ts";
+import type { Survey } from "../download/survey.ts";
+import type { Hub } from "../hub/hub.ts";
+import { isAbort } from "../progress/failure.ts";
+
+const connections = 4;
+const bytesOfEach = 4_000_000;
+const longestMs = 1000;
+
+export interface Measurement {
+  readonly host: Host;
+  readonly hub: Hub;
+  readonly survey: Survey;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Fetches up to 16 MB of the largest missing file for at most a second and throws them away, so that the questions can say how long each choice takes.
+ * @returns bytes a second; null where nothing is missing or nothing came
+ * @throws AbortError
+ */
+export async function measureSpeed({
+  host,
+  hub,
+  survey,
+  signal,
+}: Measurement): Promise<number | null> {
+  const [largest] = survey.blobs
+    .filter((blob) => !blob.cached)
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+  if (largest === undefined || largest.sizeBytes < connections * 1000) return null;
+  const size = Math.min(bytesOfEach, Math.floor(largest.sizeBytes / connections));
+  const limit = AbortSignal.timeout(longestMs);
+  const startedAtMs = host.clock.monotonicMs();
+  let received = 0;
+  const fetchRange = async (start: number) => {
+    try {
+      const { response } = await hub.open({
+        ...largest,
+        range: { start, end: start + size },
+        address: null,
+        idleTimeoutMs: longestMs,
+        signal: AbortSignal.any([signal, limit]),
+      });
+      for await (const chunk of response.body as AsyncIterable<Buffer>) received += chunk.length;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!limit.aborted && !isAbort(error)) return;
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, (_, index) => fetchRange(index * size)));
+  const seconds = (host.clock.monotonicMs() - startedAtMs) / 1000;
+  return received < 100_000 ? null : received / seconds;
+}
