@@ -1,4 +1,5 @@
 import os from "node:os";
+import { isatty } from "node:tty";
 import { realHost } from "../host/real-host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Terminal } from "../ui/writer.ts";
@@ -37,8 +38,8 @@ async function perform(command: HerosCommand): Promise<number> {
   const { env, stdin, stdout, stderr } = process;
   const name = chooseWriter({
     output: command.output,
-    stdinIsTty: stdin.isTTY === true,
-    stdoutIsTty: stdout.isTTY === true,
+    stdinIsTty: isatty(0),
+    stdoutIsTty: isatty(1),
     env,
   });
   const stop = new AbortController();
@@ -54,7 +55,7 @@ async function perform(command: HerosCommand): Promise<number> {
     stdin,
     stdout,
     stderr,
-    color: wantsColor({ flag: command.color, isTty: stdout.isTTY === true, env }),
+    color: wantsColor({ flag: command.color, isTty: isatty(1), env }),
     unicode: wantsUnicode(env),
     verbosity: command.verbosity,
     interrupt,

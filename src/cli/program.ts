@@ -172,7 +172,7 @@ function flagsOf<Id extends string>(
   const given: Partial<Record<Id, string>> = {};
   for (const { id, flag } of rows) {
     const value = values[attributeName(flag)];
-    if (value !== undefined) given[id] = String(value);
+    if (typeof value === "string" || value === true) given[id] = String(value);
   }
   return given;
 }

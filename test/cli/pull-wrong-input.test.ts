@@ -1,0 +1,158 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
+import { catalogOf, failureOf, hosted } from "./wrong-input.ts";
+
+let sandbox: Sandbox;
+let hub: EmbeddedHub;
+
+beforeEach(async () => {
+  sandbox = await makeSandbox();
+  hub = await startHub(hosted);
+});
+
+afterEach(async () => {
+  await hub.close();
+  await sandbox[Symbol.asyncDispose]();
+});
+
+async function pull(catalog: string, ...more: string[]): Promise<HerosRun> {
+  const cache = ["--cache-dir", `${sandbox.dir}/cache`];
+  return sandbox.run([
+    "pull",
+    "--catalog",
+    catalog,
+    "--endpoint",
+    hub.endpoint,
+    ...cache,
+    "--json",
+    ...more,
+  ]);
+}
+
+describe("heros pull, given something wrong,", () => {
+  it("says which flag does not exist", async () => {
+    const run = await pull(await catalogOf(sandbox, "demo/voice"), "--nope");
+    expect(failureOf(run)).toMatchObject({
+      code: "usage.wrong",
+      exitCode: 2,
+      message: expect.stringContaining("--nope") as unknown,
+    });
+  });
+
+  it("says which tier does not exist", async () => {
+    const run = await pull(await catalogOf(sandbox, "demo/voice"), "--tiers", "4");
+    expect(failureOf(run)).toMatchObject({ code: "tiers.unknown", exitCode: 2 });
+  });
+
+  it("says file, line and key of a catalog that is wrong", async () => {
+    const catalog = await sandbox.file("wrong.yaml", "schema: 1\nstack: x\ntears: []\n");
+    const failure = failureOf(await pull(catalog));
+    expect(failure).toMatchObject({ code: "catalog.invalid", exitCode: 2 });
+    expect(failure.message).toMatch(/wrong\.yaml, line \d+, is wrong: /);
+  });
+
+  it("says that a catalog is not there", async () => {
+    expect(failureOf(await pull("nowhere.yaml"))).toMatchObject({
+      code: "catalog.unreadable",
+      exitCode: 2,
+    });
+  });
+
+  it("says that a revision does not exist", async () => {
+    const run = await pull(await catalogOf(sandbox, "demo/voice", "v9"));
+    expect(failureOf(run)).toMatchObject({ code: "hub.revision_not_found", exitCode: 2 });
+  });
+
+  it("says that a repository does not exist", async () => {
+    const run = await pull(await catalogOf(sandbox, "demo/nothing"));
+    expect(failureOf(run)).toMatchObject({
+      code: expect.stringMatching(/^hub\./) as unknown,
+      exitCode: 2,
+    });
+  });
+
+  it("says how to get at a gated model", async () => {
+    const run = await pull(await catalogOf(sandbox, "demo/gated"));
+    expect(failureOf(run)).toMatchObject({ code: "hub.gated", exitCode: 2 });
+  });
+
+  it("says that the Hub refuses the token, and never shows it", async () => {
+    const token = await sandbox.file("token", "hf_refused_token\n");
+    const run = await pull(await catalogOf(sandbox, "demo/voice"), "--token-file", token, "-v");
+    expect(failureOf(run)).toMatchObject({ code: "hub.token_refused", exitCode: 2 });
+    expect(run.stdout + run.stderr).not.toContain("hf_refused_token");
+  });
+
+  it("says that a token file holds no token", async () => {
+    const token = await sandbox.file("token", "two words\n");
+    expect(
+      failureOf(await pull(await catalogOf(sandbox, "demo/voice"), "--token-file", token)),
+    ).toMatchObject({
+      code: "token.malformed",
+      exitCode: 2,
+    });
+  });
+
+  it("says that the Hub can't be reached", async () => {
+    const catalog = await catalogOf(sandbox, "demo/voice");
+    const run = await sandbox.run([
+      "pull",
+      "--catalog",
+      catalog,
+      "--endpoint",
+      "http://127.0.0.1:9",
+      "--json",
+    ]);
+    expect(failureOf(run)).toMatchObject({ code: "hub.unreachable", exitCode: 5 });
+  });
+
+  it("tells a login page from a Hub", async () => {
+    const portal = createServer((_request, response) => {
+      response
+        .writeHead(200, { "content-type": "text/html" })
+        .end("<html>Welcome to the hotel</html>");
+    });
+    await new Promise<void>((resolve) => portal.listen(0, "127.0.0.1", resolve));
+    const { port } = portal.address() as AddressInfo;
+    const catalog = await catalogOf(sandbox, "demo/voice");
+    const run = await sandbox.run([
+      "pull",
+      "--catalog",
+      catalog,
+      "--endpoint",
+      `http://127.0.0.1:${port}`,
+      "--json",
+    ]);
+    portal.close();
+    expect(failureOf(run)).toMatchObject({ code: "hub.captive_portal", exitCode: 5 });
+  });
+
+  it("says that the cache can't be written", async () => {
+    await sandbox.file("cache", "a file where the folder should be");
+    expect(failureOf(await pull(await catalogOf(sandbox, "demo/voice")))).toMatchObject({
+      code: "cache.not_writable",
+    });
+  });
+
+  it("refuses names that would leave the cache", async () => {
+    hub.publish({ id: "demo/evil", files: [{ path: "../../escape", content: "x" }] });
+    expect(failureOf(await pull(await catalogOf(sandbox, "demo/evil")))).toMatchObject({
+      code: "hub.unsafe_path",
+    });
+  });
+
+  it("says what is missing where it must stay offline", async () => {
+    const catalog = await catalogOf(sandbox, "demo/voice");
+    const run = await sandbox.run(
+      ["pull", "--catalog", catalog, "--endpoint", hub.endpoint, "--json"],
+      {
+        env: { HF_HUB_OFFLINE: "1" },
+      },
+    );
+    expect(failureOf(run)).toMatchObject({ code: "hub.offline", exitCode: 5 });
+    expect(hub.requests).toHaveLength(0);
+  });
+});

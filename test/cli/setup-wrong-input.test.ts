@@ -1,0 +1,105 @@
+import { mkdir } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
+import { catalogOf, failureOf, hosted } from "./wrong-input.ts";
+
+let sandbox: Sandbox;
+let hub: EmbeddedHub;
+
+beforeEach(async () => {
+  sandbox = await makeSandbox();
+  hub = await startHub(hosted);
+});
+
+afterEach(async () => {
+  await hub.close();
+  await sandbox[Symbol.asyncDispose]();
+});
+
+/** A Docker that is well, as far as anybody asks. */
+const wellDocker = `case "$*" in compose*) echo 2.40.0;; info*) echo '{"ServerVersion":"29.0.0","DockerRootDir":"/var/lib/docker"}';; *) exit 0;; esac`;
+
+async function setup(...more: string[]): Promise<HerosRun> {
+  const catalog = await catalogOf(sandbox, "demo/voice");
+  return sandbox.run([
+    "setup",
+    "--catalog",
+    catalog,
+    "--endpoint",
+    hub.endpoint,
+    "--json",
+    ...more,
+  ]);
+}
+
+describe("heros setup, given something wrong,", () => {
+  it("says that nobody can answer where there is no terminal", async () => {
+    expect(failureOf(await setup())).toMatchObject({
+      code: "usage.wrong",
+      exitCode: 2,
+      hint: expect.stringContaining("--yes") as unknown,
+    });
+  });
+
+  it("says that Docker is missing", async () => {
+    expect(failureOf(await setup("--yes", "--allow-unsupported"))).toMatchObject({
+      code: "docker.missing",
+      exitCode: 4,
+    });
+  });
+
+  it.each([
+    [
+      "daemon is down",
+      "docker.daemon_down",
+      "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+    ],
+    [
+      "socket is closed to this user",
+      "docker.no_permission",
+      "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock",
+    ],
+  ])("says that Docker's %s", async (_what, code, message) => {
+    await sandbox.command("docker", `echo '${message}' >&2; exit 1`);
+    expect(failureOf(await setup("--yes", "--allow-unsupported"))).toMatchObject({
+      code,
+      exitCode: 4,
+    });
+  });
+
+  it("says that the compose plugin is missing", async () => {
+    await sandbox.command(
+      "docker",
+      `case "$*" in compose*) echo "docker: 'compose' is not a docker command." >&2; exit 1;; info*) echo '{"ServerVersion":"29.0.0","DockerRootDir":"/var/lib/docker"}';; *) exit 0;; esac`,
+    );
+    expect(failureOf(await setup("--yes", "--allow-unsupported"))).toMatchObject({
+      code: "compose.missing",
+      exitCode: 4,
+    });
+  });
+
+  it("says that a port is taken", async () => {
+    await sandbox.command("docker", wellDocker);
+    const taken = createServer((_request, response) => response.writeHead(404).end());
+    await new Promise<void>((resolve) => taken.listen(0, resolve));
+    const { port } = taken.address() as AddressInfo;
+    const run = await setup("--yes", "--allow-unsupported", "--port", String(port));
+    taken.close();
+    expect(failureOf(run)).toMatchObject({
+      code: "port.taken",
+      exitCode: 4,
+      message: expect.stringContaining(String(port)) as unknown,
+    });
+  });
+
+  it("wants consent where the machine is no Spark, and writes nothing without it", async () => {
+    await sandbox.command("docker", wellDocker);
+    await mkdir(`${sandbox.home}/her-os`);
+    const run = await setup("--yes", "--port", "39871");
+    expect(failureOf(run)).toMatchObject({ code: "machine.unsupported", exitCode: 4 });
+    expect(run.events().some((event) => event.type === "file.written")).toBe(false);
+  });
+});
