@@ -1,0 +1,82 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join, matchesGlob } from "node:path";
+import type { RepoFiles } from "../../catalog/catalog.ts";
+import type { AnnieConfig, RegisteredModel } from "./registry.ts";
+
+export type Places = Pick<AnnieConfig, "bakedModels" | "hubCache" | "home">;
+
+export interface FoundModel {
+  readonly status: "ready" | "downloading" | "pending";
+  readonly source?: "baked" | "cache";
+  readonly progress?: string;
+}
+
+/**
+ * Looks for a model as her-os's model_loader.py does: first where the image has it baked in, then in the Hub cache.
+ * Unlike it, she opens what she finds: a folder alone is no model.
+ */
+export async function findModel(model: RegisteredModel, places: Places): Promise<FoundModel> {
+  const [own] = model.parts;
+  if (places.bakedModels !== null && own !== undefined) {
+    const baked = join(places.bakedModels, own.repo.replace("/", "--"));
+    if (await isThere(baked)) return { status: "ready", source: "baked" };
+  }
+  const parts = await Promise.all(model.parts.map((part) => findPart(part, places)));
+  const begun = parts.some((part) => part.begun);
+  const wanted = parts.reduce((sum, part) => sum + part.wanted, 0);
+  const found = parts.reduce((sum, part) => sum + part.found, 0);
+  if (found === wanted) return { status: "ready", source: "cache" };
+  if (!begun) return { status: "pending" };
+  return { status: "downloading", progress: `${Math.floor((found / wanted) * 100)}%` };
+}
+
+/** Her libraries take HF_HUB_CACHE, else $HF_HOME/hub; her own loader looks right below HF_HOME. */
+function cacheRoots({ hubCache, home }: Places): string[] {
+  const below = home === null ? [] : [join(home, "hub"), home];
+  return hubCache === null ? below : [hubCache, ...below];
+}
+
+interface FoundPart {
+  readonly begun: boolean;
+  readonly wanted: number;
+  readonly found: number;
+}
+
+async function findPart(part: RepoFiles, places: Places): Promise<FoundPart> {
+  const globs = part.files ?? ["config.json"];
+  const missing = { begun: false, wanted: globs.length, found: 0 };
+  for (const root of cacheRoots(places)) {
+    const repo = join(root, `models--${part.repo.replace("/", "--")}`);
+    if (!(await isThere(repo))) continue;
+    const snapshot = await findSnapshot(repo, part.revision);
+    if (snapshot === null) return { ...missing, begun: true };
+    const paths = await readdir(snapshot, { recursive: true });
+    const whole = new Set<string>();
+    for (const path of paths) {
+      const info = await stat(join(snapshot, path)).catch(() => null);
+      // A link whose blob is not there is as good as no file; so is an empty one.
+      if (info === null) return { ...missing, begun: true };
+      if (info.isFile() && info.size > 0) whole.add(path);
+    }
+    const found = globs.filter((glob) => [...whole].some((path) => matchesGlob(path, glob)));
+    return { begun: true, wanted: globs.length, found: found.length };
+  }
+  return missing;
+}
+
+async function findSnapshot(repo: string, revision: string): Promise<string | null> {
+  const pinned = join(repo, "snapshots", revision);
+  if (await isThere(pinned)) return pinned;
+  const commit = await readFile(join(repo, "refs", revision), "utf8").catch(() => null);
+  if (commit === null) return null;
+  // As Python does it: the text as it is, so a newline at its end leads nowhere.
+  const named = join(repo, "snapshots", commit);
+  return (await isThere(named)) ? named : null;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

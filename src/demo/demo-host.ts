@@ -1,0 +1,80 @@
+import type { Host } from "../host/host.ts";
+import { realNetwork } from "../host/network.ts";
+import {
+  type Processes,
+  realProcesses,
+  type RunRequest,
+  type RunResult,
+} from "../host/processes.ts";
+import type { System } from "../host/system.ts";
+import { answerDocker, type CommandAnswer } from "./docker/docker-command.ts";
+import type { Engine } from "./docker/engine.ts";
+import { sparkMemory } from "./spark/facts.ts";
+import { layMachineFiles } from "./spark/machine-files.ts";
+import { answerTool } from "./spark/tools.ts";
+
+export interface DemoSettings {
+  /** Where the simulated machine's own files lie. */
+  readonly machineFolder: string;
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly engine: Engine;
+}
+
+/** A Spark around the real files, network and clock: only what tells of the machine is another's, and docker is played. */
+export async function demoHost(base: Host, settings: DemoSettings): Promise<Host> {
+  const { machineFolder, home, env, engine } = settings;
+  const files = await layMachineFiles(base.files, machineFolder);
+  const host: Host = {
+    ...base,
+    files,
+    env,
+    home,
+    cwd: home,
+    platform: "linux",
+    arch: "aarch64",
+    // Without the proxies of the environment: everything is on loopback.
+    network: realNetwork({}),
+    system: sparkSystem(base, machineFolder),
+    processes: demoProcesses(realProcesses(env), (request) =>
+      answerDocker(request, { host, engine }),
+    ),
+  };
+  return host;
+}
+
+/** The disk is a Spark's, its free space this machine's. */
+function sparkSystem(base: Host, folder: string): System {
+  return {
+    memory: async () => sparkMemory,
+    async fileSystems() {
+      const { bavail, bsize } = await base.files.statfs(folder);
+      return [
+        {
+          device: "/dev/nvme0n1p2",
+          type: "ext4",
+          mount: "/",
+          sizeBytes: 4_030_000_000_000,
+          availableBytes: bavail * bsize,
+        },
+      ];
+    },
+  };
+}
+
+function demoProcesses(
+  real: Processes,
+  docker: (request: RunRequest) => Promise<CommandAnswer>,
+): Processes {
+  return {
+    async run(request) {
+      request.signal?.throwIfAborted();
+      const answer = request.command === "docker" ? await docker(request) : answerTool(request);
+      return answer === null ? real.run(request) : toResult(answer);
+    },
+  };
+}
+
+function toResult({ exitCode, stdout = "", stderr = "" }: CommandAnswer): RunResult {
+  return { exitCode, stdout, stderr, timedOut: false, missing: false };
+}

@@ -1,0 +1,243 @@
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import type { Host } from "../../host/host.ts";
+import type { RunRequest } from "../../host/processes.ts";
+import { dockerInfo, versions } from "./docker-info.ts";
+import type { Container, Engine, Tell } from "./engine.ts";
+import { loadProject, type Project } from "./project.ts";
+
+export interface CommandAnswer {
+  readonly exitCode: number;
+  readonly stdout?: string;
+  readonly stderr?: string;
+}
+
+/** Answers `docker …` as a Spark's would. What it does not know it refuses, so that nothing is taken for done. */
+export async function answerDocker(
+  request: RunRequest,
+  { host, engine }: { readonly host: Host; readonly engine: Engine },
+): Promise<CommandAnswer> {
+  const args = [...(request.args ?? [])];
+  const verb = args.shift() ?? "";
+  if (verb === "--version")
+    return { exitCode: 0, stdout: `Docker version ${versions.docker}, build demo\n` };
+  if (verb === "info") return { exitCode: 0, stdout: `${JSON.stringify(dockerInfo())}\n` };
+  if (verb === "version") return { exitCode: 0, stdout: `${versions.docker}\n` };
+  if (verb !== "compose") return refuse(request);
+  return answerCompose(args, request, { host, engine });
+}
+
+interface ComposeCall {
+  readonly verb: string;
+  readonly flags: ReadonlySet<string>;
+  /** Services. */
+  readonly names: readonly string[];
+  readonly folder: string;
+  readonly files: readonly string[];
+  readonly tail: number;
+  readonly json: boolean;
+  readonly jsonProgress: boolean;
+}
+
+const globalsWithValue = new Set([
+  "--project-directory",
+  "-f",
+  "--file",
+  "--env-file",
+  "-p",
+  "--project-name",
+  "--progress",
+  "--profile",
+  "--ansi",
+  "--parallel",
+]);
+const flagsWithValue = new Set([
+  "--format",
+  "--tail",
+  "-n",
+  "--wait-timeout",
+  "--timeout",
+  "-t",
+  "--since",
+  "--until",
+  "--pull",
+  "--scale",
+  "--hash",
+]);
+
+function readCall(args: readonly string[], cwd: string): ComposeCall {
+  const globals: [string, string][] = [];
+  const values = new Map<string, string>();
+  const flags = new Set<string>();
+  const names: string[] = [];
+  let verb = "";
+  for (let index = 0; index < args.length; index++) {
+    const [flag = "", inline] = (args[index] ?? "").split(/=(.*)/s);
+    const takesValue = verb === "" ? globalsWithValue : flagsWithValue;
+    if (takesValue.has(flag)) {
+      const value = inline ?? args[++index] ?? "";
+      if (verb === "") globals.push([flag, value]);
+      else values.set(flag, value);
+    } else if (flag.startsWith("-")) flags.add(flag);
+    else if (verb === "") verb = flag;
+    else names.push(flag);
+  }
+  const last = (...keys: string[]) => globals.findLast(([key]) => keys.includes(key))?.[1];
+  const tail = values.get("--tail") ?? values.get("-n");
+  return {
+    verb,
+    flags,
+    names,
+    folder: resolve(cwd, last("--project-directory") ?? "."),
+    files: globals.filter(([key]) => key === "-f" || key === "--file").map(([, value]) => value),
+    tail: tail === undefined || tail === "all" ? Infinity : Number(tail),
+    json: values.get("--format") === "json",
+    jsonProgress: last("--progress") === "json",
+  };
+}
+
+async function answerCompose(
+  args: readonly string[],
+  request: RunRequest,
+  { host, engine }: { readonly host: Host; readonly engine: Engine },
+): Promise<CommandAnswer> {
+  const call = readCall(args, request.cwd ?? host.cwd);
+  if (call.verb === "version" || (call.verb === "" && call.flags.has("--version"))) {
+    const short = call.flags.has("--short");
+    return {
+      exitCode: 0,
+      stdout: `${short ? "" : "Docker Compose version v"}${versions.compose}\n`,
+    };
+  }
+  let project: Project;
+  try {
+    const env = knownOf({ ...host.env, ...request.env });
+    project = await loadProject(host.files, { folder: call.folder, files: call.files, env });
+  } catch (error) {
+    return { exitCode: 1, stderr: `${messageOf(error)}\n` };
+  }
+  const unknown = call.names.find(
+    (name) => !project.services.some((service) => service.name === name),
+  );
+  if (unknown !== undefined) return { exitCode: 1, stderr: `no such service: ${unknown}\n` };
+  switch (call.verb) {
+    case "config":
+      return { exitCode: 0, stdout: describeProject(call, project) };
+    case "up":
+      return bringUp(call, project, { request, engine });
+    case "ps":
+      return { exitCode: 0, stdout: await listContainers(call, engine) };
+    case "logs":
+      return { exitCode: 0, stdout: readLogs(call, engine) };
+    case "down":
+    case "stop":
+      await engine.down();
+      return { exitCode: 0 };
+    case "pull":
+      return { exitCode: 0 };
+    default:
+      return refuse(request);
+  }
+}
+
+function describeProject({ flags, json }: ComposeCall, { name, services, model }: Project): string {
+  if (flags.has("-q") || flags.has("--quiet")) return "";
+  if (flags.has("--services")) return lines(services.map((service) => service.name));
+  if (flags.has("--images")) return lines(services.map((service) => service.image));
+  const merged = { name, ...(model as object) };
+  return json ? `${JSON.stringify(merged, null, 2)}\n` : lines([JSON.stringify(merged)]);
+}
+
+async function bringUp(
+  { jsonProgress }: ComposeCall,
+  project: Project,
+  { request, engine }: { readonly request: RunRequest; readonly engine: Engine },
+): Promise<CommandAnswer> {
+  let stderr = "";
+  const print = (line: string) => {
+    stderr += `${line}\n`;
+    request.onLine?.(line, "stderr");
+  };
+  const tell: Tell = (id, step) => {
+    const status = step.endsWith("ing") && step !== "Running" ? "Working" : "Done";
+    print(jsonProgress ? JSON.stringify({ id, status, text: step }) : ` ${id}  ${step}`);
+  };
+  try {
+    await engine.up(project, tell, request.signal);
+    return { exitCode: 0, stderr };
+  } catch (error) {
+    request.signal?.throwIfAborted();
+    print(messageOf(error));
+    return { exitCode: 1, stderr };
+  }
+}
+
+async function listContainers(
+  { names, json, flags }: ComposeCall,
+  engine: Engine,
+): Promise<string> {
+  const chosen = engine
+    .containers()
+    .filter(({ service }) => names.length === 0 || names.includes(service.name));
+  const rows = await Promise.all(chosen.map((container) => containerRow(container, engine)));
+  const shown =
+    flags.has("-a") || flags.has("--all") ? rows : rows.filter(({ State }) => State === "running");
+  return lines(shown.map((row) => (json ? JSON.stringify(row) : `${row.Name}  ${row.Status}`)));
+}
+
+async function containerRow(container: Container, engine: Engine) {
+  const { service, project, annie } = container;
+  const exitCode = annie?.exitCode() ?? null;
+  const running = exitCode === null;
+  const health = running ? await engine.health(container) : "";
+  const name = `${project}-${service.name}-1`;
+  return {
+    ID: createHash("sha256").update(name).digest("hex").slice(0, 12),
+    Name: name,
+    Names: name,
+    Project: project,
+    Service: service.name,
+    Image: service.image,
+    State: running ? "running" : "exited",
+    Health: health,
+    ExitCode: exitCode ?? 0,
+    Status: running ? `Up${health === "" ? "" : ` (${health})`}` : `Exited (${exitCode})`,
+    Publishers: service.publishedPorts.map((port) => ({
+      URL: "127.0.0.1",
+      TargetPort: port,
+      PublishedPort: port,
+      Protocol: "tcp",
+    })),
+  };
+}
+
+function readLogs({ names, tail, flags }: ComposeCall, engine: Engine): string {
+  const chosen = engine
+    .containers()
+    .filter(({ service }) => names.length === 0 || names.includes(service.name));
+  const all = chosen.flatMap(({ service, annie }) => {
+    const said = annie?.logLines ?? [`${service.name} is ready (demo)`];
+    const last = tail === Infinity ? said : said.slice(Math.max(0, said.length - tail));
+    return flags.has("--no-log-prefix") ? last : last.map((line) => `${service.name}-1  | ${line}`);
+  });
+  return lines(all);
+}
+
+function refuse({ args = [] }: RunRequest): CommandAnswer {
+  return { exitCode: 125, stderr: `the demo's docker does not know: docker ${args.join(" ")}\n` };
+}
+
+function lines(rows: readonly string[]): string {
+  return rows.map((row) => `${row}\n`).join("");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A variable that is undefined is taken out of the environment, not set. */
+function knownOf(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}

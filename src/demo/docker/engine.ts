@@ -1,0 +1,144 @@
+import { join } from "node:path";
+import type { Host } from "../../host/host.ts";
+import type { AnnieConfig, RegisteredModel } from "../annie/registry.ts";
+import { type AnnieProcess, startAnnie } from "./annie-process.ts";
+import type { Mount, Project, Service } from "./project.ts";
+
+/** A container of the simulated engine. All but Annie's are a name and a time. */
+export interface Container {
+  readonly service: Service;
+  readonly project: string;
+  readonly startedAtMs: number;
+  /** Null for all but Annie. */
+  readonly annie: AnnieProcess | null;
+}
+
+/** One step of a container: "Container her-os-redis-1", "Started". */
+export type Tell = (id: string, step: string) => void;
+
+export interface EngineOptions {
+  /** The machine as it is: its files, its clock, its ports. */
+  readonly host: Host;
+  /** Where Docker keeps volumes and what containers write. */
+  readonly folder: string;
+  readonly nodePath: string;
+  readonly models: readonly RegisteredModel[];
+  /** A tenth of a demo's start-up times at 10. */
+  readonly speed: number;
+}
+
+export interface Engine {
+  /** Starts what does not run yet, step by step, telling each. @throws Error with what docker would say */
+  up(project: Project, tell: Tell, signal?: AbortSignal): Promise<void>;
+  containers(): readonly Container[];
+  /** As `docker compose ps` has it. */
+  health(container: Container): Promise<"" | "starting" | "healthy" | "unhealthy">;
+  down(): Promise<void>;
+}
+
+/** The service that Annie is. */
+const annieService = "her-os-core";
+const stepMs = 120;
+const healthyAfterMs = 900;
+const annieStartMs = 700;
+
+export function createEngine({ host, folder, nodePath, models, speed }: EngineOptions): Engine {
+  const running = new Map<string, Container>();
+
+  async function startOne(project: Project, service: Service): Promise<void> {
+    let annie: AnnieProcess | null = null;
+    if (service.name === annieService) {
+      const [port] = service.publishedPorts;
+      if (port === undefined) throw new Error(`service ${service.name} publishes no port`);
+      if (!(await host.network.portIsFree(port))) {
+        throw new Error(
+          `Error response from daemon: failed to set up container networking: driver failed programming external connectivity on endpoint ${project.name}-${service.name}-1: failed to bind host port for 127.0.0.1:${port}:172.18.0.7:8000/tcp: address already in use`,
+        );
+      }
+      annie = await startAnnie(nodePath, annieConfig(service, port));
+    }
+    const startedAtMs = host.clock.monotonicMs();
+    running.set(service.name, { service, project: project.name, startedAtMs, annie });
+  }
+
+  function annieConfig(service: Service, port: number): AnnieConfig {
+    const place = (variable: string) => {
+      const path = service.environment[variable];
+      return path === undefined || path === "" ? null : onMachine(path, service.mounts);
+    };
+    return {
+      port,
+      models,
+      bakedModels: place("HER_OS_BAKED_MODELS"),
+      hubCache: place("HF_HUB_CACHE"),
+      home: place("HF_HOME"),
+      startMs: annieStartMs / speed,
+    };
+  }
+
+  /** Where a path of the container's is on this machine. */
+  function onMachine(path: string, mounts: readonly Mount[]): string {
+    const mount = mounts
+      .filter(({ target }) => path === target || path.startsWith(`${target}/`))
+      .toSorted((a, b) => b.target.length - a.target.length)[0];
+    if (mount === undefined || mount.source === null) {
+      return join(folder, "containers", annieService, path);
+    }
+    const root = mount.bind ? mount.source : join(folder, "volumes", mount.source, "_data");
+    return join(root, path.slice(mount.target.length));
+  }
+
+  async function requireMounts(service: Service): Promise<void> {
+    for (const { mustExist, source } of service.mounts) {
+      if (!mustExist || source === null) continue;
+      await host.files.access(source).catch((cause: unknown) => {
+        throw new Error(
+          `Error response from daemon: invalid mount config for type "bind": bind source path does not exist: ${source}`,
+          { cause },
+        );
+      });
+    }
+  }
+
+  function isUp(name: string): boolean {
+    const container = running.get(name);
+    return container !== undefined && (container.annie?.exitCode() ?? null) === null;
+  }
+
+  return {
+    async up(project, tell, signal) {
+      const missing = project.services.filter(({ name }) => !isUp(name));
+      const title = (service: Service) => `Container ${project.name}-${service.name}-1`;
+      // Annie waits for the others, as depends_on says in her-os.
+      const order = missing.toSorted(
+        (a, b) => Number(a.name === annieService) - Number(b.name === annieService),
+      );
+      for (const service of project.services) {
+        if (!missing.includes(service)) tell(title(service), "Running");
+      }
+      for (const service of order) {
+        await requireMounts(service);
+        tell(title(service), "Creating");
+        tell(title(service), "Created");
+      }
+      for (const service of order) {
+        tell(title(service), "Starting");
+        await host.clock.sleep(stepMs / speed, signal);
+        await startOne(project, service);
+        tell(title(service), "Started");
+      }
+    },
+    containers: () => [...running.values()],
+    async health(container) {
+      if (!container.service.hasHealthCheck) return "";
+      if (container.annie !== null) return container.annie.health();
+      const ageMs = host.clock.monotonicMs() - container.startedAtMs;
+      return ageMs >= healthyAfterMs / speed ? "healthy" : "starting";
+    },
+    async down() {
+      const all = [...running.values()];
+      running.clear();
+      await Promise.all(all.flatMap(({ annie }) => (annie === null ? [] : [annie.stop()])));
+    },
+  };
+}

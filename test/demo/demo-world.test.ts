@@ -1,0 +1,135 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, matchesGlob } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { parseCatalog } from "../../src/catalog/load.ts";
+import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
+import { detectMachine } from "../../src/machine/detect.ts";
+import { prepareTestDemo } from "./test-demo.ts";
+
+const open: DemoWorld[] = [];
+const signal = new AbortController().signal;
+
+afterEach(async () => {
+  for (const demo of open.splice(0)) await demo.dispose();
+});
+
+async function openDemo(env: Record<string, string> = {}): Promise<DemoWorld> {
+  const demo = await prepareTestDemo(env);
+  open.push(demo);
+  return demo;
+}
+
+test("is taken for a DGX Spark on which everything is in order", async () => {
+  const demo = await openDemo();
+
+  const { machine, problems } = await detectMachine({
+    host: demo.host,
+    emit: () => {},
+    signal,
+    modelsPath: demo.cacheDir,
+    stackDir: demo.stackDir,
+    port: demo.port,
+    endpoint: demo.endpoint,
+  });
+
+  expect(problems).toEqual([]);
+  expect(machine).toMatchObject({
+    arch: "aarch64",
+    product: "NVIDIA DGX Spark",
+    spark: true,
+    cpuCount: 20,
+    gpu: { name: "NVIDIA GB10", unified: true, memoryBytes: null },
+    docker: { gpuAccess: "cdi" },
+    hub: { reachable: true },
+  });
+  expect((machine.memoryBytes / 1024 ** 3).toFixed(1)).toBe("121.6");
+  expect(machine.disks[0]).toMatchObject({ device: "nvme0n1p2", nvme: true });
+});
+
+test("tells the true free space of the disk that models go to", async () => {
+  const demo = await openDemo();
+  const { bavail, bsize } = await demo.host.files.statfs(demo.folder);
+
+  const [disk] = await demo.host.system.fileSystems();
+
+  expect(Math.abs((disk?.availableBytes ?? 0) - bavail * bsize)).toBeLessThan(1e9);
+});
+
+test("lets nothing of the user's environment in that leads out of it", async () => {
+  const demo = await openDemo({
+    HF_TOKEN: "hf_mine",
+    HTTPS_PROXY: "http://127.0.0.1:9",
+    http_proxy: "http://127.0.0.1:9",
+    HEROS_CACHE_DIR: "/mine",
+    COMPOSE_FILE: "/mine.yml",
+    HEROS_TIERS: "1",
+  });
+
+  const { env, home } = demo.host;
+  expect(Object.keys(env).filter((name) => /TOKEN|proxy|CACHE_DIR|COMPOSE/i.test(name))).toEqual(
+    [],
+  );
+  expect(env).toMatchObject({ HEROS_TIERS: "1", HF_ENDPOINT: demo.endpoint, HOME: home });
+  expect(home.startsWith(demo.folder)).toBe(true);
+  expect(JSON.stringify(env)).not.toContain("hf_mine");
+});
+
+test("removes its folder at the end, or keeps it when asked", async () => {
+  const gone = await prepareTestDemo();
+  const kept = await prepareTestDemo();
+
+  await gone.dispose();
+  await kept.dispose({ keep: true });
+
+  expect(existsSync(gone.folder)).toBe(false);
+  expect(await readdir(kept.folder)).toContain("home");
+  await rm(kept.folder, { recursive: true });
+});
+
+test("refuses a docker command that it does not know", async () => {
+  const demo = await openDemo();
+
+  const result = await demo.host.processes.run({ command: "docker", args: ["swarm", "init"] });
+
+  expect(result.exitCode).not.toBe(0);
+  expect(result.stderr).toContain("docker swarm init");
+});
+
+test("runs what is not the machine's for real", async () => {
+  const demo = await openDemo();
+  await writeFile(join(demo.host.home, "note"), "mine");
+
+  const result = await demo.host.processes.run({
+    command: "cat",
+    args: [join(demo.host.home, "note")],
+  });
+
+  expect(result.stdout).toBe("mine");
+  expect(await demo.host.files.readFile(join(demo.host.home, "note"), "utf8")).toBe("mine");
+  expect(await demo.host.files.readFile("/etc/dgx-release", "utf8")).toContain("DGX Spark");
+});
+
+test("asks for about 400 MB in three tiers, from files among others that nobody needs", async () => {
+  const { catalog, hub } = await openDemo();
+  const text = await readFile("assets/catalogs/demo.yaml", "utf8");
+  expect(parseCatalog(text, "demo.yaml")).toEqual(catalog);
+
+  let bytes = 0;
+  for (const { repo, revision, files } of catalog.models.flatMap((model) => model.parts)) {
+    const answer = await fetch(`${hub.endpoint}/api/models/${repo}/revision/${revision}`);
+    const { siblings } = (await answer.json()) as { siblings: { rfilename: string }[] };
+    const wanted = siblings.filter(
+      ({ rfilename }) => files === null || files.some((glob) => matchesGlob(rfilename, glob)),
+    );
+    for (const glob of files ?? []) {
+      expect(wanted.some(({ rfilename }) => matchesGlob(rfilename, glob))).toBe(true);
+    }
+    for (const { rfilename } of wanted)
+      bytes += hub.file(repo, rfilename, revision).source.sizeBytes;
+  }
+
+  expect(catalog.tiers.map((tier) => tier.id)).toEqual([1, 2, 3]);
+  expect(bytes).toBeGreaterThan(390e6);
+  expect(bytes).toBeLessThan(420e6);
+});

@@ -1,0 +1,76 @@
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import process from "node:process";
+import type { RepoFiles } from "../../src/catalog/catalog.ts";
+import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
+import { realHost } from "../../src/host/real-host.ts";
+import { planStack } from "../../src/stack/plan-stack.ts";
+import { writeStack } from "../../src/stack/write-stack.ts";
+
+/** A demo whose start-up times are a twentieth. */
+export function prepareTestDemo(env: Record<string, string> = {}): Promise<DemoWorld> {
+  const host = realHost({
+    env: { ...process.env, ...env },
+    home: homedir(),
+    cwd: process.cwd(),
+    pid: process.pid,
+    platform: "linux",
+    nodeArch: process.arch,
+  });
+  return prepareDemo({
+    host,
+    catalogFile: join(import.meta.dirname, "../../assets/catalogs/demo.yaml"),
+    nodePath: process.execPath,
+    speed: 20,
+  });
+}
+
+/** What `heros setup` writes before it starts the containers. */
+export async function writeTestStack({
+  host,
+  stackDir,
+  cacheDir,
+  port,
+  catalog,
+}: DemoWorld): Promise<void> {
+  await mkdir(cacheDir, { recursive: true });
+  const changes = await planStack({
+    host,
+    stackDir,
+    assetsDir: join(import.meta.dirname, "../../assets"),
+    plan: {
+      cacheDir,
+      models: catalog.models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
+      tiers: [1, 2, 3],
+      startup: "progressive",
+      port,
+      token: null,
+      gpu: true,
+    },
+  });
+  await writeStack({ host, changes, emit: () => {} });
+}
+
+/** Lays a repository's files into a Hub cache, as Python's client does. */
+export async function layIntoCache(
+  cacheDir: string,
+  { repo, revision, files }: RepoFiles,
+  { dangling = null }: { readonly dangling?: string | null } = {},
+): Promise<void> {
+  const folder = join(cacheDir, `models--${repo.replace("/", "--")}`);
+  const commit = /^[0-9a-f]{40}$/.test(revision) ? revision : "f".repeat(40);
+  for (const glob of files ?? ["config.json"]) {
+    const path = glob.replaceAll("*", "x");
+    const blob = join(folder, "blobs", path.replaceAll("/", "_"));
+    const link = join(folder, "snapshots", commit, path);
+    await mkdir(dirname(blob), { recursive: true });
+    await mkdir(dirname(link), { recursive: true });
+    if (path !== dangling) await writeFile(blob, "bytes");
+    await symlink(relative(dirname(link), blob), link);
+  }
+  if (commit !== revision) {
+    await mkdir(join(folder, "refs"), { recursive: true });
+    await writeFile(join(folder, "refs", revision), commit);
+  }
+}
