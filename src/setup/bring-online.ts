@@ -1,4 +1,4 @@
-import { watchAnnie, type AnnieWatch } from "../annie/watch-annie.ts";
+import { watchAnnie, type AnnieWatch } from "../annie/watch.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { modelsOfTiers } from "../catalog/select.ts";
 import { downloadModels } from "../download/download.ts";
