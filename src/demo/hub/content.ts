@@ -56,6 +56,7 @@ export async function sendContent(exchange: Exchange, content: ContentAnswer): P
     fault.bytesPerSecond === undefined
       ? content.gates
       : [...content.gates, createGate(fault.bytesPerSecond)];
+  if (gates.length > 0) response.flushHeaders();
   if (!(await pump(exchange, body, gates))) return;
   if (extraBytes > 0) response.write(readBytes(generatedBytes("extra", extraBytes)));
   response.end();
