@@ -1,6 +1,5 @@
 import { z } from "zod";
 import type { Host } from "../host/host.ts";
-import { isAbort } from "../progress/failure.ts";
 import type { AnnieModel } from "../progress/events/annie.ts";
 
 /** What Annie says of herself, or what is known while she says nothing. */
@@ -9,6 +8,12 @@ export interface Health {
   readonly status: string;
   readonly capabilities: Readonly<Record<string, boolean>>;
   readonly models: Readonly<Record<string, AnnieModel>>;
+}
+
+export interface Answer {
+  readonly health: Health;
+  /** Whether it was Annie who answered, something else, or nobody. */
+  readonly from: "annie" | "stranger" | "nobody";
 }
 
 const nothing = { capabilities: {}, models: {} };
@@ -30,7 +35,7 @@ const contract = z.object({
 const mostBytes = 1024 * 1024;
 
 /** Asks once. Whatever comes back, a refused connection or a web page too, is an answer. @throws AbortError alone */
-export async function askHealth(host: Host, url: string, signal: AbortSignal): Promise<Health> {
+export async function askHealth(host: Host, url: string, signal: AbortSignal): Promise<Answer> {
   let text: string;
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
@@ -38,10 +43,13 @@ export async function askHealth(host: Host, url: string, signal: AbortSignal): P
     text = await readAll(body, limit);
   } catch (error) {
     signal.throwIfAborted();
-    if (isAbort(error) || error instanceof Error) return { status: "unreachable", ...nothing };
-    throw error;
+    if (!(error instanceof Error)) throw error;
+    return { health: { status: "unreachable", ...nothing }, from: "nobody" };
   }
-  return readHealth(text) ?? { status: "starting", ...nothing };
+  const health = readHealth(text);
+  return health === null
+    ? { health: { status: "starting", ...nothing }, from: "stranger" }
+    : { health, from: "annie" };
 }
 
 /** The report in an answer's body; null where the body is none. */

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { exitCodes, Failure, type ExitCode } from "../progress/failure.ts";
 
 interface Known {
@@ -127,10 +128,11 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
       exitCode: exitCodes.machine,
     });
   }
-  const words = lastWords(stderr);
+  const lines = spokenLines(stderr);
+  const words = lastWords(lines);
   const cause = new Error(`docker compose ended with ${exitCode ?? "no status"}: ${words}`);
   for (const { pattern, code, exitCode: status, message, hint } of known) {
-    const match = pattern.exec(stderr);
+    const match = pattern.exec(lines.join("\n"));
     if (match !== null) {
       const said = words === "" ? "" : ` Docker says: ${words}`;
       return new Failure({ code, message: message(match) + said, hint, exitCode: status, cause });
@@ -145,13 +147,28 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
   });
 }
 
-/** The last line that is not progress: where docker and compose put the reason. */
-function lastWords(stderr: string): string {
-  const lines = stderr
+/** What was said in words: stray text, and with `--progress json` the messages of errors. */
+function spokenLines(stderr: string): string[] {
+  return stderr
     .split("\n")
     .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("{"))
+    .map((line) => (line.startsWith("{") ? messageOf(line) : line))
+    .filter((line) => line !== "")
     .filter((line) => !/^(?:Container|Network|Volume|Image) \S+\s+\w+$/.test(line));
+}
+
+/** The last line that tells a reason. */
+function lastWords(lines: readonly string[]): string {
   const last = lines.findLast((line) => /error|denied|cannot|could not|failed|not /i.test(line));
-  return (last ?? lines.at(-1) ?? "").slice(0, 400);
+  return (last ?? lines.at(-1) ?? "").replace(/^Error response from daemon: /, "").slice(0, 400);
+}
+
+const errorLine = z.object({ error: z.literal(true), message: z.string() });
+
+function messageOf(line: string): string {
+  try {
+    return errorLine.safeParse(JSON.parse(line)).data?.message.trim() ?? "";
+  } catch {
+    return line;
+  }
 }

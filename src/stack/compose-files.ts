@@ -50,14 +50,6 @@ export async function findComposeFiles(
   return { own, baseMissing: base === null, composeFile: [...own, herosFile].join(separator) };
 }
 
-/** The port on which the stack in this folder publishes Annie: the environment's, its `.env`'s, or 8000. */
-export async function findStackPort(host: Host, stackDir: string): Promise<number> {
-  const envPath = path.join(stackDir, ".env");
-  const env = readEnvFile((await readIfThere(host, envPath)) ?? "", envPath);
-  const port = Number(host.env["HER_OS_PORT"] || envValue(env, "HER_OS_PORT") || 8000);
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : 8000;
-}
-
 async function firstThere(
   host: Host,
   stackDir: string,

@@ -9,7 +9,7 @@ export interface Container {
   readonly service: string;
   readonly name: string;
   readonly state: ContainerState;
-  /** Of the last run; 0 while it runs. */
+  /** Of the last run; 0 while the first one lasts. */
   readonly exitCode: number;
   /** "Restarting (1) 2 seconds ago". */
   readonly status: string;
@@ -38,7 +38,8 @@ export function parseContainers(text: string): readonly Container[] {
         service: data.Service,
         name: data.Name,
         state: containerState(data.State, data.Health),
-        exitCode: data.ExitCode,
+        // While it waits for its next start, only the words say how the last run ended: "Restarting (3) 2 seconds ago".
+        exitCode: data.ExitCode || Number(/^\w+ \((\d+)\)/.exec(data.Status)?.[1] ?? 0),
         status: data.Status,
       },
     ];

@@ -4,9 +4,10 @@ import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { annieService } from "./base-check.ts";
 import { runCompose } from "./compose.ts";
-import { containerTeller, listContainers, type Container } from "./containers.ts";
+import { containerTeller, listContainers, type Container, type ListRequest } from "./containers.ts";
 import { readStackConfig } from "./stack-config.ts";
 
+const secondLookMs = 1000;
 /** How many lines of a container's log are shown. */
 const shownLines = 12;
 
@@ -30,14 +31,25 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
   const tell = containerTeller(emit);
   const restarts = new Map<string, number>();
   const explained = new Set<string>();
+
+  async function look(asked: ListRequest): Promise<readonly Container[]> {
+    const containers = await listContainers(asked);
+    tell(containers);
+    for (const { name, state } of containers) {
+      if (state === "restarting") restarts.set(name, (restarts.get(name) ?? 0) + 1);
+      if (state === "healthy") restarts.delete(name);
+    }
+    return containers;
+  }
+
   return {
     async check(signal, final = false) {
       const asked = { host, stackDir, ...(signal === undefined ? {} : { signal }) };
-      const containers = await listContainers(asked);
-      tell(containers);
-      for (const { name, state } of containers) {
-        if (state === "restarting") restarts.set(name, (restarts.get(name) ?? 0) + 1);
-        if (state === "healthy") restarts.delete(name);
+      let containers = await look(asked);
+      if (containers.some(({ name }) => restarts.get(name) === 1)) {
+        // One that crashed once is up a second later; one in a loop waits ever longer between its starts.
+        await host.clock.sleep(secondLookMs, signal);
+        containers = await look(asked);
       }
       const broken = containers.filter((container) =>
         isBroken(container, (restarts.get(container.name) ?? 0) > 1 || final, final),
@@ -99,7 +111,8 @@ async function explain(request: ExplainRequest): Promise<Failure> {
     timeoutMs: 10_000,
     ...(signal === undefined ? {} : { signal }),
   });
-  const logLines = readableLines(stdout);
+  const lines = readableLines(stdout);
+  const logLines = state === "restarting" ? lastRun(lines) : lines;
   const exitCode = state === "unhealthy" ? null : container.exitCode;
   emit({ type: "container.failed", service, state, exitCode, logLines });
   const last =
@@ -149,4 +162,13 @@ function readableLines(log: string): string[] {
     )
     .filter((line) => line !== "")
     .slice(-shownLines);
+}
+
+/** Where a container dies the same death over and over, once is enough. */
+function lastRun(lines: readonly string[]): readonly string[] {
+  const before = lines.lastIndexOf(lines.at(-1) ?? "", -2);
+  const length = lines.length - 1 - before;
+  const last = lines.slice(-length);
+  const previous = lines.slice(-2 * length, -length);
+  return before > 0 && last.join("\n") === previous.join("\n") ? last : lines;
 }

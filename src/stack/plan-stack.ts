@@ -65,7 +65,7 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
         change(path.join(stackDir, newBaseFile), null, base, { folders: [stackFolder] }),
       );
     } else {
-      changes.push(...own.slice(0, 1).map(({ path: file, text }) => change(file, text, text, {})));
+      changes.push(...own.map(({ path: file, text }) => change(file, text, text, {})));
     }
 
     const herosPath = path.join(stackDir, herosFile);

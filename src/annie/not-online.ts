@@ -1,0 +1,48 @@
+import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Answer } from "./health.ts";
+
+export interface NotOnline {
+  readonly answer: Answer;
+  readonly url: string;
+  readonly tier1: readonly string[];
+}
+
+const hint = "See what she writes with: docker compose logs her-os-core";
+
+/** Why Annie is not online although her first models have been there for long. */
+export function notOnline({ answer, url, tier1 }: NotOnline): Failure {
+  const { health, from } = answer;
+  const lacks = tier1.filter((name) => health.capabilities[name] !== true);
+  const code = "annie.unreachable";
+  switch (from) {
+    case "nobody":
+      return new Failure({
+        code,
+        message: `Annie does not answer at ${url}.`,
+        hint,
+        exitCode: exitCodes.failed,
+      });
+    case "stranger":
+      return new Failure({
+        code,
+        message: `Something answers at ${url}, but not as Annie does.`,
+        hint: "Look whether another program has her port: sudo ss -ltnp",
+        exitCode: exitCodes.failed,
+      });
+    case "annie":
+      if (health.status === "starting") {
+        return new Failure({
+          code: "annie.still_starting",
+          message: "Annie is still starting, although her first models are there.",
+          hint,
+          exitCode: exitCodes.failed,
+        });
+      }
+      return new Failure({
+        code: "annie.degraded",
+        message: `Annie runs, but calls herself "${health.status}"${lacks.length === 0 ? "" : ` and lacks ${lacks.join(", ")}`}.`,
+        hint,
+        exitCode: exitCodes.degraded,
+      });
+  }
+}
