@@ -1,0 +1,76 @@
+#!/bin/sh
+# A Docker engine of its own with compose v2, for one run of a test: private folder, private socket, no default bridge,
+# so that an engine that runs here already is neither used nor touched.
+#   . .ci/docker-engine.sh; start_engine DIR; …; stop_engine
+# Sets DOCKER_HOST and DOCKER_CONFIG. Needs root, and Debian 12 where something has to be installed.
+set -eu
+
+install_engine() {
+    if command -v dockerd >/dev/null 2>&1 && command -v iptables >/dev/null 2>&1; then
+        return
+    fi
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends docker.io iptables
+}
+
+# Debian 12 has no compose v2; the next release's package asks for nothing that 12 lacks.
+install_compose() {
+    if docker compose version >/dev/null 2>&1; then
+        return
+    fi
+    apt=$engine_dir/apt
+    mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/sources" "$DOCKER_CONFIG/cli-plugins"
+    for source in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+        case $source in
+        *.list | *.sources) test -f "$source" || continue ;;
+        *) continue ;;
+        esac
+        # The machine's own lines, with the next release's name; its security archive has another layout.
+        grep -v '^[[:space:]]*#' "$source" | grep -q bookworm || continue
+        sed 's/bookworm-security//g; s/bookworm-updates//g; s/bookworm/trixie/g' "$source" |
+            awk 'BEGIN { RS = ""; ORS = "\n\n" } !/debian-security/' >"$apt/sources/${source##*/}"
+    done
+    if ! ls "$apt"/sources/* >/dev/null 2>&1; then
+        echo 'deb http://deb.debian.org/debian trixie main' >"$apt/sources/debian.list"
+    fi
+    set -- -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt/sources" \
+        -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt" -o APT::Sandbox::User=root
+    apt-get update -q "$@"
+    (cd "$engine_dir" && apt-get download -q docker-compose "$@")
+    dpkg-deb -x "$engine_dir"/docker-compose_*.deb "$engine_dir/compose"
+    cp "$engine_dir/compose/usr/libexec/docker/cli-plugins/docker-compose" "$DOCKER_CONFIG/cli-plugins/"
+    docker compose version
+}
+
+start_engine() {
+    engine_dir=$1
+    engine_pid=
+    export DOCKER_CONFIG="$engine_dir/config" DOCKER_HOST="unix://$engine_dir/docker.sock"
+    mkdir -p "$DOCKER_CONFIG"
+    install_engine
+    dockerd --storage-driver=overlay2 --bridge=none --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
+        --pidfile "$engine_dir/dockerd.pid" --host "$DOCKER_HOST" \
+        --containerd-namespace heros-test --containerd-plugins-namespace heros-test-plugins \
+        >"$engine_dir/dockerd.log" 2>&1 &
+    engine_pid=$!
+    tries=0
+    until docker info >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 60 ] || ! kill -0 "$engine_pid" 2>/dev/null; then
+            echo "The Docker engine did not start:" >&2
+            tail -n 20 "$engine_dir/dockerd.log" >&2
+            return 1
+        fi
+        sleep 0.5
+    done
+    install_compose
+}
+
+stop_engine() {
+    [ -n "${engine_pid:-}" ] || return 0
+    docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
+    docker network prune -f >/dev/null 2>&1 || true
+    kill "$engine_pid" 2>/dev/null || true
+    wait "$engine_pid" 2>/dev/null || true
+    engine_pid=
+}

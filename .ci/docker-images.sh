@@ -1,0 +1,56 @@
+#!/bin/sh
+# Images that stand in for those of the base compose file, under the very names it gives them, so that it runs as it is
+# where no registry can be reached. Annie's is Node with test/docker/annie; the others are a busybox that says it is well.
+#   .ci/docker-images.sh WORK_DIR      with DOCKER_HOST set
+set -eu
+cd "$(dirname "$0")/.."
+work=$1
+
+(cd "$work" && apt-get download -q -o APT::Sandbox::User=root busybox-static)
+dpkg-deb -x "$work"/busybox-static_*.deb "$work/busybox"
+
+# What both kinds share: a shell, and the tools that the health checks of the base file call.
+common() {
+    mkdir -p "$1/bin" "$1/tmp" "$1/etc"
+    cp "$work/busybox/bin/busybox" "$1/bin/busybox"
+    for name in sh sleep touch test cat ls wget; do ln -s busybox "$1/bin/$name"; done
+}
+
+side=$work/side
+common "$side"
+cat >"$side/bin/stand-in" <<'END'
+#!/bin/sh
+echo "a stand-in: $*"
+trap 'exit 0' TERM INT
+touch /tmp/ready
+while :; do sleep 1 & wait $!; done
+END
+for name in pg_isready redis-cli bash curl wget; do
+    rm -f "$side/bin/$name"
+    printf '#!/bin/sh\ntest -f /tmp/ready\n' >"$side/bin/$name"
+done
+chmod 755 "$side"/bin/*
+
+annie=$work/annie
+common "$annie"
+mkdir -p "$annie/annie" "$annie/usr/bin"
+node=$(realpath node_modules/.bin/node)
+cp "$node" "$annie/usr/bin/node"
+# The loader and the libraries, at the paths where the binary looks for them.
+ldd "$node" | grep -o '/[^ ]*' | while read -r library; do
+    mkdir -p "$annie$(dirname "$library")"
+    cp -L "$library" "$annie$library"
+done
+cp test/docker/annie/annie.ts "$annie/annie/annie.ts"
+printf '#!/bin/sh\nfor url; do :; done\nexec wget -q -O /dev/null "$url"\n' >"$annie/bin/curl"
+chmod 755 "$annie/bin/curl"
+
+POSTGRES_PASSWORD=x NEO4J_PASSWORD=x docker compose -f assets/compose/docker-compose.yml config --images |
+    while read -r image; do
+        case $image in
+        */her-os-core:*) folder=$annie entry='["/usr/bin/node", "/annie/annie.ts"]' ;;
+        *) folder=$side entry='["/bin/stand-in"]' ;;
+        esac
+        tar -C "$folder" -c . | docker import --change "ENTRYPOINT $entry" - "$image" >/dev/null
+    done
+docker images

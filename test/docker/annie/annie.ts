@@ -1,0 +1,161 @@
+/**
+ * Stands in for her-os-core where a test runs the real stack: a container that mounts the model cache, looks into it
+ * as her-os's model_loader.py does, and answers the health contract from what it finds. Runs on Node alone.
+ */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import process from "node:process";
+
+interface Part {
+  readonly repo: string;
+  readonly files: readonly string[];
+}
+
+interface Model {
+  readonly name: string;
+  readonly tier: number;
+  readonly capability: string | null;
+  readonly parts: readonly Part[];
+}
+
+const registry: readonly Model[] = [
+  {
+    name: "embedding_0.6b",
+    tier: 1,
+    capability: "memory_search",
+    parts: [
+      {
+        repo: "Qwen/Qwen3-Embedding-0.6B",
+        files: ["model.safetensors", "tokenizer.json", "config.json", "1_Pooling/config.json"],
+      },
+    ],
+  },
+  {
+    name: "gliner",
+    tier: 1,
+    capability: null,
+    parts: [
+      { repo: "urchade/gliner_medium-v2.1", files: ["gliner_config.json", "model.safetensors"] },
+      {
+        repo: "microsoft/deberta-v3-base",
+        files: ["config.json", "spm.model", "tokenizer_config.json"],
+      },
+    ],
+  },
+  {
+    name: "whisper",
+    tier: 2,
+    capability: "voice_stt",
+    parts: [
+      {
+        repo: "openai/whisper-large-v3",
+        files: ["model.safetensors", "config.json", "preprocessor_config.json", "tokenizer.json"],
+      },
+    ],
+  },
+  {
+    name: "embedding_8b",
+    tier: 3,
+    capability: "batch_embedding",
+    parts: [
+      {
+        repo: "Qwen/Qwen3-Embedding-8B",
+        files: [
+          "model-00001-of-00004.safetensors",
+          "model-00002-of-00004.safetensors",
+          "model-00003-of-00004.safetensors",
+          "model-00004-of-00004.safetensors",
+          "model.safetensors.index.json",
+        ],
+      },
+    ],
+  },
+];
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+const env = process.env;
+const home = env["HF_HOME"] ?? "/data/models";
+/** The Hub's library, that is what loads the models, looks here. */
+const cache = env["HF_HUB_CACHE"] ?? join(home, "hub");
+const revisions = new Map(
+  (env["HER_OS_MODELS"] ?? "").split(",").map((entry) => {
+    const [repo = "", revision = "main"] = entry.split("@");
+    return [repo, revision];
+  }),
+);
+
+say("her-os-core stand-in: starting");
+say(`cache ${cache}: ${readdirSync(cache).join(" ") || "empty"}`);
+if (env["ANNIE_CRASH"] !== undefined) {
+  say("RuntimeError: CUDA error: out of memory");
+  say(`her-os-core cannot go on: ${env["ANNIE_CRASH"]}`);
+  process.exit(3);
+}
+
+/** `get_model_path`: a folder below HF_HOME. Unlike it, every file behind the links must be there too. */
+function statusOf(model: Model): "ready" | "downloading" | "pending" {
+  const folders = model.parts.map(({ repo }) => `models--${repo.replace("/", "--")}`);
+  if (!folders.some((folder) => isThere(join(home, folder)))) return "pending";
+  return model.parts.every(partIsWhole) ? "ready" : "downloading";
+}
+
+function partIsWhole({ repo, files }: Part): boolean {
+  const folder = join(cache, `models--${repo.replace("/", "--")}`);
+  const revision = revisions.get(repo) ?? "main";
+  const commit = /^[0-9a-f]{40}$/.test(revision) ? revision : refOf(folder, revision);
+  // Libraries that name no revision ask for main.
+  const main = refOf(folder, "main");
+  return (
+    commit !== null &&
+    main === commit &&
+    files.every((file) => isThere(join(folder, "snapshots", commit, file)))
+  );
+}
+
+function refOf(folder: string, name: string): string | null {
+  try {
+    return readFileSync(join(folder, "refs", name), "utf8");
+  } catch {
+    return null;
+  }
+}
+
+/** Follows links: a dangling one is not there. */
+function isThere(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && (found.isDirectory() || found.size > 0);
+}
+
+const server = createServer((request, response) => {
+  if (request.url !== "/health") {
+    response.writeHead(404).end("Not Found");
+    return;
+  }
+  const models = registry.map((model) => ({ ...model, status: statusOf(model) }));
+  const healthy = models.every((model) => model.tier > 1 || model.status === "ready");
+  const body = {
+    status: healthy ? "healthy" : "starting",
+    checks: {
+      gpu: { available: false, device: null },
+      models: Object.fromEntries(
+        models.map(({ name, status }) => [
+          name,
+          { status, ...(status === "ready" ? { source: "cache" } : {}) },
+        ]),
+      ),
+    },
+    capabilities: Object.fromEntries(
+      models.flatMap(({ capability, status }) =>
+        capability === null ? [] : [[capability, status === "ready"]],
+      ),
+    ),
+  };
+  response.writeHead(healthy ? 200 : 503, { "content-type": "application/json" });
+  response.end(JSON.stringify(body));
+});
+server.listen(8000, "0.0.0.0", () => say("Uvicorn running on http://0.0.0.0:8000"));
+process.on("SIGTERM", () => process.exit(0));
