@@ -1,0 +1,70 @@
+import { blobPath, placesOf, type RepoPlaces } from "./cache-layout.ts";
+import type { FollowingHash } from "./hashing.ts";
+import type { Partial } from "./partial.ts";
+import type { Segments } from "./segments.ts";
+import type { SurveyedBlob } from "./survey.ts";
+
+/** One blob on its way into the cache. Only the pool and what it calls change it. */
+export interface BlobTask {
+  readonly blob: SurveyedBlob;
+  readonly places: RepoPlaces;
+  /** Held in memory until it is whole. */
+  readonly small: boolean;
+  state: "waiting" | "opening" | "fetching" | "verifying" | "done";
+  /** Of a large file, while it is open. */
+  open: OpenTask | null;
+  lockHeld: boolean;
+  blockedTold: boolean;
+  startedTold: boolean;
+  /** Where the Hub sent us for this file, once it has; `null` inside: it answers itself. */
+  located: { readonly address: string | null } | null;
+  locating: Promise<void> | null;
+  /** The server knows no ranges: one lane fetches all from the first byte. */
+  whole: boolean;
+  /** Troubles in a row, without a byte between them. */
+  attempts: number;
+  troubleSinceMs: number | null;
+  notBeforeMs: number;
+  hashTries: number;
+  /** On disk, or in the cache. */
+  receivedBytes: number;
+  /** Over the network in this run. */
+  fetchedBytes: number;
+}
+
+export interface OpenTask {
+  readonly partial: Partial;
+  readonly segments: Segments;
+  hash: FollowingHash;
+  syncedMs: number;
+  syncedBytes: number;
+  keeping: boolean;
+}
+
+export function createTask(cacheDir: string, blob: SurveyedBlob, smallBytes: number): BlobTask {
+  const heldBytes = blob.held.reduce((sum, { start, end }) => sum + end - start, 0);
+  return {
+    blob,
+    places: placesOf(cacheDir, blob.repo),
+    small: blob.sizeBytes <= smallBytes,
+    state: "waiting",
+    open: null,
+    lockHeld: false,
+    blockedTold: false,
+    startedTold: false,
+    located: null,
+    locating: null,
+    whole: false,
+    attempts: 0,
+    troubleSinceMs: null,
+    notBeforeMs: 0,
+    hashTries: 0,
+    receivedBytes: heldBytes,
+    fetchedBytes: 0,
+  };
+}
+
+/** The place of the finished blob. */
+export function finishedPath(task: BlobTask): string {
+  return blobPath(task.places, task.blob.blobName);
+}

@@ -1,0 +1,75 @@
+import type { BlobTask } from "./blob-task.ts";
+import type { Lane } from "./lane.ts";
+import type { Segment } from "./segments.ts";
+import type { Tuning } from "./tuning.ts";
+
+export interface Work {
+  readonly task: BlobTask;
+  /** Null where the file must be opened first, or comes as one small piece. */
+  readonly segment: Segment | null;
+}
+
+interface Choice {
+  /** By tier, then model by model. */
+  readonly tasks: readonly BlobTask[];
+  readonly lanes: ReadonlySet<Lane>;
+  readonly nowMs: number;
+  readonly bytesPerSecondPerLane: number;
+  readonly tuning: Tuning;
+}
+
+/** Shorter pieces are not worth a request of their own. */
+const leastSplitBytes = 1024 * 1024;
+/** A rest that its lane brings in this time is left to it. */
+const splitAfterSeconds = 2;
+
+/**
+ * What an idle lane should do next: the first file of the lowest tier that has anything free. Where a tier has nothing
+ * free but pieces that still take long, the longest is split before a higher tier gets a lane.
+ */
+export function chooseWork(choice: Choice): Work | null {
+  const { tasks, nowMs, tuning } = choice;
+  let tier: number | null = null;
+  for (const task of tasks) {
+    if (tier !== null && task.blob.tier !== tier) {
+      const split = splitLongest(choice, tier);
+      if (split !== null) return split;
+    }
+    tier = task.blob.tier;
+    if (nowMs < task.notBeforeMs) continue;
+    if (task.state === "waiting") return { task, segment: null };
+    if (task.state !== "fetching" || task.open === null) continue;
+    const { segments } = task.open;
+    if (task.whole && segments.taken.size > 0) continue;
+    const bytes = task.whole ? task.blob.sizeBytes : segmentBytes(choice, segments.freeBytes());
+    const segment = segments.take(Math.max(bytes, tuning.leastSegmentBytes));
+    if (segment !== null) return { task, segment };
+  }
+  return tier === null ? null : splitLongest(choice, tier);
+}
+
+/** Long enough to keep a lane busy for a while, short enough that all lanes end together. */
+function segmentBytes({ lanes, bytesPerSecondPerLane, tuning }: Choice, freeBytes: number): number {
+  const wanted = bytesPerSecondPerLane * tuning.segmentSeconds;
+  const share = freeBytes / Math.max(1, lanes.size + 1);
+  const bytes = Math.min(wanted, share, tuning.mostSegmentBytes);
+  return Math.ceil(Math.max(bytes, tuning.leastSegmentBytes));
+}
+
+function splitLongest({ lanes, nowMs }: Choice, tier: number): Work | null {
+  let longest: { lane: Lane; segment: Segment; seconds: number } | null = null;
+  for (const lane of lanes) {
+    const { segment, task } = lane;
+    if (segment === null || task.blob.tier !== tier || task.whole || task.open === null) continue;
+    if (nowMs < task.notBeforeMs) continue;
+    const speed = lane.receivedBytes / Math.max(0.001, (nowMs - lane.startedMs) / 1000);
+    const seconds = (segment.end - segment.at) / Math.max(1, speed);
+    const young = nowMs - lane.startedMs < 1000;
+    if (young || seconds < splitAfterSeconds || seconds < (longest?.seconds ?? 0)) continue;
+    longest = { lane, segment, seconds };
+  }
+  if (longest === null) return null;
+  const { task } = longest.lane;
+  const half = task.open?.segments.split(longest.segment, leastSplitBytes) ?? null;
+  return half === null ? null : { task, segment: half };
+}

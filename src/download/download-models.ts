@@ -1,0 +1,165 @@
+import { join } from "node:path";
+import type { Host } from "../host/host.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { Emit } from "../progress/event.ts";
+import { createTask } from "./blob-task.ts";
+import { cacheTag } from "./cache-layout.ts";
+import { failureOfFiles, requireDiskSpace } from "./disk-space.ts";
+import { createHashing } from "./hashing.ts";
+import { requireNothing } from "./offline.ts";
+import { readBootId } from "./partial.ts";
+import { runPool } from "./pool.ts";
+import { publishSnapshot } from "./publish.ts";
+import { createRateCap } from "./rate-cap.ts";
+import { sideBySide } from "./side-by-side.ts";
+import type { Survey, SurveyedBlob, SurveyedModel } from "./survey.ts";
+import { createTelling } from "./telling.ts";
+import { type Tuning, usualTuning } from "./tuning.ts";
+
+export interface DownloadRequest {
+  readonly host: Pick<Host, "files" | "fileLocks" | "clock" | "random" | "pid">;
+  readonly hub: Hub;
+  readonly survey: Survey;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  readonly limitBytesPerSecond?: number;
+  readonly maxLanes?: number;
+  readonly tuning?: Partial<Tuning>;
+}
+
+export interface DownloadResult {
+  /** Over the network, the bytes fetched twice included. */
+  readonly fetchedBytes: number;
+  readonly elapsedMs: number;
+}
+
+/**
+ * Brings the survey's models into the cache, the lowest tier first, and tells `model.ready` of each as it is complete.
+ * Where nothing is missing, no request is made and no thread or child started.
+ * @throws Failure (exit 5 network, 6 hash, 7 disk, 1 cache not writable, 2 gated), AbortError; what came so far stays and is gone on with
+ */
+export async function downloadModels(request: DownloadRequest): Promise<DownloadResult> {
+  const { host, survey, emit, signal } = request;
+  const startMs = host.clock.monotonicMs();
+  signal.throwIfAborted();
+  const problem = survey.models.find((model) => model.problem !== null)?.problem ?? null;
+  if (problem !== null) throw problem;
+  const { files, totalBytes, cachedBytes, resumedBytes, freeBytes } = survey;
+  const missing = survey.blobs.filter(({ cached }) => !cached);
+  if (request.hub.offline) requireNothing(missing);
+  requireDiskSpace(survey);
+  emit({ type: "download.planned", files, totalBytes, cachedBytes, resumedBytes, freeBytes });
+  try {
+    const fetchedBytes = await bring(request, missing, startMs);
+    const elapsedMs = Math.round(host.clock.monotonicMs() - startMs);
+    emit({ type: "download.finished", fetchedBytes, elapsedMs });
+    return { fetchedBytes, elapsedMs };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw failureOfFiles(error, survey.cacheDir);
+  }
+}
+
+async function bring(
+  request: DownloadRequest,
+  missing: readonly SurveyedBlob[],
+  startMs: number,
+): Promise<number> {
+  const { host, hub, survey, emit, signal } = request;
+  const tuning = { ...usualTuning, ...request.tuning };
+  const tasks = inOrder(survey, missing).map((blob) =>
+    createTask(survey.cacheDir, blob, tuning.smallBytes),
+  );
+  const telling = createTelling({
+    ...{ survey, tasks, emit },
+    nowMs: startMs,
+    everyMs: tuning.progressMs,
+  });
+  const published = new Map<string, Promise<void>>();
+  const publishReady = async (): Promise<void> => {
+    for (const model of survey.models) {
+      if (telling.isReady(model.id)) {
+        const done = published.get(model.id) ?? publish(request, model);
+        published.set(model.id, done);
+        await done;
+      }
+    }
+  };
+  if (tasks.length === 0) {
+    await publishReady();
+    telling.tell(0, host.clock.monotonicMs());
+    return 0;
+  }
+
+  await prepareCache(host, survey.cacheDir);
+  await publishReady();
+  await requireAccess(hub, missing, signal);
+  const hashing = createHashing();
+  try {
+    await runPool({
+      ...{ host, hub, tasks, tuning, emit, signal, hashing, cacheDir: survey.cacheDir },
+      mostLanes: Math.max(1, Math.min(request.maxLanes ?? tuning.mostLanes, 256)),
+      rateCap:
+        request.limitBytesPerSecond === undefined
+          ? null
+          : createRateCap(request.limitBytesPerSecond),
+      bootId: await readBootId(host.files),
+      onTick: (lanes, nowMs) => telling.tick(lanes.size, nowMs),
+      async onDone({ blob }, checked) {
+        const { repo, path, sizeBytes: bytes } = blob;
+        if (checked !== null) emit({ type: "file.verified", repo, path, ...checked, bytes });
+        await publishReady();
+      },
+    });
+    telling.tell(0, host.clock.monotonicMs());
+  } finally {
+    await hashing.close();
+    host.fileLocks.close();
+  }
+  return tasks.reduce((sum, { fetchedBytes }) => sum + fetchedBytes, 0);
+}
+
+/** By tier, then model by model, in each the largest first: its tail then hides behind the small ones. */
+function inOrder(survey: Survey, missing: readonly SurveyedBlob[]): SurveyedBlob[] {
+  const place = new Map(survey.models.map(({ id }, index) => [id, index]));
+  const rank = ({ models }: SurveyedBlob): number =>
+    Math.min(...models.map((id) => place.get(id) ?? Number.MAX_SAFE_INTEGER));
+  return missing.toSorted(
+    (a, b) => a.tier - b.tier || rank(a) - rank(b) || b.sizeBytes - a.sizeBytes,
+  );
+}
+
+async function publish(
+  { host, survey, emit }: DownloadRequest,
+  model: SurveyedModel,
+): Promise<void> {
+  const { cacheDir } = survey;
+  for (const snapshot of model.snapshots) {
+    await publishSnapshot(host.files, { cacheDir, snapshot, pid: host.pid });
+  }
+  const [first] = model.snapshots;
+  if (first === undefined) return;
+  const { repo, commit: revision, path } = first;
+  emit({ type: "model.ready", id: model.id, repo, revision, path });
+}
+
+/** Every repository that something is missing of, before the first byte: a gated one of the last tier must not be found out hours later. */
+async function requireAccess(
+  hub: Hub,
+  missing: readonly SurveyedBlob[],
+  signal: AbortSignal,
+): Promise<void> {
+  const firsts = new Map(missing.toReversed().map((blob) => [blob.repo, blob]));
+  await sideBySide([...firsts.values()], 8, ({ repo, commit, path }) =>
+    hub.requireAccess(repo, commit, path, signal),
+  );
+}
+
+async function prepareCache(host: Pick<Host, "files">, cacheDir: string): Promise<void> {
+  await host.files.mkdir(cacheDir, { recursive: true });
+  const tag = join(cacheDir, cacheTag.name);
+  await host.files.writeFile(tag, cacheTag.text, { flag: "wx" }).catch((error: unknown) => {
+    const there = error instanceof Error && "code" in error && error.code === "EEXIST";
+    if (!there) throw error;
+  });
+}

@@ -1,0 +1,122 @@
+import type { HttpResponse } from "../host/network.ts";
+import { discard } from "../hub/request.ts";
+import type { Hub } from "../hub/hub.ts";
+import { PassingTrouble } from "../hub/trouble.ts";
+import type { BlobTask, OpenTask } from "./blob-task.ts";
+import { type Flow, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
+import { pour } from "./pour.ts";
+import type { Segment } from "./segments.ts";
+
+interface Fetching {
+  readonly hub: Hub;
+  readonly flow: Flow;
+  readonly lane: Lane;
+  readonly task: BlobTask;
+}
+
+/**
+ * Fetches one segment into the partial.
+ * @throws LaneMoved where the server knows no ranges: the file must be asked for as a whole; else as `pour` and `Hub.open`
+ */
+export async function fetchSegment(
+  fetching: Fetching,
+  { partial }: OpenTask,
+  segment: Segment,
+): Promise<void> {
+  const { flow, lane, task } = fetching;
+  const range = task.whole ? null : { start: segment.at, end: segment.end };
+  const response = await openLocated(fetching, range);
+  checkLength(response, task, range);
+  const write = (buffers: readonly Buffer[], position: number): Promise<void> =>
+    partial.write(buffers, position);
+  const skipBytes = range === null ? segment.at : 0;
+  await pour({ body: response.body, skipBytes, segment, write, flow, lane });
+}
+
+/** Fetches a small file into memory. @throws as `fetchSegment` */
+export async function fetchSmall(fetching: Fetching): Promise<Buffer> {
+  const { flow, lane, task } = fetching;
+  const content = Buffer.allocUnsafe(task.blob.sizeBytes);
+  if (content.length === 0) return content;
+  const response = await openLocated(fetching, null);
+  checkLength(response, task, null);
+  const segment = { start: 0, at: 0, end: content.length };
+  const write = async (buffers: readonly Buffer[], position: number): Promise<void> => {
+    let at = position;
+    for (const buffer of buffers) at += buffer.copy(content, at);
+  };
+  await pour({ body: response.body, skipBytes: 0, segment, write, flow, lane });
+  return content;
+}
+
+/** The first lane of a file learns where its bytes are; the others wait for it and go there at once. */
+async function openLocated(
+  { hub, flow, lane, task }: Fetching,
+  range: { start: number; end: number } | null,
+): Promise<HttpResponse> {
+  while (task.located === null && task.locating !== null) await task.locating;
+  lane.stop.signal.throwIfAborted();
+  const { repo, commit, path, blobName } = task.blob;
+  const request = {
+    ...{ repo, commit, path, blobName, range },
+    idleTimeoutMs: flow.tuning.idleMs,
+    signal: lane.stop.signal,
+  };
+  if (task.located !== null) {
+    const { located } = task;
+    try {
+      const { response } = await hub.open({ ...request, address: located.address });
+      return response;
+    } catch (error) {
+      const gone = error instanceof PassingTrouble && error.kind === "expired";
+      if (gone && task.located === located) task.located = null;
+      throw error;
+    }
+  }
+  const located = Promise.withResolvers<void>();
+  task.locating = located.promise;
+  try {
+    const { response, address } = await hub.open({ ...request, address: null });
+    task.located = { address };
+    return response;
+  } finally {
+    task.locating = null;
+    located.resolve();
+  }
+}
+
+/** @throws PassingTrouble where the answer is not the bytes that were asked for */
+function checkLength(
+  response: HttpResponse,
+  task: BlobTask,
+  range: { start: number; end: number } | null,
+): void {
+  const { status, headers } = response;
+  const { sizeBytes } = task.blob;
+  const refuse = (error: Error): never => {
+    discard(response);
+    response.body.destroy();
+    throw error;
+  };
+  const length = headers["content-length"] === undefined ? null : Number(headers["content-length"]);
+  if (range !== null && status === 200) {
+    if (length !== null && length !== sizeBytes) {
+      refuse(new PassingTrouble("bad-answer", `the server has ${length} bytes, not ${sizeBytes}`));
+    }
+    const known = task.whole;
+    task.whole = true;
+    refuse(known ? new LaneMoved("another lane fetches the whole file") : new RangesUnknown());
+  }
+  if (status !== (range === null ? 200 : 206)) {
+    refuse(new PassingTrouble("bad-answer", `the server answered ${status} to a range`));
+  }
+  const { start, end } = range ?? { start: 0, end: sizeBytes };
+  const said = headers["content-range"] ?? "none";
+  const expected = [`bytes ${start}-${end - 1}/${sizeBytes}`, `bytes ${start}-${end - 1}/*`];
+  if (range !== null && !expected.includes(said)) {
+    refuse(new PassingTrouble("bad-answer", `the server answered with another range (${said})`));
+  }
+  if (length !== null && length !== end - start) {
+    refuse(new PassingTrouble("bad-answer", `the server has ${length} bytes, not ${end - start}`));
+  }
+}

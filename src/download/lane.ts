@@ -1,0 +1,56 @@
+import type { BlobTask } from "./blob-task.ts";
+import type { RateCap } from "./rate-cap.ts";
+import type { Segment } from "./segments.ts";
+import type { Tuning } from "./tuning.ts";
+
+/** One connection at work. */
+export interface Lane {
+  readonly task: BlobTask;
+  segment: Segment | null;
+  readonly stop: AbortController;
+  startedMs: number;
+  lastByteMs: number;
+  receivedBytes: number;
+  /** By the rate cap. */
+  pausedUntilMs: number;
+  /** Writes what is held, and reads on where it may. */
+  tick(): void;
+  /** By our own doing: silence is no fault of the connection then. */
+  isPaused(): boolean;
+}
+
+/** What all lanes share. */
+export interface Flow {
+  readonly tuning: Tuning;
+  readonly rateCap: RateCap | null;
+  /** Received and not yet written. */
+  pendingBytes: number;
+  nowMs(): number;
+  count(lane: Lane, bytes: number, nowMs: number): void;
+}
+
+/** The lane was stopped because its work is better done elsewhere. Not a trouble. */
+export class LaneMoved extends Error {
+  override readonly name = "LaneMoved";
+}
+
+/** This lane is the first to see that the server sends whole files only. */
+export class RangesUnknown extends LaneMoved {
+  constructor() {
+    super("the server knows no ranges");
+  }
+}
+
+export function createLane(task: BlobTask, nowMs: number): Lane {
+  return {
+    task,
+    segment: null,
+    stop: new AbortController(),
+    startedMs: nowMs,
+    lastByteMs: nowMs,
+    receivedBytes: 0,
+    pausedUntilMs: 0,
+    tick: () => {},
+    isPaused: () => false,
+  };
+}

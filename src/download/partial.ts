@@ -1,0 +1,162 @@
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import type { Files } from "../host/host.ts";
+import { addRange, type ByteRange, type ByteRanges, countBytes } from "./byte-ranges.ts";
+import { journalPath, partialPath, type RepoPlaces } from "./cache-layout.ts";
+import { encodeLine, trustedRanges } from "./journal.ts";
+
+interface BlobSize {
+  readonly blobName: string;
+  readonly sizeBytes: number;
+}
+
+/** A file that is being filled, with the journal that says how far. Always as long as it will be. */
+export interface Partial {
+  readonly path: string;
+  /** Handed to the kernel. */
+  written(): ByteRanges;
+  writtenBytes(): number;
+  /** Puts the buffers one after the other, from `position` on. @throws Node's errors: ENOSPC, … */
+  write(buffers: readonly Buffer[], position: number): Promise<void>;
+  /** Journals what was written since the last line. Outlives a kill, not a power cut. */
+  note(): Promise<void>;
+  /** Brings the bytes to the disk, and then journals that they are there. */
+  sync(): Promise<void>;
+  /** Forgets everything: the bytes proved wrong. */
+  reset(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const compactBytes = 256 * 1024;
+
+/** Names this start of the machine; "" where the system does not tell, and then only synced bytes are trusted. */
+export async function readBootId(files: Pick<Files, "readFile">): Promise<string> {
+  const text = await files.readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
+  return text.trim();
+}
+
+/** What of a partial can be trusted; nothing where its length or its journal is not as it must be. */
+export async function readPartial(
+  files: Pick<Files, "lstat" | "readFile">,
+  places: RepoPlaces,
+  blob: BlobSize,
+  bootId: string,
+): Promise<ByteRanges> {
+  const found = await files.lstat(partialPath(places, blob.blobName)).catch(() => null);
+  if (found === null || !found.isFile() || found.size !== blob.sizeBytes) return [];
+  const text = await files.readFile(journalPath(places, blob.blobName), "utf8").catch(() => "");
+  return trustedRanges(text, blob, bootId) ?? [];
+}
+
+/** Opens a partial to go on with it, or starts one. Only one process may: the lock is the caller's. */
+export async function openPartial(
+  files: Pick<Files, "lstat" | "readFile" | "open" | "rename" | "rm">,
+  places: RepoPlaces,
+  blob: BlobSize,
+  bootId: string,
+): Promise<Partial> {
+  const path = partialPath(places, blob.blobName);
+  const journalFile = journalPath(places, blob.blobName);
+  let written = await readPartial(files, places, blob, bootId);
+  let synced: ByteRanges = [];
+  if (written.length === 0) {
+    await files.rm(path, { force: true });
+    await files.rm(journalFile, { force: true });
+  }
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+  const handle = await files.open(path, flags, 0o666);
+  let journal: FileHandle;
+  let journalBytes = 0;
+  try {
+    await handle.truncate(blob.sizeBytes);
+    if (written.length > 0) {
+      await handle.datasync();
+      synced = written;
+    }
+    journal = await openJournal();
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  let noted = written;
+  let queue: Promise<void> = Promise.resolve();
+
+  /** A journal with one line, in place of the old one, so that it never grows without end. */
+  async function openJournal(): Promise<FileHandle> {
+    const passing = `${journalFile}.new`;
+    const line = encodeLine({ ...blob, written, synced }, bootId);
+    const opened = await files.open(passing, "w");
+    await opened.write(line);
+    await opened.datasync();
+    await files.rename(passing, journalFile);
+    journalBytes = line.length;
+    return opened;
+  }
+
+  async function append(): Promise<void> {
+    noted = written;
+    if (journalBytes > compactBytes) {
+      const old = journal;
+      journal = await openJournal();
+      await old.close();
+      return;
+    }
+    const line = encodeLine({ ...blob, written: noted, synced }, bootId);
+    journalBytes += line.length;
+    await journal.write(line);
+  }
+
+  /** Lines go in one after the other. */
+  function inTurn(task: () => Promise<void>): Promise<void> {
+    const done = queue.then(task);
+    queue = done.catch(() => {});
+    return done;
+  }
+
+  return {
+    path,
+    written: () => written,
+    writtenBytes: () => countBytes(written),
+    async write(buffers, position) {
+      let rest: Buffer[] = [...buffers];
+      let at = position;
+      while (rest.length > 0) {
+        const { bytesWritten } = await handle.writev(rest, at);
+        const range: ByteRange = { start: at, end: at + bytesWritten };
+        written = addRange(written, range);
+        at = range.end;
+        rest = dropBytes(rest, bytesWritten);
+      }
+    },
+    note: () => inTurn(async () => (noted === written ? undefined : append())),
+    sync: () =>
+      inTurn(async () => {
+        const before = written;
+        if (before === synced) return;
+        await handle.datasync();
+        synced = before;
+        await append();
+        await journal.datasync();
+      }),
+    reset: () =>
+      inTurn(async () => {
+        written = [];
+        synced = [];
+        await append();
+        await journal.datasync();
+      }),
+    async close() {
+      await queue;
+      await Promise.all([handle.close(), journal.close()]);
+    },
+  };
+}
+
+function dropBytes(buffers: readonly Buffer[], bytes: number): Buffer[] {
+  let left = bytes;
+  return buffers.flatMap((buffer) => {
+    const dropped = Math.min(left, buffer.length);
+    left -= dropped;
+    return dropped === buffer.length ? [] : [buffer.subarray(dropped)];
+  });
+}

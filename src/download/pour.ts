@@ -1,0 +1,119 @@
+import type { Readable } from "node:stream";
+import { PassingTrouble } from "../hub/trouble.ts";
+import type { Flow, Lane } from "./lane.ts";
+import type { Segment } from "./segments.ts";
+
+/**
+ * Reads a body into a file until the segment's end, which another lane may bring nearer meanwhile. Writes in large
+ * pieces and does not read faster than the disk takes them. Whatever came is written, also when the body breaks.
+ * @throws Node's errors, and PassingTrouble for a body that is too short
+ */
+export function pour({
+  body,
+  skipBytes,
+  segment,
+  write,
+  flow,
+  lane,
+}: {
+  readonly body: Readable;
+  /** Of the body's beginning, where the server sends the whole file. */
+  readonly skipBytes: number;
+  readonly segment: Segment;
+  readonly write: (buffers: readonly Buffer[], position: number) => Promise<void>;
+  readonly flow: Flow;
+  readonly lane: Lane;
+}): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let skip = skipBytes;
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  let writeAt = segment.at;
+  let writingBytes = 0;
+  let over = false;
+  let failure: unknown = null;
+
+  const settle = (): void => {
+    if (!over || writingBytes > 0) return;
+    if (failure === null) resolve();
+    else reject(failure);
+  };
+  const end = (error: unknown): void => {
+    if (over) return;
+    over = true;
+    failure = error;
+    flush();
+    if (!body.readableEnded) body.destroy();
+    settle();
+  };
+  const resume = (): void => {
+    const nowMs = flow.nowMs();
+    if (over || flow.pendingBytes > flow.tuning.pendingBytes || nowMs < lane.pausedUntilMs) return;
+    if (body.isPaused()) {
+      lane.lastByteMs = nowMs;
+      body.resume();
+    }
+  };
+  const flush = (): void => {
+    if (heldBytes === 0) return;
+    const [buffers, bytes, position] = [held, heldBytes, writeAt];
+    held = [];
+    heldBytes = 0;
+    writeAt += bytes;
+    writingBytes += bytes;
+    write(buffers, position)
+      .catch((error: unknown) => {
+        failure ??= error;
+        over = true;
+        body.destroy();
+      })
+      .finally(() => {
+        writingBytes -= bytes;
+        flow.pendingBytes -= bytes;
+        resume();
+        settle();
+      });
+  };
+
+  lane.tick = () => {
+    flush();
+    resume();
+  };
+  lane.isPaused = () => body.isPaused();
+  body.on("data", (chunk: Buffer) => {
+    if (over) return;
+    const nowMs = flow.nowMs();
+    lane.lastByteMs = nowMs;
+    flow.count(lane, chunk.length, nowMs);
+    let bytes = chunk;
+    if (skip > 0) {
+      const skipped = Math.min(skip, bytes.length);
+      skip -= skipped;
+      bytes = bytes.subarray(skipped);
+    }
+    const room = segment.end - segment.at;
+    if (bytes.length > room) bytes = bytes.subarray(0, room);
+    if (bytes.length > 0) {
+      segment.at += bytes.length;
+      held.push(bytes);
+      heldBytes += bytes.length;
+      flow.pendingBytes += bytes.length;
+    }
+    if (heldBytes >= flow.tuning.writeBytes) flush();
+    const delayMs = flow.rateCap?.spend(chunk.length, nowMs) ?? 0;
+    if (delayMs > 0) lane.pausedUntilMs = nowMs + delayMs;
+    if (delayMs > 0 || flow.pendingBytes > flow.tuning.pendingBytes) body.pause();
+    // A tick, so that the parser sees the end of the answer and the connection can serve again.
+    if (segment.at >= segment.end) setImmediate(() => end(null));
+  });
+  const short = (): void =>
+    end(
+      segment.at >= segment.end
+        ? null
+        : new PassingTrouble("network", "the answer ended before its last byte"),
+    );
+  body.once("end", short);
+  body.once("close", short);
+  body.once("error", (error) => end(error));
+  return promise;
+}

@@ -1,0 +1,69 @@
+import { addRange, type ByteRange, type ByteRanges, removeRange } from "./byte-ranges.ts";
+
+/** A piece of a file that one lane fetches. `at` moves as bytes come; `end` comes nearer when another lane takes the rest. */
+export interface Segment {
+  /** Where the lane began. */
+  readonly start: number;
+  /** The next byte to come. */
+  at: number;
+  end: number;
+}
+
+/** Which bytes of one file nobody fetches yet, and which pieces are on their way. */
+export interface Segments {
+  /** The first free bytes, at most so many; null where none are free. */
+  take(maxBytes: number): Segment | null;
+  /** What of the segment has not come is free again. */
+  giveBack(segment: Segment): void;
+  /** The segment has come. */
+  finish(segment: Segment): void;
+  /** Cuts the second half of a segment's rest off, for another lane; null where the rest is shorter than two pieces of `leastBytes`. */
+  split(segment: Segment, leastBytes: number): Segment | null;
+  /** All from this byte on is free, whatever is on its way. */
+  restart(from: number): void;
+  readonly taken: ReadonlySet<Segment>;
+  freeBytes(): number;
+  /** Nothing is free and nothing on its way. */
+  done(): boolean;
+}
+
+export function createSegments(missing: ByteRanges, sizeBytes: number): Segments {
+  let free = missing;
+  const taken = new Set<Segment>();
+  const hand = ({ start, end }: ByteRange): Segment => {
+    const segment = { start, at: start, end };
+    taken.add(segment);
+    return segment;
+  };
+  return {
+    taken,
+    take(maxBytes) {
+      const first = free[0];
+      if (first === undefined) return null;
+      const end = Math.min(first.end, first.start + Math.max(1, maxBytes));
+      free = removeRange(free, { start: first.start, end });
+      return hand({ start: first.start, end });
+    },
+    giveBack(segment) {
+      if (!taken.delete(segment)) return;
+      free = addRange(free, { start: segment.at, end: segment.end });
+    },
+    finish(segment) {
+      taken.delete(segment);
+    },
+    split(segment, leastBytes) {
+      const rest = segment.end - segment.at;
+      if (!taken.has(segment) || rest < 2 * leastBytes) return null;
+      const middle = segment.at + Math.ceil(rest / 2);
+      const tail = { start: middle, end: segment.end };
+      segment.end = middle;
+      return hand(tail);
+    },
+    restart(from) {
+      taken.clear();
+      free = addRange([], { start: from, end: sizeBytes });
+    },
+    freeBytes: () => free.reduce((sum, { start, end }) => sum + end - start, 0),
+    done: () => free.length === 0 && taken.size === 0,
+  };
+}

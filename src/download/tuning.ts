@@ -1,0 +1,50 @@
+/** Numbers that the engine runs on; tests make them small. */
+export interface Tuning {
+  /** Files up to this size are held in memory until they are whole: no partial, no journal. */
+  readonly smallBytes: number;
+  readonly leastSegmentBytes: number;
+  readonly mostSegmentBytes: number;
+  /** A segment should keep a lane busy for about this long. */
+  readonly segmentSeconds: number;
+  /** A lane writes when it holds this much, and every tick. */
+  readonly writeBytes: number;
+  /** All lanes together stop reading when so much waits to be written. */
+  readonly pendingBytes: number;
+  readonly tickMs: number;
+  /** A journal line is written at least after so many bytes, and every tick. */
+  readonly noteBytes: number;
+  /** Bytes are brought to the disk at least after so many, and so often. */
+  readonly syncBytes: number;
+  readonly syncMs: number;
+  readonly progressMs: number;
+  readonly idleMs: number;
+  /** Nothing came for so long, whatever was tried: give up. */
+  readonly giveUpMs: number;
+  readonly firstLanes: number;
+  readonly mostLanes: number;
+  /** How often a lock that another process holds is asked for. */
+  readonly lockRetryMs: number;
+  readonly mostHashTries: number;
+}
+
+const mebibyte = 1024 * 1024;
+
+export const usualTuning: Tuning = {
+  smallBytes: mebibyte,
+  leastSegmentBytes: 8 * mebibyte,
+  mostSegmentBytes: 32 * mebibyte,
+  segmentSeconds: 3,
+  writeBytes: mebibyte,
+  pendingBytes: 24 * mebibyte,
+  tickMs: 50,
+  noteBytes: 4 * mebibyte,
+  syncBytes: 64 * mebibyte,
+  syncMs: 1000,
+  progressMs: 250,
+  idleMs: 10_000,
+  giveUpMs: 10 * 60_000,
+  firstLanes: 8,
+  mostLanes: 32,
+  lockRetryMs: 1000,
+  mostHashTries: 3,
+};

@@ -1,0 +1,33 @@
+import { PassingTrouble } from "../hub/trouble.ts";
+import { type Lane, LaneMoved } from "./lane.ts";
+
+/** A lane this much slower than the middle one is better replaced. */
+const slowShare = 1 / 8;
+const slowAfterMs = 5000;
+/** A rest that comes in this time is waited for. */
+const patienceSeconds = 3;
+
+/** Cuts connections that went silent, and those far slower than their siblings: their rest goes to another lane. */
+export function watchLanes(lanes: Iterable<Lane>, idleMs: number, nowMs: number): void {
+  const speeds: { lane: Lane; bytesPerSecond: number }[] = [];
+  for (const lane of lanes) {
+    if (lane.isPaused()) continue;
+    if (lane.segment !== null && nowMs - lane.lastByteMs > idleMs) {
+      const seconds = Math.round(idleMs / 1000);
+      lane.stop.abort(new PassingTrouble("network", `no byte came for ${seconds} s`));
+      continue;
+    }
+    const ageMs = nowMs - lane.startedMs;
+    if (lane.segment === null || ageMs < slowAfterMs) continue;
+    speeds.push({ lane, bytesPerSecond: (lane.receivedBytes / ageMs) * 1000 });
+  }
+  if (speeds.length < 3) return;
+  const sorted = speeds.map(({ bytesPerSecond }) => bytesPerSecond).toSorted((a, b) => a - b);
+  const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  for (const { lane, bytesPerSecond } of speeds) {
+    const { segment, task } = lane;
+    if (segment === null || task.whole || bytesPerSecond >= middle * slowShare) continue;
+    const seconds = (segment.end - segment.at) / Math.max(1, bytesPerSecond);
+    if (seconds > patienceSeconds) lane.stop.abort(new LaneMoved("slower than its siblings"));
+  }
+}
