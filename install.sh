@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs heros under your home and starts it. No root, no change outside the folders
-# that it names. Everything is in functions, and the last line calls them, so that half
+# that it names. Everything is in functions, and the last lines call them, so that half
 # a download does nothing. See docs/install.md.
 
 set -u
@@ -325,7 +325,8 @@ run_npm() {
   if [ -z "$registry" ]; then
     exec npm "$@"
   else
-    export PATH="$stage/version/runtime:$PATH"
+    # curl and wget trust the system's certificates; npm should do no less.
+    export PATH="$stage/version/runtime:$PATH" NODE_USE_SYSTEM_CA=1
     exec "$node" "$stage/npm/package/bin/npm-cli.js" --registry "$registry" "$@"
   fi
 }
@@ -350,7 +351,8 @@ build() {
   fi
   say "  packages"
   # No package's own script is run: the only one that is wanted fetches Node, which is there.
-  step "npm ci" run_npm ci --include=dev --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
+  step "npm ci" run_npm ci --include=dev --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error \
+    --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=8000
   say "  program"
   step "the build" "$node" "$app/scripts/build.ts"
   step "npm prune" run_npm prune --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
@@ -427,9 +429,9 @@ switch_to() {
 
 install() {
   check_machine
-  make_folder "$bin"
   check_launcher
   find_sources
+  make_folder "$bin"
   id=$(identify "$source")
   if [ "$(pointed current)" = "$id" ] && answers "$data/current"; then
     if [ "$(cat "$bin/heros" 2>/dev/null)" != "$(launcher_text)" ]; then write_launcher; fi
@@ -556,4 +558,8 @@ main() {
   esac
 }
 
-main "$@"
+# A brace that is still open is a syntax error, so not even this can be cut in half.
+{
+  main "$@"
+  exit
+}

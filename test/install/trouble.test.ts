@@ -1,0 +1,203 @@
+import { readFile, rm, watch, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { World } from "./world.ts";
+
+let world: World;
+beforeEach(async () => {
+  world = await World.make();
+});
+afterEach(() => world.remove());
+
+const only = { args: ["--no-setup"] };
+
+describe("wrong usage ends with 2, and does nothing", () => {
+  test.each([
+    [["--uninstal"], '"--uninstal" is no flag'],
+    [["everything"], '"everything" is no flag'],
+    [["--prefix"], "--prefix needs a folder"],
+    [["--no-setup", "--tiers"], "--tiers needs a value"],
+    [["--demo"], "There is no terminal here to ask you on"],
+    [[], "There is no terminal here to ask you on"],
+  ])("%j", async (args, sentence) => {
+    const { status, stdout, stderr } = await world.run({ args });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain(sentence);
+    expect(await world.homeFiles()).toEqual([]);
+  });
+
+  test("without sources", async () => {
+    const piped = await readFile(join(world.checkout, "install.sh"), "utf8");
+    const { status, stderr } = await world.run({ ...only, piped });
+    expect(stderr).toContain("The sources of heros are not here");
+    expect(stderr).toContain("HEROS_SOURCE=");
+    expect(status).toBe(2);
+    expect(await world.homeFiles()).toEqual([]);
+  });
+
+  test("with sudo", async () => {
+    await rm(join(world.bin, "id"));
+    await writeFile(join(world.bin, "id"), "#!/bin/sh\necho 0\n", { mode: 0o755 });
+    const { status, stderr } = await world.run({ ...only, env: { SUDO_USER: "ana" } });
+    expect(stderr).toContain("needs no sudo");
+    expect(status).toBe(2);
+  });
+});
+
+describe("what the machine lacks ends with 4, and leaves nothing behind", () => {
+  test.each([
+    ["no HOME", { HOME: undefined }, "HOME is not set"],
+    ["a HOME that can't be written", { HOME: "/proc/nowhere" }, "can't be written to"],
+    ["a HOME that is a file", { HOME: "/dev/null" }, "can't be written to"],
+  ])("%s", async (_what, env, sentence) => {
+    const { status, stderr } = await world.run({ ...only, env });
+    expect(stderr).toContain(sentence);
+    expect(status).toBe(4);
+  });
+
+  test.each([
+    ["npm", "npm is missing"],
+    ["tar", "The command tar is missing"],
+  ])("no %s", async (tool, sentence) => {
+    await rm(join(world.bin, tool));
+    const { status, stderr } = await world.run(only);
+    expect(stderr).toContain(sentence);
+    expect(status).toBe(4);
+    expect(await installed()).toEqual([]);
+  });
+
+  test.each([
+    ["uname -m", "riscv64", "this is riscv64"],
+    ["uname -s", "Darwin", "this is Darwin"],
+  ])("%s is %s", async (_command, answer, sentence) => {
+    await rm(join(world.bin, "uname"));
+    const text = `#!/bin/sh\ncase $1 in -s) echo ${answer === "Darwin" ? answer : "Linux"} ;; *) echo ${answer} ;; esac\n`;
+    await writeFile(join(world.bin, "uname"), text, { mode: 0o755 });
+    const { status, stderr } = await world.run(only);
+    expect(stderr).toContain(sentence);
+    expect(status).toBe(4);
+  });
+
+  test("a disk on which programs can't run", async () => {
+    await world.packNode("#!/nowhere/sh\n");
+    const { status, stderr } = await world.run(only);
+    expect(stderr).toContain("mounted noexec");
+    expect(status).toBe(4);
+    expect(await installed()).toEqual([]);
+  });
+});
+
+test("too small a disk ends with 7 before anything is fetched", async () => {
+  await rm(join(world.bin, "df"));
+  const text = "#!/bin/sh\necho Filesystem\necho /dev/x 100 50 50000 50% /\n";
+  await writeFile(join(world.bin, "df"), text, { mode: 0o755 });
+  const { status, stderr } = await world.run(only);
+  expect(stderr).toContain("needs 0.8 GB");
+  expect(status).toBe(7);
+  expect(await world.npmCalls()).toEqual([]);
+});
+
+describe("a build that fails leaves the version that was there, and no debris", () => {
+  test.each([
+    ["npm error code ENOTFOUND", 5, "The package registry gave no answer"],
+    ["npm error code ENOSPC", 7, "The disk is full"],
+    ["npm error code EINTEGRITY", 6, "has not the hash"],
+    ["npm error code EWHATEVER", 1, "npm ci failed"],
+  ])("%s", async (output, expected, sentence) => {
+    const { before, version } = await installTwo();
+    await world.tell("npm-fails", `${output}\n`);
+    const { status, stdout, stderr } = await world.run(only);
+    expect(stderr).toContain(`| ${output}`);
+    expect(stderr).toContain(sentence);
+    expect(stderr).not.toContain("is installed");
+    expect({ status, stdout }).toEqual({ status: expected, stdout: "" });
+    expect(await world.homeFiles()).toEqual(before);
+    expect(await world.current()).toBe(version);
+    expect((await world.heros("--version")).stdout).toBe("1.2.3\n");
+  });
+
+  test("an archive of Node that is not the pinned one", async () => {
+    const { before } = await installTwo();
+    const lock = join(world.checkout, "scripts/runtime.lock");
+    await writeFile(
+      lock,
+      (await readFile(lock, "utf8")).replace(/^./, (digit) => (digit === "0" ? "1" : "0")),
+    );
+    const { status, stderr } = await world.run(only);
+    expect(stderr).toContain("has not the hash that scripts/runtime.lock gives");
+    expect(status).toBe(6);
+    expect(await world.homeFiles()).toEqual(before);
+  });
+
+  test("a build that does not run", async () => {
+    const { before } = await installTwo();
+    await writeFile(join(world.checkout, "bin/heros.js"), "process.exit(3);\n");
+    const { status, stderr } = await world.run(only);
+    expect(stderr).toContain("The build does not run");
+    expect(status).toBe(1);
+    expect(await world.homeFiles()).toEqual(before);
+  });
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("%s in the middle", async (signal, expected) => {
+    const { before } = await installTwo();
+    const { child, ended } = await startAndHang();
+    child.kill(signal);
+    const { status, stderr } = await ended;
+    expect(stderr).toContain("stopped. Nothing was changed");
+    expect(status).toBe(expected);
+    expect(await world.homeFiles()).toEqual(before);
+    expect((await world.heros("--version")).stdout).toBe("1.2.3\n");
+  });
+});
+
+test("after kill -9 the next run clears up and goes on", async () => {
+  const { child, ended, npm } = await startAndHang();
+  child.kill("SIGKILL");
+  process.kill(npm, "SIGKILL");
+  await ended;
+  expect(await world.homeFiles()).toContain(".local/share/heros/installing");
+  await world.forget("npm-hangs");
+  expect((await world.run(only)).status).toBe(0);
+  expect(await world.homeFiles()).not.toContain(".local/share/heros/installing");
+  expect((await world.heros("--version")).stdout).toBe("1.2.3\n");
+});
+
+test("a second installation beside the first is refused, and does not disturb it", async () => {
+  const { child, ended } = await startAndHang();
+  const { status, stderr } = await world.run(only);
+  expect(stderr).toContain(`Another installation is at work (process ${child.pid})`);
+  expect(status).toBe(1);
+  expect(await world.homeFiles()).toContain(".local/share/heros/installing");
+  child.kill("SIGTERM");
+  await ended;
+});
+
+/** What of heros is in the home folder. */
+async function installed(): Promise<string[]> {
+  return (await world.homeFiles()).filter((path) => path.includes("heros"));
+}
+
+/** An installation, and sources that differ from it. */
+async function installTwo() {
+  await world.run(only);
+  await world.edit("export const changed = true;\n");
+  return { before: await world.homeFiles(), version: await world.current() };
+}
+
+/** An installation that stands still in npm ci. */
+async function startAndHang() {
+  const marker = join(world.root, "npm-hangs");
+  await world.tell("npm-hangs", "");
+  const changes = watch(world.root);
+  const started = world.start(only);
+  for await (const { filename } of changes) {
+    if (filename !== "npm-hangs") continue;
+    const pid = Number(await readFile(marker, "utf8"));
+    if (pid > 0) return { ...started, npm: pid };
+  }
+  throw new Error("npm was never called");
+}
