@@ -56,7 +56,11 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files outside src/cli that are programs of their own, started as a process or a worker, and so may read `process`. */
-export const entryPoints: readonly string[] = ["demo/annie/main.ts", "demo/hub/serve.ts"];
+export const entryPoints: readonly string[] = [
+  "demo/annie/main.ts",
+  "demo/hub/serve.ts",
+  "download/hash-worker.ts",
+];
 
 /** The room of a path below `src`, written with "/"; null for a file in `src` itself. */
 export function roomOf(path: string): string | null {
