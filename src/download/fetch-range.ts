@@ -58,7 +58,11 @@ async function openLocated(
   lane.stop.signal.throwIfAborted();
   const { repo, commit, path, blobName } = task.blob;
   const request = {
-    ...{ repo, commit, path, blobName, range },
+    repo,
+    commit,
+    path,
+    blobName,
+    range,
     idleTimeoutMs: flow.tuning.idleMs,
     signal: lane.stop.signal,
   };

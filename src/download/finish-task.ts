@@ -90,8 +90,11 @@ function countMismatch({ tuning, emit }: Finishing, task: BlobTask, digests: Dig
   if (task.hashTries >= tuning.mostHashTries) throw hashMismatch(task, digests);
   const reason = "its hash does not match";
   emit({
-    ...{ type: "download.retrying", ...named(task), reason },
-    ...{ attempt: task.hashTries, delayMs: 0 },
+    type: "download.retrying",
+    ...named(task),
+    reason,
+    attempt: task.hashTries,
+    delayMs: 0,
   });
 }
 

@@ -75,5 +75,5 @@ function forget(id: number): void {
 }
 
 function answer(message: HashAnswer): void {
-  parentPort?.postMessage(message);
+  parentPort?.postMessage(message, []);
 }

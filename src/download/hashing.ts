@@ -47,7 +47,7 @@ export function createHashing(): Hashing {
       const result = Promise.withResolvers<Digests>();
       result.promise.catch(() => {});
       waiting.set(id, result);
-      const post = (order: HashOrder): void => target.postMessage(order);
+      const post = (order: HashOrder): void => target.postMessage(order, []);
       let followed = -1;
       return {
         digests: result.promise,

@@ -1,4 +1,3 @@
-import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import type { Files } from "../host/host.ts";
 import { addRange, type ByteRange, type ByteRanges, countBytes } from "./byte-ranges.ts";
@@ -63,8 +62,7 @@ export async function openPartial(
     await files.rm(path, { force: true });
     await files.rm(journalFile, { force: true });
   }
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-  const handle = await files.open(path, flags, 0o666);
+  const handle = await files.open(path, written.length === 0 ? "wx+" : "r+");
   let journal: FileHandle;
   let journalBytes = 0;
   try {

@@ -95,7 +95,10 @@ export async function runPool(options: PoolOptions): Promise<void> {
     const atMs = nowMs();
     while (lanes.size < laneCount.target() && atMs >= outage.notBeforeMs) {
       const work = chooseWork({
-        ...{ tasks: open, lanes, nowMs: atMs, tuning },
+        tasks: open,
+        lanes,
+        nowMs: atMs,
+        tuning,
         bytesPerSecondPerLane: speed.perLane,
       });
       if (work === null) {

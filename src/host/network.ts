@@ -39,7 +39,7 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
     maxSockets: Number.POSITIVE_INFINITY,
     maxFreeSockets: 64,
     scheduling: "lifo" as const,
-    proxyEnv: { ...env } as NodeJS.ProcessEnv,
+    proxyEnv: { ...env },
   };
   const plain = new http.Agent(agentOptions);
   const secure = new https.Agent(agentOptions);

@@ -31,8 +31,6 @@ export function keptListings(
   files: Pick<Files, "readFile" | "writeFile" | "rename" | "mkdir">,
   folder: string | null,
 ): KeptListings {
-  const pathOf = (root: string, repo: string, commit: string): string =>
-    join(root, `${repo.replace("/", "--")}@${commit}.json`);
   return {
     async read(repo, commit) {
       if (folder === null) return null;
@@ -56,6 +54,10 @@ export function keptListings(
         .catch(() => {});
     },
   };
+}
+
+function pathOf(root: string, repo: string, commit: string): string {
+  return join(root, `${repo.replace("/", "--")}@${commit}.json`);
 }
 
 function parse(text: string): unknown {

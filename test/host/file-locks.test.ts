@@ -33,8 +33,8 @@ test("util-linux flock, and so every flock(2) program, sees the lock", async () 
   const locks = realFileLocks(process.env);
   expect(await locks.acquire(path)).toBe("held");
   expect((await stat(path)).mode & 0o777).toBe(0o664);
-  const [status] = await once(spawn("flock", ["-n", path, "true"]), "exit");
-  expect(status).toBe(1);
+  const taken = once(spawn("flock", ["-n", path, "true"]), "exit");
+  await expect(taken).resolves.toEqual([1, null]);
   locks.close();
 });
 

@@ -22,8 +22,10 @@ export interface DownloadRequest {
   readonly survey: Survey;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  readonly limitBytesPerSecond?: number;
-  readonly maxLanes?: number;
+  readonly limitBytesPerSecond?: number | null;
+  readonly maxLanes?: number | null;
+  /** Listings are kept there by the Hub; journals lie beside their partials, so that they move with the cache. */
+  readonly stateDir?: string;
   readonly tuning?: Partial<Tuning>;
 }
 
@@ -71,7 +73,9 @@ async function bring(
     createTask(survey.cacheDir, blob, tuning.smallBytes),
   );
   const telling = createTelling({
-    ...{ survey, tasks, emit },
+    survey,
+    tasks,
+    emit,
     nowMs: startMs,
     everyMs: tuning.progressMs,
   });
@@ -97,12 +101,19 @@ async function bring(
   const hashing = createHashing();
   try {
     await runPool({
-      ...{ host, hub, tasks, tuning, emit, signal, hashing, cacheDir: survey.cacheDir },
+      host,
+      hub,
+      tasks,
+      tuning,
+      emit,
+      signal,
+      hashing,
+      cacheDir: survey.cacheDir,
       mostLanes: Math.max(1, Math.min(request.maxLanes ?? tuning.mostLanes, 256)),
       rateCap:
-        request.limitBytesPerSecond === undefined
-          ? null
-          : createRateCap(request.limitBytesPerSecond),
+        typeof request.limitBytesPerSecond === "number"
+          ? createRateCap(request.limitBytesPerSecond)
+          : null,
       bootId: await readBootId(host.files),
       onTick: (lanes, nowMs) => telling.tick(lanes.size, nowMs),
       async onDone({ blob }, checked) {
