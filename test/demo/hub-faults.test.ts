@@ -81,8 +81,8 @@ test("stalls after so many bytes, and keeps the connection", async () => {
   const reader = answer.body?.getReader();
   let received = 0;
   while (received < 1000) {
-    const { value } = (await reader?.read()) ?? {};
-    received += value instanceof Uint8Array ? value.length : Number.NaN;
+    const chunk: unknown = (await reader?.read())?.value;
+    received += chunk instanceof Uint8Array ? chunk.length : Number.NaN;
   }
   const silence = Promise.race([
     reader?.read().then(
