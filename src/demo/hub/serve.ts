@@ -56,11 +56,6 @@ const hub = await startHub({
     ...given("latencyMs", values["latency-ms"]),
   },
 });
-const { endpoint, contentOrigin } = hub;
-process.stdout.write(
-  `${JSON.stringify({ endpoint, contentOrigin, repos: repos.map(({ id }) => ({ id, commit: hub.commit(id) })) })}\n`,
-);
-
 const end = () => {
   process.stdin.destroy();
   void hub.close();
@@ -68,6 +63,12 @@ const end = () => {
 process.once("SIGTERM", end);
 process.once("SIGINT", end);
 if (!values.detached) process.stdin.resume().once("end", end).once("error", end);
+
+// Last: whoever reads this may end the process at once.
+const { endpoint, contentOrigin } = hub;
+process.stdout.write(
+  `${JSON.stringify({ endpoint, contentOrigin, repos: repos.map(({ id }) => ({ id, commit: hub.commit(id) })) })}\n`,
+);
 
 function given(name: string, value: string | undefined): Record<string, number> {
   return value === undefined ? {} : { [name]: Number(value) };
