@@ -81,10 +81,9 @@ async function nearest({ host }: Pick<Probe, "host">, path: string): Promise<str
   }
 }
 
-/** The mounted file systems; none where the question hangs, as it does on a dead network disk. */
-export async function askFileSystems(probe: Probe): Promise<readonly FileSystem[]> {
-  const rows = await withinLimit(probe, () => probe.host.system.fileSystems().catch(() => []));
-  return rows === late ? [] : rows;
+/** The mounted file systems. The question hangs where a network disk is dead. */
+export async function askFileSystems(probe: Probe): Promise<readonly FileSystem[] | Late> {
+  return withinLimit(probe, () => probe.host.system.fileSystems().catch(() => []));
 }
 
 /** The file system that a folder is on: the one with the longest mount point above it. */
@@ -107,11 +106,13 @@ export interface Spot {
   /** Null where the file system is not in the list. */
   readonly mount: string | null;
   readonly rotational: boolean;
+  /** What gave no answer in time, so that less is known of the spot. */
+  readonly silent: readonly string[];
 }
 
 export interface DiskAnswers {
-  readonly fileSystems: readonly FileSystem[];
-  readonly devices: readonly BlockDevice[];
+  readonly fileSystems: readonly FileSystem[] | Late;
+  readonly devices: readonly BlockDevice[] | Late;
 }
 
 /** Puts together what the list of file systems, lsblk and the place itself said. */
@@ -120,8 +121,9 @@ export function describeSpot(
   place: Place | Late,
   { fileSystems, devices }: DiskAnswers,
 ): Spot {
-  const row = fileSystemOf(fileSystems, place === late ? path : place.existing);
-  const device = row === null ? null : findDevice(devices, row.device);
+  const rows = fileSystems === late ? [] : fileSystems;
+  const row = fileSystemOf(rows, place === late ? path : place.existing);
+  const device = row === null || devices === late ? null : findDevice(devices, row.device);
   const counted = place === late ? null : place;
   const freeBytes = row?.availableBytes ?? counted?.freeBytes ?? null;
   const totalBytes = row?.sizeBytes ?? counted?.totalBytes ?? null;
@@ -142,6 +144,11 @@ export function describeSpot(
     unwritable: counted === null || counted.writable ? null : counted.existing,
     mount: row?.mount ?? null,
     rotational: device?.disk.rotational ?? false,
+    silent: [
+      ...(place === late ? [path] : []),
+      ...(fileSystems === late ? ["the list of file systems"] : []),
+      ...(devices === late ? ["lsblk"] : []),
+    ],
   };
 }
 

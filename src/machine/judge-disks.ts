@@ -6,7 +6,7 @@ import { thresholds } from "./thresholds.ts";
 import { lateText, type Probe } from "./time-limit.ts";
 
 export function judgeModelsDisk(
-  { space, unwritable, rotational }: Spot,
+  { space, unwritable, rotational, silent }: Spot,
   { path, limitMs }: { readonly path: string } & Pick<Probe, "limitMs">,
 ): Finding {
   if (space === null) return { status: "warning", found: `${path}: ${lateText({ limitMs })}` };
@@ -32,7 +32,7 @@ export function judgeModelsDisk(
       remedy: "Models load slowly from it: name a folder on an SSD with --cache-dir.",
     };
   }
-  return { status: "ok", found };
+  return orSilence({ status: "ok", found }, silent, limitMs);
 }
 
 /** @param spots one for each place that Docker keeps images in; the tightest counts */
@@ -44,12 +44,22 @@ export function judgeImagesDisk(
   const [tightest] = spaces.toSorted((one, other) => one.freeBytes - other.freeBytes);
   if (tightest === undefined) return { status: "warning", found: lateText({ limitMs }) };
   const found = spaces.map(describe).join("; ");
-  if (tightest.freeBytes >= thresholds.imagesFreeBytes) return { status: "ok", found };
+  if (tightest.freeBytes >= thresholds.imagesFreeBytes) {
+    const silent = new Set(spots.flatMap((spot) => spot.silent));
+    return orSilence({ status: "ok", found }, [...silent], limitMs);
+  }
   return {
     status: "warning",
     found,
     remedy: `The images want about ${formatBytes(thresholds.imagesFreeBytes)}: docker system prune frees what no container uses.`,
   };
+}
+
+/** Says what gave no answer, although the rest is in order. */
+function orSilence(finding: Finding, silent: readonly string[], limitMs: number): Finding {
+  if (silent.length === 0) return finding;
+  const found = `${finding.found}; ${silent.join(", ")}: ${lateText({ limitMs })}`;
+  return { status: "warning", found };
 }
 
 /** "3.4 TB free of 4.03 TB on nvme0n1p2 (SAMSUNG MZALC4T0HBL1-00B07), at /var/lib/docker". */

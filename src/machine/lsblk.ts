@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RunResult } from "../host/processes.ts";
-import { late, withinLimit, type Probe } from "./time-limit.ts";
+import { late, withinLimit, type Late, type Probe } from "./time-limit.ts";
 
 /** A disk, a partition or what lies upon one, with the disk under it. */
 export interface BlockDevice {
@@ -14,33 +14,23 @@ export interface BlockDevice {
 export interface Disk {
   readonly name: string;
   readonly model: string | null;
-  readonly sizeBytes: number | null;
   readonly nvme: boolean;
   /** A spinning disk. */
   readonly rotational: boolean;
 }
 
-export const lsblkArgs = [
-  "--json",
-  "--bytes",
-  "--output",
-  "NAME,KNAME,TYPE,SIZE,ROTA,MODEL,TRAN",
-] as const;
+export const lsblkArgs = ["--json", "--output", "NAME,KNAME,ROTA,MODEL,TRAN"] as const;
 
-/** Every block device; none where lsblk does not answer, which only costs the disks their names. */
-export async function askLsblk(probe: Probe): Promise<readonly BlockDevice[]> {
+/** Every block device. Without an answer the disks only lack their names. */
+export async function askLsblk(probe: Probe): Promise<readonly BlockDevice[] | Late> {
   const result = await withinLimit(probe, (signal) =>
     probe.host.processes.run({ command: "lsblk", args: lsblkArgs, signal }),
   );
-  return result === late ? [] : parseLsblk(result);
+  return result === late ? late : parseLsblk(result);
 }
 
 // util-linux before 2.33 writes every value as a string, later ones numbers and booleans.
 const text = z.string().nullish().catch(null);
-const size = z
-  .union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
-  .nullish()
-  .catch(null);
 const flag = z
   .union([
     z.boolean(),
@@ -52,8 +42,6 @@ const flag = z
 const device = z.object({
   name: z.string(),
   kname: text,
-  type: text,
-  size,
   rota: flag,
   model: text,
   tran: text,
@@ -86,7 +74,6 @@ function diskOf(row: Row): Disk {
   return {
     name: row.name,
     model: row.model?.trim() || null,
-    sizeBytes: row.size ?? null,
     nvme: row.tran === "nvme" || /^nvme\d/.test(row.name),
     // Virtual disks call themselves rotational too, whatever they lie on.
     rotational: row.rota === true && ["ata", "sata", "sas", "usb"].includes(row.tran ?? ""),

@@ -33,7 +33,10 @@ export function parseDockerPs(stdout: string): readonly PublishedBy[] {
         new RegExp(`(?:^|,)com\\.docker\\.compose\\.${name}=(.*?)(?=,[\\w.-]+=|$)`).exec(
           Labels ?? "",
         )?.[1] ?? null;
-      return [{ name: Names, service: label("service"), projectDir: label("project.working_dir") }];
+      const folder = label("project.working_dir");
+      // Some composes write "." there, which says nothing here.
+      const projectDir = folder?.startsWith("/") === true ? folder : null;
+      return [{ name: Names, service: label("service"), projectDir }];
     } catch {
       return [];
     }
@@ -62,14 +65,14 @@ export async function askPortOwner(
   ]);
   const [container] = containers;
   if (container !== undefined) {
-    const folder = container.projectDir;
-    const ours =
-      container.service === "her-os-core" &&
-      folder !== null &&
-      (await sameFolder(probe, folder, stackDir));
-    return ours
-      ? { kind: "our-stack" }
-      : { kind: "container", name: container.name, projectDir: folder };
+    const { name, service, projectDir } = container;
+    if (service === "her-os-core") {
+      if (projectDir === null && annie) return { kind: "annie" };
+      if (projectDir !== null && (await sameFolder(probe, projectDir, stackDir))) {
+        return { kind: "our-stack" };
+      }
+    }
+    return { kind: "container", name, projectDir };
   }
   if (annie) return { kind: "annie" };
   return process === null ? { kind: "unknown" } : { kind: "process", ...process };

@@ -1,0 +1,238 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { judgeCompose, parseComposeVersion } from "../../src/machine/compose.ts";
+import {
+  askGpuAccess,
+  isNvidiaSpecification,
+  judgeGpuAccess,
+} from "../../src/machine/docker-gpu.ts";
+import { parseDockerInfo, type DockerAnswer } from "../../src/machine/docker-info.ts";
+import type { Finding } from "../../src/machine/finding.ts";
+import { inDockerGroup, judgeDocker } from "../../src/machine/docker.ts";
+import { fixture, notInstalled, ran } from "./fixture.ts";
+import { testProbe } from "./test-host.ts";
+
+const limitMs = 4000;
+const temporary: string[] = [];
+
+afterEach(async () => {
+  await Promise.all(temporary.splice(0).map((folder) => rm(folder, { recursive: true })));
+});
+
+const socket = "unix:///var/run/docker.sock";
+const silent = fixture("docker/down.json");
+const running = parseDockerInfo(ran(fixture("docker/29-cdi.json")));
+
+describe("docker info", () => {
+  it("tells version, folder, store and CDI devices of a running engine", () => {
+    expect(running).toEqual({
+      state: "running",
+      info: {
+        version: "29.2.1",
+        rootDir: "/var/lib/docker",
+        containerdImages: true,
+        runtimes: ["io.containerd.runc.v2", "runc"],
+        cdiDevices: ["nvidia.com/gpu=0", "nvidia.com/gpu=all"],
+        cdiSpecDirs: ["/etc/cdi", "/var/run/cdi"],
+      },
+    });
+  });
+
+  it("is not put off by warnings of a running engine", () => {
+    const stderr =
+      "WARNING: Error loading config file: open /root/.docker/config.json: permission denied\n";
+    expect(parseDockerInfo(ran(fixture("docker/28-runtime.json"), { stderr }))).toMatchObject({
+      state: "running",
+      info: { version: "28.3.3", containerdImages: false },
+    });
+  });
+
+  it.each([
+    [
+      "28",
+      `Cannot connect to the Docker daemon at ${socket}. Is the docker daemon running?`,
+      socket,
+    ],
+    [
+      "29",
+      `failed to connect to the docker API at ${socket}; check if the path is correct and if the daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory`,
+      socket,
+    ],
+    [
+      "a remote one",
+      "Cannot connect to the Docker daemon at tcp://10.0.0.7:2375. Is the docker daemon running?",
+      "tcp://10.0.0.7:2375",
+    ],
+  ])("knows a daemon that is down, in the words of version %s", (_version, stderr, where) => {
+    expect(parseDockerInfo(ran(silent, { stderr, exitCode: 1 }))).toEqual({
+      state: "down",
+      socket: where,
+    });
+  });
+
+  it("finds the reason in the JSON too, where older ones put it and end with status 0", () => {
+    const stdout = `{"ID":"","ServerErrors":["Cannot connect to the Docker daemon at ${socket}. Is the docker daemon running?"]}`;
+    expect(parseDockerInfo(ran(stdout))).toEqual({ state: "down", socket });
+  });
+
+  it.each([
+    `permission denied while trying to connect to the docker API at ${socket}`,
+    `permission denied while trying to connect to the Docker daemon socket at ${socket}: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info": dial unix /var/run/docker.sock: connect: permission denied`,
+    `Got permission denied while trying to connect to the Docker daemon socket at ${socket}`,
+  ])("knows a socket that is out of bounds: %s", (stderr) => {
+    expect(parseDockerInfo(ran(silent, { stderr, exitCode: 1 }))).toEqual({ state: "denied" });
+  });
+
+  it("keeps what it does not know for the person", () => {
+    expect(parseDockerInfo(ran("", { stderr: "context canceled\n", exitCode: 1 }))).toEqual({
+      state: "unclear",
+      reason: "context canceled",
+    });
+    expect(parseDockerInfo(ran("Host:\n  arch: arm64\n"))).toEqual({
+      state: "unclear",
+      reason: "status 0",
+    });
+  });
+});
+
+function check(answer: DockerAnswer, grouped = false): Finding {
+  return judgeDocker(answer, { grouped, limitMs });
+}
+
+describe("the engine check", () => {
+  it("names the version", () => {
+    expect(check(running)).toEqual({ status: "ok", found: "Docker 29.2.1" });
+  });
+
+  it.each([
+    ["docker.missing", { state: "missing" }, "curl -fsSL https://get.docker.com | sudo sh"],
+    ["docker.daemon_down", { state: "down", socket }, "sudo systemctl start docker"],
+    [
+      "docker.daemon_down",
+      { state: "down", socket: "unix:///run/user/1000/docker.sock" },
+      "systemctl --user start docker",
+    ],
+    [
+      "docker.no_permission",
+      { state: "denied" },
+      "sudo usermod -aG docker $USER, then log out and in again",
+    ],
+  ] as const)("%s has the command that mends it", (code, answer, remedy) => {
+    const finding = check(answer);
+    expect(finding).toMatchObject({ status: "failed", remedy, failure: { code, exitCode: 4 } });
+    expect(finding.failure?.hint).toContain(remedy);
+  });
+
+  it("asks only for a new login where the group is right already", () => {
+    expect(check({ state: "denied" }, true).remedy).toMatch(/^Log out and in again/);
+  });
+
+  it.each([{ state: "late" }, { state: "unclear", reason: "?" }] as const)(
+    "only warns where it can't tell: $state",
+    (answer) => {
+      expect(check(answer)).toMatchObject({ status: "warning" });
+      expect(check(answer).failure).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ["ann", "docker:x:988:bob,ann\n", true],
+    ["ann", "docker:x:988:bob,anna\n", false],
+    ["ann", "dockerroot:x:988:ann\n", false],
+  ])("reads whether %s is in %j", async (USER, group, expected) => {
+    const probe = testProbe({ env: { USER }, texts: { "/etc/group": `root:x:0:\n${group}` } });
+    expect(await inDockerGroup(probe)).toBe(expected);
+  });
+});
+
+describe("docker compose version", () => {
+  it.each([
+    ["2.40.3\n", "2.40.3", "ok"],
+    ["v5.2.0\n", "5.2.0", "ok"],
+    ["2.24.4\n", "2.24.4", "ok"],
+    ["2.26.1-4\n", "2.26.1-4", "ok"],
+    ["dev\n", "dev", "ok"],
+    ["2.24.3\n", "2.24.3", "warning"],
+    ["2.3.3\n", "2.3.3", "warning"],
+  ])("%j is version %s: %s", (stdout, version, status) => {
+    const answer = parseComposeVersion(ran(stdout));
+    expect(answer).toEqual({ state: "there", version });
+    expect(judgeCompose(answer, { limitMs }).status).toBe(status);
+  });
+
+  it.each([
+    [1, "docker: 'compose' is not a docker command.\nSee 'docker --help'"],
+    [1, "docker: unknown command: docker compose\n\nRun 'docker --help' for more information"],
+    [125, "unknown shorthand flag: 'f' in -f\nSee 'docker --help'."],
+    [125, "unknown flag: --short\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]"],
+    [0, "Usage:  docker [OPTIONS] COMMAND"],
+  ])("is missing where docker ends with %d and %j", (exitCode, text) => {
+    const answer = parseComposeVersion(ran(exitCode === 0 ? text : "", { exitCode, stderr: text }));
+    expect(judgeCompose(answer, { limitMs })).toMatchObject({
+      status: "failed",
+      remedy: "sudo apt-get install docker-compose-plugin",
+      failure: { code: "compose.missing", exitCode: 4 },
+    });
+  });
+
+  it("is no second problem where Docker itself is missing, and none where it hangs", () => {
+    expect(judgeCompose(parseComposeVersion(notInstalled), { limitMs })).toEqual({
+      status: "warning",
+      found: "not looked at: Docker is not installed",
+    });
+    expect(judgeCompose({ state: "late" }, { limitMs })).toEqual({
+      status: "warning",
+      found: "docker compose: no answer within 4 s",
+    });
+  });
+});
+
+describe("the GPU in containers", () => {
+  const older = parseDockerInfo(ran(fixture("docker/28-runtime.json")));
+
+  it("is reached by CDI where the engine lists its devices", async () => {
+    expect(await askGpuAccess(testProbe(), running)).toBe("cdi");
+  });
+
+  it("is reached by CDI where a specification lies ready", async () => {
+    const cdi = await mkdtemp(path.join(tmpdir(), "heros-cdi-"));
+    temporary.push(cdi);
+    await writeFile(path.join(cdi, "nvidia.yaml"), fixture("docker/nvidia.yaml"));
+    const info =
+      older.state === "running" ? { ...older.info, cdiSpecDirs: [cdi, "/no/such/folder"] } : null;
+    expect(info).not.toBeNull();
+    if (info !== null)
+      expect(await askGpuAccess(testProbe(), { state: "running", info })).toBe("cdi");
+  });
+
+  it("is reached by the runtime where there is one", async () => {
+    const bare = older.state === "running" ? { ...older.info, cdiSpecDirs: [] } : null;
+    expect(bare).not.toBeNull();
+    if (bare === null) return;
+    expect(await askGpuAccess(testProbe(), { state: "running", info: bare })).toBe("runtime");
+    expect(
+      await askGpuAccess(testProbe(), { state: "running", info: { ...bare, runtimes: ["runc"] } }),
+    ).toBe("none");
+  });
+
+  it.each([
+    ['{"cdiVersion": "0.5.0",\n "kind": "nvidia.com/gpu",\n "devices": []}', true],
+    ["kind: vendor.com/net\n", false],
+    ["kind: nvidia.com/gpu-like\n", false],
+  ])("knows NVIDIA's specification: %j", (text, expected) => {
+    expect(isNvidiaSpecification(text)).toBe(expected);
+  });
+
+  it("warns where there is a GPU and no way to it, and never stops the run", () => {
+    const finding = judgeGpuAccess("none", { docker: "running", hasGpu: true });
+    expect(finding.status).toBe("warning");
+    expect(finding.remedy).toContain("nvidia-container-toolkit");
+    expect(finding.failure).toBeUndefined();
+    expect(judgeGpuAccess("none", { docker: "running", hasGpu: false }).remedy).toBeUndefined();
+    expect(judgeGpuAccess("none", { docker: "down", hasGpu: true }).found).toContain(
+      "Docker does not answer",
+    );
+  });
+});

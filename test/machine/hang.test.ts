@@ -1,0 +1,103 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it, vi } from "vitest";
+import { realClock } from "../../src/host/real-host.ts";
+import type { System } from "../../src/host/system.ts";
+import { checkIds } from "../../src/machine/finding.ts";
+import { look, newFolder } from "./look.ts";
+import { spark } from "./machines.ts";
+
+/** A clock whose alarms ring when told, so that nothing here depends on how quick this machine is. */
+function alarmClock() {
+  const alarms: (() => void)[] = [];
+  return {
+    ring: () => {
+      for (const alarm of alarms.splice(0)) alarm();
+    },
+    clock: {
+      ...realClock,
+      async sleep(_ms: number, signal?: AbortSignal): Promise<void> {
+        return new Promise((resolve, reject) => {
+          alarms.push(resolve);
+          signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+        });
+      },
+    },
+  };
+}
+
+/** The process that wrote its number there is no more. */
+async function expectGone(pidFile: string): Promise<void> {
+  const pid = Number(await readFile(pidFile, "utf8"));
+  expect(pid).toBeGreaterThan(1);
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow("ESRCH"), { timeout: 10_000 });
+}
+
+/** The process is there, and has written its number. */
+async function hangs(pidFile: string): Promise<void> {
+  await vi.waitFor(async () => expect(await readFile(pidFile, "utf8")).not.toBe(""), {
+    timeout: 10_000,
+  });
+}
+
+describe("a tool that hangs", () => {
+  const cases = [
+    { tool: "nvidia-smi", held: ["gpu", "docker.gpu"] },
+    { tool: "lsblk", held: ["disk.models", "disk.images"] },
+    { tool: "docker info", held: ["docker.engine", "docker.gpu", "disk.images"] },
+    { tool: "docker compose", held: ["docker.compose"] },
+  ] as const;
+
+  it.each(cases)("delays nothing else: $tool", async ({ tool, held }) => {
+    const { clock, ring } = alarmClock();
+    const pidFile = path.join(await newFolder(), "pid");
+    const finished: string[] = [];
+    const seen = await look({
+      tools: { ...spark.tools, [tool]: { pidFile } },
+      host: { ...spark.host, clock },
+      limitMs: 4000,
+      onEvent: (event) => {
+        if (event.type !== "check.finished") return;
+        finished.push(event.id);
+        // The others are all done and the tool hangs: only now is the time over.
+        if (finished.length === checkIds.length - held.length) void hangs(pidFile).then(ring);
+      },
+    });
+    expect(finished.slice(-held.length).toSorted()).toEqual(held.toSorted());
+    expect(seen.problems).toEqual([]);
+    expect(seen.check(held[0])).toMatchObject({ status: "warning" });
+    expect(seen.check(held[0])?.found).toMatch(/no answer within 4 s$/);
+    await expectGone(pidFile);
+  });
+
+  it("does not keep a run that is stopped", async () => {
+    const stop = new AbortController();
+    const pidFile = path.join(await newFolder(), "pid");
+    const seen = look({
+      ...spark,
+      tools: { ...spark.tools, "nvidia-smi": { pidFile } },
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.type === "check.finished" && event.id === "docker.compose") stop.abort();
+      },
+    });
+    await expect(seen).rejects.toMatchObject({ name: "AbortError" });
+  });
+
+  it("may be the list of file systems, on a dead network disk", async () => {
+    const { clock, ring } = alarmClock();
+    const stuck: System = { ...spark.host.system, fileSystems: async () => new Promise(() => {}) };
+    let finished = 0;
+    const { machine, check } = await look({
+      ...spark,
+      host: { ...spark.host, clock, system: stuck },
+      onEvent: ({ type }) => {
+        if (type === "check.finished") finished += 1;
+        if (finished === checkIds.length - 2) ring();
+      },
+    });
+    expect(machine.disks[0]).toMatchObject({ purpose: "models", device: null });
+    expect(machine.disks[0]?.freeBytes).toBeGreaterThan(0);
+    expect(check("disk.models")).toMatchObject({ status: "warning" });
+  });
+});

@@ -1,0 +1,90 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, onTestFinished } from "vitest";
+import { detectMachine, type Detection } from "../../src/machine/detect.ts";
+import type { HerosEvent } from "../../src/progress/event.ts";
+import type { CheckFinished } from "../../src/progress/events/machine.ts";
+import { installTool, type HungTool, type ToolOutput } from "./fake-tools.ts";
+import { serve, type TestServer } from "./server.ts";
+import { testHost, type TestHostOptions } from "./test-host.ts";
+
+/** A machine as a test wants it: real processes, loopback servers and folders under it. */
+export interface Pretended {
+  /** What each command prints; `docker info` and `docker compose` are two forms of one. */
+  readonly tools: Readonly<Record<string, ToolOutput | HungTool>>;
+  readonly host?: Omit<TestHostOptions, "env">;
+  readonly port?: number;
+  readonly endpoint?: string;
+  readonly onEvent?: (event: HerosEvent) => void;
+  readonly signal?: AbortSignal;
+  readonly limitMs?: number;
+}
+
+export interface Seen extends Detection {
+  readonly events: readonly HerosEvent[];
+  check(id: string): CheckFinished | undefined;
+}
+
+export async function look(pretended: Pretended): Promise<Seen> {
+  const bin = await newFolder();
+  await installTools(bin, pretended.tools);
+  const host = testHost({ ...pretended.host, env: { PATH: bin, USER: "ann" } });
+  onTestFinished(() => host.network.close());
+  const events: HerosEvent[] = [];
+  const folder = await newFolder();
+  const detection = await detectMachine({
+    host,
+    emit: (event) => {
+      events.push(event);
+      pretended.onEvent?.(event);
+    },
+    signal: pretended.signal ?? new AbortController().signal,
+    modelsPath: path.join(folder, "hub"),
+    stackDir: path.join(folder, "her-os"),
+    port: pretended.port ?? (await freePort()),
+    endpoint: pretended.endpoint ?? (await startHub()).url,
+    limitMs: pretended.limitMs ?? 15_000,
+  });
+  // Looking changes nothing.
+  expect(await readdir(folder)).toEqual([]);
+  return {
+    ...detection,
+    events,
+    check: (id) => detection.checks.find((check) => check.id === id),
+  };
+}
+
+async function installTools(bin: string, tools: Pretended["tools"]): Promise<void> {
+  const names = new Set(Object.keys(tools).map((name) => name.split(" ")[0] ?? name));
+  for (const name of names) {
+    const forms = Object.entries(tools).filter(([words]) => words.startsWith(`${name} `));
+    const others = forms.map(([words, answer]) => [words.slice(name.length + 1), answer] as const);
+    await installTool(bin, name, tools[name] ?? { exitCode: 64 }, Object.fromEntries(others));
+  }
+}
+
+export async function newFolder(): Promise<string> {
+  const made = await mkdtemp(path.join(tmpdir(), "heros-machine-"));
+  onTestFinished(async () => rm(made, { recursive: true }));
+  return made;
+}
+
+export async function startServer(...answer: Parameters<typeof serve>): Promise<TestServer> {
+  const server = await serve(...answer);
+  onTestFinished(server.close);
+  return server;
+}
+
+/** Answers as the Hub does. */
+export async function startHub(): Promise<TestServer> {
+  return startServer((_request, response) => {
+    response.writeHead(200, { "content-type": "application/json" }).end("[]");
+  });
+}
+
+export async function freePort(): Promise<number> {
+  const server = await serve(() => {});
+  await server.close();
+  return server.port;
+}

@@ -1,0 +1,178 @@
+import { mkdtemp, mkdir, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { askPort } from "../../src/machine/port.ts";
+import { parseListeners } from "../../src/machine/port-listener.ts";
+import { isAnnie, parseDockerPs } from "../../src/machine/port-owner.ts";
+import { installTool } from "./fake-tools.ts";
+import { serve, serveRaw, type TestServer } from "./server.ts";
+import { testProbe } from "./test-host.ts";
+
+const servers: Pick<TestServer, "close">[] = [];
+const temporary: string[] = [];
+
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map(async (server) => server.close()));
+  await Promise.all(temporary.splice(0).map((made) => rm(made, { recursive: true })));
+});
+
+async function newFolder(): Promise<string> {
+  const made = await mkdtemp(path.join(tmpdir(), "heros-port-"));
+  temporary.push(made);
+  return made;
+}
+
+async function busyPort(body = "hello", status = 200): Promise<number> {
+  const server = await serve((_request, response) => response.writeHead(status).end(body));
+  servers.push(server);
+  return server.port;
+}
+
+const health = JSON.stringify({
+  status: "starting",
+  checks: { gpu: { available: true, device: "NVIDIA GB10" }, models: {} },
+  capabilities: { memory_search: true, voice_stt: false },
+});
+
+function psLine(name: string, labels: Readonly<Record<string, string>>): string {
+  return JSON.stringify({
+    Names: name,
+    Ports: "0.0.0.0:8000->8000/tcp, [::]:8000->8000/tcp",
+    Labels: Object.entries(labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(","),
+    State: "running",
+  });
+}
+
+function composeLabels(service: string, folder: string): Readonly<Record<string, string>> {
+  return {
+    "com.docker.compose.config-hash": "1f2e",
+    "com.docker.compose.project.config_files": `${folder}/docker-compose.yml,${folder}/docker-compose.heros.yml`,
+    "com.docker.compose.project.working_dir": folder,
+    "com.docker.compose.service": service,
+    "org.opencontainers.image.title": "a, b and c",
+  };
+}
+
+describe("a port", () => {
+  it("is free where nothing listens", async () => {
+    const port = await busyPort();
+    await servers.splice(0)[0]?.close();
+    expect(await askPort(testProbe(), { port, stackDir: "/s" })).toEqual({
+      port: { port, free: true },
+      finding: { status: "ok", found: `port ${port} is free` },
+    });
+  });
+
+  it("is taken by a program, which is named with the way to stop it and the next free port", async () => {
+    const port = await busyPort();
+    const { finding } = await askPort(testProbe(), { port, stackDir: "/s" });
+    expect(finding.status).toBe("failed");
+    expect(finding.found).toMatch(
+      new RegExp(`^port ${port} is taken by .+ \\(process ${process.pid}\\)$`),
+    );
+    expect(finding.remedy).toContain(`kill ${process.pid}`);
+    expect(finding.failure).toMatchObject({ code: "port.taken", exitCode: 4 });
+    const other = Number(/HER_OS_PORT=(\d+) heros setup/.exec(finding.remedy ?? "")?.[1]);
+    expect(other).toBeGreaterThan(port);
+    expect(await testProbe().host.network.portIsFree(other)).toBe(true);
+  });
+
+  it("is fine where Annie answers, even while she only starts", async () => {
+    const { finding, port } = await askPort(testProbe(), {
+      port: await busyPort(health, 503),
+      stackDir: "/s",
+    });
+    expect(port.free).toBe(false);
+    expect(finding).toMatchObject({ status: "ok" });
+    expect(finding.found).toMatch(/Annie answers there already$/);
+  });
+
+  it("is taken where a program listens and says nothing", async () => {
+    const silent = await serveRaw(null);
+    servers.push(silent);
+    const probe = { ...testProbe(), limitMs: 300 };
+    const { finding } = await askPort(probe, { port: silent.port, stackDir: "/s" });
+    expect(finding.failure?.code).toBe("port.taken");
+  });
+});
+
+async function findingWith(ps: string, stackDir: string, body?: string) {
+  const bin = await newFolder();
+  await installTool(bin, "docker", { stdout: `${ps}\n` });
+  const port = await busyPort(body);
+  return (await askPort(testProbe({ env: { PATH: bin } }), { port, stackDir })).finding;
+}
+
+describe("a port that a container has", () => {
+  it("is fine where the container is our own, from an earlier run", async () => {
+    const root = await newFolder();
+    await mkdir(path.join(root, "her-os"));
+    await symlink(path.join(root, "her-os"), path.join(root, "link"));
+    const ps = psLine(
+      "her-os-her-os-core-1",
+      composeLabels("her-os-core", path.join(root, "her-os")),
+    );
+    expect((await findingWith(ps, path.join(root, "link"))).status).toBe("ok");
+  });
+
+  it("is taken where the container is of another folder, though Annie answers", async () => {
+    const ps = psLine("old-her-os-core-1", composeLabels("her-os-core", "/srv/old"));
+    const finding = await findingWith(ps, "/home/ann/her-os", health);
+    expect(finding.failure?.code).toBe("port.taken");
+    expect(finding.found).toMatch(/is taken by the container old-her-os-core-1 of \/srv\/old$/);
+    expect(finding.remedy).toContain("docker stop old-her-os-core-1");
+  });
+
+  it("is taken where another service has it", async () => {
+    const ps = psLine("open-webui", {});
+    expect((await findingWith(ps, "/srv")).found).toMatch(/taken by the container open-webui$/);
+  });
+
+  it("is fine where the folder is not told, and Annie answers", async () => {
+    const ps = psLine("core", {
+      ...composeLabels("her-os-core", "."),
+      "com.docker.compose.project.working_dir": ".",
+    });
+    expect((await findingWith(ps, "/srv", health)).status).toBe("ok");
+    expect((await findingWith(ps, "/srv")).status).toBe("failed");
+  });
+});
+
+describe("what docker ps prints", () => {
+  it("is read line by line, and what is no JSON is left out", () => {
+    const text = `\n${psLine("a", composeLabels("web", "/srv/a"))}\nwarning: something\n{"Names":"b","Labels":null}\n`;
+    expect(parseDockerPs(text)).toEqual([
+      { name: "a", service: "web", projectDir: "/srv/a" },
+      { name: "b", service: null, projectDir: null },
+    ]);
+  });
+});
+
+describe("/proc/net/tcp", () => {
+  const table = [
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
+    "   0: 00000000:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 41234 1 0000000000000000 100 0 0 10 0",
+    "   1: 0100007F:1F40 0100007F:C350 01 00000000:00000000 00:00000000 00000000  1000        0 41235 1 0000000000000000 20 4 30 10 -1",
+    "   2: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 9 1 0000000000000000 100 0 0 10 0",
+  ].join("\n");
+
+  it("names the sockets that listen, not those that are connected", () => {
+    expect(parseListeners(table, 8000)).toEqual(["41234"]);
+    expect(parseListeners(table, 80)).toEqual(["9"]);
+    expect(parseListeners(table, 443)).toEqual([]);
+  });
+});
+
+describe("Annie's health", () => {
+  it.each([
+    [health, true],
+    ['{"status": "ok"}', false],
+    ['{"status": "healthy", "capabilities": ["voice"]}', false],
+    ["<html>", false],
+  ])("%s", (body, expected) => {
+    expect(isAnnie(body)).toBe(expected);
+  });
+});
