@@ -83,11 +83,9 @@ export function parseDockerInfo(
       socket: /\b((?:unix|tcp|ssh):\/\/[^\s;]*[^\s;.])/.exec(reason)?.[1] ?? null,
     };
   }
-  const line = reason.split("\n")[0] ?? "";
-  return {
-    state: "unclear",
-    reason: line === "" ? `status ${result.exitCode ?? "unknown"}` : line,
-  };
+  // Podman under Docker's name prints JSON of its own.
+  const line = reason.split("\n")[0] || "nothing that a Docker engine says";
+  return { state: "unclear", reason: line };
 }
 
 function readJson(stdout: string): z.infer<typeof schema> | null {

@@ -26,7 +26,7 @@ export function judgeEverything(
     ),
     memory: Promise.all([memory, firstGuess]).then(([answer, guess]) => judgeMemory(answer, guess)),
     "disk.models": disks.models.then((spot) =>
-      judgeModelsDisk(spot, { path: modelsPath, limitMs }),
+      judgeModelsDisk(spot, { path: modelsPath, home: host.home, limitMs }),
     ),
     "disk.images": disks.images.then((spots) => judgeImagesDisk(spots, { limitMs })),
     "docker.engine": Promise.all([docker, grouped]).then(([answer, inGroup]) =>

@@ -108,6 +108,8 @@ const reasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: "nothing answers in time",
   EHOSTUNREACH: "no way leads there",
   ENETUNREACH: "there is no network",
+  EPROTO: "what answers there does not speak TLS",
+  ERR_PROXY_TUNNEL: "the proxy lets nothing through to it",
   CERT_HAS_EXPIRED: "its certificate has expired; look at the clock of this machine",
   ERR_TLS_CERT_ALTNAME_INVALID:
     "somebody else answers in its place, perhaps a login page or a proxy",
@@ -118,8 +120,11 @@ const reasons: Readonly<Record<string, string>> = {
 
 function reasonOf(error: unknown): string {
   const code =
-    error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-  return reasons[code] ?? (error instanceof Error ? error.message : "no reason is given");
+    error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
+  if (code === null) return "the request fails";
+  if (code.startsWith("HPE_")) return "what answers there does not speak HTTP";
+  // Not the error's own text: it may quote a proxy's address with its password.
+  return reasons[code] ?? `the request fails (${code})`;
 }
 
 export function judgeHub(

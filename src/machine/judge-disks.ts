@@ -7,7 +7,11 @@ import { lateText, type Probe } from "./time-limit.ts";
 
 export function judgeModelsDisk(
   { space, unwritable, rotational, silent }: Spot,
-  { path, limitMs }: { readonly path: string } & Pick<Probe, "limitMs">,
+  {
+    path,
+    home,
+    limitMs,
+  }: { readonly path: string; readonly home: string } & Pick<Probe, "limitMs">,
 ): Finding {
   if (space === null) return { status: "warning", found: `${path}: ${lateText({ limitMs })}` };
   const found = describe(space);
@@ -15,7 +19,7 @@ export function judgeModelsDisk(
     return {
       status: "failed",
       found: `you may not write to ${unwritable}`,
-      remedy: `sudo chown -R "$USER" ${unwritable}`,
+      remedy: ownIt(path, { unwritable, home }),
     };
   }
   if (space.freeBytes < thresholds.modelsFreeBytes) {
@@ -53,6 +57,21 @@ export function judgeImagesDisk(
     found,
     remedy: `The images want about ${formatBytes(thresholds.imagesFreeBytes)}: docker system prune frees what no container uses.`,
   };
+}
+
+/** A folder of the user's, often left to root by a container, is taken back whole; of anybody else's only the new folder is. */
+function ownIt(
+  path: string,
+  { unwritable, home }: { readonly unwritable: string; readonly home: string },
+): string {
+  if (unwritable === path || unwritable.startsWith(`${home}/`)) {
+    return `sudo chown -R "$USER" ${quote(unwritable)}`;
+  }
+  return `sudo mkdir -p ${quote(path)} && sudo chown "$USER" ${quote(path)}`;
+}
+
+function quote(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** Says what gave no answer, although the rest is in order. */

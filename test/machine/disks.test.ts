@@ -162,7 +162,9 @@ function spotWith(freeBytes: number, change: Partial<Spot> = {}): Spot {
 
 describe("the disk for models", () => {
   it("is in order", () => {
-    expect(judgeModelsDisk(spotWith(3400 * gb), { path: "/m", limitMs })).toEqual({
+    expect(
+      judgeModelsDisk(spotWith(3400 * gb), { path: "/m", home: "/home/ann", limitMs }),
+    ).toEqual({
       status: "ok",
       found: "3.40 TB free of 4.00 TB on nvme0n1p2, at /m",
     });
@@ -179,11 +181,30 @@ describe("the disk for models", () => {
     ],
     ["does not answer", spotWith(0, { space: null }), "warning", undefined],
   ])("%s", (_name, given, status, remedy) => {
-    const finding = judgeModelsDisk(given, { path: "/m", limitMs });
+    const finding = judgeModelsDisk(given, { path: "/m", home: "/home/ann", limitMs });
     expect(finding.status).toBe(status);
     if (remedy === undefined) expect(finding.found).toBe("/m: no answer within 4 s");
     else expect(finding.remedy).toMatch(remedy);
   });
+});
+
+describe("a folder for models that belongs to somebody else", () => {
+  it.each([
+    ["/home/ann/.cache/hub", "/home/ann/.cache", 'sudo chown -R "$USER" /home/ann/.cache'],
+    ["/srv/big disk/hub", "/srv/big disk/hub", `sudo chown -R "$USER" '/srv/big disk/hub'`],
+    ["/mnt/hub", "/mnt", 'sudo mkdir -p /mnt/hub && sudo chown "$USER" /mnt/hub'],
+    ["/hub", "/", 'sudo mkdir -p /hub && sudo chown "$USER" /hub'],
+  ])(
+    "%s, of which %s is not writable, is mended without touching more",
+    (place, unwritable, remedy) => {
+      const finding = judgeModelsDisk(spotWith(900 * gb, { unwritable }), {
+        path: place,
+        home: "/home/ann",
+        limitMs,
+      });
+      expect(finding).toMatchObject({ status: "failed", remedy });
+    },
+  );
 });
 
 describe("the disk for images", () => {

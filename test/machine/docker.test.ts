@@ -92,7 +92,7 @@ describe("docker info", () => {
     });
     expect(parseDockerInfo(ran("Host:\n  arch: arm64\n"))).toEqual({
       state: "unclear",
-      reason: "status 0",
+      reason: "nothing that a Docker engine says",
     });
   });
 });

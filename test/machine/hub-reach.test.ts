@@ -130,7 +130,11 @@ describe("a Hub out of reach", () => {
   it("is told where something else than HTTP answers", async () => {
     const server = await serveRaw("SSH-2.0-OpenSSH_9.6\r\n");
     servers.push(server);
-    expect(codeOf(await askHub(testProbe(), server.url))).toBe("hub.unreachable");
+    const answer = await askHub(testProbe(), server.url);
+    expect(answer).toMatchObject({
+      kind: "unreachable",
+      reason: "what answers there does not speak HTTP",
+    });
   });
 
   it("is a warning where it only takes too long", async () => {
