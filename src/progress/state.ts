@@ -25,6 +25,8 @@ export interface CheckState {
 export interface AnnieState {
   /** Null until the watcher has looked once. */
   readonly status: string | null;
+  /** When her status last became another one. */
+  readonly statusAt: number | null;
   readonly capabilities: Readonly<Record<string, boolean>>;
   readonly models: Readonly<Record<string, AnnieModel>>;
   readonly online: { readonly elapsedMs: number; readonly url: string } | null;
@@ -68,7 +70,7 @@ export const initialState: RunState = {
   download: initialDownload,
   containers: {},
   failedContainers: {},
-  annie: { status: null, capabilities: {}, models: {}, online: null, ready: [] },
+  annie: { status: null, statusAt: null, capabilities: {}, models: {}, online: null, ready: [] },
   notices: [],
   closing: null,
   elapsedMs: 0,
@@ -122,6 +124,7 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
         annie: {
           ...state.annie,
           status: event.status,
+          statusAt: event.status === state.annie.status ? state.annie.statusAt : event.at,
           capabilities: event.capabilities,
           models: event.models,
         },

@@ -52,8 +52,8 @@ const asciiSigns: Signs = {
   barFull: "#",
   barEmpty: "-",
   separator: "-",
-  up: "up",
-  down: "down",
+  up: "Up",
+  down: "Down",
   ellipsis: "...",
   spinner: ["|", "/", "-", "\\"],
 };

@@ -1,4 +1,4 @@
-import type { HerosEvent } from "../progress/event.ts";
+import type { TimedEvent } from "../progress/event.ts";
 import type { RunState } from "../progress/state.ts";
 import { annieSentence } from "./words/annie.ts";
 import { downloadSentence } from "./words/download.ts";
@@ -12,7 +12,7 @@ import { stackSentence } from "./words/stack.ts";
  * What an event says to a person, the same in every writer; null where only a bar or a row changes.
  * `state` is the one after the event.
  */
-export function sentenceFor(event: HerosEvent, state: RunState): Sentence | null {
+export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null {
   switch (event.type) {
     case "run.started":
     case "run.succeeded":
@@ -21,7 +21,7 @@ export function sentenceFor(event: HerosEvent, state: RunState): Sentence | null
     case "stage.started":
     case "stage.finished":
     case "notice":
-      return runSentence(event);
+      return runSentence(event, state);
     case "check.started":
     case "check.finished":
     case "machine.detected":
@@ -46,7 +46,7 @@ export function sentenceFor(event: HerosEvent, state: RunState): Sentence | null
     case "annie.health":
     case "annie.online":
     case "capability.ready":
-      return annieSentence(event);
+      return annieSentence(event, state);
   }
 }
 

@@ -1,12 +1,15 @@
+import type { TimedEvent } from "../../progress/event.ts";
 import type { AnnieEvent } from "../../progress/events/annie.ts";
 import type { RunState } from "../../progress/state.ts";
 import { formatDuration } from "../../progress/units.ts";
-import { listed, say, type Sentence } from "./sentence.ts";
+import { counted, listed, say, type Sentence } from "./sentence.ts";
 import { containerLine } from "./stack.ts";
 
-export function annieSentence(event: AnnieEvent): Sentence {
+/** Null where her health changed in a way that a row shows, but no sentence. */
+export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): Sentence | null {
   switch (event.type) {
     case "annie.health":
+      if (state.annie.statusAt !== event.at) return null;
       return say(`Annie ${healthWords(event.status)}.`, {
         from: event.status === "unreachable" ? "verbose" : "normal",
         tone: event.status === "degraded" || event.status === "unhealthy" ? "warning" : "info",
@@ -53,11 +56,17 @@ export function annieLine(state: RunState): string {
     const waits = annie.status === "healthy" && missing.length > 0;
     return waits ? `up, still missing ${listed(missing)}` : healthWords(annie.status);
   }
-  const awaited = Object.values(containers).find(
+  const awaited = Object.values(containers).filter(
     ({ state: now }) => now !== "running" && now !== "healthy",
   );
-  if (awaited !== undefined) return `${awaited.service} is ${containerLine(awaited)}`;
-  return Object.keys(containers).length > 0 ? "starting, does not answer yet" : "not started yet";
+  // The one that tells how far it is says the most.
+  const shown = awaited.find(({ detail }) => detail !== undefined) ?? awaited[0];
+  if (shown === undefined) {
+    return Object.keys(containers).length > 0 ? "starting, does not answer yet" : "not started yet";
+  }
+  const more =
+    awaited.length > 1 ? `; ${counted(awaited.length - 1, "more container")} to come` : "";
+  return `${shown.service} is ${containerLine(shown)}${more}`;
 }
 
 /** `voice_stt` as a person says it. What the catalog does not name is shown with spaces. */

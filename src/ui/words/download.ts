@@ -45,8 +45,10 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
 /** "1.20 GB of 4.31 GB (28%), 38.2 MB/s, about 1 min 20 s left". */
 export function progressWords(download: RunState["download"]): string {
   const { receivedBytes, totalBytes, bytesPerSecond, etaSeconds } = download;
+  const share = `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} (${percent(receivedBytes, totalBytes)}%)`;
+  if (receivedBytes >= totalBytes) return share;
   const parts = [
-    `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} (${percent(receivedBytes, totalBytes)}%)`,
+    share,
     formatSpeed(bytesPerSecond),
     ...(etaSeconds === null ? [] : [`about ${formatEta(etaSeconds)} left`]),
   ];

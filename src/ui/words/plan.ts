@@ -24,7 +24,9 @@ export function planSentence(plan: PlanReady): Sentence {
       more: [...planLines(plan), ...plan.files.flatMap((file) => fileLines(file))],
     });
   }
-  return say(`The plan: ${downloadWords(plan)}.`, { more: planLines(plan).map((line) => line) });
+  return say(`The plan: ${downloadWords(plan)}.`, {
+    more: planLines(plan).filter((line) => !line.startsWith("Download: ")),
+  });
 }
 
 /** "3 models, 4.31 GB to download". */

@@ -7,6 +7,7 @@ import type {
   RunSucceeded,
   Stage,
 } from "../../progress/events/run.ts";
+import type { RunState } from "../../progress/state.ts";
 import { formatDuration } from "../../progress/units.ts";
 import { say, type Sentence } from "./sentence.ts";
 
@@ -46,7 +47,7 @@ type RunSaid =
   | Notice
   | Extract<HerosEvent, { stage: Stage }>;
 
-export function runSentence(event: RunSaid): Sentence {
+export function runSentence(event: RunSaid, state: RunState): Sentence {
   switch (event.type) {
     case "run.started": {
       const doing = commandWords[event.command] ?? event.command;
@@ -69,19 +70,28 @@ export function runSentence(event: RunSaid): Sentence {
         more: event.summary,
       });
     case "run.failed":
-      return say(event.message, {
-        tone: "bad",
-        from: "quiet",
-        mark: "failed",
-        more: [
-          ...hintLines(event.hint),
-          `Error code ${event.code}, exit status ${event.exitCode}.`,
-          ...(event.stack === undefined ? [] : event.stack.split("\n")),
-        ],
-      });
+      return failureSentence(event, state);
     case "run.cancelled":
       return say("Stopped.", { tone: "warning", from: "quiet", more: hintLines(event.hint) });
   }
+}
+
+function failureSentence(event: RunFailed, state: RunState): Sentence {
+  const [first = "", ...rest] = event.message.split("\n");
+  // A container's last lines were told when it failed: once is enough.
+  const told = Object.values(state.failedContainers).flatMap(({ logLines }) => logLines);
+  const isNew = rest.some((line) => !told.includes(line));
+  return say(isNew ? first : first.replace(/\s+Its last lines:$/, ""), {
+    tone: "bad",
+    from: "quiet",
+    mark: "failed",
+    more: [
+      ...(isNew ? rest : []),
+      ...hintLines(event.hint),
+      `Error code ${event.code}, exit status ${event.exitCode}.`,
+      ...(event.stack === undefined ? [] : event.stack.split("\n")),
+    ],
+  });
 }
 
 function stageEnd(stage: Stage, outcome: "done" | "skipped" | "failed"): Sentence {

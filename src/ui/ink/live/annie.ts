@@ -23,7 +23,7 @@ export function annieLines(view: LiveView): Line[] {
   return [
     first,
     ...(can.length > 0 ? [[span(`${indent}Works: ${listed(can)}`)]] : []),
-    ...(later.length > 0 ? [[span(`${indent}Still comes: ${listed(later)}`, "quiet")]] : []),
+    ...(later.length > 0 ? [[span(`${indent}Still to come: ${listed(later)}`, "quiet")]] : []),
   ];
 }
 
@@ -34,8 +34,10 @@ function annieSign(view: LiveView): Line[number] {
   return begun ? span(spinnerSign(view), "accent") : span(view.theme.signs.waiting, "quiet");
 }
 
-function concernsAnnie({ run, annie }: RunState): boolean {
-  return run?.stages.includes("annie") === true || annie.status !== null;
+/** Before her stage begins there is nothing to say of her. */
+function concernsAnnie({ stages, annie, containers }: RunState): boolean {
+  const begun = stages.some(({ stage, state }) => stage === "annie" && state !== "waiting");
+  return begun || annie.status !== null || Object.keys(containers).length > 0;
 }
 
 function names({ annie }: RunState, there: boolean): string[] {

@@ -13,28 +13,30 @@ const titles: Readonly<Record<string, string>> = {
 };
 
 type HeaderView = Pick<LiveView, "state" | "size" | "theme"> & {
-  /** Left out where nothing runs. */
-  readonly elapsedMs?: number;
+  /** The time, or the place among the questions. */
+  readonly right?: string;
 };
 
 /** The first row of every screen: what runs, whether it is a demo, how long. */
-export function headerLine({ state, size, theme, elapsedMs }: HeaderView): Line {
+export function headerLine({ state, size, theme, right = "" }: HeaderView): Line {
   const { run } = state;
   const title = run === null ? "heros" : (titles[run.command] ?? `heros ${run.command}`);
-  const right: Line = [
-    ...(run?.demo === true ? [span("DEMO", "demo")] : []),
-    ...(run?.demo === true && elapsedMs !== undefined ? [span("  ")] : []),
-    ...(elapsedMs === undefined
-      ? []
-      : [span(formatDuration(Math.floor(elapsedMs / 1000)), "quiet")]),
-  ];
-  return spread([span(title, "strong")], right, frameColumns(size), theme);
+  const demo = run?.demo === true ? [span("DEMO", "demo")] : [];
+  const gap = demo.length > 0 && right !== "" ? [span("  ")] : [];
+  const end = [...demo, ...gap, span(right, "quiet")];
+  return spread([span(title, "strong")], end, frameColumns(size), theme);
 }
 
-/** The stages side by side, each with its sign. */
-export function stageLine(view: LiveView): Line {
+/** "1 min 12 s". */
+export function elapsedWords(elapsedMs: number): string {
+  return formatDuration(Math.floor(elapsedMs / 1000));
+}
+
+/** The stages side by side, each with its sign; nothing where there is one alone. */
+export function stageLines(view: LiveView): Line[] {
+  if (view.state.stages.length < 2) return [];
   const long = stageSpans(view, false);
-  return lineWidth(long) <= frameColumns(view.size) ? long : stageSpans(view, true);
+  return [lineWidth(long) <= frameColumns(view.size) ? long : stageSpans(view, true)];
 }
 
 function stageSpans(view: LiveView, short: boolean): Line {

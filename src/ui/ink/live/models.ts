@@ -15,9 +15,17 @@ export function modelRows(view: LiveView, room: number): Line[] {
   const open = view.state.download.models.filter(({ state }) => state !== "ready");
   const columns = columnsFor(view);
   const shown = open.length <= room ? open : busiest(open, Math.max(0, room - 1));
-  const rows = shown.map((model) => modelRow(model, view, columns));
   const left = open.length - shown.length;
-  return left === 0 ? rows : [...rows, [span(`    +${left} more`, "quiet")]];
+  const rows = shown.map((model) => modelRow(model, view, columns));
+  const notes = shown.map((model) => noteRow(model, view, columns));
+  // Where a note has no room beside its model it gets a row below.
+  const below = notes.filter((note) => note !== null).length;
+  const fits = open.length + below <= room;
+  const lines = rows.flatMap((row, index) => {
+    const note = notes[index] ?? null;
+    return fits && note !== null ? [row, note] : [row];
+  });
+  return left === 0 ? lines : [...lines, [span(`    +${left} more`, "quiet")]];
 }
 
 /** The bar over all, with how many bytes are checked already. */
@@ -52,10 +60,9 @@ function columnsFor(view: LiveView): ModelColumns {
 }
 
 function modelRow(model: ModelProgress, view: LiveView, columns: ModelColumns): Line {
-  const note = view.state.download.notes[model.id];
-  const sign = modelSign(model, view, note !== undefined);
-  if (note === undefined) return [sign, span(" "), ...figures(model, columns, view.theme, "plain")];
-  const words = cleanText(noteWords(note, view.elapsedMs));
+  const words = noteText(model, view);
+  const sign = modelSign(model, view, words !== null);
+  if (words === null) return [sign, span(" "), ...figures(model, columns, view.theme, "plain")];
   return [
     sign,
     span(" "),
@@ -63,6 +70,18 @@ function modelRow(model: ModelProgress, view: LiveView, columns: ModelColumns): 
     span(` ${percentText(model)} `),
     span(words, "warning"),
   ];
+}
+
+/** What holds the model up on a row of its own; null where nothing does or it stands beside the model already. */
+function noteRow(model: ModelProgress, view: LiveView, columns: ModelColumns): Line | null {
+  const words = noteText(model, view);
+  if (words === null || columns.bar > 0) return null;
+  return [span(" ".repeat(view.theme.signs.ok.length + 1)), span(words, "warning")];
+}
+
+function noteText(model: ModelProgress, view: LiveView): string | null {
+  const note = view.state.download.notes[model.id];
+  return note === undefined ? null : cleanText(noteWords(note, view.elapsedMs));
 }
 
 function modelSign(model: ModelProgress, view: LiveView, held: boolean): Span {
@@ -112,7 +131,12 @@ function percentText({ receivedBytes, totalBytes }: Figures): string {
 }
 
 function sizesText({ receivedBytes, totalBytes }: Figures): string {
-  return `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}`;
+  const [received = "", unit] = formatBytes(receivedBytes).split(" ");
+  const total = formatBytes(totalBytes);
+  // "1.20/3.09 GB", "872 MB/5.09 GB".
+  return total.endsWith(` ${unit ?? ""}`)
+    ? `${received}/${total}`
+    : `${received} ${unit ?? ""}/${total}`;
 }
 
 /** What it does now: speed and time left while bytes come, a word otherwise. */

@@ -5,7 +5,7 @@ import { isLooking } from "../scrolled.ts";
 import { annieLines } from "./annie.ts";
 import { checkRows } from "./checks.ts";
 import type { LiveView } from "./view.ts";
-import { headerLine, spinner, stageLine } from "./header.ts";
+import { elapsedWords, headerLine, spinner, stageLines } from "./header.ts";
 import { modelRows, totalRow } from "./models.ts";
 
 /** The rows of the live screen, never more than fit; what has the least to say goes first. */
@@ -13,7 +13,12 @@ export function liveScreen(view: LiveView): Line[] {
   const { state } = view;
   if (state.run === null || state.closing !== null) return [];
   const rows = frameRows(view.size);
-  const head = [headerLine(view), stageLine(view)];
+  const roomy = rows >= 20;
+  const head = [
+    ...(roomy ? [blank] : []),
+    headerLine({ ...view, right: elapsedWords(view.elapsedMs) }),
+    ...stageLines(view),
+  ];
   const foot: Line[] = rows >= 12 ? [blank, [span(stopHint(state), "quiet")]] : [];
   const airy = rows >= 16;
   const body = bodyRows(view, rows - head.length - foot.length - (airy ? 1 : 0), airy);
@@ -44,7 +49,7 @@ function waitingRow(view: LiveView): Line[] {
   if (running === undefined || running === "annie") return [];
   const words = {
     machine: "Almost done looking",
-    plan: "Asking the Hub what there is to download",
+    plan: "Asking the Hub about the models",
     stack: view.state.command ?? "Preparing Annie's containers",
     download: "Looking at what is here already",
   }[running];

@@ -1,10 +1,10 @@
 import { wrapText } from "../../text-width.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
-import { headerLine } from "../live/header.ts";
 import { questionPage } from "./question-page.ts";
 import { summaryPage } from "./summary-page.ts";
 import type { WizardView } from "./view.ts";
+import { wizardHeader } from "./wizard-header.ts";
 import { currentQuestion } from "./wizard-state.ts";
 
 /** The page that the wizard shows now. */
@@ -27,7 +27,7 @@ function helpPage(view: WizardView, text: string, flag: string | null): Line[] {
   const again = flag === null ? [] : [[span(`As a flag: ${flag}`, "quiet")]];
   const room = Math.max(1, frameRows(view.size) - 2);
   return [
-    headerLine({ ...view }),
+    wizardHeader(view),
     ...[...lines, ...again].slice(0, room),
     [span("Any key: back to the question", "quiet")],
   ];
@@ -35,7 +35,7 @@ function helpPage(view: WizardView, text: string, flag: string | null): Line[] {
 
 function leavingPage(view: WizardView): Line[] {
   return [
-    headerLine({ ...view }),
+    wizardHeader(view),
     [span("Stop here?", "strong")],
     [span("Nothing has been changed. Your answers are kept.")],
     blank,

@@ -2,6 +2,7 @@ import { Failure } from "../../../progress/failure.ts";
 import type { Question } from "../../../plan/questions.ts";
 import type { Answers } from "../../../plan/answers.ts";
 import type { Press } from "./keys.ts";
+import { backFromSummary, pressedOnSummary } from "./press-summary.ts";
 import {
   currentQuestion,
   goTo,
@@ -9,9 +10,6 @@ import {
   typedPath,
   type WizardState,
 } from "./wizard-state.ts";
-
-/** The buttons of the summary, in their order. */
-export const buttons = ["Yes, begin", "Back", "Stop"] as const;
 
 /** The wizard after a key. Pure: what has to be asked of somebody is left as an errand. */
 export function pressed(state: WizardState, press: Press): WizardState {
@@ -22,7 +20,7 @@ export function pressed(state: WizardState, press: Press): WizardState {
     return press.kind === "escape" ? callBack(state) : askToLeave(state, press);
   if (state.typed !== null) return type(state, press, state.typed);
   const question = currentQuestion(state);
-  return question === null ? onSummary(state, press) : onOptions(state, press, question);
+  return question === null ? pressedOnSummary(state, press) : onOptions(state, press, question);
 }
 
 /** Text that was pasted: taken over where something is typed, or where a secret can be. */
@@ -104,7 +102,9 @@ function take(state: WizardState, question: Question): WizardState {
   const option = shownOptions(state)[state.cursor];
   if (question.kind === "many") return apply(state, question, ordered(state));
   if (option === undefined) return state;
-  if (question.kind === "confirm" && option.value === "no") return { ...state, leaving: true };
+  if (question.kind === "confirm" && option.value === "no") {
+    return { ...state, outcome: { answers: null } };
+  }
   if (option.value === typedPath) {
     const { storage } = state.answers;
     return { ...state, typed: storage.startsWith("/") ? storage : "", problem: null };
@@ -157,73 +157,9 @@ function type(state: WizardState, press: Press, typed: string): WizardState {
   }
 }
 
-function onSummary(state: WizardState, press: Press): WizardState {
-  const last = buttons.length - 1;
-  switch (press.kind) {
-    case "left":
-      return { ...state, cursor: Math.max(0, state.cursor - 1) };
-    case "right":
-      return { ...state, cursor: Math.min(last, state.cursor + 1) };
-    case "up":
-      return { ...state, scroll: Math.max(0, state.scroll - 1) };
-    case "down":
-      return { ...state, scroll: state.scroll + 1 };
-    case "pageUp":
-      return { ...state, scroll: Math.max(0, state.scroll - 10) };
-    case "pageDown":
-      return { ...state, scroll: state.scroll + 10 };
-    case "first":
-      return { ...state, scroll: 0 };
-    case "escape":
-      return back(state);
-    case "enter":
-      return pushed(state, state.cursor);
-    case "text":
-      return onSummaryLetter(state, press.text);
-    default:
-      return state;
-  }
-}
-
-function onSummaryLetter(state: WizardState, text: string): WizardState {
-  switch (text) {
-    case "?":
-      return { ...state, help: true };
-    case "k":
-      return onSummary(state, { kind: "up" });
-    case "j":
-      return onSummary(state, { kind: "down" });
-    case "y":
-    case "1":
-      return pushed(state, 0);
-    case "b":
-    case "2":
-      return back(state);
-    case "q":
-    case "n":
-    case "3":
-      return { ...state, leaving: true };
-    default:
-      return state;
-  }
-}
-
-function pushed(state: WizardState, button: number): WizardState {
-  if (button === 1) return back(state);
-  if (button === 2) return { ...state, leaving: true };
-  // Without a plan nobody knows what yes would mean.
-  return state.plan === null ? state : { ...state, outcome: { answers: state.answers } };
-}
-
-function back(state: WizardState): WizardState {
-  return state.questions.length === 0
-    ? { ...state, leaving: true }
-    : goTo(state, state.questions.length - 1, state.answers);
-}
-
 /** Esc while something is being asked of the Hub: the answer is no longer wanted. */
 function callBack(state: WizardState): WizardState {
-  return state.errand?.kind === "preview" ? back(state) : { ...state, errand: null };
+  return state.errand?.kind === "preview" ? backFromSummary(state) : { ...state, errand: null };
 }
 
 function askToLeave(state: WizardState, press: Press): WizardState {

@@ -3,8 +3,8 @@ import { wrapText } from "../../text-width.ts";
 import { cleanText } from "../../words/sentence.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
-import type { Role } from "../theme.ts";
-import { headerLine, spinner } from "../live/header.ts";
+import { spinner } from "../live/header.ts";
+import { wizardHeader } from "./wizard-header.ts";
 import type { WizardView } from "./view.ts";
 import { totalLines } from "./totals.ts";
 import { isChosen, shownOptions } from "./wizard-state.ts";
@@ -12,63 +12,88 @@ import { isChosen, shownOptions } from "./wizard-state.ts";
 /** One question: prompt, why, options, what is wrong, keys; what has the least to say goes first where rows are few. */
 export function questionPage(view: WizardView, question: Question): Line[] {
   const columns = frameColumns(view.size);
-  const rows = frameRows(view.size);
-  const { wizard } = view;
   const prompt = wrapText(question.prompt, columns).map((text): Line => [span(text, "strong")]);
-  const head = [headerLine({ ...view }), ...prompt];
+  const head = [wizardHeader(view), ...prompt];
+  const field = view.wizard.typed === null ? [] : typedLines(view, question, view.wizard.typed);
   const foot = [...statusLines(view, columns), keyLine(view, question)];
-  const body = wizard.typed === null ? [] : typedLines(view, question, wizard.typed);
-  let room = rows - head.length - foot.length - body.length;
-  const options = shownOptions(wizard);
+  const options = shownOptions(view.wizard);
+  let room = frameRows(view.size) - head.length - field.length - foot.length;
+  const optionRoom = Math.max(1, room);
   room -= options.length;
-  const why = wrapText(question.why, columns).map((text): Line => [span(text, "quiet")]);
-  const showsWhy = room >= why.length;
-  if (showsWhy) room -= why.length;
-  const totals = totalLines(view, question);
-  const showsTotals = room >= totals.length;
-  if (showsTotals) room -= totals.length;
-  const details: DetailRule = room >= options.length ? "all" : room >= 1 ? "current" : "none";
+
+  function take(lines: readonly Line[]): readonly Line[] {
+    if (room < lines.length) return [];
+    room -= lines.length;
+    return lines;
+  }
+
+  const totals = take(totalLines(view, question));
+  const labels = labelRule(view, question, room);
+  room -= labels.rows;
+  const why = take(wrapText(question.why, columns).map((text): Line => [span(text, "quiet")]));
+  const details = room >= options.length ? "all" : room >= 1 ? "current" : "none";
   room -= details === "all" ? options.length : details === "current" ? 1 : 0;
-  const air = (needed: number): Line[] => (room >= needed ? [blank] : []);
+  const rows = optionRows(view, question, { details, labels: labels.whole, room: optionRoom });
+  const gaps = [take([blank]), take([blank]), take([blank])];
   return [
     ...head,
-    ...(showsWhy ? why : []),
-    ...air(1),
-    ...optionRows(view, question, {
-      details,
-      room: rows - head.length - foot.length - body.length,
-    }),
-    ...body,
-    ...air(2),
-    ...(showsTotals ? totals : []),
-    ...air(3),
+    ...why,
+    ...(gaps[0] ?? []),
+    ...rows,
+    ...field,
+    ...(gaps[1] ?? []),
+    ...totals,
+    ...(totals.length > 0 ? (gaps[2] ?? []) : []),
     ...foot,
   ];
 }
 
-type DetailRule = "all" | "current" | "none";
+interface OptionRule {
+  /** Whose second line is shown. */
+  readonly details: "all" | "current" | "none";
+  /** Whose label may take more than one row. */
+  readonly labels: "all" | "current" | "none";
+  readonly room: number;
+}
 
-/** The options, those around the cursor where not all have room. */
-function optionRows(
+/** Whose labels are shown whole, and how many rows more than one each they need for that. */
+function labelRule(
   view: WizardView,
   question: Question,
-  { details, room }: { readonly details: DetailRule; readonly room: number },
-): Line[] {
+  room: number,
+): { readonly whole: OptionRule["labels"]; readonly rows: number } {
+  const extra = shownOptions(view.wizard).map(
+    (option) => labelLines(view, question, option).length - 1,
+  );
+  const all = extra.reduce((sum, rows) => sum + rows, 0);
+  if (all <= room) return { whole: "all", rows: all };
+  const current = extra[view.wizard.cursor] ?? 0;
+  return current <= room ? { whole: "current", rows: current } : { whole: "none", rows: 0 };
+}
+
+/** The options, those around the cursor where not all have room. */
+function optionRows(view: WizardView, question: Question, rule: OptionRule): Line[] {
   const options = shownOptions(view.wizard);
-  const fits = Math.max(1, room);
-  const first = options.length <= fits ? 0 : Math.min(view.wizard.cursor, options.length - fits);
-  return options.slice(first, first + fits).flatMap((option, index) => {
+  const first =
+    options.length <= rule.room ? 0 : Math.min(view.wizard.cursor, options.length - rule.room);
+  return options.slice(first, first + rule.room).flatMap((option, index) => {
     const under = first + index === view.wizard.cursor;
-    const line = optionLine(view, question, { option, number: first + index + 1, under });
-    const detailed = details === "all" || (details === "current" && under);
-    const indent = question.kind === "many" ? view.theme.signs.chosen.length + 6 : 5;
-    return detailed
-      ? [line, [span(" ".repeat(indent)), span(cleanText(option.detail), "quiet")]]
-      : [line];
+    const whole = rule.labels === "all" || (rule.labels === "current" && under);
+    const detailed = rule.details === "all" || (rule.details === "current" && under);
+    const indent = " ".repeat(labelIndent(view, question));
+    const [label = "", ...rest] = whole ? labelLines(view, question, option) : [labelText(option)];
+    return [
+      [
+        ...optionSigns(view, question, { option, number: first + index + 1, under }),
+        span(label, under ? "accent" : "plain"),
+      ],
+      ...rest.map((text): Line => [span(indent), span(text, under ? "accent" : "plain")]),
+      ...(detailed ? [[span(indent), span(cleanText(option.detail), "quiet")]] : []),
+    ];
   });
 }
 
-function optionLine(
+function optionSigns(
   view: WizardView,
   question: Question,
   {
@@ -79,28 +104,30 @@ function optionLine(
 ): Line {
   const { signs } = view.theme;
   const chosen = isChosen(option, view.wizard);
-  const role: Role = under ? "accent" : "plain";
-  const pointer = span(under ? `${signs.pointer} ` : "  ", "accent");
   const box =
     question.kind === "many"
       ? [span(`${chosen ? signs.chosen : signs.open} `, chosen ? "good" : "quiet")]
       : [];
-  const locked = option.locked ? [span(" (always)", "quiet")] : [];
-  return [
-    pointer,
-    span(`${number}. `, "quiet"),
-    ...box,
-    span(cleanText(option.label), role),
-    ...locked,
-  ];
+  return [span(under ? `${signs.pointer} ` : "  ", "accent"), span(`${number}. `, "quiet"), ...box];
+}
+
+function labelLines(view: WizardView, question: Question, option: Option): string[] {
+  return wrapText(labelText(option), frameColumns(view.size) - labelIndent(view, question));
+}
+
+function labelText(option: Option): string {
+  return cleanText(option.label) + (option.locked ? " (always)" : "");
+}
+
+function labelIndent(view: WizardView, question: Question): number {
+  return 5 + (question.kind === "many" ? view.theme.signs.chosen.length + 1 : 0);
 }
 
 /** The field in which a text is typed. A secret's field says neither the text nor its length. */
 function typedLines(view: WizardView, question: Question, typed: string): Line[] {
   const caret = span("_", "accent");
   if (question.kind === "secret") {
-    const words =
-      typed === "" ? "Paste the token here; it stays hidden" : "A token is here, hidden";
+    const words = typed === "" ? "Paste it here; it stays hidden" : "A token is here, hidden";
     return [[span("  Token: ", "strong"), span(words, typed === "" ? "quiet" : "good"), caret]];
   }
   return [[span("  Folder: ", "strong"), span(tail(typed, frameColumns(view.size) - 12)), caret]];

@@ -5,16 +5,17 @@ import { cleanText } from "../../words/sentence.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
 import type { Role } from "../theme.ts";
-import { headerLine, spinner } from "../live/header.ts";
-import { buttons } from "./press.ts";
+import { spinner } from "../live/header.ts";
+import { buttons } from "./press-summary.ts";
 import type { WizardView } from "./view.ts";
+import { wizardHeader } from "./wizard-header.ts";
 
 /** The summary: what will be downloaded and started, which files change and how; then yes, back or stop. */
 export function summaryPage(view: WizardView): Line[] {
   const { wizard } = view;
   const columns = frameColumns(view.size);
   const rows = frameRows(view.size);
-  const header = headerLine({ ...view });
+  const header = wizardHeader(view);
   if (wizard.errand !== null) {
     return [header, [span(`${spinner(view)} `, "accent"), span("Working out what would change")]];
   }
@@ -30,7 +31,8 @@ export function summaryPage(view: WizardView): Line[] {
       [span("Esc: back   q: stop", "quiet")],
     ];
   }
-  const title: Line = [span("Is this right?", "strong"), span(" Nothing has been changed yet.")];
+  const promise = columns < 60 ? [] : [span(" Nothing has been changed yet.")];
+  const title: Line = [span("Is this right?", "strong"), ...promise];
   const lines = summaryLines(wizard.plan, columns);
   const airy = rows >= 16;
   const room = Math.max(1, rows - 4 - (airy ? 2 : 0));

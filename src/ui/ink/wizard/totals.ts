@@ -1,5 +1,6 @@
 import type { Question } from "../../../plan/questions.ts";
 import { formatBytes, formatEta, formatMemory } from "../../../progress/units.ts";
+import { frameColumns } from "../frame-size.ts";
 import { span, type Line } from "../line.ts";
 import type { WizardView } from "./view.ts";
 import { shownOptions } from "./wizard-state.ts";
@@ -17,16 +18,17 @@ export function totalLines(view: WizardView, question: Question): Line[] {
     .reduce((sum, model) => sum + model.memoryGib * 1024 ** 3, 0);
   const disk = planning.machine.disks.find(({ purpose }) => purpose === "models");
   const time =
-    planning.bytesPerSecond === null || missing === 0
+    planning.bytesPerSecond === null
       ? ""
       : `, about ${formatEta(missing / planning.bytesPerSecond)}`;
-  const free = disk === undefined ? "" : ` of ${formatBytes(disk.freeBytes)} free`;
+  const wide = frameColumns(view.size) >= 60;
+  const free = disk === undefined || !wide ? "" : `; ${formatBytes(disk.freeBytes)} are free`;
   const lines: Line[] = [
     [
       span(
         missing === 0
           ? "Nothing to download."
-          : `To download: ${formatBytes(missing)}${free}${time}.`,
+          : `To download: ${formatBytes(missing)}${time}${free}.`,
       ),
     ],
     [

@@ -1,0 +1,71 @@
+import type { Press } from "./keys.ts";
+import { goTo, type WizardState } from "./wizard-state.ts";
+
+/** The buttons of the summary, in their order. */
+export const buttons = ["Yes, begin", "Back", "Stop"] as const;
+
+/** The summary after a key: scrolling, its buttons, and a letter for each of them. */
+export function pressedOnSummary(state: WizardState, press: Press): WizardState {
+  const last = buttons.length - 1;
+  switch (press.kind) {
+    case "left":
+      return { ...state, cursor: Math.max(0, state.cursor - 1) };
+    case "right":
+      return { ...state, cursor: Math.min(last, state.cursor + 1) };
+    case "up":
+      return { ...state, scroll: Math.max(0, state.scroll - 1) };
+    case "down":
+      return { ...state, scroll: state.scroll + 1 };
+    case "pageUp":
+      return { ...state, scroll: Math.max(0, state.scroll - 10) };
+    case "pageDown":
+      return { ...state, scroll: state.scroll + 10 };
+    case "first":
+      return { ...state, scroll: 0 };
+    case "escape":
+      return backFromSummary(state);
+    case "enter":
+      return pushed(state, state.cursor);
+    case "text":
+      return onSummaryLetter(state, press.text);
+    default:
+      return state;
+  }
+}
+
+function onSummaryLetter(state: WizardState, text: string): WizardState {
+  switch (text) {
+    case "?":
+      return { ...state, help: true };
+    case "k":
+      return pressedOnSummary(state, { kind: "up" });
+    case "j":
+      return pressedOnSummary(state, { kind: "down" });
+    case "y":
+    case "1":
+      return pushed(state, 0);
+    case "b":
+    case "2":
+      return backFromSummary(state);
+    case "q":
+    case "n":
+    case "3":
+      return { ...state, leaving: true };
+    default:
+      return state;
+  }
+}
+
+function pushed(state: WizardState, button: number): WizardState {
+  if (button === 1) return backFromSummary(state);
+  if (button === 2) return { ...state, leaving: true };
+  // Without a plan nobody knows what yes would mean.
+  return state.plan === null ? state : { ...state, outcome: { answers: state.answers } };
+}
+
+/** From the summary to the last question. */
+export function backFromSummary(state: WizardState): WizardState {
+  return state.questions.length === 0
+    ? { ...state, leaving: true }
+    : goTo(state, state.questions.length - 1, state.answers);
+}

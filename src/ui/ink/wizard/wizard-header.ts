@@ -1,0 +1,14 @@
+import { frameColumns } from "../frame-size.ts";
+import type { Line } from "../line.ts";
+import { headerLine } from "../live/header.ts";
+import type { WizardView } from "./view.ts";
+
+/** The first row of the wizard's pages: what this is, and at which question. */
+export function wizardHeader(view: WizardView): Line {
+  const { index, questions } = view.wizard;
+  const { state, size, theme } = view;
+  if (index >= questions.length) return headerLine({ state, size, theme });
+  const short = frameColumns(size) < 60;
+  const place = `${short ? "" : "Question "}${index + 1} of ${questions.length}`;
+  return headerLine({ state, size, theme, right: place });
+}

@@ -1,0 +1,42 @@
+// Runs the wizard on the terminal that it was started in, as the command line does, and prints what it came to.
+import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
+import { cannedPlanning } from "../canned-planning.ts";
+
+const stop = new AbortController();
+const writer = await createInkWriter({
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  color: process.env["NO_COLOR"] === undefined,
+  unicode: process.env["ASCII"] === undefined,
+  verbosity: "normal",
+  interrupt: () => stop.abort(),
+});
+const resumed = process.env["RESUMED"] !== undefined;
+const otherMachine = process.env["OTHER_MACHINE"] !== undefined;
+const canned = cannedPlanning({ resumed });
+const planning = otherMachine
+  ? { ...canned, machine: { ...canned.machine, spark: false, product: null, arch: "x86_64" } }
+  : canned;
+const demo = process.env["DEMO"] !== undefined;
+const stages = ["machine", "plan", "stack", "download", "annie"] as const;
+writer.write({
+  v: 1,
+  at: 0,
+  type: "run.started",
+  command: "setup",
+  herosVersion: "0.1.0",
+  demo,
+  stages,
+});
+writer.write({ v: 1, at: 1, type: "stage.started", stage: "plan" });
+let outcome = "";
+try {
+  const answers = await writer.ask(planning, stop.signal);
+  outcome = answers === null ? "stopped" : `answers ${JSON.stringify(answers)}`;
+} catch (error) {
+  outcome = error instanceof Error ? error.name : "unknown";
+  process.exitCode = 130;
+}
+await writer.close();
+process.stdout.write(`${outcome}\nremembered ${canned.remembered.length}\n`);
