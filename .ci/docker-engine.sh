@@ -25,10 +25,13 @@ install_compose() {
         *.list | *.sources) test -f "$source" || continue ;;
         *) continue ;;
         esac
-        # The machine's own lines, with the next release's name; its security archive has another layout.
-        grep -v '^[[:space:]]*#' "$source" | grep -q bookworm || continue
-        sed 's/bookworm-security//g; s/bookworm-updates//g; s/bookworm/trixie/g' "$source" |
-            awk 'BEGIN { RS = ""; ORS = "\n\n" } !/debian-security/' >"$apt/sources/${source##*/}"
+        # The machine's own archive, with the next release's name; updates and security are not needed. A line is an
+        # entry in one kind of file, a paragraph in the other.
+        case $source in *.list) separator='\n' ;; *) separator= ;; esac
+        sed 's/bookworm-updates//g' "$source" |
+            awk -v RS="$separator" '/bookworm/ && !/security/ { gsub(/bookworm/, "trixie"); print $0 "\n" }' \
+                >"$apt/sources/${source##*/}"
+        test -s "$apt/sources/${source##*/}" || rm "$apt/sources/${source##*/}"
     done
     if ! ls "$apt"/sources/* >/dev/null 2>&1; then
         echo 'deb http://deb.debian.org/debian trixie main' >"$apt/sources/debian.list"

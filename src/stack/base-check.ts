@@ -1,4 +1,4 @@
-import { isMap, parseDocument, type YAMLMap } from "yaml";
+import { parse } from "yaml";
 import { exitCodes, Failure } from "../progress/failure.ts";
 
 /** Annie's own service; the one that heros adds to. */
@@ -26,12 +26,11 @@ export function checkOwnStack(files: readonly ComposeText[]): OwnStack {
   let includes = false;
   for (const file of files) {
     const root = readRoot(file);
-    includes ||= root.has("include");
-    const found = root.get("services");
+    includes ||= root["include"] !== undefined;
+    const found = root["services"];
     if (!isMap(found)) continue;
-    for (const name of Object.keys(found.toJSON() as object)) services.add(name);
-    const annie = found.get(annieService);
-    if (isMap(annie)) reservesGpu ||= hasGpu(annie);
+    for (const name of Object.keys(found)) services.add(name);
+    reservesGpu ||= hasGpu(found[annieService]);
   }
   if (!services.has(annieService) && !includes) {
     const names = files.map((file) => file.path).join(", ");
@@ -43,32 +42,39 @@ export function checkOwnStack(files: readonly ComposeText[]): OwnStack {
   return { services: [...services], reservesGpu };
 }
 
-function readRoot({ path, text }: ComposeText): YAMLMap {
-  const document = parseDocument(text, { merge: true, logLevel: "silent" });
-  const error = document.errors[0];
-  if (error !== undefined) {
-    const [summary = ""] = error.message.split("\n");
+type YamlMap = Readonly<Record<string, unknown>>;
+
+function isMap(value: unknown): value is YamlMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function readRoot({ path, text }: ComposeText): YamlMap {
+  let root: unknown;
+  try {
+    // Compose's own tags (!reset, !override) are unknown here, and no error.
+    root = parse(text, { merge: true, logLevel: "error" });
+  } catch (error) {
+    const [summary = ""] = error instanceof Error ? error.message.split("\n") : [];
     throw invalid(
       `${path} is not valid YAML: ${summary.replace(/:$/, "")}`,
       "Mend the file; `docker compose config -q` in its folder checks it.",
       error,
     );
   }
-  if (!isMap(document.contents)) {
-    throw invalid(
-      `${path} is not a compose file: it has no services`,
-      "Mend the file, or move it away: heros writes a new one where there is none.",
-    );
-  }
-  return document.contents;
+  if (isMap(root)) return root;
+  throw invalid(
+    `${path} is not a compose file: it has no services`,
+    "Mend the file, or move it away: heros writes a new one where there is none.",
+  );
 }
 
-function hasGpu(service: YAMLMap): boolean {
-  return (
-    service.hasIn(["deploy", "resources", "reservations", "devices"]) ||
-    service.has("gpus") ||
-    service.get("runtime") === "nvidia"
+function hasGpu(service: unknown): boolean {
+  if (!isMap(service)) return false;
+  const devices = ["deploy", "resources", "reservations", "devices"].reduce<unknown>(
+    (value, key) => (isMap(value) ? value[key] : undefined),
+    service,
   );
+  return devices !== undefined || service["gpus"] !== undefined || service["runtime"] === "nvidia";
 }
 
 function invalid(problem: string, hint: string, cause?: unknown): Failure {

@@ -173,7 +173,7 @@ async function requireWritable(host: Host, folder: string): Promise<void> {
   let nearest = folder;
   for (;;) {
     const stats = await host.files.stat(nearest).catch((error: unknown) => {
-      if (errorCode(error) === "ENOENT") return null;
+      if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return null;
       throw error;
     });
     if (stats !== null) {

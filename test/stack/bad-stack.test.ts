@@ -1,0 +1,89 @@
+import { readdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, test } from "vitest";
+import type { Host } from "../../src/host/host.ts";
+import { newStackDir, read, setUpStack, temporaryFolder, testHost } from "./fixtures.ts";
+
+test.each([
+  ["not YAML", "services: [", /docker-compose\.yml is not valid YAML/],
+  ["no map", "just words", /is not a compose file/],
+  ["empty", "", /is not a compose file/],
+  ["without Annie", "services:\n  web: {image: x}\n", /no service named her-os-core/],
+  ["an alias to nothing", "services: *gone\n", /is not valid YAML/],
+])("a base that is %s is told with its path, exit 2", async (_what, base, message) => {
+  const stackDir = await newStackDir({ "docker-compose.yml": base });
+  const error: unknown = await setUpStack({ stackDir }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    code: "stack.base_invalid",
+    exitCode: 2,
+    message: expect.stringMatching(message) as string,
+  });
+  expect(await readdir(stackDir)).toEqual(["docker-compose.yml"]);
+});
+
+test.each([
+  ["includes other files", "include: [other.yml]\n"],
+  [
+    "uses anchors and merge keys",
+    "x-a: &a\n  her-os-core: {image: x}\nservices:\n  <<: *a\n  db: {image: y}\n",
+  ],
+  [
+    "uses compose's own tags",
+    "services:\n  her-os-core:\n    ports: !override [80]\n    build: !reset null\n",
+  ],
+])("a base that %s is taken", async (_what, base) => {
+  const stackDir = await newStackDir({ "docker-compose.yml": base });
+  expect(await setUpStack({ stackDir })).toMatchObject({ "docker-compose.yml": "unchanged" });
+});
+
+test("a COMPOSE_FILE that names a missing file is told", async () => {
+  const stackDir = await newStackDir({ ".env": "COMPOSE_FILE=gone.yml\n" });
+  await expect(setUpStack({ stackDir })).rejects.toMatchObject({
+    code: "stack.base_invalid",
+    exitCode: 2,
+  });
+});
+
+test("a file where the folder should be is told", async () => {
+  const folder = await temporaryFolder();
+  await writeFile(path.join(folder, "her-os"), "");
+  for (const stackDir of [path.join(folder, "her-os"), path.join(folder, "her-os", "deeper")]) {
+    await expect(setUpStack({ stackDir })).rejects.toMatchObject({
+      code: "stack.not_writable",
+      exitCode: 1,
+      message: expect.stringContaining(`${folder}/her-os is a file`) as string,
+    });
+  }
+});
+
+test("a folder that may not be written is told before anything is asked of the person", async () => {
+  const stackDir = await newStackDir();
+  const host = testHost();
+  const files: Host["files"] = {
+    ...host.files,
+    access: () => Promise.reject(Object.assign(new Error("EACCES"), { code: "EACCES" })),
+  };
+  await expect(setUpStack({ stackDir, host: { ...host, files } })).rejects.toMatchObject({
+    code: "stack.not_writable",
+    hint: expect.stringContaining("sudo chown") as string,
+  });
+});
+
+test.each([
+  ["EACCES", "stack.not_writable", 1],
+  ["EROFS", "stack.not_writable", 1],
+  ["ENOSPC", "stack.disk_full", 7],
+])("%s while writing is %s, and leaves no half-written file", async (name, code, exitCode) => {
+  const stackDir = await newStackDir({ ".env": "A=1\n" });
+  const host = testHost();
+  const files: Host["files"] = {
+    ...host.files,
+    rename: () => Promise.reject(Object.assign(new Error(name), { code: name })),
+  };
+  await expect(setUpStack({ stackDir, host: { ...host, files } })).rejects.toMatchObject({
+    code,
+    exitCode,
+  });
+  expect(await readdir(stackDir)).toEqual([".env"]);
+  expect(await read(stackDir, ".env")).toBe("A=1\n");
+});

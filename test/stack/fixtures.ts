@@ -1,0 +1,109 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import type { Host } from "../../src/host/host.ts";
+import { realClock, realHost } from "../../src/host/real-host.ts";
+import type { HerosEvent } from "../../src/progress/event.ts";
+import { planStack } from "../../src/stack/plan-stack.ts";
+import type { StackPlan } from "../../src/stack/stack-plan.ts";
+import { writeStack } from "../../src/stack/write-stack.ts";
+
+export const assetsDir = fileURLToPath(new URL("../../assets", import.meta.url));
+
+/** A folder that is gone when the test is over. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-stack-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The real host, with nothing of this shell's environment but what is given. */
+export function testHost(env: Readonly<Record<string, string>> = {}): Host {
+  const host = realHost({
+    env: { PATH: "/usr/bin:/bin", ...env },
+    home: "/nonexistent",
+    cwd: "/",
+    pid: process.pid,
+    platform: "linux",
+    nodeArch: process.arch,
+  });
+  return { ...host, clock: { ...realClock, now: () => new Date("2026-11-21T09:30:00.123Z") } };
+}
+
+export function stackPlan(cacheDir: string, change: Partial<StackPlan> = {}): StackPlan {
+  return {
+    cacheDir,
+    models: [
+      {
+        id: "whisper",
+        repo: "openai/whisper-large-v3",
+        revision: "06f233fe06e710322aca913c1bc4249a0d71fce1",
+      },
+    ],
+    tiers: [1, 2],
+    startup: "progressive",
+    port: 8000,
+    token: null,
+    gpu: false,
+    ...change,
+  };
+}
+
+/** Every file of a folder with its bytes, permissions and times: what a second run must not change. */
+export async function photograph(folder: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name of await readdir(folder, { recursive: true })) {
+    const file = path.join(folder, name);
+    const info = await stat(file);
+    const bytes = info.isFile() ? await readFile(file, "base64") : "";
+    found[name] = `${(info.mode & 0o7777).toString(8)} ${info.mtimeMs} ${info.ino} ${bytes}`;
+  }
+  return found;
+}
+
+export const minimalBase = "services:\n  her-os-core:\n    image: mine\n";
+
+export interface SetUp {
+  readonly stackDir: string;
+  readonly change?: Partial<StackPlan>;
+  readonly host?: Host;
+}
+
+/** Plans and writes; what was told of each file, by name. */
+export async function setUpStack({
+  stackDir,
+  change = {},
+  host = testHost(),
+}: SetUp): Promise<Record<string, string>> {
+  const plan = stackPlan(path.join(stackDir, "../hub"), change);
+  const changes = await planStack({ host, stackDir, plan, assetsDir });
+  const events: HerosEvent[] = [];
+  await writeStack({ host, changes, emit: (event) => events.push(event) });
+  return Object.fromEntries(
+    events.flatMap((event) =>
+      event.type === "file.written" ? [[path.relative(stackDir, event.path), event.action]] : [],
+    ),
+  );
+}
+
+/** A folder for a stack that is not there yet, unless there are files for it. */
+export async function newStackDir(files: Readonly<Record<string, string>> = {}): Promise<string> {
+  const stackDir = path.join(await temporaryFolder(), "her-os");
+  await put(stackDir, files);
+  return stackDir;
+}
+
+export function read(stackDir: string, name: string): Promise<string> {
+  return readFile(path.join(stackDir, name), "utf8");
+}
+
+export async function put(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const file = path.join(folder, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+}
