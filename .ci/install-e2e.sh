@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# install.sh for real: a fresh clone, an empty home, the machine's own Node and npm first
+# on the PATH, and an ordinary user where this is started by root.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/heros-install-e2e.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+home=$work/home
+checkout=$work/checkout
+bad=0
+
+as_user() {
+  local run=(env -i "HOME=$home" PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 "$@")
+  if [ "$(id -u)" = 0 ]; then
+    run=(setpriv --reuid 65534 --regid 65534 --clear-groups "${run[@]}")
+  fi
+  setsid --wait "${run[@]}" </dev/null
+}
+
+# check NAME COMMAND…
+check() {
+  local name=$1
+  shift
+  if "$@"; then
+    echo "ok      $name"
+  else
+    echo "FAILED  $name"
+    bad=$((bad + 1))
+  fi
+}
+
+# installs STATUS [ARGUMENT…]: runs install.sh in the checkout; its output goes to $work/output.
+installs() {
+  local expected=$1 status=0 began=$SECONDS
+  shift
+  as_user "${settings[@]}" sh "$checkout/install.sh" "$@" >"$work/output" 2>&1 || status=$?
+  seconds=$((SECONDS - began))
+  sed 's/^/        /' "$work/output"
+  [ "$status" = "$expected" ]
+}
+
+says() { grep -qF -- "$1" "$work/output"; }
+current() { readlink "$home/.local/share/heros/current"; }
+version_answers() { [ "$(as_user "$home/.local/bin/heros" --version)" = "$version" ]; }
+
+git clone -q --no-local "$root" "$checkout" || exit 1
+mkdir "$home"
+[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$home" "$checkout"
+version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$root/package.json")
+settings=("NPM_CONFIG_REGISTRY=$(npm config get registry 2>/dev/null)")
+for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy NODE_EXTRA_CA_CERTS; do
+  [ -z "${!name:-}" ] || settings+=("$name=${!name}")
+done
+echo "node $(node --version), npm $(npm --version 2>/dev/null), heros $version, as $(as_user id -un)"
+
+check "sh install.sh --demo --yes ends with 0" installs 0 --demo --yes
+check "Annie is online" says "Annie is online"
+check "heros --version answers" version_answers
+check "the checkout is as it was" test -z "$(git -c safe.directory='*' -C "$checkout" status --porcelain --ignored)"
+check "the demo left no stack and no models" test ! -e "$home/her-os" -a ! -e "$home/.cache/huggingface"
+first=$(current)
+
+check "a second run ends with 0" installs 0 --no-setup
+check "and is quick ($seconds s)" test "$seconds" -le 3
+check "and changes nothing" test "$(current)" = "$first"
+
+echo "export const addedByTheTest = 1;" >>"$checkout/src/progress/units.ts"
+check "other sources install beside it" installs 0 --no-setup
+second=$(current)
+check "and are what runs" test "$second" != "$first"
+check "rolling back ends with 0" installs 0 --rollback
+check "and brings the first one back" test "$(current)" = "$first"
+check "which answers" version_answers
+
+echo "this is no TypeScript" >>"$checkout/src/progress/units.ts"
+check "a build that fails ends with 1" installs 1 --no-setup
+check "and leaves what was there" test "$(current)" = "$first"
+check "which answers still" version_answers
+check "without debris" test "$(ls "$home/.local/share/heros" | tr '\n' ' ')" = "current previous versions "
+
+check "uninstalling ends with 0" installs 0 --uninstall
+check "and leaves no program" test ! -e "$home/.local/bin/heros" -a ! -e "$home/.local/share/heros"
+
+# A machine that has neither Node nor npm.
+mkdir "$work/bin"
+for tool in /usr/bin/* /bin/*; do
+  case ${tool##*/} in node | nodejs | npm | npx | corepack) ;; *) ln -sf "$tool" "$work/bin/" ;; esac
+done
+git -c safe.directory='*' -C "$checkout" checkout -q -- .
+settings+=("PATH=$work/bin")
+check "without Node and npm it installs too" installs 0 --no-setup
+check "and what it installed answers" version_answers
+
+echo "$bad failed"
+[ "$bad" = 0 ]
