@@ -4,6 +4,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import { parseCatalog } from "../catalog/load.ts";
 import type { Host } from "../host/host.ts";
 import { registerModels } from "./annie/registry.ts";
+import { closeDemoFolder, openDemoFolder } from "./demo-folder.ts";
 import { demoHost } from "./demo-host.ts";
 import { demoSizes } from "./demo-sizes.ts";
 import { createEngine } from "./docker/engine.ts";
@@ -54,9 +55,7 @@ export async function prepareDemo({
   speed = 1,
 }: DemoRequest): Promise<DemoWorld> {
   const catalog = parseCatalog(await base.files.readFile(catalogFile, "utf8"), catalogFile);
-  const folder = await base.files.realpath(
-    await base.files.mkdtemp(join(base.env["TMPDIR"] ?? tmpdir(), "heros-demo-")),
-  );
+  const folder = await openDemoFolder(base, base.env["TMPDIR"] ?? tmpdir());
   const home = join(folder, "home");
   const cacheDir = join(home, ".cache/huggingface/hub");
   const stateHome = join(home, ".local/state");
@@ -100,7 +99,7 @@ export async function prepareDemo({
       await engine.down();
       host.network.close();
       await hub.close();
-      if (!keep) await base.files.rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      await closeDemoFolder(base, folder, keep);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -72,7 +72,7 @@ test("starts an Annie who comes online by the models that are in the mounted cac
       capabilities: {
         memory_search: true,
         voice_stt: true,
-        voice_tts: true,
+
         batch_embedding: true,
       },
     });
@@ -123,7 +123,7 @@ test("fails as docker does where Annie's port is taken", async () => {
   expect(result.stderr).toContain("address already in use");
 });
 
-test("Annie ends when the program that started her is killed", async () => {
+test("Annie ends when the program that started her is killed, and the next demo clears up", async () => {
   const parent = spawn(process.execPath, [join(import.meta.dirname, "fixtures/demo-parent.ts")], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -140,8 +140,11 @@ test("Annie ends when the program that started her is killed", async () => {
     await expect.poll(() => listens(port), patient).toBe(true);
     parent.kill("SIGKILL");
     await expect.poll(() => listens(port), patient).toBe(false);
+    expect(existsSync(folder)).toBe(true);
+    await openDemo();
+    expect(existsSync(folder)).toBe(false);
   } finally {
     parent.kill("SIGKILL");
-    if (folder.startsWith(tmpdir())) await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 });
