@@ -13,21 +13,28 @@ export type PortOwner =
   | { readonly kind: "process"; readonly name: string; readonly pid: number }
   | { readonly kind: "unknown" };
 
-export interface PublishedBy {
+/** A container that runs. */
+export interface Running {
   readonly name: string;
+  /** First and last of each range of ports of this machine that lead to it; none where it shares the machine's network. */
+  readonly published: readonly (readonly [number, number])[];
   readonly service: string | null;
   /** The folder of the compose project. */
   readonly projectDir: string | null;
 }
 
-const row = z.object({ Names: z.string(), Labels: z.string().nullish() });
+const row = z.object({
+  Names: z.string(),
+  Labels: z.string().nullish(),
+  Ports: z.string().nullish(),
+});
 
 /** @param stdout of `docker ps --format '{{json .}}'`: a JSON object a line, its labels in one string */
-export function parseDockerPs(stdout: string): readonly PublishedBy[] {
+export function parseDockerPs(stdout: string): readonly Running[] {
   return stdout.split("\n").flatMap((line) => {
     if (line.trim() === "") return [];
     try {
-      const { Names, Labels } = row.parse(JSON.parse(line));
+      const { Names, Labels, Ports } = row.parse(JSON.parse(line));
       const label = (name: string): string | null =>
         // A label's value may hold commas; the next label of compose's begins after one.
         new RegExp(`(?:^|,)com\\.docker\\.compose\\.${name}=(.*?)(?=,[\\w.-]+=|$)`).exec(
@@ -36,11 +43,21 @@ export function parseDockerPs(stdout: string): readonly PublishedBy[] {
       const folder = label("project.working_dir");
       // Some composes write "." there, which says nothing here.
       const projectDir = folder?.startsWith("/") === true ? folder : null;
-      return [{ name: Names, service: label("service"), projectDir }];
+      return [
+        { name: Names, published: parsePorts(Ports ?? ""), service: label("service"), projectDir },
+      ];
     } catch {
       return [];
     }
   });
+}
+
+/** `0.0.0.0:8000->8000/tcp, [::]:9000-9002->80-82/tcp, 5432/tcp`. */
+function parsePorts(text: string): Running["published"] {
+  return [...text.matchAll(/:(\d+)(?:-(\d+))?->/g)].map(([, first, last]) => [
+    Number(first),
+    Number(last ?? first),
+  ]);
 }
 
 const health = z.object({ status: z.string(), capabilities: z.record(z.string(), z.boolean()) });
@@ -58,31 +75,36 @@ export async function askPortOwner(
   probe: Probe,
   { port, stackDir }: { readonly port: number; readonly stackDir: string },
 ): Promise<PortOwner> {
-  const [containers, annie, process] = await Promise.all([
-    askContainers(probe, port),
+  const [containers, annie, listener] = await Promise.all([
+    askContainers(probe),
     askHealth(probe, port),
     askListener(probe, port),
   ]);
-  const [container] = containers;
+  const cores = containers.filter(({ service }) => service === "her-os-core");
+  for (const { published, projectDir } of cores) {
+    const here = published.length === 0 || leadsTo(published, port);
+    if (!here || projectDir === null) continue;
+    if (await sameFolder(probe, projectDir, stackDir)) return { kind: "our-stack" };
+  }
+  const container = containers.find(({ published }) => leadsTo(published, port));
   if (container !== undefined) {
-    const { name, service, projectDir } = container;
-    if (service === "her-os-core") {
-      if (projectDir === null && annie) return { kind: "annie" };
-      if (projectDir !== null && (await sameFolder(probe, projectDir, stackDir))) {
-        return { kind: "our-stack" };
-      }
-    }
-    return { kind: "container", name, projectDir };
+    const { name, projectDir } = container;
+    const nameless = cores.includes(container) && projectDir === null;
+    return nameless && annie ? { kind: "annie" } : { kind: "container", name, projectDir };
   }
   if (annie) return { kind: "annie" };
-  return process === null ? { kind: "unknown" } : { kind: "process", ...process };
+  return listener === null ? { kind: "unknown" } : { kind: "process", ...listener };
 }
 
-async function askContainers(probe: Probe, port: number): Promise<readonly PublishedBy[]> {
+function leadsTo(published: Running["published"], port: number): boolean {
+  return published.some(([first, last]) => first <= port && port <= last);
+}
+
+async function askContainers(probe: Probe): Promise<readonly Running[]> {
   const result = await withinLimit(probe, (signal) =>
     probe.host.processes.run({
       command: "docker",
-      args: ["ps", "--filter", `publish=${port}`, "--format", "{{json .}}"],
+      args: ["ps", "--format", "{{json .}}"],
       signal,
     }),
   );

@@ -35,10 +35,14 @@ const health = JSON.stringify({
   capabilities: { memory_search: true, voice_stt: false },
 });
 
-function psLine(name: string, labels: Readonly<Record<string, string>>): string {
+function psLine(
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  ports = ":PORT->8000/tcp",
+): string {
   return JSON.stringify({
     Names: name,
-    Ports: "0.0.0.0:8000->8000/tcp, [::]:8000->8000/tcp",
+    Ports: ports.replace(/^:/, "5432/tcp, 0.0.0.0:"),
     Labels: Object.entries(labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(","),
@@ -101,8 +105,8 @@ describe("a port", () => {
 
 async function findingWith(ps: string, stackDir: string, body?: string) {
   const bin = await newFolder();
-  await installTool(bin, "docker", { stdout: `${ps}\n` });
   const port = await busyPort(body);
+  await installTool(bin, "docker", { stdout: `${ps.replaceAll("PORT", String(port))}\n` });
   return (await askPort(testProbe({ env: { PATH: bin } }), { port, stackDir })).finding;
 }
 
@@ -126,6 +130,17 @@ describe("a port that a container has", () => {
     expect(finding.remedy).toContain("docker stop old-her-os-core-1");
   });
 
+  it("is fine where our own container shares the machine's network, and so publishes nothing", async () => {
+    const ps = psLine("core", composeLabels("her-os-core", "/srv/her-os"), "");
+    expect((await findingWith(ps, "/srv/her-os")).status).toBe("ok");
+    expect((await findingWith(ps, "/srv/other")).status).toBe("failed");
+  });
+
+  it("is taken where our own container has another port", async () => {
+    const ps = psLine("core", composeLabels("her-os-core", "/srv/her-os"), "0.0.0.0:1->8000/tcp");
+    expect((await findingWith(ps, "/srv/her-os")).status).toBe("failed");
+  });
+
   it("is taken where another service has it", async () => {
     const ps = psLine("open-webui", {});
     expect((await findingWith(ps, "/srv")).found).toMatch(/taken by the container open-webui$/);
@@ -143,10 +158,19 @@ describe("a port that a container has", () => {
 
 describe("what docker ps prints", () => {
   it("is read line by line, and what is no JSON is left out", () => {
-    const text = `\n${psLine("a", composeLabels("web", "/srv/a"))}\nwarning: something\n{"Names":"b","Labels":null}\n`;
+    const ports = "0.0.0.0:8000->8000/tcp, [::]:9000-9002->80-82/tcp, 5432/tcp";
+    const text = `\n${psLine("a", composeLabels("web", "/srv/a"), ports)}\nwarning: something\n{"Names":"b","Labels":null}\n`;
     expect(parseDockerPs(text)).toEqual([
-      { name: "a", service: "web", projectDir: "/srv/a" },
-      { name: "b", service: null, projectDir: null },
+      {
+        name: "a",
+        published: [
+          [8000, 8000],
+          [9000, 9002],
+        ],
+        service: "web",
+        projectDir: "/srv/a",
+      },
+      { name: "b", published: [], service: null, projectDir: null },
     ]);
   });
 });
