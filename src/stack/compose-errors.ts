@@ -129,14 +129,19 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
     });
   }
   const lines = spokenLines(stderr);
-  const words = lastWords(lines);
+  const recognised = known.find(({ pattern }) => lines.some((line) => pattern.test(line)));
+  const telling = lines.find((line) => recognised?.pattern.test(line)) ?? lastTelling(lines);
+  const words = telling.replace(/^Error response from daemon: /, "").slice(0, 400);
   const cause = new Error(`docker compose ended with ${exitCode ?? "no status"}: ${words}`);
-  for (const { pattern, code, exitCode: status, message, hint } of known) {
-    const match = pattern.exec(lines.join("\n"));
-    if (match !== null) {
-      const said = words === "" ? "" : ` Docker says: ${words}`;
-      return new Failure({ code, message: message(match) + said, hint, exitCode: status, cause });
-    }
+  const match = recognised?.pattern.exec(telling);
+  if (recognised !== undefined && match !== null && match !== undefined) {
+    return new Failure({
+      code: recognised.code,
+      message: `${recognised.message(match)} Docker says: ${words}`,
+      hint: recognised.hint,
+      exitCode: recognised.exitCode,
+      cause,
+    });
   }
   return new Failure({
     code: "stack.compose_failed",
@@ -157,10 +162,10 @@ function spokenLines(stderr: string): string[] {
     .filter((line) => !/^(?:Container|Network|Volume|Image) \S+\s+\w+$/.test(line));
 }
 
-/** The last line that tells a reason. */
-function lastWords(lines: readonly string[]): string {
-  const last = lines.findLast((line) => /error|denied|cannot|could not|failed|not /i.test(line));
-  return (last ?? lines.at(-1) ?? "").replace(/^Error response from daemon: /, "").slice(0, 400);
+/** The last line that sounds like a reason. */
+function lastTelling(lines: readonly string[]): string {
+  const reason = /error|denied|cannot|could not|failed|not /i;
+  return lines.findLast((line) => reason.test(line)) ?? lines.at(-1) ?? "";
 }
 
 const errorLine = z.object({ error: z.literal(true), message: z.string() });

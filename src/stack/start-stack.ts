@@ -27,6 +27,7 @@ const pullTellMs = 1000;
  */
 export async function startStack(request: StartStackRequest): Promise<void> {
   const { host, stackDir, emit, signal } = request;
+  await requireFolder(request);
   const version = await composeVersion(request);
   const config = await readStackConfig(request);
   const args = [...(speaksJson(version) ? ["--progress", "json"] : []), "up", "-d"];
@@ -64,6 +65,18 @@ export async function startStack(request: StartStackRequest): Promise<void> {
     stopPolling.abort();
     await polling;
   }
+}
+
+/** A command can't be started in a folder that is not there, which would look as if the command were not there. */
+async function requireFolder({ host, stackDir }: StartStackRequest): Promise<void> {
+  const info = await host.files.stat(stackDir).catch(() => null);
+  if (info?.isDirectory() === true) return;
+  throw new Failure({
+    code: "stack.folder_missing",
+    message: `There is no stack in ${stackDir}.`,
+    hint: "Run heros setup, which writes it.",
+    exitCode: exitCodes.failed,
+  });
 }
 
 /** The version of the compose plugin; asking it is what tells a missing plugin from everything else. */

@@ -1,6 +1,8 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { temporaryFolder } from "./fixtures.ts";
+import type { HerosEvent } from "../../src/progress/event.ts";
+import { startStack } from "../../src/stack/start-stack.ts";
+import { temporaryFolder, testHost } from "./fixtures.ts";
 
 export interface FakeDocker {
   /** Folder that holds the `docker` executable; to be first in PATH. */
@@ -26,3 +28,43 @@ export async function fakeDocker(script: string): Promise<FakeDocker> {
     },
   };
 }
+
+export interface Started {
+  readonly error: unknown;
+  readonly events: readonly HerosEvent[];
+  readonly calls: readonly string[];
+}
+
+/** Starts a stack with a `docker` whose `compose up` is the given script. */
+export async function start(
+  up: string,
+  more = "",
+  env: Readonly<Record<string, string>> = {},
+): Promise<Started> {
+  const docker = await fakeDocker(`
+${more}
+case "$*" in
+*" version --short") echo v2.26.1-4 ;;
+*" up -d")
+${up}
+;;
+*" config --format json") echo '{"services":{"her-os-core":{"image":"core:1","depends_on":{"postgres":{}}},"postgres":{"image":"pg:1"},"kokoro":{"image":"k:1"}}}' ;;
+*" ps "*) ;;
+*" logs "*) echo "the last words" ;;
+*) echo "unexpected: $*" >&2; exit 99 ;;
+esac`);
+  const events: HerosEvent[] = [];
+  const error: unknown = await startStack({
+    host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin`, ...env }),
+    stackDir: await temporaryFolder(),
+    emit: (event) => events.push(event),
+    signal: new AbortController().signal,
+  }).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  return { error, events, calls: await docker.calls() };
+}
+
+/** The end of a command that fails with these words. */
+export const fails = (stderr: string) => `cat >&2 <<'WORDS'\n${stderr}\nWORDS\nexit 1`;

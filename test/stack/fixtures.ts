@@ -4,7 +4,7 @@ import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import type { Host } from "../../src/host/host.ts";
+import type { Clock, Host } from "../../src/host/host.ts";
 import { realClock, realHost } from "../../src/host/real-host.ts";
 import type { HerosEvent } from "../../src/progress/event.ts";
 import { planStack } from "../../src/stack/plan-stack.ts";
@@ -30,7 +30,13 @@ export function testHost(env: Readonly<Record<string, string>> = {}): Host {
     platform: "linux",
     nodeArch: process.arch,
   });
-  return { ...host, clock: { ...realClock, now: () => new Date("2026-11-21T09:30:00.123Z") } };
+  const clock: Clock = {
+    ...realClock,
+    now: () => new Date("2026-11-21T09:30:00.123Z"),
+    // Waits between two looks are cut short; what is waited for is real.
+    sleep: (ms, signal) => realClock.sleep(Math.min(ms, 50), signal),
+  };
+  return { ...host, clock };
 }
 
 export function stackPlan(cacheDir: string, change: Partial<StackPlan> = {}): StackPlan {
