@@ -1,0 +1,143 @@
+import { expect, test } from "vitest";
+import type { HerosEvent } from "../../src/progress/event.ts";
+import { explainStack, watchContainers } from "../../src/stack/explain-stack.ts";
+import { fakeDocker } from "./fake-docker.ts";
+import { temporaryFolder, testHost } from "./fixtures.ts";
+
+interface Row {
+  readonly Service: string;
+  readonly State: string;
+  readonly Health?: string;
+  readonly ExitCode?: number;
+  readonly Status?: string;
+}
+
+/** A stack whose containers look like this at each look; the last stays. */
+async function stackWith(looks: readonly (readonly Row[])[], log = "line 1\nline 2") {
+  const cases = looks
+    .map((rows, index) => {
+      const last = index === looks.length - 1;
+      const lines = rows.map((row) => JSON.stringify({ Name: `x-${row.Service}-1`, ...row }));
+      return `${last ? "*" : index + 1}) cat <<'ROWS'\n${lines.join("\n")}\nROWS\n;;`;
+    })
+    .join("\n");
+  const docker = await fakeDocker(`
+case "$*" in
+*" ps "*) case "$(grep -c " ps " "$log")" in
+${cases}
+esac ;;
+*" config "*) echo '{"services":{"her-os-core":{"depends_on":{"postgres":{}}},"postgres":{},"kokoro":{}}}' ;;
+*" logs "*) printf '%b' '${log.replaceAll("\n", "\\n")}\\n' ;;
+esac`);
+  const events: HerosEvent[] = [];
+  const request = {
+    host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
+    stackDir: await temporaryFolder(),
+    emit: (event: HerosEvent) => void events.push(event),
+  };
+  return { request, events };
+}
+
+const core = { Service: "her-os-core", State: "running", Health: "healthy" };
+const restarting = {
+  Service: "her-os-core",
+  State: "restarting",
+  Status: "Restarting (3) 2 seconds ago",
+};
+
+test("a stack that runs has nothing to explain", async () => {
+  const { request } = await stackWith([
+    [core, { Service: "helper", State: "exited", ExitCode: 0 }],
+  ]);
+  expect(await explainStack(request)).toBeNull();
+});
+
+test("a container that starts again and again is named with the last run's lines and its exit status", async () => {
+  const { request, events } = await stackWith([[restarting]], "boot\nno memory\nboot\nno memory");
+  const failure = await watchContainers(request).check();
+  expect(failure).toMatchObject({
+    code: "annie.container_failed",
+    exitCode: 1,
+    message:
+      "The container her-os-core starts again and again (exit status 3). Its last lines:\nboot\nno memory",
+  });
+  expect(events.filter((event) => event.type !== "container.changed")).toEqual([
+    {
+      type: "container.failed",
+      service: "her-os-core",
+      state: "restarting",
+      exitCode: 3,
+      logLines: ["boot", "no memory"],
+    },
+  ]);
+});
+
+test("a container that crashed once and came up is forgiven", async () => {
+  const { request } = await stackWith([[restarting], [{ ...core, Health: "starting" }], [core]]);
+  const watch = watchContainers(request);
+  expect([await watch.check(), await watch.check()]).toEqual([null, null]);
+});
+
+test("what Annie waits for counts as Annie does", async () => {
+  const { request } = await stackWith([
+    [
+      { ...core, State: "created" },
+      { Service: "postgres", State: "exited", ExitCode: 1 },
+    ],
+  ]);
+  expect(await watchContainers(request).check()).toMatchObject({
+    message: expect.stringContaining("postgres ended with exit status 1") as string,
+  });
+});
+
+test("what Annie can do without is told once, and stops nothing", async () => {
+  const { request, events } = await stackWith([
+    [core, { Service: "kokoro", State: "exited", ExitCode: 1 }],
+  ]);
+  const watch = watchContainers(request);
+  expect([await watch.check(), await watch.check()]).toEqual([null, null]);
+  expect(events.filter((event) => event.type === "container.failed")).toMatchObject([
+    { service: "kokoro" },
+  ]);
+});
+
+test("unhealthy counts only when time is up", async () => {
+  const { request } = await stackWith([[{ ...core, Health: "unhealthy" }]]);
+  expect(await watchContainers(request).check()).toBeNull();
+  expect(await explainStack(request)).toMatchObject({
+    message: expect.stringContaining("does not get healthy") as string,
+  });
+});
+
+test.each([
+  [137, "killed", /want of memory/],
+  [
+    1,
+    "PermissionError: [Errno 13] Permission denied: '/run/secrets/hf_token'",
+    /delete secrets\/hf_token/,
+  ],
+  [1, 'FATAL: password authentication failed for user "her_os"', /put the old ones back/],
+])("exit status %i with %j comes with advice", async (ExitCode, log, hint) => {
+  const { request } = await stackWith(
+    [[{ Service: "her-os-core", State: "exited", ExitCode }]],
+    log.replaceAll("'", ""),
+  );
+  expect(await explainStack(request)).toMatchObject({
+    hint: expect.stringMatching(hint) as string,
+  });
+});
+
+test("log lines come without colours and control bytes", async () => {
+  const { request, events } = await stackWith(
+    [[{ Service: "her-os-core", State: "exited", ExitCode: 1 }]],
+    "\\033[31mred\\033[0m\\007\\r\n\n  indented",
+  );
+  await explainStack(request);
+  expect(events.at(-1)).toMatchObject({ logLines: ["red", "  indented"] });
+});
+
+test("where docker does not answer there is nothing to explain", async () => {
+  const docker = await fakeDocker("exit 1");
+  const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+  expect(await explainStack({ host, stackDir: docker.bin, emit: () => {} })).toBeNull();
+});
