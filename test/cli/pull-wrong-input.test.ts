@@ -137,6 +137,27 @@ describe("heros pull, given something wrong,", () => {
     });
   });
 
+  it("says how much space is missing, before the first byte", async () => {
+    const size = 9e15;
+    const lfs = { oid: "b".repeat(64), size, pointerSize: 134 };
+    const tree = [{ type: "file", path: "model.safetensors", size, oid: "a".repeat(40), lfs }];
+    hub.setIntercept(({ url }) =>
+      url.includes("/tree/")
+        ? {
+            answer: {
+              status: 200,
+              headers: { "content-type": "application/json" },
+              body: JSON.stringify(tree),
+            },
+          }
+        : undefined,
+    );
+    const failure = failureOf(await pull(await catalogOf(sandbox, "demo/voice")));
+    expect(failure).toMatchObject({ code: "disk.too_small", exitCode: 7 });
+    expect(failure.message).toMatch(/need 9\d+ TB on the disk of .*cache/);
+    expect(hub.sentBytes()).toBe(0);
+  });
+
   it("refuses names that would leave the cache", async () => {
     hub.publish({ id: "demo/evil", files: [{ path: "../../escape", content: "x" }] });
     expect(failureOf(await pull(await catalogOf(sandbox, "demo/evil")))).toMatchObject({
