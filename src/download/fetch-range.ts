@@ -41,6 +41,7 @@ export async function fetchSmall(fetching: Fetching): Promise<Buffer> {
   const response = await openLocated(fetching, null);
   checkLength(response, task, null);
   const segment = { start: 0, at: 0, end: content.length };
+  lane.segment = segment;
   const write = async (buffers: readonly Buffer[], position: number): Promise<void> => {
     let at = position;
     for (const buffer of buffers) at += buffer.copy(content, at);

@@ -15,10 +15,8 @@ export interface Partial {
   /** Handed to the kernel. */
   written(): ByteRanges;
   writtenBytes(): number;
-  /** Puts the buffers one after the other, from `position` on. @throws Node's errors: ENOSPC, … */
+  /** Puts the buffers one after the other, from `position` on, and journals it. Outlives a kill, not a power cut. @throws Node's errors: ENOSPC, … */
   write(buffers: readonly Buffer[], position: number): Promise<void>;
-  /** Journals what was written since the last line. Outlives a kill, not a power cut. */
-  note(): Promise<void>;
   /** Brings the bytes to the disk, and then journals that they are there. */
   sync(): Promise<void>;
   /** Forgets everything: the bytes proved wrong. */
@@ -78,6 +76,7 @@ export async function openPartial(
   }
   let noted = written;
   let queue: Promise<void> = Promise.resolve();
+  let noting: Promise<void> | null = null;
 
   /** A journal with one line, in place of the old one, so that it never grows without end. */
   async function openJournal(): Promise<FileHandle> {
@@ -125,8 +124,13 @@ export async function openPartial(
         at = range.end;
         rest = dropBytes(rest, bytesWritten);
       }
+      // One line for all writes that end while the one before is on its way.
+      noting ??= inTurn(async () => {
+        noting = null;
+        if (noted !== written) await append();
+      });
+      await noting;
     },
-    note: () => inTurn(async () => (noted === written ? undefined : append())),
     sync: () =>
       inTurn(async () => {
         const before = written;

@@ -14,7 +14,7 @@ import type { RateCap } from "./rate-cap.ts";
 import { handleTrouble, type Outage } from "./trouble.ts";
 import type { Segments } from "./segments.ts";
 import type { Tuning } from "./tuning.ts";
-import { watchLanes } from "./watch-lanes.ts";
+import { speedOf, watchLanes } from "./watch-lanes.ts";
 
 export interface PoolOptions {
   readonly host: Pick<Host, "files" | "fileLocks" | "clock" | "random">;
@@ -50,6 +50,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   let stopped = false;
   let receivedBytes = 0;
   let starved = false;
+  let endedSpeeds: number[] = [];
 
   const stop = (error: unknown): void => {
     if (stopped) return;
@@ -109,8 +110,14 @@ export async function runPool(options: PoolOptions): Promise<void> {
       lane.segment = work.segment;
       lanes.add(lane);
       if (work.task.state === "waiting") work.task.state = "opening";
-      follow(runLane(lane, work).finally(() => lanes.delete(lane)));
+      follow(runLane(lane, work).finally(() => leaveLane(lane)));
     }
+  }
+
+  function leaveLane(lane: Lane): void {
+    lanes.delete(lane);
+    const ended = speedOf(lane, nowMs());
+    if (ended !== null && !lane.task.small) endedSpeeds = [...endedSpeeds.slice(-15), ended];
   }
 
   async function runLane(lane: Lane, work: Work): Promise<void> {
@@ -194,7 +201,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
           keepPartial(task, task.open, { tuning, nowMs: atMs, fail: stop });
         }
       }
-      watchLanes(lanes, tuning.idleMs, atMs);
+      watchLanes(lanes, { idleMs: tuning.idleMs, nowMs: atMs, ended: endedSpeeds });
       if (atMs - speed.sinceMs >= 1000) {
         const perSecond = ((receivedBytes - speed.bytes) / (atMs - speed.sinceMs)) * 1000;
         speed.perLane = perSecond / Math.max(1, lanes.size);

@@ -11,8 +11,6 @@ export interface Tuning {
   /** All lanes together stop reading when so much waits to be written. */
   readonly pendingBytes: number;
   readonly tickMs: number;
-  /** A journal line is written at least after so many bytes, and every tick. */
-  readonly noteBytes: number;
   /** Bytes are brought to the disk at least after so many, and so often. */
   readonly syncBytes: number;
   readonly syncMs: number;
@@ -36,8 +34,7 @@ export const usualTuning: Tuning = {
   segmentSeconds: 3,
   writeBytes: mebibyte,
   pendingBytes: 24 * mebibyte,
-  tickMs: 50,
-  noteBytes: 4 * mebibyte,
+  tickMs: 25,
   syncBytes: 64 * mebibyte,
   syncMs: 1000,
   progressMs: 250,

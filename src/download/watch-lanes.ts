@@ -7,8 +7,20 @@ const slowAfterMs = 5000;
 /** A rest that comes in this time is waited for. */
 const patienceSeconds = 3;
 
-/** Cuts connections that went silent, and those far slower than their siblings: their rest goes to another lane. */
-export function watchLanes(lanes: Iterable<Lane>, idleMs: number, nowMs: number): void {
+/** Bytes a second of a lane that has run for a while; null for one that says nothing yet. */
+export function speedOf(lane: Lane, nowMs: number): number | null {
+  const ageMs = nowMs - lane.startedMs;
+  return lane.receivedBytes === 0 || ageMs <= 0 ? null : (lane.receivedBytes / ageMs) * 1000;
+}
+
+/**
+ * Cuts connections that went silent, and those far slower than their siblings: their rest goes to another lane.
+ * `ended` are the speeds of lanes that ended lately, so that the last one of a file is measured too.
+ */
+export function watchLanes(
+  lanes: Iterable<Lane>,
+  { idleMs, nowMs, ended }: { idleMs: number; nowMs: number; ended: readonly number[] },
+): void {
   const speeds: { lane: Lane; bytesPerSecond: number }[] = [];
   for (const lane of lanes) {
     if (lane.isPaused()) continue;
@@ -21,8 +33,9 @@ export function watchLanes(lanes: Iterable<Lane>, idleMs: number, nowMs: number)
     if (lane.segment === null || ageMs < slowAfterMs) continue;
     speeds.push({ lane, bytesPerSecond: (lane.receivedBytes / ageMs) * 1000 });
   }
-  if (speeds.length < 3) return;
-  const sorted = speeds.map(({ bytesPerSecond }) => bytesPerSecond).toSorted((a, b) => a - b);
+  const known = [...ended, ...speeds.map(({ bytesPerSecond }) => bytesPerSecond)];
+  if (known.length < 3) return;
+  const sorted = known.toSorted((a, b) => a - b);
   const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
   for (const { lane, bytesPerSecond } of speeds) {
     const { segment, task } = lane;

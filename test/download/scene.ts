@@ -1,0 +1,130 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { EmbeddedHub, HubOptions } from "../../src/demo/hub/hub.ts";
+import { startHub } from "../../src/demo/hub/hub.ts";
+import { downloadModels, type DownloadRequest } from "../../src/download/download.ts";
+import { type ModelRequest, type Survey, surveyModels } from "../../src/download/survey.ts";
+import type { Tuning } from "../../src/download/tuning.ts";
+import type { Host } from "../../src/host/host.ts";
+import { realHost } from "../../src/host/real-host.ts";
+import { connectHub, type Hub } from "../../src/hub/hub.ts";
+import type { HerosEvent } from "../../src/progress/event.ts";
+import { Secret } from "../../src/progress/secret.ts";
+
+/** A Hub, a host whose waits are short, and a folder of its own. */
+export interface Scene extends AsyncDisposable {
+  readonly folder: string;
+  readonly cacheDir: string;
+  readonly served: EmbeddedHub;
+  readonly host: Host;
+  readonly events: HerosEvent[];
+  of<Type extends HerosEvent["type"]>(type: Type): Extract<HerosEvent, { type: Type }>[];
+  hub(changes?: { token?: string; offline?: boolean; endpoint?: string; host?: Host }): Hub;
+  survey(models: readonly ModelRequest[], hub?: Hub): Promise<Survey>;
+  pull(models: readonly ModelRequest[], changes?: Pull): Promise<Survey>;
+}
+
+export interface Pull extends Partial<Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes">> {
+  readonly hub?: Hub;
+  readonly host?: Host;
+  readonly signal?: AbortSignal;
+  readonly tuning?: Partial<Tuning>;
+  readonly onEvent?: (event: HerosEvent) => void;
+}
+
+/** Small pieces, so that small files go the way of large ones. */
+export const smallTuning: Partial<Tuning> = {
+  smallBytes: 16 * 1024,
+  leastSegmentBytes: 256 * 1024,
+  mostSegmentBytes: 512 * 1024,
+  writeBytes: 64 * 1024,
+  tickMs: 50,
+  idleMs: 3000,
+};
+
+export async function openScene(options: HubOptions): Promise<Scene> {
+  const served = await startHub(options);
+  const folder = await mkdtemp(join(tmpdir(), "heros-download-"));
+  const host = quickHost();
+  const cacheDir = join(folder, "hub");
+  const events: HerosEvent[] = [];
+  const scene: Scene = {
+    folder,
+    cacheDir,
+    served,
+    host,
+    events,
+    of: (type) =>
+      events.filter(
+        (event): event is Extract<HerosEvent, { type: typeof type }> => event.type === type,
+      ),
+    hub: ({ token, offline = false, endpoint = served.endpoint, host: other = host } = {}) =>
+      connectHub({
+        host: other,
+        endpoint,
+        offline,
+        token: token === undefined ? null : new Secret(token),
+        stateDir: join(folder, "state"),
+      }),
+    survey: (models, hub = scene.hub()) =>
+      surveyModels({ host, hub, cacheDir, models, signal: new AbortController().signal }),
+    async pull(models, { hub = scene.hub(), signal, tuning, onEvent, ...changes } = {}) {
+      events.length = 0;
+      const used = changes.host ?? host;
+      const stop = signal ?? new AbortController().signal;
+      const survey = await surveyModels({ host: used, hub, cacheDir, models, signal: stop });
+      await downloadModels({
+        host: used,
+        hub,
+        survey,
+        signal: stop,
+        emit: (event) => {
+          events.push(event);
+          onEvent?.(event);
+        },
+        tuning: { ...smallTuning, ...tuning },
+        ...changes,
+      });
+      return survey;
+    },
+    async [Symbol.asyncDispose]() {
+      host.network.close();
+      host.fileLocks.close();
+      await served.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return scene;
+}
+
+const haste = 10;
+
+/** The real host, with a clock that runs ten times as fast: backoff and rate limits are waited out in a tenth of the time. */
+export function quickHost(): Host {
+  const host = realHost({
+    env: process.env,
+    home: tmpdir(),
+    cwd: tmpdir(),
+    pid: process.pid,
+    platform: "linux",
+    nodeArch: process.arch,
+  });
+  return {
+    ...host,
+    clock: {
+      ...host.clock,
+      monotonicMs: () => host.clock.monotonicMs() * haste,
+      sleep: (ms, signal) => host.clock.sleep(ms / haste, signal),
+    },
+  };
+}
+
+export function model(
+  id: string,
+  repo: string,
+  changes: { tier?: number; revision?: string; files?: readonly string[] | null } = {},
+): ModelRequest {
+  const { tier = 1, revision = "main", files = null } = changes;
+  return { id, title: id, tier, purpose: "Test", parts: [{ repo, revision, files }] };
+}
