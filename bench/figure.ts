@@ -1,0 +1,46 @@
+/** One thing that is measured, and the bound it should keep. */
+export interface Figure {
+  readonly name: string;
+  /** How the two columns read: "37 ms", "1.1". */
+  readonly measured: string;
+  readonly compared: string;
+  /** What the bound is about: measured over compared, or a share of it. */
+  readonly ratio: number;
+  readonly bound: number;
+}
+
+export function holds({ ratio, bound }: Figure): boolean {
+  return ratio <= bound;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+export function milliseconds(value: number): string {
+  return `${Math.round(value)} ms`;
+}
+
+/** Lines of a table in Markdown, with the widths that a terminal needs. */
+export function table(figures: readonly Figure[]): string {
+  const rows = [
+    ["figure", "measured", "beside", "ratio", "at most", "holds"],
+    ...figures.map((figure) => [
+      figure.name,
+      figure.measured,
+      figure.compared,
+      figure.ratio.toFixed(2),
+      figure.bound.toFixed(2),
+      holds(figure) ? "yes" : "NO",
+    ]),
+  ];
+  const widths = (rows[0] ?? []).map((_title, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
+  const [title = [], ...body] = rows;
+  const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
+  return [line(title), rule, ...body.map(line)].join("\n");
+}
