@@ -39,7 +39,7 @@ export async function askHealth(host: Host, url: string, signal: AbortSignal): P
   let text: string;
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
-    const { body } = await host.network.request({ url, direct: true, signal: limit });
+    const { body } = await host.network.request({ url, signal: limit });
     text = await readAll(body, limit);
   } catch (error) {
     signal.throwIfAborted();

@@ -8,8 +8,6 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal?: AbortSignal;
-  /** Past the proxies of the environment: for what runs on this machine. */
-  readonly direct?: boolean;
   /** No byte in either direction for this long ends the request with `ETIMEDOUT`. Default 10 s. */
   readonly idleTimeoutMs?: number;
 }
@@ -22,7 +20,7 @@ export interface HttpResponse {
   readonly body: Readable;
 }
 
-/** HTTP/1.1 with kept-alive connections and the proxies of the environment. Follows no redirect: its caller decides what a new origin may see. */
+/** HTTP/1.1 with kept-alive connections and the proxies of the environment, which what runs on this machine is asked past. Follows no redirect: its caller decides what a new origin may see. */
 export interface Network {
   /** @throws Node's own errors (`ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, …), AbortError. */
   request(request: HttpRequest): Promise<HttpResponse>;
@@ -43,17 +41,18 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
   };
   const plain = new http.Agent(agentOptions);
   const secure = new https.Agent(agentOptions);
-  const direct = new http.Agent();
+  const { proxyEnv: _none, ...withoutProxy } = agentOptions;
+  const local = new http.Agent(withoutProxy);
 
   return {
-    request({ url, method = "GET", headers = {}, body, signal, idleTimeoutMs = 10_000, ...rest }) {
+    request({ url, method = "GET", headers = {}, body, signal, idleTimeoutMs = 10_000 }) {
       return new Promise((resolve, reject) => {
         const target = new URL(url);
         const tls = target.protocol === "https:";
         const request = (tls ? https : http).request(target, {
           method,
           headers,
-          agent: tls ? secure : rest.direct === true ? direct : plain,
+          agent: tls ? secure : isLoopback(target.hostname) ? local : plain,
           ...(signal === undefined ? {} : { signal }),
         });
         request.setTimeout(idleTimeoutMs, () => {
@@ -88,7 +87,12 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
     close() {
       plain.destroy();
       secure.destroy();
-      direct.destroy();
+      local.destroy();
     },
   };
+}
+
+/** Addresses that never leave this machine. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
