@@ -21,6 +21,10 @@ export interface DemoRequest {
   readonly nodePath: string;
   /** 1 takes about 25 seconds; 10 a tenth of it. */
   readonly speed?: number;
+  /** 0.1 for a tenth of the models' sizes. */
+  readonly scale?: number;
+  /** What the demo's Hub accepts, and whose each is. */
+  readonly tokens?: Readonly<Record<string, string>>;
 }
 
 /** A world of its own: a Spark, a Hub, and a folder in which everything happens. */
@@ -53,6 +57,8 @@ export async function prepareDemo({
   catalogFile,
   nodePath,
   speed = 1,
+  scale = 1,
+  tokens = {},
 }: DemoRequest): Promise<DemoWorld> {
   const catalog = parseCatalog(await base.files.readFile(catalogFile, "utf8"), catalogFile);
   const folder = await openDemoFolder(base, base.env["TMPDIR"] ?? tmpdir());
@@ -61,7 +67,8 @@ export async function prepareDemo({
   const stateHome = join(home, ".local/state");
   await base.files.mkdir(home);
   const hub = await startHub({
-    repos: reposForCatalog(catalog, { sizes: demoSizes }),
+    repos: reposForCatalog(catalog, { sizes: demoSizes, scale }),
+    tokens,
     throttle: { bytesPerSecond: bytesPerSecond * speed, latencyMs: Math.min(20, 20 / speed) },
   });
   const port = await freePort();

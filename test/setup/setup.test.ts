@@ -1,0 +1,163 @@
+import { execFile } from "node:child_process";
+import { access, appendFile, readdir, readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Intercept } from "../../src/demo/hub/faults.ts";
+import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
+import { Failure, isAbort } from "../../src/progress/failure.ts";
+import { Secret } from "../../src/progress/secret.ts";
+import { eventsOf, goodToken, makeWorld, runSetup } from "./demo-setup.ts";
+
+let world: DemoWorld;
+
+beforeEach(async () => {
+  world = await makeWorld();
+});
+
+afterEach(async () => {
+  await world.dispose();
+});
+
+/** Every file below the demo's home with its time of change, so that a second run can be seen to change none. */
+async function filesOf(folder: string): Promise<Record<string, number>> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const entries = await Promise.all(
+    names.map(async (name) => {
+      const stats = await stat(path.join(folder, name));
+      return stats.isFile() ? [[name, stats.mtimeMs] as const] : [];
+    }),
+  );
+  return Object.fromEntries(entries.flat());
+}
+
+/** The weights of tier 2 come damaged, each time. */
+const brokenTier2: Intercept = ({ file }) =>
+  file?.repo === "demo/whisper-large-v3" && file.path === "model.safetensors"
+    ? { garbage: { start: 1000, end: 2000 } }
+    : undefined;
+
+describe("heros setup", () => {
+  it("goes from a bare machine to Annie online, tier 1 first, then all that she can do", async () => {
+    const run = await runSetup(world);
+    expect(run.error).toBeNull();
+    expect(run.words?.[0]).toMatch(/^Annie is online at http:\/\/127\.0\.0\.1:\d+, after /);
+    const types = run.events.map((event) => event.type);
+    const order = [
+      "machine.detected",
+      "plan.ready",
+      "file.written",
+      "download.planned",
+      "annie.online",
+    ];
+    const places = order.map((type) => types.findIndex((each) => each === type));
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(places).not.toContain(-1);
+    const ready = eventsOf(run, "model.ready").map((event) => event.id);
+    expect(ready.slice(0, 2).toSorted()).toEqual(["gliner-medium-v2.1", "qwen3-embedding-0.6b"]);
+    expect(ready).toHaveLength(world.catalog.models.length);
+    const capabilities = eventsOf(run, "capability.ready").map((event) => event.name);
+    const wanted = world.catalog.models.flatMap(({ capability }) => capability ?? []);
+    expect(capabilities.toSorted()).toEqual(wanted.toSorted());
+    expect((await stat(path.join(world.stackDir, ".env"))).mode & 0o777).toBe(0o600);
+  });
+
+  it("changes nothing on a second run: no byte fetched, no file written, no container restarted", async () => {
+    await runSetup(world);
+    const before = { stack: await filesOf(world.stackDir), cache: await filesOf(world.cacheDir) };
+    const sent = world.hub.sentBytes();
+    const again = await runSetup(world);
+    expect(again.error).toBeNull();
+    expect(eventsOf(again, "file.written").map((event) => event.action)).toEqual(
+      eventsOf(again, "file.written").map(() => "unchanged"),
+    );
+    expect(eventsOf(again, "annie.online")).toHaveLength(1);
+    expect(world.hub.sentBytes()).toBe(sent);
+    expect({ stack: await filesOf(world.stackDir), cache: await filesOf(world.cacheDir) }).toEqual(
+      before,
+    );
+  });
+
+  it("writes nothing in a dry run, and says what it would do", async () => {
+    const run = await runSetup(world, { request: { dryRun: true } });
+    expect(run.error).toBeNull();
+    const [plan] = eventsOf(run, "plan.ready");
+    expect(plan).toMatchObject({ dryRun: true, cachedBytes: 0 });
+    expect(plan?.files.map((file) => file.action)).toEqual(["created", "created", "created"]);
+    expect(run.words?.[1]).toContain("would write 3 files");
+    await expect(access(world.stackDir)).rejects.toThrow();
+    await expect(access(world.cacheDir)).rejects.toThrow();
+    expect(world.hub.sentBytes()).toBe(0);
+  });
+
+  it("starts Annie only when every model is there, where the answer is wait", async () => {
+    const run = await runSetup(world, { request: { decided: [{ startup: ["wait"] }] } });
+    expect(run.error).toBeNull();
+    const types = run.events.map((event) => event.type);
+    expect(types.indexOf("stack.command")).toBeGreaterThan(types.lastIndexOf("model.ready"));
+  });
+
+  it("fetches only the tiers that were chosen, and the required one always", async () => {
+    const run = await runSetup(world, { request: { decided: [{ tiers: ["3"] }] } });
+    expect(run.error).toBeNull();
+    expect(eventsOf(run, "plan.ready")[0]?.tiers).toEqual([1, 3]);
+    expect(world.hub.sentBytes({ repo: "demo/whisper-large-v3" })).toBe(0);
+  });
+
+  it("lets Annie come online on tier 1 when a later tier fails, and says that she is degraded", async () => {
+    world.hub.setIntercept(brokenTier2);
+    const run = await runSetup(world);
+    expect(eventsOf(run, "annie.online")).toHaveLength(1);
+    expect(run.error).toBeInstanceOf(Failure);
+    expect(run.error).toMatchObject({
+      exitCode: 3,
+      message: expect.stringMatching(/^Annie is online, but/) as unknown,
+    });
+  });
+
+  it("goes on after an interruption without fetching anything twice", async () => {
+    const stop = new AbortController();
+    const first = await runSetup(world, {
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.type === "download.progress" && event.receivedBytes > event.totalBytes * 0.4)
+          stop.abort();
+      },
+    });
+    expect(isAbort(first.error)).toBe(true);
+    const second = await runSetup(world);
+    expect(second.error).toBeNull();
+    const total = eventsOf(second, "plan.ready")[0]?.totalBytes ?? 0;
+    expect(eventsOf(second, "download.planned")[0]?.resumedBytes).toBeGreaterThan(0);
+    expect(world.hub.sentBytes()).toBeLessThanOrEqual(total * 1.02);
+  });
+
+  it("keeps an override that somebody edited, names the copy, and leaves the user's own override alone", async () => {
+    await runSetup(world);
+    const ours = path.join(world.stackDir, "docker-compose.heros.yml");
+    await appendFile(ours, "# mine\n");
+    const edited = await readFile(ours, "utf8");
+    const run = await runSetup(world);
+    const written = eventsOf(run, "file.written").find((event) => event.path === ours);
+    expect(written?.backupPath).toBeDefined();
+    expect(await readFile(written?.backupPath ?? "", "utf8")).toBe(edited);
+  });
+
+  it("never lets a token into an event, an argument or a file but its own", async () => {
+    const run = await runSetup(world, {
+      request: { tokenFile: { source: "token-file", token: new Secret(goodToken) } },
+    });
+    expect(run.error).toBeNull();
+    expect(JSON.stringify(run.events)).not.toContain(goodToken);
+    const holders = await promisify(execFile)("grep", ["-rlF", goodToken, world.folder]);
+    const secret = path.join(world.stackDir, "secrets", "hf_token");
+    expect(holders.stdout.trim().split("\n")).toEqual([secret]);
+    expect((await stat(secret)).mode & 0o777).toBe(0o600);
+    for (const { origin, headers } of world.hub.requests) {
+      if (origin === "content") expect(JSON.stringify(headers)).not.toContain(goodToken);
+    }
+    expect(
+      world.hub.requests.some(({ headers }) => headers.authorization?.includes(goodToken)),
+    ).toBe(true);
+  });
+});
