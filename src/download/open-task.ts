@@ -14,6 +14,7 @@ interface Opening {
   readonly emit: Emit;
   readonly bootId: string;
   readonly hashing: Hashing;
+  onNoLocks(): void;
 }
 
 /**
@@ -39,6 +40,7 @@ export async function openTask(
     return "blocked";
   }
   task.lockHeld = answer === "held";
+  if (answer === "unavailable") opening.onNoLocks();
   if (await hasBlob(host.files, places, blob)) return "present";
   if (!task.small) task.open = await openLarge(opening, task);
   if (!task.startedTold) {
@@ -71,6 +73,15 @@ export function startHash(hashing: Hashing, { blob }: BlobTask, path: string) {
   const gitSha1 = blob.hash.algorithm === "git-sha1";
   return hashing.start({ path, sizeBytes: blob.sizeBytes, gitSha1 });
 }
+
+/** Told once: a second program on the same cache would not be noticed. */
+export const noLocks = {
+  type: "notice",
+  level: "warning",
+  code: "cache.no_locks",
+  message: "Files in the cache can't be locked, so don't run a second download into it meanwhile.",
+  hint: "Locks need perl, and a file system that has them.",
+} as const;
 
 /** What events say of a file. */
 export function named({ blob }: BlobTask): { model?: string; repo: string; path: string } {

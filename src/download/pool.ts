@@ -9,7 +9,7 @@ import type { Hashing } from "./hashing.ts";
 import { keepPartial } from "./keep-partials.ts";
 import { createLane, type Flow, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
 import { createLaneCount } from "./lane-count.ts";
-import { openTask } from "./open-task.ts";
+import { noLocks, openTask } from "./open-task.ts";
 import type { RateCap } from "./rate-cap.ts";
 import { handleTrouble, type Outage } from "./trouble.ts";
 import type { Segments } from "./segments.ts";
@@ -58,6 +58,12 @@ export async function runPool(options: PoolOptions): Promise<void> {
     for (const lane of lanes) lane.stop.abort(error);
     ended.reject(error);
   };
+  let locks = true;
+  const onNoLocks = (): void => {
+    if (locks) emit(noLocks);
+    locks = false;
+  };
+  const opening = { host, emit, bootId, hashing, onNoLocks };
   const shrink = (): void => laneCount.shrink(nowMs());
   const scene = { ...options, endpoint: hub.endpoint, outage, shrink };
   const flow: Flow = {
@@ -158,7 +164,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
 
   /** Opens the file; false where this lane has nothing to do in it. */
   async function enter(task: BlobTask): Promise<boolean> {
-    const found = await openTask({ host, emit, bootId, hashing }, task);
+    const found = await openTask(opening, task);
     if (found === "present") {
       await done(task, null);
       return false;
