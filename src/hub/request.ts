@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import type { HttpResponse } from "../host/network.ts";
+import { type HttpResponse, isLoopback } from "../host/network.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
 import { captivePortal } from "./failures.ts";
@@ -106,13 +106,4 @@ function redirectTarget(endpoint: string, from: string, location: string): URL {
     throw captivePortal(endpoint, "it sent us to an address that is not safe to follow");
   }
   return target;
-}
-
-function isLoopback(hostname: string): boolean {
-  return (
-    hostname === "localhost" ||
-    hostname.endsWith(".localhost") ||
-    hostname === "[::1]" ||
-    /^127(?:\.\d{1,3}){3}$/u.test(hostname)
-  );
 }
