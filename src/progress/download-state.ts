@@ -65,7 +65,12 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
     case "plan.ready":
       return state.models.length > 0
         ? state
-        : { ...state, models: plannedModels(event), totalBytes: event.totalBytes };
+        : {
+            ...state,
+            models: plannedModels(event),
+            receivedBytes: event.cachedBytes,
+            totalBytes: event.totalBytes,
+          };
     case "download.planned":
       return {
         ...state,

@@ -28,7 +28,7 @@ export interface MemoryTerminalOptions {
 export function createMemoryTerminal(options: MemoryTerminalOptions = {}): MemoryTerminal {
   const { columns = 80, rows = 24, color = true, unicode = true, isTty = true } = options;
   const emulator = createEmulator({ columns, rows });
-  const out = createSink((text) => emulator.write(isTty ? text : text.replaceAll("\n", "\r\n")));
+  const out = createSink((text) => emulator.write(text.replaceAll("\n", "\r\n")));
   const err = createSink((text) => emulator.write(text.replaceAll("\n", "\r\n")));
   const stdin = new PassThrough();
   Object.assign(stdin, {

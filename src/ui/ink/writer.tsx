@@ -50,7 +50,7 @@ export async function createInkWriter(
     interactive: true,
     incrementalRendering: true,
     isScreenReaderEnabled: false,
-    patchConsole: true,
+    patchConsole: false,
     maxFps: 30,
   });
   let closed = false;

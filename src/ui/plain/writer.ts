@@ -22,7 +22,7 @@ export function createPlainWriter(
 
   function tell(sentence: Sentence, event: TimedEvent): void {
     const mark = sentence.mark === null ? "" : `${marks[sentence.mark]} `;
-    const output = event.type === "run.failed" ? err : out;
+    const output = event.type === "run.failed" || event.type === "container.failed" ? err : out;
     output.line(mark + sentence.text);
     for (const line of sentence.more) output.line(`    ${line}`);
   }

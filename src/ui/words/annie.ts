@@ -62,7 +62,7 @@ export function annieLine(state: RunState): string {
   // The one that tells how far it is says the most.
   const shown = awaited.find(({ detail }) => detail !== undefined) ?? awaited[0];
   if (shown === undefined) {
-    return Object.keys(containers).length > 0 ? "starting, does not answer yet" : "not started yet";
+    return Object.keys(containers).length > 0 ? "starting, does not answer yet" : "about to start";
   }
   const more =
     awaited.length > 1 ? `; ${counted(awaited.length - 1, "more container")} to come` : "";

@@ -28,8 +28,8 @@ export function modelRows(view: LiveView, room: number): Line[] {
   return left === 0 ? lines : [...lines, [span(`    +${left} more`, "quiet")]];
 }
 
-/** The bar over all, with how many bytes are checked already. */
-export function totalRow(view: LiveView): Line[] {
+/** The bar over all, and where rows are many how many bytes are checked already. */
+export function totalRows(view: LiveView, airy: boolean): Line[] {
   const { download } = view.state;
   const columns = columnsFor(view);
   if (download.finished !== null) {
@@ -38,7 +38,9 @@ export function totalRow(view: LiveView): Line[] {
   }
   const all = { ...download, title: "All", state: "downloading" as const };
   const indent = " ".repeat(view.theme.signs.ok.length + 1);
-  return [[span(indent), ...figures(all, columns, view.theme, "strong")]];
+  const row: Line = [span(indent), ...figures(all, columns, view.theme, "strong")];
+  if (!airy || download.verifiedBytes === 0) return [row];
+  return [row, [span(`${indent}${formatBytes(download.verifiedBytes)} of it checked`, "quiet")]];
 }
 
 /** What works comes before what waits; tier order otherwise, which is the order they come in. */
@@ -114,7 +116,7 @@ function figures(
     const [full, empty] = bar(model, columns.bar, theme);
     line.push(span(" "), span(full, "accent"), span(empty, "quiet"));
   }
-  line.push(span(` ${percentText(model)}`));
+  if (columns.percent) line.push(span(` ${percentText(model)}`));
   if (columns.sizes > 0) line.push(span(` ${sizesText(model).padStart(columns.sizes)}`));
   return [
     ...line,
@@ -143,7 +145,7 @@ function sizesText({ receivedBytes, totalBytes }: Figures): string {
 function stateText(model: Figures, columns: ModelColumns): string {
   switch (model.state) {
     case "waiting":
-      return "waiting";
+      return model.totalBytes > 0 && model.receivedBytes >= model.totalBytes ? "here" : "waiting";
     case "retrying":
       return "trying again";
     case "verifying":

@@ -6,7 +6,7 @@ import { annieLines } from "./annie.ts";
 import { checkRows } from "./checks.ts";
 import type { LiveView } from "./view.ts";
 import { elapsedWords, headerLine, spinner, stageLines } from "./header.ts";
-import { modelRows, totalRow } from "./models.ts";
+import { modelRows, totalRows } from "./models.ts";
 
 /** The rows of the live screen, never more than fit; what has the least to say goes first. */
 export function liveScreen(view: LiveView): Line[] {
@@ -38,7 +38,7 @@ function bodyRows(view: LiveView, room: number, airy: boolean): Line[] {
     );
   }
   const gap = airy && annie.length > 0 ? [blank] : [];
-  const total = totalRow(view);
+  const total = totalRows(view, airy);
   const forModels = Math.max(1, room - annie.length - gap.length - total.length);
   return [...modelRows(view, forModels), ...total, ...gap, ...annie];
 }

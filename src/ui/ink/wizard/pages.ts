@@ -7,8 +7,14 @@ import type { WizardView } from "./view.ts";
 import { wizardHeader } from "./wizard-header.ts";
 import { currentQuestion } from "./wizard-state.ts";
 
-/** The page that the wizard shows now. */
+/** The page that the wizard shows now; its keys are always on it. */
 export function wizardPage(view: WizardView): Line[] {
+  const lines = pageOf(view);
+  const rows = frameRows(view.size);
+  return lines.length <= rows ? lines : [...lines.slice(0, rows - 1), ...lines.slice(-1)];
+}
+
+function pageOf(view: WizardView): Line[] {
   const question = currentQuestion(view.wizard);
   if (view.wizard.leaving) return leavingPage(view);
   if (view.wizard.help)

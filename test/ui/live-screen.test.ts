@@ -1,0 +1,141 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { TimedEvent } from "../../src/progress/event.ts";
+import type { ModelState } from "../../src/progress/events/download.ts";
+import { initialState, reduce, type RunState } from "../../src/progress/state.ts";
+import { fitLine, lineWidth, type Size } from "../../src/ui/ink/line.ts";
+import { frameColumns, frameRows } from "../../src/ui/ink/frame-size.ts";
+import { liveScreen } from "../../src/ui/ink/live/screen.ts";
+import { createTheme } from "../../src/ui/ink/theme.ts";
+import { recording, recordings } from "./recordings.ts";
+
+const theme = createTheme({ color: true, unicode: true });
+
+function screen(state: RunState, size: Size, elapsedMs = state.elapsedMs) {
+  const view = { state, size, theme, tick: 3, elapsedMs };
+  return liveScreen(view).map((line) => fitLine(line, frameColumns(size), theme));
+}
+
+function texts(state: RunState, size: Size, elapsedMs?: number): string {
+  return screen(state, size, elapsedMs)
+    .map((line) => line.map(({ text }) => text).join(""))
+    .join("\n");
+}
+
+function fold(events: readonly TimedEvent[]): RunState {
+  return events.reduce(reduce, initialState);
+}
+
+const started: TimedEvent = {
+  v: 1,
+  at: 0,
+  type: "run.started",
+  command: "pull",
+  herosVersion: "0.1.0",
+  demo: true,
+  stages: ["download", "annie"],
+};
+
+const titles = [
+  "Whisper large v3",
+  "日本語の大きなモデル",
+  "🦊🦊🦊 fox",
+  "e\u0301te\u0301",
+  "A".repeat(80),
+];
+
+function manyModels(count: number, state: ModelState = "downloading"): TimedEvent {
+  return {
+    v: 1,
+    at: 5000,
+    type: "download.progress",
+    receivedBytes: 10 * count,
+    verifiedBytes: count,
+    totalBytes: 100 * count,
+    bytesPerSecond: 1_000_000,
+    etaSeconds: 80,
+    lanes: 8,
+    models: Array.from({ length: count }, (_, index) => ({
+      id: `m${index}`,
+      title: titles[index % titles.length] ?? "",
+      tier: 1,
+      state: index === count - 1 ? state : "waiting",
+      receivedBytes: 10,
+      verifiedBytes: 1,
+      totalBytes: 100,
+      bytesPerSecond: 1_000_000,
+      etaSeconds: 80,
+    })),
+  };
+}
+
+describe("the live screen", () => {
+  test("is never taller or wider than the terminal, in any size, at any moment of a run", () => {
+    const moments = recordings.flatMap((name) => {
+      const events = recording(name);
+      let state = initialState;
+      return events.map((event) => (state = reduce(state, event)));
+    });
+    const size = fc.record({
+      columns: fc.integer({ min: 20, max: 220 }),
+      rows: fc.integer({ min: 4, max: 70 }),
+    });
+    const moment = fc.oneof(
+      fc.constantFrom(...moments),
+      fc.integer({ min: 1, max: 30 }).map((count) => fold([started, manyModels(count)])),
+    );
+    fc.assert(
+      fc.property(size, moment, (chosen, state) => {
+        const lines = screen(state, chosen);
+        expect(lines.length).toBeLessThanOrEqual(frameRows(chosen));
+        for (const line of lines) expect(lineWidth(line)).toBeLessThan(chosen.columns);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test("says how many models have no row, and keeps those that work", () => {
+    const text = texts(fold([started, manyModels(30)]), { columns: 80, rows: 15 });
+    expect(text).toMatch(/\+\d+ more/);
+    // The last of the thirty is the one that downloads.
+    expect(text).toContain("A".repeat(20));
+  });
+
+  test("says DEMO in every size", () => {
+    for (const columns of [20, 40, 80, 200]) {
+      expect(texts(fold([started]), { columns, rows: 12 })).toContain("DEMO");
+    }
+  });
+
+  test("counts a retry down in words", () => {
+    const retrying: TimedEvent = {
+      v: 1,
+      at: 6000,
+      type: "download.retrying",
+      model: "m0",
+      repo: "o/a",
+      path: "w",
+      reason: "the connection was reset",
+      attempt: 1,
+      delayMs: 8000,
+    };
+    const state = fold([started, manyModels(1), retrying]);
+    const size = { columns: 90, rows: 24 };
+    expect(texts(state, size, 6000)).toContain("the connection was reset, again in 8 s");
+    expect(texts(state, size, 12_500)).toContain("again in 2 s");
+    expect(texts(state, size, 15_000)).toContain("trying again (2)");
+  });
+
+  test("keeps a bar from being full before everything is here", () => {
+    const almost = manyModels(1);
+    if (almost.type !== "download.progress") throw new Error("not progress");
+    const event: TimedEvent = { ...almost, receivedBytes: 999_999, totalBytes: 1_000_000 };
+    const text = texts(fold([started, event]), { columns: 120, rows: 24 });
+    expect(text.split("\n").find((line) => line.includes("All"))).toMatch(/░ +99%/);
+  });
+
+  test("is empty before a run and after its end", () => {
+    expect(screen(initialState, { columns: 80, rows: 24 })).toEqual([]);
+    expect(screen(fold(recording("fresh-setup")), { columns: 80, rows: 24 })).toEqual([]);
+  });
+});

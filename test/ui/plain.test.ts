@@ -1,0 +1,112 @@
+import { expect, test } from "vitest";
+import type { HerosEvent, TimedEvent } from "../../src/progress/event.ts";
+import { createPlainWriter } from "../../src/ui/plain/writer.ts";
+import type { Terminal } from "../../src/ui/writer.ts";
+import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
+
+async function plainLines(
+  events: readonly TimedEvent[],
+  verbosity: Terminal["verbosity"] = "normal",
+): Promise<string[]> {
+  const memory = createMemoryTerminal({ isTty: false, verbosity });
+  const writer = createPlainWriter(memory.terminal);
+  for (const event of events) writer.write(event);
+  await writer.close();
+  return memory.stdout().split("\n").slice(0, -1);
+}
+
+function progress(at: number, receivedBytes: number): TimedEvent {
+  return {
+    v: 1,
+    at,
+    type: "download.progress",
+    receivedBytes,
+    verifiedBytes: 0,
+    totalBytes: 1_000_000_000,
+    bytesPerSecond: 10_000_000,
+    etaSeconds: null,
+    lanes: 1,
+    models: [],
+  };
+}
+
+test("a line comes with each further tenth", async () => {
+  const events = Array.from({ length: 101 }, (_, index) =>
+    progress(index * 200, index * 10_000_000),
+  );
+  const lines = await plainLines(events);
+  expect(lines.length).toBe(10);
+  expect(lines[0]).toBe("Models: 100 MB of 1.00 GB (10%), 10.0 MB/s");
+  expect(lines.at(-1)).toBe("Models: 1.00 GB of 1.00 GB (100%)");
+});
+
+test("a line comes every 30 seconds where the tenths are far apart", async () => {
+  const events = Array.from({ length: 601 }, (_, index) => progress(index * 200, 1000 + index));
+  expect((await plainLines(events)).length).toBe(4);
+});
+
+test("escape sequences in a container's log do not get through", async () => {
+  const failed: TimedEvent = {
+    v: 1,
+    at: 1,
+    type: "container.failed",
+    service: "core",
+    state: "exited",
+    exitCode: 1,
+    logLines: ["\u001b[31mred\u001b[0m\u0007 \u001b]0;title\u0007line\r\nnext"],
+  };
+  const memory = createMemoryTerminal({ isTty: false });
+  const writer = createPlainWriter(memory.terminal);
+  writer.write(failed);
+  await writer.close();
+  // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
+  expect(memory.stderr()).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  expect(memory.stderr()).toMatch(/red +line next/);
+});
+
+test("quiet tells failed checks, Annie online and the end, and no progress", async () => {
+  const said: readonly HerosEvent[] = [
+    { type: "stage.started", stage: "machine" },
+    { type: "check.finished", id: "a", title: "A", status: "ok", found: "fine", elapsedMs: 1 },
+    { type: "check.finished", id: "b", title: "B", status: "failed", found: "bad", elapsedMs: 1 },
+    { type: "annie.online", elapsedMs: 2000, url: "http://127.0.0.1:8000" },
+    { type: "run.succeeded", command: "setup", elapsedMs: 3000, summary: [] },
+  ];
+  const events = said.map((event, at): TimedEvent => ({ v: 1, at, ...event }));
+  const lines = await plainLines([progress(0, 0), progress(1, 900_000_000), ...events], "quiet");
+  expect(lines).toEqual([
+    "[✗] B: bad",
+    "[✓] Annie is online at http://127.0.0.1:8000, after 2 s.",
+    "Done in 3 s.",
+  ]);
+});
+
+test("verbose tells more than normal", async () => {
+  const events: TimedEvent[] = [
+    { v: 1, at: 0, type: "stack.command", command: "docker compose up -d" },
+    { v: 1, at: 1, type: "file.written", path: "/s/.env", action: "unchanged" },
+  ];
+  expect(await plainLines(events)).toEqual([]);
+  expect(await plainLines(events, "verbose")).toEqual([
+    "Running: docker compose up -d",
+    "Left as it was: /s/.env",
+  ]);
+});
+
+test("Annie's health is told when her status changes, not with each model's percent", async () => {
+  const health = (at: number, status: string, percent: string): TimedEvent => ({
+    v: 1,
+    at,
+    type: "annie.health",
+    status,
+    capabilities: {},
+    models: { whisper: { status: "downloading", progress: percent } },
+  });
+  const events = [
+    health(1, "starting", "1%"),
+    health(2, "starting", "2%"),
+    health(3, "healthy", "3%"),
+    health(4, "healthy", "4%"),
+  ];
+  expect(await plainLines(events)).toEqual(["Annie is starting.", "Annie answers and is well."]);
+});
