@@ -1,6 +1,11 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
+// Tests see one environment, whether npm starts them or a person does.
+for (const name of Object.keys(process.env)) {
+  if (/^npm_/i.test(name)) delete process.env[name];
+}
+
 export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
