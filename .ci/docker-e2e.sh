@@ -1,0 +1,25 @@
+#!/bin/sh
+# Brings Annie online on a real Docker engine, with stand-ins for the images: see test/docker. Needs root, on Debian 12.
+#   bash .ci/docker-e2e.sh
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PWD/node_modules/.bin:$PATH
+. .ci/docker-engine.sh
+
+work=$(mktemp -d)
+clean_up() {
+    status=$?
+    trap - EXIT
+    stop_engine
+    rm -rf "$work"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+if [ ! -e dist/cli/main.js ]; then npm run --silent build; fi
+start_engine "$work/engine"
+mkdir "$work/images"
+.ci/docker-images.sh "$work/images"
+vitest run --config test/docker/vitest.config.ts

@@ -1,0 +1,230 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { parseCatalog } from "../../src/catalog/load.ts";
+import { reposForCatalog } from "../../src/demo/hub/catalog-repos.ts";
+import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
+import { photograph } from "../stack/fixtures.ts";
+import { docker, type HerosRun, ofType, runHeros } from "./run-heros.ts";
+
+const token = "hf_endToEndTestToken0123456789";
+const catalogFile = fileURLToPath(new URL("../../assets/catalogs/her-os.yaml", import.meta.url));
+
+let folder: string;
+let stackDir: string;
+let cacheDir: string;
+let hub: EmbeddedHub;
+let port: number;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "heros-e2e-"));
+  stackDir = path.join(folder, "home", "her-os");
+  cacheDir = path.join(folder, "models", "hub");
+  const catalog = parseCatalog(await readFile(catalogFile, "utf8"), catalogFile);
+  // 4 MB a GB: 82 MB in all, at a speed at which Annie starts long before the last model is there.
+  hub = await startHub({
+    repos: reposForCatalog(catalog, { scale: 0.004 }),
+    tokens: { [token]: "tester" },
+    throttle: { bytesPerSecond: 5_000_000 },
+  });
+  port = await freePort();
+});
+
+afterAll(async () => {
+  await docker(["compose", "down", "--volumes", "--timeout", "2"], stackDir).catch(() => "");
+  await hub.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("on a bare machine, heros brings Annie online on models that it fetched into her mounted cache", async () => {
+  const run = await setup();
+  say(await docker(["ps", "--format", "table {{.Names}}\t{{.Image}}\t{{.Status}}\t{{.Ports}}"]));
+
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(run.events.at(-1)).toMatchObject({ type: "run.succeeded" });
+  expect(written(run)).toEqual({
+    "secrets/hf_token": "created",
+    "docker-compose.yml": "created",
+    "docker-compose.heros.yml": "created",
+    ".env": "created",
+  });
+  expect(
+    ofType(run, "model.ready")
+      .map((event) => event.id)
+      .toSorted(),
+  ).toEqual([
+    "gliner-medium-v2.1",
+    "qwen3-embedding-0.6b",
+    "qwen3-embedding-8b",
+    "whisper-large-v3",
+  ]);
+  expect(ofType(run, "annie.online")).toHaveLength(1);
+  expect(
+    ofType(run, "capability.ready")
+      .map((event) => event.name)
+      .toSorted(),
+  ).toEqual(["batch_embedding", "memory_search", "voice_stt"]);
+  expect(ofType(run, "container.changed")).toContainEqual(
+    expect.objectContaining({ service: "postgres", state: "healthy" }),
+  );
+  // Annie was up before the last model was: she found the models as they came.
+  const online = ofType(run, "annie.online")[0]?.at ?? Number.POSITIVE_INFINITY;
+  expect(online).toBeLessThan(ofType(run, "model.ready").at(-1)?.at ?? 0);
+
+  const health = (await (await fetch(`http://127.0.0.1:${port}/health`)).json()) as object;
+  expect(health).toMatchObject({ status: "healthy", capabilities: { batch_embedding: true } });
+});
+
+test("the whole of each model is in the cache, under its real name", async () => {
+  const snapshot = path.join(
+    cacheDir,
+    "models--openai--whisper-large-v3/snapshots",
+    hub.commit("openai/whisper-large-v3"),
+  );
+  const names = await readdir(snapshot);
+  expect(names).toContain("model.safetensors");
+  expect(names).not.toContain("flax_model.msgpack");
+  for (const name of names) {
+    const { size } = await stat(path.join(snapshot, name));
+    expect([name, size]).toEqual([
+      name,
+      hub.file("openai/whisper-large-v3", name).source.sizeBytes,
+    ]);
+  }
+});
+
+test("the containers get the cache to read, the token as a file, and no port but Annie's", async () => {
+  const core = await docker(["compose", "ps", "-q", "her-os-core"], stackDir);
+  const [annie] = JSON.parse(await docker(["inspect", core.trim()])) as [
+    { Mounts: object[]; Config: { Env: string[] } },
+  ];
+  expect(annie.Mounts).toContainEqual(
+    expect.objectContaining({ Source: cacheDir, Destination: "/data/models", RW: false }),
+  );
+  expect(annie.Config.Env).toContain("HF_TOKEN_PATH=/run/secrets/hf_token");
+  expect(JSON.stringify(annie)).not.toContain(token);
+  expect(
+    await docker(
+      ["compose", "exec", "-T", "her-os-core", "cat", "/run/secrets/hf_token"],
+      stackDir,
+    ),
+  ).toBe(token);
+  const ports = await docker(["ps", "--format", "{{.Ports}}"]);
+  expect(ports.trim()).toBe(`127.0.0.1:${port}->8000/tcp`);
+});
+
+test("a second run fetches nothing, changes no file and restarts no container", async () => {
+  const [filesBefore, containersBefore] = [await photograph(stackDir), await containers()];
+  hub.forgetRequests();
+
+  const run = await setup();
+
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(hub.sentBytes()).toBe(0);
+  expect(new Set(Object.values(written(run)))).toEqual(new Set(["unchanged"]));
+  expect(await photograph(stackDir)).toEqual(filesBefore);
+  expect(await containers()).toEqual(containersBefore);
+  expect(containersBefore).toHaveLength(6);
+});
+
+test("docker compose up -d by hand is enough from then on, and restarts nothing either", async () => {
+  const before = await containers();
+  await docker(["compose", "up", "-d"], stackDir);
+  expect(await containers()).toEqual(before);
+});
+
+test("when Annie's container crashes, the run fails with its name and its last lines", async () => {
+  const override =
+    "services:\n  her-os-core:\n    environment:\n      ANNIE_CRASH: as the test wants it\n";
+  await writeFile(path.join(stackDir, "docker-compose.override.yml"), override);
+
+  const run = await setup();
+  say(await docker(["ps", "--all", "--format", "table {{.Names}}\t{{.Image}}\t{{.Status}}"]));
+
+  expect(run.exitCode).toBe(1);
+  expect(ofType(run, "container.failed").at(-1)).toMatchObject({
+    service: "her-os-core",
+    exitCode: 3,
+    logLines: expect.arrayContaining([
+      "her-os-core cannot go on: as the test wants it",
+    ]) as string[],
+  });
+  expect(run.events.at(-1)).toMatchObject({
+    type: "run.failed",
+    code: "annie.container_failed",
+    exitCode: 1,
+    message: expect.stringMatching(/her-os-core[^]*as the test wants it/) as string,
+    hint: expect.stringContaining("docker compose logs her-os-core") as string,
+  });
+  expect(await readFile(path.join(stackDir, "docker-compose.override.yml"), "utf8")).toBe(override);
+});
+
+test("once the cause is gone, the next run brings her back", async () => {
+  await rm(path.join(stackDir, "docker-compose.override.yml"));
+  expect(await setup()).toMatchObject({ exitCode: 0 });
+});
+
+async function setup(): Promise<HerosRun> {
+  const run = await runHeros(
+    [
+      "setup",
+      "--yes",
+      "--allow-unsupported",
+      "--output=json",
+      "--tiers=1,2,3",
+      `--endpoint=${hub.endpoint}`,
+      `--cache-dir=${cacheDir}`,
+      `--port=${port}`,
+    ],
+    {
+      PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+      HOME: path.join(folder, "home"),
+      DOCKER_HOST: process.env["DOCKER_HOST"] ?? "",
+      DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? "",
+      HF_TOKEN: token,
+    },
+  );
+  expect(run.stdout + run.stderr).not.toContain(token);
+  const last = run.events.at(-1);
+  say(
+    `heros setup: exit ${run.exitCode}, ${run.events.length} events, last: ${JSON.stringify(last)}${run.stderr}`,
+  );
+  return run;
+}
+
+/** What was said of each file of the stack. */
+function written(run: HerosRun): Record<string, string> {
+  return Object.fromEntries(
+    ofType(run, "file.written").map((event) => [path.relative(stackDir, event.path), event.action]),
+  );
+}
+
+/** Which containers there are, and since when each has been running. */
+async function containers(): Promise<string[]> {
+  const ids = (await docker(["compose", "ps", "-aq"], stackDir)).trim().split("\n");
+  const seen = await docker([
+    "inspect",
+    "--format",
+    "{{.Name}} {{.Id}} {{.State.StartedAt}}",
+    ...ids,
+  ]);
+  return seen.trim().split("\n").toSorted();
+}
+
+/** What ran, for whoever reads the test's output. */
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
+    });
+  });
+}
