@@ -135,11 +135,16 @@ describe("a token", () => {
   });
 });
 
+test("a token that the terminal sends without brackets is a paste, not keys", () => {
+  const state = pressed(wizard([enter]), text("hf_quiquiqui"));
+  expect(state).toMatchObject({ typed: "hf_quiquiqui", leaving: false });
+});
+
 describe("a folder", () => {
   test("can be typed, corrected and taken over", () => {
     const at = wizard([enter, enter, text("3"), enter]);
-    const typed = [..."/data/x"].map(text).reduce(pressed, at);
-    const fixed = [{ kind: "backspace" } as const, ...[..."models"].map(text)].reduce(
+    const typed = Array.from("/data/x", text).reduce(pressed, at);
+    const fixed = [{ kind: "backspace" } as const, ...Array.from("models", text)].reduce(
       pressed,
       typed,
     );
@@ -153,7 +158,7 @@ describe("a folder", () => {
 
   test("that is no path is refused in place", () => {
     const at = wizard([enter, enter, text("3"), enter]);
-    const state = pressed([..."data"].map(text).reduce(pressed, at), enter);
+    const state = pressed(Array.from("data", text).reduce(pressed, at), enter);
     expect(state.problem).toMatch(/begins with \//);
     expect(question(state)).toBe("storage");
   });

@@ -7,7 +7,7 @@ import { liveScreen } from "./live/screen.ts";
 import type { ScrolledLine } from "./scrolled.ts";
 import type { Store } from "./store.ts";
 import type { Role, Theme } from "./theme.ts";
-import { readKey } from "./wizard/keys.ts";
+import { readKeys } from "./wizard/keys.ts";
 import { Wizard } from "./wizard/wizard.tsx";
 
 /** The root: finished lines above, one live screen below. It draws what the store says and does no work. */
@@ -28,7 +28,7 @@ export function App({
   const { wizard } = snapshot;
   useInput(
     (input, key) => {
-      if (readKey(input, key)?.kind === "interrupt") interrupt();
+      if (readKeys(input, key).some(({ kind }) => kind === "interrupt")) interrupt();
     },
     { isActive: hasKeys && wizard === null },
   );

@@ -7,8 +7,26 @@ export type Press =
   | { readonly kind: "enter" | "escape" | "backspace" | "clear" | "interrupt" | "suspend" }
   | { readonly kind: "text"; readonly text: string };
 
-/** A key of the terminal as a press; null where it means nothing here. Letters stay text: the page decides. */
-export function readKey(input: string, key: Key): Press | null {
+/**
+ * What came from the terminal as presses, in order. Keys that are typed fast, or pasted where the terminal
+ * knows no brackets, come as one text. Letters stay text: the page decides.
+ */
+export function readKeys(input: string, key: Key): readonly Press[] {
+  const press = readKey(input, key);
+  if (press?.kind !== "text") return press === null ? [] : [press];
+  return press.text
+    .split(/([\r\n\u007f\b])/)
+    .filter((part) => part !== "")
+    .map(readPart);
+}
+
+function readPart(part: string): Press {
+  if (part === "\r" || part === "\n") return { kind: "enter" };
+  if (part === "\u007f" || part === "\b") return { kind: "backspace" };
+  return { kind: "text", text: part };
+}
+
+function readKey(input: string, key: Key): Press | null {
   if (key.ctrl) {
     if (input === "c") return { kind: "interrupt" };
     if (input === "z") return { kind: "suspend" };

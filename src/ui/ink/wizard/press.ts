@@ -56,10 +56,22 @@ function onOptions(state: WizardState, press: Press, question: Question): Wizard
     case "enter":
       return take(state, question);
     case "text":
-      return onLetter(state, press.text, question);
+      return onText(state, press.text, question);
     default:
       return state;
   }
+}
+
+/** So many letters at once are no keys but a paste. */
+const shortestPaste = 8;
+
+function onText(state: WizardState, text: string, question: Question): WizardState {
+  if (text.length === 1) return onLetter(state, text, question);
+  if (text.length >= shortestPaste) return pasted(state, text);
+  return Array.from(text).reduce<WizardState>(
+    (now, letter) => pressed(now, { kind: "text", text: letter }),
+    state,
+  );
 }
 
 function onLetter(state: WizardState, text: string, question: Question): WizardState {

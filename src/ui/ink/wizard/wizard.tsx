@@ -5,7 +5,7 @@ import { Frame } from "../frame.tsx";
 import type { Size } from "../line.ts";
 import type { Snapshot } from "../store.ts";
 import type { Theme } from "../theme.ts";
-import { readKey } from "./keys.ts";
+import { readKeys } from "./keys.ts";
 import { wizardPage } from "./pages.ts";
 import { pasted, pressed } from "./press.ts";
 import type { WizardRequest } from "./request.ts";
@@ -35,10 +35,10 @@ export function Wizard({
   const [wizard, setWizard] = useState(() => openWizard(request.planning));
 
   useInput((input, key) => {
-    const press = readKey(input, key);
-    if (press === null || press.kind === "suspend") return;
-    if (press.kind === "interrupt") interrupt();
-    else setWizard((state) => pressed(state, press));
+    for (const press of readKeys(input, key)) {
+      if (press.kind === "interrupt") interrupt();
+      else setWizard((state) => pressed(state, press));
+    }
   });
   usePaste((text) => setWizard((state) => pasted(state, text)));
   useErrand(wizard.errand, request, setWizard);

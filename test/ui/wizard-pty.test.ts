@@ -1,0 +1,158 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { keys, openPty, type Pty } from "../terminal/pty.ts";
+import { goodToken } from "./canned-planning.ts";
+
+const entry = new URL("./entries/wizard.ts", import.meta.url).pathname;
+const loader = new URL("../terminal/tsx-loader.ts", import.meta.url).href;
+const opened: Pty[] = [];
+
+function openWizard(
+  size: { readonly columns: number; readonly rows: number },
+  env: Readonly<Record<string, string>> = {},
+): Pty {
+  const pty = openPty({
+    command: process.execPath,
+    args: ["--import", loader, entry],
+    env: {
+      PATH: process.env["PATH"],
+      LANG: "C.UTF-8",
+      NODE_ENV: "production",
+      COLORTERM: "truecolor",
+      ...env,
+    },
+    ...size,
+  });
+  opened.push(pty);
+  return pty;
+}
+
+/** Presses, and waits for what must then be on the screen. */
+async function press(pty: Pty, key: string, seen: string | RegExp): Promise<void> {
+  pty.type(key);
+  await pty.waitFor(seen);
+}
+
+async function expectLeftAsFound(pty: Pty, exitCode: number): Promise<void> {
+  expect((await pty.exit).exitCode).toBe(exitCode);
+  expect(pty.cursor().visible).toBe(true);
+  expect(pty.bracketedPaste()).toBe(false);
+}
+
+afterEach(() => {
+  for (const pty of opened.splice(0)) pty.close();
+});
+
+describe.each([
+  { columns: 80, rows: 24 },
+  { columns: 40, rows: 12 },
+])("the wizard at $columns by $rows", (size) => {
+  test("is walked forwards, back and to yes, and leaves the terminal as it was", async () => {
+    const pty = openWizard(size, { DEMO: "1" });
+    await pty.waitFor("What should Annie be able to do?");
+    expect(pty.text()).toContain("DEMO");
+    await press(pty, keys.down + keys.down + keys.space, /19\.5 GB/);
+    await press(pty, keys.enter, "Use a Hugging Face token?");
+    await press(pty, keys.enter, "Where should the models live?");
+    await press(pty, keys.escape, "Use a Hugging Face token?");
+    await press(pty, keys.escape, /3\. \[✓\] Better memory/);
+    await press(pty, "3", /4\.31 GB/);
+    await press(pty, keys.enter, "Use a Hugging Face token?");
+    await press(pty, keys.enter, "Where should the models live?");
+    await press(pty, keys.enter, "When should Annie start?");
+    await press(pty, "j", /› 2\. When all is there/);
+    await press(pty, keys.enter, "Is this right?");
+    await pty.waitFor("Yes, begin");
+    expect(pty.scrollback()).toEqual([]);
+    expect(pty.text()).toContain("DEMO");
+    pty.type("y");
+    await expectLeftAsFound(pty, 0);
+    expect(pty.everything().replaceAll("\n", "")).toContain(
+      '"tiers":[1,2],"token":{"source":"none"},"storage":"hub-cache","startup":"wait"',
+    );
+  });
+
+  test("takes a pasted token, says a refusal in place, and never shows either", async () => {
+    const pty = openWizard(size);
+    await pty.waitFor("What should Annie be able to do?");
+    await press(pty, keys.enter, "Use a Hugging Face token?");
+    await press(pty, `3${keys.enter}`, "it stays hidden");
+    pty.paste("hf_wrongwrongwrong");
+    await pty.waitFor("A token is here");
+    await press(pty, keys.enter, "The Hub does not know this");
+    pty.paste(goodToken);
+    await pty.waitFor("A token is here");
+    await press(pty, keys.enter, "Where should the models live?");
+    await press(pty, keys.enter, "When should Annie start?");
+    await press(pty, keys.enter, "Yes, begin");
+    pty.type("y");
+    await expectLeftAsFound(pty, 0);
+    expect(pty.everything()).toContain('"source":"pasted"');
+    expect(pty.output()).not.toMatch(/goodgood|wrongwrong/);
+  });
+
+  test("q asks, and then stops with nothing chosen", async () => {
+    const pty = openWizard(size);
+    await pty.waitFor("What should Annie be able to do?");
+    await press(pty, "q", "Stop here?");
+    await press(pty, "x", "What should Annie be able to do?");
+    await press(pty, "q", "Stop here?");
+    pty.type("y");
+    await expectLeftAsFound(pty, 0);
+    expect(pty.text()).toContain("stopped");
+  });
+
+  test("Ctrl-C interrupts at once", async () => {
+    const pty = openWizard(size);
+    await pty.waitFor("What should Annie be able to do?");
+    await press(pty, keys.enter, "Use a Hugging Face token?");
+    pty.type(keys.ctrlC);
+    await expectLeftAsFound(pty, 130);
+    expect(pty.text()).toContain("AbortError");
+  });
+});
+
+test("the diff is coloured, scrolls to its end, and stays in the screen", async () => {
+  const pty = openWizard({ columns: 80, rows: 24 });
+  await pty.waitFor("What should Annie be able to do?");
+  await press(pty, keys.enter, "Use a Hugging Face token?");
+  await press(pty, keys.enter, "Where should the models live?");
+  await press(pty, keys.enter, "When should Annie start?");
+  await press(pty, keys.enter, "+# Written by heros.");
+  await press(pty, "\u001b[6~\u001b[6~", "+HER_OS_PORT=8000");
+  const row = pty.screen().findIndex((line) => line.includes("-COMPOSE_FILE"));
+  // Red is the second colour of every terminal, green the third.
+  expect(pty.cells()[row]?.[2]?.foreground).toEqual({ kind: "palette", index: 1 });
+  const added = pty.screen().findIndex((line) => line.includes("+HER_OS_PORT"));
+  expect(pty.cells()[added]?.[2]?.foreground).toEqual({ kind: "palette", index: 2 });
+  expect(pty.scrollback()).toEqual([]);
+  pty.type("y");
+  await expectLeftAsFound(pty, 0);
+});
+
+test("NO_COLOR leaves no colour, and ASCII no other sign", async () => {
+  const pty = openWizard({ columns: 80, rows: 24 }, { NO_COLOR: "1", ASCII: "1" });
+  await pty.waitFor("What should Annie be able to do?");
+  expect(pty.text()).toContain("> 1. [x] Memory search");
+  await press(pty, "q", "Stop here?");
+  pty.type("y");
+  await expectLeftAsFound(pty, 0);
+  // oxlint-disable-next-line no-control-regex -- escape sequences are what is looked for
+  expect(pty.output()).not.toMatch(/\u001b\[[\d;]*m/);
+  // oxlint-disable-next-line no-control-regex -- so is everything beyond ASCII
+  expect(pty.output()).not.toMatch(/[^\u0000-\u007f]/);
+});
+
+test("a terminal that is resized in the middle shows the whole page anew", async () => {
+  const pty = openWizard({ columns: 80, rows: 24 });
+  await pty.waitFor("What should Annie be able to do?");
+  pty.resize(40, 12);
+  await pty.waitFor(
+    (screen) => screen.includes("Space  Enter") && screen.includes("1. [✓] Memory"),
+  );
+  pty.resize(100, 30);
+  await pty.waitFor("Enhancement: 15.2 GB");
+  expect(pty.text().match(/What should Annie/g)?.length).toBe(1);
+  await press(pty, "q", "Stop here?");
+  pty.type("y");
+  await expectLeftAsFound(pty, 0);
+});
