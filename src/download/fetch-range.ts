@@ -27,8 +27,7 @@ export async function fetchSegment(
   const range = task.whole ? null : { start: segment.at, end: segment.end };
   const response = await openLocated(fetching, range);
   checkLength(response, task, range);
-  const write = (buffers: readonly Buffer[], position: number): Promise<void> =>
-    partial.write(buffers, position);
+  const write = (bytes: Buffer, position: number): Promise<void> => partial.write(bytes, position);
   const skipBytes = range === null ? segment.at : 0;
   await pour({ body: response.body, skipBytes, segment, write, flow, lane });
 }
@@ -42,9 +41,8 @@ export async function fetchSmall(fetching: Fetching): Promise<Buffer> {
   checkLength(response, task, null);
   const segment = { start: 0, at: 0, end: content.length };
   lane.segment = segment;
-  const write = async (buffers: readonly Buffer[], position: number): Promise<void> => {
-    let at = position;
-    for (const buffer of buffers) at += buffer.copy(content, at);
+  const write = async (bytes: Buffer, position: number): Promise<void> => {
+    bytes.copy(content, position);
   };
   await pour({ body: response.body, skipBytes: 0, segment, write, flow, lane });
   return content;

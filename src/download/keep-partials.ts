@@ -25,3 +25,14 @@ export function keepPartial(
       open.keeping = false;
     });
 }
+
+/** At the end of a run: what came is made safe, for the next one to go on with. */
+export async function leavePartial(task: BlobTask): Promise<void> {
+  const { open } = task;
+  task.open = null;
+  if (open === null) return;
+  open.hash.forget();
+  // A disk that is full or gone can't take the line; the journal's last one still holds.
+  await open.partial.sync().catch(() => {});
+  await open.partial.close().catch(() => {});
+}

@@ -1,5 +1,6 @@
 import type { BlobTask } from "./blob-task.ts";
 import type { RateCap } from "./rate-cap.ts";
+import type { Slabs } from "./slabs.ts";
 import type { Segment } from "./segments.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -23,6 +24,7 @@ export interface Lane {
 export interface Flow {
   readonly tuning: Tuning;
   readonly rateCap: RateCap | null;
+  readonly slabs: Slabs;
   /** Received and not yet written. */
   pendingBytes: number;
   nowMs(): number;

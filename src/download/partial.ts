@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Files } from "../host/host.ts";
-import { addRange, type ByteRange, type ByteRanges, countBytes } from "./byte-ranges.ts";
+import { addRange, type ByteRanges, countBytes } from "./byte-ranges.ts";
 import { journalPath, partialPath, type RepoPlaces } from "./cache-layout.ts";
 import { encodeLine, trustedRanges } from "./journal.ts";
 
@@ -15,8 +15,8 @@ export interface Partial {
   /** Handed to the kernel. */
   written(): ByteRanges;
   writtenBytes(): number;
-  /** Puts the buffers one after the other, from `position` on, and journals it. Outlives a kill, not a power cut. @throws Node's errors: ENOSPC, … */
-  write(buffers: readonly Buffer[], position: number): Promise<void>;
+  /** Puts the bytes at `position`, and journals it. Outlives a kill, not a power cut. @throws Node's errors: ENOSPC, … */
+  write(bytes: Buffer, position: number): Promise<void>;
   /** Brings the bytes to the disk, and then journals that they are there. */
   sync(): Promise<void>;
   /** Forgets everything: the bytes proved wrong. */
@@ -114,15 +114,12 @@ export async function openPartial(
     path,
     written: () => written,
     writtenBytes: () => countBytes(written),
-    async write(buffers, position) {
-      let rest: Buffer[] = [...buffers];
-      let at = position;
-      while (rest.length > 0) {
-        const { bytesWritten } = await handle.writev(rest, at);
-        const range: ByteRange = { start: at, end: at + bytesWritten };
-        written = addRange(written, range);
-        at = range.end;
-        rest = dropBytes(rest, bytesWritten);
+    async write(bytes, position) {
+      for (let at = 0; at < bytes.length;) {
+        const start = position + at;
+        const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, start);
+        written = addRange(written, { start, end: start + bytesWritten });
+        at += bytesWritten;
       }
       // One line for all writes that end while the one before is on its way.
       noting ??= inTurn(async () => {
@@ -152,13 +149,4 @@ export async function openPartial(
       await Promise.all([handle.close(), journal.close()]);
     },
   };
-}
-
-function dropBytes(buffers: readonly Buffer[], bytes: number): Buffer[] {
-  let left = bytes;
-  return buffers.flatMap((buffer) => {
-    const dropped = Math.min(left, buffer.length);
-    left -= dropped;
-    return dropped === buffer.length ? [] : [buffer.subarray(dropped)];
-  });
 }

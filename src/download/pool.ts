@@ -6,12 +6,13 @@ import { chooseWork, type Work } from "./choose-work.ts";
 import { fetchSegment, fetchSmall } from "./fetch-range.ts";
 import { type Checked, finishLarge, finishSmall, unlock } from "./finish-task.ts";
 import type { Hashing } from "./hashing.ts";
-import { keepPartial } from "./keep-partials.ts";
+import { keepPartial, leavePartial } from "./keep-partials.ts";
 import { createLane, type Flow, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
 import { createLaneCount } from "./lane-count.ts";
 import { noLocks, openTask } from "./open-task.ts";
 import type { RateCap } from "./rate-cap.ts";
 import { handleTrouble, type Outage } from "./trouble.ts";
+import { createSlabs } from "./slabs.ts";
 import type { Segments } from "./segments.ts";
 import type { Tuning } from "./tuning.ts";
 import { speedOf, watchLanes } from "./watch-lanes.ts";
@@ -69,6 +70,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   const flow: Flow = {
     tuning,
     rateCap: options.rateCap,
+    slabs: createSlabs(tuning.writeBytes),
     pendingBytes: 0,
     nowMs,
     count(lane, bytes, atMs) {
@@ -122,8 +124,8 @@ export async function runPool(options: PoolOptions): Promise<void> {
 
   function leaveLane(lane: Lane): void {
     lanes.delete(lane);
-    const ended = speedOf(lane, nowMs());
-    if (ended !== null && !lane.task.small) endedSpeeds = [...endedSpeeds.slice(-15), ended];
+    const last = speedOf(lane, nowMs());
+    if (last !== null && !lane.task.small) endedSpeeds = [...endedSpeeds.slice(-15), last];
   }
 
   async function runLane(lane: Lane, work: Work): Promise<void> {
@@ -233,19 +235,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     ticking.abort();
     await clockwork;
     while (affairs.size > 0) await Promise.all(affairs);
-    await Promise.all(open.map((task) => leave(host, task)));
+    await Promise.all(open.map((task) => leavePartial(task)));
+    for (const task of open) unlock(host, task);
   }
-}
-
-/** What came is made safe, and others may go on with it. */
-async function leave(host: PoolOptions["host"], task: BlobTask): Promise<void> {
-  const { open } = task;
-  task.open = null;
-  if (open !== null) {
-    open.hash.forget();
-    // A disk that is full or gone can't take the line; the journal's last one still holds.
-    await open.partial.sync().catch(() => {});
-    await open.partial.close().catch(() => {});
-  }
-  unlock(host, task);
 }

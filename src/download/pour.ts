@@ -20,13 +20,13 @@ export function pour({
   /** Of the body's beginning, where the server sends the whole file. */
   readonly skipBytes: number;
   readonly segment: Segment;
-  readonly write: (buffers: readonly Buffer[], position: number) => Promise<void>;
+  readonly write: (bytes: Buffer, position: number) => Promise<void>;
   readonly flow: Flow;
   readonly lane: Lane;
 }): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let skip = skipBytes;
-  let held: Buffer[] = [];
+  let slab: Buffer | null = null;
   let heldBytes = 0;
   let writeAt = segment.at;
   let writingBytes = 0;
@@ -55,19 +55,20 @@ export function pour({
     }
   };
   const flush = (): void => {
-    if (heldBytes === 0) return;
-    const [buffers, bytes, position] = [held, heldBytes, writeAt];
-    held = [];
+    if (heldBytes === 0 || slab === null) return;
+    const [full, bytes, position] = [slab, heldBytes, writeAt];
+    slab = null;
     heldBytes = 0;
     writeAt += bytes;
     writingBytes += bytes;
-    write(buffers, position)
+    write(full.subarray(0, bytes), position)
       .catch((error: unknown) => {
         failure ??= error;
         over = true;
         body.destroy();
       })
       .finally(() => {
+        flow.slabs.giveBack(full);
         writingBytes -= bytes;
         flow.pendingBytes -= bytes;
         resume();
@@ -93,13 +94,16 @@ export function pour({
     }
     const room = segment.end - segment.at;
     if (bytes.length > room) bytes = bytes.subarray(0, room);
-    if (bytes.length > 0) {
-      segment.at += bytes.length;
-      held.push(bytes);
-      heldBytes += bytes.length;
-      flow.pendingBytes += bytes.length;
+    flow.pendingBytes += bytes.length;
+    segment.at += bytes.length;
+    // Copied at once, while it is in the processor's cache: the chunk can be freed young, and one write takes many.
+    for (let at = 0; at < bytes.length;) {
+      slab ??= flow.slabs.take();
+      const copied = bytes.copy(slab, heldBytes, at);
+      at += copied;
+      heldBytes += copied;
+      if (heldBytes === slab.length) flush();
     }
-    if (heldBytes >= flow.tuning.writeBytes) flush();
     const delayMs = flow.rateCap?.spend(chunk.length, nowMs) ?? 0;
     if (delayMs > 0) lane.pausedUntilMs = nowMs + delayMs;
     if (delayMs > 0 || flow.pendingBytes > flow.tuning.pendingBytes) body.pause();

@@ -11,13 +11,12 @@ const repos = [{ id: repo, files: [{ path: "model.safetensors", sizeBytes: bytes
 
 /** The same host, on a disk with so many free bytes. */
 function withFree({ host }: Scene, freeBytes: number): Host {
-  const statfs = async (path: string) => ({
-    ...(await host.files.statfs(path)),
-    bsize: 1,
-    bavail: freeBytes,
-  });
+  const statfs = async (path: string) =>
+    Object.assign(await host.files.statfs(path), { bsize: 1, bavail: freeBytes });
   return { ...host, files: { ...host.files, statfs: statfs as Host["files"]["statfs"] } };
 }
+
+type Written = [content: Buffer, offset: number, length: number, position: number];
 
 /** The same host, on a disk that takes so many bytes of a large file and no more. */
 function withRoomFor({ host }: Scene, roomBytes: number): Host {
@@ -25,13 +24,13 @@ function withRoomFor({ host }: Scene, roomBytes: number): Host {
   const open = async (...parameters: Parameters<Host["files"]["open"]>) => {
     const handle = await host.files.open(...parameters);
     if (!String(parameters[0]).endsWith(".heros-partial")) return handle;
-    const writev = handle.writev.bind(handle);
-    handle.writev = async (buffers, position) => {
-      left -= buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const write = handle.write.bind(handle) as (...given: Written) => Promise<unknown>;
+    const limited = async (...given: Written): Promise<unknown> => {
+      left -= given[2];
       if (left < 0) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
-      return writev(buffers, position);
+      return write(...given);
     };
-    return handle;
+    return Object.assign(handle, { write: limited });
   };
   return { ...host, files: { ...host.files, open } };
 }
