@@ -1,6 +1,6 @@
 #!/bin/sh
 # A Docker engine of its own with compose v2, for one run of a test: private folder, private socket, no default bridge,
-# so that an engine that runs here already is neither used nor touched.
+# no firewall rules, so that an engine that runs here already is neither used nor touched, and nothing stays behind.
 #   . .ci/docker-engine.sh; start_engine DIR; …; stop_engine
 # Sets DOCKER_HOST and DOCKER_CONFIG. Needs root, and Debian 12 where something has to be installed.
 set -eu
@@ -10,7 +10,7 @@ install_engine() {
         return
     fi
     apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends docker.io iptables
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y docker.io iptables
 }
 
 # Debian 12 has no compose v2; the next release's package asks for nothing that 12 lacks.
@@ -51,7 +51,7 @@ start_engine() {
     export DOCKER_CONFIG="$engine_dir/config" DOCKER_HOST="unix://$engine_dir/docker.sock"
     mkdir -p "$DOCKER_CONFIG"
     install_engine
-    dockerd --storage-driver=overlay2 --bridge=none --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
+    dockerd --storage-driver=overlay2 --bridge=none --iptables=false --ip6tables=false --ip-forward=false --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
         --pidfile "$engine_dir/dockerd.pid" --host "$DOCKER_HOST" \
         --containerd-namespace heros-test --containerd-plugins-namespace heros-test-plugins \
         >"$engine_dir/dockerd.log" 2>&1 &

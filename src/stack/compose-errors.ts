@@ -47,7 +47,7 @@ const known: readonly Known[] = [
     code: "port.taken",
     exitCode: exitCodes.machine,
     message: (match) => `Port ${match[1]} is in use by another container.`,
-    hint: "Stop that container (docker ps shows it), or choose another port with HER_OS_PORT.",
+    hint: "Stop that container (docker ps shows it), or choose another port with --port.",
   },
   {
     pattern:
@@ -58,7 +58,7 @@ const known: readonly Known[] = [
       match[1] === undefined
         ? "A port that Annie needs is in use."
         : `Port ${match[1]} is in use by another program.`,
-    hint: "Stop that program (sudo ss -ltnp shows it), or choose another port with HER_OS_PORT.",
+    hint: "Stop that program (sudo ss -ltnp shows it), or choose another port with --port.",
   },
   {
     pattern: /no space left on device|disk quota exceeded/i,

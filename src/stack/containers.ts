@@ -62,9 +62,13 @@ export async function listContainers(request: ListRequest): Promise<readonly Con
   return exitCode === 0 ? parseContainers(stdout) : [];
 }
 
-/** Tells each change of a container's state once. */
+/** What each listener knows: starting and watching look at the same containers, one after the other. */
+const toldTo = new WeakMap<Emit, Map<string, string>>();
+
+/** Tells each change of a container's state once, however many tellers a listener has. */
 export function containerTeller(emit: Emit): (containers: readonly Container[]) => void {
-  const told = new Map<string, string>();
+  const told = toldTo.get(emit) ?? new Map<string, string>();
+  toldTo.set(emit, told);
   return (containers) => {
     for (const { service, name, state, exitCode } of containers) {
       const ended = state === "exited" || state === "restarting";

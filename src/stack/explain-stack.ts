@@ -144,6 +144,9 @@ function advice({ exitCode, state }: Container, logLines: readonly string[]): st
   if (/hf_token/.test(log) && /permission denied/i.test(log)) {
     return "Annie may not read the token, which she does not need: delete secrets/hf_token and run heros setup again. ";
   }
+  if (/\/data\/models/.test(log) && /permission denied/i.test(log)) {
+    return "Annie may not read the models: open their folder to her with chmod -R go+rX. ";
+  }
   if (/password authentication failed|Unauthorized|authentication failure/i.test(log)) {
     return "The passwords in .env are not those that the databases were made with: put the old ones back. ";
   }

@@ -21,12 +21,8 @@ export interface WriteStackRequest {
 export async function writeStack({ host, changes, emit }: WriteStackRequest): Promise<void> {
   for (const change of changes) await requireAsPlanned(host, change);
   for (const change of changes) {
-    try {
-      for (const folder of change.folders) await makeFolder(host, folder);
-      if (change.action !== "unchanged") await writeChange(host, change);
-    } catch (error) {
-      throw error instanceof Failure ? error : notWritable(path.dirname(change.path), error);
-    }
+    for (const folder of change.folders) await makeFolder(host, folder);
+    if (change.action !== "unchanged") await writeChange(host, change);
     emit({
       type: "file.written",
       path: change.path,
@@ -38,16 +34,20 @@ export async function writeStack({ host, changes, emit }: WriteStackRequest): Pr
 
 async function writeChange(host: Host, change: StackChange): Promise<void> {
   const { path: file, oldContent, content, mode, forbiddenBits, backupPath } = change;
-  if (backupPath !== undefined && oldContent !== null) {
-    await writeAtomically({
-      host,
-      path: backupPath,
-      content: oldContent.reveal(),
-      mode,
-      forbiddenBits,
-    });
+  try {
+    if (backupPath !== undefined && oldContent !== null) {
+      await writeAtomically({
+        host,
+        path: backupPath,
+        content: oldContent.reveal(),
+        mode,
+        forbiddenBits,
+      });
+    }
+    await writeAtomically({ host, path: file, content: content.reveal(), mode, forbiddenBits });
+  } catch (error) {
+    throw notWritable(path.dirname(file), error);
   }
-  await writeAtomically({ host, path: file, content: content.reveal(), mode, forbiddenBits });
 }
 
 /** Between the summary page and yes a person may have edited a file: what they were not shown is not overwritten. */
@@ -63,7 +63,9 @@ async function requireAsPlanned(host: Host, change: StackChange): Promise<void> 
 }
 
 async function makeFolder(host: Host, { path: folder, mode }: NeededFolder): Promise<void> {
-  const made = await host.files.mkdir(folder, { recursive: true, mode });
-  // The umask may have taken more than it should, or less where the folder is private.
-  if (made !== undefined && mode === 0o700) await host.files.chmod(folder, mode);
+  try {
+    await host.files.mkdir(folder, { recursive: true, mode });
+  } catch (error) {
+    throw notWritable(folder, error);
+  }
 }

@@ -87,3 +87,12 @@ test.each([
   expect(await readdir(stackDir)).toEqual([".env"]);
   expect(await read(stackDir, ".env")).toBe("A=1\n");
 });
+
+test("a folder for models that can't be made is told by its own path", async () => {
+  const stackDir = await newStackDir();
+  await writeFile(path.join(stackDir, "../hub"), "");
+  await expect(setUpStack({ stackDir })).rejects.toMatchObject({
+    code: "stack.not_writable",
+    message: expect.stringContaining(`${path.dirname(stackDir)}/hub is a file`) as string,
+  });
+});

@@ -101,6 +101,13 @@ test("what Annie can do without is told once, and stops nothing", async () => {
   ]);
 });
 
+test("what was told while the stack started is not told again by its watcher", async () => {
+  const { request, events } = await stackWith([[core]]);
+  await watchContainers(request).check();
+  await watchContainers(request).check();
+  expect(events).toHaveLength(1);
+});
+
 test("unhealthy counts only when time is up", async () => {
   const { request } = await stackWith([[{ ...core, Health: "unhealthy" }]]);
   expect(await watchContainers(request).check()).toBeNull();
@@ -116,6 +123,7 @@ test.each([
     "PermissionError: [Errno 13] Permission denied: '/run/secrets/hf_token'",
     /delete secrets\/hf_token/,
   ],
+  [1, "[Errno 13] Permission denied: '/data/models/models--x'", /chmod -R go\+rX/],
   [1, 'FATAL: password authentication failed for user "her_os"', /put the old ones back/],
 ])("exit status %i with %j comes with advice", async (ExitCode, log, hint) => {
   const { request } = await stackWith(
