@@ -1,0 +1,76 @@
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { rooms } from "../../scripts/lint/layers.ts";
+import { parseArguments } from "../../src/cli/program.ts";
+import { exitCodes } from "../../src/progress/failure.ts";
+import { ownFiles, read, root } from "./own-files.ts";
+
+/** First and last column of the tables in a part of a page. */
+function rowsOf(part: string): [string, string][] {
+  return [...part.matchAll(/^\| (.*?) \|(?:.*\|)? (.*?) \|$/gm)]
+    .map(([, first = "", last = ""]): [string, string] => [first.replaceAll("`", ""), last])
+    .filter(([first]) => !/^(-+|room|status|stage|command)$/.test(first));
+}
+
+function section(page: string, heading: string): string {
+  const [, rest = ""] = page.split(`# ${heading}\n`);
+  return rest.split(/^#/m)[0] ?? "";
+}
+
+test("docs/architecture.md has the rooms as the lint checks them", async () => {
+  const written = rowsOf(section(await read("docs/architecture.md"), "The rooms"));
+  const expected = Object.entries(rooms).map(([room, { imports, types = [] }]) => {
+    const names = imports.length === 0 ? "nothing" : imports.join(", ");
+    return [room, types.length === 0 ? names : `${names}; types of ${types.join(", ")}`];
+  });
+  expect(written).toEqual(expected);
+});
+
+test("docs/architecture.md names every event", async () => {
+  const page = section(await read("docs/architecture.md"), "Events");
+  const named = rowsOf(page).flatMap(([, last]) => [...last.matchAll(/`([\w.]+)`/g)]);
+  const folder = "src/progress/events";
+  const types = new Set<string>();
+  for (const file of await readdir(join(root, folder))) {
+    const text = await read(join(folder, file));
+    for (const [, type = ""] of text.matchAll(/readonly type: "([\w.]+)"/g)) types.add(type);
+  }
+  expect(types.size).toBeGreaterThan(15);
+  expect(new Set(named.map(([, name = ""]) => name))).toEqual(types);
+});
+
+test("README.md and docs/install.md give the exit statuses that there are", async () => {
+  const numbers = (page: string, heading: string) =>
+    rowsOf(section(page, heading)).map(([status]) => Number(status));
+  expect(numbers(await read("README.md"), "Exit statuses")).toEqual(Object.values(exitCodes));
+  const known = Object.values<number>(exitCodes);
+  const install = rowsOf(section(await read("docs/install.md"), "Exit statuses"))
+    .flatMap(([statuses]) => statuses.split(", "))
+    .map(Number);
+  expect(install.filter((status) => status < 128 && !known.includes(status))).toEqual([]);
+});
+
+test("README.md lists the commands that there are", async () => {
+  const help = parseArguments(["--help"]);
+  const text = help.kind === "text" ? help.text : "";
+  const commands = [...text.matchAll(/^ {2}([a-z]+) (?=\[|  )/gm)].map(([, name]) => name);
+  const listed = rowsOf(section(await read("README.md"), "Commands")).map(
+    ([command]) => /^heros (\w+)/.exec(command)?.[1],
+  );
+  expect(commands.length).toBeGreaterThan(2);
+  expect(new Set(listed)).toEqual(new Set(commands));
+});
+
+test("links between the pages lead somewhere", async () => {
+  const pages = (await ownFiles()).filter((path) => path.endsWith(".md"));
+  expect(pages).toContain("README.md");
+  for (const page of pages) {
+    const links = [...(await read(page)).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)];
+    const lost = links
+      .map(([, link = ""]) => link)
+      .filter((link) => !existsSync(join(root, dirname(page), link)));
+    expect(lost, page).toEqual([]);
+  }
+});

