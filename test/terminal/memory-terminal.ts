@@ -9,6 +9,8 @@ export interface MemoryTerminal {
   stdout(): string;
   stderr(): string;
   type(text: string): void;
+  /** Ctrl-D, or a pipe that ends. */
+  end(): void;
   resize(columns: number, rows: number): void;
   /** How often Ctrl-C arrived. */
   interrupts(): number;
@@ -58,6 +60,7 @@ export function createMemoryTerminal(options: MemoryTerminalOptions = {}): Memor
     stdout: out.text,
     stderr: err.text,
     type: (text) => stdin.write(text),
+    end: () => stdin.end(),
     resize(newColumns, newRows) {
       emulator.resize(newColumns, newRows);
       Object.assign(out.stream, { columns: newColumns, rows: newRows });

@@ -1,27 +1,16 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { keys, openPty, type Pty } from "../terminal/pty.ts";
+import { keys, type Pty } from "../terminal/pty.ts";
+import { openSource } from "../terminal/source-entry.ts";
 import { goodToken } from "./canned-planning.ts";
 
-const entry = new URL("./entries/wizard.ts", import.meta.url).pathname;
-const loader = new URL("../terminal/tsx-loader.ts", import.meta.url).href;
+const entry = new URL("./entries/wizard.ts", import.meta.url);
 const opened: Pty[] = [];
 
 function openWizard(
   size: { readonly columns: number; readonly rows: number },
   env: Readonly<Record<string, string>> = {},
 ): Pty {
-  const pty = openPty({
-    command: process.execPath,
-    args: ["--import", loader, entry],
-    env: {
-      PATH: process.env["PATH"],
-      LANG: "C.UTF-8",
-      NODE_ENV: "production",
-      COLORTERM: "truecolor",
-      ...env,
-    },
-    ...size,
-  });
+  const pty = openSource({ entry, ...size, env });
   opened.push(pty);
   return pty;
 }

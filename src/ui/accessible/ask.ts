@@ -115,8 +115,10 @@ async function tryValues(
 
 async function readText(talk: Talk, question: Question): Promise<string | null> {
   if (question.kind === "secret") {
-    talk.say("Paste the token and press Enter. It is not shown.");
-    return (await talk.reader.nextUnseen(talk.signal))?.trim() ?? null;
+    const line = await talk.reader.nextUnseen(talk.signal, () =>
+      talk.say("Paste the token and press Enter. It is not shown."),
+    );
+    return line?.trim() ?? null;
   }
   talk.say("Type the whole path of the folder and press Enter.");
   return (await talk.reader.next(talk.signal))?.trim() ?? null;

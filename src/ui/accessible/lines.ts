@@ -1,43 +1,49 @@
-import { createInterface } from "node:readline";
 import { StringDecoder } from "node:string_decoder";
 
 /** Lines that a person types, one after the other, none lost between two questions. */
 export interface LineReader {
   /** The next line, or null at the end of the input. @throws AbortError */
   next(signal: AbortSignal): Promise<string | null>;
-  /** The same, with nothing of it shown while it is typed. */
-  nextUnseen(signal: AbortSignal): Promise<string | null>;
+  /** The same, with nothing of it shown while it is typed: from before `announce` says that it may be. */
+  nextUnseen(signal: AbortSignal, announce: () => void): Promise<string | null>;
   close(): void;
 }
 
 const ctrlC = "\u0003";
 const ctrlD = "\u0004";
 
+/**
+ * Reads lines from a terminal or a pipe. Node's readline is not used: it echoes with escape sequences on a terminal,
+ * and takes an Enter for the second half of the one before where raw mode ends in between.
+ */
 export function createLineReader(stdin: NodeJS.ReadStream, interrupt: () => void): LineReader {
   const lines: string[] = [];
-  const readline = createInterface({ input: stdin, terminal: false });
   const decoder = new StringDecoder("utf8");
+  let begun = "";
+  let raw = false;
   let ended = false;
   let wake: () => void = () => undefined;
 
-  readline.on("line", (line) => {
-    lines.push(line);
+  function onData(chunk: Buffer | string): void {
+    const text = typeof chunk === "string" ? chunk : decoder.write(chunk);
+    // A raw terminal sends these keys as characters.
+    if (raw && text.includes(ctrlC)) interrupt();
+    if (raw && text.includes(ctrlD)) onEnd();
+    const parts = (begun + text).split(raw ? /[\r\n]/ : /\r?\n/);
+    begun = parts.pop() ?? "";
+    lines.push(...parts);
     wake();
-  });
-  readline.on("close", () => {
+  }
+
+  function onEnd(): void {
+    if (begun !== "") lines.push(begun);
+    begun = "";
     ended = true;
     wake();
-  });
-
-  // A raw terminal sends these keys as characters.
-  function onRawData(chunk: Buffer | string): void {
-    const text = typeof chunk === "string" ? chunk : decoder.write(chunk);
-    if (text.includes(ctrlC)) interrupt();
-    if (text.includes(ctrlD)) {
-      ended = true;
-      wake();
-    }
   }
+
+  stdin.on("data", onData);
+  stdin.on("end", onEnd);
 
   async function next(signal: AbortSignal): Promise<string | null> {
     for (;;) {
@@ -56,22 +62,26 @@ export function createLineReader(stdin: NodeJS.ReadStream, interrupt: () => void
     }
   }
 
+  function setRaw(on: boolean): void {
+    if (stdin.isTTY) stdin.setRawMode(on);
+    raw = on && stdin.isTTY;
+  }
+
   return {
     next,
-    async nextUnseen(signal) {
-      if (!stdin.isTTY) return next(signal);
-      stdin.on("data", onRawData);
-      stdin.setRawMode(true);
+    async nextUnseen(signal, announce) {
+      setRaw(true);
       try {
+        announce();
         const line = await next(signal);
         return line === null ? null : applyEditing(line);
       } finally {
-        stdin.setRawMode(false);
-        stdin.off("data", onRawData);
+        setRaw(false);
       }
     },
     close() {
-      readline.close();
+      stdin.off("data", onData);
+      stdin.off("end", onEnd);
       stdin.pause();
     },
   };

@@ -1,9 +1,11 @@
 // Runs the wizard on the terminal that it was started in, as the command line does, and prints what it came to.
+import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
+import type { Terminal } from "../../../src/ui/writer.ts";
 import { cannedPlanning } from "../canned-planning.ts";
 
 const stop = new AbortController();
-const writer = await createInkWriter({
+const terminal: Terminal = {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
@@ -11,7 +13,9 @@ const writer = await createInkWriter({
   unicode: process.env["ASCII"] === undefined,
   verbosity: "normal",
   interrupt: () => stop.abort(),
-});
+};
+const accessible = process.env["ACCESSIBLE"] !== undefined;
+const writer = accessible ? createAccessibleWriter(terminal) : await createInkWriter(terminal);
 const resumed = process.env["RESUMED"] !== undefined;
 const otherMachine = process.env["OTHER_MACHINE"] !== undefined;
 const canned = cannedPlanning({ resumed });
@@ -32,8 +36,9 @@ writer.write({
 writer.write({ v: 1, at: 1, type: "stage.started", stage: "plan" });
 let outcome = "";
 try {
-  const answers = await writer.ask(planning, stop.signal);
-  outcome = answers === null ? "stopped" : `answers ${JSON.stringify(answers)}`;
+  const answers = await writer.ask?.(planning, stop.signal);
+  outcome =
+    answers === null || answers === undefined ? "stopped" : `answers ${JSON.stringify(answers)}`;
 } catch (error) {
   outcome = error instanceof Error ? error.name : "unknown";
   process.exitCode = 130;

@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import type { Answers } from "../../src/plan/answers.ts";
+import type { Planning } from "../../src/plan/planning.ts";
+import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
+import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
+import { cannedPlanning, goodToken, refusal, spark } from "./canned-planning.ts";
+
+interface Talk {
+  readonly answers: Answers | null;
+  readonly said: string;
+  readonly remembered: number;
+}
+
+/** What comes of these lines, typed one after the other. */
+async function talk(lines: readonly string[], rest: Partial<Planning> = {}): Promise<Talk> {
+  const memory = createMemoryTerminal();
+  const writer = createAccessibleWriter(memory.terminal);
+  const planning = cannedPlanning(rest);
+  memory.type(lines.map((line) => `${line}\n`).join(""));
+  const answers = await writer.ask?.(planning, new AbortController().signal);
+  await writer.close();
+  return {
+    answers: answers ?? null,
+    said: memory.stdout(),
+    remembered: planning.remembered.length,
+  };
+}
+
+test("Enter alone keeps what is chosen, and yes begins", async () => {
+  const { answers, said, remembered } = await talk(["", "", "", "", "yes"]);
+  expect(answers).toMatchObject({
+    tiers: [1, 2],
+    token: { source: "none" },
+    startup: "progressive",
+  });
+  expect(said).toContain("Question 1 of 4. What should Annie be able to do?");
+  expect(said).toContain("2. Speech-to-text. Important: 3.09 GB");
+  expect(said).toContain("Nothing has been changed yet.");
+  expect(said).not.toContain("\u001b");
+  expect(remembered).toBe(4);
+});
+
+test("numbers choose, b goes back with the answers kept", async () => {
+  const { answers, said } = await talk(["1 2 3", "2", "b", "b", "", "2", "2", "2", "yes"]);
+  expect(answers).toMatchObject({ tiers: [1, 2, 3], storage: "stack-dir", startup: "wait" });
+  expect(said.match(/3\. Better memory, re-indexed overnight\..*Chosen now\./g)?.length).toBe(1);
+});
+
+test("a token is checked, a refusal is said, and neither is written out", async () => {
+  const lines = ["", "3", "hf_wrongwrong", "3", goodToken, "", "", "yes"];
+  const { answers, said } = await talk(lines);
+  expect(answers?.token.source).toBe("pasted");
+  expect(said).toContain(`${refusal} Choose again.`);
+  expect(said).toContain("it is ada's");
+  expect(said).not.toMatch(/hf_/);
+});
+
+test("a token stays when Enter keeps it after going back", async () => {
+  const lines = ["", "3", goodToken, "b", "", "", "", "yes"];
+  expect((await talk(lines)).answers?.token.source).toBe("pasted");
+});
+
+test("a folder is typed, and a wrong one refused", async () => {
+  const { answers, said } = await talk(["", "", "3", "data", "3", "/data/models", "", "yes"]);
+  expect(answers?.storage).toBe("/data/models");
+  expect(said).toContain("begins with /");
+});
+
+test("a plan that does not work says why, and leads back", async () => {
+  const lines = ["", "", "3", "/broken", "", "b", "b", "1", "", "yes"];
+  const { answers, said } = await talk(lines);
+  expect(said).toContain("You may not write to /broken. Choose another folder.");
+  expect(answers?.storage).toBe("hub-cache");
+});
+
+test("help and diffs are read on demand, and nonsense is answered", async () => {
+  const { said } = await talk(["?", "99", "", "", "", "", "what", "d", "yes"]);
+  expect(said).toContain("what is there is not fetched twice");
+  expect(said).toContain("That is none of the numbers.");
+  expect(said).toContain("Type one of: yes");
+  expect(said).toContain("+HER_OS_PORT=8000");
+});
+
+test.each([["q"], ["", "q"], ["", "", "", "", "q"]])("q stops: %j", async (...lines) => {
+  expect((await talk(lines)).answers).toBeNull();
+});
+
+test("no consent on another machine stops", async () => {
+  const machine = { ...spark, spark: false };
+  expect((await talk([""], { machine })).answers).toBeNull();
+  expect((await talk(["2", "", "", "", "", "yes"], { machine })).answers?.unsupported).toBe(true);
+});
+
+test("the end of the input stops", async () => {
+  const memory = createMemoryTerminal({ isTty: false });
+  const writer = createAccessibleWriter(memory.terminal);
+  const asked = writer.ask?.(cannedPlanning(), new AbortController().signal);
+  memory.end();
+  expect(await asked).toBeNull();
+  await writer.close();
+});
+
+test("an interrupt while it waits ends it", async () => {
+  const memory = createMemoryTerminal();
+  const writer = createAccessibleWriter(memory.terminal);
+  const stop = new AbortController();
+  const asked = writer.ask?.(cannedPlanning(), stop.signal);
+  stop.abort();
+  await expect(asked).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
+  await writer.close();
+});

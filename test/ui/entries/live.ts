@@ -1,0 +1,32 @@
+// Plays a recorded run on the terminal that it was started in, frame by frame; waits for a resize or Ctrl-C where it is told to.
+import { once } from "node:events";
+import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
+import { recording } from "../recordings.ts";
+
+const pauseAt = Number(process.env["PAUSE_AT"] ?? "-1");
+const stop = Promise.withResolvers<"interrupted">();
+let at = 0;
+const writer = await createInkWriter(
+  {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    color: true,
+    unicode: true,
+    verbosity: "normal",
+    interrupt: () => stop.resolve("interrupted"),
+  },
+  { now: () => at, frameMs: 0 },
+);
+for (const [index, event] of recording(process.env["RECORDING"] ?? "").entries()) {
+  at = event.at;
+  writer.write(event);
+  await writer.drawn();
+  if (index !== pauseAt) continue;
+  const resized = once(process.stdout, "resize");
+  if ((await Promise.race([stop.promise, resized])) !== "interrupted") continue;
+  writer.write({ v: 1, at, type: "run.cancelled", exitCode: 130, hint: "Run heros setup again." });
+  process.exitCode = 130;
+  break;
+}
+await writer.close();
