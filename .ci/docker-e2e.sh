@@ -20,6 +20,6 @@ trap 'exit 143' TERM
 
 if [ ! -e dist/cli/main.js ]; then npm run --silent build; fi
 start_engine "$work/engine"
-mkdir "$work/images"
+mkdir "$work/images" "$work/tmp"
 .ci/docker-images.sh "$work/images"
-vitest run --config test/docker/vitest.config.ts
+TMPDIR=$work/tmp vitest run --config test/docker/vitest.config.ts

@@ -51,7 +51,8 @@ start_engine() {
     export DOCKER_CONFIG="$engine_dir/config" DOCKER_HOST="unix://$engine_dir/docker.sock"
     mkdir -p "$DOCKER_CONFIG"
     install_engine
-    dockerd --storage-driver=overlay2 --bridge=none --iptables=false --ip6tables=false --ip-forward=false --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
+    # In a session of its own: a signal to the test must not reach it before its containers are gone.
+    setsid dockerd --storage-driver=overlay2 --bridge=none --iptables=false --ip6tables=false --ip-forward=false --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
         --pidfile "$engine_dir/dockerd.pid" --host "$DOCKER_HOST" \
         --containerd-namespace heros-test --containerd-plugins-namespace heros-test-plugins \
         >"$engine_dir/dockerd.log" 2>&1 &

@@ -7,7 +7,9 @@ import { runCompose } from "./compose.ts";
 import { containerTeller, listContainers, type Container, type ListRequest } from "./containers.ts";
 import { readStackConfig } from "./stack-config.ts";
 
-const secondLookMs = 1000;
+/** How often, and how soon again, containers are looked at where one was found restarting. */
+const moreLooks = 3;
+const moreLooksMs = 1000;
 /** How many lines of a container's log are shown. */
 const shownLines = 12;
 
@@ -46,9 +48,9 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
     async check(signal, final = false) {
       const asked = { host, stackDir, ...(signal === undefined ? {} : { signal }) };
       let containers = await look(asked);
-      if (containers.some(({ name }) => restarts.get(name) === 1)) {
-        // One that crashed once is up a second later; one in a loop waits ever longer between its starts.
-        await host.clock.sleep(secondLookMs, signal);
+      // One that crashed once is up a moment later; one in a loop waits ever longer between its starts.
+      for (let count = 0; count < moreLooks && isOpen(containers, restarts); count += 1) {
+        await host.clock.sleep(moreLooksMs, signal);
         containers = await look(asked);
       }
       const broken = containers.filter((container) =>
@@ -77,6 +79,14 @@ export function explainStack(
   request: StackWatchRequest & { readonly signal?: AbortSignal },
 ): Promise<Failure | null> {
   return watchContainers(request).check(request.signal, true);
+}
+
+/** Whether it is still to be seen if a container crashed once or is in a loop. */
+function isOpen(containers: readonly Container[], restarts: ReadonlyMap<string, number>): boolean {
+  return (
+    containers.some(({ name }) => restarts.get(name) === 1) &&
+    !containers.some(({ name }) => (restarts.get(name) ?? 0) > 1)
+  );
 }
 
 function isBroken(container: Container, looping: boolean, unhealthyCounts: boolean): boolean {

@@ -52,7 +52,10 @@ export async function startStack(request: StartStackRequest): Promise<void> {
         emit(event);
       },
     });
-    if (result.exitCode === 0) return;
+    if (result.exitCode === 0) {
+      containerTeller(emit)(await listContainers({ host, stackDir, signal }));
+      return;
+    }
     // Where a container is to blame, its own words say more than compose's.
     if (
       /dependency failed to start|is unhealthy|didn't complete successfully/.test(result.stderr)

@@ -81,6 +81,18 @@ esac; exit ;; esac`,
   ]);
 });
 
+test("when compose is done, how the containers are then is told too", async () => {
+  const { events } = await start(
+    "",
+    `case "$*" in *" ps "*) echo '{"Service":"postgres","Name":"a","State":"running","Health":"healthy"}'; exit ;; esac`,
+  );
+  expect(events.at(-1)).toEqual({
+    type: "container.changed",
+    service: "postgres",
+    state: "healthy",
+  });
+});
+
 test("where a container is to blame for compose's failure, it is named with its last lines", async () => {
   const { error, events } = await start(
     fails("dependency failed to start: container her-os-postgres-1 exited (4)"),
