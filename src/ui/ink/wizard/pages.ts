@@ -11,7 +11,9 @@ import { currentQuestion } from "./wizard-state.ts";
 export function wizardPage(view: WizardView): Line[] {
   const lines = pageOf(view);
   const rows = frameRows(view.size);
-  return lines.length <= rows ? lines : [...lines.slice(0, rows - 1), ...lines.slice(-1)];
+  if (lines.length > rows) return [...lines.slice(0, rows - 1), ...lines.slice(-1)];
+  // Apart from the lines that scrolled away above.
+  return rows >= 20 && lines.length < rows ? [blank, ...lines] : lines;
 }
 
 function pageOf(view: WizardView): Line[] {
