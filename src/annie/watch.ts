@@ -112,7 +112,9 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
           if (late) throw notOnline({ answer, url, tier1: capabilities.tier1 });
         }
       }
-      await host.clock.sleep(pollDelayMs(nowMs - beganAtMs, isOnline), both);
+      // Once all models are here, what is missing should come any moment.
+      const waitedMs = allAtMs === null ? nowMs - beganAtMs : nowMs - allAtMs;
+      await host.clock.sleep(pollDelayMs(waitedMs, isOnline && allAtMs === null), both);
     }
   }
 
@@ -131,9 +133,9 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
   };
 }
 
-/** Every second at first; every three when it takes long, and once she is online. */
-function pollDelayMs(waitedMs: number, isOnline: boolean): number {
-  if (isOnline) return lastPollMs;
+/** Every second at first; every three when it takes long, and while she is online and models are still on their way. */
+function pollDelayMs(waitedMs: number, isOnlyWatched: boolean): number {
+  if (isOnlyWatched) return lastPollMs;
   return Math.min(lastPollMs, firstPollMs + Math.floor(waitedMs / 30_000) * 500);
 }
 
