@@ -17,7 +17,8 @@ export interface InkWriter extends Writer {
   drawn(): Promise<void>;
 }
 
-const usualFrameMs = 125;
+/** As often as the engine tells its progress: more frames would show nothing new. */
+const usualFrameMs = 200;
 
 /**
  * The live screen. Ink and React are loaded here and nowhere earlier: they cost a fifth of a second,

@@ -45,16 +45,15 @@ export function healthWords(status: string): string {
   }
 }
 
-/** Her row on the live screen: what is awaited, or that she is online. */
-export function annieLine(state: RunState): string {
-  const { annie, containers } = state;
-  if (annie.online !== null) return `online at ${annie.online.url}`;
+/** Her row on the live screen, after "Annie": what is awaited, or that she is online. */
+export function annieWords({ annie, containers }: RunState): string {
+  if (annie.online !== null) return `is online at ${annie.online.url}`;
   if (annie.status !== null && annie.status !== "unreachable") {
     const missing = Object.entries(annie.capabilities)
       .filter(([, there]) => !there)
       .map(([name]) => capabilityName(name));
     const waits = annie.status === "healthy" && missing.length > 0;
-    return waits ? `up, still missing ${listed(missing)}` : healthWords(annie.status);
+    return waits ? `is up, and still lacks ${listed(missing)}` : healthWords(annie.status);
   }
   const awaited = Object.values(containers).filter(
     ({ state: now }) => now !== "running" && now !== "healthy",
@@ -62,11 +61,12 @@ export function annieLine(state: RunState): string {
   // The one that tells how far it is says the most.
   const shown = awaited.find(({ detail }) => detail !== undefined) ?? awaited[0];
   if (shown === undefined) {
-    return Object.keys(containers).length > 0 ? "starting, does not answer yet" : "about to start";
+    const begun = Object.keys(containers).length > 0;
+    return begun ? "is starting, and does not answer yet" : "is about to start";
   }
-  const more =
-    awaited.length > 1 ? `; ${counted(awaited.length - 1, "more container")} to come` : "";
-  return `${shown.service} is ${containerLine(shown)}${more}`;
+  const others = awaited.length - 1;
+  const more = others === 0 ? "" : `, and ${counted(others, "more container")}`;
+  return `waits for ${shown.service} (${containerLine(shown)})${more}`;
 }
 
 /** `voice_stt` as a person says it. What the catalog does not name is shown with spaces. */

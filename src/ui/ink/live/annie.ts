@@ -1,5 +1,5 @@
 import type { RunState } from "../../../progress/state.ts";
-import { annieLine, capabilityName } from "../../words/annie.ts";
+import { annieWords, capabilityName } from "../../words/annie.ts";
 import { cleanText, listed } from "../../words/sentence.ts";
 import { span, type Line } from "../line.ts";
 import { spinnerSign } from "./header.ts";
@@ -15,7 +15,7 @@ export function annieLines(view: LiveView): Line[] {
   const first: Line = [
     sign,
     span(" Annie", "strong"),
-    span(`: ${cleanText(annieLine(state))}`, online ? "good" : "plain"),
+    span(` ${cleanText(annieWords(state))}`, online ? "good" : "plain"),
   ];
   const can = names(state, true);
   const later = names(state, false);
