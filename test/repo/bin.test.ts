@@ -1,0 +1,53 @@
+import { spawnSync } from "node:child_process";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { read, root } from "./own-files.ts";
+
+/** The entry alone: no build, no packages. */
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "heros-bin-"));
+  await cp(join(root, "bin"), join(folder, "bin"), { recursive: true });
+  await cp(join(root, "package.json"), join(folder, "package.json"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+function heros(args: readonly string[], nodeArgs: readonly string[] = []) {
+  const all = [...nodeArgs, join(folder, "bin/heros.js"), ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+test.each(["--version", "-V"])("%s is answered without loading anything", async (flag) => {
+  const version = /"version": "(.*)"/.exec(await read("package.json"))?.[1];
+  expect(heros([flag])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test.each(["20.20.2", "22.22.0", "24.4.1"])(
+  "Node %s is too old, and it says so",
+  async (version) => {
+    const preload = join(folder, "old.cjs");
+    const versions = `{ ...process.versions, node: "${version}" }`;
+    await writeFile(
+      preload,
+      `Object.defineProperty(process, "versions", { value: ${versions} });\n`,
+    );
+    const { status, stdout, stderr } = heros(["setup"], ["--require", preload]);
+    expect(stderr).toContain(`needs Node 24.5 or newer, and this is Node ${version}`);
+    expect(stderr).toContain("sh install.sh");
+    expect({ status, stdout }).toEqual({ status: 4, stdout: "" });
+  },
+);
+
+test("without a build it says what to do", () => {
+  const { status, stdout, stderr } = heros(["setup"]);
+  expect(stderr).toBe('heros is not built here yet. Run "npm ci && npm run build" first.\n');
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+});
+
+test("it is written so that an old Node can read it", async () => {
+  const text = await read("bin/heros.js");
+  expect(text).not.toMatch(/^import\s|\bconst\b|\blet\b|=>|\?\.|\?\?|`|\basync\b|\bawait\b/m);
+});
