@@ -1,4 +1,4 @@
-import type { HttpResponse } from "../host/network.ts";
+import type { ByteFlow, HttpResponse } from "../host/http.ts";
 import { discard } from "../hub/request.ts";
 import type { Hub } from "../hub/hub.ts";
 import { PassingTrouble } from "../hub/trouble.ts";
@@ -52,7 +52,7 @@ export async function fetchSmall(fetching: Fetching): Promise<Buffer> {
 async function openLocated(
   { hub, flow, lane, task }: Fetching,
   range: { start: number; end: number } | null,
-): Promise<HttpResponse> {
+): Promise<HttpResponse<ByteFlow>> {
   while (task.located === null && task.locating !== null) await task.locating;
   lane.stop.signal.throwIfAborted();
   const { repo, commit, path, blobName } = task.blob;
@@ -90,7 +90,7 @@ async function openLocated(
 
 /** @throws PassingTrouble where the answer is not the bytes that were asked for */
 function checkLength(
-  response: HttpResponse,
+  response: HttpResponse<ByteFlow>,
   task: BlobTask,
   range: { start: number; end: number } | null,
 ): void {

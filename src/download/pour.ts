@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import type { ByteFlow } from "../host/http.ts";
 import { PassingTrouble } from "../hub/trouble.ts";
 import type { Flow, Lane } from "./lane.ts";
 import type { Segment } from "./segments.ts";
@@ -16,7 +16,7 @@ export function pour({
   flow,
   lane,
 }: {
-  readonly body: Readable;
+  readonly body: ByteFlow;
   /** Of the body's beginning, where the server sends the whole file. */
   readonly skipBytes: number;
   readonly segment: Segment;

@@ -1,29 +1,14 @@
 import http from "node:http";
 import https from "node:https";
-import type { Readable } from "node:stream";
-
-export interface HttpRequest {
-  readonly url: string;
-  readonly method?: "GET" | "HEAD" | "POST";
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  readonly signal?: AbortSignal;
-  /** No byte in either direction for this long ends the request with `ETIMEDOUT`. Default 10 s. */
-  readonly idleTimeoutMs?: number;
-}
-
-export interface HttpResponse {
-  readonly status: number;
-  /** Lower-case names; repeated ones joined by ", ". */
-  readonly headers: Readonly<Record<string, string>>;
-  /** As it came over the wire. Must be read to its end or destroyed. */
-  readonly body: Readable;
-}
+import type { ByteFlow, HttpRequest, HttpResponse } from "./http.ts";
+import { createLeanClient } from "./lean-request.ts";
 
 /** HTTP/1.1 with kept-alive connections and the proxies of the environment, which what runs on this machine is asked past. Follows no redirect: its caller decides what a new origin may see. */
 export interface Network {
   /** @throws Node's own errors (`ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, …), AbortError. */
   request(request: HttpRequest): Promise<HttpResponse>;
+  /** As `request`, for large bodies: a piece is only good while it is handed on, for its memory is used again. Not HEAD. */
+  read(request: HttpRequest): Promise<HttpResponse<ByteFlow>>;
   /** True when a TCP port on this machine can be bound on all addresses. */
   portIsFree(port: number): Promise<boolean>;
   /** Closes idle connections, so that the program can end. */
@@ -44,7 +29,16 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
   const { proxyEnv: _none, ...withoutProxy } = agentOptions;
   const local = new http.Agent(withoutProxy);
 
-  return {
+  const lean = createLeanClient();
+  // Through a proxy, Node's own client knows the way.
+  const proxied = /^(?:http|https|all)_proxy$/iu;
+  const hasProxy = Object.entries(env).some(([name, value]) => proxied.test(name) && value !== "");
+
+  const network: Network = {
+    async read(request) {
+      const direct = !hasProxy || isLoopback(new URL(request.url).hostname);
+      return (direct ? await lean.read(request) : null) ?? network.request(request);
+    },
     request({ url, method = "GET", headers = {}, body, signal, idleTimeoutMs = 10_000 }) {
       return new Promise((resolve, reject) => {
         const target = new URL(url);
@@ -85,11 +79,13 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
       });
     },
     close() {
+      lean.close();
       plain.destroy();
       secure.destroy();
       local.destroy();
     },
   };
+  return network;
 }
 
 /** Addresses that never leave this machine. */

@@ -1,3 +1,4 @@
+import type { ByteFlow } from "../host/http.ts";
 import { captivePortal, failureOfError, failureOfStatus, type Asked } from "./failures.ts";
 import { discard, mayHaveToken, sendRequest, type Session } from "./request.ts";
 import { type Attempt, retry } from "./retry.ts";
@@ -70,14 +71,20 @@ function kindOf(headers: Readonly<Record<string, string>>): string {
   return type === "text/html" ? "a web page" : type;
 }
 
-async function readText(body: AsyncIterable<unknown>): Promise<string> {
+function readText(body: ByteFlow): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
   const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const part of body) {
-    if (!Buffer.isBuffer(part)) continue;
+  body.on("data", (part) => {
     bytes += part.length;
-    if (bytes > mostBytes) throw new PassingTrouble("bad-answer", "an answer without end");
     parts.push(part);
-  }
-  return Buffer.concat(parts).toString("utf8");
+    if (bytes > mostBytes) {
+      reject(new PassingTrouble("bad-answer", "an answer without end"));
+      body.destroy();
+    }
+  });
+  body.once("end", () => resolve(Buffer.concat(parts).toString("utf8")));
+  body.once("error", reject);
+  body.once("close", () => reject(new PassingTrouble("network", "the connection was cut")));
+  return promise;
 }

@@ -1,4 +1,4 @@
-import type { HttpResponse } from "../host/network.ts";
+import type { ByteFlow, HttpResponse } from "../host/http.ts";
 import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
 import { discard, mayHaveToken, sendRequest, type Session } from "./request.ts";
 import { type Attempt, retry } from "./retry.ts";
@@ -23,7 +23,7 @@ export interface FileRequest extends FileName {
 
 export interface OpenedFile {
   /** 200, 206 or 416. */
-  readonly response: HttpResponse;
+  readonly response: HttpResponse<ByteFlow>;
   /** Where the Hub sent us, good for other ranges of the file for a while; null where it answered itself. */
   readonly address: string | null;
 }
@@ -46,7 +46,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
   const fresh = address === null;
   if (address === null) {
     const url = resolveUrl(session.endpoint, request);
-    const common = { url, headers, signal, idleTimeoutMs };
+    const common = { url, headers, signal, idleTimeoutMs, large: true };
     const answer = await sendRequest(session, { ...common, redirects: "none-elsewhere" });
     requireEtag(answer.response, request);
     if (answer.response.status < 300 || answer.response.status === 416) {
@@ -64,6 +64,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
     headers,
     signal,
     idleTimeoutMs,
+    large: true,
     redirects: "all",
   });
   const { status } = response;
@@ -100,7 +101,12 @@ export async function checkAccess(
   }
 }
 
-function refusal(session: Session, file: FileName, response: HttpResponse, url: string): Error {
+function refusal(
+  session: Session,
+  file: FileName,
+  response: HttpResponse<ByteFlow>,
+  url: string,
+): Error {
   const { endpoint, token } = session;
   const withToken = token !== null && mayHaveToken(endpoint, url);
   const { repo, path, commit: revision } = file;
@@ -113,7 +119,10 @@ function refusal(session: Session, file: FileName, response: HttpResponse, url: 
 }
 
 /** The Hub names the content in every answer: one that differs from the listing is another file, or not the Hub's. */
-function requireEtag({ status, headers }: HttpResponse, { blobName, path }: FileRequest): void {
+function requireEtag(
+  { status, headers }: HttpResponse<ByteFlow>,
+  { blobName, path }: FileRequest,
+): void {
   if (status >= 400) return;
   const etag = headers["x-linked-etag"] ?? (status < 300 ? headers["etag"] : undefined);
   const name = etag?.replace(/^W\//u, "").replaceAll('"', "");
@@ -123,7 +132,7 @@ function requireEtag({ status, headers }: HttpResponse, { blobName, path }: File
   throw new PassingTrouble("bad-answer", `the Hub names another content for ${path}`);
 }
 
-function requirePlain(response: HttpResponse): void {
+function requirePlain(response: HttpResponse<ByteFlow>): void {
   const encoding = response.headers["content-encoding"];
   if (encoding === undefined || encoding === "" || encoding === "identity") return;
   response.body.on("error", () => {});

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Host } from "../host/host.ts";
-import type { HttpResponse } from "../host/network.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
 import { callApi, parseJson } from "./api.ts";
@@ -29,7 +28,7 @@ export interface Hub {
   open(request: FileRequest): Promise<OpenedFile>;
 }
 
-export type { FileRequest, HttpResponse, OpenedFile };
+export type { FileRequest, OpenedFile };
 
 export interface HubOptions {
   readonly host: Pick<Host, "network" | "clock" | "random" | "files">;

@@ -1,5 +1,6 @@
 import type { Host } from "../host/host.ts";
-import { type HttpResponse, isLoopback } from "../host/network.ts";
+import type { ByteFlow, HttpResponse } from "../host/http.ts";
+import { isLoopback } from "../host/network.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
 import { captivePortal } from "./failures.ts";
@@ -19,6 +20,8 @@ export interface HubRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly idleTimeoutMs?: number;
+  /** A large body: its pieces are not kept. */
+  readonly large?: boolean;
   /** `same-host`: the Hub's own redirects (renamed repositories) and no other. `none-elsewhere`: stops at one to another origin and gives it back. */
   readonly redirects: "same-host" | "none-elsewhere" | "all";
 }
@@ -32,10 +35,12 @@ const mostRedirects = 10;
 export async function sendRequest(
   session: Session,
   request: HubRequest,
-): Promise<{ response: HttpResponse; url: string }> {
+): Promise<{ response: HttpResponse<ByteFlow>; url: string }> {
   let url = request.url;
   for (let hop = 0; hop <= mostRedirects; hop += 1) {
-    const response = await session.host.network.request({
+    const { network } = session.host;
+    const send = request.large === true ? network.read : network.request;
+    const response: HttpResponse<ByteFlow> = await send({
       url,
       method: request.method ?? "GET",
       headers: {
@@ -88,7 +93,7 @@ export function mayHaveToken(endpoint: string, url: string): boolean {
 }
 
 /** Lets an answer that nobody reads go, so that its connection can serve again. */
-export function discard(response: HttpResponse): void {
+export function discard(response: HttpResponse<ByteFlow>): void {
   response.body.on("error", () => {});
   response.body.resume();
 }

@@ -42,7 +42,12 @@ export async function measureSpeed({
         idleTimeoutMs: longestMs,
         signal: AbortSignal.any([signal, limit]),
       });
-      for await (const chunk of response.body as AsyncIterable<Buffer>) received += chunk.length;
+      const { body } = response;
+      body.on("data", (bytes) => void (received += bytes.length));
+      await new Promise<void>((resolve, reject) => {
+        body.once("close", resolve);
+        body.once("error", reject);
+      });
     } catch (error) {
       signal.throwIfAborted();
       if (!limit.aborted && !isAbort(error)) return;

@@ -48,7 +48,7 @@ async function sameAsServed({ served, cacheDir }: Scene, repo: string, path: str
   return bytes.length === sizeBytes && (sha256 === null ? git === gitSha1 : found === sha256);
 }
 
-test("several models land in the layout of the Hub's cache, the lower tier first", async () => {
+test("several models land in the layout of the Hub's cache", async () => {
   await using scene = await openScene({ repos: [whisper, embedding], pageSize: 2 });
   await scene.pull(models);
   for (const repo of [whisper, embedding]) {
@@ -56,7 +56,12 @@ test("several models land in the layout of the Hub's cache, the lower tier first
       expect(await sameAsServed(scene, repo.id, path), path).toBe(true);
     }
   }
-  expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["embedding", "whisper"]);
+  expect(
+    scene
+      .of("model.ready")
+      .map(({ id }) => id)
+      .toSorted(),
+  ).toEqual(["embedding", "whisper"]);
   expect(scene.of("file.verified")).toHaveLength(7);
 
   const root = join(scene.cacheDir, "models--openai--whisper");
@@ -75,6 +80,18 @@ test("several models land in the layout of the Hub's cache, the lower tier first
   const scan = await scanCacheDir(scene.cacheDir);
   expect(scan.warnings).toEqual([]);
   expect(scan.repos.map(({ id }) => id.name).toSorted()).toEqual([embedding.id, whisper.id]);
+});
+
+test("the lower tier is whole before the first byte of the next", async () => {
+  await using scene = await openScene({ repos: [whisper, embedding] });
+  await scene.pull(models, { maxLanes: 1 });
+  const order = scene.events.flatMap((event) => {
+    if (event.type === "model.ready") return [event.id];
+    return event.type === "file.started" ? [event.repo] : [];
+  });
+  const tier1 = order.slice(0, order.indexOf(whisper.id));
+  expect(new Set(tier1)).toEqual(new Set([embedding.id, "embedding"]));
+  expect(order.at(-1)).toBe("whisper");
 });
 
 test("the second run fetches nothing, and for a commit asks nothing", async () => {

@@ -1,0 +1,34 @@
+import type { Readable } from "node:stream";
+
+export interface HttpRequest {
+  readonly url: string;
+  readonly method?: "GET" | "HEAD" | "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+  /** No byte in either direction for this long ends the request with `ETIMEDOUT`. Default 10 s. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** What reading a body needs of a stream. */
+export interface ByteFlow {
+  on(event: "data", listener: (bytes: Buffer) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "end" | "close", listener: () => void): unknown;
+  once(event: "error", listener: (error: Error) => void): unknown;
+  once(event: "end" | "close", listener: () => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  isPaused(): boolean;
+  destroy(error?: Error): unknown;
+  /** Every byte was handed on. */
+  readonly readableEnded: boolean;
+}
+
+export interface HttpResponse<Body = Readable> {
+  readonly status: number;
+  /** Lower-case names; repeated ones joined by ", ". */
+  readonly headers: Readonly<Record<string, string>>;
+  /** As it came over the wire. Must be read to its end or destroyed. */
+  readonly body: Body;
+}

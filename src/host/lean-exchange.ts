@@ -1,0 +1,172 @@
+import { EventEmitter } from "node:events";
+import type { ByteFlow, HttpResponse } from "./http.ts";
+
+/** How an exchange steers the connection it came over. */
+export interface Steering {
+  /** Reads on after a pause. */
+  readOn(): void;
+  stopReading(): void;
+  /** The answer is over; the connection may serve again. */
+  release(reusable: boolean): void;
+  destroy(): void;
+}
+
+const mostHeadBytes = 64 * 1024;
+
+/**
+ * One answer as it comes in: parses its head (RFC 9112), and hands on the body in pieces of the connection's own buffer,
+ * each of which is only good while it is handed on. Bodies by length or to the connection's end; chunked ones are told by `chunked`.
+ */
+export class LeanExchange extends EventEmitter implements ByteFlow {
+  readableEnded = false;
+  chunked = false;
+  /** Whether a byte of the answer has come. */
+  begun = false;
+  readonly #steering: Steering;
+  readonly #onHead: (response: HttpResponse<ByteFlow>) => void;
+  #head: Buffer | null = Buffer.alloc(0);
+  #leftBytes = Number.POSITIVE_INFINITY;
+  #reusable = false;
+  #waiting: Buffer | null = null;
+  #paused = true;
+  #over = false;
+
+  constructor(steering: Steering, onHead: (response: HttpResponse<ByteFlow>) => void) {
+    super();
+    this.#steering = steering;
+    this.#onHead = onHead;
+  }
+
+  /** Takes what the connection read; false to stop reading. */
+  receive(bytes: Buffer): boolean {
+    this.begun = true;
+    if (this.#over) return false;
+    if (this.#head === null) {
+      this.#handOn(bytes);
+      return !this.#paused;
+    }
+    this.#head = Buffer.concat([this.#head, bytes]);
+    const end = this.#head.indexOf("\r\n\r\n");
+    if (end === -1) {
+      if (this.#head.length > mostHeadBytes) this.#fail("the head of the answer has no end");
+      return !this.#over;
+    }
+    const rest = this.#head.subarray(end + 4);
+    const lines = this.#head.toString("latin1", 0, end).split("\r\n");
+    const status = Number(
+      /^HTTP\/1\.[01] (?<status>\d{3})\b/u.exec(lines[0] ?? "")?.groups?.["status"],
+    );
+    if (Number.isNaN(status)) {
+      this.#fail("the answer is not of HTTP/1.1");
+      return false;
+    }
+    if (status >= 100 && status < 200) {
+      this.#head = Buffer.alloc(0);
+      return rest.length === 0 || this.receive(rest);
+    }
+    this.#begin(status, parseHeaders(lines.slice(1)), lines[0]?.startsWith("HTTP/1.1") === true);
+    this.#waiting = rest.length > 0 ? rest : null;
+    return false;
+  }
+
+  /** The connection is gone: the answer ends here, well or not. */
+  lost(error: Error | null): void {
+    if (this.#over) return;
+    if (error === null && this.#head === null && this.#leftBytes === Number.POSITIVE_INFINITY) {
+      this.#finish();
+      return;
+    }
+    this.#over = true;
+    const cut = Object.assign(new Error("the connection was cut"), { code: "ECONNRESET" });
+    this.emit("error", error ?? cut);
+    this.emit("close");
+  }
+
+  pause(): this {
+    this.#paused = true;
+    if (!this.#over) this.#steering.stopReading();
+    return this;
+  }
+
+  resume(): this {
+    if (!this.#paused || this.#over) return this;
+    this.#paused = false;
+    // Not at once: whoever resumes may still be adding listeners.
+    setImmediate(() => this.#flow());
+    return this;
+  }
+
+  isPaused(): boolean {
+    return this.#paused;
+  }
+
+  destroy(error?: Error): this {
+    if (this.#over) return this;
+    this.#over = true;
+    this.#steering.destroy();
+    if (error !== undefined) this.emit("error", error);
+    this.emit("close");
+    return this;
+  }
+
+  override on(name: string, listener: (...given: never[]) => void): this {
+    super.on(name, listener as (...given: unknown[]) => void);
+    // As with Node's own streams: whoever listens for data gets it.
+    if (name === "data") this.resume();
+    return this;
+  }
+
+  #begin(status: number, headers: Record<string, string>, kept: boolean): void {
+    this.#head = null;
+    this.chunked = headers["transfer-encoding"] !== undefined;
+    const length = headers["content-length"];
+    if (status === 204 || status === 304) this.#leftBytes = 0;
+    else if (length !== undefined && /^\d+$/u.test(length)) this.#leftBytes = Number(length);
+    this.#reusable = kept && !/\bclose\b/iu.test(headers["connection"] ?? "");
+    this.#onHead({ status, headers, body: this });
+  }
+
+  #flow(): void {
+    if (this.#paused || this.#over) return;
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting !== null || this.#leftBytes === 0) this.#handOn(waiting ?? Buffer.alloc(0));
+    if (!this.#paused && !this.#over) this.#steering.readOn();
+  }
+
+  #handOn(bytes: Buffer): void {
+    if (bytes.length > this.#leftBytes) {
+      this.#fail("the answer is longer than it said");
+      return;
+    }
+    this.#leftBytes -= bytes.length;
+    if (bytes.length > 0) this.emit("data", bytes);
+    if (this.#leftBytes === 0) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.readableEnded = true;
+    this.#steering.release(this.#reusable && this.#leftBytes === 0);
+    this.emit("end");
+    this.emit("close");
+  }
+
+  #fail(message: string): void {
+    this.destroy(Object.assign(new Error(message), { code: "HPE_INVALID_CONSTANT" }));
+  }
+}
+
+/** Lower-case names; repeated ones joined by ", ". */
+function parseHeaders(lines: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon <= 0) continue;
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
+  }
+  return headers;
+}

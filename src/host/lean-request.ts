@@ -1,0 +1,142 @@
+import net from "node:net";
+import tls from "node:tls";
+import { LeanExchange, type Steering } from "./lean-exchange.ts";
+import type { ByteFlow, HttpRequest, HttpResponse } from "./http.ts";
+
+/** GET and HEAD over sockets that read into a buffer of their own: Node's HTTP client copies each piece twice and leaves it to be collected. */
+export interface LeanClient {
+  /** Null where the answer is of a form that is left to Node's client (chunked). @throws as `Network.request` */
+  read(request: HttpRequest): Promise<HttpResponse<ByteFlow> | null>;
+  close(): void;
+}
+
+interface Connection {
+  readonly socket: net.Socket;
+  exchange: LeanExchange | null;
+}
+
+const bufferBytes = 128 * 1024;
+const mostIdle = 64;
+
+export function createLeanClient(): LeanClient {
+  const idle = new Map<string, Connection[]>();
+
+  function connect(target: URL): Connection {
+    const secure = target.protocol === "https:";
+    const host = target.hostname.replace(/^\[|\]$/gu, "");
+    const port = Number(target.port === "" ? (secure ? 443 : 80) : target.port);
+    const onread = {
+      buffer: Buffer.allocUnsafeSlow(bufferBytes),
+      callback(bytes: number, buffer: Uint8Array): boolean {
+        const piece = Buffer.from(buffer.buffer, buffer.byteOffset, bytes);
+        // Bytes that no request asked for make the connection worthless.
+        if (connection.exchange === null) socket.destroy();
+        return connection.exchange?.receive(piece) ?? false;
+      },
+    };
+    const options = { host, port, onread, noDelay: true, keepAlive: true };
+    const servername = net.isIP(host) === 0 ? { servername: host } : {};
+    const socket: net.Socket = secure
+      ? tls.connect({ ...options, ...servername, ALPNProtocols: ["http/1.1"] })
+      : net.connect(options);
+    const connection: Connection = { socket, exchange: null };
+    socket.on("error", (error) => connection.exchange?.lost(error));
+    socket.on("timeout", () => {
+      const message = `no answer from ${target.host} for ${(socket.timeout ?? 0) / 1000} s`;
+      connection.exchange?.destroy(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
+    });
+    socket.on("end", () => connection.exchange?.lost(null));
+    socket.on("close", () => {
+      connection.exchange?.lost(null);
+      const others = idle.get(target.origin)?.filter((other) => other !== connection);
+      if (others !== undefined) idle.set(target.origin, others);
+    });
+    return connection;
+  }
+
+  function keep(origin: string, connection: Connection): void {
+    const { socket } = connection;
+    const others = idle.get(origin) ?? [];
+    if (socket.destroyed || others.length >= mostIdle) {
+      socket.destroy();
+      return;
+    }
+    socket.setTimeout(0);
+    socket.resume();
+    socket.unref();
+    idle.set(origin, [...others, connection]);
+  }
+
+  function send(request: HttpRequest, kept: boolean): Promise<HttpResponse<ByteFlow> | null> {
+    const { url, method = "GET", headers = {}, signal, idleTimeoutMs = 10_000 } = request;
+    const target = new URL(url);
+    const head = headOf(method, target, headers);
+    const { promise, resolve, reject } = Promise.withResolvers<HttpResponse<ByteFlow> | null>();
+    const old = kept ? idle.get(target.origin)?.pop() : undefined;
+    const connection = old ?? connect(target);
+    const { socket } = connection;
+    const steering: Steering = {
+      readOn: () => void socket.resume(),
+      stopReading: () => void socket.pause(),
+      release(reusable) {
+        signal?.removeEventListener("abort", onAbort);
+        connection.exchange = null;
+        if (reusable) keep(target.origin, connection);
+        else socket.destroy();
+      },
+      destroy() {
+        signal?.removeEventListener("abort", onAbort);
+        connection.exchange = null;
+        socket.destroy();
+      },
+    };
+    const exchange = new LeanExchange(steering, (response) => {
+      exchange.off("error", onEarlyError);
+      if (exchange.chunked) {
+        exchange.destroy();
+        resolve(null);
+      } else resolve(response);
+    });
+    const onAbort = (): void => {
+      exchange.destroy(new DOMException("This operation was aborted", "AbortError"));
+    };
+    const onEarlyError = (error: Error): void => {
+      // The server closed a kept connection just as we took it: that says nothing of the next.
+      if (old !== undefined && !exchange.begun && signal?.aborted !== true) {
+        resolve(send(request, false));
+      } else reject(error);
+    };
+    exchange.on("error", onEarlyError);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    connection.exchange = exchange;
+    socket.ref();
+    socket.setTimeout(idleTimeoutMs);
+    socket.write(head, "latin1");
+    socket.resume();
+    return promise;
+  }
+
+  return {
+    async read(request) {
+      request.signal?.throwIfAborted();
+      return send(request, true);
+    },
+    close() {
+      for (const { socket } of [...idle.values()].flat()) socket.destroy();
+      idle.clear();
+    },
+  };
+}
+
+/** @throws TypeError for a header that would break the head apart */
+function headOf(method: string, target: URL, headers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries({ host: target.host, connection: "keep-alive", ...headers }).map(
+    ([name, value]) => {
+      if (/[^\w-]/u.test(name) || /[^\t\x20-\x7e\x80-\xff]/u.test(value)) {
+        throw new TypeError(`the header ${name} holds characters that no header may`);
+      }
+      return `${name}: ${value}\r\n`;
+    },
+  );
+  return `${method} ${target.pathname}${target.search} HTTP/1.1\r\n${lines.join("")}\r\n`;
+}

@@ -1,0 +1,148 @@
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { ByteFlow } from "../../src/host/http.ts";
+import { createLeanClient, type LeanClient } from "../../src/host/lean-request.ts";
+
+let server: Server;
+let client: LeanClient;
+let url = "";
+let connections = 0;
+/** What the server does with each request's head. */
+let answer: (socket: Socket, head: string) => void = () => {};
+
+beforeEach(async () => {
+  connections = 0;
+  client = createLeanClient();
+  server = createServer((socket) => {
+    connections += 1;
+    let text = "";
+    socket.on("error", () => {});
+    socket.on("data", (bytes) => {
+      text += bytes.toString("latin1");
+      if (!text.endsWith("\r\n\r\n")) return;
+      const head = text;
+      text = "";
+      answer(socket, head);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/file?x=1`;
+});
+afterEach(() => {
+  client.close();
+  server.close();
+});
+
+function readAll(body: ByteFlow): Promise<string> {
+  let text = "";
+  return new Promise((resolve, reject) => {
+    body.on("data", (piece) => void (text += piece.toString("latin1")));
+    body.on("error", reject);
+    body.on("end", () => resolve(text));
+  });
+}
+
+async function get(options: { signal?: AbortSignal; idleTimeoutMs?: number } = {}) {
+  const response = await client.read({ url, headers: { range: "bytes=0-4" }, ...options });
+  if (response === null) throw new Error("left to Node's client");
+  return { ...response, text: readAll(response.body) };
+}
+
+test("an answer is read whatever the pieces it comes in, and the connection serves again", async () => {
+  const whole =
+    "HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\nX-A: 1\r\nx-a: 2\r\n\r\nhello";
+  answer = (socket, head) => {
+    expect(head).toMatch(/^GET \/file\?x=1 HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/u);
+    expect(head).toContain("range: bytes=0-4\r\n");
+    const send = (at: number): void => {
+      if (at < whole.length)
+        socket.write(whole.slice(at, at + 7), () => setImmediate(send, at + 7));
+    };
+    send(0);
+  };
+  for (let times = 0; times < 3; times += 1) {
+    const { status, headers, text } = await get();
+    expect([status, headers["x-a"], await text]).toEqual([206, "1, 2", "hello"]);
+  }
+  expect(connections).toBe(1);
+});
+
+test("a large body can be paused, and nothing is lost or mixed up", async () => {
+  const body = Buffer.alloc(3_000_000, "0123456789");
+  answer = (socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
+    socket.write(body);
+  };
+  const response = await client.read({ url });
+  if (response === null) throw new Error("left to Node's client");
+  const parts: Buffer[] = [];
+  response.body.on("data", (piece) => {
+    parts.push(Buffer.from(piece));
+    response.body.pause();
+    setImmediate(() => response.body.resume());
+  });
+  await new Promise<void>((resolve) => void response.body.on("end", resolve));
+  expect(Buffer.concat(parts).equals(body)).toBe(true);
+});
+
+test.each([
+  ["shorter than it said", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", "ECONNRESET"],
+  [
+    "longer than it said",
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhello",
+    "HPE_INVALID_CONSTANT",
+  ],
+])("a body that is %s is an error", async (_, reply, code) => {
+  answer = (socket) => socket.end(reply, "latin1");
+  const { text } = await get();
+  await expect(text).rejects.toThrow(expect.objectContaining({ code }));
+});
+
+test("what is no HTTP, and a head without end, are errors", async () => {
+  for (const reply of ["SSH-2.0-OpenSSH\r\n\r\n", `HTTP/1.1 200 OK\r\nX: ${"y".repeat(70_000)}`]) {
+    answer = (socket) => void socket.write(reply);
+    await expect(get()).rejects.toThrow(expect.objectContaining({ code: "HPE_INVALID_CONSTANT" }));
+  }
+});
+
+test("a chunked answer is left to Node's client, one without a length ends with its connection", async () => {
+  answer = (socket) =>
+    void socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+  expect(await client.read({ url })).toBeNull();
+  answer = (socket) => socket.end("HTTP/1.1 200 OK\r\n\r\nhello", "latin1");
+  expect(await (await get()).text).toBe("hello");
+});
+
+test("a kept connection that the server has closed meanwhile is replaced without a word", async () => {
+  answer = (socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  expect(await (await get()).text).toBe("ok");
+  // The next request on this connection meets its end; on a new one it is answered.
+  const reply = answer;
+  answer = (socket) => {
+    answer = reply;
+    socket.destroy();
+  };
+  expect(await (await get()).text).toBe("ok");
+  expect(connections).toBe(2);
+});
+
+test("silence and an abort end a request before its answer, and in its middle", async () => {
+  const stop = new AbortController();
+  answer = () => stop.abort();
+  await expect(get({ signal: stop.signal })).rejects.toThrow(
+    expect.objectContaining({ name: "AbortError" }),
+  );
+  answer = () => {};
+  const silent = expect.objectContaining({ code: "ETIMEDOUT" }) as unknown as Error;
+  await expect(get({ idleTimeoutMs: 30 })).rejects.toThrow(silent);
+  answer = (socket) => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello");
+  const { text } = await get({ idleTimeoutMs: 30 });
+  await expect(text).rejects.toThrow(silent);
+});
+
+test("a header that would break the request apart is refused", async () => {
+  await expect(client.read({ url, headers: { a: "b\r\nc: d" } })).rejects.toThrow(TypeError);
+});
