@@ -76,7 +76,10 @@ export async function openPartial(
   }
   let noted = written;
   let queue: Promise<void> = Promise.resolve();
+  let syncs: Promise<void> = Promise.resolve();
   let noting: Promise<void> | null = null;
+  /** Journals that another took the place of; a sync may still be at work on them. */
+  const retired: FileHandle[] = [];
 
   /** A journal with one line, in place of the old one, so that it never grows without end. */
   async function openJournal(): Promise<FileHandle> {
@@ -93,14 +96,23 @@ export async function openPartial(
   async function append(): Promise<void> {
     noted = written;
     if (journalBytes > compactBytes) {
-      const old = journal;
+      retired.push(journal);
       journal = await openJournal();
-      await old.close();
       return;
     }
     const line = encodeLine({ ...blob, written: noted, synced }, bootId);
     journalBytes += line.length;
     await journal.write(line);
+  }
+
+  /** The disk is waited for outside the queue: lines about other writes go on meanwhile, so that a kill costs little. */
+  async function syncNow(): Promise<void> {
+    const before = written;
+    if (before === synced) return;
+    await handle.datasync();
+    synced = before;
+    await inTurn(append);
+    await journal.datasync();
   }
 
   /** Lines go in one after the other. */
@@ -128,25 +140,24 @@ export async function openPartial(
       });
       await noting;
     },
-    sync: () =>
-      inTurn(async () => {
-        const before = written;
-        if (before === synced) return;
-        await handle.datasync();
-        synced = before;
-        await append();
-        await journal.datasync();
-      }),
-    reset: () =>
-      inTurn(async () => {
+    sync() {
+      const done = syncs.then(syncNow);
+      syncs = done.catch(() => {});
+      return done;
+    },
+    async reset() {
+      await syncs;
+      await inTurn(async () => {
         written = [];
         synced = [];
         await append();
         await journal.datasync();
-      }),
+      });
+    },
     async close() {
+      await syncs;
       await queue;
-      await Promise.all([handle.close(), journal.close()]);
+      await Promise.all([handle, journal, ...retired].map((file) => file.close()));
     },
   };
 }
