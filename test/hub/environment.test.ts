@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findCacheDir, findEndpoint, findTokens, isOffline } from "../../src/hub/environment.ts";
 
-const place = (env: Record<string, string>) => ({ env, home: "/home/annie", cwd: "/work" });
+const place = (env: Record<string, string>) => ({ env, home: "/home/annie", cwd: "/place" });
 
 test("the endpoint loses its trailing slash, and has a default", () => {
   expect(findEndpoint({})).toBe("https://huggingface.co");
@@ -21,8 +21,8 @@ test.each([
   [{ HUGGINGFACE_HUB_CACHE: "/old", HF_HUB_CACHE: "/new" }, "/new"],
   [{ HF_HUB_CACHE: "~/models" }, "/home/annie/models"],
   [{ HF_HUB_CACHE: "$DATA/${SUB}/hub", DATA: "/data", SUB: "x" }, "/data/x/hub"],
-  [{ HF_HUB_CACHE: "$MISSING/hub" }, "/work/$MISSING/hub"],
-  [{ HF_HOME: "relative" }, "/work/relative/hub"],
+  [{ HF_HUB_CACHE: "$MISSING/hub" }, "/place/$MISSING/hub"],
+  [{ HF_HOME: "relative" }, "/place/relative/hub"],
 ])("the cache folder of %o is %s", (env, expected) => {
   expect(findCacheDir(place(env))).toBe(expected);
 });
