@@ -1,4 +1,3 @@
-import { execa } from "execa";
 import { createInterface } from "node:readline";
 
 export interface RunRequest {
@@ -38,6 +37,8 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
   return {
     async run({ command, args = [], cwd, env: extra, timeoutMs, input, signal, onLine }) {
       signal?.throwIfAborted();
+      // Not before the first command: its import is a tenth of the time to the first frame.
+      const { execa } = await import("execa");
       const child = execa(command, [...args], {
         reject: false,
         extendEnv: false,
