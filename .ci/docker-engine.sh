@@ -34,7 +34,8 @@ install_compose() {
         test -s "$apt/sources/${source##*/}" || rm "$apt/sources/${source##*/}"
     done
     if ! ls "$apt"/sources/* >/dev/null 2>&1; then
-        echo 'deb http://deb.debian.org/debian trixie main' >"$apt/sources/debian.list"
+        echo "No apt source of this machine names Debian 12 (bookworm), so compose v2 can't be had: install it by hand." >&2
+        return 1
     fi
     set -- -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt/sources" \
         -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt" -o APT::Sandbox::User=root
