@@ -22,9 +22,8 @@ export function milliseconds(value: number): string {
   return `${Math.round(value)} ms`;
 }
 
-/** Lines of a table in Markdown, with the widths that a terminal needs. */
 export function table(figures: readonly Figure[]): string {
-  const rows = [
+  return markdownTable([
     ["figure", "measured", "beside", "ratio", "at most", "holds"],
     ...figures.map((figure) => [
       figure.name,
@@ -34,7 +33,11 @@ export function table(figures: readonly Figure[]): string {
       figure.bound.toFixed(2),
       holds(figure) ? "yes" : "NO",
     ]),
-  ];
+  ]);
+}
+
+/** Lines of a table in Markdown, titles first, with the widths that a terminal needs. */
+export function markdownTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_title, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );

@@ -1,0 +1,114 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, truncate, writeFile } from "node:fs/promises";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ServedFile } from "./hosted-files.ts";
+import { nginxConfig, type Link } from "./nginx-config.ts";
+import { interruption, runToEnd } from "./run-to-end.ts";
+import { insideFolder } from "./workplace.ts";
+
+export interface Server {
+  readonly endpoint: string;
+  readonly files: readonly ServedFile[];
+  readonly totalBytes: number;
+  /** Bytes of bodies that were sent since the last call, and the number of requests. */
+  takeTraffic(): Promise<{ requests: number; sentBytes: number }>;
+}
+
+export interface ServerSetup {
+  /** Where a folder for the served files may be made. */
+  readonly dir: string;
+  /** Puts the files into that folder. */
+  readonly host: (folder: string) => Promise<readonly ServedFile[]>;
+  readonly link?: Link;
+}
+
+/** nginx with these files, while the work lasts; it ends with this process, however that ends. */
+export function withServer<Result>(
+  { dir, host, link = {} }: ServerSetup,
+  work: (server: Server) => Promise<Result>,
+): Promise<Result> {
+  return insideFolder(dir, "served-", async (folder) => {
+    const files = await host(folder);
+    await runToEnd("sync", []);
+    interruption.signal.throwIfAborted();
+    const [hubPort, contentPort] = [await freePort(), await freePort()];
+    const config = join(folder, "nginx.conf");
+    await writeFile(config, nginxConfig({ folder, files, link, hubPort, contentPort }));
+    const nginx = ["nginx", "-p", "/usr/share/nginx", "-c", config];
+    const paced = ["perl", "-e", listenPaced, String(contentPort)];
+    const rate = link.bytesPerSecondPerConnection;
+    const command = rate === undefined ? nginx : [...paced, String(rate), ...nginx];
+    const child = spawn("setpriv", ["--pdeathsig", "TERM", ...command], {
+      stdio: ["ignore", "ignore", "pipe"],
+      detached: true,
+    });
+    let complaint = "";
+    child.stderr.on("data", (chunk) => (complaint += String(chunk)));
+    const ended = once(child, "exit");
+    try {
+      for (const port of [hubPort, contentPort])
+        await waitForPort(port, () => child.exitCode === null || complaint);
+      return await work({
+        endpoint: `http://127.0.0.1:${hubPort}`,
+        files,
+        totalBytes: files.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0),
+        takeTraffic: () => takeTraffic(join(folder, "access.log")),
+      });
+    } finally {
+      child.kill("SIGTERM");
+      await ended;
+    }
+  });
+}
+
+/** Opens the port with SO_MAX_PACING_RATE, which accepted connections inherit, and gives it to nginx as its own upgrades do. */
+const listenPaced = `
+  use Socket; my ($port, $rate) = splice @ARGV, 0, 2; $^F = 255;
+  socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
+  setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1) or die $!;
+  setsockopt($s, SOL_SOCKET, 47, pack("L", $rate)) or die $!;
+  bind($s, sockaddr_in($port, INADDR_LOOPBACK)) or die $!; listen($s, 511) or die $!;
+  $ENV{NGINX} = fileno($s) . ";"; exec @ARGV;`;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function waitForPort(port: number, alive: () => true | string): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const state = alive();
+    if (state !== true) throw new Error(`nginx did not start: ${state}`);
+    const socket = connect(port, "127.0.0.1");
+    const open = await once(socket, "connect").then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (open) return;
+    await sleep(50);
+  }
+  throw new Error(`nginx does not answer at port ${port}`);
+}
+
+/** A request is in the log once it has ended; one that a kill cut ends when nginx writes to it next. */
+async function takeTraffic(log: string): Promise<{ requests: number; sentBytes: number }> {
+  await sleep(300);
+  const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
+  await truncate(log);
+  const served = lines.map((line) => line.split(" ")).filter(([, , status]) => status !== "302");
+  return {
+    requests: lines.length,
+    sentBytes: served.reduce(
+      (bytes, [, , , sent = "0", uri = ""]) => bytes + (uri.startsWith("/api/") ? 0 : Number(sent)),
+      0,
+    ),
+  };
+}
