@@ -41,7 +41,7 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
       words[0] ?? "",
       demo.keep
         ? `This was a demo. Its folder is kept: ${world.folder}.`
-        : "This was a demo: its Annie is gone again, and nothing of it is left on this machine.",
+        : "This was a demo: nothing of it is left on this machine.",
       "Run heros setup to do the same for real.",
     ];
   } finally {
