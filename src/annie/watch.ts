@@ -68,6 +68,7 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
   let isOnline = false;
   let tier1AtMs: number | null = null;
   let allAtMs: number | null = null;
+  let nap = new AbortController();
 
   function take(health: Health): void {
     const key = JSON.stringify([health.status, health.capabilities, health.models]);
@@ -114,7 +115,13 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
       }
       // Once all models are here, what is missing should come any moment.
       const waitedMs = allAtMs === null ? nowMs - beganAtMs : nowMs - allAtMs;
-      await host.clock.sleep(pollDelayMs(waitedMs, isOnline && allAtMs === null), both);
+      nap = new AbortController();
+      await host.clock
+        .sleep(
+          pollDelayMs(waitedMs, isOnline && allAtMs === null),
+          AbortSignal.any([both, nap.signal]),
+        )
+        .catch(() => both.throwIfAborted());
     }
   }
 
@@ -128,7 +135,10 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
     online: online.promise,
     complete: complete.promise,
     tier1Ready: () => (tier1AtMs ??= host.clock.monotonicMs()),
-    allReady: () => (allAtMs ??= host.clock.monotonicMs()),
+    allReady: () => {
+      allAtMs ??= host.clock.monotonicMs();
+      nap.abort();
+    },
     stop: () => stopped.abort(),
   };
 }
