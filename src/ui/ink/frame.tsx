@@ -1,26 +1,62 @@
 import { Box, Text } from "ink";
 import type { ReactNode } from "react";
 import { frameColumns, frameRows } from "./frame-size.ts";
-import { fitLine, type Line, type Size } from "./line.ts";
+import { fitLine, type Line, type Size, type Span, type WidgetName } from "./line.ts";
 import type { Theme } from "./theme.ts";
+
+/** What stands for the names; nothing until it is loaded. */
+export type Widgets = Readonly<Record<WidgetName, ReactNode>>;
 
 /** The live part of the screen, cut to what the terminal can hold. */
 export function Frame({
   lines,
   size,
   theme,
+  widgets = null,
 }: {
   readonly lines: readonly Line[];
   readonly size: Size;
   readonly theme: Theme;
+  readonly widgets?: Widgets | null;
 }): ReactNode {
   const shown = lines.slice(0, frameRows(size));
   return (
     <Box flexDirection="column">
+      {/* A row is its place: nothing moves with it. */}
       {shown.map((line, index) => (
-        // A row is its place: nothing moves with it.
+        <FrameRow
+          // oxlint-disable-next-line react/no-array-index-key
+          key={index}
+          line={fitLine(line, frameColumns(size), theme)}
+          theme={theme}
+          widgets={widgets}
+        />
+      ))}
+    </Box>
+  );
+}
+
+function FrameRow({
+  line,
+  theme,
+  widgets,
+}: {
+  readonly line: Line;
+  readonly theme: Theme;
+  readonly widgets: Widgets | null;
+}): ReactNode {
+  if (widgets === null || line.every(({ widget }) => widget === undefined)) {
+    return <Row line={line} theme={theme} />;
+  }
+  const drawn = ({ text, role, widget }: Span): ReactNode =>
+    widget === undefined ? <Text {...theme.looks[role]}>{text}</Text> : widgets[widget];
+  return (
+    <Box>
+      {line.map((span, index) => (
         // oxlint-disable-next-line react/no-array-index-key
-        <Row key={index} line={fitLine(line, frameColumns(size), theme)} theme={theme} />
+        <Box key={index} flexShrink={0}>
+          {drawn(span)}
+        </Box>
       ))}
     </Box>
   );

@@ -1,10 +1,15 @@
 import { shorten, textWidth } from "../text-width.ts";
 import type { Role, Theme } from "./theme.ts";
 
+/** What a library draws and moves by itself: a text that is edited, a yes or no, a wait. */
+export type WidgetName = "editor" | "confirm" | "wait";
+
 /** A run of text with one look. */
 export interface Span {
   readonly text: string;
   readonly role: Role;
+  /** Drawn in place of the text, once its code is loaded. */
+  readonly widget?: WidgetName;
 }
 
 /** One row of the screen. */

@@ -14,6 +14,7 @@ export interface Look {
 /** How the roles look, and which signs there are. */
 export interface Theme {
   readonly signs: Signs;
+  readonly unicode: boolean;
   readonly looks: Readonly<Record<Role, Look>>;
 }
 
@@ -41,5 +42,5 @@ const uncoloured: Theme["looks"] = {
 
 /** Without colours no look is left at all: every meaning has a word or a sign beside it. */
 export function createTheme({ color, unicode }: Pick<Terminal, "color" | "unicode">): Theme {
-  return { signs: signs(unicode), looks: color ? coloured : uncoloured };
+  return { signs: signs(unicode), unicode, looks: color ? coloured : uncoloured };
 }

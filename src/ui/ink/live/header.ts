@@ -2,7 +2,7 @@ import type { StageState } from "../../../progress/state.ts";
 import { formatDuration } from "../../../progress/units.ts";
 import { stageNames } from "../../words/run.ts";
 import { frameColumns } from "../frame-size.ts";
-import { lineWidth, span, spread, type Line } from "../line.ts";
+import { lineWidth, span, spread, type Line, type Span } from "../line.ts";
 import type { Role, Theme } from "../theme.ts";
 import type { LiveView } from "./view.ts";
 
@@ -72,6 +72,11 @@ function stageSign(stage: StageState, view: LiveView, short: boolean): Line[numb
 export function spinner({ tick, theme }: { readonly tick: number; readonly theme: Theme }): string {
   const { spinner: steps } = theme.signs;
   return steps[tick % steps.length] ?? "";
+}
+
+/** A spinner that turns by itself, for pages on which nothing else moves. */
+export function waitSpan(view: { readonly tick: number; readonly theme: Theme }): Span {
+  return { ...span(spinner(view), "accent"), widget: "wait" };
 }
 
 /** The spinner in brackets, as wide as the other signs. */

@@ -47,6 +47,9 @@ function leavingPage(view: WizardView): Line[] {
     [span("Stop here?", "strong")],
     [span("Nothing has been changed. Your answers are kept.")],
     blank,
-    [span("y: stop   any other key: go on", "quiet")],
+    [
+      { ...span("y/N", "strong"), widget: "confirm" },
+      span("   y: stop   n or Esc: go on", "quiet"),
+    ],
   ];
 }

@@ -30,7 +30,19 @@ export function pasted(state: WizardState, text: string): WizardState {
   if (question?.kind === "secret")
     return { ...state, typed: (state.typed ?? "") + text.trim(), problem: null };
   if (state.typed === null) return state;
-  return { ...state, typed: state.typed + text.replaceAll(/[\r\n]+/g, ""), problem: null };
+  return typedAs(state, state.typed + text.replaceAll(/[\r\n]+/g, ""));
+}
+
+/** Text that an editor holds now. What it can't have understood, it forgets again. */
+export function edited(state: WizardState, text: string): WizardState {
+  if (state.typed === null || state.typed === text) return state;
+  // oxlint-disable-next-line no-control-regex -- control characters are no part of a path
+  if (/[\u0000-\u001f\u007f]/.test(text)) return typedAs(state, state.typed);
+  return { ...state, typed: text, problem: null };
+}
+
+function typedAs(state: WizardState, typed: string): WizardState {
+  return { ...state, typed, typedAnew: state.typedAnew + 1, problem: null };
 }
 
 function onOptions(state: WizardState, press: Press, question: Question): WizardState {
@@ -154,11 +166,11 @@ function type(state: WizardState, press: Press, typed: string): WizardState {
   const question = currentQuestion(state);
   switch (press.kind) {
     case "text":
-      return { ...state, typed: typed + press.text, problem: null };
+      return typedAs(state, typed + press.text);
     case "backspace":
-      return { ...state, typed: typed.replace(/.$/su, ""), problem: null };
+      return typedAs(state, typed.replace(/.$/su, ""));
     case "clear":
-      return { ...state, typed: "", problem: null };
+      return typedAs(state, "");
     case "escape":
       return { ...state, typed: null, problem: null };
     case "enter":
@@ -179,7 +191,7 @@ function askToLeave(state: WizardState, press: Press): WizardState {
 }
 
 function leave(state: WizardState, press: Press): WizardState {
-  const yes = press.kind === "enter" || (press.kind === "text" && /^[yq]$/.test(press.text));
+  const yes = press.kind === "text" && /^[yq]$/i.test(press.text);
   return yes ? { ...state, outcome: { answers: null } } : { ...state, leaving: false };
 }
 

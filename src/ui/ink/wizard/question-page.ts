@@ -2,8 +2,8 @@ import type { Option, Question } from "../../../plan/questions.ts";
 import { wrapText } from "../../text-width.ts";
 import { cleanText } from "../../words/sentence.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
-import { blank, span, type Line } from "../line.ts";
-import { spinner } from "../live/header.ts";
+import { blank, span, type Line, type Size } from "../line.ts";
+import { waitSpan } from "../live/header.ts";
 import { wizardHeader } from "./wizard-header.ts";
 import type { WizardView } from "./view.ts";
 import { totalLines } from "./totals.ts";
@@ -125,12 +125,25 @@ function labelIndent(view: WizardView, question: Question): number {
 
 /** The field in which a text is typed. A secret's field says neither the text nor its length. */
 function typedLines(view: WizardView, question: Question, typed: string): Line[] {
-  const caret = span("_", "accent");
   if (question.kind === "secret") {
     const words = typed === "" ? "Paste it here; it stays hidden" : "A token is here, hidden";
-    return [[span("  Token: ", "strong"), span(words, typed === "" ? "quiet" : "good"), caret]];
+    return [
+      [
+        span("  Token: ", "strong"),
+        span(words, typed === "" ? "quiet" : "good"),
+        span("_", "accent"),
+      ],
+    ];
   }
-  return [[span("  Folder: ", "strong"), span(tail(typed, frameColumns(view.size) - 12)), caret]];
+  const text = `${tail(typed, editorColumns(view.size) - 1)}_`;
+  return [[span(editorLabel, "strong"), { ...span(text), widget: "editor" }]];
+}
+
+const editorLabel = "  Folder: ";
+
+/** How wide the field is in which a folder is typed. */
+export function editorColumns(size: Size): number {
+  return Math.max(4, frameColumns(size) - editorLabel.length);
 }
 
 /** The end of a long text: that is where the typing goes on. */
@@ -142,12 +155,7 @@ function tail(text: string, width: number): string {
 function statusLines(view: WizardView, columns: number): Line[] {
   const { wizard } = view;
   if (wizard.errand?.kind === "token") {
-    return [
-      [
-        span(`${spinner(view)} `, "accent"),
-        span("Asking the Hub about this token. Esc takes it back."),
-      ],
-    ];
+    return [[waitSpan(view), span(" Asking the Hub about this token. Esc takes it back.")]];
   }
   if (wizard.problem !== null) {
     const lines = wrapText(cleanText(wizard.problem), columns - 4);

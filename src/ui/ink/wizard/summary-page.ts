@@ -5,7 +5,7 @@ import { cleanText } from "../../words/sentence.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
 import type { Role } from "../theme.ts";
-import { spinner } from "../live/header.ts";
+import { waitSpan } from "../live/header.ts";
 import { buttons } from "./press-summary.ts";
 import type { WizardView } from "./view.ts";
 import { wizardHeader } from "./wizard-header.ts";
@@ -17,7 +17,7 @@ export function summaryPage(view: WizardView): Line[] {
   const rows = frameRows(view.size);
   const header = wizardHeader(view);
   if (wizard.errand !== null) {
-    return [header, [span(`${spinner(view)} `, "accent"), span("Working out what would change")]];
+    return [header, [waitSpan(view), span(" Working out what would change")]];
   }
   if (wizard.plan === null) {
     const problem = wrapText(cleanText(wizard.problem ?? ""), columns - 5).map((text): Line => [

@@ -24,6 +24,8 @@ export interface WizardState {
   readonly chosen: readonly string[];
   /** What is being typed; null where nothing is. */
   readonly typed: string | null;
+  /** Grows where what is typed changed by another hand than its editor's, which then begins anew. */
+  readonly typedAnew: number;
   readonly help: boolean;
   /** What is wrong with the answer, said in place. */
   readonly problem: string | null;
@@ -45,6 +47,7 @@ export function openWizard(planning: Planning): WizardState {
     cursor: 0,
     chosen: [],
     typed: null,
+    typedAnew: 0,
     help: false,
     problem: null,
     errand: null,

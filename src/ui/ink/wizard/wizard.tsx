@@ -9,6 +9,7 @@ import { readKeys } from "./keys.ts";
 import { wizardPage } from "./pages.ts";
 import { pasted, pressed } from "./press.ts";
 import type { WizardRequest } from "./request.ts";
+import { useWizardWidgets } from "./wizard-widgets.tsx";
 import {
   errandFailed,
   openWizard,
@@ -34,8 +35,12 @@ export function Wizard({
 }): ReactNode {
   const [wizard, setWizard] = useState(() => openWizard(request.planning));
 
+  const { widgets, takes } = useWizardWidgets({ wizard, update: setWizard, size, theme });
+
   useInput((input, key) => {
-    for (const press of readKeys(input, key)) {
+    const presses = readKeys(input, key);
+    if (takes(presses)) return;
+    for (const press of presses) {
       if (press.kind === "interrupt") interrupt();
       else setWizard((state) => pressed(state, press));
     }
@@ -54,7 +59,12 @@ export function Wizard({
 
   const { state, tick } = snapshot;
   return (
-    <Frame lines={wizardPage({ wizard, state, tick, size, theme })} size={size} theme={theme} />
+    <Frame
+      lines={wizardPage({ wizard, state, tick, size, theme })}
+      size={size}
+      theme={theme}
+      widgets={widgets}
+    />
   );
 }
 

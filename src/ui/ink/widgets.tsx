@@ -1,0 +1,86 @@
+import {
+  ConfirmInput,
+  defaultTheme,
+  extendTheme,
+  Spinner,
+  TextInput,
+  ThemeProvider,
+} from "@inkjs/ui";
+import { Box } from "ink";
+import { useEffect, type ReactNode } from "react";
+import { textWidth } from "../text-width.ts";
+import type { Theme } from "./theme.ts";
+
+/** Told when a widget begins to listen for its keys, and when it ends: in between nobody else should. */
+interface Listens {
+  onListening(now: boolean): void;
+}
+
+/** Where text is typed, with the cursor at any place of it. */
+export function Editor({
+  text,
+  columns,
+  onChange,
+  onSubmit,
+  onListening,
+}: Listens & {
+  /** What is there at first; another key makes it begin anew. */
+  readonly text: string;
+  /** A longer text shows its end, where the typing goes on. */
+  readonly columns: number;
+  onChange(text: string): void;
+  onSubmit(text: string): void;
+}): ReactNode {
+  useListening(onListening);
+  const isLong = textWidth(text) >= columns;
+  return (
+    <Box width={columns} overflowX="hidden" justifyContent={isLong ? "flex-end" : "flex-start"}>
+      <Box flexShrink={0}>
+        <TextInput defaultValue={text} onChange={onChange} onSubmit={onSubmit} />
+      </Box>
+    </Box>
+  );
+}
+
+/** Yes or no, with the letter that Enter stands for in capitals. */
+export function Confirm({
+  enterIsYes,
+  onAnswer,
+  onListening,
+}: Listens & {
+  readonly enterIsYes: boolean;
+  onAnswer(yes: boolean): void;
+}): ReactNode {
+  useListening(onListening);
+  return (
+    <ConfirmInput
+      defaultChoice={enterIsYes ? "confirm" : "cancel"}
+      onConfirm={() => onAnswer(true)}
+      onCancel={() => onAnswer(false)}
+    />
+  );
+}
+
+/** Turns by itself, where nothing else on the page moves. */
+export function Wait({ theme }: { readonly theme: Theme }): ReactNode {
+  return (
+    <ThemeProvider theme={themed(theme)}>
+      <Spinner type={theme.unicode ? "dots" : "line"} />
+    </ThemeProvider>
+  );
+}
+
+/** An effect of a parent runs after those of its children, in which their listening begins. */
+function useListening(onListening: Listens["onListening"]): void {
+  useEffect(() => {
+    onListening(true);
+    return () => onListening(false);
+  }, [onListening]);
+}
+
+function themed({ looks }: Theme): typeof defaultTheme {
+  const { color } = looks.accent;
+  return extendTheme(defaultTheme, {
+    components: { Spinner: { styles: { frame: () => (color === undefined ? {} : { color }) } } },
+  });
+}

@@ -1,0 +1,157 @@
+import { stripVTControlCharacters } from "node:util";
+import { cleanup, render } from "ink-testing-library";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Answers } from "../../src/plan/answers.ts";
+import type { Planning } from "../../src/plan/planning.ts";
+import { initialState } from "../../src/progress/state.ts";
+import { App } from "../../src/ui/ink/app.tsx";
+import { createStore, type Store } from "../../src/ui/ink/store.ts";
+import { createTheme } from "../../src/ui/ink/theme.ts";
+import { Wizard } from "../../src/ui/ink/wizard/wizard.tsx";
+import { keys } from "../terminal/pty.ts";
+import { cannedPlanning } from "./canned-planning.ts";
+import { recording } from "./recordings.ts";
+
+const theme = createTheme({ color: false, unicode: true });
+
+afterEach(cleanup);
+
+/** A component with somebody who looks and types. */
+interface Shown {
+  text(): string;
+  /** Presses, and waits for what must then be seen. */
+  press(key: string, seen: string | RegExp): Promise<void>;
+}
+
+function look(instance: ReturnType<typeof render>): Shown {
+  // The editor's cursor is the one thing that is inverse where there are no colours.
+  const text = (): string => stripVTControlCharacters(instance.lastFrame() ?? "");
+  return {
+    text,
+    async press(key, seen) {
+      instance.stdin.write(key);
+      await vi.waitFor(() => expect(text()).toMatch(seen), { timeout: 3000, interval: 10 });
+    },
+  };
+}
+
+function showWizard(
+  rest: Partial<Planning> = {},
+): Shown & { readonly outcome: Promise<Answers | null> } {
+  const outcome = Promise.withResolvers<Answers | null>();
+  const instance = render(
+    <Wizard
+      request={{
+        planning: cannedPlanning(rest),
+        signal: new AbortController().signal,
+        finish: outcome.resolve,
+        fail: outcome.reject,
+      }}
+      snapshot={{ state: initialState, scrolled: [], elapsedMs: 0, tick: 0, wizard: null }}
+      size={{ columns: 90, rows: 30 }}
+      theme={theme}
+      interrupt={() => outcome.reject(new Error("interrupted"))}
+    />,
+  );
+  return { ...look(instance), outcome: outcome.promise };
+}
+
+function showRun(until: number): { readonly shown: Shown; readonly store: Store } {
+  const store = createStore({ now: () => 0, frameMs: 0, verbosity: "normal" });
+  for (const event of recording("fresh-setup")) if (event.at <= until) store.write(event);
+  const instance = render(
+    <App store={store} theme={theme} hasKeys={true} interrupt={() => undefined} />,
+  );
+  return { shown: look(instance), store };
+}
+
+describe("a question", () => {
+  test("shows what can be chosen, what it costs, and its keys", () => {
+    const { text } = showWizard();
+    expect(text()).toContain("What should Annie be able to do?");
+    expect(text()).toMatch(/› 1\. \[✓\] .*\(always\)/);
+    expect(text()).toContain("Important: 3.09 GB");
+    expect(text()).toMatch(/To download: 4\.31 GB, about .*; 3\.12 TB are free\./);
+    expect(text()).toContain("Space: choose");
+  });
+
+  test("takes a folder that is typed, corrected in its middle, and refused first", async () => {
+    const { press, text } = showWizard({ decided: new Set(["tiers", "token", "startup"]) });
+    await press("3", /› 3\. Another folder/);
+    // Without the underscore that stands for the cursor until the editor is loaded.
+    await press(keys.enter, /Folder: *$/m);
+    for (const letter of "data/mdels") await press(letter, letter);
+    await press(keys.enter, "begins with /");
+    for (let step = 0; step < 4; step++) await press(keys.left, "Folder:");
+    await press("o", "Folder: data/models");
+    for (let step = 0; step < 7; step++) await press(keys.left, "Folder:");
+    await press("/", "Folder: /data/models");
+    await press(keys.enter, "Models live in: /data/models");
+    expect(text()).toContain("Is this right?");
+  });
+
+  test("clears a typed folder with Ctrl-U, and leaves the field with Esc", async () => {
+    const { press, text } = showWizard({ decided: new Set(["tiers", "token", "startup"]) });
+    await press("3", /› 3\. Another folder/);
+    // Without the underscore that stands for the cursor until the editor is loaded.
+    await press(keys.enter, /Folder: *$/m);
+    await press("/dat", "Folder: /dat");
+    await press("\u0015", /Folder: *$/m);
+    await press("/x", /Folder: \/x *$/m);
+    await press(keys.escape, "Enter: next   ?: help");
+    expect(text()).not.toContain("Folder:");
+  });
+});
+
+test("Stop here? is answered with y alone: n, Enter and Esc go on", async () => {
+  const { press, outcome } = showWizard();
+  for (const key of ["n", keys.enter, keys.escape]) {
+    await press("q", "Stop here?");
+    await press("", "y/N");
+    await press(key, "What should Annie be able to do?");
+  }
+  await press("q", "Stop here?");
+  await press("y", "Stop here?");
+  expect(await outcome).toBeNull();
+});
+
+test("a page that waits for the Hub has a spinner that turns", async () => {
+  const { press, text } = showWizard({
+    decided: new Set(["tiers", "token", "startup", "storage"]),
+    preview: () => new Promise(() => undefined),
+  });
+  const frames = new Set<string>();
+  await vi.waitFor(() => {
+    frames.add(text());
+    expect(frames.size).toBeGreaterThan(3);
+  });
+  expect(text()).toMatch(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Working out what would change/m);
+  await press(keys.escape, "Stop here?");
+});
+
+test("the summary shows what is downloaded and which lines of which files change", async () => {
+  const { press, text, outcome } = showWizard({
+    decided: new Set(["tiers", "token", "startup", "storage"]),
+  });
+  await press("", "Is this right?");
+  expect(text()).toMatch(/Download: 3 models, 4\.31 GB to download, 784 MB here already/);
+  expect(text()).toMatch(/Create: .*docker-compose\.heros\.yml/);
+  expect(text()).toContain("  +# Written by heros.");
+  expect(text()).toContain("› Yes, begin");
+  await press(keys.enter, "");
+  expect((await outcome)?.tiers).toEqual([1, 2]);
+});
+
+test("a run shows a bar a model, and one for all", () => {
+  const { shown, store } = showRun(20_000);
+  expect(shown.text()).toMatch(/Whisper large v3 +█*░+ /);
+  expect(shown.text()).toMatch(/ All +█+░+ +\d+%/);
+  store.stop();
+});
+
+test("a run ends on a page that says what works, where, and what to know next", () => {
+  const { shown } = showRun(Number.POSITIVE_INFINITY);
+  expect(shown.text()).toMatch(/Done in .*\n +Annie is online at http/);
+  expect(shown.text()).toContain("heros doctor");
+  expect(shown.text()).not.toContain("█");
+});
