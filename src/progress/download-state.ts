@@ -91,6 +91,17 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
         notes: currentNotes(state.notes, event.models, event.at),
         progressAt: event.at,
       };
+    case "verify.progress":
+      return {
+        ...state,
+        receivedBytes: event.checkedBytes,
+        verifiedBytes: event.checkedBytes,
+        totalBytes: event.totalBytes,
+        bytesPerSecond: event.bytesPerSecond,
+        etaSeconds: event.etaSeconds,
+        models: event.models,
+        progressAt: event.at,
+      };
     case "download.retrying":
       return {
         ...state,

@@ -1,9 +1,11 @@
 import type { AnnieEvent } from "./events/annie.ts";
 import type { DownloadEvent } from "./events/download.ts";
 import type { MachineEvent } from "./events/machine.ts";
+import type { ModelsEvent } from "./events/models.ts";
 import type { PlanEvent } from "./events/plan.ts";
 import type { RunEvent } from "./events/run.ts";
 import type { StackEvent } from "./events/stack.ts";
+import type { StatusEvent } from "./events/status.ts";
 
 /** Everything a stage can say. The JSON lines are these, with `v` and `at`. */
 export type HerosEvent =
@@ -12,7 +14,9 @@ export type HerosEvent =
   | PlanEvent
   | StackEvent
   | DownloadEvent
-  | AnnieEvent;
+  | ModelsEvent
+  | AnnieEvent
+  | StatusEvent;
 
 /** An event as writers and recordings have it; `at` in milliseconds since the run began. */
 export type TimedEvent = { readonly v: 1; readonly at: number } & HerosEvent;

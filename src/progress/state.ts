@@ -142,6 +142,16 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
           ],
         },
       };
+    case "status.read":
+      return {
+        annie: {
+          ...state.annie,
+          status: event.health,
+          statusAt: event.health === state.annie.status ? state.annie.statusAt : event.at,
+          capabilities: event.capabilities,
+          models: event.loading,
+        },
+      };
     case "notice":
       return { notices: keep(state.notices, event) };
     case "run.succeeded":

@@ -3,10 +3,12 @@ import type { RunState } from "../progress/state.ts";
 import { annieSentence } from "./words/annie.ts";
 import { downloadSentence } from "./words/download.ts";
 import { machineSentence } from "./words/machine.ts";
+import { modelsSentence } from "./words/models.ts";
 import { planSentence } from "./words/plan.ts";
 import { runSentence } from "./words/run.ts";
 import type { Sentence } from "./words/sentence.ts";
 import { stackSentence } from "./words/stack.ts";
+import { statusSentence } from "./words/status.ts";
 
 /**
  * What an event says to a person, the same in every writer; null where only a bar or a row changes.
@@ -34,6 +36,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "container.failed":
       return stackSentence(event);
     case "download.progress":
+    case "verify.progress":
       return null;
     case "download.planned":
     case "download.retrying":
@@ -47,6 +50,14 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "annie.online":
     case "capability.ready":
       return annieSentence(event, state);
+    case "models.listed":
+    case "file.damaged":
+    case "verify.finished":
+    case "prune.planned":
+    case "file.removed":
+      return modelsSentence(event);
+    case "status.read":
+      return statusSentence(event);
   }
 }
 

@@ -29,12 +29,14 @@ export function createAccessibleWriter(
       state = reduce(state, event);
       const sentence = sentenceFor(event, state);
       if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(output.line, sentence);
-      if (event.type !== "download.progress" || terminal.verbosity === "quiet") return;
+      const checking = event.type === "verify.progress";
+      if (!checking && event.type !== "download.progress") return;
+      if (terminal.verbosity === "quiet") return;
       // The first one comes ten seconds after the download began.
       progressAt ??= event.at;
       if (event.at - progressAt < progressIntervalMs) return;
       progressAt = event.at;
-      output.line(progressSentence(state));
+      output.line(progressSentence(state, checking ? "checked" : "here"));
     },
     async ask(planning, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
@@ -65,8 +67,8 @@ function ended(text: string): string {
   return /[.:!?]$/.test(text) ? text : `${text}.`;
 }
 
-function progressSentence({ download }: RunState): string {
+function progressSentence({ download }: RunState, done: "here" | "checked"): string {
   const { receivedBytes, totalBytes, etaSeconds } = download;
   const left = etaSeconds === null ? "" : ` About ${formatEta(etaSeconds)} left.`;
-  return `${percent(receivedBytes, totalBytes)} percent of the models are here, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
+  return `${percent(receivedBytes, totalBytes)} percent of the models are ${done}, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
 }

@@ -48,8 +48,11 @@ function createProgressLine(): (event: TimedEvent, state: RunState) => string | 
   let shownStep: number | null = null;
   let shownAt = 0;
   return (event, { download }) => {
-    if (event.type !== "download.progress" || download.totalBytes === 0) return null;
-    const step = Math.floor(percent(event.receivedBytes, event.totalBytes) / progressStepPercent);
+    const checking = event.type === "verify.progress";
+    if (!checking && event.type !== "download.progress") return null;
+    if (download.totalBytes === 0) return null;
+    const { receivedBytes, totalBytes } = download;
+    const step = Math.floor(percent(receivedBytes, totalBytes) / progressStepPercent);
     if (shownStep === null) {
       // Where the run begins is no news.
       shownStep = step;
@@ -59,6 +62,6 @@ function createProgressLine(): (event: TimedEvent, state: RunState) => string | 
     if (step <= shownStep && event.at - shownAt < progressIntervalMs) return null;
     shownStep = Math.max(step, shownStep);
     shownAt = event.at;
-    return `Models: ${progressWords(download)}`;
+    return `${checking ? "Checked" : "Models"}: ${progressWords(download)}`;
   };
 }

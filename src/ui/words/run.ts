@@ -33,6 +33,10 @@ const commandWords: Readonly<Record<string, string>> = {
   pull: "downloading models",
   doctor: "checking this machine",
   status: "asking how Annie is",
+  "models ls": "looking at the models in the cache",
+  "models verify": "checking the models in the cache",
+  "models repair": "repairing the models in the cache",
+  "models prune": "looking for what nothing needs",
 };
 
 /** The sentence that every screen of a demo has beside its "DEMO". */

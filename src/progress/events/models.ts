@@ -1,0 +1,113 @@
+import type { ModelProgress } from "./download.ts";
+
+/** A model as the cache has it. */
+export interface ListedModel {
+  readonly id: string;
+  readonly title: string;
+  readonly tier: number;
+  readonly purpose: string;
+  /** Its own repository; it may need files of others too. */
+  readonly repo: string;
+  /** `here` is whole and can be loaded; `unknown`: nothing of it is here, and its size could not be asked for. */
+  readonly state: "here" | "partly" | "missing" | "unknown";
+  /** Null where its size is not known. */
+  readonly totalBytes: number | null;
+  /** Safely on disk, of unfinished files too. */
+  readonly receivedBytes: number;
+  /** The folder that a program loads it from; null where there is none yet. */
+  readonly path: string | null;
+}
+
+/** What `heros models ls` found. */
+export interface ModelsListed {
+  readonly type: "models.listed";
+  readonly cacheDir: string;
+  /** In tier order. */
+  readonly models: readonly ListedModel[];
+}
+
+/** Cached files are being hashed. At most five a second. */
+export interface VerifyProgress {
+  readonly type: "verify.progress";
+  readonly checkedFiles: number;
+  readonly files: number;
+  readonly checkedBytes: number;
+  readonly totalBytes: number;
+  readonly bytesPerSecond: number;
+  /** Null until it means something. */
+  readonly etaSeconds: number | null;
+  /** `receivedBytes` and `verifiedBytes` are what was hashed so far. */
+  readonly models: readonly ModelProgress[];
+}
+
+/** Why a cached file can't be used: it is not there, its link leads nowhere or elsewhere, its size or content is another, or it can't be read. */
+export type DamageReason = "missing" | "link" | "size" | "hash" | "unreadable";
+
+/** A file of the cache is not what it should be. */
+export interface FileDamaged {
+  readonly type: "file.damaged";
+  /** Ids of the models that need it. */
+  readonly models: readonly string[];
+  readonly repo: string;
+  readonly path: string;
+  /** Where it is, or should be, on this machine. */
+  readonly file: string;
+  readonly reason: DamageReason;
+  /** What it should be and is: hashes, sizes in bytes, or an error's code. */
+  readonly expected: string;
+  readonly found: string | null;
+}
+
+export interface VerifyFinished {
+  readonly type: "verify.finished";
+  readonly files: number;
+  readonly bytes: number;
+  readonly damaged: number;
+  readonly elapsedMs: number;
+}
+
+export type Leftover =
+  /** Of a download that the catalog no longer wants. */
+  | "partial"
+  /** Put aside by a repair. */
+  | "damaged"
+  /** A content that no snapshot links to. */
+  | "blob"
+  /** Another program's unfinished file, older than a day. */
+  | "incomplete"
+  /** A folder or a link of a heros that was killed. */
+  | "passing";
+
+export interface PrunedFile {
+  readonly kind: Leftover;
+  readonly repo: string;
+  /** On this machine. */
+  readonly file: string;
+  /** What the disk gains. */
+  readonly bytes: number;
+}
+
+/** What nothing needs, told before anything is removed. */
+export interface PrunePlanned {
+  readonly type: "prune.planned";
+  readonly cacheDir: string;
+  /** True where nothing will be removed. */
+  readonly dryRun: boolean;
+  readonly bytes: number;
+  readonly files: readonly PrunedFile[];
+  /** What looks left over and is not touched, and why. */
+  readonly kept: readonly { readonly file: string; readonly reason: string }[];
+}
+
+/** A file of the cache is gone: nothing needed it. */
+export interface FileRemoved extends PrunedFile {
+  readonly type: "file.removed";
+}
+
+export type ModelsEvent =
+  | ModelsListed
+  | VerifyProgress
+  | FileDamaged
+  | VerifyFinished
+  | PrunePlanned
+  | FileRemoved;

@@ -1,0 +1,67 @@
+import type { StatusRead } from "../../progress/events/status.ts";
+import { formatBytes } from "../../progress/units.ts";
+import { capabilityName } from "./annie.ts";
+import { modelStateWords } from "./models.ts";
+import { counted, listed, say, type Sentence } from "./sentence.ts";
+
+/** How Annie is, what she can do, and what is still coming. */
+export function statusSentence(event: StatusRead): Sentence {
+  const { capabilities, lacking } = event;
+  const able = Object.keys(capabilities).filter((name) => capabilities[name] === true);
+  const mark = {
+    online: "ok",
+    degraded: "warning",
+    starting: "warning",
+    absent: "failed",
+  } as const;
+  return say(annieLine(event), {
+    from: "quiet",
+    mark: mark[event.annie],
+    tone: event.annie === "online" ? "good" : "warning",
+    more: [
+      ...(able.length === 0 ? [] : [`She can do: ${listed(able.map(capabilityName))}`]),
+      ...(lacking.length === 0 || event.annie === "absent"
+        ? []
+        : [`Still to come: ${listed(lacking.map(capabilityName))}`]),
+      ...loadingLines(event),
+      ...modelLines(event),
+      ...(event.interrupted
+        ? ["An earlier setup was not finished; heros setup goes on where it stopped."]
+        : []),
+    ],
+  });
+}
+
+function annieLine({ annie, url, health }: StatusRead): string {
+  switch (annie) {
+    case "online":
+      return `Annie is online at ${url}.`;
+    case "starting":
+      return `Annie is starting at ${url}.`;
+    case "degraded":
+      return `Annie answers at ${url}, but part of her does not work (${health}).`;
+    case "absent":
+      return health === "unreachable"
+        ? `Annie does not answer at ${url}.`
+        : `Something answers at ${url}, but not as Annie does.`;
+  }
+}
+
+function loadingLines({ loading }: StatusRead): string[] {
+  const open = Object.entries(loading).filter(([, { status }]) => status !== "ready");
+  return open.map(
+    ([name, { status, progress }]) =>
+      `Annie's ${name}: ${status}${progress === undefined ? "" : `, ${progress}`}`,
+  );
+}
+
+function modelLines({ models, cacheDir, receivedBytes, totalBytes }: StatusRead): string[] {
+  const open = models.filter(({ state }) => state !== "here");
+  if (open.length === 0) {
+    return [`Models: all ${counted(models.length, "model")} here, ${formatBytes(totalBytes)}`];
+  }
+  return [
+    `Models: ${models.length - open.length} of ${models.length} are here, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}, in ${cacheDir}`,
+    ...open.map((model) => `${model.title}: ${modelStateWords(model)}`),
+  ];
+}
