@@ -59,6 +59,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
 export const entryPoints: readonly string[] = [
   "demo/annie/main.ts",
   "demo/hub/serve.ts",
+  "download/check-worker.ts",
   "download/hash-worker.ts",
 ];
 
