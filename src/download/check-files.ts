@@ -37,7 +37,7 @@ async function workThrough<File extends CheckOrder>(
   const worker = new Worker(new URL(name, import.meta.url));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = (): void => {
-    const { reason } = signal;
+    const reason: unknown = signal.reason;
     reject(reason instanceof Error ? reason : new DOMException("Stopped.", "AbortError"));
   };
   signal.addEventListener("abort", onAbort, { once: true });

@@ -61,12 +61,11 @@ export async function inspectCache(request: InspectRequest): Promise<Inspection>
       const found = await sideBySide(places, 64, async (place) => {
         request.signal.throwIfAborted();
         const blob = blobs.get(keyOf(snapshot.repo, place.blobName));
-        if (blob === undefined) return null;
+        if (blob === undefined) return [];
         const named = { ...blob, path: place.path, commit: snapshot.commit };
         return lookAtContent(request, { place, blob: named, coming });
       });
-      for (const each of found) {
-        if (each === null) continue;
+      for (const each of found.flat()) {
         if ("reason" in each) damaged.set(`${each.file}\n${each.reason}`, each);
         else if (!present.has(each.file)) present.set(each.file, each);
       }
@@ -103,35 +102,38 @@ async function lookAtLinks(
   return { places, published: places.some(({ state }) => state !== "absent") };
 }
 
+/** A link that is wrong and a content that is wrong are told apart: one may be right. */
 async function lookAtContent(
   { files, survey }: InspectRequest,
   { place, blob, coming }: { place: Place; blob: SurveyedBlob; coming: boolean },
-): Promise<Damage | PresentContent | null> {
+): Promise<(Damage | PresentContent)[]> {
   const damage = (reason: DamageReason, file: string, found: string | null): Damage => ({
     ...blob,
     file,
     reason,
-    expected: reason === "size" ? String(blob.sizeBytes) : blob.hash.hex || blob.blobName,
+    expected: reason === "size" ? String(blob.sizeBytes) : blob.hash.hex,
     found,
   });
   const inBlobs = blobPath(placesOf(survey.cacheDir, blob.repo), blob.blobName);
   const content = place.state === "copy" ? place.file : inBlobs;
+  const links = [];
+  if (place.state === "absent" && !coming) links.push(damage("missing", place.file, null));
   if (place.state === "link" && place.target !== inBlobs) {
-    return damage("link", place.file, place.target);
+    links.push(damage("link", place.file, place.target));
   }
   const found = await files.stat(content).catch((error: unknown) => {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
     return code === "ENOENT" ? null : code;
   });
-  if (typeof found === "string") return damage("unreadable", content, found);
+  if (typeof found === "string") return [...links, damage("unreadable", content, found)];
   if (found === null) {
-    if (coming) return null;
-    return damage("missing", place.state === "absent" ? place.file : content, null);
+    return coming || links.length > 0 ? links : [damage("missing", content, null)];
   }
-  if (!found.isFile()) return damage("unreadable", content, "not a file");
-  if (found.size !== blob.sizeBytes) return damage("size", content, String(found.size));
-  if (place.state === "absent" && !coming) return damage("missing", place.file, null);
-  return { blob, file: content };
+  if (!found.isFile()) return [...links, damage("unreadable", content, "not a file")];
+  if (found.size !== blob.sizeBytes) {
+    return [...links, damage("size", content, String(found.size))];
+  }
+  return [...links, { blob, file: content }];
 }
 
 function keyOf(repo: string, blobName: string): string {

@@ -1,0 +1,158 @@
+import { join } from "node:path";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../progress/event.ts";
+import type { PrunedFile } from "../progress/events/models.ts";
+import { lockPath, placesOf, type RepoPlaces } from "./cache-layout.ts";
+import { linkedBlobs } from "./linked-blobs.ts";
+import { findLockHolder } from "./lock-holder.ts";
+import { classifyBlobEntry, passingOwner } from "./leftovers.ts";
+
+/** A repository of the catalog, and what of it is wanted. */
+export interface PruneRepo {
+  readonly repo: string;
+  /** Names of the blobs that the catalog's revisions need; null where that is not known, and then only what is surely useless goes. */
+  readonly wanted: ReadonlySet<string> | null;
+}
+
+export interface PruneFinding extends PrunedFile {
+  /** Whose lock it is behind; null where none is. */
+  readonly lock: string | null;
+}
+
+export interface KeptFile {
+  readonly file: string;
+  readonly reason: string;
+}
+
+export interface PrunePlan {
+  readonly files: readonly PruneFinding[];
+  readonly kept: readonly KeptFile[];
+}
+
+export interface PruneRequest {
+  readonly host: Pick<Host, "files" | "clock">;
+  readonly cacheDir: string;
+  readonly repos: readonly PruneRepo[];
+  readonly signal: AbortSignal;
+}
+
+/** Finds what nothing needs in these repositories, and in no others. Writes nothing. @throws AbortError */
+export async function planPrune(request: PruneRequest): Promise<PrunePlan> {
+  const plans: PrunePlan[] = [];
+  for (const repo of request.repos) {
+    request.signal.throwIfAborted();
+    plans.push(await planRepo(request, repo));
+  }
+  return {
+    files: plans.flatMap(({ files }) => files),
+    kept: plans.flatMap(({ kept }) => kept),
+  };
+}
+
+async function planRepo(
+  { host, cacheDir }: PruneRequest,
+  { repo, wanted }: PruneRepo,
+): Promise<PrunePlan> {
+  const { files } = host;
+  const places = placesOf(cacheDir, repo);
+  const found: PruneFinding[] = [];
+  const kept: KeptFile[] = [];
+  const names = await files.readdir(places.blobs).catch(() => []);
+  const linked = await linkedBlobs(files, places);
+  const repoHolder = await findHolder(files, places);
+  const nowMs = host.clock.now().getTime();
+
+  for (const name of names.toSorted()) {
+    const file = join(places.blobs, name);
+    const there = await files.lstat(file).catch(() => null);
+    if (there === null || there.isDirectory()) continue;
+    const ageMs = nowMs - there.mtimeMs;
+    const verdict = classifyBlobEntry(name, { wanted, linked, ageMs, names, holder: repoHolder });
+    if (verdict === null) continue;
+    if ("reason" in verdict) {
+      kept.push({ file, reason: verdict.reason });
+      continue;
+    }
+    const lock = lockPath(places, verdict.blobName);
+    const holder = await findLockHolder(files, lock);
+    if (holder !== null) {
+      kept.push({ file, reason: `${holder} works on it` });
+      continue;
+    }
+    const bytes = Math.min(there.size, there.blocks * 512);
+    found.push({ kind: verdict.kind, repo, file, bytes, lock });
+  }
+  found.push(...(await planPassing(files, repo, places)));
+  return { files: found, kept };
+}
+
+/** Who holds any lock of the repository. */
+async function findHolder(
+  files: PruneRequest["host"]["files"],
+  { locks }: RepoPlaces,
+): Promise<string | null> {
+  for (const name of await files.readdir(locks).catch(() => [])) {
+    const holder = await findLockHolder(files, join(locks, name));
+    if (holder !== null) return holder;
+  }
+  return null;
+}
+
+/** `.heros-<pid>-…` of a process that is no more. */
+async function planPassing(
+  files: PruneRequest["host"]["files"],
+  repo: string,
+  places: RepoPlaces,
+): Promise<PruneFinding[]> {
+  const found: PruneFinding[] = [];
+  for (const name of await files.readdir(places.root).catch(() => [])) {
+    const owner = passingOwner(name);
+    if (owner === null) continue;
+    if ((await files.stat(`/proc/${owner}`).catch(() => null)) !== null) continue;
+    found.push({ kind: "passing", repo, file: join(places.root, name), bytes: 0, lock: null });
+  }
+  return found;
+}
+
+export interface PruneWork {
+  readonly host: Pick<Host, "files" | "fileLocks" | "clock">;
+  readonly cacheDir: string;
+  readonly files: readonly PruneFinding[];
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Removes what was found, each file under its lock. What another process holds by now is left.
+ * @returns what is gone, and what was left and why
+ * @throws AbortError
+ */
+export async function prune(work: PruneWork): Promise<{ files: PrunedFile[]; kept: KeptFile[] }> {
+  const { host, cacheDir, emit, signal } = work;
+  const gone: PrunedFile[] = [];
+  const kept: KeptFile[] = [];
+  try {
+    for (const { lock, ...found } of work.files) {
+      signal.throwIfAborted();
+      if (lock !== null) {
+        await host.files.mkdir(placesOf(cacheDir, found.repo).locks, { recursive: true });
+        const answer = await host.fileLocks.acquire(lock);
+        if (answer !== "held") {
+          const reason = answer === "busy" ? "another program works on it" : "it can't be locked";
+          kept.push({ file: found.file, reason });
+          continue;
+        }
+      }
+      try {
+        await host.files.rm(found.file, { recursive: true, force: true });
+      } finally {
+        if (lock !== null) host.fileLocks.release(lock);
+      }
+      gone.push(found);
+      emit({ type: "file.removed", ...found });
+    }
+  } finally {
+    host.fileLocks.close();
+  }
+  return { files: gone, kept };
+}

@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../progress/event.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import { blobPath, lockPath, placesOf } from "./cache-layout.ts";
+import type { Damage } from "./inspect.ts";
+import { findLockHolder } from "./lock-holder.ts";
+
+/** A damaged content keeps this beside its name until a sound one is there. */
+export const damagedSuffix = ".heros-damaged";
+
+/** A file that was put aside. */
+export interface AsideFile {
+  readonly repo: string;
+  /** Where it lies now. */
+  readonly file: string;
+  readonly bytes: number;
+}
+
+export interface PutAside {
+  readonly host: Pick<Host, "files" | "fileLocks">;
+  readonly cacheDir: string;
+  readonly damaged: readonly Damage[];
+}
+
+/**
+ * Renames damaged contents to `blobs/<name>.heros-damaged`, so that the engine takes them for missing. A blob that is a
+ * link into a shared store is renamed itself; what it leads to is never written.
+ * @throws Failure `cache.busy` where another process works on one
+ */
+export async function putAside({ host, cacheDir, damaged }: PutAside): Promise<void> {
+  // What is missing has nothing to put aside, and a wrong link is replaced by the engine's own.
+  const contents = damaged.filter(({ reason }) => reason !== "missing" && reason !== "link");
+  for (const damage of contents) {
+    const places = placesOf(cacheDir, damage.repo);
+    const lock = lockPath(places, damage.blobName);
+    await host.files.mkdir(places.locks, { recursive: true });
+    await host.files.mkdir(places.blobs, { recursive: true });
+    if ((await host.fileLocks.acquire(lock)) === "busy") throw await busy(host, lock, damage);
+    try {
+      const target = `${blobPath(places, damage.blobName)}${damagedSuffix}`;
+      await host.files.rm(target, { recursive: true, force: true });
+      await host.files.rename(damage.file, target);
+    } finally {
+      host.fileLocks.release(lock);
+    }
+  }
+}
+
+/** Now that sound ones are there. */
+export async function removeAside(
+  { host, emit }: { readonly host: Pick<Host, "files">; readonly emit: Emit },
+  aside: readonly AsideFile[],
+): Promise<void> {
+  for (const { repo, file, bytes } of aside) {
+    await host.files.rm(file, { recursive: true, force: true });
+    emit({ type: "file.removed", kind: "damaged", repo, file, bytes });
+  }
+}
+
+async function busy(
+  { files }: Pick<Host, "files">,
+  lock: string,
+  { path, repo }: Damage,
+): Promise<Failure> {
+  const holder = (await findLockHolder(files, lock)) ?? "another program";
+  return new Failure({
+    code: "cache.busy",
+    message: `${path} of ${repo} can't be repaired now: ${holder} works on it.`,
+    hint: "Wait until it is done, then run heros models repair again.",
+    exitCode: exitCodes.failed,
+  });
+}
+
+/** What was put aside, by an interrupted repair too, and whose sound content is there by now. */
+export async function findAside(
+  { files }: Pick<Host, "files">,
+  { cacheDir, repos }: { readonly cacheDir: string; readonly repos: readonly string[] },
+): Promise<AsideFile[]> {
+  const found: AsideFile[] = [];
+  for (const repo of new Set(repos)) {
+    const places = placesOf(cacheDir, repo);
+    const names = await files.readdir(places.blobs).catch(() => []);
+    for (const name of names.filter((each) => each.endsWith(damagedSuffix))) {
+      const sound = join(places.blobs, name.slice(0, -damagedSuffix.length));
+      const file = join(places.blobs, name);
+      if ((await files.stat(sound).catch(() => null)) === null) continue;
+      found.push({ repo, file, bytes: (await files.lstat(file)).size });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,120 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, symlink, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { lockPath, placesOf, type RepoPlaces } from "../../src/download/cache-layout.ts";
+import { planPrune, prune, type PruneRepo } from "../../src/download/prune.ts";
+import { realFileLocks } from "../../src/host/file-locks.ts";
+import { model, openScene, type Scene } from "./scene.ts";
+
+const repo = "demo/voice";
+const [wantedName, strangeName] = ["a".repeat(64), "b".repeat(64)];
+const signal = new AbortController().signal;
+let scene: Scene;
+let places: RepoPlaces;
+
+beforeEach(async () => {
+  scene = await openScene({
+    repos: [{ id: repo, files: [{ path: "model.safetensors", sizeBytes: 100_000 }] }],
+  });
+  await scene.pull([model("voice", repo)]);
+  places = placesOf(scene.cacheDir, repo);
+});
+
+afterEach(() => scene[Symbol.asyncDispose]());
+
+/** A file in the blobs folder, as old as that. */
+async function leave(name: string, { hours = 0 } = {}): Promise<string> {
+  const file = join(places.blobs, name);
+  await writeFile(file, "left over");
+  const then = new Date(Date.now() - hours * 3_600_000);
+  await utimes(file, then, then);
+  return file;
+}
+
+function plan(repos: readonly PruneRepo[] = [{ repo, wanted: new Set([wantedName]) }]) {
+  return planPrune({ host: scene.host, cacheDir: scene.cacheDir, repos, signal });
+}
+
+async function remove() {
+  const { files } = await plan();
+  const { host, cacheDir } = scene;
+  return prune({ host, cacheDir, files, emit: (event) => scene.events.push(event), signal });
+}
+
+test("finds nothing in a cache where everything is linked or wanted", async () => {
+  await leave(wantedName);
+  await leave(`${wantedName}.heros-partial`);
+  await leave(`${wantedName}.heros-journal`);
+  await leave("notes.txt", { hours: 100 });
+  expect(await plan()).toEqual({ files: [], kept: [] });
+});
+
+test("removes what is left over, tells each, and leaves the rest", async () => {
+  const left = [
+    await leave(strangeName),
+    await leave(`${strangeName}.heros-partial`),
+    await leave(`${strangeName}.heros-journal`),
+    await leave(`${wantedName}.heros-journal`),
+    await leave(`${wantedName}.heros-damaged`),
+    await leave(`${wantedName}.0a1b2c3d.incomplete`, { hours: 25 }),
+  ];
+  const before = await readdir(places.snapshots, { recursive: true });
+  const { files, kept } = await remove();
+  expect(kept).toEqual([]);
+  expect(files.map(({ file }) => file).toSorted()).toEqual(left.toSorted());
+  expect(scene.of("file.removed")).toHaveLength(left.length);
+  expect(left.filter((file) => existsSync(file))).toEqual([]);
+  expect(await readdir(places.snapshots, { recursive: true })).toEqual(before);
+  expect((await scene.survey([model("voice", repo)])).neededBytes).toBe(0);
+});
+
+test("leaves another program's unfinished file that is younger than a day", async () => {
+  const file = await leave(`${strangeName}.incomplete`, { hours: 23 });
+  expect(await plan()).toMatchObject({ files: [], kept: [{ file }] });
+});
+
+test("leaves what is behind a lock that another process holds", async () => {
+  const file = await leave(`${strangeName}.heros-partial`);
+  const blob = await leave("c".repeat(64));
+  const { files: found } = await plan();
+  expect(found.map((each) => each.file)).toEqual([file, blob]);
+  const others = realFileLocks(process.env);
+  try {
+    await mkdir(places.locks, { recursive: true });
+    expect(await others.acquire(lockPath(places, strangeName))).toBe("held");
+    const { files, kept } = await plan();
+    expect(files).toEqual([]);
+    expect(kept.map((each) => each.file)).toEqual([file, blob]);
+    const { host, cacheDir } = scene;
+    const late = await prune({ host, cacheDir, files: found.slice(0, 1), emit: () => {}, signal });
+    expect(late).toMatchObject({ files: [], kept: [{ file }] });
+    expect(existsSync(file)).toBe(true);
+  } finally {
+    others.close();
+  }
+});
+
+test("leaves blobs alone where it is not known what the catalog needs, or what a snapshot links to", async () => {
+  const blob = await leave(strangeName);
+  expect(await plan([{ repo, wanted: null }])).toMatchObject({ files: [], kept: [{ file: blob }] });
+  await symlink(scene.cacheDir, join(places.snapshots, "elsewhere"));
+  expect(await plan()).toEqual({ files: [], kept: [] });
+});
+
+test("looks at no other repository", async () => {
+  const other = placesOf(scene.cacheDir, "somebody/else");
+  await mkdir(other.blobs, { recursive: true });
+  await writeFile(join(other.blobs, strangeName), "theirs");
+  expect((await plan()).files).toEqual([]);
+});
+
+test("removes what a killed heros left of a snapshot, and nothing of one that lives", async () => {
+  await mkdir(join(places.root, ".heros-999999999-snapshot"));
+  await mkdir(join(places.root, `.heros-${process.pid}-snapshot`));
+  expect((await plan()).files).toMatchObject([{ kind: "passing" }]);
+  await remove();
+  expect((await readdir(places.root)).filter((name) => name.startsWith(".heros"))).toEqual([
+    `.heros-${process.pid}-snapshot`,
+  ]);
+});
