@@ -57,6 +57,14 @@ test("without a fault the bytes are right", async () => {
   expect(body.equals(truth)).toBe(true);
 });
 
+test("resets the connection in the middle of the body", async () => {
+  const { status, body, cut } = await ask({ reset: true, cutAfterBytes: 200_000 });
+
+  expect(status).toBe(200);
+  expect(cut).toBe(true);
+  expect(body.length).toBeLessThanOrEqual(200_000);
+});
+
 test("cuts the body after so many bytes", async () => {
   const { body, cut, headers } = await ask({ cutAfterBytes: 100_000 });
 

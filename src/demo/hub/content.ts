@@ -92,7 +92,8 @@ async function pump(exchange: Exchange, body: Body, gates: readonly Gate[]): Pro
   if (stopAt >= body.end) return true;
   response.flushHeaders();
   if (fault.cutAfterBytes !== undefined && fault.cutAfterBytes === stopAt - body.start) {
-    response.socket?.destroySoon();
+    if (fault.reset === true) response.socket?.resetAndDestroy();
+    else response.socket?.destroySoon();
   }
   return false;
 }

@@ -35,7 +35,7 @@ export interface Fault {
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: string;
   };
-  /** The connection is reset before any answer. */
+  /** The connection is reset: before any answer, or where `cutAfterBytes` says. */
   readonly reset?: boolean;
   /** Added to the true answer, or in place of its headers; null leaves one out. */
   readonly headers?: Readonly<Record<string, string | null>>;
