@@ -5,7 +5,7 @@ import type { Emit } from "../progress/event.ts";
 import { createTask } from "./blob-task.ts";
 import { cacheTag } from "./cache-layout.ts";
 import { failureOfFiles, requireDiskSpace } from "./disk-space.ts";
-import { createHashing } from "./hashing.ts";
+import { createHashing, type Hashing } from "./hashing.ts";
 import { requireNothing } from "./offline.ts";
 import { readBootId } from "./partial.ts";
 import { runPool } from "./pool.ts";
@@ -27,6 +27,8 @@ export interface DownloadRequest {
   /** Listings are kept there by the Hub; journals lie beside their partials, so that they move with the cache. */
   readonly stateDir?: string;
   readonly tuning?: Partial<Tuning>;
+  /** A thread that several downloads share; its owner ends it. Left out, the download has its own. */
+  readonly hashing?: Hashing;
 }
 
 export interface DownloadResult {
@@ -98,7 +100,7 @@ async function bring(
   await prepareCache(host, survey.cacheDir);
   await publishReady();
   await requireAccess(hub, missing, signal);
-  const hashing = createHashing();
+  const hashing = request.hashing ?? createHashing();
   try {
     await runPool({
       host,
@@ -124,7 +126,7 @@ async function bring(
     });
     telling.tell(0, host.clock.monotonicMs());
   } finally {
-    await hashing.close();
+    if (request.hashing === undefined) await hashing.close();
     host.fileLocks.close();
   }
   return tasks.reduce((sum, { fetchedBytes }) => sum + fetchedBytes, 0);

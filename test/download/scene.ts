@@ -25,7 +25,7 @@ export interface Scene extends AsyncDisposable {
   pull(models: readonly ModelRequest[], changes?: Pull): Promise<Survey>;
 }
 
-export interface Pull extends Partial<Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes">> {
+export interface Pull extends Partial<Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes" | "hashing">> {
   readonly hub?: Hub;
   readonly host?: Host;
   readonly signal?: AbortSignal;
@@ -98,10 +98,8 @@ export async function openScene(options: HubOptions): Promise<Scene> {
   return scene;
 }
 
-const haste = 10;
-
 /** The real host, with a clock that runs ten times as fast: backoff and rate limits are waited out in a tenth of the time. */
-export function quickHost(): Host {
+export function quickHost(haste = 10): Host {
   const host = realHost({
     env: process.env,
     home: tmpdir(),
