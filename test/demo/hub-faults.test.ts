@@ -58,11 +58,14 @@ test("without a fault the bytes are right", async () => {
 });
 
 test("resets the connection in the middle of the body", async () => {
-  const { status, body, cut } = await ask({ reset: true, cutAfterBytes: 200_000 });
+  // What was sent and not read is lost with it, the headers too.
+  const outcome = await ask({ reset: true, cutAfterBytes: 200_000 }).then(
+    ({ cut }) => (cut ? "cut" : "whole"),
+    ({ code }: NodeJS.ErrnoException) => code,
+  );
 
-  expect(status).toBe(200);
-  expect(cut).toBe(true);
-  expect(body.length).toBeLessThanOrEqual(200_000);
+  expect(["cut", "ECONNRESET"]).toContain(outcome);
+  expect(hub.requests[0]).toMatchObject({ status: 200, sentBytes: 200_000 });
 });
 
 test("cuts the body after so many bytes", async () => {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { type ByteSource, fixedBytes, generatedBytes, readBytes } from "./bytes.ts";
 import { type Exchange, send, withFault } from "./exchange.ts";
@@ -92,8 +93,11 @@ async function pump(exchange: Exchange, body: Body, gates: readonly Gate[]): Pro
   if (stopAt >= body.end) return true;
   response.flushHeaders();
   if (fault.cutAfterBytes !== undefined && fault.cutAfterBytes === stopAt - body.start) {
-    if (fault.reset === true) response.socket?.resetAndDestroy();
-    else response.socket?.destroySoon();
+    if (fault.reset === true) {
+      // Time to read what was sent: a reset throws away the rest.
+      await sleep(10);
+      response.socket?.resetAndDestroy();
+    } else response.socket?.destroySoon();
   }
   return false;
 }
