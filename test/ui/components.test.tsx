@@ -143,7 +143,7 @@ test("the summary shows what is downloaded and which lines of which files change
 });
 
 test("a run shows a bar a model, and one for all", () => {
-  const { shown, store } = showRun(20_000);
+  const { shown, store } = showRun(5_000);
   expect(shown.text()).toMatch(/Whisper large v3 +█*░+ /);
   expect(shown.text()).toMatch(/ All +█+░+ +\d+%/);
   store.stop();

@@ -37,7 +37,7 @@ test.each([
     expect(pty.cursor().visible).toBe(true);
     expect(count(text, "Setting up Annie")).toBe(0);
     expect(text).not.toMatch(/[░█⠋⠙]/);
-    for (const once of ["[✓] Processor", "[✓] GLiNER medium v2.1 is here", "Done in 58 s."]) {
+    for (const once of ["[✓] Processor", "[✓] GLiNER medium v2.1 is here", "Done in 13 s."]) {
       expect(count(text, once)).toBe(1);
     }
   },
@@ -49,25 +49,25 @@ test.each([
 ])(
   "a terminal that grows, or loses no row that is drawn on, keeps no ghost: $from to $to",
   async ({ from, to }) => {
-    const pauseAt = recording("fresh-setup").findIndex(({ at }) => at > 20_000);
+    const pauseAt = recording("fresh-setup").findIndex(({ at }) => at > 5_000);
     const pty = openLive(from, { RECORDING: "fresh-setup", PAUSE_AT: String(pauseAt) });
     await pty.waitFor("Whisper large v3");
-    await pty.waitFor(/ 20 s/);
+    await pty.waitFor(/ 5 s/);
     pty.resize(to.columns, to.rows);
     expect((await pty.exit).exitCode).toBe(0);
     expect(count(pty.everything(), "Setting up Annie")).toBe(0);
-    expect(count(pty.everything(), "Done in 58 s.")).toBe(1);
+    expect(count(pty.everything(), "Done in 13 s.")).toBe(1);
     expect(pty.everything()).not.toMatch(/[░█]/);
   },
 );
 
 test("Ctrl-C reaches the program in the middle of a download, and the terminal is as before", async () => {
-  const pauseAt = recording("fresh-setup").findIndex(({ at }) => at > 20_000);
+  const pauseAt = recording("fresh-setup").findIndex(({ at }) => at > 5_000);
   const pty = openLive(
     { columns: 80, rows: 24 },
     { RECORDING: "fresh-setup", PAUSE_AT: String(pauseAt) },
   );
-  await pty.waitFor(/ 20 s/);
+  await pty.waitFor(/ 5 s/);
   pty.type(keys.ctrlC);
   expect((await pty.exit).exitCode).toBe(130);
   expect(pty.cursor().visible).toBe(true);

@@ -1,0 +1,220 @@
+/**
+ * Records the runs of test/ui/fixtures anew, from the program itself. Needs the build; takes a minute.
+ *
+ *     npm run build && node test/ui/record.ts [name…]
+ *     UPDATE_GOLDEN=1 npx vitest run test/ui/replay.test.ts
+ *
+ * Every event is one that a run emitted, in a demo's world without its DEMO. Only what differs from machine to machine
+ * is replaced: folders, addresses, ports.
+ */
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { runCommand } from "../../src/cli/run-command.ts";
+import { noRunLog } from "../../src/cli/run-log.ts";
+import type { Intercept } from "../../src/demo/hub/faults.ts";
+import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
+import { prepareDemo } from "../../src/demo/prepare-demo.ts";
+import { realHost } from "../../src/host/real-host.ts";
+import type { TimedEvent } from "../../src/progress/event.ts";
+import { stages, type Stage } from "../../src/progress/events/run.ts";
+import { pull } from "../../src/setup/pull.ts";
+import type { SetupRequest, Work } from "../../src/setup/request.ts";
+import { setup } from "../../src/setup/setup.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const fixtures = new URL("./fixtures/", import.meta.url);
+const speed = 2;
+
+type OnEvent = (event: TimedEvent, interrupt: () => void) => void;
+
+const recordings: Readonly<Record<string, () => Promise<void>>> = {
+  "demo-setup": async () => {
+    const args = ["setup", "--demo", "--yes", "--json", "--demo-speed", String(speed)];
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      path.join(root, "bin/heros.js"),
+      ...args,
+    ]);
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as TimedEvent);
+    const online = events.find((event) => event.type === "annie.online");
+    await keep("demo-setup", events, [
+      [/\/[^"\s]*\/heros-demo-[^/"\s]+/g, "/tmp/heros-demo"],
+      ...addresses(Number(new URL(online?.url ?? "http://localhost").port)),
+      // What is left is the demo's Hub.
+      [/127\.0\.0\.1:(?!8000\b)\d+/g, "127.0.0.1:9000"],
+    ]);
+  },
+  "fresh-setup": () =>
+    inWorld(async (world) => {
+      await keepOf(world, "fresh-setup", await recordSetup(world));
+    }),
+  "second-run": () =>
+    inWorld(async (world) => {
+      world.hub.setThrottle({});
+      await recordSetup(world);
+      await keepOf(world, "second-run", await recordSetup(world));
+    }),
+  cancelled: () =>
+    inWorld(async (world) => {
+      const events = await recordSetup(world, (event, interrupt) => {
+        if (event.type !== "download.progress") return;
+        if (event.receivedBytes > event.totalBytes * 0.4) interrupt();
+      });
+      await keepOf(world, "cancelled", events);
+    }),
+  "crashing-container": () =>
+    inWorld(async (world) => {
+      // Between her start and her listening somebody takes her port: she ends with a trace, as a container would.
+      const thief = createServer((socket) => socket.destroy());
+      const events = await recordSetup(world, (event) => {
+        if (event.type !== "container.changed" || event.service !== "her-os-core") return;
+        if (event.state !== "created" && !thief.listening) thief.listen(world.port, "127.0.0.1");
+      });
+      if (thief.listening) await once(thief.close(), "close");
+      await keepOf(world, "crashing-container", events);
+    }),
+  "pull-with-retries": () =>
+    inWorld(async (world) => {
+      world.hub.setIntercept(trouble());
+      const started = { command: "pull", stages: ["download"] as const };
+      const events = await record(world, started, (work) => {
+        const models = world.catalog.models.filter(({ tier }) => tier <= 2);
+        return pull(work, requestOf(world), models);
+      });
+      await keepOf(world, "pull-with-retries", events);
+    }),
+};
+
+/** A cut, a reset, and a Hub that is too busy now and then. */
+function trouble(): Intercept {
+  const busy = { answer: { status: 503, headers: { "Retry-After": "2" } } };
+  const faults: { readonly after: number; readonly fault: ReturnType<Intercept> }[] = [
+    { after: 3, fault: { cutAfterBytes: 400_000 } },
+    { after: 5, fault: busy },
+    { after: 6, fault: busy },
+    { after: 8, fault: { reset: true } },
+    { after: 12, fault: busy },
+  ];
+  let seen = 0;
+  return ({ file, origin }) => {
+    if (file === null || origin !== "content" || !file.path.endsWith(".safetensors")) {
+      return undefined;
+    }
+    seen += 1;
+    const index = faults.findIndex(({ after }) => after === seen);
+    return index === -1 ? undefined : faults[index]?.fault;
+  };
+}
+
+async function inWorld(work: (world: DemoWorld) => Promise<void>): Promise<void> {
+  const { env, execPath, pid, platform, arch } = process;
+  const world = await prepareDemo({
+    host: realHost({ env, home: "/nowhere", cwd: root, pid, platform, nodeArch: arch }),
+    catalogFile: path.join(root, "assets/catalogs/demo.yaml"),
+    nodePath: execPath,
+    speed,
+  });
+  try {
+    await work(world);
+  } finally {
+    await world.dispose();
+  }
+}
+
+function recordSetup(world: DemoWorld, onEvent?: OnEvent): Promise<TimedEvent[]> {
+  return record(
+    world,
+    { command: "setup", stages },
+    (work) => setup(work, requestOf(world)),
+    onEvent,
+  );
+}
+
+/** The events of a run that the command line would have started. */
+async function record(
+  world: DemoWorld,
+  started: { readonly command: string; readonly stages: readonly Stage[] },
+  work: (work: Work) => Promise<readonly string[] | null>,
+  onEvent: OnEvent = () => undefined,
+): Promise<TimedEvent[]> {
+  const events: TimedEvent[] = [];
+  const stop = new AbortController();
+  await runCommand({
+    host: world.host,
+    writer: {
+      write(event) {
+        events.push(event);
+        onEvent(event, () => stop.abort());
+      },
+      close: async () => undefined,
+    },
+    log: noRunLog,
+    signal: stop.signal,
+    started: { ...started, herosVersion: "0.1.0", demo: false },
+    resumeHint: "What is downloaded is kept. Run heros setup again: it goes on where it stopped.",
+    work: (emit, elapsedMs) => work({ host: world.host, emit, signal: stop.signal, elapsedMs }),
+  });
+  return events;
+}
+
+function requestOf(world: DemoWorld): SetupRequest {
+  return {
+    catalog: world.catalog,
+    endpoint: world.endpoint,
+    cacheDir: null,
+    stateDir: world.stateDir,
+    stackDir: world.stackDir,
+    assetsDir: path.join(root, "assets"),
+    port: world.port,
+    limitBytesPerSecond: null,
+    maxLanes: null,
+    tokenFile: null,
+    annieTimeoutMs: 20_000,
+    decided: [],
+    dryRun: false,
+    ask: null,
+  };
+}
+
+type Replacement = readonly [string | RegExp, string];
+
+function keepOf(world: DemoWorld, name: string, events: readonly TimedEvent[]): Promise<void> {
+  return keep(name, events, [
+    [path.join(world.folder, "home"), "/home/ada"],
+    [world.folder, "/tmp/heros"],
+    [world.endpoint, "https://huggingface.co"],
+    [root, "/opt/heros/"],
+    ...addresses(world.port),
+  ]);
+}
+
+/** Annie's, wherever it is named: in addresses, in the check of the port, in files. */
+function addresses(port: number): Replacement[] {
+  return [[new RegExp(`\\b${port}\\b`, "g"), "8000"]];
+}
+
+async function keep(
+  name: string,
+  events: readonly TimedEvent[],
+  replacements: readonly Replacement[],
+): Promise<void> {
+  const lines = events.map((event) =>
+    replacements.reduce((text, [from, to]) => text.replaceAll(from, to), JSON.stringify(event)),
+  );
+  await writeFile(new URL(`${name}.jsonl`, fixtures), `${lines.join("\n")}\n`);
+  const { type = "nothing", at = 0 } = events.at(-1) ?? {};
+  process.stdout.write(`${name}: ${events.length} events, ${at} ms, ends with ${type}\n`);
+}
+
+const wanted = process.argv.slice(2);
+for (const [name, make] of Object.entries(recordings)) {
+  if (wanted.length === 0 || wanted.includes(name)) await make();
+}
+process.exit(0);
