@@ -1,5 +1,7 @@
 import type { BlobTask } from "./blob-task.ts";
+import type { Budget } from "./budget.ts";
 import type { Lane } from "./lane.ts";
+import type { Link } from "./link.ts";
 import type { Segment } from "./segments.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -13,11 +15,18 @@ interface Choice {
   /** By tier, then model by model. */
   readonly tasks: readonly BlobTask[];
   readonly lanes: ReadonlySet<Lane>;
+  /** How many lanes there may be. */
+  readonly width: number;
   readonly nowMs: number;
-  readonly bytesPerSecondPerLane: number;
+  readonly link: Link;
+  readonly budget: Budget;
   readonly tuning: Tuning;
 }
 
+/** A server nearer than this answers one lane while the others keep us busy. */
+const farMs = 8;
+/** Of a lane to a server far away, until it is known. */
+const assumedBytesPerSecond = 20_000_000;
 /** Shorter pieces are not worth a request of their own. */
 const leastSplitBytes = 1024 * 1024;
 /** A rest that its lane brings in this time is left to it. */
@@ -48,12 +57,21 @@ export function chooseWork(choice: Choice): Work | null {
   return tier === null ? null : splitLongest(choice, tier);
 }
 
-/** Long enough to keep a lane busy for a while, short enough that all lanes end together. */
-function segmentBytes({ lanes, bytesPerSecondPerLane, tuning }: Choice, freeBytes: number): number {
-  const wanted = bytesPerSecondPerLane * tuning.segmentSeconds;
-  const share = freeBytes / Math.max(1, lanes.size + 1);
-  const bytes = Math.min(wanted, share, tuning.mostSegmentBytes);
-  return Math.ceil(Math.max(bytes, tuning.leastSegmentBytes));
+/**
+ * Not more than the budget allows, for a kill may cost all of it; but on a long link long enough that waiting for answers
+ * does not count: there the lanes' bytes are read as they come, and little of them is under way. Never so long that
+ * lanes do not end together.
+ */
+function segmentBytes({ width, link, budget, tuning }: Choice, freeBytes: number): number {
+  const roundTripMs = link.roundTripMs();
+  const far = roundTripMs >= farMs;
+  const speed = link.bytesPerSecondPerLane() || (far ? assumedBytesPerSecond : 0);
+  const times = far ? tuning.farRoundTrips : tuning.nearRoundTrips;
+  const worthAsking = (speed * times * roundTripMs) / 1000;
+  const bytes = Math.max(budget.askedBytes / width, worthAsking);
+  const busyFor = speed === 0 ? tuning.mostSegmentBytes : speed * tuning.segmentSeconds;
+  const wanted = Math.min(bytes, busyFor, freeBytes / width, tuning.mostSegmentBytes);
+  return Math.ceil(Math.max(wanted, tuning.leastSegmentBytes));
 }
 
 function splitLongest({ lanes, nowMs }: Choice, tier: number): Work | null {

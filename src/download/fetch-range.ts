@@ -68,7 +68,9 @@ async function openLocated(
   if (task.located !== null) {
     const { located } = task;
     try {
+      const askedMs = flow.nowMs();
       const { response } = await hub.open({ ...request, address: located.address });
+      flow.link.noteAnswer(flow.nowMs() - askedMs);
       return response;
     } catch (error) {
       const gone = error instanceof PassingTrouble && error.kind === "expired";

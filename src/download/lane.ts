@@ -1,4 +1,6 @@
 import type { BlobTask } from "./blob-task.ts";
+import type { Budget } from "./budget.ts";
+import type { Link } from "./link.ts";
 import type { RateCap } from "./rate-cap.ts";
 import type { Slabs } from "./slabs.ts";
 import type { Segment } from "./segments.ts";
@@ -25,6 +27,8 @@ export interface Flow {
   readonly tuning: Tuning;
   readonly rateCap: RateCap | null;
   readonly slabs: Slabs;
+  readonly budget: Budget;
+  readonly link: Link;
   /** Received and not yet written. */
   pendingBytes: number;
   nowMs(): number;

@@ -2,6 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Emit } from "../progress/event.ts";
 import type { BlobTask } from "./blob-task.ts";
+import { budgetFor } from "./budget.ts";
 import { chooseWork, type Work } from "./choose-work.ts";
 import { fetchSegment, fetchSmall } from "./fetch-range.ts";
 import { type Checked, finishLarge, finishSmall, unlock } from "./finish-task.ts";
@@ -9,6 +10,7 @@ import type { Hashing } from "./hashing.ts";
 import { keepPartial, leavePartial } from "./keep-partials.ts";
 import { createLane, type Flow, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
 import { createLaneCount } from "./lane-count.ts";
+import { createLink } from "./link.ts";
 import { noLocks, openTask } from "./open-task.ts";
 import type { RateCap } from "./rate-cap.ts";
 import { handleTrouble, type Outage } from "./trouble.ts";
@@ -36,6 +38,9 @@ export interface PoolOptions {
   readonly onTick: (lanes: ReadonlySet<Lane>, nowMs: number) => void;
 }
 
+/** What an answer counts for beside its bytes: with small files, lanes are worth as many answers as they bring. */
+const answerBytes = 16 * 1024;
+
 /** Fetches all blobs over one pool of lanes. On an error and on abort, what came is journaled first. @throws Failure, AbortError */
 export async function runPool(options: PoolOptions): Promise<void> {
   const { host, hub, tasks, tuning, emit, signal, bootId, hashing } = options;
@@ -46,12 +51,14 @@ export async function runPool(options: PoolOptions): Promise<void> {
   const ticking = new AbortController();
   const laneCount = createLaneCount({ first: tuning.firstLanes, most: options.mostLanes });
   const outage: Outage = { notBeforeMs: 0, attempts: 0, lastByteMs: nowMs() };
-  const speed = { bytes: 0, sinceMs: nowMs(), perLane: 0 };
+  const link = createLink();
+  const allBytes = tasks.reduce((bytes, { blob }) => bytes + blob.sizeBytes, 0);
+  const budget = budgetFor(allBytes, tuning);
   let open = tasks.filter(({ state }) => state !== "done");
   let stopped = false;
   let receivedBytes = 0;
+  let endedLanes = 0;
   let starved = false;
-  let endedSpeeds: number[] = [];
 
   const stop = (error: unknown): void => {
     if (stopped) return;
@@ -70,7 +77,9 @@ export async function runPool(options: PoolOptions): Promise<void> {
   const flow: Flow = {
     tuning,
     rateCap: options.rateCap,
-    slabs: createSlabs(tuning.writeBytes),
+    budget,
+    link,
+    slabs: createSlabs(budget.writeBytes),
     pendingBytes: 0,
     nowMs,
     count(lane, bytes, atMs) {
@@ -103,13 +112,8 @@ export async function runPool(options: PoolOptions): Promise<void> {
     starved = false;
     const atMs = nowMs();
     while (lanes.size < laneCount.target() && atMs >= outage.notBeforeMs) {
-      const work = chooseWork({
-        tasks: open,
-        lanes,
-        nowMs: atMs,
-        tuning,
-        bytesPerSecondPerLane: speed.perLane,
-      });
+      const width = laneCount.target();
+      const work = chooseWork({ tasks: open, lanes, width, nowMs: atMs, tuning, link, budget });
       if (work === null) {
         starved = true;
         return;
@@ -125,7 +129,8 @@ export async function runPool(options: PoolOptions): Promise<void> {
   function leaveLane(lane: Lane): void {
     lanes.delete(lane);
     const last = speedOf(lane, nowMs());
-    if (last !== null && !lane.task.small) endedSpeeds = [...endedSpeeds.slice(-15), last];
+    if (last !== null && !lane.task.small) link.noteSpeed(last);
+    endedLanes += 1;
   }
 
   async function runLane(lane: Lane, work: Work): Promise<void> {
@@ -209,13 +214,15 @@ export async function runPool(options: PoolOptions): Promise<void> {
           keepPartial(task, task.open, { tuning, nowMs: atMs, fail: stop });
         }
       }
-      watchLanes(lanes, { idleMs: tuning.idleMs, nowMs: atMs, ended: endedSpeeds });
-      if (atMs - speed.sinceMs >= 1000) {
-        const perSecond = ((receivedBytes - speed.bytes) / (atMs - speed.sinceMs)) * 1000;
-        speed.perLane = perSecond / Math.max(1, lanes.size);
-        Object.assign(speed, { bytes: receivedBytes, sinceMs: atMs });
-      }
-      laneCount.observe(receivedBytes, !starved && lanes.size >= laneCount.target(), atMs);
+      watchLanes(lanes, { idleMs: tuning.idleMs, nowMs: atMs, ended: link.speeds() });
+      link.noteBytes(receivedBytes, lanes.size, atMs);
+      laneCount.observe({
+        doneBytes: receivedBytes + endedLanes * answerBytes,
+        busy: !starved && lanes.size >= laneCount.target(),
+        small: [...lanes].every(({ task }) => task.small),
+        nowMs: atMs,
+        roundTripMs: link.roundTripMs(),
+      });
       options.onTick(lanes, atMs);
       pump();
     }

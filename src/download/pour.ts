@@ -48,7 +48,7 @@ export function pour({
   };
   const resume = (): void => {
     const nowMs = flow.nowMs();
-    if (over || flow.pendingBytes > flow.tuning.pendingBytes || nowMs < lane.pausedUntilMs) return;
+    if (over || flow.pendingBytes > flow.budget.pendingBytes || nowMs < lane.pausedUntilMs) return;
     if (body.isPaused()) {
       lane.lastByteMs = nowMs;
       body.resume();
@@ -106,7 +106,7 @@ export function pour({
     }
     const delayMs = flow.rateCap?.spend(chunk.length, nowMs) ?? 0;
     if (delayMs > 0) lane.pausedUntilMs = nowMs + delayMs;
-    if (delayMs > 0 || flow.pendingBytes > flow.tuning.pendingBytes) body.pause();
+    if (delayMs > 0 || flow.pendingBytes > flow.budget.pendingBytes) body.pause();
     // A tick, so that the parser sees the end of the answer and the connection can serve again.
     if (segment.at >= segment.end) setImmediate(() => end(null));
   });

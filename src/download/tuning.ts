@@ -6,9 +6,14 @@ export interface Tuning {
   readonly mostSegmentBytes: number;
   /** A segment should keep a lane busy for about this long. */
   readonly segmentSeconds: number;
-  /** A lane writes when it holds this much, and every tick. */
+  /** A segment takes at least so many times as long as its answer was waited for, from a server near or far. */
+  readonly nearRoundTrips: number;
+  readonly farRoundTrips: number;
+  /** A lane writes when it holds this much, and every tick; less where the whole download is small. */
+  readonly leastWriteBytes: number;
   readonly writeBytes: number;
-  /** All lanes together stop reading when so much waits to be written. */
+  /** All lanes together stop reading when so much waits to be written; less where the whole download is small. */
+  readonly leastPendingBytes: number;
   readonly pendingBytes: number;
   readonly tickMs: number;
   /** Bytes are brought to the disk at least after so many, and so often. */
@@ -28,11 +33,15 @@ export interface Tuning {
 const mebibyte = 1024 * 1024;
 
 export const usualTuning: Tuning = {
-  smallBytes: mebibyte,
-  leastSegmentBytes: 8 * mebibyte,
+  smallBytes: mebibyte / 4,
+  leastSegmentBytes: mebibyte / 4,
   mostSegmentBytes: 32 * mebibyte,
   segmentSeconds: 3,
+  nearRoundTrips: 4,
+  farRoundTrips: 16,
+  leastWriteBytes: mebibyte / 8,
   writeBytes: mebibyte / 2,
+  leastPendingBytes: mebibyte,
   pendingBytes: 16 * mebibyte,
   tickMs: 25,
   syncBytes: 64 * mebibyte,
@@ -40,7 +49,7 @@ export const usualTuning: Tuning = {
   progressMs: 250,
   idleMs: 10_000,
   giveUpMs: 10 * 60_000,
-  firstLanes: 8,
+  firstLanes: 4,
   mostLanes: 32,
   lockRetryMs: 1000,
   mostHashTries: 3,

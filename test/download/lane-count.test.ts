@@ -1,49 +1,112 @@
 import { expect, test } from "vitest";
-import { createLaneCount } from "../../src/download/lane-count.ts";
+import { createLaneCount, type LaneCount } from "../../src/download/lane-count.ts";
 import { createRateCap } from "../../src/download/rate-cap.ts";
 
-/** A link that carries `speed(lanes)` bytes a second, for so many seconds. */
-function run(speed: (lanes: number) => number, seconds: number, most = 32) {
-  const count = createLaneCount({ first: 8, most });
-  const seen = new Set<number>();
-  let bytes = 0;
-  for (let nowMs = 0; nowMs <= seconds * 1000; nowMs += 50) {
-    bytes += speed(count.target()) / 20;
-    count.observe(bytes, true, nowMs);
-    seen.add(count.target());
-  }
-  return { count, most: Math.max(...seen) };
+interface Link {
+  /** Bytes a second that so many lanes bring at this moment. */
+  readonly speed: (lanes: number, nowMs: number) => number;
+  readonly seconds: number;
+  readonly roundTripMs?: number;
+  readonly busy?: boolean;
+  readonly small?: (nowMs: number) => boolean;
 }
 
-test("where each connection is capped, lanes are added up to the most", () => {
-  expect(run((lanes) => lanes * 20e6, 3).count.target()).toBe(32);
-  expect(run((lanes) => lanes * 20e6, 3, 12).count.target()).toBe(12);
+/** Lets the count watch a link, new lanes taking three round trips to come up; the targets by time, in ticks of 25 ms. */
+function watch(count: LaneCount, link: Link, startMs = 0): number[] {
+  const { speed, seconds, roundTripMs = 1, busy = true, small = () => false } = link;
+  const targets: number[] = [];
+  let doneBytes = 0;
+  let upAtMs = startMs;
+  let up = count.target();
+  for (let nowMs = startMs; nowMs <= startMs + seconds * 1000; nowMs += 25) {
+    const target = count.target();
+    if (target <= up || targets.at(-1) === target) {
+      if (nowMs >= upAtMs) up = target;
+    } else upAtMs = nowMs + 3 * roundTripMs;
+    doneBytes += speed(up, nowMs) / 40;
+    count.observe({ doneBytes, busy, small: small(nowMs), nowMs, roundTripMs });
+    targets.push(target);
+  }
+  return targets;
+}
+
+const start = (most = 32): LaneCount => createLaneCount({ first: 4, most });
+const capped = (lanes: number): number => lanes * 20e6;
+const last = (targets: readonly number[]): number => targets.at(-1) ?? 0;
+
+test.each([1, 30, 150])(
+  "where each connection is capped, sixteen lanes come within a few seconds (%i ms)",
+  (roundTripMs) => {
+    const targets = watch(start(), { speed: capped, seconds: 6, roundTripMs });
+    const atMs = targets.findIndex((target) => target >= 16) * 25;
+    expect(atMs).toBeGreaterThan(0);
+    expect(atMs).toBeLessThan(roundTripMs === 150 ? 4000 : 1500);
+    expect(last(targets)).toBe(32);
+  },
+);
+
+test("the most that a person allows is kept", () => {
+  expect(last(watch(start(12), { speed: capped, seconds: 6 }))).toBe(12);
+  expect(last(watch(start(1), { speed: capped, seconds: 6 }))).toBe(1);
 });
 
-test("where the link is full, a try is made and taken back", () => {
-  const { count, most } = run(() => 100e6, 10);
-  expect(most).toBe(16);
-  expect(count.target()).toBe(8);
+test("where the link is full, a try is made and taken back, and the next come ever later", () => {
+  const targets = watch(start(), { speed: () => 800e6, seconds: 100 });
+  expect(Math.max(...targets)).toBe(8);
+  expect(last(targets)).toBe(4);
+  const tries = targets.filter((target, index) => target === 8 && targets[index - 1] === 4);
+  expect(tries).toHaveLength(3);
 });
 
 test("a link that is full at twenty lanes ends at the next count that fills it", () => {
-  expect(run((lanes) => Math.min(lanes, 20) * 10e6, 10).count.target()).toBe(32);
+  const speed = (lanes: number): number => Math.min(lanes, 20) * 10e6;
+  expect(last(watch(start(), { speed, seconds: 10 }))).toBeGreaterThanOrEqual(16);
 });
 
-test("after a refusal there are half as many, for a while", () => {
-  const { count } = run((lanes) => lanes * 20e6, 3);
+test("slow Wi-Fi, which more connections make slower, keeps few", () => {
+  const speed = (lanes: number): number => 3e6 / (1 + Math.max(0, lanes - 4) / 8);
+  expect(last(watch(start(), { speed, seconds: 10, roundTripMs: 40 }))).toBe(4);
+});
+
+test("a collapse halves them once, and they grow again when it is over", () => {
+  const count = start();
+  watch(count, { speed: capped, seconds: 3 });
+  expect(count.target()).toBe(32);
+  watch(count, { speed: (lanes) => lanes * 4e6, seconds: 10 }, 3000);
+  expect(count.target()).toBe(16);
+  watch(count, { speed: capped, seconds: 20 }, 13_000);
+  expect(count.target()).toBe(32);
+});
+
+test("after a refusal there are half as many, for a while, and longer after the next", () => {
+  const count = start();
+  watch(count, { speed: capped, seconds: 3 });
   count.shrink(3000);
-  expect(count.target()).toBe(16);
-  for (let nowMs = 3050; nowMs < 10_000; nowMs += 50) count.observe(nowMs * 1e6, true, nowMs);
-  expect(count.target()).toBe(16);
-  for (let times = 0; times < 10; times += 1) count.shrink(10_000);
+  expect(last(watch(count, { speed: capped, seconds: 14 }, 3000))).toBe(16);
+  expect(last(watch(count, { speed: capped, seconds: 3 }, 17_000))).toBe(32);
+  for (let times = 0; times < 10; times += 1) count.shrink(20_000);
   expect(count.target()).toBe(1);
+  expect(last(watch(count, { speed: capped, seconds: 55 }, 20_000))).toBe(1);
+});
+
+test("a count that is refused while it is tried goes below the one before", () => {
+  const count = start();
+  watch(count, { speed: capped, seconds: 0.3 });
+  expect(count.target()).toBe(8);
+  count.shrink(300);
+  expect(count.target()).toBe(2);
 });
 
 test("without work for all lanes nothing is concluded", () => {
-  const count = createLaneCount({ first: 8, most: 32 });
-  for (let nowMs = 0; nowMs < 5000; nowMs += 50) count.observe(nowMs * 1000, false, nowMs);
-  expect(count.target()).toBe(8);
+  expect(last(watch(start(), { speed: capped, seconds: 5, busy: false }))).toBe(4);
+});
+
+test("small files after large ones are no collapse", () => {
+  const count = start();
+  watch(count, { speed: capped, seconds: 3 });
+  const small = (): boolean => true;
+  watch(count, { speed: (lanes) => lanes * 0.5e6, seconds: 10, small }, 3000);
+  expect(count.target()).toBe(32);
 });
 
 test("a rate cap lets its rate pass, however the bytes are cut", () => {

@@ -1,0 +1,110 @@
+import { expect, test } from "vitest";
+import { type BlobTask, createTask, type OpenTask } from "../../src/download/blob-task.ts";
+import { budgetFor } from "../../src/download/budget.ts";
+import { chooseWork } from "../../src/download/choose-work.ts";
+import { createLane, type Lane } from "../../src/download/lane.ts";
+import { createLink, type Link } from "../../src/download/link.ts";
+import { createSegments } from "../../src/download/segments.ts";
+import { usualTuning } from "../../src/download/tuning.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** A file of a tier, opened, with nothing of it there. Only its segments are ever looked at. */
+function openFile(tier: number, sizeBytes: number): BlobTask {
+  const blobName = `${tier}-${sizeBytes}`;
+  const task = createTask(
+    "/cache",
+    {
+      repo: "o/m",
+      commit: "c",
+      path: "model",
+      blobName,
+      sizeBytes,
+      hash: { algorithm: "sha256", hex: blobName },
+      cached: false,
+      held: [],
+      models: [`m${tier}`],
+      tier,
+    },
+    usualTuning.smallBytes,
+  );
+  task.state = "fetching";
+  const segments = createSegments([{ start: 0, end: sizeBytes }], sizeBytes);
+  task.open = { segments } as OpenTask;
+  return task;
+}
+
+/** Asks for work with all lanes of a link, and tells how long each segment is. */
+function ask(tasks: readonly BlobTask[], width: number, link: Link = createLink()) {
+  const budget = budgetFor(
+    tasks.reduce((sum, { blob }) => sum + blob.sizeBytes, 0),
+    usualTuning,
+  );
+  const lanes = new Set<Lane>();
+  for (let count = 0; count < width; count += 1) {
+    const choice = { tasks, lanes, width, nowMs: 10_000, link, budget, tuning: usualTuning };
+    const work = chooseWork(choice);
+    if (work === null) break;
+    const lane = createLane(work.task, 10_000);
+    lane.segment = work.segment;
+    lanes.add(lane);
+  }
+  return [...lanes].map(({ task, segment }) => ({
+    tier: task.blob.tier,
+    bytes: segment === null ? 0 : segment.end - segment.at,
+  }));
+}
+
+function linkOf(roundTripMs: number, bytesPerSecondPerLane: number, lanes: number): Link {
+  const link = createLink();
+  for (let times = 0; times < 16; times += 1) link.noteAnswer(roundTripMs);
+  link.noteBytes(0, lanes, 0);
+  link.noteBytes(bytesPerSecondPerLane * lanes, lanes, 1000);
+  return link;
+}
+
+test.each([
+  [100e6, 4],
+  [400e6, 4],
+  [2e9, 8],
+])("what a kill could cost of %d bytes is about a hundredth, near the server", (bytes, lanes) => {
+  const asked = ask([openFile(1, bytes)], lanes, linkOf(0.5, 200e6, lanes));
+  expect(asked).toHaveLength(lanes);
+  const sum = asked.reduce((all, segment) => all + segment.bytes, 0);
+  expect(sum).toBeLessThan(Math.max(bytes * 0.011, 4.1e6));
+});
+
+test("far from the server, segments are so long that waiting for answers does not count", () => {
+  const [first] = ask([openFile(1, 1e9)], 32, linkOf(30, 20e6, 32));
+  const seconds = (first?.bytes ?? 0) / 20e6;
+  expect(0.03 / seconds).toBeLessThan(0.07);
+});
+
+test("before anything is known, segments are as short as the budget says", () => {
+  const asked = ask([openFile(1, 100e6)], 4);
+  expect(asked.map(({ bytes }) => bytes)).toEqual(asked.map(() => usualTuning.leastSegmentBytes));
+});
+
+test("a slow lane gets no more than it brings in three seconds, and the largest set no segment over 32 MiB", () => {
+  const slow = ask([openFile(1, 50e9)], 4, linkOf(40, 1e6, 4));
+  expect(slow[0]?.bytes).toBe(3e6);
+  const fast = ask([openFile(1, 500e9)], 4, linkOf(0.5, 500e6, 4));
+  expect(fast[0]?.bytes).toBe(32 * mebibyte);
+});
+
+test("what is left is shared out, so that lanes end together", () => {
+  const bytes = ask([openFile(1, 8 * mebibyte)], 4, linkOf(40, 20e6, 4)).map((each) => each.bytes);
+  expect(bytes[0]).toBe(2 * mebibyte);
+});
+
+test("a lower tier is served before a higher one, whatever the order of their coming", () => {
+  const tasks = [openFile(1, mebibyte), openFile(2, mebibyte), openFile(3, 100e6)];
+  const tiers = ask(tasks, 12).map(({ tier }) => tier);
+  expect(tiers).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
+});
+
+test("a file that must wait is passed over", () => {
+  const [waiting, next] = [openFile(1, mebibyte), openFile(2, mebibyte)];
+  waiting.notBeforeMs = 11_000;
+  expect(ask([waiting, next], 1)).toMatchObject([{ tier: 2 }]);
+});
