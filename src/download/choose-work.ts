@@ -66,8 +66,7 @@ function segmentBytes({ width, link, budget, tuning }: Choice, freeBytes: number
   const roundTripMs = link.roundTripMs();
   const far = roundTripMs >= farMs;
   const speed = link.bytesPerSecondPerLane() || (far ? assumedBytesPerSecond : 0);
-  const times = far ? tuning.farRoundTrips : tuning.nearRoundTrips;
-  const worthAsking = (speed * times * roundTripMs) / 1000;
+  const worthAsking = far ? (speed * tuning.farRoundTrips * roundTripMs) / 1000 : 0;
   const bytes = Math.max(budget.askedBytes / width, worthAsking);
   const busyFor = speed === 0 ? tuning.mostSegmentBytes : speed * tuning.segmentSeconds;
   const wanted = Math.min(bytes, busyFor, freeBytes / width, tuning.mostSegmentBytes);

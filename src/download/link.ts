@@ -12,7 +12,8 @@ export interface Link {
   speeds(): readonly number[];
 }
 
-const remembered = 16;
+const rememberedAnswers = 64;
+const rememberedSpeeds = 16;
 /** The first answers come while the program itself is still warming up. */
 const fewestAnswers = 8;
 const windowMs = 200;
@@ -32,8 +33,9 @@ export function createLink(): Link {
       perLane = ((bytes - window.bytes) / elapsedMs) * (1000 / Math.max(1, lanes));
       window = { bytes, sinceMs: nowMs };
     },
-    noteAnswer: (elapsedMs) => void (answers = [...answers.slice(1 - remembered), elapsedMs]),
-    noteSpeed: (speed) => void (speeds = [...speeds.slice(1 - remembered), speed]),
+    noteAnswer: (elapsedMs) =>
+      void (answers = [...answers.slice(1 - rememberedAnswers), elapsedMs]),
+    noteSpeed: (speed) => void (speeds = [...speeds.slice(1 - rememberedSpeeds), speed]),
     speeds: () => speeds,
   };
 }

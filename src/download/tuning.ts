@@ -6,8 +6,7 @@ export interface Tuning {
   readonly mostSegmentBytes: number;
   /** A segment should keep a lane busy for about this long. */
   readonly segmentSeconds: number;
-  /** A segment takes at least so many times as long as its answer was waited for, from a server near or far. */
-  readonly nearRoundTrips: number;
+  /** From a server far away, a segment takes at least so many times as long as its answer was waited for. */
   readonly farRoundTrips: number;
   /** A lane writes when it holds this much, and every tick; less where the whole download is small. */
   readonly leastWriteBytes: number;
@@ -37,7 +36,6 @@ export const usualTuning: Tuning = {
   leastSegmentBytes: mebibyte / 4,
   mostSegmentBytes: 32 * mebibyte,
   segmentSeconds: 3,
-  nearRoundTrips: 4,
   farRoundTrips: 16,
   leastWriteBytes: mebibyte / 8,
   writeBytes: mebibyte / 2,
