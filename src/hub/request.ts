@@ -104,10 +104,14 @@ function authorization({ endpoint, token }: Session, url: string): Record<string
     : {};
 }
 
+/** Plain http off this machine is followed from there alone: a mirror in one's own network may have no other. */
 function redirectTarget(endpoint: string, from: string, location: string): URL {
+  const source = new URL(from);
   const target = URL.parse(location, from);
-  const downgraded = new URL(from).protocol === "https:" && target?.protocol === "http:";
-  if (target === null || !/^https?:$/u.test(target.protocol) || downgraded) {
+  const guarded = source.protocol === "https:" || isLoopback(source.hostname);
+  const open = target?.protocol === "http:" && !isLoopback(target.hostname);
+  const downgraded = source.protocol === "https:" && target?.protocol === "http:";
+  if (target === null || !/^https?:$/u.test(target.protocol) || downgraded || (guarded && open)) {
     throw captivePortal(endpoint, "it sent us to an address that is not safe to follow");
   }
   return target;
