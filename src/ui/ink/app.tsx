@@ -1,16 +1,20 @@
-import { Box, Static, useInput, useWindowSize } from "ink";
-import { useSyncExternalStore, type ReactNode } from "react";
-import { demoWords } from "../words/run.ts";
-import { Frame, Row } from "./frame.tsx";
-import { span, type Line } from "./line.ts";
+import { useInput, useStdout, useWindowSize } from "ink";
+import { useLayoutEffect, useSyncExternalStore, type ReactNode } from "react";
+import { frameColumns, screenRows } from "./frame-size.ts";
+import { Frame } from "./frame.tsx";
+import type { Line } from "./line.ts";
 import { liveScreen } from "./live/screen.ts";
-import type { ScrolledLine } from "./scrolled.ts";
+import { ownScreen } from "./own-screen.ts";
+import { newestRows } from "./scrolled-rows.ts";
 import type { Store } from "./store.ts";
-import type { Role, Theme } from "./theme.ts";
+import type { Theme } from "./theme.ts";
 import { readKeys } from "./wizard/keys.ts";
 import { Wizard } from "./wizard/wizard.tsx";
 
-/** The root: finished lines above, one live screen below. It draws what the store says and does no work. */
+/** A page of the wizard gets at least so many rows, so that it stays in its place from question to question. */
+const pageRows = 20;
+
+/** The root: the newest finished lines above, one live screen below. It draws what the store says and does no work. */
 export function App({
   store,
   theme,
@@ -26,68 +30,34 @@ export function App({
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot);
   const size = useWindowSize();
   const { wizard } = snapshot;
+  useOwnScreen();
   useInput(
     (input, key) => {
       if (readKeys(input, key).some(({ kind }) => kind === "interrupt")) interrupt();
     },
     { isActive: hasKeys && wizard === null },
   );
-  return (
-    <>
-      <Static items={[...snapshot.scrolled]}>
-        {(line, index) => <Scrolled key={index} line={line} theme={theme} />}
-      </Static>
-      {wizard === null ? (
-        <Frame lines={liveScreen({ ...snapshot, size, theme })} size={size} theme={theme} />
-      ) : (
-        <Wizard
-          request={wizard}
-          snapshot={snapshot}
-          size={size}
-          theme={theme}
-          interrupt={interrupt}
-        />
-      )}
-    </>
+  const above = (lines: readonly Line[], leastRows = 0): readonly Line[] => {
+    const room = screenRows(size) - Math.max(lines.length, leastRows);
+    const rows = newestRows(snapshot.scrolled, room, { columns: frameColumns(size), theme });
+    return [...rows, ...lines];
+  };
+  return wizard === null ? (
+    <Frame lines={above(liveScreen({ ...snapshot, size, theme }))} size={size} theme={theme} />
+  ) : (
+    <Wizard
+      request={wizard}
+      snapshot={snapshot}
+      size={size}
+      theme={theme}
+      interrupt={interrupt}
+      compose={(lines) => above(lines, pageRows)}
+    />
   );
 }
 
-const roles = { info: "plain", good: "good", warning: "warning", bad: "bad" } as const;
-
-function Scrolled({
-  line,
-  theme,
-}: {
-  readonly line: ScrolledLine;
-  readonly theme: Theme;
-}): ReactNode {
-  const { sentence, apart, demo } = line;
-  const role: Role = roles[sentence.tone];
-  const mark = sentence.mark === null ? [] : [span(`${theme.signs[sentence.mark]} `, role)];
-  // Where a sign carries the colour the words need none.
-  const text = span(
-    sentence.text,
-    sentence.mark === null || sentence.tone === "bad" ? role : "plain",
-  );
-  const rows: Line[] = [
-    ...(apart ? [[]] : []),
-    ...(demo ? [[span(demoWords, "demo")]] : []),
-    [...mark, text],
-  ];
-  return (
-    <Box flexDirection="column">
-      {rows.map((row, index) => (
-        // oxlint-disable-next-line react/no-array-index-key
-        <Row key={index} line={row} theme={theme} wrap="wrap" />
-      ))}
-      {sentence.more.length > 0 && (
-        <Box flexDirection="column" paddingLeft={4}>
-          {sentence.more.map((text_, index) => (
-            // oxlint-disable-next-line react/no-array-index-key
-            <Row key={index} line={[span(text_)]} theme={theme} wrap="wrap" />
-          ))}
-        </Box>
-      )}
-    </Box>
-  );
+/** However the program ends, the usual screen is there again. */
+function useOwnScreen(): void {
+  const { stdout } = useStdout();
+  useLayoutEffect(() => () => void stdout.write(ownScreen.leave), [stdout]);
 }

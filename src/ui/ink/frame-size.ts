@@ -1,6 +1,11 @@
 import type { Size } from "./line.ts";
 
-/** A live region that fills the terminal leaks lines into the scrollback: it stays two rows shorter. */
+/** All rows that are drawn on; the last one is the cursor's. */
+export function screenRows({ rows }: Size): number {
+  return Math.max(1, rows - 1);
+}
+
+/** A page leaves one row more, for the last thing that was finished. */
 export function frameRows({ rows }: Size): number {
   return Math.max(1, rows - 2);
 }

@@ -1,13 +1,13 @@
 import { Box, Text } from "ink";
 import type { ReactNode } from "react";
-import { frameColumns, frameRows } from "./frame-size.ts";
+import { frameColumns, screenRows } from "./frame-size.ts";
 import { fitLine, type Line, type Size, type Span, type WidgetName } from "./line.ts";
 import type { Theme } from "./theme.ts";
 
 /** What stands for the names; nothing until it is loaded. */
 export type Widgets = Readonly<Record<WidgetName, ReactNode>>;
 
-/** The live part of the screen, cut to what the terminal can hold. */
+/** The screen, cut to what the terminal can hold. */
 export function Frame({
   lines,
   size,
@@ -19,7 +19,7 @@ export function Frame({
   readonly theme: Theme;
   readonly widgets?: Widgets | null;
 }): ReactNode {
-  const shown = lines.slice(0, frameRows(size));
+  const shown = lines.slice(0, screenRows(size));
   return (
     <Box flexDirection="column">
       {/* A row is its place: nothing moves with it. */}
@@ -62,17 +62,28 @@ function FrameRow({
   );
 }
 
-export function Row({
-  line,
+/** Rows under each other, all of them. */
+export function Lines({
+  lines,
   theme,
-  wrap = "truncate-end",
 }: {
-  readonly line: Line;
+  readonly lines: readonly Line[];
   readonly theme: Theme;
-  readonly wrap?: "wrap" | "truncate-end";
 }): ReactNode {
   return (
-    <Text wrap={wrap}>
+    <Box flexDirection="column">
+      {lines.map((line, index) => (
+        // oxlint-disable-next-line react/no-array-index-key
+        <Row key={index} line={line} theme={theme} />
+      ))}
+    </Box>
+  );
+}
+
+/** One row, which is never wrapped. */
+export function Row({ line, theme }: { readonly line: Line; readonly theme: Theme }): ReactNode {
+  return (
+    <Text wrap="truncate-end">
       {line.length === 0
         ? " "
         : line.map(({ text, role }, index) => (

@@ -1,6 +1,9 @@
 import type { Answers } from "../../plan/answers.ts";
 import type { Planning } from "../../plan/planning.ts";
 import type { Terminal, Writer } from "../writer.ts";
+import { frameColumns } from "./frame-size.ts";
+import { ownScreen } from "./own-screen.ts";
+import { scrolledRows } from "./scrolled-rows.ts";
 import { createStore } from "./store.ts";
 import { createTheme } from "./theme.ts";
 
@@ -28,21 +31,22 @@ export async function createInkWriter(
   terminal: Terminal,
   options: InkOptions = {},
 ): Promise<InkWriter> {
-  const [{ render }, { App }] = await Promise.all([import("ink"), import("./app.tsx")]);
+  const [{ render, renderToString }, { App }, { Lines }] = await Promise.all([
+    import("ink"),
+    import("./app.tsx"),
+    import("./frame.tsx"),
+  ]);
   const store = createStore({
     now: options.now ?? (() => performance.now()),
     frameMs: options.frameMs ?? usualFrameMs,
     verbosity: terminal.verbosity,
   });
   const hasKeys = terminal.stdin.isTTY;
+  const theme = createTheme(terminal);
   const app = (
-    <App
-      store={store}
-      theme={createTheme(terminal)}
-      hasKeys={hasKeys}
-      interrupt={() => terminal.interrupt()}
-    />
+    <App store={store} theme={theme} hasKeys={hasKeys} interrupt={() => terminal.interrupt()} />
   );
+  terminal.stdout.write(ownScreen.enter);
   const instance = render(app, {
     stdout: terminal.stdout,
     stdin: terminal.stdin,
@@ -55,6 +59,21 @@ export async function createInkWriter(
     maxFps: 30,
   });
   let closed = false;
+  // Before Ink's own listener: it draws only what differs from a frame that may not be there any more.
+  const onResize = (): void => {
+    instance.clear();
+    terminal.stdout.write(ownScreen.wipe);
+  };
+  terminal.stdout.prependListener("resize", onResize);
+
+  /** What was finished stays on the usual screen and in its scrollback. */
+  function leaveLines(): void {
+    const columns = frameColumns({ columns: terminal.stdout.columns, rows: 0 });
+    const lines = store.snapshot().scrolled.flatMap((line) => scrolledRows(line, columns, theme));
+    if (lines.length === 0) return;
+    const text = renderToString(<Lines lines={lines} theme={theme} />, { columns: columns + 1 });
+    terminal.stdout.write(`${text}\n`);
+  }
 
   return {
     write: (event) => store.write(event),
@@ -71,8 +90,19 @@ export async function createInkWriter(
       await instance.waitUntilRenderFlush();
       instance.unmount();
       await instance.waitUntilExit();
+      terminal.stdout.off("resize", onResize);
+      leaveLines();
+      await flushed(terminal.stdout);
     },
   };
+}
+
+/** Resolves once the stream has handed on what it holds; whoever read it may have gone. */
+function flushed(stream: Terminal["stdout"]): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.writable) stream.write("", () => resolve());
+    else resolve();
+  });
 }
 
 async function ask(

@@ -28,6 +28,7 @@ export function modelsSentence(event: ModelsSaid): Sentence {
       });
     case "verify.finished": {
       const checked = `${counted(event.files, "file")} (${formatBytes(event.bytes)}) checked in ${formatDuration(event.elapsedMs / 1000)}`;
+      if (event.files === 0) return say("Nothing of these models is in the cache.");
       return event.damaged === 0
         ? say(`${checked}: all are as the Hub promises.`, { tone: "good", mark: "ok" })
         : say(`${checked}: ${counted(event.damaged, "file")} of them not as the Hub promises.`, {

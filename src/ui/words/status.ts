@@ -60,8 +60,10 @@ function modelLines({ models, cacheDir, receivedBytes, totalBytes }: StatusRead)
   if (open.length === 0) {
     return [`Models: all ${counted(models.length, "model")} here, ${formatBytes(totalBytes)}`];
   }
+  const bytes =
+    totalBytes === 0 ? "" : `, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}`;
   return [
-    `Models: ${models.length - open.length} of ${models.length} are here, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}, in ${cacheDir}`,
+    `Models: ${models.length - open.length} of ${models.length} are here${bytes}, in ${cacheDir}`,
     ...open.map((model) => `${model.title}: ${modelStateWords(model)}`),
   ];
 }

@@ -1,10 +1,13 @@
-// Plays a recorded run on the terminal that it was started in, frame by frame; waits for a resize or Ctrl-C where it is told to.
+// Plays a recorded run on the terminal that it was started in, every fourth event a frame; waits for a resize or Ctrl-C where it is told to.
 import { once } from "node:events";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import { recording } from "../recordings.ts";
 
 const pauseAt = Number(process.env["PAUSE_AT"] ?? "-1");
+const resizes = Number(process.env["RESIZES"] ?? "1");
 const stop = Promise.withResolvers<"interrupted">();
+const before = process.env["BEFORE"];
+if (before !== undefined) process.stdout.write(`${before}\n`);
 let at = 0;
 const writer = await createInkWriter(
   {
@@ -21,12 +24,15 @@ const writer = await createInkWriter(
 for (const [index, event] of recording(process.env["RECORDING"] ?? "").entries()) {
   at = event.at;
   writer.write(event);
-  await writer.drawn();
+  if (index % 4 === 0 || index === pauseAt) await writer.drawn();
   if (index !== pauseAt) continue;
-  const resized = once(process.stdout, "resize");
-  if ((await Promise.race([stop.promise, resized])) !== "interrupted") continue;
+  if ((await Promise.race([stop.promise, resized()])) !== "interrupted") continue;
   writer.write({ v: 1, at, type: "run.cancelled", exitCode: 130, hint: "Run heros setup again." });
   process.exitCode = 130;
   break;
 }
 await writer.close();
+
+async function resized(): Promise<void> {
+  for (let count = 0; count < resizes; count++) await once(process.stdout, "resize");
+}

@@ -2,7 +2,7 @@ import { useInput, usePaste } from "ink";
 import { useEffect, useState, type ReactNode } from "react";
 import { Failure, isAbort } from "../../../progress/failure.ts";
 import { Frame } from "../frame.tsx";
-import type { Size } from "../line.ts";
+import type { Line, Size } from "../line.ts";
 import type { Snapshot } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import { readKeys } from "./keys.ts";
@@ -26,12 +26,15 @@ export function Wizard({
   size,
   theme,
   interrupt,
+  compose = (lines) => lines,
 }: {
   readonly request: WizardRequest;
   readonly snapshot: Snapshot;
   readonly size: Size;
   readonly theme: Theme;
   interrupt(): void;
+  /** The page with what stands above it. */
+  compose?(lines: readonly Line[]): readonly Line[];
 }): ReactNode {
   const [wizard, setWizard] = useState(() => openWizard(request.planning));
 
@@ -60,7 +63,7 @@ export function Wizard({
   const { state, tick } = snapshot;
   return (
     <Frame
-      lines={wizardPage({ wizard, state, tick, size, theme })}
+      lines={compose(wizardPage({ wizard, state, tick, size, theme }))}
       size={size}
       theme={theme}
       widgets={widgets}
