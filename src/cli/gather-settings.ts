@@ -18,7 +18,7 @@ import { exitCodes, Failure } from "../progress/failure.ts";
 import { Secret } from "../progress/secret.ts";
 import type { Fetching } from "../setup/request.ts";
 import { shippedPath } from "./app-files.ts";
-import type { CommonOptions } from "./program.ts";
+import type { CommonOptions } from "./options.ts";
 
 /** Everything that flags, environment and config file say, checked and made absolute. */
 export interface GatheredSettings extends Fetching {

@@ -38,6 +38,7 @@ async function perform(command: HerosCommand): Promise<number> {
   const { env, stdin, stdout, stderr } = process;
   const name = chooseWriter({
     output: command.output,
+    answersInLines: answersInLines(command),
     stdinIsTty: isatty(0),
     stdoutIsTty: isatty(1),
     env,
@@ -68,17 +69,28 @@ async function perform(command: HerosCommand): Promise<number> {
     platform: process.platform,
     nodeArch: process.arch,
   });
+  const { signal } = stop;
   try {
+    if (command.name === "replay") {
+      const { performReplay } = await import("./commands/replay.ts");
+      const open = () => openWriter(name, terminal);
+      return await performReplay({ command, host, open, live: name === "ink", signal });
+    }
     return await performCommand({
       command,
       host,
       writer: await openWriter(name, terminal),
-      signal: stop.signal,
+      signal,
       nodePath: process.execPath,
     });
   } finally {
     host.network.close();
   }
+}
+
+/** What is said once and has no bars needs no live screen, which takes a fifth of a second to load. */
+function answersInLines(command: HerosCommand): boolean {
+  return command.name === "status" || (command.name === "models" && command.action === "ls");
 }
 
 /** A wrong command line in JSON mode still ends in the closing record. */

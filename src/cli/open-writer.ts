@@ -1,10 +1,12 @@
 import type { Terminal, Writer } from "../ui/writer.ts";
-import { usageFailure, type Output } from "./program.ts";
+import { usageFailure, type Output } from "./options.ts";
 
 export type WriterName = Exclude<Output, "auto">;
 
 export interface OutputFacts {
   readonly output: Output;
+  /** The command has nothing for a live screen. */
+  readonly answersInLines?: boolean;
   readonly stdinIsTty: boolean;
   readonly stdoutIsTty: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -14,7 +16,8 @@ export interface OutputFacts {
  * Which writer to use.
  * @throws Failure `usage.wrong` where Ink is asked for and there is no terminal
  */
-export function chooseWriter({ output, stdinIsTty, stdoutIsTty, env }: OutputFacts): WriterName {
+export function chooseWriter(facts: OutputFacts): WriterName {
+  const { output, answersInLines = false, stdinIsTty, stdoutIsTty, env } = facts;
   const terminal = stdinIsTty && stdoutIsTty;
   if (output === "ink" && !terminal) {
     throw usageFailure(
@@ -23,7 +26,7 @@ export function chooseWriter({ output, stdinIsTty, stdoutIsTty, env }: OutputFac
   }
   if (output !== "auto") return output;
   if (isOn(env["ACCESSIBLE"]) || isOn(env["INK_SCREEN_READER"])) return "accessible";
-  return terminal && env["TERM"] !== "dumb" ? "ink" : "plain";
+  return terminal && !answersInLines && env["TERM"] !== "dumb" ? "ink" : "plain";
 }
 
 /** Whether to use colours: NO_COLOR and `--no-color` win over FORCE_COLOR, that over what the stream is. */

@@ -5,12 +5,12 @@ import type { Work } from "../setup/request.ts";
 import type { Writer } from "../ui/writer.ts";
 import { herosVersion } from "./app-files.ts";
 import { stateDirOf } from "./gather-settings.ts";
-import type { HerosCommand } from "./program.ts";
+import type { HerosCommand, ReplayCommand } from "./program.ts";
 import { runCommand } from "./run-command.ts";
 import { noRunLog, openRunLog } from "./run-log.ts";
 
 export interface Performance {
-  readonly command: HerosCommand;
+  readonly command: Exclude<HerosCommand, ReplayCommand>;
   readonly host: Host;
   readonly writer: Writer;
   readonly signal: AbortSignal;
@@ -34,12 +34,13 @@ interface CommandPlan {
 export async function performCommand(performance: Performance): Promise<number> {
   const { command, host, writer, signal } = performance;
   const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
+  const title = command.name === "models" ? `models ${command.action}` : command.name;
   return runCommand({
     host,
     writer,
-    log: recorded ? await openRunLog(host, stateDirOf(host), command.name) : noRunLog,
+    log: recorded ? await openRunLog(host, stateDirOf(host), title.replace(" ", "-")) : noRunLog,
     signal,
-    started: { command: command.name, herosVersion: herosVersion(), demo, stages: stagesOfRun },
+    started: { command: title, herosVersion: herosVersion(), demo, stages: stagesOfRun },
     resumeHint,
     work: (emit: Emit, elapsedMs) => work({ host, emit, signal, elapsedMs }),
   });
@@ -86,5 +87,32 @@ function planCommand({ command, writer, nodePath }: Performance): CommandPlan {
           return performDoctor(work, command);
         },
       };
+    case "status":
+      return {
+        stages: [],
+        demo: false,
+        recorded: false,
+        resumeHint: "Annie goes on. heros status asks again.",
+        work: async (work) => {
+          const { performStatus } = await import("./commands/status.ts");
+          return performStatus(work, command);
+        },
+      };
+    case "models": {
+      const { action, yes, dryRun } = command;
+      return {
+        stages: [],
+        demo: false,
+        recorded: action === "repair" || (action === "prune" && yes && !dryRun),
+        resumeHint:
+          action === "repair"
+            ? "What was fetched is kept. Run the same command again: it goes on where it stopped."
+            : "Run the same command again for the whole of it.",
+        work: async (work) => {
+          const { performModels } = await import("./commands/models.ts");
+          return performModels(work, command, writer);
+        },
+      };
+    }
   }
 }

@@ -1,22 +1,16 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { QuestionId } from "../plan/answers.ts";
+import { Command, CommanderError, Option } from "commander";
 import { questions } from "../plan/question-table.ts";
-import { settings, type SettingId } from "../plan/settings.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
-
-export const outputs = ["auto", "ink", "plain", "json", "accessible"] as const;
-export type Output = (typeof outputs)[number];
-
-/** What every command takes. */
-export interface CommonOptions {
-  readonly output: Output;
-  readonly color: boolean;
-  readonly verbosity: "quiet" | "normal" | "verbose";
-  readonly configFile: string | null;
-  /** Flags of questions and settings, as typed. */
-  readonly questionFlags: Readonly<Partial<Record<QuestionId, string>>>;
-  readonly settingFlags: Readonly<Partial<Record<SettingId, string>>>;
-}
+import { settings } from "../plan/settings.ts";
+import { addModels, type ModelsCommand } from "./models-options.ts";
+import {
+  addFlags,
+  common,
+  commonOptions,
+  type CommonOptions,
+  factor,
+  usageFailure,
+  type Values,
+} from "./options.ts";
 
 export interface SetupCommand extends CommonOptions {
   readonly name: "setup";
@@ -35,14 +29,30 @@ export interface DoctorCommand extends CommonOptions {
   readonly name: "doctor";
 }
 
-export type HerosCommand = SetupCommand | PullCommand | DoctorCommand;
+export interface StatusCommand extends CommonOptions {
+  readonly name: "status";
+  readonly watch: boolean;
+}
+
+export interface ReplayCommand extends CommonOptions {
+  readonly name: "replay";
+  readonly file: string;
+  /** How many times faster than it was; null: as fast as the output takes it, on a live screen as it was. */
+  readonly speed: number | null;
+}
+
+export type HerosCommand =
+  | SetupCommand
+  | PullCommand
+  | DoctorCommand
+  | StatusCommand
+  | ModelsCommand
+  | ReplayCommand;
 
 /** What the arguments ask for: a command, or a text that answers at once (`--help`). */
 export type Parsed =
   | { readonly kind: "command"; readonly command: HerosCommand }
   | { readonly kind: "text"; readonly text: string };
-
-type Values = Readonly<Record<string, unknown>>;
 
 /**
  * Reads the arguments.
@@ -92,23 +102,39 @@ export function parseArguments(argv: readonly string[]): Parsed {
       command = { ...commonOptions(values), name: "doctor" };
     });
 
-  for (const question of questions) {
-    const flag =
-      question.argument === null ? question.flag : `${question.flag} <${question.argument}>`;
-    setup.option(flag, question.summary);
-    if (question.id === "tiers" || question.id === "token") pull.option(flag, question.summary);
-  }
-  for (const setting of settings) {
-    setup.option(setting.flag, setting.help);
-    if (setting.pull) pull.option(setting.flag, setting.help);
-    if (setting.id === "stackDir" || setting.id === "cacheDir" || setting.id === "endpoint") {
-      doctor.option(setting.flag, setting.help);
-    }
-  }
+  const status = common(program.command("status"))
+    .description("what is online and what is still coming, from this machine alone")
+    .option("--watch", "again and again, until Ctrl-C")
+    .action((values: Values) => {
+      command = { ...commonOptions(values), name: "status", watch: values["watch"] === true };
+    });
+  const models = addModels(program, (parsed) => (command = parsed));
+  const replay = common(program.command("replay"))
+    .argument("<file>", "a record of a run, as in ~/.local/state/heros/logs")
+    .description("show a recorded run again, in any output")
+    .addOption(
+      new Option("--speed <factor>", "how many times faster than it was").argParser(factor),
+    )
+    .action((file: string, values: Values) => {
+      const speed = values["speed"] === undefined ? null : Number(values["speed"]);
+      command = { ...commonOptions(values), name: "replay", file, speed };
+    });
+
+  const everySetting = settings.map(({ id }) => id);
+  addFlags(setup, { questionIds: questions.map(({ id }) => id), settingIds: everySetting });
+  addFlags(pull, {
+    questionIds: ["tiers", "token"],
+    settingIds: settings.filter((setting) => setting.pull).map(({ id }) => id),
+  });
+  addFlags(doctor, { settingIds: ["stackDir", "cacheDir", "endpoint"] });
+  addFlags(status, {
+    questionIds: ["tiers"],
+    settingIds: ["stackDir", "cacheDir", "catalog", "port"],
+  });
 
   if (argv.length === 0) return { kind: "text", text: program.helpInformation() };
   let complaint = "";
-  for (const each of [program, setup, pull, doctor]) {
+  for (const each of [program, setup, pull, doctor, status, replay, ...models]) {
     each.exitOverride().configureOutput({
       writeOut: (written) => (text += written),
       writeErr: (written) => (complaint += written),
@@ -119,73 +145,10 @@ export function parseArguments(argv: readonly string[]): Parsed {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: "text", text };
+    // `heros models` alone asks what there is.
+    if (error.code === "commander.help") return { kind: "text", text: complaint };
     throw usageFailure(complaint === "" ? error.message : complaint, error);
   }
   if (command === undefined) return { kind: "text", text };
   return { kind: "command", command };
-}
-
-/** The error for arguments that make no sense together. */
-export function usageFailure(complaint: string, cause?: unknown): Failure {
-  const [first = "", ...more] = complaint
-    .trim()
-    .replace(/^error: /, "")
-    .split("\n");
-  return new Failure({
-    code: "usage.wrong",
-    message: `${first.charAt(0).toUpperCase()}${first.slice(1)}${/[.?]$/.test(first) ? "" : "."}`,
-    hint: [...more, "heros --help lists commands, heros setup --help their flags."].join(" "),
-    exitCode: exitCodes.usage,
-    cause,
-  });
-}
-
-function common(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--output <how>", "how to show what happens").choices(outputs).default("auto"),
-    )
-    .option("--json", "the same as --output json")
-    .option("--no-color", "no colours")
-    .option("-q, --quiet", "only what matters in the end")
-    .option("-v, --verbose", "more of what happens")
-    .option("--config <file>", "YAML file with answers and settings");
-}
-
-function commonOptions(values: Values): CommonOptions {
-  const output = outputs.find((name) => name === values["output"]) ?? "auto";
-  return {
-    output: values["json"] === true ? "json" : output,
-    color: values["color"] !== false,
-    verbosity:
-      values["quiet"] === true ? "quiet" : values["verbose"] === true ? "verbose" : "normal",
-    configFile: typeof values["config"] === "string" ? values["config"] : null,
-    questionFlags: flagsOf(questions, values),
-    settingFlags: flagsOf(settings, values),
-  };
-}
-
-function flagsOf<Id extends string>(
-  rows: readonly { readonly id: Id; readonly flag: string }[],
-  values: Values,
-) {
-  const given: Partial<Record<Id, string>> = {};
-  for (const { id, flag } of rows) {
-    const value = values[attributeName(flag)];
-    if (typeof value === "string" || value === true) given[id] = String(value);
-  }
-  return given;
-}
-
-/** Where commander puts the flag's value: `--stack-dir <dir>` → `stackDir`. */
-function attributeName(flag: string): string {
-  const name = flag.split(" ")[0] ?? flag;
-  return name
-    .replace(/^--/, "")
-    .replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase());
-}
-
-function factor(text: string): string {
-  if (!(Number(text) > 0)) throw new InvalidArgumentError("It must be a number above 0.");
-  return text;
 }

@@ -16,6 +16,8 @@ export interface Damage {
   readonly blobName: string;
   readonly sizeBytes: number;
   readonly hash: FileHash;
+  /** A content of the right size is there, whatever is wrong. */
+  readonly cached: boolean;
   /** Where it is, or should be: the content itself, where there is one. */
   readonly file: string;
   readonly reason: DamageReason;

@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import type { PrunedFile } from "../progress/events/models.ts";
 import { lockPath, placesOf, type RepoPlaces } from "./cache-layout.ts";
+import { failureOfFiles } from "./disk-space.ts";
 import { linkedBlobs } from "./linked-blobs.ts";
 import { findLockHolder } from "./lock-holder.ts";
 import { classifyBlobEntry, passingOwner } from "./leftovers.ts";
@@ -57,7 +58,7 @@ async function planRepo(
   const places = placesOf(cacheDir, repo);
   const found: PruneFinding[] = [];
   const kept: KeptFile[] = [];
-  const names = await files.readdir(places.blobs).catch(() => []);
+  const names: string[] = await files.readdir(places.blobs).catch(() => []);
   const linked = await linkedBlobs(files, places);
   const repoHolder = await findHolder(files, places);
   const nowMs = host.clock.now().getTime();
@@ -125,7 +126,7 @@ export interface PruneWork {
 /**
  * Removes what was found, each file under its lock. What another process holds by now is left.
  * @returns what is gone, and what was left and why
- * @throws AbortError
+ * @throws Failure `cache.not_writable` (1), AbortError
  */
 export async function prune(work: PruneWork): Promise<{ files: PrunedFile[]; kept: KeptFile[] }> {
   const { host, cacheDir, emit, signal } = work;
@@ -145,6 +146,8 @@ export async function prune(work: PruneWork): Promise<{ files: PrunedFile[]; kep
       }
       try {
         await host.files.rm(found.file, { recursive: true, force: true });
+      } catch (error) {
+        throw failureOfFiles(error, cacheDir);
       } finally {
         if (lock !== null) host.fileLocks.release(lock);
       }

@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { blobPath, lockPath, placesOf } from "./cache-layout.ts";
+import { failureOfFiles } from "./disk-space.ts";
 import type { Damage } from "./inspect.ts";
 import { findLockHolder } from "./lock-holder.ts";
 
@@ -26,7 +27,7 @@ export interface PutAside {
 /**
  * Renames damaged contents to `blobs/<name>.heros-damaged`, so that the engine takes them for missing. A blob that is a
  * link into a shared store is renamed itself; what it leads to is never written.
- * @throws Failure `cache.busy` where another process works on one
+ * @throws Failure `cache.busy` where another process works on one, `cache.not_writable`
  */
 export async function putAside({ host, cacheDir, damaged }: PutAside): Promise<void> {
   // What is missing has nothing to put aside, and a wrong link is replaced by the engine's own.
@@ -41,6 +42,8 @@ export async function putAside({ host, cacheDir, damaged }: PutAside): Promise<v
       const target = `${blobPath(places, damage.blobName)}${damagedSuffix}`;
       await host.files.rm(target, { recursive: true, force: true });
       await host.files.rename(damage.file, target);
+    } catch (error) {
+      throw failureOfFiles(error, cacheDir);
     } finally {
       host.fileLocks.release(lock);
     }

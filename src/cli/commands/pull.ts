@@ -4,7 +4,8 @@ import { parseTiers } from "../../plan/question-table.ts";
 import { pull } from "../../setup/pull.ts";
 import type { Work } from "../../setup/request.ts";
 import { gatherSettings, type GatheredSettings } from "../gather-settings.ts";
-import { usageFailure, type PullCommand } from "../program.ts";
+import { usageFailure } from "../options.ts";
+import type { PullCommand } from "../program.ts";
 
 /** `heros pull [MODEL…] [--tiers …] [--all]` */
 export async function performPull(work: Work, command: PullCommand): Promise<readonly string[]> {
@@ -12,8 +13,12 @@ export async function performPull(work: Work, command: PullCommand): Promise<rea
   return pull(work, settings, chosenModels(command, settings));
 }
 
-function chosenModels(
-  command: PullCommand,
+/**
+ * The models that names, `--tiers` or `--all` mean.
+ * @throws Failure `usage.wrong`, `models.unknown`, `tiers.unknown` (exit 2)
+ */
+export function chosenModels(
+  command: Pick<PullCommand, "models" | "all" | "questionFlags">,
   { catalog, decided }: GatheredSettings,
 ): readonly CatalogModel[] {
   const { models, all, questionFlags } = command;

@@ -1,7 +1,8 @@
 import type { SetupRequest, Work } from "../../setup/request.ts";
 import { setup } from "../../setup/setup.ts";
 import type { Writer } from "../../ui/writer.ts";
-import { usageFailure, type SetupCommand } from "../program.ts";
+import { usageFailure } from "../options.ts";
+import type { SetupCommand } from "../program.ts";
 import { requestOf } from "./request-of.ts";
 
 export interface SetupTools {

@@ -1,0 +1,110 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { QuestionId } from "../plan/answers.ts";
+import { questions } from "../plan/question-table.ts";
+import { settings, type SettingId } from "../plan/settings.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+
+export const outputs = ["auto", "ink", "plain", "json", "accessible"] as const;
+export type Output = (typeof outputs)[number];
+
+/** What every command takes. */
+export interface CommonOptions {
+  readonly output: Output;
+  readonly color: boolean;
+  readonly verbosity: "quiet" | "normal" | "verbose";
+  readonly configFile: string | null;
+  /** Flags of questions and settings, as typed. */
+  readonly questionFlags: Readonly<Partial<Record<QuestionId, string>>>;
+  readonly settingFlags: Readonly<Partial<Record<SettingId, string>>>;
+}
+
+/** Values of flags as commander gives them. */
+export type Values = Readonly<Record<string, unknown>>;
+
+/** The error for arguments that make no sense together. */
+export function usageFailure(complaint: string, cause?: unknown): Failure {
+  const [first = "", ...more] = complaint
+    .trim()
+    .replace(/^error: /, "")
+    .split("\n");
+  return new Failure({
+    code: "usage.wrong",
+    message: `${first.charAt(0).toUpperCase()}${first.slice(1)}${/[.?]$/.test(first) ? "" : "."}`,
+    hint: [...more, "heros --help lists commands, heros setup --help their flags."].join(" "),
+    exitCode: exitCodes.usage,
+    cause,
+  });
+}
+
+/** Adds the flags that every command has. */
+export function common(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--output <how>", "how to show what happens").choices(outputs).default("auto"),
+    )
+    .option("--json", "the same as --output json")
+    .option("--no-color", "no colours")
+    .option("-q, --quiet", "only what matters in the end")
+    .option("-v, --verbose", "more of what happens")
+    .option("--config <file>", "YAML file with answers and settings");
+}
+
+export function commonOptions(values: Values): CommonOptions {
+  const output = outputs.find((name) => name === values["output"]) ?? "auto";
+  return {
+    output: values["json"] === true ? "json" : output,
+    color: values["color"] !== false,
+    verbosity:
+      values["quiet"] === true ? "quiet" : values["verbose"] === true ? "verbose" : "normal",
+    configFile: typeof values["config"] === "string" ? values["config"] : null,
+    questionFlags: flagsOf(questions, values),
+    settingFlags: flagsOf(settings, values),
+  };
+}
+
+/** Adds the flags of these settings and questions. */
+export function addFlags(
+  command: Command,
+  {
+    settingIds = [],
+    questionIds = [],
+  }: {
+    readonly settingIds?: readonly SettingId[];
+    readonly questionIds?: readonly QuestionId[];
+  },
+): void {
+  for (const question of questions.filter(({ id }) => questionIds.includes(id))) {
+    const flag =
+      question.argument === null ? question.flag : `${question.flag} <${question.argument}>`;
+    command.option(flag, question.summary);
+  }
+  for (const setting of settings.filter(({ id }) => settingIds.includes(id))) {
+    command.option(setting.flag, setting.help);
+  }
+}
+
+function flagsOf<Id extends string>(
+  rows: readonly { readonly id: Id; readonly flag: string }[],
+  values: Values,
+) {
+  const given: Partial<Record<Id, string>> = {};
+  for (const { id, flag } of rows) {
+    const value = values[attributeName(flag)];
+    if (typeof value === "string" || value === true) given[id] = String(value);
+  }
+  return given;
+}
+
+/** Where commander puts the flag's value: `--stack-dir <dir>` → `stackDir`. */
+function attributeName(flag: string): string {
+  const name = flag.split(" ")[0] ?? flag;
+  return name
+    .replace(/^--/, "")
+    .replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase());
+}
+
+/** @throws InvalidArgumentError */
+export function factor(text: string): string {
+  if (!(Number(text) > 0)) throw new InvalidArgumentError("It must be a number above 0.");
+  return text;
+}

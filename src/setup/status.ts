@@ -1,0 +1,120 @@
+import path from "node:path";
+import { askHealth, type Answer } from "../annie/health.ts";
+import { notOnline } from "../annie/not-online.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import { modelsOfTiers } from "../catalog/select.ts";
+import { findCacheDir } from "../hub/environment.ts";
+import type { AnswerValues } from "../plan/resolve.ts";
+import { resolveAnswers } from "../plan/resolve.ts";
+import type { StatusRead } from "../progress/events/status.ts";
+import { Failure } from "../progress/failure.ts";
+import { herosFile } from "../stack/compose-files.ts";
+import { anniePort } from "./annie-port.ts";
+import { listedModels, viewCache } from "./models-survey.ts";
+import { recallAnswers } from "./remembered-answers.ts";
+import type { Fetching, Work } from "./request.ts";
+
+export interface StatusRequest {
+  readonly fetching: Fetching;
+  readonly stackDir: string;
+  /** Null where nothing names one: then the stack's own `.env` decides. */
+  readonly port: number | null;
+  /** From the weakest to the strongest: config file, environment, flags. */
+  readonly decided: readonly AnswerValues[];
+  readonly watch: boolean;
+}
+
+const watchMs = 2000;
+
+/**
+ * Tells how everything is: once, or again and again whenever it changed.
+ * @returns the sentences of the closing page, if Annie is online
+ * @throws Failure `annie.…` where she is degraded (3) or not there (1); AbortError, which is how a watch ends
+ */
+export async function status(work: Work, request: StatusRequest): Promise<string[]> {
+  const { host, emit, signal } = work;
+  let told = "";
+  for (;;) {
+    const { event, problem } = await readStatus(work, request);
+    const text = JSON.stringify(event);
+    if (text !== told) emit(event);
+    told = text;
+    if (!request.watch) {
+      if (problem !== null) throw problem;
+      return [];
+    }
+    await host.clock.sleep(watchMs, signal);
+  }
+}
+
+/** From the answers, the cache and the `.env` on this disk, and from Annie herself; the Hub is not asked. */
+async function readStatus(
+  work: Work,
+  { fetching, stackDir, port, decided }: StatusRequest,
+): Promise<{ event: StatusRead; problem: Failure | null }> {
+  const { host, signal } = work;
+  const { catalog, stateDir } = fetching;
+  const remembered = await recallAnswers(host, stateDir);
+  const { answers } = resolveAnswers({
+    catalog,
+    remembered: remembered.answers,
+    decided,
+    foundTokens: [],
+    tokenFile: null,
+  });
+  const places = { "hub-cache": findCacheDir(host), "stack-dir": path.join(stackDir, "models") };
+  const { storage, tiers } = answers;
+  const stored = storage === "hub-cache" || storage === "stack-dir" ? places[storage] : storage;
+  const cacheDir = fetching.cacheDir ?? stored;
+  const models = modelsOfTiers(catalog, tiers);
+  const url = `http://127.0.0.1:${await anniePort(host, stackDir, port)}`;
+  const [answer, { survey }] = await Promise.all([
+    askHealth(host, `${url}/health`, signal),
+    viewCache(work, { fetching, cacheDir, models, ask: "never" }),
+  ]);
+
+  const required = capabilitiesOf(
+    catalog,
+    catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id),
+  );
+  const { health } = answer;
+  const lacks = (name: string) => health.capabilities[name] !== true;
+  const annie = stateOf(answer, required.some(lacks));
+  const listed = listedModels(survey, models);
+  const event: StatusRead = {
+    type: "status.read",
+    annie,
+    url,
+    health: answer.from === "stranger" ? "stranger" : health.status,
+    capabilities: health.capabilities,
+    lacking: capabilitiesOf(catalog, tiers).filter(lacks),
+    loading: health.models,
+    tiers,
+    cacheDir,
+    models: listed,
+    receivedBytes: listed.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
+    totalBytes: listed.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0),
+    interrupted: remembered.interrupted,
+  };
+  if (annie === "online") return { event, problem: null };
+  const { code, message, exitCode } = notOnline({ answer, url, tier1: required });
+  const setUp = await host.files.stat(path.join(stackDir, herosFile)).catch(() => null);
+  const hint =
+    setUp === null
+      ? "Set her up with: heros setup"
+      : `See what she writes with: cd ${stackDir} && docker compose logs her-os-core. heros setup starts her again.`;
+  return { event, problem: new Failure({ code, message, hint, exitCode }) };
+}
+
+function stateOf({ from, health }: Answer, lacksRequired: boolean): StatusRead["annie"] {
+  if (from !== "annie") return "absent";
+  if (health.status === "starting") return "starting";
+  return health.status === "healthy" && !lacksRequired ? "online" : "degraded";
+}
+
+function capabilitiesOf(catalog: Catalog, tiers: readonly number[]): string[] {
+  const names = modelsOfTiers(catalog, tiers).flatMap(({ capability }) =>
+    capability === null ? [] : [capability],
+  );
+  return [...new Set(names)];
+}

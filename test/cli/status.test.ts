@@ -1,0 +1,119 @@
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { StatusRead } from "../../src/progress/events/status.ts";
+import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
+import { failureOf } from "./wrong-input.ts";
+
+let sandbox: Sandbox;
+let annie: Server;
+let health: unknown;
+
+beforeEach(async () => {
+  sandbox = await makeSandbox();
+  annie = createServer((_request, response) => {
+    response.end(typeof health === "string" ? health : JSON.stringify(health));
+  });
+  await new Promise<void>((resolve) => annie.listen(0, "127.0.0.1", resolve));
+  const { port } = annie.address() as AddressInfo;
+  await sandbox.file("home/her-os/.env", `HER_OS_PORT=${port}\n`);
+});
+
+afterEach(async () => {
+  annie.closeAllConnections();
+  annie.close();
+  await sandbox[Symbol.asyncDispose]();
+});
+
+function healthOf(status: string, capabilities: Readonly<Record<string, boolean>>) {
+  return { status, checks: { models: { whisper: { status: "downloading" } } }, capabilities };
+}
+
+function readOf(run: HerosRun): StatusRead {
+  const found = run.events().find((event) => event.type === "status.read");
+  if (found === undefined) throw new Error(run.stdout + run.stderr);
+  return found;
+}
+
+describe("heros status", () => {
+  it("ends with 0 where Annie is online, and says what she can do and what is still to come", async () => {
+    health = healthOf("healthy", { memory_search: true, voice_stt: false });
+    const run = await sandbox.run(["status", "--json"]);
+    expect(run.exitCode).toBe(0);
+    expect(readOf(run)).toMatchObject({
+      annie: "online",
+      lacking: ["voice_stt"],
+      tiers: [1, 2],
+      loading: { whisper: { status: "downloading" } },
+      models: [{ id: "qwen3-embedding-0.6b", state: "unknown" }, {}, {}],
+    });
+    const plain = await sandbox.run(["status"]);
+    expect(plain.stdout).toMatch(/\[✓\] Annie is online at http:.*\n.*memory search\n.*listening/);
+  });
+
+  it("takes the tiers of the last setup", async () => {
+    health = healthOf("healthy", { memory_search: true });
+    const answers = { version: 1, finished: false, answers: { tiers: ["1"] } };
+    await sandbox.file("home/.local/state/heros/answers.json", JSON.stringify(answers));
+    const run = await sandbox.run(["status", "--json"]);
+    expect(readOf(run)).toMatchObject({ tiers: [1], lacking: [], interrupted: true });
+  });
+
+  it.each([
+    ["calls herself degraded", healthOf("degraded", { memory_search: true }), 3, "annie.degraded"],
+    ["lacks what tier 1 brings", healthOf("healthy", {}), 3, "annie.degraded"],
+    ["is still starting", healthOf("starting", {}), 1, "annie.still_starting"],
+    ["is somebody else", "<html>hello</html>", 1, "annie.unreachable"],
+  ])("ends with another status where Annie %s", async (_how, answer, exitCode, code) => {
+    health = answer;
+    const run = await sandbox.run(["status", "--json"]);
+    expect(failureOf(run)).toMatchObject({ code, exitCode });
+  });
+
+  it("ends with 1 where nobody answers, and says what to do", async () => {
+    await new Promise((resolve) => annie.close(resolve));
+    const run = await sandbox.run(["status", "--json"]);
+    expect(failureOf(run)).toMatchObject({ code: "annie.unreachable", exitCode: 1 });
+    expect(failureOf(run).hint).toContain("heros setup");
+  });
+
+  it("watches until Ctrl-C, and tells what changed", async () => {
+    health = healthOf("starting", {});
+    let told = 0;
+    const run = await sandbox.run(["status", "--watch", "--json"], {
+      onOutput(text, kill) {
+        if (!text.includes('"status.read"')) return;
+        told += 1;
+        if (told === 1) health = healthOf("healthy", { memory_search: true });
+        else kill("SIGINT");
+      },
+    });
+    expect(run.exitCode).toBe(130);
+    const seen = run.events().flatMap((event) => (event.type === "status.read" ? [event] : []));
+    expect(seen.map((event) => event.annie)).toEqual(["starting", "online"]);
+    expect(run.events().at(-1)).toMatchObject({ type: "run.cancelled" });
+  });
+
+  it.each([["status", "--json"], ["--version"]])(
+    "loads no ink and no React for %s",
+    async (...args) => {
+      health = healthOf("healthy", { memory_search: true });
+      const list = await sandbox.file("modules.txt", "");
+      const recorder = fileURLToPath(new URL("fixtures/tell-modules.mjs", import.meta.url));
+      const env = { NODE_OPTIONS: `--import=${recorder}`, MODULES_FILE: list };
+      expect((await sandbox.run(args, { env })).exitCode).toBe(0);
+      const loaded = (await readFile(list, "utf8")).split("\n");
+      expect(loaded.some((url) => url.endsWith(join("bin", "heros.js")))).toBe(true);
+      expect(loaded.filter((url) => url.includes("/dist/setup/status.js"))).toHaveLength(
+        args.length - 1,
+      );
+      expect(loaded.filter((url) => /\/node_modules\/(?:@inkjs|ink|react)\//.test(url))).toEqual(
+        [],
+      );
+      expect(loaded.filter((url) => url.includes("/dist/ui/ink/"))).toEqual([]);
+    },
+  );
+});
