@@ -45,22 +45,24 @@ const work = insideFolder(values.dir, "heros-bench-", (dir) =>
     const peers = findPeers(dir);
     const disk = `The disk takes ${await syncedSpeed(written)} MB/s that are synced.`;
     const outcomes: Outcome[] = [];
+    const say = () => console.log(`${describeRun(peers, disk)}\n\n${report(outcomes)}`);
     for (const name of values.only) {
       const run = Object.entries(scenarios).find(([key]) => key === name)?.[1];
       if (run === undefined) throw new Error(`--only knows ${Object.keys(scenarios).join(", ")}`);
-      outcomes.push(
-        await run({
-          dir,
-          into: written,
-          rounds: Number(values.rounds),
-          kills: Number(values.kills),
-          scale,
-          field: contestants(peers.venv),
-          has: ({ needs }) => needs.every(peers.has),
-        }),
-      );
+      const outcome = run({
+        dir,
+        into: written,
+        rounds: Number(values.rounds),
+        kills: Number(values.kills),
+        scale,
+        field: contestants(peers.venv),
+        has: ({ needs }) => needs.every(peers.has),
+      });
+      // What was measured before a trouble was measured all the same.
+      outcome.catch(say);
+      outcomes.push(await outcome);
     }
-    console.log(`${describeRun(peers, disk)}\n\n${report(outcomes)}`);
+    say();
     const all = outcomes.flatMap(({ targets }) => targets);
     if (values.check && !all.every(({ holds }) => holds)) process.exitCode = 1;
   }),

@@ -10,56 +10,61 @@ import { oneFile } from "./specs.ts";
 import type { Target } from "./targets.ts";
 import { insideFolder } from "./workplace.ts";
 
-const cappedBytesPerSecond = 20e6;
-
-/** One GB over connections of 20 MB/s each: heros killed at random moments, the others once at half. */
-export function measureKills(setup: Setup): Promise<Outcome> {
-  const { dir, into, kills, field, scale } = setup;
+/**
+ * One GB: heros killed at random moments over connections of 20 MB/s each, as many as it likes; the others once at
+ * half of their time on an open link, where those with one connection don't take minutes.
+ */
+export async function measureKills(setup: Setup): Promise<Outcome> {
+  const { dir, kills, field, scale } = setup;
   const host = (folder: string) => hostFiles(folder, oneFile(1e9 * scale));
-  const link = { bytesPerSecondPerConnection: cappedBytesPerSecond };
-  return withServer({ dir, host, link }, async (server) => {
-    const { heros, aria2, curl, library, python } = field;
-    const random = Array.from({ length: kills }, () => Math.random());
-    const target = targetOf(await killed(heros, random));
-    const notes: string[] = [];
-    for (const peer of [aria2, curl, library, ...python.slice(0, 1)].filter(setup.has)) {
-      const [share = Number.NaN] = await killed(peer, [0.5]);
-      notes.push(`Killed at half, ${peer.name} fetched ${percent(share)} twice.`);
-    }
-    return { results: [], targets: [target], notes };
-
-    /** What was fetched twice, as shares of the whole, by the moment of the kill. */
-    async function killed(contestant: Contestant, moments: readonly number[]): Promise<number[]> {
-      const wallMs = await wholeRun(contestant);
-      const shares: number[] = [];
-      for (const moment of moments) {
-        const twice = await killedRun(contestant, wallMs * (0.05 + 0.9 * moment));
-        shares.push(twice / server.totalBytes);
-        console.error(`kill: ${contestant.name}: ${percent(shares.at(-1) ?? 0)} fetched twice`);
-      }
-      return shares;
-    }
-
-    function wholeRun(contestant: Contestant): Promise<number> {
-      return insideFolder(into, "whole-", async (folder) => {
-        const command = await contestant.prepare({ folder, server });
-        return (await measure(command, join(folder, "log.txt"))).wallMs;
-      });
-    }
-
-    /** Bytes above what one run would fetch. */
-    function killedRun(contestant: Contestant, afterMs: number): Promise<number> {
-      return insideFolder(into, "killed-", async (folder) => {
-        const command = await contestant.prepare({ folder, server });
-        await server.takeTraffic();
-        await killAfter(command, afterMs);
-        await measure(command, join(folder, "log.txt"));
-        const { sentBytes } = await server.takeTraffic();
-        if (contestant === heros) await requireHash(folder, server);
-        return sentBytes - server.totalBytes;
-      });
+  const link = { bytesPerSecondPerConnection: 20e6, sendBufferBytes: 64 * 1024 };
+  const random = Array.from({ length: kills }, () => Math.random());
+  const shares = await withServer({ dir, host, link }, (server) =>
+    killAt({ setup, server, contestant: field.heros, moments: random }),
+  );
+  const peers = [field.aria2, field.curl, field.library, ...field.python.slice(0, 1)];
+  const notes: string[] = [];
+  await withServer({ dir, host }, async (server) => {
+    for (const contestant of peers.filter(setup.has)) {
+      const [share = Number.NaN] = await killAt({ setup, server, contestant, moments: [0.5] });
+      notes.push(`Killed at half, ${contestant.name} fetched ${percent(share)} twice.`);
     }
   });
+  return { results: [], targets: [targetOf(shares)], notes };
+}
+
+interface Killing {
+  readonly setup: Setup;
+  readonly server: Server;
+  readonly contestant: Contestant;
+  /** Shares of the time that a whole run takes. */
+  readonly moments: readonly number[];
+}
+
+/** For each moment, what was fetched above one whole run, as a share of it. */
+async function killAt({ setup, server, contestant, moments }: Killing): Promise<number[]> {
+  const { into, field } = setup;
+  const prepareIn = (folder: string) => contestant.prepare({ folder, server });
+  const { wallMs } = await insideFolder(into, "whole-", async (folder) =>
+    measure(await prepareIn(folder), join(folder, "log.txt")),
+  );
+  const shares: number[] = [];
+  for (const moment of moments) {
+    await insideFolder(into, "killed-", async (folder) => {
+      const command = await prepareIn(folder);
+      await server.takeTraffic();
+      await killAfter(command, wallMs * (0.05 + 0.9 * moment));
+      await measure(command, join(folder, "log.txt"));
+      const { sentBytes } = await server.takeTraffic();
+      if (contestant === field.heros) await requireHash(folder, server);
+      const share = sentBytes / server.totalBytes - 1;
+      shares.push(share);
+      console.error(
+        `kill at ${moment.toFixed(2)}: ${contestant.name}: ${percent(share)} fetched twice`,
+      );
+    });
+  }
+  return shares;
 }
 
 /** @throws Error where a file in the cache is not what was served */

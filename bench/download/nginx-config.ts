@@ -5,6 +5,8 @@ import type { ServedFile } from "./hosted-files.ts";
 export interface Link {
   /** Held by the kernel's pacing, so that nothing of ours is in between. */
   readonly bytesPerSecondPerConnection?: number;
+  /** What the kernel holds for a connection that takes no more: it counts as sent. Left out: its own choice. */
+  readonly sendBufferBytes?: number;
   /** Before each answer. */
   readonly latencyMs?: number;
 }

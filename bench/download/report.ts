@@ -5,6 +5,8 @@ import type { Result } from "./race.ts";
 import type { Outcome } from "./setup.ts";
 import { seconds } from "./targets.ts";
 
+const titles = ["scenario", "who", "runs", "median", "MB/s", "CPU", "peak", "checked"];
+
 /** What was measured, against what was promised, in Markdown. */
 export function report(outcomes: readonly Outcome[]): string {
   const targets = outcomes.flatMap((outcome) => outcome.targets);
@@ -22,10 +24,7 @@ export function report(outcomes: readonly Outcome[]): string {
         holds ? "yes" : "NO",
       ]),
     ]),
-    markdownTable([
-      ["scenario", "who", "runs", "median", "MB/s", "CPU", "peak", "checked"],
-      ...results.map(row),
-    ]),
+    ...(results.length === 0 ? [] : [markdownTable([titles, ...results.map(row)])]),
     ...notes,
   ].join("\n\n");
 }
@@ -40,7 +39,7 @@ function row(result: Result): string[] {
     seconds(result.wallMs),
     nothing ? "" : megabytes((result.bytes / result.wallMs) * 1000),
     seconds(result.cpuMs),
-    `${megabytes(result.peakBytes)} MB`,
+    result.peakBytes === 0 ? "" : `${megabytes(result.peakBytes)} MB`,
     result.verifies ? "yes" : "no",
   ];
 }

@@ -14,7 +14,7 @@ export interface Cost {
   readonly wallMs: number;
   /** User and system time of all its processes that were waited for. */
   readonly cpuMs: number;
-  /** VmHWM of its largest process. */
+  /** VmHWM of its largest process, as often as it was looked at; 0 where it ended before. */
   readonly peakBytes: number;
 }
 
@@ -96,7 +96,9 @@ function notePeaks(pid: number | undefined, peaks: Map<number, number>): void {
       for (const child of children.split(" ").filter((text) => text.trim() !== "")) {
         const status = readFileSync(`/proc/${child}/status`, "utf8");
         const kilobytes = /^VmHWM:\s+(\d+) kB/mu.exec(status)?.[1];
-        peaks.set(Number(child), Number(kilobytes ?? 0) * 1024);
+        // One that is ending has given its memory back and tells none.
+        const peakBytes = Math.max(peaks.get(Number(child)) ?? 0, Number(kilobytes ?? 0) * 1024);
+        peaks.set(Number(child), peakBytes);
         notePeaks(Number(child), peaks);
       }
     }

@@ -38,9 +38,9 @@ export function withServer<Result>(
     const config = join(folder, "nginx.conf");
     await writeFile(config, nginxConfig({ folder, files, link, hubPort, contentPort }));
     const nginx = ["nginx", "-p", "/usr/share/nginx", "-c", config];
-    const paced = ["perl", "-e", listenPaced, String(contentPort)];
-    const rate = link.bytesPerSecondPerConnection;
-    const command = rate === undefined ? nginx : [...paced, String(rate), ...nginx];
+    const { bytesPerSecondPerConnection: rate, sendBufferBytes = 0 } = link;
+    const paced = ["perl", "-e", listenPaced, ...[contentPort, rate, sendBufferBytes].map(String)];
+    const command = rate === undefined ? nginx : [...paced, ...nginx];
     const child = spawn("setpriv", ["--pdeathsig", "TERM", ...command], {
       stdio: ["ignore", "ignore", "pipe"],
       detached: true,
@@ -66,10 +66,11 @@ export function withServer<Result>(
 
 /** Opens the port with SO_MAX_PACING_RATE, which accepted connections inherit, and gives it to nginx as its own upgrades do. */
 const listenPaced = `
-  use Socket; my ($port, $rate) = splice @ARGV, 0, 2; $^F = 255;
+  use Socket; my ($port, $rate, $held) = splice @ARGV, 0, 3; $^F = 255;
   socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
   setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1) or die $!;
   setsockopt($s, SOL_SOCKET, 47, pack("L", $rate)) or die $!;
+  $held == 0 or setsockopt($s, SOL_SOCKET, SO_SNDBUF, pack("i", $held)) or die $!;
   bind($s, sockaddr_in($port, INADDR_LOOPBACK)) or die $!; listen($s, 511) or die $!;
   $ENV{NGINX} = fileno($s) . ";"; exec @ARGV;`;
 
