@@ -2,14 +2,8 @@ import { expect, test } from "vitest";
 import type { Fault, RecordedRequest } from "../../src/demo/hub/faults.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
 import { Failure } from "../../src/progress/failure.ts";
-import {
-  expectNothingWrong,
-  expectWhole,
-  type Hit,
-  openWorld,
-  type Spot,
-  type Target,
-} from "./matrix.ts";
+import { type Hit, openWorld, type Spot, type Target } from "./matrix.ts";
+import { expectNothingWrong, expectWhole } from "./matrix-checks.ts";
 import { crossOut } from "./matrix-table.ts";
 
 /** A fault that stays: heros says what it is, keeps what came, and goes on from there once it is gone. */

@@ -1,11 +1,9 @@
-import { createHash } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { afterAll, expect } from "vitest";
+import { afterAll } from "vitest";
 import type { Fault, Intercept, RecordedRequest } from "../../src/demo/hub/faults.ts";
 import { createHashing } from "../../src/download/hashing.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
 import type { Host } from "../../src/host/host.ts";
+import type { HerosEvent } from "../../src/progress/event.ts";
 import type { Survey } from "../../src/download/survey.ts";
 import { model, openScene, quickHost, type Scene } from "./scene.ts";
 
@@ -29,8 +27,6 @@ export interface Hit {
   readonly count: number;
   /** Bytes of the answer before the spot. */
   readonly before: number;
-  /** Bytes of the answer from the spot on. */
-  readonly after: number;
   readonly spot: Spot;
   readonly scene: Scene;
 }
@@ -49,13 +45,17 @@ export interface World {
   receivedBytes(): number;
   /** How often a request for the spot's byte was struck. */
   hits(): number;
+  /** Of the struck answer, from the spot on. */
+  struckBytes(): number;
+  /** Looks at what another process tells, as at what `pull` does. */
+  see(event: HerosEvent): void;
   /** No fault from now on. */
   heal(): void;
   pull(changes?: {
     tuning?: Partial<Tuning>;
     host?: Host;
     signal?: AbortSignal;
-    onEvent?: (event: Scene["events"][number]) => void;
+    onEvent?: (event: HerosEvent) => void;
   }): Promise<Survey>;
 }
 
@@ -65,7 +65,7 @@ const hashing = createHashing();
 afterAll(() => hashing.close());
 
 const large = (name: string, sizeBytes: number) => ({ path: `${name}.safetensors`, sizeBytes });
-const files = {
+export const files = {
   "one file": [large("model", 1_000_000)],
   "many files": [
     ...["a", "b", "c", "d"].map((name) => large(name, 300_000)),
@@ -95,7 +95,7 @@ const struck: Record<Target, Record<Moment, string>> = {
   },
 };
 
-const usual = (haste: number): Partial<Tuning> => ({
+export const usual = (haste: number): Partial<Tuning> => ({
   smallBytes: 16 * 1024,
   leastSegmentBytes: 100 * 1024,
   mostSegmentBytes: 256 * 1024,
@@ -124,6 +124,7 @@ export async function openWorld(options: WorldOptions): Promise<World & AsyncDis
   let armed = moment !== "during verification";
   let hits = 0;
   let received = 0;
+  let struckBytes = 0;
   let over = false;
 
   const intercept: Intercept = (record) => {
@@ -133,10 +134,10 @@ export async function openWorld(options: WorldOptions): Promise<World & AsyncDis
     if (!bringsIt) return armed && hits > 0 ? options.elsewhere?.(record, spot) : undefined;
     if (!armed) return { garbage: { start: spot.at, end: spot.at + 1 } };
     hits += 1;
-    const [before, after] = [spot.at - range.start, range.end - spot.at];
-    return options.strike({ count: hits, before, after, spot, scene });
+    struckBytes = range.end - spot.at;
+    return options.strike({ count: hits, before: spot.at - range.start, spot, scene });
   };
-  const scene = await openScene({ repos: [{ id: repo, files: files[amount] }], intercept });
+  const scene = await openScene({ repos: worldRepos(amount), intercept });
   const path = amount === "one file" ? "model.safetensors" : struck[target][moment];
   const { blobName, sizeBytes } = await scene.served.file(repo, path).identify();
   const at = moment === "first byte" ? 0 : moment === "last byte" ? sizeBytes - 1 : sizeBytes >> 1;
@@ -161,6 +162,9 @@ export async function openWorld(options: WorldOptions): Promise<World & AsyncDis
       },
     },
   };
+  const see = (event: HerosEvent): void => {
+    if (event.type === "download.retrying" && /hash/u.test(event.reason)) armed = true;
+  };
   return {
     scene,
     host,
@@ -169,6 +173,8 @@ export async function openWorld(options: WorldOptions): Promise<World & AsyncDis
     smallBytes: amount === "one file" ? 0 : 21_000,
     receivedBytes: () => received,
     hits: () => hits,
+    struckBytes: () => struckBytes,
+    see,
     heal: () => (over = true),
     pull: ({ tuning, onEvent, ...changes } = {}) =>
       scene.pull([model("m", repo)], {
@@ -178,7 +184,7 @@ export async function openWorld(options: WorldOptions): Promise<World & AsyncDis
         tuning: { ...usual(haste), ...tuning },
         ...changes,
         onEvent: (event) => {
-          if (event.type === "download.retrying" && /hash/u.test(event.reason)) armed = true;
+          see(event);
           onEvent?.(event);
         },
       }),
@@ -188,6 +194,10 @@ export async function openWorld(options: WorldOptions): Promise<World & AsyncDis
       await scene[Symbol.asyncDispose]();
     },
   };
+}
+
+export function worldRepos(amount: Amount): { id: string; files: (typeof files)[Amount] }[] {
+  return [{ id: repo, files: files[amount] }];
 }
 
 /** Which bytes a request asks for, if the spot's is among them. */
@@ -204,36 +214,4 @@ function covering(spot: Spot, url: string, range: string | undefined) {
 function bringsBytes({ origin, method, file }: RecordedRequest, { served }: Scene): boolean {
   if (method !== "GET" || file === null) return false;
   return origin === "content" || !served.file(file.repo, file.path).lfs;
-}
-
-/** Every file is there with the right bytes, and nothing of ours is left. */
-export async function expectWhole({ scene }: World, amount: Amount): Promise<void> {
-  const root = join(scene.cacheDir, "models--org--model");
-  const commit = scene.served.commit(repo);
-  for (const { path } of files[amount]) {
-    const content = await readFile(join(root, "snapshots", commit, path));
-    const { blobName } = await scene.served.file(repo, path).identify();
-    expect(hashLike(blobName, content), path).toBe(blobName);
-  }
-  expect((await readdir(root)).toSorted()).toEqual(["blobs", "refs", "snapshots"]);
-  const blobs = await readdir(join(root, "blobs"));
-  expect(blobs.filter((name) => !/^[0-9a-f]+$/u.test(name))).toEqual([]);
-  expect(scene.of("model.ready")).toHaveLength(1);
-}
-
-/** What has a blob's name has its content, and no program sees half a model. */
-export async function expectNothingWrong({ scene }: World): Promise<void> {
-  const root = join(scene.cacheDir, "models--org--model");
-  const names = await readdir(join(root, "blobs")).catch(() => []);
-  for (const name of names.filter((one) => /^[0-9a-f]+$/u.test(one))) {
-    expect(hashLike(name, await readFile(join(root, "blobs", name)))).toBe(name);
-  }
-  await expect(stat(join(root, "snapshots"))).rejects.toThrow("ENOENT");
-  expect(scene.of("model.ready")).toEqual([]);
-}
-
-/** The hash of this content that a blob of this name would have. */
-function hashLike(blobName: string, content: Buffer): string {
-  if (blobName.length === 64) return createHash("sha256").update(content).digest("hex");
-  return createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
 }
