@@ -1,7 +1,7 @@
 import type { ByteFlow, HttpResponse } from "../host/http.ts";
 import { discard } from "../hub/request.ts";
 import type { Hub } from "../hub/hub.ts";
-import { PassingTrouble } from "../hub/trouble.ts";
+import { PassingTrouble, troubleOf } from "../hub/trouble.ts";
 import type { BlobTask, OpenTask } from "./blob-task.ts";
 import { type Flow, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
 import { pour } from "./pour.ts";
@@ -73,7 +73,9 @@ async function openLocated(
       flow.link.noteAnswer(flow.nowMs() - askedMs);
       return response;
     } catch (error) {
-      const gone = error instanceof PassingTrouble && error.kind === "expired";
+      // Expired, or its server is gone: after a restart the Hub may name another.
+      const trouble = troubleOf(error);
+      const gone = trouble !== null && trouble.kind !== "rate-limited";
       if (gone && task.located === located) task.located = null;
       throw error;
     }
