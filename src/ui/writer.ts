@@ -26,4 +26,9 @@ export interface Terminal {
   readonly verbosity: "quiet" | "normal" | "verbose";
   /** Ctrl-C where a raw terminal swallows it: the same as a SIGINT. */
   interrupt(): void;
+  /**
+   * Ctrl-Z likewise: stops the program and its process group. Resolves when it goes on, and soon where nothing could
+   * stop it. Absent: the key does nothing.
+   */
+  readonly suspend?: () => Promise<void>;
 }

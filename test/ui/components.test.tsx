@@ -50,7 +50,6 @@ function showWizard(
       snapshot={{ state: initialState, scrolled: [], elapsedMs: 0, tick: 0, wizard: null }}
       size={{ columns: 90, rows: 30 }}
       theme={theme}
-      interrupt={() => outcome.reject(new Error("interrupted"))}
     />,
   );
   return { ...look(instance), outcome: outcome.promise };

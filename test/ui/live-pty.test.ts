@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { keys, type Pty } from "../terminal/pty.ts";
 import { openSource } from "../terminal/source-entry.ts";
 import { goodToken } from "./canned-planning.ts";
@@ -54,7 +54,7 @@ test.each([
     const pauseAt = recording("fresh-setup").findIndex(({ at }) => at > 5_000);
     const env = { RECORDING: "fresh-setup", PAUSE_AT: String(pauseAt), RESIZES: "2" };
     const pty = openLive(sizes.from, env);
-    await pty.waitFor(/ 5 s/);
+    await pty.waitFor(/Annie +5 s/);
     for (const { columns, rows } of [sizes.to, sizes.from]) {
       pty.resize(columns, rows);
       // The header is as wide as the screen when it is drawn anew.
@@ -94,12 +94,53 @@ test("Ctrl-C reaches the program in the middle of a download, and the terminal i
     { columns: 80, rows: 24 },
     { RECORDING: "fresh-setup", PAUSE_AT: String(pauseAt) },
   );
-  await pty.waitFor(/ 5 s/);
+  await pty.waitFor(/Annie +5 s/);
   pty.type(keys.ctrlC);
   expect((await pty.exit).exitCode).toBe(130);
   expect(pty.cursor().visible).toBe(true);
   expect(pty.text()).toContain("Stopped.");
   expect(pty.text()).not.toMatch(/[░█]/);
+});
+
+describe("Ctrl-Z", () => {
+  const pauseAt = recording("fresh-setup").findIndex(({ at }) => at > 5_000);
+  const env = { RECORDING: "fresh-setup", PAUSE_AT: String(pauseAt) };
+
+  test("gives the terminal back to the shell, and fg draws the screen anew", async () => {
+    const pty = openSource({
+      entry: new URL("./entries/live.ts", import.meta.url),
+      env: { ...env, PS1: "shell: " },
+      shell: "bash --norc --noprofile -i",
+    });
+    opened.push(pty);
+    await pty.waitFor(/Annie +5 s/);
+    pty.type(keys.ctrlZ);
+    await pty.waitFor(/Stopped[^]*shell: $/);
+    expect(pty.text()).not.toContain("Setting up Annie");
+    expect(pty.cursor().visible).toBe(true);
+    // The shell echoes and understands what is typed: the terminal is in its usual mode.
+    pty.type("echo $((6*7))\r");
+    await pty.waitFor(/^42$/m);
+    pty.type("fg\r");
+    await pty.waitFor(/Setting up Annie +5 s/);
+    expect(headers(pty.text())).toHaveLength(1);
+    pty.type(keys.ctrlC);
+    await pty.waitFor(/Stopped\.\n[^]*shell: $/);
+    expect(pty.cursor().visible).toBe(true);
+    pty.type("exit\r");
+    await pty.exit;
+  });
+
+  test("where no shell could bring it back the run goes on", async () => {
+    const pty = openLive({ columns: 80, rows: 24 }, env);
+    await pty.waitFor(/Annie +5 s/);
+    pty.type(keys.ctrlZ);
+    await pty.waitFor((screen) => screen === "");
+    await pty.waitFor(/Setting up Annie +5 s/);
+    pty.type(keys.ctrlC);
+    expect((await pty.exit).exitCode).toBe(130);
+    expect(pty.cursor().visible).toBe(true);
+  });
 });
 
 test("the accessible wizard hides a token while it is typed, and draws nothing", async () => {

@@ -1,5 +1,5 @@
-import { useInput, useStdout, useWindowSize } from "ink";
-import { useLayoutEffect, useSyncExternalStore, type ReactNode } from "react";
+import { useApp, useInput, useStdout, useWindowSize } from "ink";
+import { useLayoutEffect, useRef, useSyncExternalStore, type ReactNode } from "react";
 import { frameColumns, screenRows } from "./frame-size.ts";
 import { Frame } from "./frame.tsx";
 import type { Line } from "./line.ts";
@@ -20,22 +20,28 @@ export function App({
   theme,
   hasKeys,
   interrupt,
+  suspend = null,
 }: {
   readonly store: Store;
   readonly theme: Theme;
   /** False where stdin is no terminal: then no key is listened for. */
   readonly hasKeys: boolean;
   interrupt(): void;
+  readonly suspend?: (() => Promise<void>) | null;
 }): ReactNode {
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot);
   const size = useWindowSize();
   const { wizard } = snapshot;
   useOwnScreen();
+  const stop = useSuspend(suspend);
   useInput(
     (input, key) => {
-      if (readKeys(input, key).some(({ kind }) => kind === "interrupt")) interrupt();
+      for (const { kind } of readKeys(input, key)) {
+        if (kind === "interrupt") interrupt();
+        if (kind === "suspend") stop();
+      }
     },
-    { isActive: hasKeys && wizard === null },
+    { isActive: hasKeys },
   );
   const above = (lines: readonly Line[], leastRows = 0): readonly Line[] => {
     const room = screenRows(size) - Math.max(lines.length, leastRows);
@@ -50,7 +56,6 @@ export function App({
       snapshot={snapshot}
       size={size}
       theme={theme}
-      interrupt={interrupt}
       compose={(lines) => above(lines, pageRows)}
     />
   );
@@ -60,4 +65,25 @@ export function App({
 function useOwnScreen(): void {
   const { stdout } = useStdout();
   useLayoutEffect(() => () => void stdout.write(ownScreen.leave), [stdout]);
+}
+
+/** Hands the terminal back as it was found, stops, and draws the screen anew when the program goes on. */
+function useSuspend(suspend: (() => Promise<void>) | null): () => void {
+  const { suspendTerminal } = useApp();
+  const { stdout } = useStdout();
+  const stopped = useRef(false);
+  return () => {
+    if (suspend === null || stopped.current) return;
+    stopped.current = true;
+    const stop = async (): Promise<void> => {
+      stdout.write(ownScreen.leave);
+      await suspend();
+      stdout.write(ownScreen.enter);
+    };
+    suspendTerminal(stop)
+      .catch(() => undefined)
+      .finally(() => {
+        stopped.current = false;
+      });
+  };
 }

@@ -44,7 +44,13 @@ export async function createInkWriter(
   const hasKeys = terminal.stdin.isTTY;
   const theme = createTheme(terminal);
   const app = (
-    <App store={store} theme={theme} hasKeys={hasKeys} interrupt={() => terminal.interrupt()} />
+    <App
+      store={store}
+      theme={theme}
+      hasKeys={hasKeys}
+      interrupt={() => terminal.interrupt()}
+      suspend={terminal.suspend ?? null}
+    />
   );
   terminal.stdout.write(ownScreen.enter);
   const instance = render(app, {

@@ -31,9 +31,10 @@ export function modelsSentence(event: ModelsSaid): Sentence {
       if (event.files === 0) return say("Nothing of these models is in the cache.");
       return event.damaged === 0
         ? say(`${checked}: all are as the Hub promises.`, { tone: "good", mark: "ok" })
-        : say(`${checked}: ${counted(event.damaged, "file")} of them not as the Hub promises.`, {
-            tone: "bad",
-          });
+        : say(
+            `${checked}: ${event.damaged} ${event.damaged === 1 ? "is" : "are"} not as the Hub promises.`,
+            { tone: "bad" },
+          );
     }
     case "prune.planned":
       return prunePlan(event);
@@ -94,7 +95,7 @@ function sizeOrHash({ reason }: FileDamaged, value: string): string {
 }
 
 const leftovers: Readonly<Record<PrunedFile["kind"], string>> = {
-  partial: "unfinished download that the catalog no longer wants",
+  partial: "rest of a download that is over, or that the catalog no longer wants",
   damaged: "damaged file that was put aside",
   blob: "content that nothing links to",
   incomplete: "unfinished download of another program, older than a day",
@@ -113,12 +114,9 @@ function prunePlan({ files, bytes, kept, dryRun, cacheDir }: PrunePlanned): Sent
       more: keptLines,
     });
   }
-  const verb = dryRun ? "could go" : "go";
-  return say(
-    `${counted(files.length, "file")} that nothing needs ${verb}: ${formatBytes(bytes)}.`,
-    {
-      from: "quiet",
-      more: [...files.map(leftoverWords), ...keptLines],
-    },
-  );
+  const beginning = dryRun ? "Nothing needs" : "Removing what nothing needs:";
+  return say(`${beginning} ${counted(files.length, "file")}, ${formatBytes(bytes)}.`, {
+    from: "quiet",
+    more: [...files.map(leftoverWords), ...keptLines],
+  });
 }

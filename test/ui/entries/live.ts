@@ -1,5 +1,6 @@
 // Plays a recorded run on the terminal that it was started in, every fourth event a frame; waits for a resize or Ctrl-C where it is told to.
 import { once } from "node:events";
+import { suspendProcess } from "../../../src/cli/suspend-process.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import { recording } from "../recordings.ts";
 
@@ -18,6 +19,7 @@ const writer = await createInkWriter(
     unicode: true,
     verbosity: "normal",
     interrupt: () => stop.resolve("interrupted"),
+    suspend: suspendProcess,
   },
   { now: () => at, frameMs: 0 },
 );

@@ -25,14 +25,12 @@ export function Wizard({
   snapshot,
   size,
   theme,
-  interrupt,
   compose = (lines) => lines,
 }: {
   readonly request: WizardRequest;
   readonly snapshot: Snapshot;
   readonly size: Size;
   readonly theme: Theme;
-  interrupt(): void;
   /** The page with what stands above it. */
   compose?(lines: readonly Line[]): readonly Line[];
 }): ReactNode {
@@ -43,10 +41,7 @@ export function Wizard({
   useInput((input, key) => {
     const presses = readKeys(input, key);
     if (takes(presses)) return;
-    for (const press of presses) {
-      if (press.kind === "interrupt") interrupt();
-      else setWizard((state) => pressed(state, press));
-    }
+    for (const press of presses) setWizard((state) => pressed(state, press));
   });
   usePaste((text) => setWizard((state) => pasted(state, text)));
   useErrand(wizard.errand, request, setWizard);
