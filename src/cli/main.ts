@@ -7,6 +7,7 @@ import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-write
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
 import { herosVersion } from "./app-files.ts";
+import { suspendProcess } from "./suspend-process.ts";
 
 /** The whole program, from the arguments to the exit status. The one place that reads `process`, and the one that exits. */
 export async function main(): Promise<void> {
@@ -60,6 +61,7 @@ async function perform(command: HerosCommand): Promise<number> {
     unicode: wantsUnicode(env),
     verbosity: command.verbosity,
     interrupt,
+    suspend: suspendProcess,
   };
   const host = realHost({
     env: { ...env },
