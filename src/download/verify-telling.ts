@@ -5,7 +5,8 @@ import { createRate } from "../progress/rate.ts";
 import type { PresentContent } from "./inspect.ts";
 import type { Survey } from "./survey.ts";
 
-const progressMs = 200;
+/** With the last one, five a second. */
+const progressMs = 250;
 
 interface Checked {
   bytes: number;
@@ -52,14 +53,15 @@ export function createVerifyTelling(
   };
   const tell = (nowMs: number): void => {
     toldMs = nowMs;
+    const etaSeconds = rate.etaSeconds(totalBytes - checkedBytes, nowMs);
     emit({
       type: "verify.progress",
       checkedFiles,
       files: contents.length,
       checkedBytes,
       totalBytes,
-      bytesPerSecond: rate.bytesPerSecond(nowMs),
-      etaSeconds: rate.etaSeconds(totalBytes - checkedBytes, nowMs),
+      bytesPerSecond: Math.round(rate.bytesPerSecond(nowMs)),
+      etaSeconds: etaSeconds === null ? null : Math.round(etaSeconds * 10) / 10,
       models: survey.models.flatMap(progressOf),
     });
   };

@@ -102,6 +102,9 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
         models: event.models,
         progressAt: event.at,
       };
+    // A repair goes on with a download, whose bars begin anew.
+    case "verify.finished":
+      return initialDownload;
     case "download.retrying":
       return {
         ...state,

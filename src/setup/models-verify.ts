@@ -53,12 +53,11 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   const hurt = new Set(damaged.flatMap(({ models }) => models));
   const models = request.models.filter(({ id }) => hurt.has(id));
   const survey = await surveyModels({ host, hub: view.hub, cacheDir, models, signal });
-  const { stateDir, limitBytesPerSecond, maxLanes } = request.fetching;
+  const { limitBytesPerSecond, maxLanes } = request.fetching;
   const { fetchedBytes } = await downloadModels({
     host,
     hub: view.hub,
     survey,
-    stateDir,
     emit,
     signal,
     limitBytesPerSecond,

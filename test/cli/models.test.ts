@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, lstat, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
@@ -94,6 +94,15 @@ describe("heros models ls", () => {
     expect(hub.requests.slice(before).filter(({ url }) => url.includes("demo/voice"))).toEqual([]);
   });
 
+  it("is a table for people", async () => {
+    const where = ["--catalog", catalog, "--endpoint", hub.endpoint];
+    const cache = ["--cache-dir", join(sandbox.dir, "cache"), "--tiers", "1"];
+    const { stdout } = await sandbox.run(["models", "ls", ...where, ...cache, "-q"]);
+    expect(stdout).toMatch(
+      /^Models in .*cache:\n {4}voice {2}tier 1 {2}here, 2\.00 MB {2}The voice: .*\n(.*\n)+.*All of these models are here\.\n$/,
+    );
+  });
+
   it("works without the Hub, and says what it does not know", async () => {
     await rm(await largeBlob());
     const run = await herosIn({ HF_HUB_OFFLINE: "1" }, "models", "ls");
@@ -148,6 +157,37 @@ describe("heros models verify and repair", () => {
     const offline = failureOf(await herosIn({ HF_HUB_OFFLINE: "1" }, "models", "repair"));
     expect(offline).toMatchObject({ code: "hub.offline", exitCode: 5 });
     expect(existsSync(blob)).toBe(true);
+  });
+
+  it("keep what they put aside until a sound file is there, also over a run that failed", async () => {
+    const blob = await largeBlob();
+    await writeFile(blob, Buffer.alloc(10, 7), { flag: "r+" });
+    hub.setIntercept(({ origin }) =>
+      origin === "content" ? { garbage: { start: 0, end: 9 } } : undefined,
+    );
+    try {
+      const failure = failureOf(await heros("models", "repair"));
+      expect(failure).toMatchObject({ code: "download.hash_mismatch", exitCode: 6 });
+    } finally {
+      hub.setIntercept(undefined);
+    }
+    expect([existsSync(blob), existsSync(`${blob}.heros-damaged`)]).toEqual([false, true]);
+    const run = await heros("models", "repair");
+    expect(run.exitCode).toBe(0);
+    expect([existsSync(blob), existsSync(`${blob}.heros-damaged`)]).toEqual([true, false]);
+  });
+
+  it("never write through a link into the shared store", async () => {
+    const blob = await largeBlob();
+    const store = join(sandbox.dir, "cache/stored");
+    await rename(blob, store);
+    await symlink(store, blob);
+    expect((await heros("models", "verify")).exitCode).toBe(0);
+    await writeFile(store, Buffer.alloc(10, 7), { flag: "r+" });
+    const spoilt = await readFile(store);
+    expect((await heros("models", "repair")).exitCode).toBe(0);
+    expect((await lstat(blob)).isFile()).toBe(true);
+    expect((await readFile(store)).equals(spoilt)).toBe(true);
   });
 
   it("count what a model that was named lacks, and bring it", async () => {
