@@ -1,8 +1,7 @@
 import type { TimedEvent } from "../../progress/event.ts";
 import type { AnnieEvent } from "../../progress/events/annie.ts";
 import type { RunState } from "../../progress/state.ts";
-import { formatDuration } from "../../progress/units.ts";
-import { counted, listed, say, type Sentence } from "./sentence.ts";
+import { counted, listed, say, tookWords, type Sentence } from "./sentence.ts";
 import { containerLine } from "./stack.ts";
 
 /** Null where her health changed in a way that a row shows, but no sentence. */
@@ -16,7 +15,7 @@ export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): 
       });
     case "annie.online":
       return say(
-        `Annie is online at ${event.url}, after ${formatDuration(event.elapsedMs / 1000)}.`,
+        `Annie is online at ${addressWords(event.url)}, after ${tookWords(event.elapsedMs)}.`,
         {
           tone: "good",
           from: "quiet",
@@ -47,7 +46,7 @@ export function healthWords(status: string): string {
 
 /** Her row on the live screen, after "Annie": what is awaited, or that she is online. */
 export function annieWords({ annie, containers }: RunState): string {
-  if (annie.online !== null) return `is online at ${annie.online.url}`;
+  if (annie.online !== null) return `is online at ${addressWords(annie.online.url)}`;
   if (annie.status !== null && annie.status !== "unreachable") {
     const missing = Object.entries(annie.capabilities)
       .filter(([, there]) => !there)
@@ -69,6 +68,11 @@ export function annieWords({ annie, containers }: RunState): string {
   return `waits for ${shown.service} (${containerLine(shown)})${more}`;
 }
 
+/** As it is typed into a browser. */
+function addressWords(url: string): string {
+  return url.replace(/\/$/, "");
+}
+
 /** `voice_stt` as a person says it. What the catalog does not name is shown with spaces. */
 export function capabilityName(name: string): string {
   return capabilityNames[name] ?? name.replaceAll("_", " ");
@@ -77,5 +81,6 @@ export function capabilityName(name: string): string {
 const capabilityNames: Readonly<Record<string, string>> = {
   memory_search: "memory search",
   voice_stt: "listening",
+  voice_tts: "speaking",
   batch_embedding: "deeper memory",
 };

@@ -2,7 +2,7 @@ import type { DownloadEvent } from "../../progress/events/download.ts";
 import type { Note } from "../../progress/download-state.ts";
 import type { RunState } from "../../progress/state.ts";
 import { formatBytes, formatDuration, formatEta, formatSpeed } from "../../progress/units.ts";
-import { counted, say, type Sentence } from "./sentence.ts";
+import { counted, say, tookWords, type Sentence } from "./sentence.ts";
 
 type DownloadSaid = Exclude<DownloadEvent, { type: "download.progress" }>;
 
@@ -12,7 +12,7 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
       return say(plannedWords(event));
     case "download.retrying":
       return say(
-        `${fileName(event)}: ${event.reason}. Attempt ${event.attempt + 1} in ${waitWords(event.delayMs)}.`,
+        `${fileName(event)}: ${reasonWords(event.reason)}. Attempt ${event.attempt + 1} in ${waitWords(event.delayMs)}.`,
         { tone: "warning" },
       );
     case "download.blocked":
@@ -36,7 +36,7 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
       return say(
         event.fetchedBytes === 0
           ? "All models were here already. Nothing was downloaded."
-          : `All models are here: ${formatBytes(event.fetchedBytes)} in ${formatDuration(event.elapsedMs / 1000)}.`,
+          : `All models are here. ${cameWords(event, state)}`,
         { tone: "good" },
       );
   }
@@ -66,8 +66,24 @@ export function noteWords(note: Note, elapsedMs: number): string {
   if (note.kind === "blocked") return `${holderWords(note.holder)} fetches it, waiting`;
   const leftMs = note.untilMs - elapsedMs;
   return leftMs > 0
-    ? `${note.reason}, again in ${waitWords(leftMs)}`
-    : `${note.reason}, trying again (${note.attempt + 1})`;
+    ? `${reasonWords(note.reason)}, again in ${waitWords(leftMs)}`
+    : `${reasonWords(note.reason)}, trying again (${note.attempt + 1})`;
+}
+
+/** What a number of HTTP's means; any other reason is a sentence already. */
+function reasonWords(reason: string): string {
+  return /^status (429|5\d\d)$/.test(reason) ? "the Hub is busy" : reason;
+}
+
+/** What this run fetched, and what was there before it. */
+function cameWords(
+  event: Extract<DownloadEvent, { type: "download.finished" }>,
+  { download }: RunState,
+): string {
+  const planned = download.planned;
+  const before = planned === null ? 0 : planned.cachedBytes + planned.resumedBytes;
+  const came = `${formatBytes(event.fetchedBytes)} came in ${tookWords(event.elapsedMs)}`;
+  return before === 0 ? `${came}.` : `${came}; ${formatBytes(before)} were here before.`;
 }
 
 export function modelTitle(id: string, state: RunState): string {

@@ -8,8 +8,7 @@ import type {
   Stage,
 } from "../../progress/events/run.ts";
 import type { RunState } from "../../progress/state.ts";
-import { formatDuration } from "../../progress/units.ts";
-import { say, type Sentence } from "./sentence.ts";
+import { say, tookWords, type Sentence } from "./sentence.ts";
 
 /** What users call the stages. */
 export const stageNames: Readonly<Record<Stage, string>> = {
@@ -68,7 +67,7 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
         more: event.hint === undefined ? [] : [event.hint],
       });
     case "run.succeeded":
-      return say(`Done in ${formatDuration(event.elapsedMs / 1000)}.`, {
+      return say(`Done in ${tookWords(event.elapsedMs)}.`, {
         tone: "good",
         from: "quiet",
         more: event.summary,

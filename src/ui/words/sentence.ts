@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
+import { formatDuration } from "../../progress/units.ts";
 
 /** What an event says to a person. */
 export interface Sentence {
@@ -36,6 +37,11 @@ export function cleanText(text: string): string {
 export function listed(parts: readonly string[]): string {
   if (parts.length <= 1) return parts[0] ?? "";
   return `${parts.slice(0, -1).join(", ")} and ${parts.at(-1) ?? ""}`;
+}
+
+/** "12 s", and where nobody could have counted "less than a second". */
+export function tookWords(ms: number): string {
+  return ms < 1000 ? "less than a second" : formatDuration(ms / 1000);
 }
 
 /** "1 file", "3 files". */

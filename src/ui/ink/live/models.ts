@@ -70,7 +70,8 @@ function modelRow(model: ModelProgress, view: LiveView, columns: ModelColumns): 
     span(" "),
     span(titleText(model.title, columns, view.theme)),
     span(` ${percentText(model)} `),
-    span(words, "warning"),
+    // Where there is no room for the words they stand on a row of their own.
+    span(columns.bar > 0 ? words : heldWord(model, view), "warning"),
   ];
 }
 
@@ -84,6 +85,11 @@ function noteRow(model: ModelProgress, view: LiveView, columns: ModelColumns): L
 function noteText(model: ModelProgress, view: LiveView): string | null {
   const note = view.state.download.notes[model.id];
   return note === undefined ? null : cleanText(noteWords(note, view.elapsedMs));
+}
+
+function heldWord({ id }: ModelProgress, view: LiveView): string {
+  const note = view.state.download.notes[id];
+  return note?.kind === "retrying" ? "held up" : "waiting";
 }
 
 function modelSign(model: ModelProgress, view: LiveView, held: boolean): Span {

@@ -32,8 +32,11 @@ export function questionPage(view: WizardView, question: Question): Line[] {
   room -= labels.rows;
   const why = take(wrapText(question.why, columns).map((text): Line => [span(text, "quiet")]));
   const details = room >= options.length ? "all" : room >= 1 ? "current" : "none";
-  room -= details === "all" ? options.length : details === "current" ? 1 : 0;
-  const rows = optionRows(view, question, { details, labels: labels.whole, room: optionRoom });
+  const detailRows = { all: options.length, current: 1, none: 0 }[details];
+  room -= detailRows;
+  const shown = optionRows(view, question, { details, labels: labels.whole, room: optionRoom });
+  const reserved = options.length > optionRoom ? 0 : options.length + labels.rows + detailRows;
+  const rows = [...shown, ...Array<Line>(Math.max(0, reserved - shown.length)).fill(blank)];
   const gaps = [take([blank]), take([blank]), take([blank])];
   return [
     ...head,
@@ -67,8 +70,9 @@ function labelRule(
   );
   const all = extra.reduce((sum, rows) => sum + rows, 0);
   if (all <= room) return { whole: "all", rows: all };
-  const current = extra[view.wizard.cursor] ?? 0;
-  return current <= room ? { whole: "current", rows: current } : { whole: "none", rows: 0 };
+  // As many as the longest needs, so that nothing below moves with the cursor.
+  const most = Math.max(0, ...extra);
+  return most <= room ? { whole: "current", rows: most } : { whole: "none", rows: 0 };
 }
 
 /** The options, those around the cursor where not all have room. */
