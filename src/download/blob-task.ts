@@ -1,6 +1,7 @@
 import { blobPath, placesOf, type RepoPlaces } from "./cache-layout.ts";
 import type { FollowingHash } from "./hashing.ts";
 import type { Partial } from "./partial.ts";
+import type { SecondFetch } from "./second-fetch.ts";
 import type { Segments } from "./segments.ts";
 import type { SurveyedBlob } from "./survey.ts";
 
@@ -10,7 +11,8 @@ export interface BlobTask {
   readonly places: RepoPlaces;
   /** Held in memory until it is whole. */
   readonly small: boolean;
-  state: "waiting" | "opening" | "fetching" | "verifying" | "done";
+  /** "failed": for good. "left": for the next run, because another file failed. */
+  state: "waiting" | "opening" | "fetching" | "verifying" | "done" | "failed" | "left";
   /** Of a large file, while it is open. */
   open: OpenTask | null;
   lockHeld: boolean;
@@ -36,6 +38,8 @@ export interface OpenTask {
   readonly partial: Partial;
   readonly segments: Segments;
   hash: FollowingHash;
+  /** Once the hash proved wrong. */
+  second: SecondFetch | null;
   syncedMs: number;
   syncedBytes: number;
   keeping: boolean;

@@ -4,7 +4,11 @@ import { createRate } from "../progress/rate.ts";
 import type { BlobTask } from "./blob-task.ts";
 import type { Survey, SurveyedModel } from "./survey.ts";
 
-/** Turns the tasks' state into progress events. Bytes that another process brought move the bars, not the speed. */
+/**
+ * Turns the tasks' state into progress events. Bytes that another process brought move the bars, not the speed.
+ * Lanes serve the models one after the other, so a model's own speed says nothing of when it comes: its time is that of all
+ * that is missing up to it, at the speed of all.
+ */
 export function createTelling({
   survey,
   tasks,
@@ -19,27 +23,35 @@ export function createTelling({
   everyMs: number;
 }) {
   const all = createCounter(survey, tasks, nowMs);
-  const models = survey.models.map((model) => ({
-    model,
-    counter: createCounter(
-      model,
-      tasks.filter(({ blob }) => blob.models.includes(model.id)),
-      nowMs,
-    ),
-  }));
+  const claimed = new Set<BlobTask>();
+  const models = survey.models.map((model) => {
+    const own = tasks.filter(({ blob }) => blob.models.includes(model.id));
+    const queued = own.filter((task) => !claimed.has(task));
+    for (const task of queued) claimed.add(task);
+    return { model, queued, counter: createCounter(model, own, nowMs) };
+  });
   let toldMs = Number.NEGATIVE_INFINITY;
 
   const tell = (lanes: number, atMs: number): void => {
     toldMs = atMs;
+    const total = all.measure(atMs);
+    let missingBytes = 0;
     emit({
       type: "download.progress",
-      ...all.measure(atMs),
+      ...total,
+      etaSeconds: all.etaSeconds(all.missingBytes(), atMs),
       lanes,
-      models: models.map(({ model, counter }) => ({
-        ...named(model),
-        state: counter.state(atMs),
-        ...counter.measure(atMs),
-      })),
+      models: models.map(({ model, queued, counter }) => {
+        missingBytes += countMissing(queued);
+        const state = counter.state(atMs);
+        const waits = counter.missingBytes() > 0 && state !== "failed";
+        return {
+          ...named(model),
+          state,
+          ...counter.measure(atMs),
+          etaSeconds: waits ? all.etaSeconds(missingBytes, atMs) : null,
+        };
+      }),
     });
   };
   return {
@@ -79,21 +91,36 @@ function createCounter(
         verifiedBytes,
         totalBytes,
         bytesPerSecond: Math.round(rate.bytesPerSecond(nowMs)),
-        etaSeconds: roundEta(rate.etaSeconds(totalBytes - receivedBytes, nowMs)),
       };
     },
+    missingBytes: (): number => countMissing(tasks),
+    etaSeconds: (missingBytes: number, nowMs: number): number | null =>
+      toTenths(rate.etaSeconds(missingBytes, nowMs)),
     isReady: (): boolean => tasks.every(({ state }) => state === "done"),
     state(nowMs: number): ModelState {
       const rest = tasks.filter(({ state }) => state !== "done");
       if (rest.length === 0) return "ready";
+      if (rest.some(({ state }) => state === "failed")) return "failed";
       if (rest.every(({ state }) => state === "verifying")) return "verifying";
       if (rest.some((task) => task.attempts > 0 && nowMs < task.notBeforeMs)) return "retrying";
-      const begun = rest.length < tasks.length || rest.some(({ state }) => state !== "waiting");
+      const begun =
+        rest.length < tasks.length ||
+        rest.some(({ state }) => !["waiting", "left"].includes(state));
       return begun ? "downloading" : "waiting";
     },
   };
 }
 
-function roundEta(seconds: number | null): number | null {
-  return seconds === null ? null : Math.ceil(seconds);
+/** Of what still comes in this run. */
+function countMissing(tasks: readonly BlobTask[]): number {
+  const coming = tasks.filter(({ state }) => !["done", "failed", "left"].includes(state));
+  return coming.reduce(
+    (bytes, { blob, receivedBytes }) => bytes + blob.sizeBytes - receivedBytes,
+    0,
+  );
+}
+
+/** Rounding to what a person reads is left to the screens. */
+function toTenths(seconds: number | null): number | null {
+  return seconds === null ? null : Math.round(seconds * 10) / 10;
 }

@@ -1,38 +1,13 @@
 import { expect, test } from "vitest";
-import { type BlobTask, createTask, type OpenTask } from "../../src/download/blob-task.ts";
+import type { BlobTask } from "../../src/download/blob-task.ts";
 import { budgetFor } from "../../src/download/budget.ts";
 import { chooseWork } from "../../src/download/choose-work.ts";
 import { createLane, type Lane } from "../../src/download/lane.ts";
 import { createLink, type Link } from "../../src/download/link.ts";
-import { createSegments } from "../../src/download/segments.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
+import { openFile } from "./open-file.ts";
 
 const mebibyte = 1024 * 1024;
-
-/** A file of a tier, opened, with nothing of it there. Only its segments are ever looked at. */
-function openFile(tier: number, sizeBytes: number): BlobTask {
-  const blobName = `${tier}-${sizeBytes}`;
-  const task = createTask(
-    "/cache",
-    {
-      repo: "o/m",
-      commit: "c",
-      path: "model",
-      blobName,
-      sizeBytes,
-      hash: { algorithm: "sha256", hex: blobName },
-      cached: false,
-      held: [],
-      models: [`m${tier}`],
-      tier,
-    },
-    usualTuning.smallBytes,
-  );
-  task.state = "fetching";
-  const segments = createSegments([{ start: 0, end: sizeBytes }], sizeBytes);
-  task.open = { segments } as OpenTask;
-  return task;
-}
 
 /** Asks for work with all lanes of a link, and tells how long each segment is. */
 function ask(tasks: readonly BlobTask[], width: number, link: Link = createLink()) {

@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import { createTelling } from "../../src/download/telling.ts";
+import type { Survey } from "../../src/download/survey.ts";
+import type { DownloadProgress } from "../../src/progress/events/download.ts";
+import type { HerosEvent } from "../../src/progress/event.ts";
+import { openFile } from "./open-file.ts";
+
+const sizes = [10e6, 20e6, 70e6];
+const total = 100e6;
+
+function surveyOf(): Survey {
+  return {
+    cacheDir: "/cache",
+    models: sizes.map((totalBytes, index) => ({
+      id: `m${index + 1}`,
+      title: `m${index + 1}`,
+      tier: index + 1,
+      purpose: "Test",
+      totalBytes,
+      cachedBytes: 0,
+      snapshots: [],
+      problem: null,
+    })),
+    blobs: [],
+    files: sizes.length,
+    totalBytes: total,
+    cachedBytes: 0,
+    resumedBytes: 0,
+    neededBytes: total,
+    freeBytes: total,
+  };
+}
+
+/** Three models, fetched one after the other at a million bytes a second; what is told each quarter of a second. */
+function record(seconds: number) {
+  const tasks = sizes.map((size, index) => openFile(index + 1, size));
+  const told: DownloadProgress[] = [];
+  const emit = (event: HerosEvent): void => {
+    if (event.type === "download.progress") told.push(event);
+  };
+  const telling = createTelling({ survey: surveyOf(), tasks, emit, nowMs: 0, everyMs: 250 });
+  for (let atMs = 25; atMs <= seconds * 1000; atMs += 25) {
+    let left = 25_000;
+    for (const task of tasks) {
+      const bytes = Math.min(left, task.blob.sizeBytes - task.receivedBytes);
+      left -= bytes;
+      task.receivedBytes += bytes;
+      task.fetchedBytes += bytes;
+      if (task.receivedBytes === task.blob.sizeBytes) task.state = "done";
+    }
+    telling.tick(4, atMs);
+  }
+  return { tasks, told, telling };
+}
+
+test("a model's time is that of all that comes before it and its own, at the speed of all", () => {
+  const { told } = record(5);
+  const last = told.at(-1);
+  expect(last?.etaSeconds).toBeCloseTo(95, 0);
+  const [first, second, third] = last?.models ?? [];
+  expect(first?.etaSeconds).toBeCloseTo(5, 0);
+  expect(second?.etaSeconds).toBeCloseTo(25, 0);
+  expect(third?.etaSeconds).toBe(last?.etaSeconds);
+});
+
+test("the times rise from model to model, and none is beyond that of all", () => {
+  for (const { etaSeconds, models } of record(60).told) {
+    const etas = models.map((model) => model.etaSeconds).filter((eta) => eta !== null);
+    expect(etas).toEqual(etas.toSorted((a, b) => a - b));
+    for (const eta of etas) expect(eta).toBeLessThanOrEqual(etaSeconds ?? 0);
+  }
+});
+
+test("a model that is ready, or failed, has no time left, and what failed holds up nobody", () => {
+  const { tasks, told, telling } = record(15);
+  expect(told.at(-1)?.models[0]).toMatchObject({ state: "ready", etaSeconds: null });
+  const [, second] = tasks;
+  if (second !== undefined) second.state = "failed";
+  telling.tell(4, 15_025);
+  expect(told.at(-1)?.models[1]).toMatchObject({ state: "failed", etaSeconds: null });
+  expect(told.at(-1)?.models[2]?.etaSeconds).toBeCloseTo(70, 0);
+  expect(told.at(-1)?.etaSeconds).toBeCloseTo(70, 0);
+});
+
+test("where the speed is even, the time of all is within a fiftieth of the truth, and steady", () => {
+  const { told } = record(90);
+  for (const { receivedBytes, etaSeconds } of told) {
+    if (etaSeconds === null) continue;
+    const truth = (total - receivedBytes) / 1e6;
+    expect(Math.abs(etaSeconds - truth)).toBeLessThan(Math.max(0.1, truth / 50));
+  }
+});
+
+test("silence brings the speed to nothing within five seconds, and the time with it", () => {
+  const { told, telling } = record(20);
+  for (let atMs = 20_025; atMs <= 25_100; atMs += 25) telling.tick(4, atMs);
+  expect(told.at(-1)).toMatchObject({ bytesPerSecond: 0, etaSeconds: null });
+});
