@@ -24,8 +24,6 @@ export interface DownloadRequest {
   readonly signal: AbortSignal;
   readonly limitBytesPerSecond?: number | null;
   readonly maxLanes?: number | null;
-  /** Listings are kept there by the Hub; journals lie beside their partials, so that they move with the cache. */
-  readonly stateDir?: string;
   readonly tuning?: Partial<Tuning>;
   /** A thread that several downloads share; its owner ends it. Left out, the download has its own. */
   readonly hashing?: Hashing;
@@ -39,7 +37,8 @@ export interface DownloadResult {
 
 /**
  * Brings the survey's models into the cache, the lowest tier first, and tells `model.ready` of each as it is complete.
- * Where nothing is missing, no request is made and no thread or child started.
+ * Where nothing is missing, no request is made and no thread or child started. A file that fails for good does not stop the
+ * others of its tier and of lower ones; the first such failure is thrown at the end.
  * @throws Failure (exit 5 network, 6 hash, 7 disk, 1 cache not writable, 2 gated), AbortError; what came so far stays and is gone on with
  */
 export async function downloadModels(request: DownloadRequest): Promise<DownloadResult> {
@@ -124,8 +123,8 @@ async function bring(
         await publishReady();
       },
     });
-    telling.tell(0, host.clock.monotonicMs());
   } finally {
+    telling.tell(0, host.clock.monotonicMs());
     if (request.hashing === undefined) await hashing.close();
     host.fileLocks.close();
   }

@@ -31,6 +31,8 @@ export interface Flow {
   readonly link: Link;
   /** Received and not yet written. */
   pendingBytes: number;
+  /** By all lanes so far. */
+  receivedBytes: number;
   nowMs(): number;
   count(lane: Lane, bytes: number, nowMs: number): void;
 }

@@ -1,23 +1,24 @@
 import type { Host } from "../host/host.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Emit } from "../progress/event.ts";
+import { createAffairs } from "./affairs.ts";
 import type { BlobTask } from "./blob-task.ts";
-import { budgetFor } from "./budget.ts";
 import { chooseWork, type Work } from "./choose-work.ts";
 import { fetchSegment, fetchSmall } from "./fetch-range.ts";
+import { fetchWhole } from "./fetch-whole.ts";
 import { type Checked, finishLarge, finishSmall, unlock } from "./finish-task.ts";
+import { createFlow } from "./flow.ts";
+import { createGivenUp, isOfOneFile } from "./give-up.ts";
 import type { Hashing } from "./hashing.ts";
-import { keepPartial, leavePartial } from "./keep-partials.ts";
-import { createLane, type Flow, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
+import { leavePartial } from "./keep-partials.ts";
+import { createLane, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
 import { createLaneCount } from "./lane-count.ts";
-import { createLink } from "./link.ts";
 import { noLocks, openTask } from "./open-task.ts";
 import type { RateCap } from "./rate-cap.ts";
 import { handleTrouble, type Outage } from "./trouble.ts";
-import { createSlabs } from "./slabs.ts";
-import type { Segments } from "./segments.ts";
+import { steer } from "./steer.ts";
 import type { Tuning } from "./tuning.ts";
-import { speedOf, watchLanes } from "./watch-lanes.ts";
+import { speedOf } from "./watch-lanes.ts";
 
 export interface PoolOptions {
   readonly host: Pick<Host, "files" | "fileLocks" | "clock" | "random">;
@@ -38,25 +39,25 @@ export interface PoolOptions {
   readonly onTick: (lanes: ReadonlySet<Lane>, nowMs: number) => void;
 }
 
-/** What an answer counts for beside its bytes: with small files, lanes are worth as many answers as they bring. */
-const answerBytes = 16 * 1024;
-
-/** Fetches all blobs over one pool of lanes. On an error and on abort, what came is journaled first. @throws Failure, AbortError */
+/**
+ * Fetches all blobs over one pool of lanes. On an error and on abort, what came is journaled first.
+ * @throws Failure: at once where it concerns all files, after the others where it is that of one; AbortError
+ */
 export async function runPool(options: PoolOptions): Promise<void> {
   const { host, hub, tasks, tuning, emit, signal, bootId, hashing } = options;
   const nowMs = (): number => host.clock.monotonicMs();
   const lanes = new Set<Lane>();
-  const affairs = new Set<Promise<void>>();
+  const affairs = createAffairs();
   const ended = Promise.withResolvers<void>();
   const ticking = new AbortController();
   const laneCount = createLaneCount({ first: tuning.firstLanes, most: options.mostLanes });
   const outage: Outage = { notBeforeMs: 0, attempts: 0, lastByteMs: nowMs() };
-  const link = createLink();
   const allBytes = tasks.reduce((bytes, { blob }) => bytes + blob.sizeBytes, 0);
-  const budget = budgetFor(allBytes, tuning);
+  const flow = createFlow({ ...options, allBytes, outage, nowMs });
+  const { link, budget } = flow;
+  const givenUp = createGivenUp();
   let open = tasks.filter(({ state }) => state !== "done");
   let stopped = false;
-  let receivedBytes = 0;
   let endedLanes = 0;
   let starved = false;
 
@@ -74,39 +75,54 @@ export async function runPool(options: PoolOptions): Promise<void> {
   const opening = { host, emit, bootId, hashing, onNoLocks };
   const shrink = (): void => laneCount.shrink(nowMs());
   const scene = { ...options, endpoint: hub.endpoint, outage, shrink };
-  const flow: Flow = {
-    tuning,
-    rateCap: options.rateCap,
-    budget,
-    link,
-    slabs: createSlabs(budget.writeBytes),
-    pendingBytes: 0,
-    nowMs,
-    count(lane, bytes, atMs) {
-      const { task } = lane;
-      receivedBytes += bytes;
-      lane.receivedBytes += bytes;
-      task.fetchedBytes += bytes;
-      task.attempts = 0;
-      task.troubleSinceMs = null;
-      outage.lastByteMs = atMs;
-      outage.attempts = 0;
-    },
-  };
 
-  /** Keeps track of what is under way, so that nothing is left behind at the end. */
-  function follow(affair: Promise<void>): void {
-    const kept = affair.catch(stop).finally(() => {
-      affairs.delete(kept);
-      pump();
-    });
-    affairs.add(kept);
+  function follow(task: BlobTask, affair: Promise<void>): void {
+    affairs.follow(affair, (error) => giveUp(task, error), pump);
+  }
+
+  /** One file failed for good: what is still worth it goes on. */
+  function giveUp(task: BlobTask, error: unknown): void {
+    if (stopped) return;
+    const networkIsGone = nowMs() - outage.lastByteMs > tuning.giveUpMs;
+    if (!isOfOneFile(error, networkIsGone)) {
+      stop(error);
+      return;
+    }
+    if (task.state === "failed") return;
+    task.state = "failed";
+    givenUp.add(task, error);
+    leaveWhatIsNotWorthIt();
+    if (open.length === 0) return;
+    const { code, message, hint } = error;
+    emit({ type: "notice", level: "warning", code, message, hint });
+  }
+
+  function leaveWhatIsNotWorthIt(): void {
+    const stays = (task: BlobTask): boolean =>
+      task.state === "verifying" || (task.state !== "failed" && givenUp.isWorthFetching(task));
+    const left = open.filter((task) => !stays(task));
+    open = open.filter(stays);
+    for (const task of left) {
+      if (task.state !== "failed") task.state = "left";
+      for (const lane of lanes) if (lane.task === task) lane.stop.abort(new LaneMoved("left"));
+      letGo(task);
+    }
+  }
+
+  /** Its partial and its lock, once no lane is at it any more. */
+  function letGo(task: BlobTask): void {
+    if (task.state !== "failed" && task.state !== "left") return;
+    if ([...lanes].some((lane) => lane.task === task)) return;
+    const left = leavePartial(task).then(() => unlock(host, task));
+    follow(task, left);
   }
 
   function pump(): void {
     if (stopped) return;
     if (open.length === 0) {
-      ended.resolve();
+      const failure = givenUp.first();
+      if (failure === null) ended.resolve();
+      else stop(failure);
       return;
     }
     starved = false;
@@ -122,7 +138,8 @@ export async function runPool(options: PoolOptions): Promise<void> {
       lane.segment = work.segment;
       lanes.add(lane);
       if (work.task.state === "waiting") work.task.state = "opening";
-      follow(runLane(lane, work).finally(() => leaveLane(lane)));
+      const run = runLane(lane, work).finally(() => leaveLane(lane));
+      follow(work.task, run);
     }
   }
 
@@ -131,12 +148,13 @@ export async function runPool(options: PoolOptions): Promise<void> {
     const last = speedOf(lane, nowMs());
     if (last !== null && !lane.task.small) link.noteSpeed(last);
     endedLanes += 1;
+    letGo(lane.task);
   }
 
   async function runLane(lane: Lane, work: Work): Promise<void> {
     const { task } = work;
     if (task.state === "opening" && !(await enter(task))) return;
-    if (stopped) return;
+    if (stopped || task.state !== "fetching") return;
     const fetching = { hub, flow, lane, task };
     const large = task.open;
     const segment = lane.segment ?? large?.segments.take(tuning.leastSegmentBytes) ?? null;
@@ -158,14 +176,16 @@ export async function runPool(options: PoolOptions): Promise<void> {
       if (segment !== null) large?.segments.giveBack(segment);
       if (task.small && task.state === "fetching") task.state = "waiting";
       if (stopped) return;
-      if (reason instanceof RangesUnknown && large !== null) fetchWhole(task, large.segments);
+      if (reason instanceof RangesUnknown && large !== null)
+        fetchWhole(task, large.segments, lanes);
       handleTrouble(scene, task, reason);
     } finally {
       if (task.small) unlock(host, task);
     }
     if (large?.segments.done() === true && task.state === "fetching") {
       task.state = "verifying";
-      follow(finishWith(task, () => finishLarge(options, task, large)));
+      const finished = finishWith(task, () => finishLarge(options, task, large));
+      follow(task, finished);
     }
   }
 
@@ -176,24 +196,17 @@ export async function runPool(options: PoolOptions): Promise<void> {
       await done(task, null);
       return false;
     }
+    // Another file may have failed meanwhile, and this one with it.
+    if (task.state !== "opening") return false;
     task.state = found === "open" ? "fetching" : "waiting";
     if (found === "blocked") task.notBeforeMs = nowMs() + tuning.lockRetryMs;
     return found === "open";
   }
 
-  /** Only one lane can fetch from a server without ranges: the others stop, and one goes on from the first gap. */
-  function fetchWhole(task: BlobTask, segments: Segments): void {
-    const [first] = task.open?.partial.written() ?? [];
-    for (const other of lanes) {
-      if (other.task === task && other.segment !== null)
-        other.stop.abort(new LaneMoved("one lane fetches the whole file"));
-    }
-    segments.restart(first?.start === 0 ? first.end : 0);
-  }
-
   async function finishWith(task: BlobTask, finish: () => Promise<Checked | null>): Promise<void> {
     const checked = await finish();
     if (checked !== null) await done(task, checked);
+    else leaveWhatIsNotWorthIt();
   }
 
   async function done(task: BlobTask, checked: Checked | null): Promise<void> {
@@ -208,21 +221,9 @@ export async function runPool(options: PoolOptions): Promise<void> {
     for (;;) {
       await host.clock.sleep(tuning.tickMs, ticking.signal);
       const atMs = nowMs();
-      for (const lane of lanes) lane.tick();
-      for (const task of open) {
-        if (task.open !== null && task.state === "fetching") {
-          keepPartial(task, task.open, { tuning, nowMs: atMs, fail: stop });
-        }
-      }
-      watchLanes(lanes, { idleMs: tuning.idleMs, nowMs: atMs, ended: link.speeds() });
-      link.noteBytes(receivedBytes, lanes.size, atMs);
-      laneCount.observe({
-        doneBytes: receivedBytes + endedLanes * answerBytes,
-        busy: !starved && lanes.size >= laneCount.target(),
-        small: [...lanes].every(({ task }) => task.small),
-        nowMs: atMs,
-        roundTripMs: link.roundTripMs(),
-      });
+      const busy = !starved && lanes.size >= laneCount.target();
+      const seen = { endedLanes, busy, nowMs: atMs };
+      steer({ ...seen, flow, lanes, laneCount, tasks: open, fail: stop });
       options.onTick(lanes, atMs);
       pump();
     }
@@ -241,8 +242,8 @@ export async function runPool(options: PoolOptions): Promise<void> {
     signal.removeEventListener("abort", onAbort);
     ticking.abort();
     await clockwork;
-    while (affairs.size > 0) await Promise.all(affairs);
-    await Promise.all(open.map((task) => leavePartial(task)));
-    for (const task of open) unlock(host, task);
+    await affairs.settled();
+    await Promise.all(tasks.map((task) => leavePartial(task)));
+    for (const task of tasks) unlock(host, task);
   }
 }

@@ -49,7 +49,6 @@ export async function bringOnline(
       host,
       hub: openHub(host, request, tokenOf(answers.token)),
       survey,
-      stateDir: request.stateDir,
       emit,
       signal,
       limitBytesPerSecond: request.limitBytesPerSecond,

@@ -19,7 +19,7 @@ export async function pull(
   models: readonly CatalogModel[],
 ): Promise<string[]> {
   const { host, emit, signal, elapsedMs } = work;
-  const { stateDir, limitBytesPerSecond, maxLanes, tokenFile } = fetching;
+  const { limitBytesPerSecond, maxLanes, tokenFile } = fetching;
   const cacheDir = fetching.cacheDir ?? findCacheDir(host);
   const answer = tokenFile ?? (await foundTokens(host))[0]?.answer ?? { source: "none" };
   const hub = openHub(host, fetching, tokenOf(answer));
@@ -31,7 +31,6 @@ export async function pull(
     host,
     hub,
     survey,
-    stateDir,
     emit,
     signal,
     limitBytesPerSecond,

@@ -115,6 +115,27 @@ describe("heros setup", () => {
     });
   });
 
+  it("fetches tier 1 to its end where a later tier fails first", async () => {
+    world.hub.setIntercept(({ file, method }) => {
+      if (file?.path !== "model.safetensors" || method !== "GET") return undefined;
+      if (file.repo === "demo/whisper-large-v3") {
+        return { answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } } };
+      }
+      return file.repo === "demo/Qwen3-Embedding-0.6B" ? { bytesPerSecond: 1_000_000 } : undefined;
+    });
+    const run = await runSetup(world);
+    const [failed, ready] = [
+      run.events.findIndex((event) => event.type === "notice"),
+      run.events.findIndex(
+        (event) => event.type === "model.ready" && event.id === "qwen3-embedding-0.6b",
+      ),
+    ];
+    expect(failed).toBeGreaterThan(0);
+    expect(ready).toBeGreaterThan(failed);
+    expect(eventsOf(run, "annie.online")).toHaveLength(1);
+    expect(run.error).toMatchObject({ code: "hub.file_not_found", exitCode: 3 });
+  });
+
   it("goes on after an interruption without fetching anything twice", async () => {
     world.hub.setThrottle({ bytesPerSecond: 30_000_000 });
     const stop = new AbortController();

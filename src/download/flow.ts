@@ -1,0 +1,45 @@
+import { budgetFor } from "./budget.ts";
+import type { Flow } from "./lane.ts";
+import { createLink } from "./link.ts";
+import type { RateCap } from "./rate-cap.ts";
+import { createSlabs } from "./slabs.ts";
+import type { Outage } from "./trouble.ts";
+import type { Tuning } from "./tuning.ts";
+
+/** What all lanes of a download of so many bytes share. A byte that comes ends every trouble it was waited for. */
+export function createFlow({
+  allBytes,
+  tuning,
+  rateCap,
+  outage,
+  nowMs,
+}: {
+  readonly allBytes: number;
+  readonly tuning: Tuning;
+  readonly rateCap: RateCap | null;
+  readonly outage: Outage;
+  readonly nowMs: () => number;
+}): Flow {
+  const budget = budgetFor(allBytes, tuning);
+  const flow: Flow = {
+    tuning,
+    rateCap,
+    budget,
+    link: createLink(),
+    slabs: createSlabs(budget.writeBytes),
+    pendingBytes: 0,
+    receivedBytes: 0,
+    nowMs,
+    count(lane, bytes, atMs) {
+      const { task } = lane;
+      flow.receivedBytes += bytes;
+      lane.receivedBytes += bytes;
+      task.fetchedBytes += bytes;
+      task.attempts = 0;
+      task.troubleSinceMs = null;
+      outage.lastByteMs = atMs;
+      outage.attempts = 0;
+    },
+  };
+  return flow;
+}

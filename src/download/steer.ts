@@ -1,0 +1,42 @@
+import type { BlobTask } from "./blob-task.ts";
+import { keepPartial } from "./keep-partials.ts";
+import type { Flow, Lane } from "./lane.ts";
+import type { LaneCount } from "./lane-count.ts";
+import { watchLanes } from "./watch-lanes.ts";
+
+/** What an answer counts for beside its bytes: with small files, lanes are worth as many answers as they bring. */
+const answerBytes = 16 * 1024;
+
+export interface Steered {
+  readonly flow: Flow;
+  readonly lanes: ReadonlySet<Lane>;
+  readonly laneCount: LaneCount;
+  /** Not yet done. */
+  readonly tasks: readonly BlobTask[];
+  readonly endedLanes: number;
+  /** Every lane that may be there has work. */
+  readonly busy: boolean;
+  readonly nowMs: number;
+  readonly fail: (error: unknown) => void;
+}
+
+/** What is done every tick: lanes write, partials are kept, lanes that lag or are in the way are stopped, and their number is judged. */
+export function steer(steered: Steered): void {
+  const { flow, lanes, laneCount, tasks, endedLanes, busy, nowMs, fail } = steered;
+  const { tuning, link, receivedBytes } = flow;
+  for (const lane of lanes) lane.tick();
+  for (const task of tasks) {
+    if (task.open !== null && task.state === "fetching") {
+      keepPartial(task, task.open, { tuning, nowMs, fail });
+    }
+  }
+  watchLanes(lanes, { idleMs: tuning.idleMs, nowMs, ended: link.speeds() });
+  link.noteBytes(receivedBytes, lanes.size, nowMs);
+  laneCount.observe({
+    doneBytes: receivedBytes + endedLanes * answerBytes,
+    busy,
+    small: [...lanes].every(({ task }) => task.small),
+    nowMs,
+    roundTripMs: link.roundTripMs(),
+  });
+}

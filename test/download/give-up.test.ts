@@ -1,0 +1,127 @@
+import { expect, test } from "vitest";
+import type { Intercept, RecordedRequest } from "../../src/demo/hub/faults.ts";
+import { model, openScene, type Scene } from "./scene.ts";
+
+const sizeBytes = 600_000;
+const names = ["first", "second", "sibling", "third"] as const;
+const repos = names.map((name) => ({
+  id: `o/${name}`,
+  files: [
+    { path: "model.safetensors", sizeBytes },
+    { path: "config.json", content: `{"model_type":"${name}"}` },
+  ],
+}));
+const tiers = { first: 1, second: 2, sibling: 2, third: 3 };
+const models = names.map((name) => model(name, `o/${name}`, { tier: tiers[name] }));
+
+const isWeightsOf = ({ file, method }: RecordedRequest, name: string): boolean =>
+  file?.repo === `o/${name}` && file.path === "model.safetensors" && method === "GET";
+
+/** The weights of tier 2 fail soon, those of tier 1 come slowly, those of tier 3 would take a minute. */
+function failSecond(fault: ReturnType<Intercept>): Intercept {
+  return (request) => {
+    if (isWeightsOf(request, "second")) return fault;
+    if (isWeightsOf(request, "third")) return { bytesPerSecond: 10_000 };
+    return isWeightsOf(request, "first") ? { bytesPerSecond: 1_000_000 } : undefined;
+  };
+}
+
+function lastStates({ of }: Scene): Record<string, string> {
+  const told = of("download.progress").at(-1)?.models ?? [];
+  return Object.fromEntries(told.map(({ id, state }) => [id, state]));
+}
+
+const fails: [string, ReturnType<Intercept>, object][] = [
+  [
+    "is missing on the Hub",
+    { answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } } },
+    { code: "hub.file_not_found", exitCode: 2 },
+  ],
+  [
+    "stays damaged",
+    { garbage: { start: 0, end: sizeBytes } },
+    { code: "download.hash_mismatch", exitCode: 6 },
+  ],
+  [
+    "is refused",
+    { answer: { status: 403, headers: { "X-Error-Code": "GatedRepo" } } },
+    { code: "hub.gated", exitCode: 2 },
+  ],
+];
+
+test.each(fails)(
+  "where a file of tier 2 %s, tier 1 and its siblings end, and tier 3 is left",
+  async (_, fault, failure) => {
+    await using scene = await openScene({ repos, intercept: failSecond(fault) });
+    const pull = scene.pull(models, { tuning: { firstLanes: 4 } });
+    await expect(pull).rejects.toThrow(expect.objectContaining(failure));
+    const ready = scene.of("model.ready").map(({ id }) => id);
+    expect(ready.toSorted()).toEqual(["first", "sibling"]);
+    expect(lastStates(scene)).toMatchObject({
+      first: "ready",
+      second: "failed",
+      sibling: "ready",
+    });
+    expect(["waiting", "downloading"]).toContain(lastStates(scene)["third"]);
+    expect(scene.of("notice")[0]).toMatchObject({ level: "warning", ...pickCode(failure) });
+    expect(scene.of("download.finished")).toEqual([]);
+
+    // The next run goes on, once it is mended.
+    scene.served.setIntercept(undefined);
+    await scene.pull(models);
+    expect(scene.of("model.ready")).toHaveLength(4);
+  },
+);
+
+function pickCode(failure: object): object {
+  return "code" in failure ? { code: failure.code } : {};
+}
+
+test("the first failure is the one that the run ends with, and each is told once", async () => {
+  const answer = { status: 404, headers: { "X-Error-Code": "EntryNotFound" } };
+  await using scene = await openScene({
+    repos,
+    intercept: (request) => {
+      if (isWeightsOf(request, "second")) return { answer };
+      if (isWeightsOf(request, "first")) return { answer, delayMs: 300 };
+      return isWeightsOf(request, "sibling") ? { bytesPerSecond: 10_000 } : undefined;
+    },
+  });
+  await expect(scene.pull(models)).rejects.toThrow(/o\/second has no file/u);
+  expect(lastStates(scene)).toMatchObject({ first: "failed", second: "failed" });
+  expect(scene.of("model.ready")).toEqual([]);
+});
+
+test("a network that is gone for too long ends everything at once", async () => {
+  await using scene = await openScene({
+    repos,
+    intercept: ({ file, method }) =>
+      file !== null && method === "GET" ? { reset: true } : undefined,
+  });
+  const tuning = { giveUpMs: 1000 };
+  await expect(scene.pull(models, { tuning })).rejects.toThrow(
+    expect.objectContaining({ code: "hub.unreachable", exitCode: 5 }),
+  );
+  expect(scene.of("notice")).toEqual([]);
+});
+
+test("what was left has its partial and journal, and its lock is free", async () => {
+  await using scene = await openScene({
+    repos,
+    intercept: (request) => {
+      if (isWeightsOf(request, "second"))
+        return {
+          answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } },
+          delayMs: 200,
+        };
+      return isWeightsOf(request, "third") ? { bytesPerSecond: 500_000 } : undefined;
+    },
+  });
+  await expect(scene.pull(models, { tuning: { firstLanes: 16 } })).rejects.toThrow();
+  const before = scene.served.sentBytes({ repo: "o/third" });
+  expect(before).toBeGreaterThan(0);
+  scene.served.setIntercept(undefined);
+  const survey = await scene.pull(models);
+  expect(survey.resumedBytes).toBeGreaterThan(0);
+  expect(scene.of("model.ready")).toHaveLength(4);
+});
