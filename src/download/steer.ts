@@ -1,6 +1,7 @@
 import type { BlobTask } from "./blob-task.ts";
+import { lanesInTheWay } from "./give-way.ts";
 import { keepPartial } from "./keep-partials.ts";
-import type { Flow, Lane } from "./lane.ts";
+import { type Flow, type Lane, LaneMoved } from "./lane.ts";
 import type { LaneCount } from "./lane-count.ts";
 import { watchLanes } from "./watch-lanes.ts";
 
@@ -31,6 +32,11 @@ export function steer(steered: Steered): void {
     }
   }
   watchLanes(lanes, { idleMs: tuning.idleMs, nowMs, ended: link.speeds() });
+  if (busy) {
+    for (const lane of lanesInTheWay({ tasks, lanes, nowMs })) {
+      lane.stop.abort(new LaneMoved("a lower tier has work"));
+    }
+  }
   link.noteBytes(receivedBytes, lanes.size, nowMs);
   laneCount.observe({
     doneBytes: receivedBytes + endedLanes * answerBytes,

@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import type { BlobTask } from "../../src/download/blob-task.ts";
+import { lanesInTheWay } from "../../src/download/give-way.ts";
+import { createLane, type Lane, LaneMoved } from "../../src/download/lane.ts";
+import type { RecordedRequest } from "../../src/demo/hub/faults.ts";
+import { openFile } from "./open-file.ts";
+import { model, openScene } from "./scene.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** A lane that has run for two seconds, at a megabyte a second. */
+function laneAt(task: BlobTask, bytes: number): Lane {
+  const lane = createLane(task, 0);
+  lane.segment = task.open?.segments.take(bytes) ?? null;
+  lane.receivedBytes = 2e6;
+  return lane;
+}
+
+const nowMs = 2000;
+
+test("lanes of the latest tier give way to a lower tier's work, as many as it is worth", () => {
+  const [first, second, third] = [
+    openFile(1, 6 * mebibyte),
+    openFile(2, 1e9),
+    openFile(3, 1e9),
+  ] as const;
+  const lanes = [second, third, third, third].map((task) => laneAt(task, 32 * mebibyte));
+  const tasks = [first, second, third];
+  const moved = lanesInTheWay({ tasks, lanes, nowMs });
+  expect(moved.map(({ task }) => task.blob.tier)).toEqual([3, 3]);
+  moved[0]?.stop.abort(new LaneMoved("test"));
+  expect(lanesInTheWay({ tasks, lanes, nowMs })).toHaveLength(1);
+});
+
+test("nobody gives way to work that is on its way, must wait, or is of their own tier, nor on their last second", () => {
+  const [first, third] = [openFile(1, 6 * mebibyte), openFile(3, 1e9)] as const;
+  const tasks = [first, third];
+  const long = [laneAt(third, 32 * mebibyte)];
+  first.notBeforeMs = nowMs + 1;
+  expect(lanesInTheWay({ tasks, lanes: long, nowMs })).toEqual([]);
+  first.notBeforeMs = 0;
+  expect(lanesInTheWay({ tasks, lanes: [laneAt(third, 900_000)], nowMs })).toEqual([]);
+  expect(lanesInTheWay({ tasks, lanes: long, nowMs })).toHaveLength(1);
+  first.open?.segments.take(6 * mebibyte);
+  expect(lanesInTheWay({ tasks, lanes: long, nowMs })).toEqual([]);
+});
+
+test("tier 1 that proves damaged is fetched again before the rest of tier 3", async () => {
+  const sizeBytes = 1_000_000;
+  let damaged = false;
+  const spoilOnce = ({ file, method }: RecordedRequest) => {
+    if (file?.repo !== "o/first" || method !== "GET" || damaged) return undefined;
+    damaged = true;
+    return { garbage: { start: 0, end: sizeBytes } };
+  };
+  await using scene = await openScene({
+    repos: [
+      { id: "o/first", files: [{ path: "model.safetensors", sizeBytes }] },
+      { id: "o/third", files: [{ path: "model.safetensors", sizeBytes: 8_000_000 }] },
+    ],
+    throttle: { bytesPerSecondPerConnection: 1_500_000 },
+    intercept: (request) => (request.origin === "content" ? spoilOnce(request) : undefined),
+  });
+  await scene.pull([model("first", "o/first"), model("third", "o/third", { tier: 3 })], {
+    maxLanes: 2,
+    tuning: { mostSegmentBytes: 4_000_000, leastSegmentBytes: 4_000_000 },
+  });
+  expect(scene.of("download.retrying")).toHaveLength(1);
+  expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["first", "third"]);
+  const cut = scene.served.requests.filter(
+    ({ file, origin, range, sentBytes }) =>
+      origin === "content" &&
+      file?.repo === "o/third" &&
+      range !== null &&
+      sentBytes < range.end - range.start,
+  );
+  expect(cut.length).toBeGreaterThan(0);
+});
