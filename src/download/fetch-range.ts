@@ -20,14 +20,15 @@ interface Fetching {
  */
 export async function fetchSegment(
   fetching: Fetching,
-  { partial }: OpenTask,
+  { partial, second }: OpenTask,
   segment: Segment,
 ): Promise<void> {
   const { flow, lane, task } = fetching;
   const range = task.whole ? null : { start: segment.at, end: segment.end };
   const response = await openLocated(fetching, range);
   checkLength(response, task, range);
-  const write = (bytes: Buffer, position: number): Promise<void> => partial.write(bytes, position);
+  const write = (bytes: Buffer, position: number): Promise<void> =>
+    second === null ? partial.write(bytes, position) : second.compare(bytes, position);
   const skipBytes = range === null ? segment.at : 0;
   await pour({ body: response.body, skipBytes, segment, write, flow, lane });
 }

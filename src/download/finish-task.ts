@@ -7,6 +7,7 @@ import { createDigests, promisedDigest } from "./digests.ts";
 import type { Digests } from "./hash-messages.ts";
 import type { Hashing } from "./hashing.ts";
 import { named, startHash } from "./open-task.ts";
+import { createSecondFetch } from "./second-fetch.ts";
 import type { Tuning } from "./tuning.ts";
 
 type Doors = Pick<Host, "files" | "fileLocks">;
@@ -18,30 +19,26 @@ export interface Checked {
 
 interface Finishing {
   readonly host: Doors;
-  readonly tuning: Pick<Tuning, "mostHashTries">;
+  readonly tuning: Pick<Tuning, "mostHashTries" | "mostSegmentBytes">;
   readonly hashing: Hashing;
   readonly emit: Emit;
 }
 
-/** Checks a large file's hash and gives it its name; null where the content is wrong and must be fetched again. @throws Failure `download.hash_mismatch` */
+/** Checks a large file's hash and gives it its name; null where the content is wrong and is compared with a second fetch. @throws Failure `download.hash_mismatch` */
 export async function finishLarge(
   finishing: Finishing,
   task: BlobTask,
   open: OpenTask,
 ): Promise<Checked | null> {
   const { files } = finishing.host;
-  const { partial, segments } = open;
+  const { partial } = open;
+  const found = open.second?.takeReplacedBytes() ?? 0;
+  // Bytes that are as they were have the hash that they had.
+  if (found > 0) open.hash = startHash(finishing.hashing, task, partial.path);
   open.hash.follow(task.blob.sizeBytes);
   const digests = await open.hash.digests;
   if (promisedDigest(task.blob.hash, digests) !== task.blob.hash.hex) {
-    await partial.reset();
-    task.receivedBytes = 0;
-    countMismatch(finishing, task, digests);
-    segments.restart(0);
-    open.hash = startHash(finishing.hashing, task, partial.path);
-    open.syncedBytes = 0;
-    task.located = null;
-    task.state = "fetching";
+    fetchAgain(finishing, task, open, digests);
     return null;
   }
   await partial.sync();
@@ -50,6 +47,26 @@ export async function finishLarge(
   await files.rename(partial.path, finishedPath(task));
   await files.rm(journalPath(task.places, task.blob.blobName), { force: true });
   return { sha256: digests.sha256 };
+}
+
+/** The next round of the comparison; after the last one, a new comparison, from a new address. */
+function fetchAgain(finishing: Finishing, task: BlobTask, open: OpenTask, digests: Digests): void {
+  let round = open.second?.nextRound() ?? null;
+  if (round === null) {
+    countMismatch(finishing, task, digests);
+    task.located = null;
+    open.second = createSecondFetch({
+      files: finishing.host.files,
+      partial: open.partial,
+      sizeBytes: task.blob.sizeBytes,
+      suspects: task.blob.held,
+      whole: () => task.whole,
+      segmentBytes: finishing.tuning.mostSegmentBytes,
+    });
+    round = open.second.nextRound() ?? [];
+  }
+  open.segments.offer(round);
+  task.state = "fetching";
 }
 
 /** The same for a small file that is in memory. */

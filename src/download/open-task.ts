@@ -63,6 +63,7 @@ async function openLarge({ host, bootId, hashing }: Opening, task: BlobTask): Pr
     partial,
     segments: createSegments(missing, blob.sizeBytes),
     hash,
+    second: null,
     syncedMs: host.clock.monotonicMs(),
     syncedBytes: task.receivedBytes,
     keeping: false,

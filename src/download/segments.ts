@@ -21,6 +21,8 @@ export interface Segments {
   split(segment: Segment, leastBytes: number): Segment | null;
   /** All from this byte on is free, whatever is on its way. */
   restart(from: number): void;
+  /** These bytes are free, whatever was before: they are wanted once more. */
+  offer(ranges: ByteRanges): void;
   readonly taken: ReadonlySet<Segment>;
   freeBytes(): number;
   /** Nothing is free and nothing on its way. */
@@ -62,6 +64,10 @@ export function createSegments(missing: ByteRanges, sizeBytes: number): Segments
     restart(from) {
       taken.clear();
       free = addRange([], { start: from, end: sizeBytes });
+    },
+    offer(ranges) {
+      taken.clear();
+      free = ranges;
     },
     freeBytes: () => free.reduce((sum, { start, end }) => sum + end - start, 0),
     done: () => free.length === 0 && taken.size === 0,
