@@ -219,15 +219,15 @@ test.each([
 ])("every page fits $columns by $rows", ({ columns, rows }) => {
   const machine = { ...spark, spark: false };
   const states: WizardState[] = [openWizard(cannedPlanning({ machine, resumed: true }))];
-  for (const press of [down, enter, enter, enter, enter, enter]) {
+  for (const press of [text("n"), down, enter, enter, enter, enter, enter]) {
     const last = states.at(-1) ?? wizard([]);
     states.push(pressed(last, press));
   }
   const summary = states.at(-1) ?? wizard([]);
   states.push(previewed(summary, plannedFrom(summary.answers)));
   states.push(errandFailed(summary, "A long sentence about what is wrong. ".repeat(9)));
-  states.push({ ...(states[1] ?? summary), problem: "A long sentence about it. ".repeat(9) });
-  states.push(pressed(states[0] ?? summary, text("?")));
+  states.push({ ...(states[2] ?? summary), problem: "A long sentence about it. ".repeat(9) });
+  states.push(pressed(states[1] ?? summary, text("?")));
   for (const state of states) {
     const lines = pageLines(state, { columns, rows });
     expect(lines.length).toBeLessThanOrEqual(rows - 2);

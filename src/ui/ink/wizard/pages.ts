@@ -2,6 +2,7 @@ import { wrapText } from "../../text-width.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
 import { questionPage } from "./question-page.ts";
+import { resumePage } from "./resume-page.ts";
 import { summaryPage } from "./summary-page.ts";
 import type { WizardView } from "./view.ts";
 import { wizardHeader } from "./wizard-header.ts";
@@ -19,6 +20,7 @@ export function wizardPage(view: WizardView): Line[] {
 function pageOf(view: WizardView): Line[] {
   const question = currentQuestion(view.wizard);
   if (view.wizard.leaving) return leavingPage(view);
+  if (view.wizard.resuming) return resumePage(view);
   if (view.wizard.help)
     return helpPage(view, question?.help ?? summaryHelp, question?.flag ?? null);
   return question === null ? summaryPage(view) : questionPage(view, question);

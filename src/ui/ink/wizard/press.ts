@@ -3,6 +3,7 @@ import type { Question } from "../../../plan/questions.ts";
 import type { Answers } from "../../../plan/answers.ts";
 import type { Press } from "./keys.ts";
 import { backFromSummary, pressedOnSummary } from "./press-summary.ts";
+import { pressedOnResume } from "./resume-page.ts";
 import {
   currentQuestion,
   goTo,
@@ -15,6 +16,7 @@ import {
 export function pressed(state: WizardState, press: Press): WizardState {
   if (state.outcome !== null) return state;
   if (state.leaving) return leave(state, press);
+  if (state.resuming) return pressedOnResume(state, press);
   if (state.help) return { ...state, help: false };
   if (state.errand !== null)
     return press.kind === "escape" ? callBack(state) : askToLeave(state, press);
@@ -25,7 +27,7 @@ export function pressed(state: WizardState, press: Press): WizardState {
 
 /** Text that was pasted: taken over where something is typed, or where a secret can be. */
 export function pasted(state: WizardState, text: string): WizardState {
-  if (state.leaving || state.help || state.errand !== null) return state;
+  if (state.leaving || state.resuming || state.help || state.errand !== null) return state;
   const question = currentQuestion(state);
   if (question?.kind === "secret")
     return { ...state, typed: (state.typed ?? "") + text.trim(), problem: null };

@@ -32,12 +32,14 @@ export interface WizardState {
   readonly errand: Errand | null;
   readonly plan: PlanReady | null;
   readonly scroll: number;
+  /** "Go on where you stopped?" is being asked. */
+  readonly resuming: boolean;
   /** "Stop here?" is being asked. */
   readonly leaving: boolean;
   readonly outcome: { readonly answers: Answers | null } | null;
 }
 
-/** The wizard at its first open question; at the summary where all is decided. */
+/** The wizard at its first open question, before it the one whether to go on with answers that were kept; at the summary where all is decided. */
 export function openWizard(planning: Planning): WizardState {
   const state: WizardState = {
     planning,
@@ -53,10 +55,12 @@ export function openWizard(planning: Planning): WizardState {
     errand: null,
     plan: null,
     scroll: 0,
+    resuming: false,
     leaving: false,
     outcome: null,
   };
-  return goTo(state, 0, planning.answers);
+  const first = goTo(state, 0, planning.answers);
+  return { ...first, resuming: planning.resumed && first.questions.length > 0 };
 }
 
 /** Another page, with its chosen options from the answers; the summary sends for the preview. */
@@ -75,6 +79,7 @@ export function goTo(state: WizardState, index: number, answers: Answers): Wizar
     errand: question === undefined ? { kind: "preview", answers } : null,
     plan: null,
     scroll: 0,
+    resuming: false,
     leaving: false,
   };
   if (question === undefined) return page;

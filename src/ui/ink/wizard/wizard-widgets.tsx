@@ -65,7 +65,8 @@ export function useWizardWidgets({
       ),
       confirm: (
         <Confirm
-          enterIsYes={false}
+          key={String(wizard.leaving)}
+          enterIsYes={!wizard.leaving}
           onListening={onListening}
           onAnswer={(yes) =>
             update((state) => pressed(state, { kind: "text", text: yes ? "y" : "n" }))
@@ -83,7 +84,7 @@ export function useWizardWidgets({
 }
 
 function listenerOf(wizard: WizardState): Listener {
-  if (wizard.leaving) return "confirm";
+  if (wizard.leaving || wizard.resuming) return "confirm";
   const editing = wizard.typed !== null && currentQuestion(wizard)?.kind === "path";
   return editing && !wizard.help ? "editor" : null;
 }
