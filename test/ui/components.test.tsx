@@ -47,7 +47,7 @@ function showWizard(
         finish: outcome.resolve,
         fail: outcome.reject,
       }}
-      snapshot={{ state: initialState, scrolled: [], elapsedMs: 0, tick: 0, wizard: null }}
+      snapshot={{ state: initialState, scrolled: [], log: [], elapsedMs: 0, tick: 0, wizard: null }}
       size={{ columns: 90, rows: 30 }}
       theme={theme}
     />,
@@ -112,6 +112,13 @@ test("Stop here? is answered with y alone: n, Enter and Esc go on", async () => 
   await press("q", "Stop here?");
   await press("y", "Stop here?");
   expect(await outcome).toBeNull();
+});
+
+test("an interrupted wizard goes to the plan with one key, once", async () => {
+  const { press, text } = showWizard({ resumed: true });
+  expect(text()).toContain("Go on where you stopped?");
+  await press(keys.enter, "Is this right?");
+  await press(keys.escape, "When should Annie start?");
 });
 
 test("a page that waits for the Hub has a spinner that turns", async () => {

@@ -1,8 +1,9 @@
 import { useApp, useInput, useStdout, useWindowSize } from "ink";
-import { useLayoutEffect, useRef, useSyncExternalStore, type ReactNode } from "react";
+import { useLayoutEffect, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
 import { frameColumns, screenRows } from "./frame-size.ts";
 import { Frame } from "./frame.tsx";
 import type { Line } from "./line.ts";
+import { noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
 import { liveScreen } from "./live/screen.ts";
 import { ownScreen } from "./own-screen.ts";
 import { newestRows } from "./scrolled-rows.ts";
@@ -34,22 +35,31 @@ export function App({
   const { wizard } = snapshot;
   useOwnScreen();
   const stop = useSuspend(suspend);
+  const [panel, setPanel] = useState(noPanel);
+  const view = { ...snapshot, size, theme };
   useInput(
     (input, key) => {
-      for (const { kind } of readKeys(input, key)) {
-        if (kind === "interrupt") interrupt();
-        if (kind === "suspend") stop();
+      let next = panel;
+      for (const press of readKeys(input, key)) {
+        if (press.kind === "interrupt") interrupt();
+        if (press.kind === "suspend") stop();
+        const pressed = wizard === null ? pressedLive(next, press) : next;
+        if (pressed === null) interrupt();
+        next = pressed === null ? noPanel : withinLog(pressed, view, snapshot.log);
       }
+      setPanel(next);
     },
     { isActive: hasKeys },
   );
+  const isRunning = snapshot.state.run !== null && snapshot.state.closing === null;
+  const front = isRunning && wizard === null ? panelPage(view, panel, snapshot.log) : null;
   const above = (lines: readonly Line[], leastRows = 0): readonly Line[] => {
     const room = screenRows(size) - Math.max(lines.length, leastRows);
     const rows = newestRows(snapshot.scrolled, room, { columns: frameColumns(size), theme });
     return [...rows, ...lines];
   };
   return wizard === null ? (
-    <Frame lines={above(liveScreen({ ...snapshot, size, theme }))} size={size} theme={theme} />
+    <Frame lines={front ?? above(liveScreen(view))} size={size} theme={theme} />
   ) : (
     <Wizard
       request={wizard}

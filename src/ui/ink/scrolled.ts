@@ -47,6 +47,19 @@ export function scrolledLines(
   return lines;
 }
 
+const keptLines = 200;
+
+/** The log with what the event says, whatever the verbosity; the newest lines of it. */
+export function logLines(
+  log: readonly ScrolledLine[],
+  event: TimedEvent,
+  state: RunState,
+): readonly ScrolledLine[] {
+  const sentence = sentenceFor(event, state);
+  if (sentence === null) return log;
+  return [...log.slice(1 - keptLines), { sentence, apart: false, demo: false }];
+}
+
 function checkLines(state: RunState, verbosity: Verbosity): ScrolledLine[] {
   return state.checks.flatMap((check) => {
     if (check.status === "running") return [];

@@ -1,7 +1,7 @@
 import type { TimedEvent } from "../../progress/event.ts";
 import { initialState, reduce, type RunState } from "../../progress/state.ts";
 import type { ScrolledLine } from "./scrolled.ts";
-import { scrolledLines } from "./scrolled.ts";
+import { logLines, scrolledLines } from "./scrolled.ts";
 import type { WizardRequest } from "./wizard/request.ts";
 
 /** What the root component draws. */
@@ -9,6 +9,8 @@ export interface Snapshot {
   readonly state: RunState;
   /** Lines that scroll away above the live part; they only grow. */
   readonly scrolled: readonly ScrolledLine[];
+  /** The newest sentences, of every verbosity. */
+  readonly log: readonly ScrolledLine[];
   /** Since the run began, going on between events. */
   readonly elapsedMs: number;
   /** The spinner's step. */
@@ -38,12 +40,13 @@ export interface StoreOptions {
 export function createStore({ now, frameMs, verbosity }: StoreOptions): Store {
   const listeners = new Set<() => void>();
   const scrolled: ScrolledLine[] = [];
+  let log: readonly ScrolledLine[] = [];
   const began = now();
   let state: RunState = initialState;
   let stateAt = now();
   let wizard: WizardRequest | null = null;
   let changed = false;
-  let current: Snapshot = { state, scrolled: [], elapsedMs: 0, tick: 0, wizard };
+  let current: Snapshot = { state, scrolled: [], log, elapsedMs: 0, tick: 0, wizard };
   let timer: NodeJS.Timeout | null = null;
 
   function publish(): void {
@@ -52,6 +55,7 @@ export function createStore({ now, frameMs, verbosity }: StoreOptions): Store {
     current = {
       state,
       scrolled: scrolled.length === current.scrolled.length ? current.scrolled : [...scrolled],
+      log,
       elapsedMs: state.closing === null ? state.elapsedMs + (at - stateAt) : state.elapsedMs,
       tick: frameMs === 0 ? 0 : Math.floor((at - began) / frameMs),
       wizard,
@@ -70,6 +74,7 @@ export function createStore({ now, frameMs, verbosity }: StoreOptions): Store {
     write(event) {
       state = reduce(state, event);
       stateAt = now();
+      log = logLines(log, event, state);
       for (const line of scrolledLines(event, state, verbosity)) scrolled.push(line);
       // The first event is what the person waits for.
       if (frameMs === 0 || event.type === "run.started") publish();

@@ -19,7 +19,7 @@ export function liveScreen(view: LiveView): Line[] {
     headerLine({ ...view, right: elapsedWords(view.elapsedMs) }),
     ...stageLines(view),
   ];
-  const foot: Line[] = rows >= 12 ? [blank, [span(stopHint(state), "quiet")]] : [];
+  const foot: Line[] = rows >= 12 ? [blank, keyLine(view)] : [];
   const airy = rows >= 16;
   const body = bodyRows(view, rows - head.length - foot.length - (airy ? 1 : 0), airy);
   const lines = [...head, ...(airy ? [blank] : []), ...body, ...foot];
@@ -64,9 +64,10 @@ function hasBegun({ download, stages }: RunState): boolean {
   );
 }
 
-function stopHint({ run }: RunState): string {
-  const again = run === null || run.demo ? "heros setup --demo" : `heros ${run.command}`;
-  return run?.demo === true
-    ? "Ctrl-C stops the demo."
-    : `Ctrl-C stops; ${again} goes on from there.`;
+function keyLine({ state: { run }, size }: LiveView): Line {
+  const again =
+    run === null || run.demo || size.columns < 70
+      ? ""
+      : ` (heros ${run.command} goes on from there)`;
+  return [span(`q: stop${again}   l: log   ?: help`, "quiet")];
 }

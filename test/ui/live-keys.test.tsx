@@ -1,0 +1,68 @@
+import { stripVTControlCharacters } from "node:util";
+import { cleanup, render } from "ink-testing-library";
+import { afterEach, expect, test, vi } from "vitest";
+import { App } from "../../src/ui/ink/app.tsx";
+import { createStore } from "../../src/ui/ink/store.ts";
+import { createTheme } from "../../src/ui/ink/theme.ts";
+import { keys } from "../terminal/pty.ts";
+import { recording } from "./recordings.ts";
+
+afterEach(cleanup);
+
+const interrupt = vi.fn<() => void>();
+
+/** A run in its fifth second; presses, and waits for what must then be seen. */
+function showRun() {
+  interrupt.mockClear();
+  const store = createStore({ now: () => 0, frameMs: 0, verbosity: "normal" });
+  for (const event of recording("fresh-setup")) if (event.at <= 5_000) store.write(event);
+  const theme = createTheme({ color: false, unicode: true });
+  const { stdin, lastFrame } = render(
+    <App store={store} theme={theme} hasKeys={true} interrupt={interrupt} />,
+  );
+  const text = (): string => stripVTControlCharacters(lastFrame() ?? "");
+  const press = async (key: string, seen: string | RegExp): Promise<void> => {
+    stdin.write(key);
+    await vi.waitFor(() => expect(text()).toMatch(seen), { interval: 10 });
+  };
+  return { text, press };
+}
+
+test("l shows every step in words, scrolls to the first, and Esc comes back", async () => {
+  const { text, press } = showRun();
+  expect(text()).toContain("q: stop (heros setup goes on from there)   l: log   ?: help");
+  await press("l", /read on \((\d+) of \1\)/);
+  expect(text()).toContain("Checked demo/");
+  expect(text()).not.toContain("█");
+  await press("\u001b[H", "heros 0.1.0: setting up Annie on this machine.");
+  await press("j", /^(?![^]*heros 0\.1\.0)/);
+  await press("\u001b[F", /read on \((\d+) of \1\)/);
+  await press(keys.escape, "█");
+});
+
+test("q asks, y interrupts, and any other key goes on", async () => {
+  const { press } = showRun();
+  await press("q", "What is downloaded is kept; heros setup goes on from there.");
+  await press("n", "█");
+  expect(interrupt).not.toHaveBeenCalled();
+  await press("q", "Stop here?");
+  await press("y", "█");
+  expect(interrupt).toHaveBeenCalledOnce();
+});
+
+test("? says what the keys do", async () => {
+  const { text, press } = showRun();
+  await press("?", "the shell's fg comes back");
+  expect(text()).toContain("q or Ctrl-C: stop.");
+  await press("x", "█");
+});
+
+test("the log keeps the newest two hundred sentences", () => {
+  const store = createStore({ now: () => 0, frameMs: 0, verbosity: "quiet" });
+  for (let at = 0; at < 500; at++) {
+    store.write({ v: 1, at, type: "stack.command", command: `docker ${at}` });
+  }
+  const { log } = store.snapshot();
+  expect(log).toHaveLength(200);
+  expect(log.at(-1)?.sentence.text).toBe("Running: docker 499");
+});
