@@ -1,3 +1,4 @@
+import type { FileAddress } from "../hub/hub.ts";
 import { blobPath, placesOf, type RepoPlaces } from "./cache-layout.ts";
 import type { FollowingHash } from "./hashing.ts";
 import type { Partial } from "./partial.ts";
@@ -19,7 +20,7 @@ export interface BlobTask {
   blockedTold: boolean;
   startedTold: boolean;
   /** Where the Hub sent us for this file, once it has; `null` inside: it answers itself. */
-  located: { readonly address: string | null } | null;
+  located: { readonly address: FileAddress | null } | null;
   locating: Promise<void> | null;
   /** The server knows no ranges: one lane fetches all from the first byte. */
   whole: boolean;

@@ -65,6 +65,8 @@ async function openLocated(
     range,
     idleTimeoutMs: flow.tuning.idleMs,
     signal: lane.stop.signal,
+    // Wrong bytes, and trouble time after time without one, are reasons to ask another mirror.
+    passOver: task.hashTries + Math.floor(task.attempts / 3),
   };
   if (task.located !== null) {
     const { located } = task;

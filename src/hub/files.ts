@@ -15,8 +15,10 @@ export interface FileRequest extends FileName {
   readonly blobName: string;
   /** Bytes from `start` to before `end`; null for the whole file without a Range. */
   readonly range: { readonly start: number; readonly end: number } | null;
-  /** The signed address that an earlier request was sent to; null asks the Hub for one. */
-  readonly address: string | null;
+  /** Where an earlier request was sent to; null asks the Hub. */
+  readonly address: FileAddress | null;
+  /** Where there are mirrors: how many of them not to begin with, because they were tried for this file. Default 0. */
+  readonly passOver?: number;
   readonly idleTimeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -25,7 +27,14 @@ export interface OpenedFile {
   /** 200, 206 or 416. */
   readonly response: HttpResponse<ByteFlow>;
   /** Where the Hub sent us, good for other ranges of the file for a while; null where it answered itself. */
-  readonly address: string | null;
+  readonly address: FileAddress | null;
+}
+
+/** A signed address, good for all ranges of a file for a while. Whoever fetches only hands it back. */
+export interface FileAddress {
+  readonly url: string;
+  /** Of the first answer. */
+  readonly etag: string | null;
 }
 
 export function resolveUrl(endpoint: string, { repo, commit, path }: FileName): string {
@@ -42,11 +51,11 @@ export async function openFile(session: Session, request: FileRequest): Promise<
   const { range, signal, idleTimeoutMs } = request;
   const headers: Record<string, string> =
     range === null ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
-  let address = request.address;
-  const fresh = address === null;
-  if (address === null) {
-    const url = resolveUrl(session.endpoint, request);
-    const common = { url, headers, signal, idleTimeoutMs, large: true };
+  const { address: known } = request;
+  let url = known?.url;
+  if (url === undefined) {
+    const hubUrl = resolveUrl(session.endpoint, request);
+    const common = { url: hubUrl, headers, signal, idleTimeoutMs, large: true };
     const answer = await sendRequest(session, { ...common, redirects: "none-elsewhere" });
     requireEtag(answer.response, request);
     if (answer.response.status < 300 || answer.response.status === 416) {
@@ -57,10 +66,10 @@ export async function openFile(session: Session, request: FileRequest): Promise<
       discard(answer.response);
       throw refusal(session, request, answer.response, answer.url);
     }
-    address = answer.url;
+    url = answer.url;
   }
   const { response } = await sendRequest(session, {
-    url: address,
+    url,
     headers,
     signal,
     idleTimeoutMs,
@@ -70,12 +79,13 @@ export async function openFile(session: Session, request: FileRequest): Promise<
   const { status } = response;
   if (status === 200 || status === 206 || status === 416) {
     requirePlain(response);
-    return { response, address };
+    requireSameEtag(session, response, known);
+    return { response, address: known ?? { url, etag: response.headers["etag"] ?? null } };
   }
   discard(response);
-  if (!fresh)
+  if (known !== null)
     throw new PassingTrouble("expired", `the signed address is no longer good (${status})`);
-  throw new PassingTrouble("refused", `${new URL(address).host} refused a connection (${status})`);
+  throw new PassingTrouble("refused", `${new URL(url).host} refused a connection (${status})`);
 }
 
 /** Asks for the headers of one file. @throws Failure where the files can't be had */
@@ -130,6 +140,26 @@ function requireEtag(
   // Other servers have ETags of other kinds; only one that looks like a hash of the same kind says anything.
   if (!/^[0-9a-f]+$/u.test(name) || name.length !== blobName.length) return;
   throw new PassingTrouble("bad-answer", `the Hub names another content for ${path}`);
+}
+
+/** A server that has changed its mind so often has an ETag for each of its machines, and the hash must tell. */
+const mostChanges = 3;
+
+/** One address stands for one content, so all its answers should bear one ETag. */
+function requireSameEtag(
+  { etagChanges }: Session,
+  response: HttpResponse<ByteFlow>,
+  known: FileAddress | null,
+): void {
+  const etag = response.headers["etag"] ?? null;
+  if (known === null || known.etag === null || etag === null || etag === known.etag) return;
+  const { host } = new URL(known.url);
+  const changes = (etagChanges.get(host) ?? 0) + 1;
+  etagChanges.set(host, changes);
+  if (changes > mostChanges) return;
+  response.body.on("error", () => {});
+  response.body.destroy();
+  throw new PassingTrouble("bad-answer", "the file changed on the server while it was fetched");
 }
 
 function requirePlain(response: HttpResponse<ByteFlow>): void {

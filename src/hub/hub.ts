@@ -5,34 +5,29 @@ import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
 import { callApi, parseJson } from "./api.ts";
 import { captivePortal, offline } from "./failures.ts";
-import { checkAccess, type FileRequest, openFile, type OpenedFile, resolveUrl } from "./files.ts";
-import { commitPattern, type HubListing, isRepoId, isSafePath } from "./listing.ts";
+import {
+  checkAccess,
+  type FileAddress,
+  type FileRequest,
+  openFile,
+  type OpenedFile,
+  resolveUrl,
+} from "./files.ts";
+import { commitPattern, isRepoId, isSafePath } from "./listing.ts";
 import { keptListings } from "./kept-listings.ts";
+import type { Hub } from "./hub-port.ts";
+import { preferInOrder } from "./mirrors.ts";
 import { fetchCommit, fetchFiles } from "./library.ts";
 import type { Session } from "./request.ts";
 import type { Attempt } from "./retry.ts";
 
-/** A Hub that we may ask. Every call throws Failure for what a person can mend, and AbortError. */
-export interface Hub {
-  readonly endpoint: string;
-  /** True where only the cache may be asked. */
-  readonly offline: boolean;
-  /** The files of a repository at a revision. Of a commit it is kept on disk and asked for once. */
-  list(repo: string, revision: string, signal: AbortSignal): Promise<HubListing>;
-  /** Whose token this is. */
-  whoAmI(signal: AbortSignal): Promise<{ name: string }>;
-  resolveUrl(repo: string, commit: string, path: string): string;
-  /** Whether the files of a repository can be had, before the first byte of any. @throws Failure `hub.gated`, … */
-  requireAccess(repo: string, commit: string, path: string, signal: AbortSignal): Promise<void>;
-  /** Bytes of a file. @throws PassingTrouble where a later request may do better */
-  open(request: FileRequest): Promise<OpenedFile>;
-}
-
-export type { FileRequest, OpenedFile };
+export type { FileAddress, FileRequest, Hub, OpenedFile };
 
 export interface HubOptions {
   readonly host: Pick<Host, "network" | "clock" | "random" | "files">;
   readonly endpoint: string;
+  /** Asked where the endpoint fails, in this order. They must serve the same commits, and never get the token. */
+  readonly mirrors?: readonly string[];
   readonly token: Secret | null;
   readonly offline?: boolean;
   /** Where listings of commits are kept; without it each run asks again. */
@@ -44,6 +39,14 @@ const account = z.object({ name: z.string() });
 
 /** Asks nothing yet. @throws Failure `hub.bad_endpoint` */
 export function connectHub(options: HubOptions): Hub {
+  const { mirrors = [], host } = options;
+  const hub = connectOne(options);
+  if (mirrors.length === 0 || hub.offline) return hub;
+  const others = mirrors.map((endpoint) => connectOne({ ...options, endpoint, token: null }));
+  return preferInOrder([hub, ...others], host.clock);
+}
+
+function connectOne(options: HubOptions): Hub {
   const { host, token, offline: cacheAlone = false, stateDir, onRetry } = options;
   const endpoint = options.endpoint.replace(/\/+$/u, "");
   const target = URL.parse(endpoint);
@@ -55,7 +58,7 @@ export function connectHub(options: HubOptions): Hub {
       exitCode: exitCodes.usage,
     });
   }
-  const session: Session = { host, endpoint, token };
+  const session: Session = { host, endpoint, token, etagChanges: new Map() };
   const kept = keptListings(host.files, stateDir === undefined ? null : join(stateDir, "listings"));
 
   return {
