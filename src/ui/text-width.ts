@@ -1,12 +1,14 @@
 const wide =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1b000}-\u{1b2fb}\u{20000}-\u{3fffd}]/u;
 const invisible = /^[\p{M}\p{Cf}]+$/u;
-const ascii = /^[\x20-\x7e]*$/;
+/** One cell each, whatever stands beside them: Latin letters, and the signs that frames are full of. */
+const narrow =
+  /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u024f\u2010-\u2027\u2039\u203a\u2580-\u259f\u2713\u2717\u2800-\u28ff]*$/;
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** How many cells a terminal needs for the text: two for CJK and emoji, none for combining marks. */
 export function textWidth(text: string): number {
-  if (ascii.test(text)) return text.length;
+  if (narrow.test(text)) return text.length;
   let width = 0;
   for (const { segment } of segmenter.segment(text)) width += graphemeWidth(segment);
   return width;

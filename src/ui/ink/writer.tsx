@@ -62,7 +62,8 @@ export async function createInkWriter(
     incrementalRendering: true,
     isScreenReaderEnabled: false,
     patchConsole: false,
-    maxFps: 30,
+    // The store tells of five changes a second; only a key is answered sooner.
+    maxFps: 60,
   });
   let closed = false;
   // Before Ink's own listener: it draws only what differs from a frame that may not be there any more.

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { shorten, shortenMiddle, textWidth, wrapText } from "../../src/ui/text-width.ts";
+import { createEmulator } from "../terminal/emulator.ts";
+
+const texts = [
+  "",
+  "plain",
+  "█░ ⠋ [✓] [✗] › …",
+  "Größe élan",
+  "日本語",
+  "e\u0301",
+  "so\u00adft",
+  "한국어",
+];
+
+test.each(texts)("a terminal needs as many cells as are counted: %j", async (text) => {
+  const emulator = createEmulator({ columns: 40, rows: 2 });
+  emulator.write(text);
+  await emulator.settled();
+  const { column } = emulator.cursor();
+  emulator.dispose();
+  // The emulator gives a soft hyphen a cell; terminals draw none.
+  expect(textWidth(text)).toBe(text.includes("\u00ad") ? column - 1 : column);
+});
+
+test("an emoji needs two cells, whatever it is put together from", () => {
+  // The emulator knows the widths of an older Unicode.
+  expect(["🦊", "👩‍🚀", "❤️", "🇮🇹"].map(textWidth)).toEqual([2, 2, 2, 2]);
+});
+
+test("a text is cut where a wide character does not fit any more", () => {
+  expect(shorten("日本語", 5, "…")).toBe("日本…");
+  expect(shorten("日本語", 4, "…")).toBe("日…");
+  expect(shortenMiddle("/home/ada/models/hub", 12, "…")).toBe("/ho…dels/hub");
+});
+
+test("a text is wrapped between words, and within one that is too long", () => {
+  expect(wrapText("one two three", 7)).toEqual(["one two", "three"]);
+  expect(wrapText("日本語 abc", 4)).toEqual(["日本", "語", "abc"]);
+});
