@@ -15,6 +15,8 @@ const size = { columns: 84, rows: 30 };
 interface Scene {
   readonly name: string;
   readonly title: string;
+  /** Where it is not the usual height. */
+  readonly rows?: number;
   /** Shows what the picture is of; the recording's time goes by `setTime`. */
   play(writer: InkWriter, setTime: (at: number) => void): Promise<void> | void;
 }
@@ -34,26 +36,30 @@ const scenes: readonly Scene[] = [
   {
     name: "machine-and-tiers",
     title: "heros setup has looked at the machine and asks what Annie should be able to do",
+    rows: 36,
     async play(writer, setTime) {
-      await playUntil("fresh-setup", (at) => at < 660)(writer, setTime);
+      await playUntil("fresh-setup", (_at, type) => type !== "plan.ready")(writer, setTime);
       // It waits for keys that nobody presses; closing the writer ends it.
       void writer.ask(cannedPlanning(), new AbortController().signal);
     },
   },
   {
     name: "download",
-    title: "heros setup downloads the models while Annie's containers start",
-    play: playUntil("fresh-setup", (at) => at < 17_500),
+    title: "heros setup --demo downloads the models while Annie's containers start",
+    play: playUntil("demo-setup", (at) => at < 4_900),
   },
   {
     name: "annie-online",
     title: "Annie is online: what works, her address, and what to know next",
-    play: playUntil("fresh-setup", () => true),
+    play: playUntil("demo-setup", () => true),
   },
 ];
 
 async function takePicture(scene: Scene): Promise<void> {
-  const memory: MemoryTerminal = createMemoryTerminal(size);
+  const memory: MemoryTerminal = createMemoryTerminal({
+    ...size,
+    rows: scene.rows ?? size.rows,
+  });
   let at = 0;
   const writer = await createInkWriter(memory.terminal, { now: () => at, frameMs: 0 });
   await scene.play(writer, (time) => {
