@@ -39,11 +39,12 @@ const account = z.object({ name: z.string() });
 
 /** Asks nothing yet. @throws Failure `hub.bad_endpoint` */
 export function connectHub(options: HubOptions): Hub {
-  const { mirrors = [], host } = options;
+  const { mirrors = [], stateDir: _own, ...common } = options;
   const hub = connectOne(options);
   if (mirrors.length === 0 || hub.offline) return hub;
-  const others = mirrors.map((endpoint) => connectOne({ ...options, endpoint, token: null }));
-  return preferInOrder([hub, ...others], host.clock);
+  // What a mirror lists is not kept: the endpoint's word counts as soon as it can be had.
+  const others = mirrors.map((endpoint) => connectOne({ ...common, endpoint, token: null }));
+  return preferInOrder([hub, ...others], options.host.clock);
 }
 
 function connectOne(options: HubOptions): Hub {
