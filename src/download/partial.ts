@@ -85,7 +85,8 @@ export async function openPartial(
   async function openJournal(): Promise<FileHandle> {
     const passing = `${journalFile}.new`;
     const line = encodeLine({ ...blob, written, synced }, bootId);
-    const opened = await files.open(passing, "w");
+    await files.rm(passing, { force: true });
+    const opened = await files.open(passing, "wx");
     await opened.write(line);
     await opened.datasync();
     await files.rename(passing, journalFile);

@@ -4,7 +4,10 @@ import { commitPattern } from "../hub/listing.ts";
 import { linkTarget, placesOf, type RepoPlaces } from "./cache-layout.ts";
 import type { SurveyedSnapshot } from "./survey.ts";
 
-type Doors = Pick<Files, "mkdir" | "symlink" | "rename" | "rm" | "readFile" | "writeFile" | "stat">;
+type Doors = Pick<
+  Files,
+  "lstat" | "mkdir" | "symlink" | "rename" | "rm" | "readFile" | "writeFile" | "stat"
+>;
 
 /**
  * Makes a model's files visible, now that all its blobs are there: the snapshot's links, and last the ref. A new snapshot
@@ -33,11 +36,22 @@ async function linkFiles(
   if (there === null && (await linkAtOnce(files, snapshot, `${passing}-snapshot`))) return;
   for (const { path, blobName } of missing) {
     const place = join(snapshot.path, path);
-    await files.mkdir(dirname(place), { recursive: true });
+    await makeFolders(files, snapshot.path, dirname(path));
     await files.rm(`${passing}-link`, { force: true });
     await files.symlink(linkTarget(path, blobName), `${passing}-link`);
     await files.rename(`${passing}-link`, place);
   }
+}
+
+/** The folders of a snapshot are its own: a link in place of one is replaced, and what it leads to left alone. */
+async function makeFolders(files: Doors, root: string, folder: string): Promise<void> {
+  let place = root;
+  for (const part of folder.split("/").filter((name) => name !== ".")) {
+    place = join(place, part);
+    const found = await files.lstat(place).catch(() => null);
+    if (found?.isSymbolicLink() === true) await files.rm(place);
+  }
+  await files.mkdir(place, { recursive: true });
 }
 
 /** False where another process made the folder meanwhile. */
@@ -75,6 +89,7 @@ async function writeRef(
   const found = await files.readFile(place, "utf8").catch(() => null);
   if (found === commit || (pinned && found !== null && found !== "")) return;
   await files.mkdir(dirname(place), { recursive: true });
-  await files.writeFile(passing, commit);
+  await files.rm(passing, { force: true });
+  await files.writeFile(passing, commit, { flag: "wx" });
   await files.rename(passing, place);
 }
