@@ -57,20 +57,35 @@ test.each([
     await pty.waitFor(/Annie +5 s/);
     for (const { columns, rows } of [sizes.to, sizes.from]) {
       pty.resize(columns, rows);
-      // The header is as wide as the screen when it is drawn anew.
-      await pty.waitFor((screen) => headers(screen).some(({ length }) => length === columns - 1));
-      await pty.waitFor("Whisper large v3");
-      expect(headers(pty.text())).toHaveLength(1);
-      expect(pty.text().match(/^\[.\] Whisper/gm)).toHaveLength(1);
+      await pty.waitFor((screen) => isDrawnOnce(screen, columns));
       expect(pty.scrollback()).toEqual([]);
     }
     expect((await pty.exit).exitCode).toBe(0);
     expect(pty.cursor().visible).toBe(true);
-    const still = openLive(sizes.from, { RECORDING: "fresh-setup" });
-    await still.exit;
-    expect(pty.everything()).toBe(still.everything());
+    expect(pty.everything()).toBe(await undisturbed(sizes.from));
   },
 );
+
+const undisturbedRuns = new Map<number, Promise<string>>();
+
+/** What the same run leaves on a terminal that nobody resizes. */
+function undisturbed(size: { readonly columns: number; readonly rows: number }): Promise<string> {
+  const run = async (): Promise<string> => {
+    const pty = openLive(size, { RECORDING: "fresh-setup" });
+    await pty.exit;
+    return pty.everything();
+  };
+  const text = undisturbedRuns.get(size.columns) ?? run();
+  undisturbedRuns.set(size.columns, text);
+  return text;
+}
+
+/** One header, as wide as the screen when it is drawn anew, and one row of a model: a ghost would stay. */
+function isDrawnOnce(screen: string, columns: number): boolean {
+  const [header, ...ghosts] = headers(screen);
+  const rows = screen.match(/^\[.\] Whisper/gm) ?? [];
+  return header?.length === columns - 1 && ghosts.length === 0 && rows.length === 1;
+}
 
 function headers(screen: string): string[] {
   return screen.split("\n").filter((line) => line.startsWith("Setting up Annie"));

@@ -1,4 +1,4 @@
-// Plays a recorded run on the terminal that it was started in, every fourth event a frame; waits for a resize or Ctrl-C where it is told to.
+// Plays a recorded run on the terminal that it was started in, every twelfth event a frame; waits for a resize or Ctrl-C where it is told to.
 import { once } from "node:events";
 import { suspendProcess } from "../../../src/cli/suspend-process.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
@@ -26,7 +26,7 @@ const writer = await createInkWriter(
 for (const [index, event] of recording(process.env["RECORDING"] ?? "").entries()) {
   at = event.at;
   writer.write(event);
-  if (index % 4 === 0 || index === pauseAt) await writer.drawn();
+  if (index % 12 === 0 || index === pauseAt) await writer.drawn();
   if (index !== pauseAt) continue;
   if ((await Promise.race([stop.promise, resized()])) !== "interrupted") continue;
   writer.write({ v: 1, at, type: "run.cancelled", exitCode: 130, hint: "Run heros setup again." });
