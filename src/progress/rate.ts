@@ -15,8 +15,8 @@ const weightSeconds = 15;
 const etaHiddenMs = 3000;
 /** Silence that a healthy connection shows now and then. */
 const silenceStartsMs = 1000;
-/** Silence after which nothing moves, whatever the mean says. */
-const silenceEndsMs = 5000;
+/** Silence after which nothing moves, whatever the mean says: told, and seen, within five seconds. */
+const silenceEndsMs = 4500;
 
 export function createRate(startBytes: number, startMs: number): Rate {
   let beganMs = startMs;
@@ -66,7 +66,7 @@ function weight(elapsedMs: number): number {
   return 0.1 ** (elapsedMs / 1000 / weightSeconds);
 }
 
-/** 1 while bytes come, 0 after five seconds without any. */
+/** 1 while bytes come, 0 after a few seconds without any. */
 function fade(silentMs: number): number {
   const over = (silentMs - silenceStartsMs) / (silenceEndsMs - silenceStartsMs);
   return 1 - Math.min(1, Math.max(0, over));
