@@ -8,7 +8,7 @@ import { questions } from "../plan/question-table.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import {
   parseCount,
-  parseEndpoint,
+  parseEndpoints,
   parsePort,
   parseRate,
   settings,
@@ -56,7 +56,7 @@ export async function gatherSettings(
     return (
       options.settingFlags[id] ??
       nonEmpty(host.env[row.environment]) ??
-      config[row.configKey]?.[0] ??
+      config[row.configKey]?.join(",") ??
       null
     );
   };
@@ -71,6 +71,8 @@ export async function gatherSettings(
   ];
   const catalogFile = setting("catalog");
   const endpoint = setting("endpoint");
+  const [first, ...mirrors] =
+    endpoint === null ? [findEndpoint(host.env)] : parseEndpoints(endpoint);
   const limitRate = setting("limitRate");
   const maxLanes = setting("maxLanes");
   const port = setting("port") ?? nonEmpty(host.env["HER_OS_PORT"]);
@@ -80,7 +82,8 @@ export async function gatherSettings(
       await readNamed(host, "catalog", catalogFile ?? shippedPath("assets/catalogs/her-os.yaml")),
       catalogFile ?? "her-os.yaml",
     ),
-    endpoint: endpoint === null ? findEndpoint(host.env) : parseEndpoint(endpoint),
+    endpoint: first,
+    mirrors,
     cacheDir: folder("cacheDir"),
     stackDir: folder("stackDir") ?? path.join(host.home, "her-os"),
     stateDir: stateDirOf(host),

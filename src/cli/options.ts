@@ -79,7 +79,8 @@ export function addFlags(
     command.option(flag, question.summary);
   }
   for (const setting of settings.filter(({ id }) => settingIds.includes(id))) {
-    command.option(setting.flag, setting.help);
+    if (setting.many === true) command.option(setting.flag, setting.help, joined);
+    else command.option(setting.flag, setting.help);
   }
 }
 
@@ -93,6 +94,11 @@ function flagsOf<Id extends string>(
     if (typeof value === "string" || value === true) given[id] = String(value);
   }
   return given;
+}
+
+/** A flag that is given again adds to what it said. */
+function joined(value: string, before: string | undefined): string {
+  return before === undefined ? value : `${before},${value}`;
 }
 
 /** Where commander puts the flag's value: `--stack-dir <dir>` → `stackDir`. */

@@ -9,7 +9,6 @@ export interface ApiAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const attempts = 4;
 const mostBytes = 64 * 1024 * 1024;
 
 /**
@@ -30,7 +29,7 @@ export async function callApi(
     onRetry: ((attempt: Attempt) => void) | undefined;
   },
 ): Promise<ApiAnswer> {
-  const { host, endpoint } = session;
+  const { host, endpoint, attempts } = session;
   try {
     return await retry({ host, attempts, signal, onRetry }, async () => {
       const { response } = await sendRequest(session, {

@@ -99,7 +99,8 @@ export async function checkAccess(
   const { signal, onRetry } = request;
   const url = resolveUrl(session.endpoint, request);
   try {
-    await retry({ host: session.host, attempts: 4, signal, onRetry }, async () => {
+    const { host, attempts } = session;
+    await retry({ host, attempts, signal, onRetry }, async () => {
       const options = { url, method: "HEAD", signal, redirects: "none-elsewhere" } as const;
       const { response } = await sendRequest(session, options);
       discard(response);

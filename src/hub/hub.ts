@@ -35,19 +35,27 @@ export interface HubOptions {
   readonly onRetry?: (attempt: Attempt) => void;
 }
 
+/** Tries of a call of the API; fewer where another address is to be had. */
+const usualAttempts = 4;
+const attemptsOfSeveral = 2;
+
 const account = z.object({ name: z.string() });
 
 /** Asks nothing yet. @throws Failure `hub.bad_endpoint` */
 export function connectHub(options: HubOptions): Hub {
   const { mirrors = [], stateDir: _own, ...common } = options;
-  const hub = connectOne(options);
-  if (mirrors.length === 0 || hub.offline) return hub;
+  const several = mirrors.length > 0 && options.offline !== true;
+  const attempts = several ? attemptsOfSeveral : usualAttempts;
+  const hub = connectOne(options, attempts);
+  if (!several) return hub;
   // What a mirror lists is not kept: the endpoint's word counts as soon as it can be had.
-  const others = mirrors.map((endpoint) => connectOne({ ...common, endpoint, token: null }));
+  const others = mirrors.map((endpoint) =>
+    connectOne({ ...common, endpoint, token: null }, attempts),
+  );
   return preferInOrder([hub, ...others], options.host.clock);
 }
 
-function connectOne(options: HubOptions): Hub {
+function connectOne(options: HubOptions, attempts: number): Hub {
   const { host, token, offline: cacheAlone = false, stateDir, onRetry } = options;
   const endpoint = options.endpoint.replace(/\/+$/u, "");
   const target = URL.parse(endpoint);
@@ -59,7 +67,7 @@ function connectOne(options: HubOptions): Hub {
       exitCode: exitCodes.usage,
     });
   }
-  const session: Session = { host, endpoint, token, etagChanges: new Map() };
+  const session: Session = { host, endpoint, token, attempts, etagChanges: new Map() };
   const kept = keptListings(host.files, stateDir === undefined ? null : join(stateDir, "listings"));
 
   return {

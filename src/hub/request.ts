@@ -12,6 +12,8 @@ export interface Session {
   readonly host: Pick<Host, "network" | "clock" | "random">;
   readonly endpoint: string;
   readonly token: Secret | null;
+  /** Tries of a call of the API. */
+  readonly attempts: number;
   /** How often a server's ETag for one content changed, by host. */
   readonly etagChanges: Map<string, number>;
 }

@@ -10,7 +10,10 @@ const configShape = z.strictObject(
       question.configKey,
       (question.kind === "many" ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
     ]),
-    ...settings.map((setting) => [setting.configKey, scalar.optional()]),
+    ...settings.map((setting) => [
+      setting.configKey,
+      (setting.many === true ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
+    ]),
   ]),
 );
 

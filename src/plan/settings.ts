@@ -21,6 +21,8 @@ export interface Setting {
   readonly help: string;
   /** `heros pull` has it too. */
   readonly pull: boolean;
+  /** Several values: the flag given again, commas, or a list in the config file. */
+  readonly many?: true;
 }
 
 export const settings: readonly Setting[] = [
@@ -45,8 +47,9 @@ export const settings: readonly Setting[] = [
     flag: "--endpoint <url>",
     environment: "HEROS_ENDPOINT",
     configKey: "endpoint",
-    help: "another Hub or a mirror (default: HF_ENDPOINT, else https://huggingface.co)",
+    help: "another Hub or a mirror; several in order of preference, with commas or the flag again: the token goes to the first alone (default: HF_ENDPOINT, else https://huggingface.co)",
     pull: true,
+    many: true,
   },
   {
     id: "catalog",
@@ -146,6 +149,16 @@ export function parseEndpoint(text: string): string {
     });
   }
   return text.replace(/\/+$/, "");
+}
+
+/**
+ * Addresses of Hubs with commas between them, in order of preference, each once.
+ * @throws Failure `settings.bad_value` (exit 2)
+ */
+export function parseEndpoints(text: string): readonly [string, ...string[]] {
+  const [first, ...rest] = text.split(",").map((part) => parseEndpoint(part.trim()));
+  if (first === undefined) return [parseEndpoint(text)];
+  return [first, ...new Set(rest.filter((other) => other !== first))];
 }
 
 interface BadValue {

@@ -5,6 +5,7 @@ import type { Secret } from "../progress/secret.ts";
 import type { Fetching } from "./request.ts";
 
 /** The Hub of this run, with the token that the answers chose. */
-export function openHub(host: Host, { endpoint, stateDir }: Fetching, token: Secret | null): Hub {
-  return connectHub({ host, endpoint, token, stateDir, offline: isOffline(host.env) });
+export function openHub(host: Host, fetching: Fetching, token: Secret | null): Hub {
+  const { endpoint, mirrors, stateDir } = fetching;
+  return connectHub({ host, endpoint, mirrors, token, stateDir, offline: isOffline(host.env) });
 }

@@ -19,6 +19,8 @@ export interface Fetching {
   readonly catalog: Catalog;
   /** The Hub's address, without a slash at its end. */
   readonly endpoint: string;
+  /** Asked where the endpoint fails, in order of preference; without the token. */
+  readonly mirrors: readonly string[];
   /** Cache given by flag, environment or config file; null means that the answers decide. */
   readonly cacheDir: string | null;
   /** Of heros itself: answers, listings, logs. */

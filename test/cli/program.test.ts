@@ -41,6 +41,11 @@ describe("the command line", () => {
     });
   });
 
+  it("joins the addresses of a flag that is given twice", () => {
+    const command = commandOf("pull", "--endpoint", "http://a", "--endpoint", "http://b,http://c");
+    expect(command).toMatchObject({ settingFlags: { endpoint: "http://a,http://b,http://c" } });
+  });
+
   it("reads pull with models, tiers or all, and --json as --output json", () => {
     expect(commandOf("pull", "a", "b", "--json")).toMatchObject({
       name: "pull",

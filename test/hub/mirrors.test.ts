@@ -98,6 +98,26 @@ test("what a first mirror lacks is had from the next", async () => {
   expectWhole(pair.scene);
 });
 
+test("what a mirror lists is not kept", async () => {
+  await using pair = await openPair(() => ({ reset: true }));
+  const { scene, mirror } = pair;
+  const { endpoint } = scene.served;
+  const { host, folder } = scene;
+  const hub = connectHub({
+    host,
+    endpoint,
+    mirrors: [mirror.endpoint],
+    token: null,
+    stateDir: folder,
+  });
+  const commit = mirror.commit(repo);
+  const { signal } = new AbortController();
+  expect((await hub.list(repo, commit, signal)).files).toHaveLength(2);
+  mirror.forgetRequests();
+  expect((await hub.list(repo, commit, signal)).files).toHaveLength(2);
+  expect(mirror.requests.length).toBeGreaterThan(0);
+});
+
 test("bytes that are wrong at one address are compared with another's", async () => {
   await using pair = await openPair(({ origin }) =>
     origin === "content" ? { garbage: { start: 1_000_000, end: 1_000_001 } } : undefined,

@@ -3,7 +3,13 @@ import type { Catalog } from "../../src/catalog/catalog.ts";
 import { parseConfig } from "../../src/plan/config-file.ts";
 import { questions } from "../../src/plan/question-table.ts";
 import { rememberable, resolveAnswers, type AnswerSources } from "../../src/plan/resolve.ts";
-import { parseCount, parseEndpoint, parseRate, settings } from "../../src/plan/settings.ts";
+import {
+  parseCount,
+  parseEndpoint,
+  parseEndpoints,
+  parseRate,
+  settings,
+} from "../../src/plan/settings.ts";
 import { Secret } from "../../src/progress/secret.ts";
 
 const catalog: Catalog = {
@@ -152,5 +158,12 @@ describe("values of settings", () => {
     expect(parseEndpoint("http://127.0.0.1:8080/")).toBe("http://127.0.0.1:8080");
     expect(() => parseEndpoint("huggingface")).toThrow(expect.objectContaining({ exitCode: 2 }));
     expect(() => parseEndpoint("https://user:pass@host")).toThrow(/can't be "host"/);
+  });
+
+  it("takes several addresses in order, each once, and refuses an empty one", () => {
+    expect(parseEndpoints("https://b/, https://a,https://b")).toEqual(["https://b", "https://a"]);
+    expect(() => parseEndpoints("https://a,")).toThrow(expect.objectContaining({ exitCode: 2 }));
+    const listed = parseConfig("endpoint: [https://a, https://b]", "heros.yaml");
+    expect(listed).toEqual({ endpoint: ["https://a", "https://b"] });
   });
 });

@@ -55,6 +55,7 @@ export async function runSetup(world: DemoWorld, options: SetupOptions = {}): Pr
   const request: SetupRequest = {
     catalog: world.catalog,
     endpoint: world.endpoint,
+    mirrors: [],
     cacheDir: null,
     stateDir: world.stateDir,
     stackDir: world.stackDir,

@@ -38,6 +38,13 @@ const brokenTier2: Intercept = ({ file }) =>
     : undefined;
 
 describe("heros setup", () => {
+  it("takes the next address where the first Hub can't be reached", async () => {
+    const request = { endpoint: "http://127.0.0.1:9", mirrors: [world.endpoint] };
+    const run = await runSetup(world, { request });
+    expect(run.error).toBeNull();
+    expect(eventsOf(run, "annie.online")).toHaveLength(1);
+  });
+
   it("goes from a bare machine to Annie online, tier 1 first, then all that she can do", async () => {
     const run = await runSetup(world);
     expect(run.error).toBeNull();

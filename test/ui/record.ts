@@ -168,6 +168,7 @@ function requestOf(world: DemoWorld): SetupRequest {
   return {
     catalog: world.catalog,
     endpoint: world.endpoint,
+    mirrors: [],
     cacheDir: null,
     stateDir: world.stateDir,
     stackDir: world.stackDir,
