@@ -112,5 +112,6 @@ function wrapped(text: string, { size }: LiveView): Line[] {
 
 function stopWords({ state: { run } }: LiveView): string {
   if (run === null || run.demo) return "The demo ends, and nothing of it is left.";
+  if (!run.stages.includes("download")) return "It stops here; nothing is left half done.";
   return `What is downloaded is kept; heros ${run.command} goes on from there.`;
 }

@@ -66,7 +66,7 @@ function hasBegun({ download, stages }: RunState): boolean {
 
 function keyLine({ state: { run }, size }: LiveView): Line {
   const again =
-    run === null || run.demo || size.columns < 70
+    run === null || run.demo || !run.stages.includes("download") || size.columns < 70
       ? ""
       : ` (heros ${run.command} goes on from there)`;
   return [span(`q: stop${again}   l: log   ?: help`, "quiet")];
