@@ -77,7 +77,7 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
     if (!isOnline && isHealthy(health) && capabilities.tier1.every((name) => can(health, name))) {
       isOnline = true;
       const elapsedMs = Math.round(host.clock.monotonicMs() - startedAtMs);
-      emit({ type: "annie.online", elapsedMs, url: new URL("/", url).href });
+      emit({ type: "annie.online", elapsedMs, url: new URL(url).origin });
       online.resolve(health);
     }
     for (const [name, has] of Object.entries(health.capabilities)) {

@@ -17,7 +17,7 @@ export function closingWords({
   plan,
 }: Online & { readonly plan: PlanReady }): string[] {
   return [
-    `Annie is online at ${url}, after ${formatDuration(onlineAfterMs / 1000)}.`,
+    `Annie is online at ${url}, ${afterWords(onlineAfterMs)}.`,
     fetchedBytes === 0
       ? `All of her models were there already (${formatBytes(plan.totalBytes)}).`
       : `All of her models are there: ${formatBytes(plan.totalBytes)}, every byte checked.`,
@@ -33,4 +33,8 @@ export function dryRunWords(plan: PlanReady): string[] {
     "This was a dry run: nothing was written, nothing was fetched.",
     `heros setup would write ${changed} ${changed === 1 ? "file" : "files"} in ${plan.stackDir} and fetch ${formatBytes(plan.totalBytes - plan.cachedBytes)} into ${plan.cacheDir}.`,
   ];
+}
+
+function afterWords(elapsedMs: number): string {
+  return elapsedMs < 1000 ? "in less than a second" : `after ${formatDuration(elapsedMs / 1000)}`;
 }

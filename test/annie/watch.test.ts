@@ -45,7 +45,7 @@ test("each change is told once, in order, and both promises are kept", async () 
       models: {},
     },
     { type: "annie.health", ...online, models: {} },
-    { type: "annie.online", elapsedMs: 2000, url: server.url.replace("health", "") },
+    { type: "annie.online", elapsedMs: 2000, url: new URL(server.url).origin },
     {
       type: "capability.ready",
       name: "memory_search",
