@@ -19,8 +19,8 @@ const fewestAnswers = 8;
 const windowMs = 200;
 
 export function createLink(): Link {
-  let answers: number[] = [];
-  let speeds: number[] = [];
+  const answers: number[] = [];
+  const speeds: number[] = [];
   let window: { bytes: number; sinceMs: number } | null = null;
   let perLane = 0;
   return {
@@ -33,9 +33,12 @@ export function createLink(): Link {
       perLane = ((bytes - window.bytes) / elapsedMs) * (1000 / Math.max(1, lanes));
       window = { bytes, sinceMs: nowMs };
     },
-    noteAnswer: (elapsedMs) =>
-      void (answers = [...answers.slice(1 - rememberedAnswers), elapsedMs]),
-    noteSpeed: (speed) => void (speeds = [...speeds.slice(1 - rememberedSpeeds), speed]),
+    noteAnswer: (elapsedMs) => remember(answers, elapsedMs, rememberedAnswers),
+    noteSpeed: (speed) => remember(speeds, speed, rememberedSpeeds),
     speeds: () => speeds,
   };
+}
+
+function remember(list: number[], value: number, most: number): void {
+  if (list.push(value) > most) list.shift();
 }

@@ -213,7 +213,8 @@ export async function runPool(options: PoolOptions): Promise<void> {
     unlock(host, task);
     task.state = "done";
     task.receivedBytes = task.blob.sizeBytes;
-    open = open.filter((other) => other !== task);
+    const place = open.indexOf(task);
+    if (place !== -1) open.splice(place, 1);
     await options.onDone(task, checked);
   }
 

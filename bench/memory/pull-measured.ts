@@ -1,0 +1,106 @@
+// Run as a process of its own: pulls, and tells what that took. node pull-measured.ts ENDPOINT FOLDER many|BYTES SECONDS
+import { readFileSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type * as downloading from "../../src/download/download.ts";
+import type * as surveying from "../../src/download/survey.ts";
+import type { Survey } from "../../src/download/survey.ts";
+import type * as hosts from "../../src/host/real-host.ts";
+import type * as hubs from "../../src/hub/hub.ts";
+import type { Files, Host } from "../../src/host/host.ts";
+import type { HerosEvent } from "../../src/progress/event.ts";
+import { isAbort } from "../../src/progress/failure.ts";
+
+type Engine = typeof downloading & typeof surveying & typeof hosts & typeof hubs;
+
+/** The build, as its users have it: compiling TypeScript takes memory of its own. */
+const built = (name: string): Promise<Engine> =>
+  import(new URL(`../../dist/${name}.js`, import.meta.url).href) as Promise<Engine>;
+const { downloadModels } = await built("download/download");
+const { surveyModels } = await built("download/survey");
+const { realHost } = await built("host/real-host");
+const { connectHub } = await built("hub/hub");
+
+const [, , endpoint = "", folder = "", what = "many", seconds = "0"] = process.argv;
+const { env, pid, platform, arch } = process;
+const real = realHost({ env, home: folder, cwd: folder, pid, platform, nodeArch: arch });
+const cacheDir = join(folder, "hub");
+const stop = new AbortController();
+const { signal } = stop;
+
+function residentMegabytes(field: "VmRSS" | "VmHWM"): number {
+  const text = readFileSync("/proc/self/status", "utf8");
+  return Number(new RegExp(`${field}:\\s+(\\d+)`, "u").exec(text)?.[1]) / 1024;
+}
+
+/** A partial that is as long as it should be, and holds nothing. */
+function thrownAway(handle: FileHandle): FileHandle {
+  const write = async (_bytes: Buffer, _offset: number, length: number) => ({
+    bytesWritten: length,
+  });
+  return Object.assign(handle, { write, datasync: async () => {} });
+}
+
+function sinkHost(host: Host): Host {
+  const open = async (...given: Parameters<Files["open"]>) => {
+    const handle = await host.files.open(...given);
+    return String(given[0]).endsWith(".heros-partial") ? thrownAway(handle) : handle;
+  };
+  return { ...host, files: { ...host.files, open } };
+}
+
+function surveyOf(sizeBytes: number): Survey {
+  const [repo, commit, name] = ["bench/large", "0".repeat(40), "0".repeat(64)];
+  const counted = { totalBytes: sizeBytes, cachedBytes: 0 };
+  const model = { id: "large", title: "large", tier: 1, purpose: "Bench" };
+  const hash = { algorithm: "sha256" as const, hex: name };
+  const state = { cached: false, held: [], models: ["large"], tier: 1 };
+  return {
+    cacheDir,
+    models: [{ ...model, ...counted, snapshots: [], problem: null }],
+    blobs: [{ repo, commit, path: "model.bin", blobName: name, sizeBytes, hash, ...state }],
+    files: 1,
+    ...counted,
+    resumedBytes: 0,
+    neededBytes: sizeBytes,
+    freeBytes: Number.POSITIVE_INFINITY,
+  };
+}
+
+const host = what === "many" ? real : sinkHost(real);
+const hub = connectHub({ host, endpoint, token: null });
+const parts = [{ repo: "bench/many", revision: "main", files: null }];
+const models = [{ id: "many", title: "many", tier: 1, purpose: "Bench", parts }];
+const survey =
+  what === "many"
+    ? await surveyModels({ host, hub, cacheDir, models, signal })
+    : surveyOf(Number(what));
+
+let receivedBytes = 0;
+let early = 0;
+const emit = (event: HerosEvent): void => {
+  if (event.type === "download.progress") ({ receivedBytes } = event);
+};
+const delays = monitorEventLoopDelay({ resolution: 5 });
+const beganMs = performance.now();
+const timers = [setTimeout(() => (early = residentMegabytes("VmRSS")), 3000)];
+if (Number(seconds) > 0) timers.push(setTimeout(() => stop.abort(), Number(seconds) * 1000));
+delays.enable();
+try {
+  await downloadModels({ host, hub, survey, emit, signal });
+} catch (error) {
+  if (!isAbort(error)) throw error;
+}
+delays.disable();
+for (const timer of timers) clearTimeout(timer);
+host.network.close();
+process.stdout.write(
+  `${JSON.stringify({
+    peakMegabytes: residentMegabytes("VmHWM"),
+    earlyMegabytes: early,
+    pauseMs: Math.max(0, delays.max / 1e6 - 5),
+    receivedBytes,
+    seconds: (performance.now() - beganMs) / 1000,
+  })}\n`,
+);
