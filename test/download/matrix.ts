@@ -45,7 +45,7 @@ export interface World {
   receivedBytes(): number;
   /** How often a request for the spot's byte was struck. */
   hits(): number;
-  /** Of the struck answer, from the spot on. */
+  /** Of the longest answer that was struck, from the spot on. */
   struckBytes(): number;
   /** Looks at what another process tells, as at what `pull` does. */
   see(event: HerosEvent): void;
@@ -134,7 +134,7 @@ export async function openWorld(options: WorldOptions): Promise<World & AsyncDis
     if (!bringsIt) return armed && hits > 0 ? options.elsewhere?.(record, spot) : undefined;
     if (!armed) return { garbage: { start: spot.at, end: spot.at + 1 } };
     hits += 1;
-    struckBytes = range.end - spot.at;
+    struckBytes = Math.max(struckBytes, range.end - spot.at);
     return options.strike({ count: hits, before: spot.at - range.start, spot, scene });
   };
   const scene = await openScene({ repos: worldRepos(amount), intercept });
