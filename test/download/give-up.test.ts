@@ -22,7 +22,7 @@ function failSecond(fault: ReturnType<Intercept>): Intercept {
   return (request) => {
     if (isWeightsOf(request, "second")) return fault;
     if (isWeightsOf(request, "third")) return { bytesPerSecond: 10_000 };
-    return isWeightsOf(request, "first") ? { bytesPerSecond: 1_000_000 } : undefined;
+    return isWeightsOf(request, "first") ? { bytesPerSecond: 250_000 } : undefined;
   };
 }
 
