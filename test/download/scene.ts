@@ -25,7 +25,9 @@ export interface Scene extends AsyncDisposable {
   pull(models: readonly ModelRequest[], changes?: Pull): Promise<Survey>;
 }
 
-export interface Pull extends Partial<Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes" | "hashing">> {
+export interface Pull extends Partial<
+  Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes" | "hashing">
+> {
   readonly hub?: Hub;
   readonly host?: Host;
   readonly signal?: AbortSignal;
