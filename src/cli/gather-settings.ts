@@ -17,7 +17,7 @@ import {
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { Secret } from "../progress/secret.ts";
 import type { Fetching } from "../setup/request.ts";
-import { shippedPath } from "./app-files.ts";
+import { shippedPath, stateDirOf } from "./app-files.ts";
 import type { CommonOptions } from "./options.ts";
 
 /** Everything that flags, environment and config file say, checked and made absolute. */
@@ -28,15 +28,6 @@ export interface GatheredSettings extends Fetching {
   readonly annieTimeoutMs: number;
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
-}
-
-/** Where heros keeps its own state. */
-export function stateDirOf(host: Pick<Host, "env" | "home">): string {
-  const base = host.env["XDG_STATE_HOME"];
-  return path.join(
-    base !== undefined && path.isAbsolute(base) ? base : path.join(host.home, ".local/state"),
-    "heros",
-  );
 }
 
 /**

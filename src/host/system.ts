@@ -1,5 +1,3 @@
-import { fsSize, mem } from "systeminformation";
-
 export interface FileSystem {
   /** `/dev/nvme0n1p2`, or what the kernel calls it. */
   readonly device: string;
@@ -15,13 +13,15 @@ export interface System {
   fileSystems(): Promise<readonly FileSystem[]>;
 }
 
-/** By systeminformation, whose `mem` and `fsSize` are quick and right; its other calls block on tools without a time limit. */
+/** By systeminformation, whose `mem` and `fsSize` are quick and right; its other calls block on tools without a time limit. Imported when first asked. */
 export const realSystem: System = {
   async memory() {
+    const { mem } = await import("systeminformation");
     const { total, available } = await mem();
     return { totalBytes: total, availableBytes: available };
   },
   async fileSystems() {
+    const { fsSize } = await import("systeminformation");
     const rows = await fsSize();
     return rows.map((row) => ({
       device: row.fs,
