@@ -25,6 +25,11 @@ interface Choice {
 
 /** A server nearer than this answers one lane while the others keep us busy. */
 const farMs = 8;
+/** More lanes than these are only kept where the network holds each back, and then little of what they asked for is under way. */
+const mostFilling = 8;
+const fewShares = 4;
+/** Also at the end of a file, what a lane fetches from far away takes longer than its answer was waited for. */
+const leastRoundTrips = 2;
 /** Of a lane to a server far away, until it is known. */
 const assumedBytesPerSecond = 20_000_000;
 /** Shorter pieces are not worth a request of their own. */
@@ -66,11 +71,12 @@ function segmentBytes({ width, link, budget, tuning }: Choice, freeBytes: number
   const roundTripMs = link.roundTripMs();
   const far = roundTripMs >= farMs;
   const speed = link.bytesPerSecondPerLane() || (far ? assumedBytesPerSecond : 0);
-  const worthAsking = far ? (speed * tuning.farRoundTrips * roundTripMs) / 1000 : 0;
-  const bytes = Math.max(budget.askedBytes / width, worthAsking);
+  const waitedBytes = far ? (speed * roundTripMs) / 1000 : 0;
+  const shares = width > mostFilling ? fewShares : width;
+  const bytes = Math.max(budget.askedBytes / shares, waitedBytes * tuning.farRoundTrips);
   const busyFor = speed === 0 ? tuning.mostSegmentBytes : speed * tuning.segmentSeconds;
   const wanted = Math.min(bytes, busyFor, freeBytes / width, tuning.mostSegmentBytes);
-  return Math.ceil(Math.max(wanted, tuning.leastSegmentBytes));
+  return Math.ceil(Math.max(wanted, waitedBytes * leastRoundTrips, tuning.leastSegmentBytes));
 }
 
 function splitLongest({ lanes, nowMs }: Choice, tier: number): Work | null {

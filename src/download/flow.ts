@@ -28,6 +28,7 @@ export function createFlow({
     link: createLink(),
     slabs: createSlabs(budget.writeBytes),
     pendingBytes: 0,
+    heldUp: new Set(),
     receivedBytes: 0,
     nowMs,
     count(lane, bytes, atMs) {

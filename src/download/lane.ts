@@ -31,6 +31,8 @@ export interface Flow {
   readonly link: Link;
   /** Received and not yet written. */
   pendingBytes: number;
+  /** How lanes that stopped reading for that reason go on; called as soon as less is pending. */
+  readonly heldUp: Set<() => void>;
   /** By all lanes so far. */
   receivedBytes: number;
   nowMs(): number;

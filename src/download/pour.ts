@@ -71,7 +71,7 @@ export function pour({
         flow.slabs.giveBack(full);
         writingBytes -= bytes;
         flow.pendingBytes -= bytes;
-        resume();
+        goOn(flow);
         settle();
       });
   };
@@ -106,7 +106,9 @@ export function pour({
     }
     const delayMs = flow.rateCap?.spend(chunk.length, nowMs) ?? 0;
     if (delayMs > 0) lane.pausedUntilMs = nowMs + delayMs;
-    if (delayMs > 0 || flow.pendingBytes > flow.budget.pendingBytes) body.pause();
+    const full = flow.pendingBytes > flow.budget.pendingBytes;
+    if (full) flow.heldUp.add(resume);
+    if (delayMs > 0 || full) body.pause();
     // A tick, so that the parser sees the end of the answer and the connection can serve again.
     if (segment.at >= segment.end) setImmediate(() => end(null));
   });
@@ -120,4 +122,12 @@ export function pour({
   body.once("close", short);
   body.once("error", (error) => end(error));
   return promise;
+}
+
+/** Lanes that waited for the disk read on at once: until the next tick much could have come. */
+function goOn(flow: Flow): void {
+  if (flow.heldUp.size === 0 || flow.pendingBytes > flow.budget.pendingBytes) return;
+  const waiting = [...flow.heldUp];
+  flow.heldUp.clear();
+  for (const resume of waiting) resume();
 }
