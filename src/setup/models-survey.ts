@@ -11,7 +11,7 @@ import type { ListedModel } from "../progress/events/models.ts";
 import type { Notice } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Fetching, Work } from "./request.ts";
-import { foundTokens, tokenOf } from "./tokens.ts";
+import { givenToken } from "./tokens.ts";
 
 /** The Hub is asked for a listing at most as long: the cache can answer most of the question without it. */
 const patienceMs = 10_000;
@@ -40,10 +40,9 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   const { host, signal } = work;
   const { fetching, models, ask } = request;
   const cacheDir = request.cacheDir ?? cacheDirOf(work, fetching);
-  const answer = fetching.tokenFile ?? (await foundTokens(host))[0]?.answer ?? { source: "none" };
+  const token = await givenToken(host, fetching);
   const { endpoint, stateDir } = fetching;
-  const connect = (offline: boolean) =>
-    connectHub({ host, endpoint, token: tokenOf(answer), stateDir, offline });
+  const connect = (offline: boolean) => connectHub({ host, endpoint, token, stateDir, offline });
   const online = connect(isOffline(host.env));
   const hub = cacheFirst(work, {
     online,

@@ -6,7 +6,7 @@ import { findCacheDir } from "../hub/environment.ts";
 import { formatBytes, formatDuration } from "../progress/units.ts";
 import { openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
-import { foundTokens, tokenOf } from "./tokens.ts";
+import { givenToken } from "./tokens.ts";
 
 /**
  * Downloads models into the Hub cache, and nothing else.
@@ -19,10 +19,9 @@ export async function pull(
   models: readonly CatalogModel[],
 ): Promise<string[]> {
   const { host, emit, signal, elapsedMs } = work;
-  const { limitBytesPerSecond, maxLanes, tokenFile } = fetching;
+  const { limitBytesPerSecond, maxLanes } = fetching;
   const cacheDir = fetching.cacheDir ?? findCacheDir(host);
-  const answer = tokenFile ?? (await foundTokens(host))[0]?.answer ?? { source: "none" };
-  const hub = openHub(host, fetching, tokenOf(answer));
+  const hub = openHub(host, fetching, await givenToken(host, fetching));
 
   emit({ type: "stage.started", stage: "download" });
   const survey = await surveyModels({ host, hub, cacheDir, models, signal });

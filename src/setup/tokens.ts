@@ -14,3 +14,11 @@ export async function foundTokens(host: Host): Promise<FoundToken[]> {
 export function tokenOf(answer: TokenAnswer): Secret | null {
   return answer.source === "none" ? null : answer.token;
 }
+
+/** The token where nobody is asked: the one that was given, else the first that is found. */
+export async function givenToken(
+  host: Host,
+  { tokenFile }: { readonly tokenFile: TokenAnswer | null },
+): Promise<Secret | null> {
+  return tokenOf(tokenFile ?? (await foundTokens(host))[0]?.answer ?? { source: "none" });
+}
