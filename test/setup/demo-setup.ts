@@ -38,21 +38,9 @@ export interface SetupOptions {
   readonly onEvent?: (event: HerosEvent) => void;
 }
 
-/** One setup in a world, unattended unless the request asks. */
-export async function runSetup(world: DemoWorld, options: SetupOptions = {}): Promise<SetupRun> {
-  const events: HerosEvent[] = [];
-  const startedAtMs = performance.now();
-  const emit = (event: HerosEvent) => {
-    events.push(event);
-    options.onEvent?.(event);
-  };
-  const work = {
-    host: world.host,
-    emit,
-    signal: options.signal ?? new AbortController().signal,
-    elapsedMs: () => performance.now() - startedAtMs,
-  };
-  const request: SetupRequest = {
+/** What an unattended setup in this world asks for. */
+export function requestOf(world: DemoWorld): SetupRequest {
+  return {
     catalog: world.catalog,
     endpoint: world.endpoint,
     mirrors: [],
@@ -68,8 +56,24 @@ export async function runSetup(world: DemoWorld, options: SetupOptions = {}): Pr
     decided: [],
     dryRun: false,
     ask: null,
-    ...options.request,
   };
+}
+
+/** One setup in a world, unattended unless the request asks. */
+export async function runSetup(world: DemoWorld, options: SetupOptions = {}): Promise<SetupRun> {
+  const events: HerosEvent[] = [];
+  const startedAtMs = performance.now();
+  const emit = (event: HerosEvent) => {
+    events.push(event);
+    options.onEvent?.(event);
+  };
+  const work = {
+    host: world.host,
+    emit,
+    signal: options.signal ?? new AbortController().signal,
+    elapsedMs: () => performance.now() - startedAtMs,
+  };
+  const request: SetupRequest = { ...requestOf(world), ...options.request };
   try {
     return { events, words: await setup(work, request), error: null };
   } catch (error) {

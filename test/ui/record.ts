@@ -23,8 +23,9 @@ import { realHost } from "../../src/host/real-host.ts";
 import type { TimedEvent } from "../../src/progress/event.ts";
 import { stages, type Stage } from "../../src/progress/events/run.ts";
 import { pull } from "../../src/setup/pull.ts";
-import type { SetupRequest, Work } from "../../src/setup/request.ts";
+import type { Work } from "../../src/setup/request.ts";
 import { setup } from "../../src/setup/setup.ts";
+import { requestOf } from "../setup/demo-setup.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const fixtures = new URL("./fixtures/", import.meta.url);
@@ -162,26 +163,6 @@ async function record(
     work: (emit, elapsedMs) => work({ host: world.host, emit, signal: stop.signal, elapsedMs }),
   });
   return events;
-}
-
-function requestOf(world: DemoWorld): SetupRequest {
-  return {
-    catalog: world.catalog,
-    endpoint: world.endpoint,
-    mirrors: [],
-    cacheDir: null,
-    stateDir: world.stateDir,
-    stackDir: world.stackDir,
-    assetsDir: path.join(root, "assets"),
-    port: world.port,
-    limitBytesPerSecond: null,
-    maxLanes: null,
-    tokenFile: null,
-    annieTimeoutMs: 20_000,
-    decided: [],
-    dryRun: false,
-    ask: null,
-  };
 }
 
 type Replacement = readonly [string | RegExp, string];
