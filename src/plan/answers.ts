@@ -1,10 +1,13 @@
 import type { Secret } from "../progress/secret.ts";
 
-/** Where a token is from. A pasted one is in memory until the person says yes to the plan. */
+/** Where a token is from; `kept`: by an earlier setup, in the stack's folder. A pasted one is in memory until the person says yes to the plan. */
 export type TokenAnswer =
   | { readonly source: "none" }
-  | { readonly source: "environment" | "hub-file" | "token-file"; readonly token: Secret }
+  | { readonly source: FoundSource | "token-file"; readonly token: Secret }
   | { readonly source: "pasted"; readonly token: Secret };
+
+/** Where heros looks for tokens by itself. */
+export type FoundSource = "environment" | "hub-file" | "kept";
 
 /** Where models live: the Hub cache that other programs share, a folder of the stack, or an absolute path. */
 export type StorageAnswer = "hub-cache" | "stack-dir" | `/${string}`;
@@ -18,6 +21,8 @@ export interface Answers {
   /** Tier ids, ascending; required ones always among them. */
   readonly tiers: readonly number[];
   readonly token: TokenAnswer;
+  /** The token is kept in the stack's folder; false: used for this run, and in no file. Asked only where there is a token. */
+  readonly keepToken: boolean;
   readonly storage: StorageAnswer;
   readonly startup: Startup;
 }

@@ -8,9 +8,9 @@ export type TokenCheck =
   | { readonly ok: true; readonly user: string }
   | { readonly ok: false; readonly message: string };
 
-/** A token that was found, and where a person would look for it: "HF_TOKEN", "~/.cache/huggingface/token". */
+/** A token that was found, and where a person would look for it: "HF_TOKEN", "~/.cache/huggingface/token", "~/her-os/secrets/hf_token". */
 export interface FoundToken {
-  readonly answer: Exclude<TokenAnswer, { source: "none" | "pasted" }>;
+  readonly answer: Exclude<TokenAnswer, { source: "none" | "token-file" | "pasted" }>;
   readonly where: string;
 }
 

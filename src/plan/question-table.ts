@@ -25,11 +25,10 @@ const unsupported: Question = {
     option("yes", "Go on", "Annie may be slow, or not start."),
   ],
   selected: (answers) => [answers.unsupported ? "yes" : "no"],
-  patch: (_catalog, answers, [value = ""]) => {
-    if (/^(yes|true|1)$/i.test(value)) return { ...answers, unsupported: true };
-    if (/^(no|false|0)$/i.test(value)) return { ...answers, unsupported: false };
-    throw badAnswer(unsupported, value, "yes or no");
-  },
+  patch: (_catalog, answers, [value = ""]) => ({
+    ...answers,
+    unsupported: parseYesNo(unsupported, value),
+  }),
 };
 
 const tiers: Question = {
@@ -58,21 +57,21 @@ const token: Question = {
   id: "token",
   kind: "secret",
   prompt: "Use a Hugging Face token?",
-  why: "None of Annie's models needs one; with one the Hub allows more requests an hour.",
+  why: "Annie's own models need none; with one the Hub allows more requests an hour.",
   help:
     "The Hugging Face Hub is where the models are. A token says who you are; it is needed only for models whose terms you had to accept. " +
-    "A token that you use here is checked with the Hub, is sent to the Hub alone, and is kept in the stack's folder where only you can read it.",
+    "A token that you use here is checked with the Hub and sent to the Hub alone. Whether it is kept is asked next.",
   flag: "--token-file",
   argument: "file",
   summary: "file that holds a Hugging Face token (default: HF_TOKEN, else the Hub's token file)",
   environment: "HEROS_TOKEN_FILE",
   configKey: "tokenFile",
   applies: () => true,
-  options: ({ tokens }) => [
+  options: ({ tokens, models }) => [
     ...tokens.map(({ answer, where }) =>
       option(answer.source, `Use the token found in ${where}`, "It is not shown."),
     ),
-    option("none", "Go on without one", "Enough for all of Annie's models."),
+    option("none", "Go on without one", withoutToken(models)),
     option("pasted", "Paste a token", "It stays hidden while you paste."),
   ],
   selected: (answers) => [answers.token.source],
@@ -91,6 +90,32 @@ const token: Question = {
     }
     return { ...answers, token: { source: "pasted", token: new Secret(pasted) } };
   },
+};
+
+const keepToken: Question = {
+  id: "keepToken",
+  kind: "one",
+  prompt: "Keep the token for the next time?",
+  why: "Annie does not need it; heros would find it again when you add models later.",
+  help:
+    "Keep it: it is written to secrets/hf_token in Annie's folder, a file that only you can read. " +
+    "For this run only: it is in no file and is forgotten when heros ends. A token that was kept before stays until you delete that file.",
+  flag: "--keep-token",
+  argument: "choice",
+  summary:
+    "yes: the token is kept in the stack's folder; no: it is used for this run only (default: yes)",
+  environment: "HEROS_KEEP_TOKEN",
+  configKey: "keepToken",
+  applies: (_planning, { token: { source } }) => source !== "none" && source !== "kept",
+  options: () => [
+    option("yes", "Keep it", "In Annie's folder, in a file that only you can read."),
+    option("no", "Use it for this run only", "No file is written with it."),
+  ],
+  selected: (answers) => [answers.keepToken ? "yes" : "no"],
+  patch: (_catalog, answers, [value = ""]) => ({
+    ...answers,
+    keepToken: parseYesNo(keepToken, value),
+  }),
 };
 
 const storage: Question = {
@@ -150,12 +175,19 @@ const startup: Question = {
 };
 
 /** Every question, in the order in which they are asked. */
-export const questions: readonly Question[] = [unsupported, tiers, token, storage, startup];
+export const questions: readonly Question[] = [
+  unsupported,
+  tiers,
+  token,
+  keepToken,
+  storage,
+  startup,
+];
 
-/** The questions to ask here: those that make sense and are not decided yet. */
-export function openQuestions(planning: Planning): readonly Question[] {
+/** The questions to ask here: those that make sense after these answers and are not decided yet. An answer opens or closes only questions after it. */
+export function openQuestions(planning: Planning, answers: Answers): readonly Question[] {
   return questions.filter(
-    (question) => question.applies(planning) && !planning.decided.has(question.id),
+    (question) => question.applies(planning, answers) && !planning.decided.has(question.id),
   );
 }
 
@@ -198,6 +230,20 @@ function tierOption(planning: Planning, id: number): Option {
   };
 }
 
+/** A model whose size nobody tells without a token is one that needs one. */
+function withoutToken(models: Planning["models"]): string {
+  const closed = models.filter(({ totalBytes }) => totalBytes === 0).map(({ title }) => title);
+  return closed.length === 0
+    ? "Enough for all of Annie's models."
+    : `Not enough for ${closed.join(", ")}: the Hub shows them only to who has accepted their terms.`;
+}
+
+function parseYesNo(question: Question, value: string): boolean {
+  if (/^(yes|true|1)$/i.test(value)) return true;
+  if (/^(no|false|0)$/i.test(value)) return false;
+  throw badAnswer(question, value, "yes or no");
+}
+
 function isStorage(value: string): value is StorageAnswer {
   return (
     value === "hub-cache" ||
@@ -225,6 +271,7 @@ export function defaultAnswers(defaultTierIds: readonly number[]): Answers {
     unsupported: false,
     tiers: defaultTierIds,
     token: { source: "none" },
+    keepToken: true,
     storage: "hub-cache",
     startup: "progressive",
   };

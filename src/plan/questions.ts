@@ -29,8 +29,8 @@ export interface Question {
   readonly summary: string;
   readonly environment: string;
   readonly configKey: string;
-  /** Whether it makes sense here. A question that is decided already is left out by the caller. */
-  applies(planning: Planning): boolean;
+  /** Whether it makes sense here, after these answers to the questions before it. One that is decided already is left out by the caller. */
+  applies(planning: Planning, answers: Answers): boolean;
   options(planning: Planning, answers: Answers): readonly Option[];
   /** The values of the options that the answers stand for. */
   selected(answers: Answers): readonly string[];

@@ -45,7 +45,7 @@ export async function preparePlanning(
   const { catalog, stateDir, stackDir, decided, tokenFile, ask } = request;
   const [remembered, tokens] = await Promise.all([
     recallAnswers(host, stateDir),
-    foundTokens(host),
+    foundTokens(host, stackDir),
   ]);
   const resolved = resolveAnswers({
     catalog,
@@ -86,7 +86,7 @@ export async function preparePlanning(
         tiers: answers.tiers,
         startup: answers.startup,
         port: request.port,
-        token: tokenOf(answers.token),
+        token: answers.keepToken ? tokenOf(answers.token) : null,
         gpu: detection.machine.gpu !== null,
       },
     });
@@ -102,6 +102,7 @@ export async function preparePlanning(
       stackDir,
       endpoint: request.endpoint,
       token: answers.token.source,
+      ...(answers.token.source === "none" ? {} : { tokenKept: isKept(answers) }),
       files: toPlannedFiles(changes),
       services: plannedServices(changes),
     };
@@ -146,6 +147,10 @@ export async function preparePlanning(
       rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
   };
   return { planning, workOut };
+}
+
+function isKept({ token, keepToken }: Answers): boolean {
+  return keepToken || token.source === "kept";
 }
 
 /** What compose will run: the services of the user's compose file, or of ours. */

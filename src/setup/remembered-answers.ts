@@ -8,7 +8,7 @@ const shape = z.object({
   version: z.literal(1),
   /** False while a wizard or the work after it is under way. */
   finished: z.boolean(),
-  answers: z.object({ tiers: values, storage: values, startup: values }),
+  answers: z.object({ tiers: values, keepToken: values, storage: values, startup: values }),
 });
 
 export interface RememberedAnswers {

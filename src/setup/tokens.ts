@@ -2,15 +2,28 @@ import type { Host } from "../host/host.ts";
 import { findTokens } from "../hub/environment.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { FoundToken } from "../plan/planning.ts";
-import type { Secret } from "../progress/secret.ts";
+import { Secret } from "../progress/secret.ts";
+import { keptTokenFile } from "../stack/compose-files.ts";
 
-/** Tokens of the environment and of the Hub's token file, as answers to the question of the token. */
-export async function foundTokens(host: Host): Promise<FoundToken[]> {
-  const tokens = await findTokens(host);
-  return tokens.map(({ token, source, where }) => ({ answer: { source, token }, where }));
+/** Tokens of the environment, of the Hub's token file, and of an earlier setup, as answers to the question of the token. */
+export async function foundTokens(host: Host, stackDir: string | null): Promise<FoundToken[]> {
+  const [found, kept] = await Promise.all([
+    findTokens(host),
+    stackDir === null ? [] : keptToken(host, keptTokenFile(stackDir)),
+  ]);
+  const tokens = found.map(({ token, source, where }) => ({ answer: { source, token }, where }));
+  const known = new Set(tokens.map(({ answer }) => answer.token.reveal()));
+  return [...tokens, ...kept.filter(({ answer }) => !known.has(answer.token.reveal()))];
 }
 
-/** The token itself, for the Hub and the stack. */
+async function keptToken(host: Host, file: string): Promise<FoundToken[]> {
+  const value = (await host.files.readFile(file, "utf8").catch(() => "")).trim();
+  if (!/^[\x21-\x7e]+$/.test(value)) return [];
+  const where = file.startsWith(`${host.home}/`) ? `~${file.slice(host.home.length)}` : file;
+  return [{ answer: { source: "kept", token: new Secret(value) }, where }];
+}
+
+/** The token itself, for the Hub. */
 export function tokenOf(answer: TokenAnswer): Secret | null {
   return answer.source === "none" ? null : answer.token;
 }
@@ -20,5 +33,5 @@ export async function givenToken(
   host: Host,
   { tokenFile }: { readonly tokenFile: TokenAnswer | null },
 ): Promise<Secret | null> {
-  return tokenOf(tokenFile ?? (await foundTokens(host))[0]?.answer ?? { source: "none" });
+  return tokenOf(tokenFile ?? (await foundTokens(host, null))[0]?.answer ?? { source: "none" });
 }

@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { Secret } from "../progress/secret.ts";
 import { checkOwnStack } from "./base-check.ts";
-import { findComposeFiles, herosFile, newBaseFile } from "./compose-files.ts";
+import { findComposeFiles, herosFile, keptTokenFile, newBaseFile } from "./compose-files.ts";
 import { unifiedDiff } from "./diff.ts";
 import { envValue, readEnvFile, setEnvValues } from "./env-file.ts";
 import { errorCode, readIfThere } from "./files.ts";
@@ -47,7 +47,7 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
     const stackFolder = { path: stackDir, mode: 0o755 };
     const changes: StackChange[] = [];
 
-    const tokenPath = path.join(stackDir, "secrets", "hf_token");
+    const tokenPath = keptTokenFile(stackDir);
     const oldToken = await readIfThere(host, tokenPath);
     if (plan.token !== null) {
       changes.push(

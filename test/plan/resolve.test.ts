@@ -36,6 +36,7 @@ describe("answers before anybody is asked", () => {
       unsupported: false,
       tiers: [1, 2],
       token: { source: "none" },
+      keepToken: true,
       storage: "hub-cache",
       startup: "progressive",
     });
@@ -80,6 +81,7 @@ describe("answers before anybody is asked", () => {
     });
     expect(rememberable({ ...answers, unsupported: true })).toEqual({
       tiers: ["1", "2"],
+      keepToken: ["yes"],
       storage: ["hub-cache"],
       startup: ["progressive"],
     });

@@ -175,6 +175,29 @@ describe("heros setup", () => {
     expect(await readFile(written?.backupPath ?? "", "utf8")).toBe(edited);
   });
 
+  it("uses a token that is not to be kept in no file at all, and finds a kept one again", async () => {
+    const tokenFile = { source: "token-file", token: new Secret(goodToken) } as const;
+    const once = await runSetup(world, {
+      request: { tokenFile, decided: [{ keepToken: ["no"], tiers: ["1"] }] },
+    });
+    expect(once.error).toBeNull();
+    expect(eventsOf(once, "plan.ready")[0]).toMatchObject({
+      token: "token-file",
+      tokenKept: false,
+    });
+    const search = promisify(execFile)("grep", ["-rlF", goodToken, world.folder]);
+    await expect(search).rejects.toMatchObject({ code: 1, stdout: "" });
+    // Not keeping it is an answer too, and the next run takes it over.
+    const again = await runSetup(world, { request: { tokenFile } });
+    expect(eventsOf(again, "plan.ready")[0]?.tokenKept).toBe(false);
+    await runSetup(world, { request: { tokenFile, decided: [{ keepToken: ["yes"] }] } });
+    const later = await runSetup(world);
+    expect(eventsOf(later, "plan.ready")[0]).toMatchObject({ token: "kept", tokenKept: true });
+    expect(eventsOf(later, "file.written").every(({ action }) => action === "unchanged")).toBe(
+      true,
+    );
+  });
+
   it("never lets a token into an event, an argument or a file but its own", async () => {
     const run = await runSetup(world, {
       request: { tokenFile: { source: "token-file", token: new Secret(goodToken) } },

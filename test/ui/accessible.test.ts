@@ -47,16 +47,17 @@ test("numbers choose, b goes back with the answers kept", async () => {
 });
 
 test("a token is checked, a refusal is said, and neither is written out", async () => {
-  const lines = ["", "3", "hf_wrongwrong", "3", goodToken, "", "", "yes"];
+  const lines = ["", "3", "hf_wrongwrong", "3", goodToken, "2", "", "", "yes"];
   const { answers, said } = await talk(lines);
-  expect(answers?.token.source).toBe("pasted");
+  expect(answers).toMatchObject({ token: { source: "pasted" }, keepToken: false });
+  expect(said).toContain("Question 3 of 5. Keep the token for the next time?");
   expect(said).toContain(`${refusal} Choose again.`);
   expect(said).toContain("it is ada's");
   expect(said).not.toMatch(/hf_/);
 });
 
 test("a token stays when Enter keeps it after going back", async () => {
-  const lines = ["", "3", goodToken, "b", "", "", "", "yes"];
+  const lines = ["", "3", goodToken, "b", "", "", "", "", "yes"];
   expect((await talk(lines)).answers?.token.source).toBe("pasted");
 });
 

@@ -109,6 +109,7 @@ export function plannedFrom(answers: Answers): PlanReady {
     stackDir,
     endpoint: "https://huggingface.co",
     token: answers.token.source,
+    ...(answers.token.source === "none" ? {} : { tokenKept: answers.keepToken }),
     files: [
       { path: `${stackDir}/docker-compose.yml`, action: "unchanged" },
       { path: `${stackDir}/docker-compose.heros.yml`, action: "created", diff: overrideDiff },

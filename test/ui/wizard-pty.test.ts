@@ -56,7 +56,7 @@ describe.each([
     pty.type("y");
     await expectLeftAsFound(pty, 0);
     expect(pty.everything().replaceAll("\n", "")).toContain(
-      '"tiers":[1,2],"token":{"source":"none"},"storage":"hub-cache","startup":"wait"',
+      '"tiers":[1,2],"token":{"source":"none"},"keepToken":true,"storage":"hub-cache","startup":"wait"',
     );
   });
 
@@ -70,12 +70,14 @@ describe.each([
     await press(pty, keys.enter, "The Hub does not know this");
     pty.paste(goodToken);
     await pty.waitFor("A token is here");
-    await press(pty, keys.enter, "Where should the models live?");
+    await press(pty, keys.enter, "Keep the token for the next time?");
+    await press(pty, `2${keys.enter}`, "Where should the models live?");
     await press(pty, keys.enter, "When should Annie start?");
     await press(pty, keys.enter, "Yes, begin");
     pty.type("y");
     await expectLeftAsFound(pty, 0);
     expect(pty.everything()).toContain('"source":"pasted"');
+    expect(pty.everything().replaceAll("\n", "")).toContain('"keepToken":false');
     expect(pty.output()).not.toMatch(/goodgood|wrongwrong/);
   });
 

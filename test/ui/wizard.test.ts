@@ -95,8 +95,20 @@ describe("a token", () => {
     expect(question(asking)).toBe("token");
     expect(JSON.stringify(asking.errand)).not.toContain("goodgood");
     const next = tokenChecked(asking, { ok: true, user: "ada" });
-    expect(question(next)).toBe("storage");
+    expect(question(next)).toBe("keepToken");
     expect(next.answers.token.source).toBe("pasted");
+  });
+
+  test("is kept or used for this run only, as chosen; nobody without one is asked", () => {
+    const asking = pressed(pasted(wizard([...toToken, down, enter]), "hf_goodgoodgood"), enter);
+    const keep = tokenChecked(asking, { ok: true, user: "ada" });
+    const once = [down, enter].reduce(pressed, keep);
+    expect(once.answers.keepToken).toBe(false);
+    expect(question(once)).toBe("storage");
+    // The token is taken back: the page after it is the folder's again.
+    const without = [escape, escape, text("2"), enter].reduce(pressed, once);
+    expect(question(without)).toBe("storage");
+    expect(without.questions.map(({ id }) => id)).not.toContain("keepToken");
   });
 
   test("that the Hub refuses is said in place, with an empty field", () => {

@@ -31,7 +31,9 @@ export interface PlanReady {
   readonly stackDir: string;
   readonly endpoint: string;
   /** Where the token is from. Never the token. */
-  readonly token: "none" | "environment" | "hub-file" | "token-file" | "pasted";
+  readonly token: "none" | "environment" | "hub-file" | "kept" | "token-file" | "pasted";
+  /** The token is, or will be, in a file of the stack; absent where there is none. */
+  readonly tokenKept?: boolean;
   readonly files: readonly PlannedFile[];
   /** Services that compose will run. */
   readonly services: readonly string[];

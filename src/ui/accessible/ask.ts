@@ -28,10 +28,10 @@ const quit: Reply = { kind: "quit" };
  * @returns null where the person stops, or where the input ends
  */
 export async function askInLines(talk: Talk): Promise<Answers | null> {
-  const asked = openQuestions(talk.planning);
   let { answers } = talk.planning;
   let index = 0;
   for (;;) {
+    const asked = openQuestions(talk.planning, answers);
     const question = asked[index];
     const reply =
       question === undefined

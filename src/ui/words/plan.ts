@@ -12,6 +12,7 @@ const tokens: Readonly<Record<PlanReady["token"], string>> = {
   none: "none",
   environment: "the one in HF_TOKEN",
   "hub-file": "the one that the Hub's tools keep",
+  kept: "the one kept in her folder",
   "token-file": "the one in the file you named",
   pasted: "the one you pasted",
 };
@@ -46,9 +47,14 @@ export function planLines(plan: PlanReady): string[] {
     `Models live in: ${plan.cacheDir}`,
     `Annie's folder: ${plan.stackDir}`,
     `Annie starts: ${startupWords(plan.startup)}`,
-    `Hugging Face token: ${tokens[plan.token]}`,
+    `Hugging Face token: ${tokenWords(plan)}`,
     ...(plan.services.length === 0 ? [] : [`Containers: ${plan.services.join(", ")}`]),
   ];
+}
+
+function tokenWords({ token, tokenKept }: PlanReady): string {
+  if (token === "none" || token === "kept" || tokenKept === undefined) return tokens[token];
+  return `${tokens[token]}, ${tokenKept ? "kept in her folder" : "for this run only"}`;
 }
 
 export function startupWords(startup: PlanReady["startup"]): string {

@@ -43,7 +43,7 @@ export interface WizardState {
 export function openWizard(planning: Planning): WizardState {
   const state: WizardState = {
     planning,
-    questions: openQuestions(planning),
+    questions: openQuestions(planning, planning.answers),
     index: 0,
     answers: planning.answers,
     cursor: 0,
@@ -65,10 +65,12 @@ export function openWizard(planning: Planning): WizardState {
 
 /** Another page, with its chosen options from the answers; the summary sends for the preview. */
 export function goTo(state: WizardState, index: number, answers: Answers): WizardState {
-  const bounded = Math.min(Math.max(0, index), state.questions.length);
-  const question = state.questions[bounded];
+  const questions = openQuestions(state.planning, answers);
+  const bounded = Math.min(Math.max(0, index), questions.length);
+  const question = questions[bounded];
   const page: WizardState = {
     ...state,
+    questions,
     index: bounded,
     answers,
     cursor: 0,
