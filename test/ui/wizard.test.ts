@@ -1,35 +1,13 @@
 import { describe, expect, test } from "vitest";
-import type { Planning } from "../../src/plan/planning.ts";
-import { createTheme } from "../../src/ui/ink/theme.ts";
-import type { Press } from "../../src/ui/ink/wizard/keys.ts";
-import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";
-import { pasted, pressed } from "../../src/ui/ink/wizard/press.ts";
+import { pressed } from "../../src/ui/ink/wizard/press.ts";
 import {
-  currentQuestion,
   errandFailed,
   openWizard,
   previewed,
-  tokenChecked,
   type WizardState,
 } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { initialState } from "../../src/progress/state.ts";
 import { cannedPlanning, plannedFrom, spark } from "./canned-planning.ts";
-
-const enter: Press = { kind: "enter" };
-const down: Press = { kind: "down" };
-const escape: Press = { kind: "escape" };
-
-function text(value: string): Press {
-  return { kind: "text", text: value };
-}
-
-function wizard(presses: readonly Press[], planning: Partial<Planning> = {}): WizardState {
-  return presses.reduce(pressed, openWizard(cannedPlanning(planning)));
-}
-
-function question(state: WizardState): string | undefined {
-  return currentQuestion(state)?.id;
-}
+import { down, enter, escape, page, pageLines, question, text, wizard } from "./wizard-walk.ts";
 
 describe("moving", () => {
   test("arrows, j and k, and numbers reach the same option", () => {
@@ -83,73 +61,6 @@ describe("back", () => {
     expect(pressed(leaving, down)).toMatchObject({ leaving: false, outcome: null });
     expect(pressed(leaving, text("y")).outcome).toEqual({ answers: null });
   });
-});
-
-describe("a token", () => {
-  const toToken = [enter];
-
-  test("that is pasted goes to the Hub before the next question", () => {
-    const typed = pasted(wizard([...toToken, down, enter]), " hf_goodgoodgood\n");
-    const asking = pressed(typed, enter);
-    expect(asking.errand).toMatchObject({ kind: "token" });
-    expect(question(asking)).toBe("token");
-    expect(JSON.stringify(asking.errand)).not.toContain("goodgood");
-    const next = tokenChecked(asking, { ok: true, user: "ada" });
-    expect(question(next)).toBe("keepToken");
-    expect(next.answers.token.source).toBe("pasted");
-  });
-
-  test("is kept or used for this run only, as chosen; nobody without one is asked", () => {
-    const asking = pressed(pasted(wizard([...toToken, down, enter]), "hf_goodgoodgood"), enter);
-    const keep = tokenChecked(asking, { ok: true, user: "ada" });
-    const once = [down, enter].reduce(pressed, keep);
-    expect(once.answers.keepToken).toBe(false);
-    expect(question(once)).toBe("storage");
-    // The token is taken back: the page after it is the folder's again.
-    const without = [escape, escape, text("2"), enter].reduce(pressed, once);
-    expect(question(without)).toBe("storage");
-    expect(without.questions.map(({ id }) => id)).not.toContain("keepToken");
-  });
-
-  test("that the Hub refuses is said in place, with an empty field", () => {
-    const asking = pressed(pasted(wizard([...toToken, down, enter]), "hf_wrongwrong"), enter);
-    const refused = tokenChecked(asking, {
-      ok: false,
-      message: "The Hub does not know this token.",
-    });
-    expect(refused).toMatchObject({
-      problem: "The Hub does not know this token.",
-      typed: "",
-      errand: null,
-    });
-    expect(question(refused)).toBe("token");
-  });
-
-  test("that is no token is refused without asking", () => {
-    const state = pressed(pasted(wizard([...toToken, down, enter]), "two words"), enter);
-    expect(state.errand).toBeNull();
-    expect(state.problem).toMatch(/not a Hugging Face token/);
-  });
-
-  test("can be taken back while the Hub is asked", () => {
-    const asking = pressed(pasted(wizard([...toToken, down, enter]), "hf_wrongwrong"), enter);
-    const back = pressed(asking, escape);
-    expect(back.errand).toBeNull();
-    // The answer comes too late: nothing changes.
-    expect(tokenChecked(back, { ok: true, user: "ada" })).toBe(back);
-  });
-
-  test("never shows on the page, nor how long it is", () => {
-    const short = pasted(wizard([...toToken, down, enter]), "hf_aaaaaaaa");
-    const long = pasted(wizard([...toToken, down, enter]), `hf_${"b".repeat(60)}`);
-    expect(page(short)).toBe(page(long));
-    expect(page(short)).not.toContain("hf_");
-  });
-});
-
-test("a token that the terminal sends without brackets is a paste, not keys", () => {
-  const state = pressed(wizard([enter]), text("hf_quiquiqui"));
-  expect(state).toMatchObject({ typed: "hf_quiquiqui", leaving: false });
 });
 
 describe("a folder", () => {
@@ -246,14 +157,3 @@ test.each([
     expect(lines.length).toBeGreaterThan(1);
   }
 });
-
-function pageLines(state: WizardState, size: { columns: number; rows: number }) {
-  const theme = createTheme({ color: false, unicode: true });
-  return wizardPage({ wizard: state, state: initialState, tick: 0, size, theme });
-}
-
-function page(state: WizardState): string {
-  return pageLines(state, { columns: 100, rows: 40 })
-    .map((line) => line.map((part) => part.text).join(""))
-    .join("\n");
-}

@@ -1,6 +1,6 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { completeTiers, defaultTiers, modelsByName, modelsOfTiers } from "../../catalog/select.ts";
-import { parseTiers } from "../../plan/question-table.ts";
+import { parseTiers } from "../../plan/tiers-question.ts";
 import { pull } from "../../setup/pull.ts";
 import type { Work } from "../../setup/request.ts";
 import { gatherSettings, type GatheredSettings } from "../gather-settings.ts";

@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { pasted, pressed } from "../../src/ui/ink/wizard/press.ts";
+import { tokenChecked } from "../../src/ui/ink/wizard/wizard-state.ts";
+import { down, enter, escape, page, question, text, wizard } from "./wizard-walk.ts";
+
+describe("a token", () => {
+  const toToken = [enter];
+
+  test("that is pasted goes to the Hub before the next question", () => {
+    const typed = pasted(wizard([...toToken, down, enter]), " hf_goodgoodgood\n");
+    const asking = pressed(typed, enter);
+    expect(asking.errand).toMatchObject({ kind: "token" });
+    expect(question(asking)).toBe("token");
+    expect(JSON.stringify(asking.errand)).not.toContain("goodgood");
+    const next = tokenChecked(asking, { ok: true, user: "ada" });
+    expect(question(next)).toBe("keepToken");
+    expect(next.answers.token.source).toBe("pasted");
+  });
+
+  test("is kept or used for this run only, as chosen; nobody without one is asked", () => {
+    const asking = pressed(pasted(wizard([...toToken, down, enter]), "hf_goodgoodgood"), enter);
+    const keep = tokenChecked(asking, { ok: true, user: "ada" });
+    const once = [down, enter].reduce(pressed, keep);
+    expect(once.answers.keepToken).toBe(false);
+    expect(question(once)).toBe("storage");
+    // The token is taken back: the page after it is the folder's again.
+    const without = [escape, escape, text("2"), enter].reduce(pressed, once);
+    expect(question(without)).toBe("storage");
+    expect(without.questions.map(({ id }) => id)).not.toContain("keepToken");
+  });
+
+  test("that the Hub refuses is said in place, with an empty field", () => {
+    const asking = pressed(pasted(wizard([...toToken, down, enter]), "hf_wrongwrong"), enter);
+    const refused = tokenChecked(asking, {
+      ok: false,
+      message: "The Hub does not know this token.",
+    });
+    expect(refused).toMatchObject({
+      problem: "The Hub does not know this token.",
+      typed: "",
+      errand: null,
+    });
+    expect(question(refused)).toBe("token");
+  });
+
+  test("that is no token is refused without asking", () => {
+    const state = pressed(pasted(wizard([...toToken, down, enter]), "two words"), enter);
+    expect(state.errand).toBeNull();
+    expect(state.problem).toMatch(/not a Hugging Face token/);
+  });
+
+  test("can be taken back while the Hub is asked", () => {
+    const asking = pressed(pasted(wizard([...toToken, down, enter]), "hf_wrongwrong"), enter);
+    const back = pressed(asking, escape);
+    expect(back.errand).toBeNull();
+    // The answer comes too late: nothing changes.
+    expect(tokenChecked(back, { ok: true, user: "ada" })).toBe(back);
+  });
+
+  test("never shows on the page, nor how long it is", () => {
+    const short = pasted(wizard([...toToken, down, enter]), "hf_aaaaaaaa");
+    const long = pasted(wizard([...toToken, down, enter]), `hf_${"b".repeat(60)}`);
+    expect(page(short)).toBe(page(long));
+    expect(page(short)).not.toContain("hf_");
+  });
+});
+
+test("a token that the terminal sends without brackets is a paste, not keys", () => {
+  const state = pressed(wizard([enter]), text("hf_quiquiqui"));
+  expect(state).toMatchObject({ typed: "hf_quiquiqui", leaving: false });
+});
