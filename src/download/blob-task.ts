@@ -28,6 +28,8 @@ export interface BlobTask {
   attempts: number;
   troubleSinceMs: number | null;
   notBeforeMs: number;
+  /** A trouble was told that lasts until then. */
+  toldUntilMs: number;
   hashTries: number;
   /** On disk, or in the cache. */
   receivedBytes: number;
@@ -63,6 +65,7 @@ export function createTask(cacheDir: string, blob: SurveyedBlob, smallBytes: num
     attempts: 0,
     troubleSinceMs: null,
     notBeforeMs: 0,
+    toldUntilMs: 0,
     hashTries: 0,
     receivedBytes: heldBytes,
     fetchedBytes: 0,

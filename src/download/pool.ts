@@ -15,7 +15,7 @@ import { createLane, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
 import { createLaneCount } from "./lane-count.ts";
 import { noLocks, openTask } from "./open-task.ts";
 import type { RateCap } from "./rate-cap.ts";
-import { handleTrouble, type Outage } from "./trouble.ts";
+import { handleTrouble, lanesAllowed, type Outage } from "./trouble.ts";
 import { steer } from "./steer.ts";
 import type { Tuning } from "./tuning.ts";
 import { speedOf } from "./watch-lanes.ts";
@@ -51,7 +51,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   const ended = Promise.withResolvers<void>();
   const ticking = new AbortController();
   const laneCount = createLaneCount({ first: tuning.firstLanes, most: options.mostLanes });
-  const outage: Outage = { notBeforeMs: 0, attempts: 0, lastByteMs: nowMs() };
+  const outage: Outage = { notBeforeMs: 0, restingUntilMs: [], attempts: 0, lastByteMs: nowMs() };
   const allBytes = tasks.reduce((bytes, { blob }) => bytes + blob.sizeBytes, 0);
   const flow = createFlow({ ...options, allBytes, outage, nowMs });
   const { link, budget } = flow;
@@ -127,7 +127,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     }
     starved = false;
     const atMs = nowMs();
-    while (lanes.size < laneCount.target() && atMs >= outage.notBeforeMs) {
+    while (lanes.size < lanesAllowed(outage, laneCount.target(), atMs)) {
       const width = laneCount.target();
       const work = chooseWork({ tasks: open, lanes, width, nowMs: atMs, tuning, link, budget });
       if (work === null) {

@@ -13,6 +13,8 @@ import type { Tuning } from "./tuning.ts";
 export interface Outage {
   /** No new request before this moment. */
   notBeforeMs: number;
+  /** Until when single lanes rest: there are so many fewer until then. */
+  restingUntilMs: number[];
   attempts: number;
   lastByteMs: number;
 }
@@ -25,6 +27,16 @@ const mostAttempts: Partial<Record<PassingTrouble["kind"], number>> = {
 };
 /** While bytes came so lately, a broken connection is that lane's own affair. */
 const livelyMs = 1500;
+
+/** Troubles of one connection: the file's other lanes go on. */
+const ofOneLane: readonly PassingTrouble["kind"][] = ["network", "server"];
+
+/** How many lanes there may be now, of so many that are worth having. */
+export function lanesAllowed(outage: Outage, target: number, nowMs: number): number {
+  if (nowMs < outage.notBeforeMs) return 0;
+  outage.restingUntilMs = outage.restingUntilMs.filter((untilMs) => untilMs > nowMs);
+  return target - outage.restingUntilMs.length;
+}
 
 interface Scene {
   readonly host: Pick<Host, "clock" | "random">;
@@ -47,11 +59,18 @@ export function handleTrouble(scene: Scene, task: BlobTask, error: unknown): voi
   const trouble = troubleOf(error);
   if (trouble === null) throw failureOfError(failureOfFiles(error, cacheDir), endpoint);
   const nowMs = host.clock.monotonicMs();
+  const everywhere = trouble.kind === "rate-limited" || nowMs - outage.lastByteMs > livelyMs;
+  const ofLane = !everywhere && ofOneLane.includes(trouble.kind);
+  // A small file is its lane's only work; the lane goes on with others, unless the server asks it to wait.
+  const rests = ofLane && (!task.small || trouble.waitMs !== null);
   // Siblings that fail for the same reason at the same time say nothing new.
-  if (nowMs < task.notBeforeMs || nowMs < outage.notBeforeMs) return;
+  const ofTask = everywhere ? 0 : Math.max(task.notBeforeMs, task.toldUntilMs);
+  if (nowMs < Math.max(ofTask, outage.notBeforeMs)) {
+    if (rests) rest(outage, nowMs + (trouble.waitMs ?? backoffMs(1, host.random)));
+    return;
+  }
   if (trouble.kind === "rate-limited" || trouble.kind === "refused") scene.shrink();
 
-  const everywhere = trouble.kind === "rate-limited" || nowMs - outage.lastByteMs > livelyMs;
   task.attempts += 1;
   task.troubleSinceMs ??= nowMs;
   if (everywhere) outage.attempts += 1;
@@ -65,10 +84,16 @@ export function handleTrouble(scene: Scene, task: BlobTask, error: unknown): voi
   const delayMs = trouble.waitMs ?? (soon ? 0 : backoffMs(attempt, host.random));
   // What the server asks us to wait is not held against it.
   if (trouble.waitMs !== null) task.troubleSinceMs += trouble.waitMs;
-  task.notBeforeMs = nowMs + delayMs;
+  task.toldUntilMs = nowMs + delayMs;
+  if (rests) rest(outage, task.toldUntilMs);
+  if (!ofLane || task.small) task.notBeforeMs = task.toldUntilMs;
   if (everywhere) outage.notBeforeMs = task.notBeforeMs;
   if (!soon) {
     const reason = trouble.message;
     scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs });
   }
+}
+
+function rest(outage: Outage, untilMs: number): void {
+  outage.restingUntilMs.push(untilMs);
 }

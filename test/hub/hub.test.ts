@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Fault } from "../../src/demo/hub/faults.ts";
 import { isRepoId, isSafePath } from "../../src/hub/listing.ts";
-import { waitOf } from "../../src/hub/rate-limit.ts";
 import { mayHaveToken } from "../../src/hub/request.ts";
 import { openScene } from "../download/scene.ts";
 
@@ -212,13 +211,4 @@ test("the token may go to the Hub's origin, encrypted or on this machine", () =>
   expect(mayHaveToken("http://127.0.0.1:8080", "http://127.0.0.1:8080/x")).toBe(true);
   expect(mayHaveToken("http://127.0.0.1:8080", "http://127.0.0.1:8081/x")).toBe(false);
   expect(mayHaveToken("http://127.evil.example", "http://127.evil.example/x")).toBe(false);
-});
-
-test("the Hub's own words for a wait are honoured to the second", () => {
-  expect(waitOf({ ratelimit: '"resolvers";r=0;t=55' }, 0)).toBe(56_000);
-  expect(waitOf({ ratelimit: '"api";r=0;t=0', "retry-after": "9" }, 0)).toBe(1000);
-  expect(waitOf({ "retry-after": "7" }, 0)).toBe(7000);
-  expect(waitOf({ "retry-after": "Thu, 01 Jan 1970 00:00:30 GMT" }, 10_000)).toBe(20_000);
-  expect(waitOf({ "retry-after": "soon" }, 0)).toBeNull();
-  expect(waitOf({}, 0)).toBeNull();
 });

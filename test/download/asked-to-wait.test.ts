@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import type { Fault } from "../../src/demo/hub/faults.ts";
+import { model, openScene } from "./scene.ts";
+
+const repo = "org/model";
+const sizeBytes = 3_000_000;
+/** The host's clock runs so much faster. */
+const haste = 10;
+
+type Answer = NonNullable<Fault["answer"]>;
+
+/** What is asked within this time of a refusal was on its way already. */
+const underWayMs = 1000;
+
+/** Pulls one file of which the third range is answered so. Times are by the host's clock. */
+async function pullAsked(answer: () => Answer, maxLanes = 4) {
+  await using scene = await openScene({
+    repos: [{ id: repo, files: [{ path: "model.safetensors", sizeBytes }] }],
+    throttle: { bytesPerSecondPerConnection: 2_000_000 },
+  });
+  const askedMs: number[] = [];
+  let refusedMs = Number.POSITIVE_INFINITY;
+  scene.served.setIntercept(({ origin }) => {
+    if (origin !== "content") return undefined;
+    const nowMs = performance.now() * haste;
+    askedMs.push(nowMs);
+    if (askedMs.length !== 3) return undefined;
+    refusedMs = nowMs;
+    return { answer: answer() };
+  });
+  const beganMs = performance.now();
+  await scene.pull([model("m", repo)], { maxLanes });
+  const next = askedMs.find((atMs) => atMs > refusedMs + underWayMs) ?? 0;
+  return {
+    retries: scene.of("download.retrying"),
+    /** Between the refusal and the next request. */
+    pauseMs: next - refusedMs,
+    elapsedMs: (performance.now() - beganMs) * haste,
+    fetchedBytes: scene.of("download.finished")[0]?.fetchedBytes,
+  };
+}
+
+const inSeconds = (seconds: number): string => new Date(Date.now() + seconds * 1000).toUTCString();
+const asking: [string, (seconds: number) => Record<string, string>][] = [
+  ["Retry-After in seconds", (seconds) => ({ "Retry-After": String(seconds) })],
+  ["Retry-After as a date", (seconds) => ({ "Retry-After": inSeconds(seconds) })],
+  ["RateLimit", (seconds) => ({ RateLimit: `"cdn";r=0;t=${seconds - 1}` })],
+];
+const toSeconds = ({ delayMs }: { delayMs: number }): number => Math.round(delayMs / 1000);
+
+test.each(asking)("a 503 with %s pauses its lane alone", async (_, headers) => {
+  const answer = () => ({ status: 503, headers: headers(60) });
+  const { retries, elapsedMs, fetchedBytes } = await pullAsked(answer);
+  expect(retries.map(toSeconds)).toEqual([60]);
+  // The others brought its piece too, long before its minute was over.
+  expect(elapsedMs).toBeLessThan(40_000);
+  expect(fetchedBytes).toBe(sizeBytes);
+});
+
+test.each(asking)("a 429 with %s pauses all lanes, to the second", async (_, headers) => {
+  const { retries, pauseMs } = await pullAsked(() => ({ status: 429, headers: headers(4) }));
+  expect(retries.map(toSeconds)).toEqual([4]);
+  expect(pauseMs).toBeGreaterThanOrEqual(3900);
+  expect(pauseMs).toBeLessThan(8_000);
+});
+
+test("where there is only one lane, a 503 pauses it for as long as it says", async () => {
+  const { pauseMs } = await pullAsked(() => ({ status: 503, headers: { "Retry-After": "4" } }), 1);
+  expect(pauseMs).toBeGreaterThanOrEqual(3900);
+  expect(pauseMs).toBeLessThan(8_000);
+});
