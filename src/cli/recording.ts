@@ -25,6 +25,8 @@ const known: Readonly<Record<TimedEvent["type"], true>> = {
   "download.progress": true,
   "download.retrying": true,
   "download.blocked": true,
+  "download.paused": true,
+  "download.resumed": true,
   "file.verified": true,
   "model.ready": true,
   "download.finished": true,

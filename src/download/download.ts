@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Host } from "../host/host.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Emit } from "../progress/event.ts";
+import { createPauseSwitch, type PauseSwitch } from "../progress/pause-switch.ts";
 import { createTask } from "./blob-task.ts";
 import { cacheTag } from "./cache-layout.ts";
 import { failureOfFiles, requireDiskSpace } from "./disk-space.ts";
@@ -11,6 +12,7 @@ import { readBootId } from "./partial.ts";
 import { runPool } from "./pool.ts";
 import { publishSnapshot } from "./publish.ts";
 import { createRateCap } from "./rate-cap.ts";
+import { createRest } from "./rest.ts";
 import { sideBySide } from "./side-by-side.ts";
 import type { Survey, SurveyedBlob, SurveyedModel } from "./survey.ts";
 import { createTelling } from "./telling.ts";
@@ -24,6 +26,8 @@ export interface DownloadRequest {
   readonly signal: AbortSignal;
   readonly limitBytesPerSecond?: number | null;
   readonly maxLanes?: number | null;
+  /** Turned while it runs; left out, nobody pauses. */
+  readonly pause?: PauseSwitch;
   readonly tuning?: Partial<Tuning>;
   /** A thread that several downloads share; its owner ends it. Left out, the download has its own. */
   readonly hashing?: Hashing;
@@ -73,12 +77,14 @@ async function bring(
   const tasks = inOrder(survey, missing).map((blob) =>
     createTask(survey.cacheDir, blob, tuning.smallBytes),
   );
+  const rest = createRest({ pause: request.pause ?? createPauseSwitch(), tasks, emit });
   const telling = createTelling({
     survey,
     tasks,
     emit,
     nowMs: startMs,
     everyMs: tuning.progressMs,
+    isResting: rest.isResting,
   });
   const published = new Map<string, Promise<void>>();
   const publishReady = async (): Promise<void> => {
@@ -116,7 +122,11 @@ async function bring(
           ? createRateCap(request.limitBytesPerSecond)
           : null,
       bootId: await readBootId(host.files),
-      onTick: (lanes, nowMs) => telling.tick(lanes.size, nowMs),
+      isResting: rest.isResting,
+      onTick(lanes, nowMs) {
+        rest.tick(lanes);
+        telling.tick(lanes.size, nowMs);
+      },
       async onDone({ blob }, checked) {
         const { repo, path, sizeBytes: bytes } = blob;
         if (checked !== null) emit({ type: "file.verified", repo, path, ...checked, bytes });

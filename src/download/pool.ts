@@ -35,6 +35,7 @@ export interface PoolOptions {
   readonly signal: AbortSignal;
   /** The blob has its name. `checked` is null where another process brought it. */
   readonly onDone: (task: BlobTask, checked: Checked | null) => Promise<void>;
+  readonly isResting: () => boolean;
   /** Many times a second. */
   readonly onTick: (lanes: ReadonlySet<Lane>, nowMs: number) => void;
 }
@@ -126,6 +127,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       return;
     }
     starved = false;
+    if (options.isResting()) return;
     const atMs = nowMs();
     while (lanes.size < lanesAllowed(outage, laneCount.target(), atMs)) {
       const width = laneCount.target();
@@ -171,8 +173,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       }
     } catch (error) {
       // Only the signal tells why a connection was cut by ourselves.
-      const { aborted } = lane.stop.signal;
-      const reason: unknown = aborted ? lane.stop.signal.reason : error;
+      const reason: unknown = lane.stop.signal.reason ?? error;
       if (segment !== null) large?.segments.giveBack(segment);
       if (task.small && task.state === "fetching") task.state = "waiting";
       if (stopped) return;
@@ -223,8 +224,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       await host.clock.sleep(tuning.tickMs, ticking.signal);
       const atMs = nowMs();
       const busy = !starved && lanes.size >= laneCount.target();
-      const seen = { endedLanes, busy, nowMs: atMs };
-      steer({ ...seen, flow, lanes, laneCount, tasks: open, fail: stop });
+      steer({ endedLanes, busy, nowMs: atMs, flow, lanes, laneCount, tasks: open, fail: stop });
       options.onTick(lanes, atMs);
       pump();
     }

@@ -15,12 +15,15 @@ export function createTelling({
   emit,
   nowMs,
   everyMs,
+  isResting,
 }: {
   survey: Survey;
   tasks: readonly BlobTask[];
   emit: Emit;
   nowMs: number;
   everyMs: number;
+  /** Then nothing is fetched, on purpose: no speed, no time left. */
+  isResting: () => boolean;
 }) {
   const all = createCounter(survey, tasks, nowMs);
   const claimed = new Set<BlobTask>();
@@ -34,7 +37,8 @@ export function createTelling({
 
   const tell = (lanes: number, atMs: number): void => {
     toldMs = atMs;
-    const total = all.measure(atMs);
+    const resting = isResting();
+    const total = all.measure(atMs, resting);
     let missingBytes = 0;
     emit({
       type: "download.progress",
@@ -48,7 +52,7 @@ export function createTelling({
         return {
           ...named(model),
           state,
-          ...counter.measure(atMs),
+          ...counter.measure(atMs, resting),
           etaSeconds: waits ? all.etaSeconds(missingBytes, atMs) : null,
         };
       }),
@@ -74,18 +78,18 @@ function createCounter(
   tasks: readonly BlobTask[],
   startMs: number,
 ) {
-  const rate = createRate(0, startMs);
+  let rate = createRate(0, startMs);
   const sum = (count: (task: BlobTask) => number): number =>
     tasks.reduce((bytes, task) => bytes + count(task), 0);
   return {
-    measure(nowMs: number) {
+    measure(nowMs: number, resting: boolean) {
       const receivedBytes = cachedBytes + sum((task) => task.receivedBytes);
       const verifiedBytes =
         cachedBytes + sum((task) => (task.state === "done" ? task.blob.sizeBytes : 0));
-      rate.record(
-        sum((task) => task.fetchedBytes),
-        nowMs,
-      );
+      const fetchedBytes = sum((task) => task.fetchedBytes);
+      // What was measured before a rest says nothing of after it.
+      if (resting) rate = createRate(fetchedBytes, nowMs);
+      else rate.record(fetchedBytes, nowMs);
       return {
         receivedBytes,
         verifiedBytes,

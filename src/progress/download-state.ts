@@ -30,6 +30,8 @@ export interface DownloadState {
   readonly bytesPerSecond: number;
   readonly etaSeconds: number | null;
   readonly lanes: number;
+  /** By a person; nothing is fetched until it goes on. */
+  readonly paused: boolean;
   /** In tier order; from the plan until the engine tells more. */
   readonly models: readonly ModelProgress[];
   /** By model id, or by repository where no model was told. */
@@ -50,6 +52,7 @@ export const initialDownload: DownloadState = {
   bytesPerSecond: 0,
   etaSeconds: null,
   lanes: 0,
+  paused: false,
   models: [],
   notes: {},
   progressAt: null,
@@ -136,6 +139,10 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
           },
         },
       };
+    case "download.paused":
+      return { ...resting(state), paused: true };
+    case "download.resumed":
+      return { ...state, paused: false };
     case "file.started":
       return { ...state, startedFiles: state.startedFiles + 1 };
     case "file.verified":
@@ -160,11 +167,19 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
         bytesPerSecond: 0,
         etaSeconds: null,
         lanes: 0,
+        paused: false,
         notes: {},
       };
     default:
       return state;
   }
+}
+
+/** Nothing moves, and nobody knows for how long. */
+function resting(state: DownloadState): DownloadState {
+  const still = { bytesPerSecond: 0, etaSeconds: null };
+  const models = state.models.map((model) => ({ ...model, ...still }));
+  return { ...state, ...still, lanes: 0, models };
 }
 
 function plannedModels(plan: PlanReady): readonly ModelProgress[] {

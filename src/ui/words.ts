@@ -41,6 +41,8 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "download.planned":
     case "download.retrying":
     case "download.blocked":
+    case "download.paused":
+    case "download.resumed":
     case "file.started":
     case "file.verified":
     case "model.ready":

@@ -26,7 +26,7 @@ export interface Scene extends AsyncDisposable {
 }
 
 export interface Pull extends Partial<
-  Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes" | "hashing">
+  Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes" | "pause" | "hashing">
 > {
   readonly hub?: Hub;
   readonly host?: Host;

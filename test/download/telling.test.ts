@@ -38,7 +38,14 @@ function record(seconds: number) {
   const emit = (event: HerosEvent): void => {
     if (event.type === "download.progress") told.push(event);
   };
-  const telling = createTelling({ survey: surveyOf(), tasks, emit, nowMs: 0, everyMs: 250 });
+  const telling = createTelling({
+    survey: surveyOf(),
+    tasks,
+    emit,
+    nowMs: 0,
+    everyMs: 250,
+    isResting: () => false,
+  });
   for (let atMs = 25; atMs <= seconds * 1000; atMs += 25) {
     let left = 25_000;
     for (const task of tasks) {

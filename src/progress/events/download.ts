@@ -63,6 +63,16 @@ export interface DownloadBlocked {
   readonly holder: string | null;
 }
 
+/** A person let the download rest: no connection is at work, and all that came is safe on disk. */
+export interface DownloadPaused {
+  readonly type: "download.paused";
+}
+
+/** It goes on, from the same bytes. */
+export interface DownloadResumed {
+  readonly type: "download.resumed";
+}
+
 /** The first byte of a file is being asked for: line writers tell it once a file. */
 export interface FileStarted {
   readonly type: "file.started";
@@ -105,6 +115,8 @@ export type DownloadEvent =
   | DownloadProgress
   | DownloadRetrying
   | DownloadBlocked
+  | DownloadPaused
+  | DownloadResumed
   | FileStarted
   | FileVerified
   | ModelReady

@@ -19,6 +19,10 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
       return say(
         `${fileName(event)}: ${holderWords(event.holder)} fetches it already. Waiting for that.`,
       );
+    case "download.paused":
+      return say(pausedWords(state));
+    case "download.resumed":
+      return say("The download goes on.");
     case "file.started":
       return say(
         event.resumedBytes > 0
@@ -40,6 +44,11 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
         { tone: "good" },
       );
   }
+}
+
+function pausedWords({ download }: RunState): string {
+  const { receivedBytes, totalBytes } = download;
+  return `The download is paused. ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} are here and safe.`;
 }
 
 /** "1.20 GB of 4.31 GB (28%), 38.2 MB/s, about 1 min 20 s left". */

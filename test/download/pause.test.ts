@@ -1,0 +1,98 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { createPauseSwitch } from "../../src/progress/pause-switch.ts";
+import { model, openScene, type Scene } from "./scene.ts";
+
+const bytes = 8_000_000;
+
+async function openLarge(): Promise<Scene> {
+  return openScene({
+    repos: [{ id: "big/model", files: [{ path: "model.safetensors", sizeBytes: bytes }] }],
+    throttle: { bytesPerSecond: 8_000_000 },
+  });
+}
+
+test("a paused download has no connection, has journaled what came, and goes on from there", async () => {
+  await using scene = await openLarge();
+  const pause = createPauseSwitch();
+  const atRest: { sent: number; journal: string }[] = [];
+  const rest = async (): Promise<void> => {
+    const blobs = join(scene.cacheDir, "models--big--model/blobs");
+    const names = await readdir(blobs);
+    const journal = names.find((name) => name.endsWith(".heros-journal")) ?? "";
+    const before = scene.served.sentBytes();
+    // Eight times as long as a tick, of a clock that runs ten times as fast.
+    await sleep(40);
+    expect(scene.served.sentBytes()).toBe(before);
+    atRest.push({ sent: before, journal: await readFile(join(blobs, journal), "utf8") });
+    pause.toggle();
+  };
+  let turned = false;
+  await scene.pull([model("big", "big/model")], {
+    pause,
+    // A busy machine is slow to serve, and its clock runs ten times as fast.
+    tuning: { idleMs: 60_000 },
+    onEvent(event) {
+      if (event.type === "download.paused") void rest();
+      if (event.type !== "download.progress" || event.receivedBytes < bytes / 3 || turned) return;
+      turned = true;
+      pause.toggle();
+    },
+  });
+  const types = scene.events.map(({ type }) => type).filter((type) => type !== "download.progress");
+  expect(types.slice(-6)).toEqual([
+    "file.started",
+    "download.paused",
+    "download.resumed",
+    "file.verified",
+    "model.ready",
+    "download.finished",
+  ]);
+  const [{ sent, journal } = { sent: 0, journal: "" }] = atRest;
+  expect(sent).toBeGreaterThan(bytes / 3);
+  expect(sent).toBeLessThan(bytes * 0.9);
+  // Its last line says that what is written is synced.
+  const line = journal.trim().split("\n").at(-1) ?? "";
+  const { written, synced } = JSON.parse(line.slice(line.indexOf("{"), line.lastIndexOf("}") + 1));
+  expect(synced).toEqual(written);
+  // What had left the Hub and was not read when the connections were let go.
+  expect(scene.served.sentBytes()).toBeLessThan(bytes * 1.08);
+  expect(scene.of("download.finished")).toMatchObject([{ fetchedBytes: bytes }]);
+}, 20_000);
+
+test("while it rests nothing has a speed or a time left", async () => {
+  await using scene = await openLarge();
+  const pause = createPauseSwitch();
+  pause.toggle();
+  let quiet = 0;
+  await scene.pull([model("big", "big/model")], {
+    pause,
+    onEvent(event) {
+      if (event.type !== "download.progress" || !pause.isPaused()) return;
+      expect(event).toMatchObject({ bytesPerSecond: 0, etaSeconds: null, lanes: 0 });
+      expect(event.models).toMatchObject([{ bytesPerSecond: 0, etaSeconds: null }]);
+      quiet += 1;
+      if (quiet === 3) pause.toggle();
+    },
+  });
+  expect(quiet).toBe(3);
+  expect(scene.of("download.finished")).toMatchObject([{ fetchedBytes: bytes }]);
+}, 20_000);
+
+test("a paused download stops at once where it is interrupted", async () => {
+  await using scene = await openLarge();
+  const pause = createPauseSwitch();
+  pause.toggle();
+  const stop = new AbortController();
+  const pulling = scene.pull([model("big", "big/model")], {
+    pause,
+    signal: stop.signal,
+    onEvent: ({ type }) => {
+      if (type === "download.paused") stop.abort();
+    },
+  });
+  await expect(pulling).rejects.toMatchObject({ name: "AbortError" });
+  expect(scene.served.sentBytes()).toBe(0);
+});
