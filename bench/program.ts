@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,6 +41,28 @@ export async function inFolder<Result>(work: (folder: string) => Promise<Result>
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A repository whose files a benchmark serves itself, as a model of a catalog. */
+export const benchRepo = "bench/model";
+const benchCatalog = `schema: 1
+stack: her-os
+tiers:
+  - {id: 1, name: All, required: true}
+models:
+  - {id: model, title: Model, repo: ${benchRepo}, revision: main, tier: 1, purpose: Bench, capability: bench, memoryGib: 1}
+`;
+
+/** `heros pull` of the benchmark's model into the folder, as its users run it; JSON lines come out. */
+export function startPull(folder: string, endpoint: string) {
+  const catalog = join(folder, "catalog.yaml");
+  if (!existsSync(catalog)) writeFileSync(catalog, benchCatalog);
+  const where = ["--cache-dir", join(folder, "cache"), "--catalog", catalog];
+  const args = [heros, "pull", ...where, "--endpoint", endpoint, "--output", "json"];
+  return spawn(process.execPath, args, {
+    env: cleanEnv(folder),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
 }
 
 /** An environment in which nothing of this user's is read or written. */
