@@ -39,6 +39,8 @@ export interface RunState {
   readonly run: RunStarted | null;
   readonly stages: readonly StageState[];
   readonly checks: readonly CheckState[];
+  /** Ids of checks that were right when the machine was looked at before: they are not told again. */
+  readonly rightBefore: readonly string[];
   readonly machine: Machine | null;
   readonly plan: PlanReady | null;
   /** The files of the stack, the last ones where there are very many. */
@@ -63,6 +65,7 @@ export const initialState: RunState = {
   run: null,
   stages: [],
   checks: [],
+  rightBefore: [],
   machine: null,
   plan: null,
   files: [],
@@ -90,6 +93,7 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
     case "stage.started":
       return {
         stages: patchStage(state.stages, event.stage, { state: "running", startedAt: event.at }),
+        ...(event.stage === "machine" ? lookAgain(state) : {}),
       };
     case "stage.finished":
       return {
@@ -161,6 +165,12 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
     default:
       return {};
   }
+}
+
+/** The machine is looked at, maybe once more: what was found before no longer counts. */
+function lookAgain({ checks }: RunState): Partial<RunState> {
+  const right = checks.filter(({ status }) => status === "ok").map(({ id }) => id);
+  return { machine: null, checks: [], rightBefore: right };
 }
 
 function waiting(stage: Stage): StageState {

@@ -2,6 +2,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
 import type { Answers, TokenAnswer } from "../plan/answers.ts";
 import type { Planning } from "../plan/planning.ts";
+import type { Mending, Trouble } from "../plan/mending.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../progress/event.ts";
 
@@ -43,3 +44,5 @@ export interface SetupRequest extends Fetching {
   /** Asks the person; null where nobody is asked. */
   readonly ask: ((planning: Planning, signal: AbortSignal) => Promise<Answers | null>) | null;
 }
+  /** Shows a person what is not right with the machine and waits; null or absent where nobody could mend it. */
+  readonly mend?: ((trouble: Trouble, signal: AbortSignal) => Promise<Mending>) | null;

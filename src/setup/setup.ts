@@ -1,10 +1,11 @@
-import { detectMachine, unsupportedReason } from "../machine/detect.ts";
+import { unsupportedReason } from "../machine/detect.ts";
 import type { Answers } from "../plan/answers.ts";
 import { rememberable } from "../plan/resolve.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { writeStack } from "../stack/write-stack.ts";
 import { bringOnline } from "./bring-online.ts";
 import { closingWords, dryRunWords } from "./closing-words.ts";
+import { lookAtMachine } from "./look-at-machine.ts";
 import { preparePlanning } from "./prepare-planning.ts";
 import { rememberAnswers } from "./remembered-answers.ts";
 import type { SetupRequest, Work } from "./request.ts";
@@ -12,25 +13,15 @@ import type { SetupRequest, Work } from "./request.ts";
 /**
  * The whole journey: machine, plan, stack, download, annie.
  * Nothing is written before the plan is agreed, and nothing is fetched before the disk is known to hold it.
- * @returns the sentences of the closing page; null where the person said no to the plan
+ * @returns the sentences of the closing page; null where the person stopped before anything was changed
  * @throws Failure of any stage; AbortError
  */
 export async function setup(work: Work, request: SetupRequest): Promise<readonly string[] | null> {
   const { host, emit, signal } = work;
-  const { stateDir, stackDir, dryRun, ask } = request;
+  const { stateDir, dryRun, ask } = request;
 
-  emit({ type: "stage.started", stage: "machine" });
-  const detection = await detectMachine({
-    host,
-    emit,
-    signal,
-    modelsPath: request.cacheDir ?? host.home,
-    stackDir,
-    port: request.port,
-    endpoint: request.endpoint,
-  });
-  const [problem] = detection.problems;
-  if (problem !== undefined && !dryRun) throw problem;
+  const detection = await lookAtMachine(work, request);
+  if (detection === null) return null;
   for (const { code, message, hint } of detection.problems) {
     emit({ type: "notice", level: "warning", code, message, hint });
   }

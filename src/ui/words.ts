@@ -27,7 +27,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "check.started":
     case "check.finished":
     case "machine.detected":
-      return machineSentence(event);
+      return machineSentence(event, state);
     case "plan.ready":
       return planSentence(event);
     case "file.written":

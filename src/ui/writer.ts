@@ -1,4 +1,5 @@
 import type { Answers } from "../plan/answers.ts";
+import type { Mending, Trouble } from "../plan/mending.ts";
 import type { Planning } from "../plan/planning.ts";
 import type { TimedEvent } from "../progress/event.ts";
 
@@ -12,6 +13,11 @@ export interface Writer {
    */
   readonly ask?: (planning: Planning, signal: AbortSignal) => Promise<Answers | null>;
   /** Leaves the terminal as it was found. Every event written before is shown. */
+  /**
+   * Shows what is not right with the machine and waits until the person has mended it, goes on all the same, or stops.
+   * Absent where nobody can answer. @throws AbortError when the signal fires
+   */
+  readonly mend?: (trouble: Trouble, signal: AbortSignal) => Promise<Mending>;
   close(): Promise<void>;
 }
 

@@ -42,6 +42,7 @@ function showWizard(
   const instance = render(
     <Wizard
       request={{
+        kind: "questions",
         planning: cannedPlanning(rest),
         signal: new AbortController().signal,
         finish: outcome.resolve,

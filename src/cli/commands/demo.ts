@@ -9,12 +9,13 @@ export interface DemoTools {
   readonly command: SetupCommand;
   readonly demo: NonNullable<SetupCommand["demo"]>;
   readonly ask: SetupRequest["ask"];
+  readonly mend: NonNullable<SetupRequest["mend"]> | null;
   readonly nodePath: string;
 }
 
 /** `heros setup --demo`: the same setup in a world of its own, which is removed at the end unless asked to keep. */
 export async function performDemo(work: Work, tools: DemoTools): Promise<readonly string[] | null> {
-  const { command, demo, ask, nodePath } = tools;
+  const { command, demo, ask, mend, nodePath } = tools;
   const catalogFile = shippedPath("assets/catalogs/demo.yaml");
   const world = await prepareDemo({
     host: work.host,
@@ -32,10 +33,8 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
       ...(annieTimeout === undefined ? {} : { annieTimeout }),
     };
     const inside = { ...work, host: world.host };
-    const words = await setup(
-      inside,
-      await requestOf(inside, { ...command, settingFlags, configFile: null }, ask),
-    );
+    const request = await requestOf(inside, { ...command, settingFlags, configFile: null }, ask);
+    const words = await setup(inside, { ...request, mend });
     if (words === null) return null;
     return [
       words[0] ?? "",

@@ -18,10 +18,11 @@ export async function performSetup(
   { command, writer, nodePath }: SetupTools,
 ): Promise<readonly string[] | null> {
   const ask = whoAnswers(command, writer);
+  const mend = ask === null ? null : (writer.mend ?? null);
   const { demo } = command;
-  if (demo === null) return setup(work, await requestOf(work, command, ask));
+  if (demo === null) return setup(work, { ...(await requestOf(work, command, ask)), mend });
   const { performDemo } = await import("./demo.ts");
-  return performDemo(work, { command, demo, ask, nodePath });
+  return performDemo(work, { command, demo, ask, mend, nodePath });
 }
 
 /** A dry run changes nothing, so without a terminal it takes the answers that it has. */

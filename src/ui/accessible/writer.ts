@@ -6,6 +6,7 @@ import { percent } from "../words/download.ts";
 import { cleanText, type Sentence } from "../words/sentence.ts";
 import type { Terminal, Writer } from "../writer.ts";
 import { askInLines } from "./ask.ts";
+import { mendInLines } from "./mend.ts";
 import { createLineReader, type LineReader } from "./lines.ts";
 
 /** A screen reader says every line aloud: not more than one of progress in this time. */
@@ -31,7 +32,7 @@ export function createAccessibleWriter(
       if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(output.line, sentence);
       const checking = event.type === "verify.progress";
       if (!checking && event.type !== "download.progress") return;
-      if (terminal.verbosity === "quiet") return;
+      if (terminal.verbosity === "quiet" || state.download.paused) return;
       // The first one comes ten seconds after the download began.
       progressAt ??= event.at;
       if (event.at - progressAt < progressIntervalMs) return;
@@ -41,6 +42,10 @@ export function createAccessibleWriter(
     async ask(planning, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
       return askInLines({ planning, reader, signal, say });
+    },
+    async mend(trouble, signal) {
+      reader ??= createLineReader(terminal.stdin, terminal.interrupt);
+      return mendInLines({ trouble, reader, signal, say });
     },
     async close() {
       reader?.close();

@@ -61,7 +61,7 @@ export function App({
   return wizard === null ? (
     <Frame lines={front ?? above(liveScreen(view))} size={size} theme={theme} />
   ) : (
-    <Wizard
+    <Front
       request={wizard}
       snapshot={snapshot}
       size={size}

@@ -24,6 +24,8 @@ const shownLive = new Set<TimedEvent["type"]>([
   "download.planned",
   "download.retrying",
   "download.blocked",
+  "download.paused",
+  "download.resumed",
   "file.started",
   "file.verified",
   "container.changed",
@@ -63,15 +65,18 @@ export function logLines(
 function checkLines(state: RunState, verbosity: Verbosity): ScrolledLine[] {
   return state.checks.flatMap((check) => {
     if (check.status === "running") return [];
-    const sentence = machineSentence({
-      type: "check.finished",
-      id: check.id,
-      title: check.title,
-      status: check.status,
-      found: check.found,
-      elapsedMs: 0,
-      ...(check.remedy === null ? {} : { remedy: check.remedy }),
-    });
+    const sentence = machineSentence(
+      {
+        type: "check.finished",
+        id: check.id,
+        title: check.title,
+        status: check.status,
+        found: check.found,
+        elapsedMs: 0,
+        ...(check.remedy === null ? {} : { remedy: check.remedy }),
+      },
+      state,
+    );
     return isTold(sentence, verbosity) ? [{ sentence, apart: false, demo: false }] : [];
   });
 }

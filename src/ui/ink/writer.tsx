@@ -1,11 +1,13 @@
 import type { Answers } from "../../plan/answers.ts";
+import type { Mending, Trouble } from "../../plan/mending.ts";
 import type { Planning } from "../../plan/planning.ts";
 import type { Terminal, Writer } from "../writer.ts";
 import { frameColumns } from "./frame-size.ts";
 import { ownScreen } from "./own-screen.ts";
 import { scrolledRows } from "./scrolled-rows.ts";
-import { createStore } from "./store.ts";
+import { createStore, type Store } from "./store.ts";
 import { createTheme } from "./theme.ts";
+import type { FrontRequest } from "./wizard/request.ts";
 
 export interface InkOptions {
   /** Monotonic milliseconds, for the time and the countdowns between events. */
@@ -16,6 +18,7 @@ export interface InkOptions {
 
 export interface InkWriter extends Writer {
   readonly ask: (planning: Planning, signal: AbortSignal) => Promise<Answers | null>;
+  readonly mend: (trouble: Trouble, signal: AbortSignal) => Promise<Mending>;
   /** Resolves once everything written so far is on the screen. */
   drawn(): Promise<void>;
 }
@@ -84,7 +87,16 @@ export async function createInkWriter(
 
   return {
     write: (event) => store.write(event),
-    ask: (planning, signal) => ask(store, planning, signal),
+    ask: (planning, signal) =>
+      front(store, signal, (finish, fail, ended) => ({
+        kind: "questions",
+        planning,
+        signal: ended,
+        finish,
+        fail,
+      })),
+    mend: (trouble, signal) =>
+      front(store, signal, (finish) => ({ kind: "mend", trouble, finish })),
     async drawn() {
       store.publish();
       await instance.waitUntilRenderFlush();
@@ -112,24 +124,28 @@ function flushed(stream: Terminal["stdout"]): Promise<void> {
   });
 }
 
-async function ask(
-  store: ReturnType<typeof createStore>,
-  planning: Planning,
+/** Puts a page before the live screen until it is answered. */
+async function front<Answer>(
+  store: Store,
   signal: AbortSignal,
-): Promise<Answers | null> {
+  request: (
+    finish: (answer: Answer) => void,
+    fail: (error: unknown) => void,
+    ended: AbortSignal,
+  ) => FrontRequest,
+): Promise<Answer> {
   signal.throwIfAborted();
   const ended = new AbortController();
-  const onAbort = (): void => ended.abort();
   try {
-    return await new Promise<Answers | null>((resolve, reject) => {
+    return await new Promise<Answer>((resolve, reject) => {
       signal.addEventListener("abort", () => reject(toError(signal.reason)), {
         once: true,
         signal: ended.signal,
       });
-      store.setWizard({ planning, signal: ended.signal, finish: resolve, fail: reject });
+      store.setWizard(request(resolve, reject, ended.signal));
     });
   } finally {
-    onAbort();
+    ended.abort();
     store.setWizard(null);
   }
 }

@@ -1,4 +1,5 @@
 import type { CheckStatus, Machine, MachineEvent } from "../../progress/events/machine.ts";
+import type { RunState } from "../../progress/state.ts";
 import { formatMemory } from "../../progress/units.ts";
 import { say, type Sentence } from "./sentence.ts";
 
@@ -8,7 +9,11 @@ const tones: Readonly<Record<CheckStatus, Sentence["tone"]>> = {
   failed: "bad",
 };
 
-export function machineSentence(event: MachineEvent): Sentence {
+/** @param rightBefore checks that need not be told again */
+export function machineSentence(
+  event: MachineEvent,
+  { rightBefore }: Pick<RunState, "rightBefore">,
+): Sentence {
   switch (event.type) {
     case "check.started":
       return say(`Checking: ${event.title}.`, { from: "verbose" });
@@ -16,12 +21,20 @@ export function machineSentence(event: MachineEvent): Sentence {
       return say(event.found === "" ? event.title : `${event.title}: ${event.found}`, {
         tone: tones[event.status],
         mark: event.status,
-        from: event.status === "failed" ? "quiet" : "normal",
+        from: fromWhen(event, rightBefore),
         more: event.remedy === undefined ? [] : [remedyLine(event.remedy)],
       });
     case "machine.detected":
-      return say(machineWords(event));
+      return say(machineWords(event), { from: rightBefore.length === 0 ? "normal" : "verbose" });
   }
+}
+
+function fromWhen(
+  { id, status }: { readonly id: string; readonly status: CheckStatus },
+  rightBefore: readonly string[],
+): Sentence["from"] {
+  if (status === "failed") return "quiet";
+  return status === "ok" && rightBefore.includes(id) ? "verbose" : "normal";
 }
 
 /** "This is an NVIDIA DGX Spark with 121.6 GiB of memory." */

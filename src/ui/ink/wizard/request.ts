@@ -1,8 +1,10 @@
 import type { Answers } from "../../../plan/answers.ts";
+import type { Mending, Trouble } from "../../../plan/mending.ts";
 import type { Planning } from "../../../plan/planning.ts";
 
 /** A wizard that somebody waits for. */
 export interface WizardRequest {
+  readonly kind: "questions";
   readonly planning: Planning;
   /** Ends when the wizard does, whatever the reason: what it still asks for is no longer wanted. */
   readonly signal: AbortSignal;
@@ -10,3 +12,13 @@ export interface WizardRequest {
   finish(answers: Answers | null): void;
   fail(error: unknown): void;
 }
+
+/** Something is not right with the machine, and somebody waits for what the person does about it. */
+export interface MendRequest {
+  readonly kind: "mend";
+  readonly trouble: Trouble;
+  finish(mending: Mending): void;
+}
+
+/** What the person is asked now. */
+export type FrontRequest = WizardRequest | MendRequest;

@@ -1,0 +1,55 @@
+import { detectMachine, type Detection } from "../machine/detect.ts";
+import type { Trouble } from "../plan/mending.ts";
+import type { SetupRequest, Work } from "./request.ts";
+
+/** What a person can put right in another window. Memory and disks are what they are; the questions take them into account. */
+const mendable = new Set(["gpu", "docker.engine", "docker.compose", "docker.gpu", "port", "hub"]);
+
+/**
+ * Looks at the machine, again and again where somebody mends it meanwhile.
+ * @returns null where the person stops although nothing is in the way
+ * @throws Failure of exit status 4 for what keeps Annie from running; AbortError
+ */
+export async function lookAtMachine(
+  { host, emit, signal }: Work,
+  request: SetupRequest,
+): Promise<Detection | null> {
+  const { stackDir, port, endpoint, cacheDir, dryRun, mend = null } = request;
+  for (;;) {
+    emit({ type: "stage.started", stage: "machine" });
+    const detection = await detectMachine({
+      host,
+      emit,
+      signal,
+      modelsPath: cacheDir ?? host.home,
+      stackDir,
+      port,
+      endpoint,
+    });
+    const trouble = troubleOf(detection);
+    const [problem] = detection.problems;
+    if (dryRun || mend === null || trouble === null) {
+      if (problem !== undefined && !dryRun) throw problem;
+      return detection;
+    }
+    const wish = await mend(trouble, signal);
+    if (wish === "again") continue;
+    if (problem !== undefined) throw problem;
+    return wish === "onward" ? detection : null;
+  }
+}
+
+/** What is worth stopping for: what failed, and warnings that a command mends. */
+export function troubleOf({ checks, problems }: Detection): Trouble | null {
+  const bad = checks.filter(
+    ({ id, status, remedy }) =>
+      status === "failed" || (status === "warning" && remedy !== undefined && mendable.has(id)),
+  );
+  if (bad.length === 0 && problems.length === 0) return null;
+  const codes = problems.map(({ code }) => code);
+  const rank = ({ code, status }: (typeof bad)[number]) => {
+    const place = code === undefined ? -1 : codes.indexOf(code);
+    return place >= 0 ? place : status === "failed" ? codes.length : codes.length + 1;
+  };
+  return { checks: bad.toSorted((a, b) => rank(a) - rank(b)), blocking: problems.length > 0 };
+}

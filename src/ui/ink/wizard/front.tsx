@@ -1,0 +1,45 @@
+import { useInput } from "ink";
+import type { ReactNode } from "react";
+import { Frame } from "../frame.tsx";
+import type { Line, Size } from "../line.ts";
+import type { Snapshot } from "../store.ts";
+import type { Theme } from "../theme.ts";
+import { readKeys } from "./keys.ts";
+import { machinePage, pressedOnMachine } from "./machine-page.ts";
+import type { FrontRequest, MendRequest } from "./request.ts";
+import { Wizard } from "./wizard.tsx";
+
+interface FrontProps<Request> {
+  readonly request: Request;
+  readonly snapshot: Snapshot;
+  readonly size: Size;
+  readonly theme: Theme;
+  /** The page with what stands above it. */
+  compose(lines: readonly Line[]): readonly Line[];
+}
+
+/** The page on which a person is asked something: the machine's troubles, or the questions. */
+export function Front({ request, ...rest }: FrontProps<FrontRequest>): ReactNode {
+  return request.kind === "mend" ? (
+    <MachineTrouble request={request} {...rest} />
+  ) : (
+    <Wizard request={request} {...rest} />
+  );
+}
+
+function MachineTrouble({
+  request: { trouble, finish },
+  snapshot: { state },
+  size,
+  theme,
+  compose,
+}: FrontProps<MendRequest>): ReactNode {
+  useInput((input, key) => {
+    for (const press of readKeys(input, key)) {
+      const mending = pressedOnMachine(trouble, press);
+      if (mending !== null) return finish(mending);
+    }
+  });
+  const lines = compose(machinePage({ trouble, state, size, theme }));
+  return <Frame lines={lines} size={size} theme={theme} />;
+}

@@ -1,0 +1,74 @@
+// A setup in a demo's world on a machine with troubles: Annie's port is taken by another process, and Docker is not there
+// until the test says so with SIGUSR2. Ends as the command line does.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { runCommand } from "../../../src/cli/run-command.ts";
+import { noRunLog } from "../../../src/cli/run-log.ts";
+import { prepareDemo } from "../../../src/demo/prepare-demo.ts";
+import type { Host } from "../../../src/host/host.ts";
+import { realHost } from "../../../src/host/real-host.ts";
+import { stages } from "../../../src/progress/events/run.ts";
+import { setup } from "../../../src/setup/setup.ts";
+import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
+import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
+import type { Terminal } from "../../../src/ui/writer.ts";
+import { requestOf } from "../../setup/demo-setup.ts";
+
+const { env, execPath, pid, platform, arch } = process;
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const real = realHost({ env, home: "/nowhere", cwd: root, pid, platform, nodeArch: arch });
+const world = await prepareDemo({
+  host: real,
+  catalogFile: `${root}assets/catalogs/demo.yaml`,
+  nodePath: execPath,
+  speed: 20,
+  scale: 0.1,
+});
+const listen = `require("node:net").createServer((socket)=>socket.destroy()).listen(${world.port},"127.0.0.1",()=>console.log("up"))`;
+const thief = spawn(execPath, ["-e", listen], { stdio: ["ignore", "pipe", "ignore"] });
+await once(thief.stdout, "data");
+
+let dockerIsThere = env["NO_DOCKER"] === undefined;
+process.on("SIGUSR2", () => void (dockerIsThere = true));
+const host: Host = {
+  ...world.host,
+  processes: {
+    async run(request) {
+      if (request.command !== "docker" || dockerIsThere) return world.host.processes.run(request);
+      return { exitCode: null, stdout: "", stderr: "", timedOut: false, missing: true };
+    },
+  },
+};
+
+const stop = new AbortController();
+const terminal: Terminal = {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  color: true,
+  unicode: true,
+  verbosity: "normal",
+  interrupt: () => stop.abort(),
+};
+const writer =
+  env["ACCESSIBLE"] === undefined
+    ? await createInkWriter(terminal)
+    : createAccessibleWriter(terminal);
+const exitCode = await runCommand({
+  host,
+  writer,
+  log: noRunLog,
+  signal: stop.signal,
+  started: { command: "setup", herosVersion: "0.1.0", demo: false, stages },
+  resumeHint: "Run heros setup again.",
+  work: (emit, elapsedMs) => {
+    const { ask = null, mend = null } = writer;
+    const request = { ...requestOf(world), ask, mend };
+    return setup({ host, emit, signal: stop.signal, elapsedMs }, request);
+  },
+});
+process.stdout.write(`thief ${thief.pid ?? 0}\n`);
+thief.kill();
+await world.dispose();
+process.exit(exitCode);

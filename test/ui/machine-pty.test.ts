@@ -1,0 +1,63 @@
+import { afterEach, expect, test } from "vitest";
+import { keys, type Pty } from "../terminal/pty.ts";
+import { openSource } from "../terminal/source-entry.ts";
+
+const entry = new URL("./entries/trouble.ts", import.meta.url);
+const opened: Pty[] = [];
+
+function openTrouble(env: Readonly<Record<string, string>> = {}): Pty {
+  const pty = openSource({ entry, env, columns: 100, rows: 30 });
+  opened.push(pty);
+  return pty;
+}
+
+/** Ends whoever has the port, by the command that the screen shows. */
+function runShownKill(pty: Pty): void {
+  const [, pid] = /kill (\d+)/.exec(pty.text()) ?? [];
+  process.kill(Number(pid));
+}
+
+afterEach(() => {
+  for (const pty of opened.splice(0)) pty.close();
+});
+
+test("what is mended in another window is seen at r, one after the other, and the questions come", async () => {
+  const pty = openTrouble({ NO_DOCKER: "1" });
+  await pty.waitFor("r: check again");
+  expect(pty.text()).toContain("To mend it: curl -fsSL https://get.docker.com | sudo sh");
+  runShownKill(pty);
+  pty.type("r");
+  await pty.waitFor("This keeps Annie from running here.");
+  process.kill(pty.pid, "SIGUSR2");
+  pty.type("r");
+  await pty.waitFor("What should Annie be able to do?");
+  expect(pty.scrollback()).toEqual([]);
+  pty.type("q");
+  await pty.waitFor("Stop here?");
+  pty.type("y");
+  expect((await pty.exit).exitCode).toBe(130);
+  expect(pty.cursor().visible).toBe(true);
+  // What was right before is not told once more.
+  expect(pty.everything().match(/\[✓\] Processor/g)).toHaveLength(1);
+  expect(pty.everything()).toContain("[✓] Docker engine: Docker 29");
+});
+
+test("q ends as if nobody had been asked: the failure, its remedy, status 4", async () => {
+  const pty = openTrouble();
+  await pty.waitFor("r: check again");
+  pty.type("q");
+  expect((await pty.exit).exitCode).toBe(4);
+  expect(pty.everything()).toMatch(/\[✗\] Port \d+, where Annie answers, is taken by/);
+  expect(pty.everything()).toContain("Error code port.taken, exit status 4.");
+});
+
+test("a screen reader is told the same, and r is typed as a line", async () => {
+  const pty = openTrouble({ ACCESSIBLE: "1" });
+  await pty.waitFor("Type r and press Enter to check again, or q to stop.");
+  runShownKill(pty);
+  pty.type(`r${keys.enter}`);
+  await pty.waitFor("Question 1 of 4.");
+  pty.type(`q${keys.enter}`);
+  expect((await pty.exit).exitCode).toBe(130);
+  expect(pty.output()).not.toContain("\u001b");
+});
