@@ -10,7 +10,7 @@ import { newestRows } from "./scrolled-rows.ts";
 import type { Store } from "./store.ts";
 import type { Theme } from "./theme.ts";
 import { readKeys } from "./wizard/keys.ts";
-import { Wizard } from "./wizard/wizard.tsx";
+import { Front } from "./wizard/front.tsx";
 
 /** A page of the wizard gets at least so many rows, so that it stays in its place from question to question. */
 const pageRows = 20;
