@@ -2,6 +2,7 @@ import os from "node:os";
 import { isatty } from "node:tty";
 import { realHost } from "../host/real-host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { createPauseSwitch } from "../progress/pause-switch.ts";
 import type { Terminal } from "../ui/writer.ts";
 import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-writer.ts";
 import { parseArguments, type HerosCommand } from "./program.ts";
@@ -53,6 +54,7 @@ async function perform(command: HerosCommand): Promise<number> {
   // Whoever reads our output has gone: stop as if interrupted.
   stdout.on("error", () => stop.abort());
 
+  const pause = createPauseSwitch();
   const terminal: Terminal = {
     stdin,
     stdout,
@@ -62,6 +64,7 @@ async function perform(command: HerosCommand): Promise<number> {
     verbosity: command.verbosity,
     interrupt,
     suspend: suspendProcess,
+    ...(fetches(command) ? { pause } : {}),
   };
   const host = realHost({
     env: { ...env },
@@ -83,11 +86,17 @@ async function perform(command: HerosCommand): Promise<number> {
       host,
       writer: await openWriter(name, terminal),
       signal,
+      pause,
       nodePath: process.execPath,
     });
   } finally {
     host.network.close();
   }
+}
+
+/** Its download can be paused. */
+function fetches({ name }: HerosCommand): boolean {
+  return name === "setup" || name === "pull";
 }
 
 /** What is said once and has no bars needs no live screen, which takes a fifth of a second to load. */

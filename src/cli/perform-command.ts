@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { stages, type Stage } from "../progress/events/run.ts";
+import type { PauseSwitch } from "../progress/pause-switch.ts";
 import type { Work } from "../setup/request.ts";
 import type { Writer } from "../ui/writer.ts";
 import { herosVersion, stateDirOf } from "./app-files.ts";
@@ -13,6 +14,7 @@ export interface Performance {
   readonly host: Host;
   readonly writer: Writer;
   readonly signal: AbortSignal;
+  readonly pause: PauseSwitch;
   /** The Node that runs heros, for the demo's own processes. */
   readonly nodePath: string;
 }
@@ -31,7 +33,7 @@ interface CommandPlan {
  * @returns the exit status
  */
 export async function performCommand(performance: Performance): Promise<number> {
-  const { command, host, writer, signal } = performance;
+  const { command, host, writer, signal, pause } = performance;
   const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
   const title = command.name === "models" ? `models ${command.action}` : command.name;
   return runCommand({
@@ -41,7 +43,7 @@ export async function performCommand(performance: Performance): Promise<number> 
     signal,
     started: { command: title, herosVersion: herosVersion(), demo, stages: stagesOfRun },
     resumeHint,
-    work: (emit: Emit, elapsedMs) => work({ host, emit, signal, elapsedMs }),
+    work: (emit: Emit, elapsedMs) => work({ host, emit, signal, elapsedMs, pause }),
   });
 }
 

@@ -27,7 +27,7 @@ export interface DownloadRequest {
   readonly limitBytesPerSecond?: number | null;
   readonly maxLanes?: number | null;
   /** Turned while it runs; left out, nobody pauses. */
-  readonly pause?: PauseSwitch;
+  readonly pause?: PauseSwitch | undefined;
   readonly tuning?: Partial<Tuning>;
   /** A thread that several downloads share; its owner ends it. Left out, the download has its own. */
   readonly hashing?: Hashing;
@@ -77,15 +77,17 @@ async function bring(
   const tasks = inOrder(survey, missing).map((blob) =>
     createTask(survey.cacheDir, blob, tuning.smallBytes),
   );
-  const rest = createRest({ pause: request.pause ?? createPauseSwitch(), tasks, emit });
+  const pause = request.pause ?? createPauseSwitch();
   const telling = createTelling({
     survey,
     tasks,
     emit,
     nowMs: startMs,
     everyMs: tuning.progressMs,
-    isResting: rest.isResting,
+    isResting: () => pause.isPaused(),
   });
+  const tellAll = (): void => telling.tell(0, host.clock.monotonicMs());
+  const rest = createRest({ pause, tasks, emit, tellAll });
   const published = new Map<string, Promise<void>>();
   const publishReady = async (): Promise<void> => {
     for (const model of survey.models) {
@@ -98,7 +100,7 @@ async function bring(
   };
   if (tasks.length === 0) {
     await publishReady();
-    telling.tell(0, host.clock.monotonicMs());
+    tellAll();
     return 0;
   }
 
@@ -122,7 +124,7 @@ async function bring(
           ? createRateCap(request.limitBytesPerSecond)
           : null,
       bootId: await readBootId(host.files),
-      isResting: rest.isResting,
+      isResting: () => pause.isPaused(),
       onTick(lanes, nowMs) {
         rest.tick(lanes);
         telling.tick(lanes.size, nowMs);
@@ -134,7 +136,7 @@ async function bring(
       },
     });
   } finally {
-    telling.tell(0, host.clock.monotonicMs());
+    tellAll();
     if (request.hashing === undefined) await hashing.close();
     host.fileLocks.close();
   }

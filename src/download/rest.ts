@@ -4,8 +4,6 @@ import type { BlobTask } from "./blob-task.ts";
 import { type Lane, LaneMoved } from "./lane.ts";
 
 export interface Rest {
-  /** No new lane may begin. */
-  isResting(): boolean;
   /** @throws what the disk refused */
   tick(lanes: ReadonlySet<Lane>): void;
 }
@@ -19,10 +17,13 @@ export function createRest({
   pause,
   tasks,
   emit,
+  tellAll,
 }: {
   readonly pause: PauseSwitch;
   readonly tasks: readonly BlobTask[];
   readonly emit: Emit;
+  /** Tells how far everything is. */
+  readonly tellAll: () => void;
 }): Rest {
   let state: "going" | "stopping" | "resting" = "going";
   let refused: { readonly error: unknown } | null = null;
@@ -31,6 +32,7 @@ export function createRest({
     await Promise.all(tasks.map(({ open }) => open?.partial.sync()));
     if (state !== "stopping") return;
     state = "resting";
+    tellAll();
     emit({ type: "download.paused" });
   }
 
@@ -42,7 +44,6 @@ export function createRest({
   }
 
   return {
-    isResting: () => pause.isPaused(),
     tick(lanes) {
       if (refused !== null) throw refused.error;
       if (!pause.isPaused()) {

@@ -34,11 +34,16 @@ export function createTelling({
     return { model, queued, counter: createCounter(model, own, nowMs) };
   });
   let toldMs = Number.NEGATIVE_INFINITY;
+  let toldAtRest = "";
 
   const tell = (lanes: number, atMs: number): void => {
     toldMs = atMs;
     const resting = isResting();
     const total = all.measure(atMs, resting);
+    // A rest may take all night.
+    const news = `${resting} ${lanes} ${total.receivedBytes} ${total.verifiedBytes}`;
+    if (resting && news === toldAtRest) return;
+    toldAtRest = news;
     let missingBytes = 0;
     emit({
       type: "download.progress",

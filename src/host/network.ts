@@ -11,7 +11,9 @@ export interface Network {
   read(request: HttpRequest): Promise<HttpResponse<ByteFlow>>;
   /** True when a TCP port on this machine can be bound on all addresses. */
   portIsFree(port: number): Promise<boolean>;
-  /** Closes idle connections, so that the program can end. */
+  /** Closes the connections that are kept for the next request. */
+  closeIdle(): void;
+  /** Closes all connections, so that the program can end. */
   close(): void;
 }
 
@@ -77,6 +79,12 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
         server.once("error", () => resolve(false));
         server.listen({ port, exclusive: true }, () => server.close(() => resolve(true)));
       });
+    },
+    closeIdle() {
+      lean.close();
+      for (const { freeSockets } of [plain, secure, local]) {
+        for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
+      }
     },
     close() {
       lean.close();

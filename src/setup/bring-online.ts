@@ -8,6 +8,7 @@ import type { HerosEvent } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { watchContainers } from "../stack/explain-stack.ts";
 import { startStack } from "../stack/start-stack.ts";
+import { closeAtRest } from "./close-at-rest.ts";
 import type { Online } from "./closing-words.ts";
 import { openHub } from "./open-hub.ts";
 import type { SetupRequest, Work } from "./request.ts";
@@ -36,8 +37,9 @@ export async function bringOnline(
   let watch: AnnieWatch | null = null;
   let onlineAfterMs = 0;
 
+  const tell = closeAtRest(work);
   const emit = (event: HerosEvent) => {
-    work.emit(event);
+    tell(event);
     if (event.type === "annie.online") onlineAfterMs = event.elapsedMs;
     if (event.type !== "model.ready" || !firstModels.delete(event.id)) return;
     if (firstModels.size === 0) watch?.tier1Ready();
@@ -53,6 +55,7 @@ export async function bringOnline(
       signal,
       limitBytesPerSecond: request.limitBytesPerSecond,
       maxLanes: request.maxLanes,
+      pause: work.pause,
     });
     emit({ type: "stage.finished", stage: "download", outcome: "done" });
     return result;

@@ -1,4 +1,5 @@
 import type { CatalogModel } from "../catalog/catalog.ts";
+import { closeAtRest } from "./close-at-rest.ts";
 import { requireDiskSpace } from "../download/disk-space.ts";
 import { downloadModels } from "../download/download.ts";
 import { surveyModels } from "../download/survey.ts";
@@ -18,7 +19,8 @@ export async function pull(
   fetching: Fetching,
   models: readonly CatalogModel[],
 ): Promise<string[]> {
-  const { host, emit, signal, elapsedMs } = work;
+  const { host, signal, elapsedMs, pause } = work;
+  const emit = closeAtRest(work);
   const { limitBytesPerSecond, maxLanes } = fetching;
   const cacheDir = fetching.cacheDir ?? findCacheDir(host);
   const hub = openHub(host, fetching, await givenToken(host, fetching));
@@ -34,6 +36,7 @@ export async function pull(
     signal,
     limitBytesPerSecond,
     maxLanes,
+    pause,
   });
   emit({ type: "stage.finished", stage: "download", outcome: "done" });
   return [

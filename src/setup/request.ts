@@ -5,6 +5,7 @@ import type { Planning } from "../plan/planning.ts";
 import type { Mending, Trouble } from "../plan/mending.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../progress/event.ts";
+import type { PauseSwitch } from "../progress/pause-switch.ts";
 
 /** What every piece of work has at hand. */
 export interface Work {
@@ -13,6 +14,8 @@ export interface Work {
   readonly signal: AbortSignal;
   /** Milliseconds since the run began. */
   readonly elapsedMs: () => number;
+  /** Turned by a key while models are fetched; absent where nobody can. */
+  readonly pause?: PauseSwitch | undefined;
 }
 
 /** Where models come from and how; shared by `setup` and `pull`. */

@@ -2,6 +2,7 @@ import type { Answers } from "../plan/answers.ts";
 import type { Mending, Trouble } from "../plan/mending.ts";
 import type { Planning } from "../plan/planning.ts";
 import type { TimedEvent } from "../progress/event.ts";
+import type { PauseSwitch } from "../progress/pause-switch.ts";
 
 /** Turns events into what a person or a program reads. One is chosen at the start of a run. */
 export interface Writer {
@@ -12,12 +13,12 @@ export interface Writer {
    * Absent where nobody can answer. @throws AbortError when the signal fires
    */
   readonly ask?: (planning: Planning, signal: AbortSignal) => Promise<Answers | null>;
-  /** Leaves the terminal as it was found. Every event written before is shown. */
   /**
    * Shows what is not right with the machine and waits until the person has mended it, goes on all the same, or stops.
    * Absent where nobody can answer. @throws AbortError when the signal fires
    */
   readonly mend?: (trouble: Trouble, signal: AbortSignal) => Promise<Mending>;
+  /** Leaves the terminal as it was found. Every event written before is shown. */
   close(): Promise<void>;
 }
 
@@ -37,4 +38,10 @@ export interface Terminal {
    * stop it. Absent: the key does nothing.
    */
   readonly suspend?: () => Promise<void>;
+  /** p turns it. Absent where nothing is downloaded. */
+  readonly pause?: PauseSwitch;
+  /** b: the run goes on in the background, and this program ends. Absent where it can't. */
+  readonly leave?: () => void;
+  /** s: stops the run in the background that is shown. Absent where this is the run itself. */
+  readonly end?: () => void;
 }

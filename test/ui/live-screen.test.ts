@@ -6,13 +6,14 @@ import { initialState, reduce, type RunState } from "../../src/progress/state.ts
 import { fitLine, lineWidth, type Size } from "../../src/ui/ink/line.ts";
 import { frameColumns, frameRows } from "../../src/ui/ink/frame-size.ts";
 import { liveScreen } from "../../src/ui/ink/live/screen.ts";
+import { noRunKeys } from "../../src/ui/ink/live/run-keys.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 import { recording, recordings } from "./recordings.ts";
 
 const theme = createTheme({ color: true, unicode: true });
 
 function screen(state: RunState, size: Size, elapsedMs = state.elapsedMs) {
-  const view = { state, size, theme, tick: 3, elapsedMs };
+  const view = { state, size, theme, tick: 3, elapsedMs, keys: noRunKeys };
   return liveScreen(view).map((line) => fitLine(line, frameColumns(size), theme));
 }
 

@@ -4,6 +4,7 @@ import { frameColumns, screenRows } from "./frame-size.ts";
 import { Frame } from "./frame.tsx";
 import type { Line } from "./line.ts";
 import { noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
+import { keysNow, noRunKeys, type RunKeys } from "./live/run-keys.ts";
 import { liveScreen } from "./live/screen.ts";
 import { ownScreen } from "./own-screen.ts";
 import { newestRows } from "./scrolled-rows.ts";
@@ -22,6 +23,7 @@ export function App({
   hasKeys,
   interrupt,
   suspend = null,
+  keys = noRunKeys,
 }: {
   readonly store: Store;
   readonly theme: Theme;
@@ -29,6 +31,7 @@ export function App({
   readonly hasKeys: boolean;
   interrupt(): void;
   readonly suspend?: (() => Promise<void>) | null;
+  readonly keys?: RunKeys;
 }): ReactNode {
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot);
   const size = useWindowSize();
@@ -36,16 +39,21 @@ export function App({
   useOwnScreen();
   const stop = useSuspend(suspend);
   const [panel, setPanel] = useState(noPanel);
-  const view = { ...snapshot, size, theme };
+  const now = keysNow(keys, snapshot.state);
+  const view = { ...snapshot, size, theme, keys: now };
   useInput(
     (input, key) => {
       let next = panel;
       for (const press of readKeys(input, key)) {
         if (press.kind === "interrupt") interrupt();
         if (press.kind === "suspend") stop();
-        const pressed = wizard === null ? pressedLive(next, press) : next;
-        if (pressed === null) interrupt();
-        next = pressed === null ? noPanel : withinLog(pressed, view, snapshot.log);
+        if (wizard !== null) continue;
+        const pressed = pressedLive(next, press, now);
+        if (pressed.act === "stop") interrupt();
+        if (pressed.act === "pause") now.pause?.toggle();
+        if (pressed.act === "leave") now.leave?.();
+        if (pressed.act === "end") now.end?.();
+        next = withinLog(pressed.panel, view, snapshot.log);
       }
       setPanel(next);
     },

@@ -53,6 +53,11 @@ export async function createInkWriter(
       hasKeys={hasKeys}
       interrupt={() => terminal.interrupt()}
       suspend={terminal.suspend ?? null}
+      keys={{
+        pause: terminal.pause ?? null,
+        leave: terminal.leave ?? null,
+        end: terminal.end ?? null,
+      }}
     />
   );
   terminal.stdout.write(ownScreen.enter);

@@ -50,7 +50,7 @@ function createProgressLine(): (event: TimedEvent, state: RunState) => string | 
   return (event, { download }) => {
     const checking = event.type === "verify.progress";
     if (!checking && event.type !== "download.progress") return null;
-    if (download.totalBytes === 0) return null;
+    if (download.totalBytes === 0 || download.paused) return null;
     const { receivedBytes, totalBytes } = download;
     const step = Math.floor(percent(receivedBytes, totalBytes) / progressStepPercent);
     if (shownStep === null) {

@@ -1,4 +1,4 @@
-import type { ModelProgress } from "../../../progress/events/download.ts";
+import type { ModelProgress, ModelState } from "../../../progress/events/download.ts";
 import { formatBytes, formatEta, formatSpeed } from "../../../progress/units.ts";
 import { padded, shorten } from "../../text-width.ts";
 import { noteWords, percent } from "../../words/download.ts";
@@ -36,7 +36,7 @@ export function totalRows(view: LiveView, airy: boolean): Line[] {
     const words = `All models are here, ${formatBytes(download.totalBytes)}.`;
     return [[span(`${view.theme.signs.ok} `, "good"), span(words)]];
   }
-  const all = { ...download, title: "All", state: "downloading" as const };
+  const all = { ...download, title: "All", state: stateNow("downloading", view) };
   const indent = " ".repeat(view.theme.signs.ok.length + 1);
   const row: Line = [span(indent), ...figures(all, columns, view.theme, "strong")];
   if (!airy || download.verifiedBytes === 0) return [row];
@@ -64,7 +64,10 @@ function columnsFor(view: LiveView): ModelColumns {
 function modelRow(model: ModelProgress, view: LiveView, columns: ModelColumns): Line {
   const words = noteText(model, view);
   const sign = modelSign(model, view, words !== null);
-  if (words === null) return [sign, span(" "), ...figures(model, columns, view.theme, "plain")];
+  if (words === null) {
+    const shown = { ...model, state: stateNow(model.state, view) };
+    return [sign, span(" "), ...figures(shown, columns, view.theme, "plain")];
+  }
   return [
     sign,
     span(" "),
@@ -96,20 +99,19 @@ function modelSign(model: ModelProgress, view: LiveView, held: boolean): Span {
   const { signs } = view.theme;
   if (model.state === "failed") return span(signs.failed, "bad");
   if (held || model.state === "retrying") return span(signs.warning, "warning");
-  if (model.state === "waiting") return span(signs.waiting, "quiet");
+  const rests = stateNow(model.state, view) === "paused";
+  if (rests || model.state === "waiting") return span(signs.waiting, "quiet");
   return span(spinnerSign(view), "accent");
+}
+
+function stateNow(state: ModelState, { state: { download } }: LiveView): Figures["state"] {
+  return download.paused && state === "downloading" ? "paused" : state;
 }
 
 type Figures = Pick<
   ModelProgress,
-  | "title"
-  | "state"
-  | "receivedBytes"
-  | "verifiedBytes"
-  | "totalBytes"
-  | "bytesPerSecond"
-  | "etaSeconds"
->;
+  "title" | "receivedBytes" | "verifiedBytes" | "totalBytes" | "bytesPerSecond" | "etaSeconds"
+> & { readonly state: ModelState | "paused" };
 
 function figures(
   model: Figures,
@@ -160,6 +162,8 @@ function stateText(model: Figures, columns: ModelColumns): string {
       return "checked";
     case "failed":
       return "failed";
+    case "paused":
+      return "paused";
     case "downloading": {
       const speed = formatSpeed(model.bytesPerSecond).padStart(columns.speed);
       const left = model.etaSeconds === null ? "" : `${formatEta(model.etaSeconds)} left`;

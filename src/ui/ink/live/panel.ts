@@ -5,30 +5,46 @@ import { scrolledRows } from "../scrolled-rows.ts";
 import type { ScrolledLine } from "../scrolled.ts";
 import type { Press } from "../wizard/keys.ts";
 import { elapsedWords, headerLine } from "./header.ts";
+import type { RunKeys } from "./run-keys.ts";
 import type { LiveView } from "./view.ts";
 
 /** What is in front of the live screen. */
 export type Panel =
-  | { readonly kind: "none" | "help" | "quit" }
+  | { readonly kind: "none" | "help" | "quit" | "end" }
   /** `scroll`: how many rows above the newest. */
   | { readonly kind: "log"; readonly scroll: number };
 
 export const noPanel: Panel = { kind: "none" };
 
-/** The panel after a key; null where the person wants to stop. */
-export function pressedLive(panel: Panel, press: Press): Panel | null {
+/** What a key did: another panel, or what is to be done. */
+export interface Pressed {
+  readonly panel: Panel;
+  readonly act: "stop" | "pause" | "leave" | "end" | null;
+}
+
+/** What a key does, by the panel that is in front and the keys that mean something now. */
+export function pressedLive(panel: Panel, press: Press, keys: RunKeys): Pressed {
   const letter = press.kind === "text" ? press.text.toLowerCase() : "";
+  const turn = (next: Panel): Pressed => ({ panel: next, act: null });
+  const act = (what: Pressed["act"]): Pressed => ({ panel: noPanel, act: what });
   switch (panel.kind) {
     case "none":
-      if (letter === "l") return { kind: "log", scroll: 0 };
-      if (letter === "?") return { kind: "help" };
-      return letter === "q" ? { kind: "quit" } : panel;
+      if (letter === "l") return turn({ kind: "log", scroll: 0 });
+      if (letter === "?") return turn({ kind: "help" });
+      if (letter === "p" && keys.pause !== null) return act("pause");
+      if (letter === "b" && keys.leave !== null) return act("leave");
+      if (letter === "s" && keys.end !== null) return turn({ kind: "end" });
+      // Where the run goes on in the background anyway there is nothing to ask.
+      if (letter === "q" && keys.end !== null) return act("stop");
+      return turn(letter === "q" ? { kind: "quit" } : panel);
     case "help":
-      return noPanel;
+      return turn(noPanel);
     case "quit":
-      return letter === "y" ? null : noPanel;
+      return act(letter === "y" ? "stop" : null);
+    case "end":
+      return act(letter === "y" ? "end" : null);
     case "log":
-      return onLog(panel.scroll, press, letter);
+      return turn(onLog(panel.scroll, press, letter));
   }
 }
 
@@ -64,10 +80,20 @@ export function panelPage(
         [span("Stop here?", "strong")],
         ...wrapped(stopWords(view), view),
         blank,
-        [span("y/N", "strong"), span("   y: stop   any other key: go on", "quiet")],
+        yesOrNo,
+      ];
+    case "end":
+      return [
+        header(view),
+        [span("Stop the run in the background?", "strong")],
+        ...wrapped(stopWords(view), view),
+        blank,
+        yesOrNo,
       ];
   }
 }
+
+const yesOrNo: Line = [span("y/N", "strong"), span("   y: stop   any other key: go on", "quiet")];
 
 function logPage(view: LiveView, scroll: number, log: readonly ScrolledLine[]): Line[] {
   const rows = log.flatMap((line) => scrolledRows(line, frameColumns(view.size), view.theme));
@@ -99,8 +125,18 @@ function header(view: LiveView): Line {
 }
 
 function helpLines(view: LiveView): Line[] {
+  const { pause, leave, end } = view.keys;
   return [
-    `q or Ctrl-C: stop. ${stopWords(view)}`,
+    ...(pause === null ? [] : ["p: pause the download, and go on from the same bytes."]),
+    ...(leave === null
+      ? []
+      : ["b: leave it running in the background, and use or close this terminal."]),
+    ...(end === null
+      ? [`q or Ctrl-C: stop. ${stopWords(view)}`]
+      : [
+          "q or Ctrl-C: look away. The run goes on in the background.",
+          `s: stop the run. ${stopWords(view)}`,
+        ]),
     "l: the log, with every step in words.",
     "Ctrl-Z: leave heros for a moment; the shell's fg comes back to it.",
   ].flatMap((text) => wrapped(text, view));

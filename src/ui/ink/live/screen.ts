@@ -38,9 +38,22 @@ function bodyRows(view: LiveView, room: number, airy: boolean): Line[] {
     );
   }
   const gap = airy && annie.length > 0 ? [blank] : [];
-  const total = totalRows(view, airy);
+  const total = [...totalRows(view, airy), ...pausedRow(view)];
   const forModels = Math.max(1, room - annie.length - gap.length - total.length);
   return [...modelRows(view, forModels), ...total, ...gap, ...annie];
+}
+
+/** That nothing moves is meant so, and what ends it. */
+function pausedRow({ state, keys, theme }: LiveView): Line[] {
+  const wanted = keys.pause?.isPaused() ?? state.download.paused;
+  if (!wanted || state.download.finished !== null) return [];
+  const words = state.download.paused ? "Paused." : "Pausing.";
+  return [
+    [
+      span(`${theme.signs.warning} `, "warning"),
+      span(keys.pause === null ? words : `${words} p goes on.`, "strong"),
+    ],
+  ];
 }
 
 /** Between two stages: what is being done, so that the screen is never still. */
@@ -64,10 +77,22 @@ function hasBegun({ download, stages }: RunState): boolean {
   );
 }
 
-function keyLine({ state: { run }, size }: LiveView): Line {
+/** Where columns are few the first keys are the ones to know; help has them all. */
+function keyLine({ state: { run }, size, keys }: LiveView): Line {
+  const { pause, leave, end } = keys;
+  const wide = size.columns >= 70;
   const again =
-    run === null || run.demo || !run.stages.includes("download") || size.columns < 70
+    run === null || run.demo || !run.stages.includes("download") || !wide || leave !== null
       ? ""
       : ` (heros ${run.command} goes on from there)`;
-  return [span(`q: stop${again}   l: log   ?: help`, "quiet")];
+  const words = [
+    end === null ? `q: stop${again}` : "q: look away",
+    ...(pause === null ? [] : [pause.isPaused() ? "p: go on" : "p: pause"]),
+    ...(leave === null ? [] : [wide ? "b: leave it in the background" : "b: background"]),
+    ...(end === null ? [] : ["s: stop it"]),
+    "l: log",
+    "?: help",
+  ];
+  const fits = words.join("   ").length < size.columns;
+  return [span(words.join(fits ? "   " : "  "), "quiet")];
 }

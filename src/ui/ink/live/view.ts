@@ -1,6 +1,7 @@
 import type { RunState } from "../../../progress/state.ts";
 import type { Size } from "../line.ts";
 import type { Theme } from "../theme.ts";
+import type { RunKeys } from "./run-keys.ts";
 
 /** All that the live screen is made from. */
 export interface LiveView {
@@ -9,4 +10,6 @@ export interface LiveView {
   readonly tick: number;
   readonly size: Size;
   readonly theme: Theme;
+  /** Those that mean something now. */
+  readonly keys: RunKeys;
 }
