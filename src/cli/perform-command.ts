@@ -1,4 +1,5 @@
 import type { Host } from "../host/host.ts";
+import { createEndpointMemory } from "../hub/endpoint-memory.ts";
 import type { Emit } from "../progress/event.ts";
 import { stages, type Stage } from "../progress/events/run.ts";
 import type { PauseSwitch } from "../progress/pause-switch.ts";
@@ -43,7 +44,8 @@ export async function performCommand(performance: Performance): Promise<number> 
     signal,
     started: { command: title, herosVersion: herosVersion(), demo, stages: stagesOfRun },
     resumeHint,
-    work: (emit: Emit, elapsedMs) => work({ host, emit, signal, elapsedMs, pause }),
+    work: (emit: Emit, elapsedMs) =>
+      work({ host, emit, signal, elapsedMs, endpoints: createEndpointMemory(), pause }),
   });
 }
 

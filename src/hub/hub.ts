@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
 import { callApi, parseJson } from "./api.ts";
+import { createEndpointMemory, type EndpointMemory } from "./endpoint-memory.ts";
 import { captivePortal, offline } from "./failures.ts";
 import {
   checkAccess,
@@ -16,7 +17,7 @@ import {
 import { commitPattern, isRepoId, isSafePath } from "./listing.ts";
 import { keptListings } from "./kept-listings.ts";
 import type { Hub } from "./hub-port.ts";
-import { preferInOrder } from "./mirrors.ts";
+import { type EndpointSwitch, preferInOrder } from "./mirrors.ts";
 import { fetchCommit, fetchFiles } from "./library.ts";
 import type { Session } from "./request.ts";
 import type { Attempt } from "./retry.ts";
@@ -33,6 +34,9 @@ export interface HubOptions {
   /** Where listings of commits are kept; without it each run asks again. */
   readonly stateDir?: string;
   readonly onRetry?: (attempt: Attempt) => void;
+  /** Shared by all Hubs of a run, so that each does not find out anew which address fails. */
+  readonly memory?: EndpointMemory;
+  readonly onSwitch?: (change: EndpointSwitch) => void;
 }
 
 /** Tries of a call of the API; fewer where another address is to be had. */
@@ -52,7 +56,8 @@ export function connectHub(options: HubOptions): Hub {
   const others = mirrors.map((endpoint) =>
     connectOne({ ...common, endpoint, token: null }, attempts),
   );
-  return preferInOrder([hub, ...others], options.host.clock);
+  const { memory = createEndpointMemory(), onSwitch } = options;
+  return preferInOrder([hub, ...others], { clock: options.host.clock, memory, onSwitch });
 }
 
 function connectOne(options: HubOptions, attempts: number): Hub {

@@ -1,5 +1,6 @@
 import type { Clock } from "../host/host.ts";
 import { Failure } from "../progress/failure.ts";
+import { createEndpointMemory, type EndpointMemory } from "./endpoint-memory.ts";
 import type { FileAddress } from "./files.ts";
 import type { Hub } from "./hub-port.ts";
 import { troubleOf } from "./trouble.ts";
@@ -21,9 +22,18 @@ const worthAnother = new Set([
 ]);
 const absent = /_not_found$/u;
 
-interface Standing {
-  readonly hub: Hub;
-  restUntilMs: number;
+/** Another address took the place of one that failed, or gave it back. */
+export interface EndpointSwitch {
+  readonly from: string;
+  readonly to: string;
+  /** Why `from` was left; null where `to`, which is preferred, answers again. */
+  readonly error: unknown;
+}
+
+export interface Preference {
+  readonly clock: Clock;
+  readonly memory?: EndpointMemory;
+  readonly onSwitch?: ((change: EndpointSwitch) => void) | undefined;
 }
 
 /**
@@ -31,19 +41,34 @@ interface Standing {
  * comes last for a minute. They must serve the same commits; that the bytes are the same, the hashes tell.
  * @throws what the first of them threw that a later try may mend, else what the first threw
  */
-export function preferInOrder(hubs: readonly [Hub, ...Hub[]], clock: Clock): Hub {
+export function preferInOrder(
+  hubs: readonly [Hub, ...Hub[]],
+  { clock, memory = createEndpointMemory(), onSwitch }: Preference,
+): Hub {
   const [first] = hubs;
-  const standings: Standing[] = hubs.map((hub) => ({ hub, restUntilMs: Number.NEGATIVE_INFINITY }));
+  const { restUntilMs } = memory;
   const owners = new WeakMap<FileAddress, Hub>();
+  const isResting = ({ endpoint }: Hub): boolean =>
+    (restUntilMs.get(endpoint) ?? Number.NEGATIVE_INFINITY) > clock.monotonicMs();
 
   /** By preference, those at rest last; `passOver` others have been tried for this already. */
-  function order(passOver: number): Standing[] {
-    const nowMs = clock.monotonicMs();
-    const awake = standings.filter(({ restUntilMs }) => restUntilMs <= nowMs);
-    const resting = standings.filter(({ restUntilMs }) => restUntilMs > nowMs);
-    const all = [...awake, ...resting];
+  function order(passOver: number): Hub[] {
+    const all = [...hubs.filter((hub) => !isResting(hub)), ...hubs.filter(isResting)];
     const from = passOver % all.length;
     return [...all.slice(from), ...all.slice(0, from)];
+  }
+
+  /** Told once: not again by calls that were on their way meanwhile, nor where one file alone is asked of another. */
+  function noteAnswer(hub: Hub, errors: ReadonlyMap<Hub, unknown>): void {
+    const { endpoint } = hub;
+    const from = memory.inUse ?? first.endpoint;
+    restUntilMs.delete(endpoint);
+    if (endpoint === from) return;
+    const left = hubs.find((other) => other.endpoint === from);
+    const failed = left !== undefined && isResting(left) && errors.has(left);
+    if (!failed && hub !== first) return;
+    memory.inUse = endpoint;
+    onSwitch?.({ from, to: endpoint, error: failed ? errors.get(left) : null });
   }
 
   async function ask<T>(
@@ -51,23 +76,25 @@ export function preferInOrder(hubs: readonly [Hub, ...Hub[]], clock: Clock): Hub
     call: (hub: Hub) => Promise<T>,
     passOver = 0,
   ): Promise<T> {
-    const errors = new Map<Standing, unknown>();
-    for (const standing of order(passOver)) {
+    const errors = new Map<Hub, unknown>();
+    for (const hub of order(passOver)) {
       try {
-        return await call(standing.hub);
+        const answer = await call(hub);
+        if (passOver === 0) noteAnswer(hub, errors);
+        return answer;
       } catch (error) {
         signal.throwIfAborted();
         const trouble = troubleOf(error);
         const failed = error instanceof Failure && worthAnother.has(error.code);
         // Of the preferred one, "gated" and its like are the last word; a mirror has no token and may not know better.
-        if (trouble === null && !failed && standing.hub === first) throw error;
+        if (trouble === null && !failed && hub === first) throw error;
         if (trouble === null && !(error instanceof Failure)) throw error;
-        errors.set(standing, error);
+        errors.set(hub, error);
         if (trouble === null && !(failed && !absent.test(error.code))) continue;
-        standing.restUntilMs = clock.monotonicMs() + (trouble?.waitMs ?? restMs);
+        restUntilMs.set(hub.endpoint, clock.monotonicMs() + (trouble?.waitMs ?? restMs));
       }
     }
-    const inOrder = standings.map((standing) => errors.get(standing));
+    const inOrder = hubs.map((hub) => errors.get(hub));
     throw inOrder.find((error) => troubleOf(error) !== null) ?? inOrder[0];
   }
 

@@ -49,7 +49,7 @@ export async function bringOnline(
     emit({ type: "stage.started", stage: "download" });
     const result = await downloadModels({
       host,
-      hub: openHub(host, request, tokenOf(answers.token)),
+      hub: openHub(work, request, tokenOf(answers.token)),
       survey,
       emit,
       signal,

@@ -4,12 +4,13 @@ import { countBytes } from "../download/byte-ranges.ts";
 import { placesOf } from "../download/cache-layout.ts";
 import { listingOffline } from "../download/offline.ts";
 import { type Survey, surveyModels } from "../download/survey.ts";
-import { findCacheDir, isOffline } from "../hub/environment.ts";
-import { connectHub, type Hub } from "../hub/hub.ts";
+import { findCacheDir } from "../hub/environment.ts";
+import type { Hub } from "../hub/hub.ts";
 import { commitPattern, type HubListing } from "../hub/listing.ts";
 import type { ListedModel } from "../progress/events/models.ts";
 import type { Notice } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
 import { givenToken } from "./tokens.ts";
 
@@ -41,12 +42,10 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   const { fetching, models, ask } = request;
   const cacheDir = request.cacheDir ?? cacheDirOf(work, fetching);
   const token = await givenToken(host, fetching);
-  const { endpoint, stateDir } = fetching;
-  const connect = (offline: boolean) => connectHub({ host, endpoint, token, stateDir, offline });
-  const online = connect(isOffline(host.env));
+  const online = openHub(work, fetching, token);
   const hub = cacheFirst(work, {
     online,
-    offline: connect(true),
+    offline: openHub(work, fetching, token, true),
     cacheDir,
     ask,
   });

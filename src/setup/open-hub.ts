@@ -1,11 +1,44 @@
-import type { Host } from "../host/host.ts";
 import { isOffline } from "../hub/environment.ts";
+import { failureOfError } from "../hub/failures.ts";
 import { connectHub, type Hub } from "../hub/hub.ts";
+import type { EndpointSwitch } from "../hub/mirrors.ts";
+import type { Notice } from "../progress/events/run.ts";
 import type { Secret } from "../progress/secret.ts";
-import type { Fetching } from "./request.ts";
+import type { Fetching, Work } from "./request.ts";
 
-/** The Hub of this run, with the token that the answers chose. */
-export function openHub(host: Host, fetching: Fetching, token: Secret | null): Hub {
+/** The Hub of this run, with the token that the answers chose. `offline`: the cache alone is asked, whatever the environment says. */
+export function openHub(
+  { host, emit, endpoints }: Work,
+  fetching: Fetching,
+  token: Secret | null,
+  offline = isOffline(host.env),
+): Hub {
   const { endpoint, mirrors, stateDir } = fetching;
-  return connectHub({ host, endpoint, mirrors, token, stateDir, offline: isOffline(host.env) });
+  return connectHub({
+    host,
+    endpoint,
+    mirrors,
+    token,
+    stateDir,
+    offline,
+    memory: endpoints,
+    onSwitch: (change) => emit(switchNotice(change)),
+  });
+}
+
+/** Who brings the files is worth knowing: a mirror is somebody else. */
+function switchNotice({ from, to, error }: EndpointSwitch): Notice {
+  if (error === null) {
+    const message = `${to} answers again. Going on with it.`;
+    return { type: "notice", level: "info", code: "hub.endpoint_back", message };
+  }
+  const failure = failureOfError(error, from);
+  const why = failure instanceof Error ? failure.message : `${from} fails.`;
+  return {
+    type: "notice",
+    level: "warning",
+    code: "hub.mirror",
+    message: `${why} Going on with ${to}.`,
+    hint: "What comes from there is checked as everything is, and your token is not given to it.",
+  };
 }

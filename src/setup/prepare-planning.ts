@@ -65,7 +65,7 @@ export async function preparePlanning(
   const survey = (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
     surveyModels({
       host,
-      hub: openHub(host, request, tokenOf(answers.token)),
+      hub: openHub(work, request, tokenOf(answers.token)),
       cacheDir: cacheDirOf(answers.storage),
       models,
       signal: stop,
@@ -129,14 +129,14 @@ export async function preparePlanning(
         ? null
         : await measureSpeed({
             host,
-            hub: openHub(host, request, tokenOf(resolved.answers.token)),
+            hub: openHub(work, request, tokenOf(resolved.answers.token)),
             survey: everything,
             signal,
           }),
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
     checkToken: async (token, stop = signal) => {
       try {
-        const { name } = await openHub(host, request, token).whoAmI(stop);
+        const { name } = await openHub(work, request, token).whoAmI(stop);
         return { ok: true, user: name };
       } catch (error) {
         if (!(error instanceof Failure)) throw error;

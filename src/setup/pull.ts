@@ -23,7 +23,7 @@ export async function pull(
   const emit = closeAtRest(work);
   const { limitBytesPerSecond, maxLanes } = fetching;
   const cacheDir = fetching.cacheDir ?? findCacheDir(host);
-  const hub = openHub(host, fetching, await givenToken(host, fetching));
+  const hub = openHub(work, fetching, await givenToken(host, fetching));
 
   emit({ type: "stage.started", stage: "download" });
   const survey = await surveyModels({ host, hub, cacheDir, models, signal });

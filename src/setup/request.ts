@@ -1,8 +1,9 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
+import type { EndpointMemory } from "../hub/endpoint-memory.ts";
 import type { Answers, TokenAnswer } from "../plan/answers.ts";
-import type { Planning } from "../plan/planning.ts";
 import type { Mending, Trouble } from "../plan/mending.ts";
+import type { Planning } from "../plan/planning.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../progress/event.ts";
 import type { PauseSwitch } from "../progress/pause-switch.ts";
@@ -14,6 +15,8 @@ export interface Work {
   readonly signal: AbortSignal;
   /** Milliseconds since the run began. */
   readonly elapsedMs: () => number;
+  /** Which addresses of the Hub failed, for all that ask them. */
+  readonly endpoints: EndpointMemory;
   /** Turned by a key while models are fetched; absent where nobody can. */
   readonly pause?: PauseSwitch | undefined;
 }
@@ -46,6 +49,6 @@ export interface SetupRequest extends Fetching {
   readonly dryRun: boolean;
   /** Asks the person; null where nobody is asked. */
   readonly ask: ((planning: Planning, signal: AbortSignal) => Promise<Answers | null>) | null;
-}
   /** Shows a person what is not right with the machine and waits; null or absent where nobody could mend it. */
   readonly mend?: ((trouble: Trouble, signal: AbortSignal) => Promise<Mending>) | null;
+}

@@ -3,7 +3,8 @@ import type { Intercept, RecordedRequest } from "../../src/demo/hub/faults.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import type { Hub } from "../../src/hub/hub.ts";
 import { connectHub } from "../../src/hub/hub.ts";
-import { preferInOrder } from "../../src/hub/mirrors.ts";
+import { createEndpointMemory } from "../../src/hub/endpoint-memory.ts";
+import { type EndpointSwitch, preferInOrder } from "../../src/hub/mirrors.ts";
 import { PassingTrouble } from "../../src/hub/trouble.ts";
 import { exitCodes, Failure } from "../../src/progress/failure.ts";
 import { Secret } from "../../src/progress/secret.ts";
@@ -159,9 +160,11 @@ test("an address that is no address is refused before anything is asked", async 
   );
 });
 
-test("after a failure the preferred address rests for a minute, or for as long as it asks", async () => {
+/** Two addresses of which the first fails as it is told to; what was asked, and what was told. */
+function pretendTwo() {
   let nowMs = 0;
   const asked: string[] = [];
+  const told: string[] = [];
   let trouble: Error | null = null;
   const pretend = (endpoint: string): Hub => ({
     endpoint,
@@ -177,26 +180,59 @@ test("after a failure the preferred address rests for a minute, or for as long a
     open: () => Promise.reject(new Error("not asked for")),
   });
   const clock = { monotonicMs: () => nowMs, now: () => new Date(0), sleep: async () => {} };
-  const hub = preferInOrder([pretend("first"), pretend("second")], clock);
-  const list = async (atMs: number, error: Error | null) => {
-    nowMs = atMs;
-    trouble = error;
-    asked.length = 0;
-    await hub.list(repo, "main", new AbortController().signal);
-    return asked.join(", ");
+  const memory = createEndpointMemory();
+  const onSwitch = ({ from, to, error }: EndpointSwitch): void => {
+    told.push(`${from} to ${to}${error instanceof Error ? `: ${error.message}` : ""}`);
   };
-  const network = { code: "hub.unreachable", message: "", hint: "", exitCode: exitCodes.network };
-  const lacking = { ...network, code: "hub.file_not_found" };
-  expect(await list(0, null)).toBe("first");
-  expect(await list(1000, new Failure(network))).toBe("first, second");
-  expect(await list(30_000, null)).toBe("second");
-  expect(await list(61_000, null)).toBe("first");
-  expect(await list(62_000, new PassingTrouble("rate-limited", "slow", 5000))).toBe(
-    "first, second",
-  );
-  expect(await list(66_000, null)).toBe("second");
-  expect(await list(67_000, null)).toBe("first");
+  const connect = () =>
+    preferInOrder([pretend("first"), pretend("second")], { clock, memory, onSwitch });
+  return {
+    told,
+    connect,
+    async list(hub: Hub, atMs: number, error: Error | null): Promise<string> {
+      nowMs = atMs;
+      trouble = error;
+      asked.length = 0;
+      await hub.list(repo, "main", new AbortController().signal);
+      return asked.join(", ");
+    },
+  };
+}
+
+const network = { code: "hub.unreachable", message: "", hint: "", exitCode: exitCodes.network };
+const unreachable = new Failure({ ...network, message: "no answer" });
+const lacking = new Failure({ ...network, code: "hub.file_not_found" });
+
+test("after a failure the preferred address rests for a minute, or for as long as it asks", async () => {
+  const { connect, list } = pretendTwo();
+  const hub = connect();
+  expect(await list(hub, 0, null)).toBe("first");
+  expect(await list(hub, 1000, unreachable)).toBe("first, second");
+  expect(await list(hub, 30_000, null)).toBe("second");
+  expect(await list(hub, 61_000, null)).toBe("first");
+  const slow = new PassingTrouble("rate-limited", "slow", 5000);
+  expect(await list(hub, 62_000, slow)).toBe("first, second");
+  expect(await list(hub, 66_000, null)).toBe("second");
+  expect(await list(hub, 67_000, null)).toBe("first");
   // What it lacks it lacks; for the rest it is as good as before.
-  expect(await list(68_000, new Failure(lacking))).toBe("first, second");
-  expect(await list(69_000, null)).toBe("first");
+  expect(await list(hub, 68_000, lacking)).toBe("first, second");
+  expect(await list(hub, 69_000, null)).toBe("first");
+});
+
+test("each switch is told once, and all Hubs of a run know of it", async () => {
+  const { connect, list, told } = pretendTwo();
+  const [hub, other] = [connect(), connect()];
+  expect(await list(hub, 0, lacking)).toBe("first, second");
+  expect(told).toEqual([]);
+  await list(hub, 1000, unreachable);
+  expect(told).toEqual(["first to second: no answer"]);
+  expect(await list(other, 2000, unreachable)).toBe("second");
+  // Still out of reach after its minute, for hours: that is no news.
+  expect(await list(other, 61_000, unreachable)).toBe("first, second");
+  expect(await list(hub, 122_000, unreachable)).toBe("first, second");
+  expect(told).toHaveLength(1);
+  expect(await list(hub, 183_000, null)).toBe("first");
+  expect(told.slice(1)).toEqual(["second to first"]);
+  await list(other, 184_000, unreachable);
+  expect(told.slice(2)).toEqual(["first to second: no answer"]);
 });

@@ -2,6 +2,7 @@ import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { prepareDemo, type DemoWorld } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
+import { createEndpointMemory } from "../../src/hub/endpoint-memory.ts";
 import type { HerosEvent } from "../../src/progress/event.ts";
 import type { SetupRequest } from "../../src/setup/request.ts";
 import { setup } from "../../src/setup/setup.ts";
@@ -72,6 +73,7 @@ export async function runSetup(world: DemoWorld, options: SetupOptions = {}): Pr
     emit,
     signal: options.signal ?? new AbortController().signal,
     elapsedMs: () => performance.now() - startedAtMs,
+    endpoints: createEndpointMemory(),
   };
   const request: SetupRequest = { ...requestOf(world), ...options.request };
   try {

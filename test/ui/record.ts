@@ -20,6 +20,7 @@ import type { Intercept } from "../../src/demo/hub/faults.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import { prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
+import { createEndpointMemory } from "../../src/hub/endpoint-memory.ts";
 import type { TimedEvent } from "../../src/progress/event.ts";
 import { stages, type Stage } from "../../src/progress/events/run.ts";
 import { pull } from "../../src/setup/pull.ts";
@@ -160,7 +161,10 @@ async function record(
     signal: stop.signal,
     started: { ...started, herosVersion: "0.1.0", demo: false },
     resumeHint: "What is downloaded is kept. Run heros setup again: it goes on where it stopped.",
-    work: (emit, elapsedMs) => work({ host: world.host, emit, signal: stop.signal, elapsedMs }),
+    work: (emit, elapsedMs) => {
+      const endpoints = createEndpointMemory();
+      return work({ host: world.host, emit, signal: stop.signal, elapsedMs, endpoints });
+    },
   });
   return events;
 }

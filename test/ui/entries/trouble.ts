@@ -8,6 +8,7 @@ import { noRunLog } from "../../../src/cli/run-log.ts";
 import { prepareDemo } from "../../../src/demo/prepare-demo.ts";
 import type { Host } from "../../../src/host/host.ts";
 import { realHost } from "../../../src/host/real-host.ts";
+import { createEndpointMemory } from "../../../src/hub/endpoint-memory.ts";
 import { stages } from "../../../src/progress/events/run.ts";
 import { setup } from "../../../src/setup/setup.ts";
 import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
@@ -65,7 +66,8 @@ const exitCode = await runCommand({
   work: (emit, elapsedMs) => {
     const { ask = null, mend = null } = writer;
     const request = { ...requestOf(world), ask, mend };
-    return setup({ host, emit, signal: stop.signal, elapsedMs }, request);
+    const endpoints = createEndpointMemory();
+    return setup({ host, emit, signal: stop.signal, elapsedMs, endpoints }, request);
   },
 });
 process.stdout.write(`thief ${thief.pid ?? 0}\n`);
