@@ -1,0 +1,77 @@
+import http from "node:http";
+import https from "node:https";
+import { createLeanClient } from "./lean-request.ts";
+import { isLoopback, type Network } from "./network.ts";
+
+/** Requests by Node's own client, bodies by the lean one where it can. `env` holds the proxies. */
+export function createClients(
+  env: Readonly<Record<string, string | undefined>>,
+): Omit<Network, "portIsFree"> {
+  const agentOptions = {
+    keepAlive: true,
+    maxSockets: Number.POSITIVE_INFINITY,
+    maxFreeSockets: 64,
+    scheduling: "lifo" as const,
+    proxyEnv: { ...env },
+  };
+  const plain = new http.Agent(agentOptions);
+  const secure = new https.Agent(agentOptions);
+  const { proxyEnv: _none, ...withoutProxy } = agentOptions;
+  const local = new http.Agent(withoutProxy);
+
+  const lean = createLeanClient();
+  // Through a proxy, Node's own client knows the way.
+  const proxied = /^(?:http|https|all)_proxy$/iu;
+  const hasProxy = Object.entries(env).some(([name, value]) => proxied.test(name) && value !== "");
+
+  const clients: Omit<Network, "portIsFree"> = {
+    async read(request) {
+      const direct = !hasProxy || isLoopback(new URL(request.url).hostname);
+      return (direct ? await lean.read(request) : null) ?? clients.request(request);
+    },
+    request({ url, method = "GET", headers = {}, body, signal, idleTimeoutMs = 10_000 }) {
+      return new Promise((resolve, reject) => {
+        const target = new URL(url);
+        const tls = target.protocol === "https:";
+        const request = (tls ? https : http).request(target, {
+          method,
+          headers,
+          agent: tls ? secure : isLoopback(target.hostname) ? local : plain,
+          ...(signal === undefined ? {} : { signal }),
+        });
+        request.setTimeout(idleTimeoutMs, () => {
+          request.destroy(
+            Object.assign(
+              new Error(`no answer from ${target.host} for ${idleTimeoutMs / 1000} s`),
+              {
+                code: "ETIMEDOUT",
+              },
+            ),
+          );
+        });
+        request.once("error", reject);
+        request.once("response", (response) => {
+          const flat: Record<string, string> = {};
+          for (const [name, value] of Object.entries(response.headers)) {
+            if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(", ") : value;
+          }
+          resolve({ status: response.statusCode ?? 0, headers: flat, body: response });
+        });
+        request.end(body);
+      });
+    },
+    closeIdle() {
+      lean.close();
+      for (const { freeSockets } of [plain, secure, local]) {
+        for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
+      }
+    },
+    close() {
+      lean.close();
+      plain.destroy();
+      secure.destroy();
+      local.destroy();
+    },
+  };
+  return clients;
+}
