@@ -6,7 +6,7 @@ import { checkIds, runCheck } from "./finding.ts";
 import { judgeEverything } from "./findings.ts";
 import { describeGpu } from "./gpu.ts";
 import { hubOf } from "./hub-reach.ts";
-import { askEverything, type Questions, type Surroundings } from "./questions.ts";
+import { askEverything, type Questions } from "./questions.ts";
 import type { Probe } from "./time-limit.ts";
 
 export interface DetectRequest {
@@ -21,6 +21,8 @@ export interface DetectRequest {
   readonly port: number;
   /** Of the Hub, without a "/" at its end. */
   readonly endpoint: string;
+  /** Asked where the endpoint fails, in order of preference. */
+  readonly mirrors?: readonly string[];
   /** How long one question to the machine may take; one that gets no answer ends as a warning. Default 4 s. */
   readonly limitMs?: number;
 }
@@ -55,15 +57,18 @@ export async function detectMachine({
   emit,
   signal,
   limitMs = 4000,
-  ...surroundings
+  endpoint,
+  mirrors = [],
+  ...places
 }: DetectRequest): Promise<Detection> {
   signal.throwIfAborted();
+  const surroundings = { ...places, endpoints: [endpoint, ...mirrors] };
   const probe: Probe = { host, signal, limitMs };
   const asked = askEverything(probe, surroundings);
   const findings = judgeEverything(asked, probe, surroundings);
   const [checks, machine] = await Promise.all([
     Promise.all(checkIds.map((id) => runCheck({ id, emit, clock: host.clock }, findings[id]))),
-    describeMachine(host.arch, asked, surroundings),
+    describeMachine(host.arch, asked),
   ]);
   emit({ type: "machine.detected", ...machine });
   const failures = checks.flatMap(({ failure }) => failure ?? []);
@@ -77,11 +82,7 @@ export async function detectMachine({
   };
 }
 
-async function describeMachine(
-  arch: string,
-  asked: Questions,
-  { endpoint }: Surroundings,
-): Promise<Machine> {
+async function describeMachine(arch: string, asked: Questions): Promise<Machine> {
   const [cpu, product, gpu, memory, models, images, stack, docker, compose, gpuAccess, port, hub] =
     await Promise.all([
       asked.cpu,
@@ -114,7 +115,7 @@ async function describeMachine(
     disks: [models, ...images, stack].flatMap(({ space }) => space ?? []),
     docker: docker.state === "missing" ? null : dockerFound,
     ports: [port.port],
-    hub: hubOf(endpoint, hub),
+    hub: hubOf(hub),
   };
 }
 

@@ -4,7 +4,7 @@ import { judgeGpuAccess } from "./docker-gpu.ts";
 import { judgeDocker } from "./docker.ts";
 import type { CheckId, Finding } from "./finding.ts";
 import { judgeGpu } from "./gpu.ts";
-import { judgeHub } from "./hub-reach.ts";
+import { judgeHubs } from "./hub-reach.ts";
 import { judgeImagesDisk, judgeModelsDisk } from "./judge-disks.ts";
 import { judgeMemory } from "./memory.ts";
 import { judgeProduct } from "./product.ts";
@@ -15,7 +15,7 @@ import type { Probe } from "./time-limit.ts";
 export function judgeEverything(
   asked: Questions,
   { host, limitMs }: Probe,
-  { modelsPath, endpoint }: Surroundings,
+  { modelsPath }: Surroundings,
 ): Record<CheckId, Promise<Finding>> {
   const { cpu, smi, firstGuess, product, gpu, memory, disks, docker, grouped, compose } = asked;
   return {
@@ -37,6 +37,6 @@ export function judgeEverything(
       judgeGpuAccess(access, { docker: state, hasGpu: chosen !== null }),
     ),
     port: asked.port.then(({ finding }) => finding),
-    hub: asked.hub.then((answer) => judgeHub(answer, { endpoint, limitMs })),
+    hub: asked.hub.then((answer) => judgeHubs(answer, { limitMs })),
   };
 }

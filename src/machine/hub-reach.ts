@@ -14,6 +14,9 @@ export type HubAnswer =
   | { readonly kind: "offline" }
   | { readonly kind: "late" };
 
+/** What stands at each address of the Hub, in order of preference. */
+export type EndpointAnswers = readonly { readonly endpoint: string; readonly answer: HubAnswer }[];
+
 /** An answer to one request, as far as it is needed to judge who gave it. */
 export interface Page {
   readonly url: string;
@@ -50,6 +53,13 @@ export async function askHub(probe: Probe, endpoint: string): Promise<HubAnswer>
     }
   });
   return answer === late ? { kind: "late" } : answer;
+}
+
+/** The same of several addresses, all at once. */
+export function askHubs(probe: Probe, endpoints: readonly string[]): Promise<EndpointAnswers> {
+  return Promise.all(
+    endpoints.map(async (endpoint) => ({ endpoint, answer: await askHub(probe, endpoint) })),
+  );
 }
 
 async function fetchPage(
@@ -127,6 +137,21 @@ function reasonOf(error: unknown): string {
   return reasons[code] ?? `the request fails (${code})`;
 }
 
+/** One that answers is enough; the others are told all the same. Where none does, it is the preferred one's failure. */
+export function judgeHubs(answers: EndpointAnswers, { limitMs }: Pick<Probe, "limitMs">): Finding {
+  const findings = answers.map(({ endpoint, answer }) => judgeHub(answer, { endpoint, limitMs }));
+  const [first, ...others] = findings;
+  if (first === undefined) return { status: "ok", found: "not asked: there is no address" };
+  if (others.length === 0 || answers[0]?.answer.kind === "offline") return first;
+  const found = findings.map((finding) => finding.found).join("; ");
+  const used = answers.find(({ answer }) => answer.kind === "hub");
+  if (used === undefined) return { ...first, found };
+  if (first.status !== "ok") {
+    return { status: "warning", found: `${found}; models come from ${used.endpoint}` };
+  }
+  return { status: others.every(({ status }) => status === "ok") ? "ok" : "warning", found };
+}
+
 export function judgeHub(
   answer: HubAnswer,
   { endpoint, limitMs }: { readonly endpoint: string } & Pick<Probe, "limitMs">,
@@ -176,8 +201,10 @@ export function judgeHub(
   }
 }
 
-export function hubOf(endpoint: string, answer: HubAnswer): Machine["hub"] {
-  return answer.kind === "hub"
-    ? { endpoint, reachable: true, elapsedMs: answer.elapsedMs }
-    : { endpoint, reachable: false, elapsedMs: null };
+/** The address that answers, else the preferred one. */
+export function hubOf(answers: EndpointAnswers): Machine["hub"] {
+  for (const { endpoint, answer } of answers) {
+    if (answer.kind === "hub") return { endpoint, reachable: true, elapsedMs: answer.elapsedMs };
+  }
+  return { endpoint: answers[0]?.endpoint ?? "", reachable: false, elapsedMs: null };
 }

@@ -6,7 +6,7 @@ import { askGpuAccess, type GpuAccess } from "./docker-gpu.ts";
 import { askDocker, type DockerAnswer } from "./docker-info.ts";
 import { inDockerGroup } from "./docker.ts";
 import { chooseGpu } from "./gpu.ts";
-import { askHub, type HubAnswer } from "./hub-reach.ts";
+import { askHubs, type EndpointAnswers } from "./hub-reach.ts";
 import { askMemory, type Memory } from "./memory.ts";
 import { askNvidiaSmi, type NvidiaSmi } from "./nvidia-smi.ts";
 import { askPort, type PortAnswer } from "./port.ts";
@@ -18,7 +18,8 @@ export interface Surroundings {
   readonly modelsPath: string;
   readonly stackDir: string;
   readonly port: number;
-  readonly endpoint: string;
+  /** Of the Hub, in order of preference. */
+  readonly endpoints: readonly string[];
 }
 
 /** Everything that is asked of the machine, each answer on its way. */
@@ -37,13 +38,13 @@ export interface Questions {
   readonly compose: Promise<ComposeAnswer>;
   readonly gpuAccess: Promise<GpuAccess>;
   readonly port: Promise<PortAnswer>;
-  readonly hub: Promise<HubAnswer>;
+  readonly hub: Promise<EndpointAnswers>;
 }
 
 /** Asks all of it at once. A question waits for another one only where it can't be put without its answer. */
 export function askEverything(
   probe: Probe,
-  { modelsPath, stackDir, port, endpoint }: Surroundings,
+  { modelsPath, stackDir, port, endpoints }: Surroundings,
 ): Questions {
   const smi = askNvidiaSmi(probe);
   const docker = askDocker(probe);
@@ -63,7 +64,7 @@ export function askEverything(
     compose: askCompose(probe),
     gpuAccess: docker.then((answer) => askGpuAccess(probe, answer)),
     port: askPort(probe, { port, stackDir }),
-    hub: askHub(probe, endpoint),
+    hub: askHubs(probe, endpoints),
   };
 }
 

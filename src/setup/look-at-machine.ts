@@ -14,7 +14,7 @@ export async function lookAtMachine(
   { host, emit, signal }: Work,
   request: SetupRequest,
 ): Promise<Detection | null> {
-  const { stackDir, port, endpoint, cacheDir, dryRun, mend = null } = request;
+  const { stackDir, port, endpoint, mirrors, cacheDir, dryRun, mend = null } = request;
   for (;;) {
     emit({ type: "stage.started", stage: "machine" });
     const detection = await detectMachine({
@@ -25,6 +25,7 @@ export async function lookAtMachine(
       stackDir,
       port,
       endpoint,
+      mirrors,
     });
     const trouble = troubleOf(detection);
     const [problem] = detection.problems;

@@ -1,6 +1,13 @@
 import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
-import { askHub, judgeHub, type HubAnswer } from "../../src/machine/hub-reach.ts";
+import {
+  askHub,
+  askHubs,
+  hubOf,
+  judgeHub,
+  judgeHubs,
+  type HubAnswer,
+} from "../../src/machine/hub-reach.ts";
 import { serve, serveRaw, type TestServer } from "./server.ts";
 import { testProbe } from "./test-host.ts";
 
@@ -151,5 +158,73 @@ describe("a Hub out of reach", () => {
     const answer = await askHub(testProbe({ env: { HF_HUB_OFFLINE: "1" } }), server.url);
     expect(judgeHub(answer, { endpoint: server.url, limitMs: 4000 }).status).toBe("ok");
     expect(server.seen).toEqual([]);
+  });
+});
+
+describe("several addresses of the Hub", () => {
+  const json = page("application/json", "[]");
+
+  /** What is found where each of these servers is asked, with their addresses as letters. */
+  async function judge(pages: readonly (typeof json | null)[], env = {}) {
+    const asked = await Promise.all(pages.map((each) => hub(each ?? json)));
+    await Promise.all(asked.filter((_, at) => pages[at] === null).map((server) => server.close()));
+    const urls = asked.map(({ url }) => url);
+    const named = (text: string) =>
+      urls
+        .reduce((all, url, index) => all.replaceAll(url, "abc"[index] ?? ""), text)
+        .replaceAll(/\d+ ms/gu, "N ms");
+    const answers = await askHubs(testProbe({ env }), urls);
+    const { status, found, remedy, failure } = judgeHubs(answers, { limitMs: 4000 });
+    const used = hubOf(answers);
+    return {
+      status,
+      found: named(found),
+      remedy,
+      code: failure?.code,
+      used: used.reachable ? named(used.endpoint) : null,
+    };
+  }
+
+  it("are all asked, and all told", async () => {
+    expect(await judge([json, json])).toMatchObject({
+      status: "ok",
+      found: "a answers in N ms; b answers in N ms",
+      used: "a",
+    });
+  });
+
+  it("need not all answer", async () => {
+    expect(await judge([json, null])).toEqual({
+      status: "warning",
+      found: "a answers in N ms; b can't be reached: the connection is refused",
+      used: "a",
+    });
+  });
+
+  it("stand in for the first, which is said", async () => {
+    expect(await judge([null, page("text/html", login), json])).toEqual({
+      status: "warning",
+      found:
+        "a can't be reached: the connection is refused; a login page answers in place of b; c answers in N ms; models come from c",
+      used: "c",
+    });
+  });
+
+  it("are the failure of the first where none answers", async () => {
+    expect(await judge([null, null])).toMatchObject({
+      status: "failed",
+      found:
+        "a can't be reached: the connection is refused; b can't be reached: the connection is refused",
+      code: "hub.unreachable",
+      used: null,
+    });
+  });
+
+  it("are not asked with HF_HUB_OFFLINE", async () => {
+    const { status, found } = await judge([json, json], { HF_HUB_OFFLINE: "1" });
+    expect({ status, found }).toEqual({
+      status: "ok",
+      found: "not asked: HF_HUB_OFFLINE is set",
+    });
   });
 });

@@ -15,7 +15,7 @@ export async function performDoctor(
   command: DoctorCommand,
 ): Promise<readonly string[]> {
   const { host, emit, signal } = work;
-  const { cacheDir, stackDir, endpoint, port } = await gatherSettings(host, command);
+  const { cacheDir, stackDir, endpoint, mirrors, port } = await gatherSettings(host, command);
   emit({ type: "stage.started", stage: "machine" });
   const { problems } = await detectMachine({
     host,
@@ -25,6 +25,7 @@ export async function performDoctor(
     stackDir,
     port: await anniePort(host, stackDir, port),
     endpoint,
+    mirrors,
   });
   const [first] = problems;
   emit({

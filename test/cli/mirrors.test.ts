@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { startHub } from "../../src/demo/hub/hub.ts";
+import type { TimedEvent } from "../../src/progress/event.ts";
+import { makeSandbox, type HerosRun } from "./sandbox.ts";
+import { catalogOf, hosted } from "./wrong-input.ts";
+
+/** Nothing listens there. */
+const dead = "http://127.0.0.1:9";
+
+function of<Type extends TimedEvent["type"]>(run: HerosRun, type: Type) {
+  return run
+    .events()
+    .filter((event): event is Extract<TimedEvent, { type: Type }> => event.type === type);
+}
+
+test("where the first address is dead, a mirror serves pull, models and doctor, and is told", async () => {
+  await using sandbox = await makeSandbox();
+  const mirror = await startHub(hosted);
+  try {
+    const catalog = await catalogOf(sandbox, "demo/voice");
+    const heros = (...args: string[]) =>
+      sandbox.run([...args, "--endpoint", dead, "--endpoint", mirror.endpoint, "--json"]);
+    const models = ["--catalog", catalog, "--cache-dir", `${sandbox.dir}/cache`];
+
+    const pulled = await heros("pull", ...models);
+    expect(pulled.exitCode).toBe(0);
+    expect(of(pulled, "notice").map(({ code, message }) => [code, message])).toEqual([
+      [
+        "hub.mirror",
+        `The Hub at ${dead} can't be reached: nothing answers at that address. Going on with ${mirror.endpoint}.`,
+      ],
+    ]);
+
+    const listed = await heros("models", "ls", ...models);
+    expect(of(listed, "models.listed")[0]?.models[0]).toMatchObject({ state: "here" });
+    expect(of(listed, "notice").map(({ code }) => code)).toEqual(["hub.mirror"]);
+
+    const check = of(await heros("doctor", "--stack-dir", sandbox.dir), "check.finished").find(
+      ({ id }) => id === "hub",
+    );
+    expect(check).toMatchObject({ status: "warning" });
+    expect(check?.found).toContain(`models come from ${mirror.endpoint}`);
+  } finally {
+    await mirror.close();
+  }
+});
