@@ -26,8 +26,8 @@ export interface Planning {
   readonly answers: Answers;
   /** Given by flag, environment or config file: these are not asked. */
   readonly decided: ReadonlySet<QuestionId>;
-  /** True where an interrupted wizard left the answers. */
-  readonly resumed: boolean;
+  /** Where the answers are from: an earlier run that was interrupted, one that came to its end, or nowhere. */
+  readonly earlier: "none" | "interrupted" | "finished";
   /** Absolute path that each storage answer stands for. */
   readonly storagePaths: { readonly "hub-cache": string; readonly "stack-dir": string };
   /** As measured against the Hub; null where it could not be. */

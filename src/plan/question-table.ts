@@ -7,6 +7,7 @@ import { keepToken, token } from "./token-questions.ts";
 
 const unsupported: Question = {
   id: "unsupported",
+  title: "On another machine",
   kind: "confirm",
   prompt: "This does not look like a DGX Spark. Go on all the same?",
   why: "her-os is made for the GB10; elsewhere it may be slow, or not start at all.",
@@ -32,6 +33,7 @@ const unsupported: Question = {
 
 const storage: Question = {
   id: "storage",
+  title: "Models live in",
   kind: "path",
   prompt: "Where should the models live?",
   why: "They take the most space; every program that uses the Hub's cache can share them there.",
@@ -60,6 +62,7 @@ const storage: Question = {
 
 const startup: Question = {
   id: "startup",
+  title: "Annie starts",
   kind: "one",
   prompt: "When should Annie start?",
   why: "She can work with the first models while the rest is on its way.",
@@ -109,6 +112,12 @@ function isStorage(value: string): value is StorageAnswer {
     value === "stack-dir" ||
     (value.startsWith("/") && !value.includes("\0"))
   );
+}
+
+/** The first of these questions that answers from an earlier run can't settle; their number where they settle all. Consent to another machine is given anew. */
+export function firstUnsettled(open: readonly Question[], answers: Answers): number {
+  const refused = open.findIndex(({ id }) => id === unsupported.id && !answers.unsupported);
+  return refused === -1 ? open.length : refused;
 }
 
 /** Answers before anybody answered. */

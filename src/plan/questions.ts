@@ -17,6 +17,8 @@ export interface Question {
   readonly id: QuestionId;
   /** `many`: any number of options. `secret`: an option, or a text that is typed unseen. `path`: an option, or an absolute path. */
   readonly kind: "confirm" | "one" | "many" | "secret" | "path";
+  /** Its answer's heading in a list of answers. */
+  readonly title: string;
   readonly prompt: string;
   /** One line: why it is asked. */
   readonly why: string;

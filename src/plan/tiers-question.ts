@@ -6,6 +6,7 @@ import type { Option, Question } from "./questions.ts";
 
 export const tiers: Question = {
   id: "tiers",
+  title: "Annie can do",
   kind: "many",
   prompt: "What should Annie be able to do?",
   why: "Each choice is a set of models to download; you can add one later.",

@@ -6,6 +6,7 @@ import type { Question } from "./questions.ts";
 
 export const token: Question = {
   id: "token",
+  title: "Hugging Face token",
   kind: "secret",
   prompt: "Use a Hugging Face token?",
   why: "Annie's own models need none; with one the Hub allows more requests an hour.",
@@ -45,6 +46,7 @@ export const token: Question = {
 
 export const keepToken: Question = {
   id: "keepToken",
+  title: "The token afterwards",
   kind: "one",
   prompt: "Keep the token for the next time?",
   why: "Annie does not need it; heros would find it again when you add models later.",

@@ -122,7 +122,7 @@ export async function preparePlanning(
       request.cacheDir === null
         ? resolved.decided
         : new Set([...resolved.decided, "storage" as const]),
-    resumed: remembered.interrupted,
+    earlier: remembered.earlier,
     storagePaths,
     bytesPerSecond:
       everything === null

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { z } from "zod";
 import type { Host } from "../host/host.ts";
+import type { Planning } from "../plan/planning.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 
 const values = z.array(z.string()).optional();
@@ -13,8 +14,7 @@ const shape = z.object({
 
 export interface RememberedAnswers {
   readonly answers: AnswerValues;
-  /** An earlier run was interrupted before its end. */
-  readonly interrupted: boolean;
+  readonly earlier: Planning["earlier"];
 }
 
 function fileOf(stateDir: string): string {
@@ -28,9 +28,9 @@ export async function recallAnswers(host: Host, stateDir: string): Promise<Remem
     const answers = Object.fromEntries(
       Object.entries(parsed.answers).filter(([, value]) => value !== undefined),
     );
-    return { answers, interrupted: !parsed.finished };
+    return { answers, earlier: parsed.finished ? "finished" : "interrupted" };
   } catch {
-    return { answers: {}, interrupted: false };
+    return { answers: {}, earlier: "none" };
   }
 }
 

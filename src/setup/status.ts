@@ -13,6 +13,7 @@ import { anniePort } from "./annie-port.ts";
 import { listedModels, viewCache } from "./models-survey.ts";
 import { recallAnswers } from "./remembered-answers.ts";
 import type { Fetching, Work } from "./request.ts";
+import { seeBackground } from "./see-background.ts";
 
 export interface StatusRequest {
   readonly fetching: Fetching;
@@ -68,8 +69,9 @@ async function readStatus(
   const cacheDir = fetching.cacheDir ?? stored;
   const models = modelsOfTiers(catalog, tiers);
   const url = `http://127.0.0.1:${await anniePort(host, stackDir, port)}`;
-  const [answer, { survey }] = await Promise.all([
+  const [answer, background, { survey }] = await Promise.all([
     askHealth(host, `${url}/health`, signal),
+    seeBackground(host, stateDir),
     viewCache(work, { fetching, cacheDir, models, ask: "never" }),
   ]);
 
@@ -94,15 +96,18 @@ async function readStatus(
     models: listed,
     receivedBytes: listed.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
     totalBytes: listed.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0),
-    interrupted: remembered.interrupted,
+    interrupted: remembered.earlier === "interrupted",
+    background,
   };
   if (annie === "online") return { event, problem: null };
   const { code, message, exitCode } = notOnline({ answer, url, tier1: required });
   const setUp = await host.files.stat(path.join(stackDir, herosFile)).catch(() => null);
   const hint =
-    setUp === null
-      ? "Set her up with: heros setup"
-      : `See what she writes with: cd ${stackDir} && docker compose logs her-os-core. heros setup starts her again.`;
+    background?.state === "running" && background.command === "setup"
+      ? "She is being set up in the background. Look at it with: heros status --watch"
+      : setUp === null
+        ? "Set her up with: heros setup"
+        : `See what she writes with: cd ${stackDir} && docker compose logs her-os-core. heros setup starts her again.`;
   return { event, problem: new Failure({ code, message, hint, exitCode }) };
 }
 

@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Answers } from "../../src/plan/answers.ts";
 import type { Planning } from "../../src/plan/planning.ts";
+import { defaultAnswers } from "../../src/plan/question-table.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
 import { cannedPlanning, goodToken, refusal, spark } from "./canned-planning.ts";
@@ -109,4 +110,31 @@ test("an interrupt while it waits ends it", async () => {
   stop.abort();
   await expect(asked).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
   await writer.close();
+});
+
+describe("after an earlier run", () => {
+  const answers = { ...defaultAnswers([1]), storage: "/data/models", startup: "wait" } as const;
+
+  test.each([[""], ["1"]])("%j goes to the plan with its answers", async (first) => {
+    const spoken = await talk([first, "yes"], { earlier: "interrupted", answers });
+    expect(spoken.answers).toEqual(answers);
+    expect(spoken.said).toContain("Go on where you stopped?");
+    expect(spoken.said).toContain("Models live in: /data/models.");
+    expect(spoken.said).not.toContain("Question 1");
+  });
+
+  test("2 asks again, with its answers chosen; 3 and q stop", async () => {
+    const again = await talk(["2", "", "", "", "", "yes"], { earlier: "interrupted", answers });
+    expect(again.answers).toEqual(answers);
+    expect(again.said).toContain("Question 1 of 4.");
+    expect((await talk(["3"], { earlier: "finished", answers })).answers).toBeNull();
+    expect((await talk(["q"], { earlier: "finished", answers })).answers).toBeNull();
+  });
+
+  test("that came to its end, it says so; consent to another machine is asked all the same", async () => {
+    const machine = { ...spark, spark: false };
+    const { said } = await talk(["1", "q"], { earlier: "finished", answers, machine });
+    expect(said).toContain("Annie was set up here before.");
+    expect(said).toContain("Question 1 of 5. This does not look like a DGX Spark.");
+  });
 });

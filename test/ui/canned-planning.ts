@@ -140,7 +140,7 @@ export function cannedPlanning(rest: Partial<Planning> = {}): CannedPlanning {
     ],
     answers: defaultAnswers([1, 2]),
     decided: new Set(),
-    resumed: false,
+    earlier: "none",
     storagePaths: {
       "hub-cache": "/home/ada/.cache/huggingface/hub",
       "stack-dir": "/home/ada/her-os/models",

@@ -116,7 +116,7 @@ test("Stop here? is answered with y alone: n, Enter and Esc go on", async () => 
 });
 
 test("an interrupted wizard goes to the plan with one key, once", async () => {
-  const { press, text } = showWizard({ resumed: true });
+  const { press, text } = showWizard({ earlier: "interrupted" });
   expect(text()).toContain("Go on where you stopped?");
   await press(keys.enter, "Is this right?");
   await press(keys.escape, "When should Annie start?");

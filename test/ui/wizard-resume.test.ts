@@ -2,17 +2,16 @@ import { expect, test } from "vitest";
 import type { Answers } from "../../src/plan/answers.ts";
 import type { Planning } from "../../src/plan/planning.ts";
 import { defaultAnswers } from "../../src/plan/question-table.ts";
-import { initialState } from "../../src/progress/state.ts";
-import { createTheme } from "../../src/ui/ink/theme.ts";
 import type { Press } from "../../src/ui/ink/wizard/keys.ts";
-import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";
 import { pressed } from "../../src/ui/ink/wizard/press.ts";
 import {
   currentQuestion,
   openWizard,
+  previewed,
   type WizardState,
 } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { cannedPlanning, spark } from "./canned-planning.ts";
+import { cannedPlanning, plannedFrom, spark } from "./canned-planning.ts";
+import { page, pageLines } from "./wizard-walk.ts";
 
 const kept: Answers = { ...defaultAnswers([1]), storage: "/data/models", startup: "wait" };
 const yes: Press = { kind: "text", text: "y" };
@@ -20,15 +19,7 @@ const no: Press = { kind: "text", text: "n" };
 const enter: Press = { kind: "enter" };
 
 function resumed(rest: Partial<Planning> = {}): WizardState {
-  return openWizard(cannedPlanning({ resumed: true, answers: kept, ...rest }));
-}
-
-function page(wizard: WizardState): string {
-  const theme = createTheme({ color: false, unicode: true });
-  const size = { columns: 80, rows: 24 };
-  return wizardPage({ wizard, state: initialState, tick: 0, size, theme })
-    .map((line) => line.map(({ text }) => text).join(""))
-    .join("\n");
+  return openWizard(cannedPlanning({ earlier: "interrupted", answers: kept, ...rest }));
 }
 
 test("an interrupted wizard asks first, and shows what was answered", () => {
@@ -68,4 +59,35 @@ test("a wizard that was not interrupted, or has nothing to ask, begins as ever",
   expect(openWizard(cannedPlanning()).resuming).toBe(false);
   const decided = new Set(["unsupported", "tiers", "token", "storage", "startup"] as const);
   expect(resumed({ decided }).resuming).toBe(false);
+});
+
+test("a second run says what is there and what would change, and forces nothing", () => {
+  const second = resumed({ earlier: "finished" });
+  expect(page(second)).toContain("Annie was set up here before. Keep it as it is?");
+  expect(page(second)).toContain("Working out what would change");
+  const known = previewed(second, plannedFrom(second.answers));
+  expect(page(known)).toMatch(
+    /784 MB of 2\.00 GB of models are here; 1\.22 GB would be downloaded/,
+  );
+  expect(page(known)).toContain("2 files changed");
+  const plan = { ...plannedFrom(kept), files: [], cachedBytes: plannedFrom(kept).totalBytes };
+  expect(page(previewed(second, plan))).toContain("Nothing would change");
+  expect(currentQuestion(pressed(known, no))?.id).toBe("tiers");
+});
+
+test.each([
+  [80, 24],
+  [60, 15],
+  [40, 12],
+  [40, 10],
+])("at %i by %i the question, what would change and the keys are there", (columns, rows) => {
+  for (const earlier of ["interrupted", "finished"] as const) {
+    const known = previewed(resumed({ earlier }), plannedFrom(kept));
+    const lines = pageLines(known, { columns, rows });
+    expect(lines.length).toBeLessThanOrEqual(rows - 2);
+    const text = lines.map((line) => line.map((part) => part.text).join("")).join(" ");
+    expect(text).toMatch(/Go on where you stopped\?|Keep it as/);
+    expect(text).toContain("2 files");
+    expect(text).toMatch(/y: .*n: .*q: stop$/);
+  }
 });

@@ -141,7 +141,7 @@ test.each([
   { columns: 200, rows: 60 },
 ])("every page fits $columns by $rows", ({ columns, rows }) => {
   const machine = { ...spark, spark: false };
-  const states: WizardState[] = [openWizard(cannedPlanning({ machine, resumed: true }))];
+  const states: WizardState[] = [openWizard(cannedPlanning({ machine, earlier: "interrupted" }))];
   for (const press of [text("n"), down, enter, enter, enter, enter, enter]) {
     const last = states.at(-1) ?? wizard([]);
     states.push(pressed(last, press));

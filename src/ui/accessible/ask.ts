@@ -1,10 +1,12 @@
 import type { Answers } from "../../plan/answers.ts";
 import type { Planning } from "../../plan/planning.ts";
-import { openQuestions } from "../../plan/question-table.ts";
-import type { Option, Question } from "../../plan/questions.ts";
+import { firstUnsettled, openQuestions } from "../../plan/question-table.ts";
+import type { Question } from "../../plan/questions.ts";
 import type { PlanReady } from "../../progress/events/plan.ts";
 import { Failure } from "../../progress/failure.ts";
+import { answerLines, earlierAnswers, earlierTitle } from "../words/earlier.ts";
 import { fileLines, fileWords, planLines } from "../words/plan.ts";
+import { chosenValues, instructions, optionWords, shownOptions, typedPath } from "./choices.ts";
 import type { LineReader } from "./lines.ts";
 
 interface Talk {
@@ -30,6 +32,11 @@ const quit: Reply = { kind: "quit" };
 export async function askInLines(talk: Talk): Promise<Answers | null> {
   let { answers } = talk.planning;
   let index = 0;
+  if (talk.planning.earlier !== "none") {
+    const start = await askEarlier(talk, answers);
+    if (start === null) return null;
+    index = start;
+  }
   for (;;) {
     const asked = openQuestions(talk.planning, answers);
     const question = asked[index];
@@ -39,6 +46,7 @@ export async function askInLines(talk: Talk): Promise<Answers | null> {
         : await askQuestion(talk, question, answers, `Question ${index + 1} of ${asked.length}.`);
     if (reply.kind === "quit") return null;
     if (reply.kind === "back") {
+      if (index === 0) talk.say("This is the first question.");
       index = Math.max(0, index - 1);
       continue;
     }
@@ -47,6 +55,26 @@ export async function askInLines(talk: Talk): Promise<Answers | null> {
     await talk.planning.remember(answers);
     index += 1;
   }
+}
+
+/** Where to begin with the answers of an earlier run: at which question, or null where the person stops. */
+async function askEarlier(talk: Talk, answers: Answers): Promise<number | null> {
+  const { planning, say } = talk;
+  const open = openQuestions(planning, answers);
+  if (open.length === 0) return 0;
+  say("");
+  say(earlierTitle(planning.earlier));
+  say(earlierAnswers);
+  for (const line of answerLines(open, planning, answers)) say(`${line}.`);
+  say("1. Yes, show what would change. Chosen now.");
+  say("2. No, ask the questions again, with these answers chosen.");
+  say("3. Stop.");
+  say("Type a number and press Enter. Enter alone means 1.");
+  const settled = firstUnsettled(open, answers);
+  return untilReply<number | null>(talk, {
+    replies: { "": settled, "1": settled, "2": 0, "3": null, q: null },
+    end: null,
+  });
 }
 
 async function askQuestion(
@@ -134,78 +162,46 @@ async function askForConsent(talk: Talk, answers: Answers): Promise<Reply> {
     if (!(error instanceof Failure)) throw error;
     talk.say(`${error.message} ${error.hint}`);
     talk.say("Type b to change an answer, or q to stop.");
-    return untilReply(talk, { b: { kind: "back" }, q: quit });
+    return untilReply<Reply>(talk, { replies: { b: { kind: "back" }, q: quit }, end: quit });
   }
   talk.say("This is what will happen. Nothing has been changed yet.");
   for (const line of planLines(plan)) talk.say(`${line}.`);
   for (const file of plan.files) talk.say(`${fileWords(file)}.`);
   talk.say("Type yes to begin, d to read what changes in each file, b to go back, or q to stop.");
-  return untilReply(
-    talk,
-    {
-      yes: { kind: "answered", answers },
-      y: { kind: "answered", answers },
-      b: { kind: "back" },
-      q: quit,
-    },
-    { d: plan.files.flatMap((file) => fileLines(file)) },
-  );
+  const yes = answered(answers);
+  return untilReply<Reply>(talk, {
+    replies: { yes, y: yes, b: { kind: "back" }, q: quit },
+    texts: { d: plan.files.flatMap((file) => fileLines(file)) },
+    end: quit,
+  });
 }
 
-async function untilReply(
+/** What one of these words stands for; `end` where the input ends. */
+async function untilReply<Meaning>(
   talk: Talk,
-  replies: Readonly<Record<string, Reply>>,
-  texts: Readonly<Record<string, readonly string[]>> = {},
-): Promise<Reply> {
+  {
+    replies,
+    texts = {},
+    end,
+  }: {
+    readonly replies: Readonly<Record<string, Meaning>>;
+    readonly texts?: Readonly<Record<string, readonly string[]>>;
+    readonly end: Meaning;
+  },
+): Promise<Meaning> {
   for (;;) {
     const line = await talk.reader.next(talk.signal);
-    if (line === null) return quit;
+    if (line === null) return end;
     const typed = line.trim().toLowerCase();
     const reply = replies[typed];
     if (reply !== undefined) return reply;
     const text = texts[typed];
     if (text !== undefined) text.forEach((shown) => talk.say(shown));
-    else talk.say(`Type one of: ${[...Object.keys(replies), ...Object.keys(texts)].join(", ")}.`);
+    else {
+      const words = [...Object.keys(replies), ...Object.keys(texts)].filter((word) => word !== "");
+      talk.say(`Type one of: ${words.join(", ")}.`);
+    }
   }
-}
-
-/** The extra choice of a path question: a folder that is typed. */
-const typedPath = "\u0000typed";
-
-function shownOptions(question: Question, planning: Planning, answers: Answers): readonly Option[] {
-  const options = question.options(planning, answers);
-  if (question.kind !== "path") return options;
-  return [
-    ...options,
-    { value: typedPath, label: "Another folder", detail: "You type its path.", locked: false },
-  ];
-}
-
-function optionWords(option: Option, index: number, chosen: readonly string[]): string {
-  const state = option.locked
-    ? " Always part of it."
-    : chosen.includes(option.value)
-      ? " Chosen now."
-      : "";
-  return `${index + 1}. ${option.label}. ${option.detail.replace(/\.$/, "")}.${state}`;
-}
-
-function instructions(question: Question): string {
-  const what =
-    question.kind === "many"
-      ? "Type the numbers that you want, with spaces between, and press Enter."
-      : "Type a number and press Enter.";
-  return `${what} Enter alone keeps what is chosen now. Type ? for help, b to go back, q to stop.`;
-}
-
-/** Option values for typed numbers; null where one is none of them. */
-function chosenValues(typed: string, options: readonly Option[]): readonly string[] | null {
-  const numbers = typed.split(/[\s,]+/).filter((part) => part !== "");
-  const values = numbers.map((part) =>
-    /^\d+$/.test(part) ? options[Number(part) - 1] : undefined,
-  );
-  const known = values.flatMap((option) => (option === undefined ? [] : [option.value]));
-  return known.length === values.length && known.length > 0 ? known : null;
 }
 
 function answered(answers: Answers): Reply {

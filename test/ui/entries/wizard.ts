@@ -16,9 +16,10 @@ const terminal: Terminal = {
 };
 const accessible = process.env["ACCESSIBLE"] !== undefined;
 const writer = accessible ? createAccessibleWriter(terminal) : await createInkWriter(terminal);
-const resumed = process.env["RESUMED"] !== undefined;
+const { EARLIER } = process.env;
+const earlier = EARLIER === "interrupted" || EARLIER === "finished" ? EARLIER : "none";
 const otherMachine = process.env["OTHER_MACHINE"] !== undefined;
-const canned = cannedPlanning({ resumed });
+const canned = cannedPlanning({ earlier });
 const planning = otherMachine
   ? { ...canned, machine: { ...canned.machine, spark: false, product: null, arch: "x86_64" } }
   : canned;

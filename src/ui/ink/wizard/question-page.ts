@@ -171,7 +171,7 @@ function statusLines(view: WizardView, columns: number): Line[] {
         span(text, "warning"),
       ]);
   }
-  if (wizard.index === 0 && wizard.planning.resumed) {
+  if (wizard.index === 0 && wizard.planning.earlier !== "none") {
     return [[span("Your answers from last time are kept.", "good")]];
   }
   return [];

@@ -1,51 +1,76 @@
-import type { Question } from "../../../plan/questions.ts";
+import { firstUnsettled } from "../../../plan/question-table.ts";
+import { wrapText } from "../../text-width.ts";
+import { answerLines, changeWords, earlierAnswers, earlierTitle } from "../../words/earlier.ts";
 import { cleanText } from "../../words/sentence.ts";
-import { frameRows } from "../frame-size.ts";
+import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
-import { headerLine } from "../live/header.ts";
+import { headerLine, waitSpan } from "../live/header.ts";
 import type { Press } from "./keys.ts";
 import type { WizardView } from "./view.ts";
 import { goTo, type WizardState } from "./wizard-state.ts";
 
-/** The first page where an interrupted wizard left answers: what they are, and whether to go on with them. */
+/** The first page where an earlier run left answers: what they are, what they would change now, and whether to go on with them. */
 export function resumePage(view: WizardView): Line[] {
-  const { questions } = view.wizard;
-  const answers = questions.map((question): Line => [
+  const { questions, planning, answers } = view.wizard;
+  const columns = frameColumns(view.size);
+  const wide = columns >= 60;
+  const given = answerLines(questions, planning, answers).map((line): Line => [
     span("  "),
-    span(cleanText(chosenWords(view.wizard, question))),
+    span(cleanText(line)),
   ]);
-  const room = Math.max(0, frameRows(view.size) - 5);
+  const title = wrapText(earlierTitle(planning.earlier), columns).map((text): Line => [
+    span(text, "strong"),
+  ]);
+  const changes = changeRows(view, columns);
+  const keys = [
+    `y: ${wide ? "show the plan" : "go on"}`,
+    `n: ${wide ? "choose anew" : "anew"}`,
+    "q: stop",
+  ];
+  const foot: Line = [
+    { ...span("Y/n", "strong"), widget: "confirm" },
+    span(`${wide ? "   " : "  "}${keys.join(wide ? "   " : "  ")}`, "quiet"),
+  ];
+  let room = frameRows(view.size) - title.length - changes.length - 2;
+  const take = (lines: readonly Line[]): readonly Line[] => {
+    if (lines.length > room) return [];
+    room -= lines.length;
+    return lines;
+  };
+  const shown = given.slice(0, room);
+  room -= shown.length;
+  const why = take([[span(earlierAnswers, "quiet")]]);
+  const gaps = [take([blank]), take([blank]), take([blank])];
   return [
     headerLine(view),
-    [span("Go on where you stopped?", "strong")],
-    [span("These are your answers from last time:", "quiet")],
-    ...answers.slice(0, room),
-    blank,
-    [
-      { ...span("Y/n", "strong"), widget: "confirm" },
-      span("   y: show the plan   n: ask again   q: stop", "quiet"),
-    ],
+    ...title,
+    ...(gaps[1] ?? []),
+    ...why,
+    ...shown,
+    ...(gaps[2] ?? []),
+    ...changes,
+    ...(gaps[0] ?? []),
+    foot,
   ];
 }
 
-function chosenWords({ planning, answers }: WizardState, question: Question): string {
-  const values = question.selected(answers);
-  const labels = question
-    .options(planning, answers)
-    .filter(({ value, locked }) => locked || values.includes(value))
-    .map(({ label }) => label);
-  // A folder that was typed is no option.
-  return labels.length > 0 ? labels.join("; ") : values.join(", ");
+function changeRows(view: WizardView, columns: number): Line[] {
+  const { plan, problem } = view.wizard;
+  if (plan === null && problem === null) {
+    return [[waitSpan(view), span(" Working out what would change")]];
+  }
+  const role = problem === null ? "plain" : "warning";
+  const words = plan === null ? (problem ?? "") : changeWords(plan);
+  return wrapText(cleanText(words), columns)
+    .slice(0, 4)
+    .map((text): Line => [span(text, role)]);
 }
 
 /** Yes: to the plan, or to the one question that last time's answers can't pass. No: the questions, with them chosen. */
 export function pressedOnResume(state: WizardState, press: Press): WizardState {
   const letter = press.kind === "text" ? press.text.toLowerCase() : "";
   if (press.kind === "enter" || letter === "y") {
-    const refused = state.questions.findIndex(
-      ({ id }) => id === "unsupported" && !state.answers.unsupported,
-    );
-    return goTo(state, refused === -1 ? state.questions.length : refused, state.answers);
+    return goTo(state, firstUnsettled(state.questions, state.answers), state.answers);
   }
   if (letter === "n") return goTo(state, 0, state.answers);
   return press.kind === "escape" || letter === "q" ? { ...state, leaving: true } : state;

@@ -60,7 +60,8 @@ export function openWizard(planning: Planning): WizardState {
     outcome: null,
   };
   const first = goTo(state, 0, planning.answers);
-  return { ...first, resuming: planning.resumed && first.questions.length > 0 };
+  if (planning.earlier === "none" || first.questions.length === 0) return first;
+  return { ...first, resuming: true, errand: { kind: "preview", answers: planning.answers } };
 }
 
 /** Another page, with its chosen options from the answers; the summary sends for the preview. */
