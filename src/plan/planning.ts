@@ -32,6 +32,8 @@ export interface Planning {
   readonly storagePaths: { readonly "hub-cache": string; readonly "stack-dir": string };
   /** As measured against the Hub; null where it could not be. */
   readonly bytesPerSecond: number | null;
+  /** What should stay free on the disk besides so many bytes of models. */
+  spareBytes(missingBytes: number): number;
   /** Works the answers out: sizes, files with their diffs, services. Writes nothing. @throws Failure */
   preview(answers: Answers, signal?: AbortSignal): Promise<PlanReady>;
   checkToken(token: Secret, signal?: AbortSignal): Promise<TokenCheck>;

@@ -52,7 +52,7 @@ function tierOption(planning: Planning, id: number): Option {
     total === 0 ? "size not known yet" : formatBytes(total),
     `${Number(memoryGib.toFixed(1))} GiB of memory`,
     ...(total > 0 && missing === 0 ? ["here already"] : []),
-    ...(missing > 0 && missing < total ? [`${formatBytes(missing)} to fetch`] : []),
+    ...(missing > 0 && missing < total ? [`${formatBytes(total - missing)} here already`] : []),
     ...(missing > 0 && planning.bytesPerSecond !== null
       ? [`about ${formatEta(missing / planning.bytesPerSecond)}`]
       : []),

@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { CatalogModel } from "../catalog/catalog.ts";
 import { modelsOfTiers } from "../catalog/select.ts";
-import { requireDiskSpace } from "../download/disk-space.ts";
+import { headroom, requireDiskSpace } from "../download/disk-space.ts";
 import { surveyModels, type Survey } from "../download/survey.ts";
 import { findCacheDir } from "../hub/environment.ts";
 import type { Detection } from "../machine/detect.ts";
@@ -133,6 +133,7 @@ export async function preparePlanning(
             survey: everything,
             signal,
           }),
+    spareBytes: headroom,
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
     checkToken: async (token, stop = signal) => {
       try {

@@ -138,3 +138,12 @@ describe("after an earlier run", () => {
     expect(said).toContain("Question 1 of 5. This does not look like a DGX Spark.");
   });
 });
+
+test("what the choice comes to is said, and how another machine stands against it", async () => {
+  const disks = spark.disks.map((disk) => ({ ...disk, freeBytes: 1_000_000_000 }));
+  const machine = { ...spark, spark: false, arch: "x86_64", disks };
+  const { said } = await talk(["2", "1", "q"], { machine });
+  expect(said).toContain("Warning: Processor: x86_64.");
+  expect(said).toContain("To download: 1.22 GB");
+  expect(said).toMatch(/Warning: 240 MB more disk space is needed\./);
+});

@@ -146,6 +146,7 @@ export function cannedPlanning(rest: Partial<Planning> = {}): CannedPlanning {
       "stack-dir": "/home/ada/her-os/models",
     },
     bytesPerSecond: 112_000_000,
+    spareBytes: (missingBytes) => Math.ceil(missingBytes / 50),
     async preview(answers) {
       if (answers.storage === "/broken") {
         throw new Failure({

@@ -63,7 +63,7 @@ test("a wizard that was not interrupted, or has nothing to ask, begins as ever",
 
 test("a second run says what is there and what would change, and forces nothing", () => {
   const second = resumed({ earlier: "finished" });
-  expect(page(second)).toContain("Annie was set up here before. Keep it as it is?");
+  expect(page(second)).toContain("Annie was set up here before. Go on with the same answers?");
   expect(page(second)).toContain("Working out what would change");
   const known = previewed(second, plannedFrom(second.answers));
   expect(page(known)).toMatch(
@@ -86,7 +86,7 @@ test.each([
     const lines = pageLines(known, { columns, rows });
     expect(lines.length).toBeLessThanOrEqual(rows - 2);
     const text = lines.map((line) => line.map((part) => part.text).join("")).join(" ");
-    expect(text).toMatch(/Go on where you stopped\?|Keep it as/);
+    expect(text).toMatch(/Go on where you stopped\?|with the same/);
     expect(text).toContain("2 files");
     expect(text).toMatch(/y: .*n: .*q: stop$/);
   }

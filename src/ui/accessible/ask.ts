@@ -1,10 +1,14 @@
 import type { Answers } from "../../plan/answers.ts";
 import type { Planning } from "../../plan/planning.ts";
+import { machineFit } from "../../plan/fit.ts";
+import { totalsOf } from "../../plan/totals.ts";
 import { firstUnsettled, openQuestions } from "../../plan/question-table.ts";
 import type { Question } from "../../plan/questions.ts";
 import type { PlanReady } from "../../progress/events/plan.ts";
 import { Failure } from "../../progress/failure.ts";
 import { answerLines, earlierAnswers, earlierTitle } from "../words/earlier.ts";
+import { fitLines } from "../words/fit.ts";
+import { totalLines } from "../words/totals.ts";
 import { fileLines, fileWords, planLines } from "../words/plan.ts";
 import { chosenValues, instructions, optionWords, shownOptions, typedPath } from "./choices.ts";
 import type { LineReader } from "./lines.ts";
@@ -51,6 +55,7 @@ export async function askInLines(talk: Talk): Promise<Answers | null> {
       continue;
     }
     answers = reply.answers;
+    if (question?.id === "tiers") sayTotals(talk, answers);
     if (question === undefined) return answers;
     await talk.planning.remember(answers);
     index += 1;
@@ -77,6 +82,12 @@ async function askEarlier(talk: Talk, answers: Answers): Promise<number | null> 
   });
 }
 
+function sayTotals({ planning, say }: Talk, { tiers }: Answers): void {
+  for (const { text, fits } of totalLines(totalsOf(planning, tiers), true)) {
+    say(fits ? text : `Warning: ${text}`);
+  }
+}
+
 async function askQuestion(
   talk: Talk,
   question: Question,
@@ -88,6 +99,11 @@ async function askQuestion(
   talk.say("");
   talk.say(`${heading} ${question.prompt}`);
   talk.say(question.why);
+  if (question.id === "unsupported") {
+    for (const { text, fits } of fitLines(machineFit(talk.planning))) {
+      talk.say(fits ? text : `Warning: ${text}`);
+    }
+  }
   options.forEach((option, index) => talk.say(optionWords(option, index, chosen)));
   talk.say(instructions(question));
   for (;;) {

@@ -8,7 +8,7 @@ import { counted } from "./sentence.ts";
 /** What is asked where an earlier run left answers. */
 export function earlierTitle(earlier: Planning["earlier"]): string {
   return earlier === "finished"
-    ? "Annie was set up here before. Keep it as it is?"
+    ? "Annie was set up here before. Go on with the same answers?"
     : "Go on where you stopped?";
 }
 

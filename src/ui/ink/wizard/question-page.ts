@@ -6,7 +6,7 @@ import { blank, span, type Line, type Size } from "../line.ts";
 import { waitSpan } from "../live/header.ts";
 import { wizardHeader } from "./wizard-header.ts";
 import type { WizardView } from "./view.ts";
-import { totalLines } from "./totals.ts";
+import { fitRows, totalRows } from "./totals.ts";
 import { isChosen, shownOptions } from "./wizard-state.ts";
 
 /** One question: prompt, why, options, what is wrong, keys; what has the least to say goes first where rows are few. */
@@ -27,7 +27,13 @@ export function questionPage(view: WizardView, question: Question): Line[] {
     return lines;
   }
 
-  const totals = take(totalLines(view, question));
+  /** The first of these that has room. */
+  function takeOne(candidates: readonly (readonly Line[])[]): readonly Line[] {
+    return take(candidates.find(({ length }) => length <= room) ?? []);
+  }
+
+  const totals = takeOne(totalRows(view, question));
+  const fit = takeOne(fitRows(view, question));
   const labels = labelRule(view, question, room);
   room -= labels.rows;
   const why = take(wrapText(question.why, columns).map((text): Line => [span(text, "quiet")]));
@@ -42,6 +48,8 @@ export function questionPage(view: WizardView, question: Question): Line[] {
     ...head,
     ...why,
     ...(gaps[0] ?? []),
+    ...fit,
+    ...(fit.length > 0 ? (gaps[2] ?? []) : []),
     ...rows,
     ...field,
     ...(gaps[1] ?? []),

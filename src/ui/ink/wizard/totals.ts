@@ -1,57 +1,62 @@
+import { machineFit } from "../../../plan/fit.ts";
 import type { Question } from "../../../plan/questions.ts";
-import { formatBytes, formatEta, formatMemory } from "../../../progress/units.ts";
+import { tiersWith, totalsOf } from "../../../plan/totals.ts";
+import { wrapText } from "../../text-width.ts";
+import { fitLines } from "../../words/fit.ts";
+import { cleanText } from "../../words/sentence.ts";
+import { totalLines } from "../../words/totals.ts";
 import { frameColumns } from "../frame-size.ts";
 import { span, type Line } from "../line.ts";
 import type { WizardView } from "./view.ts";
-import { shownOptions } from "./wizard-state.ts";
 
-/** What the choice of tiers adds up to, against what the machine has; explained where it does not fit. */
-export function totalLines(view: WizardView, question: Question): Line[] {
+/** What the choice of tiers adds up to, against what the machine has; explained where it does not fit. The first of these that has room is shown. */
+export function totalRows(view: WizardView, question: Question): readonly Line[][] {
   if (question.id !== "tiers") return [];
   const { planning, chosen } = view.wizard;
-  const locked = shownOptions(view.wizard).filter((option) => option.locked);
-  const tiers = new Set([...chosen, ...locked.map(({ value }) => value)]);
-  const models = planning.models.filter(({ tier }) => tiers.has(String(tier)));
-  const missing = models.reduce((sum, model) => sum + model.totalBytes - model.cachedBytes, 0);
-  const memoryBytes = planning.catalog.models
-    .filter(({ tier }) => tiers.has(String(tier)))
-    .reduce((sum, model) => sum + model.memoryGib * 1024 ** 3, 0);
-  const disk = planning.machine.disks.find(({ purpose }) => purpose === "models");
-  const time =
-    planning.bytesPerSecond === null
-      ? ""
-      : `, about ${formatEta(missing / planning.bytesPerSecond)}`;
-  const wide = frameColumns(view.size) >= 60;
-  const free = disk === undefined || !wide ? "" : `; ${formatBytes(disk.freeBytes)} are free`;
-  const lines: Line[] = [
-    [
-      span(
-        missing === 0
-          ? "Nothing to download."
-          : `To download: ${formatBytes(missing)}${time}${free}.`,
-      ),
-    ],
-    [
-      span(
-        `Memory: ${formatMemory(memoryBytes)} of ${formatMemory(planning.machine.memoryBytes)}.`,
-      ),
-    ],
-  ];
-  if (disk !== undefined && missing > disk.freeBytes) {
-    lines.push([
-      span(
-        `${view.theme.signs.warning} ${formatBytes(missing - disk.freeBytes)} of disk are missing. Leave a set out, or choose another disk next.`,
-        "warning",
-      ),
-    ]);
-  }
-  if (memoryBytes > planning.machine.memoryBytes) {
-    lines.push([
-      span(
-        `${view.theme.signs.warning} More memory than this machine has. Leave a set out.`,
-        "warning",
-      ),
-    ]);
-  }
-  return lines;
+  const columns = frameColumns(view.size);
+  const totals = totalsOf(planning, tiersWith(planning, chosen.map(Number)));
+  const said = totalLines(totals, columns >= 60);
+  const rows = (lines: typeof said): Line[] =>
+    lines.flatMap(({ text, fits }) =>
+      fits ? [[span(text)]] : marked(view, { sign: view.theme.signs.warning, text }),
+    );
+  const misfits = said.filter(({ fits }) => !fits);
+  const [first] = said;
+  const download = first === undefined ? [] : [first];
+  const short = misfits.slice(0, 1).map((line) => ({ ...line, text: firstSentence(line.text) }));
+  return [said, [...download, ...misfits], misfits, [...download, ...short], short, download]
+    .filter((lines) => lines.length > 0)
+    .map(rows);
+}
+
+function firstSentence(text: string): string {
+  return text.split(/(?<=\.) /)[0] ?? text;
+}
+
+/** How a machine that is no Spark stands against what Annie wants; where rows are few, what does not fit. */
+export function fitRows(view: WizardView, question: Question): readonly Line[][] {
+  if (question.id !== "unsupported") return [];
+  const { signs } = view.theme;
+  const said = fitLines(machineFit(view.wizard.planning));
+  const rows = (lines: typeof said): Line[] =>
+    lines.flatMap(({ text, fits }) =>
+      marked(view, { sign: fits ? signs.ok : signs.warning, text, fits }),
+    );
+  const misfits = said.filter(({ fits }) => !fits);
+  return [said, misfits, misfits.slice(0, 2), misfits.slice(0, 1)].map(rows);
+}
+
+function marked(
+  view: WizardView,
+  {
+    sign,
+    text,
+    fits = false,
+  }: { readonly sign: string; readonly text: string; readonly fits?: boolean },
+): Line[] {
+  const role = fits ? "good" : "warning";
+  return wrapText(cleanText(text), frameColumns(view.size) - sign.length - 1).map((row, index) => [
+    span(index === 0 ? sign : " ".repeat(sign.length), role),
+    span(` ${row}`, fits ? "plain" : role),
+  ]);
 }

@@ -1,0 +1,60 @@
+import type { Answers } from "./answers.ts";
+import type { Planning } from "./planning.ts";
+
+/** What sets of models add up to, against what the machine has. */
+export interface Totals {
+  readonly totalBytes: number;
+  readonly cachedBytes: number;
+  readonly missingBytes: number;
+  /** Null where the speed could not be measured, or nothing is missing. */
+  readonly seconds: number | null;
+  /** On the disk where models are kept; null where it is not known. */
+  readonly freeBytes: number | null;
+  /** By how much they do not fit on that disk; 0 where they do. */
+  readonly lackingBytes: number;
+  /** Models that the Hub tells no sizes of. */
+  readonly unknown: number;
+  readonly memoryBytes: number;
+  /** What models can be loaded into: the GPU's own memory where it has one, else the machine's. */
+  readonly hasMemoryBytes: number;
+  /** Of the GPU alone. */
+  readonly ownMemory: boolean;
+  /** Fits into what there is, but not into what is free now. */
+  readonly freeMemoryBytes: number;
+}
+
+/** @param tiers ids; the required ones among them */
+export function totalsOf(planning: Planning, tiers: readonly number[]): Totals {
+  const { machine, catalog, bytesPerSecond } = planning;
+  const models = planning.models.filter(({ tier }) => tiers.includes(tier));
+  const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
+  const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
+  const missingBytes = Math.max(0, totalBytes - cachedBytes);
+  const disk = machine.disks.find(({ purpose }) => purpose === "models");
+  const freeBytes = disk?.freeBytes ?? null;
+  const neededBytes = missingBytes === 0 ? 0 : missingBytes + planning.spareBytes(missingBytes);
+  const memoryGib = catalog.models
+    .filter(({ tier }) => tiers.includes(tier))
+    .reduce((sum, model) => sum + model.memoryGib, 0);
+  const gpuBytes = machine.gpu?.memoryBytes ?? null;
+  return {
+    totalBytes,
+    cachedBytes,
+    missingBytes,
+    seconds: bytesPerSecond === null || missingBytes === 0 ? null : missingBytes / bytesPerSecond,
+    freeBytes,
+    lackingBytes: freeBytes === null ? 0 : Math.max(0, neededBytes - freeBytes),
+    unknown: models.filter((model) => model.totalBytes === 0).length,
+    memoryBytes: memoryGib * 1024 ** 3,
+    hasMemoryBytes: gpuBytes ?? machine.memoryBytes,
+    ownMemory: gpuBytes !== null,
+    freeMemoryBytes: gpuBytes ?? machine.memoryAvailableBytes,
+  };
+}
+
+/** The required tiers and those that are chosen. */
+export function tiersWith(planning: Planning, chosen: Answers["tiers"]): number[] {
+  return planning.catalog.tiers
+    .filter(({ id, required }) => required || chosen.includes(id))
+    .map(({ id }) => id);
+}

@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+import { machineFit } from "../../src/plan/fit.ts";
+import type { Planning } from "../../src/plan/planning.ts";
+import { totalsOf } from "../../src/plan/totals.ts";
+import type { Gpu, Machine } from "../../src/progress/events/machine.ts";
+import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
+import { fitLines } from "../../src/ui/words/fit.ts";
+import { totalLines } from "../../src/ui/words/totals.ts";
+import { cannedPlanning, models, spark } from "./canned-planning.ts";
+import { pageLines } from "./wizard-walk.ts";
+
+const sizes = [
+  [200, 60],
+  [80, 24],
+  [60, 15],
+  [40, 12],
+  [40, 10],
+] as const;
+const gpu: Gpu = {
+  name: "NVIDIA GeForce RTX 3060",
+  driver: "570.86",
+  computeCapability: "8.6",
+  unified: false,
+  memoryBytes: 8 * 1024 ** 3,
+};
+
+function withFree(freeBytes: number, rest: Partial<Machine> = {}): Partial<Planning> {
+  const disks = spark.disks.map((disk) => ({ ...disk, freeBytes }));
+  return { machine: { ...spark, disks, ...rest } };
+}
+
+function said(rest: Partial<Planning>, tiers = [1, 2]): string[] {
+  return totalLines(totalsOf(cannedPlanning(rest), tiers), true).map(({ text }) => text);
+}
+
+function shown(rest: Partial<Planning>, columns: number, rows: number): string {
+  const lines = pageLines(openWizard(cannedPlanning(rest)), { columns, rows });
+  expect(lines.length).toBeLessThanOrEqual(rows - 2);
+  return lines.map((line) => line.map(({ text }) => text).join("")).join("\n");
+}
+
+describe("what a choice comes to", () => {
+  test("is its download, its time, what is here already, and its memory, against what there is", () => {
+    expect(said({})).toEqual([
+      "To download: 4.31 GB, about 39 s; 784 MB are here already; 3.12 TB are free.",
+      "Memory: 10.3 GiB of 121.6 GiB.",
+    ]);
+  });
+
+  test("counts what should stay free besides, and says how much more is needed and what helps", () => {
+    const [, , misfit] = said(withFree(4_350_000_000));
+    expect(misfit).toBe(
+      "42.8 MB more disk space is needed. Take fewer models, free some space, or choose a folder on another disk later.",
+    );
+  });
+
+  test("that is more than the memory, or more than what is free of it, is explained", () => {
+    const memoryBytes = 8 * 1024 ** 3;
+    expect(said(withFree(1e12, { memoryBytes })).join()).toContain("more memory than this machine");
+    expect(said(withFree(1e12, { gpu })).join()).toContain("more memory than the GPU has");
+    const busy = withFree(1e12, { memoryAvailableBytes: memoryBytes });
+    expect(said(busy).join()).toContain("Only 8 GiB of memory are free now.");
+  });
+
+  test("that is all here needs no download, whatever is free", () => {
+    const here = models.map((model) => ({ ...model, cachedBytes: model.totalBytes }));
+    const lines = said({ models: here, ...withFree(0) });
+    expect(lines[0]).toBe("Nothing to download: all of it is here already.");
+    expect(lines).toHaveLength(2);
+  });
+
+  test("says so where the Hub tells no sizes", () => {
+    const closed = models.map((model) => ({ ...model, totalBytes: 0, cachedBytes: 0 }));
+    expect(said({ models: closed, bytesPerSecond: null })[0]).toContain("models of unknown size");
+  });
+
+  test.each(sizes)("at %i by %i one that does not fit is never left unsaid", (columns, rows) => {
+    expect(shown(withFree(1_000_000_000), columns, rows)).toMatch(/\[!\] .*more\s+disk\s+space/);
+  });
+});
+
+describe("a machine that is no Spark", () => {
+  const other = { spark: false, product: null, arch: "x86_64" } as const;
+
+  test("is held against what Annie wants, each with a sign", () => {
+    const bare = { ...other, gpu: null, memoryBytes: 4 * 1024 ** 3 };
+    const lines = fitLines(machineFit(cannedPlanning(withFree(1_000_000_000, bare))));
+    expect(lines.map(({ fits }) => fits)).toEqual([false, false, false, false]);
+    expect(lines.map(({ text }) => text)).toEqual([
+      "GPU: none from NVIDIA. Annie's models are made for one.",
+      "Memory: 4 GiB, but Annie's models want 10.3 GiB. Take fewer of them.",
+      "Disk: only 1.00 GB free, 4.31 GB to download.",
+      "Processor: x86_64. Not all of Annie's containers are made for it.",
+    ]);
+    const better = fitLines(machineFit(cannedPlanning(withFree(1e12, { ...other, gpu }))));
+    expect(better.map(({ fits }) => fits)).toEqual([true, false, true, false]);
+  });
+
+  test.each(sizes)(
+    "is shown at %i by %i, what does not fit first, with its choices",
+    (columns, rows) => {
+      const text = shown(withFree(1e12, { ...other, gpu: null }), columns, rows);
+      expect(text).toMatch(/\[!\] /);
+      expect(text).toMatch(/1\. Stop here\n(.*\n)?.*2\. Go on/);
+    },
+  );
+});
