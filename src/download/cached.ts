@@ -1,7 +1,6 @@
 import type { Files } from "../host/host.ts";
 import { type ByteRanges, addRange } from "./byte-ranges.ts";
 import { blobPath, linkTarget, type RepoPlaces, snapshotPath } from "./cache-layout.ts";
-import { readPartial } from "./partial.ts";
 
 interface Wanted {
   readonly path: string;
@@ -31,11 +30,12 @@ export async function lookAtBlob(
   files: Pick<Files, "stat" | "lstat" | "readFile">,
   places: RepoPlaces,
   { blobName, sizeBytes }: Wanted,
-  bootId: string,
+  bootId: () => Promise<string>,
 ): Promise<{ cached: boolean; held: ByteRanges }> {
   if (await hasBlob(files, places, { blobName, sizeBytes })) return { cached: true, held: [] };
   if (sizeBytes === 0) return { cached: false, held: [] };
-  const held = await readPartial(files, places, { blobName, sizeBytes }, bootId);
+  const { readPartial } = await import("./partial.ts");
+  const held = await readPartial(files, places, { blobName, sizeBytes }, await bootId());
   return { cached: false, held: held.reduce((all: ByteRanges, one) => addRange(all, one), []) };
 }
 

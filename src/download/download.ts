@@ -6,10 +6,8 @@ import { createPauseSwitch, type PauseSwitch } from "../progress/pause-switch.ts
 import { createTask } from "./blob-task.ts";
 import { cacheTag } from "./cache-layout.ts";
 import { failureOfFiles, requireDiskSpace } from "./disk-space.ts";
-import { createHashing, type Hashing } from "./hashing.ts";
+import type { Hashing } from "./hashing.ts";
 import { requireNothing } from "./offline.ts";
-import { readBootId } from "./partial.ts";
-import { runPool } from "./pool.ts";
 import { publishSnapshot } from "./publish.ts";
 import { createRateCap } from "./rate-cap.ts";
 import { createRest } from "./rest.ts";
@@ -107,6 +105,12 @@ async function bring(
   await prepareCache(host, survey.cacheDir);
   await publishReady();
   await requireAccess(hub, missing, signal);
+  // The engine itself is loaded where it has something to do.
+  const [{ runPool }, { createHashing }, { readBootId }] = await Promise.all([
+    import("./pool.ts"),
+    import("./hashing.ts"),
+    import("./partial.ts"),
+  ]);
   const hashing = request.hashing ?? createHashing();
   try {
     await runPool({

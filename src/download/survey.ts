@@ -9,7 +9,6 @@ import { lookAtBlob, lookAtFile } from "./cached.ts";
 import { freeSpace, headroom } from "./disk-space.ts";
 import { isPlainName, matchesGlob } from "./globs.ts";
 import { listingOffline } from "./offline.ts";
-import { readBootId } from "./partial.ts";
 import { sideBySide } from "./side-by-side.ts";
 
 /** What of a catalog's model the download needs. */
@@ -103,8 +102,10 @@ export interface SurveyRequest {
 export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   const { host, cacheDir, signal } = request;
   const listings = new Map<string, Promise<HubListing>>();
+  let boot: Promise<string> | null = null;
+  const bootId = () =>
+    (boot ??= import("./partial.ts").then(({ readBootId }) => readBootId(host.files)));
   const ordered = request.models.toSorted((a, b) => a.tier - b.tier);
-  const boot = await readBootId(host.files);
   const listed = await sideBySide(ordered, 8, (model) => listModel(request, model, listings));
 
   const blobs = new Map<string, SurveyedBlob>();
@@ -121,7 +122,9 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
         const known = blobs.get(key);
         const state =
           known ??
-          (linked ? { cached: true, held: [] } : await lookAtBlob(host.files, places, file, boot));
+          (linked
+            ? { cached: true, held: [] }
+            : await lookAtBlob(host.files, places, file, bootId));
         const users = [...new Set([...(known?.models ?? []), model.id])];
         const { repo, commit } = listing;
         const blob = { tier: model.tier, repo, commit, ...file, ...known, ...state, models: users };

@@ -1,11 +1,9 @@
 import { join } from "node:path";
-import { z } from "zod";
 import type { Host } from "../host/host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
-import { callApi, parseJson } from "./api.ts";
 import { createEndpointMemory, type EndpointMemory } from "./endpoint-memory.ts";
-import { captivePortal, offline } from "./failures.ts";
+import { offline } from "./failures.ts";
 import {
   checkAccess,
   type FileAddress,
@@ -18,7 +16,6 @@ import { commitPattern, isRepoId, isSafePath } from "./listing.ts";
 import { keptListings } from "./kept-listings.ts";
 import type { Hub } from "./hub-port.ts";
 import { type EndpointSwitch, preferInOrder } from "./mirrors.ts";
-import { fetchCommit, fetchFiles } from "./library.ts";
 import type { Session } from "./request.ts";
 import type { Attempt } from "./retry.ts";
 
@@ -42,8 +39,6 @@ export interface HubOptions {
 /** Tries of a call of the API; fewer where another address is to be had. */
 const usualAttempts = 4;
 const attemptsOfSeveral = 2;
-
-const account = z.object({ name: z.string() });
 
 /** Asks nothing yet. @throws Failure `hub.bad_endpoint` */
 export function connectHub(options: HubOptions): Hub {
@@ -85,6 +80,8 @@ function connectOne(options: HubOptions, attempts: number): Hub {
       const known = pinned ? await kept.read(repo, revision) : null;
       if (known !== null) return { repo, revision, commit: revision, files: known };
       if (cacheAlone) throw offline(`the list of files of ${repo} at ${revision}`);
+      // Not before something is asked: what checks the answers takes longer to load than all else here.
+      const { fetchCommit, fetchFiles } = await import("./library.ts");
       const call = { session, repo, revision, signal, onRetry };
       const commit = pinned ? revision : await fetchCommit(call);
       const files =
@@ -94,11 +91,8 @@ function connectOne(options: HubOptions, attempts: number): Hub {
     },
     async whoAmI(signal) {
       if (cacheAlone) throw offline("an answer to whose token this is");
-      const url = `${endpoint}/api/whoami-v2`;
-      const { text } = await callApi(session, { url, asked: {}, signal, onRetry });
-      const parsed = account.safeParse(parseJson(text, endpoint));
-      if (!parsed.success) throw captivePortal(endpoint, "its answer can't be read", parsed.error);
-      return parsed.data;
+      const { fetchAccount } = await import("./library.ts");
+      return fetchAccount({ session, signal, onRetry });
     },
     resolveUrl: (repo, commit, path) => resolveUrl(endpoint, { repo, commit, path }),
     async requireAccess(repo, commit, path, signal) {

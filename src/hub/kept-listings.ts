@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { z } from "zod";
 import type { Files } from "../host/host.ts";
 import { type HubFile, isSafePath } from "./listing.ts";
 
@@ -12,21 +10,6 @@ export interface KeptListings {
   write(repo: string, commit: string, files: readonly HubFile[]): Promise<void>;
 }
 
-const hex = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/u);
-const keptListing = z.object({
-  v: z.literal(1),
-  repo: z.string(),
-  commit: z.string(),
-  files: z.array(
-    z.object({
-      path: z.string().refine(isSafePath),
-      sizeBytes: z.number().int().nonnegative(),
-      blobName: hex,
-      hash: z.object({ algorithm: z.enum(["sha256", "git-sha1"]), hex }),
-    }),
-  ),
-});
-
 export function keptListings(
   files: Pick<Files, "readFile" | "writeFile" | "rename" | "mkdir">,
   folder: string | null,
@@ -35,13 +18,11 @@ export function keptListings(
     async read(repo, commit) {
       if (folder === null) return null;
       const text = await files.readFile(pathOf(folder, repo, commit), "utf8").catch(() => "");
-      const parsed = keptListing.safeParse(parse(text));
-      if (!parsed.success) return null;
-      const { data } = parsed;
-      return data.repo === repo && data.commit === commit ? data.files : null;
+      return filesOf(parse(text), repo, commit);
     },
     async write(repo, commit, list) {
       if (folder === null) return;
+      const { createHash } = await import("node:crypto");
       const path = pathOf(folder, repo, commit);
       const body = `{"v":1,"repo":${JSON.stringify(repo)},"commit":"${commit}","files":[\n${list
         .map((file) => JSON.stringify(file))
@@ -66,4 +47,34 @@ function parse(text: string): unknown {
   } catch {
     return null;
   }
+}
+
+/** Checked by hand: zod takes longer to load than a pull of what is in the cache may take. */
+function filesOf(value: unknown, repo: string, commit: string): readonly HubFile[] | null {
+  if (!isRecord(value) || value["v"] !== 1) return null;
+  if (value["repo"] !== repo || value["commit"] !== commit) return null;
+  const files: unknown = value["files"];
+  return Array.isArray(files) && files.every(isHubFile) ? files : null;
+}
+
+function isHubFile(value: unknown): value is HubFile {
+  if (!isRecord(value) || !isRecord(value["hash"])) return false;
+  const { path, sizeBytes, blobName, hash } = value;
+  return (
+    typeof path === "string" &&
+    isSafePath(path) &&
+    Number.isSafeInteger(sizeBytes) &&
+    Number(sizeBytes) >= 0 &&
+    isHex(blobName) &&
+    isHex(hash["hex"]) &&
+    (hash["algorithm"] === "sha256" || hash["algorithm"] === "git-sha1")
+  );
+}
+
+function isHex(value: unknown): boolean {
+  return typeof value === "string" && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/u.test(value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }

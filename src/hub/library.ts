@@ -1,15 +1,10 @@
 import { z } from "zod";
 import { callApi, parseJson } from "./api.ts";
 import { captivePortal } from "./failures.ts";
-import {
-  commitPattern,
-  fileOfEntry,
-  type HubFile,
-  requireSafePaths,
-  treeEntry,
-} from "./listing.ts";
+import { commitPattern, type HubFile, requireSafePaths } from "./listing.ts";
 import type { Session } from "./request.ts";
 import type { Attempt } from "./retry.ts";
+import { fileOfEntry, treeEntry } from "./tree-entry.ts";
 
 export interface ListCall {
   readonly session: Session;
@@ -35,6 +30,24 @@ export async function fetchCommit(call: ListCall): Promise<string> {
     fetch: libraryFetch(call),
   });
   return checked(info, answer, call).sha;
+}
+
+const account = z.object({ name: z.string() });
+
+/** Whose token it is. */
+export async function fetchAccount(
+  call: Pick<ListCall, "session" | "signal" | "onRetry">,
+): Promise<{ name: string }> {
+  const { endpoint } = call.session;
+  const { text } = await callApi(call.session, {
+    url: `${endpoint}/api/whoami-v2`,
+    asked: {},
+    signal: call.signal,
+    onRetry: call.onRetry,
+  });
+  const parsed = account.safeParse(parseJson(text, endpoint));
+  if (!parsed.success) throw captivePortal(endpoint, "its answer can't be read", parsed.error);
+  return parsed.data;
 }
 
 /** All files of a commit, by @huggingface/hub over our own requests. */
