@@ -41,7 +41,7 @@ export async function preparePlanning(
   request: SetupRequest,
   detection: Detection,
 ): Promise<Prepared> {
-  const { host, signal } = work;
+  const { host, emit, signal } = work;
   const { catalog, stateDir, stackDir, decided, tokenFile, ask } = request;
   const [remembered, tokens] = await Promise.all([
     recallAnswers(host, stateDir),
@@ -110,14 +110,27 @@ export async function preparePlanning(
   };
 
   // Where nobody is asked, only the chosen models are listed, when they are worked out.
-  const everything = ask === null ? null : await survey(resolved.answers, catalog.models, signal);
+  let { answers } = resolved;
+  let everything = ask === null ? null : await survey(answers, catalog.models, signal);
+  const stale = tokens.find(({ answer }) => answer === answers.token);
+  if (everything !== null && stale !== undefined && isRefused(everything)) {
+    emit({
+      type: "notice",
+      level: "warning",
+      code: "hub.token_refused",
+      message: `The Hub does not accept the token found in ${stale.where}; heros goes on without it.`,
+      hint: "Annie's own models need none. Take the old token away, or paste a new one when asked.",
+    });
+    answers = { ...answers, token: { source: "none" } };
+    everything = await survey(answers, catalog.models, signal);
+  }
   const planning: Planning = {
     machine: detection.machine,
     checks: detection.checks,
     catalog,
     models: (everything?.models ?? []).map(toPlannedModel),
-    tokens,
-    answers: resolved.answers,
+    tokens: tokens.filter((token) => token !== stale || answers.token === token.answer),
+    answers,
     decided:
       request.cacheDir === null
         ? resolved.decided
@@ -129,7 +142,7 @@ export async function preparePlanning(
         ? null
         : await measureSpeed({
             host,
-            hub: openHub(work, request, tokenOf(resolved.answers.token)),
+            hub: openHub(work, request, tokenOf(answers.token)),
             survey: everything,
             signal,
           }),
@@ -148,6 +161,11 @@ export async function preparePlanning(
       rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
   };
   return { planning, workOut };
+}
+
+/** An old token keeps even what everybody may see from being listed. */
+function isRefused({ models }: Survey): boolean {
+  return models.some(({ problem }) => problem?.code === "hub.token_refused");
 }
 
 function isKept({ token, keepToken }: Answers): boolean {

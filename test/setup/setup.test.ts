@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Intercept } from "../../src/demo/hub/faults.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
+import type { Planning } from "../../src/plan/planning.ts";
 import { Failure, isAbort } from "../../src/progress/failure.ts";
 import { Secret } from "../../src/progress/secret.ts";
 import { eventsOf, goodToken, makeWorld, runSetup } from "./demo-setup.ts";
@@ -196,6 +197,22 @@ describe("heros setup", () => {
     expect(eventsOf(later, "file.written").every(({ action }) => action === "unchanged")).toBe(
       true,
     );
+  });
+
+  it("goes on without a found token that the Hub no longer accepts, and says so", async () => {
+    const env = { ...world.host.env, HF_TOKEN: "hf_stale_stale_stale" };
+    const seen: Planning[] = [];
+    const ask = async (planning: Planning) => {
+      seen.push(planning);
+      return null;
+    };
+    const run = await runSetup({ ...world, host: { ...world.host, env } }, { request: { ask } });
+    expect(run).toMatchObject({ error: null, words: null });
+    expect(eventsOf(run, "notice")[0]?.message).toContain("the token found in HF_TOKEN");
+    const [planning] = seen;
+    expect(planning?.tokens).toEqual([]);
+    expect(planning?.answers.token).toEqual({ source: "none" });
+    expect(planning?.models.every(({ totalBytes }) => totalBytes > 0)).toBe(true);
   });
 
   it("never lets a token into an event, an argument or a file but its own", async () => {
