@@ -1,4 +1,6 @@
+import { readFile } from "node:fs";
 import path from "node:path";
+import { promisify } from "node:util";
 import { parseCatalog } from "../catalog/load.ts";
 import type { Host } from "../host/host.ts";
 import { findEndpoint } from "../hub/environment.ts";
@@ -101,16 +103,26 @@ async function readTokenFile(
     config[row.configKey]?.[0] ??
     null;
   if (file === null) return null;
-  const value = (await readNamed(host, "token", file)).trim();
+  const piped = file === standardInput;
+  const value = (piped ? await readInput() : await readNamed(host, "token", file)).trim();
+  // Who left the run to the background chose to use none, whatever could be found.
+  if (piped && value === "" && options.inBackground) return { source: "none" };
   if (!/^[\x21-\x7e]+$/.test(value)) {
     throw new Failure({
       code: "token.malformed",
-      message: `${file} does not hold a Hugging Face token: it should be one word in one line.`,
+      message: `${piped ? "What came on the standard input" : file} does not hold a Hugging Face token: it should be one word in one line.`,
       hint: "Copy the token again from your Hugging Face settings into that file.",
       exitCode: exitCodes.usage,
     });
   }
   return { source: "token-file", token: new Secret(value) };
+}
+
+const standardInput = "-";
+
+/** A pipe of Node's own is a socket, which can't be opened by a path in /dev. */
+function readInput(): Promise<string> {
+  return promisify(readFile)(0, "utf8");
 }
 
 async function readNamed(

@@ -3,11 +3,13 @@ import { isatty } from "node:tty";
 import { realHost } from "../host/real-host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { createPauseSwitch } from "../progress/pause-switch.ts";
-import type { Terminal } from "../ui/writer.ts";
+import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
 import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-writer.ts";
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
 import { herosVersion } from "./app-files.ts";
+import { createLeaving } from "./leaving.ts";
+import { mayLeave, mayMeet } from "./may-meet.ts";
 import { suspendProcess } from "./suspend-process.ts";
 
 /** The whole program, from the arguments to the exit status. The one place that reads `process`, and the one that exits. */
@@ -28,7 +30,7 @@ async function answer(argv: readonly string[]): Promise<number> {
       return exitCodes.done;
     }
     command = parsed.command;
-    return await perform(command);
+    return await perform(command, argv);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     complain(error, wantsJson(argv));
@@ -36,11 +38,20 @@ async function answer(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function perform(command: HerosCommand): Promise<number> {
+async function perform(command: HerosCommand, argv: readonly string[]): Promise<number> {
   const { env, stdin, stdout, stderr } = process;
+  const host = realHost({
+    env: { ...env },
+    home: env["HOME"] || os.homedir(),
+    cwd: process.cwd(),
+    pid: process.pid,
+    platform: process.platform,
+    nodeArch: process.arch,
+  });
+  const met = await mayMeet(host, command);
   const name = chooseWriter({
     output: command.output,
-    answersInLines: answersInLines(command),
+    answersInLines: met === null && answersInLines(command),
     stdinIsTty: isatty(0),
     stdoutIsTty: isatty(1),
     env,
@@ -50,11 +61,23 @@ async function perform(command: HerosCommand): Promise<number> {
     if (stop.signal.aborted) process.exit(exitCodes.interrupted);
     stop.abort();
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  // A run in the background outlives the terminal that it was left from.
+  process.on("SIGHUP", command.inBackground ? () => undefined : interrupt);
   // Whoever reads our output has gone: stop as if interrupted.
   stdout.on("error", () => stop.abort());
 
   const pause = createPauseSwitch();
+  const leaving = createLeaving();
+  const leave = () => {
+    leaving.want();
+    stop.abort();
+  };
+  let keys: RunKeys = {
+    ...noRunKeys,
+    pause: fetches(command) ? pause : null,
+    leave: mayLeave(command) ? leave : null,
+  };
   const terminal: Terminal = {
     stdin,
     stdout,
@@ -64,16 +87,8 @@ async function perform(command: HerosCommand): Promise<number> {
     verbosity: command.verbosity,
     interrupt,
     suspend: suspendProcess,
-    ...(fetches(command) ? { pause } : {}),
+    keys: () => keys,
   };
-  const host = realHost({
-    env: { ...env },
-    home: env["HOME"] || os.homedir(),
-    cwd: process.cwd(),
-    pid: process.pid,
-    platform: process.platform,
-    nodeArch: process.arch,
-  });
   const { signal } = stop;
   try {
     if (command.name === "replay") {
@@ -81,16 +96,28 @@ async function perform(command: HerosCommand): Promise<number> {
       const open = () => openWriter(name, terminal);
       return await performReplay({ command, host, open, live: name === "ink", signal });
     }
-    return await performCommand({
-      command,
-      host,
-      writer: await openWriter(name, terminal),
-      signal,
-      pause,
-      nodePath: process.execPath,
-    });
+    const writer = await openWriter(name, terminal);
+    if (met !== null) {
+      const { meetBackground } = await import("./meet-background.ts");
+      const terminate = () => askToStop(met.pid);
+      const watched = () => (keys = { ...noRunKeys, end: terminate });
+      const meeting = { command, host, run: met, writer, signal, terminate, watched };
+      const status = await meetBackground(meeting);
+      if (status !== null) return status;
+    }
+    const nodePath = process.execPath;
+    return await performCommand({ command, host, writer, signal, pause, leaving, nodePath, argv });
   } finally {
     host.network.close();
+  }
+}
+
+/** It may have ended by itself meanwhile. */
+function askToStop(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }
 

@@ -13,6 +13,8 @@ export interface CommonOptions {
   readonly color: boolean;
   readonly verbosity: "quiet" | "normal" | "verbose";
   readonly configFile: string | null;
+  /** This process is the run in the background that another one started. */
+  readonly inBackground: boolean;
   /** Flags of questions and settings, as typed. */
   readonly questionFlags: Readonly<Partial<Record<QuestionId, string>>>;
   readonly settingFlags: Readonly<Partial<Record<SettingId, string>>>;
@@ -20,6 +22,9 @@ export interface CommonOptions {
 
 /** Values of flags as commander gives them. */
 export type Values = Readonly<Record<string, unknown>>;
+
+/** The flag with which heros starts itself in the background; nobody types it. */
+export const inBackgroundFlag = "--in-background";
 
 /** The error for arguments that make no sense together. */
 export function usageFailure(complaint: string, cause?: unknown): Failure {
@@ -57,6 +62,7 @@ export function commonOptions(values: Values): CommonOptions {
     verbosity:
       values["quiet"] === true ? "quiet" : values["verbose"] === true ? "verbose" : "normal",
     configFile: typeof values["config"] === "string" ? values["config"] : null,
+    inBackground: values["inBackground"] === true,
     questionFlags: flagsOf(questions, values),
     settingFlags: flagsOf(settings, values),
   };

@@ -6,6 +6,7 @@ import type { PauseSwitch } from "../progress/pause-switch.ts";
 import type { Work } from "../setup/request.ts";
 import type { Writer } from "../ui/writer.ts";
 import { herosVersion, stateDirOf } from "./app-files.ts";
+import type { Leaving } from "./leaving.ts";
 import type { HerosCommand, ReplayCommand } from "./program.ts";
 import { runCommand } from "./run-command.ts";
 import { noRunLog, openRunLog } from "./run-log.ts";
@@ -16,8 +17,11 @@ export interface Performance {
   readonly writer: Writer;
   readonly signal: AbortSignal;
   readonly pause: PauseSwitch;
-  /** The Node that runs heros, for the demo's own processes. */
+  readonly leaving: Leaving;
+  /** The Node that runs heros, for its own processes. */
   readonly nodePath: string;
+  /** As this program was started with. */
+  readonly argv: readonly string[];
 }
 
 interface CommandPlan {
@@ -34,7 +38,7 @@ interface CommandPlan {
  * @returns the exit status
  */
 export async function performCommand(performance: Performance): Promise<number> {
-  const { command, host, writer, signal, pause } = performance;
+  const { command, host, writer, signal, pause, leaving, nodePath, argv } = performance;
   const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
   const title = command.name === "models" ? `models ${command.action}` : command.name;
   return runCommand({
@@ -44,26 +48,35 @@ export async function performCommand(performance: Performance): Promise<number> 
     signal,
     started: { command: title, herosVersion: herosVersion(), demo, stages: stagesOfRun },
     resumeHint,
+    leave:
+      command.name === "setup" || command.name === "pull"
+        ? async (elapsedMs) => {
+            if (!leaving.isWanted()) return null;
+            const { leaveRun } = await import("./leave-run.ts");
+            return leaveRun({ host, leaving, nodePath, argv, command: command.name, elapsedMs });
+          }
+        : null,
     work: (emit: Emit, elapsedMs) =>
       work({ host, emit, signal, elapsedMs, endpoints: createEndpointMemory(), pause }),
   });
 }
 
 /** What a command does; the code of each is loaded when it is its turn. */
-function planCommand({ command, writer, nodePath }: Performance): CommandPlan {
+function planCommand({ command, writer, nodePath, leaving }: Performance): CommandPlan {
   switch (command.name) {
     case "setup": {
       const demo = command.demo !== null;
       return {
         stages,
         demo,
-        recorded: !demo && !command.dryRun,
+        // In the background its lines are the record.
+        recorded: !demo && !command.dryRun && !command.inBackground,
         resumeHint: demo
           ? "The demo is over. heros setup does the same for real."
           : "What is downloaded is kept. Run heros setup again: it goes on where it stopped.",
         work: async (work) => {
           const { performSetup } = await import("./commands/setup.ts");
-          return performSetup(work, { command, writer, nodePath });
+          return performSetup(work, { command, writer, nodePath, leaving });
         },
       };
     }
@@ -71,12 +84,12 @@ function planCommand({ command, writer, nodePath }: Performance): CommandPlan {
       return {
         stages: ["download"],
         demo: false,
-        recorded: true,
+        recorded: !command.inBackground,
         resumeHint:
           "What is downloaded is kept. Run the same command again: it goes on where it stopped.",
         work: async (work) => {
           const { performPull } = await import("./commands/pull.ts");
-          return performPull(work, command);
+          return performPull(work, command, leaving);
         },
       };
     case "doctor":

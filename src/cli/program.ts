@@ -8,6 +8,7 @@ import {
   commonOptions,
   type CommonOptions,
   factor,
+  inBackgroundFlag,
   usageFailure,
   type Values,
 } from "./options.ts";
@@ -77,6 +78,7 @@ export function parseArguments(argv: readonly string[]): Parsed {
         .argParser(factor),
     )
     .option("--keep-demo", "leave the demo's folder when it ends")
+    .addOption(new Option(inBackgroundFlag).hideHelp())
     .action((values: Values) => {
       command = {
         ...commonOptions(values),
@@ -93,6 +95,7 @@ export function parseArguments(argv: readonly string[]): Parsed {
     .argument("[model...]", "ids of the catalog, or repositories; none means the chosen tiers")
     .description("download models into the Hub cache, and nothing else")
     .option("--all", "the models of every tier")
+    .addOption(new Option(inBackgroundFlag).hideHelp())
     .action((models: string[], values: Values) => {
       command = { ...commonOptions(values), name: "pull", models, all: values["all"] === true };
     });

@@ -71,7 +71,7 @@ export function parseRecording(text: string, file: string): TimedEvent[] {
   });
 }
 
-function parseLine(line: string, place: string): TimedEvent | null {
+export function parseLine(line: string, place: string): TimedEvent | null {
   let value: unknown;
   try {
     value = JSON.parse(line);

@@ -19,6 +19,8 @@ export interface CommandRun {
   readonly started: Omit<RunStarted, "type">;
   /** How to go on after an interruption. */
   readonly resumeHint: string;
+  /** Where work that was interrupted is to go on elsewhere: how this program ends then; null where it is not. */
+  readonly leave?: ((elapsedMs: number) => Promise<ClosingEvent | null>) | null;
   /** Does the work; what it returns are the sentences of the closing page, or null where the person chose to stop. */
   readonly work: (emit: Emit, elapsedMs: () => number) => Promise<readonly string[] | null>;
 }
@@ -28,7 +30,7 @@ export interface CommandRun {
  * @returns the exit status
  */
 export async function runCommand(run: CommandRun): Promise<number> {
-  const { host, writer, log, signal, started, resumeHint, work } = run;
+  const { host, writer, log, signal, started, resumeHint, leave = null, work } = run;
   const startedAtMs = host.clock.monotonicMs();
   const elapsedMs = () => Math.round(host.clock.monotonicMs() - startedAtMs);
   let closed = false;
@@ -49,7 +51,8 @@ export async function runCommand(run: CommandRun): Promise<number> {
         ? { type: "run.cancelled", exitCode: exitCodes.interrupted, hint: "Nothing was changed." }
         : { type: "run.succeeded", command: started.command, elapsedMs: elapsedMs(), summary };
   } catch (error) {
-    closing = closingOf(error, { interrupted: signal.aborted, resumeHint });
+    const left = signal.aborted && leave !== null ? await leave(elapsedMs()) : null;
+    closing = left ?? closingOf(error, { interrupted: signal.aborted, resumeHint });
   }
   emit(closing);
   await Promise.all([writer.close(), log.close()]);

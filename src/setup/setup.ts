@@ -37,6 +37,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   emit({ type: "stage.finished", stage: "plan", outcome: "done" });
   if (dryRun) return dryRunWords(plan);
 
+  request.onSettled?.(answers);
   await rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false });
   emit({ type: "stage.started", stage: "stack" });
   await writeStack({ host, changes, emit });

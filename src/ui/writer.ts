@@ -18,9 +18,23 @@ export interface Writer {
    * Absent where nobody can answer. @throws AbortError when the signal fires
    */
   readonly mend?: (trouble: Trouble, signal: AbortSignal) => Promise<Mending>;
+  /**
+   * Asks what is to become of a run that was found in the background. Absent where nobody can answer.
+   * @throws AbortError when the signal fires
+   */
+  readonly meet?: (run: MetRun, signal: AbortSignal) => Promise<Meeting>;
   /** Leaves the terminal as it was found. Every event written before is shown. */
   close(): Promise<void>;
 }
+
+/** A run that goes on in the background. */
+export interface MetRun {
+  readonly command: string;
+  readonly pid: number;
+}
+
+/** Look at it until it ends, stop it and go on here, or leave everything as it is. */
+export type Meeting = "watch" | "stop" | "quit";
 
 /** The streams and the facts of the terminal that a writer may use; made by the command line. */
 export interface Terminal {
@@ -38,10 +52,18 @@ export interface Terminal {
    * stop it. Absent: the key does nothing.
    */
   readonly suspend?: () => Promise<void>;
-  /** p turns it. Absent where nothing is downloaded. */
-  readonly pause?: PauseSwitch;
-  /** b: the run goes on in the background, and this program ends. Absent where it can't. */
-  readonly leave?: () => void;
-  /** s: stops the run in the background that is shown. Absent where this is the run itself. */
-  readonly end?: () => void;
+  /** What keys can do with what is shown now. Absent: nothing. */
+  readonly keys?: () => RunKeys;
 }
+
+/** What the keys of a run can do beside looking and stopping; null where there is nothing of the kind. */
+export interface RunKeys {
+  /** p turns it. */
+  readonly pause: PauseSwitch | null;
+  /** b: the run goes on in the background, and this program ends. */
+  readonly leave: (() => void) | null;
+  /** s: stops the run in the background that is shown here. */
+  readonly end: (() => void) | null;
+}
+
+export const noRunKeys: RunKeys = { pause: null, leave: null, end: null };

@@ -56,6 +56,7 @@ test("a status says how Annie is", () => {
     receivedBytes: 0,
     totalBytes: 0,
     interrupted: false,
+    background: null,
   });
   expect(annie).toMatchObject({
     status: "healthy",

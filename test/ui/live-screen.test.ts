@@ -6,7 +6,7 @@ import { initialState, reduce, type RunState } from "../../src/progress/state.ts
 import { fitLine, lineWidth, type Size } from "../../src/ui/ink/line.ts";
 import { frameColumns, frameRows } from "../../src/ui/ink/frame-size.ts";
 import { liveScreen } from "../../src/ui/ink/live/screen.ts";
-import { noRunKeys } from "../../src/ui/ink/live/run-keys.ts";
+import { noRunKeys } from "../../src/ui/writer.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 import { recording, recordings } from "./recordings.ts";
 

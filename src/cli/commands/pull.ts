@@ -4,12 +4,20 @@ import { parseTiers } from "../../plan/tiers-question.ts";
 import { pull } from "../../setup/pull.ts";
 import type { Work } from "../../setup/request.ts";
 import { gatherSettings, type GatheredSettings } from "../gather-settings.ts";
+import type { Leaving } from "../leaving.ts";
 import { usageFailure } from "../options.ts";
 import type { PullCommand } from "../program.ts";
 
 /** `heros pull [MODEL…] [--tiers …] [--all]` */
-export async function performPull(work: Work, command: PullCommand): Promise<readonly string[]> {
+export async function performPull(
+  work: Work,
+  command: PullCommand,
+  leaving: Leaving,
+): Promise<readonly string[]> {
   const settings = await gatherSettings(work.host, command);
+  const { tokenFile } = settings;
+  const token = tokenFile === null || tokenFile.source === "none" ? null : tokenFile.token;
+  leaving.settled = async () => ({ flags: [], token });
   return pull(work, settings, chosenModels(command, settings));
 }
 

@@ -1,6 +1,7 @@
 import type { SetupRequest, Work } from "../../setup/request.ts";
 import { setup } from "../../setup/setup.ts";
 import type { Writer } from "../../ui/writer.ts";
+import { type Leaving, settledSetup } from "../leaving.ts";
 import { usageFailure } from "../options.ts";
 import type { SetupCommand } from "../program.ts";
 import { requestOf } from "./request-of.ts";
@@ -10,17 +11,24 @@ export interface SetupTools {
   readonly writer: Writer;
   /** The Node that runs heros, for the demo's own processes. */
   readonly nodePath: string;
+  readonly leaving: Leaving;
 }
 
 /** `heros setup`, for real or as a demo. */
 export async function performSetup(
   work: Work,
-  { command, writer, nodePath }: SetupTools,
+  { command, writer, nodePath, leaving }: SetupTools,
 ): Promise<readonly string[] | null> {
   const ask = whoAnswers(command, writer);
   const mend = ask === null ? null : (writer.mend ?? null);
   const { demo } = command;
-  if (demo === null) return setup(work, { ...(await requestOf(work, command, ask)), mend });
+  if (demo === null) {
+    const request = await requestOf(work, command, ask);
+    const onSettled: SetupRequest["onSettled"] = (answers) => {
+      leaving.settled = () => settledSetup(work.host, request.stackDir, answers);
+    };
+    return setup(work, { ...request, mend, onSettled });
+  }
   const { performDemo } = await import("./demo.ts");
   return performDemo(work, { command, demo, ask, mend, nodePath });
 }

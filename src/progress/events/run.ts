@@ -41,6 +41,8 @@ export interface RunSucceeded {
   readonly elapsedMs: number;
   /** Sentences for the closing page: what works now, the address to open, what to know next. */
   readonly summary: readonly string[];
+  /** The run was left to this process, which goes on. */
+  readonly background?: { readonly pid: number };
 }
 
 export interface RunFailed {

@@ -1,5 +1,28 @@
 import type { AnnieModel } from "./annie.ts";
+import type { DownloadProgress } from "./download.ts";
 import type { ListedModel } from "./models.ts";
+import type { RunCancelled, RunFailed, RunSucceeded } from "./run.ts";
+
+/** The run that was left in the background last. */
+export interface BackgroundSeen {
+  readonly command: "setup" | "pull";
+  readonly pid: number;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** The file with its events. */
+  readonly record: string;
+  /** `lost`: it ended without a word, killed or with the machine. */
+  readonly state: "running" | "ended" | "lost";
+  /** Null where it does not run. */
+  readonly elapsedSeconds: number | null;
+  /** Null before its download. */
+  readonly progress: Pick<
+    DownloadProgress,
+    "receivedBytes" | "totalBytes" | "bytesPerSecond" | "etaSeconds"
+  > | null;
+  /** How it ended. */
+  readonly closing: RunSucceeded | RunFailed | RunCancelled | null;
+}
 
 /** How everything is: what is on disk, and what Annie says. Told once, and while it is watched whenever it changed. */
 export interface StatusRead {
@@ -24,6 +47,8 @@ export interface StatusRead {
   readonly totalBytes: number;
   /** An earlier setup was interrupted before its end. */
   readonly interrupted: boolean;
+  /** Until the next setup or pull; null where there is none. */
+  readonly background: BackgroundSeen | null;
 }
 
 export type StatusEvent = StatusRead;

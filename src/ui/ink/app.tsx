@@ -4,8 +4,9 @@ import { frameColumns, screenRows } from "./frame-size.ts";
 import { Frame } from "./frame.tsx";
 import type { Line } from "./line.ts";
 import { noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
-import { keysNow, noRunKeys, type RunKeys } from "./live/run-keys.ts";
+import { keysNow } from "./live/run-keys.ts";
 import { liveScreen } from "./live/screen.ts";
+import { noRunKeys, type RunKeys } from "../writer.ts";
 import { ownScreen } from "./own-screen.ts";
 import { newestRows } from "./scrolled-rows.ts";
 import type { Store } from "./store.ts";
@@ -23,7 +24,7 @@ export function App({
   hasKeys,
   interrupt,
   suspend = null,
-  keys = noRunKeys,
+  keys = () => noRunKeys,
 }: {
   readonly store: Store;
   readonly theme: Theme;
@@ -31,7 +32,7 @@ export function App({
   readonly hasKeys: boolean;
   interrupt(): void;
   readonly suspend?: (() => Promise<void>) | null;
-  readonly keys?: RunKeys;
+  readonly keys?: () => RunKeys;
 }): ReactNode {
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot);
   const size = useWindowSize();
@@ -39,7 +40,7 @@ export function App({
   useOwnScreen();
   const stop = useSuspend(suspend);
   const [panel, setPanel] = useState(noPanel);
-  const now = keysNow(keys, snapshot.state);
+  const now = keysNow(keys(), snapshot.state);
   const view = { ...snapshot, size, theme, keys: now };
   useInput(
     (input, key) => {

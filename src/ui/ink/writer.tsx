@@ -1,7 +1,7 @@
 import type { Answers } from "../../plan/answers.ts";
 import type { Mending, Trouble } from "../../plan/mending.ts";
 import type { Planning } from "../../plan/planning.ts";
-import type { Terminal, Writer } from "../writer.ts";
+import { noRunKeys, type Terminal, type Writer } from "../writer.ts";
 import { frameColumns } from "./frame-size.ts";
 import { ownScreen } from "./own-screen.ts";
 import { scrolledRows } from "./scrolled-rows.ts";
@@ -53,11 +53,7 @@ export async function createInkWriter(
       hasKeys={hasKeys}
       interrupt={() => terminal.interrupt()}
       suspend={terminal.suspend ?? null}
-      keys={{
-        pause: terminal.pause ?? null,
-        leave: terminal.leave ?? null,
-        end: terminal.end ?? null,
-      }}
+      keys={() => terminal.keys?.() ?? noRunKeys}
     />
   );
   terminal.stdout.write(ownScreen.enter);

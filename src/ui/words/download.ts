@@ -1,4 +1,4 @@
-import type { DownloadEvent } from "../../progress/events/download.ts";
+import type { DownloadEvent, DownloadProgress } from "../../progress/events/download.ts";
 import type { Note } from "../../progress/download-state.ts";
 import type { RunState } from "../../progress/state.ts";
 import { formatBytes, formatDuration, formatEta, formatSpeed } from "../../progress/units.ts";
@@ -52,7 +52,12 @@ function pausedWords({ download }: RunState): string {
 }
 
 /** "1.20 GB of 4.31 GB (28%), 38.2 MB/s, about 1 min 20 s left". */
-export function progressWords(download: RunState["download"]): string {
+export function progressWords(
+  download: Pick<
+    DownloadProgress,
+    "receivedBytes" | "totalBytes" | "bytesPerSecond" | "etaSeconds"
+  >,
+): string {
   const { receivedBytes, totalBytes, bytesPerSecond, etaSeconds } = download;
   const share = `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} (${percent(receivedBytes, totalBytes)}%)`;
   if (receivedBytes >= totalBytes) return share;

@@ -67,7 +67,7 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
         more: event.hint === undefined ? [] : [event.hint],
       });
     case "run.succeeded":
-      return say(`Done in ${tookWords(event.elapsedMs)}.`, {
+      return say(endWords(event), {
         tone: "good",
         from: "quiet",
         more: event.summary,
@@ -77,6 +77,12 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
     case "run.cancelled":
       return say("Stopped.", { tone: "warning", from: "quiet", more: hintLines(event.hint) });
   }
+}
+
+function endWords({ elapsedMs, background }: RunSucceeded): string {
+  return background === undefined
+    ? `Done in ${tookWords(elapsedMs)}.`
+    : `heros goes on in the background, as process ${background.pid}.`;
 }
 
 function failureSentence(event: RunFailed, state: RunState): Sentence {

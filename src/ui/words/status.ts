@@ -1,8 +1,9 @@
-import type { StatusRead } from "../../progress/events/status.ts";
+import type { BackgroundSeen, StatusRead } from "../../progress/events/status.ts";
 import { formatBytes } from "../../progress/units.ts";
 import { capabilityName } from "./annie.ts";
+import { progressWords } from "./download.ts";
 import { modelStateWords } from "./models.ts";
-import { counted, listed, say, type Sentence } from "./sentence.ts";
+import { counted, listed, say, tookWords, type Sentence } from "./sentence.ts";
 
 /** How Annie is, what she can do, and what is still coming. */
 export function statusSentence(event: StatusRead): Sentence {
@@ -25,9 +26,10 @@ export function statusSentence(event: StatusRead): Sentence {
         : [`Still to come: ${listed(lacking.map(capabilityName))}`]),
       ...loadingLines(event),
       ...modelLines(event),
-      ...(event.interrupted
+      ...(event.interrupted && event.background?.state !== "running"
         ? ["An earlier setup was not finished; heros setup goes on where it stopped."]
         : []),
+      ...(event.background === null ? [] : backgroundLines(event.background)),
     ],
   });
 }
@@ -66,4 +68,33 @@ function modelLines({ models, cacheDir, receivedBytes, totalBytes }: StatusRead)
     `Models: ${models.length - open.length} of ${models.length} are here${bytes}, in ${cacheDir}`,
     ...open.map((model) => `${model.title}: ${modelStateWords(model)}`),
   ];
+}
+
+function backgroundLines(seen: BackgroundSeen): string[] {
+  const { command, pid, state, closing, elapsedSeconds, progress } = seen;
+  switch (state) {
+    case "running":
+      return [
+        `In the background: heros ${command}, process ${pid}, for ${tookWords((elapsedSeconds ?? 0) * 1000)}`,
+        ...(progress === null ? [] : [`  Models: ${progressWords(progress)}`]),
+        "  Look at it, or stop it: heros status --watch",
+      ];
+    case "ended":
+      return closing === null ? [] : [`In the background: ${endWords(command, closing)}`];
+    case "lost":
+      return [
+        `In the background: heros ${command} was cut short. Run it again: it goes on where it stopped.`,
+      ];
+  }
+}
+
+function endWords(command: string, closing: NonNullable<BackgroundSeen["closing"]>): string {
+  switch (closing.type) {
+    case "run.succeeded":
+      return `heros ${command} is done, in ${tookWords(closing.elapsedMs)}.`;
+    case "run.failed":
+      return `heros ${command} failed. ${closing.message} ${closing.hint}`;
+    case "run.cancelled":
+      return `heros ${command} was stopped. ${closing.hint}`;
+  }
 }

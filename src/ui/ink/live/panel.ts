@@ -5,7 +5,7 @@ import { scrolledRows } from "../scrolled-rows.ts";
 import type { ScrolledLine } from "../scrolled.ts";
 import type { Press } from "../wizard/keys.ts";
 import { elapsedWords, headerLine } from "./header.ts";
-import type { RunKeys } from "./run-keys.ts";
+import type { RunKeys } from "../../writer.ts";
 import type { LiveView } from "./view.ts";
 
 /** What is in front of the live screen. */

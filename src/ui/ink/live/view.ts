@@ -1,7 +1,7 @@
 import type { RunState } from "../../../progress/state.ts";
 import type { Size } from "../line.ts";
 import type { Theme } from "../theme.ts";
-import type { RunKeys } from "./run-keys.ts";
+import type { RunKeys } from "../../writer.ts";
 
 /** All that the live screen is made from. */
 export interface LiveView {

@@ -1,0 +1,97 @@
+import { spawn } from "node:child_process";
+import { mkdir, open } from "node:fs/promises";
+import path from "node:path";
+import type { Host } from "../host/host.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Secret } from "../progress/secret.ts";
+import { processMarks, rememberBackground, type BackgroundRun } from "../setup/background.ts";
+import { shippedPath, stateDirOf } from "./app-files.ts";
+import { inBackgroundFlag } from "./options.ts";
+
+export interface BackgroundStart {
+  readonly host: Host;
+  readonly nodePath: string;
+  readonly command: "setup" | "pull";
+  /** As this program was started with. */
+  readonly argv: readonly string[];
+  /** Flags of what was answered since. */
+  readonly flags: readonly string[];
+  /** Goes through a pipe; null where the other process finds the same by itself, "none" where it must use none. */
+  readonly token: Secret | "none" | null;
+}
+
+/** Node and heros are up within a second; a machine that is busy takes longer. */
+const startLimitMs = 15_000;
+const lookMs = 20;
+
+/**
+ * Starts the same command as a process in a session of its own, without a terminal, with its events in a record, and
+ * resolves once it has told the first.
+ * @throws Failure `background.not_started` (exit 1)
+ */
+export async function startBackground(start: BackgroundStart): Promise<BackgroundRun> {
+  const { host, command } = start;
+  const stateDir = stateDirOf(host);
+  const logs = path.join(stateDir, "logs");
+  const startedAt = host.clock.now().toISOString();
+  const record = path.join(logs, `${startedAt.replaceAll(":", "-")}-${command}-background.jsonl`);
+  try {
+    await mkdir(logs, { recursive: true, mode: 0o700 });
+    await using events = await open(record, "ax", 0o600);
+    await using errors = await open(path.join(logs, "background-errors.txt"), "w", 0o600);
+    const pid = await launch(start, { events: events.fd, errors: errors.fd });
+    const began = async () => (await events.stat()).size > 0;
+    const marks = await firstWord(host, pid, began);
+    if (marks === null) throw new Error(`it ended before its first word; see ${logs}`);
+    const run = { pid, ...marks, command, startedAt, record };
+    await rememberBackground(host, stateDir, run);
+    return run;
+  } catch (cause) {
+    throw new Failure({
+      code: "background.not_started",
+      message: `heros could not be left in the background: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      hint: `Nothing is lost. Run heros ${command} again: it goes on where it stopped.`,
+      exitCode: exitCodes.failed,
+      cause,
+    });
+  }
+}
+
+function launch(
+  { host, nodePath, argv, flags, token }: BackgroundStart,
+  { events, errors }: { readonly events: number; readonly errors: number },
+): Promise<number> {
+  const own = [...flags, "--output", "json", inBackgroundFlag];
+  const fed = token === null ? [] : ["--token-file", "-"];
+  // After what was typed, so that these count; but before a "--", after which there are only names.
+  const end = argv.includes("--") ? argv.indexOf("--") : argv.length;
+  const args = [...argv.slice(0, end), ...own, ...fed, ...argv.slice(end)];
+  return new Promise((resolve, reject) => {
+    const child = spawn(nodePath, [shippedPath("bin/heros.js"), ...args], {
+      cwd: host.cwd,
+      env: { ...host.env },
+      detached: true,
+      stdio: [token === null ? "ignore" : "pipe", events, errors],
+    });
+    child.once("error", reject);
+    // Where it ended before it read, its record says why.
+    child.stdin?.on("error", () => undefined);
+    child.once("spawn", () => {
+      child.stdin?.end(token === null || token === "none" ? "" : token.reveal());
+      child.unref();
+      resolve(child.pid ?? 0);
+    });
+  });
+}
+
+/** What tells the process from others, once it has begun; null where it ended or hangs before. */
+async function firstWord(host: Host, pid: number, began: () => Promise<boolean>) {
+  const limitMs = host.clock.monotonicMs() + startLimitMs;
+  const marks = await processMarks(host, pid);
+  while (marks !== null && !(await began())) {
+    if (host.clock.monotonicMs() > limitMs) return null;
+    if ((await processMarks(host, pid)) === null) return null;
+    await host.clock.sleep(lookMs);
+  }
+  return marks;
+}

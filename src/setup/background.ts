@@ -1,0 +1,80 @@
+import { z } from "zod";
+import type { Host } from "../host/host.ts";
+import { backgroundFile } from "./background-file.ts";
+
+const shape = z.object({
+  version: z.literal(1),
+  pid: z.int().positive(),
+  /** When the kernel started it, in ticks since the machine did: a number that a later process of the same id does not have. */
+  startTicks: z.string(),
+  bootId: z.string(),
+  command: z.enum(["setup", "pull"]),
+  /** ISO 8601. */
+  startedAt: z.string(),
+  /** Its events, as JSON lines. */
+  record: z.string(),
+});
+
+/** A run that a person left in the background, as the state folder remembers it. */
+export type BackgroundRun = Omit<z.infer<typeof shape>, "version">;
+
+type Doors = Pick<Host, "files">;
+
+/** The run that was left in the background last, whatever became of it; null where there is none. */
+export async function recallBackground(
+  { files }: Doors,
+  stateDir: string,
+): Promise<BackgroundRun | null> {
+  try {
+    return shape.parse(JSON.parse(await files.readFile(backgroundFile(stateDir), "utf8")));
+  } catch {
+    return null;
+  }
+}
+
+/** @throws Node's errors */
+export async function rememberBackground(
+  { files, pid }: Pick<Host, "files" | "pid">,
+  stateDir: string,
+  run: BackgroundRun,
+): Promise<void> {
+  const file = backgroundFile(stateDir);
+  const temporary = `${file}.${pid}`;
+  await files.writeFile(temporary, `${JSON.stringify({ version: 1, ...run })}\n`, { mode: 0o600 });
+  await files.rename(temporary, file);
+}
+
+export async function forgetBackground({ files }: Doors, stateDir: string): Promise<void> {
+  await files.rm(backgroundFile(stateDir), { force: true }).catch(() => undefined);
+}
+
+/** Whether that very process still runs: neither ended, nor of another start of the machine, nor another with its id. */
+export async function isAlive({ files }: Doors, run: BackgroundRun): Promise<boolean> {
+  const [now, bootId] = await Promise.all([processNow({ files }, run.pid), readBootId({ files })]);
+  return now !== null && now.startTicks === run.startTicks && bootId === run.bootId;
+}
+
+/** What tells a process from every other: null where it has ended. */
+export async function processMarks(
+  doors: Doors,
+  pid: number,
+): Promise<Pick<BackgroundRun, "startTicks" | "bootId"> | null> {
+  const now = await processNow(doors, pid);
+  return now === null ? null : { ...now, bootId: await readBootId(doors) };
+}
+
+/** proc(5): the third field of `stat` is the state, the 22nd the start; the name before them may hold anything. */
+async function processNow({ files }: Doors, pid: number): Promise<{ startTicks: string } | null> {
+  const stat = await files.readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state = "Z"] = fields;
+  const startTicks = fields[19];
+  return "ZX".includes(state) || startTicks === undefined ? null : { startTicks };
+}
+
+function readBootId({ files }: Doors): Promise<string> {
+  return files.readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
+    (text) => text.trim(),
+    () => "",
+  );
+}
