@@ -27,7 +27,10 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
   #head: Buffer | null = Buffer.alloc(0);
   #leftBytes = Number.POSITIVE_INFINITY;
   #reusable = false;
+  /** Came while nobody took it. */
   #waiting: Buffer | null = null;
+  /** The connection is gone, which counts once what waits was taken. */
+  #gone: { readonly error: Error | null } | null = null;
   #paused = true;
   #over = false;
 
@@ -42,6 +45,11 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
     this.begun = true;
     if (this.#over) return false;
     if (this.#head === null) {
+      // TLS hands on all it has decrypted, also after it was told to stop.
+      if (this.#paused || this.#waiting !== null) {
+        this.#waiting = Buffer.concat([this.#waiting ?? Buffer.alloc(0), bytes]);
+        return false;
+      }
       this.#handOn(bytes);
       return !this.#paused;
     }
@@ -72,6 +80,10 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
   /** The connection is gone: the answer ends here, well or not. */
   lost(error: Error | null): void {
     if (this.#over) return;
+    if (this.#waiting !== null) {
+      this.#gone ??= { error };
+      return;
+    }
     if (error === null && this.#head === null && this.#leftBytes === Number.POSITIVE_INFINITY) {
       this.#finish();
       return;
@@ -131,7 +143,8 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting !== null || this.#leftBytes === 0) this.#handOn(waiting ?? Buffer.alloc(0));
-    if (!this.#paused && !this.#over) this.#steering.readOn();
+    if (this.#gone !== null) this.lost(this.#gone.error);
+    else if (!this.#paused && !this.#over) this.#steering.readOn();
   }
 
   #handOn(bytes: Buffer): void {
