@@ -2,7 +2,7 @@ import { Failure } from "../progress/failure.ts";
 import type { BlobTask } from "./blob-task.ts";
 
 /** Codes of failures that every file would end with. */
-const ofAll = ["hub.tls", "hub.token_refused"];
+const ofAll = ["hub.tls", "hub.proxy", "hub.token_refused"];
 /** Codes of a network that was waited for in vain: of one file's server, or of all. */
 const ofNetwork = ["hub.unreachable", "hub.rate_limited", "hub.server_error"];
 

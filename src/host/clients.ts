@@ -2,41 +2,46 @@ import http from "node:http";
 import https from "node:https";
 import { createLeanClient } from "./lean-request.ts";
 import { isLoopback, type Network } from "./network.ts";
+import { readProxies } from "./proxy-env.ts";
 
 /** Requests by Node's own client, bodies by the lean one where it can. `env` holds the proxies. */
 export function createClients(
   env: Readonly<Record<string, string | undefined>>,
 ): Omit<Network, "portIsFree"> {
+  const proxies = readProxies(env);
   const agentOptions = {
     keepAlive: true,
     maxSockets: Number.POSITIVE_INFINITY,
     maxFreeSockets: 64,
     scheduling: "lifo" as const,
-    proxyEnv: { ...env },
+    proxyEnv: proxies.env,
   };
   const plain = new http.Agent(agentOptions);
   const secure = new https.Agent(agentOptions);
   const { proxyEnv: _none, ...withoutProxy } = agentOptions;
   const local = new http.Agent(withoutProxy);
+  const localSecure = new https.Agent(withoutProxy);
 
   const lean = createLeanClient();
-  // Through a proxy, Node's own client knows the way.
-  const proxied = /^(?:http|https|all)_proxy$/iu;
-  const hasProxy = Object.entries(env).some(([name, value]) => proxied.test(name) && value !== "");
+  /** What runs on this machine is asked past the proxies. */
+  const isDirect = ({ protocol, hostname }: URL): boolean =>
+    isLoopback(hostname) || !proxies.isProxied(protocol === "https:" ? "https" : "http");
 
   const clients: Omit<Network, "portIsFree"> = {
     async read(request) {
-      const direct = !hasProxy || isLoopback(new URL(request.url).hostname);
+      // Through a proxy, Node's own client knows the way.
+      const direct = isDirect(new URL(request.url));
       return (direct ? await lean.read(request) : null) ?? clients.request(request);
     },
     request({ url, method = "GET", headers = {}, body, signal, idleTimeoutMs = 10_000 }) {
       return new Promise((resolve, reject) => {
         const target = new URL(url);
         const tls = target.protocol === "https:";
+        const [direct, usual] = tls ? [localSecure, secure] : [local, plain];
         const request = (tls ? https : http).request(target, {
           method,
           headers,
-          agent: tls ? secure : isLoopback(target.hostname) ? local : plain,
+          agent: isDirect(target) ? direct : usual,
           ...(signal === undefined ? {} : { signal }),
         });
         request.setTimeout(idleTimeoutMs, () => {
@@ -62,7 +67,7 @@ export function createClients(
     },
     closeIdle() {
       lean.close();
-      for (const { freeSockets } of [plain, secure, local]) {
+      for (const { freeSockets } of [plain, secure, local, localSecure]) {
         for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
       }
     },
@@ -71,6 +76,7 @@ export function createClients(
       plain.destroy();
       secure.destroy();
       local.destroy();
+      localSecure.destroy();
     },
   };
   return clients;

@@ -1,5 +1,5 @@
 import { exitCodes, Failure, type FailureDetails } from "../progress/failure.ts";
-import { errorCode, isTlsError, troubleOf } from "./trouble.ts";
+import { errorCode, isTlsError, proxyStatus, troubleOf } from "./trouble.ts";
 
 /** What was asked of the Hub, for the sentence: "openai/whisper-large-v3", "the token". */
 export interface Asked {
@@ -112,6 +112,9 @@ export function failureOfError(error: unknown, endpoint: string): unknown {
     });
   }
   const trouble = troubleOf(error);
+  if (trouble === null && (errorCode(error) ?? "").startsWith("ERR_PROXY_")) {
+    return proxyFailure(error, endpoint);
+  }
   if (trouble === null) return error;
   if (trouble.kind === "rate-limited") {
     return new Failure({
@@ -135,6 +138,21 @@ export function failureOfError(error: unknown, endpoint: string): unknown {
     code: "hub.unreachable",
     message: `The Hub at ${endpoint} can't be reached: ${trouble.message}.`,
     hint: `Check the network, the proxy and HF_ENDPOINT: curl -I ${endpoint}`,
+    exitCode: exitCodes.network,
+    cause: error,
+  });
+}
+
+/** A proxy that wants a password, or forbids the address. Node's own words may hold the proxy's address, password and all. */
+function proxyFailure(error: unknown, endpoint: string): Failure {
+  const status = proxyStatus(error);
+  return new Failure({
+    code: "hub.proxy",
+    message:
+      error instanceof Error && errorCode(error) === "ERR_PROXY_INVALID_CONFIG"
+        ? `${error.message}.`
+        : `The proxy does not let us through to ${endpoint}${status === 0 ? "" : ` (${status})`}.`,
+    hint: "Check HTTPS_PROXY and HTTP_PROXY, with the name and password that the proxy wants; NO_PROXY names what is asked past it.",
     exitCode: exitCodes.network,
     cause: error,
   });

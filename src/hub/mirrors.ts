@@ -16,6 +16,7 @@ const worthAnother = new Set([
   "hub.captive_portal",
   "hub.redirect_loop",
   "hub.tls",
+  "hub.proxy",
   "hub.repo_not_found",
   "hub.revision_not_found",
   "hub.file_not_found",

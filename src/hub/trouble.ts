@@ -48,7 +48,10 @@ export function troubleOf(error: unknown): PassingTrouble | null {
   if (error instanceof PassingTrouble) return error;
   const code = errorCode(error);
   if (code === null) return null;
-  const known = passing[code] ?? (code.startsWith("HPE_") ? "the answer was garbled" : null);
+  const known =
+    passing[code] ??
+    (code.startsWith("HPE_") ? "the answer was garbled" : null) ??
+    (proxyStatus(error) >= 500 ? "the proxy can't reach the server" : null);
   return known === null ? null : new PassingTrouble("network", known, null, error);
 }
 
@@ -58,6 +61,12 @@ export function errorCode(error: unknown): string | null {
   if ("code" in error && typeof error.code === "string") return error.code;
   if (error instanceof AggregateError) return errorCode(error.errors[0]);
   return error.cause === undefined ? null : errorCode(error.cause);
+}
+
+/** What a proxy answered that should have let us through; 0 where it is no such error. */
+export function proxyStatus(error: unknown): number {
+  if (errorCode(error) !== "ERR_PROXY_TUNNEL" || !(error instanceof Error)) return 0;
+  return "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 0;
 }
 
 /** Codes of a TLS connection that could not be trusted. */
