@@ -1,11 +1,12 @@
 import { readFile } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { parseCatalog } from "../catalog/load.ts";
+import { builtCatalog } from "../catalog/built-catalog.ts";
+import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
 import { findEndpoint } from "../hub/environment.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
-import { parseConfig, type ConfigValues } from "../plan/config-file.ts";
+import type { ConfigValues } from "../plan/config-file.ts";
 import { questions } from "../plan/question-table.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import {
@@ -41,8 +42,7 @@ export async function gatherSettings(
   options: CommonOptions,
 ): Promise<GatheredSettings> {
   const configFile = options.configFile ?? nonEmpty(host.env["HEROS_CONFIG"]);
-  const config =
-    configFile === null ? {} : parseConfig(await readNamed(host, "config", configFile), configFile);
+  const config = configFile === null ? {} : await readConfig(host, configFile);
   const setting = (id: SettingId) => {
     const row = settings.find((candidate) => candidate.id === id);
     if (row === undefined) return null;
@@ -71,10 +71,8 @@ export async function gatherSettings(
   const port = setting("port") ?? nonEmpty(host.env["HER_OS_PORT"]);
   const annieTimeout = setting("annieTimeout");
   return {
-    catalog: parseCatalog(
-      await readNamed(host, "catalog", catalogFile ?? shippedPath("assets/catalogs/her-os.yaml")),
-      catalogFile ?? "her-os.yaml",
-    ),
+    catalog:
+      catalogFile === null ? await defaultCatalog(host) : await readCatalog(host, catalogFile),
     endpoint: first,
     mirrors,
     cacheDir: folder("cacheDir"),
@@ -88,6 +86,21 @@ export async function gatherSettings(
     tokenFile: await readTokenFile(host, options, config),
     decided: layers,
   };
+}
+
+async function readConfig(host: Host, file: string): Promise<ConfigValues> {
+  const { parseConfig } = await import("../plan/config-file.ts");
+  return parseConfig(await readNamed(host, "config", file), file);
+}
+
+async function defaultCatalog(host: Host): Promise<Catalog> {
+  const name = "her-os.yaml";
+  return builtCatalog ?? readCatalog(host, shippedPath(`assets/catalogs/${name}`), name);
+}
+
+async function readCatalog(host: Host, file: string, source = file): Promise<Catalog> {
+  const { parseCatalog } = await import("../catalog/load.ts");
+  return parseCatalog(await readNamed(host, "catalog", file), source);
 }
 
 async function readTokenFile(
