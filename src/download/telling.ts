@@ -104,13 +104,17 @@ function createCounter(
     },
     missingBytes: (): number => countMissing(tasks),
     etaSeconds: (missingBytes: number, nowMs: number): number | null =>
-      toTenths(rate.etaSeconds(missingBytes, nowMs)),
+      missingBytes === 0 && tasks.some(isCompared)
+        ? null
+        : toTenths(rate.etaSeconds(missingBytes, nowMs)),
     isReady: (): boolean => tasks.every(({ state }) => state === "done"),
     state(nowMs: number): ModelState {
       const rest = tasks.filter(({ state }) => state !== "done");
       if (rest.length === 0) return "ready";
       if (rest.some(({ state }) => state === "failed")) return "failed";
-      if (rest.every(({ state }) => state === "verifying")) return "verifying";
+      if (rest.every((task) => task.state === "verifying" || isCompared(task))) {
+        return rest.some(isCompared) ? "repairing" : "verifying";
+      }
       if (rest.some((task) => task.attempts > 0 && nowMs < task.notBeforeMs)) return "retrying";
       const begun =
         rest.length < tasks.length ||
@@ -118,6 +122,11 @@ function createCounter(
       return begun ? "downloading" : "waiting";
     },
   };
+}
+
+/** All of it came, but not all of it right: it is compared with a second fetch, and nobody knows for how long. */
+function isCompared({ state, open }: BlobTask): boolean {
+  return (open?.second ?? null) !== null && (state === "fetching" || state === "verifying");
 }
 
 /** Of what still comes in this run. */

@@ -46,6 +46,19 @@ test("a wrong hash takes nothing back from the bars", async () => {
   expect(received.at(-1)).toBe(bytes);
 });
 
+test("while it is compared, a model is told to be repaired, and no time left is promised", async () => {
+  await using scene = await openScene({ repos, intercept: damagedOnce(2_900_000) });
+  await scene.pull([model("m", repo)], { tuning: { ...tuning, tickMs: 5 } });
+  const states = scene.of("download.progress").flatMap(({ etaSeconds, models: [told] }) => ({
+    state: told?.state,
+    etaSeconds,
+  }));
+  const repairing = states.filter(({ state }) => state === "repairing");
+  expect(repairing.length).toBeGreaterThan(0);
+  expect(new Set(repairing.map(({ etaSeconds }) => etaSeconds))).toEqual(new Set([null]));
+  expect(states.at(-1)).toEqual({ state: "ready", etaSeconds: 0 });
+});
+
 test("what an earlier run left is suspected first", async () => {
   await using scene = await openScene({ repos });
   const { blobName } = await scene.served.file(repo, file.path).identify();

@@ -11,7 +11,15 @@ export interface DownloadPlanned {
   readonly freeBytes: number;
 }
 
-export type ModelState = "waiting" | "downloading" | "retrying" | "verifying" | "ready" | "failed";
+/** "repairing": all bytes came, but a hash is wrong, and what is there is compared with a second fetch. */
+export type ModelState =
+  | "waiting"
+  | "downloading"
+  | "retrying"
+  | "verifying"
+  | "repairing"
+  | "ready"
+  | "failed";
 
 export interface ModelProgress {
   readonly id: string;

@@ -158,6 +158,8 @@ function stateText(model: Figures, columns: ModelColumns): string {
       return "trying again";
     case "verifying":
       return `checking, ${percent(model.verifiedBytes, model.totalBytes)}% done`;
+    case "repairing":
+      return "repairing";
     case "ready":
       return "checked";
     case "failed":
