@@ -23,10 +23,12 @@ import { realHost } from "../../src/host/real-host.ts";
 import { createEndpointMemory } from "../../src/hub/endpoint-memory.ts";
 import type { TimedEvent } from "../../src/progress/event.ts";
 import { stages, type Stage } from "../../src/progress/events/run.ts";
+import { type CheckRequest, repair, verify } from "../../src/setup/models-verify.ts";
 import { pull } from "../../src/setup/pull.ts";
 import type { Work } from "../../src/setup/request.ts";
 import { setup } from "../../src/setup/setup.ts";
 import { requestOf } from "../setup/demo-setup.ts";
+import { spoilCache } from "./spoil-cache.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const fixtures = new URL("./fixtures/", import.meta.url);
@@ -92,7 +94,43 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
       });
       await keepOf(world, "pull-with-retries", events);
     }),
+  "models-verify": () =>
+    inWorld(async (world) => {
+      await spoil(world);
+      const started = { command: "models verify", stages: [] };
+      const check = checkOf(world);
+      await keepOf(
+        world,
+        "models-verify",
+        await record(world, started, (work) => verify(work, check)),
+      );
+    }),
+  "models-repair": () =>
+    inWorld(async (world) => {
+      await spoil(world);
+      const started = { command: "models repair", stages: [] };
+      const check = checkOf(world);
+      await keepOf(
+        world,
+        "models-repair",
+        await record(world, started, (work) => repair(work, check)),
+      );
+    }),
 };
+
+function checkOf(world: DemoWorld): CheckRequest {
+  return { fetching: requestOf(world), models: world.catalog.models, named: false };
+}
+
+/** All models in the cache, one file of which has a wrong byte and one of which is cut short. */
+async function spoil(world: DemoWorld): Promise<void> {
+  world.hub.setThrottle({});
+  const started = { command: "pull", stages: ["download"] as const };
+  await record(world, started, (work) => pull(work, requestOf(world), world.catalog.models));
+  await spoilCache(world.cacheDir);
+  // Slow enough to be seen.
+  world.hub.setThrottle({ bytesPerSecond: 17_000_000 * speed });
+}
 
 /** A cut, a reset, and a Hub that is too busy now and then. */
 function trouble(): Intercept {

@@ -31,7 +31,7 @@ describe.each(recordings)("%s", (name) => {
   test("as plain lines, quiet", async () => {
     const memory = createMemoryTerminal({ isTty: false, unicode: false, verbosity: "quiet" });
     await replay(createPlainWriter(memory.terminal), events);
-    expect(memory.stdout().split("\n").length).toBeLessThan(10);
+    expect(memory.stdout().split("\n").length).toBeLessThan(15);
     expectGolden(`${name}.plain-quiet.txt`, lines(memory));
   });
 
