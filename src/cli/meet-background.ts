@@ -4,7 +4,7 @@ import { exitCodes, Failure } from "../progress/failure.ts";
 import { forgetBackground, isAlive, type BackgroundRun } from "../setup/background.ts";
 import type { Meeting, Writer } from "../ui/writer.ts";
 import { stateDirOf } from "./app-files.ts";
-import { follow } from "./commands/follow.ts";
+import { follow, lookedAway } from "./commands/follow.ts";
 import type { HerosCommand } from "./program.ts";
 import { closingOf } from "./run-command.ts";
 
@@ -40,18 +40,12 @@ export async function meetBackground(meet: MeetBackground): Promise<number | nul
       await end(meet);
       return null;
     }
-    return await close(writer, {
-      type: "run.cancelled",
-      exitCode: exitCodes.interrupted,
-      hint: goesOn,
-    });
+    return await close(writer, lookedAway(run));
   } catch (error) {
-    const closing = closingOf(error, { interrupted: signal.aborted, resumeHint: goesOn });
-    return close(writer, closing);
+    if (signal.aborted) return close(writer, lookedAway(run));
+    return close(writer, closingOf(error, { interrupted: false, resumeHint: "" }));
   }
 }
-
-const goesOn = "The run in the background goes on. heros status --watch shows it.";
 
 async function choose({ command, run, writer, signal }: MeetBackground): Promise<Meeting> {
   const unasked = command.name === "status" || (command.name === "setup" && command.yes);

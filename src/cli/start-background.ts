@@ -88,7 +88,8 @@ function launch(
 async function firstWord(host: Host, pid: number, began: () => Promise<boolean>) {
   const limitMs = host.clock.monotonicMs() + startLimitMs;
   const marks = await processMarks(host, pid);
-  while (marks !== null && !(await began())) {
+  if (marks === null) return null;
+  while (!(await began())) {
     if (host.clock.monotonicMs() > limitMs) return null;
     if ((await processMarks(host, pid)) === null) return null;
     await host.clock.sleep(lookMs);

@@ -29,7 +29,7 @@ export function createRest({
   let refused: { readonly error: unknown } | null = null;
 
   async function makeSafe(): Promise<void> {
-    await Promise.all(tasks.map(({ open }) => open?.partial.sync()));
+    await Promise.all(tasks.map(async ({ open }) => open?.partial.sync()));
     if (state !== "stopping") return;
     state = "resting";
     tellAll();

@@ -28,17 +28,23 @@ export async function follow({ host, run, writer, signal }: Following): Promise<
       if (isClosing(event)) return await close(event);
       writer.write(event);
     }
-    return await close(signal.aborted ? lookedAway : lost(run));
+    return await close(signal.aborted ? lookedAway(run) : lost(run));
   } finally {
     await writer.close();
   }
 }
 
-const lookedAway: ClosingEvent = {
-  type: "run.cancelled",
-  exitCode: exitCodes.interrupted,
-  hint: "Only looking was stopped: the run goes on in the background. heros status --watch comes back to it.",
-};
+/** How it ends where the person does not want to look any longer, or not at all. */
+export function lookedAway({
+  pid,
+}: BackgroundRun): Exclude<ClosingEvent, { type: "run.succeeded" }> {
+  return {
+    type: "run.cancelled",
+    exitCode: exitCodes.interrupted,
+    hint: "To come back to it: heros status --watch",
+    background: { pid },
+  };
+}
 
 function lost({ command }: BackgroundRun): ClosingEvent {
   return {

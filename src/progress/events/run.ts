@@ -60,6 +60,8 @@ export interface RunCancelled {
   readonly exitCode: 130;
   /** How to go on. */
   readonly hint: string;
+  /** Only looking was stopped: the run is this process. */
+  readonly background?: { readonly pid: number };
 }
 
 export type RunEvent =

@@ -6,6 +6,7 @@ import { percent } from "../words/download.ts";
 import { cleanText, type Sentence } from "../words/sentence.ts";
 import type { Terminal, Writer } from "../writer.ts";
 import { askInLines } from "./ask.ts";
+import { meetInLines } from "./meet.ts";
 import { mendInLines } from "./mend.ts";
 import { createLineReader, type LineReader } from "./lines.ts";
 
@@ -42,6 +43,10 @@ export function createAccessibleWriter(
     async ask(planning, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
       return askInLines({ planning, reader, signal, say });
+    },
+    async meet(run, signal) {
+      reader ??= createLineReader(terminal.stdin, terminal.interrupt);
+      return meetInLines({ run, reader, signal, say });
     },
     async mend(trouble, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);

@@ -1,7 +1,7 @@
 import type { Answers } from "../../plan/answers.ts";
 import type { Mending, Trouble } from "../../plan/mending.ts";
 import type { Planning } from "../../plan/planning.ts";
-import { noRunKeys, type Terminal, type Writer } from "../writer.ts";
+import { noRunKeys, type Meeting, type MetRun, type Terminal, type Writer } from "../writer.ts";
 import { frameColumns } from "./frame-size.ts";
 import { ownScreen } from "./own-screen.ts";
 import { scrolledRows } from "./scrolled-rows.ts";
@@ -19,6 +19,7 @@ export interface InkOptions {
 export interface InkWriter extends Writer {
   readonly ask: (planning: Planning, signal: AbortSignal) => Promise<Answers | null>;
   readonly mend: (trouble: Trouble, signal: AbortSignal) => Promise<Mending>;
+  readonly meet: (run: MetRun, signal: AbortSignal) => Promise<Meeting>;
   /** Resolves once everything written so far is on the screen. */
   drawn(): Promise<void>;
 }
@@ -98,6 +99,7 @@ export async function createInkWriter(
       })),
     mend: (trouble, signal) =>
       front(store, signal, (finish) => ({ kind: "mend", trouble, finish })),
+    meet: (run, signal) => front(store, signal, (finish) => ({ kind: "meet", run, finish })),
     async drawn() {
       store.publish();
       await instance.waitUntilRenderFlush();

@@ -75,14 +75,20 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
     case "run.failed":
       return failureSentence(event, state);
     case "run.cancelled":
-      return say("Stopped.", { tone: "warning", from: "quiet", more: hintLines(event.hint) });
+      return say(event.background === undefined ? "Stopped." : goesOnWords(event.background), {
+        tone: "warning",
+        from: "quiet",
+        more: hintLines(event.hint),
+      });
   }
 }
 
 function endWords({ elapsedMs, background }: RunSucceeded): string {
-  return background === undefined
-    ? `Done in ${tookWords(elapsedMs)}.`
-    : `heros goes on in the background, as process ${background.pid}.`;
+  return background === undefined ? `Done in ${tookWords(elapsedMs)}.` : goesOnWords(background);
+}
+
+function goesOnWords({ pid }: { readonly pid: number }): string {
+  return `heros goes on in the background, as process ${pid}.`;
 }
 
 function failureSentence(event: RunFailed, state: RunState): Sentence {

@@ -2,6 +2,7 @@ import { useInput } from "ink";
 import type { ReactNode } from "react";
 import { Frame } from "../frame.tsx";
 import type { Line, Size } from "../line.ts";
+import { MeetingPage } from "../meeting-page.tsx";
 import type { Snapshot } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import { readKeys } from "./keys.ts";
@@ -20,11 +21,14 @@ interface FrontProps<Request> {
 
 /** The page on which a person is asked something: the machine's troubles, or the questions. */
 export function Front({ request, ...rest }: FrontProps<FrontRequest>): ReactNode {
-  return request.kind === "mend" ? (
-    <MachineTrouble request={request} {...rest} />
-  ) : (
-    <Wizard request={request} {...rest} />
-  );
+  switch (request.kind) {
+    case "mend":
+      return <MachineTrouble request={request} {...rest} />;
+    case "meet":
+      return <MeetingPage {...request} {...rest} />;
+    case "questions":
+      return <Wizard request={request} {...rest} />;
+  }
 }
 
 function MachineTrouble({

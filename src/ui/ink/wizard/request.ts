@@ -1,6 +1,7 @@
 import type { Answers } from "../../../plan/answers.ts";
 import type { Mending, Trouble } from "../../../plan/mending.ts";
 import type { Planning } from "../../../plan/planning.ts";
+import type { Meeting, MetRun } from "../../writer.ts";
 
 /** A wizard that somebody waits for. */
 export interface WizardRequest {
@@ -20,5 +21,12 @@ export interface MendRequest {
   finish(mending: Mending): void;
 }
 
+/** A run was found in the background, and somebody waits for what is to become of it. */
+export interface MeetRequest {
+  readonly kind: "meet";
+  readonly run: MetRun;
+  finish(meeting: Meeting): void;
+}
+
 /** What the person is asked now. */
-export type FrontRequest = WizardRequest | MendRequest;
+export type FrontRequest = WizardRequest | MendRequest | MeetRequest;
