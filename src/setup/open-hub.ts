@@ -2,9 +2,14 @@ import { isOffline } from "../hub/environment.ts";
 import { failureOfError } from "../hub/failures.ts";
 import { connectHub, type Hub } from "../hub/hub.ts";
 import type { EndpointSwitch } from "../hub/mirrors.ts";
+import type { Attempt } from "../hub/retry.ts";
 import type { Notice } from "../progress/events/run.ts";
 import type { Secret } from "../progress/secret.ts";
+import { formatDuration } from "../progress/units.ts";
 import type { Fetching, Work } from "./request.ts";
+
+/** Shorter waits for a list of files pass unseen. */
+const worthTellingMs = 2000;
 
 /** The Hub of this run, with the token that the answers chose. `offline`: the cache alone is asked, whatever the environment says. */
 export function openHub(
@@ -23,6 +28,9 @@ export function openHub(
     offline,
     memory: endpoints,
     onSwitch: (change) => emit(switchNotice(change)),
+    onRetry: (attempt) => {
+      if (attempt.delayMs >= worthTellingMs) emit(waitNotice(attempt));
+    },
   });
 }
 
@@ -40,5 +48,15 @@ function switchNotice({ from, to, error }: EndpointSwitch): Notice {
     code: "hub.mirror",
     message: `${why} Going on with ${to}.`,
     hint: "What comes from there is checked as everything is, and your token is not given to it.",
+  };
+}
+
+/** A list of files has no bar that would say why nothing moves. */
+function waitNotice({ trouble, delayMs }: Attempt): Notice {
+  return {
+    type: "notice",
+    level: "warning",
+    code: "hub.waiting",
+    message: `Waiting for the Hub: ${trouble.message}. Trying again in ${formatDuration(delayMs / 1000)}.`,
   };
 }

@@ -44,3 +44,24 @@ test("where the first address is dead, a mirror serves pull, models and doctor, 
     await mirror.close();
   }
 });
+
+test("a long wait for the list of files is told, and waited for", async () => {
+  await using sandbox = await makeSandbox();
+  let left = 1;
+  const busy = { answer: { status: 429, headers: { "Retry-After": "2" } } };
+  const hub = await startHub({
+    ...hosted,
+    intercept: ({ file }) => (file === null && (left -= 1) >= 0 ? busy : undefined),
+  });
+  try {
+    const catalog = await catalogOf(sandbox, "demo/voice");
+    const where = ["--catalog", catalog, "--cache-dir", `${sandbox.dir}/cache`];
+    const run = await sandbox.run(["pull", ...where, "--endpoint", hub.endpoint, "--json"]);
+    expect(run.exitCode).toBe(0);
+    expect(of(run, "notice").map(({ code, message }) => [code, message])).toEqual([
+      ["hub.waiting", "Waiting for the Hub: the Hub asks us to slow down. Trying again in 2 s."],
+    ]);
+  } finally {
+    await hub.close();
+  }
+});
