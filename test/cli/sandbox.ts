@@ -25,6 +25,8 @@ export interface RunOptions {
 export interface Sandbox {
   readonly dir: string;
   readonly home: string;
+  /** What its programs have as PATH. */
+  readonly path: string;
   /** Absolute path of a file with this content. */
   file(name: string, content: string): Promise<string>;
   /** Puts an executable shell script on the PATH, before the system's own. */
@@ -49,6 +51,7 @@ export async function makeSandbox(): Promise<Sandbox> {
   return {
     dir,
     home,
+    path: commands,
     command,
     async file(name, content) {
       const file = path.join(dir, name);

@@ -1,0 +1,243 @@
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import type { BackgroundSeen } from "../../src/progress/events/status.ts";
+import { keys, type Pty } from "../terminal/pty.ts";
+import { openHeros, type HerosPtyOptions } from "./heros-pty.ts";
+import { makeSandbox, type Sandbox } from "./sandbox.ts";
+import { catalogOf } from "./wrong-input.ts";
+
+const token = "hf_good_token_1234";
+const bytes = 3_000_000;
+/** So slow that nothing ends before somebody looked. */
+const slow = { bytesPerSecond: 300_000 };
+const waiting = { timeout: 10_000, interval: 50 };
+
+let sandbox: Sandbox;
+let hub: EmbeddedHub;
+const opened: Pty[] = [];
+
+beforeEach(async () => {
+  sandbox = await makeSandbox();
+  hub = await startHub({
+    tokens: { [token]: "ann" },
+    repos: [
+      {
+        id: "demo/voice",
+        access: "gated",
+        readers: [token],
+        files: [
+          { path: "config.json", content: "{}" },
+          { path: "model.safetensors", sizeBytes: bytes },
+        ],
+      },
+    ],
+    throttle: { bytesPerSecond: 1_000_000 },
+  });
+});
+
+afterEach(async () => {
+  for (const pty of opened.splice(0)) pty.close();
+  const left = await kept();
+  if (left !== null && (await isRunning(left.pid))) process.kill(left.pid, "SIGKILL");
+  await hub.close();
+  await sandbox[Symbol.asyncDispose]();
+});
+
+const stateDir = (): string => join(sandbox.home, ".local/state/heros");
+
+async function kept(): Promise<{ pid: number; record: string } | null> {
+  const text = await readFile(join(stateDir(), "background.json"), "utf8").catch(() => null);
+  return text === null ? null : (JSON.parse(text) as { pid: number; record: string });
+}
+
+function isRunning(pid: number): Promise<boolean> {
+  return readFile(`/proc/${pid}/stat`, "utf8").then(
+    (text) => !/\) [ZX] /.test(text),
+    () => false,
+  );
+}
+
+async function ended(pid: number): Promise<void> {
+  while (await isRunning(pid)) await sleep(20);
+}
+
+async function pullArgs(): Promise<string[]> {
+  const file = await sandbox.file("token", `${token}\n`);
+  const catalog = await catalogOf(sandbox, "demo/voice");
+  return ["pull", "--catalog", catalog, "--endpoint", hub.endpoint, "--token-file", file];
+}
+
+function open(args: readonly string[], options?: HerosPtyOptions): Pty {
+  const pty = openHeros(sandbox, args, options);
+  opened.push(pty);
+  return pty;
+}
+
+/** A pull that is left in the background as soon as it has a part of its bytes. */
+async function leavePull(): Promise<{ pid: number; page: string }> {
+  const pty = open(await pullArgs());
+  await pty.waitFor(/\d+ kB\/3\.00 MB|[12]\.\d\d\/3\.00 MB/);
+  // The token file is read once: what goes on has it from a pipe.
+  await rm(join(sandbox.dir, "token"));
+  pty.type("b");
+  expect((await pty.exit).exitCode).toBe(0);
+  const left = await kept();
+  if (left === null) throw new Error(pty.everything());
+  return { pid: left.pid, page: pty.text() };
+}
+
+async function seen(): Promise<BackgroundSeen | null> {
+  const run = await sandbox.run(["status", "--json"]);
+  const read = run.events().find((event) => event.type === "status.read");
+  if (read === undefined) throw new Error(run.stdout + run.stderr);
+  return read.background;
+}
+
+async function expectModel(): Promise<void> {
+  const snapshots = join(sandbox.home, ".cache/huggingface/hub/models--demo--voice/snapshots");
+  const [commit = ""] = await readdir(snapshots);
+  expect((await stat(join(snapshots, commit, "model.safetensors"))).size).toBe(bytes);
+}
+
+describe("a run that is left in the background", () => {
+  it("goes on without a terminal, is told by status, and followed by status --watch to its end", async () => {
+    const { pid, page } = await leavePull();
+    hub.setThrottle(slow);
+    expect(page).toContain(`heros goes on in the background, as process ${pid}.`);
+    expect(page).toContain("heros status --watch");
+    expect(page).toContain(`kill ${pid}`);
+
+    await vi.waitFor(async () => {
+      const progress = { totalBytes: bytes + 2 };
+      expect(await seen()).toMatchObject({ command: "pull", pid, state: "running", progress });
+    }, waiting);
+    // A session of its own, no terminal, and no token where others can see it.
+    const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
+    expect(fields.slice(2, 5)).toEqual([String(pid), String(pid), "0"]);
+    for (const name of ["cmdline", "environ"]) {
+      expect(await readFile(`/proc/${pid}/${name}`, "utf8")).not.toContain(token);
+    }
+    process.kill(pid, "SIGHUP");
+
+    const watching = open(["status", "--watch"]);
+    await watching.waitFor(/Downloading models[^]*s: stop it/);
+    hub.setThrottle({});
+    expect((await watching.exit).exitCode).toBe(0);
+    expect(watching.text()).toMatch(/voice is here, whole and checked\.[^]*Done in/);
+    await ended(pid);
+    await expectModel();
+    expect(hub.sentBytes()).toBeLessThan(bytes * 1.1);
+    expect(await seen()).toMatchObject({ state: "ended", closing: { type: "run.succeeded" } });
+    const record = await readFile((await kept())?.record ?? "", "utf8");
+    expect(record).not.toContain(token);
+    expect(record.split("\n").filter((line) => line.includes("run.started"))).toHaveLength(1);
+  });
+
+  it("is looked away from with Ctrl-C and goes on, and s stops it", async () => {
+    const { pid } = await leavePull();
+    hub.setThrottle(slow);
+    const first = open(["status", "--watch"]);
+    await first.waitFor("s: stop it");
+    first.type(keys.ctrlC);
+    expect((await first.exit).exitCode).toBe(130);
+    expect(first.text()).toContain(`heros goes on in the background, as process ${pid}.`);
+    expect(await isRunning(pid)).toBe(true);
+
+    const second = open(["status", "--watch"]);
+    await second.waitFor("s: stop it");
+    second.type("s");
+    await second.waitFor("Stop the run in the background?");
+    second.type("y");
+    expect((await second.exit).exitCode).toBe(130);
+    expect(second.text()).toContain("Stopped.");
+    await ended(pid);
+    expect(await seen()).toMatchObject({ state: "ended", closing: { type: "run.cancelled" } });
+  });
+
+  it("is followed by a second run without a terminal, with its exit status", async () => {
+    const { pid } = await leavePull();
+    const args = await pullArgs();
+    hub.setThrottle({});
+    const run = await sandbox.run([...args, "--json"]);
+    expect(run.exitCode).toBe(0);
+    expect(run.events().map(({ type }) => type)).toContain("model.ready");
+    expect(run.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "pull" });
+    await ended(pid);
+    expect(hub.sentBytes()).toBeLessThan(bytes * 1.1);
+  });
+
+  it("is stopped, where a person says so, and the second run goes on with its bytes", async () => {
+    const { pid } = await leavePull();
+    const pty = open(await pullArgs());
+    await pty.waitFor(`at work already, in the background, as process ${pid}.`);
+    hub.setThrottle({});
+    pty.type("2");
+    expect((await pty.exit).exitCode).toBe(0);
+    expect(await isRunning(pid)).toBe(false);
+    expect(pty.text()).toContain("voice is here, whole and checked.");
+    expect(await kept()).toBeNull();
+    expect(hub.sentBytes()).toBeLessThan(bytes * 1.1);
+    await expectModel();
+  });
+
+  it("stays alone where the person wants nothing of it", async () => {
+    const { pid } = await leavePull();
+    hub.setThrottle(slow);
+    const pty = open(await pullArgs(), { columns: 40, rows: 12 });
+    await pty.waitFor("3. Leave it alone");
+    pty.type(keys.escape);
+    expect((await pty.exit).exitCode).toBe(130);
+    expect(await isRunning(pid)).toBe(true);
+  });
+
+  it("is told as cut short after kill -9, and the next run forgets it", async () => {
+    const { pid } = await leavePull();
+    process.kill(pid, "SIGKILL");
+    await ended(pid);
+    expect(await seen()).toMatchObject({ pid, state: "lost", closing: null });
+    const told = await sandbox.run(["status"]);
+    expect(told.stdout).toContain("heros pull was cut short.");
+    hub.setThrottle({});
+    const run = await sandbox.run([...(await pullArgs()), "--json"]);
+    expect(run.exitCode).toBe(0);
+    expect(await kept()).toBeNull();
+  });
+
+  it("is not taken for another process that has its number now", async () => {
+    const run = {
+      version: 1,
+      pid: process.pid,
+      startTicks: "1",
+      bootId: "another",
+      command: "pull",
+      startedAt: "2026-01-01T00:00:00.000Z",
+      record: join(sandbox.dir, "nowhere.jsonl"),
+    };
+    await sandbox.file("home/.local/state/heros/background.json", JSON.stringify(run));
+    expect(await seen()).toMatchObject({ state: "lost", progress: null });
+    hub.setThrottle({});
+    expect((await sandbox.run([...(await pullArgs()), "--json"])).exitCode).toBe(0);
+    expect(await kept()).toBeNull();
+  });
+});
+
+describe("p on the live screen of a pull", () => {
+  it("pauses, goes on from the same bytes, and ends well", async () => {
+    const pty = open(await pullArgs());
+    await pty.waitFor(/\d+ kB\/3\.00 MB|[12]\.\d\d\/3\.00 MB/);
+    pty.type("p");
+    await pty.waitFor("Paused. p goes on.");
+    const sent = hub.sentBytes();
+    await sleep(100);
+    expect(hub.sentBytes()).toBe(sent);
+    expect(pty.text()).not.toMatch(/MB\/s|left/);
+    hub.setThrottle({});
+    pty.type("p");
+    expect((await pty.exit).exitCode).toBe(0);
+    expect(hub.sentBytes()).toBeLessThan(bytes * 1.1);
+    await expectModel();
+  });
+});
