@@ -117,6 +117,7 @@ export function killedAfter(
       write: live(write, half as (...written: unknown[]) => Promise<unknown>),
       truncate: live((length: number) => handle.truncate(length)),
       datasync: live(() => handle.datasync()),
+      writeFile: live((content: Buffer) => handle.writeFile(content)),
       close: () => handle.close(),
     };
   };

@@ -1,0 +1,139 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+import { readBytes } from "../../src/demo/hub/bytes.ts";
+import type { Fault } from "../../src/demo/hub/faults.ts";
+import { type ByteRanges, countBytes } from "../../src/download/byte-ranges.ts";
+import { placesOf } from "../../src/download/cache-layout.ts";
+import { createHashing } from "../../src/download/hashing.ts";
+import { readBootId, readPartial } from "../../src/download/partial.ts";
+import type { Host } from "../../src/host/host.ts";
+import { isAbort } from "../../src/progress/failure.ts";
+import { Killed, killedAfter } from "./memory-disk.ts";
+import { model, openScene, quickHost, type Scene } from "./scene.ts";
+
+const repo = "org/model";
+const files = [
+  { path: "a.safetensors", sizeBytes: 900_000 },
+  { path: "b.safetensors", sizeBytes: 333_333 },
+  { path: "config.json", sizeBytes: 5000 },
+];
+const haste = 20;
+const hashing = createHashing();
+afterAll(() => hashing.close());
+
+interface Life {
+  /** "kill": the process is gone at its nth call on files. "stop": Ctrl-C once so many bytes were asked for. */
+  readonly end: "kill" | "stop";
+  readonly at: number;
+  readonly lanes: number;
+  readonly segmentBytes: number;
+  readonly writeBytes: number;
+  /** Each answer of the contents' server may be cut, or be a 503. */
+  readonly fault: "none" | "cut" | "busy";
+}
+
+const life: fc.Arbitrary<Life> = fc.record({
+  end: fc.constantFrom("kill", "stop"),
+  at: fc.double({ min: 0, max: 1, noNaN: true }),
+  lanes: fc.integer({ min: 1, max: 6 }),
+  segmentBytes: fc.integer({ min: 20_000, max: 300_000 }),
+  writeBytes: fc.integer({ min: 4000, max: 64_000 }),
+  fault: fc.constantFrom("none", "cut", "busy"),
+});
+
+/** What the journals hold, by the path of the file. */
+async function heldOf({ served, cacheDir, host }: Scene): Promise<Map<string, ByteRanges>> {
+  const boot = await readBootId(host.files);
+  const held = new Map<string, ByteRanges>();
+  for (const { path } of files) {
+    const { blobName, sizeBytes } = await served.file(repo, path).identify();
+    const blob = { blobName, sizeBytes };
+    held.set(path, await readPartial(host.files, placesOf(cacheDir, repo), blob, boot));
+  }
+  return held;
+}
+
+/** Bytes that were asked for although the journal held them. */
+function askedAgain({ served }: Scene, held: ReadonlyMap<string, ByteRanges>): number {
+  return served.requests
+    .filter(({ origin, method }) => origin === "content" && method === "GET")
+    .flatMap(({ file, headers }) => {
+      const [, start, last] = /^bytes=(\d+)-(\d+)$/u.exec(headers.range ?? "") ?? [];
+      const asked = { start: Number(start), end: Number(last) + 1 };
+      return (held.get(file?.path ?? "") ?? []).map((range) =>
+        Math.max(0, Math.min(asked.end, range.end) - Math.max(asked.start, range.start)),
+      );
+    })
+    .reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** One run of the engine, to its end or until it is ended. */
+async function live(scene: Scene, host: Host, one: Life | null): Promise<void> {
+  const stop = new AbortController();
+  let answers = 0;
+  const fault = (): Fault | undefined => {
+    answers += 1;
+    if (one?.end === "stop" && scene.served.sentBytes() > one.at * 1_200_000) stop.abort();
+    if (one === null || one.fault === "none" || answers % 4 !== 0) return undefined;
+    return one.fault === "cut" ? { cutAfterBytes: 10_000 } : { answer: { status: 503 } };
+  };
+  scene.served.setIntercept(({ origin }) => (origin === "content" ? fault() : undefined));
+  const mortal =
+    one?.end === "kill"
+      ? { ...host.files, ...killedAfter(host.files, 1 + Math.floor(one.at * 80)) }
+      : host.files;
+  const { lanes = 4, segmentBytes = 100_000, writeBytes = 16_000 } = one ?? {};
+  await scene.pull([model("m", repo)], {
+    host: { ...host, files: mortal },
+    signal: stop.signal,
+    maxLanes: lanes,
+    hashing,
+    tuning: {
+      smallBytes: 16 * 1024,
+      leastSegmentBytes: segmentBytes,
+      mostSegmentBytes: segmentBytes,
+      leastWriteBytes: writeBytes,
+      writeBytes,
+      tickMs: 5 * haste,
+      idleMs: 5000 * haste,
+    },
+  });
+}
+
+test("wherever a pull is interrupted, it goes on to the same bytes, and nothing the journal held is asked for again", async () => {
+  await using scene = await openScene({ repos: [{ id: repo, files }] });
+  const real = quickHost(haste);
+  const host: Host = {
+    ...real,
+    fileLocks: { acquire: async () => "held", release: () => {}, close: () => {} },
+  };
+  let interruptions = 0;
+  let heldBytes = 0;
+  const property = fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 3 }), async (all) => {
+    await rm(scene.cacheDir, { recursive: true, force: true });
+    for (const one of [...all, null]) {
+      const held = await heldOf(scene);
+      heldBytes += [...held.values()].reduce((sum, ranges) => sum + countBytes(ranges), 0);
+      scene.served.forgetRequests();
+      try {
+        await live(scene, host, one);
+      } catch (error) {
+        if (!(error instanceof Killed) && !isAbort(error)) throw error;
+        interruptions += 1;
+      }
+      expect(askedAgain(scene, held)).toBe(0);
+    }
+    const folder = join(scene.cacheDir, "models--org--model/snapshots", scene.served.commit(repo));
+    for (const { path } of files) {
+      const truth = readBytes(scene.served.file(repo, path).source);
+      expect((await readFile(join(folder, path))).equals(truth), path).toBe(true);
+    }
+  });
+  await fc.assert(property, { numRuns: 25 });
+  real.network.close();
+  // Else nothing was tried.
+  expect(interruptions).toBeGreaterThan(10);
+  expect(heldBytes).toBeGreaterThan(1_000_000);
+});
