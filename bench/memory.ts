@@ -2,7 +2,7 @@
  * Memory, and how long the main thread stands still, while much is downloaded: many small files, and a large one that is
  * thrown away as it comes.
  *
- *     npm run build && node bench/memory.ts [--files 10000] [--gigabytes 64] [--seconds 20] [--young-megabytes N]
+ *     node bench/memory.ts [--files 10000] [--gigabytes 64] [--seconds 20] [--young-megabytes N]
  *
  * The sources are other processes. The disk need not hold the large file: its partial is sparse, writes to it are dropped, and the
  * hash reads zeros back. `--seconds` ends it early. `--young-megabytes` starts Node with
@@ -12,8 +12,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { bundle } from "../scripts/bundle.ts";
 import { markdownTable } from "./figure.ts";
 import { inFolder } from "./program.ts";
 
@@ -29,6 +32,15 @@ const mostMegabytes = 150;
 const longestPauseMs = 50;
 const young = values["young-megabytes"];
 const nodeFlags = young === undefined ? [] : [`--max-semi-space-size=${young}`];
+const root = fileURLToPath(new URL("..", import.meta.url));
+/** What is measured, built as in the program. */
+const engine = {
+  "cli/download": "src/download/download.ts",
+  "cli/survey": "src/download/survey.ts",
+  "cli/real-host": "src/host/real-host.ts",
+  "cli/hub": "src/hub/hub.ts",
+  "cli/hash-worker": "src/download/hash-worker.ts",
+};
 const pathOf = (name: string): string => new URL(name, import.meta.url).pathname;
 
 const address = z.object({ endpoint: z.string() });
@@ -62,6 +74,7 @@ async function pull(source: readonly string[], args: readonly string[]): Promise
   const server = await start(name, given);
   try {
     return await inFolder(async (folder) => {
+      await bundle({ root, entries: engine, folder: join(folder, "engine") });
       const { endpoint } = address.parse(server.answer);
       const program = "memory/pull-measured.ts";
       const pulled = await start(program, [endpoint, folder, ...args], nodeFlags);

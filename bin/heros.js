@@ -19,8 +19,6 @@ if (major < 24 || (major === 24 && minor < 5)) {
   var text = fs.readFileSync(new URL("../package.json", import.meta.url), "utf8");
   process.stdout.write(JSON.parse(text).version + "\n");
 } else {
-  // React is twice as slow where this is not set before it is loaded.
-  if (process.env.NODE_ENV === undefined) process.env.NODE_ENV = "production";
   var url = process.getBuiltinModule("url");
   process
     .getBuiltinModule("module")

@@ -1,8 +1,8 @@
-/** Compiles src into a fresh dist, which takes the place of the old one in one step: who runs heros meanwhile has the one or the other. */
-import { spawnSync } from "node:child_process";
+/** Bundles src into a fresh dist, which takes the place of the old one in one step: who runs heros meanwhile has the one or the other. */
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [dist, fresh, stale] = [
@@ -10,20 +10,16 @@ const [dist, fresh, stale] = [
   join(root, `dist-${process.pid}-new`),
   join(root, `dist-${process.pid}-old`),
 ];
-const tsc = spawnSync(
-  process.execPath,
-  [
-    join(root, "node_modules/typescript/bin/tsc"),
-    "-p",
-    join(root, "tsconfig.build.json"),
-    "--outDir",
-    fresh,
-  ],
-  { stdio: "inherit" },
-);
-if (existsSync(fresh)) {
-  if (existsSync(dist)) renameSync(dist, stale);
-  renameSync(fresh, dist);
-  rmSync(stale, { recursive: true, force: true });
-}
-process.exitCode = tsc.status ?? 1;
+
+/** The program, and what it starts in threads and processes of their own. Names as their starters look for them. */
+const entries = {
+  "cli/main": "src/cli/main.ts",
+  "cli/hash-worker": "src/download/hash-worker.ts",
+  "cli/check-worker": "src/download/check-worker.ts",
+  "annie/main": "src/demo/annie/main.ts",
+};
+
+await bundle({ root, entries, folder: fresh });
+if (existsSync(dist)) renameSync(dist, stale);
+renameSync(fresh, dist);
+rmSync(stale, { recursive: true, force: true });

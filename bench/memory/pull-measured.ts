@@ -14,15 +14,15 @@ import { isAbort } from "../../src/progress/failure.ts";
 
 type Engine = typeof downloading & typeof surveying & typeof hosts & typeof hubs;
 
-/** The build, as its users have it: compiling TypeScript takes memory of its own. */
+/** Built by memory.ts, as its users have it: compiling TypeScript takes memory of its own. */
 const built = (name: string): Promise<Engine> =>
-  import(new URL(`../../dist/${name}.js`, import.meta.url).href) as Promise<Engine>;
-const { downloadModels } = await built("download/download");
-const { surveyModels } = await built("download/survey");
-const { realHost } = await built("host/real-host");
-const { connectHub } = await built("hub/hub");
-
+  import(join(folder, "engine/cli", `${name}.js`)) as Promise<Engine>;
 const [, , endpoint = "", folder = "", what = "many", seconds = "0"] = process.argv;
+const { downloadModels } = await built("download");
+const { surveyModels } = await built("survey");
+const { realHost } = await built("real-host");
+const { connectHub } = await built("hub");
+
 const { env, pid, platform, arch } = process;
 const real = realHost({ env, home: folder, cwd: folder, pid, platform, nodeArch: arch });
 const cacheDir = join(folder, "hub");

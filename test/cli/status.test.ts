@@ -1,8 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { StatusRead } from "../../src/progress/events/status.ts";
 import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
@@ -96,24 +93,4 @@ describe("heros status", () => {
     expect(seen.map((event) => event.annie)).toEqual(["starting", "online"]);
     expect(run.events().at(-1)).toMatchObject({ type: "run.cancelled" });
   });
-
-  it.each([["status", "--json"], ["--version"]])(
-    "loads no ink and no React for %s",
-    async (...args) => {
-      health = healthOf("healthy", { memory_search: true });
-      const list = await sandbox.file("modules.txt", "");
-      const recorder = fileURLToPath(new URL("fixtures/tell-modules.mjs", import.meta.url));
-      const env = { NODE_OPTIONS: `--import=${recorder}`, MODULES_FILE: list };
-      expect((await sandbox.run(args, { env })).exitCode).toBe(0);
-      const loaded = (await readFile(list, "utf8")).split("\n");
-      expect(loaded.some((url) => url.endsWith(join("bin", "heros.js")))).toBe(true);
-      expect(loaded.filter((url) => url.includes("/dist/setup/status.js"))).toHaveLength(
-        args.length - 1,
-      );
-      expect(loaded.filter((url) => /\/node_modules\/(?:@inkjs|ink|react)\//.test(url))).toEqual(
-        [],
-      );
-      expect(loaded.filter((url) => url.includes("/dist/ui/ink/"))).toEqual([]);
-    },
-  );
 });

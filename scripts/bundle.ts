@@ -1,0 +1,92 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, join } from "node:path";
+import { rolldown, type Plugin } from "rolldown";
+import { parseCatalog } from "../src/catalog/load.ts";
+
+export interface BundleRequest {
+  /** The folder that holds package.json. */
+  readonly root: string;
+  /** Source files, by the names that the built ones get. */
+  readonly entries: Readonly<Record<string, string>>;
+  /** Where the built files go; made where it is missing. */
+  readonly folder: string;
+}
+
+/**
+ * Puts the sources and the packages that they use into a few files: Node would spend more time on finding and reading
+ * hundreds of modules than on all that heros does before its first frame. What is imported where it is needed keeps files of its own.
+ * @throws Error where a source can't be read
+ */
+export async function bundle({ root, entries, folder }: BundleRequest): Promise<void> {
+  const build = await rolldown({
+    cwd: root,
+    input: { ...entries },
+    platform: "node",
+    tsconfig: "tsconfig.json",
+    // React reads it once, and is twice as slow without.
+    transform: { target: "node24", define: { "process.env.NODE_ENV": '"production"' } },
+    // Ink imports it where DEV is set.
+    external: ["react-devtools-core"],
+    plugins: [catalogPutIn(root)],
+  });
+  try {
+    const { output } = await build.generate({
+      format: "esm",
+      sourcemap: true,
+      entryFileNames: "[name].js",
+      chunkFileNames: "cli/[name]-[hash].js",
+    });
+    for (const file of output) {
+      const place = join(folder, file.fileName);
+      mkdirSync(dirname(place), { recursive: true });
+      writeFileSync(
+        place,
+        file.type === "chunk" ? withQuickBuiltins(file.code) : withoutContents(String(file.source)),
+      );
+    }
+  } finally {
+    await build.close();
+  }
+}
+
+/** Reads and checks the default catalog now, so that no run has to. */
+function catalogPutIn(root: string): Plugin {
+  const name = "her-os.yaml";
+  return {
+    name: "catalog",
+    load(id) {
+      if (id !== join(root, "src/catalog/built-catalog.ts")) return null;
+      const text = readFileSync(join(root, "assets/catalogs", name), "utf8");
+      return `export const builtCatalog = ${JSON.stringify(parseCatalog(text, name))};`;
+    },
+  };
+}
+
+const importLine =
+  /^import (?:(?<whole>[\w$]+)(?:, )?)?(?:\* as (?<space>[\w$]+))?(?:\{(?<names>[^}]*)\})?(?: from )?"(?<id>[^"]+)";$/gmu;
+
+/**
+ * Takes Node's own modules from `getBuiltinModule`. An `import` of one reads every property that the module has, and
+ * behind `http.WebSocket` is a whole second HTTP client: 60 ms, for nothing. Lines stay where they are, so that source maps hold.
+ */
+function withQuickBuiltins(code: string): string {
+  return code.replaceAll(importLine, (line: string, ...rest: unknown[]) => {
+    const { whole, space, names, id } = rest.at(-1) as Record<string, string | undefined>;
+    if (id === undefined || !isBuiltin(id)) return line;
+    const module = `globalThis.process.getBuiltinModule("${id}")`;
+    const bound = [
+      whole,
+      space,
+      names === undefined ? names : `{${names.replaceAll(" as ", ": ")}}`,
+    ];
+    const parts = bound.filter((name) => name !== undefined).map((name) => `${name} = ${module}`);
+    return parts.length === 0 ? "" : `var ${parts.join(", ")};`;
+  });
+}
+
+/** A source map for stacks: where a line came from, without the text that stood there. */
+function withoutContents(map: string): string {
+  const { sourcesContent: _text, ...rest } = JSON.parse(map) as Record<string, unknown>;
+  return JSON.stringify(rest);
+}
