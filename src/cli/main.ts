@@ -10,7 +10,7 @@ import { performCommand } from "./perform-command.ts";
 import { herosVersion } from "./app-files.ts";
 import { createLeaving } from "./leaving.ts";
 import { mayLeave, mayMeet } from "./may-meet.ts";
-import { suspendProcess } from "./suspend-process.ts";
+import { onSuspendAsked, suspendProcess } from "./suspend-process.ts";
 
 /** The whole program, from the arguments to the exit status. The one place that reads `process`, and the one that exits. */
 export async function main(): Promise<void> {
@@ -87,6 +87,7 @@ async function perform(command: HerosCommand, argv: readonly string[]): Promise<
     verbosity: command.verbosity,
     interrupt,
     suspend: suspendProcess,
+    onSuspendAsked,
     keys: () => keys,
   };
   const { signal } = stop;

@@ -51,7 +51,9 @@ export interface Terminal {
    * Ctrl-Z likewise: stops the program and its process group. Resolves when it goes on, and soon where nothing could
    * stop it. Absent: the key does nothing.
    */
-  readonly suspend?: () => Promise<void>;
+  readonly suspend?: (whom: "group" | "program") => Promise<void>;
+  /** Tells that somebody else asks the program to suspend itself. @returns what ends the telling */
+  readonly onSuspendAsked?: (listener: () => void) => () => void;
   /** What keys can do with what is shown now. Absent: nothing. */
   readonly keys?: () => RunKeys;
 }

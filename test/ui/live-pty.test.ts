@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { keys, type Pty } from "../terminal/pty.ts";
 import { openSource } from "../terminal/source-entry.ts";
@@ -87,6 +88,11 @@ function isDrawnOnce(screen: string, columns: number): boolean {
   return header?.length === columns - 1 && ghosts.length === 0 && rows.length === 1;
 }
 
+/** The one job of a shell. */
+async function childOf(pid: number): Promise<number> {
+  return Number(await readFile(`/proc/${pid}/task/${pid}/children`, "utf8"));
+}
+
 function headers(screen: string): string[] {
   return screen.split("\n").filter((line) => line.startsWith("Setting up Annie"));
 }
@@ -142,6 +148,35 @@ describe("Ctrl-Z", () => {
     pty.type(keys.ctrlC);
     await pty.waitFor(/Stopped\.\n[^]*shell: $/);
     expect(pty.cursor().visible).toBe(true);
+    pty.type("exit\r");
+    await pty.exit;
+  });
+
+  test("sent by somebody else does the same, and so does CONT", async () => {
+    const pty = openSource({
+      entry: new URL("./entries/live.ts", import.meta.url),
+      env: { ...env, PS1: "shell: " },
+      shell: "bash --norc --noprofile -i",
+    });
+    opened.push(pty);
+    await pty.waitFor(/Annie +5 s/);
+    const pid = await childOf(pty.pid);
+    process.kill(pid, "SIGTSTP");
+    await pty.waitFor(/Stopped[^]*shell: $/);
+    expect(pty.text()).not.toContain("Setting up Annie");
+    expect(pty.cursor().visible).toBe(true);
+    pty.type("echo $((6*7))\r");
+    await pty.waitFor(/^42$/m);
+    pty.type("fg\r");
+    await pty.waitFor(/Setting up Annie +5 s/);
+    expect(headers(pty.text())).toHaveLength(1);
+    // And once more: it is heard as often as it comes.
+    process.kill(pid, "SIGTSTP");
+    await pty.waitFor(/Stopped[^]*Stopped[^]*shell: $/);
+    pty.type("fg\r");
+    await pty.waitFor(/Setting up Annie +5 s/);
+    pty.type(keys.ctrlC);
+    await pty.waitFor(/Stopped\.\n[^]*shell: $/);
     pty.type("exit\r");
     await pty.exit;
   });

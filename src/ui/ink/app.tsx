@@ -1,12 +1,19 @@
 import { useApp, useInput, useStdout, useWindowSize } from "ink";
-import { useLayoutEffect, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
+import {
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  useSyncExternalStore,
+  type ReactNode,
+} from "react";
 import { frameColumns, screenRows } from "./frame-size.ts";
 import { Frame } from "./frame.tsx";
 import type { Line } from "./line.ts";
 import { noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
 import { keysNow } from "./live/run-keys.ts";
 import { liveScreen } from "./live/screen.ts";
-import { noRunKeys, type RunKeys } from "../writer.ts";
+import { noRunKeys, type RunKeys, type Terminal } from "../writer.ts";
 import { ownScreen } from "./own-screen.ts";
 import { newestRows } from "./scrolled-rows.ts";
 import type { Store } from "./store.ts";
@@ -24,6 +31,7 @@ export function App({
   hasKeys,
   interrupt,
   suspend = null,
+  onSuspendAsked = null,
   keys = () => noRunKeys,
 }: {
   readonly store: Store;
@@ -31,7 +39,8 @@ export function App({
   /** False where stdin is no terminal: then no key is listened for. */
   readonly hasKeys: boolean;
   interrupt(): void;
-  readonly suspend?: (() => Promise<void>) | null;
+  readonly suspend?: NonNullable<Terminal["suspend"]> | null;
+  readonly onSuspendAsked?: NonNullable<Terminal["onSuspendAsked"]> | null;
   readonly keys?: () => RunKeys;
 }): ReactNode {
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot);
@@ -39,6 +48,9 @@ export function App({
   const { wizard } = snapshot;
   useOwnScreen();
   const stop = useSuspend(suspend);
+  const latestStop = useRef(stop);
+  latestStop.current = stop;
+  useEffect(() => onSuspendAsked?.(() => latestStop.current("program")), [onSuspendAsked]);
   const [panel, setPanel] = useState(noPanel);
   const now = keysNow(keys(), snapshot.state);
   const view = { ...snapshot, size, theme, keys: now };
@@ -47,7 +59,7 @@ export function App({
       let next = panel;
       for (const press of readKeys(input, key)) {
         if (press.kind === "interrupt") interrupt();
-        if (press.kind === "suspend") stop();
+        if (press.kind === "suspend") stop("group");
         if (wizard !== null) continue;
         const pressed = pressedLive(next, press, now);
         if (pressed.act === "stop") interrupt();
@@ -87,16 +99,18 @@ function useOwnScreen(): void {
 }
 
 /** Hands the terminal back as it was found, stops, and draws the screen anew when the program goes on. */
-function useSuspend(suspend: (() => Promise<void>) | null): () => void {
+function useSuspend(
+  suspend: NonNullable<Terminal["suspend"]> | null,
+): (whom: "group" | "program") => void {
   const { suspendTerminal } = useApp();
   const { stdout } = useStdout();
   const stopped = useRef(false);
-  return () => {
+  return (whom) => {
     if (suspend === null || stopped.current) return;
     stopped.current = true;
     const stop = async (): Promise<void> => {
       stdout.write(ownScreen.leave);
-      await suspend();
+      await suspend(whom);
       stdout.write(ownScreen.enter);
     };
     suspendTerminal(stop)

@@ -54,6 +54,7 @@ export async function createInkWriter(
       hasKeys={hasKeys}
       interrupt={() => terminal.interrupt()}
       suspend={terminal.suspend ?? null}
+      onSuspendAsked={terminal.onSuspendAsked ?? null}
       keys={() => terminal.keys?.() ?? noRunKeys}
     />
   );

@@ -1,6 +1,6 @@
 // Plays a recorded run on the terminal that it was started in, every twelfth event a frame; waits for a resize or Ctrl-C where it is told to.
 import { once } from "node:events";
-import { suspendProcess } from "../../../src/cli/suspend-process.ts";
+import { onSuspendAsked, suspendProcess } from "../../../src/cli/suspend-process.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import { recording } from "../recordings.ts";
 
@@ -20,6 +20,7 @@ const writer = await createInkWriter(
     verbosity: "normal",
     interrupt: () => stop.resolve("interrupted"),
     suspend: suspendProcess,
+    onSuspendAsked,
   },
   { now: () => at, frameMs: 0 },
 );
