@@ -55,8 +55,8 @@ test("a paused download has no connection, has journaled what came, and goes on 
   expect(sent).toBeLessThan(bytes * 0.9);
   // Its last line says that what is written is synced.
   const line = journal.trim().split("\n").at(-1) ?? "";
-  const { written, synced } = JSON.parse(line.slice(line.indexOf("{"), line.lastIndexOf("}") + 1));
-  expect(synced).toEqual(written);
+  const [, written] = /"written":(\[\[.*?\]\])/.exec(line) ?? [];
+  expect(line).toContain(`"synced":${written}`);
   // What had left the Hub and was not read when the connections were let go.
   expect(scene.served.sentBytes()).toBeLessThan(bytes * 1.08);
   expect(scene.of("download.finished")).toMatchObject([{ fetchedBytes: bytes }]);

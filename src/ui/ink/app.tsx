@@ -1,5 +1,6 @@
 import { useApp, useInput, useStdout, useWindowSize } from "ink";
 import {
+  useCallback,
   useEffect,
   useLayoutEffect,
   useRef,
@@ -48,9 +49,7 @@ export function App({
   const { wizard } = snapshot;
   useOwnScreen();
   const stop = useSuspend(suspend);
-  const latestStop = useRef(stop);
-  latestStop.current = stop;
-  useEffect(() => onSuspendAsked?.(() => latestStop.current("program")), [onSuspendAsked]);
+  useEffect(() => onSuspendAsked?.(() => stop("program")), [onSuspendAsked, stop]);
   const [panel, setPanel] = useState(noPanel);
   const now = keysNow(keys(), snapshot.state);
   const view = { ...snapshot, size, theme, keys: now };
@@ -105,18 +104,21 @@ function useSuspend(
   const { suspendTerminal } = useApp();
   const { stdout } = useStdout();
   const stopped = useRef(false);
-  return (whom) => {
-    if (suspend === null || stopped.current) return;
-    stopped.current = true;
-    const stop = async (): Promise<void> => {
-      stdout.write(ownScreen.leave);
-      await suspend(whom);
-      stdout.write(ownScreen.enter);
-    };
-    suspendTerminal(stop)
-      .catch(() => undefined)
-      .finally(() => {
-        stopped.current = false;
-      });
-  };
+  return useCallback(
+    (whom) => {
+      if (suspend === null || stopped.current) return;
+      stopped.current = true;
+      const stop = async (): Promise<void> => {
+        stdout.write(ownScreen.leave);
+        await suspend(whom);
+        stdout.write(ownScreen.enter);
+      };
+      suspendTerminal(stop)
+        .catch(() => undefined)
+        .finally(() => {
+          stopped.current = false;
+        });
+    },
+    [suspend, suspendTerminal, stdout],
+  );
 }
