@@ -28,7 +28,7 @@ export async function bundle({ root, entries, folder }: BundleRequest): Promise<
     transform: { target: "node24", define: { "process.env.NODE_ENV": '"production"' } },
     // Ink imports it where DEV is set.
     external: ["react-devtools-core"],
-    plugins: [catalogPutIn(root)],
+    plugins: [catalogPutIn(root), yogaWithoutFetch],
   });
   try {
     const { output } = await build.generate({
@@ -62,6 +62,18 @@ function catalogPutIn(root: string): Plugin {
     },
   };
 }
+
+/**
+ * Yoga, which lays the screen out, fetches its own WebAssembly from a `data:` address where there is a `fetch`, and Node's is
+ * a whole HTTP client: half of what Ink took to load. Without one Yoga decodes the text itself.
+ */
+const yogaWithoutFetch: Plugin = {
+  name: "yoga",
+  transform: {
+    filter: { id: /yoga-wasm-base64-esm\.js$/u },
+    handler: (code) => ({ code: `${code}\nvar fetch;\n`, map: null }),
+  },
+};
 
 const importLine =
   /^import (?:(?<whole>[\w$]+)(?:, )?)?(?:\* as (?<space>[\w$]+))?(?:\{(?<names>[^}]*)\})?(?: from )?"(?<id>[^"]+)";$/gmu;
