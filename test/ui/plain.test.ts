@@ -110,3 +110,16 @@ test("Annie's health is told when her status changes, not with each model's perc
   ];
   expect(await plainLines(events)).toEqual(["Annie is starting.", "Annie answers and is well."]);
 });
+
+test("without UTF-8 our own typography is ASCII, and a folder's name stays as it is", async () => {
+  const memory = createMemoryTerminal({ isTty: false, unicode: false });
+  const writer = createPlainWriter(memory.terminal);
+  const found = "10 × Cortex-X925 — see docs…";
+  const check = { type: "check.finished", id: "cpu", title: "Processor", elapsedMs: 1 } as const;
+  writer.write({ v: 1, at: 0, ...check, status: "ok", found });
+  writer.write({ v: 1, at: 1, type: "file.written", path: "/home/jürgen/.env", action: "created" });
+  await writer.close();
+  expect(memory.stdout()).toBe(
+    "[ok] Processor: 10 x Cortex-X925 - see docs...\nCreated: /home/jürgen/.env\n",
+  );
+});

@@ -1,5 +1,6 @@
 import { initialState, reduce, type RunState } from "../../progress/state.ts";
 import { formatBytes, formatEta } from "../../progress/units.ts";
+import { legible } from "../legible.ts";
 import { createLineOutput } from "../line-output.ts";
 import { isTold, sentenceFor } from "../words.ts";
 import { percent } from "../words/download.ts";
@@ -15,7 +16,7 @@ const progressIntervalMs = 10_000;
 
 /** Full sentences, each said once; questions with numbered choices. */
 export function createAccessibleWriter(
-  terminal: Pick<Terminal, "stdin" | "stdout" | "verbosity" | "interrupt">,
+  terminal: Pick<Terminal, "stdin" | "stdout" | "unicode" | "verbosity" | "interrupt">,
 ): Writer {
   const output = createLineOutput(terminal.stdout);
   let state: RunState = initialState;
@@ -23,14 +24,14 @@ export function createAccessibleWriter(
   let reader: LineReader | null = null;
 
   function say(line: string): void {
-    output.line(cleanText(line));
+    output.line(legible(cleanText(line), terminal.unicode));
   }
 
   return {
     write(event) {
       state = reduce(state, event);
       const sentence = sentenceFor(event, state);
-      if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(output.line, sentence);
+      if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(say, sentence);
       const checking = event.type === "verify.progress";
       if (!checking && event.type !== "download.progress") return;
       if (terminal.verbosity === "quiet" || state.download.paused) return;

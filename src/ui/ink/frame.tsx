@@ -1,5 +1,6 @@
 import { Box, Text } from "ink";
 import type { ReactNode } from "react";
+import { legible } from "../legible.ts";
 import { frameColumns, screenRows } from "./frame-size.ts";
 import { fitLine, type Line, type Size, type Span, type WidgetName } from "./line.ts";
 import type { Theme } from "./theme.ts";
@@ -49,7 +50,11 @@ function FrameRow({
     return <Row line={line} theme={theme} />;
   }
   const drawn = ({ text, role, widget }: Span): ReactNode =>
-    widget === undefined ? <Text {...theme.looks[role]}>{text}</Text> : widgets[widget];
+    widget === undefined ? (
+      <Text {...theme.looks[role]}>{legible(text, theme.unicode)}</Text>
+    ) : (
+      widgets[widget]
+    );
   return (
     <Box>
       {line.map((span, index) => (
@@ -89,7 +94,7 @@ export function Row({ line, theme }: { readonly line: Line; readonly theme: Them
         : line.map(({ text, role }, index) => (
             // oxlint-disable-next-line react/no-array-index-key
             <Text key={index} {...theme.looks[role]}>
-              {text}
+              {legible(text, theme.unicode)}
             </Text>
           ))}
     </Text>

@@ -1,6 +1,7 @@
 import type { TimedEvent } from "../../progress/event.ts";
 import { initialState, reduce, type RunState } from "../../progress/state.ts";
 import { createLineOutput } from "../line-output.ts";
+import { legible } from "../legible.ts";
 import { signs } from "../signs.ts";
 import { isTold, sentenceFor } from "../words.ts";
 import { percent, progressWords } from "../words/download.ts";
@@ -23,8 +24,8 @@ export function createPlainWriter(
   function tell(sentence: Sentence, event: TimedEvent): void {
     const mark = sentence.mark === null ? "" : `${marks[sentence.mark]} `;
     const output = event.type === "run.failed" || event.type === "container.failed" ? err : out;
-    output.line(mark + sentence.text);
-    for (const line of sentence.more) output.line(`    ${line}`);
+    output.line(mark + legible(sentence.text, terminal.unicode));
+    for (const line of sentence.more) output.line(`    ${legible(line, terminal.unicode)}`);
   }
 
   return {
