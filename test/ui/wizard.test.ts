@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { withinPage } from "../../src/ui/ink/wizard/pages.ts";
 import { pressed } from "../../src/ui/ink/wizard/press.ts";
 import {
   errandFailed,
@@ -131,7 +132,7 @@ test("consent is asked on another machine, and no ends the wizard", () => {
 test("help shows the question's paragraph, and any key leaves it", () => {
   const help = wizard([text("?")]);
   expect(page(help)).toMatch(/is\s+not\s+fetched\s+twice/);
-  expect(pressed(help, text("q"))).toMatchObject({ help: false, leaving: false });
+  expect(pressed(help, text("q"))).toMatchObject({ help: null, leaving: false });
 });
 
 test.each([
@@ -156,4 +157,30 @@ test.each([
     expect(lines.length).toBeLessThanOrEqual(rows - 2);
     expect(lines.length).toBeGreaterThan(1);
   }
+});
+
+test("help that is longer than the screen is read to its end with the arrows", () => {
+  const size = { columns: 40, rows: 10 };
+  const seen = new Set<string>();
+  let state = wizard([text("?")]);
+  for (let steps = 0; steps < 20; steps += 1) {
+    for (const line of pageLines(state, size)) seen.add(line.map((part) => part.text).join(""));
+    state = pressed(state, down);
+  }
+  const words = [...seen].join(" ");
+  expect(words).toContain("Annie needs the first set");
+  expect(words).toContain("keeps your answers.");
+  expect(words).toContain("--tiers");
+  expect(pressed(state, escape).help).toBeNull();
+});
+
+test("a key back is seen at once, however often the last row was passed", () => {
+  const size = { columns: 40, rows: 12 };
+  const summary = previewed(wizard([enter, enter, enter, enter]), plannedFrom(wizard([]).answers));
+  const step = (state: WizardState, press: typeof down | typeof escape): WizardState =>
+    withinPage(pressed(state, press), size);
+  const end = Array.from({ length: 90 }, () => down).reduce(step, summary);
+  expect(pageLines(pressed(end, { kind: "up" }), size)).not.toEqual(pageLines(end, size));
+  const help = Array.from({ length: 30 }, () => down).reduce(step, wizard([text("?")]));
+  expect(pageLines(pressed(help, { kind: "up" }), size)).not.toEqual(pageLines(help, size));
 });

@@ -23,6 +23,8 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
     nodePath,
     speed: Number(demo.speed),
   });
+  const kept = `The demo's folder is kept: ${world.folder}`;
+  if (demo.keep) work.emit({ type: "notice", level: "info", code: "demo.kept", message: kept });
   try {
     // Folders, address and port are the demo's, whatever the command line says.
     const { limitRate, maxLanes, annieTimeout } = command.settingFlags;
@@ -39,7 +41,7 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
     return [
       words[0] ?? "",
       demo.keep
-        ? `This was a demo. Its folder is kept: ${world.folder}.`
+        ? `This was a demo. ${kept}`
         : "This was a demo: nothing of it is left on this machine.",
       "Run heros setup to do the same for real.",
     ];

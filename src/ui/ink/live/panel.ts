@@ -1,4 +1,5 @@
 import { wrapText } from "../../text-width.ts";
+import { stopWords } from "../../words/stopping.ts";
 import { frameColumns, screenRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
 import { scrolledRows } from "../scrolled-rows.ts";
@@ -78,7 +79,7 @@ export function panelPage(
       return [
         header(view),
         [span("Stop here?", "strong")],
-        ...wrapped(stopWords(view), view),
+        ...wrapped(stopWords(view.state), view),
         blank,
         yesOrNo,
       ];
@@ -86,7 +87,7 @@ export function panelPage(
       return [
         header(view),
         [span("Stop the run in the background?", "strong")],
-        ...wrapped(stopWords(view), view),
+        ...wrapped(stopWords(view.state), view),
         blank,
         yesOrNo,
       ];
@@ -132,10 +133,10 @@ function helpLines(view: LiveView): Line[] {
       ? []
       : ["b: leave it running in the background, and use or close this terminal."]),
     ...(end === null
-      ? [`q or Ctrl-C: stop. ${stopWords(view)}`]
+      ? [`q or Ctrl-C: stop. ${stopWords(view.state)}`]
       : [
           "q or Ctrl-C: look away. The run goes on in the background.",
-          `s: stop the run. ${stopWords(view)}`,
+          `s: stop the run. ${stopWords(view.state)}`,
         ]),
     "l: the log, with every step in words.",
     "Ctrl-Z: leave heros for a moment; the shell's fg comes back to it.",
@@ -144,10 +145,4 @@ function helpLines(view: LiveView): Line[] {
 
 function wrapped(text: string, { size }: LiveView): Line[] {
   return wrapText(text, frameColumns(size)).map((row): Line => [span(row)]);
-}
-
-function stopWords({ state: { run } }: LiveView): string {
-  if (run === null || run.demo) return "The demo ends, and nothing of it is left.";
-  if (!run.stages.includes("download")) return "It stops here; nothing is left half done.";
-  return `What is downloaded is kept; heros ${run.command} goes on from there.`;
 }

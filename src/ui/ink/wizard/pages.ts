@@ -1,12 +1,15 @@
 import { wrapText } from "../../text-width.ts";
+import { cleanText } from "../../words/sentence.ts";
+import { stopAskingWords } from "../../words/stopping.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
-import { blank, span, type Line } from "../line.ts";
+import { blank, span, type Line, type Size } from "../line.ts";
+import { helpPage, withinHelp } from "./help-page.ts";
 import { questionPage } from "./question-page.ts";
 import { resumePage } from "./resume-page.ts";
-import { summaryPage } from "./summary-page.ts";
+import { summaryPage, withinSummary } from "./summary-page.ts";
 import type { WizardView } from "./view.ts";
 import { wizardHeader } from "./wizard-header.ts";
-import { currentQuestion } from "./wizard-state.ts";
+import { currentQuestion, type WizardState } from "./wizard-state.ts";
 
 /** The page that the wizard shows now; its keys are always on it. */
 export function wizardPage(view: WizardView): Line[] {
@@ -17,37 +20,29 @@ export function wizardPage(view: WizardView): Line[] {
   return rows >= 20 && lines.length < rows ? [blank, ...lines] : lines;
 }
 
+/** The state with nothing scrolled further than its page shows. */
+export function withinPage(wizard: WizardState, size: Size): WizardState {
+  const question = currentQuestion(wizard);
+  if (wizard.help !== null) return { ...wizard, help: withinHelp(wizard.help, size, question) };
+  if (question !== null || wizard.plan === null || wizard.scroll === 0) return wizard;
+  return { ...wizard, scroll: withinSummary(wizard.scroll, size, wizard.plan) };
+}
+
 function pageOf(view: WizardView): Line[] {
   const question = currentQuestion(view.wizard);
   if (view.wizard.leaving) return leavingPage(view);
   if (view.wizard.resuming) return resumePage(view);
-  if (view.wizard.help)
-    return helpPage(view, question?.help ?? summaryHelp, question?.flag ?? null);
+  if (view.wizard.help !== null) return helpPage(view, question, view.wizard.help);
   return question === null ? summaryPage(view) : questionPage(view, question);
-}
-
-const summaryHelp =
-  "This page shows all that heros will do: what it downloads and to where, which of its files it writes, and which containers it starts. " +
-  "Lines with a plus are added, lines with a minus are taken out. Files of yours are never overwritten. " +
-  "Nothing happens before you say yes.";
-
-function helpPage(view: WizardView, text: string, flag: string | null): Line[] {
-  const columns = frameColumns(view.size);
-  const lines = wrapText(text, columns).map((line): Line => [span(line)]);
-  const again = flag === null ? [] : [[span(`As a flag: ${flag}`, "quiet")]];
-  const room = Math.max(1, frameRows(view.size) - 2);
-  return [
-    wizardHeader(view),
-    ...[...lines, ...again].slice(0, room),
-    [span("Any key: back to the question", "quiet")],
-  ];
 }
 
 function leavingPage(view: WizardView): Line[] {
   return [
     wizardHeader(view),
     [span("Stop here?", "strong")],
-    [span("Nothing has been changed. Your answers are kept.")],
+    ...wrapText(cleanText(stopAskingWords(view.state)), frameColumns(view.size)).map(
+      (text): Line => [span(text)],
+    ),
     blank,
     [
       { ...span("y/N", "strong"), widget: "confirm" },

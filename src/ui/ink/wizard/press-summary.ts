@@ -36,7 +36,7 @@ export function pressedOnSummary(state: WizardState, press: Press): WizardState 
 function onSummaryLetter(state: WizardState, text: string): WizardState {
   switch (text) {
     case "?":
-      return { ...state, help: true };
+      return { ...state, help: 0 };
     case "k":
       return pressedOnSummary(state, { kind: "up" });
     case "j":

@@ -2,6 +2,7 @@ import { Failure } from "../../../progress/failure.ts";
 import type { Question } from "../../../plan/questions.ts";
 import type { Answers } from "../../../plan/answers.ts";
 import type { Press } from "./keys.ts";
+import { pressedOnHelp } from "./help-page.ts";
 import { backFromSummary, pressedOnSummary } from "./press-summary.ts";
 import { pressedOnResume } from "./resume-page.ts";
 import {
@@ -17,7 +18,7 @@ export function pressed(state: WizardState, press: Press): WizardState {
   if (state.outcome !== null) return state;
   if (state.leaving) return leave(state, press);
   if (state.resuming) return pressedOnResume(state, press);
-  if (state.help) return { ...state, help: false };
+  if (state.help !== null) return pressedOnHelp(state, press, state.help);
   if (state.errand !== null)
     return press.kind === "escape" ? callBack(state) : askToLeave(state, press);
   if (state.typed !== null) return type(state, press, state.typed);
@@ -27,7 +28,7 @@ export function pressed(state: WizardState, press: Press): WizardState {
 
 /** Text that was pasted: taken over where something is typed, or where a secret can be. */
 export function pasted(state: WizardState, text: string): WizardState {
-  if (state.leaving || state.resuming || state.help || state.errand !== null) return state;
+  if (state.leaving || state.resuming || state.help !== null || state.errand !== null) return state;
   const question = currentQuestion(state);
   if (question?.kind === "secret")
     return { ...state, typed: (state.typed ?? "") + text.trim(), problem: null };
@@ -90,7 +91,7 @@ function onText(state: WizardState, text: string, question: Question): WizardSta
 
 function onLetter(state: WizardState, text: string, question: Question): WizardState {
   const options = shownOptions(state);
-  if (text === "?") return { ...state, help: true };
+  if (text === "?") return { ...state, help: 0 };
   if (text === "q") return { ...state, leaving: true };
   if (text === "k") return onOptions(state, { kind: "up" }, question);
   if (text === "j") return onOptions(state, { kind: "down" }, question);

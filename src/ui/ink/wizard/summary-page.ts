@@ -3,7 +3,7 @@ import { wrapText } from "../../text-width.ts";
 import { fileWords, planLines } from "../../words/plan.ts";
 import { cleanText } from "../../words/sentence.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
-import { blank, span, type Line } from "../line.ts";
+import { blank, span, type Line, type Size } from "../line.ts";
 import type { Role } from "../theme.ts";
 import { waitSpan } from "../live/header.ts";
 import { buttons } from "./press-summary.ts";
@@ -34,8 +34,8 @@ export function summaryPage(view: WizardView): Line[] {
   const promise = columns < 60 ? [] : [span(" Nothing has been changed yet.")];
   const title: Line = [span("Is this right?", "strong"), ...promise];
   const lines = summaryLines(wizard.plan, columns);
-  const airy = rows >= 16;
-  const room = Math.max(1, rows - 4 - (airy ? 2 : 0));
+  const airy = rows >= airyRows;
+  const room = summaryRoom(view.size);
   const scroll = boundedScroll(wizard.scroll, lines.length, room);
   const shown = lines.slice(scroll, scroll + room);
   return [
@@ -47,6 +47,19 @@ export function summaryPage(view: WizardView): Line[] {
     buttonLine(view),
     keyLine(view, { scroll, room, total: lines.length }),
   ];
+}
+
+const airyRows = 16;
+
+function summaryRoom(size: Size): number {
+  const rows = frameRows(size);
+  return Math.max(1, rows - 4 - (rows >= airyRows ? 2 : 0));
+}
+
+/** The scroll that is shown, so that a key back is seen at once. */
+export function withinSummary(scroll: number, size: Size, plan: PlanReady): number {
+  const total = summaryLines(plan, frameColumns(size)).length;
+  return boundedScroll(scroll, total, summaryRoom(size));
 }
 
 /** How far the text can be scrolled so that its last row stays the last. */

@@ -26,7 +26,8 @@ export interface WizardState {
   readonly typed: string | null;
   /** Grows where what is typed changed by another hand than its editor's, which then begins anew. */
   readonly typedAnew: number;
-  readonly help: boolean;
+  /** How far the help is scrolled; null where it is not shown. */
+  readonly help: number | null;
   /** What is wrong with the answer, said in place. */
   readonly problem: string | null;
   readonly errand: Errand | null;
@@ -50,7 +51,7 @@ export function openWizard(planning: Planning): WizardState {
     chosen: [],
     typed: null,
     typedAnew: 0,
-    help: false,
+    help: null,
     problem: null,
     errand: null,
     plan: null,
@@ -77,7 +78,7 @@ export function goTo(state: WizardState, index: number, answers: Answers): Wizar
     cursor: 0,
     chosen: question?.selected(answers) ?? [],
     typed: null,
-    help: false,
+    help: null,
     problem: null,
     errand: question === undefined ? { kind: "preview", answers } : null,
     plan: null,

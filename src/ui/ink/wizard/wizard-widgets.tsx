@@ -86,7 +86,7 @@ export function useWizardWidgets({
 function listenerOf(wizard: WizardState): Listener {
   if (wizard.leaving || wizard.resuming) return "confirm";
   const editing = wizard.typed !== null && currentQuestion(wizard)?.kind === "path";
-  return editing && !wizard.help ? "editor" : null;
+  return editing && wizard.help === null ? "editor" : null;
 }
 
 function isOwn(press: Press, listener: Listener): boolean {

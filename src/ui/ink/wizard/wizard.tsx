@@ -6,7 +6,7 @@ import type { Line, Size } from "../line.ts";
 import type { Snapshot } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import { readKeys } from "./keys.ts";
-import { wizardPage } from "./pages.ts";
+import { withinPage, wizardPage } from "./pages.ts";
 import { pasted, pressed } from "./press.ts";
 import type { WizardRequest } from "./request.ts";
 import { useWizardWidgets } from "./wizard-widgets.tsx";
@@ -41,7 +41,7 @@ export function Wizard({
   useInput((input, key) => {
     const presses = readKeys(input, key);
     if (takes(presses)) return;
-    for (const press of presses) setWizard((state) => pressed(state, press));
+    for (const press of presses) setWizard((state) => withinPage(pressed(state, press), size));
   });
   usePaste((text) => setWizard((state) => pasted(state, text)));
   useErrand(wizard.errand, request, setWizard);
