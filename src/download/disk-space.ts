@@ -34,7 +34,7 @@ export function requireDiskSpace(survey: {
   throw new Failure({
     code: "disk.too_small",
     message: `The models need ${formatBytes(neededBytes)} on the disk of ${cacheDir}, and ${formatBytes(freeBytes)} are free.`,
-    hint: `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer tiers, or give another disk with --cache-dir.`,
+    hint: `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models (--tiers 1), or give another disk with --cache-dir.`,
     exitCode: exitCodes.disk,
   });
 }

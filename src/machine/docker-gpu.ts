@@ -44,14 +44,14 @@ export function judgeGpuAccess(
   }
   switch (access) {
     case "cdi":
-      return { status: "ok", found: "containers reach it by CDI (nvidia.com/gpu)" };
+      return { status: "ok", found: "containers can use it (CDI)" };
     case "runtime":
-      return { status: "ok", found: "containers reach it by the nvidia runtime" };
+      return { status: "ok", found: "containers can use it (nvidia runtime)" };
     case "none":
       if (!hasGpu) return { status: "warning", found: "no GPU that containers could use" };
       return {
         status: "warning",
-        found: "Docker has no way to give the GPU to containers",
+        found: "Docker can't give the GPU to containers",
         remedy:
           "sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
       };

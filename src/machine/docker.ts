@@ -33,8 +33,8 @@ export function judgeDocker(
       const remedy = own ? "systemctl --user start docker" : "sudo systemctl start docker";
       return broken({
         code: "docker.daemon_down",
-        found: "installed, but its daemon does not run",
-        message: `Docker is installed, but its daemon does not answer at ${answer.socket ?? "its socket"}.`,
+        found: "installed, but not running",
+        message: `Docker is installed, but does not answer${answer.socket === null ? "" : ` at ${answer.socket}`}.`,
         remedy,
         hint: `Start it with: ${remedy}`,
       });
@@ -45,8 +45,8 @@ export function judgeDocker(
         : "sudo usermod -aG docker $USER, then log out and in again";
       return broken({
         code: "docker.no_permission",
-        found: "runs, but you may not use its socket",
-        message: "Docker runs, but this user may not use its socket.",
+        found: "runs, but you may not use it",
+        message: "Docker runs, but you may not use it yet.",
         remedy,
         hint: grouped ? remedy : `Run: ${remedy}.`,
       });

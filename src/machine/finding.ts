@@ -19,7 +19,7 @@ export const checkTitles = {
   gpu: "GPU",
   memory: "Memory",
   "disk.models": "Disk for models",
-  "disk.images": "Disk for images",
+  "disk.images": "Disk for containers",
   "docker.engine": "Docker engine",
   "docker.compose": "Docker Compose",
   "docker.gpu": "GPU in containers",

@@ -26,7 +26,7 @@ export function judgeModelsDisk(
     return {
       status: "warning",
       found,
-      remedy: `All models want about ${formatBytes(thresholds.modelsFreeBytes)}: free some space, choose fewer tiers, or name another folder with --cache-dir.`,
+      remedy: `All models want about ${formatBytes(thresholds.modelsFreeBytes)}: free some space, choose fewer models (--tiers 1), or name another folder with --cache-dir.`,
     };
   }
   if (rotational) {
@@ -55,7 +55,7 @@ export function judgeImagesDisk(
   return {
     status: "warning",
     found,
-    remedy: `The images want about ${formatBytes(thresholds.imagesFreeBytes)}: docker system prune frees what no container uses.`,
+    remedy: `The containers want about ${formatBytes(thresholds.imagesFreeBytes)}: docker system prune frees what no container uses.`,
   };
 }
 

@@ -67,7 +67,7 @@ export function judgeMemory(memory: Memory | null, machine: { readonly spark: bo
       found,
       remedy:
         memory.totalBytes < thresholds.memoryAvailableBytes
-          ? `All models at once want about ${wanted}; choose fewer tiers.`
+          ? `All models at once want about ${wanted}; choose fewer models (--tiers 1).`
           : `All models at once want about ${wanted}. Close other programs first: nvidia-smi lists those that use the GPU.`,
     };
   }

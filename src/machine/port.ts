@@ -70,7 +70,7 @@ function taken(
   other: number | null,
   { by, stop }: { readonly by: string; readonly stop: string | null },
 ): Finding {
-  const elsewhere = other === null ? null : `HER_OS_PORT=${other} heros setup`;
+  const elsewhere = other === null ? null : `heros setup --port ${other}`;
   const ways = [
     ...(stop === null ? [] : [`stop it (${stop})`]),
     ...(elsewhere === null ? [] : [`take another port (${elsewhere})`]),

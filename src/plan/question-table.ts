@@ -10,9 +10,9 @@ const unsupported: Question = {
   title: "On another machine",
   kind: "confirm",
   prompt: "This does not look like a DGX Spark. Go on all the same?",
-  why: "her-os is made for the GB10; elsewhere it may be slow, or not start at all.",
+  why: "Annie is made for it; elsewhere she may be slow, or not start at all.",
   help:
-    "heros looks for a GB10 GPU and for the names that NVIDIA and its partners give the machine. " +
+    "heros looks for the Spark's GPU and for the names that NVIDIA and its partners give the machine. " +
     "If you know that this machine is right, or want to try, go on: nothing on it is changed before you say yes to the summary.",
   flag: "--allow-unsupported",
   argument: null,
@@ -36,10 +36,10 @@ const storage: Question = {
   title: "Models live in",
   kind: "path",
   prompt: "Where should the models live?",
-  why: "They take the most space; every program that uses the Hub's cache can share them there.",
+  why: "They take the most space of all that is downloaded.",
   help:
-    "The Hub's cache is the folder in which all programs that use Hugging Face models look, so nothing is stored twice. " +
-    "Choose the stack's folder to keep Annie's models to herself, or type a folder on another disk.",
+    "The Hub's cache is the folder in which all programs on this machine look for Hugging Face models, so that nothing is stored twice. " +
+    "Choose Annie's own folder to keep Annie's models to herself, or type a folder on another disk.",
   flag: "--storage",
   argument: "place",
   summary:
@@ -48,7 +48,7 @@ const storage: Question = {
   configKey: "storage",
   applies: () => true,
   options: ({ storagePaths }) => [
-    option("hub-cache", "The Hub's cache", storagePaths["hub-cache"]),
+    option("hub-cache", "Shared with other programs (the Hub's cache)", storagePaths["hub-cache"]),
     option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
   ],
   selected: (answers) => [answers.storage],

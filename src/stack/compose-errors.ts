@@ -46,7 +46,7 @@ const known: readonly Known[] = [
     pattern: /:(\d+)(?: failed)?: port is already allocated/i,
     code: "port.taken",
     exitCode: exitCodes.machine,
-    message: (match) => `Port ${match[1]} is in use by another container.`,
+    message: (match) => `Port ${match[1]} is taken by another container.`,
     hint: "Stop that container (docker ps shows it), or choose another port with --port.",
   },
   {
@@ -56,8 +56,8 @@ const known: readonly Known[] = [
     exitCode: exitCodes.machine,
     message: (match) =>
       match[1] === undefined
-        ? "A port that Annie needs is in use."
-        : `Port ${match[1]} is in use by another program.`,
+        ? "A port that Annie needs is taken."
+        : `Port ${match[1]} is taken by another program.`,
     hint: "Stop that program (sudo ss -ltnp shows it), or choose another port with --port.",
   },
   {

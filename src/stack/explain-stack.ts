@@ -149,7 +149,7 @@ function whatHappened({ state, exitCode }: Container): string {
 function advice({ exitCode, state }: Container, logLines: readonly string[]): string {
   const log = logLines.join("\n");
   if (state !== "unhealthy" && exitCode === 137) {
-    return "It was killed, most likely for want of memory: choose fewer tiers. ";
+    return "It was killed, most likely for want of memory: choose fewer models (--tiers 1). ";
   }
   if (/hf_token/.test(log) && /permission denied/i.test(log)) {
     return "Annie may not read the token, which she does not need: delete secrets/hf_token and run heros setup again. ";

@@ -46,7 +46,7 @@ describe("the memory check", () => {
 
   it("asks to close programs where too little is free, and to choose less where there is too little", () => {
     expect(judgeMemory(memory(121.7, 8), { spark: true }).remedy).toContain("Close other programs");
-    expect(judgeMemory(memory(16, 14), { spark: false }).remedy).toContain("choose fewer tiers");
+    expect(judgeMemory(memory(16, 14), { spark: false }).remedy).toContain("choose fewer models");
   });
 
   it("says that swap is counted", () => {

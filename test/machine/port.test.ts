@@ -79,7 +79,7 @@ describe("a port", () => {
     );
     expect(finding.remedy).toContain(`kill ${process.pid}`);
     expect(finding.failure).toMatchObject({ code: "port.taken", exitCode: 4 });
-    const other = Number(/HER_OS_PORT=(\d+) heros setup/.exec(finding.remedy ?? "")?.[1]);
+    const other = Number(/heros setup --port (\d+)/.exec(finding.remedy ?? "")?.[1]);
     expect(other).toBeGreaterThan(port);
     expect(await testProbe().host.network.portIsFree(other)).toBe(true);
   });

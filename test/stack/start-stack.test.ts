@@ -7,7 +7,7 @@ import { temporaryFolder, testHost } from "./fixtures.ts";
 
 test("the port that is taken is named", async () => {
   const { error } = await start(fails("Bind for 0.0.0.0:8123 failed: port is already allocated"));
-  expect(error).toMatchObject({ message: expect.stringMatching(/^Port 8123 is in use/) as string });
+  expect(error).toMatchObject({ message: expect.stringMatching(/^Port 8123 is taken/) as string });
 });
 
 test("an error that compose tells as JSON is read too", async () => {

@@ -14,7 +14,7 @@ const port: CheckFinished = {
   status: "failed",
   code: "port.taken",
   found: "port 8000 is taken by python3 (process 4711)",
-  remedy: "Stop it (kill 4711), or take another port (HER_OS_PORT=8001 heros setup).",
+  remedy: "Stop it (kill 4711), or take another port (heros setup --port 8001).",
   elapsedMs: 3,
 };
 const gpu: CheckFinished = {
@@ -22,7 +22,7 @@ const gpu: CheckFinished = {
   id: "docker.gpu",
   title: "GPU in containers",
   status: "warning",
-  found: "Docker has no way to give the GPU to containers",
+  found: "Docker can't give the GPU to containers",
   remedy: "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
   elapsedMs: 3,
 };
@@ -50,7 +50,7 @@ test.each([
     const words = lines.map((line) => line.trim()).join(" ");
     expect(words).toContain("[✗] Port for Annie: port 8000 is taken by python3 (process 4711)");
     expect(words).toContain("kill 4711");
-    expect(words).toContain("HER_OS_PORT=8001 heros setup");
+    expect(words).toContain("heros setup --port 8001");
     expect(lines.at(-1)).toMatch(/r: check again +q: stop/);
   },
 );
