@@ -21,6 +21,9 @@ export interface Seen {
 /** Long enough to tell more from less, whatever the round trip. */
 const leastWindowMs = 250;
 const windowRoundTrips = 8;
+/** On a slow link a quarter of a second says little, for it jitters: so many bytes are waited for, or a second. */
+const tellingBytes = 5_000_000;
+const longestWindowMs = 1000;
 /** New connections need to be opened and to come up to speed before they are measured. */
 const leastSettleMs = 100;
 const settleRoundTrips = 3;
@@ -28,7 +31,7 @@ const settleRoundTrips = 3;
 const firstRestMs = 15_000;
 const longestRestMs = 60_000;
 /** Twice as many lanes must bring at least so much more to be kept. */
-const worthwhile = 1.15;
+const worthwhile = 1.2;
 /** Twice as many that bring so much more were far too few: four times as many are tried next. */
 const nearlyAll = 1.7;
 /** Less than this share of the best speed, for so long, is a collapse. */
@@ -48,12 +51,15 @@ export function createLaneCount({ first, most }: { first: number; most: number }
   let restMs = firstRestMs;
   let wasSmall = false;
   let bestSpeed = 0;
+  /** In the window before, with as many lanes. */
+  let lastSpeed = 0;
   let poorSinceMs: number | null = null;
 
   function change(to: number, nowMs: number, roundTripMs: number): void {
     target = Math.max(1, Math.min(most, to));
     settledMs = nowMs + Math.max(leastSettleMs, settleRoundTrips * roundTripMs);
     window = null;
+    lastSpeed = 0;
     poorSinceMs = null;
   }
 
@@ -88,8 +94,10 @@ export function createLaneCount({ first, most }: { first: number; most: number }
     if (trial !== null) restMs = firstRestMs;
     trial = null;
     bestSpeed = Math.max(bestSpeed, speed);
+    const compared = Math.max(speed, lastSpeed);
+    lastSpeed = speed;
     if (nowMs < restUntilMs || target >= most) return;
-    trial = { from: target, speed };
+    trial = { from: target, speed: compared };
     change(target * (gain >= nearlyAll ? 4 : 2), nowMs, roundTripMs);
   }
 
@@ -108,7 +116,9 @@ export function createLaneCount({ first, most }: { first: number; most: number }
       window ??= { startMs: nowMs, startBytes: doneBytes };
       const elapsedMs = nowMs - window.startMs;
       if (elapsedMs < Math.max(leastWindowMs, windowRoundTrips * roundTripMs)) return;
-      const speed = (doneBytes - window.startBytes) / elapsedMs;
+      const bytes = doneBytes - window.startBytes;
+      if (!small && bytes < tellingBytes && elapsedMs < longestWindowMs) return;
+      const speed = bytes / elapsedMs;
       window = { startMs: nowMs, startBytes: doneBytes };
       // Silence says nothing about the number of lanes.
       if (speed > 0) judge(speed, nowMs, roundTripMs);

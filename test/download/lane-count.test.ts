@@ -68,6 +68,22 @@ test("slow Wi-Fi, which more connections make slower, keeps few", () => {
   expect(last(watch(start(), { speed, seconds: 10, roundTripMs: 40 }))).toBe(4);
 });
 
+/** Between -1 and 1, the same for each seed. */
+function noise(seed: number): number {
+  const hash = Math.imul(seed ^ (seed >>> 15), 0x2c1b3c6d);
+  return ((Math.imul(hash ^ (hash >>> 12), 0x297a2d39) >>> 0) / 2 ** 32) * 2 - 1;
+}
+
+test("a slow link that jitters by a half does not look as if it grew with its lanes", () => {
+  const ends = Array.from({ length: 100 }, (_, seed) => {
+    const speed = (_lanes: number, nowMs: number): number =>
+      2e6 * (1 + 0.5 * noise(seed * 1009 + Math.floor(nowMs / 150)));
+    return last(watch(start(), { speed, seconds: 50, roundTripMs: 20 }));
+  });
+  expect(ends.filter((lanes) => lanes > 8).length).toBeLessThanOrEqual(10);
+  expect(ends.filter((lanes) => lanes === 4).length).toBeGreaterThan(50);
+});
+
 test("a collapse halves them once, and they grow again when it is over", () => {
   const count = start();
   watch(count, { speed: capped, seconds: 3 });

@@ -1,52 +1,122 @@
 import { expect, test } from "vitest";
-import type { Throttle } from "../../src/demo/hub/throttle.ts";
 import type { Intercept, RecordedRequest } from "../../src/demo/hub/faults.ts";
-import { realClock } from "../../src/host/real-host.ts";
-import { model, openScene, type Scene } from "./scene.ts";
+import type { Throttle } from "../../src/demo/hub/throttle.ts";
+import { model, openScene, quickHost, type Scene } from "./scene.ts";
 
 const repo = "o/m";
+const megabyte = 1_000_000;
+/** The host's clock runs so much faster: a link of 2 MB/s lets 8 MB pass in a second of ours. */
+const haste = 4;
 
-/** A pull by the real clock, in which the number of lanes is found out; the most that were seen at once, and the last. */
-async function pullOver(
-  sizeBytes: number,
-  throttle: Throttle,
-  { intercept, maxLanes = 32 }: { intercept?: (scene: Scene) => Intercept; maxLanes?: number } = {},
-) {
-  await using scene = await openScene({
-    repos: [{ id: repo, files: [{ path: "model.safetensors", sizeBytes }] }],
-    throttle,
-  });
-  scene.served.setIntercept(intercept?.(scene));
-  const host = { ...scene.host, clock: realClock };
-  await scene.pull([model("m", repo)], {
-    host,
-    hub: scene.hub({ host }),
-    maxLanes,
-    tuning: { progressMs: 50 },
-  });
-  expect(scene.of("file.verified")).toHaveLength(1);
-  const lanes = scene.of("download.progress").map((progress) => progress.lanes);
-  return { most: Math.max(...lanes), lanes, retries: scene.of("download.retrying").length };
+interface Over {
+  readonly sizeBytes: number;
+  /** By the host's clock. */
+  readonly link: Throttle;
+  /** Every 150 ms by the host's clock, the link is by so much of itself faster or slower. */
+  readonly jitter?: number;
+  readonly intercept?: (scene: Scene) => Intercept;
+  readonly maxLanes?: number;
 }
 
-const megabyte = 1_000_000;
+function throttled({ bytesPerSecond, bytesPerSecondPerConnection, latencyMs = 0 }: Throttle) {
+  return {
+    ...(bytesPerSecond === undefined ? {} : { bytesPerSecond: bytesPerSecond * haste }),
+    ...(bytesPerSecondPerConnection === undefined
+      ? {}
+      : { bytesPerSecondPerConnection: bytesPerSecondPerConnection * haste }),
+    latencyMs: latencyMs / haste,
+  };
+}
 
-test("where each connection is capped, many are used within two seconds", async () => {
-  const { most } = await pullOver(16 * megabyte, { bytesPerSecondPerConnection: megabyte });
+/** A pull in which the number of lanes is found out: how many there were at each moment, before and after the first retry. */
+async function pullOver({ sizeBytes, link, jitter = 0, intercept, maxLanes = 32 }: Over) {
+  await using scene = await openScene({
+    repos: [{ id: repo, files: [{ path: "model.safetensors", sizeBytes }] }],
+    throttle: throttled(link),
+  });
+  scene.served.setIntercept(intercept?.(scene));
+  const shake = (): void => {
+    const factor = 1 + jitter * (Math.random() * 2 - 1);
+    const bytesPerSecond = (link.bytesPerSecond ?? 0) * factor;
+    scene.served.setThrottle(throttled({ ...link, bytesPerSecond }));
+  };
+  const shaking = jitter === 0 ? null : setInterval(shake, 150 / haste);
+  const host = quickHost(haste);
+  try {
+    await scene.pull([model("m", repo)], {
+      host,
+      hub: scene.hub({ host }),
+      maxLanes,
+      tuning: { progressMs: 50, tickMs: 25, idleMs: 10_000 },
+    });
+  } finally {
+    if (shaking !== null) clearInterval(shaking);
+    host.network.close();
+    host.fileLocks.close();
+  }
+  expect(scene.of("file.verified")).toHaveLength(1);
+  const retriedAt = scene.events.findIndex(({ type }) => type === "download.retrying");
+  const [before, after]: number[][] = [[], []];
+  for (const [index, event] of scene.events.entries()) {
+    if (event.type !== "download.progress") continue;
+    (retriedAt === -1 || index < retriedAt ? before : after)?.push(event.lanes);
+  }
+  const lanes = [...(before ?? []), ...(after ?? [])];
+  return {
+    lanes,
+    most: Math.max(...lanes),
+    usual: lanes.toSorted((a, b) => a - b)[Math.floor(lanes.length / 2)],
+    before: before ?? [],
+    after: after ?? [],
+  };
+}
+
+test("where each connection is capped, many are used within a few seconds", async () => {
+  const link = { bytesPerSecondPerConnection: megabyte };
+  const { most } = await pullOver({ sizeBytes: 16 * megabyte, link });
   expect(most).toBeGreaterThanOrEqual(16);
 });
 
 test("the same with 30 ms of latency, and never more than --max-lanes", async () => {
-  const throttle = { bytesPerSecondPerConnection: megabyte, latencyMs: 30 };
-  const { most } = await pullOver(12 * megabyte, throttle, { maxLanes: 10 });
+  const link = { bytesPerSecondPerConnection: megabyte, latencyMs: 30 };
+  const { most } = await pullOver({ sizeBytes: 12 * megabyte, link, maxLanes: 10 });
   expect(most).toBe(10);
 });
 
+test("--max-lanes 1 is one connection, whatever more would bring", async () => {
+  const link = { bytesPerSecondPerConnection: megabyte };
+  const { most } = await pullOver({ sizeBytes: 3 * megabyte, link, maxLanes: 1 });
+  expect(most).toBe(1);
+});
+
 test("where the link is full, few lanes stay", async () => {
-  const { lanes, most } = await pullOver(12 * megabyte, { bytesPerSecond: 8 * megabyte });
-  expect(most).toBeLessThanOrEqual(8);
-  const late = lanes.slice(Math.floor(lanes.length * 0.7), -1);
-  expect(late.filter((count) => count > 4).length).toBeLessThanOrEqual(late.length / 2);
+  const link = { bytesPerSecond: 8 * megabyte };
+  const { usual } = await pullOver({ sizeBytes: 24 * megabyte, link });
+  expect(usual).toBeLessThanOrEqual(8);
+});
+
+test("slow Wi-Fi that jitters keeps few", async () => {
+  const link = { bytesPerSecond: 2 * megabyte, latencyMs: 30 };
+  const { usual } = await pullOver({ sizeBytes: 9 * megabyte, link, jitter: 0.5 });
+  expect(usual).toBeLessThanOrEqual(8);
+});
+
+test("a 429 halves them", async () => {
+  let asked = 0;
+  const busy = { answer: { status: 429, headers: { "Retry-After": "1" } } };
+  const { before, after } = await pullOver({
+    sizeBytes: 20 * megabyte,
+    link: { bytesPerSecondPerConnection: megabyte },
+    intercept:
+      () =>
+      ({ origin }) =>
+        origin === "content" && (asked += 1) === 50 ? busy : undefined,
+  });
+  const most = Math.max(...before);
+  expect(most).toBeGreaterThan(4);
+  // Those that were at work come to their ends; the last third is of the smaller number alone.
+  const late = after.slice(Math.floor((after.length * 2) / 3));
+  expect(Math.max(...late)).toBeLessThanOrEqual(most / 2);
 });
 
 /** Content that is still on its way. */
@@ -61,9 +131,8 @@ test("a server that refuses all but three connections gets few, and the file com
       origin === "content" && served.requests.filter(underWay).length >= 3
         ? { answer: { status: 403 } }
         : undefined;
-  const throttle = { bytesPerSecondPerConnection: 2 * megabyte };
-  const { lanes, retries } = await pullOver(5 * megabyte, throttle, { intercept: refuse });
-  expect(retries).toBeGreaterThan(0);
-  const late = lanes.slice(Math.floor(lanes.length * 0.7));
+  const link = { bytesPerSecondPerConnection: megabyte };
+  const { after } = await pullOver({ sizeBytes: 5 * megabyte, link, intercept: refuse });
+  const late = after.slice(Math.floor(after.length * 0.7));
   expect(Math.max(...late)).toBeLessThanOrEqual(3);
 });
