@@ -9,6 +9,8 @@ export interface BundleRequest {
   readonly root: string;
   /** Source files, by the names that the built ones get. */
   readonly entries: Readonly<Record<string, string>>;
+  /** By name of a built file: the sources that are in it, with all that they import at their top. The first that claims a module has it. */
+  readonly together?: Readonly<Record<string, readonly string[]>>;
   /** Where the built files go; made where it is missing. */
   readonly folder: string;
 }
@@ -18,7 +20,13 @@ export interface BundleRequest {
  * hundreds of modules than on all that heros does before its first frame. What is imported where it is needed keeps files of its own.
  * @throws Error where a source can't be read
  */
-export async function bundle({ root, entries, folder }: BundleRequest): Promise<void> {
+export async function bundle(request: BundleRequest): Promise<void> {
+  const { root, entries, together = {}, folder } = request;
+  const groups = Object.entries(together).map(([name, sources]) => ({
+    name,
+    sources: sources.map((source) => join(root, source)),
+    modules: new Set<string>(),
+  }));
   const build = await rolldown({
     cwd: root,
     input: { ...entries },
@@ -28,7 +36,9 @@ export async function bundle({ root, entries, folder }: BundleRequest): Promise<
     transform: { target: "node24", define: { "process.env.NODE_ENV": '"production"' } },
     // Ink imports it where DEV is set.
     external: ["react-devtools-core"],
-    plugins: [catalogPutIn(root), yogaWithoutFetch],
+    // Where Node runs the sources as they are, such an import has its effect.
+    checks: { ineffectiveDynamicImport: false },
+    plugins: [catalogPutIn(root), yogaWithoutFetch, fillGroups(groups)],
   });
   try {
     const { output } = await build.generate({
@@ -36,6 +46,9 @@ export async function bundle({ root, entries, folder }: BundleRequest): Promise<
       sourcemap: true,
       entryFileNames: "[name].js",
       chunkFileNames: "cli/[name]-[hash].js",
+      codeSplitting: {
+        groups: groups.map(({ name, modules }) => ({ name, test: (id) => modules.has(id) })),
+      },
     });
     for (const file of output) {
       const place = join(folder, file.fileName);
@@ -74,6 +87,28 @@ const yogaWithoutFetch: Plugin = {
     handler: (code) => ({ code: `${code}\nvar fetch;\n`, map: null }),
   },
 };
+
+interface Group {
+  readonly sources: readonly string[];
+  /** Filled once all modules are known. */
+  readonly modules: Set<string>;
+}
+
+function fillGroups(groups: readonly Group[]): Plugin {
+  return {
+    name: "groups",
+    buildEnd() {
+      for (const { sources, modules } of groups) {
+        const open = [...sources];
+        for (let id = open.pop(); id !== undefined; id = open.pop()) {
+          if (modules.has(id)) continue;
+          modules.add(id);
+          open.push(...(this.getModuleInfo(id)?.importedIds ?? []));
+        }
+      }
+    },
+  };
+}
 
 const importLine =
   /^import (?:(?<whole>[\w$]+)(?:, )?)?(?:\* as (?<space>[\w$]+))?(?:\{(?<names>[^}]*)\})?(?: from )?"(?<id>[^"]+)";$/gmu;

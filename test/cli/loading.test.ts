@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
@@ -72,7 +72,7 @@ test("a pull of what is in the cache loads neither packages nor what speaks HTTP
   }
   const { files, sources, packages, builtins } = await loadedBy(args);
   expect(sources).toContain("src/setup/pull.ts");
-  expect(basename(files[0] ?? "")).toBe("heros.js");
+  expect(files.length, files.join(" ")).toBeLessThanOrEqual(6);
   for (const source of ["host/clients.ts", "hub/library.ts", "download/pool.ts"])
     expect(sources).not.toContain(`src/${source}`);
   expect(packages).toEqual(["commander"]);
