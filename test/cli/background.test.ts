@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
-import type { BackgroundSeen } from "../../src/progress/events/status.ts";
 import { keys, type Pty } from "../terminal/pty.ts";
+import { ended, isRunning, keptRun, killLeft, seenRun } from "./background-scene.ts";
 import { openHeros, type HerosPtyOptions } from "./heros-pty.ts";
 import { makeSandbox, type Sandbox } from "./sandbox.ts";
 import { catalogOf } from "./wrong-input.ts";
@@ -40,29 +40,10 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const pty of opened.splice(0)) pty.close();
-  const left = await kept();
-  if (left !== null && (await isRunning(left.pid))) process.kill(left.pid, "SIGKILL");
+  await killLeft(sandbox);
   await hub.close();
   await sandbox[Symbol.asyncDispose]();
 });
-
-const stateDir = (): string => join(sandbox.home, ".local/state/heros");
-
-async function kept(): Promise<{ pid: number; record: string } | null> {
-  const text = await readFile(join(stateDir(), "background.json"), "utf8").catch(() => null);
-  return text === null ? null : (JSON.parse(text) as { pid: number; record: string });
-}
-
-function isRunning(pid: number): Promise<boolean> {
-  return readFile(`/proc/${pid}/stat`, "utf8").then(
-    (text) => !/\) [ZX] /.test(text),
-    () => false,
-  );
-}
-
-async function ended(pid: number): Promise<void> {
-  while (await isRunning(pid)) await sleep(20);
-}
 
 async function pullArgs(): Promise<string[]> {
   const file = await sandbox.file("token", `${token}\n`);
@@ -84,16 +65,9 @@ async function leavePull(): Promise<{ pid: number; page: string }> {
   await rm(join(sandbox.dir, "token"));
   pty.type("b");
   expect((await pty.exit).exitCode).toBe(0);
-  const left = await kept();
+  const left = await keptRun(sandbox);
   if (left === null) throw new Error(pty.everything());
   return { pid: left.pid, page: pty.text() };
-}
-
-async function seen(): Promise<BackgroundSeen | null> {
-  const run = await sandbox.run(["status", "--json"]);
-  const read = run.events().find((event) => event.type === "status.read");
-  if (read === undefined) throw new Error(run.stdout + run.stderr);
-  return read.background;
 }
 
 async function expectModel(): Promise<void> {
@@ -112,7 +86,12 @@ describe("a run that is left in the background", () => {
 
     await vi.waitFor(async () => {
       const progress = { totalBytes: bytes + 2 };
-      expect(await seen()).toMatchObject({ command: "pull", pid, state: "running", progress });
+      expect(await seenRun(sandbox)).toMatchObject({
+        command: "pull",
+        pid,
+        state: "running",
+        progress,
+      });
     }, waiting);
     // A session of its own, no terminal, and no token where others can see it.
     const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
@@ -130,8 +109,11 @@ describe("a run that is left in the background", () => {
     await ended(pid);
     await expectModel();
     expect(hub.sentBytes()).toBeLessThan(bytes * 1.1);
-    expect(await seen()).toMatchObject({ state: "ended", closing: { type: "run.succeeded" } });
-    const record = await readFile((await kept())?.record ?? "", "utf8");
+    expect(await seenRun(sandbox)).toMatchObject({
+      state: "ended",
+      closing: { type: "run.succeeded" },
+    });
+    const record = await readFile((await keptRun(sandbox))?.record ?? "", "utf8");
     expect(record).not.toContain(token);
     expect(record.split("\n").filter((line) => line.includes("run.started"))).toHaveLength(1);
   });
@@ -154,7 +136,10 @@ describe("a run that is left in the background", () => {
     expect((await second.exit).exitCode).toBe(130);
     expect(second.text()).toContain("Stopped.");
     await ended(pid);
-    expect(await seen()).toMatchObject({ state: "ended", closing: { type: "run.cancelled" } });
+    expect(await seenRun(sandbox)).toMatchObject({
+      state: "ended",
+      closing: { type: "run.cancelled" },
+    });
   });
 
   it("is followed by a second run without a terminal, with its exit status", async () => {
@@ -178,7 +163,7 @@ describe("a run that is left in the background", () => {
     expect((await pty.exit).exitCode).toBe(0);
     expect(await isRunning(pid)).toBe(false);
     expect(pty.text()).toContain("voice is here, whole and checked.");
-    expect(await kept()).toBeNull();
+    expect(await keptRun(sandbox)).toBeNull();
     expect(hub.sentBytes()).toBeLessThan(bytes * 1.1);
     await expectModel();
   });
@@ -197,13 +182,24 @@ describe("a run that is left in the background", () => {
     const { pid } = await leavePull();
     process.kill(pid, "SIGKILL");
     await ended(pid);
-    expect(await seen()).toMatchObject({ pid, state: "lost", closing: null });
+    expect(await seenRun(sandbox)).toMatchObject({ pid, state: "lost", closing: null });
     const told = await sandbox.run(["status"]);
     expect(told.stdout).toContain("heros pull was cut short.");
     hub.setThrottle({});
     const run = await sandbox.run([...(await pullArgs()), "--json"]);
     expect(run.exitCode).toBe(0);
-    expect(await kept()).toBeNull();
+    expect(await keptRun(sandbox)).toBeNull();
+  });
+
+  it("is no loss where it can't be started", async () => {
+    await sandbox.file("home/.local/state/heros/logs", "in the way of the records");
+    const pty = open(await pullArgs());
+    await pty.waitFor("b: leave it in the background");
+    pty.type("b");
+    expect((await pty.exit).exitCode).toBe(1);
+    expect(pty.text()).toMatch(/could not be left in the background: [^]*Nothing is lost/);
+    expect(pty.text()).toContain("Error code background.not_started, exit status 1.");
+    expect(await keptRun(sandbox)).toBeNull();
   });
 
   it("is not taken for another process that has its number now", async () => {
@@ -217,10 +213,10 @@ describe("a run that is left in the background", () => {
       record: join(sandbox.dir, "nowhere.jsonl"),
     };
     await sandbox.file("home/.local/state/heros/background.json", JSON.stringify(run));
-    expect(await seen()).toMatchObject({ state: "lost", progress: null });
+    expect(await seenRun(sandbox)).toMatchObject({ state: "lost", progress: null });
     hub.setThrottle({});
     expect((await sandbox.run([...(await pullArgs()), "--json"])).exitCode).toBe(0);
-    expect(await kept()).toBeNull();
+    expect(await keptRun(sandbox)).toBeNull();
   });
 });
 

@@ -19,7 +19,7 @@ import { ownScreen } from "./own-screen.ts";
 import { newestRows } from "./scrolled-rows.ts";
 import type { Store } from "./store.ts";
 import type { Theme } from "./theme.ts";
-import { readKeys } from "./wizard/keys.ts";
+import { type Press, readKeys } from "./wizard/keys.ts";
 import { Front } from "./wizard/front.tsx";
 
 /** A page of the wizard gets at least so many rows, so that it stays in its place from question to question. */
@@ -56,7 +56,7 @@ export function App({
   useInput(
     (input, key) => {
       let next = panel;
-      for (const press of readKeys(input, key)) {
+      for (const press of readKeys(input, key).flatMap(letters)) {
         if (press.kind === "interrupt") interrupt();
         if (press.kind === "suspend") stop("group");
         if (wizard !== null) continue;
@@ -89,6 +89,13 @@ export function App({
       compose={(lines) => above(lines, pageRows)}
     />
   );
+}
+
+/** Keys that are typed fast come as one text; here each is a word of its own. */
+function letters(press: Press): Press[] {
+  return press.kind === "text"
+    ? Array.from(press.text, (text) => ({ kind: "text", text }))
+    : [press];
 }
 
 /** However the program ends, the usual screen is there again. */

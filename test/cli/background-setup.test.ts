@@ -1,0 +1,93 @@
+import { access, readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { keys, type Pty } from "../terminal/pty.ts";
+import { ended, keptRun, killLeft } from "./background-scene.ts";
+import { openHeros } from "./heros-pty.ts";
+import { makeSandbox, type Sandbox } from "./sandbox.ts";
+import { catalogOf } from "./wrong-input.ts";
+
+const token = "hf_good_token_1234";
+
+let sandbox: Sandbox;
+let hub: EmbeddedHub;
+let annie: Server;
+let pty: Pty | null = null;
+
+beforeEach(async () => {
+  sandbox = await makeSandbox();
+  await sandbox.command(
+    "docker",
+    `case "$*" in *version*) echo 2.40.0;; info*) echo '{"ServerVersion":"29.0.0","DockerRootDir":"/var/lib/docker"}';; esac`,
+  );
+  annie = createServer((_request, response) => {
+    response.end(JSON.stringify({ status: "healthy", checks: {}, capabilities: {} }));
+  });
+  const files = [{ path: "model.safetensors", sizeBytes: 3_000_000 }];
+  hub = await startHub({
+    tokens: { [token]: "ann" },
+    repos: [{ id: "demo/voice", access: "gated", readers: [token], files }],
+    throttle: { bytesPerSecond: 500_000 },
+  });
+});
+
+afterEach(async () => {
+  pty?.close();
+  await killLeft(sandbox);
+  annie.close();
+  await hub.close();
+  await sandbox[Symbol.asyncDispose]();
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+it("takes consent and a pasted token that is not kept along into the background", async () => {
+  const port = await freePort();
+  const catalog = await catalogOf(sandbox, "demo/voice");
+  const asked = ["--storage", "hub-cache", "--startup", "progressive", "--keep-token", "no"];
+  const where = ["--catalog", catalog, "--endpoint", hub.endpoint, "--port", String(port)];
+  pty = openHeros(sandbox, ["setup", ...where, ...asked, "--tiers", "1"], { rows: 40 });
+  await pty.waitFor("Go on all the same?");
+  pty.type("2");
+  await pty.waitFor(/2\. Go on/);
+  pty.type(keys.enter);
+  await pty.waitFor("Paste");
+  pty.type(`2${keys.enter}`);
+  await pty.waitFor(/Token:/);
+  pty.paste(token);
+  await pty.waitFor("hidden");
+  pty.type(keys.enter);
+  await pty.waitFor("Is this right?");
+  pty.type("y");
+  await pty.waitFor("b: leave it in the background");
+  pty.type("b");
+  expect((await pty.exit).exitCode).toBe(0);
+
+  const left = await keptRun(sandbox);
+  if (left === null) throw new Error(pty.everything());
+  for (const name of ["cmdline", "environ"]) {
+    expect(await readFile(`/proc/${left.pid}/${name}`, "utf8")).not.toContain(token);
+  }
+  hub.setThrottle({});
+  await new Promise<void>((resolve) => annie.listen(port, "127.0.0.1", resolve));
+  const run = await sandbox.run(["status", "--watch", "--json"]);
+  expect(run.exitCode).toBe(0);
+  expect(run.events().map(({ type }) => type)).toEqual(
+    expect.arrayContaining(["model.ready", "annie.online"]),
+  );
+  expect(run.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "setup" });
+  await ended(left.pid);
+  await expect(access(join(sandbox.home, "her-os/secrets/hf_token"))).rejects.toMatchObject({
+    code: "ENOENT",
+  });
+  expect(await readFile(left.record, "utf8")).not.toContain(token);
+});
