@@ -38,7 +38,7 @@ export async function bundle(request: BundleRequest): Promise<void> {
     external: ["react-devtools-core"],
     // Where Node runs the sources as they are, such an import has its effect.
     checks: { ineffectiveDynamicImport: false },
-    plugins: [catalogPutIn(root), yogaWithoutFetch, fillGroups(groups)],
+    plugins: [catalogPutIn(root), yogaWithoutFetch, noSubprograms, fillGroups(groups)],
   });
   try {
     const { output } = await build.generate({
@@ -85,6 +85,20 @@ const yogaWithoutFetch: Plugin = {
   transform: {
     filter: { id: /yoga-wasm-base64-esm\.js$/u },
     handler: (code) => ({ code: `${code}\nvar fetch;\n`, map: null }),
+  },
+};
+
+/** Commander can start programs as subcommands. heros has none, and what starts programs takes 4 ms to load. */
+const noSubprograms: Plugin = {
+  name: "commander",
+  resolveId: {
+    filter: { id: /^node:child_process$/u },
+    handler: (id, importer) =>
+      importer?.includes("/node_modules/commander/") === true ? `\0no-${id}` : null,
+  },
+  load: {
+    filter: { id: /^\0no-node:child_process$/u },
+    handler: () => "export default {};",
   },
 };
 

@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import type { ChildProcess } from "node:child_process";
 
 export type LockAnswer = "held" | "busy" | "unavailable";
 
@@ -35,6 +34,8 @@ while (my $line = <STDIN>) {
 }
 `;
 
+type Tools = Awaited<ReturnType<typeof loadTools>>;
+
 /** The real locks, through one perl that starts with the first. Without perl every answer is "unavailable". */
 export function realFileLocks(env: Readonly<Record<string, string | undefined>>): FileLocks {
   let child: ChildProcess | null = null;
@@ -49,7 +50,7 @@ export function realFileLocks(env: Readonly<Record<string, string | undefined>>)
     waiting.clear();
   };
 
-  const start = (): ChildProcess => {
+  const start = ({ spawn, createInterface }: Tools): ChildProcess => {
     const started = spawn("perl", ["-e", `use Errno;${helper}`], {
       env: { ...env },
       stdio: ["pipe", "pipe", "ignore"],
@@ -71,9 +72,10 @@ export function realFileLocks(env: Readonly<Record<string, string | undefined>>)
   };
 
   return {
-    acquire(path) {
-      if (failed) return Promise.resolve("unavailable");
-      child ??= start();
+    async acquire(path) {
+      const tools = await loadTools();
+      if (failed) return "unavailable";
+      child ??= start(tools);
       hold(child, true);
       const number = String((count += 1));
       return new Promise((resolve) => {
@@ -90,6 +92,15 @@ export function realFileLocks(env: Readonly<Record<string, string | undefined>>)
       ended?.stdin?.end();
     },
   };
+}
+
+/** Only who locks needs them. */
+async function loadTools() {
+  const [{ spawn }, { createInterface }] = await Promise.all([
+    import("node:child_process"),
+    import("node:readline"),
+  ]);
+  return { spawn, createInterface };
 }
 
 /** Keeps the program alive for the child while an answer is due, and only then. */

@@ -1,5 +1,3 @@
-import { createInterface } from "node:readline";
-
 export interface RunRequest {
   readonly command: string;
   readonly args?: readonly string[];
@@ -38,7 +36,10 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
     async run({ command, args = [], cwd, env: extra, timeoutMs, input, signal, onLine }) {
       signal?.throwIfAborted();
       // Not before the first command: its import is a tenth of the time to the first frame.
-      const { execa } = await import("execa");
+      const [{ execa }, { createInterface }] = await Promise.all([
+        import("execa"),
+        import("node:readline"),
+      ]);
       const child = execa(command, [...args], {
         reject: false,
         extendEnv: false,

@@ -76,6 +76,6 @@ test("a pull of what is in the cache loads neither packages nor what speaks HTTP
   for (const source of ["host/clients.ts", "hub/library.ts", "download/pool.ts"])
     expect(sources).not.toContain(`src/${source}`);
   expect(packages).toEqual(["commander"]);
-  for (const name of ["http", "https", "tls", "http2", "worker_threads", "crypto"])
+  for (const name of ["http", "https", "tls", "http2", "worker_threads", "crypto", "child_process"])
     expect(builtins).not.toContain(name);
 });
