@@ -172,6 +172,16 @@ describe("the download", () => {
     expect(verified.download.verifiedFiles).toBe(1);
   });
 
+  test("rests without speed and time left, and keeps what is here", () => {
+    const going = [planned, progress([model("a", "downloading", 60)])];
+    const rested = fold([...going, { type: "download.paused" }]).download;
+    expect(rested).toMatchObject({ paused: true, bytesPerSecond: 0, etaSeconds: null, lanes: 0 });
+    expect(rested.models).toMatchObject([{ receivedBytes: 60, bytesPerSecond: 0 }]);
+    expect(rested.receivedBytes).toBe(fold(going).download.receivedBytes);
+    const resumed = fold([...going, { type: "download.paused" }, { type: "download.resumed" }]);
+    expect(resumed.download.paused).toBe(false);
+  });
+
   test("ends with speed and time left at nothing", () => {
     const state = fold([
       progress([model("a", "downloading", 99)]),

@@ -4,7 +4,9 @@ import { afterEach, expect, test, vi } from "vitest";
 import { App } from "../../src/ui/ink/app.tsx";
 import { createStore } from "../../src/ui/ink/store.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
-import { keys } from "../terminal/pty.ts";
+import { createPauseSwitch } from "../../src/progress/pause-switch.ts";
+import { noRunKeys, type RunKeys } from "../../src/ui/writer.ts";
+import { keys as typed } from "../terminal/pty.ts";
 import { recording } from "./recordings.ts";
 
 afterEach(cleanup);
@@ -12,20 +14,20 @@ afterEach(cleanup);
 const interrupt = vi.fn<() => void>();
 
 /** A run in its fifth second; presses, and waits for what must then be seen. */
-function showRun() {
+function showRun(keys: RunKeys = noRunKeys) {
   interrupt.mockClear();
   const store = createStore({ now: () => 0, frameMs: 0, verbosity: "normal" });
   for (const event of recording("fresh-setup")) if (event.at <= 5_000) store.write(event);
   const theme = createTheme({ color: false, unicode: true });
   const { stdin, lastFrame } = render(
-    <App store={store} theme={theme} hasKeys={true} interrupt={interrupt} />,
+    <App store={store} theme={theme} hasKeys={true} interrupt={interrupt} keys={() => keys} />,
   );
   const text = (): string => stripVTControlCharacters(lastFrame() ?? "");
   const press = async (key: string, seen: string | RegExp): Promise<void> => {
     stdin.write(key);
     await vi.waitFor(() => expect(text()).toMatch(seen), { interval: 10 });
   };
-  return { text, press };
+  return { text, press, store };
 }
 
 test("l shows every step in words, scrolls to the first, and Esc comes back", async () => {
@@ -37,7 +39,7 @@ test("l shows every step in words, scrolls to the first, and Esc comes back", as
   await press("\u001b[H", "heros 0.1.0: setting up Annie on this machine.");
   await press("j", /^(?![^]*heros 0\.1\.0)/);
   await press("\u001b[F", /read on \((\d+) of \1\)/);
-  await press(keys.escape, "█");
+  await press(typed.escape, "█");
 });
 
 test("q asks, y interrupts, and any other key goes on", async () => {
@@ -55,6 +57,45 @@ test("? says what the keys do", async () => {
   await press("?", "the shell's fg comes back");
   expect(text()).toContain("q or Ctrl-C: stop.");
   await press("x", "█");
+});
+
+test("p turns the pause, and the screen says so once the download rests", async () => {
+  const pause = createPauseSwitch();
+  const { text, press, store } = showRun({ ...noRunKeys, pause });
+  expect(text()).toContain("p: pause");
+  await press("p", "Pausing. p goes on.");
+  expect(pause.isPaused()).toBe(true);
+  store.write({ v: 1, at: 5_000, type: "download.paused" });
+  await press("?", "p: pause the download, and go on from the same bytes.");
+  await press("x", "Paused. p goes on.");
+  expect(text()).not.toMatch(/B\/s|left/);
+  await press("p", "p: pause");
+  expect(pause.isPaused()).toBe(false);
+});
+
+test("b leaves the run at once, where it can be left", async () => {
+  const leave = vi.fn<() => void>();
+  const { text, press } = showRun({ ...noRunKeys, leave });
+  expect(text()).toContain("b: leave it in the background");
+  await press("b", "b: leave it in the background");
+  expect(leave).toHaveBeenCalledOnce();
+  cleanup();
+  const demo = showRun();
+  expect(demo.text()).not.toMatch(/b: |p: /);
+});
+
+test("s asks and stops the run in the background, and q looks away without a question", async () => {
+  const end = vi.fn<() => void>();
+  const { text, press } = showRun({ ...noRunKeys, end });
+  expect(text()).toContain("q: look away   s: stop it");
+  await press("s", "Stop the run in the background?");
+  await press("n", "█");
+  expect(end).not.toHaveBeenCalled();
+  await press("s", "Stop the run in the background?");
+  await press("y", "█");
+  expect(end).toHaveBeenCalledOnce();
+  await press("q", "█");
+  expect(interrupt).toHaveBeenCalledOnce();
 });
 
 test("the log keeps the newest two hundred sentences", () => {

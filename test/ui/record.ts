@@ -16,18 +16,19 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { runCommand } from "../../src/cli/run-command.ts";
 import { noRunLog } from "../../src/cli/run-log.ts";
-import type { Intercept } from "../../src/demo/hub/faults.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import { prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { createEndpointMemory } from "../../src/hub/endpoint-memory.ts";
 import type { TimedEvent } from "../../src/progress/event.ts";
 import { stages, type Stage } from "../../src/progress/events/run.ts";
+import { createPauseSwitch } from "../../src/progress/pause-switch.ts";
 import { type CheckRequest, repair, verify } from "../../src/setup/models-verify.ts";
 import { pull } from "../../src/setup/pull.ts";
 import type { Work } from "../../src/setup/request.ts";
 import { setup } from "../../src/setup/setup.ts";
 import { requestOf } from "../setup/demo-setup.ts";
+import { trouble } from "./hub-trouble.ts";
 import { spoilCache } from "./spoil-cache.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -94,6 +95,28 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
       });
       await keepOf(world, "pull-with-retries", events);
     }),
+  "pull-paused": () =>
+    inWorld(async (world) => {
+      const pause = createPauseSwitch();
+      const started = { command: "pull", stages: ["download"] as const };
+      let turned = false;
+      const events = await record(
+        world,
+        started,
+        (work) => {
+          const models = world.catalog.models.filter(({ tier }) => tier <= 2);
+          return pull({ ...work, pause }, requestOf(world), models);
+        },
+        (event) => {
+          if (event.type === "download.paused") setTimeout(pause.toggle, 2000);
+          if (event.type !== "download.progress" || turned) return;
+          if (event.receivedBytes < event.totalBytes * 0.4) return;
+          turned = true;
+          pause.toggle();
+        },
+      );
+      await keepOf(world, "pull-paused", events);
+    }),
   "models-verify": () =>
     inWorld(async (world) => {
       await spoil(world);
@@ -130,27 +153,6 @@ async function spoil(world: DemoWorld): Promise<void> {
   await spoilCache(world.cacheDir);
   // Slow enough to be seen.
   world.hub.setThrottle({ bytesPerSecond: 17_000_000 * speed });
-}
-
-/** A cut, a reset, and a Hub that is too busy now and then. */
-function trouble(): Intercept {
-  const busy = { answer: { status: 503, headers: { "Retry-After": "2" } } };
-  const faults: { readonly after: number; readonly fault: ReturnType<Intercept> }[] = [
-    { after: 3, fault: { cutAfterBytes: 400_000 } },
-    { after: 5, fault: busy },
-    { after: 6, fault: busy },
-    { after: 8, fault: { reset: true } },
-    { after: 12, fault: busy },
-  ];
-  let seen = 0;
-  return ({ file, origin }) => {
-    if (file === null || origin !== "content" || !file.path.endsWith(".safetensors")) {
-      return undefined;
-    }
-    seen += 1;
-    const index = faults.findIndex(({ after }) => after === seen);
-    return index === -1 ? undefined : faults[index]?.fault;
-  };
 }
 
 async function inWorld(work: (world: DemoWorld) => Promise<void>): Promise<void> {

@@ -27,7 +27,8 @@ export interface Pressed {
 export function pressedLive(panel: Panel, press: Press, keys: RunKeys): Pressed {
   const letter = press.kind === "text" ? press.text.toLowerCase() : "";
   const turn = (next: Panel): Pressed => ({ panel: next, act: null });
-  const act = (what: Pressed["act"]): Pressed => ({ panel: noPanel, act: what });
+  // A panel of its own, so that the screen is drawn anew at once.
+  const act = (what: Pressed["act"]): Pressed => ({ panel: { ...noPanel }, act: what });
   switch (panel.kind) {
     case "none":
       if (letter === "l") return turn({ kind: "log", scroll: 0 });
