@@ -10,6 +10,7 @@ import type { RunStarted } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Writer } from "../ui/writer.ts";
 import type { RunLog } from "./run-log.ts";
+import { stackInSource } from "./stack-in-source.ts";
 
 export interface CommandRun {
   readonly host: Host;
@@ -76,6 +77,6 @@ export function closingOf(
     message: `heros made a mistake: ${error instanceof Error ? error.message : String(error)}`,
     hint: "Please report it, with the newest file of ~/.local/state/heros/logs.",
     exitCode: exitCodes.failed,
-    stack: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    stack: error instanceof Error ? stackInSource(error.stack ?? error.message) : String(error),
   };
 }
