@@ -77,8 +77,8 @@ const startup: Question = {
   configKey: "startup",
   applies: () => true,
   options: () => [
-    option("progressive", "At once", "Online with the first models; the rest follows."),
-    option("wait", "When all is there", "Everything works from the first moment."),
+    option("progressive", "At once", "Online with her first models; the rest follows."),
+    option("wait", "When all is there", "Then everything works at once."),
   ],
   selected: (answers) => [answers.startup],
   patch: (_catalog, answers, [value = ""]) => {

@@ -61,7 +61,7 @@ export const keepToken: Question = {
   configKey: "keepToken",
   applies: (_planning, { token: { source } }) => source !== "none" && source !== "kept",
   options: () => [
-    option("yes", "Keep it", "In Annie's folder, in a file that only you can read."),
+    option("yes", "Keep it", "In Annie's folder, where only you can read it."),
     option("no", "Use it for this run only", "No file is written with it."),
   ],
   selected: (answers) => [answers.keepToken ? "yes" : "no"],

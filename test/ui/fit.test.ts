@@ -62,6 +62,15 @@ describe("what a choice comes to", () => {
     expect(said(busy).join()).toContain("Only 8 GiB of memory are free now.");
   });
 
+  test.each(sizes.slice(0, -1))(
+    "at %i by %i the choice under the cursor says size, memory, what is here, and time",
+    (columns, rows) => {
+      const words = shown({}, columns, rows).replaceAll(/\s+/g, " ");
+      expect(words).toContain("2.00 GB, 1.6 GiB of memory, 784 MB here already, about 11 s");
+      expect(words).toContain("To download: 4.31 GB, about 39 s");
+    },
+  );
+
   test("that is all here needs no download, whatever is free", () => {
     const here = models.map((model) => ({ ...model, cachedBytes: model.totalBytes }));
     const lines = said({ models: here, ...withFree(0) });

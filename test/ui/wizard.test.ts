@@ -80,6 +80,15 @@ describe("a folder", () => {
     expect(page(back)).toContain("/data/models");
   });
 
+  test("that was typed is still there after Esc, and after another page", () => {
+    const typed = Array.from("/data", text).reduce(
+      pressed,
+      wizard([enter, enter, text("3"), enter]),
+    );
+    const away = [escape, escape, enter, text("3"), enter].reduce(pressed, typed);
+    expect(away.typed).toBe("/data");
+  });
+
   test("that is no path is refused in place", () => {
     const at = wizard([enter, enter, text("3"), enter]);
     const state = pressed(Array.from("data", text).reduce(pressed, at), enter);
@@ -183,4 +192,31 @@ test("a key back is seen at once, however often the last row was passed", () => 
   expect(pageLines(pressed(end, { kind: "up" }), size)).not.toEqual(pageLines(end, size));
   const help = Array.from({ length: 30 }, () => down).reduce(step, wizard([text("?")]));
   expect(pageLines(pressed(help, { kind: "up" }), size)).not.toEqual(pageLines(help, size));
+});
+
+test.each([
+  [40, 12],
+  [60, 15],
+])("at %i by %i the summary shows each path and each line of a diff whole", (columns, rows) => {
+  const plan = plannedFrom(wizard([]).answers);
+  const path = `/home/ada/${"long/".repeat(12)}end.yml`;
+  const diff = `+      - ${"word ".repeat(20)}last\n`;
+  const summary = previewed(wizard([enter, enter, enter, enter]), {
+    ...plan,
+    files: [{ path, action: "created", diff }],
+  });
+  const seen = Array.from({ length: 40 }, () => down).reduce(
+    ({ state, rows: before }, press) => {
+      const lines = pageLines(state, { columns, rows }).map((line) =>
+        line.map((part) => part.text).join(""),
+      );
+      const next = withinPage(pressed(state, press), { columns, rows });
+      return { state: next, rows: new Set([...before, ...lines]) };
+    },
+    { state: summary, rows: new Set<string>() },
+  ).rows;
+  expect([...seen].every((line) => line.length < columns)).toBe(true);
+  const told = [...seen].filter((line) => !line.startsWith("y: yes"));
+  expect(told.map((line) => line.trim()).join("")).toContain("end.yml");
+  expect([...seen].join(" ")).toContain("last");
 });

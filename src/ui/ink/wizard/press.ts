@@ -134,7 +134,8 @@ function take(state: WizardState, question: Question): WizardState {
   }
   if (option.value === typedPath) {
     const { storage } = state.answers;
-    return { ...state, typed: storage.startsWith("/") ? storage : "", problem: null };
+    const kept = storage.startsWith("/") ? storage : "";
+    return { ...state, typed: state.draft === "" ? kept : state.draft, problem: null };
   }
   if (question.kind === "secret" && option.value === "pasted") {
     const kept = state.answers.token.source === "pasted";
@@ -175,13 +176,18 @@ function type(state: WizardState, press: Press, typed: string): WizardState {
     case "clear":
       return typedAs(state, "");
     case "escape":
-      return { ...state, typed: null, problem: null };
+      return { ...state, typed: null, draft: draftOf(question, typed), problem: null };
     case "enter":
       if (question === null || typed.trim() === "") return { ...state, typed: null };
       return apply(state, question, [typed.trim()]);
     default:
       return state;
   }
+}
+
+/** What was typed is there again later; never a secret. */
+function draftOf(question: Question | null, typed: string): string {
+  return question?.kind === "path" ? typed : "";
 }
 
 /** Esc while something is being asked of the Hub: the answer is no longer wanted. */

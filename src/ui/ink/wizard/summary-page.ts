@@ -71,11 +71,11 @@ export function boundedScroll(scroll: number, total: number, room: number): numb
 export function summaryLines(plan: PlanReady, columns: number): Line[] {
   const facts = planLines(plan).flatMap((text) => hanging(cleanText(text), columns));
   const files = plan.files.flatMap((file): Line[] => [
-    [span(cleanText(fileWords(file)), "strong")],
+    ...hanging(cleanText(fileWords(file)), columns, "strong"),
     ...(file.diff ?? "")
       .split("\n")
       .filter((line) => line !== "" && !/^(---|\+\+\+) /.test(line))
-      .map((line): Line => [span(`  ${cleanText(line)}`, diffRole(line))]),
+      .flatMap((line) => diffLines(line, columns)),
   ]);
   const changed = plan.files.some(({ action }) => action !== "unchanged");
   return [
@@ -89,9 +89,20 @@ export function summaryLines(plan: PlanReady, columns: number): Line[] {
 }
 
 /** Wrapped, with the later lines a little to the right. */
-function hanging(text: string, columns: number): Line[] {
+function hanging(text: string, columns: number, role: Role = "plain"): Line[] {
   return wrapText(text, columns - 2).map((line, index): Line => [
-    span(index === 0 ? line : `  ${line}`),
+    span(index === 0 ? line : `  ${line}`, role),
+  ]);
+}
+
+/** A line of a diff; one that is too long goes on further to the right, under its sign. */
+function diffLines(line: string, columns: number): Line[] {
+  const role = diffRole(line);
+  const text = cleanText(line);
+  const [, indent = ""] = /^(.\s*)/.exec(text) ?? [];
+  const rest = wrapText(text.slice(indent.length), Math.max(10, columns - indent.length - 4));
+  return rest.map((part, index): Line => [
+    span(index === 0 ? `  ${indent}${part}` : `  ${" ".repeat(indent.length)}  ${part}`, role),
   ]);
 }
 

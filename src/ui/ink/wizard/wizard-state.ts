@@ -24,6 +24,8 @@ export interface WizardState {
   readonly chosen: readonly string[];
   /** What is being typed; null where nothing is. */
   readonly typed: string | null;
+  /** A folder that was typed and not taken over. */
+  readonly draft: string;
   /** Grows where what is typed changed by another hand than its editor's, which then begins anew. */
   readonly typedAnew: number;
   /** How far the help is scrolled; null where it is not shown. */
@@ -50,6 +52,7 @@ export function openWizard(planning: Planning): WizardState {
     cursor: 0,
     chosen: [],
     typed: null,
+    draft: "",
     typedAnew: 0,
     help: null,
     problem: null,
