@@ -418,7 +418,8 @@ switch_to() {
   trap '' HUP INT TERM
   before=$(pointed current)
   # The first run of a command is quick too, once Node has kept its compiled form.
-  "$data/versions/$1/runtime/node" "$data/versions/$1/app/bin/heros.js" setup --help >/dev/null 2>&1 </dev/null
+  NODE_COMPILE_CACHE="$data/versions/$1/app/node_modules/.cache/heros" \
+    "$data/versions/$1/runtime/node" "$data/versions/$1/app/dist/cli/warm.js" >/dev/null 2>&1 </dev/null
   point current "$1"
   if [ -n "$before" ] && [ "$before" != "$1" ]; then point previous "$before"; fi
   write_launcher

@@ -57,6 +57,7 @@ echo "node $(node --version), npm $(npm --version 2>/dev/null), heros $version, 
 check "sh install.sh --demo --yes ends with 0" installs 0 --demo --yes
 check "Annie is online" says "Annie is online"
 check "heros --version answers" version_answers
+check "its compiled form is kept" test -n "$(find "$home/.local/share/heros/current/app/node_modules/.cache/heros" -type f -size +200k)"
 check "the checkout is as it was" test -z "$(git -c safe.directory='*' -C "$checkout" status --porcelain --ignored)"
 check "the demo left no stack and no models" test ! -e "$home/her-os" -a ! -e "$home/.cache/huggingface"
 first=$(current)

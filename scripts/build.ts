@@ -14,6 +14,7 @@ const [dist, fresh, stale] = [
 /** The program, and what it starts in threads and processes of their own. Names as their starters look for them. */
 const entries = {
   "cli/main": "src/cli/main.ts",
+  "cli/warm": "src/cli/warm.ts",
   "cli/hash-worker": "src/download/hash-worker.ts",
   "cli/check-worker": "src/download/check-worker.ts",
   "annie/main": "src/demo/annie/main.ts",
