@@ -1,5 +1,5 @@
 import type { PlanReady } from "../../../progress/events/plan.ts";
-import { wrapText } from "../../text-width.ts";
+import { textWidth, wrapText } from "../../text-width.ts";
 import { fileWords, planLines } from "../../words/plan.ts";
 import { cleanText } from "../../words/sentence.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
@@ -99,6 +99,8 @@ function hanging(text: string, columns: number, role: Role = "plain"): Line[] {
 function diffLines(line: string, columns: number): Line[] {
   const role = diffRole(line);
   const text = cleanText(line);
+  // Wrapping would close up columns that somebody aligned.
+  if (textWidth(text) + 2 <= columns) return [[span(`  ${text}`, role)]];
   const [, indent = ""] = /^(.\s*)/.exec(text) ?? [];
   const rest = wrapText(text.slice(indent.length), Math.max(10, columns - indent.length - 4));
   return rest.map((part, index): Line => [
