@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { mkdir, open, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { RepoSpec } from "../../src/demo/hub/repository.ts";
+import { cleanEnv, heros } from "../program.ts";
 import type { Contestant } from "./contestants.ts";
 import { writeAnswers, type ServedFile } from "./hosted-files.ts";
 import { summarise } from "./race.ts";
 import { measure, type Command, type Cost } from "./run-to-end.ts";
 import { withServer } from "./server.ts";
 import type { Outcome, Setup } from "./setup.ts";
-import { catalogPath, herOsFullSize } from "./specs.ts";
+import { herOsFullSize } from "./specs.ts";
 import { atMost } from "./targets.ts";
 import { insideFolder } from "./workplace.ts";
 
@@ -20,6 +21,18 @@ const nothing: Contestant = {
     Promise.resolve({ file: process.execPath, args: ["-e", "0"], env: { PATH: process.env.PATH } }),
 };
 
+/** heros as it is typed: the catalog that it brings, plain lines. */
+const asTyped: Pick<Contestant, "prepare"> = {
+  prepare: ({ folder, server }) => {
+    const args = ["pull", "--all", "--endpoint", server.endpoint, "--cache-dir"];
+    return Promise.resolve({
+      file: process.execPath,
+      args: [heros, ...args, join(folder, "cache")],
+      env: cleanEnv(folder),
+    });
+  },
+};
+
 /** her-os's models at their real sizes, all of them in the cache, as files with nothing but a size. */
 export function measureCached(setup: Setup): Promise<Outcome> {
   const { dir, into, rounds, field } = setup;
@@ -28,10 +41,11 @@ export function measureCached(setup: Setup): Promise<Outcome> {
     insideFolder(into, "cached-", async (folder) => {
       const scenario = `nothing to do, ${Math.round(server.totalBytes / 1e9)} GB`;
       const racers = [];
-      for (const contestant of [field.heros, nothing, field.library, ...field.python.slice(0, 1)]) {
+      const ours = { ...field.heros, ...asTyped };
+      for (const contestant of [ours, nothing, field.library, ...field.python.slice(0, 1)]) {
         const own = join(folder, `racer-${racers.length}`);
         await fillCache(join(own, "cache"), server.files);
-        const command = await contestant.prepare({ folder: own, server, catalog: catalogPath });
+        const command = await contestant.prepare({ folder: own, server });
         racers.push({ contestant, command, log: join(own, "log.txt"), runs: [] as Cost[] });
       }
       for (const { command, log } of racers) await measure(command, log);
@@ -40,7 +54,7 @@ export function measureCached(setup: Setup): Promise<Outcome> {
         for (const { contestant, command, log, runs } of racers) {
           const { cost, requests } = await counted(command, log);
           runs.push(cost);
-          if (contestant === field.heros) herosRequests += requests;
+          if (contestant === ours) herosRequests += requests;
         }
       }
       const results = racers.map(({ contestant, runs }) =>
