@@ -8,6 +8,7 @@ import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-write
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
 import { herosVersion } from "./app-files.ts";
+import { askToStop } from "./ask-to-stop.ts";
 import { createLeaving } from "./leaving.ts";
 import { mayLeave, mayMeet } from "./may-meet.ts";
 import { onSuspendAsked, suspendProcess } from "./suspend-process.ts";
@@ -110,15 +111,6 @@ async function perform(command: HerosCommand, argv: readonly string[]): Promise<
     return await performCommand({ command, host, writer, signal, pause, leaving, nodePath, argv });
   } finally {
     host.network.close();
-  }
-}
-
-/** It may have ended by itself meanwhile. */
-function askToStop(pid: number): void {
-  try {
-    process.kill(pid, "SIGTERM");
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }
 

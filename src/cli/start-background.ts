@@ -4,8 +4,15 @@ import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
-import { processMarks, rememberBackground, type BackgroundRun } from "../setup/background.ts";
+import {
+  forgetBackground,
+  isAlive,
+  processMarks,
+  rememberBackground,
+  type BackgroundRun,
+} from "../setup/background.ts";
 import { shippedPath, stateDirOf } from "./app-files.ts";
+import { askToStop } from "./ask-to-stop.ts";
 import { inBackgroundFlag } from "./options.ts";
 
 export interface BackgroundStart {
@@ -40,12 +47,15 @@ export async function startBackground(start: BackgroundStart): Promise<Backgroun
     await using events = await open(record, "ax", 0o600);
     await using errors = await open(path.join(logs, "background-errors.txt"), "w", 0o600);
     const pid = await launch(start, { events: events.fd, errors: errors.fd });
-    const began = async () => (await events.stat()).size > 0;
-    const marks = await firstWord(host, pid, began);
-    if (marks === null) throw new Error(`it ended before its first word; see ${logs}`);
-    const run = { pid, ...marks, command, startedAt, record };
+    const marks = await processMarks(host, pid);
+    const run = { pid, startTicks: "", bootId: "", ...marks, command, startedAt, record };
+    // Before its first word: whoever ends this program now still finds that one.
     await rememberBackground(host, stateDir, run);
-    return run;
+    const began = async () => (await events.stat()).size > 0;
+    if (await hasBegun(host, run, began)) return run;
+    askToStop(pid);
+    await forgetBackground(host, stateDir);
+    throw new Error(`it ended before its first word; see ${logs}`);
   } catch (cause) {
     throw new Failure({
       code: "background.not_started",
@@ -84,15 +94,16 @@ function launch(
   });
 }
 
-/** What tells the process from others, once it has begun; null where it ended or hangs before. */
-async function firstWord(host: Host, pid: number, began: () => Promise<boolean>) {
+/** False where it ended or hangs before its first word. */
+async function hasBegun(
+  host: Host,
+  run: BackgroundRun,
+  began: () => Promise<boolean>,
+): Promise<boolean> {
   const limitMs = host.clock.monotonicMs() + startLimitMs;
-  const marks = await processMarks(host, pid);
-  if (marks === null) return null;
   while (!(await began())) {
-    if (host.clock.monotonicMs() > limitMs) return null;
-    if ((await processMarks(host, pid)) === null) return null;
+    if (host.clock.monotonicMs() > limitMs || !(await isAlive(host, run))) return began();
     await host.clock.sleep(lookMs);
   }
-  return marks;
+  return true;
 }

@@ -6,7 +6,7 @@ import { modelsOfTiers } from "../catalog/select.ts";
 import { findCacheDir } from "../hub/environment.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
-import type { StatusRead } from "../progress/events/status.ts";
+import type { BackgroundSeen, StatusRead } from "../progress/events/status.ts";
 import { Failure } from "../progress/failure.ts";
 import { herosFile } from "../stack/compose-files.ts";
 import { anniePort } from "./annie-port.ts";
@@ -37,7 +37,7 @@ export async function status(work: Work, request: StatusRequest): Promise<string
   let told = "";
   for (;;) {
     const { event, problem } = await readStatus(work, request);
-    const text = JSON.stringify(event);
+    const text = JSON.stringify({ ...event, background: lasting(event.background) });
     if (text !== told) emit(event);
     told = text;
     if (!request.watch) {
@@ -109,6 +109,11 @@ async function readStatus(
         ? "Set her up with: heros setup"
         : `See what she writes with: cd ${stackDir} && docker compose logs her-os-core. heros setup starts her again.`;
   return { event, problem: new Failure({ code, message, hint, exitCode }) };
+}
+
+/** What of a run in the background is news: not each of its bytes. */
+function lasting(seen: BackgroundSeen | null) {
+  return seen === null ? null : { pid: seen.pid, state: seen.state };
 }
 
 function stateOf({ from, health }: Answer, lacksRequired: boolean): StatusRead["annie"] {

@@ -76,6 +76,16 @@ async function expectModel(): Promise<void> {
   expect((await stat(join(snapshots, commit, "model.safetensors"))).size).toBe(bytes);
 }
 
+/** Open connections to the Hub's two ports, as the kernel lists them: proc(5), a remote address and state 01. */
+async function connectionsTo({ endpoint, contentOrigin }: EmbeddedHub): Promise<number> {
+  const ports = [endpoint, contentOrigin].map((url) => Number(new URL(url).port));
+  const table = await readFile("/proc/net/tcp", "utf8");
+  return table.split("\n").filter((line) => {
+    const [, , , remote = "", state] = line.split(/\s+/);
+    return state === "01" && ports.includes(Number.parseInt(remote.split(":")[1] ?? "", 16));
+  }).length;
+}
+
 describe("a run that is left in the background", () => {
   it("goes on without a terminal, is told by status, and followed by status --watch to its end", async () => {
     const { pid, page } = await leavePull();
@@ -229,6 +239,7 @@ describe("p on the live screen of a pull", () => {
     const sent = hub.sentBytes();
     await sleep(100);
     expect(hub.sentBytes()).toBe(sent);
+    expect(await connectionsTo(hub)).toBe(0);
     expect(pty.text()).not.toMatch(/MB\/s|left/);
     hub.setThrottle({});
     pty.type("p");

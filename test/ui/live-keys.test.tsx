@@ -77,7 +77,7 @@ test("b leaves the run at once, where it can be left", async () => {
   const leave = vi.fn<() => void>();
   const { text, press } = showRun({ ...noRunKeys, leave });
   expect(text()).toContain("b: leave it in the background");
-  await press("b", "b: leave it in the background");
+  await press("b", "Leaving it in the background");
   expect(leave).toHaveBeenCalledOnce();
   cleanup();
   const demo = showRun();

@@ -5,13 +5,13 @@ import { blank, span, type Line } from "../line.ts";
 import { scrolledRows } from "../scrolled-rows.ts";
 import type { ScrolledLine } from "../scrolled.ts";
 import type { Press } from "../wizard/keys.ts";
-import { elapsedWords, headerLine } from "./header.ts";
+import { elapsedWords, headerLine, waitSpan } from "./header.ts";
 import type { RunKeys } from "../../writer.ts";
 import type { LiveView } from "./view.ts";
 
 /** What is in front of the live screen. */
 export type Panel =
-  | { readonly kind: "none" | "help" | "quit" | "end" }
+  | { readonly kind: "none" | "help" | "quit" | "end" | "leaving" }
   /** `scroll`: how many rows above the newest. */
   | { readonly kind: "log"; readonly scroll: number };
 
@@ -34,11 +34,15 @@ export function pressedLive(panel: Panel, press: Press, keys: RunKeys): Pressed 
       if (letter === "l") return turn({ kind: "log", scroll: 0 });
       if (letter === "?") return turn({ kind: "help" });
       if (letter === "p" && keys.pause !== null) return act("pause");
-      if (letter === "b" && keys.leave !== null) return act("leave");
+      if (letter === "b" && keys.leave !== null) {
+        return { panel: { kind: "leaving" }, act: "leave" };
+      }
       if (letter === "s" && keys.end !== null) return turn({ kind: "end" });
       // Where the run goes on in the background anyway there is nothing to ask.
       if (letter === "q" && keys.end !== null) return act("stop");
       return turn(letter === "q" ? { kind: "quit" } : panel);
+    case "leaving":
+      return turn(panel);
     case "help":
       return turn(noPanel);
     case "quit":
@@ -74,6 +78,12 @@ export function panelPage(
       return null;
     case "log":
       return logPage(view, panel.scroll, log);
+    case "leaving":
+      return [
+        header(view),
+        [waitSpan(view), span(" Leaving it in the background", "strong")],
+        ...wrapped("It stops here, with every byte kept, and goes on there.", view),
+      ];
     case "help":
       return [header(view), ...helpLines(view), blank, [span("Any key: back", "quiet")]];
     case "quit":

@@ -1,5 +1,5 @@
 import type { RunState } from "../../../progress/state.ts";
-import { frameRows } from "../frame-size.ts";
+import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
 import { isLooking } from "../scrolled.ts";
 import { annieLines } from "./annie.ts";
@@ -93,6 +93,8 @@ function keyLine({ state: { run }, size, keys }: LiveView): Line {
     "l: log",
     "?: help",
   ];
-  const fits = words.join("   ").length < size.columns;
-  return [span(words.join(fits ? "   " : "  "), "quiet")];
+  const few = words.filter((word) => word !== "l: log").join("  ");
+  const rows = [words.join("   "), words.join("  "), few, few.replaceAll(":", "")];
+  const room = frameColumns(size);
+  return [span(rows.find((row) => row.length <= room) ?? few, "quiet")];
 }
