@@ -21,7 +21,7 @@ export function closingWords({
     fetchedBytes === 0
       ? `All of her models were there already (${formatBytes(plan.totalBytes)}).`
       : `All of her models are there: ${formatBytes(plan.totalBytes)}, every byte checked.`,
-    `Her stack is in ${plan.stackDir}; docker compose up -d and docker compose down work there.`,
+    `Her folder is ${plan.stackDir}; docker compose up -d and docker compose down work there.`,
     "Run heros setup again to add models; heros doctor checks the machine.",
   ];
 }

@@ -110,9 +110,9 @@ export async function preparePlanning(
   };
 
   // Where nobody is asked, only the chosen models are listed, when they are worked out.
-  let { answers } = resolved;
-  let everything = ask === null ? null : await survey(answers, catalog.models, signal);
-  const stale = tokens.find(({ answer }) => answer === answers.token);
+  let first = resolved.answers;
+  let everything = ask === null ? null : await survey(first, catalog.models, signal);
+  const stale = tokens.find(({ answer }) => answer === first.token);
   if (everything !== null && stale !== undefined && isRefused(everything)) {
     emit({
       type: "notice",
@@ -121,16 +121,16 @@ export async function preparePlanning(
       message: `The Hub does not accept the token found in ${stale.where}; heros goes on without it.`,
       hint: "Annie's own models need none. Take the old token away, or paste a new one when asked.",
     });
-    answers = { ...answers, token: { source: "none" } };
-    everything = await survey(answers, catalog.models, signal);
+    first = { ...first, token: { source: "none" } };
+    everything = await survey(first, catalog.models, signal);
   }
   const planning: Planning = {
     machine: detection.machine,
     checks: detection.checks,
     catalog,
     models: (everything?.models ?? []).map(toPlannedModel),
-    tokens: tokens.filter((token) => token !== stale || answers.token === token.answer),
-    answers,
+    tokens: tokens.filter((token) => token !== stale || first.token === token.answer),
+    answers: first,
     decided:
       request.cacheDir === null
         ? resolved.decided
@@ -142,7 +142,7 @@ export async function preparePlanning(
         ? null
         : await measureSpeed({
             host,
-            hub: openHub(work, request, tokenOf(answers.token)),
+            hub: openHub(work, request, tokenOf(first.token)),
             survey: everything,
             signal,
           }),

@@ -40,7 +40,7 @@ export const keys = {
 export function openPty({ command, args, env, cwd, columns = 80, rows = 24 }: PtyOptions): Pty {
   const emulator = createEmulator({ columns, rows });
   const child = spawn(command, [...args], {
-    name: "xterm-256color",
+    name: env["TERM"] ?? "xterm-256color",
     cols: columns,
     rows,
     cwd: cwd ?? import.meta.dirname,

@@ -52,7 +52,7 @@ test("a token is checked, a refusal is said, and neither is written out", async 
   const { answers, said } = await talk(lines);
   expect(answers).toMatchObject({ token: { source: "pasted" }, keepToken: false });
   expect(said).toContain("Question 3 of 5. Keep the token for the next time?");
-  expect(said).toContain(`${refusal} Choose again.`);
+  expect(said).toContain(`${refusal} Choose something else.`);
   expect(said).toContain("it is ada's");
   expect(said).not.toMatch(/hf_/);
 });
@@ -146,4 +146,29 @@ test("what the choice comes to is said, and how another machine stands against i
   expect(said).toContain("Warning: Processor: x86_64.");
   expect(said).toContain("To download: 1.22 GB");
   expect(said).toMatch(/Warning: 240 MB more disk space is needed\./);
+});
+
+test("progress is said once in ten seconds at most, in a whole sentence, and nothing is drawn anew", async () => {
+  const memory = createMemoryTerminal();
+  const writer = createAccessibleWriter(memory.terminal);
+  for (let at = 0; at <= 60_000; at += 200) {
+    writer.write({
+      v: 1,
+      at,
+      type: "download.progress",
+      receivedBytes: at * 10_000,
+      verifiedBytes: 0,
+      totalBytes: 600_000_000,
+      bytesPerSecond: 10_000_000,
+      etaSeconds: (60_000 - at) / 1000,
+      lanes: 1,
+      models: [],
+    });
+  }
+  await writer.close();
+  const lines = memory.stdout().trim().split("\n");
+  expect(lines).toHaveLength(6);
+  expect(lines[0]).toBe("16 percent of the models are here, 100 MB of 600 MB. About 50 s left.");
+  // oxlint-disable-next-line no-control-regex -- what would draw anew is what is looked for
+  expect(memory.stdout()).not.toMatch(/[\u001b\r\b]/);
 });

@@ -36,7 +36,7 @@ describe("a token", () => {
       message: "The Hub does not know this token.",
     });
     expect(refused).toMatchObject({
-      problem: "The Hub does not know this token.",
+      problem: "The Hub does not know this token. Paste another one, or press Esc.",
       typed: "",
       errand: null,
     });

@@ -186,7 +186,7 @@ test("help that is longer than the screen is read to its end with the arrows", (
 test("a key back is seen at once, however often the last row was passed", () => {
   const size = { columns: 40, rows: 12 };
   const summary = previewed(wizard([enter, enter, enter, enter]), plannedFrom(wizard([]).answers));
-  const step = (state: WizardState, press: typeof down | typeof escape): WizardState =>
+  const step = (state: WizardState, press: typeof down): WizardState =>
     withinPage(pressed(state, press), size);
   const end = Array.from({ length: 90 }, () => down).reduce(step, summary);
   expect(pageLines(pressed(end, { kind: "up" }), size)).not.toEqual(pageLines(end, size));

@@ -9,7 +9,7 @@ import { Failure } from "../../progress/failure.ts";
 import { answerLines, earlierAnswers, earlierTitle } from "../words/earlier.ts";
 import { fitLines } from "../words/fit.ts";
 import { totalLines } from "../words/totals.ts";
-import { fileLines, fileWords, planLines } from "../words/plan.ts";
+import { fileLines, fileWords, planLines, refusedTokenWords } from "../words/plan.ts";
 import { chosenValues, instructions, optionWords, shownOptions, typedPath } from "./choices.ts";
 import type { LineReader } from "./lines.ts";
 
@@ -148,7 +148,7 @@ async function tryValues(
     if (question.kind !== "secret" || patched.token.source === "none") return answered(patched);
     talk.say("Asking the Hub about this token.");
     const check = await talk.planning.checkToken(patched.token.token, talk.signal);
-    if (!check.ok) return `${check.message} Choose again.`;
+    if (!check.ok) return refusedTokenWords(check.message, false);
     talk.say(`The Hub knows this token: it is ${check.user}'s.`);
     return answered(patched);
   } catch (error) {

@@ -57,6 +57,11 @@ function tokenWords({ token, tokenKept }: PlanReady): string {
   return `${tokens[token]}, ${tokenKept ? "kept in her folder" : "for this run only"}`;
 }
 
+/** What the Hub said against a token, and what to do; `typed`: it was pasted. */
+export function refusedTokenWords(message: string, typed: boolean): string {
+  return `${message} ${typed ? "Paste another one, or press Esc." : "Choose something else."}`;
+}
+
 export function startupWords(startup: PlanReady["startup"]): string {
   return startup === "progressive"
     ? "as soon as her first models are here"

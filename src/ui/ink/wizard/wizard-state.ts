@@ -2,6 +2,7 @@ import type { Answers } from "../../../plan/answers.ts";
 import type { Planning, TokenCheck } from "../../../plan/planning.ts";
 import { openQuestions } from "../../../plan/question-table.ts";
 import type { Option, Question } from "../../../plan/questions.ts";
+import { refusedTokenWords } from "../../words/plan.ts";
 import type { PlanReady } from "../../../progress/events/plan.ts";
 
 /** Value of the extra option of a `path` question: a folder that is typed. */
@@ -126,7 +127,7 @@ export function tokenChecked(state: WizardState, check: TokenCheck): WizardState
     ...state,
     errand: null,
     typed: state.typed === null ? null : "",
-    problem: check.message,
+    problem: refusedTokenWords(check.message, state.typed !== null),
   };
 }
 
