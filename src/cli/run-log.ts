@@ -24,14 +24,12 @@ export async function openRunLog(host: Host, stateDir: string, command: string):
     const names = (await host.files.readdir(folder))
       .filter((name) => name.endsWith(".jsonl"))
       .toSorted();
-    for (const old of names.slice(0, Math.max(0, names.length - keptLogs + 1))) {
-      await host.files.rm(path.join(folder, old), { force: true });
-    }
-    const file = await host.files.open(
-      path.join(folder, `${stamp}-${command}-${host.pid}.jsonl`),
-      "ax",
-      0o600,
-    );
+    const stale = names.slice(0, Math.max(0, names.length - keptLogs + 1));
+    const name = `${stamp}-${command}-${host.pid}.jsonl`;
+    const [file] = await Promise.all([
+      host.files.open(path.join(folder, name), "ax", 0o600),
+      ...stale.map((old) => host.files.rm(path.join(folder, old), { force: true })),
+    ]);
     const stream = file.createWriteStream();
     stream.on("error", () => {});
     return {

@@ -19,9 +19,11 @@ export async function lookAtFile(
   { path, blobName, sizeBytes }: Wanted,
 ): Promise<boolean> {
   const place = snapshotPath(places, commit, path);
-  const found = await files.stat(place).catch(() => null);
+  const [found, target] = await Promise.all([
+    files.stat(place).catch(() => null),
+    files.readlink(place).catch(() => null),
+  ]);
   if (found === null || !found.isFile() || found.size !== sizeBytes) return false;
-  const target = await files.readlink(place).catch(() => null);
   return target === null || target === linkTarget(path, blobName);
 }
 

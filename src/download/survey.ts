@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import type { FileHash, HubListing } from "../hub/listing.ts";
+import type { FileHash, HubFile, HubListing } from "../hub/listing.ts";
 import type { Hub } from "../hub/hub.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { ByteRanges } from "./byte-ranges.ts";
@@ -108,6 +108,8 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   const ordered = request.models.toSorted((a, b) => a.tier - b.tier);
   const listed = await sideBySide(ordered, 8, (model) => listModel(request, model, listings));
 
+  const linkedFiles = await lookAtLinks(request, listed);
+
   const blobs = new Map<string, SurveyedBlob>();
   const models: SurveyedModel[] = [];
   for (const { model, parts, problem } of listed) {
@@ -117,7 +119,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
       const places = placesOf(cacheDir, listing.repo);
       const looked = await sideBySide(files, 64, async (file) => {
         signal.throwIfAborted();
-        const linked = await lookAtFile(host.files, places, listing.commit, file);
+        const linked = linkedFiles.has(file);
         const key = `${listing.repo}\n${file.blobName}`;
         const known = blobs.get(key);
         const state =
@@ -163,6 +165,25 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
     neededBytes: missingBytes === 0 ? 0 : missingBytes + headroom(missingBytes),
     freeBytes: await freeSpace(host.files, cacheDir),
   };
+}
+
+/** The files that their snapshot has already, of all models at once: most of the time is waiting for the disk. */
+async function lookAtLinks(
+  { host, cacheDir, signal }: SurveyRequest,
+  listed: readonly { readonly parts: readonly ListedPart[] }[],
+): Promise<ReadonlySet<HubFile>> {
+  const wanted = listed.flatMap(({ parts }) =>
+    parts.flatMap(({ listing, files }) => {
+      const places = placesOf(cacheDir, listing.repo);
+      return files.map((file) => ({ places, commit: listing.commit, file }));
+    }),
+  );
+  const linked = new Set<HubFile>();
+  await sideBySide(wanted, 64, async ({ places, commit, file }) => {
+    signal.throwIfAborted();
+    if (await lookAtFile(host.files, places, commit, file)) linked.add(file);
+  });
+  return linked;
 }
 
 interface ListedPart {
