@@ -2,11 +2,13 @@ import type { Host } from "../host/host.ts";
 import type { ClosingEvent } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { forgetBackground, isAlive, type BackgroundRun } from "../setup/background.ts";
+import { meetingWords } from "../ui/words/meeting.ts";
 import type { Meeting, Writer } from "../ui/writer.ts";
 import { stateDirOf } from "./app-files.ts";
 import { follow, lookedAway } from "./commands/follow.ts";
-import type { HerosCommand } from "./program.ts";
+import { parseArguments, type HerosCommand } from "./program.ts";
 import { closingOf } from "./run-command.ts";
+import { isSameWork } from "./same-work.ts";
 
 export interface MeetBackground {
   readonly command: HerosCommand;
@@ -22,10 +24,11 @@ export interface MeetBackground {
 
 const stopLimitMs = 30_000;
 const lookMs = 50;
+const awaitMs = 500;
 
 /**
- * Watches the run in the background, stops it, or leaves everything as it is, as the person says; where nobody can be
- * asked it is watched.
+ * Watches the run in the background, stops it, or leaves everything as it is, as the person says. Where nobody can be
+ * asked it is watched if it does the same work, and otherwise waited for.
  * @returns the exit status; null where the command is to go on, because that run has ended
  */
 export async function meetBackground(meet: MeetBackground): Promise<number | null> {
@@ -36,8 +39,8 @@ export async function meetBackground(meet: MeetBackground): Promise<number | nul
       meet.watched();
       return await follow({ host, run, writer, signal });
     }
-    if (meeting === "stop") {
-      await end(meet);
+    if (meeting === "stop" || meeting === "await") {
+      await (meeting === "stop" ? end(meet) : awaitEnd(meet));
       return null;
     }
     return await close(writer, lookedAway(run));
@@ -47,9 +50,34 @@ export async function meetBackground(meet: MeetBackground): Promise<number | nul
   }
 }
 
-async function choose({ command, run, writer, signal }: MeetBackground): Promise<Meeting> {
-  const unasked = command.name === "status" || (command.name === "setup" && command.yes);
-  return unasked || writer.meet === undefined ? "watch" : writer.meet(run, signal);
+async function choose({
+  command,
+  run,
+  writer,
+  signal,
+}: MeetBackground): Promise<Meeting | "await"> {
+  if (command.name === "status") return "watch";
+  const unasked = command.name === "setup" && command.yes;
+  if (!unasked && writer.meet !== undefined) return writer.meet(run, signal);
+  return isOfCommand(run, command) ? "watch" : "await";
+}
+
+/** Its end is the end of this command too, for it does the same. */
+function isOfCommand(run: BackgroundRun, command: HerosCommand): boolean {
+  try {
+    const parsed = parseArguments(run.argv);
+    return parsed.kind === "command" && isSameWork(parsed.command, command);
+  } catch {
+    return false;
+  }
+}
+
+/** Other work comes first; two runs would fetch in each other's way. */
+async function awaitEnd({ host, run, writer, signal }: MeetBackground): Promise<void> {
+  const message = `${meetingWords(run)} Waiting for its end.`;
+  writer.write({ v: 1, at: 0, type: "notice", level: "info", code: "background.awaited", message });
+  while (await isAlive(host, run)) await host.clock.sleep(awaitMs, signal);
+  await forgetBackground(host, stateDirOf(host));
 }
 
 async function end({ host, run, signal, terminate }: MeetBackground): Promise<void> {

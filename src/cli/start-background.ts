@@ -38,6 +38,7 @@ const lookMs = 20;
  */
 export async function startBackground(start: BackgroundStart): Promise<BackgroundRun> {
   const { host, command } = start;
+  const argv = [...start.argv];
   const stateDir = stateDirOf(host);
   const logs = path.join(stateDir, "logs");
   const startedAt = host.clock.now().toISOString();
@@ -48,7 +49,7 @@ export async function startBackground(start: BackgroundStart): Promise<Backgroun
     await using errors = await open(path.join(logs, "background-errors.txt"), "w", 0o600);
     const pid = await launch(start, { events: events.fd, errors: errors.fd });
     const marks = await processMarks(host, pid);
-    const run = { pid, startTicks: "", bootId: "", ...marks, command, startedAt, record };
+    const run = { pid, startTicks: "", bootId: "", ...marks, command, argv, startedAt, record };
     // Before its first word: whoever ends this program now still finds that one.
     await rememberBackground(host, stateDir, run);
     const began = async () => (await events.stat()).size > 0;

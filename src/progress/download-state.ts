@@ -179,7 +179,9 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
 function resting(state: DownloadState): DownloadState {
   const still = { bytesPerSecond: 0, etaSeconds: null };
   const models = state.models.map((model) => ({ ...model, ...still }));
-  return { ...state, ...still, lanes: 0, models };
+  // What was to be tried again waits for the person now.
+  const notes = filterNotes(state.notes, ({ kind }) => kind === "blocked");
+  return { ...state, ...still, lanes: 0, models, notes };
 }
 
 function plannedModels(plan: PlanReady): readonly ModelProgress[] {

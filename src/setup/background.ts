@@ -9,6 +9,8 @@ const shape = z.object({
   startTicks: z.string(),
   bootId: z.string(),
   command: z.enum(["setup", "pull"]),
+  /** As it was typed; never a token. */
+  argv: z.array(z.string()),
   /** ISO 8601. */
   startedAt: z.string(),
   /** Its events, as JSON lines. */

@@ -77,7 +77,11 @@ it("takes consent and a pasted token that is not kept along into the background"
   for (const name of ["cmdline", "environ"]) {
     expect(await readFile(`/proc/${left.pid}/${name}`, "utf8")).not.toContain(token);
   }
-  hub.setThrottle({});
+  // Other work waits for its end, and is done then.
+  const tokenFile = await sandbox.file("token", token);
+  const pulled = sandbox.run(["pull", ...where.slice(0, 4), "--token-file", tokenFile, "--json"], {
+    onOutput: () => hub.setThrottle({}),
+  });
   await new Promise<void>((resolve) => annie.listen(port, "127.0.0.1", resolve));
   const run = await sandbox.run(["status", "--watch", "--json"]);
   expect(run.exitCode).toBe(0);
@@ -86,6 +90,10 @@ it("takes consent and a pasted token that is not kept along into the background"
   );
   expect(run.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "setup" });
   await ended(left.pid);
+  const other = await pulled;
+  expect(other.exitCode).toBe(0);
+  expect(other.events()[0]).toMatchObject({ type: "notice", code: "background.awaited" });
+  expect(other.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "pull" });
   await expect(access(join(sandbox.home, "her-os/secrets/hf_token"))).rejects.toMatchObject({
     code: "ENOENT",
   });

@@ -178,6 +178,13 @@ describe("the download", () => {
     expect(rested).toMatchObject({ paused: true, bytesPerSecond: 0, etaSeconds: null, lanes: 0 });
     expect(rested.models).toMatchObject([{ receivedBytes: 60, bytesPerSecond: 0 }]);
     expect(rested.receivedBytes).toBe(fold(going).download.receivedBytes);
+    const tried = { type: "download.retrying", repo: "o/a", path: "w", reason: "reset" } as const;
+    const held = fold([
+      ...going,
+      { ...tried, attempt: 1, delayMs: 9 },
+      { type: "download.paused" },
+    ]);
+    expect(held.download.notes).toEqual({});
     const resumed = fold([...going, { type: "download.paused" }, { type: "download.resumed" }]);
     expect(resumed.download.paused).toBe(false);
   });

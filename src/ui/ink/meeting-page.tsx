@@ -62,7 +62,7 @@ export function meetingLines(
   const columns = frameColumns(size);
   const { pointer } = theme.signs;
   const title = wrapText(meetingWords(run), columns).map((text): Line => [span(text, "strong")]);
-  const choices = meetingChoices.flatMap(({ label, detail }, place): Line[] => {
+  const choices = meetingChoices.map(({ label, detail }, place): Line[] => {
     const under = place === index;
     const first = [
       span(under ? `${pointer} ` : "  ", "accent"),
@@ -75,7 +75,9 @@ export function meetingLines(
     ];
   });
   const keys: Line = [span(`${theme.signs.up} ${theme.signs.down}: move   Enter: choose`, "quiet")];
-  const roomy = frameRows(size) >= title.length + choices.length + 4;
-  const gap = roomy ? [blank] : [];
-  return [...gap, ...title, ...gap, ...choices, ...gap, keys];
+  const room = frameRows(size) - title.length - 2;
+  const whole = choices.flat();
+  const shown = whole.length <= room ? whole : choices.flatMap((rows) => rows.slice(0, 1));
+  const gap = shown.length + 3 <= room ? [blank] : [];
+  return [...gap, ...title, ...gap, ...shown, ...gap, keys];
 }

@@ -1,0 +1,51 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { openHeros } from "./heros-pty.ts";
+import { makeSandbox } from "./sandbox.ts";
+import { catalogOf } from "./wrong-input.ts";
+
+const bytes = 3_000_000;
+
+/** Open connections to the Hub's two ports, as the kernel lists them: proc(5), a remote address and state 01. */
+async function connectionsTo({ endpoint, contentOrigin }: EmbeddedHub): Promise<number> {
+  const ports = [endpoint, contentOrigin].map((url) => Number(new URL(url).port));
+  const table = await readFile("/proc/net/tcp", "utf8");
+  return table.split("\n").filter((line) => {
+    const [, , , remote = "", state] = line.split(/\s+/);
+    return state === "01" && ports.includes(Number.parseInt(remote.split(":")[1] ?? "", 16));
+  }).length;
+}
+
+it("p pauses a pull, which goes on from the same bytes and ends well", async () => {
+  await using sandbox = await makeSandbox();
+  const files = [{ path: "model.safetensors", sizeBytes: bytes }];
+  const hub = await startHub({
+    repos: [{ id: "demo/voice", files }],
+    throttle: { bytesPerSecond: 1_000_000 },
+  });
+  const catalog = await catalogOf(sandbox, "demo/voice");
+  const pty = openHeros(sandbox, ["pull", "--catalog", catalog, "--endpoint", hub.endpoint]);
+  try {
+    await pty.waitFor(/\d+ kB\/3\.00 MB|[12]\.\d\d\/3\.00 MB/);
+    pty.type("p");
+    await pty.waitFor("Paused. p goes on.");
+    const sent = hub.sentBytes();
+    await sleep(100);
+    expect(hub.sentBytes()).toBe(sent);
+    expect(await connectionsTo(hub)).toBe(0);
+    expect(pty.text()).not.toMatch(/MB\/s|left/);
+    hub.setThrottle({});
+    pty.type("p");
+    expect((await pty.exit).exitCode).toBe(0);
+    expect(hub.sentBytes()).toBeLessThan(bytes * 1.1);
+    const snapshots = join(sandbox.home, ".cache/huggingface/hub/models--demo--voice/snapshots");
+    const [commit = ""] = await readdir(snapshots);
+    expect((await stat(join(snapshots, commit, "model.safetensors"))).size).toBe(bytes);
+  } finally {
+    pty.close();
+    await hub.close();
+  }
+});
