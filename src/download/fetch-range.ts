@@ -54,7 +54,11 @@ async function openLocated(
   { hub, flow, lane, task }: Fetching,
   range: { start: number; end: number } | null,
 ): Promise<HttpResponse<ByteFlow>> {
+  // Silence and slowness count from a lane's own question on.
+  lane.isPaused = () => true;
   while (task.located === null && task.locating !== null) await task.locating;
+  lane.isPaused = () => false;
+  lane.startedMs = lane.lastByteMs = flow.nowMs();
   lane.stop.signal.throwIfAborted();
   const { repo, commit, path, blobName } = task.blob;
   const request = {

@@ -30,7 +30,8 @@ export function watchLanes(
       continue;
     }
     const ageMs = nowMs - lane.startedMs;
-    if (lane.segment === null || ageMs < slowAfterMs) continue;
+    // Without a byte it is not slow but silent: an answer may take as long as that.
+    if (lane.segment === null || lane.receivedBytes === 0 || ageMs < slowAfterMs) continue;
     speeds.push({ lane, bytesPerSecond: (lane.receivedBytes / ageMs) * 1000 });
   }
   const known = [...ended, ...speeds.map(({ bytesPerSecond }) => bytesPerSecond)];

@@ -83,7 +83,7 @@ test("the first failure is the one that the run ends with, and each is told once
     repos,
     intercept: (request) => {
       if (isWeightsOf(request, "second")) return { answer };
-      if (isWeightsOf(request, "first")) return { answer, delayMs: 300 };
+      if (isWeightsOf(request, "first")) return { answer, delayMs: 150 };
       return isWeightsOf(request, "sibling") ? { bytesPerSecond: 10_000 } : undefined;
     },
   });
