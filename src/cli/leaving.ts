@@ -1,7 +1,4 @@
-import type { Host } from "../host/host.ts";
-import type { Answers } from "../plan/answers.ts";
 import type { Secret } from "../progress/secret.ts";
-import { foundTokens } from "../setup/tokens.ts";
 
 /** Whether the person wants the run to go on in the background, and what the other process must know then. */
 export interface Leaving {
@@ -26,17 +23,4 @@ export function createLeaving(): Leaving {
     },
     settled: async () => ({ flags: [], token: null }),
   };
-}
-
-/** What an unattended setup needs beside the answers that are kept in the state folder: consent and the token. */
-export async function settledSetup(
-  host: Host,
-  stackDir: string,
-  { token, unsupported }: Answers,
-): Promise<SettledRun> {
-  const flags = ["--yes", ...(unsupported ? ["--allow-unsupported"] : [])];
-  if (token.source === "none") return { flags, token: "none" };
-  const [first] = await foundTokens(host, stackDir);
-  const findsIt = first !== undefined && first.answer.token.reveal() === token.token.reveal();
-  return { flags, token: findsIt ? null : token.token };
 }

@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { isClosing, type TimedEvent } from "../progress/event.ts";
 import type { DownloadProgress } from "../progress/events/download.ts";
+import type { Stage } from "../progress/events/run.ts";
 import type { BackgroundSeen } from "../progress/events/status.ts";
 import { isAlive, recallBackground } from "./background.ts";
 
@@ -28,9 +29,22 @@ export async function seeBackground(
     record,
     state: closing === null ? (alive ? "running" : "lost") : "ended",
     elapsedSeconds: closing === null && alive ? Math.max(0, Math.round(ranSeconds)) : null,
+    stage: closing === null && alive ? stageOf(events) : null,
     progress: progress === null ? null : figures(progress),
     closing,
   };
+}
+
+/** Annie starts beside the download: as long as that goes on it is what is told. */
+function stageOf(events: readonly TimedEvent[]): Stage | null {
+  const last = events.findLast(
+    (event) =>
+      event.type === "download.progress" ||
+      event.type === "download.finished" ||
+      event.type === "stage.started",
+  );
+  if (last?.type === "stage.started") return last.stage;
+  return last === undefined ? null : last.type === "download.progress" ? "download" : "annie";
 }
 
 function figures(progress: DownloadProgress): BackgroundSeen["progress"] {

@@ -89,9 +89,13 @@ describe("a run that is left in the background", () => {
         command: "pull",
         pid,
         state: "running",
+        stage: "download",
         progress,
       });
     }, waiting);
+    expect((await sandbox.run(["status"])).stdout).toMatch(
+      new RegExp(`heros pull, process ${pid}, for [^]*Getting the models[^]*3\\.00 MB`),
+    );
     // A session of its own, no terminal, and no token where others can see it.
     const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
     expect(fields.slice(2, 5)).toEqual([String(pid), String(pid), "0"]);

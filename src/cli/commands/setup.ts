@@ -1,9 +1,10 @@
 import type { SetupRequest, Work } from "../../setup/request.ts";
 import { setup } from "../../setup/setup.ts";
 import type { Writer } from "../../ui/writer.ts";
-import { type Leaving, settledSetup } from "../leaving.ts";
+import type { Leaving } from "../leaving.ts";
 import { usageFailure } from "../options.ts";
 import type { SetupCommand } from "../program.ts";
+import { settledSetup } from "../settled-setup.ts";
 import { requestOf } from "./request-of.ts";
 
 export interface SetupTools {

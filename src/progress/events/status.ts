@@ -1,7 +1,7 @@
 import type { AnnieModel } from "./annie.ts";
 import type { DownloadProgress } from "./download.ts";
 import type { ListedModel } from "./models.ts";
-import type { RunCancelled, RunFailed, RunSucceeded } from "./run.ts";
+import type { RunCancelled, RunFailed, RunSucceeded, Stage } from "./run.ts";
 
 /** The run that was left in the background last. */
 export interface BackgroundSeen {
@@ -15,6 +15,8 @@ export interface BackgroundSeen {
   readonly state: "running" | "ended" | "lost";
   /** Null where it does not run. */
   readonly elapsedSeconds: number | null;
+  /** What it is at; null where it does not run. */
+  readonly stage: Stage | null;
   /** Null before its download. */
   readonly progress: Pick<
     DownloadProgress,

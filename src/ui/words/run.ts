@@ -19,7 +19,8 @@ export const stageNames: Readonly<Record<Stage, string>> = {
   annie: "Annie",
 };
 
-const stageBeginnings: Readonly<Record<Stage, string>> = {
+/** What each stage does. */
+export const stageBeginnings: Readonly<Record<Stage, string>> = {
   machine: "Looking at this machine.",
   plan: "Making a plan.",
   stack: "Preparing Annie's containers.",

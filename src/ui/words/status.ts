@@ -3,6 +3,7 @@ import { formatBytes } from "../../progress/units.ts";
 import { capabilityName } from "./annie.ts";
 import { progressWords } from "./download.ts";
 import { modelStateWords } from "./models.ts";
+import { stageBeginnings } from "./run.ts";
 import { counted, listed, say, tookWords, type Sentence } from "./sentence.ts";
 
 /** How Annie is, what she can do, and what is still coming. */
@@ -71,11 +72,12 @@ function modelLines({ models, cacheDir, receivedBytes, totalBytes }: StatusRead)
 }
 
 function backgroundLines(seen: BackgroundSeen): string[] {
-  const { command, pid, state, closing, elapsedSeconds, progress } = seen;
+  const { command, pid, state, closing, elapsedSeconds, stage, progress } = seen;
   switch (state) {
     case "running":
       return [
         `In the background: heros ${command}, process ${pid}, for ${tookWords((elapsedSeconds ?? 0) * 1000)}`,
+        ...(stage === null ? [] : [`  ${stageBeginnings[stage]}`]),
         ...(progress === null ? [] : [`  Models: ${progressWords(progress)}`]),
         "  Look at it, or stop it: heros status --watch",
       ];
