@@ -68,7 +68,7 @@ export function parseArguments(argv: readonly string[]): Parsed {
     .helpCommand(false);
 
   const setup = common(program.command("setup"))
-    .description("ask what is open, write the compose overrides, fetch the models, start Annie")
+    .description("ask what is open, write Annie's files, fetch the models, start her")
     .option("-y, --yes", "ask nothing: flags, environment, config file and defaults decide")
     .option("--dry-run", "show what would be done, and do none of it")
     .option("--demo", "the same on a simulated Spark, with a Hub of its own and no Docker")
@@ -77,7 +77,7 @@ export function parseArguments(argv: readonly string[]): Parsed {
         .default("1")
         .argParser(factor),
     )
-    .option("--keep-demo", "leave the demo's folder when it ends")
+    .option("--keep-demo", "keep the demo's folder when it ends, and say where it is")
     .addOption(new Option(inBackgroundFlag).hideHelp())
     .action((values: Values) => {
       command = {

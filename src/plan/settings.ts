@@ -31,7 +31,7 @@ export const settings: readonly Setting[] = [
     flag: "--stack-dir <dir>",
     environment: "HEROS_STACK_DIR",
     configKey: "stackDir",
-    help: "folder of the compose stack (default: ~/her-os)",
+    help: "Annie's folder, with her compose files (default: ~/her-os)",
     pull: false,
   },
   {
@@ -39,7 +39,7 @@ export const settings: readonly Setting[] = [
     flag: "--cache-dir <dir>",
     environment: "HEROS_CACHE_DIR",
     configKey: "cacheDir",
-    help: "Hub cache that holds the models--… folders (default: HF_HUB_CACHE, else ~/.cache/huggingface/hub)",
+    help: "Hub cache that holds the models--* folders (default: HF_HUB_CACHE, else ~/.cache/huggingface/hub)",
     pull: true,
   },
   {

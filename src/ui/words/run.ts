@@ -58,7 +58,7 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
       return say(`heros ${event.herosVersion}: ${doing}.`, { more: event.demo ? [demoWords] : [] });
     }
     case "stage.started":
-      return say(`${stageNames[event.stage]}: ${stageBeginnings[event.stage]}`);
+      return say(stageBeginnings[event.stage]);
     case "stage.finished":
       return stageEnd(event.stage, event.outcome);
     case "notice":
