@@ -2,6 +2,7 @@ import type { ByteFlow } from "../host/http.ts";
 import { PassingTrouble } from "../hub/trouble.ts";
 import type { Flow, Lane } from "./lane.ts";
 import type { Segment } from "./segments.ts";
+import type { Slab } from "./slabs.ts";
 
 /**
  * Reads a body into a file until the segment's end, which another lane may bring nearer meanwhile. Writes in large
@@ -26,8 +27,10 @@ export function pour({
 }): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let skip = skipBytes;
-  let slab: Buffer | null = null;
+  let slab: Slab | null = null;
+  /** Of the slab: filled, and handed on to the disk. */
   let heldBytes = 0;
+  let flushedBytes = 0;
   let writeAt = segment.at;
   let writingBytes = 0;
   let over = false;
@@ -44,6 +47,7 @@ export function pour({
     failure = error;
     flush();
     if (!body.readableEnded) body.destroy();
+    letGo();
     settle();
   };
   const resume = (): void => {
@@ -55,25 +59,50 @@ export function pour({
     }
   };
   const flush = (): void => {
-    if (heldBytes === 0 || slab === null) return;
-    const [full, bytes, position] = [slab, heldBytes, writeAt];
-    slab = null;
-    heldBytes = 0;
-    writeAt += bytes;
-    writingBytes += bytes;
-    write(full.subarray(0, bytes), position)
+    if (slab === null || heldBytes === flushedBytes) return;
+    const [source, position] = [slab, writeAt];
+    const part = source.bytes.subarray(flushedBytes, heldBytes);
+    const { length } = part;
+    flushedBytes = heldBytes;
+    writeAt += length;
+    writingBytes += length;
+    source.hold();
+    if (heldBytes === source.bytes.length) letGo();
+    write(part, position)
       .catch((error: unknown) => {
         failure ??= error;
         over = true;
         body.destroy();
+        letGo();
       })
       .finally(() => {
-        flow.slabs.giveBack(full);
-        writingBytes -= bytes;
-        flow.pendingBytes -= bytes;
+        source.release();
+        writingBytes -= length;
+        flow.pendingBytes -= length;
         goOn(flow);
         settle();
       });
+  };
+  /** Only once the body reads into it no more. */
+  const letGo = (): void => {
+    slab?.release();
+    slab = null;
+    heldBytes = flushedBytes = 0;
+  };
+  const room = (): Buffer => {
+    slab ??= flow.slabs.take();
+    return slab.bytes.subarray(heldBytes);
+  };
+  const fill = (bytes: Buffer): void => {
+    for (let at = 0; at < bytes.length;) {
+      const target = room();
+      // Read straight into its place, unless it came with the answer's head.
+      const there = bytes.buffer === target.buffer && bytes.byteOffset === target.byteOffset;
+      const filled = there ? bytes.length : bytes.copy(target, 0, at);
+      at += filled;
+      heldBytes += filled;
+      if (filled === target.length) flush();
+    }
   };
 
   lane.tick = () => {
@@ -81,6 +110,7 @@ export function pour({
     resume();
   };
   lane.isPaused = () => body.isPaused();
+  body.readInto?.(room);
   body.on("data", (chunk: Buffer) => {
     if (over) return;
     const nowMs = flow.nowMs();
@@ -92,18 +122,11 @@ export function pour({
       skip -= skipped;
       bytes = bytes.subarray(skipped);
     }
-    const room = segment.end - segment.at;
-    if (bytes.length > room) bytes = bytes.subarray(0, room);
+    const left = segment.end - segment.at;
+    if (bytes.length > left) bytes = bytes.subarray(0, left);
     flow.pendingBytes += bytes.length;
     segment.at += bytes.length;
-    // Copied at once, while it is in the processor's cache: the chunk can be freed young, and one write takes many.
-    for (let at = 0; at < bytes.length;) {
-      slab ??= flow.slabs.take();
-      const copied = bytes.copy(slab, heldBytes, at);
-      at += copied;
-      heldBytes += copied;
-      if (heldBytes === slab.length) flush();
-    }
+    fill(bytes);
     const delayMs = flow.rateCap?.spend(chunk.length, nowMs) ?? 0;
     if (delayMs > 0) lane.pausedUntilMs = nowMs + delayMs;
     const full = flow.pendingBytes > flow.budget.pendingBytes;

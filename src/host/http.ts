@@ -23,6 +23,11 @@ export interface ByteFlow {
   destroy(error?: Error): unknown;
   /** Every byte was handed on. */
   readonly readableEnded: boolean;
+  /**
+   * Where the flow can: reads straight into the buffers that `next` gives, and `data` hands on the parts that were filled.
+   * The last one given stays in use until the next piece; a piece may still come in memory of the flow's own.
+   */
+  readInto?(next: () => Buffer): void;
 }
 
 export interface HttpResponse<Body = Readable> {

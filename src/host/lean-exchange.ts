@@ -15,7 +15,7 @@ const mostHeadBytes = 64 * 1024;
 
 /**
  * One answer as it comes in: parses its head (RFC 9112), and hands on the body in pieces of the connection's own buffer,
- * each of which is only good while it is handed on. Bodies by length or to the connection's end; chunked ones are told by `chunked`.
+ * each of which is only good while it is handed on, or of the buffers that its reader gives. Bodies by length or to the connection's end; chunked ones are told by `chunked`.
  */
 export class LeanExchange extends EventEmitter implements ByteFlow {
   readableEnded = false;
@@ -31,6 +31,7 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
   #waiting: Buffer | null = null;
   /** The connection is gone, which counts once what waits was taken. */
   #gone: { readonly error: Error | null } | null = null;
+  #next: (() => Buffer) | null = null;
   #paused = true;
   #over = false;
 
@@ -75,6 +76,16 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
     this.#begin(status, parseHeaders(lines.slice(1)), lines[0]?.startsWith("HTTP/1.1") === true);
     this.#waiting = rest.length > 0 ? rest : null;
     return false;
+  }
+
+  readInto(next: () => Buffer): void {
+    this.#next = next;
+  }
+
+  /** Where the next bytes should go; null to leave it to the connection. What waits is handed on first, and would be overwritten. */
+  nextBuffer(): Buffer | null {
+    const flows = this.#head === null && !this.#over && !this.#paused && this.#waiting === null;
+    return flows ? (this.#next?.() ?? null) : null;
   }
 
   /** The connection is gone: the answer ends here, well or not. */

@@ -3,7 +3,7 @@ import tls from "node:tls";
 import { LeanExchange, type Steering } from "./lean-exchange.ts";
 import type { ByteFlow, HttpRequest, HttpResponse } from "./http.ts";
 
-/** GET and HEAD over sockets that read into a buffer of their own: Node's HTTP client copies each piece twice and leaves it to be collected. */
+/** GET and HEAD over sockets that read into buffers that are used again: Node's HTTP client copies each piece twice and leaves it to be collected. */
 export interface LeanClient {
   /** Null where the answer is of a form that is left to Node's client (chunked). @throws as `Network.request` */
   read(request: HttpRequest): Promise<HttpResponse<ByteFlow> | null>;
@@ -15,7 +15,8 @@ interface Connection {
   exchange: LeanExchange | null;
 }
 
-const bufferBytes = 128 * 1024;
+/** Of a connection's own: heads, and bodies that nobody gives a buffer for. */
+const bufferBytes = 64 * 1024;
 const mostIdle = 64;
 
 export function createLeanClient(): LeanClient {
@@ -25,13 +26,16 @@ export function createLeanClient(): LeanClient {
     const secure = target.protocol === "https:";
     const host = target.hostname.replace(/^\[|\]$/gu, "");
     const port = Number(target.port === "" ? (secure ? 443 : 80) : target.port);
+    const own = Buffer.allocUnsafeSlow(bufferBytes);
+    // Asked for its buffer as soon as there is a socket, and after each piece.
+    let exchange: () => LeanExchange | null = () => null;
     const onread = {
-      buffer: Buffer.allocUnsafeSlow(bufferBytes),
+      buffer: () => exchange()?.nextBuffer() ?? own,
       callback(bytes: number, buffer: Uint8Array): boolean {
         const piece = Buffer.from(buffer.buffer, buffer.byteOffset, bytes);
         // Bytes that no request asked for make the connection worthless.
         if (connection.exchange === null) socket.destroy();
-        return connection.exchange?.receive(piece) ?? false;
+        return exchange()?.receive(piece) ?? false;
       },
     };
     const options = { host, port, onread, noDelay: true, keepAlive: true };
@@ -40,6 +44,7 @@ export function createLeanClient(): LeanClient {
       ? tls.connect({ ...options, ...servername, ALPNProtocols: ["http/1.1"] })
       : net.connect(options);
     const connection: Connection = { socket, exchange: null };
+    exchange = () => connection.exchange;
     socket.on("error", (error) => connection.exchange?.lost(error));
     socket.on("timeout", () => {
       const message = `no answer from ${target.host} for ${(socket.timeout ?? 0) / 1000} s`;
