@@ -8,6 +8,8 @@ export interface Budget {
   readonly writeBytes: number;
   /** Read and not yet written, of all lanes. */
   readonly pendingBytes: number;
+  /** Written to one file, and not yet in its journal. */
+  readonly noteBytes: number;
 }
 
 /** Less than a hundredth of all that is fetched for what is asked for, and less again for what is on its way to the disk. */
@@ -17,6 +19,7 @@ export function budgetFor(totalBytes: number, tuning: Tuning): Budget {
     askedBytes: totalBytes / 128,
     writeBytes: clamp(totalBytes / 1024, leastWriteBytes, writeBytes),
     pendingBytes: clamp(totalBytes / 200, leastPendingBytes, pendingBytes),
+    noteBytes: totalBytes / 1024,
   };
 }
 

@@ -36,12 +36,12 @@ export async function finishLarge(
   // Bytes that are as they were have the hash that they had.
   if (found > 0) open.hash = startHash(finishing.hashing, task, partial.path);
   open.hash.follow(task.blob.sizeBytes);
-  const digests = await open.hash.digests;
+  // The disk can take its time while the rest is hashed.
+  const [digests] = await Promise.all([open.hash.digests, partial.sync()]);
   if (promisedDigest(task.blob.hash, digests) !== task.blob.hash.hex) {
     fetchAgain(finishing, task, open, digests);
     return null;
   }
-  await partial.sync();
   await partial.close();
   task.open = null;
   await files.rename(partial.path, finishedPath(task));

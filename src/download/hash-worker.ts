@@ -12,7 +12,7 @@ interface Reading {
 }
 
 /** Read from the page cache a moment after it was written, in pieces that stay in the processor's own cache. */
-const buffer = Buffer.allocUnsafeSlow(512 * 1024);
+const buffer = Buffer.allocUnsafeSlow(128 * 1024);
 const readings = new Map<number, Reading>();
 let running = false;
 
@@ -37,7 +37,7 @@ function run(): void {
   }
   const [id, reading] = next;
   try {
-    for (let pieces = 0; pieces < 16 && reading.at < reading.upTo; pieces += 1) {
+    for (let pieces = 0; pieces < 64 && reading.at < reading.upTo; pieces += 1) {
       const length = Math.min(buffer.length, reading.upTo - reading.at);
       const bytes = readSync(reading.file, buffer, 0, length, reading.at);
       if (bytes === 0) throw new Error("the file is shorter than it should be");

@@ -2,7 +2,7 @@ import { prefixBytes } from "./byte-ranges.ts";
 import type { BlobTask, OpenTask } from "./blob-task.ts";
 import type { Tuning } from "./tuning.ts";
 
-/** Lets hash and disk follow what was written to one file. Calls `fail` with what the disk refuses. */
+/** Lets hash, journal and disk follow what was written to one file. Calls `fail` with what the disk refuses. */
 export function keepPartial(
   task: BlobTask,
   open: OpenTask,
@@ -11,6 +11,7 @@ export function keepPartial(
   const { partial, hash } = open;
   task.receivedBytes = partial.writtenBytes();
   hash.follow(prefixBytes(partial.written()));
+  void partial.note().catch(fail);
   const due =
     nowMs - open.syncedMs >= tuning.syncMs ||
     task.receivedBytes - open.syncedBytes >= tuning.syncBytes;

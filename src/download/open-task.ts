@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import type { BlobTask, OpenTask } from "./blob-task.ts";
+import type { Budget } from "./budget.ts";
 import { missingRanges, prefixBytes } from "./byte-ranges.ts";
 import { hasBlob } from "./cached.ts";
 import { lockPath } from "./cache-layout.ts";
@@ -13,6 +14,7 @@ interface Opening {
   readonly host: Pick<Host, "files" | "fileLocks" | "clock">;
   readonly emit: Emit;
   readonly bootId: string;
+  readonly budget: Budget;
   readonly hashing: Hashing;
   onNoLocks(): void;
 }
@@ -52,9 +54,13 @@ export async function openTask(
   return "open";
 }
 
-async function openLarge({ host, bootId, hashing }: Opening, task: BlobTask): Promise<OpenTask> {
+async function openLarge(
+  { host, bootId, hashing, budget }: Opening,
+  task: BlobTask,
+): Promise<OpenTask> {
   const { blob, places } = task;
-  const partial = await openPartial(host.files, places, blob, bootId);
+  const { noteBytes } = budget;
+  const partial = await openPartial(host.files, places, blob, { bootId, noteBytes });
   task.receivedBytes = partial.writtenBytes();
   const missing = missingRanges(partial.written(), blob.sizeBytes);
   const hash = startHash(hashing, task, partial.path);

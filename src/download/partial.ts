@@ -15,8 +15,10 @@ export interface Partial {
   /** Handed to the kernel. */
   written(): ByteRanges;
   writtenBytes(): number;
-  /** Puts the bytes at `position`, and journals it. Outlives a kill, not a power cut. @throws Node's errors: ENOSPC, … */
+  /** Puts the bytes at `position`, and journals it once enough has come since the last line. Outlives a kill, not a power cut. @throws Node's errors: ENOSPC, … */
   write(bytes: Buffer, position: number): Promise<void>;
+  /** Journals what no line tells of yet. @throws Node's errors */
+  note(): Promise<void>;
   /** Brings the bytes to the disk, and then journals that they are there. */
   sync(): Promise<void>;
   /** Forgets everything: the bytes proved wrong. */
@@ -45,12 +47,12 @@ export async function readPartial(
   return trustedRanges(text, blob, bootId) ?? [];
 }
 
-/** Opens a partial to go on with it, or starts one. Only one process may: the lock is the caller's. */
+/** Opens a partial to go on with it, or starts one. A line at the latest after `noteBytes`. Only one process may: the lock is the caller's. */
 export async function openPartial(
   files: Pick<Files, "lstat" | "readFile" | "open" | "rename" | "rm">,
   places: RepoPlaces,
   blob: BlobSize,
-  bootId: string,
+  { bootId, noteBytes }: { readonly bootId: string; readonly noteBytes: number },
 ): Promise<Partial> {
   const path = partialPath(places, blob.blobName);
   const journalFile = journalPath(places, blob.blobName);
@@ -75,8 +77,11 @@ export async function openPartial(
     throw error;
   }
   let noted = written;
+  let unnotedBytes = 0;
   let queue: Promise<void> = Promise.resolve();
   let syncs: Promise<void> = Promise.resolve();
+  /** One at a time: the kernel lets one writer into a file, and the others would spin at its door. */
+  let writes: Promise<void> = Promise.resolve();
   let noting: Promise<void> | null = null;
   /** Journals that another took the place of; a sync may still be at work on them. */
   const retired: FileHandle[] = [];
@@ -96,6 +101,7 @@ export async function openPartial(
 
   async function append(): Promise<void> {
     noted = written;
+    unnotedBytes = 0;
     if (journalBytes > compactBytes) {
       retired.push(journal);
       journal = await openJournal();
@@ -106,6 +112,15 @@ export async function openPartial(
     await journal.write(line);
   }
 
+  async function putAll(bytes: Buffer, position: number): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const start = position + at;
+      const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, start);
+      written = addRange(written, { start, end: start + bytesWritten });
+      at += bytesWritten;
+    }
+  }
+
   /** The disk is waited for outside the queue: lines about other writes go on meanwhile, so that a kill costs little. */
   async function syncNow(): Promise<void> {
     const before = written;
@@ -114,6 +129,16 @@ export async function openPartial(
     synced = before;
     await inTurn(append);
     await journal.datasync();
+  }
+
+  /** One line for all writes that end while the one before is on its way. */
+  async function note(): Promise<void> {
+    if (noted === written) return;
+    noting ??= inTurn(async () => {
+      noting = null;
+      if (noted !== written) await append();
+    });
+    await noting;
   }
 
   /** Lines go in one after the other. */
@@ -128,19 +153,13 @@ export async function openPartial(
     written: () => written,
     writtenBytes: () => countBytes(written),
     async write(bytes, position) {
-      for (let at = 0; at < bytes.length;) {
-        const start = position + at;
-        const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, start);
-        written = addRange(written, { start, end: start + bytesWritten });
-        at += bytesWritten;
-      }
-      // One line for all writes that end while the one before is on its way.
-      noting ??= inTurn(async () => {
-        noting = null;
-        if (noted !== written) await append();
-      });
-      await noting;
+      const put = writes.then(() => putAll(bytes, position));
+      writes = put.catch(() => {});
+      await put;
+      unnotedBytes += bytes.length;
+      if (unnotedBytes >= noteBytes) await note();
     },
+    note,
     sync() {
       const done = syncs.then(syncNow);
       syncs = done.catch(() => {});

@@ -73,7 +73,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     if (locks) emit(noLocks);
     locks = false;
   };
-  const opening = { host, emit, bootId, hashing, onNoLocks };
+  const opening = { host, emit, bootId, budget, hashing, onNoLocks };
   const shrink = (): void => laneCount.shrink(nowMs());
   const scene = { ...options, endpoint: hub.endpoint, outage, shrink };
 

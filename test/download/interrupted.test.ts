@@ -1,7 +1,7 @@
 import * as realFiles from "node:fs/promises";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import path from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { generatedBytes, readBytes } from "../../src/demo/hub/bytes.ts";
@@ -27,6 +27,8 @@ interface Life {
   readonly end: "kill" | "power cut";
   readonly lanes: number;
   readonly pieceBytes: number;
+  /** After so many pieces the journal is told; 0: each write sees to it. */
+  readonly noteEvery: number;
   /** After so many pieces the disk is waited for. */
   readonly syncEvery: number;
 }
@@ -36,6 +38,7 @@ const life: fc.Arbitrary<Life> = fc.record({
   end: fc.constantFrom("kill", "power cut"),
   lanes: fc.integer({ min: 1, max: 4 }),
   pieceBytes: fc.integer({ min: 1, max: 200 }),
+  noteEvery: fc.integer({ min: 0, max: 4 }),
   syncEvery: fc.integer({ min: 1, max: 6 }),
 });
 const lives = fc.array(life, { minLength: 1, maxLength: 5 });
@@ -50,29 +53,39 @@ interface Fetched {
 /** Fetches what is missing as lanes do, until it is all there or the process is killed. */
 async function fetchAll(
   partial: Partial,
-  { lanes, pieceBytes, syncEvery }: Omit<Life, "calls" | "end">,
+  { lanes, pieceBytes, noteEvery, syncEvery }: Omit<Life, "calls" | "end">,
   kept: Fetched,
   requireAlive = (): void => {},
 ): Promise<void> {
   const segments = createSegments(missingRanges(partial.written(), sizeBytes), sizeBytes);
   let pieces = 0;
+  let written = kept.noted;
   const lane = async (): Promise<void> => {
     for (let next = segments.take(pieceBytes); next !== null; next = segments.take(pieceBytes)) {
       const { start, end } = next;
       await partial.write(truth.subarray(start, end), start);
       requireAlive();
-      kept.noted = addRange(kept.noted, { start, end });
+      written = addRange(written, { start, end });
       segments.finish(next);
-      if ((pieces += 1) % syncEvery > 0) continue;
-      const before = kept.noted;
+      pieces += 1;
+      const before = written;
+      if (noteEvery > 0 && pieces % noteEvery === 0) await partial.note();
+      requireAlive();
+      if (noteEvery === 0 || pieces % noteEvery === 0) kept.noted = join(kept.noted, before);
+      if (pieces % syncEvery > 0) continue;
       await partial.sync();
       requireAlive();
-      kept.synced = before.reduce((all, range) => addRange(all, range), kept.synced);
+      kept.noted = join(kept.noted, before);
+      kept.synced = join(kept.synced, before);
     }
   };
   const ends = await Promise.allSettled(Array.from({ length: lanes }, lane));
   for (const end of ends) if (end.status === "rejected") throw end.reason;
   await partial.sync();
+}
+
+function join(ranges: ByteRanges, others: ByteRanges): ByteRanges {
+  return others.reduce((all, range) => addRange(all, range), ranges);
 }
 
 /** What of these the others leave out. */
@@ -91,7 +104,10 @@ async function liveOn(
   for (const one of list) {
     try {
       const mortal = killedAfter(files, one.calls);
-      const partial = await openPartial(mortal, places, blob, `boot ${boot}`);
+      const partial = await openPartial(mortal, places, blob, {
+        bootId: `boot ${boot}`,
+        noteBytes: one.noteEvery === 0 ? 0 : sizeBytes,
+      });
       await fetchAll(partial, one, kept, mortal.requireAlive);
       await partial.close();
     } catch (error) {
@@ -113,8 +129,8 @@ async function liveOn(
     kept.noted = trusted;
     kept.synced = one.end === "kill" ? lost(kept.synced, lost(kept.synced, trusted)) : trusted;
   }
-  const partial = await openPartial(files, places, blob, `boot ${boot}`);
-  await fetchAll(partial, { lanes: 2, pieceBytes: 64, syncEvery: 3 }, kept);
+  const partial = await openPartial(files, places, blob, { bootId: `boot ${boot}`, noteBytes: 0 });
+  await fetchAll(partial, { lanes: 2, pieceBytes: 64, noteEvery: 0, syncEvery: 3 }, kept);
   await partial.close();
   expect((await disk.read()).equals(truth)).toBe(true);
 }
@@ -124,8 +140,8 @@ test("killed or without power at any call, a partial is gone on with to the same
   const held = fc.assert(
     fc.asyncProperty(lives, async (list) => {
       const disk = createMemoryDisk();
-      const path = partialPath(places, blob.blobName);
-      const read = async (): Promise<Buffer> => disk.read(path);
+      const file = partialPath(places, blob.blobName);
+      const read = async (): Promise<Buffer> => disk.read(file);
       await liveOn(disk.files, places, list, { cutPower: disk.cutPower, read });
     }),
     { numRuns: 300 },
@@ -134,12 +150,12 @@ test("killed or without power at any call, a partial is gone on with to the same
 });
 
 test("the same holds on a real disk, for kills", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "heros-interrupted-"));
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-interrupted-"));
   let count = 0;
   try {
     const held = fc.assert(
       fc.asyncProperty(fc.array(life, { maxLength: 3 }), async (list) => {
-        const places = placesOf(join(folder, String((count += 1))), "org/model");
+        const places = placesOf(path.join(folder, String((count += 1))), "org/model");
         await mkdir(places.blobs, { recursive: true });
         const kills = list.map((one): Life => ({ ...one, end: "kill" }));
         await liveOn(realFiles, places, kills, {

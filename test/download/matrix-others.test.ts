@@ -47,7 +47,10 @@ async function takeOver(world: World, { moment }: Cell<Row>): Promise<number> {
   const large = spot.sizeBytes > 16 * 1024;
   if (large && heldBytes > 0) {
     const { source } = scene.served.file(repo, spot.path);
-    const partial = await openPartial(host.files, places, spot, await readBootId(host.files));
+    const partial = await openPartial(host.files, places, spot, {
+      bootId: await readBootId(host.files),
+      noteBytes: 0,
+    });
     await partial.write(readBytes(source, 0, heldBytes), 0);
     await partial.close();
   }

@@ -67,7 +67,10 @@ test("what an earlier run left is suspected first", async () => {
   await mkdir(places.blobs, { recursive: true });
   const blob = { blobName, sizeBytes: bytes };
   const { files } = scene.host;
-  const partial = await openPartial(files, places, blob, await readBootId(files));
+  const partial = await openPartial(files, places, blob, {
+    bootId: await readBootId(files),
+    noteBytes: 0,
+  });
   const left = Buffer.from(truth.subarray(2_000_000));
   left[100_000] = (left[100_000] ?? 0) ^ 0xff;
   await partial.write(left, 2_000_000);
