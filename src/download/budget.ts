@@ -4,8 +4,10 @@ import type { Tuning } from "./tuning.ts";
 export interface Budget {
   /** Asked for by all lanes together and not yet here: the kernel's own buffers may hold all of it. */
   readonly askedBytes: number;
-  /** Read, and held until it is worth a write. */
-  readonly writeBytes: number;
+  /** Read, and held until it is worth a write: of all lanes, and of one. */
+  readonly heldBytes: number;
+  readonly leastWriteBytes: number;
+  readonly mostWriteBytes: number;
   /** Read and not yet written, of all lanes. */
   readonly pendingBytes: number;
   /** Written to one file, and not yet in its journal. */
@@ -17,7 +19,9 @@ export function budgetFor(totalBytes: number, tuning: Tuning): Budget {
   const { leastWriteBytes, writeBytes, leastPendingBytes, pendingBytes } = tuning;
   return {
     askedBytes: totalBytes / 128,
-    writeBytes: clamp(totalBytes / 1024, leastWriteBytes, writeBytes),
+    heldBytes: totalBytes / 512,
+    leastWriteBytes,
+    mostWriteBytes: clamp(totalBytes / 1024, leastWriteBytes, writeBytes),
     pendingBytes: clamp(totalBytes / 200, leastPendingBytes, pendingBytes),
     noteBytes: totalBytes / 1024,
   };

@@ -29,6 +29,8 @@ export interface Flow {
   readonly slabs: Slabs;
   readonly budget: Budget;
   readonly link: Link;
+  /** A lane writes when it holds so much: the more lanes, the less each. */
+  writeBytes: number;
   /** Received and not yet written. */
   pendingBytes: number;
   /** How lanes that stopped reading for that reason go on; called as soon as less is pending. */

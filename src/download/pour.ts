@@ -127,6 +127,7 @@ export function pour({
     flow.pendingBytes += bytes.length;
     segment.at += bytes.length;
     fill(bytes);
+    if (heldBytes - flushedBytes >= flow.writeBytes) flush();
     const delayMs = flow.rateCap?.spend(chunk.length, nowMs) ?? 0;
     if (delayMs > 0) lane.pausedUntilMs = nowMs + delayMs;
     const full = flow.pendingBytes > flow.budget.pendingBytes;

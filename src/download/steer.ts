@@ -24,7 +24,9 @@ export interface Steered {
 /** What is done every tick: lanes write, partials are kept, lanes that lag or are in the way are stopped, and their number is judged. */
 export function steer(steered: Steered): void {
   const { flow, lanes, laneCount, tasks, endedLanes, busy, nowMs, fail } = steered;
-  const { tuning, link, receivedBytes } = flow;
+  const { tuning, link, budget, receivedBytes } = flow;
+  const share = budget.heldBytes / Math.max(1, lanes.size);
+  flow.writeBytes = Math.min(budget.mostWriteBytes, Math.max(budget.leastWriteBytes, share));
   for (const lane of lanes) lane.tick();
   for (const task of tasks) {
     if (task.open !== null && task.state === "fetching") {
