@@ -74,3 +74,25 @@ test("a connection that is gone loses nothing of what it brought", async () => {
   expect(cut.text()).toBe("abc");
   expect(cut.told).toEqual(["head", "the connection was cut"]);
 });
+
+test("bytes go where the reader wants them, but only while they flow", async () => {
+  const { exchange, receive, read } = openExchange();
+  const wanted = Buffer.alloc(8);
+  expect(exchange.nextBuffer()).toBeNull();
+  receive(`${head(9)}abc`);
+  exchange.readInto(() => wanted);
+  read();
+  // "abc" would be handed on after what is read now.
+  expect(exchange.nextBuffer()).toBeNull();
+  await nextTurn();
+  expect(exchange.nextBuffer()).toBe(wanted);
+  exchange.pause();
+  expect(exchange.nextBuffer()).toBeNull();
+  receive("def");
+  exchange.resume();
+  expect(exchange.nextBuffer()).toBeNull();
+  await nextTurn();
+  expect(exchange.nextBuffer()).toBe(wanted);
+  receive("ghi");
+  expect(exchange.nextBuffer()).toBeNull();
+});
