@@ -28,8 +28,8 @@ export interface InkWriter extends Writer {
 const usualFrameMs = 200;
 
 /**
- * The live screen. Ink and React are loaded here and nowhere earlier: they cost a fifth of a second,
- * and React's production build is chosen by NODE_ENV, which the command line has set by now.
+ * The live screen. Ink and React are loaded here and nowhere earlier: they take longer than all that is loaded before.
+ * The build chooses React's production build.
  */
 export async function createInkWriter(
   terminal: Terminal,
