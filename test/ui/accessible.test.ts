@@ -133,7 +133,12 @@ describe("after an earlier run", () => {
 
   test("that came to its end, it says so; consent to another machine is asked all the same", async () => {
     const machine = { ...spark, spark: false };
-    const { said } = await talk(["1", "q"], { earlier: "finished", answers, machine });
+    const { said, answers: given } = await talk(["1", "2", "yes"], {
+      earlier: "finished",
+      answers,
+      machine,
+    });
+    expect(given).toEqual({ ...answers, unsupported: true });
     expect(said).toContain("Annie was set up here before.");
     expect(said).toContain("Question 1 of 5. This does not look like a DGX Spark.");
   });

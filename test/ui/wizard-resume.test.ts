@@ -51,6 +51,13 @@ test("Esc asks whether to stop, and comes back", () => {
 test("yes passes no consent that was not given", () => {
   const machine = { ...spark, spark: false };
   expect(currentQuestion(pressed(resumed({ machine }), yes))?.id).toBe("unsupported");
+  // It is the one question that is left: after it comes the plan.
+  const consented = [{ kind: "down" } as const, enter].reduce(
+    pressed,
+    pressed(resumed({ machine }), yes),
+  );
+  expect(currentQuestion(consented)).toBeNull();
+  expect(consented.errand).toMatchObject({ answers: { ...kept, unsupported: true } });
   const answers = { ...kept, unsupported: true };
   expect(currentQuestion(pressed(resumed({ machine, answers }), yes))).toBeNull();
 });

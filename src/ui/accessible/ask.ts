@@ -35,12 +35,11 @@ const quit: Reply = { kind: "quit" };
  */
 export async function askInLines(talk: Talk): Promise<Answers | null> {
   let { answers } = talk.planning;
-  let index = 0;
-  if (talk.planning.earlier !== "none") {
-    const start = await askEarlier(talk, answers);
-    if (start === null) return null;
-    index = start;
-  }
+  const wish = talk.planning.earlier === "none" ? "anew" : await askEarlier(talk, answers);
+  if (wish === null) return null;
+  // After the questions that an earlier run's answers can't settle comes the plan.
+  let settled = wish === "settled";
+  let index = settled ? firstUnsettled(openQuestions(talk.planning, answers), answers) : 0;
   for (;;) {
     const asked = openQuestions(talk.planning, answers);
     const question = asked[index];
@@ -55,6 +54,11 @@ export async function askInLines(talk: Talk): Promise<Answers | null> {
       continue;
     }
     answers = reply.answers;
+    if (settled && question?.kind === "confirm") {
+      settled = false;
+      index = asked.length;
+      continue;
+    }
     if (question?.id === "tiers") sayTotals(talk, answers);
     if (question === undefined) return answers;
     await talk.planning.remember(answers);
@@ -62,11 +66,11 @@ export async function askInLines(talk: Talk): Promise<Answers | null> {
   }
 }
 
-/** Where to begin with the answers of an earlier run: at which question, or null where the person stops. */
-async function askEarlier(talk: Talk, answers: Answers): Promise<number | null> {
+/** Whether the answers of an earlier run stand or are asked anew; null where the person stops. */
+async function askEarlier(talk: Talk, answers: Answers): Promise<"settled" | "anew" | null> {
   const { planning, say } = talk;
   const open = openQuestions(planning, answers);
-  if (open.length === 0) return 0;
+  if (open.length === 0) return "anew";
   say("");
   say(earlierTitle(planning.earlier));
   say(earlierAnswers);
@@ -75,9 +79,8 @@ async function askEarlier(talk: Talk, answers: Answers): Promise<number | null> 
   say("2. No, ask the questions again, with these answers chosen.");
   say("3. Stop.");
   say("Type a number and press Enter. Enter alone means 1.");
-  const settled = firstUnsettled(open, answers);
-  return untilReply<number | null>(talk, {
-    replies: { "": settled, "1": settled, "2": 0, "3": null, q: null },
+  return untilReply<"settled" | "anew" | null>(talk, {
+    replies: { "": "settled", "1": "settled", "2": "anew", "3": null, q: null },
     end: null,
   });
 }

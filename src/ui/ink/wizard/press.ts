@@ -1,3 +1,4 @@
+import { firstUnsettled } from "../../../plan/question-table.ts";
 import { Failure } from "../../../progress/failure.ts";
 import type { Question } from "../../../plan/questions.ts";
 import type { Answers } from "../../../plan/answers.ts";
@@ -162,6 +163,9 @@ function apply(state: WizardState, question: Question, values: readonly string[]
   }
   if (question.kind === "secret" && answers.token.source !== "none") {
     return { ...state, errand: { kind: "token", answers }, problem: null };
+  }
+  if (state.settled && question.kind === "confirm") {
+    return goTo({ ...state, settled: false }, firstUnsettled(state.questions, answers), answers);
   }
   return goTo(state, state.index + 1, answers);
 }

@@ -70,7 +70,8 @@ function changeRows(view: WizardView, columns: number): Line[] {
 export function pressedOnResume(state: WizardState, press: Press): WizardState {
   const letter = press.kind === "text" ? press.text.toLowerCase() : "";
   if (press.kind === "enter" || letter === "y") {
-    return goTo(state, firstUnsettled(state.questions, state.answers), state.answers);
+    const settled = { ...state, settled: true };
+    return goTo(settled, firstUnsettled(state.questions, state.answers), state.answers);
   }
   if (letter === "n") return goTo(state, 0, state.answers);
   return press.kind === "escape" || letter === "q" ? { ...state, leaving: true } : state;

@@ -38,6 +38,8 @@ export interface WizardState {
   readonly scroll: number;
   /** "Go on where you stopped?" is being asked. */
   readonly resuming: boolean;
+  /** The answers of an earlier run were taken over: after the questions that they can't settle comes the plan. */
+  readonly settled: boolean;
   /** "Stop here?" is being asked. */
   readonly leaving: boolean;
   readonly outcome: { readonly answers: Answers | null } | null;
@@ -61,6 +63,7 @@ export function openWizard(planning: Planning): WizardState {
     plan: null,
     scroll: 0,
     resuming: false,
+    settled: false,
     leaving: false,
     outcome: null,
   };
