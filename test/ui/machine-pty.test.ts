@@ -51,6 +51,17 @@ test("q ends as if nobody had been asked: the failure, its remedy, status 4", as
   expect(pty.everything()).toContain("Error code port.taken, exit status 4.");
 });
 
+test("Ctrl-C there, and while it looks again, interrupts and leaves the terminal as it was", async () => {
+  for (const before of ["", "r"]) {
+    const pty = openTrouble();
+    await pty.waitFor("r: check again");
+    pty.type(before + keys.ctrlC);
+    expect((await pty.exit).exitCode).toBe(130);
+    expect(pty.cursor().visible).toBe(true);
+    expect(pty.everything()).toContain("Stopped.");
+  }
+});
+
 test("a screen reader is told the same, and r is typed as a line", async () => {
   const pty = openTrouble({ ACCESSIBLE: "1" });
   await pty.waitFor("Type r and press Enter to check again, or q to stop.");
