@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -78,4 +78,16 @@ test("a pull of what is in the cache loads neither packages nor what speaks HTTP
   expect(packages).toEqual(["commander"]);
   for (const name of ["http", "https", "tls", "http2", "worker_threads", "crypto", "child_process"])
     expect(builtins).not.toContain(name);
+});
+
+test("no built file imports a module of Node's own, which would read all of its properties", async () => {
+  const folder = join(root, "dist/cli");
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".js"));
+  expect(names.length).toBeGreaterThan(20);
+  const importing: string[] = [];
+  for (const name of names) {
+    const text = await readFile(join(folder, name), "utf8");
+    importing.push(...(text.match(/^(?:import|\}).*"node:.*$/gmu) ?? []));
+  }
+  expect(importing).toEqual([]);
 });
