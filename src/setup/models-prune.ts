@@ -3,7 +3,8 @@ import { planPrune, prune, type PruneRepo } from "../download/prune.ts";
 import type { Survey } from "../download/survey.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { formatBytes } from "../progress/units.ts";
-import { cachedModels, cacheDirOf, viewCache } from "./models-survey.ts";
+import { cacheDirOf } from "./cache-dir.ts";
+import { cachedModels, viewCache } from "./models-survey.ts";
 import type { Fetching, Work } from "./request.ts";
 
 export interface PruneModelsRequest {
@@ -22,7 +23,7 @@ export async function pruneModels(
   { fetching, mode }: PruneModelsRequest,
 ): Promise<string[]> {
   const { host, emit, signal } = work;
-  const cacheDir = cacheDirOf(work, fetching);
+  const cacheDir = cacheDirOf(host, fetching);
   const models = await cachedModels(work, cacheDir, fetching.catalog.models);
   const { survey } = await viewCache(work, { fetching, models, ask: "always" });
   const repos = wantedOf(models, survey);

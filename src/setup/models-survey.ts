@@ -4,12 +4,12 @@ import { countBytes } from "../download/byte-ranges.ts";
 import { placesOf } from "../download/cache-layout.ts";
 import { listingOffline } from "../download/offline.ts";
 import { type Survey, surveyModels } from "../download/survey.ts";
-import { findCacheDir } from "../hub/environment.ts";
 import type { Hub } from "../hub/hub.ts";
 import { commitPattern, type HubListing } from "../hub/listing.ts";
 import type { ListedModel } from "../progress/events/models.ts";
 import type { Notice } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { cacheDirOf } from "./cache-dir.ts";
 import { openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
 import { givenToken } from "./tokens.ts";
@@ -40,7 +40,7 @@ export interface CacheViewRequest {
 export async function viewCache(work: Work, request: CacheViewRequest): Promise<CacheView> {
   const { host, signal } = work;
   const { fetching, models, ask } = request;
-  const cacheDir = request.cacheDir ?? cacheDirOf(work, fetching);
+  const cacheDir = request.cacheDir ?? cacheDirOf(host, fetching);
   const token = await givenToken(host, fetching);
   const online = openHub(work, fetching, token);
   const hub = cacheFirst(work, {
@@ -51,10 +51,6 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   });
   const survey = await surveyModels({ host, hub, cacheDir, models, signal, lenient: true });
   return { survey, hub: { ...hub, offline: online.offline } };
-}
-
-export function cacheDirOf({ host }: Work, { cacheDir }: Fetching): string {
-  return cacheDir ?? findCacheDir(host);
 }
 
 interface Listers {

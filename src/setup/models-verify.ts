@@ -8,7 +8,8 @@ import { requireSound, type Verification, verifyModels } from "../download/verif
 import { offline } from "../hub/failures.ts";
 import type { Hub } from "../hub/hub.ts";
 import { formatBytes } from "../progress/units.ts";
-import { cachedModels, cacheDirOf, type CacheView, viewCache } from "./models-survey.ts";
+import { cacheDirOf } from "./cache-dir.ts";
+import { cachedModels, type CacheView, viewCache } from "./models-survey.ts";
 import type { Fetching, Work } from "./request.ts";
 
 export interface CheckRequest {
@@ -73,7 +74,7 @@ async function check(
   { fetching, models: asked, named }: CheckRequest,
 ): Promise<{ view: CacheView; checked: Verification }> {
   const { host, emit, signal } = work;
-  const models = named ? asked : await cachedModels(work, cacheDirOf(work, fetching), asked);
+  const models = named ? asked : await cachedModels(work, cacheDirOf(host, fetching), asked);
   const view = await viewCache(work, { fetching, models, ask: "unknown" });
   const { survey } = view;
   const checked = await verifyModels({ host, survey, whole: named, emit, signal });

@@ -3,8 +3,8 @@ import { closeAtRest } from "./close-at-rest.ts";
 import { requireDiskSpace } from "../download/disk-space.ts";
 import { downloadModels } from "../download/download.ts";
 import { surveyModels } from "../download/survey.ts";
-import { findCacheDir } from "../hub/environment.ts";
 import { formatBytes, formatDuration } from "../progress/units.ts";
+import { cacheDirOf } from "./cache-dir.ts";
 import { openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
 import { givenToken } from "./tokens.ts";
@@ -22,7 +22,7 @@ export async function pull(
   const { host, signal, elapsedMs, pause } = work;
   const emit = closeAtRest(work);
   const { limitBytesPerSecond, maxLanes } = fetching;
-  const cacheDir = fetching.cacheDir ?? findCacheDir(host);
+  const cacheDir = cacheDirOf(host, fetching);
   const hub = openHub(work, fetching, await givenToken(host, fetching));
 
   emit({ type: "stage.started", stage: "download" });

@@ -21,23 +21,6 @@ export function shorten(text: string, width: number, ellipsis: string): string {
   return cut(text, Math.max(0, width - textWidth(mark))) + mark;
 }
 
-/** Shortened in the middle, for paths, whose ends say the most. */
-export function shortenMiddle(text: string, width: number, ellipsis: string): string {
-  if (textWidth(text) <= width) return text;
-  const room = width - textWidth(ellipsis);
-  if (room < 4) return shorten(text, width, ellipsis);
-  const head = cut(text, Math.floor(room / 3));
-  const graphemes = [...segmenter.segment(text)].map(({ segment }) => segment);
-  let tail = "";
-  let left = room - textWidth(head);
-  for (const grapheme of graphemes.toReversed()) {
-    left -= graphemeWidth(grapheme);
-    if (left < 0) break;
-    tail = grapheme + tail;
-  }
-  return head + ellipsis + tail;
-}
-
 /** The text in lines of at most so many cells, broken between words where it can be. */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];

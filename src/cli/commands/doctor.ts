@@ -1,7 +1,7 @@
-import { findCacheDir } from "../../hub/environment.ts";
 import { detectMachine } from "../../machine/detect.ts";
 import { exitCodes, Failure } from "../../progress/failure.ts";
 import { anniePort } from "../../setup/annie-port.ts";
+import { cacheDirOf } from "../../setup/cache-dir.ts";
 import type { Work } from "../../setup/request.ts";
 import { gatherSettings } from "../gather-settings.ts";
 import type { DoctorCommand } from "../program.ts";
@@ -21,7 +21,7 @@ export async function performDoctor(
     host,
     emit,
     signal,
-    modelsPath: cacheDir ?? findCacheDir(host),
+    modelsPath: cacheDirOf(host, { cacheDir }),
     stackDir,
     port: await anniePort(host, stackDir, port),
     endpoint,
