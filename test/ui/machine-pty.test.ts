@@ -1,9 +1,15 @@
-import { afterEach, expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { afterEach, expect, test, vi } from "vitest";
 import { keys, type Pty } from "../terminal/pty.ts";
 import { openSource } from "../terminal/source-entry.ts";
 
 const entry = new URL("./entries/trouble.ts", import.meta.url);
 const opened: Pty[] = [];
+const folders: string[] = [];
 
 function openTrouble(env: Readonly<Record<string, string>> = {}): Pty {
   const pty = openSource({ entry, env, columns: 100, rows: 30 });
@@ -11,24 +17,34 @@ function openTrouble(env: Readonly<Record<string, string>> = {}): Pty {
   return pty;
 }
 
-/** Ends whoever has the port, by the command that the screen shows. */
-function runShownKill(pty: Pty): void {
+/** Ends whoever has the port, by the command that the screen shows, and waits until the port is free. */
+async function runShownKill(pty: Pty): Promise<void> {
   const [, pid] = /kill (\d+)/.exec(pty.text()) ?? [];
+  const [, port] = /port (\d+) is taken/.exec(pty.text()) ?? [];
   process.kill(Number(pid));
+  await vi.waitFor(async () => {
+    const server = createServer().listen(Number(port), "127.0.0.1");
+    await once(server, "listening");
+    server.close();
+  });
 }
 
-afterEach(() => {
+afterEach(async () => {
   for (const pty of opened.splice(0)) pty.close();
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
 test("what is mended in another window is seen at r, one after the other, and the questions come", async () => {
-  const pty = openTrouble({ NO_DOCKER: "1" });
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-docker-"));
+  folders.push(folder);
+  const docker = path.join(folder, "docker");
+  const pty = openTrouble({ DOCKER_IS_AT: docker });
   await pty.waitFor("r: check again");
   expect(pty.text()).toContain("To mend it: curl -fsSL https://get.docker.com | sudo sh");
-  runShownKill(pty);
+  await runShownKill(pty);
   pty.type("r");
   await pty.waitFor("This keeps Annie from running here.");
-  process.kill(pty.pid, "SIGUSR2");
+  await writeFile(docker, "");
   pty.type("r");
   await pty.waitFor("What should Annie be able to do?");
   expect(pty.scrollback()).toEqual([]);
@@ -65,7 +81,7 @@ test("Ctrl-C there, and while it looks again, interrupts and leaves the terminal
 test("a screen reader is told the same, and r is typed as a line", async () => {
   const pty = openTrouble({ ACCESSIBLE: "1" });
   await pty.waitFor("Type r and press Enter to check again, or q to stop.");
-  runShownKill(pty);
+  await runShownKill(pty);
   pty.type(`r${keys.enter}`);
   await pty.waitFor("Question 1 of 4.");
   pty.type(`q${keys.enter}`);

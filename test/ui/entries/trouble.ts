@@ -1,7 +1,8 @@
 // A setup in a demo's world on a machine with troubles: Annie's port is taken by another process, and Docker is not there
-// until the test says so with SIGUSR2. Ends as the command line does.
+// until there is a file at DOCKER_IS_AT. Ends as the command line does.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { runCommand } from "../../../src/cli/run-command.ts";
 import { noRunLog } from "../../../src/cli/run-log.ts";
@@ -26,21 +27,26 @@ const world = await prepareDemo({
   speed: 20,
   scale: 0.1,
 });
-const listen = `require("node:net").createServer((socket)=>socket.destroy()).listen(${world.port},"127.0.0.1",()=>console.log("up"))`;
-const thief = spawn(execPath, ["-e", listen], { stdio: ["ignore", "pipe", "ignore"] });
+// Ends with this program, however that ends.
+const listen = `process.stdin.resume().on("end",()=>process.exit());require("node:net").createServer((socket)=>socket.destroy()).listen(${world.port},"127.0.0.1",()=>console.log("up"))`;
+const thief = spawn(execPath, ["-e", listen], { stdio: ["pipe", "pipe", "ignore"] });
 await once(thief.stdout, "data");
 
-let dockerIsThere = env["NO_DOCKER"] === undefined;
-process.on("SIGUSR2", () => void (dockerIsThere = true));
+const dockerIsAt = env["DOCKER_IS_AT"];
 const host: Host = {
   ...world.host,
   processes: {
     async run(request) {
-      if (request.command !== "docker" || dockerIsThere) return world.host.processes.run(request);
+      if (request.command !== "docker" || isThere(dockerIsAt))
+        return world.host.processes.run(request);
       return { exitCode: null, stdout: "", stderr: "", timedOut: false, missing: true };
     },
   },
 };
+
+function isThere(file: string | undefined): boolean {
+  return file === undefined || existsSync(file);
+}
 
 const stop = new AbortController();
 const terminal: Terminal = {
