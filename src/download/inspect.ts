@@ -1,23 +1,12 @@
 import { dirname, join, resolve } from "node:path";
 import type { Files } from "../host/host.ts";
-import type { FileHash } from "../hub/listing.ts";
 import type { DamageReason } from "../progress/events/models.ts";
 import { blobPath, placesOf } from "./cache-layout.ts";
 import { sideBySide } from "./side-by-side.ts";
 import type { Survey, SurveyedBlob, SurveyedSnapshot } from "./survey.ts";
 
 /** A file of the cache that is not what it should be. */
-export interface Damage {
-  /** Ids of the models that need it. */
-  readonly models: readonly string[];
-  readonly repo: string;
-  readonly commit: string;
-  readonly path: string;
-  readonly blobName: string;
-  readonly sizeBytes: number;
-  readonly hash: FileHash;
-  /** A content of the right size is there, whatever is wrong. */
-  readonly cached: boolean;
+export interface Damage extends Omit<SurveyedBlob, "held" | "tier"> {
   /** Where it is, or should be: the content itself, where there is one. */
   readonly file: string;
   readonly reason: DamageReason;
