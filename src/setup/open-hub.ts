@@ -47,7 +47,7 @@ function switchNotice({ from, to, error }: EndpointSwitch): Notice {
     level: "warning",
     code: "hub.mirror",
     message: `${why} Going on with ${to}.`,
-    hint: "What comes from there is checked as everything is, and your token is not given to it.",
+    hint: "Files from there are checked like all others, and it gets no token.",
   };
 }
 
