@@ -4,7 +4,11 @@ import type { CheckFinished } from "../../src/progress/events/machine.ts";
 import { initialState } from "../../src/progress/state.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
-import { machinePage, pressedOnMachine } from "../../src/ui/ink/wizard/machine-page.ts";
+import {
+  machinePage,
+  movedOnMachine,
+  pressedOnMachine,
+} from "../../src/ui/ink/wizard/machine-page.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
 
 const port: CheckFinished = {
@@ -29,10 +33,10 @@ const gpu: CheckFinished = {
 const blocking: Trouble = { checks: [port, gpu, gpu, gpu], blocking: true };
 const harmless: Trouble = { checks: [gpu], blocking: false };
 
-function page(trouble: Trouble, columns: number, rows: number): string[] {
+function page(trouble: Trouble, columns: number, rows: number, from = 0): string[] {
   const theme = createTheme({ color: false, unicode: true });
-  return machinePage({ trouble, state: initialState, size: { columns, rows }, theme }).map((line) =>
-    line.map(({ text }) => text).join(""),
+  return machinePage({ trouble, from, state: initialState, size: { columns, rows }, theme }).map(
+    (line) => line.map(({ text }) => text).join(""),
   );
 }
 
@@ -58,6 +62,19 @@ test.each([
 test("where rows are few it says how many more there are", () => {
   expect(page(blocking, 40, 12).join("\n")).toContain("+3 more");
   expect(page(blocking, 200, 60).join("\n")).not.toContain("more");
+});
+
+test("the arrows, j and k bring the others where rows are few", () => {
+  const down = { kind: "down" } as const;
+  const last = [down, down, down, down].reduce(
+    (from, press) => movedOnMachine(blocking, from, press),
+    0,
+  );
+  expect(last).toBe(3);
+  const text = page(blocking, 40, 12, last).join(" ");
+  expect(text).toContain("[!] GPU in containers");
+  expect(text).not.toContain("more");
+  expect(movedOnMachine(blocking, last, { kind: "text", text: "k" })).toBe(2);
 });
 
 test("r checks again, q and Esc stop; Enter goes on only where nothing is in the way", () => {

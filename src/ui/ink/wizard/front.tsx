@@ -1,12 +1,12 @@
 import { useInput } from "ink";
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { Frame } from "../frame.tsx";
 import type { Line, Size } from "../line.ts";
 import { MeetingPage } from "../meeting-page.tsx";
 import type { Snapshot } from "../store.ts";
 import type { Theme } from "../theme.ts";
 import { readKeys } from "./keys.ts";
-import { machinePage, pressedOnMachine } from "./machine-page.ts";
+import { machinePage, movedOnMachine, pressedOnMachine } from "./machine-page.ts";
 import type { FrontRequest, MendRequest } from "./request.ts";
 import { Wizard } from "./wizard.tsx";
 
@@ -38,12 +38,14 @@ function MachineTrouble({
   theme,
   compose,
 }: FrontProps<MendRequest>): ReactNode {
+  const [from, setFrom] = useState(0);
   useInput((input, key) => {
     for (const press of readKeys(input, key)) {
+      setFrom((before) => movedOnMachine(trouble, before, press));
       const mending = pressedOnMachine(trouble, press);
       if (mending !== null) return finish(mending);
     }
   });
-  const lines = compose(machinePage({ trouble, state, size, theme }));
+  const lines = compose(machinePage({ trouble, from, state, size, theme }));
   return <Frame lines={lines} size={size} theme={theme} />;
 }

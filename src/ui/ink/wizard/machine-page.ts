@@ -13,6 +13,8 @@ import type { Press } from "./keys.ts";
 
 interface MachineView {
   readonly trouble: Trouble;
+  /** The first check that is shown. */
+  readonly from: number;
   readonly state: RunState;
   readonly size: Size;
   readonly theme: Theme;
@@ -20,10 +22,10 @@ interface MachineView {
 
 /** What is not right with the machine, each with what mends it; the worst first, as many as have room. */
 export function machinePage(view: MachineView): Line[] {
-  const { trouble, state, size, theme } = view;
+  const { trouble, from, state, size, theme } = view;
   const columns = frameColumns(size);
   const rows = frameRows(size);
-  const blocks = trouble.checks.map((check) => checkBlock(check, view));
+  const blocks = trouble.checks.slice(from).map((check) => checkBlock(check, view));
   const least = (blocks[0]?.length ?? 0) + (blocks.length > 1 ? 2 : 1);
   const title = wrapText(troubleWords(trouble), columns).map((text): Line => [
     span(text, "strong"),
@@ -42,7 +44,8 @@ export function machinePage(view: MachineView): Line[] {
     // The first is cut rather than left out: without it nobody knows what to do.
     const fits = index === 0 ? block.slice(0, room) : block;
     if (fits.length + (rest > 0 ? 1 : 0) > room && index > 0) {
-      shown.push([span(`+${rest + 1} more`, "quiet")]);
+      const { up, down } = theme.signs;
+      shown.push([span(`+${rest + 1} more (${up} ${down})`, "quiet")]);
       room -= 1;
       break;
     }
@@ -68,6 +71,13 @@ function checkBlock({ title, found, status, remedy }: CheckFinished, view: Machi
     ]),
     ...mended.map((text): Line => [span(indent), span(text, "accent")]),
   ];
+}
+
+/** The first check that is shown after a key. */
+export function movedOnMachine({ checks }: Trouble, from: number, press: Press): number {
+  const letter = press.kind === "text" ? press.text : "";
+  if (press.kind === "down" || letter === "j") return Math.min(checks.length - 1, from + 1);
+  return press.kind === "up" || letter === "k" ? Math.max(0, from - 1) : from;
 }
 
 /** What a key on this page means; null: nothing. */
