@@ -14,10 +14,13 @@ export function resumePage(view: WizardView): Line[] {
   const { questions, planning, answers } = view.wizard;
   const columns = frameColumns(view.size);
   const wide = columns >= 60;
-  const given = answerLines(questions, planning, answers).map((line): Line => [
-    span("  "),
-    span(cleanText(line)),
-  ]);
+  const given = answerLines(questions, planning, answers).map(cleanText);
+  const whole = given.flatMap((line) =>
+    wrapText(line, columns - 4).map((row, index): Line => [
+      span(index === 0 ? "  " : "    "),
+      span(row),
+    ]),
+  );
   const title = wrapText(earlierTitle(planning.earlier), columns).map((text): Line => [
     span(text, "strong"),
   ]);
@@ -37,7 +40,8 @@ export function resumePage(view: WizardView): Line[] {
     room -= lines.length;
     return lines;
   };
-  const shown = given.slice(0, room);
+  const cut = given.map((line): Line => [span("  "), span(line)]);
+  const shown = whole.length <= room ? whole : cut.slice(0, room);
   room -= shown.length;
   const why = take([[span(earlierAnswers, "quiet")]]);
   const gaps = [take([blank]), take([blank]), take([blank])];
