@@ -75,7 +75,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   };
   const opening = { host, emit, bootId, budget, hashing, onNoLocks };
   const shrink = (): void => laneCount.shrink(nowMs());
-  const scene = { ...options, endpoint: hub.endpoint, outage, shrink };
+  const scene = { ...options, endpoint: hub.endpoint, outage, lanes, shrink };
 
   function follow(task: BlobTask, affair: Promise<void>): void {
     affairs.follow(affair, (error) => giveUp(task, error), pump);

@@ -5,7 +5,7 @@ import { type PassingTrouble, troubleOf } from "../hub/trouble.ts";
 import type { Emit } from "../progress/event.ts";
 import type { BlobTask } from "./blob-task.ts";
 import { failureOfFiles } from "./disk-space.ts";
-import { LaneMoved } from "./lane.ts";
+import { type Lane, LaneMoved } from "./lane.ts";
 import { named } from "./open-task.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -45,6 +45,8 @@ interface Scene {
   readonly endpoint: string;
   readonly cacheDir: string;
   readonly outage: Outage;
+  /** At work, the one with the trouble included. */
+  readonly lanes: ReadonlySet<Lane>;
   /** Fewer connections, please. */
   shrink(): void;
 }
@@ -90,7 +92,9 @@ export function handleTrouble(scene: Scene, task: BlobTask, error: unknown): voi
   if (everywhere) outage.notBeforeMs = task.notBeforeMs;
   if (!soon) {
     const reason = trouble.message;
-    scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs });
+    const others = [...scene.lanes].filter((lane) => lane.task === task).length - 1;
+    const scope = everywhere ? "all" : ofLane && others > 0 ? "lane" : "file";
+    scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs, scope });
   }
 }
 

@@ -109,6 +109,8 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
     case "verify.finished":
       return initialDownload;
     case "download.retrying":
+      // Nothing holds the model up while its other connections go on.
+      if (event.scope === "lane") return { ...state, retries: state.retries + 1 };
       return {
         ...state,
         retries: state.retries + 1,

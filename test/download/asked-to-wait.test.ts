@@ -51,6 +51,7 @@ test.each(asking)("a 503 with %s pauses its lane alone", async (_, headers) => {
   const answer = () => ({ status: 503, headers: headers(60) });
   const { retries, askedMeanwhile, fetchedBytes } = await pullAsked(answer);
   expect(retries.map(toSeconds)).toEqual([60]);
+  expect(retries[0]?.scope).toBe("lane");
   // The others went on, and brought its piece too.
   expect(askedMeanwhile).toBeGreaterThan(2);
   expect(fetchedBytes).toBe(sizeBytes);
@@ -59,10 +60,15 @@ test.each(asking)("a 503 with %s pauses its lane alone", async (_, headers) => {
 test.each(asking)("a 429 with %s pauses all lanes, to the second", async (_, headers) => {
   const { retries, pauseMs } = await pullAsked(() => ({ status: 429, headers: headers(4) }));
   expect(retries.map(toSeconds)).toEqual([4]);
+  expect(retries[0]?.scope).toBe("all");
   expect(pauseMs).toBeGreaterThanOrEqual(3900);
 });
 
 test("where there is only one lane, a 503 pauses it for as long as it says", async () => {
-  const { pauseMs } = await pullAsked(() => ({ status: 503, headers: { "Retry-After": "4" } }), 1);
+  const { retries, pauseMs } = await pullAsked(
+    () => ({ status: 503, headers: { "Retry-After": "4" } }),
+    1,
+  );
   expect(pauseMs).toBeGreaterThanOrEqual(3900);
+  expect(retries[0]?.scope).toBe("file");
 });

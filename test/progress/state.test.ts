@@ -145,6 +145,8 @@ describe("the download", () => {
       attempt: 1,
       delayMs: 1000,
     };
+    const ofOneLane = fold([planned, { ...retrying, scope: "lane", at: 100 }]);
+    expect(ofOneLane.download).toMatchObject({ notes: {}, retries: 1 });
     const noted = fold([planned, { ...retrying, at: 100 }]);
     expect(noted.download.notes["a"]).toMatchObject({ kind: "retrying", at: 100, untilMs: 1100 });
     const waits = reduce(noted, { v: 1, at: 1200, ...progress([model("a", "retrying")]) });

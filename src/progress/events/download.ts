@@ -58,6 +58,8 @@ export interface DownloadRetrying {
   /** From 1. */
   readonly attempt: number;
   readonly delayMs: number;
+  /** What waits: one connection, while the file's others go on; the file; or everything. */
+  readonly scope?: "lane" | "file" | "all";
 }
 
 /** Another process is fetching the same file: we wait for it and use what it brings. */

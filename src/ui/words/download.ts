@@ -11,10 +11,9 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
     case "download.planned":
       return say(plannedWords(event));
     case "download.retrying":
-      return say(
-        `${fileName(event)}: ${reasonWords(event.reason)}. Attempt ${event.attempt + 1} in ${waitWords(event.delayMs)}.`,
-        { tone: "warning" },
-      );
+      return say(`${fileName(event)}: ${reasonWords(event.reason)}. ${againWords(event)}`, {
+        tone: "warning",
+      });
     case "download.blocked":
       return say(
         `${fileName(event)}: ${holderWords(event.holder)} fetches it already. Waiting for that.`,
@@ -121,6 +120,16 @@ function plannedWords(event: Extract<DownloadEvent, { type: "download.planned" }
       : ` in ${counted(event.files, "file")}`,
     `; ${formatBytes(event.freeBytes)} are free on the disk.`,
   ].join("");
+}
+
+function againWords({
+  scope,
+  attempt,
+  delayMs,
+}: Extract<DownloadEvent, { type: "download.retrying" }>): string {
+  return scope === "lane"
+    ? "Other connections go on with it."
+    : `Attempt ${attempt + 1} in ${waitWords(delayMs)}.`;
 }
 
 function fileName({ repo, path }: { readonly repo: string; readonly path: string }): string {
