@@ -13,6 +13,8 @@ const repo = "org/model";
 const sizeBytes = 6_000_000;
 /** The host's clock runs so much faster. */
 const haste = 120;
+/** A moment of a busy machine, by that clock. */
+const momentMs = 4000;
 const outageMs = 3 * 60_000;
 
 /** The events of a pull whose network is gone for three minutes in the middle. */
@@ -74,12 +76,12 @@ describe("an outage of minutes", () => {
     expect(Math.max(...delays)).toBeGreaterThan(15_000);
     expect(Math.max(...delays)).toBeLessThanOrEqual(30_000);
     const last = retries().at(-1);
-    expect((last?.at ?? 0) + (last?.delayMs ?? 0)).toBeGreaterThan(overMs - 2000);
+    expect((last?.at ?? 0) + (last?.delayMs ?? 0)).toBeGreaterThan(overMs - momentMs);
     // Once it is sure that nothing comes over any lane, each says when the next attempt is, and it comes then.
     const sure = retries().filter(({ delayMs }) => delayMs > 2000);
     const times = sure.map(({ at, delayMs }) => [at, at + delayMs] as const);
     for (const [index, [, until]] of times.slice(0, -1).entries()) {
-      expect(times[index + 1]?.[0]).toBeGreaterThanOrEqual(until - 1);
+      expect(times[index + 1]?.[0]).toBeGreaterThan(until - momentMs);
     }
     expect(events.filter(({ type }) => type === "model.ready")).toHaveLength(1);
     const finished = events.find((event) => event.type === "download.finished");
