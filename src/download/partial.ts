@@ -27,6 +27,8 @@ export interface Partial {
 }
 
 const compactBytes = 256 * 1024;
+/** To one file. One alone would wait for this program between two writes, and many spin at the lock of the file's inode. */
+const writesAtOnce = 3;
 
 /** Names this start of the machine; "" where the system does not tell, and then only synced bytes are trusted. */
 export async function readBootId(files: Pick<Files, "readFile">): Promise<string> {
@@ -80,8 +82,8 @@ export async function openPartial(
   let unnotedBytes = 0;
   let queue: Promise<void> = Promise.resolve();
   let syncs: Promise<void> = Promise.resolve();
-  /** One at a time: the kernel lets one writer into a file, and the others would spin at its door. */
-  let writes: Promise<void> = Promise.resolve();
+  const turns = Array.from({ length: writesAtOnce }, () => Promise.resolve());
+  let turn = 0;
   let noting: Promise<void> | null = null;
   /** Journals that another took the place of; a sync may still be at work on them. */
   const retired: FileHandle[] = [];
@@ -153,8 +155,9 @@ export async function openPartial(
     written: () => written,
     writtenBytes: () => countBytes(written),
     async write(bytes, position) {
-      const put = writes.then(() => putAll(bytes, position));
-      writes = put.catch(() => {});
+      turn = (turn + 1) % writesAtOnce;
+      const put = (turns[turn] ?? Promise.resolve()).then(() => putAll(bytes, position));
+      turns[turn] = put.catch(() => {});
       await put;
       unnotedBytes += bytes.length;
       if (unnotedBytes >= noteBytes) await note();
