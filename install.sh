@@ -387,7 +387,7 @@ launcher_text() {
   cat <<TEXT
 #!/bin/sh
 # Starts heros. Written by install.sh; "sh install.sh --uninstall" removes it.
-exec $(quoted "$data/current/runtime/node") $(quoted "$data/current/app/bin/heros.js") "\$@"
+exec $(quoted "$data/current/runtime/node") --max-semi-space-size=2 $(quoted "$data/current/app/bin/heros.js") "\$@"
 TEXT
 }
 

@@ -5,8 +5,8 @@
  *     node bench/memory.ts [--files 10000] [--gigabytes 64] [--seconds 20] [--young-megabytes N]
  *
  * The sources are other processes. The disk need not hold the large file: its partial is sparse, writes to it are dropped, and the
- * hash reads zeros back. `--seconds` ends it early. `--young-megabytes` starts Node with
- * `--max-semi-space-size`: how much V8 lets young garbage grow. Status 1 where more than 150 MB were used, or where the main
+ * hash reads zeros back. `--seconds` ends it early. `--young-megabytes` is Node's
+ * `--max-semi-space-size`: how much V8 lets young garbage grow; 2, as heros is started. Status 1 where more than 150 MB were used, or where the main
  * thread stood still for more than 50 ms.
  */
 import { spawn } from "node:child_process";
@@ -25,13 +25,12 @@ const { values } = parseArgs({
     files: { type: "string", default: "10000" },
     gigabytes: { type: "string", default: "64" },
     seconds: { type: "string", default: "20" },
-    "young-megabytes": { type: "string" },
+    "young-megabytes": { type: "string", default: "2" },
   },
 });
 const mostMegabytes = 150;
 const longestPauseMs = 50;
-const young = values["young-megabytes"];
-const nodeFlags = young === undefined ? [] : [`--max-semi-space-size=${young}`];
+const nodeFlags = [`--max-semi-space-size=${values["young-megabytes"]}`];
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** What is measured, built as in the program. */
 const engine = {

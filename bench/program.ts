@@ -9,8 +9,10 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-/** The built program, as its users have it. */
-export const heros = join(root, "bin/heros.js");
+const bin = join(root, "bin/heros.js");
+const [firstLine = ""] = readFileSync(bin, "utf8").split("\n");
+/** Node's arguments for the built program, as its users have it: with the flags of its first line. */
+export const heros: readonly string[] = [...firstLine.split(" ").slice(3), bin];
 
 /** Wall-clock milliseconds that Node takes with these arguments. @throws Error where it does not end with 0 */
 export function timeNode(args: readonly string[], env: NodeJS.ProcessEnv = process.env): number {
@@ -58,7 +60,7 @@ export function startPull(folder: string, endpoint: string) {
   const catalog = join(folder, "catalog.yaml");
   if (!existsSync(catalog)) writeFileSync(catalog, benchCatalog);
   const where = ["--cache-dir", join(folder, "cache"), "--catalog", catalog];
-  const args = [heros, "pull", ...where, "--endpoint", endpoint, "--output", "json"];
+  const args = [...heros, "pull", ...where, "--endpoint", endpoint, "--output", "json"];
   return spawn(process.execPath, args, {
     env: cleanEnv(folder),
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=2
+// With more room for young garbage, V8 fills it: 10,000 small files would take twice the memory.
 // Old syntax, and no static import: an old Node must get as far as the sentence below.
 var major = Number(process.versions.node.split(".")[0]);
 var minor = Number(process.versions.node.split(".")[1]);

@@ -27,7 +27,7 @@ const asTyped: Pick<Contestant, "prepare"> = {
     const args = ["pull", "--all", "--endpoint", server.endpoint, "--cache-dir"];
     return Promise.resolve({
       file: process.execPath,
-      args: [heros, ...args, join(folder, "cache")],
+      args: [...heros, ...args, join(folder, "cache")],
       env: cleanEnv(folder),
     });
   },

@@ -33,7 +33,7 @@ const herosAlone: Contestant = {
     await writeFile(made, JSON.stringify(catalogOf(server)));
     const where = ["--catalog", catalog ?? made, "--endpoint", server.endpoint, "--cache-dir"];
     const args = ["pull", "--all", ...where, join(folder, "cache"), "--output", "json"];
-    return { file: process.execPath, args: [heros, ...args], env: cleanEnv(folder) };
+    return { file: process.execPath, args: [...heros, ...args], env: cleanEnv(folder) };
   },
 };
 

@@ -13,7 +13,7 @@ export function measureCachedPull(): Promise<Figure> {
   return withHub(["--catalog", catalog, "--scale", "0.001"], (endpoint) =>
     inFolder(async (folder) => {
       const env = cleanEnv(folder);
-      const args = [heros, "pull", "--all", "--endpoint", endpoint];
+      const args = [...heros, "pull", "--all", "--endpoint", endpoint];
       const pull = () => timeNode([...args, "--cache-dir", join(folder, "cache")], env);
       const [cached, nothing]: [number[], number[]] = [[], []];
       // The first brings the files, the second is the first to find them there.

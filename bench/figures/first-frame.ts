@@ -24,7 +24,7 @@ export async function measureFirstFrame(): Promise<Figure> {
 
 async function timeFirstFrame(env: NodeJS.ProcessEnv): Promise<number> {
   const began = performance.now();
-  const terminal = openPty({ command: process.execPath, args: [heros, "setup", "--demo"], env });
+  const terminal = openPty({ command: process.execPath, args: [...heros, "setup", "--demo"], env });
   try {
     await terminal.waitFor((screen) => /\w/.test(screen));
     const elapsedMs = performance.now() - began;

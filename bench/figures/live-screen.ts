@@ -50,7 +50,7 @@ async function measureRun(
   env: NodeJS.ProcessEnv,
   hasKeys: boolean,
 ): Promise<Cost> {
-  const terminal = openPty({ command: process.execPath, args: [heros, ...args], env });
+  const terminal = openPty({ command: process.execPath, args: [...heros, ...args], env });
   try {
     await terminal.waitFor("MB/s");
     const [beganMs, cpuBefore] = [performance.now(), cpuMs(terminal.pid)];

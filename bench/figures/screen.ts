@@ -44,7 +44,7 @@ ${names.map((name) => `  - { id: ${name}, title: Model ${name}, repo: bench/${na
 
 /** CPU time over wall-clock time while the bars move, start and end left out. */
 async function cpuShare(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const terminal = openPty({ command: process.execPath, args: [heros, ...args], env });
+  const terminal = openPty({ command: process.execPath, args: [...heros, ...args], env });
   try {
     await terminal.waitFor("MB/s");
     const [beganMs, cpuBefore] = [performance.now(), cpuMs(terminal.pid)];

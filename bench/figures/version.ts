@@ -6,7 +6,7 @@ export async function measureVersion(): Promise<Figure> {
   const [version, nothing]: [number[], number[]] = [[], []];
   for (let round = 0; round < 25; round++) {
     nothing.push(timeNode(["-e", "0"]));
-    version.push(timeNode([heros, "--version"]));
+    version.push(timeNode([...heros, "--version"]));
   }
   return {
     name: "heros --version",

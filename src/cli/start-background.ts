@@ -78,7 +78,7 @@ function launch(
   const end = argv.includes("--") ? argv.indexOf("--") : argv.length;
   const args = [...argv.slice(0, end), ...own, ...fed, ...argv.slice(end)];
   return new Promise((resolve, reject) => {
-    const child = spawn(nodePath, [shippedPath("bin/heros.js"), ...args], {
+    const child = spawn(nodePath, [...process.execArgv, shippedPath("bin/heros.js"), ...args], {
       cwd: host.cwd,
       env: { ...host.env },
       detached: true,

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { read, root } from "./own-files.ts";
 
@@ -50,4 +50,20 @@ test("without a build it says what to do", () => {
 test("it is written so that an old Node can read it", async () => {
   const text = await read("bin/heros.js");
   expect(text).not.toMatch(/^import\s|\bconst\b|\blet\b|=>|\?\.|\?\?|`|\basync\b|\bawait\b/m);
+});
+
+test("its first line and the launcher that install.sh writes start Node with the same flags", async () => {
+  const flags = /^#!\/usr\/bin\/env -S node (?<flags>.+)\n/u.exec(
+    await read("bin/heros.js"),
+  )?.groups;
+  expect(flags?.["flags"]).toMatch(/^--max-semi-space-size=\d+$/u);
+  expect(await read("install.sh")).toContain(`runtime/node") ${flags?.["flags"]} $(quoted`);
+});
+
+test("it starts by its own first line", () => {
+  const path = `${dirname(process.execPath)}:${process.env["PATH"]}`;
+  const { status } = spawnSync(join(folder, "bin/heros.js"), ["--version"], {
+    env: { ...process.env, PATH: path },
+  });
+  expect(status).toBe(0);
 });
