@@ -1,9 +1,9 @@
 import { access, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { freePort } from "../host/free-port.ts";
 import { keys, type Pty } from "../terminal/pty.ts";
 import { ended, keptRun, killLeft } from "./background-scene.ts";
 import { openHeros } from "./heros-pty.ts";
@@ -41,14 +41,6 @@ afterEach(async () => {
   await hub.close();
   await sandbox[Symbol.asyncDispose]();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 it(
   "takes consent and a pasted token that is not kept along into the background",

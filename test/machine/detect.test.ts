@@ -1,8 +1,9 @@
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import { detectMachine, unsupportedReason } from "../../src/machine/detect.ts";
+import { freePort } from "../host/free-port.ts";
 import { fixture } from "./fixture.ts";
-import { freePort, look, startHub, startServer } from "./look.ts";
+import { look, startHub, startServer } from "./look.ts";
 import { bare, spark, system } from "./machines.ts";
 import { testHost } from "./test-host.ts";
 

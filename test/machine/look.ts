@@ -5,6 +5,7 @@ import { expect, onTestFinished } from "vitest";
 import { detectMachine, type Detection } from "../../src/machine/detect.ts";
 import type { HerosEvent } from "../../src/progress/event.ts";
 import type { CheckFinished } from "../../src/progress/events/machine.ts";
+import { freePort } from "../host/free-port.ts";
 import { installTool, type HungTool, type ToolOutput } from "./fake-tools.ts";
 import { serve, type TestServer } from "./server.ts";
 import { testHost, type TestHostOptions } from "./test-host.ts";
@@ -81,10 +82,4 @@ export async function startHub(): Promise<TestServer> {
   return startServer((_request, response) => {
     response.writeHead(200, { "content-type": "application/json" }).end("[]");
   });
-}
-
-export async function freePort(): Promise<number> {
-  const server = await serve(() => {});
-  await server.close();
-  return server.port;
 }
