@@ -50,6 +50,31 @@ test("bytes that proved wrong start the mean anew", () => {
   expect(rate.bytesPerSecond(endedMs + 1250)).toBeCloseTo(1000, 0);
 });
 
+test("a link that swings by 30% moves the time left by no more than a tenth a second", () => {
+  const swings = fc.array(fc.double({ min: 0.7, max: 1.3, noNaN: true }), {
+    minLength: 150,
+    maxLength: 150,
+  });
+  fc.assert(
+    fc.property(swings, (list) => {
+      const rate = createRate(0, 0);
+      let bytes = 0;
+      let before: number | null = null;
+      for (const [index, swing] of list.entries()) {
+        bytes += 2_000_000 * swing;
+        const nowMs = (index + 1) * 200;
+        rate.record(bytes, nowMs);
+        if (nowMs % 1000 > 0) continue;
+        const left = rate.etaSeconds(2e9 - bytes, nowMs);
+        // A second has passed meanwhile.
+        if (left !== null && before !== null)
+          expect(Math.abs(left - (before - 1)) / before).toBeLessThanOrEqual(0.1);
+        before = left;
+      }
+    }),
+  );
+});
+
 test("whatever comes, a speed is finite, never negative, and never above the fastest moment", () => {
   const steps = fc.array(
     fc.record({ bytes: fc.nat(1_000_000), ms: fc.integer({ min: 1, max: 5000 }) }),
