@@ -81,6 +81,7 @@ export async function finishSmall(
     countMismatch(finishing, task, digests);
     task.located = null;
     task.state = "waiting";
+    unlock(finishing.host, task);
     return null;
   }
   const path = partialPath(task.places, task.blob.blobName);

@@ -82,7 +82,15 @@ export function startHash(hashing: Hashing, { blob }: BlobTask, path: string) {
 }
 
 /** Told once: a second program on the same cache would not be noticed. */
-export const noLocks = {
+export function tellNoLocks(emit: Emit): () => void {
+  let told = false;
+  return () => {
+    if (!told) emit(noLocks);
+    told = true;
+  };
+}
+
+const noLocks = {
   type: "notice",
   level: "warning",
   code: "cache.no_locks",

@@ -1,7 +1,7 @@
 import type { Host } from "../host/host.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Emit } from "../progress/event.ts";
-import { createAffairs } from "./affairs.ts";
+import { createAffairs, mostAffairs } from "./affairs.ts";
 import type { BlobTask } from "./blob-task.ts";
 import { chooseWork, type Work } from "./choose-work.ts";
 import { fetchSegment, fetchSmall } from "./fetch-range.ts";
@@ -13,7 +13,7 @@ import type { Hashing } from "./hashing.ts";
 import { leavePartial } from "./keep-partials.ts";
 import { createLane, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
 import { createLaneCount } from "./lane-count.ts";
-import { noLocks, openTask } from "./open-task.ts";
+import { openTask, tellNoLocks } from "./open-task.ts";
 import type { RateCap } from "./rate-cap.ts";
 import { handleTrouble, lanesAllowed, type Outage } from "./trouble.ts";
 import { steer } from "./steer.ts";
@@ -68,12 +68,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     for (const lane of lanes) lane.stop.abort(error);
     ended.reject(error);
   };
-  let locks = true;
-  const onNoLocks = (): void => {
-    if (locks) emit(noLocks);
-    locks = false;
-  };
-  const opening = { host, emit, bootId, budget, hashing, onNoLocks };
+  const opening = { host, emit, bootId, budget, hashing, onNoLocks: tellNoLocks(emit) };
   const shrink = (): void => laneCount.shrink(nowMs());
   const scene = { ...options, endpoint: hub.endpoint, outage, lanes, shrink };
 
@@ -166,7 +161,10 @@ export async function runPool(options: PoolOptions): Promise<void> {
     try {
       if (large === null) {
         const content = await fetchSmall(fetching);
-        await finishWith(task, () => finishSmall(options, task, content));
+        // The lane goes on while the disk syncs.
+        const finished = finishWith(task, () => finishSmall(options, task, content));
+        follow(task, finished);
+        if (affairs.count() > mostAffairs) await finished.catch(() => {});
       } else if (segment !== null) {
         await fetchSegment(fetching, large, segment);
         large.segments.finish(segment);
@@ -175,16 +173,16 @@ export async function runPool(options: PoolOptions): Promise<void> {
       // Only the signal tells why a connection was cut by ourselves.
       const reason: unknown = lane.stop.signal.reason ?? error;
       if (segment !== null) large?.segments.giveBack(segment);
-      if (task.small && task.state === "fetching") task.state = "waiting";
+      if (task.small && task.state === "fetching") {
+        task.state = "waiting";
+        unlock(host, task);
+      }
       if (stopped) return;
       if (reason instanceof RangesUnknown && large !== null)
         fetchWhole(task, large.segments, lanes);
       handleTrouble(scene, task, reason);
-    } finally {
-      if (task.small) unlock(host, task);
     }
     if (large?.segments.done() === true && task.state === "fetching") {
-      task.state = "verifying";
       const finished = finishWith(task, () => finishLarge(options, task, large));
       follow(task, finished);
     }
@@ -205,6 +203,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   }
 
   async function finishWith(task: BlobTask, finish: () => Promise<Checked | null>): Promise<void> {
+    task.state = "verifying";
     const checked = await finish();
     if (checked !== null) await done(task, checked);
     else leaveWhatIsNotWorthIt();
