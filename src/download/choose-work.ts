@@ -25,9 +25,9 @@ interface Choice {
 
 /** A server nearer than this answers one lane while the others keep us busy. */
 const farMs = 8;
-/** More lanes than these are only kept where the network holds each back, and then little of what they asked for is under way. */
+/** More lanes than these are kept where the network holds each back: each asks for less, for a busy processor may not read them all at once. */
 const mostFilling = 8;
-const fewShares = 4;
+const fewShares = 16;
 /** Also at the end of a file, what a lane fetches from far away takes longer than its answer was waited for. */
 const leastRoundTrips = 2;
 /** Of a lane to a server far away, until it is known. */
