@@ -22,7 +22,7 @@ export function budgetFor(totalBytes: number, tuning: Tuning): Budget {
     heldBytes: totalBytes / 512,
     leastWriteBytes,
     mostWriteBytes: clamp(totalBytes / 1024, leastWriteBytes, writeBytes),
-    pendingBytes: clamp(totalBytes / 400, leastPendingBytes, pendingBytes),
+    pendingBytes: clamp(totalBytes / 200, leastPendingBytes, pendingBytes),
     noteBytes: totalBytes / 1024,
   };
 }

@@ -25,9 +25,8 @@ interface Choice {
 
 /** A server nearer than this answers one lane while the others keep us busy. */
 const farMs = 8;
-/** More lanes than these are kept where the network holds each back: each asks for less, for a busy processor may not read them all at once. */
+/** More lanes than these are only kept where the network holds each back: all together they may ask for twice as much. */
 const mostFilling = 8;
-const fewShares = 16;
 /** Also at the end of a file, what a lane fetches from far away takes longer than its answer was waited for. */
 const leastRoundTrips = 2;
 /** Of a lane to a server far away, until it is known. */
@@ -72,7 +71,7 @@ function segmentBytes({ width, link, budget, tuning }: Choice, freeBytes: number
   const far = roundTripMs >= farMs;
   const speed = link.bytesPerSecondPerLane() || (far ? assumedBytesPerSecond : 0);
   const waitedBytes = far ? (speed * roundTripMs) / 1000 : 0;
-  const shares = width > mostFilling ? fewShares : width;
+  const shares = width > mostFilling ? width / 2 : width;
   const bytes = Math.max(budget.askedBytes / shares, waitedBytes * tuning.farRoundTrips);
   const busyFor = speed === 0 ? tuning.mostSegmentBytes : speed * tuning.segmentSeconds;
   const wanted = Math.min(bytes, busyFor, freeBytes / width, tuning.mostSegmentBytes);

@@ -34,6 +34,8 @@ const longestRestMs = 60_000;
 const worthwhile = 1.2;
 /** Twice as many that bring so much more were far too few: four times as many are tried next. */
 const nearlyAll = 1.7;
+/** Bytes a millisecond of a lane that nothing in the network holds back: more of them bring no more. */
+const freeSpeed = 100_000;
 /** Less than this share of the best speed, for so long, is a collapse. */
 const collapsedShare = 0.5;
 const collapsedMs = 3000;
@@ -96,7 +98,7 @@ export function createLaneCount({ first, most }: { first: number; most: number }
     bestSpeed = Math.max(bestSpeed, speed);
     const compared = Math.max(speed, lastSpeed);
     lastSpeed = speed;
-    if (nowMs < restUntilMs || target >= most) return;
+    if (nowMs < restUntilMs || target >= most || speed > target * freeSpeed) return;
     trial = { from: target, speed: compared };
     change(target * (gain >= nearlyAll ? 4 : 2), nowMs, roundTripMs);
   }

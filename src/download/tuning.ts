@@ -37,7 +37,7 @@ export const usualTuning: Tuning = {
   mostSegmentBytes: 32 * mebibyte,
   segmentSeconds: 3,
   farRoundTrips: 16,
-  leastWriteBytes: mebibyte / 8,
+  leastWriteBytes: mebibyte / 16,
   writeBytes: mebibyte / 2,
   leastPendingBytes: mebibyte,
   pendingBytes: 16 * mebibyte,

@@ -51,11 +51,15 @@ test("the most that a person allows is kept", () => {
 });
 
 test("where the link is full, a try is made and taken back, and the next come ever later", () => {
-  const targets = watch(start(), { speed: () => 800e6, seconds: 100 });
+  const targets = watch(start(), { speed: () => 200e6, seconds: 100 });
   expect(Math.max(...targets)).toBe(8);
   expect(last(targets)).toBe(4);
   const tries = targets.filter((target, index) => target === 8 && targets[index - 1] === 4);
   expect(tries).toHaveLength(3);
+});
+
+test("where each lane brings so much that nothing holds it back, no more are tried", () => {
+  expect(Math.max(...watch(start(), { speed: () => 800e6, seconds: 100 }))).toBe(4);
 });
 
 test("a link that is full at twenty lanes ends at the next count that fills it", () => {
