@@ -55,16 +55,19 @@ models:
   - {id: model, title: Model, repo: ${benchRepo}, revision: main, tier: 1, purpose: Bench, capability: bench, memoryGib: 1}
 `;
 
-/** `heros pull` of the benchmark's model into the folder, as its users run it; JSON lines come out. */
-export function startPull(folder: string, endpoint: string) {
+/** `heros pull` of the benchmark's model into the folder, as its users run it. */
+export function pullCommand(folder: string, endpoint: string, output: string) {
   const catalog = join(folder, "catalog.yaml");
   if (!existsSync(catalog)) writeFileSync(catalog, benchCatalog);
   const where = ["--cache-dir", join(folder, "cache"), "--catalog", catalog];
-  const args = [...heros, "pull", ...where, "--endpoint", endpoint, "--output", "json"];
-  return spawn(process.execPath, args, {
-    env: cleanEnv(folder),
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const args = [...heros, "pull", ...where, "--endpoint", endpoint, "--output", output];
+  return { file: process.execPath, args };
+}
+
+/** Starts it; JSON lines come out. */
+export function startPull(folder: string, endpoint: string) {
+  const { file, args } = pullCommand(folder, endpoint, "json");
+  return spawn(file, args, { env: cleanEnv(folder), stdio: ["ignore", "pipe", "inherit"] });
 }
 
 /** An environment in which nothing of this user's is read or written. */

@@ -8,12 +8,13 @@ import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { holds, table, type Figure } from "./figure.ts";
 import { measureFold } from "./figures/fold.ts";
+import { measureKeys } from "./figures/keys.ts";
 import { measureLiveScreen } from "./figures/live-screen.ts";
 
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 
 async function measure(): Promise<Figure[]> {
-  return [...(await measureLiveScreen()), measureFold()];
+  return [...(await measureLiveScreen()), await measureKeys(), measureFold()];
 }
 
 let figures = await measure();

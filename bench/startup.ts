@@ -9,13 +9,12 @@ import { parseArgs } from "node:util";
 import { holds, table, type Figure } from "./figure.ts";
 import { measureCachedPull } from "./figures/cached-pull.ts";
 import { measureFirstFrame } from "./figures/first-frame.ts";
-import { measureScreen } from "./figures/screen.ts";
 import { measureVersion } from "./figures/version.ts";
 
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 
 const figures: Figure[] = [];
-for (const measure of [measureVersion, measureFirstFrame, measureCachedPull, measureScreen]) {
+for (const measure of [measureVersion, measureFirstFrame, measureCachedPull]) {
   let figure = await measure();
   // A machine that does something else for a moment is no fault of heros.
   for (let again = 0; values.check && !holds(figure) && again < 2; again++)

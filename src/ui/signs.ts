@@ -4,6 +4,8 @@ export interface Signs {
   readonly warning: string;
   readonly failed: string;
   readonly waiting: string;
+  /** Beside a bar, which itself shows that it goes on: a sign that moved would cost the terminal the whole row. */
+  readonly coming: string;
   readonly skipped: string;
   /** One cell each, for rows where stages stand side by side. */
   readonly short: Readonly<Record<"ok" | "warning" | "failed" | "waiting" | "skipped", string>>;
@@ -25,6 +27,7 @@ const unicodeSigns: Signs = {
   warning: "[!]",
   failed: "[✗]",
   waiting: "[ ]",
+  coming: "[↓]",
   skipped: "[-]",
   short: { ok: "✓", warning: "!", failed: "✗", waiting: "·", skipped: "-" },
   pointer: "›",
@@ -44,6 +47,7 @@ const asciiSigns: Signs = {
   warning: "[ !]",
   failed: "[!!]",
   waiting: "[  ]",
+  coming: "[ >]",
   skipped: "[ -]",
   short: { ok: "+", warning: "!", failed: "x", waiting: ".", skipped: "-" },
   pointer: ">",

@@ -25,7 +25,7 @@ export interface InkWriter extends Writer {
 }
 
 /** As often as the engine tells its progress: more frames would show nothing new. */
-const usualFrameMs = 200;
+const usualFrameMs = 250;
 
 /**
  * The live screen. Ink and React are loaded here and nowhere earlier: they take longer than all that is loaded before.
@@ -68,7 +68,7 @@ export async function createInkWriter(
     incrementalRendering: true,
     isScreenReaderEnabled: false,
     patchConsole: false,
-    // The store tells of five changes a second; only a key is answered sooner.
+    // The store tells of four changes a second; only a key is answered sooner.
     maxFps: 60,
   });
   let closed = false;

@@ -101,7 +101,7 @@ function modelSign(model: ModelProgress, view: LiveView, held: boolean): Span {
   if (held || model.state === "retrying") return span(signs.warning, "warning");
   const rests = stateNow(model.state, view) === "paused";
   if (rests || model.state === "waiting") return span(signs.waiting, "quiet");
-  return span(spinnerSign(view), "accent");
+  return span(model.state === "downloading" ? signs.coming : spinnerSign(view), "accent");
 }
 
 function stateNow(state: ModelState, { state: { download } }: LiveView): Figures["state"] {
