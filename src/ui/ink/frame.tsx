@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { legible } from "../legible.ts";
 import { frameColumns, screenRows } from "./frame-size.ts";
 import { fitLine, type Line, type Size, type Span, type WidgetName } from "./line.ts";
-import type { Theme } from "./theme.ts";
+import { styled, type Theme } from "./theme.ts";
 
 /** What stands for the names; nothing until it is loaded. */
 export type Widgets = Readonly<Record<WidgetName, ReactNode>>;
@@ -85,18 +85,10 @@ export function Lines({
   );
 }
 
-/** One row, which is never wrapped. */
+/** One row, which is never wrapped. Looks are written into its text: a node a span would double what a frame costs. */
 export function Row({ line, theme }: { readonly line: Line; readonly theme: Theme }): ReactNode {
-  return (
-    <Text wrap="truncate-end">
-      {line.length === 0
-        ? " "
-        : line.map(({ text, role }, index) => (
-            // oxlint-disable-next-line react/no-array-index-key
-            <Text key={index} {...theme.looks[role]}>
-              {legible(text, theme.unicode)}
-            </Text>
-          ))}
-    </Text>
+  const text = line.map((span) =>
+    styled(legible(span.text, theme.unicode), theme.looks[span.role]),
   );
+  return <Text wrap="truncate-end">{line.length === 0 ? " " : text.join("")}</Text>;
 }

@@ -5,11 +5,12 @@ import type { Terminal } from "../writer.ts";
 export type Role = "plain" | "quiet" | "strong" | "good" | "warning" | "bad" | "accent" | "demo";
 
 export interface Look {
-  readonly color?: string;
+  readonly color?: keyof typeof colours;
   readonly bold?: boolean;
   readonly dimColor?: boolean;
-  readonly inverse?: boolean;
 }
+
+const colours = { red: 31, green: 32, yellow: 33, magenta: 35, cyan: 36 } as const;
 
 /** How the roles look, and which signs there are. */
 export interface Theme {
@@ -43,4 +44,20 @@ const uncoloured: Theme["looks"] = {
 /** Without colours no look is left at all: every meaning has a word or a sign beside it. */
 export function createTheme({ color, unicode }: Pick<Terminal, "color" | "unicode">): Theme {
   return { signs: signs(unicode), unicode, looks: color ? coloured : uncoloured };
+}
+
+/** The text between the escape sequences of its look (ECMA-48, SGR). */
+export function styled(text: string, { color, bold, dimColor }: Look): string {
+  const begin = [
+    ...(color === undefined ? [] : [colours[color]]),
+    ...(bold === true ? [1] : []),
+    ...(dimColor === true ? [2] : []),
+  ];
+  if (begin.length === 0 || text === "") return text;
+  const end = begin.map((code) => (code > 30 ? 39 : 22));
+  return `${sgr(begin)}${text}${sgr(end)}`;
+}
+
+function sgr(codes: readonly number[]): string {
+  return `\u001b[${codes.join(";")}m`;
 }
