@@ -92,8 +92,8 @@ function createCounter(
       const verifiedBytes =
         cachedBytes + sum((task) => (task.state === "done" ? task.blob.sizeBytes : 0));
       const fetchedBytes = sum((task) => task.fetchedBytes);
-      // What was measured before a rest says nothing of after it.
-      if (resting) rate = createRate(fetchedBytes, nowMs);
+      // Neither what was measured before a rest nor the time before a model's turn says anything of its speed.
+      if (resting || fetchedBytes === 0) rate = createRate(fetchedBytes, nowMs);
       else rate.record(fetchedBytes, nowMs);
       return {
         receivedBytes,

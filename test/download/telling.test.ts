@@ -70,6 +70,12 @@ test("a model's time is that of all that comes before it and its own, at the spe
   expect(third?.etaSeconds).toBe(last?.etaSeconds);
 });
 
+test("a model that waited for its turn has the speed that it came with", () => {
+  const { told } = record(15);
+  const [, second] = told.at(-1)?.models ?? [];
+  expect(second?.bytesPerSecond).toBeGreaterThan(800_000);
+});
+
 test("the times rise from model to model, and none is beyond that of all", () => {
   for (const { etaSeconds, models } of record(60).told) {
     const etas = models.map((model) => model.etaSeconds).filter((eta) => eta !== null);
