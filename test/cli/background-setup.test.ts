@@ -42,6 +42,18 @@ afterEach(async () => {
   await sandbox[Symbol.asyncDispose]();
 });
 
+/** False where heros looks at this very moment whether the port is free. */
+function startsAt(server: Server, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const onError = (): void => resolve(false);
+    server.once("error", onError);
+    server.listen(port, "127.0.0.1", () => {
+      server.off("error", onError);
+      resolve(true);
+    });
+  });
+}
+
 it(
   "takes consent and a pasted token that is not kept along into the background",
   { timeout: 40_000 },
@@ -80,7 +92,7 @@ it(
         onOutput: () => hub.setThrottle({}),
       },
     );
-    await new Promise<void>((resolve) => annie.listen(port, "127.0.0.1", resolve));
+    while (!(await startsAt(annie, port)));
     const run = await sandbox.run(["status", "--watch", "--json"]);
     expect(run.exitCode).toBe(0);
     expect(run.events().map(({ type }) => type)).toEqual(
