@@ -1,3 +1,4 @@
+import { readEngineTrouble } from "../docker/engine-problem.ts";
 import type { RunResult } from "../host/processes.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Finding } from "./finding.ts";
@@ -9,6 +10,8 @@ export type ComposeAnswer =
   | { readonly state: "missing" }
   /** Docker itself is not there. */
   | { readonly state: "no-docker" }
+  /** Docker refuses every command: what the check of its engine tells. */
+  | { readonly state: "no-engine" }
   | { readonly state: "late" };
 
 export async function askCompose(probe: Probe): Promise<ComposeAnswer> {
@@ -24,19 +27,22 @@ export async function askCompose(probe: Probe): Promise<ComposeAnswer> {
 
 /** A docker without the plugin takes `compose` or `--short` for a mistake of its own, in different words and with different statuses. */
 export function parseComposeVersion(
-  result: Pick<RunResult, "exitCode" | "stdout" | "missing">,
+  result: Pick<RunResult, "exitCode" | "stdout" | "stderr" | "missing">,
 ): ComposeAnswer {
   if (result.missing) return { state: "no-docker" };
   const version = result.stdout.trim().split("\n").at(-1)?.trim().replace(/^v/, "") ?? "";
-  return result.exitCode === 0 && /^(\d+\.\d+|dev)/.test(version)
-    ? { state: "there", version }
-    : { state: "missing" };
+  if (result.exitCode === 0 && /^(\d+\.\d+|dev)/.test(version)) {
+    return { state: "there", version };
+  }
+  return { state: readEngineTrouble(result.stderr) === null ? "missing" : "no-engine" };
 }
 
 export function judgeCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "limitMs">): Finding {
   switch (answer.state) {
     case "no-docker":
       return { status: "warning", found: "not looked at: Docker is not installed" };
+    case "no-engine":
+      return { status: "warning", found: "not checked: see the Docker engine" };
     case "late":
       return { status: "warning", found: `docker compose: ${lateText({ limitMs })}` };
     case "missing":

@@ -40,6 +40,9 @@ export interface Detection {
 /** The order in which problems are best mended. */
 const importance = [
   "docker.missing",
+  "docker.podman",
+  "docker.context_broken",
+  "docker.elsewhere",
   "docker.daemon_down",
   "docker.no_permission",
   "compose.missing",

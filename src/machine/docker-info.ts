@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { askEnginePlace, type EnginePlace, isElsewhere } from "../docker/engine-place.ts";
+import { type EngineTrouble, readEngineTrouble } from "../docker/engine-problem.ts";
 import type { RunResult } from "../host/processes.ts";
 import { late, withinLimit, type Probe } from "./time-limit.ts";
 
@@ -17,21 +19,33 @@ export type DockerAnswer =
   | { readonly state: "running"; readonly info: DockerInfo }
   /** No docker command. */
   | { readonly state: "missing" }
-  /** `socket` as docker names it. */
-  | { readonly state: "down"; readonly socket: string | null }
-  | { readonly state: "denied" }
+  /** No engine that can run Annie here was reached. */
+  | {
+      readonly state: "trouble";
+      readonly trouble: EngineTrouble;
+      readonly place: EnginePlace | null;
+    }
   | { readonly state: "unclear"; readonly reason: string }
   | { readonly state: "late" };
 
 export async function askDocker(probe: Probe): Promise<DockerAnswer> {
-  const result = await withinLimit(probe, (signal) =>
+  const info = withinLimit(probe, (signal) =>
     probe.host.processes.run({
       command: "docker",
       args: ["info", "--format", "{{json .}}"],
       signal,
     }),
   );
-  return result === late ? { state: "late" } : parseDockerInfo(result);
+  const found = await withinLimit(probe, (signal) => askEnginePlace(probe.host, signal));
+  const place = found === late ? null : found;
+  const address = place?.address ?? null;
+  // Nobody waits for another machine, whose answer would describe that one.
+  if (address !== null && isElsewhere(address)) {
+    info.catch(() => {});
+    return { state: "trouble", trouble: { kind: "elsewhere", address }, place };
+  }
+  const result = await info;
+  return result === late ? { state: "late" } : parseDockerInfo(result, place);
 }
 
 const list = z
@@ -55,6 +69,7 @@ const schema = z.object({
 /** Without a daemon docker still prints its JSON, all empty, and the reason on stderr; older ones end with status 0 then. */
 export function parseDockerInfo(
   result: Pick<RunResult, "exitCode" | "stdout" | "stderr" | "missing">,
+  place: EnginePlace | null = null,
 ): DockerAnswer {
   if (result.missing) return { state: "missing" };
   const info = readJson(result.stdout);
@@ -75,15 +90,12 @@ export function parseDockerInfo(
     };
   }
   const reason = [result.stderr, ...(info?.ServerErrors ?? [])].join("\n").trim();
-  if (/permission denied while trying to connect to the docker/i.test(reason))
-    return { state: "denied" };
-  if (/cannot connect to the docker daemon|failed to connect to the docker api/i.test(reason)) {
-    return {
-      state: "down",
-      socket: /\b((?:unix|tcp|ssh):\/\/[^\s;]*[^\s;.])/.exec(reason)?.[1] ?? null,
-    };
+  const trouble = readEngineTrouble(reason);
+  if (trouble !== null) return { state: "trouble", trouble, place };
+  // Podman under Docker's name prints a report of its own.
+  if (/"?buildahVersion"?:/.test(result.stdout)) {
+    return { state: "trouble", trouble: { kind: "podman" }, place };
   }
-  // Podman under Docker's name prints JSON of its own.
   const line = reason.split("\n")[0] || "nothing that a Docker engine says";
   return { state: "unclear", reason: line };
 }

@@ -1,4 +1,4 @@
-import { exitCodes, Failure } from "../progress/failure.ts";
+import { engineFailure, type EngineProblem, engineProblem } from "../docker/engine-problem.ts";
 import type { DockerAnswer } from "./docker-info.ts";
 import type { Finding } from "./finding.ts";
 import { readTextInTime } from "./read-files.ts";
@@ -28,28 +28,11 @@ export function judgeDocker(
         remedy: "curl -fsSL https://get.docker.com | sudo sh",
         hint: "Install it with: curl -fsSL https://get.docker.com | sudo sh",
       });
-    case "down": {
-      const own = answer.socket?.startsWith("unix:///run/user/") === true;
-      const remedy = own ? "systemctl --user start docker" : "sudo systemctl start docker";
-      return broken({
-        code: "docker.daemon_down",
-        found: "installed, but not running",
-        message: `Docker is installed, but does not answer${answer.socket === null ? "" : ` at ${answer.socket}`}.`,
-        remedy,
-        hint: `Start it with: ${remedy}`,
-      });
-    }
-    case "denied": {
-      const remedy = grouped
-        ? "Log out and in again: you are in the docker group, but this login is older."
-        : "sudo usermod -aG docker $USER, then log out and in again";
-      return broken({
-        code: "docker.no_permission",
-        found: "runs, but you may not use it",
-        message: "Docker runs, but you may not use it yet.",
-        remedy,
-        hint: grouped ? remedy : `Run: ${remedy}.`,
-      });
+    case "trouble": {
+      const problem = engineProblem(answer.trouble, answer.place);
+      if (answer.trouble.kind !== "denied" || !grouped) return broken(problem);
+      const remedy = "Log out and in again: you are in the docker group, but this login is older.";
+      return broken({ ...problem, remedy, hint: remedy });
     }
     case "unclear":
       return {
@@ -66,17 +49,7 @@ export function judgeDocker(
   }
 }
 
-function broken({
-  code,
-  found,
-  message,
-  remedy,
-  hint,
-}: Readonly<Record<"code" | "found" | "message" | "remedy" | "hint", string>>): Finding {
-  return {
-    status: "failed",
-    found,
-    remedy,
-    failure: new Failure({ code, message, hint, exitCode: exitCodes.machine }),
-  };
+function broken(problem: EngineProblem): Finding {
+  const { found, remedy } = problem;
+  return { status: "failed", found, remedy, failure: engineFailure(problem) };
 }

@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import type { EnginePlace } from "../../src/docker/engine-place.ts";
+import type { EngineTrouble } from "../../src/docker/engine-problem.ts";
 import { judgeCompose, parseComposeVersion } from "../../src/machine/compose.ts";
 import {
   askGpuAccess,
@@ -67,14 +69,17 @@ describe("docker info", () => {
     ],
   ])("knows a daemon that is down, in the words of version %s", (_version, stderr, where) => {
     expect(parseDockerInfo(ran(silent, { stderr, exitCode: 1 }))).toEqual({
-      state: "down",
-      socket: where,
+      state: "trouble",
+      trouble: { kind: "down", address: where },
+      place: null,
     });
   });
 
   it("finds the reason in the JSON too, where older ones put it and end with status 0", () => {
     const stdout = `{"ID":"","ServerErrors":["Cannot connect to the Docker daemon at ${socket}. Is the docker daemon running?"]}`;
-    expect(parseDockerInfo(ran(stdout))).toEqual({ state: "down", socket });
+    expect(parseDockerInfo(ran(stdout))).toMatchObject({
+      trouble: { kind: "down", address: socket },
+    });
   });
 
   it.each([
@@ -82,7 +87,9 @@ describe("docker info", () => {
     `permission denied while trying to connect to the Docker daemon socket at ${socket}: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info": dial unix /var/run/docker.sock: connect: permission denied`,
     `Got permission denied while trying to connect to the Docker daemon socket at ${socket}`,
   ])("knows a socket that is out of bounds: %s", (stderr) => {
-    expect(parseDockerInfo(ran(silent, { stderr, exitCode: 1 }))).toEqual({ state: "denied" });
+    expect(parseDockerInfo(ran(silent, { stderr, exitCode: 1 }))).toMatchObject({
+      trouble: { kind: "denied" },
+    });
   });
 
   it("keeps what it does not know for the person", () => {
@@ -97,6 +104,10 @@ describe("docker info", () => {
   });
 });
 
+function trouble(what: EngineTrouble, place: EnginePlace | null = null): DockerAnswer {
+  return { state: "trouble", trouble: what, place };
+}
+
 function check(answer: DockerAnswer, grouped = false): Finding {
   return judgeDocker(answer, { grouped, limitMs });
 }
@@ -108,15 +119,14 @@ describe("the engine check", () => {
 
   it.each([
     ["docker.missing", { state: "missing" }, "curl -fsSL https://get.docker.com | sudo sh"],
-    ["docker.daemon_down", { state: "down", socket }, "sudo systemctl start docker"],
     [
       "docker.daemon_down",
-      { state: "down", socket: "unix:///run/user/1000/docker.sock" },
-      "systemctl --user start docker",
+      trouble({ kind: "down", address: socket }),
+      "sudo systemctl start docker",
     ],
     [
       "docker.no_permission",
-      { state: "denied" },
+      trouble({ kind: "denied" }),
       "sudo usermod -aG docker $USER, then log out and in again",
     ],
   ] as const)("%s has the command that mends it", (code, answer, remedy) => {
@@ -126,7 +136,7 @@ describe("the engine check", () => {
   });
 
   it("asks only for a new login where the group is right already", () => {
-    expect(check({ state: "denied" }, true).remedy).toMatch(/^Log out and in again/);
+    expect(check(trouble({ kind: "denied" }), true).remedy).toMatch(/^Log out and in again/);
   });
 
   it.each([{ state: "late" }, { state: "unclear", reason: "?" }] as const)(
@@ -231,7 +241,7 @@ describe("the GPU in containers", () => {
     expect(finding.remedy).toContain("nvidia-container-toolkit");
     expect(finding.failure).toBeUndefined();
     expect(judgeGpuAccess("none", { docker: "running", hasGpu: false }).remedy).toBeUndefined();
-    expect(judgeGpuAccess("none", { docker: "down", hasGpu: true }).found).toContain(
+    expect(judgeGpuAccess("none", { docker: "trouble", hasGpu: true }).found).toContain(
       "Docker does not answer",
     );
   });
