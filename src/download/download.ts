@@ -87,17 +87,25 @@ async function bring(
   const tellAll = (): void => telling.tell(0, host.clock.monotonicMs());
   const rest = createRest({ pause, tasks, emit, tellAll });
   const published = new Map<string, Promise<void>>();
+  let last: Promise<unknown> = Promise.resolve();
+  /** All that are whole, one after the other; one that can't be published keeps no other from it. @throws the first error */
   const publishReady = async (): Promise<void> => {
-    for (const model of survey.models) {
-      if (telling.isReady(model.id)) {
-        const done = published.get(model.id) ?? publish(request, model);
-        published.set(model.id, done);
-        await done;
-      }
+    for (const model of survey.models.filter(({ id }) => telling.isReady(id))) {
+      if (published.has(model.id)) continue;
+      const done = last.then(() => publish(request, model));
+      published.set(model.id, done);
+      last = done.catch(() => {});
     }
+    const ends = await Promise.allSettled(published.values());
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  };
+  const publishAll = async (): Promise<void> => {
+    await publishReady();
+    const left = survey.models.find(({ id }) => !published.has(id));
+    if (left !== undefined) throw new Error(`${left.id} was not published`);
   };
   if (tasks.length === 0) {
-    await publishReady();
+    await publishAll();
     tellAll();
     return 0;
   }
@@ -139,6 +147,7 @@ async function bring(
         await publishReady();
       },
     });
+    await publishAll();
   } finally {
     tellAll();
     if (request.hashing === undefined) await hashing.close();

@@ -116,6 +116,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   function pump(): void {
     if (stopped) return;
     if (open.length === 0) {
+      if (affairs.count() > 0) return; // Each may still fail, and looks here as it ends.
       const failure = givenUp.first();
       if (failure === null) ended.resolve();
       else stop(failure);
