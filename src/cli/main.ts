@@ -3,6 +3,7 @@ import { isatty } from "node:tty";
 import { realHost } from "../host/real-host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { createPauseSwitch } from "../progress/pause-switch.ts";
+import { cleanText, legibleJson } from "../ui/legible.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
 import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-writer.ts";
 import { parseArguments, type HerosCommand } from "./program.ts";
@@ -128,9 +129,9 @@ function answersInLines(command: HerosCommand): boolean {
 function complain({ code, message, hint, exitCode }: Failure, json: boolean): void {
   if (json) {
     const closing = { v: 1, at: 0, type: "run.failed", code, message, hint, exitCode };
-    process.stdout.write(`${JSON.stringify(closing)}\n`);
+    process.stdout.write(`${legibleJson(closing)}\n`);
   } else {
-    process.stderr.write(`heros: ${message}\n${hint}\n`);
+    process.stderr.write(`heros: ${cleanText(message)}\n${cleanText(hint)}\n`);
   }
 }
 

@@ -1,6 +1,7 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
 import type { TimedEvent } from "../progress/event.ts";
+import { legibleJson } from "../ui/legible.ts";
 
 const keptLogs = 10;
 
@@ -33,7 +34,7 @@ export async function openRunLog(host: Host, stateDir: string, command: string):
     const stream = file.createWriteStream();
     stream.on("error", () => {});
     return {
-      write: (event) => void stream.write(`${JSON.stringify(event)}\n`),
+      write: (event) => void stream.write(`${legibleJson(event)}\n`),
       close: () => new Promise((resolve) => stream.end(() => resolve())),
     };
   } catch {

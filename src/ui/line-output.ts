@@ -10,7 +10,11 @@ export interface LineOutput {
   release(): void;
 }
 
-export function createLineOutput(stream: Writable): LineOutput {
+/** @param polish what each line goes through first */
+export function createLineOutput(
+  stream: Writable,
+  polish: (text: string) => string = (text) => text,
+): LineOutput {
   let gone = false;
   // EPIPE, and whatever else a stream can say: there is nobody left to tell.
   const onError = (): void => {
@@ -19,7 +23,7 @@ export function createLineOutput(stream: Writable): LineOutput {
   stream.on("error", onError);
   return {
     line(text) {
-      if (!gone && stream.writable) stream.write(`${text}\n`);
+      if (!gone && stream.writable) stream.write(`${polish(text)}\n`);
     },
     async flush() {
       if (gone || !stream.writable) return;

@@ -4,7 +4,7 @@ import { legible } from "../legible.ts";
 import { createLineOutput } from "../line-output.ts";
 import { isTold, sentenceFor } from "../words.ts";
 import { percent } from "../words/download.ts";
-import { cleanText, type Sentence } from "../words/sentence.ts";
+import { type Sentence } from "../words/sentence.ts";
 import type { Terminal, Writer } from "../writer.ts";
 import { askInLines } from "./ask.ts";
 import { meetInLines } from "./meet.ts";
@@ -18,13 +18,13 @@ const progressIntervalMs = 10_000;
 export function createAccessibleWriter(
   terminal: Pick<Terminal, "stdin" | "stdout" | "unicode" | "verbosity" | "interrupt">,
 ): Writer {
-  const output = createLineOutput(terminal.stdout);
+  const output = createLineOutput(terminal.stdout, (text) => legible(text, terminal.unicode));
   let state: RunState = initialState;
   let progressAt: number | null = null;
   let reader: LineReader | null = null;
 
   function say(line: string): void {
-    output.line(legible(cleanText(line), terminal.unicode));
+    output.line(line);
   }
 
   return {

@@ -15,8 +15,9 @@ const progressIntervalMs = 30_000;
 export function createPlainWriter(
   terminal: Pick<Terminal, "stdout" | "stderr" | "unicode" | "verbosity">,
 ): Writer {
-  const out = createLineOutput(terminal.stdout);
-  const err = createLineOutput(terminal.stderr);
+  const polish = (text: string): string => legible(text, terminal.unicode);
+  const out = createLineOutput(terminal.stdout, polish);
+  const err = createLineOutput(terminal.stderr, polish);
   const marks = signs(terminal.unicode);
   const progressLine = createProgressLine();
   let state: RunState = initialState;
@@ -24,8 +25,8 @@ export function createPlainWriter(
   function tell(sentence: Sentence, event: TimedEvent): void {
     const mark = sentence.mark === null ? "" : `${marks[sentence.mark]} `;
     const output = event.type === "run.failed" || event.type === "container.failed" ? err : out;
-    output.line(mark + legible(sentence.text, terminal.unicode));
-    for (const line of sentence.more) output.line(`    ${legible(line, terminal.unicode)}`);
+    output.line(mark + sentence.text);
+    for (const line of sentence.more) output.line(`    ${line}`);
   }
 
   return {

@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from "node:util";
 import { formatDuration } from "../../progress/units.ts";
+import { cleanText } from "../legible.ts";
 
 /** What an event says to a person. */
 export interface Sentence {
@@ -22,15 +22,6 @@ export function say(text: string, rest: Partial<Omit<Sentence, "text">> = {}): S
     text: cleanText(text),
     more: (rest.more ?? []).map(cleanText),
   };
-}
-
-/**
- * Text from outside (logs, file names, servers) without escape sequences and control characters,
- * so that nothing it holds moves a cursor or changes a colour.
- */
-export function cleanText(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return stripVTControlCharacters(text).replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }
 
 /** "a", "a and b", "a, b and c". */

@@ -1,6 +1,7 @@
 import type { RunState } from "../../../progress/state.ts";
 import { annieWords, capabilityName } from "../../words/annie.ts";
-import { cleanText, listed } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
+import { listed } from "../../words/sentence.ts";
 import { span, type Line } from "../line.ts";
 import { spinnerSign } from "./header.ts";
 import type { LiveView } from "./view.ts";

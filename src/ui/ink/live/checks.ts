@@ -1,6 +1,6 @@
 import type { CheckState } from "../../../progress/state.ts";
 import { remedyLine } from "../../words/machine.ts";
-import { cleanText } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
 import { span, type Line } from "../line.ts";
 import type { Role } from "../theme.ts";
 import { spinnerSign } from "./header.ts";

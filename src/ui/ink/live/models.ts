@@ -2,7 +2,7 @@ import type { ModelProgress, ModelState } from "../../../progress/events/downloa
 import { formatBytes, formatEta, formatSpeed } from "../../../progress/units.ts";
 import { padded, shorten } from "../../text-width.ts";
 import { noteWords, percent } from "../../words/download.ts";
-import { cleanText } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
 import { frameColumns } from "../frame-size.ts";
 import { span, type Line, type Span } from "../line.ts";
 import type { Theme } from "../theme.ts";

@@ -4,7 +4,7 @@ import type { RunState } from "../../../progress/state.ts";
 import { wrapText } from "../../text-width.ts";
 import { remedyLine } from "../../words/machine.ts";
 import { mendKeys, mendWords, troubleWords } from "../../words/mending.ts";
-import { cleanText } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line, type Size } from "../line.ts";
 import { headerLine } from "../live/header.ts";

@@ -1,6 +1,6 @@
 import type { Option, Question } from "../../../plan/questions.ts";
 import { wrapText } from "../../text-width.ts";
-import { cleanText } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
 import { frameColumns } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
 import type { WizardView } from "./view.ts";

@@ -1,5 +1,5 @@
 import { wrapText } from "../../text-width.ts";
-import { cleanText } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
 import { stopAskingWords } from "../../words/stopping.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line, type Size } from "../line.ts";

@@ -2,6 +2,7 @@ import { firstUnsettled } from "../../../plan/question-table.ts";
 import { Failure } from "../../../progress/failure.ts";
 import type { Question } from "../../../plan/questions.ts";
 import type { Answers } from "../../../plan/answers.ts";
+import { cleanText } from "../../legible.ts";
 import type { Press } from "./keys.ts";
 import { pressedOnHelp } from "./help-page.ts";
 import { backFromSummary, pressedOnSummary } from "./press-summary.ts";
@@ -34,14 +35,13 @@ export function pasted(state: WizardState, text: string): WizardState {
   if (question?.kind === "secret")
     return { ...state, typed: (state.typed ?? "") + text.trim(), problem: null };
   if (state.typed === null) return state;
-  return typedAs(state, state.typed + text.replaceAll(/[\r\n]+/g, ""));
+  return typedAs(state, state.typed + cleanText(text.replaceAll(/[\r\n]+/g, "")));
 }
 
 /** Text that an editor holds now. What it can't have understood, it forgets again. */
 export function edited(state: WizardState, text: string): WizardState {
   if (state.typed === null || state.typed === text) return state;
-  // oxlint-disable-next-line no-control-regex -- control characters are no part of a path
-  if (/[\u0000-\u001f\u007f]/.test(text)) return typedAs(state, state.typed);
+  if (cleanText(text) !== text) return typedAs(state, state.typed);
   return { ...state, typed: text, problem: null };
 }
 

@@ -1,6 +1,6 @@
 import type { Question } from "../../../plan/questions.ts";
 import { wrapText } from "../../text-width.ts";
-import { cleanText } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line, type Size } from "../line.ts";
 import { waitSpan } from "../live/header.ts";

@@ -1,7 +1,7 @@
 import { firstUnsettled } from "../../../plan/question-table.ts";
 import { wrapText } from "../../text-width.ts";
 import { answerLines, changeWords, earlierAnswers, earlierTitle } from "../../words/earlier.ts";
-import { cleanText } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
 import { headerLine, waitSpan } from "../live/header.ts";

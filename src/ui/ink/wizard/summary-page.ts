@@ -1,7 +1,7 @@
 import type { PlanReady } from "../../../progress/events/plan.ts";
 import { textWidth, wrapText } from "../../text-width.ts";
 import { fileWords, planLines } from "../../words/plan.ts";
-import { cleanText } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line, type Size } from "../line.ts";
 import type { Role } from "../theme.ts";

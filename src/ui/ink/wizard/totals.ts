@@ -3,7 +3,7 @@ import type { Question } from "../../../plan/questions.ts";
 import { tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { wrapText } from "../../text-width.ts";
 import { fitLines } from "../../words/fit.ts";
-import { cleanText } from "../../words/sentence.ts";
+import { cleanText } from "../../legible.ts";
 import { totalLines } from "../../words/totals.ts";
 import { frameColumns } from "../frame-size.ts";
 import { span, type Line } from "../line.ts";

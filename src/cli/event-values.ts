@@ -1,0 +1,136 @@
+import { z } from "zod";
+import { stages } from "../progress/events/run.ts";
+import { exitCodes } from "../progress/failure.ts";
+
+const { string, boolean, number, array, record } = z;
+/** What later versions may add to it is left where it is. */
+export const object = z.looseObject;
+export const text = string();
+export const count = number();
+export const yesNo = boolean();
+export const orNull = <Kind extends z.ZodType>(kind: Kind) => kind.nullable();
+export const stage = z.enum(stages);
+const exitCode = z.literal(Object.values(exitCodes));
+export const action = z.enum(["created", "updated", "unchanged"]);
+export const checkStatus = z.enum(["ok", "warning", "failed"]);
+const background = object({ pid: count }).exactOptional();
+
+export const containerState = z.enum([
+  "pulling",
+  "created",
+  "starting",
+  "running",
+  "healthy",
+  "unhealthy",
+  "restarting",
+  "exited",
+]);
+
+export const annieModels = record(
+  text,
+  object({ status: text, source: text.exactOptional(), progress: text.exactOptional() }),
+);
+
+export const progress = object({
+  receivedBytes: count,
+  totalBytes: count,
+  bytesPerSecond: count,
+  etaSeconds: orNull(count),
+});
+
+export const modelsProgress = array(
+  progress.extend({
+    id: text,
+    title: text,
+    tier: count,
+    state: z.enum([
+      "waiting",
+      "downloading",
+      "retrying",
+      "verifying",
+      "repairing",
+      "ready",
+      "failed",
+    ]),
+    verifiedBytes: count,
+  }),
+);
+
+export const listedModels = array(
+  object({
+    id: text,
+    title: text,
+    tier: count,
+    purpose: text,
+    repo: text,
+    state: z.enum(["here", "partly", "missing", "unknown"]),
+    totalBytes: orNull(count),
+    receivedBytes: count,
+    path: orNull(text),
+  }),
+);
+
+export const prunedFile = object({
+  kind: z.enum(["partial", "damaged", "blob", "incomplete", "passing"]),
+  repo: text,
+  file: text,
+  bytes: count,
+});
+
+export const machine = object({
+  arch: text,
+  product: orNull(text),
+  spark: yesNo,
+  cpuCount: count,
+  gpu: orNull(
+    object({
+      name: text,
+      driver: orNull(text),
+      computeCapability: orNull(text),
+      unified: yesNo,
+      memoryBytes: orNull(count),
+    }),
+  ),
+  memoryBytes: count,
+  memoryAvailableBytes: count,
+  disks: array(
+    object({
+      purpose: z.enum(["models", "images", "stack"]),
+      path: text,
+      device: orNull(text),
+      deviceModel: orNull(text),
+      nvme: orNull(yesNo),
+      freeBytes: count,
+      totalBytes: count,
+    }),
+  ),
+  docker: orNull(
+    object({
+      engineVersion: orNull(text),
+      composeVersion: orNull(text),
+      rootDir: orNull(text),
+      gpuAccess: z.enum(["cdi", "runtime", "none"]),
+    }),
+  ),
+  ports: array(object({ port: count, free: yesNo })),
+  hub: object({ endpoint: text, reachable: yesNo, elapsedMs: orNull(count) }),
+});
+
+export const succeeded = object({
+  command: text,
+  elapsedMs: count,
+  summary: array(text),
+  background,
+});
+export const failed = object({
+  code: text,
+  message: text,
+  hint: text,
+  exitCode,
+  stack: text.exactOptional(),
+});
+export const cancelled = object({
+  exitCode: z.literal(exitCodes.interrupted),
+  hint: text,
+  background,
+});
