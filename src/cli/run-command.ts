@@ -8,6 +8,7 @@ import {
 } from "../progress/event.ts";
 import type { RunStarted } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { diskFailure } from "../progress/file-failures.ts";
 import type { Writer } from "../ui/writer.ts";
 import type { RunLog } from "./run-log.ts";
 import { stackInSource } from "./stack-in-source.ts";
@@ -60,15 +61,16 @@ export async function runCommand(run: CommandRun): Promise<number> {
   return closing.type === "run.succeeded" ? exitCodes.done : closing.exitCode;
 }
 
-/** The closing event of work that threw. What is no `Failure` is a bug of heros, and keeps its stack. */
+/** The closing event of work that threw. What is no `Failure`, and no trouble of a disk, is a bug of heros, and keeps its stack. */
 export function closingOf(
   error: unknown,
   { interrupted, resumeHint }: { readonly interrupted: boolean; readonly resumeHint: string },
 ): Exclude<ClosingEvent, { type: "run.succeeded" }> {
   if (interrupted)
     return { type: "run.cancelled", exitCode: exitCodes.interrupted, hint: resumeHint };
-  if (error instanceof Failure) {
-    const { code, message, hint, exitCode } = error;
+  const failure = error instanceof Failure ? error : diskFailure(error);
+  if (failure !== null) {
+    const { code, message, hint, exitCode } = failure;
     return { type: "run.failed", code, message, hint, exitCode };
   }
   return {

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import type { Files } from "../host/host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { fileFailure } from "../progress/file-failures.ts";
 import { formatBytes } from "../progress/units.ts";
 
 const leastHeadroom = 64_000_000;
@@ -35,37 +36,12 @@ export function requireDiskSpace(survey: {
     code: "disk.too_small",
     message: `The models need ${formatBytes(neededBytes)} on the disk of ${cacheDir}, and ${formatBytes(freeBytes)} are free.`,
     hint: `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models (--tiers 1), or give another disk with --cache-dir.`,
+    formHint: `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models, or choose a folder on another disk.`,
     exitCode: exitCodes.disk,
   });
 }
 
-/** The disk filled up while we wrote. What is there stays, and the next run goes on from it. */
-export function diskFull(cacheDir: string, cause: unknown): Failure {
-  return new Failure({
-    code: "disk.full",
-    message: `The disk of ${cacheDir} is full.`,
-    hint: "Free some space and run heros again: it goes on where it was.",
-    exitCode: exitCodes.disk,
-    cause,
-  });
-}
-
-export function notWritable(cacheDir: string, cause: unknown): Failure {
-  const reason = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
-  return new Failure({
-    code: "cache.not_writable",
-    message: `The cache folder ${cacheDir} can't be written to${reason}.`,
-    hint: `Look at who owns it (ls -ld ${cacheDir}), or give another with --cache-dir or HF_HUB_CACHE.`,
-    exitCode: exitCodes.failed,
-    cause,
-  });
-}
-
-/** Errors of the file system that a person can mend, as failures; others are passed through. */
+/** Errors of the file system as failures that say what to do; others are passed through. */
 export function failureOfFiles(error: unknown, cacheDir: string): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : null;
-  if (code === "ENOSPC" || code === "EDQUOT") return diskFull(cacheDir, error);
-  if (error instanceof Error && "syscall" in error && error.syscall === "connect") return error;
-  const denied = ["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ELOOP", "EISDIR"];
-  return typeof code === "string" && denied.includes(code) ? notWritable(cacheDir, error) : error;
+  return fileFailure(error, { folder: cacheDir, area: "cache" }) ?? error;
 }

@@ -60,7 +60,8 @@ export function realFileLocks(env: Readonly<Record<string, string | undefined>>)
       if (child === started) giveUp();
     });
     started.stdin?.on("error", giveUp);
-    if (started.stdout !== null) {
+    // Without a free descriptor there is no child, and no stream of it either.
+    if (started.pid !== undefined && started.stdout !== null) {
       createInterface({ input: started.stdout }).on("line", (line) => {
         const [number = "", answer] = line.split(" ");
         waiting.get(number)?.(answer === "held" || answer === "busy" ? answer : "unavailable");
@@ -105,6 +106,7 @@ async function loadTools() {
 
 /** Keeps the program alive for the child while an answer is due, and only then. */
 function hold(child: ChildProcess, due: boolean): void {
+  if (child.pid === undefined) return;
   const verb = due ? "ref" : "unref";
   child[verb]();
   for (const stream of [child.stdin, child.stdout]) {

@@ -1,4 +1,5 @@
 import type { DiskSpace } from "../progress/events/machine.ts";
+import { closedFolder } from "../progress/closed-folder.ts";
 import { formatBytes } from "../progress/units.ts";
 import type { Finding } from "./finding.ts";
 import type { Spot } from "./disks.ts";
@@ -16,11 +17,8 @@ export function judgeModelsDisk(
   if (space === null) return { status: "warning", found: `${path}: ${lateText({ limitMs })}` };
   const found = describe(space);
   if (unwritable !== null) {
-    return {
-      status: "failed",
-      found: `you may not write to ${unwritable}`,
-      remedy: ownIt(path, { unwritable, home }),
-    };
+    const failure = closedFolder({ folder: path, area: "cache", existing: unwritable, home });
+    return { status: "failed", found: failure.message, remedy: failure.hint, failure };
   }
   if (space.freeBytes < thresholds.modelsFreeBytes) {
     return {
@@ -57,21 +55,6 @@ export function judgeImagesDisk(
     found,
     remedy: `The containers want about ${formatBytes(thresholds.imagesFreeBytes)}: docker system prune frees what no container uses.`,
   };
-}
-
-/** A folder of the user's, often left to root by a container, is taken back whole; of anybody else's only the new folder is. */
-function ownIt(
-  path: string,
-  { unwritable, home }: { readonly unwritable: string; readonly home: string },
-): string {
-  if (unwritable === path || unwritable.startsWith(`${home}/`)) {
-    return `sudo chown -R "$USER" ${quote(unwritable)}`;
-  }
-  return `sudo mkdir -p ${quote(path)} && sudo chown "$USER" ${quote(path)}`;
-}
-
-function quote(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** Says what gave no answer, although the rest is in order. */

@@ -20,6 +20,8 @@ export interface FailureDetails {
   readonly message: string;
   /** What to do next, with the command if there is one. */
   readonly hint: string;
+  /** The same without command line syntax, for a form; left out where `hint` has none. */
+  readonly formHint?: string;
   readonly exitCode: ExitCode;
   readonly cause?: unknown;
 }
@@ -29,12 +31,14 @@ export class Failure extends Error {
   override readonly name = "Failure";
   readonly code: string;
   readonly hint: string;
+  readonly formHint: string;
   readonly exitCode: ExitCode;
 
-  constructor({ code, message, hint, exitCode, cause }: FailureDetails) {
+  constructor({ code, message, hint, formHint = hint, exitCode, cause }: FailureDetails) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.hint = hint;
+    this.formHint = formHint;
     this.exitCode = exitCode;
   }
 }

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import type { Host } from "../host/host.ts";
+import { closedFolder } from "../progress/closed-folder.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { fileFailure } from "../progress/file-failures.ts";
 import { Secret } from "../progress/secret.ts";
 import { checkOwnStack } from "./base-check.ts";
 import { findComposeFiles, herosFile, keptTokenFile, newBaseFile } from "./compose-files.ts";
@@ -10,7 +12,6 @@ import { envValue, readEnvFile, setEnvValues } from "./env-file.ts";
 import { errorCode, readIfThere } from "./files.ts";
 import { editedByHand, overrideText } from "./override.ts";
 import { redactLine } from "./redact.ts";
-import { notWritable } from "./stack-failures.ts";
 import type { NeededFolder, StackChange, StackPlan } from "./stack-plan.ts";
 
 export interface PlanStackRequest {
@@ -44,7 +45,7 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
       }),
     );
     const { reservesGpu } = checkOwnStack(own);
-    const stackFolder = { path: stackDir, mode: 0o755 };
+    const stackFolder: NeededFolder = { path: stackDir, mode: 0o755, area: "stack" };
     const changes: StackChange[] = [];
 
     const tokenPath = keptTokenFile(stackDir);
@@ -54,7 +55,7 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
         change(tokenPath, oldToken, plan.token.reveal(), {
           mode: 0o600,
           forbiddenBits: 0o077,
-          folders: [stackFolder, { path: path.dirname(tokenPath), mode: 0o700 }],
+          folders: [stackFolder, { path: path.dirname(tokenPath), mode: 0o700, area: "stack" }],
           redact: () => "[secret]",
         }),
       );
@@ -79,7 +80,7 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
     const edited = oldHeros !== null && oldHeros !== newHeros && editedByHand(oldHeros);
     changes.push({
       ...change(herosPath, oldHeros, newHeros, {
-        folders: [stackFolder, { path: plan.cacheDir, mode: 0o755 }],
+        folders: [stackFolder, { path: plan.cacheDir, mode: 0o755, area: "cache" }],
       }),
       ...(edited ? { backupPath: await freeBackupPath(host, herosPath) } : {}),
     });
@@ -95,9 +96,7 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
     );
     return changes;
   } catch (error) {
-    throw errorCode(error) === undefined || error instanceof Failure
-      ? error
-      : notWritable(stackDir, error);
+    throw fileFailure(error, { folder: stackDir, area: "stack" }) ?? error;
   }
 }
 
@@ -168,23 +167,28 @@ async function readNamed(host: Host, file: string): Promise<string> {
   });
 }
 
-/** The nearest folder that is there must be a folder, and must let us write. */
+/** The nearest folder that is there must let us write; that it is one shows when it is asked for what is below it. */
 async function requireWritable(host: Host, folder: string): Promise<void> {
-  let nearest = folder;
+  let existing = folder;
   for (;;) {
-    const stats = await host.files.stat(nearest).catch((error: unknown) => {
-      if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return null;
+    const found = await host.files.stat(existing).catch((error: unknown) => {
+      if (errorCode(error) === "ENOENT") return null;
       throw error;
     });
-    if (stats !== null) {
-      if (!stats.isDirectory()) throw notWritable(folder, null, nearest);
-      await host.files.access(nearest, 2 | 1);
-      return;
-    }
-    const parent = path.dirname(nearest);
-    if (parent === nearest) return;
-    nearest = parent;
+    if (found?.isDirectory() === false) throw fileInTheWay(existing);
+    if (found !== null) break;
+    const parent = path.dirname(existing);
+    if (parent === existing) return;
+    existing = parent;
   }
+  await host.files.access(existing, 2 | 1).catch((error: unknown) => {
+    if (errorCode(error) !== "EACCES") throw error;
+    throw closedFolder({ folder, area: "stack", existing, home: host.home }, error);
+  });
+}
+
+function fileInTheWay(file: string): Error {
+  return Object.assign(new Error(`not a folder: ${file}`), { code: "ENOTDIR", path: file });
 }
 
 async function freeBackupPath(host: Host, file: string): Promise<string> {

@@ -1,4 +1,5 @@
 import type { PlannedFile } from "../progress/events/plan.ts";
+import type { FilePlace } from "../progress/file-failures.ts";
 import type { Secret } from "../progress/secret.ts";
 
 /** A model as Annie is told of it. */
@@ -30,6 +31,8 @@ export interface StackPlan {
 export interface NeededFolder {
   readonly path: string;
   readonly mode: number;
+  /** Whose it is: of the models, or of Annie's files. */
+  readonly area: FilePlace["area"];
 }
 
 /** One file of the stack as it is and as it will be. Contents are secrets, because some are. */

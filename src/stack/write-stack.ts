@@ -2,9 +2,9 @@ import path from "node:path";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { fileFailure } from "../progress/file-failures.ts";
 import { writeAtomically } from "./atomic-write.ts";
 import { readIfThere } from "./files.ts";
-import { notWritable } from "./stack-failures.ts";
 import type { NeededFolder, StackChange } from "./stack-plan.ts";
 
 export interface WriteStackRequest {
@@ -16,7 +16,7 @@ export interface WriteStackRequest {
 
 /**
  * Writes what was planned and says what became of each file. A file that is as it should be is not touched.
- * @throws Failure `stack.changed` where a file is no longer what the plan showed, `stack.not_writable`, `stack.disk_full`
+ * @throws Failure `stack.changed` where a file is no longer what the plan showed, `stack.not_writable`, `cache.not_writable`, `disk.…`
  */
 export async function writeStack({ host, changes, emit }: WriteStackRequest): Promise<void> {
   for (const change of changes) await requireAsPlanned(host, change);
@@ -46,7 +46,7 @@ async function writeChange(host: Host, change: StackChange): Promise<void> {
     }
     await writeAtomically({ host, path: file, content: content.reveal(), mode, forbiddenBits });
   } catch (error) {
-    throw notWritable(path.dirname(file), error);
+    throw fileFailure(error, { folder: path.dirname(file), area: "stack" }) ?? error;
   }
 }
 
@@ -62,10 +62,10 @@ async function requireAsPlanned(host: Host, change: StackChange): Promise<void> 
   });
 }
 
-async function makeFolder(host: Host, { path: folder, mode }: NeededFolder): Promise<void> {
+async function makeFolder(host: Host, { path: folder, mode, area }: NeededFolder): Promise<void> {
   try {
     await host.files.mkdir(folder, { recursive: true, mode });
   } catch (error) {
-    throw notWritable(folder, error);
+    throw fileFailure(error, { folder, area }) ?? error;
   }
 }

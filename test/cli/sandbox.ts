@@ -17,6 +17,8 @@ export interface HerosRun {
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Of the shell's `ulimit`: "-n 24". */
+  readonly limit?: string;
   /** Called with each piece of stdout. */
   readonly onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
@@ -59,9 +61,11 @@ export async function makeSandbox(): Promise<Sandbox> {
       await writeFile(file, content);
       return file;
     },
-    run: (args, { env = {}, onOutput } = {}) =>
+    run: (args, { env = {}, limit, onOutput } = {}) =>
       new Promise((resolve, reject) => {
-        const child = spawn(process.execPath, [bin, ...args], {
+        const limited = ["/bin/sh", "-c", `ulimit ${limit} && exec "$@"`, "sh"];
+        const [program, ...words] = [...(limit === undefined ? [] : limited), process.execPath];
+        const child = spawn(program ?? "", [...words, bin, ...args], {
           cwd: dir,
           env: { HOME: home, PATH: commands, LANG: "C.UTF-8", ...env },
           stdio: ["ignore", "pipe", "pipe"],

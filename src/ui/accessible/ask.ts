@@ -155,7 +155,7 @@ async function tryValues(
     talk.say(`The Hub knows this token: it is ${check.user}'s.`);
     return answered(patched);
   } catch (error) {
-    if (error instanceof Failure) return `${error.message} ${error.hint}`;
+    if (error instanceof Failure) return `${error.message} ${error.formHint}`;
     throw error;
   }
 }
@@ -179,7 +179,7 @@ async function askForConsent(talk: Talk, answers: Answers): Promise<Reply> {
     plan = await talk.planning.preview(answers, talk.signal);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    talk.say(`${error.message} ${error.hint}`);
+    talk.say(`${error.message} ${error.formHint}`);
     talk.say("Type b to change an answer, or q to stop.");
     return untilReply<Reply>(talk, { replies: { b: { kind: "back" }, q: quit }, end: quit });
   }

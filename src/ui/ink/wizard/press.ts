@@ -158,7 +158,8 @@ function apply(state: WizardState, question: Question, values: readonly string[]
   try {
     answers = question.patch(state.planning.catalog, state.answers, values, state.planning);
   } catch (error) {
-    if (error instanceof Failure) return { ...state, problem: `${error.message} ${error.hint}` };
+    if (error instanceof Failure)
+      return { ...state, problem: `${error.message} ${error.formHint}` };
     throw error;
   }
   if (question.kind === "secret" && answers.token.source !== "none") {

@@ -81,7 +81,7 @@ function useErrand(errand: Errand | null, request: WizardRequest, update: Update
     run(errand, request, signal, show).catch((error: unknown) => {
       if (isAbort(error)) return;
       if (error instanceof Failure)
-        show((state) => errandFailed(state, `${error.message} ${error.hint}`));
+        show((state) => errandFailed(state, `${error.message} ${error.formHint}`));
       else request.fail(error);
     });
     return () => ended.abort();

@@ -1,0 +1,9 @@
+/** A word as a shell reads it back: bare where no sign in it means more to a shell, else in single quotes. */
+export function quoted(word: string): string {
+  return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** A command that has to run in this folder. */
+export function inFolder(folder: string, command: string): string {
+  return `cd ${quoted(folder)} && ${command}`;
+}
