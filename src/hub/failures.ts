@@ -1,4 +1,5 @@
 import { exitCodes, Failure, type FailureDetails } from "../progress/failure.ts";
+import { quoted } from "../progress/shell.ts";
 import { errorCode, isTlsError, proxyStatus, troubleOf } from "./trouble.ts";
 
 /** What was asked of the Hub, for the sentence: "openai/whisper-large-v3", "the token". */
@@ -137,7 +138,7 @@ export function failureOfError(error: unknown, endpoint: string): unknown {
   return new Failure({
     code: "hub.unreachable",
     message: `The Hub at ${endpoint} can't be reached: ${trouble.message}.`,
-    hint: `Check the network, the proxy and HF_ENDPOINT: curl -I ${endpoint}`,
+    hint: `Check the network, the proxy and HF_ENDPOINT: curl -I ${quoted(endpoint)}`,
     exitCode: exitCodes.network,
     cause: error,
   });

@@ -1,5 +1,6 @@
 import type { Machine } from "../progress/events/machine.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { quoted } from "../progress/shell.ts";
 import type { Finding } from "./finding.ts";
 import { readStart } from "./read-start.ts";
 import { late, lateText, withinLimit, type Probe } from "./time-limit.ts";
@@ -184,7 +185,7 @@ export function judgeHub(
       };
     }
     case "unreachable": {
-      const remedy = `Look at the network: curl -I ${endpoint}. Behind a proxy, set HTTPS_PROXY.`;
+      const remedy = `Look at the network: curl -I ${quoted(endpoint)}. Behind a proxy, set HTTPS_PROXY.`;
       return {
         status: "failed",
         found: `${endpoint} can't be reached: ${answer.reason}`,

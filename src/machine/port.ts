@@ -1,5 +1,6 @@
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { PortFound } from "../progress/events/machine.ts";
+import { quoted } from "../progress/shell.ts";
 import type { Finding } from "./finding.ts";
 import { askPortOwner, type PortOwner } from "./port-owner.ts";
 import { late, lateText, withinLimit, type Probe } from "./time-limit.ts";
@@ -52,7 +53,7 @@ export function judgePort(port: number, owner: PortOwner, other: number | null):
       const from = projectDir === null ? "" : ` of ${projectDir}`;
       return taken(port, other, {
         by: `the container ${name}${from}`,
-        stop: `docker stop ${name}`,
+        stop: `docker stop ${quoted(name)}`,
       });
     }
     case "process":

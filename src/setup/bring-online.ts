@@ -6,6 +6,7 @@ import type { Survey } from "../download/survey.ts";
 import type { Answers } from "../plan/answers.ts";
 import type { HerosEvent } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { inFolder } from "../progress/shell.ts";
 import { watchContainers } from "../stack/explain-stack.ts";
 import { startStack } from "../stack/start-stack.ts";
 import { closeAtRest } from "./close-at-rest.ts";
@@ -150,7 +151,7 @@ function lacking(missing: readonly string[], stackDir: string): Failure {
   return new Failure({
     code: "annie.degraded",
     message: `Annie is online, but can't do everything yet: she lacks ${missing.join(", ")}, though the models are here.`,
-    hint: `See what she writes with: cd ${stackDir} && docker compose logs her-os-core`,
+    hint: `See what she writes with: ${inFolder(stackDir, "docker compose logs her-os-core")}`,
     exitCode: exitCodes.degraded,
   });
 }

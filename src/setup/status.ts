@@ -8,6 +8,7 @@ import type { AnswerValues } from "../plan/resolve.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
 import type { BackgroundSeen, StatusRead } from "../progress/events/status.ts";
 import { Failure } from "../progress/failure.ts";
+import { inFolder } from "../progress/shell.ts";
 import { herosFile } from "../stack/compose-files.ts";
 import { anniePort } from "./annie-port.ts";
 import { listedModels, viewCache } from "./models-survey.ts";
@@ -107,7 +108,7 @@ async function readStatus(
       ? "She is being set up in the background. Look at it with: heros status --watch"
       : setUp === null
         ? "Set her up with: heros setup"
-        : `See what she writes with: cd ${stackDir} && docker compose logs her-os-core. heros setup starts her again.`;
+        : `See what she writes with: ${inFolder(stackDir, "docker compose logs her-os-core")}. heros setup starts her again.`;
   return { event, problem: new Failure({ code, message, hint, exitCode }) };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { exitCodes, Failure, type ExitCode } from "../progress/failure.ts";
+import { inFolder } from "../progress/shell.ts";
 
 interface Known {
   readonly pattern: RegExp;
@@ -146,7 +147,7 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
   return new Failure({
     code: "stack.compose_failed",
     message: `Docker Compose could not start the stack in ${stackDir}${words === "" ? "" : `: ${words}`}`,
-    hint: `Try it by hand: cd ${stackDir} && docker compose up -d`,
+    hint: `Try it by hand: ${inFolder(stackDir, "docker compose up -d")}`,
     exitCode: exitCodes.failed,
     cause,
   });

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { inFolder, quoted } from "../progress/shell.ts";
 import { annieService } from "./base-check.ts";
 import { runCompose } from "./compose.ts";
 import { containerTeller, listContainers, type Container, type ListRequest } from "./containers.ts";
@@ -130,7 +131,7 @@ async function explain(request: ExplainRequest): Promise<Failure> {
   return new Failure({
     code: "annie.container_failed",
     message: `The container ${service} ${whatHappened(container)}. ${last}`,
-    hint: `${advice(container, logLines)}See more with: cd ${stackDir} && docker compose logs ${service}`,
+    hint: `${advice(container, logLines)}See more with: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
     exitCode: exitCodes.failed,
   });
 }
