@@ -1,5 +1,6 @@
 import os from "node:os";
 import { isatty } from "node:tty";
+import { tokenVariables } from "../host/child-env.ts";
 import { realHost } from "../host/real-host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { createPauseSwitch } from "../progress/pause-switch.ts";
@@ -10,6 +11,7 @@ import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
 import { herosVersion } from "./app-files.ts";
 import { askToStop } from "./ask-to-stop.ts";
+import { takeTokens } from "./handed-tokens.ts";
 import { createLeaving } from "./leaving.ts";
 import { mayLeave, mayMeet } from "./may-meet.ts";
 import { onSuspendAsked, suspendProcess } from "./suspend-process.ts";
@@ -41,9 +43,12 @@ async function answer(argv: readonly string[]): Promise<number> {
 }
 
 async function perform(command: HerosCommand, argv: readonly string[]): Promise<number> {
-  const { env, stdin, stdout, stderr } = process;
+  const { stdin, stdout, stderr } = process;
+  const env = { ...process.env, ...(command.inBackground ? await takeTokens() : {}) };
+  // What a library starts by itself inherits none either.
+  for (const name of tokenVariables) delete process.env[name];
   const host = realHost({
-    env: { ...env },
+    env,
     home: env["HOME"] || os.homedir(),
     cwd: process.cwd(),
     pid: process.pid,

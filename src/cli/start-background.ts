@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { mkdir, open } from "node:fs/promises";
 import path from "node:path";
+import { Writable } from "node:stream";
+import { childEnv } from "../host/child-env.ts";
 import type { Host } from "../host/host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
@@ -13,6 +15,7 @@ import {
 } from "../setup/background.ts";
 import { shippedPath, stateDirOf } from "./app-files.ts";
 import { askToStop } from "./ask-to-stop.ts";
+import { handedDescriptor, handTokens } from "./handed-tokens.ts";
 import { inBackgroundFlag } from "./options.ts";
 
 export interface BackgroundStart {
@@ -80,14 +83,16 @@ function launch(
   return new Promise((resolve, reject) => {
     const child = spawn(nodePath, [...process.execArgv, shippedPath("bin/heros.js"), ...args], {
       cwd: host.cwd,
-      env: { ...host.env },
+      env: childEnv(host.env),
       detached: true,
-      stdio: [token === null ? "ignore" : "pipe", events, errors],
+      stdio: [token === null ? "ignore" : "pipe", events, errors, "pipe"],
     });
     child.once("error", reject);
     // Where it ended before it read, its record says why.
     child.stdin?.on("error", () => undefined);
+    const handed = child.stdio[handedDescriptor];
     child.once("spawn", () => {
+      if (handed instanceof Writable) handTokens(handed, host.env);
       child.stdin?.end(token === null || token === "none" ? "" : token.reveal());
       child.unref();
       resolve(child.pid ?? 0);

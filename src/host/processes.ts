@@ -2,7 +2,7 @@ export interface RunRequest {
   readonly command: string;
   readonly args?: readonly string[];
   readonly cwd?: string;
-  /** Added to the environment of heros. */
+  /** Added to what every child of heros has. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Killed after this; `timedOut` is then true. */
   readonly timeoutMs?: number;

@@ -1,5 +1,6 @@
 import fs from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { childEnv } from "./child-env.ts";
 import { realFileLocks } from "./file-locks.ts";
 import type { Clock, Host } from "./host.ts";
 import { realNetwork } from "./network.ts";
@@ -26,14 +27,15 @@ export interface HostFacts {
 
 /** The real files, processes, network and clock of this machine. */
 export function realHost({ nodeArch, ...facts }: HostFacts): Host {
+  const env = childEnv(facts.env);
   const linuxNames: Record<string, string> = { arm64: "aarch64", x64: "x86_64" };
   return {
     ...facts,
     arch: linuxNames[nodeArch] ?? nodeArch,
     files: fs,
-    processes: realProcesses(facts.env),
+    processes: realProcesses(env),
     network: realNetwork(facts.env),
-    fileLocks: realFileLocks(facts.env),
+    fileLocks: realFileLocks(env),
     system: realSystem,
     clock: realClock,
     random: Math.random,
