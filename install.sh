@@ -61,6 +61,13 @@ among() {
 
 # --- where things go ------------------------------------------------------------------
 
+# absolute_or DEFAULT DIR: a relative folder in an XDG variable does not count, as the XDG Base Directory Specification says.
+absolute_or() {
+  case $2 in /*) printf '%s\n' "$2" ;; *) printf '%s\n' "$1" ;; esac
+}
+
+other_folder="Set HOME, or name a folder: sh install.sh --prefix DIR"
+
 choose_folders() {
   if [ -n "$prefix" ]; then
     case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
@@ -68,9 +75,12 @@ choose_folders() {
     bin=$prefix/bin
     return
   fi
-  [ -n "${HOME:-}" ] || fail 4 "HOME is not set, so there is no place to install to." \
-    "Set HOME, or name a folder: sh install.sh --prefix DIR"
-  data=${XDG_DATA_HOME:-$HOME/.local/share}/heros
+  case ${HOME:-} in
+    /*) ;;
+    "") fail 4 "HOME is not set, so there is no place to install to." "$other_folder" ;;
+    *) fail 4 "HOME is no absolute path: $HOME" "$other_folder" ;;
+  esac
+  data=$(absolute_or "$HOME/.local/share" "${XDG_DATA_HOME:-}")/heros
   bin=$HOME/.local/bin
 }
 
@@ -458,6 +468,7 @@ tell_path() {
 }
 
 rollback() {
+  [ -n "$(pointed current)" ] || fail 1 "heros is not installed at $data." "Install it: sh install.sh"
   before=$(pointed previous)
   if [ -z "$before" ] || ! answers "$data/previous"; then
     fail 1 "There is no earlier version to go back to." "Installed now: $(pointed current)"
@@ -481,15 +492,27 @@ uninstall() {
   end_staging
   rmdir "$data" 2>/dev/null
   say "heros is removed. What it fetched and wrote for you is where it was:"
-  say "  models     ${HF_HUB_CACHE:-${HF_HOME:-${XDG_CACHE_HOME:-${HOME:-~}/.cache}/huggingface}/hub}"
+  say "  models     ${HF_HUB_CACHE:-${HF_HOME:-$(absolute_or "${HOME:-~}/.cache" "${XDG_CACHE_HOME:-}")/huggingface}/hub}"
   say "  the stack  ${HOME:-~}/her-os, unless you chose another folder"
-  say "  answers    ${XDG_STATE_HOME:-${HOME:-~}/.local/state}/heros"
+  say "  answers    $(absolute_or "${HOME:-~}/.local/state" "${XDG_STATE_HOME:-}")/heros"
+}
+
+# A token is for heros alone: git, npm and what they start have no use for it.
+hide_tokens() {
+  hf_token=${HF_TOKEN:-} hub_token=${HUGGING_FACE_HUB_TOKEN:-}
+  unset HF_TOKEN HUGGING_FACE_HUB_TOKEN
+}
+
+show_tokens() {
+  if [ -n "$hf_token" ]; then export HF_TOKEN="$hf_token"; fi
+  if [ -n "$hub_token" ]; then export HUGGING_FACE_HUB_TOKEN="$hub_token"; fi
 }
 
 # --- the whole ------------------------------------------------------------------------
 
 main() {
   prefix='' stage='' source='' id='' child='' then=setup
+  hide_tokens
   left=$#
   while [ "$left" -gt 0 ]; do
     argument=$1
@@ -554,6 +577,7 @@ main() {
       install
       tell_path
       if [ -n "$answers_from" ]; then exec <"$answers_from"; fi
+      show_tokens
       exec "$bin/heros" setup "$@"
       ;;
   esac

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import type { Host } from "../host/host.ts";
 import { Secret } from "../progress/secret.ts";
 
@@ -55,9 +55,9 @@ export async function findTokens(host: Place & Pick<Host, "files">): Promise<Hub
 function hubHome(place: Place): string {
   const home = filled(place.env, "HF_HOME");
   if (home !== undefined) return expand(home, place);
-  const caches = filled(place.env, "XDG_CACHE_HOME");
-  const root = caches === undefined ? join(place.home, ".cache") : expand(caches, place);
-  return join(root, "huggingface");
+  const caches = filledIn(filled(place.env, "XDG_CACHE_HOME") ?? "", place);
+  // A relative one does not count: XDG Base Directory Specification.
+  return join(isAbsolute(caches) ? caches : join(place.home, ".cache"), "huggingface");
 }
 
 /** A variable that is empty counts as not set. */
@@ -67,13 +67,17 @@ function filled(env: Env, name: string): string | undefined {
 }
 
 /** As Python's expandvars and expanduser do: a variable that is not set stays as it is written. */
-function expand(path: string, { env, home, cwd }: Place): string {
-  const filledIn = path.replace(
-    /\$(?:\{(?<braced>[^}]*)\}|(?<bare>\w+))/gu,
-    (whole, braced?: string, bare?: string) => env[braced ?? bare ?? ""] ?? whole,
-  );
-  const expanded = filledIn.replace(/^~(?=\/|$)/u, home);
-  return resolve(cwd, expanded);
+function filledIn(path: string, { env, home }: Place): string {
+  return path
+    .replace(
+      /\$(?:\{(?<braced>[^}]*)\}|(?<bare>\w+))/gu,
+      (whole, braced?: string, bare?: string) => env[braced ?? bare ?? ""] ?? whole,
+    )
+    .replace(/^~(?=\/|$)/u, home);
+}
+
+function expand(path: string, place: Place): string {
+  return resolve(place.cwd, filledIn(path, place));
 }
 
 /** A pasted token often brings a line break, which no header may hold. */

@@ -16,6 +16,8 @@ test("the endpoint loses its trailing slash, and has a default", () => {
 test.each([
   [{}, "/home/annie/.cache/huggingface/hub"],
   [{ XDG_CACHE_HOME: "/xdg" }, "/xdg/huggingface/hub"],
+  [{ XDG_CACHE_HOME: "~/xdg" }, "/home/annie/xdg/huggingface/hub"],
+  [{ XDG_CACHE_HOME: "relative" }, "/home/annie/.cache/huggingface/hub"],
   [{ XDG_CACHE_HOME: "/xdg", HF_HOME: "/hf" }, "/hf/hub"],
   [{ HF_HOME: "/hf", HUGGINGFACE_HUB_CACHE: "/old" }, "/old"],
   [{ HUGGINGFACE_HUB_CACHE: "/old", HF_HUB_CACHE: "/new" }, "/new"],

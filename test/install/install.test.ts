@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readFile, stat, symlink, writeFile, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { World } from "./world.ts";
@@ -61,6 +61,19 @@ test("XDG_DATA_HOME and --prefix choose the folders", async () => {
   expect((await world.run({ file: launcher, args: ["--version"] })).stdout).toBe("1.2.3\n");
 });
 
+test("a relative XDG_DATA_HOME does not count, and no token is shown to what builds", async () => {
+  const cwd = join(world.root, "elsewhere");
+  await mkdir(cwd);
+  const env = { XDG_DATA_HOME: "./data", HF_TOKEN: "hf_secret" };
+  const { status, stdout } = await world.run({ args: ["--yes"], cwd, env });
+  expect(status).toBe(0);
+  expect(await readdir(cwd)).toEqual([]);
+  const launcher = await readFile(join(world.home, ".local/bin/heros"), "utf8");
+  expect(launcher).toContain(`exec '${world.home}/.local/share/heros/`);
+  expect(await readFile(join(world.root, "npm-tokens"), "utf8")).toMatch(/^(none\n)+$/);
+  expect(JSON.parse(stdout)).toMatchObject({ args: ["setup", "--yes"], token: "hf_secret" });
+});
+
 test("a second run with the same sources builds and changes nothing", async () => {
   await world.run(only);
   const listing = () =>
@@ -100,6 +113,22 @@ test("without an earlier version there is nothing to go back to", async () => {
   const { status, stderr } = await world.run({ args: ["--rollback"] });
   expect(status).toBe(1);
   expect(stderr).toContain("no earlier version");
+});
+
+test("where nothing is installed there is nothing to go back from", async () => {
+  const { status, stdout, stderr } = await world.run({ args: ["--rollback"] });
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+  expect(stderr).toContain(`not installed at ${join(world.home, ".local/share/heros")}`);
+  expect(await world.homeFiles()).toEqual([]);
+});
+
+test("uninstalling names no relative folder", async () => {
+  const env = { XDG_CACHE_HOME: "x", XDG_STATE_HOME: "x" };
+  await world.run(only);
+  const { status, stderr } = await world.run({ args: ["--uninstall"], env });
+  expect(status).toBe(0);
+  expect(stderr).toContain(join(world.home, ".cache/huggingface/hub"));
+  expect(stderr).toContain(join(world.home, ".local/state/heros"));
 });
 
 test("uninstalling removes the program, and leaves models, stack, answers and other programs", async () => {

@@ -47,6 +47,7 @@ describe("wrong usage ends with 2, and does nothing", () => {
 describe("what the machine lacks ends with 4, and leaves nothing behind", () => {
   test.each([
     ["no HOME", { HOME: undefined }, "HOME is not set"],
+    ["a relative HOME", { HOME: "home" }, "no absolute path"],
     ["a HOME that can't be written", { HOME: "/proc/nowhere" }, "can't be written to"],
     ["a HOME that is a file", { HOME: "/dev/null" }, "can't be written to"],
   ])("%s", async (_what, env, sentence) => {

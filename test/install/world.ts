@@ -26,6 +26,7 @@ const tools =
 // Stands for npm: it hands out the archive, and fails as it is told to.
 const npm = `#!/bin/sh
 echo "$1" >>"$WORLD/npm-calls"
+echo "\${HF_TOKEN-none}" >>"$WORLD/npm-tokens"
 case $1 in
   --version) echo 10.9.9 ;;
   pack) while [ "$1" != --pack-destination ]; do shift; done; cp "$WORLD"/node-linux-*.tgz "$2" ;;
@@ -41,8 +42,9 @@ const heros = `
 import { readFileSync } from "node:fs";
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 const args = process.argv.slice(2);
+const token = process.env.HF_TOKEN;
 if (args[0] === "--version") console.log(version);
-else console.log(JSON.stringify({ args, tty: process.stdin.isTTY === true, node: process.argv0 }));
+else console.log(JSON.stringify({ args, tty: process.stdin.isTTY === true, node: process.argv0, token }));
 `;
 
 export interface Ended {
