@@ -5,15 +5,25 @@ export interface NotOnline {
   readonly answer: Answer;
   readonly url: string;
   readonly tier1: readonly string[];
+  /** How often she was well, and then was not. */
+  readonly relapses?: number;
 }
 
 const hint = "See what she writes with: docker compose logs her-os-core";
 
 /** Why Annie is not online although her first models have been there for long. */
-export function notOnline({ answer, url, tier1 }: NotOnline): Failure {
+export function notOnline({ answer, url, tier1, relapses = 0 }: NotOnline): Failure {
   const { health, from } = answer;
   const lacks = tier1.filter((name) => health.capabilities[name] !== true);
   const code = "annie.unreachable";
+  if (relapses > 1) {
+    return new Failure({
+      code: "annie.unsteady",
+      message: `Annie is not stable: she was healthy and then failed again ${relapses} times.`,
+      hint,
+      exitCode: exitCodes.degraded,
+    });
+  }
   switch (from) {
     case "nobody":
       return new Failure({

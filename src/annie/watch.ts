@@ -19,7 +19,7 @@ export interface WatchAnnieRequest {
     /** These come later. */
     readonly later: readonly string[];
   };
-  /** Asked every few seconds until she is online: what keeps a container from running. */
+  /** Asked every few seconds to the end of the watch: what keeps a container, or Docker, from running. */
   readonly checkContainers?: (signal: AbortSignal, final: boolean) => Promise<Failure | null>;
   /** How long she may take to come online once her first models are there. Default 10 minutes. */
   readonly onlineTimeoutMs?: number;
@@ -27,16 +27,18 @@ export interface WatchAnnieRequest {
   readonly laterTimeoutMs?: number;
 }
 
-/** Someone who watches Annie until everything she should be able to do is there. */
+/** Someone who watches Annie, and her containers, until everything she should be able to do is there. */
 export interface AnnieWatch {
   /**
-   * Fulfils when she is online.
-   * @throws Failure `annie.container_failed` (1), `annie.unreachable` (1), `annie.degraded` (3); AbortError
+   * Fulfils when she is online: healthy and able to do what the first tier gives, steadily.
+   * @throws Failure `annie.container_failed` (1), `annie.unreachable` (1), `annie.degraded` (3), `annie.unsteady` (3),
+   * and of Docker (4); AbortError
    */
   readonly online: Promise<Health>;
   /**
-   * Fulfils when she can do everything, or when time is up, with what is missing still.
-   * @throws what `online` throws
+   * Fulfils once every model is there and she is steadily healthy and can do everything, or, when time is up, with what
+   * is missing still.
+   * @throws what `online` throws, later too
    */
   readonly complete: Promise<{ readonly health: Health; readonly missing: readonly string[] }>;
   /** The models of tier 1 are in the cache: from now on she must come. */
@@ -50,6 +52,10 @@ export interface AnnieWatch {
 const firstPollMs = 1000;
 const lastPollMs = 3000;
 const containerCheckMs = 5000;
+/** A first good answer is not enough. */
+const steadyMs = 3000;
+/** How often she is asked meanwhile, so that health that comes and goes is not taken for steady. */
+const steadyPollMs = 500;
 
 /** Polls Annie's health and tells what changes: her status, that she is online, each capability as it comes. */
 export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
@@ -66,6 +72,10 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
   const ready = new Set<string>();
   let told = "";
   let isOnline = false;
+  /** Since when each of her answers has been good; null while they are not. */
+  let goodSinceMs: number | null = null;
+  /** How often she was well, and then was not. */
+  let relapses = 0;
   let tier1AtMs: number | null = null;
   let allAtMs: number | null = null;
   let nap = new AbortController();
@@ -74,9 +84,16 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
     const key = JSON.stringify([health.status, health.capabilities, health.models]);
     if (key !== told) emit({ type: "annie.health", ...health });
     told = key;
-    if (!isOnline && isHealthy(health) && capabilities.tier1.every((name) => can(health, name))) {
+    const nowMs = host.clock.monotonicMs();
+    if (isHealthy(health) && capabilities.tier1.every((name) => can(health, name))) {
+      goodSinceMs ??= nowMs;
+    } else {
+      if (goodSinceMs !== null) relapses += 1;
+      goodSinceMs = null;
+    }
+    if (!isOnline && goodSinceMs !== null && nowMs - goodSinceMs >= steadyMs) {
       isOnline = true;
-      const elapsedMs = Math.round(host.clock.monotonicMs() - startedAtMs);
+      const elapsedMs = Math.round(goodSinceMs - startedAtMs);
       emit({ type: "annie.online", elapsedMs, url: new URL(url).origin });
       online.resolve(health);
     }
@@ -96,31 +113,36 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
       take(health);
       const nowMs = host.clock.monotonicMs();
       const missing = wanted.filter((name) => !can(health, name));
-      if (isOnline) {
-        const late = allAtMs !== null && nowMs - allAtMs >= (request.laterTimeoutMs ?? 600_000);
-        if ((isHealthy(health) && missing.length === 0) || late) {
-          complete.resolve({ health, missing });
-          return;
+      const isSteady = goodSinceMs !== null && nowMs - goodSinceMs >= steadyMs;
+      if (isOnline && allAtMs !== null && isSteady && missing.length === 0) {
+        complete.resolve({ health, missing });
+        return;
+      }
+      const late = isOnline
+        ? isOver(allAtMs, nowMs, request.laterTimeoutMs)
+        : isOver(tier1AtMs, nowMs, request.onlineTimeoutMs);
+      if (late || nowMs - checkedAtMs >= containerCheckMs) {
+        checkedAtMs = nowMs;
+        // What she says of herself counts for more than that Docker calls her unhealthy.
+        const failure = (await checkContainers?.(both, late && answer.from !== "annie")) ?? null;
+        if (failure !== null) throw failure;
+      }
+      if (late) {
+        if (!isOnline || !isSteady) {
+          throw notOnline({ answer, url, tier1: capabilities.tier1, relapses });
         }
-      } else {
-        const late =
-          tier1AtMs !== null && nowMs - tier1AtMs >= (request.onlineTimeoutMs ?? 600_000);
-        if (late || nowMs - checkedAtMs >= containerCheckMs) {
-          checkedAtMs = nowMs;
-          // What she says of herself counts for more than that Docker calls her unhealthy.
-          const failure = (await checkContainers?.(both, late && answer.from !== "annie")) ?? null;
-          if (failure !== null) throw failure;
-          if (late) throw notOnline({ answer, url, tier1: capabilities.tier1 });
-        }
+        complete.resolve({ health, missing });
+        return;
       }
       // Once all models are here, what is missing should come any moment.
       const waitedMs = allAtMs === null ? nowMs - beganAtMs : nowMs - allAtMs;
       nap = new AbortController();
+      const delayMs =
+        goodSinceMs !== null && !isSteady
+          ? steadyPollMs
+          : pollDelayMs(waitedMs, isOnline && allAtMs === null);
       await host.clock
-        .sleep(
-          pollDelayMs(waitedMs, isOnline && allAtMs === null),
-          AbortSignal.any([both, nap.signal]),
-        )
+        .sleep(delayMs, AbortSignal.any([both, nap.signal]))
         .catch(() => both.throwIfAborted());
     }
   }
@@ -147,6 +169,10 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
 function pollDelayMs(waitedMs: number, isOnlyWatched: boolean): number {
   if (isOnlyWatched) return lastPollMs;
   return Math.min(lastPollMs, firstPollMs + Math.floor(waitedMs / 30_000) * 500);
+}
+
+function isOver(sinceMs: number | null, nowMs: number, limitMs = 600_000): boolean {
+  return sinceMs !== null && nowMs - sinceMs >= limitMs;
 }
 
 function isHealthy(health: Health): boolean {

@@ -7,8 +7,8 @@ import type { Answers } from "../plan/answers.ts";
 import type { HerosEvent } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { inFolder } from "../progress/shell.ts";
-import { watchContainers } from "../stack/explain-stack.ts";
 import { startStack } from "../stack/start-stack.ts";
+import { watchContainers } from "../stack/watch-containers.ts";
 import { closeAtRest } from "./close-at-rest.ts";
 import type { Online } from "./closing-words.ts";
 import { openHub } from "./open-hub.ts";
@@ -19,6 +19,8 @@ export interface BringOnline {
   readonly request: SetupRequest;
   readonly answers: Answers;
   readonly survey: Survey;
+  /** On the host's monotonic clock: when the run began, or when the person said yes. */
+  readonly startedAtMs: number;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface BringOnline {
  */
 export async function bringOnline(
   work: Work,
-  { request, answers, survey }: BringOnline,
+  { request, answers, survey, startedAtMs }: BringOnline,
 ): Promise<Online> {
   const { host } = work;
   const stop = new AbortController();
@@ -71,7 +73,7 @@ export async function bringOnline(
       emit,
       signal,
       url: `${url}/health`,
-      startedAtMs: host.clock.monotonicMs() - work.elapsedMs(),
+      startedAtMs,
       capabilities: wantedCapabilities(request.catalog, answers),
       checkContainers: (asking, final) => containers.check(asking, final),
       onlineTimeoutMs: request.annieTimeoutMs,
@@ -79,6 +81,8 @@ export async function bringOnline(
     });
     if (firstModels.size === 0) watch.tier1Ready();
     await watch.online;
+    // Whatever becomes of her and her containers later, while models are still fetched, stops the run too.
+    watch.complete.catch((error: unknown) => stop.abort(error));
     return watch;
   };
 

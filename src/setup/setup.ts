@@ -30,6 +30,8 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   emit({ type: "stage.started", stage: "plan" });
   const { planning, workOut } = await preparePlanning(work, request, detection);
   const answers = ask === null ? planning.answers : await ask(planning, signal);
+  // What a person takes to read and to choose is no part of how long Annie takes.
+  const startedAtMs = host.clock.monotonicMs() - (ask === null ? work.elapsedMs() : 0);
   if (answers === null) return null;
   requireConsent(unsupportedReason(detection.machine), answers);
   const { plan, survey, changes } = await workOut(answers, signal);
@@ -43,7 +45,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   await writeStack({ host, changes, emit });
   emit({ type: "stage.finished", stage: "stack", outcome: "done" });
 
-  const online = await bringOnline(work, { request, answers, survey });
+  const online = await bringOnline(work, { request, answers, survey, startedAtMs });
   await rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: true });
   return closingWords({ ...online, plan });
 }

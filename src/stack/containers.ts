@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type EngineTrouble, readEngineTrouble } from "../docker/engine-problem.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import type { ContainerState } from "../progress/events/stack.ts";
@@ -52,14 +53,40 @@ export interface ListRequest {
   readonly signal?: AbortSignal;
 }
 
-/** The stack's containers, stopped ones too; none where docker does not answer. */
-export async function listContainers(request: ListRequest): Promise<readonly Container[]> {
-  const { exitCode, stdout } = await runCompose({
+/** What docker said of the stack's containers. */
+export interface Listing {
+  /** Stopped ones too; none where docker did not say. */
+  readonly containers: readonly Container[];
+  /** Why docker did not say, where that is its engine's fault; `late` where it took too long. */
+  readonly trouble: EngineTrouble | "late" | null;
+}
+
+export async function listContainers(request: ListRequest): Promise<Listing> {
+  const { exitCode, stdout, stderr, timedOut } = await runCompose({
     ...request,
     args: ["ps", "-a", "--format", "json"],
     timeoutMs: 15_000,
   });
-  return exitCode === 0 ? parseContainers(stdout) : [];
+  if (exitCode === 0) return { containers: parseContainers(stdout), trouble: null };
+  return { containers: [], trouble: timedOut ? "late" : readEngineTrouble(stderr) };
+}
+
+/** How often docker itself has started each container again, by name; without those that it does not tell. */
+export async function countRestarts(
+  { host, signal }: ListRequest,
+  containers: readonly Container[],
+): Promise<ReadonlyMap<string, number>> {
+  const names = containers.flatMap(({ name }) => (name === "" ? [] : [name]));
+  if (names.length === 0) return new Map();
+  const { stdout } = await host.processes.run({
+    command: "docker",
+    args: ["inspect", "--type", "container", "--format", "{{.Name}} {{.RestartCount}}", ...names],
+    timeoutMs: 15_000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return new Map(
+    [...stdout.matchAll(/^\/?(\S+) (\d+)$/gm)].map(([, name = "", count]) => [name, Number(count)]),
+  );
 }
 
 /** What each listener knows: starting and watching look at the same containers, one after the other. */

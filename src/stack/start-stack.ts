@@ -5,8 +5,8 @@ import { runCompose } from "./compose.ts";
 import { composeFailure } from "./compose-errors.ts";
 import { imageProgress } from "./compose-progress.ts";
 import { containerTeller, listContainers } from "./containers.ts";
-import { explainStack } from "./explain-stack.ts";
 import { readStackConfig } from "./stack-config.ts";
+import { engineLate, explainStack } from "./watch-containers.ts";
 
 export interface StartStackRequest {
   readonly host: Host;
@@ -53,7 +53,7 @@ export async function startStack(request: StartStackRequest): Promise<void> {
       },
     });
     if (result.exitCode === 0) {
-      containerTeller(emit)(await listContainers({ host, stackDir, signal }));
+      containerTeller(emit)((await listContainers({ host, stackDir, signal })).containers);
       return;
     }
     // Where a container is to blame, its own words say more than compose's.
@@ -92,14 +92,7 @@ async function composeVersion({ host, stackDir, signal }: StartStackRequest): Pr
     timeoutMs: 15_000,
   });
   if (result.exitCode === 0) return result.stdout.trim();
-  if (result.timedOut) {
-    throw new Failure({
-      code: "docker.no_answer",
-      message: "Docker does not answer.",
-      hint: "Restart it with: sudo systemctl restart docker",
-      exitCode: exitCodes.machine,
-    });
-  }
+  if (result.timedOut) throw engineLate();
   throw composeFailure({ ...result, stackDir });
 }
 
@@ -116,7 +109,7 @@ async function pollContainers(request: StartStackRequest, signal: AbortSignal): 
   try {
     for (;;) {
       await host.clock.sleep(pollMs, signal);
-      tell(await listContainers({ host, stackDir, signal }));
+      tell((await listContainers({ host, stackDir, signal })).containers);
     }
   } catch (error) {
     if (!isAbort(error)) throw error;

@@ -1,34 +1,7 @@
-import { expect, onTestFinished, test } from "vitest";
-import { type AnnieWatch, watchAnnie, type WatchAnnieRequest } from "../../src/annie/watch.ts";
-import type { HerosEvent } from "../../src/progress/event.ts";
+import { expect, test } from "vitest";
 import { exitCodes, Failure } from "../../src/progress/failure.ts";
 import { annieServer, testHost } from "./fixtures.ts";
-
-const starting = { status: "starting", capabilities: { memory_search: false } };
-const online = { status: "healthy", capabilities: { memory_search: true, voice_stt: false } };
-const complete = { status: "healthy", capabilities: { memory_search: true, voice_stt: true } };
-
-interface Watching {
-  readonly watch: AnnieWatch;
-  readonly events: readonly HerosEvent[];
-  readonly waits: readonly number[];
-}
-
-function watching(url: string, change: Partial<WatchAnnieRequest> = {}): Watching {
-  const host = testHost();
-  const events: HerosEvent[] = [];
-  const watch = watchAnnie({
-    host,
-    emit: (event) => events.push(event),
-    signal: new AbortController().signal,
-    url,
-    startedAtMs: host.clock.monotonicMs(),
-    capabilities: { tier1: ["memory_search"], later: ["voice_stt"] },
-    ...change,
-  });
-  onTestFinished(() => watch.stop());
-  return { watch, events, waits: host.waits };
-}
+import { complete, online, starting, watching } from "./watching.ts";
 
 test("each change is told once, in order, and both promises are kept", async () => {
   const answers = [starting, starting, online, online, complete];
@@ -36,6 +9,7 @@ test("each change is told once, in order, and both promises are kept", async () 
   const { watch, events } = watching(server.url);
 
   expect(await watch.online).toMatchObject({ status: "healthy" });
+  watch.allReady();
   expect(await watch.complete).toMatchObject({ missing: [] });
   expect(events).toEqual([
     {
@@ -45,7 +19,6 @@ test("each change is told once, in order, and both promises are kept", async () 
       models: {},
     },
     { type: "annie.health", ...online, models: {} },
-    { type: "annie.online", elapsedMs: 2000, url: new URL(server.url).origin },
     {
       type: "capability.ready",
       name: "memory_search",
@@ -53,23 +26,54 @@ test("each change is told once, in order, and both promises are kept", async () 
     },
     { type: "annie.health", ...complete, models: {} },
     { type: "capability.ready", name: "voice_stt", message: "Annie can now listen to voice." },
+    // Steady for three seconds; the first of these answers counts.
+    { type: "annie.online", elapsedMs: 2000, url: new URL(server.url).origin },
   ]);
+});
+
+test("containers are watched to the end: one that fails after she is online ends the watch", async () => {
+  const broken = new Failure({
+    code: "docker.daemon_down",
+    message: "",
+    hint: "",
+    exitCode: exitCodes.machine,
+  });
+  const server = await annieServer(complete);
+  const host = testHost();
+  const { watch } = watching(server.url, {
+    host,
+    checkContainers: () => Promise.resolve(host.clock.monotonicMs() > 60_000 ? broken : null),
+  });
+  await watch.online;
+  await expect(watch.complete).rejects.toBe(broken);
+});
+
+test("nothing is complete before every model is there, whatever she can do already", async () => {
+  const server = await annieServer(complete);
+  const host = testHost();
+  const { watch } = watching(server.url, { host });
+  let done = false;
+  void watch.complete.then(() => (done = true));
+  await expect.poll(() => host.clock.monotonicMs(), { timeout: 10_000 }).toBeGreaterThan(100_000);
+  expect(done).toBe(false);
+  watch.allReady();
+  await watch.complete;
 });
 
 test("healthy alone is not online: tier 1's capabilities must be there", async () => {
   const half = { status: "healthy", capabilities: { memory_search: false } };
   const server = await annieServer((count: number) => (count < 4 ? half : online));
-  const { watch } = watching(server.url);
+  const { watch, events } = watching(server.url);
   await watch.online;
-  expect(server.asked()).toBe(4);
+  expect(events).toContainEqual(expect.objectContaining({ type: "annie.online", elapsedMs: 3000 }));
 });
 
 test("capabilities without healthy are not online either", async () => {
   const degraded = { status: "degraded", capabilities: { memory_search: true } };
   const server = await annieServer((count: number) => (count < 4 ? degraded : online));
-  const { watch } = watching(server.url);
+  const { watch, events } = watching(server.url);
   await watch.online;
-  expect(server.asked()).toBe(4);
+  expect(events).toContainEqual(expect.objectContaining({ type: "annie.online", elapsedMs: 3000 }));
 });
 
 test("an ability that nobody foresaw is told in words too", async () => {
@@ -78,6 +82,7 @@ test("an ability that nobody foresaw is told in words too", async () => {
     capabilities: { ...complete.capabilities, night_vision: true },
   });
   const { watch, events } = watching(server.url);
+  watch.allReady();
   await watch.complete;
   expect(events).toContainEqual({
     type: "capability.ready",
@@ -100,10 +105,13 @@ test("she may take as long as her models do; time runs only from then on", async
 test("she is asked every second at first, and every three when it takes long", async () => {
   const server = await annieServer((count: number) => (count < 90 ? starting : complete));
   const { watch, waits } = watching(server.url);
-  await watch.complete;
+  await watch.online;
   expect(waits.slice(0, 5)).toEqual([1000, 1000, 1000, 1000, 1000]);
-  expect(waits.at(-1)).toBe(3000);
-  expect(waits).toEqual(waits.toSorted((left, right) => left - right));
+  // Once she is well, more often for the three seconds in which it must stay so.
+  const steady = waits.findIndex((ms) => ms === 500);
+  expect(waits[steady - 1]).toBe(3000);
+  const before = waits.slice(0, steady);
+  expect(before).toEqual(before.toSorted((left, right) => left - right));
 });
 
 test.each([

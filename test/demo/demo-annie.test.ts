@@ -77,7 +77,7 @@ test("starts an Annie who comes online by the models that are in the mounted cac
       },
     });
 
-  const containers = await listContainers({ host: demo.host, stackDir: demo.stackDir });
+  const { containers } = await listContainers({ host: demo.host, stackDir: demo.stackDir });
   expect(containers.map(({ service, state }) => [service, state])).toContainEqual([
     "her-os-core",
     "healthy",

@@ -15,7 +15,7 @@ export interface AnnieHealth {
 
 export interface AnnieOnline {
   readonly type: "annie.online";
-  /** Since the run began. */
+  /** To the first of her steady answers, from the start of the run or from yes, whichever came later. */
   readonly elapsedMs: number;
   readonly url: string;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { HerosEvent } from "../../src/progress/event.ts";
-import { explainStack, watchContainers } from "../../src/stack/explain-stack.ts";
+import { explainStack, watchContainers } from "../../src/stack/watch-containers.ts";
 import { fakeDocker } from "./fake-docker.ts";
 import { temporaryFolder, testHost } from "./fixtures.ts";
 
@@ -144,8 +144,75 @@ test("log lines come without colours and control bytes", async () => {
   expect(events.at(-1)).toMatchObject({ logLines: ["red", "  indented"] });
 });
 
-test("where docker does not answer there is nothing to explain", async () => {
-  const docker = await fakeDocker("exit 1");
+/** A stack of whose core docker says, look by look, how often it was started again. */
+async function restartingStack(counts: readonly number[]) {
+  const docker = await fakeDocker(`
+look=$(grep -c " ps " "$log")
+case "$*" in
+*" ps "*) echo '${JSON.stringify({ Name: "x-core-1", ...core })}' ;;
+"inspect "*) set -- ${counts.join(" ")}; [ "$look" -le $# ] || look=$#; shift $((look - 1)); echo "/x-core-1 $1" ;;
+*" config "*) echo '{"services":{"her-os-core":{}}}' ;;
+*" logs "*) echo "boom" ;;
+esac`);
+  const events: HerosEvent[] = [];
+  const watch = watchContainers({
+    host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
+    stackDir: await temporaryFolder(),
+    emit: (event: HerosEvent) => void events.push(event),
+  });
+  return { watch, events };
+}
+
+test("crashes between two looks are seen by docker's count, though she is up and healthy at each", async () => {
+  const { watch, events } = await restartingStack([7, 7, 8, 8, 9]);
+  expect([
+    await watch.check(),
+    await watch.check(),
+    await watch.check(),
+    await watch.check(),
+  ]).toEqual([null, null, null, null]);
+  expect(await watch.check()).toMatchObject({ code: "annie.container_failed", exitCode: 1 });
+  expect(events).toContainEqual({
+    type: "container.failed",
+    service: "her-os-core",
+    state: "restarting",
+    exitCode: null,
+    logLines: ["boom"],
+  });
+});
+
+test("restarts of other days, before this run, are not counted", async () => {
+  const { watch } = await restartingStack([57]);
+  expect([await watch.check(), await watch.check()]).toEqual([null, null]);
+});
+
+const down =
+  "echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?' >&2; exit 1";
+
+test("an engine that is gone for good is told as that, at once", async () => {
+  const docker = await fakeDocker(down);
+  let nowMs = 0;
+  const real = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+  const sleep = (ms: number) => {
+    nowMs += ms;
+    return Promise.resolve();
+  };
+  const host = { ...real, clock: { ...real.clock, monotonicMs: () => nowMs, sleep } };
+  const watch = watchContainers({ host, stackDir: docker.bin, emit: () => {} });
+  expect(await watch.check()).toMatchObject({ code: "docker.daemon_down", exitCode: 4 });
+  expect(nowMs).toBeLessThanOrEqual(15_000);
+});
+
+test("an engine that is restarted is waited for", async () => {
+  const docker = await fakeDocker(`[ "$(grep -c " ps " "$log")" -gt 2 ] || { ${down}; }`);
   const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
-  expect(await explainStack({ host, stackDir: docker.bin, emit: () => {} })).toBeNull();
+  const watch = watchContainers({ host, stackDir: docker.bin, emit: () => {} });
+  expect(await watch.check()).toBeNull();
+});
+
+test("a container of Annie's that somebody removed is told", async () => {
+  const { request } = await stackWith([[core], []]);
+  const watch = watchContainers(request);
+  expect(await watch.check()).toBeNull();
+  expect(await watch.check()).toMatchObject({ code: "annie.container_gone", exitCode: 1 });
 });

@@ -1,0 +1,98 @@
+import { stripVTControlCharacters } from "node:util";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../progress/event.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import { inFolder, quoted } from "../progress/shell.ts";
+import { runCompose } from "./compose.ts";
+import type { Container } from "./containers.ts";
+
+/** How many lines of a container's log are shown. */
+const shownLines = 12;
+
+export interface ExplainRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  readonly emit: Emit;
+  /** Its exit status is null where it starts again and again and nobody saw how it ended. */
+  readonly container: Omit<Container, "exitCode"> & { readonly exitCode: number | null };
+  readonly signal?: AbortSignal;
+}
+
+/** A container that keeps Annie from running, with its last lines of log. Emits `container.failed`. */
+export async function explainContainer(request: ExplainRequest): Promise<Failure> {
+  const { host, stackDir, emit, container, signal } = request;
+  const { service, state } = container;
+  const { stdout } = await runCompose({
+    host,
+    stackDir,
+    args: ["logs", "--no-color", "--no-log-prefix", "--tail", String(shownLines), service],
+    timeoutMs: 10_000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const lines = readableLines(stdout);
+  const logLines = state === "restarting" ? lastRun(lines) : lines;
+  const exitCode = state === "unhealthy" ? null : container.exitCode;
+  emit({ type: "container.failed", service, state, exitCode, logLines });
+  const last =
+    logLines.length === 0 ? "It wrote nothing." : `Its last lines:\n${logLines.join("\n")}`;
+  return new Failure({
+    code: "annie.container_failed",
+    message: `The container ${service} ${whatHappened(container)}. ${last}`,
+    hint: `${advice(container, logLines)}See more with: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
+    exitCode: exitCodes.failed,
+  });
+}
+
+function whatHappened({ state, exitCode }: ExplainRequest["container"]): string {
+  switch (state) {
+    case "restarting":
+      return `starts again and again${exitCode === null ? "" : ` (exit status ${exitCode})`}`;
+    case "unhealthy":
+      return "runs, but does not get healthy";
+    default:
+      return `ended with exit status ${exitCode}`;
+  }
+}
+
+function advice(
+  { exitCode, state }: ExplainRequest["container"],
+  logLines: readonly string[],
+): string {
+  const log = logLines.join("\n");
+  if (state !== "unhealthy" && exitCode === 137) {
+    return "It was killed, most likely for want of memory: choose fewer models (--tiers 1). ";
+  }
+  if (/hf_token/.test(log) && /permission denied/i.test(log)) {
+    return "Annie may not read the token, which she does not need: delete secrets/hf_token and run heros setup again. ";
+  }
+  if (/\/data\/models/.test(log) && /permission denied/i.test(log)) {
+    return "Annie may not read the models: open their folder to her with chmod -R go+rX. ";
+  }
+  if (/password authentication failed|Unauthorized|authentication failure/i.test(log)) {
+    return "The passwords in .env are not those that the databases were made with: put the old ones back. ";
+  }
+  return "";
+}
+
+/** The log as lines that can be shown anywhere: no colours, no control bytes, none too long. */
+function readableLines(log: string): string[] {
+  return log
+    .split("\n")
+    .map((line) =>
+      stripVTControlCharacters(line)
+        .replaceAll(/\p{Cc}/gu, " ")
+        .trimEnd()
+        .slice(0, 400),
+    )
+    .filter((line) => line !== "")
+    .slice(-shownLines);
+}
+
+/** Where a container dies the same death over and over, once is enough. */
+function lastRun(lines: readonly string[]): readonly string[] {
+  const before = lines.lastIndexOf(lines.at(-1) ?? "", -2);
+  const length = lines.length - 1 - before;
+  const last = lines.slice(-length);
+  const previous = lines.slice(-2 * length, -length);
+  return before > 0 && last.join("\n") === previous.join("\n") ? last : lines;
+}
