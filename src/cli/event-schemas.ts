@@ -46,6 +46,7 @@ export const eventSchemas: Schemas = {
     message: text,
     hint: text.exactOptional(),
   }),
+  "hub.waiting": object({ reason: text, attempt: count, delayMs: count, leftMs: count }),
   "run.succeeded": succeeded,
   "run.failed": failed,
   "run.cancelled": cancelled,

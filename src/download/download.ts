@@ -187,8 +187,8 @@ async function requireAccess(
   signal: AbortSignal,
 ): Promise<void> {
   const firsts = new Map(missing.toReversed().map((blob) => [blob.repo, blob]));
-  await sideBySide([...firsts.values()], 8, ({ repo, commit, path }) =>
-    hub.requireAccess(repo, commit, path, signal),
+  await sideBySide([...firsts.values()], 8, signal, ({ repo, commit, path }, either) =>
+    hub.requireAccess(repo, commit, path, either),
   );
 }
 

@@ -49,8 +49,7 @@ export async function inspectCache(request: InspectRequest): Promise<Inspection>
     for (const [index, { places }] of looked.entries()) {
       const snapshot = snapshots[index];
       if (snapshot === undefined) continue;
-      const found = await sideBySide(places, 64, async (place) => {
-        request.signal.throwIfAborted();
+      const found = await sideBySide(places, 64, request.signal, async (place) => {
         const blob = blobs.get(keyOf(snapshot.repo, place.blobName));
         if (blob === undefined) return [];
         const named = { ...blob, path: place.path, commit: snapshot.commit };
@@ -75,12 +74,13 @@ interface Place {
 }
 
 async function lookAtLinks(
-  { files }: InspectRequest,
+  { files, signal }: InspectRequest,
   snapshot: SurveyedSnapshot,
 ): Promise<{ places: readonly Place[]; published: boolean }> {
   const places = await sideBySide(
     snapshot.files,
     64,
+    signal,
     async ({ path, blobName }): Promise<Place> => {
       const file = join(snapshot.path, path);
       const there = await files.lstat(file).catch(() => null);

@@ -1,17 +1,28 @@
-/** Maps with at most `width` tasks under way; the results are in order. The first error ends it. */
+/**
+ * Maps with at most `width` tasks under way; the results are in order. The first error ends it, and the signal that
+ * each task was given with it: none goes on unseen.
+ */
 export async function sideBySide<Item, Result>(
   items: readonly Item[],
   width: number,
-  task: (item: Item) => Promise<Result>,
+  signal: AbortSignal,
+  task: (item: Item, signal: AbortSignal) => Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = [];
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
   let next = 0;
   const walk = async (): Promise<void> => {
     for (let index = next++; index < items.length; index = next++) {
       const item = items[index];
-      if (item !== undefined) results[index] = await task(item);
+      either.throwIfAborted();
+      if (item !== undefined) results[index] = await task(item, either);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(width, items.length) }, walk));
-  return results;
+  try {
+    await Promise.all(Array.from({ length: Math.min(width, items.length) }, walk));
+    return results;
+  } finally {
+    over.abort();
+  }
 }

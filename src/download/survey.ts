@@ -106,7 +106,9 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   const bootId = () =>
     (boot ??= import("./partial.ts").then(({ readBootId }) => readBootId(host.files)));
   const ordered = request.models.toSorted((a, b) => a.tier - b.tier);
-  const listed = await sideBySide(ordered, 8, (model) => listModel(request, model, listings));
+  const listed = await sideBySide(ordered, 8, signal, (model, either) =>
+    listModel({ ...request, signal: either }, model, listings),
+  );
 
   const linkedFiles = await lookAtLinks(request, listed);
 
@@ -117,8 +119,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
     const snapshots: SurveyedSnapshot[] = [];
     for (const { part, listing, files } of parts) {
       const places = placesOf(cacheDir, listing.repo);
-      const looked = await sideBySide(files, 64, async (file) => {
-        signal.throwIfAborted();
+      const looked = await sideBySide(files, 64, signal, async (file) => {
         const linked = linkedFiles.has(file);
         const key = `${listing.repo}\n${file.blobName}`;
         const known = blobs.get(key);
@@ -179,8 +180,7 @@ async function lookAtLinks(
     }),
   );
   const linked = new Set<HubFile>();
-  await sideBySide(wanted, 64, async ({ places, commit, file }) => {
-    signal.throwIfAborted();
+  await sideBySide(wanted, 64, signal, async ({ places, commit, file }) => {
     if (await lookAtFile(host.files, places, commit, file)) linked.add(file);
   });
   return linked;

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { failureOfError } from "../hub/failures.ts";
-import { backoffMs } from "../hub/retry.ts";
+import { delayOf } from "../hub/retry.ts";
 import { type PassingTrouble, troubleOf } from "../hub/trouble.ts";
 import type { Emit } from "../progress/event.ts";
 import type { BlobTask } from "./blob-task.ts";
@@ -68,7 +68,7 @@ export function handleTrouble(scene: Scene, task: BlobTask, error: unknown): voi
   // Siblings that fail for the same reason at the same time say nothing new.
   const ofTask = everywhere ? 0 : Math.max(task.notBeforeMs, task.toldUntilMs);
   if (nowMs < Math.max(ofTask, outage.notBeforeMs)) {
-    if (rests) rest(outage, nowMs + (trouble.waitMs ?? backoffMs(1, host.random)));
+    if (rests) rest(outage, nowMs + Math.min(tuning.giveUpMs, delayOf(trouble, 1, host.random)));
     return;
   }
   if (trouble.kind === "rate-limited" || trouble.kind === "refused") scene.shrink();
@@ -78,14 +78,13 @@ export function handleTrouble(scene: Scene, task: BlobTask, error: unknown): voi
   if (everywhere) outage.attempts += 1;
   const attempt = everywhere ? Math.max(outage.attempts, task.attempts) : task.attempts;
   const longMs = nowMs - task.troubleSinceMs;
-  if (longMs > tuning.giveUpMs || task.attempts > (mostAttempts[trouble.kind] ?? Infinity)) {
+  if (longMs >= tuning.giveUpMs || task.attempts > (mostAttempts[trouble.kind] ?? Infinity)) {
     throw failureOfError(error, endpoint);
   }
   // An address that is no longer good is asked for anew at once.
   const soon = trouble.kind === "expired" && task.attempts === 1;
-  const delayMs = trouble.waitMs ?? (soon ? 0 : backoffMs(attempt, host.random));
-  // What the server asks us to wait is not held against it.
-  if (trouble.waitMs !== null) task.troubleSinceMs += trouble.waitMs;
+  const wantedMs = soon ? 0 : delayOf(trouble, attempt, host.random);
+  const delayMs = Math.min(wantedMs, tuning.giveUpMs - longMs);
   task.toldUntilMs = nowMs + delayMs;
   if (rests) rest(outage, task.toldUntilMs);
   if (!ofLane || task.small) task.notBeforeMs = task.toldUntilMs;

@@ -1,3 +1,5 @@
+import { patienceMs } from "../hub/retry.ts";
+
 /** Numbers that the engine runs on; tests make them small. */
 export interface Tuning {
   /** Files up to this size are held in memory until they are whole: no partial, no journal. */
@@ -46,7 +48,7 @@ export const usualTuning: Tuning = {
   syncMs: 1000,
   progressMs: 250,
   idleMs: 10_000,
-  giveUpMs: 10 * 60_000,
+  giveUpMs: patienceMs,
   firstLanes: 4,
   mostLanes: 32,
   lockRetryMs: 1000,

@@ -1,7 +1,7 @@
 import type { ByteFlow } from "../host/http.ts";
 import { captivePortal, failureOfError, failureOfStatus, type Asked } from "./failures.ts";
 import { discard, mayHaveToken, sendRequest, type Session } from "./request.ts";
-import { type Attempt, retry } from "./retry.ts";
+import { retryOnce } from "./retry.ts";
 import { PassingTrouble } from "./trouble.ts";
 
 export interface ApiAnswer {
@@ -12,7 +12,7 @@ export interface ApiAnswer {
 const mostBytes = 64 * 1024 * 1024;
 
 /**
- * One call of the Hub's API, tried again where that may help.
+ * One call of the Hub's API.
  * @throws Failure, AbortError
  */
 export async function callApi(
@@ -21,17 +21,15 @@ export async function callApi(
     url,
     asked,
     signal,
-    onRetry,
   }: {
     url: string;
     asked: Omit<Asked, "endpoint" | "withToken">;
     signal: AbortSignal;
-    onRetry: ((attempt: Attempt) => void) | undefined;
   },
 ): Promise<ApiAnswer> {
-  const { host, endpoint, attempts } = session;
+  const { host, endpoint } = session;
   try {
-    return await retry({ host, attempts, signal, onRetry }, async () => {
+    return await retryOnce(host, signal, async () => {
       const { response } = await sendRequest(session, {
         url,
         headers: { accept: "application/json" },

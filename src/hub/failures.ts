@@ -1,5 +1,7 @@
 import { exitCodes, Failure, type FailureDetails } from "../progress/failure.ts";
 import { quoted } from "../progress/shell.ts";
+import { formatMoment } from "../progress/units.ts";
+import { patienceMs } from "./retry.ts";
 import { errorCode, isTlsError, proxyStatus, troubleOf } from "./trouble.ts";
 
 /** What was asked of the Hub, for the sentence: "openai/whisper-large-v3", "the token". */
@@ -117,6 +119,16 @@ export function failureOfError(error: unknown, endpoint: string): unknown {
     return proxyFailure(error, endpoint);
   }
   if (trouble === null) return error;
+  // Whatever its status: who asks for so long a wait has told when to come back.
+  if (trouble.until !== null && (trouble.waitMs ?? 0) >= patienceMs) {
+    return new Failure({
+      code: "hub.rate_limited",
+      message: `The Hub at ${endpoint} asks us to wait until ${formatMoment(trouble.until)}.`,
+      hint: "Run heros again after that: it goes on where it was. A token raises the limit.",
+      exitCode: exitCodes.network,
+      cause: error,
+    });
+  }
   if (trouble.kind === "rate-limited") {
     return new Failure({
       code: "hub.rate_limited",

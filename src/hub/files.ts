@@ -1,7 +1,7 @@
 import type { ByteFlow, HttpResponse } from "../host/http.ts";
 import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
 import { discard, mayHaveToken, sendRequest, type Session } from "./request.ts";
-import { type Attempt, retry } from "./retry.ts";
+import { retryOnce } from "./retry.ts";
 import { PassingTrouble } from "./trouble.ts";
 
 export interface FileName {
@@ -91,16 +91,12 @@ export async function openFile(session: Session, request: FileRequest): Promise<
 /** Asks for the headers of one file. @throws Failure where the files can't be had */
 export async function checkAccess(
   session: Session,
-  request: FileName & {
-    readonly signal: AbortSignal;
-    readonly onRetry: ((attempt: Attempt) => void) | undefined;
-  },
+  request: FileName & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const { signal, onRetry } = request;
+  const { signal } = request;
   const url = resolveUrl(session.endpoint, request);
   try {
-    const { host, attempts } = session;
-    await retry({ host, attempts, signal, onRetry }, async () => {
+    await retryOnce(session.host, signal, async () => {
       const options = { url, method: "HEAD", signal, redirects: "none-elsewhere" } as const;
       const { response } = await sendRequest(session, options);
       discard(response);

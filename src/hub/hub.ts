@@ -17,7 +17,8 @@ import { keptListings } from "./kept-listings.ts";
 import type { Hub } from "./hub-port.ts";
 import { type EndpointSwitch, preferInOrder } from "./mirrors.ts";
 import type { Session } from "./request.ts";
-import type { Attempt } from "./retry.ts";
+import { type Attempt, askPatiently } from "./patience.ts";
+import { patienceMs } from "./retry.ts";
 
 export type { FileAddress, FileRequest, Hub, OpenedFile };
 
@@ -31,32 +32,30 @@ export interface HubOptions {
   /** Where listings of commits are kept; without it each run asks again. */
   readonly stateDir?: string;
   readonly onRetry?: (attempt: Attempt) => void;
+  /** How long an answer of the API is waited for. Default ten minutes. */
+  readonly forMs?: number;
   /** Shared by all Hubs of a run, so that each does not find out anew which address fails. */
   readonly memory?: EndpointMemory;
   readonly onSwitch?: (change: EndpointSwitch) => void;
 }
 
-/** Tries of a call of the API; fewer where another address is to be had. */
-const usualAttempts = 4;
-const attemptsOfSeveral = 2;
-
 /** Asks nothing yet. @throws Failure `hub.bad_endpoint` */
 export function connectHub(options: HubOptions): Hub {
   const { mirrors = [], stateDir: _own, ...common } = options;
-  const several = mirrors.length > 0 && options.offline !== true;
-  const attempts = several ? attemptsOfSeveral : usualAttempts;
-  const hub = connectOne(options, attempts);
-  if (!several) return hub;
+  const { host, onRetry, forMs = patienceMs } = options;
+  const hub = connectOne(options);
+  if (options.offline === true) return hub;
+  if (mirrors.length === 0) return askPatiently(hub, { host, forMs, onRetry });
   // What a mirror lists is not kept: the endpoint's word counts as soon as it can be had.
-  const others = mirrors.map((endpoint) =>
-    connectOne({ ...common, endpoint, token: null }, attempts),
-  );
+  const others = mirrors.map((endpoint) => connectOne({ ...common, endpoint, token: null }));
   const { memory = createEndpointMemory(), onSwitch } = options;
-  return preferInOrder([hub, ...others], { clock: options.host.clock, memory, onSwitch });
+  const { clock } = host;
+  const all = preferInOrder([hub, ...others], { clock, memory, onSwitch });
+  return askPatiently(all, { host, forMs, onRetry });
 }
 
-function connectOne(options: HubOptions, attempts: number): Hub {
-  const { host, token, offline: cacheAlone = false, stateDir, onRetry } = options;
+function connectOne(options: HubOptions): Hub {
+  const { host, token, offline: cacheAlone = false, stateDir } = options;
   const endpoint = options.endpoint.replace(/\/+$/u, "");
   const target = URL.parse(endpoint);
   if (target === null || !/^https?:$/u.test(target.protocol)) {
@@ -67,7 +66,7 @@ function connectOne(options: HubOptions, attempts: number): Hub {
       exitCode: exitCodes.usage,
     });
   }
-  const session: Session = { host, endpoint, token, attempts, etagChanges: new Map() };
+  const session: Session = { host, endpoint, token, etagChanges: new Map() };
   const kept = keptListings(host.files, stateDir === undefined ? null : join(stateDir, "listings"));
 
   return {
@@ -82,7 +81,7 @@ function connectOne(options: HubOptions, attempts: number): Hub {
       if (cacheAlone) throw offline(`the list of files of ${repo} at ${revision}`);
       // Not before something is asked: what checks the answers takes longer to load than all else here.
       const { fetchCommit, fetchFiles } = await import("./library.ts");
-      const call = { session, repo, revision, signal, onRetry };
+      const call = { session, repo, revision, signal };
       const commit = pinned ? revision : await fetchCommit(call);
       const files =
         (pinned ? null : await kept.read(repo, commit)) ?? (await fetchFiles(call, commit));
@@ -92,12 +91,12 @@ function connectOne(options: HubOptions, attempts: number): Hub {
     async whoAmI(signal) {
       if (cacheAlone) throw offline("an answer to whose token this is");
       const { fetchAccount } = await import("./library.ts");
-      return fetchAccount({ session, signal, onRetry });
+      return fetchAccount({ session, signal });
     },
     resolveUrl: (repo, commit, path) => resolveUrl(endpoint, { repo, commit, path }),
     async requireAccess(repo, commit, path, signal) {
       if (cacheAlone) throw offline(`${path} of ${repo}`);
-      await checkAccess(session, { repo, commit, path, signal, onRetry });
+      await checkAccess(session, { repo, commit, path, signal });
     },
     async open(request) {
       if (cacheAlone) throw offline(`${request.path} of ${request.repo}`);

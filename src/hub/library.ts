@@ -3,7 +3,6 @@ import { callApi, parseJson } from "./api.ts";
 import { captivePortal } from "./failures.ts";
 import { commitPattern, type HubFile, requireSafePaths } from "./listing.ts";
 import type { Session } from "./request.ts";
-import type { Attempt } from "./retry.ts";
 import { fileOfEntry, treeEntry } from "./tree-entry.ts";
 
 export interface ListCall {
@@ -11,7 +10,6 @@ export interface ListCall {
   readonly repo: string;
   readonly revision: string;
   readonly signal: AbortSignal;
-  readonly onRetry: ((attempt: Attempt) => void) | undefined;
 }
 
 /** More than the Hub's largest repositories have. */
@@ -36,14 +34,13 @@ const account = z.object({ name: z.string() });
 
 /** Whose token it is. */
 export async function fetchAccount(
-  call: Pick<ListCall, "session" | "signal" | "onRetry">,
+  call: Pick<ListCall, "session" | "signal">,
 ): Promise<{ name: string }> {
   const { endpoint } = call.session;
   const { text } = await callApi(call.session, {
     url: `${endpoint}/api/whoami-v2`,
     asked: {},
     signal: call.signal,
-    onRetry: call.onRetry,
   });
   const parsed = account.safeParse(parseJson(text, endpoint));
   if (!parsed.success) throw captivePortal(endpoint, "its answer can't be read", parsed.error);
@@ -81,7 +78,7 @@ function checked<T>(schema: z.ZodType<T>, value: unknown, { session, repo }: Lis
 
 /** The library adds no token: our request knows which origin may have it. Answers other than 200 never reach the library. */
 function libraryFetch(call: ListCall): typeof fetch {
-  const { session, repo, revision, signal, onRetry } = call;
+  const { session, repo, revision, signal } = call;
   let pages = 0;
   return async (input) => {
     if ((pages += 1) > mostPages) throw captivePortal(session.endpoint, "a list without end");
@@ -91,7 +88,6 @@ function libraryFetch(call: ListCall): typeof fetch {
       url,
       asked: { repo, revision },
       signal,
-      onRetry,
     });
     parseJson(text, session.endpoint);
     const link = headers["link"];

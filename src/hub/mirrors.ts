@@ -3,10 +3,12 @@ import { Failure } from "../progress/failure.ts";
 import { createEndpointMemory, type EndpointMemory } from "./endpoint-memory.ts";
 import type { FileAddress } from "./files.ts";
 import type { Hub } from "./hub-port.ts";
-import { troubleOf } from "./trouble.ts";
+import { passingCause, PassingTrouble } from "./trouble.ts";
 
 /** After a failure, an address is asked last for so long, or for as long as it asks us to wait. */
 const restMs = 60_000;
+/** One that says nothing for so long is not waited for alone: the next is asked beside it. */
+const headStartMs = 3000;
 
 /** What another address may do better: the network's and the server's failures, and what a mirror may lack. */
 const worthAnother = new Set([
@@ -40,7 +42,7 @@ export interface Preference {
 /**
  * One Hub made of several, in order of preference: where one fails, the next is asked at once, and the one that failed
  * comes last for a minute. They must serve the same commits; that the bytes are the same, the hashes tell.
- * @throws what the first of them threw that a later try may mend, else what the first threw
+ * @throws of what a later try may mend that which asks for the shortest wait, by preference; else what the first threw
  */
 export function preferInOrder(
   hubs: readonly [Hub, ...Hub[]],
@@ -72,11 +74,19 @@ export function preferInOrder(
     onSwitch?.({ from, to: endpoint, error: failed ? errors.get(left) : null });
   }
 
-  async function ask<T>(
-    signal: AbortSignal,
-    call: (hub: Hub) => Promise<T>,
-    passOver = 0,
-  ): Promise<T> {
+  /** What of another address' failure is worth asking the next for; else it is thrown. */
+  function noteFailure(hub: Hub, error: unknown): void {
+    const trouble = passingCause(error);
+    const failed = error instanceof Failure && worthAnother.has(error.code);
+    // Of the preferred one, "gated" and its like are the last word; a mirror has no token and may not know better.
+    if (trouble === null && !failed && hub === first) throw error;
+    if (trouble === null && !(error instanceof Failure)) throw error;
+    if (trouble === null && !(failed && !absent.test(error.code))) return;
+    restUntilMs.set(hub.endpoint, clock.monotonicMs() + (trouble?.waitMs ?? restMs));
+  }
+
+  /** One after the other. */
+  async function ask<T>(signal: AbortSignal, passOver: number, call: (hub: Hub) => Promise<T>) {
     const errors = new Map<Hub, unknown>();
     for (const hub of order(passOver)) {
       try {
@@ -85,40 +95,88 @@ export function preferInOrder(
         return answer;
       } catch (error) {
         signal.throwIfAborted();
-        const trouble = troubleOf(error);
-        const failed = error instanceof Failure && worthAnother.has(error.code);
-        // Of the preferred one, "gated" and its like are the last word; a mirror has no token and may not know better.
-        if (trouble === null && !failed && hub === first) throw error;
-        if (trouble === null && !(error instanceof Failure)) throw error;
+        noteFailure(hub, error);
         errors.set(hub, error);
-        if (trouble === null && !(failed && !absent.test(error.code))) continue;
-        restUntilMs.set(hub.endpoint, clock.monotonicMs() + (trouble?.waitMs ?? restMs));
       }
     }
-    const inOrder = hubs.map((hub) => errors.get(hub));
-    throw inOrder.find((error) => troubleOf(error) !== null) ?? inOrder[0];
+    throw soonest(hubs.map((hub) => errors.get(hub)));
+  }
+
+  /** The same, but one that is silent is not waited for alone. */
+  async function askSoon<T>(
+    signal: AbortSignal,
+    call: (hub: Hub, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const errors = new Map<Hub, unknown>();
+    const silent = new Set<Hub>();
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const begun = new Map<Hub, Promise<{ hub: Hub; answer?: T; error?: unknown }>>();
+    try {
+      for (const waiting = order(0); waiting.length > 0 || begun.size > 0;) {
+        const next = waiting.shift();
+        if (next !== undefined) {
+          const asked = call(next, either);
+          begun.set(
+            next,
+            asked.then(
+              (answer) => ({ hub: next, answer }),
+              (error: unknown) => ({ hub: next, error }),
+            ),
+          );
+        }
+        const patience =
+          waiting.length === 0 ? [] : [clock.sleep(headStartMs, either).then(() => null)];
+        const settled = await Promise.race([...begun.values(), ...patience]);
+        signal.throwIfAborted();
+        if (settled === null) {
+          if (next !== undefined) silent.add(next);
+          continue;
+        }
+        const { hub } = settled;
+        begun.delete(hub);
+        if (!("error" in settled)) {
+          for (const other of silent) {
+            if (!begun.has(other)) continue;
+            const error = new PassingTrouble("network", "the connection went silent");
+            noteFailure(other, error);
+            errors.set(other, error);
+          }
+          noteAnswer(hub, errors);
+          return settled.answer as T;
+        }
+        noteFailure(hub, settled.error);
+        errors.set(hub, settled.error);
+      }
+    } finally {
+      over.abort();
+    }
+    throw soonest(hubs.map((hub) => errors.get(hub)));
   }
 
   return {
     endpoint: first.endpoint,
     offline: first.offline,
-    list: (repo, revision, signal) => ask(signal, (hub) => hub.list(repo, revision, signal)),
+    list: (repo, revision, signal) =>
+      askSoon(signal, (hub, either) => hub.list(repo, revision, either)),
     whoAmI: (signal) => first.whoAmI(signal),
     resolveUrl: (repo, commit, path) => first.resolveUrl(repo, commit, path),
     requireAccess: (repo, commit, path, signal) =>
-      ask(signal, (hub) => hub.requireAccess(repo, commit, path, signal)),
+      askSoon(signal, (hub, either) => hub.requireAccess(repo, commit, path, either)),
     async open(request) {
       const { address, signal, passOver } = request;
       if (address !== null) return (owners.get(address) ?? first).open(request);
-      return ask(
-        signal,
-        async (hub) => {
-          const opened = await hub.open(request);
-          if (opened.address !== null) owners.set(opened.address, hub);
-          return opened;
-        },
-        passOver,
-      );
+      return ask(signal, passOver ?? 0, async (hub) => {
+        const opened = await hub.open(request);
+        if (opened.address !== null) owners.set(opened.address, hub);
+        return opened;
+      });
     },
   };
+}
+
+function soonest(errors: readonly unknown[]): unknown {
+  const passing = errors.filter((error) => passingCause(error) !== null);
+  const waitOf = (error: unknown): number => passingCause(error)?.waitMs ?? 0;
+  return passing.toSorted((a, b) => waitOf(a) - waitOf(b))[0] ?? errors[0];
 }

@@ -1,3 +1,6 @@
+/** No server means more than that, and no clock tells it. */
+const longestMs = 366 * 24 * 60 * 60 * 1000;
+
 type Headers = Readonly<Record<string, string>>;
 
 /**
@@ -9,7 +12,7 @@ type Headers = Readonly<Record<string, string>>;
 export function waitOf(headers: Headers, nowMs: number): number | null {
   const waits = (headers["ratelimit"] ?? "").split(",").map(waitOfLimit);
   const waitMs = Math.max(...waits) || waitOfRetryAfter(headers, nowMs);
-  return waitMs > 0 ? waitMs : null;
+  return waitMs > 0 ? Math.min(longestMs, waitMs) : null;
 }
 
 /** 0 where something of the limit is left. */

@@ -12,8 +12,6 @@ export interface Session {
   readonly host: Pick<Host, "network" | "clock" | "random">;
   readonly endpoint: string;
   readonly token: Secret | null;
-  /** Tries of a call of the API. */
-  readonly attempts: number;
   /** How often a server's ETag for one content changed, by host. */
   readonly etagChanges: Map<string, number>;
 }
@@ -74,10 +72,12 @@ export async function sendRequest(
     }
     if (status === 429 || status === 408 || status === 425 || status >= 500) {
       discard(response);
-      const waitMs = waitOf(headers, session.host.clock.now().getTime());
+      const nowMs = session.host.clock.now().getTime();
+      const ms = waitOf(headers, nowMs);
+      const wait = ms === null ? null : { ms, until: new Date(nowMs + ms) };
       throw status === 429
-        ? new PassingTrouble("rate-limited", "the Hub asks us to slow down", waitMs)
-        : new PassingTrouble("server", `status ${status}`, waitMs);
+        ? new PassingTrouble("rate-limited", "the Hub asks us to slow down", wait)
+        : new PassingTrouble("server", `status ${status}`, wait);
     }
     return { response, url };
   }

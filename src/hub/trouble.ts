@@ -1,3 +1,5 @@
+import { Failure } from "../progress/failure.ts";
+
 /** What went wrong with one request, where a later one may do better. */
 export type TroubleKind =
   /** No connection, a connection that broke, or silence. */
@@ -19,11 +21,19 @@ export class PassingTrouble extends Error {
   readonly kind: TroubleKind;
   /** How long the server asks us to wait; null where it does not say. */
   readonly waitMs: number | null;
+  /** When that is over. */
+  readonly until: Date | null;
 
-  constructor(kind: TroubleKind, reason: string, waitMs: number | null = null, cause?: unknown) {
+  constructor(
+    kind: TroubleKind,
+    reason: string,
+    wait: { readonly ms: number; readonly until: Date } | null = null,
+    cause?: unknown,
+  ) {
     super(reason, cause === undefined ? undefined : { cause });
     this.kind = kind;
-    this.waitMs = waitMs;
+    this.waitMs = wait?.ms ?? null;
+    this.until = wait?.until ?? null;
   }
 }
 
@@ -53,6 +63,11 @@ export function troubleOf(error: unknown): PassingTrouble | null {
     (code.startsWith("HPE_") ? "the answer was garbled" : null) ??
     (proxyStatus(error) >= 500 ? "the proxy can't reach the server" : null);
   return known === null ? null : new PassingTrouble("network", known, null, error);
+}
+
+/** The same of a failure that says in words what such trouble ended with. */
+export function passingCause(error: unknown): PassingTrouble | null {
+  return error instanceof Failure ? troubleOf(error.cause) : troubleOf(error);
 }
 
 /** `ECONNRESET`, `CERT_HAS_EXPIRED`, …; that of the first of several attempts. */

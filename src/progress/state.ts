@@ -4,6 +4,7 @@ import type { CheckStatus, Machine } from "./events/machine.ts";
 import type { PlanReady } from "./events/plan.ts";
 import type { Notice, RunStarted, Stage } from "./events/run.ts";
 import type { ContainerChanged, ContainerFailed, FileWritten } from "./events/stack.ts";
+import { type HubWait, waitForHub } from "./hub-wait.ts";
 import { initialDownload, reduceDownload, type DownloadState } from "./download-state.ts";
 
 export interface StageState {
@@ -47,6 +48,8 @@ export interface RunState {
   readonly files: readonly FileWritten[];
   /** Docker's command that runs, or ran last. */
   readonly command: string | null;
+  /** While the Hub is waited for before anything can be downloaded. */
+  readonly hubWait: HubWait | null;
   readonly download: DownloadState;
   readonly containers: Readonly<Record<string, ContainerChanged>>;
   readonly failedContainers: Readonly<Record<string, ContainerFailed>>;
@@ -70,6 +73,7 @@ export const initialState: RunState = {
   plan: null,
   files: [],
   command: null,
+  hubWait: null,
   download: initialDownload,
   containers: {},
   failedContainers: {},
@@ -83,7 +87,14 @@ export const initialState: RunState = {
 export function reduce(state: RunState, event: TimedEvent): RunState {
   const changed = change(state, event);
   const download = reduceDownload(state.download, event);
-  return { ...state, ...changed, download, elapsedMs: Math.max(state.elapsedMs, event.at) };
+  const hubWait = waitForHub(state.hubWait, event);
+  return {
+    ...state,
+    ...changed,
+    hubWait,
+    download,
+    elapsedMs: Math.max(state.elapsedMs, event.at),
+  };
 }
 
 function change(state: RunState, event: TimedEvent): Partial<RunState> {

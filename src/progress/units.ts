@@ -42,3 +42,10 @@ export function formatEta(seconds: number): string {
     ? `${minutes} min`
     : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
+
+/** A moment by this machine's clock: "2026-11-28 14:05". */
+export function formatMoment(moment: Date): string {
+  const two = (part: number): string => String(part).padStart(2, "0");
+  const day = [moment.getFullYear(), two(moment.getMonth() + 1), two(moment.getDate())].join("-");
+  return `${day} ${two(moment.getHours())}:${two(moment.getMinutes())}`;
+}

@@ -42,10 +42,11 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   const { fetching, models, ask } = request;
   const cacheDir = request.cacheDir ?? cacheDirOf(host, fetching);
   const token = await givenToken(host, fetching);
-  const online = openHub(work, fetching, token);
+  const { list } = openHub(work, fetching, token, { forMs: patienceMs });
+  const online = { ...openHub(work, fetching, token), list };
   const hub = cacheFirst(work, {
     online,
-    offline: openHub(work, fetching, token, true),
+    offline: openHub(work, fetching, token, { offline: true }),
     cacheDir,
     ask,
   });

@@ -2,21 +2,22 @@ import { isOffline } from "../hub/environment.ts";
 import { failureOfError } from "../hub/failures.ts";
 import { connectHub, type Hub } from "../hub/hub.ts";
 import type { EndpointSwitch } from "../hub/mirrors.ts";
-import type { Attempt } from "../hub/retry.ts";
 import type { Notice } from "../progress/events/run.ts";
 import type { Secret } from "../progress/secret.ts";
-import { formatDuration } from "../progress/units.ts";
 import type { Fetching, Work } from "./request.ts";
 
 /** Shorter waits for a list of files pass unseen. */
 const worthTellingMs = 2000;
 
-/** The Hub of this run, with the token that the answers chose. `offline`: the cache alone is asked, whatever the environment says. */
+/**
+ * The Hub of this run, with the token that the answers chose. `offline`: the cache alone is asked, whatever the environment
+ * says. `forMs`: how long an answer of the API is waited for, where that is not the usual ten minutes.
+ */
 export function openHub(
   { host, emit, endpoints }: Work,
   fetching: Fetching,
   token: Secret | null,
-  offline = isOffline(host.env),
+  { offline = isOffline(host.env), forMs }: { offline?: boolean; forMs?: number } = {},
 ): Hub {
   const { endpoint, mirrors, stateDir } = fetching;
   return connectHub({
@@ -26,10 +27,12 @@ export function openHub(
     token,
     stateDir,
     offline,
+    ...(forMs === undefined ? {} : { forMs }),
     memory: endpoints,
     onSwitch: (change) => emit(switchNotice(change)),
-    onRetry: (attempt) => {
-      if (attempt.delayMs >= worthTellingMs) emit(waitNotice(attempt));
+    onRetry: ({ trouble, attempt, delayMs, leftMs }) => {
+      if (delayMs < worthTellingMs) return;
+      emit({ type: "hub.waiting", reason: trouble.message, attempt, delayMs, leftMs });
     },
   });
 }
@@ -48,15 +51,5 @@ function switchNotice({ from, to, error }: EndpointSwitch): Notice {
     code: "hub.mirror",
     message: `${why} Going on with ${to}.`,
     hint: "Files from there are checked like all others, and it gets no token.",
-  };
-}
-
-/** A list of files has no bar that would say why nothing moves. */
-function waitNotice({ trouble, delayMs }: Attempt): Notice {
-  return {
-    type: "notice",
-    level: "warning",
-    code: "hub.waiting",
-    message: `Waiting for the Hub: ${trouble.message}. Trying again in ${formatDuration(delayMs / 1000)}.`,
   };
 }

@@ -23,6 +23,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "stage.started":
     case "stage.finished":
     case "notice":
+    case "hub.waiting":
       return runSentence(event, state);
     case "check.started":
     case "check.finished":

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { startHub } from "../../src/demo/hub/hub.ts";
+import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import type { TimedEvent } from "../../src/progress/event.ts";
+import { freePort } from "../host/free-port.ts";
 import { makeSandbox, type HerosRun } from "./sandbox.ts";
 import { catalogOf, hosted } from "./wrong-input.ts";
 
@@ -58,10 +59,36 @@ test("a long wait for the list of files is told, and waited for", async () => {
     const where = ["--catalog", catalog, "--cache-dir", `${sandbox.dir}/cache`];
     const run = await sandbox.run(["pull", ...where, "--endpoint", hub.endpoint, "--json"]);
     expect(run.exitCode).toBe(0);
-    expect(of(run, "notice").map(({ code, message }) => [code, message])).toEqual([
-      ["hub.waiting", "Waiting for the Hub: the Hub asks us to slow down. Trying again in 2 s."],
-    ]);
+    expect(of(run, "hub.waiting")).toMatchObject([{ attempt: 1, delayMs: 2000 }]);
   } finally {
     await hub.close();
   }
+});
+
+test("a Hub that is down at the start is waited for, and the wait can be stopped", async () => {
+  await using sandbox = await makeSandbox();
+  const catalog = await catalogOf(sandbox, "demo/voice");
+  const port = await freePort();
+  const endpoint = `http://127.0.0.1:${port}`;
+  const where = ["--catalog", catalog, "--cache-dir", `${sandbox.dir}/cache`];
+  const pull = ["pull", ...where, "--endpoint", endpoint, "--json"];
+
+  const stopped = await sandbox.run(pull, {
+    onOutput: (text, kill) => {
+      if (text.includes("hub.waiting")) kill("SIGINT");
+    },
+  });
+  expect(stopped.exitCode).toBe(130);
+  expect(of(stopped, "hub.waiting")[0]?.leftMs).toBeGreaterThan(9 * 60_000);
+
+  let started: Promise<EmbeddedHub> | null = null;
+  const run = await sandbox.run(pull, {
+    onOutput: (text) => {
+      if (text.includes("hub.waiting")) started ??= startHub({ ...hosted, port });
+    },
+  });
+  const hub = await (started as Promise<EmbeddedHub> | null);
+  await hub?.close();
+  expect(run.exitCode).toBe(0);
+  expect(of(run, "model.ready")).toHaveLength(1);
 });

@@ -96,19 +96,6 @@ describe("heros pull, given something wrong,", () => {
     });
   });
 
-  it("says that the Hub can't be reached", async () => {
-    const catalog = await catalogOf(sandbox, "demo/voice");
-    const run = await sandbox.run([
-      "pull",
-      "--catalog",
-      catalog,
-      "--endpoint",
-      "http://127.0.0.1:9",
-      "--json",
-    ]);
-    expect(failureOf(run)).toMatchObject({ code: "hub.unreachable", exitCode: 5 });
-  });
-
   it("tells a login page from a Hub", async () => {
     const portal = createServer((_request, response) => {
       response

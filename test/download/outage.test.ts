@@ -71,10 +71,10 @@ async function saidBy(
 }
 
 describe("an outage of minutes", () => {
-  test("is waited out with longer and longer waits, and nothing comes twice", () => {
+  test("is probed every few seconds, and nothing comes twice", () => {
     const delays = retries().map(({ delayMs }) => delayMs);
-    expect(Math.max(...delays)).toBeGreaterThan(15_000);
-    expect(Math.max(...delays)).toBeLessThanOrEqual(30_000);
+    expect(Math.max(...delays)).toBeGreaterThan(2000);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(5000);
     const last = retries().at(-1);
     expect((last?.at ?? 0) + (last?.delayMs ?? 0)).toBeGreaterThan(overMs - momentMs);
     // Once it is sure that nothing comes over any lane, each says when the next attempt is, and it comes then.
@@ -119,7 +119,7 @@ describe("an outage of minutes", () => {
     expect(lines[0]).toMatch(
       /model\.safetensors: the connection was cut\. Attempt \d+ in \d+ s\.$/u,
     );
-    expect(lines.some((line) => /Attempt \d+ in (?:1[5-9]|2\d|30) s\.$/u.test(line))).toBe(true);
+    expect(lines.some((line) => /Attempt \d+ in [3-5] s\.$/u.test(line))).toBe(true);
     expect(said).toContain("is here, whole and checked");
   });
 });

@@ -9,6 +9,7 @@ import type { Tuning } from "../../src/download/tuning.ts";
 import type { Host } from "../../src/host/host.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { connectHub, type Hub } from "../../src/hub/hub.ts";
+import type { Attempt } from "../../src/hub/patience.ts";
 import type { HerosEvent } from "../../src/progress/event.ts";
 import { Secret } from "../../src/progress/secret.ts";
 
@@ -20,7 +21,14 @@ export interface Scene extends AsyncDisposable {
   readonly host: Host;
   readonly events: HerosEvent[];
   of<Type extends HerosEvent["type"]>(type: Type): Extract<HerosEvent, { type: Type }>[];
-  hub(changes?: { token?: string; offline?: boolean; endpoint?: string; host?: Host }): Hub;
+  hub(changes?: {
+    token?: string;
+    offline?: boolean;
+    endpoint?: string;
+    host?: Host;
+    forMs?: number;
+    onRetry?: (attempt: Attempt) => void;
+  }): Hub;
   survey(models: readonly ModelRequest[], hub?: Hub): Promise<Survey>;
   pull(models: readonly ModelRequest[], changes?: Pull): Promise<Survey>;
 }
@@ -61,8 +69,15 @@ export async function openScene(options: HubOptions): Promise<Scene> {
       events.filter(
         (event): event is Extract<HerosEvent, { type: typeof type }> => event.type === type,
       ),
-    hub: ({ token, offline = false, endpoint = served.endpoint, host: other = host } = {}) =>
+    hub: ({
+      token,
+      offline = false,
+      endpoint = served.endpoint,
+      host: other = host,
+      ...waiting
+    } = {}) =>
       connectHub({
+        ...waiting,
         host: other,
         endpoint,
         offline,

@@ -38,6 +38,7 @@ async function openPair(
     endpoint: scene.served.endpoint,
     mirrors: [mirror.endpoint],
     token: new Secret("hf_good"),
+    forMs: 1000,
   });
   return {
     scene,
@@ -179,7 +180,11 @@ function pretendTwo() {
     requireAccess: async () => {},
     open: () => Promise.reject(new Error("not asked for")),
   });
-  const clock = { monotonicMs: () => nowMs, now: () => new Date(0), sleep: async () => {} };
+  const clock = {
+    monotonicMs: () => nowMs,
+    now: () => new Date(0),
+    sleep: () => new Promise<void>(() => {}),
+  };
   const memory = createEndpointMemory();
   const onSwitch = ({ from, to, error }: EndpointSwitch): void => {
     told.push(`${from} to ${to}${error instanceof Error ? `: ${error.message}` : ""}`);
@@ -210,7 +215,7 @@ test("after a failure the preferred address rests for a minute, or for as long a
   expect(await list(hub, 1000, unreachable)).toBe("first, second");
   expect(await list(hub, 30_000, null)).toBe("second");
   expect(await list(hub, 61_000, null)).toBe("first");
-  const slow = new PassingTrouble("rate-limited", "slow", 5000);
+  const slow = new PassingTrouble("rate-limited", "slow", { ms: 5000, until: new Date(0) });
   expect(await list(hub, 62_000, slow)).toBe("first, second");
   expect(await list(hub, 66_000, null)).toBe("second");
   expect(await list(hub, 67_000, null)).toBe("first");

@@ -35,6 +35,18 @@ export interface Notice {
   readonly hint?: string;
 }
 
+/** The Hub does not answer a question without which nothing goes on: it is asked again. Over with the next event of another kind that is no notice. */
+export interface HubWaiting {
+  readonly type: "hub.waiting";
+  readonly reason: string;
+  /** From 1. */
+  readonly attempt: number;
+  /** Until the next attempt. */
+  readonly delayMs: number;
+  /** Until it is given up. */
+  readonly leftMs: number;
+}
+
 export interface RunSucceeded {
   readonly type: "run.succeeded";
   readonly command: string;
@@ -69,6 +81,7 @@ export type RunEvent =
   | StageStarted
   | StageFinished
   | Notice
+  | HubWaiting
   | RunSucceeded
   | RunFailed
   | RunCancelled;

@@ -21,6 +21,7 @@ const shownLive = new Set<TimedEvent["type"]>([
   "stage.finished",
   "check.started",
   "check.finished",
+  "hub.waiting",
   "download.planned",
   "download.retrying",
   "download.blocked",

@@ -1,5 +1,6 @@
 import type { HerosEvent } from "../../progress/event.ts";
 import type {
+  HubWaiting,
   Notice,
   RunCancelled,
   RunFailed,
@@ -8,6 +9,7 @@ import type {
   Stage,
 } from "../../progress/events/run.ts";
 import type { RunState } from "../../progress/state.ts";
+import { formatDuration } from "../../progress/units.ts";
 import { say, tookWords, type Sentence } from "./sentence.ts";
 
 /** What users call the stages. */
@@ -49,6 +51,7 @@ type RunSaid =
   | RunFailed
   | RunCancelled
   | Notice
+  | HubWaiting
   | Extract<HerosEvent, { stage: Stage }>;
 
 export function runSentence(event: RunSaid, state: RunState): Sentence {
@@ -67,6 +70,14 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
         mark: event.level === "warning" ? "warning" : null,
         more: event.hint === undefined ? [] : [event.hint],
       });
+    case "hub.waiting": {
+      const left = formatDuration(event.leftMs / 1000);
+      return say(`${hubWaitWords(event.reason)} Trying again for ${left}.`, {
+        tone: "warning",
+        mark: "warning",
+        from: state.hubWait?.news === false ? "verbose" : "normal",
+      });
+    }
     case "run.succeeded":
       return say(endWords(event), {
         tone: "good",
@@ -82,6 +93,10 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
         more: hintLines(event.hint),
       });
   }
+}
+
+export function hubWaitWords(reason: string): string {
+  return `Waiting for the Hub: ${reason}.`;
 }
 
 function endWords({ elapsedMs, background }: RunSucceeded): string {

@@ -1,4 +1,7 @@
 import type { RunState } from "../../../progress/state.ts";
+import { formatDuration } from "../../../progress/units.ts";
+import { hubWaitWords } from "../../words/run.ts";
+import { cleanText } from "../../legible.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
 import { isLooking } from "../scrolled.ts";
@@ -32,13 +35,11 @@ function bodyRows(view: LiveView, room: number, airy: boolean): Line[] {
   const annie = annieLines(view);
   const models = state.download.models;
   if (models.length === 0 || !hasBegun(state)) {
-    return [...waitingRow(view), ...(annie.length > 0 && airy ? [blank] : []), ...annie].slice(
-      0,
-      room,
-    );
+    const waiting = view.state.hubWait === null ? waitingRow(view) : hubWaitRow(view);
+    return [...waiting, ...(annie.length > 0 && airy ? [blank] : []), ...annie].slice(0, room);
   }
   const gap = airy && annie.length > 0 ? [blank] : [];
-  const total = [...totalRows(view, airy), ...pausedRow(view)];
+  const total = [...totalRows(view, airy), ...hubWaitRow(view), ...pausedRow(view)];
   const forModels = Math.max(1, room - annie.length - gap.length - total.length);
   return [...modelRows(view, forModels), ...total, ...gap, ...annie];
 }
@@ -54,6 +55,15 @@ function pausedRow({ state, keys, theme }: LiveView): Line[] {
       span(keys.pause === null ? words : `${words} p goes on.`, "strong"),
     ],
   ];
+}
+
+/** Why nothing begins, when the Hub is asked next, and for how long that goes on. */
+function hubWaitRow({ state: { hubWait }, elapsedMs, theme }: LiveView): Line[] {
+  if (hubWait === null) return [];
+  const again = formatDuration(Math.max(1, Math.ceil((hubWait.untilMs - elapsedMs) / 1000)));
+  const left = formatDuration(Math.max(0, hubWait.giveUpMs - elapsedMs) / 1000);
+  const words = cleanText(`${hubWaitWords(hubWait.reason)} Again in ${again}, for ${left} more.`);
+  return [[span(`${theme.signs.warning} `, "warning"), span(words, "warning")]];
 }
 
 /** Between two stages: what is being done, so that the screen is never still. */
