@@ -481,6 +481,14 @@ rollback() {
   say "heros $(version_of "$data/current/app") is installed: $bin/heros"
 }
 
+# As heros finds them: where the environment says, else where the last setup put them, else the Hub's default.
+models_place() {
+  named=${HF_HUB_CACHE:-${HUGGINGFACE_HUB_CACHE:-${HF_HOME:+$HF_HOME/hub}}}
+  answers="$(absolute_or "${HOME:-~}/.local/state" "${XDG_STATE_HOME:-}")/heros/answers.json"
+  [ -n "$named" ] || named=$(sed -n 's/.*"cacheDir":"\([^"]*\)".*/\1/p' "$answers" 2>/dev/null)
+  printf '%s\n' "${named:-$(absolute_or "${HOME:-~}/.cache" "${XDG_CACHE_HOME:-}")/huggingface/hub}"
+}
+
 uninstall() {
   if [ ! -d "$data" ] && ! is_launcher; then
     say "heros is not installed at $data."
@@ -492,7 +500,7 @@ uninstall() {
   end_staging
   rmdir "$data" 2>/dev/null
   say "heros is removed. What it fetched and wrote for you is where it was:"
-  say "  models     ${HF_HUB_CACHE:-${HF_HOME:-$(absolute_or "${HOME:-~}/.cache" "${XDG_CACHE_HOME:-}")/huggingface}/hub}"
+  say "  models     $(models_place)"
   say "  the stack  ${HOME:-~}/her-os, unless you chose another folder"
   say "  answers    $(absolute_or "${HOME:-~}/.local/state" "${XDG_STATE_HOME:-}")/heros"
 }

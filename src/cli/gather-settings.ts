@@ -43,25 +43,26 @@ export async function gatherSettings(
 ): Promise<GatheredSettings> {
   const configFile = options.configFile ?? nonEmpty(host.env["HEROS_CONFIG"]);
   const config = configFile === null ? {} : await readConfig(host, configFile);
-  const setting = (id: SettingId) => {
+  /** From the weakest to the strongest: config file, environment, flags. */
+  const given = (id: SettingId): readonly (string | undefined)[] => {
     const row = settings.find((candidate) => candidate.id === id);
-    if (row === undefined) return null;
-    return (
-      options.settingFlags[id] ??
-      nonEmpty(host.env[row.environment]) ??
-      config[row.configKey]?.join(",") ??
-      null
-    );
+    if (row === undefined) return [];
+    const inConfig = config[row.configKey]?.join(",");
+    const inEnvironment = nonEmpty(host.env[row.environment]) ?? undefined;
+    return [inConfig, inEnvironment, options.settingFlags[id]];
   };
+  const setting = (id: SettingId) => given(id).findLast((value) => value !== undefined) ?? null;
   const folder = (id: SettingId) => {
     const value = setting(id);
     return value === null ? null : absolute(host, value);
   };
   const layers = [
     answersOf((question) => config[question.configKey]),
-    answersOf((question) => split(host.env[question.environment])),
-    answersOf((question) => split(options.questionFlags[question.id])),
+    answersOf((question) => valuesOf(question, host.env[question.environment])),
+    answersOf((question) => valuesOf(question, options.questionFlags[question.id])),
   ];
+  const cacheStrength = given("cacheDir").findLastIndex((value) => value !== undefined);
+  const storageStrength = layers.findLastIndex(({ storage }) => storage !== undefined);
   const catalogFile = setting("catalog");
   const endpoint = setting("endpoint");
   const [first, ...mirrors] =
@@ -75,7 +76,7 @@ export async function gatherSettings(
       catalogFile === null ? await defaultCatalog(host) : await readCatalog(host, catalogFile),
     endpoint: first,
     mirrors,
-    cacheDir: folder("cacheDir"),
+    cacheDir: cacheStrength >= storageStrength ? folder("cacheDir") : null,
     stackDir: folder("stackDir") ?? path.join(host.home, "her-os"),
     stateDir: stateDirOf(host),
     limitBytesPerSecond: limitRate === null ? null : parseRate(limitRate),
@@ -169,8 +170,12 @@ function answersOf(
   );
 }
 
-function split(value: string | undefined): readonly string[] | undefined {
-  return value === undefined || value === "" ? undefined : value.split(",");
+function valuesOf(
+  { kind }: (typeof questions)[number],
+  value: string | undefined,
+): readonly string[] | undefined {
+  if (value === undefined || value === "") return undefined;
+  return kind === "many" ? value.split(",") : [value];
 }
 
 function nonEmpty(value: string | undefined): string | null {

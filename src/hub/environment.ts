@@ -31,6 +31,12 @@ export function findCacheDir(place: Place): string {
   return given === undefined ? join(hubHome(place), "hub") : expand(given, place);
 }
 
+/** The variable of the Hub's own that names the cache; null where none does. */
+export function cacheVariable(env: Env): string | null {
+  const names = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME"];
+  return names.find((name) => filled(env, name) !== undefined) ?? null;
+}
+
 /** Tokens that are there already: the environment's first, then the file that `hf auth login` writes. */
 export async function findTokens(host: Place & Pick<Host, "files">): Promise<HubToken[]> {
   const tokens: HubToken[] = [];

@@ -39,7 +39,7 @@ export const settings: readonly Setting[] = [
     flag: "--cache-dir <dir>",
     environment: "HEROS_CACHE_DIR",
     configKey: "cacheDir",
-    help: "Hub cache that holds the models--* folders (default: HF_HUB_CACHE, else ~/.cache/huggingface/hub)",
+    help: "Hub cache that holds the models--* folders (default: HF_HUB_CACHE, else where the last setup put them, else ~/.cache/huggingface/hub)",
     pull: true,
   },
   {

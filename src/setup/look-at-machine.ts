@@ -1,5 +1,7 @@
 import { detectMachine, type Detection } from "../machine/detect.ts";
 import type { Trouble } from "../plan/mending.ts";
+import { modelsPlace } from "./models-place.ts";
+import { recallAnswers } from "./remembered-answers.ts";
 import type { SetupRequest, Work } from "./request.ts";
 
 /** What a person can put right in another window. Memory and disks are what they are; the questions take them into account. */
@@ -14,14 +16,15 @@ export async function lookAtMachine(
   { host, emit, signal }: Work,
   request: SetupRequest,
 ): Promise<Detection | null> {
-  const { stackDir, port, endpoint, mirrors, cacheDir, dryRun, mend = null } = request;
+  const { stackDir, stateDir, port, endpoint, mirrors, dryRun, mend = null } = request;
+  const modelsPath = modelsPlace(host, request, await recallAnswers(host, stateDir));
   for (;;) {
     emit({ type: "stage.started", stage: "machine" });
     const detection = await detectMachine({
       host,
       emit,
       signal,
-      modelsPath: cacheDir ?? host.home,
+      modelsPath,
       stackDir,
       port,
       endpoint,

@@ -1,6 +1,7 @@
 import type { CatalogModel } from "../catalog/catalog.ts";
 import { formatBytes } from "../progress/units.ts";
 import { listedModels, viewCache } from "./models-survey.ts";
+import type { Placed } from "./models-place.ts";
 import type { Fetching, Work } from "./request.ts";
 
 /**
@@ -10,7 +11,7 @@ import type { Fetching, Work } from "./request.ts";
  */
 export async function listModels(
   work: Work,
-  fetching: Fetching,
+  fetching: Placed<Fetching>,
   models: readonly CatalogModel[],
 ): Promise<string[]> {
   const { survey } = await viewCache(work, { fetching, models, ask: "unknown" });

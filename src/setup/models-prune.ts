@@ -3,12 +3,12 @@ import { planPrune, prune, type PruneRepo } from "../download/prune.ts";
 import type { Survey } from "../download/survey.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { formatBytes } from "../progress/units.ts";
-import { cacheDirOf } from "./cache-dir.ts";
+import type { Placed } from "./models-place.ts";
 import { cachedModels, viewCache } from "./models-survey.ts";
 import type { Fetching, Work } from "./request.ts";
 
 export interface PruneModelsRequest {
-  readonly fetching: Fetching;
+  readonly fetching: Placed<Fetching>;
   /** `remove`: consent was given. `show`: only look. `refuse`: as `show`, and an error where there is something to remove. */
   readonly mode: "remove" | "show" | "refuse";
 }
@@ -23,7 +23,7 @@ export async function pruneModels(
   { fetching, mode }: PruneModelsRequest,
 ): Promise<string[]> {
   const { host, emit, signal } = work;
-  const cacheDir = cacheDirOf(host, fetching);
+  const { cacheDir } = fetching;
   const models = await cachedModels(work, cacheDir, fetching.catalog.models);
   const { survey } = await viewCache(work, { fetching, models, ask: "always" });
   const repos = wantedOf(models, survey);

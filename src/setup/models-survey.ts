@@ -9,7 +9,7 @@ import { commitPattern, type HubListing } from "../hub/listing.ts";
 import type { ListedModel } from "../progress/events/models.ts";
 import type { Notice } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
-import { cacheDirOf } from "./cache-dir.ts";
+import type { Placed } from "./models-place.ts";
 import { openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
 import { givenToken } from "./tokens.ts";
@@ -30,8 +30,7 @@ export interface CacheView {
 export type Asking = "never" | "unknown" | "always";
 
 export interface CacheViewRequest {
-  readonly fetching: Fetching;
-  readonly cacheDir?: string;
+  readonly fetching: Placed<Fetching>;
   readonly models: readonly CatalogModel[];
   readonly ask: Asking;
 }
@@ -40,7 +39,7 @@ export interface CacheViewRequest {
 export async function viewCache(work: Work, request: CacheViewRequest): Promise<CacheView> {
   const { host, signal } = work;
   const { fetching, models, ask } = request;
-  const cacheDir = request.cacheDir ?? cacheDirOf(host, fetching);
+  const { cacheDir } = fetching;
   const token = await givenToken(host, fetching);
   const { list } = openHub(work, fetching, token, { forMs: patienceMs });
   const online = { ...openHub(work, fetching, token), list };

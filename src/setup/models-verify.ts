@@ -8,12 +8,12 @@ import { requireSound, type Verification, verifyModels } from "../download/verif
 import { offline } from "../hub/failures.ts";
 import type { Hub } from "../hub/hub.ts";
 import { formatBytes } from "../progress/units.ts";
-import { cacheDirOf } from "./cache-dir.ts";
+import type { Placed } from "./models-place.ts";
 import { cachedModels, type CacheView, viewCache } from "./models-survey.ts";
 import type { Fetching, Work } from "./request.ts";
 
 export interface CheckRequest {
-  readonly fetching: Fetching;
+  readonly fetching: Placed<Fetching>;
   readonly models: readonly CatalogModel[];
   /** True where the models were named: then what is missing of them counts too. Else those of the cache are checked. */
   readonly named: boolean;
@@ -74,7 +74,7 @@ async function check(
   { fetching, models: asked, named }: CheckRequest,
 ): Promise<{ view: CacheView; checked: Verification }> {
   const { host, emit, signal } = work;
-  const models = named ? asked : await cachedModels(work, cacheDirOf(host, fetching), asked);
+  const models = named ? asked : await cachedModels(work, fetching.cacheDir, asked);
   const view = await viewCache(work, { fetching, models, ask: "unknown" });
   const { survey } = view;
   const checked = await verifyModels({ host, survey, whole: named, emit, signal });

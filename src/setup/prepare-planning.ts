@@ -3,9 +3,8 @@ import type { CatalogModel } from "../catalog/catalog.ts";
 import { modelsOfTiers } from "../catalog/select.ts";
 import { headroom, requireDiskSpace } from "../download/disk-space.ts";
 import { surveyModels, type Survey } from "../download/survey.ts";
-import { findCacheDir } from "../hub/environment.ts";
 import type { Detection } from "../machine/detect.ts";
-import type { Answers, StorageAnswer } from "../plan/answers.ts";
+import type { Answers } from "../plan/answers.ts";
 import type { Planning } from "../plan/planning.ts";
 import { rememberable, resolveAnswers } from "../plan/resolve.ts";
 import type { PlannedModel, PlanReady } from "../progress/events/plan.ts";
@@ -14,6 +13,7 @@ import { checkOwnStack } from "../stack/base-check.ts";
 import { herosFile } from "../stack/compose-files.ts";
 import { planStack } from "../stack/plan-stack.ts";
 import { type StackChange, toPlannedFiles } from "../stack/stack-plan.ts";
+import { overruledNotice, placeOf, storagePaths } from "./models-place.ts";
 import { recallAnswers, rememberAnswers } from "./remembered-answers.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { openHub } from "./open-hub.ts";
@@ -54,19 +54,17 @@ export async function preparePlanning(
     foundTokens: tokens.map(({ answer }) => answer),
     tokenFile,
   });
-  const storagePaths = {
-    "hub-cache": findCacheDir(host),
-    "stack-dir": path.join(stackDir, "models"),
-  };
-  const cacheDirOf = (storage: StorageAnswer) =>
-    request.cacheDir ??
-    (storage === "hub-cache" || storage === "stack-dir" ? storagePaths[storage] : storage);
+  const { overruled } = remembered;
+  if (overruled !== null && !resolved.decided.has("storage") && request.cacheDir === null) {
+    emit(overruledNotice(overruled));
+  }
+  const paths = storagePaths(host, stackDir);
 
   const survey = (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
     surveyModels({
       host,
       hub: openHub(work, request, tokenOf(answers.token)),
-      cacheDir: cacheDirOf(answers.storage),
+      cacheDir: request.cacheDir ?? placeOf(paths, answers.storage),
       models,
       signal: stop,
       // The screen can still ask for the token that a model wants.
@@ -136,7 +134,7 @@ export async function preparePlanning(
         ? resolved.decided
         : new Set([...resolved.decided, "storage" as const]),
     earlier: remembered.earlier,
-    storagePaths,
+    storagePaths: paths,
     bytesPerSecond:
       everything === null
         ? null

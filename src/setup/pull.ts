@@ -4,7 +4,7 @@ import { requireDiskSpace } from "../download/disk-space.ts";
 import { downloadModels } from "../download/download.ts";
 import { surveyModels } from "../download/survey.ts";
 import { formatBytes, formatDuration } from "../progress/units.ts";
-import { cacheDirOf } from "./cache-dir.ts";
+import type { Placed } from "./models-place.ts";
 import { openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
 import { givenToken } from "./tokens.ts";
@@ -16,13 +16,12 @@ import { givenToken } from "./tokens.ts";
  */
 export async function pull(
   work: Work,
-  fetching: Fetching,
+  fetching: Placed<Fetching>,
   models: readonly CatalogModel[],
 ): Promise<string[]> {
   const { host, signal, elapsedMs, pause } = work;
   const emit = closeAtRest(work);
-  const { limitBytesPerSecond, maxLanes } = fetching;
-  const cacheDir = cacheDirOf(host, fetching);
+  const { cacheDir, limitBytesPerSecond, maxLanes } = fetching;
   const hub = openHub(work, fetching, await givenToken(host, fetching));
 
   emit({ type: "stage.started", stage: "download" });

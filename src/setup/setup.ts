@@ -1,6 +1,6 @@
 import { unsupportedReason } from "../machine/detect.ts";
 import type { Answers } from "../plan/answers.ts";
-import { rememberable } from "../plan/resolve.ts";
+import { rememberable, type AnswerValues } from "../plan/resolve.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { writeStack } from "../stack/write-stack.ts";
 import { bringOnline } from "./bring-online.ts";
@@ -40,14 +40,22 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   if (dryRun) return dryRunWords(plan);
 
   request.onSettled?.(answers);
-  await rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false });
+  const { cacheDir } = survey;
+  const kept = { stateDir, cacheDir, answers: settledAnswers(answers, request) };
+  await rememberAnswers(host, { ...kept, finished: false });
   emit({ type: "stage.started", stage: "stack" });
   await writeStack({ host, changes, emit });
   emit({ type: "stage.finished", stage: "stack", outcome: "done" });
 
   const online = await bringOnline(work, { request, answers, survey, startedAtMs });
-  await rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: true });
+  await rememberAnswers(host, { ...kept, finished: true });
   return closingWords({ ...online, plan });
+}
+
+/** A cache that was given by its path is the answer to where models are kept, for the next setup too. */
+function settledAnswers(answers: Answers, { cacheDir }: SetupRequest): AnswerValues {
+  const kept = rememberable(answers);
+  return cacheDir === null ? kept : { ...kept, storage: [cacheDir] };
 }
 
 function requireConsent(reason: string | null, answers: Answers): void {

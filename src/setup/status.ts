@@ -3,7 +3,6 @@ import { askHealth, type Answer } from "../annie/health.ts";
 import { notOnline } from "../annie/not-online.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { modelsOfTiers } from "../catalog/select.ts";
-import { findCacheDir } from "../hub/environment.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
 import type { BackgroundSeen, StatusRead } from "../progress/events/status.ts";
@@ -12,12 +11,13 @@ import { inFolder } from "../progress/shell.ts";
 import { herosFile } from "../stack/compose-files.ts";
 import { anniePort } from "./annie-port.ts";
 import { listedModels, viewCache } from "./models-survey.ts";
+import type { Placed } from "./models-place.ts";
 import { recallAnswers } from "./remembered-answers.ts";
 import type { Fetching, Work } from "./request.ts";
 import { seeBackground } from "./see-background.ts";
 
 export interface StatusRequest {
-  readonly fetching: Fetching;
+  readonly fetching: Placed<Fetching>;
   readonly stackDir: string;
   /** Null where nothing names one: then the stack's own `.env` decides. */
   readonly port: number | null;
@@ -55,7 +55,7 @@ async function readStatus(
   { fetching, stackDir, port, decided }: StatusRequest,
 ): Promise<{ event: StatusRead; problem: Failure | null }> {
   const { host, signal } = work;
-  const { catalog, stateDir } = fetching;
+  const { cacheDir, catalog, stateDir } = fetching;
   const remembered = await recallAnswers(host, stateDir);
   const { answers } = resolveAnswers({
     catalog,
@@ -64,16 +64,13 @@ async function readStatus(
     foundTokens: [],
     tokenFile: null,
   });
-  const places = { "hub-cache": findCacheDir(host), "stack-dir": path.join(stackDir, "models") };
-  const { storage, tiers } = answers;
-  const stored = storage === "hub-cache" || storage === "stack-dir" ? places[storage] : storage;
-  const cacheDir = fetching.cacheDir ?? stored;
+  const { tiers } = answers;
   const models = modelsOfTiers(catalog, tiers);
   const url = `http://127.0.0.1:${await anniePort(host, stackDir, port)}`;
   const [answer, background, { survey }] = await Promise.all([
     askHealth(host, `${url}/health`, signal),
     seeBackground(host, stateDir),
-    viewCache(work, { fetching, cacheDir, models, ask: "never" }),
+    viewCache(work, { fetching, models, ask: "never" }),
   ]);
 
   const required = capabilitiesOf(

@@ -151,6 +151,18 @@ test("uninstalling removes the program, and leaves models, stack, answers and ot
   expect((await world.run({ args: ["--uninstall"] })).stderr).toContain("not installed");
 });
 
+test("uninstalling names the folder that the last setup put the models in, and the environment's before it", async () => {
+  const answers = join(world.home, ".local/state/heros/answers.json");
+  await mkdir(join(answers, ".."), { recursive: true });
+  const kept = { version: 1, finished: true, cacheDir: "/big disk/hub", answers: {} };
+  await writeFile(answers, JSON.stringify(kept));
+  await world.run(only);
+  const env = { HF_HOME: "/other/hf" };
+  expect((await world.run({ args: ["--uninstall"], env })).stderr).toContain("/other/hf/hub\n");
+  await world.run(only);
+  expect((await world.run({ args: ["--uninstall"] })).stderr).toContain("/big disk/hub\n");
+});
+
 test("a heros of another origin is left alone", async () => {
   const foreign = join(world.home, ".local/bin/heros");
   await mkdir(join(foreign, ".."), { recursive: true });

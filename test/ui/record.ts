@@ -91,7 +91,7 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
       const started = { command: "pull", stages: ["download"] as const };
       const events = await record(world, started, (work) => {
         const models = world.catalog.models.filter(({ tier }) => tier <= 2);
-        return pull(work, requestOf(world), models);
+        return pull(work, placed(world), models);
       });
       await keepOf(world, "pull-with-retries", events);
     }),
@@ -105,7 +105,7 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
         started,
         (work) => {
           const models = world.catalog.models.filter(({ tier }) => tier <= 2);
-          return pull({ ...work, pause }, requestOf(world), models);
+          return pull({ ...work, pause }, placed(world), models);
         },
         (event) => {
           if (event.type === "download.paused") setTimeout(pause.toggle, 2000);
@@ -141,15 +141,19 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
     }),
 };
 
+function placed(world: DemoWorld) {
+  return { ...requestOf(world), cacheDir: world.cacheDir };
+}
+
 function checkOf(world: DemoWorld): CheckRequest {
-  return { fetching: requestOf(world), models: world.catalog.models, named: false };
+  return { fetching: placed(world), models: world.catalog.models, named: false };
 }
 
 /** All models in the cache, one file of which has a wrong byte and one of which is cut short. */
 async function spoil(world: DemoWorld): Promise<void> {
   world.hub.setThrottle({});
   const started = { command: "pull", stages: ["download"] as const };
-  await record(world, started, (work) => pull(work, requestOf(world), world.catalog.models));
+  await record(world, started, (work) => pull(work, placed(world), world.catalog.models));
   await spoilCache(world.cacheDir);
   // Slow enough to be seen.
   world.hub.setThrottle({ bytesPerSecond: 17_000_000 * speed });

@@ -1,7 +1,7 @@
 import { detectMachine } from "../../machine/detect.ts";
 import { exitCodes, Failure } from "../../progress/failure.ts";
 import { anniePort } from "../../setup/annie-port.ts";
-import { cacheDirOf } from "../../setup/cache-dir.ts";
+import { placeModels } from "../../setup/models-place.ts";
 import type { Work } from "../../setup/request.ts";
 import { gatherSettings } from "../gather-settings.ts";
 import type { DoctorCommand } from "../program.ts";
@@ -15,13 +15,14 @@ export async function performDoctor(
   command: DoctorCommand,
 ): Promise<readonly string[]> {
   const { host, emit, signal } = work;
-  const { cacheDir, stackDir, endpoint, mirrors, port } = await gatherSettings(host, command);
+  const settings = await placeModels(work, await gatherSettings(host, command));
+  const { cacheDir, stackDir, endpoint, mirrors, port } = settings;
   emit({ type: "stage.started", stage: "machine" });
   const { problems } = await detectMachine({
     host,
     emit,
     signal,
-    modelsPath: cacheDirOf(host, { cacheDir }),
+    modelsPath: cacheDir,
     stackDir,
     port: await anniePort(host, stackDir, port),
     endpoint,

@@ -1,5 +1,6 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { modelsByName } from "../../catalog/select.ts";
+import { placeModels } from "../../setup/models-place.ts";
 import { listModels } from "../../setup/models-ls.ts";
 import { pruneModels } from "../../setup/models-prune.ts";
 import { repair, verify } from "../../setup/models-verify.ts";
@@ -15,7 +16,7 @@ export async function performModels(
   command: ModelsCommand,
   writer: Writer,
 ): Promise<readonly string[]> {
-  const settings = await gatherSettings(work.host, command);
+  const settings = await placeModels(work, await gatherSettings(work.host, command));
   const { catalog } = settings;
   const { action, models: names, yes, dryRun } = command;
   switch (action) {

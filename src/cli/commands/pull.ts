@@ -1,6 +1,7 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { completeTiers, defaultTiers, modelsByName, modelsOfTiers } from "../../catalog/select.ts";
 import { parseTiers } from "../../plan/tiers-question.ts";
+import { placeModels } from "../../setup/models-place.ts";
 import { pull } from "../../setup/pull.ts";
 import type { Work } from "../../setup/request.ts";
 import { gatherSettings, type GatheredSettings } from "../gather-settings.ts";
@@ -14,7 +15,7 @@ export async function performPull(
   command: PullCommand,
   leaving: Leaving,
 ): Promise<readonly string[]> {
-  const settings = await gatherSettings(work.host, command);
+  const settings = await placeModels(work, await gatherSettings(work.host, command));
   const { tokenFile } = settings;
   const token = tokenFile === null || tokenFile.source === "none" ? null : tokenFile.token;
   leaving.settled = async () => ({ flags: [], token });

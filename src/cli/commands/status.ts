@@ -1,3 +1,4 @@
+import { placeModels } from "../../setup/models-place.ts";
 import type { Work } from "../../setup/request.ts";
 import { status } from "../../setup/status.ts";
 import { gatherSettings } from "../gather-settings.ts";
@@ -8,7 +9,7 @@ export async function performStatus(
   work: Work,
   command: StatusCommand,
 ): Promise<readonly string[]> {
-  const settings = await gatherSettings(work.host, command);
+  const settings = await placeModels(work, await gatherSettings(work.host, command));
   const { stackDir, port, decided } = settings;
   return status(work, { fetching: settings, stackDir, port, decided, watch: command.watch });
 }
