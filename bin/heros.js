@@ -4,14 +4,29 @@
 var major = Number(process.versions.node.split(".")[0]);
 var minor = Number(process.versions.node.split(".")[1]);
 
+// As the command line itself ends where it has no writer yet.
+function complain(code, message, hint, exitCode) {
+  var line = process.argv.slice(2).join(" ");
+  if (/(^| )--(json|output[ =]json)( |$)/.test(line)) {
+    var closing = { v: 1, at: 0, type: "run.failed" };
+    closing.code = code;
+    closing.message = message;
+    closing.hint = hint;
+    closing.exitCode = exitCode;
+    process.stdout.write(JSON.stringify(closing) + "\n");
+  } else {
+    process.stderr.write(message + "\n" + hint + "\n");
+  }
+  process.exitCode = exitCode;
+}
+
 if (major < 24 || (major === 24 && minor < 5)) {
-  process.stderr.write(
-    "heros needs Node 24.5 or newer, and this is Node " +
-      process.versions.node +
-      ".\n" +
-      'Run "sh install.sh" in the folder of heros: it brings a Node of its own and leaves yours alone.\n',
+  complain(
+    "node.too_old",
+    "heros needs Node 24.5 or newer, and this is Node " + process.versions.node + ".",
+    'Run "sh install.sh" in the folder of heros: it brings a Node of its own and leaves yours alone.',
+    4,
   );
-  process.exitCode = 4;
 } else if (
   process.argv.length === 3 &&
   (process.argv[2] === "--version" || process.argv[2] === "-V")
@@ -31,10 +46,20 @@ if (major < 24 || (major === 24 && minor < 5)) {
       return cli.main();
     },
     function (error) {
-      if (error.code !== "ERR_MODULE_NOT_FOUND" || !String(error.url).endsWith("/dist/cli/main.js"))
-        throw error;
-      process.stderr.write('heros is not built here yet. Run "npm ci && npm run build" first.\n');
-      process.exitCode = 1;
+      if (error.code === "ERR_MODULE_NOT_FOUND" && String(error.url).endsWith("/dist/cli/main.js"))
+        complain(
+          "install.not_built",
+          "heros is not built here yet.",
+          'Run "npm ci && npm run build" first.',
+          1,
+        );
+      else
+        complain(
+          "install.broken",
+          "heros can't be loaded: " + error.message,
+          'Install it again: run "sh install.sh" in the folder of heros.',
+          1,
+        );
     },
   );
 }

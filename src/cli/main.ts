@@ -1,11 +1,12 @@
-import os from "node:os";
 import { isatty } from "node:tty";
 import { tokenVariables } from "../host/child-env.ts";
 import { realHost } from "../host/real-host.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
+import { exitCodes } from "../progress/failure.ts";
 import { createPauseSwitch } from "../progress/pause-switch.ts";
 import { cleanText, legibleJson } from "../ui/legible.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
+import { type Crash, watchForCrash } from "./crash.ts";
+import { hostFacts } from "./host-facts.ts";
 import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-writer.ts";
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
@@ -14,6 +15,7 @@ import { askToStop } from "./ask-to-stop.ts";
 import { takeTokens } from "./handed-tokens.ts";
 import { createLeaving } from "./leaving.ts";
 import { mayLeave, mayMeet } from "./may-meet.ts";
+import { closingOf } from "./run-command.ts";
 import { onSuspendAsked, suspendProcess } from "./suspend-process.ts";
 
 /** The whole program, from the arguments to the exit status. The one place that reads `process`, and the one that exits. */
@@ -26,35 +28,29 @@ async function answer(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${herosVersion()}\n`);
     return exitCodes.done;
   }
-  let command: HerosCommand;
+  const crash = watchForCrash(process);
   try {
     const parsed = parseArguments(argv);
     if (parsed.kind === "text") {
       process.stdout.write(parsed.text);
       return exitCodes.done;
     }
-    command = parsed.command;
-    return await perform(command, argv);
+    return await perform(parsed.command, argv, crash);
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    complain(error, wantsJson(argv));
-    return error.exitCode;
+    return complain(error, wantsJson(argv));
   }
 }
 
-async function perform(command: HerosCommand, argv: readonly string[]): Promise<number> {
+async function perform(
+  command: HerosCommand,
+  argv: readonly string[],
+  crash: Crash,
+): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const env = { ...process.env, ...(command.inBackground ? await takeTokens() : {}) };
   // What a library starts by itself inherits none either.
   for (const name of tokenVariables) delete process.env[name];
-  const host = realHost({
-    env,
-    home: env["HOME"] || os.homedir(),
-    cwd: process.cwd(),
-    pid: process.pid,
-    platform: process.platform,
-    nodeArch: process.arch,
-  });
+  const host = realHost(hostFacts(process, env));
   const met = await mayMeet(host, command);
   const name = chooseWriter({
     output: command.output,
@@ -68,6 +64,7 @@ async function perform(command: HerosCommand, argv: readonly string[]): Promise<
     if (stop.signal.aborted) process.exit(exitCodes.interrupted);
     stop.abort();
   };
+  crash.caught.catch(() => stop.abort());
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   // A run in the background outlives the terminal that it was left from.
   process.on("SIGHUP", command.inBackground ? () => undefined : interrupt);
@@ -102,7 +99,8 @@ async function perform(command: HerosCommand, argv: readonly string[]): Promise<
     if (command.name === "replay") {
       const { performReplay } = await import("./commands/replay.ts");
       const open = () => openWriter(name, terminal);
-      return await performReplay({ command, host, open, live: name === "ink", signal });
+      const played = performReplay({ command, host, open, live: name === "ink", signal });
+      return await Promise.race([played, crash.caught]);
     }
     const writer = await openWriter(name, terminal);
     if (met !== null) {
@@ -110,11 +108,12 @@ async function perform(command: HerosCommand, argv: readonly string[]): Promise<
       const terminate = () => askToStop(met.pid);
       const watched = () => (keys = { ...noRunKeys, end: terminate });
       const meeting = { command, host, run: met, writer, signal, terminate, watched };
-      const status = await meetBackground(meeting);
+      const status = await Promise.race([meetBackground(meeting), crash.caught]);
       if (status !== null) return status;
     }
     const nodePath = process.execPath;
-    return await performCommand({ command, host, writer, signal, pause, leaving, nodePath, argv });
+    const common = { command, host, writer, signal, crash };
+    return await performCommand({ ...common, pause, leaving, nodePath, argv });
   } finally {
     host.network.close();
   }
@@ -130,14 +129,17 @@ function answersInLines(command: HerosCommand): boolean {
   return command.name === "status" || (command.name === "models" && command.action === "ls");
 }
 
-/** A wrong command line in JSON mode still ends in the closing record. */
-function complain({ code, message, hint, exitCode }: Failure, json: boolean): void {
+/** What ends a run before it has a writer: in JSON mode it still ends in the closing record. @returns the exit status */
+function complain(error: unknown, json: boolean): number {
+  const closing = closingOf(error, { interrupted: false, resumeHint: "" });
   if (json) {
-    const closing = { v: 1, at: 0, type: "run.failed", code, message, hint, exitCode };
-    process.stdout.write(`${legibleJson(closing)}\n`);
-  } else {
-    process.stderr.write(`heros: ${cleanText(message)}\n${cleanText(hint)}\n`);
+    process.stdout.write(`${legibleJson({ v: 1, at: 0, ...closing })}\n`);
+  } else if (closing.type === "run.failed") {
+    const { message, hint, stack } = closing;
+    const lines = [`heros: ${cleanText(message)}`, cleanText(hint)];
+    process.stderr.write(`${[...lines, ...(stack === undefined ? [] : [stack])].join("\n")}\n`);
   }
+  return closing.exitCode;
 }
 
 function wantsJson(argv: readonly string[]): boolean {

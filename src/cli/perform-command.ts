@@ -6,6 +6,7 @@ import type { PauseSwitch } from "../progress/pause-switch.ts";
 import type { Work } from "../setup/request.ts";
 import type { Writer } from "../ui/writer.ts";
 import { herosVersion, stateDirOf } from "./app-files.ts";
+import type { Crash } from "./crash.ts";
 import type { Leaving } from "./leaving.ts";
 import type { HerosCommand, ReplayCommand } from "./program.ts";
 import { runCommand } from "./run-command.ts";
@@ -16,6 +17,7 @@ export interface Performance {
   readonly host: Host;
   readonly writer: Writer;
   readonly signal: AbortSignal;
+  readonly crash: Crash;
   readonly pause: PauseSwitch;
   readonly leaving: Leaving;
   /** The Node that runs heros, for its own processes. */
@@ -38,7 +40,7 @@ interface CommandPlan {
  * @returns the exit status
  */
 export async function performCommand(performance: Performance): Promise<number> {
-  const { command, host, writer, signal, pause, leaving, nodePath, argv } = performance;
+  const { command, host, writer, signal, crash, pause, leaving, nodePath, argv } = performance;
   const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
   const title = command.name === "models" ? `models ${command.action}` : command.name;
   return runCommand({
@@ -46,6 +48,7 @@ export async function performCommand(performance: Performance): Promise<number> 
     writer,
     log: recorded ? await openRunLog(host, stateDirOf(host), title.replace(" ", "-")) : noRunLog,
     signal,
+    crash,
     started: { command: title, herosVersion: herosVersion(), demo, stages: stagesOfRun },
     resumeHint,
     leave:

@@ -10,6 +10,7 @@ import type { RunStarted } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { diskFailure } from "../progress/file-failures.ts";
 import type { Writer } from "../ui/writer.ts";
+import { type Crash, noCrash } from "./crash.ts";
 import type { RunLog } from "./run-log.ts";
 import { stackInSource } from "./stack-in-source.ts";
 
@@ -18,6 +19,7 @@ export interface CommandRun {
   readonly writer: Writer;
   readonly log: RunLog;
   readonly signal: AbortSignal;
+  readonly crash?: Crash;
   readonly started: Omit<RunStarted, "type">;
   /** How to go on after an interruption. */
   readonly resumeHint: string;
@@ -27,12 +29,25 @@ export interface CommandRun {
   readonly work: (emit: Emit, elapsedMs: () => number) => Promise<readonly string[] | null>;
 }
 
+/** How long work may take to put away what it has once something was thrown behind its back. */
+const settleMs = 3000;
+
 /**
  * Runs a command from its first event to its one closing event, whatever the work does.
  * @returns the exit status
  */
 export async function runCommand(run: CommandRun): Promise<number> {
-  const { host, writer, log, signal, started, resumeHint, leave = null, work } = run;
+  const {
+    host,
+    writer,
+    log,
+    signal,
+    started,
+    resumeHint,
+    leave = null,
+    work,
+    crash = noCrash,
+  } = run;
   const startedAtMs = host.clock.monotonicMs();
   const elapsedMs = () => Math.round(host.clock.monotonicMs() - startedAtMs);
   let closed = false;
@@ -46,15 +61,22 @@ export async function runCommand(run: CommandRun): Promise<number> {
 
   let closing: ClosingEvent;
   emit({ type: "run.started", ...started });
+  const working = (async () => work(emit, elapsedMs))();
   try {
-    const summary = await work(emit, elapsedMs);
+    const summary = await Promise.race([working, crash.caught]);
     closing =
       summary === null
         ? { type: "run.cancelled", exitCode: exitCodes.interrupted, hint: "Nothing was changed." }
         : { type: "run.succeeded", command: started.command, elapsedMs: elapsedMs(), summary };
   } catch (error) {
-    const left = signal.aborted && leave !== null ? await leave(elapsedMs()) : null;
-    closing = left ?? closingOf(error, { interrupted: signal.aborted, resumeHint });
+    if (crash.happened()) {
+      await Promise.race([working.catch(() => {}), host.clock.sleep(settleMs)]);
+      const thrown: unknown = await crash.caught.catch((first: unknown) => first);
+      closing = closingOf(thrown, { interrupted: false, resumeHint });
+    } else {
+      const left = signal.aborted && leave !== null ? await leave(elapsedMs()) : null;
+      closing = left ?? closingOf(error, { interrupted: signal.aborted, resumeHint });
+    }
   }
   emit(closing);
   await Promise.all([writer.close(), log.close()]);

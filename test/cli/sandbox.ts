@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Of the shell's `ulimit`: "-n 24". */
   readonly limit?: string;
+  /** Name of a command of the sandbox that starts the program given to it. */
+  readonly within?: string;
   /** Called with each piece of stdout. */
   readonly onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
@@ -61,11 +63,15 @@ export async function makeSandbox(): Promise<Sandbox> {
       await writeFile(file, content);
       return file;
     },
-    run: (args, { env = {}, limit, onOutput } = {}) =>
+    run: (args, { env = {}, limit, within, onOutput } = {}) =>
       new Promise((resolve, reject) => {
         const limited = ["/bin/sh", "-c", `ulimit ${limit} && exec "$@"`, "sh"];
-        const [program, ...words] = [...(limit === undefined ? [] : limited), process.execPath];
-        const child = spawn(program ?? "", [...words, bin, ...args], {
+        const starters = [
+          ...(limit === undefined ? [] : limited),
+          ...(within === undefined ? [] : [path.join(commands, within)]),
+        ];
+        const [program, ...words] = [...starters, process.execPath];
+        const child = spawn(program, [...words, bin, ...args], {
           cwd: dir,
           env: { HOME: home, PATH: commands, LANG: "C.UTF-8", ...env },
           stdio: ["ignore", "pipe", "pipe"],

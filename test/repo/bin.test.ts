@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -43,8 +43,23 @@ test.each(["20.20.2", "22.22.0", "24.4.1"])(
 
 test("without a build it says what to do", () => {
   const { status, stdout, stderr } = heros(["setup"]);
-  expect(stderr).toBe('heros is not built here yet. Run "npm ci && npm run build" first.\n');
+  expect(stderr).toBe('heros is not built here yet.\nRun "npm ci && npm run build" first.\n');
   expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+});
+
+test.each([
+  ["no build", null, "install.not_built"],
+  ["a build without its packages", `import "./nowhere.js";`, "install.broken"],
+  ["a build that is torn", "export const main = (", "install.broken"],
+])("%s ends in the closing record with --json", async (_, main, code) => {
+  const built = join(folder, "dist/cli/main.js");
+  await mkdir(dirname(built), { recursive: true });
+  if (main !== null) await writeFile(built, main);
+  for (const args of [["--json"], ["--output", "json"], ["--output=json"]]) {
+    const { status, stdout, stderr } = heros(["setup", ...args]);
+    expect(JSON.parse(stdout)).toMatchObject({ v: 1, type: "run.failed", code, exitCode: 1 });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: "" });
+  }
 });
 
 test("it is written so that an old Node can read it", async () => {

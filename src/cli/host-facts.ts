@@ -1,0 +1,47 @@
+import os from "node:os";
+import type { HostFacts } from "../host/real-host.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+
+/**
+ * What this process knows of itself, with the environment that it is to have.
+ * @throws Failure `usage.no_home`, `usage.no_folder` (exit 2)
+ */
+export function hostFacts(own: NodeJS.Process, env: HostFacts["env"]): HostFacts {
+  const { pid, platform, arch } = own;
+  return {
+    env,
+    home: env["HOME"] || userHome(),
+    cwd: currentFolder(own),
+    pid,
+    platform,
+    nodeArch: arch,
+  };
+}
+
+function userHome(): string {
+  try {
+    return os.homedir();
+  } catch (cause) {
+    throw new Failure({
+      code: "usage.no_home",
+      message: "HOME is not set, and this user has no home folder.",
+      hint: "Set HOME to a folder that you can write to: HOME=/var/lib/heros heros setup",
+      exitCode: exitCodes.usage,
+      cause,
+    });
+  }
+}
+
+function currentFolder(own: NodeJS.Process): string {
+  try {
+    return own.cwd();
+  } catch (cause) {
+    throw new Failure({
+      code: "usage.no_folder",
+      message: "The current folder no longer exists.",
+      hint: "Change to another folder and run heros again: cd ~",
+      exitCode: exitCodes.usage,
+      cause,
+    });
+  }
+}
