@@ -1,5 +1,5 @@
 import type { ByteFlow, HttpResponse } from "../host/http.ts";
-import { discard } from "../hub/request.ts";
+import { abandon } from "../hub/answer-body.ts";
 import type { Hub } from "../hub/hub.ts";
 import { PassingTrouble, troubleOf } from "../hub/trouble.ts";
 import type { BlobTask, OpenTask } from "./blob-task.ts";
@@ -108,8 +108,7 @@ function checkLength(
   const { status, headers } = response;
   const { sizeBytes } = task.blob;
   const refuse = (error: Error): never => {
-    discard(response);
-    response.body.destroy();
+    abandon(response);
     throw error;
   };
   const length = headers["content-length"] === undefined ? null : Number(headers["content-length"]);

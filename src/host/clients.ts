@@ -33,7 +33,15 @@ export function createClients(
       const direct = isDirect(new URL(request.url));
       return (direct ? await lean.read(request) : null) ?? clients.request(request);
     },
-    request({ url, method = "GET", headers = {}, body, signal, idleTimeoutMs = 10_000 }) {
+    request({
+      url,
+      method = "GET",
+      headers = {},
+      body,
+      signal,
+      idleTimeoutMs = 10_000,
+      timeLimitMs,
+    }) {
       return new Promise((resolve, reject) => {
         const target = new URL(url);
         const tls = target.protocol === "https:";
@@ -44,18 +52,19 @@ export function createClients(
           agent: isDirect(target) ? direct : usual,
           ...(signal === undefined ? {} : { signal }),
         });
-        request.setTimeout(idleTimeoutMs, () => {
-          request.destroy(
-            Object.assign(
-              new Error(`no answer from ${target.host} for ${idleTimeoutMs / 1000} s`),
-              {
-                code: "ETIMEDOUT",
-              },
-            ),
-          );
-        });
-        request.once("error", reject);
+        let answer: http.IncomingMessage | null = null;
+        const giveUp = (afterMs: number): void => {
+          const message = `no answer from ${target.host} for ${afterMs / 1000} s`;
+          (answer ?? request).destroy(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
+        };
+        request.setTimeout(idleTimeoutMs, () => giveUp(idleTimeoutMs));
+        if (timeLimitMs !== undefined) {
+          const timer = setTimeout(() => giveUp(timeLimitMs), timeLimitMs);
+          request.once("close", () => clearTimeout(timer));
+        }
+        request.on("error", reject);
         request.once("response", (response) => {
+          answer = response;
           const flat: Record<string, string> = {};
           for (const [name, value] of Object.entries(response.headers)) {
             if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(", ") : value;

@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
   /** No byte in either direction for this long ends the request with `ETIMEDOUT`. Default 10 s. */
   readonly idleTimeoutMs?: number;
+  /** The whole answer must be there after this long, else the request ends with `ETIMEDOUT`. Default: no limit. Not for `read`. */
+  readonly timeLimitMs?: number;
 }
 
 /** What reading a body needs of a stream. */

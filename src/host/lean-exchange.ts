@@ -101,8 +101,7 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
     }
     this.#over = true;
     const cut = Object.assign(new Error("the connection was cut"), { code: "ECONNRESET" });
-    this.emit("error", error ?? cut);
-    this.emit("close");
+    this.#tell(error ?? cut);
   }
 
   pause(): this {
@@ -127,8 +126,7 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
     if (this.#over) return this;
     this.#over = true;
     this.#steering.destroy();
-    if (error !== undefined) this.emit("error", error);
-    this.emit("close");
+    this.#tell(error);
     return this;
   }
 
@@ -137,6 +135,12 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
     // As with Node's own streams: whoever listens for data gets it.
     if (name === "data") this.resume();
     return this;
+  }
+
+  /** As with Node's own answers: an error that nobody listens for is not the end of the program. */
+  #tell(error: Error | undefined): void {
+    if (error !== undefined && this.listenerCount("error") > 0) this.emit("error", error);
+    this.emit("close");
   }
 
   #begin(status: number, headers: Record<string, string>, kept: boolean): void {

@@ -1,15 +1,17 @@
-import type { ByteFlow } from "../host/http.ts";
+import { discard, readText } from "./answer-body.ts";
 import { captivePortal, failureOfError, failureOfStatus, type Asked } from "./failures.ts";
-import { discard, mayHaveToken, sendRequest, type Session } from "./request.ts";
+import { mayHaveToken, sendRequest, type Session } from "./request.ts";
 import { retryOnce } from "./retry.ts";
-import { PassingTrouble } from "./trouble.ts";
 
 export interface ApiAnswer {
   readonly text: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** From the question to the last byte, without the tries that failed. */
+  readonly elapsedMs: number;
 }
 
-const mostBytes = 64 * 1024 * 1024;
+/** Of one answer. All files of the largest repositories would fit. */
+const mostBytes = 16 * 1024 * 1024;
 
 /**
  * One call of the Hub's API.
@@ -30,23 +32,31 @@ export async function callApi(
   const { host, endpoint } = session;
   try {
     return await retryOnce(host, signal, async () => {
-      const { response } = await sendRequest(session, {
+      const startedMs = host.clock.monotonicMs();
+      // Some addresses stand for another; a login page is told by what it is.
+      const { response, url: answered } = await sendRequest(session, {
         url,
         headers: { accept: "application/json" },
         signal,
-        redirects: "same-host",
+        timeLimitMs: session.answerLimitMs,
+        redirects: "all",
       });
       const { status, headers } = response;
       const json = /\bjson\b/iu.test(headers["content-type"] ?? "");
-      if (status === 200 && json) return { text: await readText(response.body), headers };
+      if (status === 200 && json) {
+        const text = await readText(response, { endpoint, mostBytes });
+        return { text, headers, elapsedMs: host.clock.monotonicMs() - startedMs };
+      }
       discard(response);
-      const withToken = session.token !== null && mayHaveToken(endpoint, url);
+      const withToken = session.token !== null && mayHaveToken(endpoint, answered);
       const errorHeader = headers["x-error-code"];
       const page = !json && errorHeader === undefined;
       const failure = page
         ? null
         : failureOfStatus(status, errorHeader, { ...asked, endpoint, withToken });
-      throw failure ?? captivePortal(endpoint, `status ${status} with ${kindOf(headers)}`);
+      const { host: from } = new URL(answered);
+      const sent = from === new URL(url).host ? "" : `it sent us to ${from}, which gave `;
+      throw failure ?? captivePortal(endpoint, `${sent}status ${status} with ${kindOf(headers)}`);
     });
   } catch (error) {
     signal.throwIfAborted();
@@ -66,22 +76,4 @@ export function parseJson(text: string, endpoint: string): unknown {
 function kindOf(headers: Readonly<Record<string, string>>): string {
   const type = headers["content-type"]?.split(";")[0] ?? "no content";
   return type === "text/html" ? "a web page" : type;
-}
-
-function readText(body: ByteFlow): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  body.on("data", (part) => {
-    bytes += part.length;
-    parts.push(part);
-    if (bytes > mostBytes) {
-      reject(new PassingTrouble("bad-answer", "an answer without end"));
-      body.destroy();
-    }
-  });
-  body.once("end", () => resolve(Buffer.concat(parts).toString("utf8")));
-  body.once("error", reject);
-  body.once("close", () => reject(new PassingTrouble("network", "the connection was cut")));
-  return promise;
 }

@@ -1,6 +1,7 @@
 import type { ByteFlow, HttpResponse } from "../host/http.ts";
+import { discard, orAbandon } from "./answer-body.ts";
 import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
-import { discard, mayHaveToken, sendRequest, type Session } from "./request.ts";
+import { mayHaveToken, sendRequest, type Session } from "./request.ts";
 import { retryOnce } from "./retry.ts";
 import { PassingTrouble } from "./trouble.ts";
 
@@ -57,9 +58,9 @@ export async function openFile(session: Session, request: FileRequest): Promise<
     const hubUrl = resolveUrl(session.endpoint, request);
     const common = { url: hubUrl, headers, signal, idleTimeoutMs, large: true };
     const answer = await sendRequest(session, { ...common, redirects: "none-elsewhere" });
-    requireEtag(answer.response, request);
+    orAbandon(answer.response, () => requireEtag(answer.response, request));
     if (answer.response.status < 300 || answer.response.status === 416) {
-      requirePlain(answer.response);
+      orAbandon(answer.response, () => requirePlain(answer.response));
       return { response: answer.response, address: null };
     }
     if (answer.response.status >= 400) {
@@ -78,8 +79,10 @@ export async function openFile(session: Session, request: FileRequest): Promise<
   });
   const { status } = response;
   if (status === 200 || status === 206 || status === 416) {
-    requirePlain(response);
-    requireSameEtag(session, response, known);
+    orAbandon(response, () => {
+      requirePlain(response);
+      requireSameEtag(session, response, known);
+    });
     return { response, address: known ?? { url, etag: response.headers["etag"] ?? null } };
   }
   discard(response);
@@ -96,8 +99,10 @@ export async function checkAccess(
   const { signal } = request;
   const url = resolveUrl(session.endpoint, request);
   try {
-    await retryOnce(session.host, signal, async () => {
-      const options = { url, method: "HEAD", signal, redirects: "none-elsewhere" } as const;
+    const { host, answerLimitMs: timeLimitMs } = session;
+    await retryOnce(host, signal, async () => {
+      const redirects = "none-elsewhere";
+      const options = { url, method: "HEAD", signal, timeLimitMs, redirects } as const;
       const { response } = await sendRequest(session, options);
       discard(response);
       if (response.status >= 400) throw refusal(session, request, response, url);
@@ -154,16 +159,12 @@ function requireSameEtag(
   const changes = (etagChanges.get(host) ?? 0) + 1;
   etagChanges.set(host, changes);
   if (changes > mostChanges) return;
-  response.body.on("error", () => {});
-  response.body.destroy();
   throw new PassingTrouble("bad-answer", "the file changed on the server while it was fetched");
 }
 
 function requirePlain(response: HttpResponse<ByteFlow>): void {
   const encoding = response.headers["content-encoding"];
   if (encoding === undefined || encoding === "" || encoding === "identity") return;
-  response.body.on("error", () => {});
-  response.body.destroy();
   throw new PassingTrouble(
     "bad-answer",
     `the answer is packed (${encoding}) although nobody asked`,

@@ -34,6 +34,8 @@ export interface HubOptions {
   readonly onRetry?: (attempt: Attempt) => void;
   /** How long an answer of the API is waited for. Default ten minutes. */
   readonly forMs?: number;
+  /** How long one answer of the API may take. Default 30 s: a page of a listing has some hundred kB. */
+  readonly answerLimitMs?: number;
   /** Shared by all Hubs of a run, so that each does not find out anew which address fails. */
   readonly memory?: EndpointMemory;
   readonly onSwitch?: (change: EndpointSwitch) => void;
@@ -66,7 +68,8 @@ function connectOne(options: HubOptions): Hub {
       exitCode: exitCodes.usage,
     });
   }
-  const session: Session = { host, endpoint, token, etagChanges: new Map() };
+  const { answerLimitMs = 30_000 } = options;
+  const session: Session = { host, endpoint, token, answerLimitMs, etagChanges: new Map() };
   const kept = keptListings(host.files, stateDir === undefined ? null : join(stateDir, "listings"));
 
   return {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { callApi, parseJson } from "./api.ts";
 import { captivePortal } from "./failures.ts";
-import { commitPattern, type HubFile, requireSafePaths } from "./listing.ts";
+import { commitPattern, type HubFile, pathCheck } from "./listing.ts";
 import type { Session } from "./request.ts";
 import { fileOfEntry, treeEntry } from "./tree-entry.ts";
 
@@ -12,8 +12,8 @@ export interface ListCall {
   readonly signal: AbortSignal;
 }
 
-/** More than the Hub's largest repositories have. */
-const mostPages = 10_000;
+/** More than the Hub's largest repositories have, which may hold 100,000 files. */
+const most = { pages: 2000, files: 200_000, characters: 64 * 1024 * 1024, ms: 600_000 };
 const info = z.object({ sha: z.string().regex(commitPattern) });
 const tree = z.array(treeEntry);
 
@@ -25,7 +25,7 @@ export async function fetchCommit(call: ListCall): Promise<string> {
     revision: call.revision,
     hubUrl: call.session.endpoint,
     additionalFields: ["sha"],
-    fetch: libraryFetch(call),
+    fetch: libraryFetch(call, info),
   });
   return checked(info, answer, call).sha;
 }
@@ -50,19 +50,22 @@ export async function fetchAccount(
 /** All files of a commit, by @huggingface/hub over our own requests. */
 export async function fetchFiles(call: ListCall, commit: string): Promise<HubFile[]> {
   const { listFiles } = await import("@huggingface/hub");
-  const entries: unknown[] = [];
+  const files: HubFile[] = [];
+  const checkPath = pathCheck(call.repo);
   const pages = listFiles({
     repo: { type: "model", name: call.repo },
     revision: commit,
     recursive: true,
     hubUrl: call.session.endpoint,
-    fetch: libraryFetch(call),
+    fetch: libraryFetch(call, tree),
   });
-  for await (const entry of pages) entries.push(entry);
-  const files = checked(tree, entries, call)
-    .map((entry) => fileOfEntry(entry))
-    .filter((file) => file !== null);
-  requireSafePaths(call.repo, files);
+  for await (const entry of pages) {
+    const file = fileOfEntry(checked(treeEntry, entry, call));
+    if (file === null) continue;
+    checkPath(file.path);
+    files.push(file);
+    if (files.length > most.files) throw endless(call);
+  }
   return files;
 }
 
@@ -76,30 +79,50 @@ function checked<T>(schema: z.ZodType<T>, value: unknown, { session, repo }: Lis
   );
 }
 
-/** The library adds no token: our request knows which origin may have it. Answers other than 200 never reach the library. */
-function libraryFetch(call: ListCall): typeof fetch {
+function endless({ session, repo }: ListCall): Error {
+  return captivePortal(session.endpoint, `its list of the files of ${repo} has no end`);
+}
+
+/**
+ * The library adds no token: our request knows which origin may have it. It is handed answers of the right shape alone, and
+ * of those what we read.
+ */
+function libraryFetch(call: ListCall, shape: z.ZodType): typeof fetch {
   const { session, repo, revision, signal } = call;
-  let pages = 0;
+  const asked = new Set<string>();
+  let characters = 0;
+  let elapsedMs = 0;
   return async (input) => {
-    if ((pages += 1) > mostPages) throw captivePortal(session.endpoint, "a list without end");
-    const asked = typeof input === "string" ? input : input instanceof URL ? input.href : input.url;
-    const url = onEndpoint(asked, session.endpoint);
-    const { text, headers } = await callApi(session, {
-      url,
-      asked: { repo, revision },
-      signal,
-    });
-    parseJson(text, session.endpoint);
-    const link = headers["link"];
-    return new Response(text, {
-      headers: { "content-type": "application/json", ...(link === undefined ? {} : { link }) },
+    const url = typeof input === "string" ? input : input instanceof URL ? input.href : input.url;
+    // A server that passes over the cursor gives the same page again.
+    if (asked.has(url) || asked.size >= most.pages || elapsedMs > most.ms) throw endless(call);
+    asked.add(url);
+    const answer = await callApi(session, { url, asked: { repo, revision }, signal });
+    characters += answer.text.length;
+    elapsedMs += answer.elapsedMs;
+    if (characters > most.characters) throw endless(call);
+    const body = checked(shape, parseJson(answer.text, session.endpoint), call);
+    const next = nextPage(answer.headers["link"] ?? "", url, call);
+    return new Response(JSON.stringify(body), {
+      headers: {
+        "content-type": "application/json",
+        ...(next === null ? {} : { link: `<${next}>; rel="next"` }),
+      },
     });
   };
 }
 
-/** A mirror may pass on the Hub's own address of the next page: it is asked of the mirror. */
-function onEndpoint(url: string, endpoint: string): string {
-  const target = new URL(url);
-  if (target.origin === new URL(endpoint).origin) return url;
-  return `${endpoint}${target.pathname}${target.search}`;
+/**
+ * The address of the next page, of a Link header (RFC 8288); null on the last one. A mirror may pass on the Hub's own
+ * address: it is asked of the mirror. @throws Failure where it can't be read, for the rest of the list would be missing
+ */
+function nextPage(link: string, from: string, { session, repo }: ListCall): string | null {
+  if (!/\brel\s*=\s*"?next\b/iu.test(link)) return null;
+  const given = /<(?<url>[^<>]*)>[^<>]*\brel\s*=\s*"?next\b/iu.exec(link)?.groups?.["url"];
+  const target = given === undefined || given === "" ? null : URL.parse(given, from);
+  if (target === null || !/^https?:$/u.test(target.protocol)) {
+    throw captivePortal(session.endpoint, `the next page of the files of ${repo} can't be read`);
+  }
+  if (target.origin === new URL(session.endpoint).origin) return target.href;
+  return `${session.endpoint}${target.pathname}${target.search}`;
 }

@@ -25,25 +25,27 @@ export interface HubListing {
 
 export const commitPattern = /^[0-9a-f]{40}$/u;
 
-/** @throws Failure `hub.unsafe_path` for a name that would leave the cache folder, or that two files share. */
-export function requireSafePaths(repo: string, files: readonly HubFile[]): void {
+/** Checks the names of one listing, one after the other. @throws Failure `hub.unsafe_path` for a name that would leave the cache folder, or that two files share. */
+export function pathCheck(repo: string): (path: string) => void {
   const seen = new Set<string>();
-  for (const { path } of files) {
-    if (!isSafePath(path) || seen.has(path)) {
-      throw new Failure({
-        code: "hub.unsafe_path",
-        message: `The Hub lists a file of ${repo} under a name that heros will not write: ${JSON.stringify(path)}.`,
-        hint: "Nothing was written. Report it to the owner of the repository, or check the address in HF_ENDPOINT.",
-        exitCode: exitCodes.failed,
-      });
+  return (path) => {
+    if (isSafePath(path) && !seen.has(path)) {
+      seen.add(path);
+      return;
     }
-    seen.add(path);
-  }
+    throw new Failure({
+      code: "hub.unsafe_path",
+      message: `The Hub lists a file of ${repo} under a name that heros will not write: ${JSON.stringify(path)}.`,
+      hint: "Nothing was written. Report it to the owner of the repository, or check the address in HF_ENDPOINT.",
+      exitCode: exitCodes.failed,
+    });
+  };
 }
 
 /** Whether a relative name stays inside the folder that it is put in, on every file system. */
 export function isSafePath(path: string): boolean {
   if (path === "" || path.length > 4096 || /[\0\\]/u.test(path)) return false;
+  if (!path.isWellFormed()) return false;
   return path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 }
 

@@ -3,6 +3,7 @@ import type { ByteFlow, HttpResponse } from "../host/http.ts";
 import { isLoopback } from "../host/network.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
+import { discard, orAbandon } from "./answer-body.ts";
 import { captivePortal } from "./failures.ts";
 import { waitOf } from "./rate-limit.ts";
 import { PassingTrouble } from "./trouble.ts";
@@ -12,6 +13,8 @@ export interface Session {
   readonly host: Pick<Host, "network" | "clock" | "random">;
   readonly endpoint: string;
   readonly token: Secret | null;
+  /** How long one answer of the API may take from its question to its last byte. */
+  readonly answerLimitMs: number;
   /** How often a server's ETag for one content changed, by host. */
   readonly etagChanges: Map<string, number>;
 }
@@ -22,10 +25,12 @@ export interface HubRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly idleTimeoutMs?: number;
+  /** For the whole of each answer. */
+  readonly timeLimitMs?: number;
   /** A large body: its pieces are not kept. */
   readonly large?: boolean;
-  /** `same-host`: the Hub's own redirects (renamed repositories) and no other. `none-elsewhere`: stops at one to another origin and gives it back. */
-  readonly redirects: "same-host" | "none-elsewhere" | "all";
+  /** `none-elsewhere`: stops at one to another origin and gives it back. */
+  readonly redirects: "none-elsewhere" | "all";
 }
 
 const mostRedirects = 10;
@@ -53,20 +58,19 @@ export async function sendRequest(
       },
       signal: request.signal,
       ...(request.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: request.idleTimeoutMs }),
+      ...(request.timeLimitMs === undefined ? {} : { timeLimitMs: request.timeLimitMs }),
     });
     const { status, headers } = response;
     const location = headers["location"];
     if ([301, 302, 303, 307, 308].includes(status) && location !== undefined) {
-      const target = redirectTarget(session.endpoint, url, location);
+      const from = url;
+      const target = orAbandon(response, () => redirectTarget(session.endpoint, from, location));
       const elsewhere = target.origin !== new URL(url).origin;
       if (elsewhere && request.redirects === "none-elsewhere") {
         discard(response);
         return { response, url: target.href };
       }
       discard(response);
-      if (elsewhere && request.redirects === "same-host" && target.host !== new URL(url).host) {
-        throw captivePortal(session.endpoint, `it sent us to ${target.host}`);
-      }
       url = target.href;
       continue;
     }
@@ -94,12 +98,6 @@ export function mayHaveToken(endpoint: string, url: string): boolean {
   const target = new URL(url);
   if (target.origin !== new URL(endpoint).origin) return false;
   return target.protocol === "https:" || isLoopback(target.hostname);
-}
-
-/** Lets an answer that nobody reads go, so that its connection can serve again. */
-export function discard(response: HttpResponse<ByteFlow>): void {
-  response.body.on("error", () => {});
-  response.body.resume();
 }
 
 function authorization({ endpoint, token }: Session, url: string): Record<string, string> {

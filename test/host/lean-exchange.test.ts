@@ -96,3 +96,19 @@ test("bytes go where the reader wants them, but only while they flow", async () 
   receive("ghi");
   expect(exchange.nextBuffer()).toBeNull();
 });
+
+test.each([
+  ["cut", ({ exchange }: ReturnType<typeof openExchange>) => exchange.lost(new Error("cut"))],
+  ["silent", ({ exchange }: ReturnType<typeof openExchange>) => exchange.destroy(new Error("no"))],
+  ["too long", ({ receive }: ReturnType<typeof openExchange>) => receive("abcd")],
+])("one that is %s while nobody listens is over, and that is all", async (_, strike) => {
+  const open = openExchange();
+  open.receive(head(3));
+  open.exchange.removeAllListeners("error");
+  open.exchange.resume();
+  await nextTurn();
+  open.exchange.on("close", () => void open.told.push("closed"));
+  strike(open);
+  expect(open.told).toContain("closed");
+  expect(open.told).not.toContain("end");
+});

@@ -192,6 +192,7 @@ test("only names that stay in a folder are safe", () => {
     "a/.",
     "a\0b",
     String.raw`a\b`,
+    "a\ud800b",
   ];
   expect(safe.filter((path) => !isSafePath(path))).toEqual([]);
   expect(unsafe.filter((path) => isSafePath(path))).toEqual([]);

@@ -1,0 +1,89 @@
+import type { ByteFlow, HttpResponse } from "../host/http.ts";
+import { captivePortal } from "./failures.ts";
+import { PassingTrouble } from "./trouble.ts";
+
+type Answer = HttpResponse<ByteFlow>;
+
+/** Of an answer that nobody reads: so much, and for so long, is read past to keep its connection. */
+const mostDiscardedBytes = 64 * 1024;
+const longestDiscardMs = 5000;
+
+/** Lets an answer that nobody reads go. Its connection serves again where the rest of it is short. */
+export function discard({ body }: Answer): void {
+  const end = (): void => {
+    clearTimeout(timer);
+    body.destroy();
+  };
+  const timer = setTimeout(end, longestDiscardMs).unref();
+  let bytes = 0;
+  body.on("error", () => {});
+  body.once("close", () => clearTimeout(timer));
+  body.on("data", (part) => {
+    bytes += part.length;
+    if (bytes > mostDiscardedBytes) end();
+  });
+}
+
+/** Ends an answer that is not worth its connection. */
+export function abandon({ body }: Answer): void {
+  body.on("error", () => {});
+  body.destroy();
+}
+
+/** Judges an answer; one that is refused is ended with its connection. @throws what `judge` throws */
+export function orAbandon<T>(answer: Answer, judge: () => T): T {
+  try {
+    return judge();
+  } catch (error) {
+    abandon(answer);
+    throw error;
+  }
+}
+
+/**
+ * The whole body as text, unpacked where a server packs it although nobody asked.
+ * @throws Failure where it is longer than `mostBytes`, or packed in a way that is not known; PassingTrouble, Node's errors
+ */
+export async function readText(
+  answer: Answer,
+  { endpoint, mostBytes }: { readonly endpoint: string; readonly mostBytes: number },
+): Promise<string> {
+  const bytes = await readBytes(answer, mostBytes);
+  if (bytes === null) throw captivePortal(endpoint, "its answer has no end");
+  const encoding = (answer.headers["content-encoding"] ?? "").trim().toLowerCase();
+  if (encoding === "" || encoding === "identity") return bytes.toString("utf8");
+  const zlib = await import("node:zlib");
+  const unpack = {
+    gzip: zlib.gunzipSync,
+    "x-gzip": zlib.gunzipSync,
+    deflate: zlib.inflateSync,
+    br: zlib.brotliDecompressSync,
+    zstd: zlib.zstdDecompressSync,
+  }[encoding];
+  const what = `its answer is packed (${encoding}) and can't be read`;
+  if (unpack === undefined) throw captivePortal(endpoint, what);
+  try {
+    return unpack(bytes, { maxOutputLength: mostBytes }).toString("utf8");
+  } catch (error) {
+    throw captivePortal(endpoint, what, error);
+  }
+}
+
+/** Null where there are more. */
+function readBytes({ body }: Answer, mostBytes: number): Promise<Buffer | null> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer | null>();
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  body.on("data", (part) => {
+    bytes += part.length;
+    if (bytes <= mostBytes) parts.push(part);
+    else {
+      resolve(null);
+      body.destroy();
+    }
+  });
+  body.once("end", () => resolve(Buffer.concat(parts)));
+  body.on("error", reject);
+  body.once("close", () => reject(new PassingTrouble("network", "the connection was cut")));
+  return promise;
+}
