@@ -51,7 +51,7 @@ test.each([
   ["deploy: {resources: {limits: {memory: 8g}}}", false],
 ])("a service with %s reserves a GPU: %s", (line, reservesGpu) => {
   const text = `services:\n  her-os-core:\n    image: x\n    ${line}\n`;
-  expect(checkOwnStack([{ path: "compose.yml", text }])).toEqual({
+  expect(checkOwnStack([{ path: "compose.yml", text }])).toMatchObject({
     services: ["her-os-core"],
     reservesGpu,
   });
