@@ -1,12 +1,10 @@
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Catalog } from "../catalog/catalog.ts";
-import { parseCatalog } from "../catalog/load.ts";
 import type { Host } from "../host/host.ts";
 import { registerModels } from "./annie/registry.ts";
 import { closeDemoFolder, openDemoFolder } from "./demo-folder.ts";
 import { demoHost } from "./demo-host.ts";
-import { demoSizes } from "./demo-sizes.ts";
 import { createEngine } from "./docker/engine.ts";
 import { freePort } from "./free-port.ts";
 import { reposForCatalog } from "./hub/catalog-repos.ts";
@@ -15,14 +13,16 @@ import { type EmbeddedHub, startHub } from "./hub/hub.ts";
 export interface DemoRequest {
   /** The real one. */
   readonly host: Host;
-  /** Absolute path of assets/catalogs/demo.yaml. */
-  readonly catalogFile: string;
+  /** What is rehearsed. */
+  readonly catalog: Catalog;
   /** A Node that the demo's Annie runs on: `process.execPath`. */
   readonly nodePath: string;
-  /** 1 takes about 25 seconds; 10 a tenth of it. */
+  /** At 1 the models of the usual tiers take about 13 seconds; at 10 a tenth of it. */
   readonly speed?: number;
-  /** 0.1 for a tenth of the models' sizes. */
+  /** 0.1 for a tenth of the demo's bytes. */
   readonly scale?: number;
+  /** Annie's; by default one that nobody listens on. */
+  readonly port?: number | null;
   /** What the demo's Hub accepts, and whose each is. */
   readonly tokens?: Readonly<Record<string, string>>;
 }
@@ -40,12 +40,15 @@ export interface DemoWorld {
   readonly stateDir: string;
   /** Annie's. */
   readonly port: number;
+  /** Where in the demo's folder a folder of this machine is played. */
+  inside(folder: string): string;
   /** Ends every server and process, and removes the folder unless it is to be kept. */
   dispose(options?: { readonly keep?: boolean }): Promise<void>;
 }
 
-/** At speed 1 the demo's models take about 25 seconds. */
-const bytesPerSecond = 17_000_000;
+/** The demo's files have a fiftieth of the real sizes: 100 MB for the usual tiers of her-os, 410 MB for all. */
+const demoScale = 0.02;
+const bytesPerSecond = 8_000_000;
 
 /** Variables that would lead out of the demo. */
 const foreign =
@@ -54,24 +57,24 @@ const foreign =
 /** Makes the demo's world. Nothing outside its folder is written. */
 export async function prepareDemo({
   host: base,
-  catalogFile,
+  catalog,
   nodePath,
   speed = 1,
   scale = 1,
+  port: givenPort = null,
   tokens = {},
 }: DemoRequest): Promise<DemoWorld> {
-  const catalog = parseCatalog(await base.files.readFile(catalogFile, "utf8"), catalogFile);
   const folder = await openDemoFolder(base, base.env["TMPDIR"] ?? tmpdir());
   const home = join(folder, "home");
   const cacheDir = join(home, ".cache/huggingface/hub");
   const stateHome = join(home, ".local/state");
   await base.files.mkdir(home);
   const hub = await startHub({
-    repos: reposForCatalog(catalog, { sizes: demoSizes, scale }),
+    repos: reposForCatalog(catalog, { scale: demoScale * scale }),
     tokens,
     throttle: { bytesPerSecond: bytesPerSecond * speed, latencyMs: Math.min(20, 20 / speed) },
   });
-  const port = await freePort();
+  const port = givenPort ?? (await freePort());
   const engine = createEngine({
     host: base,
     folder: join(folder, "docker"),
@@ -102,6 +105,12 @@ export async function prepareDemo({
     cacheDir,
     stateDir: join(stateHome, "heros"),
     port,
+    inside(path) {
+      if (isWithin(folder, path)) return path;
+      return isWithin(base.home, path)
+        ? join(home, relative(base.home, path))
+        : join(folder, "elsewhere", path);
+    },
     async dispose({ keep = false } = {}) {
       await engine.down();
       host.network.close();
@@ -109,4 +118,8 @@ export async function prepareDemo({
       await closeDemoFolder(base, folder, keep);
     },
   };
+}
+
+function isWithin(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
 }

@@ -72,7 +72,6 @@ test("starts an Annie who comes online by the models that are in the mounted cac
       capabilities: {
         memory_search: true,
         voice_stt: true,
-
         batch_embedding: true,
       },
     });

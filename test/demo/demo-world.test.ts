@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join, matchesGlob } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { parseCatalog } from "../../src/catalog/load.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import { detectMachine } from "../../src/machine/detect.ts";
-import { prepareTestDemo } from "./test-demo.ts";
+import { herOs, prepareTestDemo } from "./test-demo.ts";
 
 const open: DemoWorld[] = [];
 const signal = new AbortController().signal;
@@ -111,26 +111,39 @@ test("runs what is not the machine's for real", async () => {
   expect(await demo.host.files.readFile("/etc/dgx-release", "utf8")).toContain("DGX Spark");
 });
 
-test("asks for about 400 MB in three tiers, from files among others that nobody needs", async () => {
+test("rehearses the catalog of her-os, with a fiftieth of its bytes among files that nobody needs", async () => {
   const { catalog, hub } = await openDemo();
-  const text = await readFile("assets/catalogs/demo.yaml", "utf8");
-  expect(parseCatalog(text, "demo.yaml")).toEqual(catalog);
+  expect(catalog).toEqual(herOs);
 
-  let bytes = 0;
-  for (const { repo, revision, files } of catalog.models.flatMap((model) => model.parts)) {
-    const answer = await fetch(`${hub.endpoint}/api/models/${repo}/revision/${revision}`);
-    const { siblings } = (await answer.json()) as { siblings: { rfilename: string }[] };
-    const wanted = siblings.filter(
-      ({ rfilename }) => files === null || files.some((glob) => matchesGlob(rfilename, glob)),
-    );
-    for (const glob of files ?? []) {
-      expect(wanted.some(({ rfilename }) => matchesGlob(rfilename, glob))).toBe(true);
+  const bytes: Record<number, number> = {};
+  for (const { tier, parts } of catalog.models) {
+    for (const { repo, revision, files } of parts) {
+      const answer = await fetch(`${hub.endpoint}/api/models/${repo}/revision/${revision}`);
+      const { siblings } = (await answer.json()) as { siblings: { rfilename: string }[] };
+      const wanted = siblings.filter(
+        ({ rfilename }) => files === null || files.some((glob) => matchesGlob(rfilename, glob)),
+      );
+      for (const glob of files ?? []) {
+        expect(wanted.some(({ rfilename }) => matchesGlob(rfilename, glob))).toBe(true);
+      }
+      for (const { rfilename } of wanted) {
+        const { sizeBytes } = hub.file(repo, rfilename, revision).source;
+        bytes[tier] = (bytes[tier] ?? 0) + sizeBytes;
+      }
     }
-    for (const { rfilename } of wanted)
-      bytes += hub.file(repo, rfilename, revision).source.sizeBytes;
   }
+  expect(Object.keys(bytes)).toEqual(["1", "2", "3"]);
+  const all = Object.values(bytes).reduce((sum, each) => sum + each);
+  expect(all).toBeGreaterThan(390e6);
+  expect(all).toBeLessThan(420e6);
+});
 
-  expect(catalog.tiers.map((tier) => tier.id)).toEqual([1, 2, 3]);
-  expect(bytes).toBeGreaterThan(390e6);
-  expect(bytes).toBeLessThan(420e6);
+test("plays every folder of the machine in its own", async () => {
+  const demo = await openDemo();
+  const { folder, host } = demo;
+  expect(demo.inside("/mnt/models")).toBe(join(folder, "elsewhere/mnt/models"));
+  expect(demo.inside("/")).toBe(join(folder, "elsewhere/"));
+  expect(demo.inside(join(homedir(), "her-os"))).toBe(demo.stackDir);
+  expect(demo.inside(homedir())).toBe(host.home);
+  expect(demo.inside(demo.stackDir)).toBe(demo.stackDir);
 });

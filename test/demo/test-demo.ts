@@ -1,12 +1,20 @@
+import { readFileSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import type { RepoFiles } from "../../src/catalog/catalog.ts";
+import { parseCatalog } from "../../src/catalog/load.ts";
 import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { planStack } from "../../src/stack/plan-stack.ts";
 import { writeStack } from "../../src/stack/write-stack.ts";
+
+/** The catalog that the demo rehearses. */
+export const herOs = parseCatalog(
+  readFileSync(join(import.meta.dirname, "../../assets/catalogs/her-os.yaml"), "utf8"),
+  "her-os.yaml",
+);
 
 /** A demo whose start-up times are a twentieth. */
 export function prepareTestDemo(env: Record<string, string> = {}): Promise<DemoWorld> {
@@ -20,7 +28,7 @@ export function prepareTestDemo(env: Record<string, string> = {}): Promise<DemoW
   });
   return prepareDemo({
     host,
-    catalogFile: join(import.meta.dirname, "../../assets/catalogs/demo.yaml"),
+    catalog: herOs,
     nodePath: process.execPath,
     speed: 20,
   });

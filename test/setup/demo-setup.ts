@@ -1,6 +1,7 @@
 import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { prepareDemo, type DemoWorld } from "../../src/demo/prepare-demo.ts";
+import { herOs } from "../demo/test-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { createEndpointMemory } from "../../src/hub/endpoint-memory.ts";
 import type { HerosEvent } from "../../src/progress/event.ts";
@@ -17,7 +18,7 @@ export function makeWorld({ speed = 20, scale = 0.1 } = {}): Promise<DemoWorld> 
   const { env, execPath, pid, platform, arch } = process;
   return prepareDemo({
     host: realHost({ env, home: os.tmpdir(), cwd: root, pid, platform, nodeArch: arch }),
-    catalogFile: `${root}assets/catalogs/demo.yaml`,
+    catalog: herOs,
     nodePath: execPath,
     speed,
     scale,
@@ -75,7 +76,9 @@ export async function runSetup(world: DemoWorld, options: SetupOptions = {}): Pr
     elapsedMs: () => performance.now() - startedAtMs,
     endpoints: createEndpointMemory(),
   };
-  const request: SetupRequest = { ...requestOf(world), ...options.request };
+  // All tiers, so that each kind of model is there.
+  const decided = [{ tiers: ["1", "2", "3"] }];
+  const request: SetupRequest = { ...requestOf(world), decided, ...options.request };
   try {
     return { events, words: await setup(work, request), error: null };
   } catch (error) {

@@ -34,7 +34,7 @@ async function filesOf(folder: string): Promise<Record<string, number>> {
 
 /** The weights of tier 2 come damaged, each time. */
 const brokenTier2: Intercept = ({ file }) =>
-  file?.repo === "demo/whisper-large-v3" && file.path === "model.safetensors"
+  file?.repo === "openai/whisper-large-v3" && file.path === "model.safetensors"
     ? { garbage: { start: 1000, end: 2000 } }
     : undefined;
 
@@ -109,7 +109,7 @@ describe("heros setup", () => {
     const run = await runSetup(world, { request: { decided: [{ tiers: ["3"] }] } });
     expect(run.error).toBeNull();
     expect(eventsOf(run, "plan.ready")[0]?.tiers).toEqual([1, 3]);
-    expect(world.hub.sentBytes({ repo: "demo/whisper-large-v3" })).toBe(0);
+    expect(world.hub.sentBytes({ repo: "openai/whisper-large-v3" })).toBe(0);
   });
 
   it("lets Annie come online on tier 1 when a later tier fails, and says that she is degraded", async () => {
@@ -126,10 +126,10 @@ describe("heros setup", () => {
   it("fetches tier 1 to its end where a later tier fails first", async () => {
     world.hub.setIntercept(({ file, method }) => {
       if (file?.path !== "model.safetensors" || method !== "GET") return undefined;
-      if (file.repo === "demo/whisper-large-v3") {
+      if (file.repo === "openai/whisper-large-v3") {
         return { answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } } };
       }
-      return file.repo === "demo/Qwen3-Embedding-0.6B" ? { bytesPerSecond: 1_000_000 } : undefined;
+      return file.repo === "Qwen/Qwen3-Embedding-0.6B" ? { bytesPerSecond: 1_000_000 } : undefined;
     });
     const run = await runSetup(world);
     const [failed, ready] = [
@@ -145,7 +145,7 @@ describe("heros setup", () => {
   });
 
   it("goes on after an interruption without fetching anything twice", async () => {
-    world.hub.setThrottle({ bytesPerSecond: 30_000_000 });
+    world.hub.setThrottle({ bytesPerSecond: 8_000_000 });
     const stop = new AbortController();
     const first = await runSetup(world, {
       signal: stop.signal,
@@ -162,7 +162,7 @@ describe("heros setup", () => {
     const [planned] = eventsOf(second, "download.planned");
     const kept = (planned?.cachedBytes ?? 0) + (planned?.resumedBytes ?? 0);
     expect(kept).toBeGreaterThan(total * 0.38);
-    expect(world.hub.sentBytes()).toBeLessThanOrEqual(total * 1.02);
+    expect(world.hub.sentBytes()).toBeLessThanOrEqual(total * 1.05);
   });
 
   it("keeps an override that somebody edited, names the copy, and leaves the user's own override alone", async () => {

@@ -16,8 +16,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { runCommand } from "../../src/cli/run-command.ts";
 import { noRunLog } from "../../src/cli/run-log.ts";
-import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
-import { prepareDemo } from "../../src/demo/prepare-demo.ts";
+import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { createEndpointMemory } from "../../src/hub/endpoint-memory.ts";
 import type { TimedEvent } from "../../src/progress/event.ts";
@@ -27,6 +26,7 @@ import { type CheckRequest, repair, verify } from "../../src/setup/models-verify
 import { pull } from "../../src/setup/pull.ts";
 import type { Work } from "../../src/setup/request.ts";
 import { setup } from "../../src/setup/setup.ts";
+import { herOs } from "../demo/test-demo.ts";
 import { requestOf } from "../setup/demo-setup.ts";
 import { trouble } from "./hub-trouble.ts";
 import { spoilCache } from "./spoil-cache.ts";
@@ -155,7 +155,6 @@ async function spoil(world: DemoWorld): Promise<void> {
   const started = { command: "pull", stages: ["download"] as const };
   await record(world, started, (work) => pull(work, placed(world), world.catalog.models));
   await spoilCache(world.cacheDir);
-  // Slow enough to be seen.
   world.hub.setThrottle({ bytesPerSecond: 17_000_000 * speed });
 }
 
@@ -163,7 +162,7 @@ async function inWorld(work: (world: DemoWorld) => Promise<void>): Promise<void>
   const { env, execPath, pid, platform, arch } = process;
   const world = await prepareDemo({
     host: realHost({ env, home: "/nowhere", cwd: root, pid, platform, nodeArch: arch }),
-    catalogFile: path.join(root, "assets/catalogs/demo.yaml"),
+    catalog: herOs,
     nodePath: execPath,
     speed,
   });
@@ -239,8 +238,9 @@ async function keep(
     replacements.reduce((text, [from, to]) => text.replaceAll(from, to), JSON.stringify(event)),
   );
   await writeFile(new URL(`${name}.jsonl`, fixtures), `${lines.join("\n")}\n`);
-  const { type = "nothing", at = 0 } = events.at(-1) ?? {};
-  process.stdout.write(`${name}: ${events.length} events, ${at} ms, ends with ${type}\n`);
+  process.stdout.write(
+    `${name}: ${events.length} events, to ${events.at(-1)?.type ?? "nothing"}\n`,
+  );
 }
 
 const wanted = process.argv.slice(2);

@@ -1,8 +1,12 @@
-import { prepareDemo } from "../../demo/prepare-demo.ts";
+import path from "node:path";
+import { prepareDemo, type DemoWorld } from "../../demo/prepare-demo.ts";
+import type { Answers } from "../../plan/answers.ts";
+import type { FilePlace } from "../../progress/file-failures.ts";
 import type { SetupRequest, Work } from "../../setup/request.ts";
 import { setup } from "../../setup/setup.ts";
-import { shippedPath } from "../app-files.ts";
+import { gatherSettings, type GatheredSettings } from "../gather-settings.ts";
 import type { SetupCommand } from "../program.ts";
+import { requireFolders } from "../require-folders.ts";
 import { requestOf } from "./request-of.ts";
 
 export interface DemoTools {
@@ -13,33 +17,35 @@ export interface DemoTools {
   readonly nodePath: string;
 }
 
-/** `heros setup --demo`: the same setup in a world of its own, which is removed at the end unless asked to keep. */
+/**
+ * `heros setup --demo`: the same setup in a world of its own, which is removed at the end unless asked to keep. What it is
+ * given is checked as for a real one; then folders lie in the demo's own, and only its own Hub is asked.
+ */
 export async function performDemo(work: Work, tools: DemoTools): Promise<readonly string[] | null> {
   const { command, demo, ask, mend, nodePath } = tools;
-  const catalogFile = shippedPath("assets/catalogs/demo.yaml");
+  const given = await gatherSettings(work.host, command);
+  await requireFolders(work, givenFolders(work, given));
   const world = await prepareDemo({
     host: work.host,
-    catalogFile,
+    catalog: given.catalog,
     nodePath,
     speed: Number(demo.speed),
+    port: command.settingFlags.port === undefined ? null : given.port,
+    tokens: acceptedTokens(given),
   });
   const kept = `The demo's folder is kept: ${world.folder}`;
   if (demo.keep) work.emit({ type: "notice", level: "info", code: "demo.kept", message: kept });
   try {
-    // Folders, address and port are the demo's, whatever the command line says.
-    const { limitRate, maxLanes, annieTimeout } = command.settingFlags;
-    const settingFlags = {
-      catalog: catalogFile,
-      ...(limitRate === undefined ? {} : { limitRate }),
-      ...(maxLanes === undefined ? {} : { maxLanes }),
-      ...(annieTimeout === undefined ? {} : { annieTimeout }),
-    };
     const inside = { ...work, host: world.host };
-    const request = await requestOf(inside, { ...command, settingFlags, configFile: null }, ask);
+    const request = await requestOf(world.host, settingsInside(world, given), {
+      dryRun: command.dryRun,
+      ask: ask === null ? null : askInside(work, world, ask),
+    });
     const words = await setup(inside, { ...request, mend });
     if (words === null) return null;
     return [
       words[0] ?? "",
+      ...(command.dryRun ? [] : ["The demo's Annie has stopped: this address no longer answers."]),
       demo.keep
         ? `This was a demo. ${kept}`
         : "This was a demo: nothing of it is left on this machine.",
@@ -48,4 +54,66 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
   } finally {
     await world.dispose({ keep: demo.keep });
   }
+}
+
+/** What was given, with the demo's own folders, Hub and port. */
+function settingsInside(world: DemoWorld, given: GatheredSettings): GatheredSettings {
+  const { cacheDir, stackDir, decided } = given;
+  return {
+    ...given,
+    endpoint: world.endpoint,
+    mirrors: [],
+    cacheDir: cacheDir === null ? null : world.inside(cacheDir),
+    stackDir: world.inside(stackDir),
+    stateDir: world.stateDir,
+    port: world.port,
+    decided: decided.map(({ storage, ...rest }) =>
+      storage === undefined ? rest : { ...rest, storage: storage.map((it) => place(world, it)) },
+    ),
+  };
+}
+
+/** The person names folders of this machine; what comes of them is the demo's. */
+function askInside(work: Work, world: DemoWorld, ask: NonNullable<SetupRequest["ask"]>) {
+  const moved = (answers: Answers): Answers => ({
+    ...answers,
+    storage: place(world, answers.storage),
+  });
+  return async (...[planning, signal]: Parameters<typeof ask>): Promise<Answers | null> => {
+    const preview: typeof planning.preview = async (answers, stop) => {
+      await requireFolders(work, storageFolders([answers.storage]));
+      return planning.preview(moved(answers), stop);
+    };
+    const answers = await ask({ ...planning, preview }, signal);
+    return answers === null ? null : moved(answers);
+  };
+}
+
+function place<Storage extends string>(world: DemoWorld, storage: Storage): Storage | `/${string}` {
+  return storage.startsWith("/") ? asPath(world.inside(storage)) : storage;
+}
+
+function asPath(folder: string): `/${string}` {
+  return `/${folder.replace(/^\//, "")}`;
+}
+
+function givenFolders({ host }: Work, given: GatheredSettings): readonly FilePlace[] {
+  const { cacheDir, stackDir, decided } = given;
+  const usual = path.join(host.home, "her-os");
+  return [
+    ...(stackDir === usual ? [] : [{ folder: stackDir, area: "stack" } as const]),
+    ...storageFolders([cacheDir ?? "", ...decided.flatMap(({ storage = [] }) => storage)]),
+  ];
+}
+
+function storageFolders(values: readonly string[]): readonly FilePlace[] {
+  return values
+    .filter((value) => value.startsWith("/"))
+    .map((folder) => ({ folder, area: "cache" }));
+}
+
+/** A token that was named is one of the demo's Hub, and goes nowhere else. */
+function acceptedTokens({ tokenFile }: GatheredSettings): Record<string, string> {
+  if (tokenFile === null || tokenFile.source === "none") return {};
+  return { [tokenFile.token.reveal()]: "you" };
 }

@@ -1,6 +1,7 @@
 import type { SetupRequest, Work } from "../../setup/request.ts";
 import { setup } from "../../setup/setup.ts";
 import type { Writer } from "../../ui/writer.ts";
+import { gatherSettings } from "../gather-settings.ts";
 import type { Leaving } from "../leaving.ts";
 import { usageFailure } from "../options.ts";
 import type { SetupCommand } from "../program.ts";
@@ -24,7 +25,9 @@ export async function performSetup(
   const mend = ask === null ? null : (writer.mend ?? null);
   const { demo } = command;
   if (demo === null) {
-    const request = await requestOf(work, command, ask);
+    const { dryRun } = command;
+    const settings = await gatherSettings(work.host, command);
+    const request = await requestOf(work.host, settings, { dryRun, ask });
     const onSettled: SetupRequest["onSettled"] = (answers) => {
       leaving.settled = () => settledSetup(work.host, request.stackDir, answers);
     };

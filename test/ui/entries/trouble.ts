@@ -15,6 +15,7 @@ import { setup } from "../../../src/setup/setup.ts";
 import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import type { Terminal } from "../../../src/ui/writer.ts";
+import { herOs } from "../../demo/test-demo.ts";
 import { requestOf } from "../../setup/demo-setup.ts";
 
 const { env, execPath, pid, platform, arch } = process;
@@ -22,7 +23,7 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 const real = realHost({ env, home: "/nowhere", cwd: root, pid, platform, nodeArch: arch });
 const world = await prepareDemo({
   host: real,
-  catalogFile: `${root}assets/catalogs/demo.yaml`,
+  catalog: herOs,
   nodePath: execPath,
   speed: 20,
   scale: 0.1,
