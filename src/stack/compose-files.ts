@@ -2,7 +2,7 @@ import path from "node:path";
 import type { Host } from "../host/host.ts";
 import type { EnvEdit } from "./env/edit-env.ts";
 import { envValue } from "./env/env-file.ts";
-import type { StackEnv } from "./env/stack-env.ts";
+import { readStackEnv, type StackEnv } from "./env/stack-env.ts";
 import { readIfThere } from "./files.ts";
 import { chosenComposeFile } from "./override.ts";
 
@@ -40,6 +40,17 @@ export interface ComposeFiles {
 /** The folder by which compose takes relative paths, and names the project: that of its first file. */
 export function projectFolder(stackDir: string, { own }: ComposeFiles): string {
   return path.dirname(path.resolve(stackDir, own[0] ?? newBaseFile));
+}
+
+/** The same for a stack whose files were not looked at yet; what is wrong with them is told when they are. */
+export async function findProjectFolder(host: Host, stackDir: string): Promise<string> {
+  try {
+    const env = await readStackEnv(host, stackDir);
+    const herosText = await readIfThere(host, path.join(stackDir, herosFile));
+    return projectFolder(stackDir, await findComposeFiles(host, env, herosText));
+  } catch {
+    return stackDir;
+  }
 }
 
 /**
