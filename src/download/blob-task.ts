@@ -27,6 +27,8 @@ export interface BlobTask {
   /** Troubles in a row, without a byte between them. */
   attempts: number;
   troubleSinceMs: number | null;
+  /** When its last byte came; null before the first. */
+  lastByteMs: number | null;
   notBeforeMs: number;
   /** A trouble was told that lasts until then. */
   toldUntilMs: number;
@@ -64,6 +66,7 @@ export function createTask(places: RepoPlaces, blob: SurveyedBlob, smallBytes: n
     whole: false,
     attempts: 0,
     troubleSinceMs: null,
+    lastByteMs: null,
     notBeforeMs: 0,
     toldUntilMs: 0,
     hashTries: 0,
