@@ -59,6 +59,22 @@ describe("heros pull, given something wrong,", () => {
     });
   });
 
+  it.each([
+    ["--catalog", "catalog.unreadable"],
+    ["--config", "config.unreadable"],
+    ["--token-file", "token.unreadable"],
+  ])("reads no file without an end for %s", async (flag, code) => {
+    const run = await sandbox.run([
+      "pull",
+      flag,
+      "/dev/zero",
+      "--endpoint",
+      hub.endpoint,
+      "--json",
+    ]);
+    expect(failureOf(run)).toMatchObject({ code, exitCode: 2 });
+  });
+
   it("says that a revision does not exist", async () => {
     const run = await pull(await catalogOf(sandbox, "demo/voice", "v9"));
     expect(failureOf(run)).toMatchObject({ code: "hub.revision_not_found", exitCode: 2 });
