@@ -17,7 +17,6 @@ import type { Probe } from "./time-limit.ts";
 export interface Surroundings {
   readonly modelsPath: string;
   readonly stackDir: string;
-  readonly projectDir?: string;
   readonly port: number;
   /** Of the Hub, in order of preference. */
   readonly endpoints: readonly string[];
@@ -45,7 +44,7 @@ export interface Questions {
 /** Asks all of it at once. A question waits for another one only where it can't be put without its answer. */
 export function askEverything(
   probe: Probe,
-  { modelsPath, stackDir, projectDir = stackDir, port, endpoints }: Surroundings,
+  { modelsPath, stackDir, port, endpoints }: Surroundings,
 ): Questions {
   const smi = askNvidiaSmi(probe);
   const docker = askDocker(probe);
@@ -64,7 +63,7 @@ export function askEverything(
     grouped: inDockerGroup(probe),
     compose: askCompose(probe),
     gpuAccess: docker.then((answer) => askGpuAccess(probe, answer)),
-    port: askPort(probe, { port, projectDir }),
+    port: askPort(probe, { port, stackDir }),
     hub: askHubs(probe, endpoints),
   };
 }
