@@ -99,7 +99,6 @@ export const eventSchemas: Schemas = {
     state: containerState,
     exitCode: count.exactOptional(),
     detail: text.exactOptional(),
-    silentMs: count.exactOptional(),
   }),
   "container.failed": object({
     service: text,

@@ -69,7 +69,8 @@ export async function runPool(options: PoolOptions): Promise<void> {
     ended.reject(error);
   };
   const opening = { host, emit, bootId, budget, hashing, onNoLocks: tellNoLocks(emit) };
-  const scene = { ...options, endpoint: hub.endpoint, outage, lanes, laneCount };
+  const shrink = (): void => laneCount.shrink(nowMs());
+  const scene = { ...options, endpoint: hub.endpoint, outage, lanes, shrink };
 
   function follow(task: BlobTask, affair: Promise<void>): void {
     affairs.follow(affair, (error) => giveUp(task, error), pump);
@@ -180,7 +181,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       if (stopped) return;
       if (reason instanceof RangesUnknown && large !== null)
         fetchWhole(task, large.segments, lanes);
-      handleTrouble(scene, lane, reason);
+      handleTrouble(scene, task, reason);
     }
     if (large?.segments.done() === true && task.state === "fetching") {
       const finished = finishWith(task, () => finishLarge(options, task, large));

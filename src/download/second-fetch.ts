@@ -1,3 +1,4 @@
+import type { Files } from "../host/host.ts";
 import {
   addRange,
   type ByteRanges,
@@ -25,13 +26,15 @@ const segmentsPerRound = 8;
 const leastShare = 1 / 16;
 
 export function createSecondFetch({
+  files,
   partial,
   sizeBytes,
   suspects,
   whole,
   segmentBytes,
 }: {
-  partial: Pick<Partial, "read" | "write">;
+  files: Pick<Files, "open">;
+  partial: Pick<Partial, "path" | "write">;
   sizeBytes: number;
   /** Compared first: what an earlier run left may have changed since. */
   suspects: ByteRanges;
@@ -67,7 +70,7 @@ export function createSecondFetch({
       return first(countBytes(suspected) > 0 ? suspected : unseen);
     },
     async compare(bytes, position) {
-      const there = await partial.read(position, bytes.length);
+      const there = await readAt(files, partial.path, position, bytes.length);
       if (!there.equals(bytes)) {
         await partial.write(bytes, position);
         replacedBytes += bytes.length;
@@ -80,4 +83,20 @@ export function createSecondFetch({
       return taken;
     },
   };
+}
+
+async function readAt(
+  files: Pick<Files, "open">,
+  path: string,
+  position: number,
+  length: number,
+): Promise<Buffer> {
+  const handle = await files.open(path, "r");
+  try {
+    const content = Buffer.alloc(length);
+    await handle.read(content, 0, length, position);
+    return content;
+  } finally {
+    await handle.close();
+  }
 }

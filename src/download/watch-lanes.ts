@@ -26,9 +26,7 @@ export function watchLanes(
     if (lane.isPaused()) continue;
     if (lane.segment !== null && nowMs - lane.lastByteMs > idleMs) {
       const seconds = Math.round(idleMs / 1000);
-      const silence = Object.assign(new Error("silence"), { code: "ETIMEDOUT" });
-      const trouble = new PassingTrouble("network", `no byte came for ${seconds} s`, null, silence);
-      lane.stop.abort(trouble);
+      lane.stop.abort(new PassingTrouble("network", `no byte came for ${seconds} s`));
       continue;
     }
     const ageMs = nowMs - lane.startedMs;

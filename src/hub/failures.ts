@@ -42,7 +42,13 @@ export function failureOfStatus(
   if (errorHeader === "RepoNotFound" || (status === 401 && !asked.withToken)) {
     return asked.withToken ? repoNotFound(repo, asked) : repoHidden(repo, asked);
   }
-  if (status === 401) return tokenRefused(asked.endpoint);
+  if (status === 401) {
+    return usage({
+      code: "hub.token_refused",
+      message: `The Hub at ${asked.endpoint} does not accept the token.`,
+      hint: setToken,
+    });
+  }
   if (status === 403) {
     return usage({
       code: "hub.forbidden",
@@ -51,14 +57,6 @@ export function failureOfStatus(
     });
   }
   return null;
-}
-
-export function tokenRefused(endpoint: string): Failure {
-  return usage({
-    code: "hub.token_refused",
-    message: `The Hub at ${endpoint} does not accept the token.`,
-    hint: setToken,
-  });
 }
 
 function gated(repo: string, withToken: boolean): Failure {

@@ -13,6 +13,7 @@ import { closeAtRest } from "./close-at-rest.ts";
 import type { Online } from "./closing-words.ts";
 import { openHub } from "./open-hub.ts";
 import type { SetupRequest, Work } from "./request.ts";
+import { tokenOf } from "./tokens.ts";
 
 export interface BringOnline {
   readonly request: SetupRequest;
@@ -51,7 +52,7 @@ export async function bringOnline(
     emit({ type: "stage.started", stage: "download" });
     const result = await downloadModels({
       host,
-      hub: openHub(work, request, answers.token),
+      hub: openHub(work, request, tokenOf(answers.token)),
       survey,
       emit,
       signal,

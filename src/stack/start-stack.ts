@@ -1,14 +1,10 @@
-import { askEnginePlace } from "../docker/engine-place.ts";
-import { engineFailure, engineProblem } from "../docker/engine-problem.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure, isAbort } from "../progress/failure.ts";
-import { inFolder } from "../progress/shell.ts";
 import { runCompose } from "./compose.ts";
 import { composeFailure } from "./compose-errors.ts";
 import { imageProgress } from "./compose-progress.ts";
-import { type Container, containerTeller, listContainers } from "./containers.ts";
-import { watchSilence, type Silence } from "./pull-silence.ts";
+import { containerTeller, listContainers } from "./containers.ts";
 import { readStackConfig } from "./stack-config.ts";
 import { engineLate, explainStack } from "./watch-containers.ts";
 
@@ -27,32 +23,28 @@ const pullTellMs = 1000;
 /**
  * `docker compose up -d`: fetches images, starts what does not run, leaves alone what does.
  * Ends when compose has started everything; Annie herself may still be waking.
- * @throws Failure with docker's own reason: exit 4 where the machine lacks something, 5 and 7 for images, else 1;
- * its hint says what runs already
+ * @throws Failure with docker's own reason: exit 4 where the machine lacks something, 5 and 7 for images, else 1
  */
 export async function startStack(request: StartStackRequest): Promise<void> {
   const { host, stackDir, emit, signal } = request;
   await requireFolder(request);
   const version = await composeVersion(request);
   const config = await readStackConfig(request);
-  const json = speaksJson(version);
-  const args = [...(json ? ["--progress", "json"] : []), "up", "-d"];
+  const args = [...(speaksJson(version) ? ["--progress", "json"] : []), "up", "-d"];
   emit({ type: "stack.command", command: "docker compose up -d" });
 
-  const images = imageProgress(config?.serviceOfImage ?? new Map());
-  const silence = watchSilence(request, { images, config, ends: json });
+  const readImage = imageProgress(config?.serviceOfImage ?? new Map());
   const toldAtMs = new Map<string, number>();
   const stopPolling = new AbortController();
-  const polling = pollContainers(request, silence, AbortSignal.any([signal, stopPolling.signal]));
+  const polling = pollContainers(request, AbortSignal.any([signal, stopPolling.signal]));
   try {
     const result = await runCompose({
       host,
       stackDir,
       args,
-      signal: AbortSignal.any([signal, silence.ended]),
+      signal,
       onLine(line) {
-        silence.broken();
-        const event = images.read(line);
+        const event = readImage(line);
         if (event === null) return;
         const nowMs = host.clock.monotonicMs();
         if (nowMs - (toldAtMs.get(event.service) ?? Number.NEGATIVE_INFINITY) < pullTellMs) return;
@@ -60,12 +52,10 @@ export async function startStack(request: StartStackRequest): Promise<void> {
         emit(event);
       },
     });
-    const { containers, trouble } = await listContainers({ host, stackDir, signal });
-    containerTeller(emit)(containers);
-    if (result.exitCode === 0) return;
-    const place = await askEnginePlace(host, signal);
-    // What looks like a network that failed is an engine that was killed, where it no longer answers.
-    if (trouble !== null && trouble !== "late") throw engineFailure(engineProblem(trouble, place));
+    if (result.exitCode === 0) {
+      containerTeller(emit)((await listContainers({ host, stackDir, signal })).containers);
+      return;
+    }
     // Where a container is to blame, its own words say more than compose's.
     if (
       /dependency failed to start|is unhealthy|didn't complete successfully/.test(result.stderr)
@@ -73,33 +63,11 @@ export async function startStack(request: StartStackRequest): Promise<void> {
       const failure = await explainStack(request);
       if (failure !== null) throw failure;
     }
-    const failure = composeFailure({ ...result, stackDir, place, config });
-    throw halfStarted(failure, stackDir, containers);
-  } catch (error) {
-    throw silence.ended.aborted && !signal.aborted ? silence.ended.reason : error;
+    throw composeFailure({ ...result, stackDir });
   } finally {
     stopPolling.abort();
     await polling;
   }
-}
-
-/** A start that fails in its middle leaves containers that run: that is said, with what stops them. */
-function halfStarted(
-  failure: Failure,
-  stackDir: string,
-  containers: readonly Container[],
-): Failure {
-  const up = containers.filter(({ state }) => state !== "exited" && state !== "created");
-  if (up.length === 0) return failure;
-  const { code, message, hint, exitCode, cause } = failure;
-  const names = up.map(({ service }) => service).join(", ");
-  return new Failure({
-    code,
-    message,
-    hint: `${hint} Running already: ${names}; stop with: ${inFolder(stackDir, "docker compose stop")}`,
-    exitCode,
-    cause,
-  });
 }
 
 /** A command can't be started in a folder that is not there, which would look as if the command were not there. */
@@ -125,7 +93,7 @@ async function composeVersion({ host, stackDir, signal }: StartStackRequest): Pr
   });
   if (result.exitCode === 0) return result.stdout.trim();
   if (result.timedOut) throw engineLate();
-  throw composeFailure({ ...result, stackDir, place: await askEnginePlace(host, signal) });
+  throw composeFailure({ ...result, stackDir });
 }
 
 /** `--progress json` is there from 2.29 on; versions may begin with "v" and end with a package's own number. */
@@ -135,17 +103,12 @@ function speaksJson(version: string): boolean {
   return major > 2 || (major === 2 && minor >= 29);
 }
 
-async function pollContainers(
-  request: StartStackRequest,
-  silence: Silence,
-  signal: AbortSignal,
-): Promise<void> {
+async function pollContainers(request: StartStackRequest, signal: AbortSignal): Promise<void> {
   const { host, stackDir, emit } = request;
   const tell = containerTeller(emit);
   try {
     for (;;) {
       await host.clock.sleep(pollMs, signal);
-      silence.look();
       tell((await listContainers({ host, stackDir, signal })).containers);
     }
   } catch (error) {

@@ -66,10 +66,7 @@ function containerTone(event: ContainerChanged): Partial<Sentence> {
     case "exited":
       return event.exitCode === 0 ? { from: "verbose" } : { tone: "warning", from: "normal" };
     case "pulling":
-      // How far it is would be a line a second; that nothing is heard of it is worth one.
-      return event.silentMs === undefined
-        ? { from: event.detail === undefined ? "normal" : "verbose" }
-        : { tone: "warning", from: "normal" };
+      return { from: event.detail === undefined ? "normal" : "verbose" };
     default:
       return { from: "verbose" };
   }
