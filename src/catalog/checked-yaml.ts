@@ -48,7 +48,7 @@ export function readCheckedYaml<Shape extends z.ZodType>(
       syntax,
     );
   }
-  const parsed = shape.safeParse(document.toJS());
+  const parsed = shape.safeParse(valueOf(document, (problem, cause) => failure(0, problem, cause)));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
@@ -62,6 +62,19 @@ export function readCheckedYaml<Shape extends z.ZodType>(
     value: parsed.data,
     wrong: (path, problem) => failure(offsetOf(document, path), `${keyName(path)}: ${problem}`),
   };
+}
+
+/** An alias may have no anchor, or stand for thousands of others; the library says either in its own way. */
+function valueOf(
+  document: Document.Parsed,
+  failure: (problem: string, cause: unknown) => Failure,
+): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    const many = cause instanceof Error && cause.message.startsWith("Excessive");
+    throw failure(many ? "its aliases have no end" : "an alias has no anchor", cause);
+  }
 }
 
 function keyName(path: readonly Key[]): string {

@@ -99,6 +99,7 @@ export const eventSchemas: Schemas = {
     state: containerState,
     exitCode: count.exactOptional(),
     detail: text.exactOptional(),
+    silentMs: count.exactOptional(),
   }),
   "container.failed": object({
     service: text,

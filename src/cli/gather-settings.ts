@@ -22,6 +22,7 @@ import { Secret } from "../progress/secret.ts";
 import type { Fetching } from "../setup/request.ts";
 import { shippedPath, stateDirOf } from "./app-files.ts";
 import type { CommonOptions } from "./options.ts";
+import { absolute, readNamed } from "./read-named.ts";
 
 /** Everything that flags, environment and config file say, checked and made absolute. */
 export interface GatheredSettings extends Fetching {
@@ -139,26 +140,6 @@ function readInput(): Promise<string> {
   return promisify(readFile)(0, "utf8");
 }
 
-async function readNamed(
-  host: Host,
-  noun: "config" | "catalog" | "token",
-  file: string,
-): Promise<string> {
-  try {
-    return await host.files.readFile(absolute(host, file), "utf8");
-  } catch (cause) {
-    const reason =
-      cause instanceof Error && "code" in cause ? String(cause.code) : "unknown reason";
-    throw new Failure({
-      code: `${noun}.unreadable`,
-      message: `The ${noun} file ${file} can't be read (${reason}).`,
-      hint: `Give the path of a file that you may read.`,
-      exitCode: exitCodes.usage,
-      cause,
-    });
-  }
-}
-
 function answersOf(
   valueOf: (question: (typeof questions)[number]) => readonly string[] | undefined,
 ): AnswerValues {
@@ -180,10 +161,4 @@ function valuesOf(
 
 function nonEmpty(value: string | undefined): string | null {
   return value === undefined || value === "" ? null : value;
-}
-
-/** `~` is the home folder here too: shells leave it alone behind `=` and in config files. */
-function absolute(host: Host, file: string): string {
-  if (file === "~" || file.startsWith("~/")) return path.join(host.home, file.slice(1));
-  return path.resolve(host.cwd, file);
 }

@@ -1,5 +1,5 @@
 import type { FileAddress } from "../hub/hub.ts";
-import { blobPath, placesOf, type RepoPlaces } from "./cache-layout.ts";
+import type { RepoPlaces } from "./cache-layout.ts";
 import type { FollowingHash } from "./hashing.ts";
 import type { Partial } from "./partial.ts";
 import type { SecondFetch } from "./second-fetch.ts";
@@ -27,6 +27,8 @@ export interface BlobTask {
   /** Troubles in a row, without a byte between them. */
   attempts: number;
   troubleSinceMs: number | null;
+  /** When its last byte came; null before the first. */
+  lastByteMs: number | null;
   notBeforeMs: number;
   /** A trouble was told that lasts until then. */
   toldUntilMs: number;
@@ -48,11 +50,11 @@ export interface OpenTask {
   keeping: boolean;
 }
 
-export function createTask(cacheDir: string, blob: SurveyedBlob, smallBytes: number): BlobTask {
+export function createTask(places: RepoPlaces, blob: SurveyedBlob, smallBytes: number): BlobTask {
   const heldBytes = blob.held.reduce((sum, { start, end }) => sum + end - start, 0);
   return {
     blob,
-    places: placesOf(cacheDir, blob.repo),
+    places,
     small: blob.sizeBytes <= smallBytes,
     state: "waiting",
     open: null,
@@ -64,15 +66,11 @@ export function createTask(cacheDir: string, blob: SurveyedBlob, smallBytes: num
     whole: false,
     attempts: 0,
     troubleSinceMs: null,
+    lastByteMs: null,
     notBeforeMs: 0,
     toldUntilMs: 0,
     hashTries: 0,
     receivedBytes: heldBytes,
     fetchedBytes: 0,
   };
-}
-
-/** The place of the finished blob. */
-export function finishedPath(task: BlobTask): string {
-  return blobPath(task.places, task.blob.blobName);
 }

@@ -1,23 +1,39 @@
 import { join } from "node:path";
 
-/** Where the Hub cache keeps a repository's things. The layout is huggingface_hub's; partials and journals are ours. */
+/** Where the Hub cache keeps a repository's things. The layout is huggingface_hub's; `.heros` and what is in it are ours. */
 export interface RepoPlaces {
   readonly root: string;
   readonly blobs: string;
   readonly snapshots: string;
   readonly refs: string;
   readonly locks: string;
+  /** Partials, journals and verified blobs, until a model that needs them is whole. */
+  readonly staging: string;
+  /** The repository's folder while it is assembled, to take its place by one rename. */
+  readonly assembly: string;
 }
+
+/** Of heros, in the cache's root: to her-os a `models--…` folder that is there is a model that is there. */
+export const stagingName = ".heros";
 
 export function placesOf(cacheDir: string, repo: string): RepoPlaces {
   const name = `models--${repo.replaceAll("/", "--")}`;
-  const root = join(cacheDir, name);
+  const staging = join(cacheDir, stagingName, name);
+  return {
+    ...foldersOf(join(cacheDir, name)),
+    locks: join(cacheDir, ".locks", name),
+    staging,
+    assembly: join(staging, "assembly"),
+  };
+}
+
+/** What is in a repository's folder. */
+export function foldersOf(root: string): Pick<RepoPlaces, "root" | "blobs" | "snapshots" | "refs"> {
   return {
     root,
     blobs: join(root, "blobs"),
     snapshots: join(root, "snapshots"),
     refs: join(root, "refs"),
-    locks: join(cacheDir, ".locks", name),
   };
 }
 
@@ -25,13 +41,31 @@ export function blobPath(places: RepoPlaces, blobName: string): string {
   return join(places.blobs, blobName);
 }
 
-/** Not `*.incomplete`: Python's `hf cache prune` deletes those. */
+/** A verified blob whose model is not whole yet. */
+export function stagedPath(places: RepoPlaces, blobName: string): string {
+  return join(places.staging, blobName);
+}
+
+/** Not `*.incomplete`: Python's `hf cache prune` deletes those where it finds them. */
 export function partialPath(places: RepoPlaces, blobName: string): string {
-  return join(places.blobs, `${blobName}.heros-partial`);
+  return join(places.staging, `${blobName}.heros-partial`);
 }
 
 export function journalPath(places: RepoPlaces, blobName: string): string {
-  return join(places.blobs, `${blobName}.heros-journal`);
+  return join(places.staging, `${blobName}.heros-journal`);
+}
+
+/** The places of a heros that kept partials and journals beside the blobs. */
+export function formerPlaces(places: RepoPlaces): RepoPlaces {
+  return { ...places, staging: places.blobs };
+}
+
+/** A blob on its way to another disk. */
+export const copySuffix = ".heros-copy";
+
+/** Held while a model's files are made visible, beside the locks of Python's client. */
+export function publishLockPath(places: RepoPlaces): string {
+  return join(places.locks, "heros-publish.lock");
 }
 
 /** The lock that Python's client takes for the same blob. */
@@ -39,7 +73,11 @@ export function lockPath(places: RepoPlaces, blobName: string): string {
   return join(places.locks, `${blobName}.lock`);
 }
 
-export function snapshotPath(places: RepoPlaces, commit: string, path = ""): string {
+export function snapshotPath(
+  places: Pick<RepoPlaces, "snapshots">,
+  commit: string,
+  path = "",
+): string {
   return join(places.snapshots, commit, path);
 }
 

@@ -1,6 +1,15 @@
+import { join } from "node:path";
 import type { Files } from "../host/host.ts";
 import { type ByteRanges, addRange } from "./byte-ranges.ts";
-import { blobPath, linkTarget, type RepoPlaces, snapshotPath } from "./cache-layout.ts";
+import {
+  blobPath,
+  foldersOf,
+  formerPlaces,
+  linkTarget,
+  type RepoPlaces,
+  snapshotPath,
+  stagedPath,
+} from "./cache-layout.ts";
 
 interface Wanted {
   readonly path: string;
@@ -29,23 +38,37 @@ export async function lookAtFile(
 
 /** Whether the blob is there, or how much of its partial can be trusted. A blob may be a link into a shared store. */
 export async function lookAtBlob(
-  files: Pick<Files, "stat" | "lstat" | "readFile">,
+  files: Pick<Files, "stat" | "open">,
   places: RepoPlaces,
   { blobName, sizeBytes }: Wanted,
   bootId: () => Promise<string>,
 ): Promise<{ cached: boolean; held: ByteRanges }> {
-  if (await hasBlob(files, places, { blobName, sizeBytes })) return { cached: true, held: [] };
+  const found = await findBlob(files, places, { blobName, sizeBytes });
+  if (found !== null) return { cached: true, held: [] };
   if (sizeBytes === 0) return { cached: false, held: [] };
   const { readPartial } = await import("./partial.ts");
-  const held = await readPartial(files, places, { blobName, sizeBytes }, await bootId());
+  const blob = { blobName, sizeBytes };
+  const boot = await bootId();
+  const heldIn = (where: RepoPlaces): Promise<ByteRanges> =>
+    readPartial(files, where, blob, boot).catch(() => []);
+  const own = await heldIn(places);
+  const held = own.length > 0 ? own : await heldIn(formerPlaces(places));
   return { cached: false, held: held.reduce((all: ByteRanges, one) => addRange(all, one), []) };
 }
 
-export async function hasBlob(
+/**
+ * The file with the blob's content: staged, or in its repository; null where it is missing or has another size. Looked for
+ * in the order in which a blob moves on, so that one that does so meanwhile is not missed.
+ */
+export async function findBlob(
   files: Pick<Files, "stat">,
   places: RepoPlaces,
   { blobName, sizeBytes }: { blobName: string; sizeBytes: number },
-): Promise<boolean> {
-  const found = await files.stat(blobPath(places, blobName)).catch(() => null);
-  return found !== null && found.isFile() && found.size === sizeBytes;
+): Promise<string | null> {
+  const assembled = join(foldersOf(places.assembly).blobs, blobName);
+  for (const file of [stagedPath(places, blobName), assembled, blobPath(places, blobName)]) {
+    const found = await files.stat(file).catch(() => null);
+    if (found !== null && found.isFile() && found.size === sizeBytes) return file;
+  }
+  return null;
 }

@@ -1,25 +1,23 @@
-import { join } from "node:path";
 import type { Host } from "../host/host.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Emit } from "../progress/event.ts";
 import { createPauseSwitch, type PauseSwitch } from "../progress/pause-switch.ts";
 import { createTask } from "./blob-task.ts";
-import { cacheTag } from "./cache-layout.ts";
 import { failureOfFiles, requireDiskSpace } from "./disk-space.ts";
 import type { Hashing } from "./hashing.ts";
 import { requireNothing } from "./offline.ts";
-import { publishSnapshot } from "./publish.ts";
+import { openCache } from "./open-cache.ts";
+import { createPublishing } from "./publishing.ts";
 import { createRateCap } from "./rate-cap.ts";
 import { createRest } from "./rest.ts";
 import { sideBySide } from "./side-by-side.ts";
-import type { Survey, SurveyedBlob, SurveyedModel } from "./survey.ts";
-import { type Blocked, leaveOutBlocked } from "./leave-out-blocked.ts";
+import { tidyStaging } from "./staging.ts";
+import type { Survey, SurveyedBlob } from "./survey.ts";
 import { createTelling } from "./telling.ts";
-import { tryLinks } from "./try-links.ts";
 import { type Tuning, usualTuning } from "./tuning.ts";
 
 export interface DownloadRequest {
-  readonly host: Pick<Host, "files" | "fileLocks" | "system" | "clock" | "random" | "pid">;
+  readonly host: Pick<Host, "files" | "fileLocks" | "clock" | "random" | "pid">;
   readonly hub: Hub;
   readonly survey: Survey;
   readonly emit: Emit;
@@ -42,16 +40,13 @@ export interface DownloadResult {
 /**
  * Brings the survey's models into the cache, the lowest tier first, and tells `model.ready` of each as it is complete.
  * Where nothing is missing, no request is made and no thread or child started. A file that fails for good does not stop the
- * others of its tier and of lower ones, nor does a model whose folders in the cache can't be written to; the first such
- * failure is thrown at the end.
+ * others of its tier and of lower ones; the first such failure is thrown at the end.
  * @throws Failure (exit 5 network, 6 hash, 7 disk, 1 cache not writable, 2 gated), AbortError; what came so far stays and is gone on with
  */
 export async function downloadModels(request: DownloadRequest): Promise<DownloadResult> {
-  const { host, emit, signal } = request;
+  const { host, survey, emit, signal } = request;
   const startMs = host.clock.monotonicMs();
   signal.throwIfAborted();
-  const { survey, blocked } = await leaveOutBlocked(host, request.survey);
-  if (survey.models.length > 0) tellBlocked(emit, blocked);
   const problem = survey.models.find((model) => model.problem !== null)?.problem ?? null;
   if (problem !== null) throw problem;
   const { files, totalBytes, cachedBytes, resumedBytes, freeBytes } = survey;
@@ -60,23 +55,13 @@ export async function downloadModels(request: DownloadRequest): Promise<Download
   requireDiskSpace(survey);
   emit({ type: "download.planned", files, totalBytes, cachedBytes, resumedBytes, freeBytes });
   try {
-    const fetchedBytes = await bring({ ...request, survey }, missing, startMs);
+    const fetchedBytes = await bring(request, missing, startMs);
     const elapsedMs = Math.round(host.clock.monotonicMs() - startMs);
-    const [first] = blocked;
-    if (first !== undefined) throw first.failure;
     emit({ type: "download.finished", fetchedBytes, elapsedMs });
     return { fetchedBytes, elapsedMs };
   } catch (error) {
     signal.throwIfAborted();
     throw failureOfFiles(error, survey.cacheDir);
-  }
-}
-
-function tellBlocked(emit: Emit, blocked: readonly Blocked[]): void {
-  for (const { model, failure } of blocked) {
-    const { code, message, hint } = failure;
-    const told = `${model.title} is left out. ${message}`;
-    emit({ type: "notice", level: "warning", code, message: told, hint });
   }
 }
 
@@ -87,9 +72,11 @@ async function bring(
 ): Promise<number> {
   const { host, hub, survey, emit, signal } = request;
   const tuning = { ...usualTuning, ...request.tuning };
-  const tasks = inOrder(survey, missing).map((blob) =>
-    createTask(survey.cacheDir, blob, tuning.smallBytes),
-  );
+  const places = await openCache(host.files, survey.cacheDir, missing);
+  const tasks = inOrder(survey, missing).flatMap((blob) => {
+    const own = places.get(blob.repo);
+    return own === undefined ? [] : [createTask(own, blob, tuning.smallBytes)];
+  });
   const pause = request.pause ?? createPauseSwitch();
   const telling = createTelling({
     survey,
@@ -101,74 +88,66 @@ async function bring(
   });
   const tellAll = (): void => telling.tell(0, host.clock.monotonicMs());
   const rest = createRest({ pause, tasks, emit, tellAll });
-  const published = new Map<string, Promise<void>>();
-  let last: Promise<unknown> = Promise.resolve();
-  /** All that are whole, one after the other; one that can't be published keeps no other from it. @throws the first error */
-  const publishReady = async (): Promise<void> => {
-    for (const model of survey.models.filter(({ id }) => telling.isReady(id))) {
-      if (published.has(model.id)) continue;
-      const done = last.then(() => publish(request, model));
-      published.set(model.id, done);
-      last = done.catch(() => {});
-    }
-    const ends = await Promise.allSettled(published.values());
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
-  };
-  const publishAll = async (): Promise<void> => {
-    await publishReady();
-    const left = survey.models.find(({ id }) => !published.has(id));
-    if (left !== undefined) throw new Error(`${left.id} was not published`);
-  };
-  if (tasks.length === 0) {
-    await publishAll();
-    tellAll();
-    return 0;
-  }
-
-  await prepareCache(host, survey.cacheDir);
-  await publishReady();
-  await requireAccess(hub, missing, signal);
-  // The engine itself is loaded where it has something to do.
-  const [{ runPool }, { createHashing }, { readBootId }] = await Promise.all([
-    import("./pool.ts"),
-    import("./hashing.ts"),
-    import("./partial.ts"),
-  ]);
-  const hashing = request.hashing ?? createHashing();
+  const { isReady } = telling;
+  const { lockRetryMs } = tuning;
+  const publishing = createPublishing({ host, survey, emit, signal, lockRetryMs, isReady });
   try {
-    await runPool({
-      host,
-      hub,
-      tasks,
-      tuning,
-      emit,
-      signal,
-      hashing,
-      cacheDir: survey.cacheDir,
-      mostLanes: Math.max(1, Math.min(request.maxLanes ?? tuning.mostLanes, 256)),
-      rateCap:
-        typeof request.limitBytesPerSecond === "number"
-          ? createRateCap(request.limitBytesPerSecond)
-          : null,
-      bootId: await readBootId(host.files),
-      isResting: () => pause.isPaused(),
-      onTick(lanes, nowMs) {
-        rest.tick(lanes);
-        telling.tick(lanes.size, nowMs);
-      },
-      async onDone({ blob }, checked) {
-        const { repo, path, sizeBytes: bytes } = blob;
-        if (checked !== null) emit({ type: "file.verified", repo, path, ...checked, bytes });
-        await publishReady();
-      },
-    });
-    await publishAll();
+    await publishing.publishReady();
+    if (tasks.length > 0) await fetchAll();
+    await publishing.publishAll();
   } finally {
     tellAll();
-    if (request.hashing === undefined) await hashing.close();
+    await tidyStaging(host.files, survey);
     host.fileLocks.close();
   }
   return tasks.reduce((sum, { fetchedBytes }) => sum + fetchedBytes, 0);
+
+  async function fetchAll(): Promise<void> {
+    // The engine itself is loaded where it has something to do.
+    const [{ runPool }, { createHashing }, { readBootId }, { takeOver }] = await Promise.all([
+      import("./pool.ts"),
+      import("./hashing.ts"),
+      import("./partial.ts"),
+      import("./take-over.ts"),
+    ]);
+    const bootId = await readBootId(host.files);
+    for (const [repo, own] of places) {
+      const blobs = survey.blobs.filter((blob) => blob.repo === repo && !blob.models.some(isReady));
+      await takeOver({ host, places: own, blobs, bootId, signal });
+    }
+    await requireAccess(hub, missing, signal);
+    const hashing = request.hashing ?? createHashing();
+    try {
+      await runPool({
+        host,
+        hub,
+        tasks,
+        tuning,
+        emit,
+        signal,
+        hashing,
+        cacheDir: survey.cacheDir,
+        mostLanes: Math.max(1, Math.min(request.maxLanes ?? tuning.mostLanes, 256)),
+        rateCap:
+          typeof request.limitBytesPerSecond === "number"
+            ? createRateCap(request.limitBytesPerSecond)
+            : null,
+        bootId,
+        isResting: () => pause.isPaused(),
+        onTick(lanes, nowMs) {
+          rest.tick(lanes);
+          telling.tick(lanes.size, nowMs);
+        },
+        async onDone({ blob }, checked) {
+          const { repo, path, sizeBytes: bytes } = blob;
+          if (checked !== null) emit({ type: "file.verified", repo, path, ...checked, bytes });
+          await publishing.publishReady();
+        },
+      });
+    } finally {
+      if (request.hashing === undefined) await hashing.close();
+    }
+  }
 }
 
 /** By tier, then model by model, in each the largest first: its tail then hides behind the small ones. */
@@ -181,20 +160,6 @@ function inOrder(survey: Survey, missing: readonly SurveyedBlob[]): SurveyedBlob
   );
 }
 
-async function publish(
-  { host, survey, emit }: DownloadRequest,
-  model: SurveyedModel,
-): Promise<void> {
-  const { cacheDir } = survey;
-  for (const snapshot of model.snapshots) {
-    await publishSnapshot(host.files, { cacheDir, snapshot, pid: host.pid });
-  }
-  const [first] = model.snapshots;
-  if (first === undefined) return;
-  const { repo, commit: revision, path } = first;
-  emit({ type: "model.ready", id: model.id, repo, revision, path });
-}
-
 /** Every repository that something is missing of, before the first byte: a gated one of the last tier must not be found out hours later. */
 async function requireAccess(
   hub: Hub,
@@ -205,14 +170,4 @@ async function requireAccess(
   await sideBySide([...firsts.values()], 8, signal, ({ repo, commit, path }, either) =>
     hub.requireAccess(repo, commit, path, either),
   );
-}
-
-async function prepareCache(host: Pick<Host, "files" | "system">, cacheDir: string): Promise<void> {
-  await host.files.mkdir(cacheDir, { recursive: true });
-  const tag = join(cacheDir, cacheTag.name);
-  await host.files.writeFile(tag, cacheTag.text, { flag: "wx" }).catch((error: unknown) => {
-    const there = error instanceof Error && "code" in error && error.code === "EEXIST";
-    if (!there) throw error;
-  });
-  await tryLinks(host, cacheDir);
 }

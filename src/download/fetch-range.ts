@@ -1,11 +1,14 @@
 import type { ByteFlow, HttpResponse } from "../host/http.ts";
 import { abandon } from "../hub/answer-body.ts";
-import type { Hub } from "../hub/hub.ts";
-import { PassingTrouble, troubleOf } from "../hub/trouble.ts";
+import type { FileRequest, Hub } from "../hub/hub.ts";
+import { PassingTrouble, troubleOf, weatherOf } from "../hub/trouble.ts";
 import type { BlobTask, OpenTask } from "./blob-task.ts";
 import { type Flow, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
 import { pour } from "./pour.ts";
 import type { Segment } from "./segments.ts";
+
+/** So long a server that refused a fresh address is not suspected of having let its addresses expire. */
+const crowdedMs = 60_000;
 
 interface Fetching {
   readonly hub: Hub;
@@ -72,31 +75,66 @@ async function openLocated(
     // Wrong bytes, and trouble time after time without one, are reasons to ask another mirror.
     passOver: task.hashTries + Math.floor(task.attempts / 3),
   };
-  if (task.located !== null) {
-    const { located } = task;
-    try {
-      const askedMs = flow.nowMs();
-      const { response } = await hub.open({ ...request, address: located.address });
-      flow.link.noteAnswer(flow.nowMs() - askedMs);
-      return response;
-    } catch (error) {
-      // Expired, or its server is gone: after a restart the Hub may name another.
-      const trouble = troubleOf(error);
-      const gone = trouble !== null && trouble.kind !== "rate-limited";
-      if (gone && task.located === located) task.located = null;
-      throw error;
-    }
+  const { located } = task;
+  if (located === null) return locate({ hub, flow, lane, task }, request);
+  try {
+    const askedMs = flow.nowMs();
+    const { response } = await hub.open({ ...request, address: located.address });
+    flow.link.noteAnswer(flow.nowMs() - askedMs);
+    return response;
+  } catch (error) {
+    const trouble = weatherOf(error);
+    if (trouble === null || trouble.kind === "rate-limited") throw error;
+    if (trouble.kind === "expired") return relocate({ hub, flow, lane, task }, request);
+    // Its server may be gone: after a restart the Hub may name another.
+    if (task.located === located && !flow.isServed(task)) task.located = null;
+    throw error;
   }
-  const located = Promise.withResolvers<void>();
-  task.locating = located.promise;
+}
+
+/** Asks the Hub, which the file's other lanes wait for. */
+async function locate(
+  { hub, task }: Fetching,
+  request: Omit<FileRequest, "address">,
+): Promise<HttpResponse<ByteFlow>> {
+  const done = Promise.withResolvers<void>();
+  task.locating = done.promise;
   try {
     const { response, address } = await hub.open({ ...request, address: null });
     task.located = { address };
     return response;
   } finally {
     task.locating = null;
-    located.resolve();
+    done.resolve();
   }
+}
+
+/**
+ * An address was refused. It may have expired, and then the Hub has another. Where that one is refused as well while other
+ * lanes are served, the server refuses more connections than these: for a while the Hub is not asked again.
+ */
+async function relocate(
+  fetching: Fetching,
+  request: Omit<FileRequest, "address">,
+): Promise<HttpResponse<ByteFlow>> {
+  const { hub, flow, task } = fetching;
+  const before = task.located;
+  const others = task.locating;
+  if (others !== null) await others;
+  else if (!flow.isServed(task) || flow.nowMs() >= flow.crowdedUntilMs) {
+    try {
+      return await locate(fetching, request);
+    } catch (error) {
+      const refused = troubleOf(error)?.kind === "refused";
+      if (refused && flow.isServed(task)) flow.crowdedUntilMs = flow.nowMs() + crowdedMs;
+      throw error;
+    }
+  }
+  if (task.located === before || task.located === null) {
+    throw new PassingTrouble("refused", "the server refuses more connections");
+  }
+  const { response } = await hub.open({ ...request, address: task.located.address });
+  return response;
 }
 
 /** @throws PassingTrouble where the answer is not the bytes that were asked for */

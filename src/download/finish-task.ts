@@ -1,13 +1,14 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
-import { type BlobTask, finishedPath, type OpenTask } from "./blob-task.ts";
-import { journalPath, lockPath, partialPath } from "./cache-layout.ts";
+import type { BlobTask, OpenTask } from "./blob-task.ts";
+import { journalPath, lockPath, partialPath, stagedPath } from "./cache-layout.ts";
 import { createDigests, promisedDigest } from "./digests.ts";
 import type { Digests } from "./hash-messages.ts";
 import type { Hashing } from "./hashing.ts";
 import { named, startHash } from "./open-task.ts";
 import { createSecondFetch } from "./second-fetch.ts";
+import { inStaging } from "./staging.ts";
 import type { Tuning } from "./tuning.ts";
 
 type Doors = Pick<Host, "files" | "fileLocks">;
@@ -24,7 +25,7 @@ interface Finishing {
   readonly emit: Emit;
 }
 
-/** Checks a large file's hash and gives it its name; null where the content is wrong and is compared with a second fetch. @throws Failure `download.hash_mismatch` */
+/** Checks a large file's hash and stages it under its name; null where the content is wrong and is compared with a second fetch. @throws Failure `download.hash_mismatch` */
 export async function finishLarge(
   finishing: Finishing,
   task: BlobTask,
@@ -44,7 +45,7 @@ export async function finishLarge(
   }
   await partial.close();
   task.open = null;
-  await files.rename(partial.path, finishedPath(task));
+  await files.rename(partial.path, stagedPath(task.places, task.blob.blobName));
   await files.rm(journalPath(task.places, task.blob.blobName), { force: true });
   return { sha256: digests.sha256 };
 }
@@ -56,7 +57,6 @@ function fetchAgain(finishing: Finishing, task: BlobTask, open: OpenTask, digest
     countMismatch(finishing, task, digests);
     task.located = null;
     open.second = createSecondFetch({
-      files: finishing.host.files,
       partial: open.partial,
       sizeBytes: task.blob.sizeBytes,
       suspects: task.blob.held,
@@ -86,14 +86,14 @@ export async function finishSmall(
   }
   const path = partialPath(task.places, task.blob.blobName);
   await files.rm(path, { force: true });
-  const handle = await files.open(path, "wx");
+  const handle = await inStaging(files, task.places, () => files.open(path, "wx"));
   try {
     await handle.writeFile(content);
     await handle.datasync();
   } finally {
     await handle.close();
   }
-  await files.rename(path, finishedPath(task));
+  await files.rename(path, stagedPath(task.places, task.blob.blobName));
   return { sha256: digests.sha256 };
 }
 

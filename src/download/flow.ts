@@ -3,7 +3,7 @@ import type { Flow } from "./lane.ts";
 import { createLink } from "./link.ts";
 import type { RateCap } from "./rate-cap.ts";
 import { createSlabs } from "./slabs.ts";
-import type { Outage } from "./trouble.ts";
+import { livelyMs, type Outage } from "./trouble.ts";
 import type { Tuning } from "./tuning.ts";
 
 /** What all lanes of a download of so many bytes share. A byte that comes ends every trouble it was waited for. */
@@ -22,6 +22,7 @@ export function createFlow({
 }): Flow {
   const budget = budgetFor(allBytes, tuning);
   const flow: Flow = {
+    crowdedUntilMs: Number.NEGATIVE_INFINITY,
     tuning,
     rateCap,
     budget,
@@ -32,6 +33,7 @@ export function createFlow({
     heldUp: new Set(),
     receivedBytes: 0,
     nowMs,
+    isServed: ({ lastByteMs }) => lastByteMs !== null && nowMs() - lastByteMs <= livelyMs,
     count(lane, bytes, atMs) {
       const { task } = lane;
       flow.receivedBytes += bytes;
@@ -39,6 +41,7 @@ export function createFlow({
       task.fetchedBytes += bytes;
       task.attempts = 0;
       task.troubleSinceMs = null;
+      task.lastByteMs = atMs;
       outage.lastByteMs = atMs;
       outage.attempts = 0;
     },

@@ -2,6 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Files } from "../host/host.ts";
 import type { DamageReason } from "../progress/events/models.ts";
 import { blobPath, placesOf } from "./cache-layout.ts";
+import { findBlob } from "./cached.ts";
 import { sideBySide } from "./side-by-side.ts";
 import type { Survey, SurveyedBlob, SurveyedSnapshot } from "./survey.ts";
 
@@ -105,8 +106,10 @@ async function lookAtContent(
     expected: reason === "size" ? String(blob.sizeBytes) : blob.hash.hex,
     found,
   });
-  const inBlobs = blobPath(placesOf(survey.cacheDir, blob.repo), blob.blobName);
-  const content = place.state === "copy" ? place.file : inBlobs;
+  const places = placesOf(survey.cacheDir, blob.repo);
+  const inBlobs = blobPath(places, blob.blobName);
+  const content =
+    place.state === "copy" ? place.file : ((await findBlob(files, places, blob)) ?? inBlobs);
   const links = [];
   if (place.state === "absent" && !coming) links.push(damage("missing", place.file, null));
   if (place.state === "link" && place.target !== inBlobs) {

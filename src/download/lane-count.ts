@@ -5,6 +5,8 @@ export interface LaneCount {
   observe(seen: Seen): void;
   /** The server refused or asked us to slow down. */
   shrink(nowMs: number): void;
+  /** It refused one more than these. */
+  limit(lanes: number, nowMs: number): void;
 }
 
 export interface Seen {
@@ -124,6 +126,14 @@ export function createLaneCount({ first, most }: { first: number; most: number }
       window = { startMs: nowMs, startBytes: doneBytes };
       // Silence says nothing about the number of lanes.
       if (speed > 0) judge(speed, nowMs, roundTripMs);
+    },
+    limit(lanes, nowMs) {
+      if (lanes >= target) return;
+      // A try that is refused is over; one refusal after the other must not put the next try off for ever.
+      if (nowMs >= restUntilMs) rest(nowMs);
+      trial = null;
+      bestSpeed = 0;
+      change(lanes, nowMs, 0);
     },
     shrink(nowMs) {
       const from = trial?.from ?? target;

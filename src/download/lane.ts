@@ -24,6 +24,8 @@ export interface Lane {
 
 /** What all lanes share. */
 export interface Flow {
+  /** Till then an address that is refused is taken for good: the server refuses more connections than it serves. */
+  crowdedUntilMs: number;
   readonly tuning: Tuning;
   readonly rateCap: RateCap | null;
   readonly slabs: Slabs;
@@ -38,6 +40,8 @@ export interface Flow {
   /** By all lanes so far. */
   receivedBytes: number;
   nowMs(): number;
+  /** Bytes of this file came a moment ago: its address is good, and its server serves us. */
+  isServed(task: BlobTask): boolean;
   count(lane: Lane, bytes: number, nowMs: number): void;
 }
 

@@ -1,9 +1,10 @@
 import type { Leftover } from "../progress/events/models.ts";
+import { copySuffix } from "./cache-layout.ts";
 import { damagedSuffix } from "./repair.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
 const blobPattern = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/u;
-const ownPattern = /^(?<blob>[0-9a-f]{40,64})\.heros-(?:partial|journal|journal\.new)$/u;
+const ownPattern = /^(?<blob>[0-9a-f]{40,64})\.heros-(?:partial|journal|journal\.new|copy)$/u;
 const incompletePattern = /^(?<blob>[0-9a-f]{40,64})(?:\.[0-9a-f]{8})?\.incomplete$/u;
 
 export interface BlobFolderState {
@@ -35,10 +36,11 @@ export function classifyBlobEntry(name: string, state: BlobFolderState): Verdict
   if (name.endsWith(damagedSuffix)) {
     return { kind: "damaged", blobName: name.slice(0, -damagedSuffix.length) };
   }
-  const own = ownPattern.exec(name)?.groups?.["blob"];
-  if (own !== undefined) {
-    // A journal alone says nothing of anything.
-    if (!names.includes(`${own}.heros-partial`)) return { kind: "partial", blobName: own };
+  const own = leftoverOf(name);
+  if (own !== null) {
+    // A journal alone says nothing of anything, and a copy that was broken off begins from its beginning.
+    if (name.endsWith(copySuffix) || !names.includes(`${own}.heros-partial`))
+      return { kind: "partial", blobName: own };
     if (wanted === null) return { reason: unknown };
     return wanted.has(own) ? null : { kind: "partial", blobName: own };
   }
@@ -56,6 +58,11 @@ export function classifyBlobEntry(name: string, state: BlobFolderState): Verdict
   return holder === null
     ? { kind: "blob", blobName: name }
     : { reason: `${holder} works in this repository` };
+}
+
+/** The blob that a partial, a journal or a copy of heros belongs to; null for every other name. */
+export function leftoverOf(name: string): string | null {
+  return ownPattern.exec(name)?.groups?.["blob"] ?? null;
 }
 
 /** The process of a `.heros-<pid>-snapshot` and its like, in a repository's folder; null for anything else. */

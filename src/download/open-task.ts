@@ -3,7 +3,7 @@ import type { Emit } from "../progress/event.ts";
 import type { BlobTask, OpenTask } from "./blob-task.ts";
 import type { Budget } from "./budget.ts";
 import { missingRanges, prefixBytes } from "./byte-ranges.ts";
-import { hasBlob } from "./cached.ts";
+import { findBlob } from "./cached.ts";
 import { lockPath } from "./cache-layout.ts";
 import type { Hashing } from "./hashing.ts";
 import { findLockHolder } from "./lock-holder.ts";
@@ -30,7 +30,7 @@ export async function openTask(
   const { host, emit } = opening;
   const { blob, places } = task;
   await host.files.mkdir(places.locks, { recursive: true });
-  await host.files.mkdir(places.blobs, { recursive: true });
+  await host.files.mkdir(places.staging, { recursive: true });
   const path = lockPath(places, blob.blobName);
   const answer = await host.fileLocks.acquire(path);
   if (answer === "busy") {
@@ -43,7 +43,7 @@ export async function openTask(
   }
   task.lockHeld = answer === "held";
   if (answer === "unavailable") opening.onNoLocks();
-  if (await hasBlob(host.files, places, blob)) return "present";
+  if ((await findBlob(host.files, places, blob)) !== null) return "present";
   if (!task.small) task.open = await openLarge(opening, task);
   if (!task.startedTold) {
     task.startedTold = true;

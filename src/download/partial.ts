@@ -1,8 +1,10 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Files } from "../host/host.ts";
+import { openOwn } from "../host/own-file.ts";
 import { addRange, type ByteRanges, countBytes } from "./byte-ranges.ts";
 import { journalPath, partialPath, type RepoPlaces } from "./cache-layout.ts";
 import { encodeLine, trustedRanges } from "./journal.ts";
+import { inStaging } from "./staging.ts";
 
 interface BlobSize {
   readonly blobName: string;
@@ -17,6 +19,8 @@ export interface Partial {
   writtenBytes(): number;
   /** Puts the bytes at `position`, and journals it once enough has come since the last line. Outlives a kill, not a power cut. @throws Node's errors: ENOSPC, … */
   write(bytes: Buffer, position: number): Promise<void>;
+  /** What is there by now. @throws Node's errors */
+  read(position: number, length: number): Promise<Buffer>;
   /** Journals what no line tells of yet. @throws Node's errors */
   note(): Promise<void>;
   /** Brings the bytes to the disk, and then journals that they are there. */
@@ -27,6 +31,8 @@ export interface Partial {
 }
 
 const compactBytes = 256 * 1024;
+/** Of a journal that is read: far more than one with the most lines and gaps has. */
+const mostJournalBytes = 16 * 1024 * 1024;
 /** To one file. One alone would wait for this program between two writes, and many spin at the lock of the file's inode. */
 const writesAtOnce = 3;
 
@@ -36,35 +42,60 @@ export async function readBootId(files: Pick<Files, "readFile">): Promise<string
   return text.trim();
 }
 
-/** What of a partial can be trusted; nothing where its length or its journal is not as it must be. */
+/** What of a partial can be trusted; nothing where its length or its journal is not as it must be, or one is not ours. */
 export async function readPartial(
-  files: Pick<Files, "lstat" | "readFile">,
+  files: Pick<Files, "open" | "stat">,
   places: RepoPlaces,
   blob: BlobSize,
   bootId: string,
 ): Promise<ByteRanges> {
-  const found = await files.lstat(partialPath(places, blob.blobName)).catch(() => null);
-  if (found === null || !found.isFile() || found.size !== blob.sizeBytes) return [];
-  const text = await files.readFile(journalPath(places, blob.blobName), "utf8").catch(() => "");
+  const handle = await openOwn(files, partialPath(places, blob.blobName), "read");
+  if (handle === null) return [];
+  try {
+    return await trusted(files, handle, { places, blob, bootId });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function trusted(
+  files: Pick<Files, "open" | "stat">,
+  partial: FileHandle,
+  { places, blob, bootId }: { places: RepoPlaces; blob: BlobSize; bootId: string },
+): Promise<ByteRanges> {
+  const { size } = await partial.stat();
+  if (size !== blob.sizeBytes) return [];
+  const text = await readJournal(files, journalPath(places, blob.blobName));
   return trustedRanges(text, blob, bootId) ?? [];
+}
+
+/** The journal's text; "" where there is none of ours. */
+export async function readJournal(
+  files: Pick<Files, "open" | "stat">,
+  path: string,
+): Promise<string> {
+  const journal = await openOwn(files, path, "read");
+  if (journal === null) return "";
+  try {
+    const { size } = await journal.stat();
+    return size > mostJournalBytes ? "" : await journal.readFile("utf8");
+  } finally {
+    await journal.close();
+  }
 }
 
 /** Opens a partial to go on with it, or starts one. A line at the latest after `noteBytes`. Only one process may: the lock is the caller's. */
 export async function openPartial(
-  files: Pick<Files, "lstat" | "readFile" | "open" | "rename" | "rm">,
+  files: Pick<Files, "open" | "stat" | "mkdir" | "rename" | "rm">,
   places: RepoPlaces,
   blob: BlobSize,
   { bootId, noteBytes }: { readonly bootId: string; readonly noteBytes: number },
 ): Promise<Partial> {
   const path = partialPath(places, blob.blobName);
   const journalFile = journalPath(places, blob.blobName);
-  let written = await readPartial(files, places, blob, bootId);
+  const { handle, held } = await openBytes();
+  let written = held;
   let synced: ByteRanges = [];
-  if (written.length === 0) {
-    await files.rm(path, { force: true });
-    await files.rm(journalFile, { force: true });
-  }
-  const handle = await files.open(path, written.length === 0 ? "wx+" : "r+");
   let journal: FileHandle;
   let journalBytes = 0;
   try {
@@ -87,6 +118,18 @@ export async function openPartial(
   let noting: Promise<void> | null = null;
   /** Journals that another took the place of; a sync may still be at work on them. */
   const retired: FileHandle[] = [];
+
+  /** The bytes that are there, as far as they can be trusted; else a new file. */
+  async function openBytes(): Promise<{ handle: FileHandle; held: ByteRanges }> {
+    const found = await openOwn(files, path, "write");
+    const trustworthy =
+      found === null ? [] : await trusted(files, found, { places, blob, bootId }).catch(() => []);
+    if (found !== null && trustworthy.length > 0) return { handle: found, held: trustworthy };
+    await found?.close();
+    await files.rm(path, { force: true });
+    await files.rm(journalFile, { force: true });
+    return { handle: await inStaging(files, places, () => files.open(path, "wx+")), held: [] };
+  }
 
   /** A journal with one line, in place of the old one, so that it never grows without end. */
   async function openJournal(): Promise<FileHandle> {
@@ -161,6 +204,11 @@ export async function openPartial(
       await put;
       unnotedBytes += bytes.length;
       if (unnotedBytes >= noteBytes) await note();
+    },
+    async read(position, length) {
+      const bytes = Buffer.alloc(length);
+      await handle.read(bytes, 0, length, position);
+      return bytes;
     },
     note,
     sync() {

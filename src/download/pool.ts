@@ -69,8 +69,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     ended.reject(error);
   };
   const opening = { host, emit, bootId, budget, hashing, onNoLocks: tellNoLocks(emit) };
-  const shrink = (): void => laneCount.shrink(nowMs());
-  const scene = { ...options, endpoint: hub.endpoint, outage, lanes, shrink };
+  const scene = { ...options, endpoint: hub.endpoint, outage, lanes, laneCount };
 
   function follow(task: BlobTask, affair: Promise<void>): void {
     affairs.follow(affair, (error) => giveUp(task, error), pump);
@@ -181,7 +180,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       if (stopped) return;
       if (reason instanceof RangesUnknown && large !== null)
         fetchWhole(task, large.segments, lanes);
-      handleTrouble(scene, task, reason);
+      handleTrouble(scene, lane, reason);
     }
     if (large?.segments.done() === true && task.state === "fetching") {
       const finished = finishWith(task, () => finishLarge(options, task, large));

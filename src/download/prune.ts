@@ -1,12 +1,14 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import type { PrunedFile } from "../progress/events/models.ts";
-import { lockPath, placesOf, type RepoPlaces } from "./cache-layout.ts";
+import { foldersOf, lockPath, placesOf, publishLockPath, type RepoPlaces } from "./cache-layout.ts";
 import { failureOfFiles } from "./disk-space.ts";
 import { linkedBlobs } from "./linked-blobs.ts";
 import { findLockHolder } from "./lock-holder.ts";
 import { classifyBlobEntry, passingOwner } from "./leftovers.ts";
+import { isUnlinked } from "./open-places.ts";
+import { tidyStaging } from "./staging.ts";
 
 /** A repository of the catalog, and what of it is wanted. */
 export interface PruneRepo {
@@ -58,32 +60,46 @@ async function planRepo(
   const places = placesOf(cacheDir, repo);
   const found: PruneFinding[] = [];
   const kept: KeptFile[] = [];
-  const names: string[] = await files.readdir(places.blobs).catch(() => []);
-  const linked = await linkedBlobs(files, places);
-  const repoHolder = await findHolder(files, places);
+  const linked = await linkedBlobs(files, cacheDir, places);
+  const holder = await findHolder(files, places);
   const nowMs = host.clock.now().getTime();
 
-  for (const name of names.toSorted()) {
-    const file = join(places.blobs, name);
-    const there = await files.lstat(file).catch(() => null);
-    if (there === null || there.isDirectory()) continue;
-    const ageMs = nowMs - there.mtimeMs;
-    const verdict = classifyBlobEntry(name, { wanted, linked, ageMs, names, holder: repoHolder });
-    if (verdict === null) continue;
-    if ("reason" in verdict) {
-      kept.push({ file, reason: verdict.reason });
-      continue;
+  const lookInto = async (folder: string, links: ReadonlySet<string> | null): Promise<void> => {
+    const names: string[] = await files.readdir(folder).catch(() => []);
+    if (names.length === 0) return;
+    if (!(await isUnlinked(files, cacheDir, folder))) {
+      kept.push({ file: folder, reason: "it is behind a link, and heros removes nothing there" });
+      return;
     }
-    const lock = lockPath(places, verdict.blobName);
-    const holder = await findLockHolder(files, lock);
-    if (holder !== null) {
-      kept.push({ file, reason: `${holder} works on it` });
-      continue;
+    for (const name of names.toSorted()) {
+      const file = join(folder, name);
+      const there = await files.lstat(file).catch(() => null);
+      if (there === null || there.isDirectory()) continue;
+      const ageMs = nowMs - there.mtimeMs;
+      const verdict = classifyBlobEntry(name, { wanted, linked: links, ageMs, names, holder });
+      if (verdict === null) continue;
+      if ("reason" in verdict) {
+        kept.push({ file, reason: verdict.reason });
+        continue;
+      }
+      const lock = lockPath(places, verdict.blobName);
+      const user = await findLockHolder(files, lock);
+      if (user !== null) {
+        kept.push({ file, reason: `${user} works on it` });
+        continue;
+      }
+      const bytes = Math.min(there.size, there.blocks * 512);
+      found.push({ kind: verdict.kind, repo, file, bytes, lock });
     }
-    const bytes = Math.min(there.size, there.blocks * 512);
-    found.push({ kind: verdict.kind, repo, file, bytes, lock });
+  };
+  // Nothing links to what is staged.
+  await lookInto(places.staging, new Set());
+  await lookInto(foldersOf(places.assembly).blobs, new Set());
+  await lookInto(places.blobs, linked);
+  found.push(...(await planAssembly(files, repo, places)));
+  if (await isUnlinked(files, cacheDir, places.root)) {
+    found.push(...(await planPassing(files, repo, places)));
   }
-  found.push(...(await planPassing(files, repo, places)));
   return { files: found, kept };
 }
 
@@ -97,6 +113,21 @@ async function findHolder(
     if (holder !== null) return holder;
   }
   return null;
+}
+
+/** What a killed heros assembled, unless there are blobs in it: the next download takes those. */
+async function planAssembly(
+  files: PruneRequest["host"]["files"],
+  repo: string,
+  places: RepoPlaces,
+): Promise<PruneFinding[]> {
+  const file = places.assembly;
+  const lock = publishLockPath(places);
+  const there = await files.lstat(file).catch(() => null);
+  const blobs = await files.readdir(foldersOf(file).blobs).catch(() => []);
+  if (there === null || blobs.length > 0) return [];
+  if ((await findLockHolder(files, lock)) !== null) return [];
+  return [{ kind: "passing", repo, file, bytes: 0, lock }];
 }
 
 /** `.heros-<pid>-…` of a process that is no more. */
@@ -145,6 +176,10 @@ export async function prune(work: PruneWork): Promise<{ files: PrunedFile[]; kep
         }
       }
       try {
+        if (!(await isUnlinked(host.files, cacheDir, dirname(found.file)))) {
+          kept.push({ file: found.file, reason: "its folder is behind a link by now" });
+          continue;
+        }
         await host.files.rm(found.file, { recursive: true, force: true });
       } catch (error) {
         throw failureOfFiles(error, cacheDir);
@@ -155,6 +190,7 @@ export async function prune(work: PruneWork): Promise<{ files: PrunedFile[]; kep
       emit({ type: "file.removed", ...found });
     }
   } finally {
+    await tidyStaging(host.files, { cacheDir, blobs: work.files });
     host.fileLocks.close();
   }
   return { files: gone, kept };

@@ -1,95 +1,165 @@
-import { dirname, join } from "node:path";
-import type { Files } from "../host/host.ts";
-import { commitPattern } from "../hub/listing.ts";
-import { linkTarget, placesOf, type RepoPlaces } from "./cache-layout.ts";
-import type { SurveyedSnapshot } from "./survey.ts";
+import { join } from "node:path";
+import type { Host } from "../host/host.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import {
+  blobPath,
+  foldersOf,
+  placesOf,
+  publishLockPath,
+  type RepoPlaces,
+  snapshotPath,
+  stagedPath,
+} from "./cache-layout.ts";
+import { findBlob } from "./cached.ts";
+import { leftoverOf, passingOwner } from "./leftovers.ts";
+import { hasRef, isTaken, linkAll, linkSnapshot, writeRef } from "./link-snapshot.ts";
+import { moveFile } from "./move-file.ts";
+import { openPlaces } from "./open-places.ts";
+import { sideBySide } from "./side-by-side.ts";
+import type { SurveyedBlob, SurveyedSnapshot } from "./survey.ts";
 
-type Doors = Pick<
-  Files,
-  "lstat" | "mkdir" | "symlink" | "rename" | "rm" | "readFile" | "writeFile" | "stat"
->;
+type Doors = Pick<Host, "files" | "fileLocks" | "clock" | "pid">;
+
+export interface Publication {
+  readonly host: Doors;
+  readonly cacheDir: string;
+  readonly snapshot: SurveyedSnapshot;
+  /** The repository's blobs that the snapshot's files are. */
+  readonly blobs: readonly SurveyedBlob[];
+  /** Between two looks at a lock that another process holds. */
+  readonly lockRetryMs: number;
+  readonly signal: AbortSignal;
+}
 
 /**
- * Makes a model's files visible, now that all its blobs are there: the snapshot's links, and last the ref. A new snapshot
- * appears as a whole, by one rename, because to Python a snapshot folder that is there is complete.
+ * Makes a model's files visible, now that all its blobs are there. A repository that is new to the cache appears as a whole,
+ * by one rename, because to her-os its folder is a model that is there; a new snapshot too, because to Python a snapshot
+ * that is there is complete.
+ * @throws Failure `cache.changed`, `cache.foreign_link`, `cache.broken_link` (1); Node's errors, AbortError
  */
-export async function publishSnapshot(
-  files: Doors,
-  { cacheDir, snapshot, pid }: { cacheDir: string; snapshot: SurveyedSnapshot; pid: number },
-): Promise<void> {
-  const places = placesOf(cacheDir, snapshot.repo);
-  const passing = join(places.root, `.heros-${pid}`);
-  await linkFiles(files, snapshot, passing, places);
-  await writeRef(files, snapshot, `${passing}-ref`, places);
+export async function publishSnapshot(publication: Publication): Promise<void> {
+  const { host, cacheDir, snapshot, blobs } = publication;
+  const { files, pid } = host;
+  const named = placesOf(cacheDir, snapshot.repo);
+  const linked = snapshot.files.every((file) => file.linked);
+  const isDone = linked && (await hasRef(files, snapshot, named));
+  const places = await openPlaces(files, cacheDir, snapshot.repo).catch((error: unknown) => {
+    if (isDone && error instanceof Failure) return null;
+    throw error;
+  });
+  if (places === null) return;
+  await sweep(files, places, new Set(blobs.map(({ blobName }) => blobName)));
+  if (isDone) return;
+  await whileLocked(publication, places, async () => {
+    await recover(files, places);
+    const isNew = (await files.lstat(places.root).catch(() => null)) === null;
+    if (isNew && (await appear(publication, places))) return;
+    await moveBlobs(publication, places, places.blobs);
+    await linkSnapshot(files, snapshot, { ...places, pid });
+    await writeRef(files, snapshot, { ...places, pid });
+  });
 }
 
-async function linkFiles(
-  files: Doors,
-  snapshot: SurveyedSnapshot,
-  passing: string,
+/** Two that publish files of one repository take turns. */
+async function whileLocked(
+  { host, lockRetryMs, signal }: Publication,
   places: RepoPlaces,
+  act: () => Promise<void>,
 ): Promise<void> {
-  const missing = snapshot.files.filter(({ linked }) => !linked);
-  if (missing.length === 0) return;
-  await files.mkdir(places.snapshots, { recursive: true });
-  const there = await files.stat(snapshot.path).catch(() => null);
-  if (there === null && (await linkAtOnce(files, snapshot, `${passing}-snapshot`))) return;
-  for (const { path, blobName } of missing) {
-    const place = join(snapshot.path, path);
-    await makeFolders(files, snapshot.path, dirname(path));
-    await files.rm(`${passing}-link`, { force: true });
-    await files.symlink(linkTarget(path, blobName), `${passing}-link`);
-    await files.rename(`${passing}-link`, place);
-  }
-}
-
-/** The folders of a snapshot are its own: a link in place of one is replaced, and what it leads to left alone. */
-async function makeFolders(files: Doors, root: string, folder: string): Promise<void> {
-  let place = root;
-  for (const part of folder.split("/").filter((name) => name !== ".")) {
-    place = join(place, part);
-    const found = await files.lstat(place).catch(() => null);
-    if (found?.isSymbolicLink() === true) await files.rm(place);
-  }
-  await files.mkdir(place, { recursive: true });
-}
-
-/** False where another process made the folder meanwhile. */
-async function linkAtOnce(
-  files: Doors,
-  snapshot: SurveyedSnapshot,
-  passing: string,
-): Promise<boolean> {
-  await files.rm(passing, { recursive: true, force: true });
-  const folders = new Set(snapshot.files.map(({ path }) => dirname(path)));
-  for (const folder of folders) await files.mkdir(join(passing, folder), { recursive: true });
-  for (const { path, blobName } of snapshot.files) {
-    await files.symlink(linkTarget(path, blobName), join(passing, path));
+  const lock = publishLockPath(places);
+  await host.files.mkdir(places.locks, { recursive: true });
+  while ((await host.fileLocks.acquire(lock)) === "busy") {
+    await host.clock.sleep(lockRetryMs, signal);
   }
   try {
-    await files.rename(passing, snapshot.path);
-    return true;
-  } catch (error) {
-    await files.rm(passing, { recursive: true, force: true });
-    const code = error instanceof Error && "code" in error ? error.code : null;
-    if (code === "ENOTEMPTY" || code === "EEXIST") return false;
-    throw error;
+    await act();
+  } finally {
+    host.fileLocks.release(lock);
   }
 }
 
-/** Without a line break: with one, Python's offline loading fails. A commit gets `refs/main` where there is none, for programs that name no revision. */
-async function writeRef(
-  files: Doors,
-  { revision, commit }: SurveyedSnapshot,
-  passing: string,
+/** Builds the repository's folder and puts it in its place; false where there is one by now, or on another disk. */
+async function appear(publication: Publication, places: RepoPlaces): Promise<boolean> {
+  const { host, snapshot } = publication;
+  const { files, pid } = host;
+  const folders = foldersOf(places.assembly);
+  await linkAll(files, snapshot, snapshotPath(folders, snapshot.commit));
+  await writeRef(files, snapshot, { ...folders, pid });
+  await moveBlobs(publication, places, folders.blobs);
+  try {
+    await files.rename(places.assembly, places.root);
+    return true;
+  } catch (error) {
+    await recover(files, places);
+    if (!isTaken(error)) throw error;
+    return false;
+  }
+}
+
+/** All to the end, whatever happens to one. @throws Failure `cache.changed` where a blob is gone that was there before */
+async function moveBlobs(
+  { host, snapshot, blobs, signal }: Publication,
   places: RepoPlaces,
+  folder: string,
 ): Promise<void> {
-  const pinned = commitPattern.test(revision);
-  const place = join(places.refs, pinned ? "main" : revision);
-  const found = await files.readFile(place, "utf8").catch(() => null);
-  if (found === commit || (pinned && found !== null && found !== "")) return;
-  await files.mkdir(dirname(place), { recursive: true });
-  await files.rm(passing, { force: true });
-  await files.writeFile(passing, commit, { flag: "wx" });
-  await files.rename(passing, place);
+  const { files } = host;
+  const missing = new Set(
+    snapshot.files.flatMap(({ linked, blobName }) => (linked ? [] : [blobName])),
+  );
+  const moving = blobs.filter(({ blobName }) => missing.has(blobName));
+  await files.mkdir(folder, { recursive: true });
+  // Each move looks at the signal itself, and none goes on unseen.
+  const { signal: unheard } = new AbortController();
+  const ends = await sideBySide(moving, 16, unheard, async (blob) => {
+    const { blobName, sizeBytes } = blob;
+    try {
+      const from = await findBlob(files, places, blob);
+      if (from === null) throw changed(blob);
+      if (from === blobPath(places, blobName)) return null;
+      const ranges = sizeBytes === 0 ? [] : [{ start: 0, end: sizeBytes }];
+      await moveFile(files, { from, to: join(folder, blobName), sizeBytes, ranges }, signal);
+      return null;
+    } catch (error) {
+      return { error };
+    }
+  });
+  for (const end of ends) if (end !== null) throw end.error;
+}
+
+function changed({ path, repo }: SurveyedBlob): Failure {
+  return new Failure({
+    code: "cache.changed",
+    message: `${path} of ${repo} was removed from the cache while heros ran.`,
+    hint: "Run heros again: it downloads what is missing.",
+    exitCode: exitCodes.failed,
+  });
+}
+
+/** Takes apart what was assembled for a folder that never appeared: by a heros that was killed, or beside another program. */
+async function recover(files: Doors["files"], places: RepoPlaces): Promise<void> {
+  const { blobs } = foldersOf(places.assembly);
+  const names = await files.readdir(blobs).catch(() => []);
+  for (const name of names) await files.rename(join(blobs, name), stagedPath(places, name));
+  await files.rm(places.assembly, { recursive: true, force: true });
+}
+
+/** Removes what kills left beside these blobs, which are whole, and what processes that are no more left of a snapshot. What can't be removed harms nobody. */
+async function sweep(
+  files: Doors["files"],
+  { root, blobs, staging }: RepoPlaces,
+  whole: ReadonlySet<string>,
+): Promise<void> {
+  const remove = (file: string): Promise<void> =>
+    files.rm(file, { recursive: true, force: true }).catch(() => {});
+  for (const folder of [staging, blobs]) {
+    for (const name of await files.readdir(folder).catch(() => [])) {
+      if (whole.has(leftoverOf(name) ?? "")) await remove(join(folder, name));
+    }
+  }
+  for (const name of await files.readdir(root).catch(() => [])) {
+    const owner = passingOwner(name);
+    if (owner === null) continue;
+    const lives = (await files.stat(`/proc/${owner}`).catch(() => null)) !== null;
+    if (!lives) await remove(join(root, name));
+  }
 }

@@ -2,10 +2,11 @@ import { join } from "node:path";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
-import { blobPath, lockPath, placesOf } from "./cache-layout.ts";
+import { blobPath, lockPath, placesOf, stagedPath } from "./cache-layout.ts";
 import { failureOfFiles } from "./disk-space.ts";
 import type { Damage } from "./inspect.ts";
 import { findLockHolder } from "./lock-holder.ts";
+import { openPlaces } from "./open-places.ts";
 
 /** A damaged content keeps this beside its name until a sound one is there. */
 export const damagedSuffix = ".heros-damaged";
@@ -25,7 +26,7 @@ export interface PutAside {
 }
 
 /**
- * Renames damaged contents to `blobs/<name>.heros-damaged`, so that the engine takes them for missing. A blob that is a
+ * Renames damaged contents to `<name>.heros-damaged` beside their place, so that the engine takes them for missing. A blob that is a
  * link into a shared store is renamed itself; what it leads to is never written.
  * @throws Failure `cache.busy` where another process works on one, `cache.not_writable`
  */
@@ -33,15 +34,18 @@ export async function putAside({ host, cacheDir, damaged }: PutAside): Promise<v
   // What is missing has nothing to put aside, and a wrong link is replaced by the engine's own.
   const contents = damaged.filter(({ reason }) => reason !== "missing" && reason !== "link");
   for (const damage of contents) {
-    const places = placesOf(cacheDir, damage.repo);
-    const lock = lockPath(places, damage.blobName);
+    const { repo, blobName, file } = damage;
+    const places = await openPlaces(host.files, cacheDir, repo);
+    const lock = lockPath(places, blobName);
     await host.files.mkdir(places.locks, { recursive: true });
-    await host.files.mkdir(places.blobs, { recursive: true });
     if ((await host.fileLocks.acquire(lock)) === "busy") throw await busy(host, lock, damage);
     try {
-      const target = `${blobPath(places, damage.blobName)}${damagedSuffix}`;
+      const isStaged = file.startsWith(`${placesOf(cacheDir, repo).staging}/`);
+      const folder = isStaged ? places.staging : places.blobs;
+      await host.files.mkdir(folder, { recursive: true });
+      const target = join(folder, `${blobName}${damagedSuffix}`);
       await host.files.rm(target, { recursive: true, force: true });
-      await host.files.rename(damage.file, target);
+      await host.files.rename(file, target);
     } catch (error) {
       throw failureOfFiles(error, cacheDir);
     } finally {
@@ -83,12 +87,16 @@ export async function findAside(
   const found: AsideFile[] = [];
   for (const repo of new Set(repos)) {
     const places = placesOf(cacheDir, repo);
-    const names = await files.readdir(places.blobs).catch(() => []);
-    for (const name of names.filter((each) => each.endsWith(damagedSuffix))) {
-      const sound = join(places.blobs, name.slice(0, -damagedSuffix.length));
-      const file = join(places.blobs, name);
-      if ((await files.stat(sound).catch(() => null)) === null) continue;
-      found.push({ repo, file, bytes: (await files.lstat(file)).size });
+    for (const folder of [places.staging, places.blobs]) {
+      const names = await files.readdir(folder).catch(() => []);
+      for (const name of names.filter((each) => each.endsWith(damagedSuffix))) {
+        const blobName = name.slice(0, -damagedSuffix.length);
+        const sound = [stagedPath(places, blobName), blobPath(places, blobName)];
+        const stats = await Promise.allSettled(sound.map((each) => files.stat(each)));
+        if (stats.every(({ status }) => status === "rejected")) continue;
+        const file = join(folder, name);
+        found.push({ repo, file, bytes: (await files.lstat(file)).size });
+      }
     }
   }
   return found;

@@ -1,4 +1,3 @@
-import type { Files } from "../host/host.ts";
 import {
   addRange,
   type ByteRanges,
@@ -26,15 +25,13 @@ const segmentsPerRound = 8;
 const leastShare = 1 / 16;
 
 export function createSecondFetch({
-  files,
   partial,
   sizeBytes,
   suspects,
   whole,
   segmentBytes,
 }: {
-  files: Pick<Files, "open">;
-  partial: Pick<Partial, "path" | "write">;
+  partial: Pick<Partial, "read" | "write">;
   sizeBytes: number;
   /** Compared first: what an earlier run left may have changed since. */
   suspects: ByteRanges;
@@ -70,7 +67,7 @@ export function createSecondFetch({
       return first(countBytes(suspected) > 0 ? suspected : unseen);
     },
     async compare(bytes, position) {
-      const there = await readAt(files, partial.path, position, bytes.length);
+      const there = await partial.read(position, bytes.length);
       if (!there.equals(bytes)) {
         await partial.write(bytes, position);
         replacedBytes += bytes.length;
@@ -83,20 +80,4 @@ export function createSecondFetch({
       return taken;
     },
   };
-}
-
-async function readAt(
-  files: Pick<Files, "open">,
-  path: string,
-  position: number,
-  length: number,
-): Promise<Buffer> {
-  const handle = await files.open(path, "r");
-  try {
-    const content = Buffer.alloc(length);
-    await handle.read(content, 0, length, position);
-    return content;
-  } finally {
-    await handle.close();
-  }
 }

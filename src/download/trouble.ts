@@ -1,11 +1,11 @@
 import type { Host } from "../host/host.ts";
 import { failureOfError } from "../hub/failures.ts";
 import { delayOf } from "../hub/retry.ts";
-import { type PassingTrouble, troubleOf } from "../hub/trouble.ts";
+import { isSilence, type PassingTrouble, weatherOf } from "../hub/trouble.ts";
 import type { Emit } from "../progress/event.ts";
-import type { BlobTask } from "./blob-task.ts";
 import { failureOfFiles } from "./disk-space.ts";
 import { type Lane, LaneMoved } from "./lane.ts";
+import type { LaneCount } from "./lane-count.ts";
 import { named } from "./open-task.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -19,21 +19,21 @@ export interface Outage {
   lastByteMs: number;
 }
 
-/** Troubles of these kinds come from one file or one server's rule: trying for long does not help. */
-const mostAttempts: Partial<Record<PassingTrouble["kind"], number>> = {
-  "bad-answer": 5,
-  refused: 8,
-  expired: 8,
-};
+/** What a file's server answers wrongly, so often and for so long, it goes on answering. */
+const mostBadAnswers = 5;
 /** While bytes came so lately, a broken connection is that lane's own affair. */
-const livelyMs = 1500;
+export const livelyMs = 1500;
+
+const leastDelayMs = 500;
 
 /** Troubles of one connection: the file's other lanes go on. */
-const ofOneLane: readonly PassingTrouble["kind"][] = ["network", "server"];
+const ofOneLane: readonly PassingTrouble["kind"][] = ["network", "server", "refused", "strange"];
 
 /** How many lanes there may be now, of so many that are worth having. */
 export function lanesAllowed(outage: Outage, target: number, nowMs: number): number {
   if (nowMs < outage.notBeforeMs) return 0;
+  // One probes a network that was gone; its first byte lets the others go.
+  if (outage.attempts > 0) return 1;
   outage.restingUntilMs = outage.restingUntilMs.filter((untilMs) => untilMs > nowMs);
   return target - outage.restingUntilMs.length;
 }
@@ -47,56 +47,62 @@ interface Scene {
   readonly outage: Outage;
   /** At work, the one with the trouble included. */
   readonly lanes: ReadonlySet<Lane>;
-  /** Fewer connections, please. */
-  shrink(): void;
+  readonly laneCount: Pick<LaneCount, "shrink" | "limit">;
 }
 
 /**
- * Decides when a file is tried again after an error, and says so.
+ * Decides when a lane's file is tried again after an error, and says so.
  * @throws what no later try mends, as a Failure where a person can mend it
  */
-export function handleTrouble(scene: Scene, task: BlobTask, error: unknown): void {
+export function handleTrouble(scene: Scene, lane: Lane, error: unknown): void {
   if (error instanceof LaneMoved) return;
+  const { task } = lane;
   const { host, tuning, outage, endpoint, cacheDir } = scene;
-  const trouble = troubleOf(error);
+  const trouble = weatherOf(error);
   if (trouble === null) throw failureOfError(failureOfFiles(error, cacheDir), endpoint);
   const nowMs = host.clock.monotonicMs();
   const everywhere = trouble.kind === "rate-limited" || nowMs - outage.lastByteMs > livelyMs;
   const ofLane = !everywhere && ofOneLane.includes(trouble.kind);
+  const crowded = ofLane && isCrowded(lane, trouble);
+  if (crowded) scene.laneCount.limit(scene.lanes.size - 1, nowMs);
   // A small file is its lane's only work; the lane goes on with others, unless the server asks it to wait.
-  const rests = ofLane && (!task.small || trouble.waitMs !== null);
+  const rests = ofLane && !crowded && (!task.small || trouble.waitMs !== null);
   // Siblings that fail for the same reason at the same time say nothing new.
   const ofTask = everywhere ? 0 : Math.max(task.notBeforeMs, task.toldUntilMs);
   if (nowMs < Math.max(ofTask, outage.notBeforeMs)) {
-    if (rests) rest(outage, nowMs + Math.min(tuning.giveUpMs, delayOf(trouble, 1, host.random)));
+    if (rests) {
+      const delayMs = Math.min(tuning.giveUpMs, delayOf(trouble, 1, host.random));
+      outage.restingUntilMs.push(nowMs + delayMs);
+    }
     return;
   }
-  if (trouble.kind === "rate-limited" || trouble.kind === "refused") scene.shrink();
+  if (trouble.kind === "rate-limited") scene.laneCount.shrink(nowMs);
 
   task.attempts += 1;
   task.troubleSinceMs ??= nowMs;
   if (everywhere) outage.attempts += 1;
   const attempt = everywhere ? Math.max(outage.attempts, task.attempts) : task.attempts;
   const longMs = nowMs - task.troubleSinceMs;
-  if (longMs >= tuning.giveUpMs || task.attempts > (mostAttempts[trouble.kind] ?? Infinity)) {
-    throw failureOfError(error, endpoint);
-  }
-  // An address that is no longer good is asked for anew at once.
-  const soon = trouble.kind === "expired" && task.attempts === 1;
-  const wantedMs = soon ? 0 : delayOf(trouble, attempt, host.random);
-  const delayMs = Math.min(wantedMs, tuning.giveUpMs - longMs);
+  const staysBad =
+    trouble.kind === "bad-answer" &&
+    task.attempts > mostBadAnswers &&
+    longMs >= tuning.badAnswersMs;
+  if (longMs >= tuning.giveUpMs || staysBad) throw failureOfError(error, endpoint);
+  const wantedMs = Math.min(delayOf(trouble, attempt, host.random), tuning.giveUpMs - longMs);
+  // Silence was a wait already.
+  const spentMs = trouble.waitMs === null && everywhere ? nowMs - lane.startedMs : 0;
+  const delayMs = Math.max(Math.min(wantedMs, leastDelayMs), wantedMs - spentMs);
   task.toldUntilMs = nowMs + delayMs;
-  if (rests) rest(outage, task.toldUntilMs);
+  if (rests) outage.restingUntilMs.push(task.toldUntilMs);
   if (!ofLane || task.small) task.notBeforeMs = task.toldUntilMs;
   if (everywhere) outage.notBeforeMs = task.notBeforeMs;
-  if (!soon) {
-    const reason = trouble.message;
-    const others = [...scene.lanes].filter((lane) => lane.task === task).length - 1;
-    const scope = everywhere ? "all" : ofLane && others > 0 ? "lane" : "file";
-    scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs, scope });
-  }
+  const reason = trouble.message;
+  const others = [...scene.lanes].filter((other) => other.task === task).length - 1;
+  const scope = everywhere ? "all" : ofLane && others > 0 ? "lane" : "file";
+  scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs, scope });
 }
 
-function rest(outage: Outage, untilMs: number): void {
-  outage.restingUntilMs.push(untilMs);
+/** Others are served, and this connection never was: the server wants no more of them. */
+function isCrowded(lane: Lane, { kind, cause }: PassingTrouble): boolean {
+  return kind === "refused" || (lane.receivedBytes === 0 && isSilence(cause));
 }

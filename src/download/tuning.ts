@@ -24,6 +24,8 @@ export interface Tuning {
   readonly idleMs: number;
   /** Nothing came for so long, whatever was tried: give up. */
   readonly giveUpMs: number;
+  /** Answers that do not fit the question are the server's own fault, once they come for so long. */
+  readonly badAnswersMs: number;
   readonly firstLanes: number;
   readonly mostLanes: number;
   /** How often a lock that another process holds is asked for. */
@@ -49,6 +51,7 @@ export const usualTuning: Tuning = {
   progressMs: 250,
   idleMs: 10_000,
   giveUpMs: patienceMs,
+  badAnswersMs: 60_000,
   firstLanes: 4,
   mostLanes: 32,
   lockRetryMs: 1000,

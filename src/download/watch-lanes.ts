@@ -26,7 +26,9 @@ export function watchLanes(
     if (lane.isPaused()) continue;
     if (lane.segment !== null && nowMs - lane.lastByteMs > idleMs) {
       const seconds = Math.round(idleMs / 1000);
-      lane.stop.abort(new PassingTrouble("network", `no byte came for ${seconds} s`));
+      const silence = Object.assign(new Error("silence"), { code: "ETIMEDOUT" });
+      const trouble = new PassingTrouble("network", `no byte came for ${seconds} s`, null, silence);
+      lane.stop.abort(trouble);
       continue;
     }
     const ageMs = nowMs - lane.startedMs;

@@ -42,13 +42,7 @@ export function failureOfStatus(
   if (errorHeader === "RepoNotFound" || (status === 401 && !asked.withToken)) {
     return asked.withToken ? repoNotFound(repo, asked) : repoHidden(repo, asked);
   }
-  if (status === 401) {
-    return usage({
-      code: "hub.token_refused",
-      message: `The Hub at ${asked.endpoint} does not accept the token.`,
-      hint: setToken,
-    });
-  }
+  if (status === 401) return tokenRefused(asked.endpoint);
   if (status === 403) {
     return usage({
       code: "hub.forbidden",
@@ -57,6 +51,14 @@ export function failureOfStatus(
     });
   }
   return null;
+}
+
+export function tokenRefused(endpoint: string): Failure {
+  return usage({
+    code: "hub.token_refused",
+    message: `The Hub at ${endpoint} does not accept the token.`,
+    hint: setToken,
+  });
 }
 
 function gated(repo: string, withToken: boolean): Failure {

@@ -58,7 +58,10 @@ export async function openFile(session: Session, request: FileRequest): Promise<
     const hubUrl = resolveUrl(session.endpoint, request);
     const common = { url: hubUrl, headers, signal, idleTimeoutMs, large: true };
     const answer = await sendRequest(session, { ...common, redirects: "none-elsewhere" });
-    orAbandon(answer.response, () => requireEtag(answer.response, request));
+    orAbandon(answer.response, () => {
+      requireNoPage(session, request, answer.response);
+      requireEtag(answer.response, request);
+    });
     if (answer.response.status < 300 || answer.response.status === 416) {
       orAbandon(answer.response, () => requirePlain(answer.response));
       return { response: answer.response, address: null };
@@ -80,6 +83,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
   const { status } = response;
   if (status === 200 || status === 206 || status === 416) {
     orAbandon(response, () => {
+      requireNoPage(session, request, response);
       requirePlain(response);
       requireSameEtag(session, response, known);
     });
@@ -123,10 +127,13 @@ function refusal(
   const withToken = token !== null && mayHaveToken(endpoint, url);
   const { repo, path, commit: revision } = file;
   const asked = { endpoint, repo, path, revision, withToken };
-  const errorHeader = response.headers["x-error-code"];
+  const { status, headers } = response;
+  const errorHeader = headers["x-error-code"];
+  // The Hub says in a header what is wrong; whatever stands in its place for a while does not.
+  const own = errorHeader !== undefined || headers["x-error-message"] !== undefined;
   return (
-    failureOfStatus(response.status, errorHeader, asked) ??
-    captivePortal(endpoint, `status ${response.status} for ${path} of ${repo}`)
+    (own ? failureOfStatus(status, errorHeader, asked) : null) ??
+    captivePortal(endpoint, `status ${status} for ${path} of ${repo}`)
   );
 }
 
@@ -160,6 +167,17 @@ function requireSameEtag(
   etagChanges.set(host, changes);
   if (changes > mostChanges) return;
   throw new PassingTrouble("bad-answer", "the file changed on the server while it was fetched");
+}
+
+/** A web page in the place of a file that is none. */
+function requireNoPage(
+  { endpoint }: Session,
+  { path, repo }: FileRequest,
+  { status, headers }: HttpResponse<ByteFlow>,
+): void {
+  const page = /\bhtml\b/iu.test(headers["content-type"] ?? "");
+  if (!page || status >= 300 || /\.x?html?$/iu.test(path)) return;
+  throw captivePortal(endpoint, `a web page in the place of ${path} of ${repo}`);
 }
 
 function requirePlain(response: HttpResponse<ByteFlow>): void {

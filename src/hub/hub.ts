@@ -17,6 +17,7 @@ import { keptListings } from "./kept-listings.ts";
 import type { Hub } from "./hub-port.ts";
 import { type EndpointSwitch, preferInOrder } from "./mirrors.ts";
 import type { Session } from "./request.ts";
+import { askWithToken, type TokenRefusal } from "./token-use.ts";
 import { type Attempt, askPatiently } from "./patience.ts";
 import { patienceMs } from "./retry.ts";
 
@@ -28,6 +29,8 @@ export interface HubOptions {
   /** Asked where the endpoint fails, in this order. They must serve the same commits, and never get the token. */
   readonly mirrors?: readonly string[];
   readonly token: Secret | null;
+  /** Told once where the token is no longer sent. Without it, a token that is refused is an error. */
+  readonly onTokenRefused?: (why: TokenRefusal) => void;
   readonly offline?: boolean;
   /** Where listings of commits are kept; without it each run asks again. */
   readonly stateDir?: string;
@@ -44,20 +47,22 @@ export interface HubOptions {
 /** Asks nothing yet. @throws Failure `hub.bad_endpoint` */
 export function connectHub(options: HubOptions): Hub {
   const { mirrors = [], stateDir: _own, ...common } = options;
-  const { host, onRetry, forMs = patienceMs } = options;
-  const hub = connectOne(options);
+  const { host, onRetry, forMs = patienceMs, memory = createEndpointMemory() } = options;
+  const hub = connectOne({ ...options, memory });
   if (options.offline === true) return hub;
   if (mirrors.length === 0) return askPatiently(hub, { host, forMs, onRetry });
   // What a mirror lists is not kept: the endpoint's word counts as soon as it can be had.
-  const others = mirrors.map((endpoint) => connectOne({ ...common, endpoint, token: null }));
-  const { memory = createEndpointMemory(), onSwitch } = options;
+  const others = mirrors.map((endpoint) =>
+    connectOne({ ...common, memory, endpoint, token: null }),
+  );
+  const { onSwitch } = options;
   const { clock } = host;
   const all = preferInOrder([hub, ...others], { clock, memory, onSwitch });
   return askPatiently(all, { host, forMs, onRetry });
 }
 
-function connectOne(options: HubOptions): Hub {
-  const { host, token, offline: cacheAlone = false, stateDir } = options;
+function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): Hub {
+  const { host, token, offline: cacheAlone = false, stateDir, memory, onTokenRefused } = options;
   const endpoint = options.endpoint.replace(/\/+$/u, "");
   const target = URL.parse(endpoint);
   if (target === null || !/^https?:$/u.test(target.protocol)) {
@@ -70,6 +75,8 @@ function connectOne(options: HubOptions): Hub {
   }
   const { answerLimitMs = 30_000 } = options;
   const session: Session = { host, endpoint, token, answerLimitMs, etagChanges: new Map() };
+  const withToken = <T>(call: (session: Session) => Promise<T>): Promise<T> =>
+    askWithToken({ session, refused: memory.refusedTokens, onTokenRefused }, call);
   const kept = keptListings(host.files, stateDir === undefined ? null : join(stateDir, "listings"));
 
   return {
@@ -84,10 +91,13 @@ function connectOne(options: HubOptions): Hub {
       if (cacheAlone) throw offline(`the list of files of ${repo} at ${revision}`);
       // Not before something is asked: what checks the answers takes longer to load than all else here.
       const { fetchCommit, fetchFiles } = await import("./library.ts");
-      const call = { session, repo, revision, signal };
-      const commit = pinned ? revision : await fetchCommit(call);
+      const call = { repo, revision, signal };
+      const commit = pinned
+        ? revision
+        : await withToken((own) => fetchCommit({ ...call, session: own }));
       const files =
-        (pinned ? null : await kept.read(repo, commit)) ?? (await fetchFiles(call, commit));
+        (pinned ? null : await kept.read(repo, commit)) ??
+        (await withToken((own) => fetchFiles({ ...call, session: own }, commit)));
       await kept.write(repo, commit, files);
       return { repo, revision, commit, files };
     },
@@ -99,11 +109,11 @@ function connectOne(options: HubOptions): Hub {
     resolveUrl: (repo, commit, path) => resolveUrl(endpoint, { repo, commit, path }),
     async requireAccess(repo, commit, path, signal) {
       if (cacheAlone) throw offline(`${path} of ${repo}`);
-      await checkAccess(session, { repo, commit, path, signal });
+      await withToken((own) => checkAccess(own, { repo, commit, path, signal }));
     },
     async open(request) {
       if (cacheAlone) throw offline(`${request.path} of ${request.repo}`);
-      return openFile(session, request);
+      return withToken((own) => openFile(own, request));
     },
   };
 }

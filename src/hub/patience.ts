@@ -1,7 +1,7 @@
 import type { Host } from "../host/host.ts";
 import type { Hub } from "./hub-port.ts";
 import { delayOf } from "./retry.ts";
-import { type PassingTrouble, passingCause } from "./trouble.ts";
+import { type PassingTrouble, passingCause, weatherOf } from "./trouble.ts";
 
 export interface Attempt {
   readonly trouble: PassingTrouble;
@@ -43,7 +43,12 @@ export function askPatiently(hub: Hub, waiting: Waiting): Hub {
     while (shared.probe !== null) await untilAborted(shared.probe, signal);
   }
 
-  async function ask<T>(signal: AbortSignal, forMs: number, call: () => Promise<T>): Promise<T> {
+  async function ask<T>(
+    signal: AbortSignal,
+    forMs: number,
+    call: () => Promise<T>,
+    passes = passingCause,
+  ): Promise<T> {
     let sinceMs: number | null = null;
     let endProbe: (() => void) | null = null;
     try {
@@ -57,7 +62,7 @@ export function askPatiently(hub: Hub, waiting: Waiting): Hub {
           return await call();
         } catch (error) {
           signal.throwIfAborted();
-          const trouble = passingCause(error);
+          const trouble = passes(error);
           if (trouble === null) throw error;
           if (shared.probe !== null && endProbe === null) continue;
           sinceMs ??= shared.waitedMs;
@@ -88,7 +93,7 @@ export function askPatiently(hub: Hub, waiting: Waiting): Hub {
     ...hub,
     list: (repo, revision, signal) => ask(signal, forMs, () => hub.list(repo, revision, signal)),
     requireAccess: (repo, commit, path, signal) =>
-      ask(signal, forMs, () => hub.requireAccess(repo, commit, path, signal)),
+      ask(signal, forMs, () => hub.requireAccess(repo, commit, path, signal), weatherOf),
     whoAmI: (signal) => ask(signal, Math.min(forMs, whoAmIMs), () => hub.whoAmI(signal)),
   };
 }

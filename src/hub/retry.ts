@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import type { PassingTrouble } from "./trouble.ts";
-import { errorCode, troubleOf } from "./trouble.ts";
+import { isSilence, troubleOf } from "./trouble.ts";
 
 /** How long heros waits for a network in all, before the first byte and after it. */
 export const patienceMs = 10 * 60_000;
@@ -39,7 +39,7 @@ export async function retryOnce<T>(
   } catch (error) {
     signal.throwIfAborted();
     const trouble = troubleOf(error);
-    if (trouble === null || trouble.waitMs !== null || errorCode(trouble.cause) === "ETIMEDOUT") {
+    if (trouble === null || trouble.waitMs !== null || isSilence(trouble.cause)) {
       throw error;
     }
     await clock.sleep(delayOf(trouble, 1, random), signal);

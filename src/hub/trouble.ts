@@ -12,6 +12,8 @@ export type TroubleKind =
   | "refused"
   /** A signed address that is no longer good. */
   | "expired"
+  /** Something else answers in the Hub's place: a gateway, a login page. The failure that says so is the cause. */
+  | "strange"
   /** An answer that does not fit the question: a wrong range, a wrong length, an encoding nobody asked for. */
   | "bad-answer";
 
@@ -65,6 +67,15 @@ export function troubleOf(error: unknown): PassingTrouble | null {
   return known === null ? null : new PassingTrouble("network", known, null, error);
 }
 
+/** What somebody else may say in the Hub's place for a while. */
+const strangers = ["hub.captive_portal", "hub.redirect_loop"];
+
+/** The same once the Hub has answered well: then even a stranger in its place passes. */
+export function weatherOf(error: unknown): PassingTrouble | null {
+  if (!(error instanceof Failure) || !strangers.includes(error.code)) return passingCause(error);
+  return new PassingTrouble("strange", error.message.replace(/\.$/u, ""), null, error);
+}
+
 /** The same of a failure that says in words what such trouble ended with. */
 export function passingCause(error: unknown): PassingTrouble | null {
   return error instanceof Failure ? troubleOf(error.cause) : troubleOf(error);
@@ -76,6 +87,11 @@ export function errorCode(error: unknown): string | null {
   if ("code" in error && typeof error.code === "string") return error.code;
   if (error instanceof AggregateError) return errorCode(error.errors[0]);
   return error.cause === undefined ? null : errorCode(error.cause);
+}
+
+/** The connection stands, and nothing comes. */
+export function isSilence(cause: unknown): boolean {
+  return errorCode(cause) === "ETIMEDOUT";
 }
 
 /** What a proxy answered that should have let us through; 0 where it is no such error. */

@@ -3,7 +3,8 @@ import type { Secret } from "../progress/secret.ts";
 /** Where a token is from; `kept`: by an earlier setup, in the stack's folder. A pasted one is in memory until the person says yes to the plan. */
 export type TokenAnswer =
   | { readonly source: "none" }
-  | { readonly source: FoundSource | "token-file"; readonly token: Secret }
+  | { readonly source: FoundSource; readonly token: Secret; readonly where?: string }
+  | { readonly source: "token-file"; readonly token: Secret }
   | { readonly source: "pasted"; readonly token: Secret };
 
 /** Where heros looks for tokens by itself. */

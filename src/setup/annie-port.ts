@@ -1,7 +1,6 @@
-import path from "node:path";
 import type { Host } from "../host/host.ts";
-import { envValue, readEnvFile } from "../stack/env-file.ts";
-import { readIfThere } from "../stack/files.ts";
+import { Failure } from "../progress/failure.ts";
+import { lookupIn, readStackEnv } from "../stack/env/stack-env.ts";
 
 /** Where Annie answers: as asked for, else as the stack's `.env` says, else 8000. */
 export async function anniePort(
@@ -10,9 +9,10 @@ export async function anniePort(
   asked: number | null,
 ): Promise<number> {
   if (asked !== null) return asked;
-  const file = path.join(stackDir, ".env");
-  const text = await readIfThere(host, file).catch(() => null);
-  if (text === null) return 8000;
-  const kept = Number(envValue(readEnvFile(text, file), "HER_OS_PORT"));
+  const env = await readStackEnv(host, stackDir).catch((error: unknown) => {
+    if (error instanceof Failure) throw error;
+    return null;
+  });
+  const kept = env === null ? Number.NaN : Number(lookupIn(env)("HER_OS_PORT"));
   return Number.isInteger(kept) && kept > 0 && kept < 65_536 ? kept : 8000;
 }

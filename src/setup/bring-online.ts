@@ -13,7 +13,6 @@ import { closeAtRest } from "./close-at-rest.ts";
 import type { Online } from "./closing-words.ts";
 import { openHub } from "./open-hub.ts";
 import type { SetupRequest, Work } from "./request.ts";
-import { tokenOf } from "./tokens.ts";
 
 export interface BringOnline {
   readonly request: SetupRequest;
@@ -52,7 +51,7 @@ export async function bringOnline(
     emit({ type: "stage.started", stage: "download" });
     const result = await downloadModels({
       host,
-      hub: openHub(work, request, tokenOf(answers.token)),
+      hub: openHub(work, request, answers.token),
       survey,
       emit,
       signal,

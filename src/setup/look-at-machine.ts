@@ -2,6 +2,7 @@ import { detectMachine, type Detection } from "../machine/detect.ts";
 import type { Trouble } from "../plan/mending.ts";
 import { modelsPlace } from "./models-place.ts";
 import { recallAnswers } from "./remembered-answers.ts";
+import { findProjectFolder } from "../stack/compose-files.ts";
 import type { SetupRequest, Work } from "./request.ts";
 
 /** What a person can put right in another window. Memory and disks are what they are; the questions take them into account. */
@@ -26,6 +27,7 @@ export async function lookAtMachine(
       signal,
       modelsPath,
       stackDir,
+      projectDir: await findProjectFolder(host, stackDir),
       port,
       endpoint,
       mirrors,

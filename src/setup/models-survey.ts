@@ -145,7 +145,9 @@ export async function cachedModels(
 ): Promise<CatalogModel[]> {
   const there = await Promise.all(
     models.map(async ({ parts }) => {
-      const stats = parts.map(({ repo }) => host.files.stat(placesOf(cacheDir, repo).root));
+      const places = parts.map(({ repo }) => placesOf(cacheDir, repo));
+      const folders = places.flatMap(({ root, staging }) => [root, staging]);
+      const stats = folders.map((folder) => host.files.stat(folder));
       return (await Promise.allSettled(stats)).some(({ status }) => status === "fulfilled");
     }),
   );

@@ -17,7 +17,6 @@ import { overruledNotice, placeOf, storagePaths } from "./models-place.ts";
 import { recallAnswers, rememberAnswers } from "./remembered-answers.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { openHub } from "./open-hub.ts";
-import { requirePlace } from "./require-place.ts";
 import type { SetupRequest, Work } from "./request.ts";
 import { foundTokens, tokenOf } from "./tokens.ts";
 
@@ -64,16 +63,22 @@ export async function preparePlanning(
   const survey = (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
     surveyModels({
       host,
-      hub: openHub(work, request, tokenOf(answers.token)),
+      hub: openHub(work, request, answers.token),
       cacheDir: request.cacheDir ?? placeOf(paths, answers.storage),
       models,
       signal: stop,
       // The screen can still ask for the token that a model wants.
       lenient: models === catalog.models,
     });
-  const workOut = async (answers: Answers, stop: AbortSignal): Promise<WorkedOut> => {
-    const surveyed = await survey(answers, modelsOfTiers(catalog, answers.tiers), stop);
-    await requirePlace(work, surveyed);
+  /** A token that the Hub refused meanwhile is neither used nor kept. */
+  const unlessRefused = (answers: Answers): Answers => {
+    const token = tokenOf(answers.token);
+    const refused = token !== null && work.endpoints.refusedTokens.has(token);
+    return refused ? { ...answers, token: { source: "none" } } : answers;
+  };
+  const workOut = async (given: Answers, stop: AbortSignal): Promise<WorkedOut> => {
+    const surveyed = await survey(given, modelsOfTiers(catalog, given.tiers), stop);
+    const answers = unlessRefused(given);
     requireDiskSpace(surveyed);
     const models = modelsOfTiers(catalog, answers.tiers);
     const changes = await planStack({
@@ -110,26 +115,14 @@ export async function preparePlanning(
   };
 
   // Where nobody is asked, only the chosen models are listed, when they are worked out.
-  let first = resolved.answers;
-  let everything = ask === null ? null : await survey(first, catalog.models, signal);
-  const stale = tokens.find(({ answer }) => answer === first.token);
-  if (everything !== null && stale !== undefined && isRefused(everything)) {
-    emit({
-      type: "notice",
-      level: "warning",
-      code: "hub.token_refused",
-      message: `The Hub does not accept the token found in ${stale.where}; heros goes on without it.`,
-      hint: "Annie's own models need none. Take the old token away, or paste a new one when asked.",
-    });
-    first = { ...first, token: { source: "none" } };
-    everything = await survey(first, catalog.models, signal);
-  }
+  const everything = ask === null ? null : await survey(resolved.answers, catalog.models, signal);
+  const first = unlessRefused(resolved.answers);
   const planning: Planning = {
     machine: detection.machine,
     checks: detection.checks,
     catalog,
     models: (everything?.models ?? []).map(toPlannedModel),
-    tokens: tokens.filter((token) => token !== stale || first.token === token.answer),
+    tokens: tokens.filter(({ answer }) => !work.endpoints.refusedTokens.has(answer.token)),
     answers: first,
     decided:
       request.cacheDir === null
@@ -142,7 +135,7 @@ export async function preparePlanning(
         ? null
         : await measureSpeed({
             host,
-            hub: openHub(work, request, tokenOf(first.token)),
+            hub: openHub(work, request, first.token),
             survey: everything,
             signal,
           }),
@@ -150,7 +143,7 @@ export async function preparePlanning(
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
     checkToken: async (token, stop = signal) => {
       try {
-        const { name } = await openHub(work, request, token).whoAmI(stop);
+        const { name } = await openHub(work, request, { source: "pasted", token }).whoAmI(stop);
         return { ok: true, user: name };
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
@@ -161,11 +154,6 @@ export async function preparePlanning(
       rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
   };
   return { planning, workOut };
-}
-
-/** An old token keeps even what everybody may see from being listed. */
-function isRefused({ models }: Survey): boolean {
-  return models.some(({ problem }) => problem?.code === "hub.token_refused");
 }
 
 function isKept({ token, keepToken }: Answers): boolean {

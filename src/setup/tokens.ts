@@ -11,7 +11,10 @@ export async function foundTokens(host: Host, stackDir: string | null): Promise<
     findTokens(host),
     stackDir === null ? [] : keptToken(host, keptTokenFile(stackDir)),
   ]);
-  const tokens = found.map(({ token, source, where }) => ({ answer: { source, token }, where }));
+  const tokens = found.map(({ token, source, where }) => ({
+    answer: { source, token, where },
+    where,
+  }));
   const known = new Set(tokens.map(({ answer }) => answer.token.reveal()));
   return [...tokens, ...kept.filter(({ answer }) => !known.has(answer.token.reveal()))];
 }
@@ -20,7 +23,7 @@ async function keptToken(host: Host, file: string): Promise<FoundToken[]> {
   const value = (await host.files.readFile(file, "utf8").catch(() => "")).trim();
   if (!/^[\x21-\x7e]+$/.test(value)) return [];
   const where = file.startsWith(`${host.home}/`) ? `~${file.slice(host.home.length)}` : file;
-  return [{ answer: { source: "kept", token: new Secret(value) }, where }];
+  return [{ answer: { source: "kept", token: new Secret(value), where }, where }];
 }
 
 /** The token itself, for the Hub. */
@@ -32,6 +35,6 @@ export function tokenOf(answer: TokenAnswer): Secret | null {
 export async function givenToken(
   host: Host,
   { tokenFile }: { readonly tokenFile: TokenAnswer | null },
-): Promise<Secret | null> {
-  return tokenOf(tokenFile ?? (await foundTokens(host, null))[0]?.answer ?? { source: "none" });
+): Promise<TokenAnswer> {
+  return tokenFile ?? (await foundTokens(host, null))[0]?.answer ?? { source: "none" };
 }

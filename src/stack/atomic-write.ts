@@ -1,10 +1,11 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
-import { errorCode } from "./files.ts";
+import { encode, errorCode } from "./files.ts";
 
 export interface AtomicWrite {
   readonly host: Host;
   readonly path: string;
+  /** From `decode`, or of our own. */
   readonly content: string;
   /** Of a new file; one that is there keeps its own, without `forbiddenBits`, and its owner. */
   readonly mode: number;
@@ -21,7 +22,7 @@ export async function writeAtomically(request: AtomicWrite): Promise<void> {
   try {
     const handle = await host.files.open(temporary, "wx", 0o600);
     try {
-      await handle.writeFile(content);
+      await handle.writeFile(encode(content));
       if (existing !== null) {
         const owner = await handle.stat();
         if (owner.uid !== existing.uid || owner.gid !== existing.gid) {

@@ -1,112 +1,11 @@
 import { z } from "zod";
-import { exitCodes, Failure, type ExitCode } from "../progress/failure.ts";
+import type { EnginePlace } from "../docker/engine-place.ts";
+import { engineFailure, engineProblem, readEngineTrouble } from "../docker/engine-problem.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
 import { inFolder } from "../progress/shell.ts";
-
-interface Known {
-  readonly pattern: RegExp;
-  readonly code: string;
-  readonly exitCode: ExitCode;
-  readonly message: (match: RegExpExecArray) => string;
-  readonly hint: string;
-}
-
-/** What docker and compose say when something is missing, most telling first. */
-const known: readonly Known[] = [
-  {
-    pattern: /permission denied while trying to connect to the docker/i,
-    code: "docker.no_permission",
-    exitCode: exitCodes.machine,
-    message: () => "You may not use Docker yet.",
-    hint: 'Run: sudo usermod -aG docker "$USER" — then log out and in again.',
-  },
-  {
-    pattern:
-      /cannot connect to the docker daemon|error during connect|is the docker daemon running/i,
-    code: "docker.daemon_down",
-    exitCode: exitCodes.machine,
-    message: () => "Docker is installed but not running.",
-    hint: "Start it with: sudo systemctl start docker",
-  },
-  {
-    pattern:
-      /'compose' is not a docker command|unknown command: docker compose|unknown shorthand flag: '\w'/i,
-    code: "compose.missing",
-    exitCode: exitCodes.machine,
-    message: () => "Docker has no compose plugin.",
-    hint: "Install it with: sudo apt-get install docker-compose-plugin",
-  },
-  {
-    pattern:
-      /could not select device driver|failed to discover GPU vendor from CDI|unknown or invalid runtime name: nvidia|unresolvable CDI devices/i,
-    code: "docker.gpu_unavailable",
-    exitCode: exitCodes.machine,
-    message: () => "Docker can't give the GPU to containers.",
-    hint: "Run: sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
-  },
-  {
-    pattern: /:(\d+)(?: failed)?: port is already allocated/i,
-    code: "port.taken",
-    exitCode: exitCodes.machine,
-    message: (match) => `Port ${match[1]} is taken by another container.`,
-    hint: "Stop that container (docker ps shows it), or choose another port with --port.",
-  },
-  {
-    pattern:
-      /:(\d+): bind: address already in use|port is already allocated|address already in use/i,
-    code: "port.taken",
-    exitCode: exitCodes.machine,
-    message: (match) =>
-      match[1] === undefined
-        ? "A port that Annie needs is taken."
-        : `Port ${match[1]} is taken by another program.`,
-    hint: "Stop that program (sudo ss -ltnp shows it), or choose another port with --port.",
-  },
-  {
-    pattern: /no space left on device|disk quota exceeded/i,
-    code: "docker.disk_full",
-    exitCode: exitCodes.disk,
-    message: () => "There is no space left on the disk where Docker keeps its images.",
-    hint: "Make room, for example with: docker system prune — then run heros setup again.",
-  },
-  {
-    pattern: /exec format error|no matching manifest for/i,
-    code: "docker.wrong_architecture",
-    exitCode: exitCodes.machine,
-    message: () => "An image of the stack is not made for this kind of processor.",
-    hint: "Choose an image for this machine in the compose file, then run heros setup again.",
-  },
-  {
-    pattern:
-      /dial tcp|no such host|i\/o timeout|TLS handshake timeout|connection re(?:set|fused)|network is unreachable|Client\.Timeout|toomanyrequests|unexpected EOF/i,
-    code: "docker.pull_network",
-    exitCode: exitCodes.network,
-    message: () => "The images of the stack could not be fetched: the network failed.",
-    hint: "Check the connection and run heros setup again: what was fetched is kept.",
-  },
-  {
-    pattern:
-      /(?:pull access denied|manifest unknown|manifest for \S+ not found|unauthorized|denied: )/i,
-    code: "docker.pull_refused",
-    exitCode: exitCodes.failed,
-    message: () => "An image of the stack could not be fetched: its registry does not give it.",
-    hint: "Check HER_OS_VERSION in .env, or log in with: docker login ghcr.io",
-  },
-  {
-    pattern: /bind source path does not exist: (\S+)/i,
-    code: "stack.folder_missing",
-    exitCode: exitCodes.failed,
-    message: (match) => `The folder ${match[1]}, which Annie needs, is not there.`,
-    hint: "Run heros setup again: it makes the folders that Annie needs.",
-  },
-  {
-    pattern:
-      /yaml: |validating .*\.ya?ml|invalid compose project|service ".*" (?:has|refers|depends)/i,
-    code: "stack.base_invalid",
-    exitCode: exitCodes.usage,
-    message: () => "Docker Compose does not accept the stack's files.",
-    hint: "Run `docker compose config -q` in the stack's folder to see where.",
-  },
-];
+import { annieService } from "./base-check.ts";
+import { type Blame, knownWords } from "./compose-words.ts";
+import type { StackConfig } from "./stack-config.ts";
 
 export interface ComposeFailureDetails {
   /** What compose said on stderr, JSON progress lines among it. */
@@ -116,11 +15,15 @@ export interface ComposeFailureDetails {
   /** No `docker` on the PATH. */
   readonly missing: boolean;
   readonly stackDir: string;
+  /** Which engine docker talks to; null where nobody asked. */
+  readonly place?: EnginePlace | null;
+  /** The stack as compose merges it; null where it can't be. */
+  readonly config?: StackConfig | null;
 }
 
 /** Why `docker compose` ended badly, in words, with compose's own as the cause. */
 export function composeFailure(details: ComposeFailureDetails): Failure {
-  const { stderr, exitCode, missing, stackDir } = details;
+  const { stderr, exitCode, missing, stackDir, place = null, config = null } = details;
   if (missing) {
     return new Failure({
       code: "docker.missing",
@@ -129,17 +32,27 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
       exitCode: exitCodes.machine,
     });
   }
-  const lines = spokenLines(stderr);
-  const recognised = known.find(({ pattern }) => lines.some((line) => pattern.test(line)));
+  const said = spokenLines(stderr);
+  const lines = said.map(({ words }) => words);
+  const trouble = readEngineTrouble(lines.join("\n"));
+  const recognised = knownWords.find(({ pattern }) => lines.some((line) => pattern.test(line)));
   const telling = lines.find((line) => recognised?.pattern.test(line)) ?? lastTelling(lines);
   const words = telling.replace(/^Error response from daemon: /, "").slice(0, 400);
   const cause = new Error(`docker compose ended with ${exitCode ?? "no status"}: ${words}`);
+  if (trouble !== null) return engineFailure(engineProblem(trouble, place), cause);
   const match = recognised?.pattern.exec(telling);
   if (recognised !== undefined && match !== null && match !== undefined) {
+    const image = blamedImage(said, config);
+    const blame: Blame = {
+      image,
+      registry: registryOf(image) ?? namedRegistry(telling),
+      serviceOfPort: (port) => config?.serviceOfPort.get(port) ?? null,
+      annieService,
+    };
     return new Failure({
       code: recognised.code,
-      message: `${recognised.message(match)} Docker says: ${words}`,
-      hint: recognised.hint,
+      message: `${recognised.message(match, blame)} Docker says: ${words}`,
+      hint: recognised.hint(match, blame),
       exitCode: recognised.exitCode,
       cause,
     });
@@ -153,14 +66,64 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
   });
 }
 
-/** What was said in words: stray text, and with `--progress json` the messages of errors. */
-function spokenLines(stderr: string): string[] {
+/** The registry of an image, as a person calls it; null without an image. */
+export function registryOf(image: string | null): string | null {
+  if (image === null) return null;
+  const [first = "", ...rest] = image.split("/");
+  const named = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
+  return named ? registryName(first) : registryName("docker.io");
+}
+
+function registryName(host: string): string {
+  return /(?:^|\.)docker\.(?:io|com)$/.test(host) ? "Docker Hub" : host;
+}
+
+/** From an address in docker's words: `Get "https://ghcr.io/v2/": dial tcp …`. */
+function namedRegistry(words: string): string | null {
+  const host = /https?:\/\/([^/"\s]+)\/(?:v2|token)/.exec(words)?.[1];
+  return host === undefined ? null : registryName(host);
+}
+
+interface Spoken {
+  /** Service or image that a line of progress blames; null for words alone. */
+  readonly of: string | null;
+  readonly words: string;
+}
+
+function blamedImage(said: readonly Spoken[], config: StackConfig | null): string | null {
+  for (const { of } of said) {
+    if (of === null) continue;
+    if (of.startsWith("Image ")) return of.slice("Image ".length);
+    const image = config?.imageOfService.get(of);
+    if (image !== undefined) return image;
+    if (config?.serviceOfImage.has(of) === true) return of;
+  }
+  const text = said.map(({ words }) => words).join("\n");
+  const named =
+    /pull access denied for ([^\s,]+)/.exec(text) ??
+    /manifest for (\S+) not found/.exec(text) ??
+    /failed to resolve reference "([^"]+)"/.exec(text) ??
+    /no such image: ([^\s:]\S*[^\s:])/i.exec(text);
+  if (named?.[1] !== undefined) return named[1];
+  const [, host, name, tag] =
+    /https?:\/\/([^/"\s]+)\/v2\/(\S+?)\/manifests\/([^"\s]+)"/.exec(text) ?? [];
+  if (host === undefined) return null;
+  const place = registryName(host) === "Docker Hub" ? "" : `${host}/`;
+  return `${place}${name}${tag?.startsWith("sha256:") === true ? "@" : ":"}${tag}`;
+}
+
+/** What was said in words: stray text, the messages of errors, and the reason beside what progress calls an error. */
+function spokenLines(stderr: string): Spoken[] {
   return stderr
     .split("\n")
     .map((line) => line.trim())
-    .map((line) => (line.startsWith("{") ? messageOf(line) : line))
-    .filter((line) => line !== "")
-    .filter((line) => !/^(?:Container|Network|Volume|Image) \S+\s+\w+$/.test(line));
+    .flatMap((line): Spoken[] => {
+      if (line.startsWith("{")) return readJsonLine(line);
+      const [, of, words = ""] = /^((?:Image )?\S+)\s+Error(?:\s+(.*))?$/.exec(line) ?? [];
+      return of === undefined ? [{ of: null, words: line }] : [{ of, words }];
+    })
+    .filter(({ of, words }) => of !== null || words !== "")
+    .filter(({ words }) => !/^(?:Container|Network|Volume|Image) \S+\s+\w+$/.test(words));
 }
 
 /** The last line that sounds like a reason. */
@@ -170,11 +133,27 @@ function lastTelling(lines: readonly string[]): string {
 }
 
 const errorLine = z.object({ error: z.literal(true), message: z.string() });
+const progressLine = z.object({
+  id: z.string(),
+  text: z.string().optional(),
+  status: z.string().optional(),
+  details: z.string().optional(),
+});
 
-function messageOf(line: string): string {
+/** The fields of progress moved between versions: compose 2.40 has the reason in `status`, 5 in `details`. */
+function readJsonLine(line: string): Spoken[] {
+  let json: unknown;
   try {
-    return errorLine.safeParse(JSON.parse(line)).data?.message.trim() ?? "";
+    json = JSON.parse(line);
   } catch {
-    return line;
+    return [{ of: null, words: line }];
   }
+  const error = errorLine.safeParse(json).data;
+  if (error !== undefined) {
+    return error.message.split("\n").map((words) => ({ of: null, words: words.trim() }));
+  }
+  const progress = progressLine.safeParse(json).data;
+  if (progress?.text !== "Error") return [];
+  const reason = progress.details ?? (progress.status === "Error" ? "" : (progress.status ?? ""));
+  return [{ of: progress.id, words: reason }];
 }

@@ -16,14 +16,19 @@ interface Layer {
   readonly totalBytes: number;
 }
 
-/** Reads one line of compose's stderr; an event where it tells of an image that is being fetched. */
-export type ReadProgress = (line: string) => ContainerChanged | null;
+export interface ImageProgress {
+  /** Reads one line of compose's stderr; an event where it tells of an image that is being fetched. */
+  read(line: string): ContainerChanged | null;
+  /** Services whose images are still being fetched. */
+  pending(): readonly string[];
+}
 
 /**
  * Reads what `docker compose up` says of images: the JSON lines of compose 2.29 and later, whose fields moved between
  * versions, or the plain lines of those before. Stray text is passed over. Containers are asked after with `ps`.
  */
-export function imageProgress(serviceOfImage: ReadonlyMap<string, string>): ReadProgress {
+export function imageProgress(serviceOfImage: ReadonlyMap<string, string>): ImageProgress {
+  const pending = new Set<string>();
   const layers = new Map<string, Map<string, Layer>>();
   const services = new Set(serviceOfImage.values());
 
@@ -34,6 +39,7 @@ export function imageProgress(serviceOfImage: ReadonlyMap<string, string>): Read
   function pulling(id: string, detail?: string): ContainerChanged | null {
     const service = serviceNamed(id);
     if (service === undefined) return null;
+    pending.add(service);
     return {
       type: "container.changed",
       service,
@@ -56,16 +62,30 @@ export function imageProgress(serviceOfImage: ReadonlyMap<string, string>): Read
     return `${formatBytes(sum((layer) => layer.receivedBytes))} of ${formatBytes(sum((layer) => layer.totalBytes))}`;
   }
 
-  return (line) => {
+  /** Fetched, given up, or at work on something later. */
+  function done(id: string): null {
+    const service = serviceNamed(id);
+    if (service !== undefined) pending.delete(service);
+    return null;
+  }
+
+  function read(line: string): ContainerChanged | null {
     const parsed = parseJson(line);
     if (parsed === null) {
-      const plain = /^\s*(?:Image )?(\S+)\s+Pulling\s*$/.exec(line);
-      return plain?.[1] === undefined ? null : pulling(plain[1]);
+      const [, plain = "", word] =
+        /^\s*(?:Image )?(\S+)\s+(Pulling|Pulled|Error|Interrupted)\b/.exec(line) ?? [];
+      if (word === undefined) return null;
+      return word === "Pulling" ? pulling(plain) : done(plain);
     }
     const { id = "", parent_id: parent = "", text, status, current = 0, total = 0 } = parsed;
-    if (parent !== "" && total > 0) return pulling(parent, countLayer(parent, id, current, total));
-    return text === "Pulling" || status === "Pulling" ? pulling(id) : null;
-  };
+    if (parent !== "") {
+      return total > 0 ? pulling(parent, countLayer(parent, id, current, total)) : null;
+    }
+    if (text === "Pulling" || status === "Pulling") return pulling(id);
+    return /^(?:Pulled|Error|Interrupted)$/.test(text ?? status ?? "") ? done(id) : null;
+  }
+
+  return { read, pending: () => [...pending] };
 }
 
 function parseJson(line: string): z.output<typeof message> | null {

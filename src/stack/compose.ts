@@ -26,6 +26,11 @@ const shellOnly = [
   "HER_OS_PORT",
 ];
 
+/** The shell's variables as compose gets them from heros: those that win over the `.env`. */
+export function composeEnvironment(host: Host): Readonly<Record<string, string | undefined>> {
+  return { ...host.env, ...Object.fromEntries(shellOnly.map((name) => [name, undefined])) };
+}
+
 /** Runs `docker compose` so that the stack's `.env`, and nothing of the shell, says which files count. */
 export function runCompose(request: ComposeRequest): Promise<RunResult> {
   const { host, stackDir, args, signal, timeoutMs, onLine } = request;

@@ -3,15 +3,19 @@ const context = 3;
 
 type Step = { readonly sign: " " | "-" | "+"; readonly line: string };
 
-/** A unified diff of two texts, empty where they are the same. `redact` sees each line before it is shown. */
+/** The lines of a text as they may be shown, one for each of its lines. */
+export type ShowLines = (text: string) => readonly string[];
+
+/** A unified diff of two texts, empty where they are the same; of their lines only what `show` gives is in it. */
 export function unifiedDiff(
   name: string,
   before: string | null,
   after: string,
-  redact: (line: string) => string,
+  show: ShowLines,
 ): string {
   if (before === after) return "";
   const steps = compare(linesOf(before ?? ""), linesOf(after));
+  const [oldShown, newShown] = [show(before ?? ""), show(after)];
   const shown = steps.map(
     (step, index) =>
       step.sign !== " " ||
@@ -34,12 +38,14 @@ export function unifiedDiff(
     const oldCount = hunk.filter((step) => step.sign !== "+").length;
     const newCount = hunk.filter((step) => step.sign !== "-").length;
     output.push(`@@ -${range(oldLine, oldCount)} +${range(newLine, newCount)} @@`);
-    output.push(...hunk.map((step) => step.sign + redact(step.line)));
-    oldLine += oldCount;
-    newLine += newCount;
+    for (const { sign } of hunk) {
+      output.push(sign + ((sign === "-" ? oldShown[oldLine - 1] : newShown[newLine - 1]) ?? ""));
+      if (sign !== "+") oldLine += 1;
+      if (sign !== "-") newLine += 1;
+    }
     index = length;
   }
-  return `${output.join("\n")}\n`;
+  return `${output.join("\n")}\n`.toWellFormed();
 }
 
 /** Where a hunk stands: its first line and its length; an empty one stands after the line before. */

@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { inFolder, quoted } from "../progress/shell.ts";
+import { formatMemory } from "../progress/units.ts";
 import { runCompose } from "./compose.ts";
 import type { Container } from "./containers.ts";
 
@@ -15,6 +16,8 @@ export interface ExplainRequest {
   readonly emit: Emit;
   /** Its exit status is null where it starts again and again and nobody saw how it ended. */
   readonly container: Omit<Container, "exitCode"> & { readonly exitCode: number | null };
+  /** What the compose file lets it have, in bytes; null for no limit. */
+  readonly memoryLimit?: number | null;
   readonly signal?: AbortSignal;
 }
 
@@ -38,7 +41,7 @@ export async function explainContainer(request: ExplainRequest): Promise<Failure
   return new Failure({
     code: "annie.container_failed",
     message: `The container ${service} ${whatHappened(container)}. ${last}`,
-    hint: `${advice(container, logLines)}See more with: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
+    hint: `${advice(request, logLines)}See more with: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
     exitCode: exitCodes.failed,
   });
 }
@@ -55,10 +58,13 @@ function whatHappened({ state, exitCode }: ExplainRequest["container"]): string 
 }
 
 function advice(
-  { exitCode, state }: ExplainRequest["container"],
+  { container: { service, exitCode, state }, memoryLimit = null }: ExplainRequest,
   logLines: readonly string[],
 ): string {
   const log = logLines.join("\n");
+  if (state !== "unhealthy" && exitCode === 137 && memoryLimit !== null) {
+    return `It was killed, most likely at the memory limit of ${formatMemory(memoryLimit)} that the compose file sets: raise mem_limit of ${service}. `;
+  }
   if (state !== "unhealthy" && exitCode === 137) {
     return "It was killed, most likely for want of memory: choose fewer models (--tiers 1). ";
   }

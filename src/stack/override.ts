@@ -9,6 +9,7 @@ const containerToken = "/run/secrets/hf_token";
 
 const preface =
   "# Written by heros, and rewritten whole by `heros setup`. Put changes of your own into docker-compose.override.yml.\n";
+const chosenLine = /^# COMPOSE_FILE, as heros put it together: (.+)\n/m;
 const hashLine = /^# sha256 of what follows: ([0-9a-f]{64})\n/;
 
 export interface OverrideRequest {
@@ -17,12 +18,21 @@ export interface OverrideRequest {
   readonly gpuReserved: boolean;
   /** Path of the token as compose will find it; null where no token is kept. */
   readonly tokenFile: string | null;
+  /** The COMPOSE_FILE that heros put together itself; null where it is the user's. */
+  readonly chosen: string | null;
 }
 
 /** The text of `docker-compose.heros.yml`: the same plan gives the same bytes. */
 export function overrideText(request: OverrideRequest): string {
-  const body = overrideBody(request);
+  const { chosen } = request;
+  const remembered = chosen === null ? "" : `# COMPOSE_FILE, as heros put it together: ${chosen}\n`;
+  const body = `${remembered}${overrideBody(request)}`;
   return `${preface}# sha256 of what follows: ${sha256(body)}\n${body}`;
+}
+
+/** The COMPOSE_FILE that heros put together when it wrote this file; null where it was the user's. */
+export function chosenComposeFile(text: string): string | null {
+  return chosenLine.exec(text)?.[1] ?? null;
 }
 
 /** Whether somebody changed the file since heros wrote it. */

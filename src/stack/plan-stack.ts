@@ -1,17 +1,24 @@
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import type { Host } from "../host/host.ts";
-import { closedFolder } from "../progress/folder-failures.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { fileFailure } from "../progress/file-failures.ts";
 import { Secret } from "../progress/secret.ts";
 import { checkOwnStack } from "./base-check.ts";
-import { findComposeFiles, herosFile, keptTokenFile, newBaseFile } from "./compose-files.ts";
-import { unifiedDiff } from "./diff.ts";
-import { envValue, readEnvFile, setEnvValues } from "./env-file.ts";
-import { errorCode, readIfThere } from "./files.ts";
+import {
+  findComposeFiles,
+  herosFile,
+  keptTokenFile,
+  newBaseFile,
+  projectFolder,
+} from "./compose-files.ts";
+import { type ShowLines, unifiedDiff } from "./diff.ts";
+import { shownEnv } from "./env/shown-env.ts";
+import { lookupIn, readStackEnv } from "./env/stack-env.ts";
+import { readIfThere } from "./files.ts";
+import { requireReplaceable, requireWritable } from "./may-write.ts";
 import { editedByHand, overrideText } from "./override.ts";
-import { redactLine } from "./redact.ts";
+import { planEnv } from "./plan-env.ts";
+import { keysAlone, redactLines } from "./redact.ts";
 import type { NeededFolder, StackChange, StackPlan } from "./stack-plan.ts";
 
 export interface PlanStackRequest {
@@ -23,8 +30,6 @@ export interface PlanStackRequest {
   readonly assetsDir: string;
 }
 
-const passwords = ["POSTGRES_PASSWORD", "NEO4J_PASSWORD"];
-
 /**
  * Every file of the stack, in the order in which to write them, with what would change. Writes nothing.
  * @throws Failure `stack.not_writable`, `stack.base_invalid`, `stack.env_invalid`
@@ -33,18 +38,23 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
   const { host, stackDir, plan, assetsDir } = request;
   try {
     await requireWritable(host, stackDir);
-    const envPath = path.join(stackDir, ".env");
-    const oldEnv = await readIfThere(host, envPath);
-    const files = await findComposeFiles(host, stackDir, oldEnv ?? "");
+    const env = await readStackEnv(host, stackDir);
+    const herosPath = path.join(stackDir, herosFile);
+    const oldHeros = await readIfThere(host, herosPath);
+    const files = await findComposeFiles(host, env, oldHeros);
     const base = await host.files.readFile(path.join(assetsDir, "compose", newBaseFile), "utf8");
     const own = await Promise.all(
-      files.own.map(async (name) => {
+      files.own.map(async (name, index) => {
         const file = path.resolve(stackDir, name);
-        const text = files.baseMissing && name === newBaseFile ? base : await readNamed(host, file);
-        return { path: file, text };
+        const isNew = files.baseMissing && index === 0;
+        const text = isNew ? base : await readNamed(host, file);
+        return { path: file, before: isNew ? null : text, text };
       }),
     );
-    const { reservesGpu } = checkOwnStack(own);
+    const { reservesGpu, texts } = checkOwnStack(own);
+    const projectDir = projectFolder(stackDir, files);
+    const projectEnv =
+      projectDir === stackDir ? env : await readStackEnv(host, projectDir, lookupIn(env));
     const stackFolder: NeededFolder = { path: stackDir, mode: 0o755, area: "stack" };
     const changes: StackChange[] = [];
 
@@ -56,88 +66,61 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
           mode: 0o600,
           forbiddenBits: 0o077,
           folders: [stackFolder, { path: path.dirname(tokenPath), mode: 0o700, area: "stack" }],
-          redact: () => "[secret]",
+          show: () => ["[secret]"],
         }),
       );
     }
 
-    if (files.baseMissing) {
-      changes.push(
-        change(path.join(stackDir, newBaseFile), null, base, { folders: [stackFolder] }),
-      );
-    } else {
-      changes.push(...own.map(({ path: file, text }) => change(file, text, text, {})));
+    for (const { path: file, before, text } of own) {
+      changes.push(change(file, before, text, { folders: before === null ? [stackFolder] : [] }));
     }
 
-    const herosPath = path.join(stackDir, herosFile);
-    const oldHeros = await readIfThere(host, herosPath);
     const keepsToken = plan.token !== null || oldToken !== null;
     const newHeros = overrideText({
       plan,
       gpuReserved: reservesGpu,
-      tokenFile: keepsToken ? besideFirst(own[0]?.path ?? herosPath, tokenPath) : null,
+      chosen: files.chosen,
+      tokenFile: keepsToken ? fromFolder(projectDir, tokenPath) : null,
     });
     const edited = oldHeros !== null && oldHeros !== newHeros && editedByHand(oldHeros);
     changes.push({
       ...change(herosPath, oldHeros, newHeros, {
         folders: [stackFolder, { path: plan.cacheDir, mode: 0o755, area: "cache" }],
+        ...(edited ? { show: keysAlone(newHeros) } : {}),
       }),
       ...(edited ? { backupPath: await freeBackupPath(host, herosPath) } : {}),
     });
 
-    const values = envValues({ host, plan, envPath, oldEnv, composeFile: files.composeFile, own });
-    const addsSecret = passwords.some((key) => values[key] !== undefined);
+    const { text, addsSecret } = planEnv({ plan, env, projectEnv, files, texts });
     changes.push(
-      change(envPath, oldEnv, setEnvValues(oldEnv ?? "", envPath, values), {
+      change(env.path, env.found, text, {
         mode: 0o600,
         forbiddenBits: addsSecret ? 0o077 : 0,
         folders: [stackFolder],
+        show: (shown) => shownEnv({ ...env, text: shown }),
       }),
     );
+    await requireReplaceable(host, changes);
     return changes;
   } catch (error) {
     throw fileFailure(error, { folder: stackDir, area: "stack" }) ?? error;
   }
 }
 
-interface EnvRequest {
-  readonly host: Host;
-  readonly plan: StackPlan;
-  readonly envPath: string;
-  readonly oldEnv: string | null;
-  readonly composeFile: string;
-  readonly own: readonly { readonly text: string }[];
-}
-
-/** Our keys in `.env`, and only those that have to be there. */
-function envValues(request: EnvRequest): Record<string, string> {
-  const { host, plan, envPath, oldEnv, composeFile, own } = request;
-  const entries = readEnvFile(oldEnv ?? "", envPath);
-  const values: Record<string, string> = { COMPOSE_FILE: composeFile };
-  const port = envValue(entries, "HER_OS_PORT");
-  if (Number(port || 8000) !== plan.port) values["HER_OS_PORT"] = String(plan.port);
-  for (const key of passwords) {
-    const used = own.some(({ text }) => new RegExp(`\\$\\{?${key}\\b`).test(text));
-    const given = (envValue(entries, key) ?? "") !== "" || (host.env[key] ?? "") !== "";
-    if (used && !given) values[key] = randomBytes(24).toString("hex");
-  }
-  return values;
-}
-
 interface ChangeOptions {
   readonly mode?: number;
   readonly forbiddenBits?: number;
   readonly folders?: readonly NeededFolder[];
-  readonly redact?: (line: string) => string;
+  readonly show?: ShowLines;
 }
 
 function change(
   file: string,
   before: string | null,
   after: string,
-  { mode = 0o644, forbiddenBits = 0, folders = [], redact = redactLine }: ChangeOptions,
+  { mode = 0o644, forbiddenBits = 0, folders = [], show = redactLines }: ChangeOptions,
 ): StackChange {
-  const diff = unifiedDiff(path.basename(file), before, after, redact);
+  const diff = unifiedDiff(path.basename(file), before, after, show);
   return {
     path: file,
     action: before === null ? "created" : before === after ? "unchanged" : "updated",
@@ -150,9 +133,9 @@ function change(
   };
 }
 
-/** A path as compose resolves it: relative to the folder of the first file. */
-function besideFirst(first: string, file: string): string {
-  const relative = path.relative(path.dirname(first), file);
+/** A path as compose takes it. */
+function fromFolder(folder: string, file: string): string {
+  const relative = path.relative(folder, file);
   return relative.startsWith(".") ? relative : `./${relative}`;
 }
 
@@ -165,30 +148,6 @@ async function readNamed(host: Host, file: string): Promise<string> {
     hint: "Put the file back, or take its name out of COMPOSE_FILE.",
     exitCode: exitCodes.usage,
   });
-}
-
-/** The nearest folder that is there must let us write; that it is one shows when it is asked for what is below it. */
-async function requireWritable(host: Host, folder: string): Promise<void> {
-  let existing = folder;
-  for (;;) {
-    const found = await host.files.stat(existing).catch((error: unknown) => {
-      if (errorCode(error) === "ENOENT") return null;
-      throw error;
-    });
-    if (found?.isDirectory() === false) throw fileInTheWay(existing);
-    if (found !== null) break;
-    const parent = path.dirname(existing);
-    if (parent === existing) return;
-    existing = parent;
-  }
-  await host.files.access(existing, 2 | 1).catch((error: unknown) => {
-    if (errorCode(error) !== "EACCES") throw error;
-    throw closedFolder({ folder, area: "stack", existing, home: host.home }, error);
-  });
-}
-
-function fileInTheWay(file: string): Error {
-  return Object.assign(new Error(`not a folder: ${file}`), { code: "ENOTDIR", path: file });
 }
 
 async function freeBackupPath(host: Host, file: string): Promise<string> {

@@ -12,6 +12,21 @@ export function redactLine(line: string): string {
     .replaceAll(/(\/\/[^\s/:@]*:)[^\s/@]+@/g, "$1[secret]@");
 }
 
+export function redactLines(text: string): readonly string[] {
+  return text.split("\n").map(redactLine);
+}
+
+/** The lines of a file that a person edited: those that are ours too as they are, of others the key at most. */
+export function keysAlone(ours: string): (text: string) => readonly string[] {
+  const known = new Set(ours.split("\n"));
+  return (text) =>
+    text.split("\n").map((line) => {
+      if (known.has(line) || line.trim() === "") return redactLine(line);
+      const [key] = /^\s*(?:- )?[A-Za-z_][\w.-]*:(?=\s|$)/.exec(line) ?? [];
+      return key === undefined ? "[hidden]" : `${key} [hidden]`;
+    });
+}
+
 /** Names of variables and paths are worth reading, and give nothing away. */
 function harmless(value: string): boolean {
   return /^["']?(?:\$\{[A-Za-z_]\w*(?::\?[^}]*)?\}|\/[\w./-]*)["']?$/.test(value);

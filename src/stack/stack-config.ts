@@ -3,20 +3,70 @@ import { annieService } from "./base-check.ts";
 import { runCompose } from "./compose.ts";
 import type { ListRequest } from "./containers.ts";
 
+const port = z.object({
+  target: z.number(),
+  /** One, a range, or none: then docker chooses. */
+  published: z.string().optional(),
+  host_ip: z.string().optional(),
+  protocol: z.string().optional(),
+});
+const device = z.object({ driver: z.string(), capabilities: z.array(z.string()) }).partial();
+const bytes = z.union([z.string(), z.number()]).transform(Number).optional();
+const service = z.object({
+  image: z.string().optional(),
+  depends_on: z.record(z.string(), z.unknown()).optional(),
+  profiles: z.array(z.string()).default([]),
+  network_mode: z.string().optional(),
+  ports: z.array(port).default([]).catch([]),
+  runtime: z.string().optional(),
+  gpus: z.unknown().optional(),
+  devices: z
+    .array(z.object({ source: z.string() }))
+    .default([])
+    .catch([]),
+  secrets: z
+    .array(z.object({ source: z.string() }))
+    .default([])
+    .catch([]),
+  volumes: z
+    .array(z.object({ type: z.string(), source: z.string().optional(), target: z.string() }))
+    .default([])
+    .catch([]),
+  mem_limit: bytes.catch(undefined).optional(),
+  deploy: z
+    .object({
+      resources: z
+        .object({
+          limits: z.object({ memory: bytes }).partial().optional(),
+          reservations: z
+            .object({ devices: z.array(device) })
+            .partial()
+            .optional(),
+        })
+        .partial(),
+    })
+    .partial()
+    .nullish()
+    .catch(null),
+});
 const config = z.object({
-  services: z.record(
-    z.string(),
-    z.object({
-      image: z.string().optional(),
-      depends_on: z.record(z.string(), z.unknown()).optional(),
-    }),
-  ),
+  services: z.record(z.string(), service),
+  secrets: z.record(z.string(), z.unknown()).nullish(),
 });
 
+/** A service as compose merges it: `extends`, `include` and variables are worked in. */
+export type StackService = z.output<typeof service>;
+
 export interface StackConfig {
-  readonly services: readonly string[];
+  /** Those that run: without the ones of a profile that is off. */
+  readonly services: Readonly<Record<string, StackService>>;
+  /** Names of the secrets. */
+  readonly secrets: readonly string[];
   /** Service by image; where two share one, the first. */
   readonly serviceOfImage: ReadonlyMap<string, string>;
+  readonly imageOfService: ReadonlyMap<string, string>;
+  /** Service by port of this machine. */
+  readonly serviceOfPort: ReadonlyMap<number, string>;
   /** Annie's service and everything that it waits for. */
   readonly needed: ReadonlySet<string>;
 }
@@ -28,18 +78,46 @@ export async function readStackConfig(request: ListRequest): Promise<StackConfig
     args: ["config", "--format", "json"],
     timeoutMs: 15_000,
   });
-  if (exitCode !== 0) return null;
-  const { data } = config.safeParse(parseJson(stdout));
+  return exitCode === 0 ? parseStackConfig(stdout) : null;
+}
+
+/** @param text of `docker compose config --format json`; null where it is none */
+export function parseStackConfig(text: string): StackConfig | null {
+  const { data } = config.safeParse(parseJson(text));
   if (data === undefined) return null;
+  const services = Object.entries(data.services);
   const serviceOfImage = new Map<string, string>();
-  for (const [name, { image }] of Object.entries(data.services)) {
-    if (image !== undefined && !serviceOfImage.has(image)) serviceOfImage.set(image, name);
+  const imageOfService = new Map<string, string>();
+  const serviceOfPort = new Map<number, string>();
+  for (const [name, { image, ports }] of services) {
+    for (const { published } of ports) {
+      if (published !== undefined && /^\d+$/.test(published)) {
+        serviceOfPort.set(Number(published), name);
+      }
+    }
+    if (image === undefined) continue;
+    imageOfService.set(name, image);
+    if (!serviceOfImage.has(image)) serviceOfImage.set(image, name);
   }
   const needed = new Set<string>([annieService]);
   for (const name of needed) {
     for (const next of Object.keys(data.services[name]?.depends_on ?? {})) needed.add(next);
   }
-  return { services: Object.keys(data.services), serviceOfImage, needed };
+  const secrets = Object.keys(data.secrets ?? {});
+  return {
+    services: data.services,
+    secrets,
+    serviceOfImage,
+    imageOfService,
+    serviceOfPort,
+    needed,
+  };
+}
+
+/** How much memory the compose file lets a service have, in bytes; null where it sets no limit. */
+export function memoryLimit({ mem_limit: own, deploy }: StackService): number | null {
+  const limit = deploy?.resources?.limits?.memory ?? own ?? 0;
+  return limit > 0 ? limit : null;
 }
 
 function parseJson(text: string): unknown {

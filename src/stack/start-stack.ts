@@ -1,10 +1,14 @@
+import { askEnginePlace } from "../docker/engine-place.ts";
+import { engineFailure, engineProblem } from "../docker/engine-problem.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure, isAbort } from "../progress/failure.ts";
+import { inFolder } from "../progress/shell.ts";
 import { runCompose } from "./compose.ts";
 import { composeFailure } from "./compose-errors.ts";
 import { imageProgress } from "./compose-progress.ts";
-import { containerTeller, listContainers } from "./containers.ts";
+import { type Container, containerTeller, listContainers } from "./containers.ts";
+import { watchSilence, type Silence } from "./pull-silence.ts";
 import { readStackConfig } from "./stack-config.ts";
 import { engineLate, explainStack } from "./watch-containers.ts";
 
@@ -23,28 +27,32 @@ const pullTellMs = 1000;
 /**
  * `docker compose up -d`: fetches images, starts what does not run, leaves alone what does.
  * Ends when compose has started everything; Annie herself may still be waking.
- * @throws Failure with docker's own reason: exit 4 where the machine lacks something, 5 and 7 for images, else 1
+ * @throws Failure with docker's own reason: exit 4 where the machine lacks something, 5 and 7 for images, else 1;
+ * its hint says what runs already
  */
 export async function startStack(request: StartStackRequest): Promise<void> {
   const { host, stackDir, emit, signal } = request;
   await requireFolder(request);
   const version = await composeVersion(request);
   const config = await readStackConfig(request);
-  const args = [...(speaksJson(version) ? ["--progress", "json"] : []), "up", "-d"];
+  const json = speaksJson(version);
+  const args = [...(json ? ["--progress", "json"] : []), "up", "-d"];
   emit({ type: "stack.command", command: "docker compose up -d" });
 
-  const readImage = imageProgress(config?.serviceOfImage ?? new Map());
+  const images = imageProgress(config?.serviceOfImage ?? new Map());
+  const silence = watchSilence(request, { images, config, ends: json });
   const toldAtMs = new Map<string, number>();
   const stopPolling = new AbortController();
-  const polling = pollContainers(request, AbortSignal.any([signal, stopPolling.signal]));
+  const polling = pollContainers(request, silence, AbortSignal.any([signal, stopPolling.signal]));
   try {
     const result = await runCompose({
       host,
       stackDir,
       args,
-      signal,
+      signal: AbortSignal.any([signal, silence.ended]),
       onLine(line) {
-        const event = readImage(line);
+        silence.broken();
+        const event = images.read(line);
         if (event === null) return;
         const nowMs = host.clock.monotonicMs();
         if (nowMs - (toldAtMs.get(event.service) ?? Number.NEGATIVE_INFINITY) < pullTellMs) return;
@@ -52,10 +60,12 @@ export async function startStack(request: StartStackRequest): Promise<void> {
         emit(event);
       },
     });
-    if (result.exitCode === 0) {
-      containerTeller(emit)((await listContainers({ host, stackDir, signal })).containers);
-      return;
-    }
+    const { containers, trouble } = await listContainers({ host, stackDir, signal });
+    containerTeller(emit)(containers);
+    if (result.exitCode === 0) return;
+    const place = await askEnginePlace(host, signal);
+    // What looks like a network that failed is an engine that was killed, where it no longer answers.
+    if (trouble !== null && trouble !== "late") throw engineFailure(engineProblem(trouble, place));
     // Where a container is to blame, its own words say more than compose's.
     if (
       /dependency failed to start|is unhealthy|didn't complete successfully/.test(result.stderr)
@@ -63,11 +73,33 @@ export async function startStack(request: StartStackRequest): Promise<void> {
       const failure = await explainStack(request);
       if (failure !== null) throw failure;
     }
-    throw composeFailure({ ...result, stackDir });
+    const failure = composeFailure({ ...result, stackDir, place, config });
+    throw halfStarted(failure, stackDir, containers);
+  } catch (error) {
+    throw silence.ended.aborted && !signal.aborted ? silence.ended.reason : error;
   } finally {
     stopPolling.abort();
     await polling;
   }
+}
+
+/** A start that fails in its middle leaves containers that run: that is said, with what stops them. */
+function halfStarted(
+  failure: Failure,
+  stackDir: string,
+  containers: readonly Container[],
+): Failure {
+  const up = containers.filter(({ state }) => state !== "exited" && state !== "created");
+  if (up.length === 0) return failure;
+  const { code, message, hint, exitCode, cause } = failure;
+  const names = up.map(({ service }) => service).join(", ");
+  return new Failure({
+    code,
+    message,
+    hint: `${hint} Running already: ${names}; stop with: ${inFolder(stackDir, "docker compose stop")}`,
+    exitCode,
+    cause,
+  });
 }
 
 /** A command can't be started in a folder that is not there, which would look as if the command were not there. */
@@ -93,7 +125,7 @@ async function composeVersion({ host, stackDir, signal }: StartStackRequest): Pr
   });
   if (result.exitCode === 0) return result.stdout.trim();
   if (result.timedOut) throw engineLate();
-  throw composeFailure({ ...result, stackDir });
+  throw composeFailure({ ...result, stackDir, place: await askEnginePlace(host, signal) });
 }
 
 /** `--progress json` is there from 2.29 on; versions may begin with "v" and end with a package's own number. */
@@ -103,12 +135,17 @@ function speaksJson(version: string): boolean {
   return major > 2 || (major === 2 && minor >= 29);
 }
 
-async function pollContainers(request: StartStackRequest, signal: AbortSignal): Promise<void> {
+async function pollContainers(
+  request: StartStackRequest,
+  silence: Silence,
+  signal: AbortSignal,
+): Promise<void> {
   const { host, stackDir, emit } = request;
   const tell = containerTeller(emit);
   try {
     for (;;) {
       await host.clock.sleep(pollMs, signal);
+      silence.look();
       tell((await listContainers({ host, stackDir, signal })).containers);
     }
   } catch (error) {

@@ -12,7 +12,7 @@ import {
   type ListRequest,
 } from "./containers.ts";
 import { explainContainer } from "./explain-container.ts";
-import { readStackConfig } from "./stack-config.ts";
+import { memoryLimit, readStackConfig } from "./stack-config.ts";
 
 /** How often, and how soon again, containers are looked at where one was found restarting. */
 const moreLooks = 3;
@@ -113,7 +113,7 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
         (each) => restartsOf(each) > 1 || isBroken(each, final, restartsOf(each)),
       );
       if (broken.length === 0) return null;
-      const needed = (await readStackConfig(asked))?.needed ?? null;
+      const config = await readStackConfig(asked);
       for (const container of broken) {
         const looping = restartsOf(container) > 1 && container.state !== "exited";
         const seen = looping
@@ -126,11 +126,14 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
                   : (lastExit.get(container.name) ?? null),
             }
           : container;
-        const essential = needed === null || needed.has(container.service);
-        if (essential) return explainContainer({ ...asked, emit, container: seen });
+        const essential = config === null || config.needed.has(container.service);
+        const service = config?.services[container.service];
+        const limit = service === undefined ? null : memoryLimit(service);
+        const request = { ...asked, emit, container: seen, memoryLimit: limit };
+        if (essential) return explainContainer(request);
         if (!explained.has(container.name)) {
           explained.add(container.name);
-          await explainContainer({ ...asked, emit, container: seen });
+          await explainContainer(request);
         }
       }
       return null;

@@ -125,4 +125,21 @@ describe("choosing models", () => {
       expect.objectContaining({ code: "models.unknown" }),
     );
   });
+
+  it.each([
+    [
+      "an alias that stands for thousands",
+      ["a: &a [x, x, x, x, x, x, x, x, x]"]
+        .concat(
+          ["b", "c", "d", "e"].map(
+            (name, index) => `${name}: &${name} [${`*${"abcd"[index]}, `.repeat(9)}]`,
+          ),
+        )
+        .join("\n"),
+    ],
+    ["an alias without an anchor", "schema: *nowhere"],
+    ["an alias of itself", "schema: 1\nmodels: &all [*all]"],
+  ])("says that %s is wrong, and builds nothing of it", (_, text) => {
+    expect(failureOf(text)).toMatchObject({ code: "catalog.invalid", exitCode: 2 });
+  });
 });

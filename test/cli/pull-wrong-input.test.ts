@@ -18,18 +18,16 @@ afterEach(async () => {
   await sandbox[Symbol.asyncDispose]();
 });
 
-async function pull(catalog: string, ...more: string[]): Promise<HerosRun> {
+const pull = (catalog: string, ...more: string[]) => pullWith({}, catalog, ...more);
+
+async function pullWith(
+  env: Readonly<Record<string, string>>,
+  catalog: string,
+  ...more: string[]
+): Promise<HerosRun> {
   const cache = ["--cache-dir", `${sandbox.dir}/cache`];
-  return sandbox.run([
-    "pull",
-    "--catalog",
-    catalog,
-    "--endpoint",
-    hub.endpoint,
-    ...cache,
-    "--json",
-    ...more,
-  ]);
+  const where = ["--catalog", catalog, "--endpoint", hub.endpoint, ...cache];
+  return sandbox.run(["pull", ...where, "--json", ...more], { env });
 }
 
 describe("heros pull, given something wrong,", () => {
@@ -61,6 +59,22 @@ describe("heros pull, given something wrong,", () => {
     });
   });
 
+  it.each([
+    ["--catalog", "catalog.unreadable"],
+    ["--config", "config.unreadable"],
+    ["--token-file", "token.unreadable"],
+  ])("reads no file without an end for %s", async (flag, code) => {
+    const run = await sandbox.run([
+      "pull",
+      flag,
+      "/dev/zero",
+      "--endpoint",
+      hub.endpoint,
+      "--json",
+    ]);
+    expect(failureOf(run)).toMatchObject({ code, exitCode: 2 });
+  });
+
   it("says that a revision does not exist", async () => {
     const run = await pull(await catalogOf(sandbox, "demo/voice", "v9"));
     expect(failureOf(run)).toMatchObject({ code: "hub.revision_not_found", exitCode: 2 });
@@ -84,6 +98,35 @@ describe("heros pull, given something wrong,", () => {
     const run = await pull(await catalogOf(sandbox, "demo/voice"), "--token-file", token, "-v");
     expect(failureOf(run)).toMatchObject({ code: "hub.token_refused", exitCode: 2 });
     expect(run.stdout + run.stderr).not.toContain("hf_refused_token");
+  });
+
+  it.each([
+    ["HF_TOKEN", "hf_stale_token"],
+    ["HUGGING_FACE_HUB_TOKEN", "hf_stale_token"],
+    ["HF_TOKEN", "hf_☃_no_header_may_hold"],
+    ["HF_TOKEN", "hf_stale token"],
+    ["~/.cache/huggingface/token", "hf_stale_token"],
+    ["~/.cache/huggingface/token", "hf_☃_no_header_may_hold"],
+  ])(
+    "goes on without a token that it found in %s and that is not good: %s",
+    async (where, token) => {
+      if (where.startsWith("~")) await sandbox.file(`home/${where.slice(2)}`, `${token}\n`);
+      const env = where.startsWith("~") ? {} : { [where]: token };
+      const run = await pullWith(env, await catalogOf(sandbox, "demo/voice"));
+      expect(run.exitCode).toBe(0);
+      const notices = run.events().filter((event) => event.type === "notice");
+      expect(notices.map(({ code }) => code)).toEqual(["hub.token_refused"]);
+      expect(notices[0]?.message).toContain(where);
+      expect(run.stdout + run.stderr).not.toContain(token);
+      const sent = hub.requests.flatMap(({ headers }) => headers.authorization ?? []);
+      expect(sent.length).toBe(token === "hf_stale_token" ? 1 : 0);
+    },
+  );
+
+  it("says that a model is gated once a found token is refused", async () => {
+    const run = await pullWith({ HF_TOKEN: "hf_stale" }, await catalogOf(sandbox, "demo/gated"));
+    expect(failureOf(run)).toMatchObject({ code: "hub.gated", exitCode: 2 });
+    expect(run.events()).toContainEqual(expect.objectContaining({ code: "hub.token_refused" }));
   });
 
   it("says that a token file holds no token", async () => {

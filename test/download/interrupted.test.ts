@@ -156,7 +156,7 @@ test("the same holds on a real disk, for kills", async () => {
     const held = fc.assert(
       fc.asyncProperty(fc.array(life, { maxLength: 3 }), async (list) => {
         const places = placesOf(path.join(folder, String((count += 1))), "org/model");
-        await mkdir(places.blobs, { recursive: true });
+        await mkdir(places.staging, { recursive: true });
         const kills = list.map((one): Life => ({ ...one, end: "kill" }));
         await liveOn(realFiles, places, kills, {
           cutPower: () => {},

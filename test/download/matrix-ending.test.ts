@@ -76,6 +76,28 @@ const rows: readonly Row[] = [
     ends: unreachable,
   },
   {
+    name: "404 half-way, of a gateway before the Hub",
+    target: "content",
+    strike: () => answer(403),
+    elsewhere: atTheHub(answer(404)),
+    tuning: { giveUpMs: 4000 },
+    ends: { code: "hub.captive_portal", exitCode: 5 },
+  },
+  {
+    name: "a web page always",
+    strike: () => ({
+      answer: { status: 200, headers: { "Content-Type": "text/html" }, body: "<p>Log in" },
+    }),
+    tuning: { giveUpMs: 4000 },
+    ends: { code: "hub.captive_portal", exitCode: 5 },
+  },
+  {
+    name: "429 that asks for a day",
+    strike: () => answer(429, { "Retry-After": "86400" }),
+    haste: 400,
+    ends: { code: "hub.rate_limited", exitCode: 5 },
+  },
+  {
     name: "404 half-way, from the Hub",
     target: "content",
     strike: () => answer(403),
@@ -85,11 +107,13 @@ const rows: readonly Row[] = [
   {
     name: "redirect loop",
     strike: () => away("?again"),
+    tuning: { giveUpMs: 4000 },
     ends: { code: "hub.redirect_loop", exitCode: 5 },
   },
   {
     name: "redirect to plain http off loopback",
     strike: () => away("http://mirror.example/model"),
+    tuning: { giveUpMs: 4000 },
     ends: { code: "hub.captive_portal", exitCode: 5 },
   },
   {

@@ -40,7 +40,7 @@ async function takeOver(world: World, { moment }: Cell<Row>): Promise<number> {
   const places = placesOf(scene.cacheDir, repo);
   const lock = lockPath(places, spot.blobName);
   await mkdir(places.locks, { recursive: true });
-  await mkdir(places.blobs, { recursive: true });
+  await mkdir(places.staging, { recursive: true });
   const [mine, other] = [realFileLocks(process.env), realFileLocks(process.env)];
   expect(await other.acquire(lock)).toBe("held");
   const heldBytes = moment === "during verification" ? spot.sizeBytes : spot.at;

@@ -82,7 +82,30 @@ const rows: readonly Row[] = [
   {
     name: "a web page in its place",
     strike: once(() => ({ answer: page })),
-    told: /the server has \d+ bytes/u,
+    told: /a web page/u,
+  },
+  {
+    name: "a web page in its place, five times",
+    strike: ({ count }) => (count <= 5 ? { answer: page } : undefined),
+    told: /a web page/u,
+  },
+  {
+    name: "404 of a gateway, five times",
+    strike: ({ count }) => (count <= 5 ? { answer: { status: 404 } } : undefined),
+    told: /404/u,
+  },
+  {
+    name: "401 of a gateway, five times",
+    strike: ({ count }) => (count <= 5 ? { answer: { status: 401 } } : undefined),
+    told: /401/u,
+  },
+  {
+    name: "a redirect to a login page, three times",
+    strike: ({ count }) =>
+      count <= 3
+        ? { answer: { status: 302, headers: { Location: "http://login.example/" } } }
+        : undefined,
+    told: /not safe to follow/u,
   },
   {
     name: "ETag that changes half-way",

@@ -1,7 +1,7 @@
 import type { Files } from "../../src/host/host.ts";
 
 /** The calls on files that a partial is made of. */
-export type PartialFiles = Pick<Files, "lstat" | "readFile" | "open" | "rename" | "rm">;
+export type PartialFiles = Pick<Files, "mkdir" | "open" | "rename" | "rm" | "stat">;
 
 interface Kept {
   /** As programs see it. */
@@ -19,6 +19,12 @@ export function createMemoryDisk() {
   function handleOf(file: Kept) {
     let appendAt = file.seen.length;
     return {
+      async stat() {
+        return { isFile: () => true, size: file.seen.length, nlink: 1, uid: 0 };
+      },
+      async readFile(): Promise<string> {
+        return file.seen.toString("latin1");
+      },
       async truncate(length: number): Promise<void> {
         file.seen = resize(file.seen, length);
         file.onDisk = resize(file.onDisk, length);
@@ -40,19 +46,13 @@ export function createMemoryDisk() {
   }
 
   const door = {
-    async lstat(path: string) {
-      const file = files.get(path);
-      if (file === undefined) throw absent();
-      return { isFile: () => true, size: file.seen.length };
+    async stat() {
+      return { uid: 0 };
     },
-    async readFile(path: string) {
-      const file = files.get(path);
-      if (file === undefined) throw absent();
-      return file.seen.toString("latin1");
-    },
-    async open(path: string, flags: string) {
+    async mkdir(): Promise<void> {},
+    async open(path: string, flags: string | number) {
       const found = files.get(path);
-      if (found === undefined && flags === "r+") throw absent();
+      if (found === undefined && typeof flags === "number") throw absent();
       const file =
         found === undefined || flags === "w"
           ? { seen: Buffer.alloc(0), onDisk: Buffer.alloc(0) }
@@ -114,6 +114,8 @@ export function killedAfter(
         : write(content, offset, some, at));
     };
     return {
+      stat: () => handle.stat(),
+      readFile: (encoding: "utf8") => handle.readFile(encoding),
       write: live(write, half as (...written: unknown[]) => Promise<unknown>),
       truncate: live((length: number) => handle.truncate(length)),
       datasync: live(() => handle.datasync()),
@@ -122,8 +124,8 @@ export function killedAfter(
     };
   };
   return {
-    lstat: files.lstat,
-    readFile: files.readFile,
+    stat: files.stat,
+    mkdir: files.mkdir,
     open: live(open) as unknown as PartialFiles["open"],
     rename: live(files.rename),
     rm: live(files.rm),

@@ -1,11 +1,12 @@
 import { type BlobTask, createTask, type OpenTask } from "../../src/download/blob-task.ts";
+import { placesOf } from "../../src/download/cache-layout.ts";
 import { createSegments } from "../../src/download/segments.ts";
 
 /** A file of a tier, opened, with nothing of it there. Only its segments are ever looked at. */
 export function openFile(tier: number, sizeBytes: number): BlobTask {
   const blobName = `${tier}-${sizeBytes}`;
   const task = createTask(
-    "/cache",
+    placesOf("/cache", "o/m"),
     {
       repo: "o/m",
       commit: "c",

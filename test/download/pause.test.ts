@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { placesOf } from "../../src/download/cache-layout.ts";
 import { createPauseSwitch } from "../../src/progress/pause-switch.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 
@@ -19,14 +20,14 @@ test("a paused download has no connection, has journaled what came, and goes on 
   const pause = createPauseSwitch();
   const atRest: { sent: number; journal: string }[] = [];
   const rest = async (): Promise<void> => {
-    const blobs = join(scene.cacheDir, "models--big--model/blobs");
-    const names = await readdir(blobs);
+    const { staging } = placesOf(scene.cacheDir, "big/model");
+    const names = await readdir(staging);
     const journal = names.find((name) => name.endsWith(".heros-journal")) ?? "";
     const before = scene.served.sentBytes();
     // Eight times as long as a tick, of a clock that runs ten times as fast.
     await sleep(40);
     expect(scene.served.sentBytes()).toBe(before);
-    atRest.push({ sent: before, journal: await readFile(join(blobs, journal), "utf8") });
+    atRest.push({ sent: before, journal: await readFile(join(staging, journal), "utf8") });
     pause.toggle();
   };
   let turned = false;

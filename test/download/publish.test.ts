@@ -1,10 +1,10 @@
-import { spawnSync } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { placesOf } from "../../src/download/cache-layout.ts";
 import type { Host } from "../../src/host/host.ts";
 import { model, openScene, type Scene } from "./scene.ts";
+import { mountDisk } from "./small-disk.ts";
 
 const repo = "org/model";
 const config = { path: "config.json", content: '{"model_type":"test"}' };
@@ -91,25 +91,11 @@ test("where one model can't be published, those that are whole by then are ready
   expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["other"]);
 });
 
-/** A disk of its own, with so many files on it at most; null where this user may mount none. */
-function mountSmallDisk(folder: string, inodes: number): Disposable | null {
-  const made = spawnSync("mount", [
-    "-t",
-    "tmpfs",
-    "-o",
-    `size=256m,nr_inodes=${inodes}`,
-    "heros-test",
-    folder,
-  ]);
-  if (made.status !== 0) return null;
-  return { [Symbol.dispose]: () => void spawnSync("umount", ["-l", folder]) };
-}
-
 test("where the disk takes no more files, the run fails as for a full one", async ({ skip }) => {
   const many = Array.from({ length: 120 }, (_, index) => ({ path: `${index}.json`, content: "1" }));
   await using scene = await openScene({ repos: [{ id: repo, files: [weights, ...many] }] });
   await mkdir(scene.cacheDir);
-  using disk = mountSmallDisk(scene.cacheDir, 60);
+  using disk = mountDisk(scene.cacheDir, "nr_inodes=60");
   if (disk === null) skip("only root may mount");
   await expect(
     scene.pull([model("m", repo)], { host: withSlowPublishing(scene) }),

@@ -4,6 +4,7 @@ import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { placesOf } from "../../src/download/cache-layout.ts";
 import type { HerosEvent } from "../../src/progress/event.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 
@@ -20,11 +21,10 @@ function pullAlone({ served, folder }: Scene, repo: string) {
   return { child, lines, events, exit: once(child, "exit") };
 }
 
-function partialsOf({ cacheDir }: Scene): Promise<string[]> {
-  const blobs = join(cacheDir, "models--big--model/blobs");
-  return readdir(blobs).then((names) =>
-    names.filter((name) => name.endsWith(".heros-partial")).map((name) => join(blobs, name)),
-  );
+async function partialsOf({ cacheDir }: Scene): Promise<string[]> {
+  const { staging } = placesOf(cacheDir, "big/model");
+  const names = await readdir(staging).catch(() => []);
+  return names.filter((name) => name.endsWith(".heros-partial")).map((name) => join(staging, name));
 }
 
 test("killed twice with kill -9, a pull goes on where it was, and the hashes hold", async () => {

@@ -7,7 +7,6 @@ import { addRange, type ByteRanges } from "../../src/download/byte-ranges.ts";
 import { placesOf } from "../../src/download/cache-layout.ts";
 import { openPartial, readBootId } from "../../src/download/partial.ts";
 import { createSecondFetch } from "../../src/download/second-fetch.ts";
-import type { Files } from "../../src/host/host.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 
 const repo = "org/model";
@@ -64,7 +63,7 @@ test("what an earlier run left is suspected first", async () => {
   const { blobName } = await scene.served.file(repo, file.path).identify();
   const truth = readBytes(scene.served.file(repo, file.path).source);
   const places = placesOf(scene.cacheDir, repo);
-  await mkdir(places.blobs, { recursive: true });
+  await mkdir(places.staging, { recursive: true });
   const blob = { blobName, sizeBytes: bytes };
   const { files } = scene.host;
   const partial = await openPartial(files, places, blob, {
@@ -112,9 +111,9 @@ test("whatever is damaged wherever, a whole comparison mends it, and each byte i
       const asked = new Uint8Array(size);
       let turn = 0;
       const second = createSecondFetch({
-        files: { open: reading(there) },
         partial: {
-          path: "partial",
+          read: async (position, length) =>
+            Buffer.from(there.subarray(position, position + length)),
           write: async (content, position) => void content.copy(there, position),
         },
         sizeBytes: size,
@@ -145,15 +144,3 @@ test("whatever is damaged wherever, a whole comparison mends it, and each byte i
     { numRuns: 60 },
   );
 });
-
-/** A file that is this buffer. */
-function reading(content: Buffer): Files["open"] {
-  const handle = {
-    async read(buffer: Buffer, offset: number, length: number, position: number) {
-      const bytesRead = content.copy(buffer, offset, position, position + length);
-      return { bytesRead, buffer };
-    },
-    close: async () => {},
-  };
-  return (async () => handle) as unknown as Files["open"];
-}

@@ -155,6 +155,7 @@ test("links where partials, journals and passing files go are not written throug
   const { mine, blob, blobName } = cached;
   const places = placesOf(scene.cacheDir, repo);
   await rm(blob);
+  await mkdir(places.staging, { recursive: true });
   const journal = journalPath(places, blobName);
   const ref = join(places.root, `.heros-${scene.host.pid}-ref`);
   const passing = [partialPath(places, blobName), journal, `${journal}.new`, ref];

@@ -215,6 +215,19 @@ describe("heros setup", () => {
     expect(planning?.models.every(({ totalBytes }) => totalBytes > 0)).toBe(true);
   });
 
+  it("plans without such a token where nobody is asked", async () => {
+    const env = { ...world.host.env, HF_TOKEN: "hf_stale_stale_stale" };
+    const host = { ...world.host, env };
+    const run = await runSetup({ ...world, host }, { request: { dryRun: true } });
+    expect(run.error).toBeNull();
+    expect(eventsOf(run, "notice").map(({ code }) => code)).toContain("hub.token_refused");
+    const [plan] = eventsOf(run, "plan.ready");
+    expect(plan).toMatchObject({ token: "none" });
+    expect(plan?.files.map((file) => file.path)).not.toContain(
+      path.join(world.stackDir, "secrets", "hf_token"),
+    );
+  });
+
   it("never lets a token into an event, an argument or a file but its own", async () => {
     const run = await runSetup(world, {
       request: { tokenFile: { source: "token-file", token: new Secret(goodToken) } },

@@ -2,7 +2,23 @@ import { readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import type { Host } from "../../src/host/host.ts";
-import { newStackDir, read, setUpStack, temporaryFolder, testHost } from "./fixtures.ts";
+import {
+  minimalBase,
+  newStackDir,
+  read,
+  setUpStack,
+  temporaryFolder,
+  testHost,
+} from "./fixtures.ts";
+
+/** Forty anchors, each made of the one before. */
+function bomb(made: (name: string) => string): string {
+  const lines = Array.from(
+    { length: 40 },
+    (_, index) => `x-${index + 1}: &a${index + 1} ${made(`a${index}`)}\n`,
+  );
+  return `x-0: &a0 {k: x}\n${lines.join("")}${minimalBase}`;
+}
 
 test.each([
   ["not YAML", "services: [", /docker-compose\.yml is not valid YAML/],
@@ -10,6 +26,10 @@ test.each([
   ["empty", "", /is not a compose file/],
   ["without Annie", "services:\n  web: {image: x}\n", /no service named her-os-core/],
   ["an alias to nothing", "services: *gone\n", /is not valid YAML/],
+  ["an alias bomb", bomb((name) => `[${`*${name},`.repeat(10)}]`), /is not valid YAML/],
+  ["a bomb of merge keys", bomb((name) => `{<<: [*${name}, *${name}]}`), /is not valid YAML/],
+  ["an anchor that holds itself", `x-a: &a [*a]\n${minimalBase}`, /is not valid YAML/],
+  ["nested without end", "[".repeat(100_000), /is not valid YAML/],
 ])("a base that is %s is told with its path, exit 2", async (_what, base, message) => {
   const stackDir = await newStackDir({ "docker-compose.yml": base });
   const error: unknown = await setUpStack({ stackDir }).catch((thrown: unknown) => thrown);
@@ -31,8 +51,25 @@ test.each([
     "uses compose's own tags",
     "services:\n  her-os-core:\n    ports: !override [80]\n    build: !reset null\n",
   ],
+  [
+    "merges one anchor a thousand times",
+    `x-a: &a {image: x, environment: &e {A: "1"}}\nservices:\n  her-os-core: {<<: *a}\n${Array.from({ length: 1000 }, (_, index) => `  s${index}: {<<: *a, environment: {<<: *e}}\n`).join("")}`,
+  ],
+  [
+    "has several documents",
+    `services:\n  db: {image: y}\n---\n${minimalBase}---\nvolumes: {a: }\n`,
+  ],
+  ["has its services in a second document and an include", `x-a: 1\n---\ninclude: [other.yml]\n`],
+  ["ends its lines as Windows does", minimalBase.replaceAll("\n", "\r\n")],
 ])("a base that %s is taken", async (_what, base) => {
   const stackDir = await newStackDir({ "docker-compose.yml": base });
+  expect(await setUpStack({ stackDir })).toMatchObject({ "docker-compose.yml": "unchanged" });
+});
+
+test("a base in UTF-16 is read, as compose reads it", async () => {
+  const stackDir = await newStackDir({ "docker-compose.yml": "" });
+  const file = path.join(stackDir, "docker-compose.yml");
+  await writeFile(file, `\uFEFF${minimalBase}`, "utf16le");
   expect(await setUpStack({ stackDir })).toMatchObject({ "docker-compose.yml": "unchanged" });
 });
 

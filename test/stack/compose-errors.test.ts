@@ -67,7 +67,7 @@ test.each([
   ],
   [
     "Error response from daemon: toomanyrequests: You have reached your pull rate limit.",
-    "docker.pull_network",
+    "docker.pull_rate_limited",
     5,
   ],
   [
@@ -77,7 +77,7 @@ test.each([
   ],
   [
     "Error response from daemon: manifest for redis:99 not found: manifest unknown",
-    "docker.pull_refused",
+    "docker.image_missing",
     1,
   ],
   [
@@ -91,13 +91,160 @@ test.each([
     1,
   ],
   ["yaml: line 3: mapping values are not allowed in this context", "stack.base_invalid", 2],
+  ["Error response from daemon: Unknown runtime specified nvidia", "docker.gpu_unavailable", 4],
+  [
+    "nvidia-container-cli: initialization error: driver error: failed to process request",
+    "docker.gpu_unavailable",
+    4,
+  ],
+  ["Error response from daemon: unauthorized", "docker.pull_refused", 1],
+  [
+    'Error response from daemon: Head "https://ghcr.io/v2/her-os/her-os-core/manifests/latest": denied',
+    "docker.pull_refused",
+    1,
+  ],
+  ["denied", "docker.pull_refused", 1],
+  [
+    'error from registry: denied\nfailed to resolve reference "ghcr.io/x/y:1": 403 Forbidden',
+    "docker.pull_refused",
+    1,
+  ],
+  [
+    "Error response from daemon: received unexpected HTTP status: 500 Internal Server Error",
+    "docker.registry_error",
+    5,
+  ],
+  [
+    'failed to resolve reference "ghcr.io/x/y:1": unexpected status from HEAD request to https://ghcr.io/v2/x/y/manifests/1: 503 Service Unavailable',
+    "docker.registry_error",
+    5,
+  ],
+  [
+    'Error response from daemon: Get "https://reg.lan/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority',
+    "docker.pull_certificate",
+    5,
+  ],
+  [
+    'Error response from daemon: Get "http://reg.lan:5000/v2/": http: server gave HTTP response to HTTPS client',
+    "docker.pull_certificate",
+    5,
+  ],
+  [
+    'Error response from daemon: Get "https://ghcr.io/v2/": proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused',
+    "docker.pull_network",
+    5,
+  ],
+  [
+    'error getting credentials - err: exec: "docker-credential-desktop": executable file not found in $PATH, out: ``',
+    "docker.credentials",
+    4,
+  ],
+  [
+    "Error response from daemon: mounts denied: \nThe path /mnt/models is not shared from the host and is not known to Docker.",
+    "docker.folder_unseen",
+    4,
+  ],
+  [
+    "Error response from daemon: error while creating mount source path '/mnt/models': mkdir /mnt/models: read-only file system",
+    "docker.folder_unseen",
+    4,
+  ],
+  [
+    "cannot open path of the current working directory: Permission denied",
+    "docker.folder_unseen",
+    4,
+  ],
+  [
+    'Error response from daemon: Conflict. The container name "/annie" is already in use by container "4f". You have to remove (or rename) that container to be able to reuse that name.',
+    "stack.name_taken",
+    1,
+  ],
+  [
+    "failed to create network her-os_default: Error response from daemon: could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
+    "docker.no_network",
+    4,
+  ],
+  [
+    "Error response from daemon: driver failed programming external connectivity: listen tcp4 10.9.9.9:8000: bind: cannot assign requested address",
+    "stack.address_unknown",
+    4,
+  ],
+  [
+    "Error response from daemon: client version 1.24 is too old. Minimum supported API version is 1.44",
+    "docker.version_mismatch",
+    4,
+  ],
+  [
+    'unable to resolve docker endpoint: context "spark": context not found',
+    "docker.context_broken",
+    4,
+  ],
+  [
+    "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the daemon is running",
+    "docker.daemon_down",
+    4,
+  ],
+  [
+    "Emulate Docker CLI using podman. Create /etc/containers/nodocker to quiet msg.",
+    "docker.podman",
+    4,
+  ],
+  [
+    "error while interpolating services.x: required variable POSTGRES_PASSWORD is missing a value",
+    "stack.base_invalid",
+    2,
+  ],
   ["something new", "stack.compose_failed", 1],
 ])("%s is %s, exit %i", async (stderr, code, exitCode) => {
   const { error } = await start(fails(stderr));
   expect(error).toMatchObject({ code, exitCode });
-  const said = stderr.split("\n")[0]?.replace("Error response from daemon: ", "") ?? "";
+  expect(error).toMatchObject({ cause: expect.any(Error) as Error });
+  expect((error as Error).message).not.toMatch(/is kept/);
+});
+
+/** What three composes print of the same refusal: which image and whose registry it was is never in the last line. */
+test.each([
+  [
+    "2.26",
+    " kokoro Pulling \n kokoro Error unauthorized\nError response from daemon: unauthorized",
+  ],
+  [
+    "2.40",
+    '{"id":"kokoro","text":"Error","status":"unauthorized"}\n{"id":"redis","status":"Interrupted"}\n{"error":true,"message":"Error response from daemon: unauthorized"}',
+  ],
+  [
+    "5.6",
+    '{"id":"Image k:1","status":"Error","text":"Error","details":"unauthorized"}\n{"error":true,"message":"Error response from daemon: unauthorized\\nError response from daemon: no such image: k:1"}',
+  ],
+])("the image that was refused is named, with its own registry: %s", async (_version, stderr) => {
+  const { error } = await start(fails(stderr));
   expect(error).toMatchObject({
-    message: expect.stringContaining(said) as string,
-    cause: expect.any(Error) as Error,
+    code: "docker.pull_refused",
+    message: expect.stringMatching(/^The image k:1 .*Docker Hub/) as string,
+    hint: expect.stringMatching(/docker login$/) as string,
+  });
+});
+
+test.each([
+  ['Head "https://reg.lan:5000/v2/a/b/manifests/1": denied', "reg.lan:5000/a/b:1", "reg.lan:5000"],
+  ["pull access denied for ghcr.io/a/b, repository does not exist", "ghcr.io/a/b", "ghcr.io"],
+  ["pull access denied for a/b, repository does not exist", "a/b", "Docker Hub"],
+  ['Get "https://registry-1.docker.io/v2/": dial tcp: i/o timeout', null, "Docker Hub"],
+])("%s: the image and its registry are read from the words", async (stderr, image, registry) => {
+  const { error } = await start(fails(stderr));
+  if (image !== null) expect((error as Error).message).toContain(`The image ${image} `);
+  expect((error as Error).message).toContain(registry);
+});
+
+test("a port that another service publishes is not for --port to change", async () => {
+  const config = `case "$*" in *" config "*) echo '{"services":{"her-os-core":{"ports":[{"target":8000,"published":"8000"}]},"postgres":{"ports":[{"target":5432,"published":"5432"}]}}}'; exit ;; esac`;
+  const taken = (port: number) =>
+    fails(`Bind for 127.0.0.1:${port} failed: port is already allocated`);
+  const [own, other] = [await start(taken(8000), config), await start(taken(5432), config)];
+  expect(own.error).toMatchObject({ hint: expect.stringContaining("--port") as string });
+  expect(other.error).toMatchObject({
+    code: "port.taken",
+    message: expect.stringContaining("postgres") as string,
+    hint: expect.not.stringContaining("--port") as string,
   });
 });

@@ -12,7 +12,7 @@ test.each([
     '{"id":"Image ghcr.io/her-os/her-os-core:latest","status":"Working","text":"Pulling"}',
   ],
 ])("an image that is being fetched is told: %s", (_what, line) => {
-  expect(imageProgress(images)(line)).toEqual({
+  expect(imageProgress(images).read(line)).toEqual({
     type: "container.changed",
     service: "her-os-core",
     state: "pulling",
@@ -20,7 +20,7 @@ test.each([
 });
 
 test("the layers of an image are added up, and what was fetched is not counted again when it is unpacked", () => {
-  const read = imageProgress(images);
+  const { read } = imageProgress(images);
   const layer = (id: string, text: string, current: number) =>
     read(JSON.stringify({ id, parent_id: "her-os-core", text, current, total: 10_000_000_000 }))
       ?.detail;
@@ -40,5 +40,23 @@ test.each([
   ' {"id":"Container her-os-postgres-1","status":"Creating"}',
   '{"id":"layer","parent_id":"somebody-else","text":"Downloading","current":1,"total":2}',
 ])("%j tells of no image", (line) => {
-  expect(imageProgress(images)(line)).toBeNull();
+  expect(imageProgress(images).read(line)).toBeNull();
+});
+
+test.each([
+  ["2.26", [" her-os-core Pulling ", " her-os-core Pulled "]],
+  ["2.40", ['{"id":"her-os-core","text":"Pulling"}', '{"id":"her-os-core","text":"Pulled"}']],
+  [
+    "5.6",
+    [
+      '{"id":"Image ghcr.io/her-os/her-os-core:latest","status":"Working","text":"Pulling"}',
+      '{"id":"Image ghcr.io/her-os/her-os-core:latest","status":"Warning","text":"Interrupted"}',
+    ],
+  ],
+])("which images are still on their way is known: %s", (_version, [begins = "", ends = ""]) => {
+  const { read, pending } = imageProgress(images);
+  read(begins);
+  expect(pending()).toEqual(["her-os-core"]);
+  read(ends);
+  expect(pending()).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { unifiedDiff } from "../../src/stack/diff.ts";
 import { redactLine } from "../../src/stack/redact.ts";
 
-const same = (line: string) => line;
+const same = (text: string) => text.split("\n");
 
 test("a diff shows what changes with three lines around it", () => {
   const before = "a\nb\nc\nd\ne\nf\ng\nh\ni\n";

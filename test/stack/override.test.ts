@@ -7,7 +7,7 @@ import { stackPlan } from "./fixtures.ts";
 const plan = stackPlan("/home/me/.cache/huggingface/hub");
 
 test("Annie reads the Hub cache where both her loader and the Hub's library look", () => {
-  expect(parse(overrideText({ plan, gpuReserved: false, tokenFile: null }))).toEqual({
+  expect(parse(overrideText({ plan, gpuReserved: false, tokenFile: null, chosen: null }))).toEqual({
     services: {
       "her-os-core": {
         environment: {
@@ -36,7 +36,7 @@ test("Annie reads the Hub cache where both her loader and the Hub's library look
 
 test("the GPU is reserved once: by us where there is one, not where the user's files do", () => {
   const reserved = (gpu: boolean, gpuReserved: boolean) =>
-    overrideText({ plan: { ...plan, gpu }, gpuReserved, tokenFile: null }).includes(
+    overrideText({ plan: { ...plan, gpu }, gpuReserved, tokenFile: null, chosen: null }).includes(
       "driver: nvidia",
     );
   expect(reserved(true, false)).toBe(true);
@@ -51,7 +51,7 @@ test.each([
   ["deploy: {resources: {limits: {memory: 8g}}}", false],
 ])("a service with %s reserves a GPU: %s", (line, reservesGpu) => {
   const text = `services:\n  her-os-core:\n    image: x\n    ${line}\n`;
-  expect(checkOwnStack([{ path: "compose.yml", text }])).toEqual({
+  expect(checkOwnStack([{ path: "compose.yml", text }])).toMatchObject({
     services: ["her-os-core"],
     reservesGpu,
   });
@@ -59,14 +59,24 @@ test.each([
 
 test("a path with signs that compose or YAML would read is taken as it is", () => {
   const cacheDir = "/mnt/$HOME: #1/hub";
-  const text = overrideText({ plan: { ...plan, cacheDir }, gpuReserved: false, tokenFile: null });
+  const text = overrideText({
+    plan: { ...plan, cacheDir },
+    gpuReserved: false,
+    tokenFile: null,
+    chosen: null,
+  });
   expect(parse(text)).toMatchObject({
     services: { "her-os-core": { volumes: [{ source: "/mnt/$$HOME: #1/hub" }] } },
   });
 });
 
 test("what heros wrote is recognised, and every change to it", () => {
-  const text = overrideText({ plan, gpuReserved: false, tokenFile: "./secrets/hf_token" });
+  const text = overrideText({
+    plan,
+    gpuReserved: false,
+    tokenFile: "./secrets/hf_token",
+    chosen: "a.yml",
+  });
   expect(editedByHand(text)).toBe(false);
   for (const edited of [
     `${text}\n`,

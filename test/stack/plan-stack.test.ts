@@ -96,11 +96,11 @@ test("an override that the user adds later is taken in before ours", async () =>
 
 test("a COMPOSE_FILE of the user's keeps its files, its quotes and its separator", async () => {
   const env =
-    "# mine\r\nCOMPOSE_PATH_SEPARATOR=,\r\nCOMPOSE_FILE=\"my.yml,${EXTRA}.yml\" # both\r\nB='1'\r\n";
+    "# mine\r\nEXTRA=more\r\nCOMPOSE_PATH_SEPARATOR=,\r\nCOMPOSE_FILE=\"my.yml,${EXTRA}.yml\" # both\r\nB='1'\r\n";
   const stackDir = await newStackDir({
     ".env": env,
     "my.yml": minimalBase,
-    "${EXTRA}.yml": "services: {}\n",
+    "more.yml": "services: {}\n",
   });
   const actions = await setUpStack({ stackDir });
   expect(await read(stackDir, ".env")).toBe(env.replace("}.yml", "}.yml,docker-compose.heros.yml"));

@@ -128,3 +128,30 @@ test("being interrupted is not an error of docker's", async () => {
   });
   await expect(started).rejects.toMatchObject({ name: "AbortError" });
 });
+
+const running =
+  'echo \'{"Service":"postgres","Name":"a","State":"running","Health":"healthy"}\'; exit';
+
+test("a start that fails in its middle says what runs already, and how to stop it", async () => {
+  const { error, events } = await start(
+    fails("Error response from daemon: unauthorized"),
+    `case "$*" in *" ps "*) ${running} ;; esac`,
+  );
+  expect(error).toMatchObject({
+    code: "docker.pull_refused",
+    hint: expect.stringMatching(/postgres.*docker compose stop/) as string,
+  });
+  expect(events).toContainEqual({
+    type: "container.changed",
+    service: "postgres",
+    state: "healthy",
+  });
+});
+
+test("an engine that is killed while images are fetched is no network that failed", async () => {
+  const { error } = await start(
+    `touch "$log.dead"; ${fails("unexpected EOF")}`,
+    `[ ! -e "$log.dead" ] || { echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?' >&2; exit 1; }`,
+  );
+  expect(error).toMatchObject({ code: "docker.daemon_down", exitCode: 4 });
+});

@@ -216,3 +216,22 @@ test("a container of Annie's that somebody removed is told", async () => {
   expect(await watch.check()).toBeNull();
   expect(await watch.check()).toMatchObject({ code: "annie.container_gone", exitCode: 1 });
 });
+
+test("a container that is killed at the compose file's own limit is not told to drop models", async () => {
+  const rows = JSON.stringify({ Name: "x", ...core, State: "exited", ExitCode: 137 });
+  for (const [limit, expected] of [
+    ['"mem_limit":"536870912"', /mem_limit/],
+    ['"deploy":{"resources":{"limits":{"memory":"536870912"}}}', /mem_limit/],
+    ['"image":"x"', /--tiers/],
+  ] as const) {
+    const docker = await fakeDocker(`
+case "$*" in
+*" ps "*) echo '${rows}' ;;
+*" config "*) echo '{"services":{"her-os-core":{${limit}}}}' ;;
+esac`);
+    const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+    expect(await explainStack({ host, stackDir: docker.bin, emit: () => {} })).toMatchObject({
+      hint: expect.stringMatching(expected) as string,
+    });
+  }
+});

@@ -69,6 +69,9 @@ test("p turns the pause, and the screen says so once the download rests", async 
   await press("?", "p: pause the download, and go on from the same bytes.");
   await press("x", "Paused. p goes on.");
   expect(text()).not.toMatch(/B\/s|left/);
+  store.write({ v: 1, at: 5_001, type: "container.changed", service: "kokoro", state: "pulling" });
+  await press("?", "p: pause the download");
+  await press("x", "(kokoro)");
   await press("p", "p: pause");
   expect(pause.isPaused()).toBe(false);
 });

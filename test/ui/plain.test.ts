@@ -123,3 +123,25 @@ test("without UTF-8 our own typography is ASCII, and a folder's name stays as it
     "[ok] Processor: 10 x Cortex-X925 - see docs...\nCreated: /home/jürgen/.env\n",
   );
 });
+
+const pulling: TimedEvent = {
+  v: 1,
+  at: 1,
+  type: "container.changed",
+  service: "kokoro",
+  state: "pulling",
+};
+
+test("a pause says what is not paused: the images that Docker downloads meanwhile", async () => {
+  const paused: TimedEvent = { v: 1, at: 2, type: "download.paused" };
+  expect((await plainLines([pulling, paused])).at(-1)).toMatch(/paused.*kokoro/);
+  const fetched: TimedEvent = { ...pulling, state: "created" };
+  expect((await plainLines([pulling, fetched, paused])).at(-1)).not.toContain("kokoro");
+});
+
+test("how far an image is stands in no line, but that nothing is heard of it does", async () => {
+  const moving: TimedEvent = { ...pulling, detail: "1.00 GB of 2.00 GB" };
+  const silent: TimedEvent = { ...pulling, detail: "no answer from ghcr.io for 30 s", silentMs: 1 };
+  expect((await plainLines([pulling, moving])).length).toBe(1);
+  expect((await plainLines([pulling, silent])).at(-1)).toContain("ghcr.io");
+});

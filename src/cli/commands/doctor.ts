@@ -3,6 +3,7 @@ import { exitCodes, Failure } from "../../progress/failure.ts";
 import { anniePort } from "../../setup/annie-port.ts";
 import { placeModels } from "../../setup/models-place.ts";
 import type { Work } from "../../setup/request.ts";
+import { findProjectFolder } from "../../stack/compose-files.ts";
 import { gatherSettings } from "../gather-settings.ts";
 import type { DoctorCommand } from "../program.ts";
 
@@ -24,6 +25,7 @@ export async function performDoctor(
     signal,
     modelsPath: cacheDir,
     stackDir,
+    projectDir: await findProjectFolder(host, stackDir),
     port: await anniePort(host, stackDir, port),
     endpoint,
     mirrors,

@@ -45,9 +45,17 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
   }
 }
 
-function pausedWords({ download }: RunState): string {
-  const { receivedBytes, totalBytes } = download;
-  return `The download is paused. ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} are here and safe.`;
+function pausedWords(state: RunState): string {
+  const { receivedBytes, totalBytes } = state.download;
+  const paused = `The download is paused. ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} are here and safe.`;
+  return [paused, notPausedWords(state)].join(" ").trimEnd();
+}
+
+/** A pause holds the models alone. What Docker downloads meanwhile; empty where it downloads nothing. */
+export function notPausedWords({ containers }: RunState): string {
+  const images = Object.values(containers).filter(({ state }) => state === "pulling");
+  if (images.length === 0) return "";
+  return `Not paused: Docker downloads images (${images.map(({ service }) => service).join(", ")}).`;
 }
 
 /** "1.20 GB of 4.31 GB (28%), 38.2 MB/s, about 1 min 20 s left". */

@@ -66,7 +66,10 @@ function containerTone(event: ContainerChanged): Partial<Sentence> {
     case "exited":
       return event.exitCode === 0 ? { from: "verbose" } : { tone: "warning", from: "normal" };
     case "pulling":
-      return { from: event.detail === undefined ? "normal" : "verbose" };
+      // How far it is would be a line a second; that nothing is heard of it is worth one.
+      return event.silentMs === undefined
+        ? { from: event.detail === undefined ? "normal" : "verbose" }
+        : { tone: "warning", from: "normal" };
     default:
       return { from: "verbose" };
   }

@@ -2,6 +2,7 @@ import type { RunState } from "../../../progress/state.ts";
 import { formatDuration } from "../../../progress/units.ts";
 import { hubWaitWords } from "../../words/run.ts";
 import { cleanText } from "../../legible.ts";
+import { notPausedWords } from "../../words/download.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line } from "../line.ts";
 import { isLooking } from "../scrolled.ts";
@@ -49,10 +50,12 @@ function pausedRow({ state, keys, theme }: LiveView): Line[] {
   const wanted = keys.pause?.isPaused() ?? state.download.paused;
   if (!wanted || state.download.finished !== null) return [];
   const words = state.download.paused ? "Paused." : "Pausing.";
+  const others = notPausedWords(state);
   return [
     [
       span(`${theme.signs.warning} `, "warning"),
       span(keys.pause === null ? words : `${words} p goes on.`, "strong"),
+      ...(others === "" ? [] : [span(` ${others}`)]),
     ],
   ];
 }

@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import type { Files } from "../host/host.ts";
+import { ownUid } from "../host/own-file.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import { foldersOf, placesOf, type RepoPlaces, stagingName } from "./cache-layout.ts";
+
+type Doors = Pick<Files, "lstat" | "stat" | "realpath">;
+
+/**
+ * The places of a repository to write to, with links among its folders followed: once, so that whoever turns one later turns
+ * nothing of ours. A link is followed if the user made it, root, or whose cache it is.
+ * @throws Failure `cache.foreign_link`, `cache.broken_link` (1); Node's errors
+ */
+export async function openPlaces(
+  files: Doors,
+  cacheDir: string,
+  repo: string,
+): Promise<RepoPlaces> {
+  const base = await files.realpath(cacheDir);
+  const [uid, { uid: owner }] = await Promise.all([ownUid(files), files.stat(base)]);
+  const follow = (place: string): Promise<string> => followLink(files, place, [uid, owner, 0]);
+  const within = async (folder: string, name: string): Promise<string> =>
+    follow(join(await follow(join(base, folder)), name));
+  const named = placesOf(base, repo);
+  const name = named.root.slice(base.length + 1);
+  const { blobs, snapshots, refs, root } = foldersOf(await follow(named.root));
+  const staging = await within(stagingName, name);
+  return {
+    root,
+    blobs: await follow(blobs),
+    snapshots: await follow(snapshots),
+    refs: await follow(refs),
+    locks: await within(".locks", name),
+    staging,
+    assembly: join(staging, "assembly"),
+  };
+}
+
+async function followLink(files: Doors, place: string, owners: number[]): Promise<string> {
+  const found = await files.lstat(place).catch(() => null);
+  if (found === null || !found.isSymbolicLink()) return place;
+  if (!owners.includes(found.uid)) {
+    throw new Failure({
+      code: "cache.foreign_link",
+      message: `${place} is a link that another user (${found.uid}) made, so heros does not write through it.`,
+      hint: `Check where it leads: ls -l ${place}. Remove it, or choose another folder with --cache-dir.`,
+      exitCode: exitCodes.failed,
+    });
+  }
+  try {
+    return await files.realpath(place);
+  } catch (cause) {
+    throw new Failure({
+      code: "cache.broken_link",
+      message: `${place} is a link that leads nowhere.`,
+      hint: `Mount the disk that it leads to, or remove it: ls -l ${place}.`,
+      exitCode: exitCodes.failed,
+      cause,
+    });
+  }
+}
+
+/** Whether every folder on the way from the cache's own to this one is a folder, and no link. */
+export async function isUnlinked(
+  files: Pick<Files, "realpath">,
+  cacheDir: string,
+  folder: string,
+): Promise<boolean> {
+  const base = await files.realpath(cacheDir).catch(() => null);
+  const real = await files.realpath(folder).catch(() => null);
+  return base !== null && real === join(base, folder.slice(cacheDir.length));
+}

@@ -1,0 +1,220 @@
+import { exitCodes, type ExitCode } from "../progress/failure.ts";
+
+/** What is known of a start that failed, beside docker's words. */
+export interface Blame {
+  /** The image that could not be had, as the compose file names it. */
+  readonly image: string | null;
+  /** Where it lives: `ghcr.io`, `Docker Hub`. */
+  readonly registry: string | null;
+  /** Which service publishes this port of the machine. */
+  readonly serviceOfPort: (port: number) => string | null;
+  /** Annie's service, whose port heros itself chooses. */
+  readonly annieService: string;
+}
+
+/** A text of docker's or compose's that is known. */
+export interface Known {
+  readonly pattern: RegExp;
+  readonly code: string;
+  readonly exitCode: ExitCode;
+  readonly message: (match: RegExpExecArray, blame: Blame) => string;
+  readonly hint: (match: RegExpExecArray, blame: Blame) => string;
+}
+
+const again = "then run heros setup again.";
+const theImage = ({ image }: Blame) => (image === null ? "An image" : `The image ${image}`);
+const theRegistry = ({ registry }: Blame) => registry ?? "its registry";
+const login = ({ registry }: Blame) =>
+  registry === null || registry === "Docker Hub" ? "docker login" : `docker login ${registry}`;
+
+/** What docker and compose say when something is missing, most telling first: of 20.10, of 28 and 29, of Desktop and snaps. */
+export const knownWords: readonly Known[] = [
+  {
+    pattern:
+      /'compose' is not a docker command|unknown command: docker compose|unknown shorthand flag: '\w'/i,
+    code: "compose.missing",
+    exitCode: exitCodes.machine,
+    message: () => "Docker has no compose plugin.",
+    hint: () => "Install it with: sudo apt-get install docker-compose-plugin",
+  },
+  {
+    pattern:
+      /could not select device driver|failed to discover GPU vendor from CDI|unknown or invalid runtime name: nvidia|Unknown runtime specified nvidia|unresolvable CDI devices|nvidia-container-cli: |nvidia-container-runtime(?:-hook)?": executable file not found/i,
+    code: "docker.gpu_unavailable",
+    exitCode: exitCodes.machine,
+    message: () => "Docker can't give the GPU to containers.",
+    hint: () =>
+      "Run: sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
+  },
+  {
+    pattern: /:(\d+)(?:\/tcp)?(?: failed)?: port is already allocated/i,
+    code: "port.taken",
+    exitCode: exitCodes.machine,
+    message: ([, port], blame) =>
+      `Port ${port}${ofService(port, blame)} is taken by another container.`,
+    hint: ([, port], blame) =>
+      `Stop that container (docker ps shows it), ${otherPort(port, blame)}`,
+  },
+  {
+    pattern:
+      /:(\d+)(?:\/tcp)?: (?:bind: )?address already in use|port is already allocated|address already in use/i,
+    code: "port.taken",
+    exitCode: exitCodes.machine,
+    message: ([, port], blame) =>
+      port === undefined
+        ? "A port that the stack needs is taken."
+        : `Port ${port}${ofService(port, blame)} is taken by another program.`,
+    hint: ([, port], blame) =>
+      `Stop that program (sudo ss -ltnp shows it), ${otherPort(port, blame)}`,
+  },
+  {
+    pattern: /cannot assign requested address/i,
+    code: "stack.address_unknown",
+    exitCode: exitCodes.machine,
+    message: () => "A port is to be opened at an address that this machine does not have.",
+    hint: () => `Correct HER_OS_BIND in .env, or the ports of the compose file, ${again}`,
+  },
+  {
+    pattern: /no space left on device|disk quota exceeded/i,
+    code: "docker.disk_full",
+    exitCode: exitCodes.disk,
+    message: () => "There is no space left on the disk where Docker keeps its images.",
+    hint: () => `Free some space, for example with: docker image prune — ${again}`,
+  },
+  {
+    pattern: /exec format error|no matching manifest for/i,
+    code: "docker.wrong_architecture",
+    exitCode: exitCodes.machine,
+    message: (_match, blame) => `${theImage(blame)} is not made for this kind of processor.`,
+    hint: () => `Choose an image for this machine in the compose file, ${again}`,
+  },
+  {
+    pattern:
+      /mounts denied|path (\S+) is not shared from the host|error while creating mount source path '([^']+)'|cannot open path of the current working directory|snap-confine/i,
+    code: "docker.folder_unseen",
+    exitCode: exitCodes.machine,
+    message: ([, shared, made]) =>
+      `Docker can't see the folder ${shared ?? made ?? "of the stack"}.`,
+    hint: () =>
+      "Docker Desktop shares folders under Settings, Resources, File sharing. Docker from a snap sees folders in your home that aren't hidden: choose such ones with --stack-dir and --storage.",
+  },
+  {
+    pattern: /bind source path does not exist: (\S+)/i,
+    code: "stack.folder_missing",
+    exitCode: exitCodes.failed,
+    message: ([, folder]) => `Docker finds no folder ${folder}, which Annie needs.`,
+    hint: () => "Run heros setup again: it makes the folders that Annie needs.",
+  },
+  {
+    pattern: /error getting credentials|docker-credential-\S+": executable file not found/i,
+    code: "docker.credentials",
+    exitCode: exitCodes.machine,
+    message: () => "Docker can't read its registry logins, so it fetches no image.",
+    hint: () =>
+      `Remove the line "credsStore" (or "credHelpers") from ~/.docker/config.json, ${again}`,
+  },
+  {
+    pattern: /toomanyrequests|429 Too Many Requests|pull rate limit/i,
+    code: "docker.pull_rate_limited",
+    exitCode: exitCodes.network,
+    message: (_match, blame) =>
+      `${theImage(blame)} could not be fetched: ${theRegistry(blame)} allows no more downloads from this address for now.`,
+    hint: (_match, blame) => `Log in, which raises the limit (${login(blame)}), or wait, ${again}`,
+  },
+  {
+    pattern:
+      /received unexpected HTTP status: (5\d\d)|unexpected status(?: code)?[^\n]*: (5\d\d)|\b(5\d\d) (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time)/i,
+    code: "docker.registry_error",
+    exitCode: exitCodes.network,
+    message: ([, one, two, three], blame) =>
+      `${theImage(blame)} could not be fetched: ${theRegistry(blame)} has trouble of its own (${one ?? two ?? three}).`,
+    hint: () => "Run heros setup again later.",
+  },
+  {
+    pattern: /x509: |tls: failed to verify certificate|server gave HTTP response to HTTPS client/i,
+    code: "docker.pull_certificate",
+    exitCode: exitCodes.network,
+    message: (_match, blame) =>
+      `${theImage(blame)} could not be fetched: Docker does not trust the certificate of ${theRegistry(blame)}.`,
+    hint: (_match, { registry }) =>
+      `Where your network has a certificate authority of its own, Docker needs its certificate as /etc/docker/certs.d/${registry === null || registry === "Docker Hub" ? "docker.io" : registry}/ca.crt, ${again}`,
+  },
+  {
+    pattern:
+      /proxyconnect|dial tcp|no such host|i\/o timeout|TLS handshake timeout|connection re(?:set|fused)|network is unreachable|no route to host|Client\.Timeout|context deadline exceeded|unexpected EOF|: EOF$|failed to do request/i,
+    code: "docker.pull_network",
+    exitCode: exitCodes.network,
+    message: (_match, blame) =>
+      `${theImage(blame)} could not be fetched: Docker does not reach ${theRegistry(blame)}.`,
+    hint: ([found]) =>
+      /proxyconnect/i.test(found)
+        ? `Check the proxy that Docker is set to (docker info shows it), ${again}`
+        : `Check the connection, ${again}`,
+  },
+  {
+    pattern:
+      /pull access denied|unauthorized|authentication required|no basic auth credentials|403 Forbidden|(?:^|[\s:])denied(?:$|[\s:])/i,
+    code: "docker.pull_refused",
+    exitCode: exitCodes.failed,
+    message: (_match, blame) =>
+      `${theImage(blame)} could not be fetched: ${theRegistry(blame)} does not allow it without a login, or does not have it.`,
+    hint: (_match, blame) => `Check its name in the compose file, or log in with: ${login(blame)}`,
+  },
+  {
+    pattern:
+      /manifest unknown|manifest for \S+ not found|no such image|failed to resolve reference[^\n]*not found|name unknown/i,
+    code: "docker.image_missing",
+    exitCode: exitCodes.failed,
+    message: (_match, blame) => `${theImage(blame)} does not exist in ${theRegistry(blame)}.`,
+    hint: () => "Check its name and version in the compose file and HER_OS_VERSION in .env.",
+  },
+  {
+    pattern: /container name "?\/?([^\s"]+)"? is already in use/i,
+    code: "stack.name_taken",
+    exitCode: exitCodes.failed,
+    message: ([, name]) => `Another container is named ${name} already.`,
+    hint: () => `Take container_name out of the compose file, or rename that container, ${again}`,
+  },
+  {
+    pattern:
+      /non-overlapping IPv4 address pool|predefined address pools have been fully subnetted|Pool overlaps with other one/i,
+    code: "docker.no_network",
+    exitCode: exitCodes.machine,
+    message: () => "Docker has no addresses left for another network.",
+    hint: () => "Remove networks that nothing uses with: docker network prune",
+  },
+  {
+    pattern: /iptables[^\n]*(?:failed|No chain)|Unable to enable .* rule/i,
+    code: "docker.firewall",
+    exitCode: exitCodes.machine,
+    message: () => "Docker can't set its firewall rules.",
+    hint: () => "Restart Docker with: sudo systemctl restart docker",
+  },
+  {
+    pattern: /client version \S+ is too (?:old|new)/i,
+    code: "docker.version_mismatch",
+    exitCode: exitCodes.machine,
+    message: () => "The docker command and its engine are of versions that don't fit.",
+    hint: () => "Update both with: sudo apt-get install --only-upgrade docker-ce docker-ce-cli",
+  },
+  {
+    pattern:
+      /yaml: |validating .*\.ya?ml|invalid compose project|service ".*" (?:has|refers|depends)|required variable|invalid interpolation format|additional propert/i,
+    code: "stack.base_invalid",
+    exitCode: exitCodes.usage,
+    message: () => "Docker Compose does not accept the stack's files.",
+    hint: () => "Run `docker compose config -q` in the stack's folder to see where.",
+  },
+];
+
+function ofService(port: string | undefined, { serviceOfPort, annieService }: Blame): string {
+  const service = serviceOfPort(Number(port));
+  return service === null || service === annieService ? "" : ` of ${service}`;
+}
+
+function otherPort(port: string | undefined, { serviceOfPort, annieService }: Blame): string {
+  const service = port === undefined ? null : serviceOfPort(Number(port));
+  return service === null || service === annieService
+    ? "or choose another port with --port."
+    : `or give ${service} another port in your compose file.`;
+}

@@ -1,0 +1,34 @@
+import { redactLine } from "../redact.ts";
+import { type EnvEntry, type EnvText, readEnvFile } from "./env-file.ts";
+
+/** Keys of ours whose values say nothing that a stranger may not read. */
+const shownKeys = ["COMPOSE_FILE", "HER_OS_PORT"];
+const secretKeys = ["POSTGRES_PASSWORD", "NEO4J_PASSWORD"];
+
+/**
+ * The lines of a `.env` as they may be shown, one for each line: our own keys with their values, those of anybody else
+ * without, and nothing of what is neither. A value may be a secret whatever its key is called.
+ */
+export function shownEnv(env: EnvText): readonly string[] {
+  const entries = readEnvFile(env);
+  let offset = 0;
+  return env.text.split("\n").map((line) => {
+    const [from, end] = [offset, offset + line.length];
+    offset = end + 1;
+    const [entry, ...more] = entries.filter((one) => from <= one.from && one.from <= end);
+    if (entry === undefined) return line.trim() === "" ? "" : "[hidden]";
+    return more.length === 0 && entry.end <= end ? shownEntry(env.text, entry) : nameOf(entry);
+  });
+}
+
+function shownEntry(text: string, entry: EnvEntry): string {
+  const { key, quote, start, end } = entry;
+  if (secretKeys.includes(key)) return `${key}=[secret]`;
+  if (!shownKeys.includes(key)) return nameOf(entry);
+  return redactLine(`${key}=${quote}${text.slice(start, end)}${quote}`);
+}
+
+/** A line of a key or a certificate may look like a name too; real ones are written in capitals. */
+function nameOf({ key }: EnvEntry): string {
+  return /^[A-Z][A-Z0-9_]*$/.test(key) ? `${key}=[hidden]` : "[hidden]";
+}

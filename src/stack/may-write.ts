@@ -1,0 +1,58 @@
+import path from "node:path";
+import type { Host } from "../host/host.ts";
+import { closedFolder } from "../progress/closed-folder.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import { quoted } from "../progress/shell.ts";
+import { errorCode } from "./files.ts";
+import type { StackChange } from "./stack-plan.ts";
+
+/** The nearest folder that is there must let us write; that it is one shows when it is asked for what is below it. */
+export async function requireWritable(host: Host, folder: string): Promise<void> {
+  let existing = folder;
+  for (;;) {
+    const found = await host.files.stat(existing).catch((error: unknown) => {
+      if (errorCode(error) === "ENOENT") return null;
+      throw error;
+    });
+    if (found?.isDirectory() === false) throw fileInTheWay(existing);
+    if (found !== null) break;
+    const parent = path.dirname(existing);
+    if (parent === existing) return;
+    existing = parent;
+  }
+  await requireOpen(host, folder, existing);
+}
+
+/** What is to be replaced must not be one that its owner made read-only, and its folder must let us write. */
+export async function requireReplaceable(
+  host: Host,
+  changes: readonly StackChange[],
+): Promise<void> {
+  for (const { path: file, oldContent, action } of changes) {
+    if (oldContent === null || action === "unchanged") continue;
+    const target = await host.files.realpath(file);
+    const { mode } = await host.files.stat(target);
+    if ((mode & 0o222) === 0) throw readOnlyFile(target);
+    await requireOpen(host, path.dirname(target), path.dirname(target));
+  }
+}
+
+async function requireOpen(host: Host, folder: string, existing: string): Promise<void> {
+  await host.files.access(existing, 2 | 1).catch((error: unknown) => {
+    if (errorCode(error) !== "EACCES") throw error;
+    throw closedFolder({ folder, area: "stack", existing, home: host.home }, error);
+  });
+}
+
+function readOnlyFile(file: string): Failure {
+  return new Failure({
+    code: "stack.not_writable",
+    message: `heros needs to change ${file}, which is read-only.`,
+    hint: `Make it writable with: chmod u+w ${quoted(file)}`,
+    exitCode: exitCodes.failed,
+  });
+}
+
+function fileInTheWay(file: string): Error {
+  return Object.assign(new Error(`not a folder: ${file}`), { code: "ENOTDIR", path: file });
+}

@@ -1,0 +1,32 @@
+import type { ComposeFiles } from "./compose-files.ts";
+import { editEnv, type EnvEdit } from "./env/edit-env.ts";
+import { lookupIn, type StackEnv } from "./env/stack-env.ts";
+import { newPasswords } from "./passwords.ts";
+import type { StackPlan } from "./stack-plan.ts";
+
+export interface PlanEnvRequest {
+  readonly plan: StackPlan;
+  readonly env: StackEnv;
+  /** The `.env` that compose reads after it: that of the folder of its first file. */
+  readonly projectEnv: StackEnv;
+  readonly files: ComposeFiles;
+  /** Where compose fills variables in. */
+  readonly texts: readonly string[];
+}
+
+export interface PlannedEnv {
+  readonly text: string;
+  readonly addsSecret: boolean;
+}
+
+/** The `.env` with our keys, and only those of them that have to be there. */
+export function planEnv({ plan, env, projectEnv, files, texts }: PlanEnvRequest): PlannedEnv {
+  const lookup = lookupIn(projectEnv);
+  const edits: EnvEdit[] = files.edit === null ? [] : [files.edit];
+  if (Number(lookup("HER_OS_PORT") || 8000) !== plan.port) {
+    edits.push({ key: "HER_OS_PORT", value: String(plan.port) });
+  }
+  const passwords = Object.entries(newPasswords({ texts, lookup }));
+  edits.push(...passwords.map(([key, value]) => ({ key, value })));
+  return { text: editEnv(env, edits), addsSecret: passwords.length > 0 };
+}

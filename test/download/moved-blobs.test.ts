@@ -1,0 +1,91 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { lstat, mkdir, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { placesOf } from "../../src/download/cache-layout.ts";
+import type { Files } from "../../src/host/host.ts";
+import { config, expectWhole, files, leaveAsBefore, models, repo, weights } from "./one-model.ts";
+import { openScene } from "./scene.ts";
+import { mountDisk } from "./small-disk.ts";
+
+const missing = { answer: { status: 404, headers: { "x-error-code": "EntryNotFound" } } };
+
+test("what a former heros kept in the repository's folder is taken over, and the folder goes until the model is whole", async () => {
+  await using scene = await openScene({ repos: [{ id: repo, files }] });
+  const { heldBytes } = await leaveAsBefore(scene);
+  const survey = await scene.survey(models);
+  expect(survey.resumedBytes).toBe(heldBytes);
+  expect(survey.cachedBytes).toBe(config.content.length);
+  scene.served.setIntercept(({ file }) => (file === null ? undefined : missing));
+  await expect(scene.pull(models)).rejects.toMatchObject({
+    code: "hub.file_not_found",
+  });
+  expect(existsSync(placesOf(scene.cacheDir, repo).root)).toBe(false);
+  expect((await scene.survey(models)).resumedBytes).toBe(heldBytes);
+  scene.served.setIntercept(undefined);
+  scene.served.forgetRequests();
+  await scene.pull(models);
+  expect(scene.served.sentBytes()).toBe(weights.sizeBytes - heldBytes + 30_000);
+  await expectWhole(scene);
+});
+
+test("where the blobs are on another disk, they are copied there and then get their names", async ({
+  skip,
+}) => {
+  await using scene = await openScene({ repos: [{ id: repo, files }] });
+  const elsewhere = join(scene.folder, "elsewhere");
+  await mkdir(elsewhere);
+  using disk = mountDisk(elsewhere);
+  if (disk === null) skip("only root may mount");
+  const places = placesOf(scene.cacheDir, repo);
+  await mkdir(places.root, { recursive: true });
+  await symlink(elsewhere, places.blobs);
+  const { heldBytes } = await leaveAsBefore(scene);
+  const renamed: string[] = [];
+  const { host } = scene;
+  const renaming: Files["rename"] = async (from, to) => {
+    await host.files.rename(from, to);
+    if (String(to).startsWith(elsewhere)) renamed.push(String(from).replace(/^.*\./u, "."));
+  };
+  await scene.pull(models, { host: { ...host, files: { ...host.files, rename: renaming } } });
+  expect(scene.served.sentBytes()).toBe(weights.sizeBytes - heldBytes + 30_000);
+  expect(renamed).toEqual([".heros-copy", ".heros-copy"]);
+  expect(await readlink(places.blobs)).toBe(elsewhere);
+  await expectWhole(scene);
+  expect((await readdir(elsewhere)).filter((name) => !/^[0-9a-f]+$/u.test(name))).toEqual([]);
+});
+
+test("a blob that another disk does not take leaves nothing half there, and comes later", async ({
+  skip,
+}) => {
+  await using scene = await openScene({ repos: [{ id: repo, files }] });
+  const elsewhere = join(scene.folder, "elsewhere");
+  await mkdir(elsewhere);
+  using disk = mountDisk(elsewhere);
+  if (disk === null) skip("only root may mount");
+  const { root, blobs } = placesOf(scene.cacheDir, repo);
+  await mkdir(root, { recursive: true });
+  await symlink(elsewhere, blobs);
+  spawnSync("mount", ["-o", "remount,size=400k", elsewhere]);
+  await expect(scene.pull(models)).rejects.toMatchObject({ exitCode: 7 });
+  expect(scene.of("model.ready")).toEqual([]);
+  expect((await readdir(elsewhere)).filter((name) => !/^[0-9a-f]+$/u.test(name))).toEqual([]);
+  spawnSync("mount", ["-o", "remount,size=64m", elsewhere]);
+  scene.served.forgetRequests();
+  await scene.pull(models);
+  expect(scene.served.sentBytes()).toBe(0);
+  await expectWhole(scene);
+});
+
+test("a cache that was moved works from its new place", async () => {
+  await using scene = await openScene({ repos: [{ id: repo, files }] });
+  await scene.pull(models);
+  const moved = join(scene.folder, "moved");
+  await rename(scene.cacheDir, moved);
+  await symlink(moved, scene.cacheDir);
+  await rm(placesOf(moved, repo).snapshots, { recursive: true });
+  await scene.pull(models);
+  expect((await lstat(scene.cacheDir)).isSymbolicLink()).toBe(true);
+  await expectWhole(scene);
+});
