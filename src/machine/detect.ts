@@ -17,6 +17,8 @@ export interface DetectRequest {
   readonly modelsPath: string;
   /** Absolute; the folder of the stack, likewise. */
   readonly stackDir: string;
+  /** By which compose knows the stack's containers: the folder of its first file. The stack's own unless given. */
+  readonly projectDir?: string;
   /** Where Annie will answer. */
   readonly port: number;
   /** Of the Hub, without a "/" at its end. */

@@ -5,7 +5,7 @@ import { late, withinLimit, type Probe } from "./time-limit.ts";
 
 /** Who has a port that is taken. */
 export type PortOwner =
-  /** The stack in the folder that this run is about. */
+  /** The stack that this run is about. */
   | { readonly kind: "our-stack" }
   /** Annie answers there; nobody could say whose container she is in. */
   | { readonly kind: "annie" }
@@ -73,7 +73,7 @@ export function isAnnie(body: string): boolean {
 
 export async function askPortOwner(
   probe: Probe,
-  { port, stackDir }: { readonly port: number; readonly stackDir: string },
+  { port, projectDir: ours }: { readonly port: number; readonly projectDir: string },
 ): Promise<PortOwner> {
   const [containers, annie, listener] = await Promise.all([
     askContainers(probe),
@@ -84,7 +84,7 @@ export async function askPortOwner(
   for (const { published, projectDir } of cores) {
     const here = published.length === 0 || leadsTo(published, port);
     if (!here || projectDir === null) continue;
-    if (await sameFolder(probe, projectDir, stackDir)) return { kind: "our-stack" };
+    if (await sameFolder(probe, projectDir, ours)) return { kind: "our-stack" };
   }
   const container = containers.find(({ published }) => leadsTo(published, port));
   if (container !== undefined) {

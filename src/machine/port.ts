@@ -13,7 +13,7 @@ export interface PortAnswer {
 /** Whether Annie can have the port, or has it already. */
 export async function askPort(
   probe: Probe,
-  { port, stackDir }: { readonly port: number; readonly stackDir: string },
+  { port, projectDir }: { readonly port: number; readonly projectDir: string },
 ): Promise<PortAnswer> {
   const { network } = probe.host;
   const free = await withinLimit(probe, () => network.portIsFree(port));
@@ -26,7 +26,7 @@ export async function askPort(
   if (free)
     return { port: { port, free }, finding: { status: "ok", found: `port ${port} is free` } };
   const [owner, other] = await Promise.all([
-    askPortOwner(probe, { port, stackDir }),
+    askPortOwner(probe, { port, projectDir }),
     findFreePort(probe, port),
   ]);
   return { port: { port, free }, finding: judgePort(port, owner, other) };

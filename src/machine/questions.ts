@@ -17,6 +17,7 @@ import type { Probe } from "./time-limit.ts";
 export interface Surroundings {
   readonly modelsPath: string;
   readonly stackDir: string;
+  readonly projectDir?: string;
   readonly port: number;
   /** Of the Hub, in order of preference. */
   readonly endpoints: readonly string[];
@@ -44,7 +45,7 @@ export interface Questions {
 /** Asks all of it at once. A question waits for another one only where it can't be put without its answer. */
 export function askEverything(
   probe: Probe,
-  { modelsPath, stackDir, port, endpoints }: Surroundings,
+  { modelsPath, stackDir, projectDir = stackDir, port, endpoints }: Surroundings,
 ): Questions {
   const smi = askNvidiaSmi(probe);
   const docker = askDocker(probe);
@@ -63,7 +64,7 @@ export function askEverything(
     grouped: inDockerGroup(probe),
     compose: askCompose(probe),
     gpuAccess: docker.then((answer) => askGpuAccess(probe, answer)),
-    port: askPort(probe, { port, stackDir }),
+    port: askPort(probe, { port, projectDir }),
     hub: askHubs(probe, endpoints),
   };
 }

@@ -10,8 +10,12 @@ export const spark = {
   },
   host: {
     arch: "aarch64",
-    system: system({ totalKib: 127_535_084, device: "/dev/nvme0n1p2" }),
-    disk: { totalBytes: 4_030e9, freeBytes: 3_400e9 },
+    system: system({
+      totalKib: 127_535_084,
+      device: "/dev/nvme0n1p2",
+      totalBytes: 4_030e9,
+      freeBytes: 3_400e9,
+    }),
     texts: {
       "/etc/dgx-release": fixture("spark/dgx-release"),
       "/etc/fastos-release": fixture("spark/fastos-release"),
@@ -31,8 +35,12 @@ export const bare = {
   tools: {},
   host: {
     arch: "x86_64",
-    system: system({ totalKib: 16_000_000, device: "/dev/vda1" }),
-    disk: { totalBytes: 50e9, freeBytes: 20e9 },
+    system: system({
+      totalKib: 16_000_000,
+      device: "/dev/vda1",
+      totalBytes: 50e9,
+      freeBytes: 20e9,
+    }),
     texts: {},
   },
 } as const;
@@ -41,14 +49,19 @@ export const bare = {
 export function system({
   totalKib,
   device,
-}: {
-  readonly totalKib: number;
+  totalBytes,
+  freeBytes,
+}: Readonly<Record<"totalKib" | "totalBytes" | "freeBytes", number>> & {
   readonly device: string;
 }): System {
   return {
     async memory() {
       return { totalBytes: totalKib * 1024, availableBytes: totalKib * 512 };
     },
-    fileSystems: async () => [{ device, type: "ext4", mount: "/" }],
+    async fileSystems() {
+      return [
+        { device, type: "ext4", mount: "/", sizeBytes: totalBytes, availableBytes: freeBytes },
+      ];
+    },
   };
 }

@@ -64,7 +64,7 @@ describe("a port", () => {
   it("is free where nothing listens", async () => {
     const port = await busyPort();
     await servers.splice(0)[0]?.close();
-    expect(await askPort(testProbe(), { port, stackDir: "/s" })).toEqual({
+    expect(await askPort(testProbe(), { port, projectDir: "/s" })).toEqual({
       port: { port, free: true },
       finding: { status: "ok", found: `port ${port} is free` },
     });
@@ -72,7 +72,7 @@ describe("a port", () => {
 
   it("is taken by a program, which is named with the way to stop it and the next free port", async () => {
     const port = await busyPort();
-    const { finding } = await askPort(testProbe(), { port, stackDir: "/s" });
+    const { finding } = await askPort(testProbe(), { port, projectDir: "/s" });
     expect(finding.status).toBe("failed");
     expect(finding.found).toMatch(
       new RegExp(`^port ${port} is taken by .+ \\(process ${process.pid}\\)$`),
@@ -87,7 +87,7 @@ describe("a port", () => {
   it("is fine where Annie answers, even while she only starts", async () => {
     const { finding, port } = await askPort(testProbe(), {
       port: await busyPort(health, 503),
-      stackDir: "/s",
+      projectDir: "/s",
     });
     expect(port.free).toBe(false);
     expect(finding).toMatchObject({ status: "ok" });
@@ -98,16 +98,16 @@ describe("a port", () => {
     const silent = await serveRaw(null);
     servers.push(silent);
     const probe = { ...testProbe(), limitMs: 300 };
-    const { finding } = await askPort(probe, { port: silent.port, stackDir: "/s" });
+    const { finding } = await askPort(probe, { port: silent.port, projectDir: "/s" });
     expect(finding.failure?.code).toBe("port.taken");
   });
 });
 
-async function findingWith(ps: string, stackDir: string, body?: string) {
+async function findingWith(ps: string, projectDir: string, body?: string) {
   const bin = await newFolder();
   const port = await busyPort(body);
   await installTool(bin, "docker", { stdout: `${ps.replaceAll("PORT", String(port))}\n` });
-  return (await askPort(testProbe({ env: { PATH: bin } }), { port, stackDir })).finding;
+  return (await askPort(testProbe({ env: { PATH: bin } }), { port, projectDir })).finding;
 }
 
 describe("a port that a container has", () => {

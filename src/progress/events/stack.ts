@@ -30,6 +30,8 @@ export interface ContainerChanged {
   readonly exitCode?: number;
   /** "45%", "12.3 of 18.0 GB": whatever more is known. */
   readonly detail?: string;
+  /** While its image is fetched: for how long nothing was heard of it. */
+  readonly silentMs?: number;
 }
 
 /** Why a container does not run: its last lines of log. */

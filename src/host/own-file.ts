@@ -1,0 +1,48 @@
+import { constants } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import type { Files } from "./host.ts";
+
+/** There is nothing to open there, or nothing that a file of ours could be. */
+const absent = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EISDIR", "EACCES", "EPERM"];
+
+/**
+ * Opens a file that this user made in a folder where others may write too: one that is a link, has a second name, or
+ * belongs to somebody else is not taken, whatever stood under the name a moment before. Null where there is none.
+ * @throws Node's other errors
+ */
+export async function openOwn(
+  files: Pick<Files, "open" | "stat">,
+  path: string,
+  access: "read" | "write",
+): Promise<FileHandle | null> {
+  const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const way = access === "read" ? O_RDONLY : O_RDWR;
+  let handle: FileHandle;
+  try {
+    handle = await files.open(path, way | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (absent.includes(code)) return null;
+    throw error;
+  }
+  try {
+    const [found, uid] = await Promise.all([handle.stat(), ownUid(files)]);
+    if (found.isFile() && found.nlink === 1 && found.uid === uid) return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  await handle.close();
+  return null;
+}
+
+/** Opens a file to read it, whoever's it is, and not what a link leads to. @throws Node's errors */
+export function openUnlinked(files: Pick<Files, "open">, path: string): Promise<FileHandle> {
+  return files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+}
+
+/** The user whom this process acts for. */
+export async function ownUid(files: Pick<Files, "stat">): Promise<number> {
+  const { uid } = await files.stat("/proc/self");
+  return uid;
+}
