@@ -2,12 +2,16 @@ import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { closedFolder } from "../progress/closed-folder.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { ownUid } from "../host/own-file.ts";
 import { quoted } from "../progress/shell.ts";
 import { errorCode } from "./files.ts";
 import type { StackChange } from "./stack-plan.ts";
 
-/** The nearest folder that is there must let us write; that it is one shows when it is asked for what is below it. */
-export async function requireWritable(host: Host, folder: string): Promise<void> {
+/**
+ * The nearest folder that is there must let us write; that it is one shows when it is asked for what is below it.
+ * @returns that folder
+ */
+export async function requireWritable(host: Host, folder: string): Promise<string> {
   let existing = folder;
   for (;;) {
     const found = await host.files.stat(existing).catch((error: unknown) => {
@@ -17,10 +21,48 @@ export async function requireWritable(host: Host, folder: string): Promise<void>
     if (found?.isDirectory() === false) throw fileInTheWay(existing);
     if (found !== null) break;
     const parent = path.dirname(existing);
-    if (parent === existing) return;
+    if (parent === existing) return existing;
     existing = parent;
   }
   await requireOpen(host, folder, existing);
+  return existing;
+}
+
+/**
+ * Root may write everywhere, and so must not write where somebody else rules: passwords and a token would be theirs to
+ * read, and a link of theirs could lead anywhere.
+ * @param paths of the stack; what is not there yet is nobody's
+ * @throws Failure `stack.other_owner` (exit 1)
+ */
+export async function requireOwnOfRoot(host: Host, paths: readonly string[]): Promise<void> {
+  if ((await ownUid(host.files)) !== 0) return;
+  for (const place of paths) {
+    const found = [await statIfThere(host, place, "lstat"), await statIfThere(host, place, "stat")];
+    const stranger = found.find((stats) => stats !== null && stats.uid !== 0);
+    if (stranger) throw otherOwner(place, await userName(host, stranger.uid));
+  }
+}
+
+function statIfThere(host: Host, file: string, how: "lstat" | "stat") {
+  return host.files[how](file).catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return null;
+    throw error;
+  });
+}
+
+async function userName(host: Host, uid: number): Promise<string> {
+  const users = await host.files.readFile("/etc/passwd", "utf8").catch(() => "");
+  const line = users.split("\n").find((user) => user.split(":")[2] === String(uid));
+  return line?.split(":")[0] ?? `#${uid}`;
+}
+
+function otherOwner(place: string, owner: string): Failure {
+  return new Failure({
+    code: "stack.other_owner",
+    message: `${place} belongs to ${owner}, and heros is running as root.`,
+    hint: `Run heros setup as ${owner}, without sudo. If Docker refuses: sudo usermod -aG docker ${quoted(owner)}, then log in again.`,
+    exitCode: exitCodes.failed,
+  });
 }
 
 /** What is to be replaced must not be one that its owner made read-only, and its folder must let us write. */

@@ -15,7 +15,7 @@ import { type ShowLines, unifiedDiff } from "./diff.ts";
 import { shownEnv } from "./env/shown-env.ts";
 import { lookupIn, readStackEnv } from "./env/stack-env.ts";
 import { readIfThere } from "./files.ts";
-import { requireReplaceable, requireWritable } from "./may-write.ts";
+import { requireOwnOfRoot, requireReplaceable, requireWritable } from "./may-write.ts";
 import { editedByHand, overrideText } from "./override.ts";
 import { planEnv } from "./plan-env.ts";
 import { keysAlone, redactLines } from "./redact.ts";
@@ -32,12 +32,12 @@ export interface PlanStackRequest {
 
 /**
  * Every file of the stack, in the order in which to write them, with what would change. Writes nothing.
- * @throws Failure `stack.not_writable`, `stack.base_invalid`, `stack.env_invalid`
+ * @throws Failure `stack.not_writable`, `stack.other_owner`, `stack.base_invalid`, `stack.env_invalid`
  */
 export async function planStack(request: PlanStackRequest): Promise<readonly StackChange[]> {
   const { host, stackDir, plan, assetsDir } = request;
   try {
-    await requireWritable(host, stackDir);
+    const existing = await requireWritable(host, stackDir);
     const env = await readStackEnv(host, stackDir);
     const herosPath = path.join(stackDir, herosFile);
     const oldHeros = await readIfThere(host, herosPath);
@@ -55,17 +55,28 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
     const projectDir = projectFolder(stackDir, files);
     const projectEnv =
       projectDir === stackDir ? env : await readStackEnv(host, projectDir, lookupIn(env));
+    const tokenPath = keptTokenFile(stackDir);
+    const secretsDir = path.dirname(tokenPath);
+    await requireOwnOfRoot(host, [
+      existing,
+      env.path,
+      projectEnv.path,
+      herosPath,
+      secretsDir,
+      tokenPath,
+      ...own.map((file) => file.path),
+    ]);
     const stackFolder: NeededFolder = { path: stackDir, mode: 0o755, area: "stack" };
     const changes: StackChange[] = [];
 
-    const tokenPath = keptTokenFile(stackDir);
     const oldToken = await readIfThere(host, tokenPath);
-    if (plan.token !== null) {
+    const token = plan.token?.reveal() ?? oldToken;
+    if (token !== null) {
       changes.push(
-        change(tokenPath, oldToken, plan.token.reveal(), {
+        change(tokenPath, oldToken, token, {
           mode: 0o600,
           forbiddenBits: 0o077,
-          folders: [stackFolder, { path: path.dirname(tokenPath), mode: 0o700, area: "stack" }],
+          folders: [stackFolder, { path: secretsDir, mode: 0o700, area: "stack", closed: true }],
           show: () => ["[secret]"],
         }),
       );
@@ -75,12 +86,11 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
       changes.push(change(file, before, text, { folders: before === null ? [stackFolder] : [] }));
     }
 
-    const keepsToken = plan.token !== null || oldToken !== null;
     const newHeros = overrideText({
       plan,
       gpuReserved: reservesGpu,
       chosen: files.chosen,
-      tokenFile: keepsToken ? fromFolder(projectDir, tokenPath) : null,
+      tokenFile: token !== null ? fromFolder(projectDir, tokenPath) : null,
     });
     const edited = oldHeros !== null && oldHeros !== newHeros && editedByHand(oldHeros);
     changes.push({

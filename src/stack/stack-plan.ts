@@ -31,6 +31,8 @@ export interface StackPlan {
 export interface NeededFolder {
   readonly path: string;
   readonly mode: number;
+  /** It holds secrets: one that everybody may write to, although it was there before, gets this mode. */
+  readonly closed?: boolean;
   /** Whose it is: of the models, or of Annie's files. */
   readonly area: FilePlace["area"];
 }

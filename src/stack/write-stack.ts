@@ -20,9 +20,13 @@ export interface WriteStackRequest {
  */
 export async function writeStack({ host, changes, emit }: WriteStackRequest): Promise<void> {
   for (const change of changes) await requireAsPlanned(host, change);
-  for (const change of changes) {
+  for (const [index, change] of changes.entries()) {
     for (const folder of change.folders) await makeFolder(host, folder);
-    if (change.action !== "unchanged") await writeChange(host, change);
+    if (change.action === "unchanged") await closeFile(host, change);
+    else {
+      if (index > 0) await requireAsPlanned(host, change, "");
+      await writeChange(host, change);
+    }
     emit({
       type: "file.written",
       path: change.path,
@@ -51,20 +55,39 @@ async function writeChange(host: Host, change: StackChange): Promise<void> {
 }
 
 /** Between the summary page and yes a person may have edited a file: what they were not shown is not overwritten. */
-async function requireAsPlanned(host: Host, change: StackChange): Promise<void> {
+async function requireAsPlanned(
+  host: Host,
+  change: StackChange,
+  before = "Nothing was written. ",
+): Promise<void> {
   const now = await readIfThere(host, change.path).catch(() => null);
   if (now === (change.oldContent?.reveal() ?? null)) return;
   throw new Failure({
     code: "stack.changed",
     message: `${change.path} was changed while heros was getting ready to write it.`,
-    hint: "Nothing was written. Run heros setup again.",
+    hint: `${before}Run heros setup again.`,
     exitCode: exitCodes.failed,
   });
 }
 
-async function makeFolder(host: Host, { path: folder, mode, area }: NeededFolder): Promise<void> {
+/** A secret that is there already may lie open. */
+async function closeFile(host: Host, { path: file, forbiddenBits }: StackChange): Promise<void> {
+  if (forbiddenBits === 0) return;
+  try {
+    const { mode } = await host.files.stat(file);
+    if ((mode & forbiddenBits) !== 0) await host.files.chmod(file, mode & 0o7777 & ~forbiddenBits);
+  } catch (error) {
+    throw fileFailure(error, { folder: path.dirname(file), area: "stack" }) ?? error;
+  }
+}
+
+async function makeFolder(host: Host, needed: NeededFolder): Promise<void> {
+  const { path: folder, mode, area, closed = false } = needed;
   try {
     await host.files.mkdir(folder, { recursive: true, mode });
+    if (closed && ((await host.files.stat(folder)).mode & 0o002) !== 0) {
+      await host.files.chmod(folder, mode);
+    }
   } catch (error) {
     throw fileFailure(error, { folder, area }) ?? error;
   }

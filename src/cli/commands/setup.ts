@@ -1,3 +1,4 @@
+import { rootNotice } from "../../setup/root-notice.ts";
 import type { SetupRequest, Work } from "../../setup/request.ts";
 import { setup } from "../../setup/setup.ts";
 import type { Writer } from "../../ui/writer.ts";
@@ -31,6 +32,8 @@ export async function performSetup(
     const onSettled: SetupRequest["onSettled"] = (answers) => {
       leaving.settled = () => settledSetup(work.host, request.stackDir, answers);
     };
+    const notice = await rootNotice(work.host, request.stackDir);
+    if (notice !== null) work.emit(notice);
     return setup(work, { ...request, mend, onSettled });
   }
   const { performDemo } = await import("./demo.ts");
