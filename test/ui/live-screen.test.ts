@@ -71,6 +71,14 @@ function manyModels(count: number, state: ModelState = "downloading"): TimedEven
 }
 
 describe("the live screen", () => {
+  test("tells the time left of all, and not of one model, whose bytes wait for those before it", () => {
+    const rows = texts(fold([started, manyModels(1)]), { columns: 100, rows: 24 }).split("\n");
+    expect(rows.filter((row) => row.includes("1.00 MB/s"))).toHaveLength(2);
+    expect(rows.filter((row) => row.includes("1 min 20 s left"))).toEqual([
+      expect.stringMatching(/^ +All /),
+    ]);
+  });
+
   test("is never taller or wider than the terminal, in any size, at any moment of a run", () => {
     const moments = recordings.flatMap((name) => {
       const events = recording(name);

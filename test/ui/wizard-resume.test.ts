@@ -36,6 +36,17 @@ test.each([yes, enter])("$kind goes to the plan with the kept answers", (press) 
   expect(state.errand).toMatchObject({ kind: "preview", answers: kept });
 });
 
+test.each([yes, enter])("$kind promises the plan only where it comes next", (press) => {
+  const elsewhere = resumed({ machine: { ...spark, spark: false } });
+  for (const [state, isNext] of [
+    [resumed(), true],
+    [elsewhere, false],
+  ] as const) {
+    expect(currentQuestion(pressed(state, press)) === null).toBe(isNext);
+    expect(page(state).includes("show the plan")).toBe(isNext);
+  }
+});
+
 test("no asks the questions, with the kept answers chosen", () => {
   const state = pressed(resumed(), no);
   expect(currentQuestion(state)?.id).toBe("tiers");

@@ -17,6 +17,13 @@ describe("a token", () => {
     expect(next.answers.token.source).toBe("pasted");
   });
 
+  test("that is being pasted can be asked about, and stays in its field", () => {
+    const typing = pasted(wizard([...toToken, down, enter]), "hf_goodgoodgood");
+    const helped = pressed(typing, text("?"));
+    expect(helped).toMatchObject({ help: 0, typed: "hf_goodgoodgood" });
+    expect(pressed(helped, escape)).toMatchObject({ help: null, typed: "hf_goodgoodgood" });
+  });
+
   test("is kept or used for this run only, as chosen; nobody without one is asked", () => {
     const asking = pressed(pasted(wizard([...toToken, down, enter]), "hf_goodgoodgood"), enter);
     const keep = tokenChecked(asking, { ok: true, user: "ada" });

@@ -29,9 +29,11 @@ describe("moving", () => {
 });
 
 describe("choosing many", () => {
-  test("space and numbers put in and take out; Enter takes it over", () => {
+  test("a number selects, space toggles; Enter takes it over", () => {
     expect(wizard([down, down, text(" "), enter]).answers.tiers).toEqual([1, 2, 3]);
-    expect(wizard([text("2"), enter]).answers.tiers).toEqual([1]);
+    expect(wizard([text("2")])).toMatchObject({ cursor: 1, chosen: ["1", "2"] });
+    expect(wizard([text("2"), enter]).answers.tiers).toEqual([1, 2]);
+    expect(wizard([text("2"), text(" "), enter]).answers.tiers).toEqual([1]);
   });
 
   test("what is locked stays, and it is said why", () => {
@@ -49,7 +51,7 @@ describe("choosing many", () => {
 
 describe("back", () => {
   test("keeps the answers, and shows what was chosen", () => {
-    const there = wizard([text("3"), enter, enter]);
+    const there = wizard([text("3"), text(" "), enter, enter]);
     expect(question(there)).toBe("storage");
     const back = pressed(pressed(there, escape), escape);
     expect(question(back)).toBe("tiers");

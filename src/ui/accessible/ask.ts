@@ -75,7 +75,8 @@ async function askEarlier(talk: Talk, answers: Answers): Promise<"settled" | "an
   say(earlierTitle(planning.earlier));
   say(earlierAnswers);
   for (const line of answerLines(open, planning, answers)) say(`${line}.`);
-  say("1. Yes, show what would change. Chosen now.");
+  const settles = firstUnsettled(open, answers) === open.length;
+  say(`1. Yes, ${settles ? "show what would change" : "continue"}. Chosen now.`);
   say("2. No, ask the questions again, with these answers chosen.");
   say("3. Stop.");
   say("Type a number and press Enter. Enter alone means 1.");
@@ -162,10 +163,13 @@ async function tryValues(
 
 async function readText(talk: Talk, question: Question): Promise<string | null> {
   if (question.kind === "secret") {
-    const line = await talk.reader.nextUnseen(talk.signal, () =>
-      talk.say("Paste the token and press Enter. It is not shown."),
-    );
-    return line?.trim() ?? null;
+    for (;;) {
+      const line = await talk.reader.nextUnseen(talk.signal, () =>
+        talk.say("Paste the token and press Enter. It is not shown."),
+      );
+      if (line?.trim() !== "?") return line?.trim() ?? null;
+      talk.say(question.help);
+    }
   }
   talk.say("Type the whole path of the folder and press Enter.");
   return (await talk.reader.next(talk.signal))?.trim() ?? null;

@@ -65,7 +65,8 @@ function modelRow(model: ModelProgress, view: LiveView, columns: ModelColumns): 
   const words = noteText(model, view);
   const sign = modelSign(model, view, words !== null);
   if (words === null) {
-    const shown = { ...model, state: stateNow(model.state, view) };
+    // Its bytes wait for those of models before it: its time left would not match its speed.
+    const shown = { ...model, state: stateNow(model.state, view), etaSeconds: null };
     return [sign, span(" "), ...figures(shown, columns, view.theme, "plain")];
   }
   return [

@@ -4,6 +4,7 @@ import { hubWaitWords } from "../../words/run.ts";
 import { cleanText } from "../../legible.ts";
 import { notPausedWords } from "../../words/download.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
+import { footLine } from "../foot.ts";
 import { blank, span, type Line } from "../line.ts";
 import { isLooking } from "../scrolled.ts";
 import { annieLines } from "./annie.ts";
@@ -93,7 +94,7 @@ function hasBegun({ download, stages }: RunState): boolean {
 /** Where columns are few the first keys are the ones to know; help has them all. */
 function keyLine({ state: { run }, size, keys }: LiveView): Line {
   const { pause, leave, end } = keys;
-  const wide = size.columns >= 70;
+  const wide = frameColumns(size) >= 70;
   const again =
     run === null || run.demo || !run.stages.includes("download") || !wide || leave !== null
       ? ""
@@ -106,8 +107,9 @@ function keyLine({ state: { run }, size, keys }: LiveView): Line {
     "l: log",
     "?: help",
   ];
-  const few = words.filter((word) => word !== "l: log").join("  ");
-  const rows = [words.join("   "), words.join("  "), few, few.replaceAll(":", "")];
-  const room = frameColumns(size);
-  return [span(rows.find((row) => row.length <= room) ?? few, "quiet")];
+  return footLine(
+    words,
+    size,
+    words.filter((word) => word !== "l: log"),
+  );
 }

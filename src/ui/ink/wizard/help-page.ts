@@ -14,7 +14,7 @@ const summaryHelp =
   "Nothing happens before you say yes.";
 
 const questionKeys =
-  "Keys: arrows, or j and k, move; a number goes to its choice; Space chooses where there are several, a all of them; Enter goes on, Esc goes back and keeps your answers.";
+  "Keys: the arrows, or j and k, move; 1–9 select, Space toggles, a selects all or none; Enter continues, Esc goes back and keeps your answers.";
 
 const summaryKeys = "Keys: y begins, b or Esc goes back, q stops; the arrows, or j and k, read on.";
 

@@ -98,9 +98,7 @@ function onLetter(state: WizardState, text: string, question: Question): WizardS
   if (text === "j") return onOptions(state, { kind: "down" }, question);
   const number = /^[1-9]$/.test(text) ? Number(text) - 1 : null;
   if (number !== null) {
-    if (number >= options.length) return state;
-    const there = moved(state, number);
-    return question.kind === "many" ? toggled(there, number) : there;
+    return number >= options.length ? state : moved(state, number);
   }
   if (question.kind !== "many") return state;
   if (text === " ") return toggled(state, state.cursor);
@@ -175,6 +173,8 @@ function type(state: WizardState, press: Press, typed: string): WizardState {
   const question = currentQuestion(state);
   switch (press.kind) {
     case "text":
+      // No token holds this sign.
+      if (question?.kind === "secret" && press.text === "?") return { ...state, help: 0 };
       return typedAs(state, typed + press.text);
     case "backspace":
       return typedAs(state, typed.replace(/.$/su, ""));

@@ -2,6 +2,7 @@ import type { Question } from "../../../plan/questions.ts";
 import { wrapText } from "../../text-width.ts";
 import { cleanText } from "../../legible.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
+import { footLine } from "../foot.ts";
 import { blank, span, type Line, type Size } from "../line.ts";
 import { waitSpan } from "../live/header.ts";
 import { moreRows, optionBlock } from "./option-block.ts";
@@ -117,28 +118,25 @@ function statusLines(view: WizardView, columns: number): Line[] {
 }
 
 function keyLine({ wizard, theme, size }: WizardView, question: Question): Line {
-  const wide = frameColumns(size) >= 70;
   const many = question.kind === "many";
-  const keys =
-    wizard.typed !== null
-      ? ["Enter: next", "Esc: back", wide ? "Ctrl-U: clear" : ""]
-      : wide
-        ? [
-            `${theme.signs.up} ${theme.signs.down}: move`,
-            many ? "Space: choose" : "",
-            many ? "a: all" : "",
-            "Enter: next",
-            wizard.index === 0 ? "" : "Esc: back",
-            "?: help",
-            "q: stop",
-          ]
-        : [
-            many ? "Space" : `${theme.signs.up}${theme.signs.down}`,
-            "Enter",
-            wizard.index === 0 ? "" : "Esc",
-            "?: help",
-            "q: stop",
-          ];
-  const shown = keys.filter((key) => key !== "");
-  return [span(shown.join(wide ? "   " : "  "), "quiet")];
+  const { up, down } = theme.signs;
+  if (wizard.typed !== null) {
+    const help = question.kind === "secret" ? "?: help" : "";
+    const keys = ["Enter: next", "Esc: back", help];
+    return footLine([...keys, "Ctrl-U: clear"], size, keys);
+  }
+  const first = wizard.index === 0;
+  return footLine(
+    [
+      `${up} ${down}: move`,
+      many ? "Space: toggle" : "",
+      many ? "a: all" : "",
+      "Enter: next",
+      first ? "" : "Esc: back",
+      "?: help",
+      "q: stop",
+    ],
+    size,
+    [many ? "Space" : `${up} ${down}`, "Enter", first ? "" : "Esc", "?: help", "q: stop"],
+  );
 }

@@ -3,6 +3,7 @@ import { wrapText } from "../../text-width.ts";
 import { answerLines, changeWords, earlierAnswers, earlierTitle } from "../../words/earlier.ts";
 import { cleanText } from "../../legible.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
+import { footText } from "../foot.ts";
 import { blank, span, type Line } from "../line.ts";
 import { headerLine, waitSpan } from "../live/header.ts";
 import type { Press } from "./keys.ts";
@@ -13,7 +14,6 @@ import { goTo, type WizardState } from "./wizard-state.ts";
 export function resumePage(view: WizardView): Line[] {
   const { questions, planning, answers } = view.wizard;
   const columns = frameColumns(view.size);
-  const wide = columns >= 60;
   const given = answerLines(questions, planning, answers).map(cleanText);
   const whole = given.flatMap((line) =>
     wrapText(line, columns - 4).map((row, index): Line => [
@@ -25,14 +25,15 @@ export function resumePage(view: WizardView): Line[] {
     span(text, "strong"),
   ]);
   const changes = changeRows(view, columns);
-  const keys = [
-    `y: ${wide ? "show the plan" : "go on"}`,
-    `n: ${wide ? "choose anew" : "anew"}`,
-    "q: stop",
-  ];
+  const yes = firstUnsettled(questions, answers) < questions.length ? "continue" : "show the plan";
+  const keys = [`y: ${yes}`, "n: start over", "q: stop"];
+  const gap = "   ";
   const foot: Line = [
     { ...span("Y/n", "strong"), widget: "confirm" },
-    span(`${wide ? "   " : "  "}${keys.join(wide ? "   " : "  ")}`, "quiet"),
+    span(
+      `${gap}${footText(keys, columns - "Y/n".length - gap.length, ["y: yes", "n: start over", "q: stop"])}`,
+      "quiet",
+    ),
   ];
   let room = frameRows(view.size) - title.length - changes.length - 2;
   const take = (lines: readonly Line[]): readonly Line[] => {

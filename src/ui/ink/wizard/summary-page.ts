@@ -3,6 +3,7 @@ import { textWidth, wrapText } from "../../text-width.ts";
 import { fileWords, planLines } from "../../words/plan.ts";
 import { cleanText } from "../../legible.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
+import { footLine } from "../foot.ts";
 import { blank, span, type Line, type Size } from "../line.ts";
 import type { Role } from "../theme.ts";
 import { waitSpan } from "../live/header.ts";
@@ -129,19 +130,14 @@ function keyLine(
   { theme, size }: WizardView,
   place: { readonly scroll: number; readonly room: number; readonly total: number },
 ): Line {
-  const wide = frameColumns(size) >= 70;
   const { up, down } = theme.signs;
   const last = Math.min(place.total, place.scroll + place.room);
-  const more =
-    place.total > place.room
-      ? [
-          wide
-            ? `${up} ${down}: read on (${last} of ${place.total})`
-            : `${up} ${down} ${last}/${place.total}`,
-        ]
-      : [];
-  const keys = wide
-    ? ["y: yes", ...more, "Esc: back", "?: help", "q: stop"]
-    : ["y: yes", ...more, "Esc: back"];
-  return [span(keys.join(wide ? "   " : "  "), "quiet")];
+  const isLong = place.total > place.room;
+  const more = isLong ? `${up} ${down}: read on (${last} of ${place.total})` : "";
+  const short = isLong ? `${up} ${down} ${last}/${place.total}` : "";
+  return footLine(["y: yes", more, "Esc: back", "?: help", "q: stop"], size, [
+    "y: yes",
+    short,
+    "Esc: back",
+  ]);
 }

@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { initialState } from "../../src/progress/state.ts";
+import { frameColumns } from "../../src/ui/ink/frame-size.ts";
+import { lineWidth } from "../../src/ui/ink/line.ts";
+import { createTheme } from "../../src/ui/ink/theme.ts";
+import type { Press } from "../../src/ui/ink/wizard/keys.ts";
+import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";
+import { pressed } from "../../src/ui/ink/wizard/press.ts";
+import { openWizard, previewed, type WizardState } from "../../src/ui/ink/wizard/wizard-state.ts";
+import { cannedPlanning, plannedFrom, spark } from "./canned-planning.ts";
+import { down, enter, escape, text, wizard } from "./wizard-walk.ts";
+
+const elsewhere = { machine: { ...spark, spark: false } };
+const toFolder: readonly Press[] = [enter, enter, down, down, enter];
+const summary = wizard([enter, enter, enter, enter]);
+const pages: Readonly<Record<string, WizardState>> = {
+  consent: wizard([], elsewhere),
+  sets: wizard([]),
+  token: wizard([enter]),
+  "a token that is typed": wizard([enter, down, enter]),
+  folder: wizard([enter, enter]),
+  "a folder that is typed": wizard(toFolder),
+  start: wizard([enter, enter, enter]),
+  plan: previewed(summary, plannedFrom(summary.answers)),
+  "help of a question": wizard([text("?")]),
+  "help of the plan": pressed(previewed(summary, plannedFrom(summary.answers)), text("?")),
+  leaving: wizard([escape]),
+  "earlier answers": openWizard(cannedPlanning({ earlier: "interrupted" })),
+  "earlier answers, elsewhere": openWizard(cannedPlanning({ earlier: "finished", ...elsewhere })),
+};
+
+test.each(Object.keys(pages))("the keys of a page are never cut: %s", (name) => {
+  const page = pages[name] ?? wizard([]);
+  for (const unicode of [true, false]) {
+    const theme = createTheme({ color: false, unicode });
+    for (let columns = 40; columns <= 100; columns += 1) {
+      const size = { columns, rows: 24 };
+      const lines = wizardPage({ wizard: page, state: initialState, tick: 0, size, theme });
+      const width = lineWidth(lines.at(-1) ?? []);
+      expect(width, `${columns} columns`).toBeGreaterThan(0);
+      expect(width, `${columns} columns`).toBeLessThanOrEqual(frameColumns(size));
+    }
+  }
+});
+
+test("a terminal that says it has no columns and no rows is taken for a usual one", () => {
+  const theme = createTheme({ color: false, unicode: true });
+  const at = (columns: number, rows: number) =>
+    wizardPage({
+      wizard: wizard([]),
+      state: initialState,
+      tick: 0,
+      size: { columns, rows },
+      theme,
+    });
+  expect(at(0, 0)).toEqual(at(80, 24));
+});
