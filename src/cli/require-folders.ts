@@ -1,32 +1,23 @@
-import { askPlace } from "../machine/disks.ts";
-import { late } from "../machine/time-limit.ts";
-import { closedFolder } from "../progress/closed-folder.ts";
-import { fileFailure, type FilePlace } from "../progress/file-failures.ts";
+import { lookAtPlace } from "../host/place.ts";
+import { placeFailure } from "../machine/judge-disks.ts";
+import { late, withinLimit } from "../machine/time-limit.ts";
+import type { FilePlace } from "../progress/file-failures.ts";
 import type { Work } from "../setup/request.ts";
 
 const limitMs = 4000;
 
 /**
  * Whether these folders can be written to, or made, judged without touching them.
- * @throws Failure `stack.not_writable`, `cache.not_writable`, `disk.unsupported` (exit 1)
+ * @throws Failure `stack.…`, `cache.…`, `disk.…` (exit 1)
  */
 export async function requireFolders(
   { host, signal }: Pick<Work, "host" | "signal">,
   places: readonly FilePlace[],
 ): Promise<void> {
-  for (const place of places) {
-    const found = await askPlace({ host, signal, limitMs }, place.folder);
-    if (found === late) continue;
-    const { existing, writable, totalBytes } = found;
-    await host.files.readdir(existing).catch((error: unknown) => {
-      throw fileFailure(error, place) ?? error;
-    });
-    // /proc and /sys hold no files of anybody.
-    const cause = Object.assign(new Error("no room for files"), {
-      code: "ENOTSUP",
-      path: existing,
-    });
-    if (totalBytes === 0) throw fileFailure(cause, place) ?? cause;
-    if (!writable) throw closedFolder({ ...place, existing, home: host.home });
+  for (const { folder, area } of places) {
+    const place = await withinLimit({ host, signal, limitMs }, () => lookAtPlace(host, folder));
+    if (place === late) continue;
+    const failure = placeFailure(place, { area, home: host.home });
+    if (failure !== null) throw failure;
   }
 }

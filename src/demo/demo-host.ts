@@ -35,7 +35,7 @@ export async function demoHost(base: Host, settings: DemoSettings): Promise<Host
     arch: "aarch64",
     // Without the proxies of the environment: everything is on loopback.
     network: realNetwork({}),
-    system: sparkSystem(base, machineFolder),
+    system: sparkSystem,
     processes: demoProcesses(realProcesses(env), (request) =>
       answerDocker(request, { host, engine }),
     ),
@@ -43,24 +43,11 @@ export async function demoHost(base: Host, settings: DemoSettings): Promise<Host
   return host;
 }
 
-/** The disk is a Spark's, its free space this machine's. */
-function sparkSystem(base: Host, folder: string): System {
-  return {
-    memory: async () => sparkMemory,
-    async fileSystems() {
-      const { bavail, bsize } = await base.files.statfs(folder);
-      return [
-        {
-          device: "/dev/nvme0n1p2",
-          type: "ext4",
-          mount: "/",
-          sizeBytes: 4_030_000_000_000,
-          availableBytes: bavail * bsize,
-        },
-      ];
-    },
-  };
-}
+/** The disk is a Spark's, its space this machine's. */
+const sparkSystem: System = {
+  memory: async () => sparkMemory,
+  fileSystems: async () => [{ device: "/dev/nvme0n1p2", type: "ext4", mount: "/" }],
+};
 
 function demoProcesses(
   real: Processes,

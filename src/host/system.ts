@@ -1,11 +1,5 @@
-export interface FileSystem {
-  /** `/dev/nvme0n1p2`, or what the kernel calls it. */
-  readonly device: string;
-  readonly type: string;
-  readonly mount: string;
-  readonly sizeBytes: number;
-  readonly availableBytes: number;
-}
+import { readFile } from "node:fs/promises";
+import { type FileSystem, parseMountTable } from "./mount-table.ts";
 
 /** What the kernel says of memory and file systems. */
 export interface System {
@@ -13,7 +7,7 @@ export interface System {
   fileSystems(): Promise<readonly FileSystem[]>;
 }
 
-/** By systeminformation, whose `mem` and `fsSize` are quick and right; its other calls block on tools without a time limit. Imported when first asked. */
+/** Memory by systeminformation, whose `mem` is quick and right; its other calls block on tools without a time limit. Imported when first asked. */
 export const realSystem: System = {
   async memory() {
     const { mem } = await import("systeminformation");
@@ -21,14 +15,6 @@ export const realSystem: System = {
     return { totalBytes: total, availableBytes: available };
   },
   async fileSystems() {
-    const { fsSize } = await import("systeminformation");
-    const rows = await fsSize();
-    return rows.map((row) => ({
-      device: row.fs,
-      type: row.type,
-      mount: row.mount,
-      sizeBytes: row.size,
-      availableBytes: row.available,
-    }));
+    return parseMountTable(await readFile("/proc/self/mountinfo", "utf8"));
   },
 };

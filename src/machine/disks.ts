@@ -1,21 +1,8 @@
-import { dirname } from "node:path";
-import type { FileSystem } from "../host/system.ts";
+import { lookAtPlace, type Place } from "../host/place.ts";
 import type { DiskSpace } from "../progress/events/machine.ts";
 import type { DockerAnswer } from "./docker-info.ts";
 import { askLsblk, findDevice, type BlockDevice } from "./lsblk.ts";
 import { late, withinLimit, type Late, type Probe } from "./time-limit.ts";
-
-/** Where something of heros goes: the folder itself, or the nearest one above it that is there already. */
-export interface Place {
-  /** Links followed. */
-  readonly existing: string;
-  readonly writable: boolean;
-  /** As the kernel counts them for this place; null where it does not say. */
-  readonly freeBytes: number | null;
-  readonly totalBytes: number | null;
-}
-
-const writeAccess = 2;
 
 export interface DiskQuestions {
   readonly models: Promise<Spot>;
@@ -37,10 +24,13 @@ export function askDisks(
     readonly docker: Promise<DockerAnswer>;
   },
 ): DiskQuestions {
-  const listed = Promise.all([askFileSystems(probe), askLsblk(probe)]);
+  const listed = askLsblk(probe);
   const spot = async (purpose: DiskSpace["purpose"], path: string): Promise<Spot> => {
-    const [place, [fileSystems, devices]] = await Promise.all([askPlace(probe, path), listed]);
-    return describeSpot({ purpose, path }, place, { fileSystems, devices });
+    const [place, devices] = await Promise.all([
+      withinLimit(probe, () => lookAtPlace(probe.host, path)),
+      listed,
+    ]);
+    return describeSpot({ purpose, path }, place, devices);
   };
   return {
     models: spot("models", modelsPath),
@@ -51,105 +41,40 @@ export function askDisks(
   };
 }
 
-/** Looks at the place without changing anything. `late` where the file system hangs. */
-export async function askPlace(probe: Probe, path: string): Promise<Place | Late> {
-  const { files } = probe.host;
-  return withinLimit(probe, async () => {
-    const existing = await nearest(probe, path);
-    const [writable, space] = await Promise.all([
-      files.access(existing, writeAccess).then(
-        () => true,
-        () => false,
-      ),
-      files.statfs(existing).catch(() => null),
-    ]);
-    return {
-      existing,
-      writable,
-      freeBytes: space === null ? null : space.bavail * space.bsize,
-      totalBytes: space === null ? null : space.blocks * space.bsize,
-    };
-  });
-}
-
-async function nearest({ host }: Pick<Probe, "host">, path: string): Promise<string> {
-  try {
-    return await host.files.realpath(path);
-  } catch {
-    const parent = dirname(path);
-    return parent === path ? path : nearest({ host }, parent);
-  }
-}
-
-/** The mounted file systems. The question hangs where a network disk is dead. */
-export async function askFileSystems(probe: Probe): Promise<readonly FileSystem[] | Late> {
-  return withinLimit(probe, () => probe.host.system.fileSystems().catch(() => []));
-}
-
-/** The file system that a folder is on: the one with the longest mount point above it. */
-export function fileSystemOf(rows: readonly FileSystem[], path: string): FileSystem | null {
-  const above = rows.filter(
-    ({ mount }) => mount === "/" || path === mount || path.startsWith(`${mount}/`),
-  );
-  return above.reduce<FileSystem | null>(
-    (best, row) => (best === null || row.mount.length >= best.mount.length ? row : best),
-    null,
-  );
-}
-
 /** A place, and what it lies on. */
 export interface Spot {
-  /** Null where nobody tells the space in time. */
+  /** Null where it does not answer in time: then its file system hangs. */
+  readonly place: Place | null;
+  /** Null where nobody tells the space. */
   readonly space: DiskSpace | null;
-  /** The folder that this user may not write to. */
-  readonly unwritable: string | null;
-  /** Null where the file system is not in the list. */
-  readonly mount: string | null;
   readonly rotational: boolean;
-  /** What gave no answer in time, so that less is known of the spot. */
-  readonly silent: readonly string[];
+  /** lsblk gave no answer in time, so that less is known of the spot. */
+  readonly silent: boolean;
 }
 
-export interface DiskAnswers {
-  readonly fileSystems: readonly FileSystem[] | Late;
-  readonly devices: readonly BlockDevice[] | Late;
-}
-
-/** Puts together what the list of file systems, lsblk and the place itself said. */
+/** Puts together what the place itself, the mount table and lsblk said. */
 export function describeSpot(
   { purpose, path }: Pick<DiskSpace, "purpose" | "path">,
   place: Place | Late,
-  { fileSystems, devices }: DiskAnswers,
+  devices: readonly BlockDevice[] | Late,
 ): Spot {
-  const rows = fileSystems === late ? [] : fileSystems;
-  const row = fileSystemOf(rows, place === late ? path : place.existing);
-  const device = row === null || devices === late ? null : findDevice(devices, row.device);
-  const counted = place === late ? null : place;
-  const freeBytes = row?.availableBytes ?? counted?.freeBytes ?? null;
-  const totalBytes = row?.sizeBytes ?? counted?.totalBytes ?? null;
+  const silent = devices === late;
+  if (place === late) return { place: null, space: null, rotational: false, silent };
+  const { fileSystem, freeBytes, totalBytes } = place;
+  const device = fileSystem === null || silent ? null : findDevice(devices, fileSystem.device);
   const space: DiskSpace | null =
     freeBytes === null || totalBytes === null
       ? null
       : {
           purpose,
           path,
-          device: device?.name ?? row?.device ?? null,
+          device: device?.name ?? fileSystem?.device ?? null,
           deviceModel: device?.disk.model ?? null,
           nvme: device?.disk.nvme ?? null,
           freeBytes,
           totalBytes,
         };
-  return {
-    space,
-    unwritable: counted === null || counted.writable ? null : counted.existing,
-    mount: row?.mount ?? null,
-    rotational: device?.disk.rotational ?? false,
-    silent: [
-      ...(place === late ? [path] : []),
-      ...(fileSystems === late ? ["the list of file systems"] : []),
-      ...(devices === late ? ["lsblk"] : []),
-    ],
-  };
+  return { place, space, rotational: device?.disk.rotational ?? false, silent };
 }
 
 /**
@@ -165,8 +90,9 @@ export function imagePaths(docker: DockerAnswer): readonly string[] {
 
 /** Two folders on one file system are one place. */
 export function distinctSpots(spots: readonly Spot[]): readonly Spot[] {
-  return spots.filter(
-    ({ mount }, index) =>
-      mount === null || spots.findIndex((other) => other.mount === mount) === index,
-  );
+  const mountOf = ({ place }: Spot): string | null => place?.fileSystem?.mount ?? null;
+  return spots.filter((spot, index) => {
+    const mount = mountOf(spot);
+    return mount === null || spots.findIndex((other) => mountOf(other) === mount) === index;
+  });
 }

@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
-import { closedFolder } from "../progress/closed-folder.ts";
+import { closedFolder } from "../progress/folder-failures.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { ownUid } from "../host/own-file.ts";
 import { quoted } from "../progress/shell.ts";

@@ -93,12 +93,8 @@ describe("a PC with an NVIDIA card", () => {
       },
       host: {
         arch: "x86_64",
-        system: system({
-          totalKib: 65_772_372,
-          device: "/dev/mapper/vgubuntu-root",
-          totalBytes: 1_900e9,
-          freeBytes: 900e9,
-        }),
+        system: system({ totalKib: 65_772_372, device: "/dev/mapper/vgubuntu-root" }),
+        disk: { totalBytes: 1_900e9, freeBytes: 900e9 },
         texts: {
           "/proc/meminfo": fixture("pc/meminfo"),
           "/sys/class/dmi/id/sys_vendor": "Micro-Star International Co., Ltd.\n",

@@ -1,39 +1,16 @@
-import { mkdtemp, mkdir, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
-import type { FileSystem } from "../../src/host/system.ts";
-import {
-  askPlace,
-  describeSpot,
-  distinctSpots,
-  fileSystemOf,
-  imagePaths,
-  type Spot,
-} from "../../src/machine/disks.ts";
+import { describe, expect, it } from "vitest";
+import type { Place } from "../../src/host/place.ts";
+import type { FileSystem } from "../../src/host/mount-table.ts";
+import { distinctSpots, imagePaths, type Spot } from "../../src/machine/disks.ts";
 import { judgeImagesDisk, judgeModelsDisk } from "../../src/machine/judge-disks.ts";
 import { findDevice, parseLsblk } from "../../src/machine/lsblk.ts";
 import { parseDockerInfo } from "../../src/machine/docker-info.ts";
-import { late } from "../../src/machine/time-limit.ts";
 import { fixture, notInstalled, ran } from "./fixture.ts";
-import { testProbe } from "./test-host.ts";
 
 const gb = 1000 ** 3;
 const limitMs = 4000;
-const temporary: string[] = [];
-
-afterEach(async () => {
-  await Promise.all(temporary.splice(0).map((folder) => rm(folder, { recursive: true })));
-});
-
-async function newFolder(): Promise<string> {
-  const made = await mkdtemp(path.join(tmpdir(), "heros-disks-"));
-  temporary.push(made);
-  return made;
-}
-
-function mounted(mount: string, device: string, availableBytes = 3400 * gb): FileSystem {
-  return { device, type: "ext4", mount, sizeBytes: 4000 * gb, availableBytes };
+function mounted(mount: string, type: string, options: readonly string[] = []): FileSystem {
+  return { device: "/dev/sda1", type, mount, options };
 }
 
 describe("lsblk", () => {
@@ -83,64 +60,6 @@ describe("lsblk", () => {
   });
 });
 
-describe("the file system of a folder", () => {
-  const rows = [
-    mounted("/", "/dev/nvme0n1p2"),
-    mounted("/data", "/dev/sda1"),
-    mounted("/data/models", "tank/models"),
-  ];
-
-  it.each([
-    ["/home/ann/.cache", "/"],
-    ["/data", "/data"],
-    ["/data/modelsgarden", "/data"],
-    ["/data/models/hub", "/data/models"],
-  ])("%s lies on %s", (place, mount) => {
-    expect(fileSystemOf(rows, place)?.mount).toBe(mount);
-  });
-
-  it("is nobody's where none are listed", () => {
-    expect(fileSystemOf([], "/home")).toBeNull();
-  });
-});
-
-describe("a place that is not there yet", () => {
-  it("is looked for upwards, links followed, and nothing is made", async () => {
-    const root = await newFolder();
-    await mkdir(path.join(root, "disk"));
-    await symlink(path.join(root, "disk"), path.join(root, "cache"));
-    const place = await askPlace(testProbe(), path.join(root, "cache", "hub", "deep"));
-    expect(place).toMatchObject({ existing: path.join(root, "disk"), writable: true });
-    expect(place === late ? 0 : place.freeBytes).toBeGreaterThan(0);
-  });
-
-  it("has the kernel's own figures where no file system is listed", async () => {
-    const root = await newFolder();
-    const spot = describeSpot(
-      { purpose: "models", path: root },
-      await askPlace(testProbe(), root),
-      {
-        fileSystems: [],
-        devices: [],
-      },
-    );
-    expect(spot.space).toMatchObject({ device: null, deviceModel: null, nvme: null });
-    expect(spot.space?.totalBytes).toBeGreaterThan(spot.space?.freeBytes ?? Infinity);
-  });
-
-  it("still has its listed space where the place itself hangs", () => {
-    const spot = describeSpot({ purpose: "models", path: "/data/hub" }, late, {
-      fileSystems: [mounted("/data", "/dev/sda1", 7 * gb)],
-      devices: parseLsblk(ran(fixture("pc/lsblk.json"))),
-    });
-    expect(spot).toMatchObject({
-      mount: "/data",
-      unwritable: null,
-      space: { device: "sda1", freeBytes: 7 * gb },
-    });
-  });
-});
-
 function spotWith(freeBytes: number, change: Partial<Spot> = {}): Spot {
   return {
     space: {
@@ -152,12 +71,30 @@ function spotWith(freeBytes: number, change: Partial<Spot> = {}): Spot {
       freeBytes,
       totalBytes: 4000 * gb,
     },
-    unwritable: null,
-    mount: "/",
+    place: placeAt("/"),
     rotational: false,
-    silent: [],
+    silent: false,
     ...change,
   };
+}
+
+function placeAt(mount: string, change: Partial<Place> = {}): Place {
+  return {
+    path: "/m",
+    existing: "/m",
+    isThere: true,
+    isFolder: true,
+    dangling: null,
+    refusal: null,
+    freeBytes: 900 * gb,
+    totalBytes: 4000 * gb,
+    fileSystem: mounted(mount, "ext4"),
+    ...change,
+  };
+}
+
+function refused(code: string): Error {
+  return Object.assign(new Error(code), { code, path: "/m" });
 }
 
 describe("the disk for models", () => {
@@ -173,18 +110,38 @@ describe("the disk for models", () => {
   it.each([
     ["is too full for all models", spotWith(10 * gb), "warning", /free some space/],
     ["spins", spotWith(900 * gb, { rotational: true }), "warning", /SSD/],
+    ["is unknown", spotWith(0, { space: null }), "warning", undefined],
+    ["does not answer", spotWith(0, { place: null, space: null }), "warning", undefined],
     [
-      "belongs to somebody else",
-      spotWith(900 * gb, { unwritable: "/m" }),
-      "failed",
-      /sudo mkdir -p \/m\/models && sudo chown "\$USER" \/m\/models/,
+      "is a share of which nobody knows whether it has links",
+      spotWith(900 * gb, { place: placeAt("/", { fileSystem: mounted("/", "cifs") }) }),
+      "warning",
+      /mfsymlinks/,
     ],
-    ["does not answer", spotWith(0, { space: null }), "warning", undefined],
   ])("%s", (_name, given, status, remedy) => {
     const finding = judgeModelsDisk(given, { path: "/m", home: "/home/ann", limitMs });
     expect(finding.status).toBe(status);
-    if (remedy === undefined) expect(finding.found).toBe("/m: no answer within 4 s");
-    else expect(finding.remedy).toMatch(remedy);
+    if (remedy !== undefined) expect(finding.remedy).toMatch(remedy);
+  });
+
+  it.each([
+    ["somebody else's", { refusal: refused("EACCES") }, "cache.not_writable"],
+    ["read-only", { refusal: refused("EROFS") }, "disk.read_only"],
+    ["a file", { isFolder: false }, "cache.not_writable"],
+    ["a link to nowhere", { dangling: { link: "/m", target: "/gone" } }, "cache.broken_link"],
+    ["the kernel's", { fileSystem: mounted("/", "proc") }, "disk.unsupported"],
+    ["exFAT", { fileSystem: mounted("/", "exfat") }, "cache.no_symlinks"],
+    ["FAT", { fileSystem: mounted("/", "vfat") }, "cache.no_symlinks"],
+  ])("that is %s is no place for models", (_name, change, code) => {
+    const spot = spotWith(900 * gb, { place: placeAt("/", change) });
+    const finding = judgeModelsDisk(spot, { path: "/m", home: "/home/ann", limitMs });
+    expect(finding).toMatchObject({ status: "failed", failure: { code, exitCode: 1 } });
+  });
+
+  it("may be a share that has links", () => {
+    const fileSystem = mounted("/", "cifs", ["rw", "mfsymlinks"]);
+    const spot = spotWith(900 * gb, { place: placeAt("/", { fileSystem }) });
+    expect(judgeModelsDisk(spot, { path: "/m", home: "/home/ann", limitMs }).status).toBe("ok");
   });
 });
 
@@ -206,13 +163,16 @@ describe("the disk for images", () => {
 
   it("is one where both stores lie on one file system", () => {
     expect(distinctSpots([spotWith(1), spotWith(1)])).toHaveLength(1);
-    expect(distinctSpots([spotWith(1), spotWith(1, { mount: "/var" })])).toHaveLength(2);
+    expect(distinctSpots([spotWith(1), spotWith(1, { place: placeAt("/var") })])).toHaveLength(2);
   });
 
   it("counts where it is tightest", () => {
-    const finding = judgeImagesDisk([spotWith(900 * gb), spotWith(3 * gb, { mount: "/var" })], {
-      limitMs,
-    });
+    const finding = judgeImagesDisk(
+      [spotWith(900 * gb), spotWith(3 * gb, { place: placeAt("/var") })],
+      {
+        limitMs,
+      },
+    );
     expect(finding.status).toBe("warning");
     expect(finding.remedy).toContain("docker system prune");
     expect(judgeImagesDisk([spotWith(900 * gb)], { limitMs }).status).toBe("ok");

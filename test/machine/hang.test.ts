@@ -91,7 +91,7 @@ describe("a tool that hangs", () => {
     await expect(seen).rejects.toMatchObject({ name: "AbortError" });
   });
 
-  it("may be the list of file systems, on a dead network disk", async () => {
+  it("may be a file system, on a dead network disk", async () => {
     const { clock, ring, waiting } = alarmClock();
     const stuck: System = { ...spark.host.system, fileSystems: async () => new Promise(() => {}) };
     let finished = 0;
@@ -101,12 +101,11 @@ describe("a tool that hangs", () => {
       onEvent: ({ type }) => {
         if (type === "check.finished") finished += 1;
         if (type !== "check.finished" || finished !== checkIds.length - 2) return;
-        // Only the list hangs; what asks the folders themselves is answered first.
-        void vi.waitFor(() => expect(waiting()).toBe(1), { timeout: 10_000 }).then(ring);
+        // For models, stack, and Docker's two stores of images.
+        void vi.waitFor(() => expect(waiting()).toBe(4), { timeout: 10_000 }).then(ring);
       },
     });
-    expect(machine.disks[0]).toMatchObject({ purpose: "models", device: null });
-    expect(machine.disks[0]?.freeBytes).toBeGreaterThan(0);
+    expect(machine.disks).toEqual([]);
     expect(check("disk.models")).toMatchObject({ status: "warning" });
   });
 });

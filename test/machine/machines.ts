@@ -10,12 +10,8 @@ export const spark = {
   },
   host: {
     arch: "aarch64",
-    system: system({
-      totalKib: 127_535_084,
-      device: "/dev/nvme0n1p2",
-      totalBytes: 4_030e9,
-      freeBytes: 3_400e9,
-    }),
+    system: system({ totalKib: 127_535_084, device: "/dev/nvme0n1p2" }),
+    disk: { totalBytes: 4_030e9, freeBytes: 3_400e9 },
     texts: {
       "/etc/dgx-release": fixture("spark/dgx-release"),
       "/etc/fastos-release": fixture("spark/fastos-release"),
@@ -35,12 +31,8 @@ export const bare = {
   tools: {},
   host: {
     arch: "x86_64",
-    system: system({
-      totalKib: 16_000_000,
-      device: "/dev/vda1",
-      totalBytes: 50e9,
-      freeBytes: 20e9,
-    }),
+    system: system({ totalKib: 16_000_000, device: "/dev/vda1" }),
+    disk: { totalBytes: 50e9, freeBytes: 20e9 },
     texts: {},
   },
 } as const;
@@ -49,19 +41,14 @@ export const bare = {
 export function system({
   totalKib,
   device,
-  totalBytes,
-  freeBytes,
-}: Readonly<Record<"totalKib" | "totalBytes" | "freeBytes", number>> & {
+}: {
+  readonly totalKib: number;
   readonly device: string;
 }): System {
   return {
     async memory() {
       return { totalBytes: totalKib * 1024, availableBytes: totalKib * 512 };
     },
-    async fileSystems() {
-      return [
-        { device, type: "ext4", mount: "/", sizeBytes: totalBytes, availableBytes: freeBytes },
-      ];
-    },
+    fileSystems: async () => [{ device, type: "ext4", mount: "/" }],
   };
 }

@@ -9,12 +9,15 @@ export interface TestHostOptions {
   readonly arch?: string;
   readonly system?: System;
   readonly clock?: Clock;
+  /** What every file system says of its space; without it each says its own. */
+  readonly disk?: Readonly<Record<"totalBytes" | "freeBytes", number>>;
   /** Files below /etc, /proc and /sys as this machine is to have them; without it they are the real ones. */
   readonly texts?: Readonly<Record<string, string>>;
 }
 
 /** The real host, but for what a test says of the machine. */
-export function testHost({ env = {}, arch, system, clock, texts }: TestHostOptions = {}): Host {
+export function testHost(options: TestHostOptions = {}): Host {
+  const { env = {}, arch, system, clock, texts, disk } = options;
   const real = realHost({
     // Without a PATH of the test's own no command is found, whatever this machine has.
     env: { PATH: "/nonexistent", ...env },
@@ -29,12 +32,22 @@ export function testHost({ env = {}, arch, system, clock, texts }: TestHostOptio
     ...(arch === undefined ? {} : { arch }),
     ...(system === undefined ? {} : { system }),
     ...(clock === undefined ? {} : { clock }),
-    ...(texts === undefined ? {} : { files: filesWith(texts) }),
+    files: {
+      ...(texts === undefined ? fs : filesWith(texts)),
+      ...(disk === undefined ? {} : { statfs: statfsOf(disk) }),
+    },
   };
 }
 
 export function testProbe(options: TestHostOptions = {}): Probe {
   return { host: testHost(options), signal: new AbortController().signal, limitMs: 10_000 };
+}
+
+function statfsOf({ totalBytes, freeBytes }: NonNullable<TestHostOptions["disk"]>) {
+  return (async (folder: string) => {
+    const own = await fs.statfs(folder);
+    return Object.assign(own, { bsize: 1, blocks: totalBytes, bavail: freeBytes });
+  }) as unknown as Files["statfs"];
 }
 
 function missing(file: string): Error {

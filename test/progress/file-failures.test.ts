@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { closedFolder } from "../../src/progress/closed-folder.ts";
+import { closedFolder } from "../../src/progress/folder-failures.ts";
 import { diskFailure, fileFailure } from "../../src/progress/file-failures.ts";
 
 /** As Node throws it. */

@@ -57,3 +57,43 @@ export function closedFolder(
     cause,
   });
 }
+
+/** A link on the way to a folder that leads nowhere. */
+export function danglingLink(
+  link: string,
+  target: string,
+  area: FilePlace["area"] = "cache",
+): Failure {
+  const mount = `Mount the disk of ${target}, then run heros again.`;
+  return new Failure({
+    code: `${area}.broken_link`,
+    message: `${link} is a link to ${target}, and nothing is there: its disk may not be mounted.`,
+    hint: `${mount} Or choose another folder with ${areas[area].flag}.`,
+    formHint: `${mount} Or choose another folder.`,
+    exitCode: exitCodes.failed,
+  });
+}
+
+/** The Hub cache is made of links, and this file system has none. @param type as the kernel calls it; null where it is not known */
+export function noSymlinks(folder: string, type: string | null, cause?: unknown): Failure {
+  const named = type === null ? "Its file system" : `Its file system, ${type},`;
+  const need = "Use a folder on a Linux file system, such as ext4.";
+  return new Failure({
+    code: "cache.no_symlinks",
+    message: `Models can't be kept in ${folder}. ${named} has no symbolic links, and the Hub cache is made of them.`,
+    hint: `${need} Choose it with --cache-dir.`,
+    formHint: need,
+    exitCode: exitCodes.failed,
+    cause,
+  });
+}
+
+/** Folders of one model that another user, often root, has made in this user's cache. */
+export function closedFolders(folders: readonly string[]): Failure {
+  return new Failure({
+    code: "cache.not_writable",
+    message: `Can't write to ${folders[0] ?? "the cache"}: it belongs to another user.`,
+    hint: `Fix: sudo chown "$USER" ${folders.map(quoted).join(" ")}`,
+    exitCode: exitCodes.failed,
+  });
+}

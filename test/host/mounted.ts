@@ -1,0 +1,23 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { onTestFinished } from "vitest";
+
+const run = promisify(execFile);
+
+/** Mounts a file system in memory there until the test ends; false where this user or machine can't. */
+export async function mountMemory(folder: string, options: string): Promise<boolean> {
+  try {
+    await run("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]);
+  } catch {
+    return false;
+  }
+  onTestFinished(async () => {
+    await run("umount", [folder]);
+  });
+  return true;
+}
+
+/** @param options `ro`, `rw` */
+export async function remount(folder: string, options: string): Promise<void> {
+  await run("mount", ["-o", `remount,${options}`, folder]);
+}
