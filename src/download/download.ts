@@ -13,11 +13,13 @@ import { createRest } from "./rest.ts";
 import { sideBySide } from "./side-by-side.ts";
 import { tidyStaging } from "./staging.ts";
 import type { Survey, SurveyedBlob } from "./survey.ts";
+import { type Blocked, leaveOutBlocked } from "./leave-out-blocked.ts";
 import { createTelling } from "./telling.ts";
+import { tryLinks } from "./try-links.ts";
 import { type Tuning, usualTuning } from "./tuning.ts";
 
 export interface DownloadRequest {
-  readonly host: Pick<Host, "files" | "fileLocks" | "clock" | "random" | "pid">;
+  readonly host: Pick<Host, "files" | "fileLocks" | "system" | "clock" | "random" | "pid">;
   readonly hub: Hub;
   readonly survey: Survey;
   readonly emit: Emit;
@@ -40,13 +42,16 @@ export interface DownloadResult {
 /**
  * Brings the survey's models into the cache, the lowest tier first, and tells `model.ready` of each as it is complete.
  * Where nothing is missing, no request is made and no thread or child started. A file that fails for good does not stop the
- * others of its tier and of lower ones; the first such failure is thrown at the end.
+ * others of its tier and of lower ones, nor does a model whose folders in the cache can't be written to; the first such
+ * failure is thrown at the end.
  * @throws Failure (exit 5 network, 6 hash, 7 disk, 1 cache not writable, 2 gated), AbortError; what came so far stays and is gone on with
  */
 export async function downloadModels(request: DownloadRequest): Promise<DownloadResult> {
-  const { host, survey, emit, signal } = request;
+  const { host, emit, signal } = request;
   const startMs = host.clock.monotonicMs();
   signal.throwIfAborted();
+  const { survey, blocked } = await leaveOutBlocked(host, request.survey);
+  if (survey.models.length > 0) tellBlocked(emit, blocked);
   const problem = survey.models.find((model) => model.problem !== null)?.problem ?? null;
   if (problem !== null) throw problem;
   const { files, totalBytes, cachedBytes, resumedBytes, freeBytes } = survey;
@@ -55,13 +60,23 @@ export async function downloadModels(request: DownloadRequest): Promise<Download
   requireDiskSpace(survey);
   emit({ type: "download.planned", files, totalBytes, cachedBytes, resumedBytes, freeBytes });
   try {
-    const fetchedBytes = await bring(request, missing, startMs);
+    const fetchedBytes = await bring({ ...request, survey }, missing, startMs);
     const elapsedMs = Math.round(host.clock.monotonicMs() - startMs);
+    const [first] = blocked;
+    if (first !== undefined) throw first.failure;
     emit({ type: "download.finished", fetchedBytes, elapsedMs });
     return { fetchedBytes, elapsedMs };
   } catch (error) {
     signal.throwIfAborted();
     throw failureOfFiles(error, survey.cacheDir);
+  }
+}
+
+function tellBlocked(emit: Emit, blocked: readonly Blocked[]): void {
+  for (const { model, failure } of blocked) {
+    const { code, message, hint } = failure;
+    const told = `${model.title} is left out. ${message}`;
+    emit({ type: "notice", level: "warning", code, message: told, hint });
   }
 }
 
@@ -92,6 +107,7 @@ async function bring(
   const { lockRetryMs } = tuning;
   const publishing = createPublishing({ host, survey, emit, signal, lockRetryMs, isReady });
   try {
+    if (tasks.length > 0) await tryLinks(host, survey.cacheDir);
     await publishing.publishReady();
     if (tasks.length > 0) await fetchAll();
     await publishing.publishAll();

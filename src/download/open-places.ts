@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Files } from "../host/host.ts";
 import { ownUid } from "../host/own-file.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { quoted } from "../progress/shell.ts";
 import { foldersOf, placesOf, type RepoPlaces, stagingName } from "./cache-layout.ts";
 
 type Doors = Pick<Files, "lstat" | "stat" | "realpath">;
@@ -43,7 +44,7 @@ async function followLink(files: Doors, place: string, owners: number[]): Promis
     throw new Failure({
       code: "cache.foreign_link",
       message: `${place} is a link that another user (${found.uid}) made, so heros does not write through it.`,
-      hint: `Check where it leads: ls -l ${place}. Remove it, or choose another folder with --cache-dir.`,
+      hint: `Check where it leads: ls -l ${quoted(place)}. Remove it, or choose another folder with --cache-dir.`,
       exitCode: exitCodes.failed,
     });
   }
@@ -53,7 +54,7 @@ async function followLink(files: Doors, place: string, owners: number[]): Promis
     throw new Failure({
       code: "cache.broken_link",
       message: `${place} is a link that leads nowhere.`,
-      hint: `Mount the disk that it leads to, or remove it: ls -l ${place}.`,
+      hint: `Mount the disk that it leads to, or remove it: ls -l ${quoted(place)}.`,
       exitCode: exitCodes.failed,
       cause,
     });

@@ -10,6 +10,7 @@ import type { Hub } from "../hub/hub.ts";
 import { formatBytes } from "../progress/units.ts";
 import type { Placed } from "./models-place.ts";
 import { cachedModels, type CacheView, viewCache } from "./models-survey.ts";
+import { requireWritable } from "./require-place.ts";
 import type { Fetching, Work } from "./request.ts";
 
 export interface CheckRequest {
@@ -49,6 +50,7 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   }
 
   await requireSource(view, damaged, signal);
+  await requireWritable(work, cacheDir);
   await putAside({ host, cacheDir, damaged });
   host.fileLocks.close();
   const hurt = new Set(damaged.flatMap(({ models }) => models));

@@ -17,6 +17,7 @@ import { overruledNotice, placeOf, storagePaths } from "./models-place.ts";
 import { recallAnswers, rememberAnswers } from "./remembered-answers.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { openHub } from "./open-hub.ts";
+import { requirePlace } from "./require-place.ts";
 import type { SetupRequest, Work } from "./request.ts";
 import { foundTokens, tokenOf } from "./tokens.ts";
 
@@ -79,6 +80,7 @@ export async function preparePlanning(
   const workOut = async (given: Answers, stop: AbortSignal): Promise<WorkedOut> => {
     const surveyed = await survey(given, modelsOfTiers(catalog, given.tiers), stop);
     const answers = unlessRefused(given);
+    await requirePlace(work, surveyed);
     requireDiskSpace(surveyed);
     const models = modelsOfTiers(catalog, answers.tiers);
     const changes = await planStack({

@@ -6,6 +6,7 @@ import { surveyModels } from "../download/survey.ts";
 import { formatBytes, formatDuration } from "../progress/units.ts";
 import type { Placed } from "./models-place.ts";
 import { openHub } from "./open-hub.ts";
+import { requirePlace } from "./require-place.ts";
 import type { Fetching, Work } from "./request.ts";
 import { givenToken } from "./tokens.ts";
 
@@ -26,6 +27,7 @@ export async function pull(
 
   emit({ type: "stage.started", stage: "download" });
   const survey = await surveyModels({ host, hub, cacheDir, models, signal });
+  await requirePlace(work, survey);
   requireDiskSpace(survey);
   const { fetchedBytes } = await downloadModels({
     host,

@@ -1,5 +1,8 @@
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { mkdir, readdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { mountMemory, remount } from "../host/mounted.ts";
 import { makeSandbox, type Sandbox } from "./sandbox.ts";
 import { catalogOf, failureOf, hosted } from "./wrong-input.ts";
 
@@ -9,11 +12,11 @@ let hub: EmbeddedHub;
 beforeEach(async () => {
   sandbox = await makeSandbox();
   hub = await startHub(hosted);
-});
-
-afterEach(async () => {
-  await hub.close();
-  await sandbox[Symbol.asyncDispose]();
+  // After what a test mounts in it is gone.
+  onTestFinished(async () => {
+    await hub.close();
+    await sandbox[Symbol.asyncDispose]();
+  });
 });
 
 async function pull(cacheDir: string, limit?: string) {
@@ -43,5 +46,53 @@ it("a name that is too long is no bug", async () => {
   expect(await pull(`${sandbox.dir}/${"x".repeat(260)}`)).toMatchObject({
     code: "path.too_long",
     exitCode: 1,
+  });
+});
+
+describe("a cache behind a link to a disk that is not mounted", () => {
+  it("is neither made nor taken for an empty one", async () => {
+    const link = join(sandbox.dir, "cache");
+    const gone = join(sandbox.dir, "gone/hub");
+    await symlink(gone, link);
+    const failure = await pull(link);
+    expect(failure).toMatchObject({ code: "cache.broken_link", exitCode: 1 });
+    expect(failure.message).toContain(gone);
+    expect(hub.sentBytes()).toBe(0);
+    for (const action of ["ls", "verify", "repair", "prune"]) {
+      const run = await sandbox.run(["models", action, "--cache-dir", link, "--json"]);
+      expect(failureOf(run)).toMatchObject({ code: "cache.broken_link" });
+    }
+    expect(await readdir(sandbox.dir)).not.toContain("gone");
+  });
+});
+
+describe("a disk of its own", () => {
+  it("that is read-only is told before the first byte, and is good enough for a cache that has everything", async ({
+    skip,
+  }) => {
+    const folder = join(sandbox.dir, "disk");
+    await mkdir(folder);
+    const catalog = await catalogOf(sandbox, "demo/voice");
+    const args = ["--catalog", catalog, "--endpoint", hub.endpoint, "--cache-dir", folder];
+    if (!(await mountMemory(folder, "size=100m"))) skip();
+    await remount(folder, "ro");
+    expect(await pull(folder)).toMatchObject({ code: "disk.read_only", exitCode: 1 });
+    expect(hub.sentBytes()).toBe(0);
+    await remount(folder, "rw");
+    expect((await sandbox.run(["pull", ...args])).exitCode).toBe(0);
+    await remount(folder, "ro");
+    expect((await sandbox.run(["pull", ...args])).exitCode).toBe(0);
+  });
+
+  it("that is small is not charged to the larger one around it", async ({ skip }) => {
+    const folder = join(sandbox.dir, "disk");
+    await mkdir(folder);
+    if (!(await mountMemory(folder, "size=4m"))) skip();
+    expect(await pull(join(folder, "hub"))).toMatchObject({ code: "disk.too_small", exitCode: 7 });
+    const run = await sandbox.run(["doctor", "--cache-dir", join(folder, "hub"), "--json"]);
+    const machine = run.events().find((event) => event.type === "machine.detected");
+    expect(machine).toMatchObject({
+      disks: [{ purpose: "models", totalBytes: 4 * 1024 ** 2 }, {}, {}],
+    });
   });
 });

@@ -3,7 +3,7 @@ import { ownFiles, read } from "./own-files.ts";
 
 /** A command for a shell with a value put into it as it is. */
 const bareValue =
-  /\b(?:cd|ls -ld|chown|chmod|mkdir|rm|mv|u?mount|curl|docker (?:stop|start|logs|compose (?:logs|up)))\b(?:(?!\. )[^`":$\n])* \$\{(?!quoted\(|inFolder\()[^}]*\}/g;
+  /\b(?:cd|ls -ld?|chown|chmod|mkdir|rm|mv|u?mount|curl|docker (?:stop|start|logs|compose (?:logs|up)))(?= )(?:(?!\. )[^`":$\n])* \$\{(?!quoted\(|inFolder\()[^}]*\}/g;
 
 async function sources(): Promise<[file: string, text: string][]> {
   const files = (await ownFiles()).filter((file) => /^src\/.*\.tsx?$|^install\.sh$/.test(file));

@@ -4,6 +4,7 @@ import { placeModels } from "../../setup/models-place.ts";
 import { listModels } from "../../setup/models-ls.ts";
 import { pruneModels } from "../../setup/models-prune.ts";
 import { repair, verify } from "../../setup/models-verify.ts";
+import { requireMounted } from "../../setup/require-place.ts";
 import type { Work } from "../../setup/request.ts";
 import type { Writer } from "../../ui/writer.ts";
 import { gatherSettings } from "../gather-settings.ts";
@@ -17,7 +18,8 @@ export async function performModels(
   writer: Writer,
 ): Promise<readonly string[]> {
   const settings = await placeModels(work, await gatherSettings(work.host, command));
-  const { catalog } = settings;
+  const { catalog, cacheDir } = settings;
+  await requireMounted(work, cacheDir);
   const { action, models: names, yes, dryRun } = command;
   switch (action) {
     case "ls": {
