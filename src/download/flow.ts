@@ -1,4 +1,5 @@
 import { budgetFor } from "./budget.ts";
+import { createGapFinder } from "./clock-gap.ts";
 import type { Flow } from "./lane.ts";
 import { createLink } from "./link.ts";
 import type { RateCap } from "./rate-cap.ts";
@@ -33,6 +34,7 @@ export function createFlow({
     heldUp: new Set(),
     receivedBytes: 0,
     nowMs,
+    gapAt: createGapFinder(tuning.tickMs, nowMs()),
     isServed: ({ lastByteMs }) => lastByteMs !== null && nowMs() - lastByteMs <= livelyMs,
     count(lane, bytes, atMs) {
       const { task } = lane;

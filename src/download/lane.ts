@@ -40,6 +40,8 @@ export interface Flow {
   /** By all lanes so far. */
   receivedBytes: number;
   nowMs(): number;
+  /** How long this program did not run before this tick. */
+  gapAt(nowMs: number): number;
   /** Bytes of this file came a moment ago: its address is good, and its server serves us. */
   isServed(task: BlobTask): boolean;
   count(lane: Lane, bytes: number, nowMs: number): void;

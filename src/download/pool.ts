@@ -69,6 +69,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     ended.reject(error);
   };
   const opening = { host, emit, bootId, budget, hashing, onNoLocks: tellNoLocks(emit) };
+  const steered = { flow, lanes, laneCount, outage, fail: stop };
   const scene = { ...options, endpoint: hub.endpoint, outage, lanes, laneCount };
 
   function follow(task: BlobTask, affair: Promise<void>): void {
@@ -223,7 +224,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       await host.clock.sleep(tuning.tickMs, ticking.signal);
       const atMs = nowMs();
       const busy = !starved && lanes.size >= laneCount.target();
-      steer({ endedLanes, busy, nowMs: atMs, flow, lanes, laneCount, tasks: open, fail: stop });
+      steer({ ...steered, tasks: open, endedLanes, busy, nowMs: atMs });
       options.onTick(lanes, atMs);
       pump();
     }

@@ -1,8 +1,10 @@
 import type { BlobTask } from "./blob-task.ts";
+import { forgiveGap } from "./clock-gap.ts";
 import { lanesInTheWay } from "./give-way.ts";
 import { keepPartial } from "./keep-partials.ts";
 import { type Flow, type Lane, LaneMoved } from "./lane.ts";
 import type { LaneCount } from "./lane-count.ts";
+import type { Outage } from "./trouble.ts";
 import { watchLanes } from "./watch-lanes.ts";
 
 /** What an answer counts for beside its bytes: with small files, lanes are worth as many answers as they bring. */
@@ -11,6 +13,7 @@ const answerBytes = 16 * 1024;
 export interface Steered {
   readonly flow: Flow;
   readonly lanes: ReadonlySet<Lane>;
+  readonly outage: Outage;
   readonly laneCount: LaneCount;
   /** Not yet done. */
   readonly tasks: readonly BlobTask[];
@@ -23,7 +26,10 @@ export interface Steered {
 
 /** What is done every tick: lanes write, partials are kept, lanes that lag or are in the way are stopped, and their number is judged. */
 export function steer(steered: Steered): void {
-  const { flow, lanes, laneCount, tasks, endedLanes, busy, nowMs, fail } = steered;
+  const { flow, lanes, laneCount, tasks, endedLanes, nowMs, fail } = steered;
+  const gapMs = flow.gapAt(nowMs);
+  const busy = steered.busy && gapMs === 0;
+  if (gapMs > 0) forgiveGap(gapMs, steered);
   const { tuning, link, budget, receivedBytes } = flow;
   const share = budget.heldBytes / Math.max(1, lanes.size);
   flow.writeBytes = Math.min(budget.mostWriteBytes, Math.max(budget.leastWriteBytes, share));

@@ -1,6 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import { createLeanClient } from "./lean-request.ts";
+import { createIdleWatch } from "./idle.ts";
 import { isLoopback, type Network } from "./network.ts";
 import { readProxies } from "./proxy-env.ts";
 
@@ -57,7 +58,12 @@ export function createClients(
           const message = `no answer from ${target.host} for ${afterMs / 1000} s`;
           (answer ?? request).destroy(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
         };
-        request.setTimeout(idleTimeoutMs, () => giveUp(idleTimeoutMs));
+        const idle = createIdleWatch(idleTimeoutMs);
+        request.setTimeout(idle.halfMs);
+        request.on("timeout", () => {
+          if (idle.isIdle(request.socket?.bytesRead ?? 0)) giveUp(idleTimeoutMs);
+          else request.setTimeout(idle.halfMs);
+        });
         if (timeLimitMs !== undefined) {
           const timer = setTimeout(() => giveUp(timeLimitMs), timeLimitMs);
           request.once("close", () => clearTimeout(timer));

@@ -1,6 +1,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import { LeanExchange, type Steering } from "./lean-exchange.ts";
+import { createIdleWatch, type IdleWatch } from "./idle.ts";
 import type { ByteFlow, HttpRequest, HttpResponse } from "./http.ts";
 
 /** GET and HEAD over sockets that read into buffers that are used again: Node's HTTP client copies each piece twice and leaves it to be collected. */
@@ -13,6 +14,7 @@ export interface LeanClient {
 interface Connection {
   readonly socket: net.Socket;
   exchange: LeanExchange | null;
+  idle: IdleWatch | null;
 }
 
 /** Of a connection's own: heads, and bodies that nobody gives a buffer for. */
@@ -43,11 +45,16 @@ export function createLeanClient(): LeanClient {
     const socket: net.Socket = secure
       ? tls.connect({ ...options, ...servername, ALPNProtocols: ["http/1.1"] })
       : net.connect(options);
-    const connection: Connection = { socket, exchange: null };
+    const connection: Connection = { socket, exchange: null, idle: null };
     exchange = () => connection.exchange;
     socket.on("error", (error) => connection.exchange?.lost(error));
     socket.on("timeout", () => {
-      const message = `no answer from ${target.host} for ${(socket.timeout ?? 0) / 1000} s`;
+      const { idle: watch } = connection;
+      if (watch !== null && !watch.isIdle(socket.bytesRead)) {
+        socket.setTimeout(watch.halfMs);
+        return;
+      }
+      const message = `no answer from ${target.host} for ${((watch?.halfMs ?? 0) * 2) / 1000} s`;
       connection.exchange?.destroy(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
     });
     socket.on("end", () => connection.exchange?.lost(null));
@@ -115,7 +122,8 @@ export function createLeanClient(): LeanClient {
     signal?.addEventListener("abort", onAbort, { once: true });
     connection.exchange = exchange;
     socket.ref();
-    socket.setTimeout(idleTimeoutMs);
+    connection.idle = createIdleWatch(idleTimeoutMs);
+    socket.setTimeout(connection.idle.halfMs);
     socket.write(head, "latin1");
     socket.resume();
     return promise;

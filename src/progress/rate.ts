@@ -25,6 +25,8 @@ export function createRate(startBytes: number, startMs: number): Rate {
   let movedMs = startMs;
   let smoothed = 0;
   let doubleSmoothed = 0;
+  /** As they were with the last byte: what silence did to them is no speed. */
+  let atMove = { smoothed, doubleSmoothed };
 
   const bytesPerSecond = (nowMs: number): number => {
     const sinceStart = nowMs - beganMs;
@@ -39,6 +41,15 @@ export function createRate(startBytes: number, startMs: number): Rate {
         beganMs = previousMs = movedMs = nowMs;
         previousBytes = totalBytes;
         smoothed = doubleSmoothed = 0;
+        atMove = { smoothed, doubleSmoothed };
+        return;
+      }
+      if (totalBytes > previousBytes && nowMs - movedMs > silenceEndsMs) {
+        // After an outage, or a stop of this program, it goes on from the speed before.
+        beganMs += nowMs - movedMs;
+        ({ smoothed, doubleSmoothed } = atMove);
+        movedMs = previousMs = nowMs;
+        previousBytes = totalBytes;
         return;
       }
       const elapsedMs = nowMs - previousMs;
@@ -48,7 +59,10 @@ export function createRate(startBytes: number, startMs: number): Rate {
       smoothed = smoothed * kept + current * (1 - kept);
       const normalised = smoothed / (1 - weight(nowMs - beganMs));
       doubleSmoothed = doubleSmoothed * kept + normalised * (1 - kept);
-      if (totalBytes > previousBytes) movedMs = nowMs;
+      if (totalBytes > previousBytes) {
+        movedMs = nowMs;
+        atMove = { smoothed, doubleSmoothed };
+      }
       previousMs = nowMs;
       previousBytes = totalBytes;
     },

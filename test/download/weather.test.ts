@@ -53,3 +53,40 @@ test.each(strange)("%s for twenty seconds in the middle is weather", async (_, a
   expect(scene.of("model.ready")).toHaveLength(1);
   expect(scene.of("download.finished")[0]?.fetchedBytes).toBe(sizeBytes);
 });
+
+test("a program that was stopped for an hour finds its connections as they were", async () => {
+  await using scene = await openScene({
+    repos: [{ id: repo, files: [{ path: "model.safetensors", sizeBytes }] }],
+    throttle: { bytesPerSecond: 10_000_000 },
+  });
+  const host = quickHost(1);
+  const { clock } = host;
+  let stoppedMs = 0;
+  let isHalf = false;
+  const stopped = {
+    ...host,
+    clock: {
+      ...clock,
+      monotonicMs: () => clock.monotonicMs() + stoppedMs,
+      async sleep(ms: number, signal?: AbortSignal) {
+        await clock.sleep(ms, signal);
+        // Its timers run first after such a stop, before the bytes that came meanwhile.
+        if (isHalf) stoppedMs = 3_600_000;
+      },
+    },
+  };
+  const left: number[] = [];
+  await scene.pull([model("m", repo)], {
+    host: stopped,
+    hub: scene.hub({ host: stopped }),
+    tuning: { tickMs: 25, progressMs: 25, idleMs: 10_000 },
+    onEvent: (event) => {
+      if (event.type !== "download.progress") return;
+      isHalf = event.receivedBytes > sizeBytes / 2;
+      if (event.etaSeconds !== null) left.push(event.etaSeconds);
+    },
+  });
+  expect(scene.of("download.retrying")).toEqual([]);
+  expect(scene.of("download.finished")[0]?.fetchedBytes).toBe(sizeBytes);
+  expect(Math.max(0, ...left)).toBeLessThan(60);
+});

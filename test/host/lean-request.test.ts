@@ -1,5 +1,7 @@
+import { spawn } from "node:child_process";
 import { type EventEmitter, once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ByteFlow } from "../../src/host/http.ts";
 import { createLeanClient, type LeanClient } from "../../src/host/lean-request.ts";
@@ -141,6 +143,27 @@ test("silence and an abort end a request before its answer, and in its middle", 
   answer = (socket) => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello");
   const { text } = await get({ idleTimeoutMs: 30 });
   await expect(text).rejects.toThrow(silent);
+});
+
+test("bytes that waited while the program was stopped are no silence", async () => {
+  // In a process of its own: it answers while this one stands still.
+  const code = `require("net").createServer((s) => s.once("data", () => {
+    s.write("HTTP/1.1 200 OK\\r\\nContent-Length: 10\\r\\n\\r\\nhello");
+    setTimeout(() => s.write("world"), 50);
+  })).listen(0, "127.0.0.1", function () { console.log(this.address().port); });`;
+  const elsewhere = spawn(process.execPath, ["-e", code]);
+  try {
+    const [line] = (await once(elsewhere.stdout, "data")) as [Buffer];
+    const other = `http://127.0.0.1:${line.toString().trim()}/`;
+    const response = await client.read({ url: other, idleTimeoutMs: 200 });
+    if (response === null) throw new Error("left to Node's client");
+    const text = readAll(response.body);
+    await turn();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    expect(await text).toBe("helloworld");
+  } finally {
+    elsewhere.kill();
+  }
 });
 
 test("a header that would break the request apart is refused", async () => {

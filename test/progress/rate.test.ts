@@ -41,6 +41,20 @@ test("silence brings the speed to nothing within five seconds, told or not", () 
   expect(rate.etaSeconds(1000, endedMs + 5000)).toBeNull();
 });
 
+test("after an outage it goes on from the speed before, silence is none", () => {
+  const rate = createRate(0, 0);
+  const endedMs = feed(rate, 0, 20, 1_000_000);
+  for (let ms = 250; ms <= 75_000; ms += 250) rate.record(20_000_000, endedMs + ms);
+  const backMs = endedMs + 75_250;
+  rate.record(20_100_000, backMs);
+  expect(rate.etaSeconds(17_000_000, backMs)).toBeCloseTo(17, 0);
+  rate.record(21_100_000, backMs + 1000);
+  expect(rate.etaSeconds(16_000_000, backMs + 1000)).toBeCloseTo(16, 0);
+  // The same for a program that was stopped and told nothing meanwhile.
+  rate.record(21_200_000, backMs + 3_600_000);
+  expect(rate.etaSeconds(15_900_000, backMs + 3_600_000)).toBeCloseTo(15.9, 0);
+});
+
 test("bytes that proved wrong start the mean anew", () => {
   const rate = createRate(0, 0);
   const endedMs = feed(rate, 0, 10, 1000);
