@@ -13,22 +13,32 @@ export interface FileLocks {
 }
 
 /**
+ * A lock file is taken as Python's client takes it, but neither through a link nor under a second name of another file, and
+ * only of this user, of root, or of the folder's owner: whoever may write to the folder must not choose what is opened.
+ *
  * Node has no flock, so a child holds the locks: it lives as long as its standard input is open, and a kill -9
  * of heros closes that. One child serves any number of locks.
  */
 const helper = String.raw`
-use Fcntl qw(:flock O_RDWR O_CREAT);
+use Fcntl qw(:flock :mode O_RDWR O_CREAT O_NOFOLLOW);
+use File::Basename;
 $0 = "heros-locks";
 $| = 1;
 $SIG{INT} = "IGNORE";
 umask 0;
+sub trusted {
+  my ($file, $folder) = @_;
+  my ($mode, $links, $owner) = (stat $file)[2, 3, 4];
+  return S_ISREG($mode) && $links == 1 && grep { $owner == $_ } $>, 0, (stat $folder)[4];
+}
 my %held;
 while (my $line = <STDIN>) {
   chomp $line;
   my ($verb, $number, $path) = split / /, $line, 3;
   $path = pack "H*", $path;
   if ($verb eq "release") { delete $held{$path}; next; }
-  if (!sysopen(my $file, $path, O_RDWR | O_CREAT, 0664)) { print "$number unavailable\n"; }
+  if (!sysopen(my $file, $path, O_RDWR | O_CREAT | O_NOFOLLOW, 0664)) { print "$number unavailable\n"; }
+  elsif (!trusted($file, dirname($path))) { print "$number unavailable\n"; }
   elsif (flock($file, LOCK_EX | LOCK_NB)) { $held{$path} = $file; print "$number held\n"; }
   else { print "$number ", ($!{EWOULDBLOCK} ? "busy" : "unavailable"), "\n"; }
 }

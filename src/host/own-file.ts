@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Files } from "./host.ts";
 
 /** There is nothing to open there, or nothing that a file of ours could be. */
@@ -7,7 +8,7 @@ const absent = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EISDIR", "EACCES", "EPER
 
 /**
  * Opens a file that this user made in a folder where others may write too: one that is a link, has a second name, or
- * belongs to somebody else is not taken, whatever stood under the name a moment before. Null where there is none.
+ * belongs to somebody else than this user and the folder's owner is not taken, whatever stood under the name a moment before. Null where there is none.
  * @throws Node's other errors
  */
 export async function openOwn(
@@ -26,8 +27,14 @@ export async function openOwn(
     throw error;
   }
   try {
-    const [found, uid] = await Promise.all([handle.stat(), ownUid(files)]);
-    if (found.isFile() && found.nlink === 1 && found.uid === uid) return handle;
+    const [found, uid, folder] = await Promise.all([
+      handle.stat(),
+      ownUid(files),
+      files.stat(dirname(path)),
+    ]);
+    // A disk that gives all files to one user gives the folder to the same.
+    const isOwn = found.uid === uid || found.uid === folder.uid;
+    if (found.isFile() && found.nlink === 1 && isOwn) return handle;
   } catch (error) {
     await handle.close();
     throw error;

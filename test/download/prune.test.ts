@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lockPath, placesOf, type RepoPlaces } from "../../src/download/cache-layout.ts";
+import { foldersOf, lockPath, placesOf, type RepoPlaces } from "../../src/download/cache-layout.ts";
 import { planPrune, prune, type PruneRepo } from "../../src/download/prune.ts";
 import { realFileLocks } from "../../src/host/file-locks.ts";
 import { model, openScene, type Scene } from "./scene.ts";
@@ -117,4 +117,57 @@ test("removes what a killed heros left of a snapshot, and nothing of one that li
   expect((await readdir(places.root)).filter((name) => name.startsWith(".heros"))).toEqual([
     `.heros-${process.pid}-snapshot`,
   ]);
+});
+
+test.each(["root", "blobs", "staging"] as const)("follows no link at %s", async (name) => {
+  const folder = name === "staging" ? places.staging : places.blobs;
+  await mkdir(folder, { recursive: true });
+  const elsewhere = join(scene.folder, "elsewhere");
+  await rm(places[name], { recursive: true });
+  await mkdir(name === "root" ? join(elsewhere, "blobs") : elsewhere, { recursive: true });
+  await symlink(elsewhere, places[name]);
+  await writeFile(join(folder, strangeName), "mine");
+  const { files, kept } = await plan();
+  expect(files).toEqual([]);
+  expect(kept.map(({ file }) => file)).toEqual([folder]);
+});
+
+test("removes nothing where a folder became a link after it looked", async () => {
+  const name = `${strangeName}.heros-partial`;
+  await leave(name);
+  const { files } = await plan();
+  expect(files).toHaveLength(1);
+  const elsewhere = join(scene.folder, "elsewhere");
+  await mkdir(elsewhere);
+  await writeFile(join(elsewhere, name), "mine");
+  await rm(places.blobs, { recursive: true });
+  await symlink(elsewhere, places.blobs);
+  const { host, cacheDir } = scene;
+  const done = await prune({ host, cacheDir, files, emit: () => {}, signal });
+  expect(done).toMatchObject({ files: [], kept: [{ file: join(places.blobs, name) }] });
+  expect(existsSync(join(elsewhere, name))).toBe(true);
+});
+
+test("looks at what is not whole yet: what is wanted stays, the rest goes, and with it an empty folder", async () => {
+  await rm(places.root, { recursive: true });
+  const assembled = foldersOf(places.assembly);
+  await mkdir(assembled.blobs, { recursive: true });
+  await mkdir(assembled.refs);
+  const stay = [wantedName, `${wantedName}.heros-partial`, `${wantedName}.heros-journal`];
+  const go = [strangeName, `${strangeName}.heros-partial`, `${wantedName}.heros-copy`];
+  for (const name of [...stay, ...go]) await writeFile(join(places.staging, name), "left over");
+  await writeFile(join(assembled.blobs, "c".repeat(64)), "left over");
+  await remove();
+  expect((await readdir(places.staging)).toSorted()).toEqual([...stay, "assembly"].toSorted());
+  await remove();
+  expect((await readdir(places.staging)).toSorted()).toEqual(stay.toSorted());
+  await planAll();
+  expect(existsSync(join(scene.cacheDir, ".heros"))).toBe(false);
+
+  /** As for a catalog that wants none of it. */
+  async function planAll(): Promise<void> {
+    const { files } = await plan([{ repo, wanted: new Set() }]);
+    const { host, cacheDir } = scene;
+    await prune({ host, cacheDir, files, emit: () => {}, signal });
+  }
 });
