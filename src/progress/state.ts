@@ -3,6 +3,7 @@ import type { AnnieModel } from "./events/annie.ts";
 import type { CheckStatus, Machine } from "./events/machine.ts";
 import type { PlanReady } from "./events/plan.ts";
 import type { Notice, RunStarted, Stage } from "./events/run.ts";
+import type { StatusRead } from "./events/status.ts";
 import type { ContainerChanged, ContainerFailed, FileWritten } from "./events/stack.ts";
 import { type HubWait, waitForHub } from "./hub-wait.ts";
 import { initialDownload, reduceDownload, type DownloadState } from "./download-state.ts";
@@ -56,6 +57,8 @@ export interface RunState {
   readonly annie: AnnieState;
   /** The last ones where there are very many. */
   readonly notices: readonly Notice[];
+  /** What `heros status` told last. */
+  readonly status: StatusRead | null;
   readonly closing: ClosingEvent | null;
   /** Of the last event. */
   readonly elapsedMs: number;
@@ -79,6 +82,7 @@ export const initialState: RunState = {
   failedContainers: {},
   annie: { status: null, statusAt: null, capabilities: {}, models: {}, online: null, ready: [] },
   notices: [],
+  status: null,
   closing: null,
   elapsedMs: 0,
 };
@@ -159,6 +163,7 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
       };
     case "status.read":
       return {
+        status: event,
         annie: {
           ...state.annie,
           status: event.health,

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { openHeros } from "./heros-pty.ts";
 import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
 import { catalogOf, failureOf, hosted } from "./wrong-input.ts";
 
@@ -42,6 +43,16 @@ describe("heros setup, given something wrong,", () => {
       exitCode: 2,
       hint: expect.stringContaining("--yes") as unknown,
     });
+  });
+
+  it.each(["plain", "json"])("names a way that is open where %s was asked for", async (output) => {
+    const pty = openHeros(sandbox, ["setup", "--output", output]);
+    expect((await pty.exit).exitCode).toBe(2);
+    const text = pty.output();
+    pty.close();
+    expect(text).toContain("--yes");
+    expect(text).toContain("--output accessible");
+    expect(text).not.toMatch(/in a terminal/);
   });
 
   it("says that Docker is missing", async () => {

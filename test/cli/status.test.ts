@@ -51,6 +51,16 @@ describe("heros status", () => {
     expect(plain.stdout).toMatch(/\[✓\] Annie is online at http:.*\n.*memory search\n.*listening/);
   });
 
+  it("says once how Annie is, in each writer", async () => {
+    for (const output of ["plain", "accessible"]) {
+      const run = await sandbox.run(["status", "--output", output, "--port", "9"]);
+      expect(run.exitCode).toBe(1);
+      expect(`${run.stdout}${run.stderr}`.match(/http:\/\/127\.0\.0\.1:9\b/g)).toHaveLength(1);
+      expect(`${run.stdout}${run.stderr}`).toContain("annie.unreachable");
+      expect(`${run.stdout}${run.stderr}`).toContain("heros setup");
+    }
+  });
+
   it("takes the tiers of the last setup", async () => {
     health = healthOf("healthy", { memory_search: true });
     const answers = { version: 1, finished: false, answers: { tiers: ["1"] } };

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { HerosEvent, TimedEvent } from "../../src/progress/event.ts";
 import { createPlainWriter } from "../../src/ui/plain/writer.ts";
 import type { Terminal } from "../../src/ui/writer.ts";
+import { recording } from "./recordings.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
 
 async function plainLines(
@@ -44,6 +45,54 @@ test("a line comes every 30 seconds where the tenths are far apart", async () =>
   const events = Array.from({ length: 601 }, (_, index) => progress(index * 200, 1000 + index));
   expect((await plainLines(events)).length).toBe(4);
 });
+
+test.each(["pull-with-retries", "fresh-setup"])(
+  "no file has a line of its own unless all is to be told: %s",
+  async (name) => {
+    const events = recording(name);
+    const files = events.flatMap((event) => (event.type === "file.verified" ? [event.path] : []));
+    const told = (lines: readonly string[]) =>
+      files.filter((path) => lines.some((line) => line.includes(`/${path}, `))).length;
+    expect(files.length).toBeGreaterThan(20);
+    expect(told(await plainLines(events))).toBe(0);
+    expect(told(await plainLines(events, "verbose"))).toBe(files.length);
+  },
+);
+
+test.each([40, 80])(
+  "a terminal of %i columns gets lines that fit, a pipe gets them whole",
+  async (columns) => {
+    const model = {
+      id: "qwen3-embedding-0.6b",
+      title: "Qwen3 Embedding 0.6B",
+      tier: 1,
+      purpose: "Names, places and dates in what you say",
+      repo: "a/b",
+      state: "missing",
+      totalBytes: 1_200_000_000,
+      receivedBytes: 0,
+      path: null,
+    } as const;
+    const listed: TimedEvent = {
+      v: 1,
+      at: 0,
+      type: "models.listed",
+      cacheDir: "/cache",
+      models: [model],
+    };
+    const shown = async (isTty: boolean) => {
+      const memory = createMemoryTerminal({ isTty, columns });
+      const writer = createPlainWriter(memory.terminal);
+      writer.write(listed);
+      await writer.close();
+      return memory.stdout().trimEnd().split("\n");
+    };
+    const [whole, folded] = [await shown(false), await shown(true)];
+    expect(whole).toHaveLength(2);
+    expect(Math.max(...folded.map(({ length }) => length))).toBeLessThanOrEqual(columns);
+    expect(folded.join(" ").split(/ +/)).toEqual(whole.join(" ").split(/ +/));
+  },
+);
 
 test("escape sequences in a container's log do not get through", async () => {
   const failed: TimedEvent = {

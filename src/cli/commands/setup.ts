@@ -45,7 +45,11 @@ function whoAnswers(command: SetupCommand, writer: Writer): SetupRequest["ask"] 
   if (command.yes) return null;
   if (writer.ask !== undefined) return writer.ask;
   if (command.dryRun) return null;
+  const where =
+    command.output === "auto"
+      ? "without an interactive terminal"
+      : `with --output ${command.output}`;
   throw usageFailure(
-    "heros setup has questions, and nobody can answer them here\nAdd --yes to go on with the defaults, or run it in a terminal.",
+    `heros setup can't ask its questions ${where}\nAdd --yes to take the defaults, or use --output accessible to answer line by line.`,
   );
 }

@@ -2,6 +2,7 @@ import type { TimedEvent } from "../../progress/event.ts";
 import { initialState, reduce, type RunState } from "../../progress/state.ts";
 import { createLineOutput } from "../line-output.ts";
 import { legible } from "../legible.ts";
+import { foldText } from "../text-width.ts";
 import { signs } from "../signs.ts";
 import { isTold, sentenceFor } from "../words.ts";
 import { percent, progressWords } from "../words/download.ts";
@@ -24,9 +25,13 @@ export function createPlainWriter(
 
   function tell(sentence: Sentence, event: TimedEvent): void {
     const mark = sentence.mark === null ? "" : `${marks[sentence.mark]} `;
-    const output = event.type === "run.failed" || event.type === "container.failed" ? err : out;
-    output.line(mark + sentence.text);
-    for (const line of sentence.more) output.line(`    ${line}`);
+    const isError = event.type === "run.failed" || event.type === "container.failed";
+    const columns = columnsOf(isError ? terminal.stderr : terminal.stdout);
+    const output = isError ? err : out;
+    for (const line of foldText(mark + sentence.text, columns, mark.length || 4)) output.line(line);
+    for (const more of sentence.more) {
+      for (const line of foldText(`    ${more}`, columns, 2)) output.line(line);
+    }
   }
 
   return {
@@ -43,6 +48,11 @@ export function createPlainWriter(
       err.release();
     },
   };
+}
+
+/** A pipe has no end of a line, and a terminal that says it has none breaks lines by itself. */
+function columnsOf({ isTTY, columns }: Terminal["stdout"]): number {
+  return isTTY && columns > 0 ? columns : Number.POSITIVE_INFINITY;
 }
 
 /** A line each further 10%, and each 30 seconds where those are far apart. */

@@ -27,9 +27,10 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
         event.resumedBytes > 0
           ? `Going on with ${fileName(event)}: ${formatBytes(event.resumedBytes)} of ${formatBytes(event.totalBytes)} are here.`
           : `Getting ${fileName(event)}, ${formatBytes(event.totalBytes)}.`,
+        { from: "verbose" },
       );
     case "file.verified":
-      return say(`Checked ${fileName(event)}, ${formatBytes(event.bytes)}.`);
+      return say(`Checked ${fileName(event)}, ${formatBytes(event.bytes)}.`, { from: "verbose" });
     case "model.ready":
       return say(`${modelTitle(event.id, state)} is here, whole and checked.`, {
         tone: "good",

@@ -112,6 +112,12 @@ function failureSentence(event: RunFailed, state: RunState): Sentence {
   // A container's last lines were told when it failed: once is enough.
   const told = Object.values(state.failedContainers).flatMap(({ logLines }) => logLines);
   const isNew = rest.some((line) => !told.includes(line));
+  const code = `Error code ${event.code}, exit status ${event.exitCode}.`;
+  if (state.status !== null && event.code.startsWith("annie.")) {
+    // How she is was told with what she has: what is left is what to do.
+    const [advice, ...more] = [...hintLines(event.hint), code];
+    return say(advice, { tone: "bad", from: "quiet", more });
+  }
   return say(isNew ? first : first.replace(/\s+Its last lines:$/, ""), {
     tone: "bad",
     from: "quiet",
@@ -119,7 +125,7 @@ function failureSentence(event: RunFailed, state: RunState): Sentence {
     more: [
       ...(isNew ? rest : []),
       ...hintLines(event.hint),
-      `Error code ${event.code}, exit status ${event.exitCode}.`,
+      code,
       ...(event.stack === undefined ? [] : event.stack.split("\n")),
     ],
   });
