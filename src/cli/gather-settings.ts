@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { builtCatalog } from "../catalog/built-catalog.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
-import { findEndpoint } from "../hub/environment.ts";
+import { expandPath, findEndpoint } from "../hub/environment.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { ConfigValues } from "../plan/config-file.ts";
 import { questions } from "../plan/question-table.ts";
@@ -58,9 +58,9 @@ export async function gatherSettings(
     return value === null ? null : absolute(host, value);
   };
   const layers = [
-    answersOf((question) => config[question.configKey]),
-    answersOf((question) => valuesOf(question, host.env[question.environment])),
-    answersOf((question) => valuesOf(question, options.questionFlags[question.id])),
+    answersOf(host, (question) => config[question.configKey]),
+    answersOf(host, (question) => valuesOf(question, host.env[question.environment])),
+    answersOf(host, (question) => valuesOf(question, options.questionFlags[question.id])),
   ];
   const cacheStrength = given("cacheDir").findLastIndex((value) => value !== undefined);
   const storageStrength = layers.findLastIndex(({ storage }) => storage !== undefined);
@@ -141,12 +141,15 @@ function readInput(): Promise<string> {
 }
 
 function answersOf(
+  host: Host,
   valueOf: (question: (typeof questions)[number]) => readonly string[] | undefined,
 ): AnswerValues {
   return Object.fromEntries(
     questions.flatMap((question) => {
       const values = valueOf(question);
-      return values === undefined ? [] : [[question.id, values]];
+      if (values === undefined) return [];
+      const isPath = question.kind === "path";
+      return [[question.id, isPath ? values.map((value) => expandPath(value, host)) : values]];
     }),
   );
 }

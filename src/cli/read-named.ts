@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
+import { expandPath } from "../hub/environment.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 
 /** Nobody writes a longer catalog by hand; /dev/zero has no end. */
@@ -46,8 +47,7 @@ async function readUpTo({ files }: Host, place: string): Promise<string | null> 
   }
 }
 
-/** `~` is the home folder here too: shells leave it alone behind `=` and in config files. */
-export function absolute(host: Pick<Host, "home" | "cwd">, file: string): string {
-  if (file === "~" || file.startsWith("~/")) return path.join(host.home, file.slice(1));
-  return path.resolve(host.cwd, file);
+/** `~` and `$VAR` count here too: shells leave them alone behind `=`, in quotes and in config files. */
+export function absolute(host: Pick<Host, "env" | "home" | "cwd">, file: string): string {
+  return path.resolve(host.cwd, expandPath(file, host));
 }

@@ -82,6 +82,12 @@ function filledIn(path: string, { env, home }: Place): string {
     .replace(/^~(?=\/|$)/u, home);
 }
 
+/** A path as people write it, with `~` and `$VAR`: absolute as it is meant, relative as it was. */
+export function expandPath(path: string, place: Place): string {
+  const whole = filledIn(path.trim(), place);
+  return isAbsolute(whole) ? resolve(whole) : whole;
+}
+
 function expand(path: string, place: Place): string {
   return resolve(place.cwd, filledIn(path, place));
 }

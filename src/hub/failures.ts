@@ -14,8 +14,14 @@ export interface Asked {
   readonly withToken: boolean;
 }
 
-const setToken =
-  "Make a token at https://huggingface.co/settings/tokens and set HF_TOKEN, or give it with --token-file.";
+/** The hint that ends with how to get and give a token, on a command line and on a form. */
+function tokenHint(before: string): Pick<FailureDetails, "hint" | "formHint"> {
+  const make = `${before}Make a token at https://huggingface.co/settings/tokens and`;
+  return {
+    hint: `${make} set HF_TOKEN, or give it with --token-file.`,
+    formHint: `${make} paste it where you are asked for one.`,
+  };
+}
 
 /** The failure that an answer of 4xx means; null where it says nothing certain. */
 export function failureOfStatus(
@@ -57,7 +63,7 @@ export function tokenRefused(endpoint: string): Failure {
   return usage({
     code: "hub.token_refused",
     message: `The Hub at ${endpoint} does not accept the token.`,
-    hint: setToken,
+    ...tokenHint(""),
   });
 }
 
@@ -66,9 +72,11 @@ function gated(repo: string, withToken: boolean): Failure {
   return usage({
     code: "hub.gated",
     message: `${repo} is gated: its owner asks you to accept terms before the files can be downloaded.`,
-    hint: withToken
-      ? `Accept the terms at ${page} with the account that the token belongs to, then run heros again.`
-      : `Accept the terms at ${page}. ${setToken}`,
+    ...(withToken
+      ? {
+          hint: `Accept the terms at ${page} with the account that the token belongs to, then run heros again.`,
+        }
+      : tokenHint(`Accept the terms at ${page}. `)),
   });
 }
 
@@ -85,7 +93,7 @@ function repoHidden(repo: string, asked: Asked): Failure {
   return usage({
     code: "hub.repo_not_found",
     message: `There is no repository ${repo} on ${asked.endpoint}, or it is private.`,
-    hint: `Check the name in the catalog. If it is private or gated: ${setToken}`,
+    ...tokenHint("Check the name in the catalog. If it is private or gated: "),
   });
 }
 

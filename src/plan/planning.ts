@@ -34,6 +34,8 @@ export interface Planning {
   readonly bytesPerSecond: number | null;
   /** What should stay free on the disk besides so many bytes of models. */
   spareBytes(missingBytes: number): number;
+  /** A typed path with `~` and `$VAR` filled in. */
+  expandPath(typed: string): string;
   /** Works the answers out: sizes, files with their diffs, services. Writes nothing. @throws Failure */
   preview(answers: Answers, signal?: AbortSignal): Promise<PlanReady>;
   checkToken(token: Secret, signal?: AbortSignal): Promise<TokenCheck>;

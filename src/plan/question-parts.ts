@@ -13,12 +13,18 @@ export function parseYesNo(question: Question, value: string): boolean {
   throw badAnswer(question, value, "yes or no");
 }
 
-/** What is no answer to the question, with what would be one. */
-export function badAnswer(question: Question, value: string, right: string): Failure {
+/** What is no answer to the question, with what would be one; on a form, `formRight`. */
+export function badAnswer(
+  question: Question,
+  value: string,
+  right: string,
+  formRight = right,
+): Failure {
   return new Failure({
     code: "plan.bad_answer",
     message: `"${value}" is no answer to "${question.prompt}"`,
     hint: `Give ${right} (${question.flag}, ${question.environment}, or ${question.configKey} in the config file).`,
+    formHint: `Give ${formRight}.`,
     exitCode: exitCodes.usage,
   });
 }

@@ -52,11 +52,16 @@ const storage: Question = {
     option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
   ],
   selected: (answers) => [answers.storage],
-  patch: (_catalog, answers, [value = ""]) => {
-    if (!isStorage(value)) {
-      throw badAnswer(storage, value, "hub-cache, stack-dir, or a folder that begins with /");
-    }
-    return { ...answers, storage: value };
+  patch: (_catalog, answers, [value = ""], planning) => {
+    const place = planning?.expandPath(value) ?? value;
+    if (isStorage(place)) return { ...answers, storage: place };
+    const right = "hub-cache, stack-dir, or a folder that begins with /";
+    throw badAnswer(
+      storage,
+      value,
+      right,
+      "the whole path of a folder, such as /data/models or ~/models",
+    );
   },
 };
 

@@ -3,6 +3,7 @@ import type { CatalogModel } from "../catalog/catalog.ts";
 import { modelsOfTiers } from "../catalog/select.ts";
 import { headroom, requireDiskSpace } from "../download/disk-space.ts";
 import { surveyModels, type Survey } from "../download/survey.ts";
+import { expandPath } from "../hub/environment.ts";
 import type { Detection } from "../machine/detect.ts";
 import type { Answers } from "../plan/answers.ts";
 import type { Planning } from "../plan/planning.ts";
@@ -142,6 +143,7 @@ export async function preparePlanning(
             signal,
           }),
     spareBytes: headroom,
+    expandPath: (typed) => expandPath(typed, host),
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
     checkToken: async (token, stop = signal) => {
       try {

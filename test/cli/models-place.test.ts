@@ -102,6 +102,15 @@ describe("where another folder for models was chosen", () => {
     expect(again.stdout).not.toContain("cache.environment_wins");
   });
 
+  it.each(["~/my models", "$HOME/my models"])("is %s where it is given so", async (words) => {
+    const place = join(sandbox.home, "my models");
+    for (const name of ["HEROS_STORAGE", "HEROS_CACHE_DIR", "HF_HUB_CACHE"]) {
+      expect(placeOf(await heros(["models", "ls"], { env: { [name]: words } }))).toBe(place);
+    }
+    const config = await sandbox.file("heros.yaml", `storage: ${words}\n`);
+    expect(placeOf(await heros(["models", "ls"], { args: ["--config", config] }))).toBe(place);
+  });
+
   it("a flag for the storage wins over a cache of the environment", async () => {
     const env = { HEROS_CACHE_DIR: "/srv/weak", HEROS_STORAGE: "/srv/weaker, with a comma" };
     expect(placeOf(await heros(["models", "ls"], { env }))).toBe("/srv/weak");

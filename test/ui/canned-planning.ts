@@ -1,3 +1,4 @@
+import { expandPath } from "../../src/hub/environment.ts";
 import { readFileSync } from "node:fs";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { defaultAnswers } from "../../src/plan/question-table.ts";
@@ -146,6 +147,8 @@ export function cannedPlanning(rest: Partial<Planning> = {}): CannedPlanning {
       "stack-dir": "/home/ada/her-os/models",
     },
     bytesPerSecond: 112_000_000,
+    expandPath: (typed) =>
+      expandPath(typed, { env: { HOME: "/home/ann" }, home: "/home/ann", cwd: "/" }),
     spareBytes: (missingBytes) => Math.ceil(missingBytes / 50),
     async preview(answers) {
       if (answers.storage === "/broken") {

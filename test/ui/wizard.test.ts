@@ -94,8 +94,15 @@ describe("a folder", () => {
   test("that is no path is refused in place", () => {
     const at = wizard([enter, enter, text("3"), enter]);
     const state = pressed(Array.from("data", text).reduce(pressed, at), enter);
-    expect(state.problem).toMatch(/begins with \//);
+    expect(state.problem).toContain("~/models");
+    expect(state.problem).not.toMatch(/--[a-z]|HEROS_|config file/);
     expect(question(state)).toBe("storage");
+  });
+
+  test.each(["~/models", "$HOME/models", "${HOME}/models/"])("may be %s", (words) => {
+    const at = wizard([enter, enter, text("3"), enter]);
+    const next = pressed(Array.from(words, text).reduce(pressed, at), enter);
+    expect(next.answers.storage).toBe("/home/ann/models");
   });
 });
 
