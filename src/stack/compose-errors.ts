@@ -5,6 +5,7 @@ import { exitCodes, Failure } from "../progress/failure.ts";
 import { inFolder } from "../progress/shell.ts";
 import { annieService } from "./base-check.ts";
 import { type Blame, knownWords } from "./compose-words.ts";
+import { redactComposeWords } from "./redact.ts";
 import type { StackConfig } from "./stack-config.ts";
 
 export interface ComposeFailureDetails {
@@ -37,7 +38,7 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
   const trouble = readEngineTrouble(lines.join("\n"));
   const recognised = knownWords.find(({ pattern }) => lines.some((line) => pattern.test(line)));
   const telling = lines.find((line) => recognised?.pattern.test(line)) ?? lastTelling(lines);
-  const words = telling.replace(/^Error response from daemon: /, "").slice(0, 400);
+  const words = redactComposeWords(telling.replace(/^Error response from daemon: /, ""));
   const cause = new Error(`docker compose ended with ${exitCode ?? "no status"}: ${words}`);
   if (trouble !== null) return engineFailure(engineProblem(trouble, place), cause);
   const match = recognised?.pattern.exec(telling);

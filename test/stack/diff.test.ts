@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { unifiedDiff } from "../../src/stack/diff.ts";
-import { redactLine } from "../../src/stack/redact.ts";
+import { redactComposeWords, redactLine } from "../../src/stack/redact.ts";
 
 const same = (text: string) => text.split("\n");
 
@@ -71,4 +71,13 @@ test.each([
   ["COMPOSE_FILE=docker-compose.yml", null],
 ])("%j is shown without its secret", (line, shown) => {
   expect(redactLine(line)).toBe(shown ?? line);
+});
+
+test.each([
+  'failed to read /s/x.env: line 2: unexpected character "+" in variable name "MII+s3cret=="',
+  'failed to read /s/x.env: line 1: unterminated quoted value "s3cret',
+])("what compose says of a wrong file of variables is shown without the line: %s", (words) => {
+  const shown = redactComposeWords(words);
+  expect(shown).toContain("/s/x.env: line");
+  expect(shown).not.toContain("s3cret");
 });
