@@ -1,4 +1,3 @@
-import path from "node:path";
 import type { CatalogModel } from "../catalog/catalog.ts";
 import { modelsOfTiers } from "../catalog/select.ts";
 import { headroom, requireDiskSpace } from "../download/disk-space.ts";
@@ -11,7 +10,6 @@ import { rememberable, resolveAnswers } from "../plan/resolve.ts";
 import type { PlannedModel, PlanReady } from "../progress/events/plan.ts";
 import { Failure } from "../progress/failure.ts";
 import { checkOwnStack } from "../stack/base-check.ts";
-import { herosFile } from "../stack/compose-files.ts";
 import { planStack } from "../stack/plan-stack.ts";
 import { type StackChange, toPlannedFiles } from "../stack/stack-plan.ts";
 import { overruledNotice, placeOf, storagePaths } from "./models-place.ts";
@@ -166,9 +164,7 @@ function isKept({ token, keepToken }: Answers): boolean {
 
 /** What compose will run: the services of the user's compose file, or of ours. */
 function plannedServices(changes: readonly StackChange[]): readonly string[] {
-  const own = changes.filter(
-    ({ path: file }) => /\.ya?ml$/.test(file) && path.basename(file) !== herosFile,
-  );
+  const own = changes.filter((change) => change.own === true);
   return checkOwnStack(
     own.map(({ path: file, content }) => ({ path: file, text: content.reveal() })),
   ).services;

@@ -17,7 +17,7 @@ import { lookupIn, readStackEnv } from "./env/stack-env.ts";
 import { readIfThere } from "./files.ts";
 import { requireOwnOfRoot, requireReplaceable, requireWritable } from "./may-write.ts";
 import { editedByHand, overrideText } from "./override.ts";
-import { planEnv } from "./plan-env.ts";
+import { planEnv } from "./env/plan-env.ts";
 import { keysAlone, redactLines } from "./redact.ts";
 import type { NeededFolder, StackChange, StackPlan } from "./stack-plan.ts";
 
@@ -83,7 +83,8 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
     }
 
     for (const { path: file, before, text } of own) {
-      changes.push(change(file, before, text, { folders: before === null ? [stackFolder] : [] }));
+      const folders = before === null ? [stackFolder] : [];
+      changes.push({ ...change(file, before, text, { folders }), own: true });
     }
 
     const newHeros = overrideText({

@@ -1,8 +1,8 @@
-import type { ComposeFiles } from "./compose-files.ts";
-import { editEnv, type EnvEdit } from "./env/edit-env.ts";
-import { lookupIn, type StackEnv } from "./env/stack-env.ts";
+import type { ComposeFiles } from "../compose-files.ts";
+import { editEnv, type EnvEdit } from "./edit-env.ts";
+import { lookupIn, type StackEnv } from "./stack-env.ts";
 import { newPasswords } from "./passwords.ts";
-import type { StackPlan } from "./stack-plan.ts";
+import type { StackPlan } from "../stack-plan.ts";
 
 export interface PlanEnvRequest {
   readonly plan: StackPlan;

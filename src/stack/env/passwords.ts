@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Reference, substitute, SubstitutionError } from "./env/substitute.ts";
+import { type Reference, substitute, SubstitutionError } from "./substitute.ts";
 
 const passwords = ["POSTGRES_PASSWORD", "NEO4J_PASSWORD"];
 
