@@ -16,13 +16,10 @@ export function unifiedDiff(
   if (before === after) return "";
   const steps = compare(linesOf(before ?? ""), linesOf(after));
   const [oldShown, newShown] = [show(before ?? ""), show(after)];
-  const shown = steps.map(
-    (step, index) =>
-      step.sign !== " " ||
-      steps
-        .slice(Math.max(0, index - context), index + context + 1)
-        .some((near) => near.sign !== " "),
-  );
+  const shown = steps.map(() => false);
+  for (const [index, { sign }] of steps.entries()) {
+    if (sign !== " ") shown.fill(true, Math.max(0, index - context), index + context + 1);
+  }
   const output = [`--- ${before === null ? "/dev/null" : name}`, `+++ ${name}`];
   let oldLine = 1;
   let newLine = 1;
@@ -53,41 +50,64 @@ function range(line: number, count: number): string {
   return `${count === 0 ? line - 1 : line},${count}`;
 }
 
-/** The shortest way from one list to the other, by the longest common subsequence; the files are small. */
+/** So many lines may go and come before a text counts as another one. */
+const mostSteps = 2000;
+
+/** The shortest way from one list to the other: E. Myers, "An O(ND) Difference Algorithm", 1986. */
 function compare(before: readonly string[], after: readonly string[]): Step[] {
-  const width = after.length + 1;
-  const common = new Uint32Array((before.length + 1) * width);
-  const at = (row: number, column: number) => common[row * width + column] ?? 0;
-  for (let row = before.length - 1; row >= 0; row -= 1) {
-    for (let column = after.length - 1; column >= 0; column -= 1) {
-      common[row * width + column] =
-        before[row] === after[column]
-          ? at(row + 1, column + 1) + 1
-          : Math.max(at(row + 1, column), at(row, column + 1));
+  // On each diagonal, which is `row - column`, the row that so many steps reach; kept for the way back.
+  const reached: ReadonlyMap<number, number>[] = [];
+  let last: ReadonlyMap<number, number> = new Map([[1, 0]]);
+  for (let count = 0; count <= mostSteps; count += 1) {
+    const next = new Map<number, number>();
+    for (let diagonal = -count; diagonal <= count; diagonal += 2) {
+      let row = arrival(last, diagonal).row;
+      while (row < before.length && before[row] === after[row - diagonal]) row += 1;
+      next.set(diagonal, row);
+      if (row >= before.length && row - diagonal >= after.length) {
+        return wayBack({ before, after, reached });
+      }
     }
+    reached.push(next);
+    last = next;
   }
-  const steps: Step[] = [];
-  let row = 0;
-  let column = 0;
-  while (row < before.length || column < after.length) {
-    const [left, right] = [before[row], after[column]];
-    if (left !== undefined && left === right) {
-      steps.push({ sign: " ", line: left });
-      row += 1;
-      column += 1;
-    } else if (
-      left !== undefined &&
-      (right === undefined || at(row + 1, column) >= at(row, column + 1))
-    ) {
-      steps.push({ sign: "-", line: left });
-      row += 1;
-    } else {
-      steps.push({ sign: "+", line: right ?? "" });
-      column += 1;
-    }
-  }
-  return steps;
+  return [...before.map(removed), ...after.map(added)];
 }
+
+/** Where a diagonal is entered by one more step: downwards from the one above, or to the right from the one below. */
+function arrival(
+  last: ReadonlyMap<number, number>,
+  diagonal: number,
+): { readonly row: number; readonly sign: "-" | "+" } {
+  const [below = -1, above = -1] = [last.get(diagonal + 1), last.get(diagonal - 1)];
+  return below > above ? { row: below, sign: "+" } : { row: above + 1, sign: "-" };
+}
+
+function wayBack(way: {
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  readonly reached: readonly ReadonlyMap<number, number>[];
+}): Step[] {
+  const { before, after, reached } = way;
+  const steps: Step[] = [];
+  let [row, column] = [before.length, after.length];
+  for (const last of reached.toReversed()) {
+    const diagonal = row - column;
+    const { row: start, sign } = arrival(last, diagonal);
+    while (row > start) {
+      row -= 1;
+      column -= 1;
+      steps.push({ sign: " ", line: before[row] ?? "" });
+    }
+    if (sign === "-") steps.push(removed(before[(row -= 1)] ?? ""));
+    else steps.push(added(after[(column -= 1)] ?? ""));
+  }
+  while (row > 0) steps.push({ sign: " ", line: before[(row -= 1)] ?? "" });
+  return steps.toReversed();
+}
+
+const removed = (line: string): Step => ({ sign: "-", line });
+const added = (line: string): Step => ({ sign: "+", line });
 
 function linesOf(text: string): string[] {
   if (text === "") return [];

@@ -1,14 +1,34 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Host } from "../host/host.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
 
-/** A file's text, or null where there is none. Any other error is the caller's. */
+/** A compose file or a `.env` is some kilobytes long. */
+const mostBytes = 8 * 1024 * 1024;
+
+/**
+ * A file's text, or null where there is none. Any other error is the caller's.
+ * @throws Failure `stack.no_text_file` (exit 2) for what has no end, or is far too long
+ */
 export async function readIfThere(host: Host, path: string): Promise<string | null> {
   try {
+    const stats = await host.files.stat(path);
+    if (!stats.isDirectory() && (!stats.isFile() || stats.size > mostBytes)) {
+      throw noTextFile(path);
+    }
     return decode(await host.files.readFile(path));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return null;
     throw error;
   }
+}
+
+function noTextFile(path: string): Failure {
+  return new Failure({
+    code: "stack.no_text_file",
+    message: `${path} is no text file of usual size, so heros does not read it.`,
+    hint: "Put a regular file in its place, or choose another folder with --stack-dir.",
+    exitCode: exitCodes.usage,
+  });
 }
 
 const utf8OrByte =

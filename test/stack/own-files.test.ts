@@ -1,6 +1,8 @@
-import { chmod, readFile, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chmod, readFile, rm, writeFile } from "node:fs/promises";
 import { Buffer } from "node:buffer";
 import path from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { planStack } from "../../src/stack/plan-stack.ts";
@@ -164,6 +166,32 @@ test("of a .env only our own keys are shown with what they are", async () => {
   expect(shown).toContain("+HER_OS_PORT=8123\n");
   expect(shown).toContain(`+COMPOSE_FILE=docker-compose.yml:${heros}\n`);
   expect(shown).toContain(" DB=[hidden]\n");
+});
+
+test("a .env of twenty thousand lines is edited at both its ends", async () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => `KEY_${index}=${index}\n`).join("");
+  const stackDir = await newStackDir({
+    "compose.yml": minimalBase,
+    ".env": `HER_OS_PORT=1\n${lines}`,
+  });
+  const plan = stackPlan("/models", { port: 8123 });
+  const changes = await planStack({ host: testHost(), stackDir, plan, assetsDir });
+  const shown = toPlannedFiles(changes).find((file) => file.path.endsWith(".env"))?.diff ?? "";
+  expect(shown.split("\n").filter((line) => /^[+-][^+-]/.test(line))).toEqual([
+    "-HER_OS_PORT=1",
+    "+HER_OS_PORT=8123",
+    `+COMPOSE_FILE=compose.yml:${heros}`,
+  ]);
+});
+
+test.each([".env", "compose.yml"])("a %s that has no end is told, and not read", async (name) => {
+  const stackDir = await newStackDir({ "compose.yml": minimalBase });
+  await rm(path.join(stackDir, name), { force: true });
+  await promisify(execFile)("mkfifo", [path.join(stackDir, name)]);
+  await expect(setUpStack({ stackDir })).rejects.toMatchObject({
+    code: "stack.no_text_file",
+    exitCode: 2,
+  });
 });
 
 test("of our own file that was edited nothing is shown but what heros wrote", async () => {

@@ -1,4 +1,4 @@
-import { type EnvText, envValue, invalidEnv, readEnvFile } from "./env-file.ts";
+import { type EnvEntry, type EnvText, envValue, invalidEnv, readEnvFile } from "./env-file.ts";
 
 /** What is to become of one key: a new value, or more at the end of the one that it has. */
 export type EnvEdit = { readonly key: string } & (
@@ -13,20 +13,21 @@ export type EnvEdit = { readonly key: string } & (
  */
 export function editEnv(env: EnvText, edits: readonly EnvEdit[]): string {
   let { text } = env;
+  let entries = readEnvFile(env);
   for (const edit of edits) {
     const { key } = edit;
-    const before = envValue(readEnvFile({ ...env, text }), key);
-    const wanted = "append" in edit ? (before ?? "") + edit.append : edit.value;
-    if (before === wanted) continue;
-    text = editOne({ ...env, text }, edit);
-    if (envValue(readEnvFile({ ...env, text }), key) === wanted) continue;
+    const entry = entries.findLast((one) => one.key === key);
+    const wanted = "append" in edit ? (entry?.value ?? "") + edit.append : edit.value;
+    if (entry?.value === wanted) continue;
+    text = editOne(text, edit, entry);
+    entries = readEnvFile({ ...env, text });
+    if (envValue(entries, key) === wanted) continue;
     throw invalidEnv(env.path, `${key} can't be changed where it stands`);
   }
   return text;
 }
 
-function editOne({ text, path, lookup }: EnvText, edit: EnvEdit): string {
-  const entry = readEnvFile({ text, path, lookup }).findLast(({ key }) => key === edit.key);
+function editOne(text: string, edit: EnvEdit, entry: EnvEntry | undefined): string {
   const written = "append" in edit ? edit.append : edit.value;
   if (entry !== undefined) {
     const from = "append" in edit ? entry.end : entry.start;

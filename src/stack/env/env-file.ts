@@ -23,8 +23,10 @@ export interface EnvText {
 }
 
 // Go's sets, not those of JavaScript: what may stand around a value, and what is white space at all.
-const blank = /[\t\v\f\r \u0085\u00A0]/;
-const space = /\p{White_Space}/u;
+const blanks = /[\t\v\f\r \u0085\u00A0]*/y;
+const spaces = /\p{White_Space}*/uy;
+const nameSigns = /[^=:\n]*/y;
+const properName = /^[\p{L}\p{N}_.[\]\-\t\v\f\r \u0085\u00A0]*$/u;
 const exported = /export[\t\n\f\r ]/y;
 const escapes = /\\(?:[abcfnrtv$"\\]|0\d{0,3})/g;
 const letters: Readonly<Record<string, string>> = {
@@ -63,7 +65,7 @@ export function readEnvFile({ text, path, lookup }: EnvText): readonly EnvEntry[
       offset = name.end;
       continue;
     }
-    const valueStart = skipBlanks(text, name.end);
+    const valueStart = behind(blanks, text, name.end);
     const { next, ...written } = readWritten(text, valueStart, (problem) => wrong(offset, problem));
     let value = written.raw;
     if (written.quote !== "'") {
@@ -114,7 +116,7 @@ function isUtf16(text: string): boolean {
 function statementStart(text: string, from: number): number {
   let offset = from;
   for (;;) {
-    while (offset < text.length && space.test(text.charAt(offset))) offset += 1;
+    offset = behind(spaces, text, offset);
     if (text[offset] !== "#") return offset;
     offset = lineEnd(text, offset);
   }
@@ -134,19 +136,16 @@ function readName(
   wrong: (offset: number, problem: string) => Failure,
 ): Name {
   exported.lastIndex = from;
-  const start = exported.test(text) ? skipBlanks(text, from + "export".length) : from;
+  const start = exported.test(text) ? behind(blanks, text, from + "export".length) : from;
   if (start >= text.length) throw wrong(from, "a variable has no name");
-  let end = start;
-  while (end < text.length && !/[=:\n]/.test(text.charAt(end))) {
-    const sign = String.fromCodePoint(text.codePointAt(end) ?? 0);
-    if (!blank.test(sign) && !/[\p{L}\p{N}_.[\]-]/u.test(sign)) {
-      throw wrong(from, "a variable's name holds a sign that is not allowed there");
-    }
-    end += sign.length;
+  const end = behind(nameSigns, text, start);
+  const name = text.slice(start, end);
+  if (!properName.test(name)) {
+    throw wrong(from, "a variable's name holds a sign that is not allowed there");
   }
   // At the very end of the file compose takes a name alone for a value without a name.
   if (end >= text.length) return { key: "", end: start, alone: false };
-  const key = text.slice(start, end).replace(/\p{White_Space}+$/u, "");
+  const key = name.replace(/\p{White_Space}+$/u, "");
   if (key.includes(" ")) throw wrong(from, "a variable's name holds a space");
   return { key, end: end + 1, alone: text[end] === "\n" };
 }
@@ -191,10 +190,10 @@ function unescape(match: string): string {
   return code <= 255 ? String.fromCodePoint(code) : `\\${digits}`;
 }
 
-function skipBlanks(text: string, from: number): number {
-  let offset = from;
-  while (offset < text.length && blank.test(text.charAt(offset))) offset += 1;
-  return offset;
+/** Offset behind what a sticky pattern takes, if only nothing. */
+function behind(pattern: RegExp, text: string, from: number): number {
+  pattern.lastIndex = from;
+  return from + (pattern.exec(text)?.[0].length ?? 0);
 }
 
 /** Offset of the newline that ends the line, or of the end of the text. */

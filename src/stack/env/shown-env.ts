@@ -10,14 +10,17 @@ const secretKeys = ["POSTGRES_PASSWORD", "NEO4J_PASSWORD"];
  * without, and nothing of what is neither. A value may be a secret whatever its key is called.
  */
 export function shownEnv(env: EnvText): readonly string[] {
-  const entries = readEnvFile(env);
+  const entries = [...readEnvFile(env)].toReversed();
   let offset = 0;
   return env.text.split("\n").map((line) => {
-    const [from, end] = [offset, offset + line.length];
+    const end = offset + line.length;
     offset = end + 1;
-    const [entry, ...more] = entries.filter((one) => from <= one.from && one.from <= end);
+    const here: EnvEntry[] = [];
+    while ((entries.at(-1)?.from ?? Number.POSITIVE_INFINITY) <= end)
+      here.push(...entries.splice(-1));
+    const [entry] = here;
     if (entry === undefined) return line.trim() === "" ? "" : "[hidden]";
-    return more.length === 0 && entry.end <= end ? shownEntry(env.text, entry) : nameOf(entry);
+    return here.length === 1 && entry.end <= end ? shownEntry(env.text, entry) : nameOf(entry);
   });
 }
 
