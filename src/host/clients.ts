@@ -1,13 +1,18 @@
+import dns from "node:dns";
 import http from "node:http";
 import https from "node:https";
 import { createLeanClient } from "./lean-request.ts";
+import type { HttpRequest, HttpResponse } from "./http.ts";
 import { createIdleWatch } from "./idle.ts";
 import { isLoopback, type Network } from "./network.ts";
 import { readProxies } from "./proxy-env.ts";
+import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./reach.ts";
+import { createTrust } from "./trust.ts";
 
-/** Requests by Node's own client, bodies by the lean one where it can. `env` holds the proxies. */
+/** Requests by Node's own client, bodies by the lean one where it can. `env` holds the proxies, and where certificates are. */
 export function createClients(
   env: Readonly<Record<string, string | undefined>>,
+  resolve = dns.lookup,
 ): Omit<Network, "portIsFree"> {
   const proxies = readProxies(env);
   const agentOptions = {
@@ -23,63 +28,29 @@ export function createClients(
   const local = new http.Agent(withoutProxy);
   const localSecure = new https.Agent(withoutProxy);
 
-  const lean = createLeanClient();
+  const lean = createLeanClient(resolve);
+  const trustMore = createTrust(env);
   /** What runs on this machine is asked past the proxies. */
-  const isDirect = ({ protocol, hostname }: URL): boolean =>
-    isLoopback(hostname) || !proxies.isProxied(protocol === "https:" ? "https" : "http");
+  const isDirect = (url: URL): boolean => isLoopback(url.hostname) || !proxies.isProxied(url);
+
+  /** Asks once more where the system's own certificates may vouch for the server. */
+  const trusting = async <T>(ask: () => Promise<T>): Promise<T> => {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!trustMore(error)) throw error;
+      return ask();
+    }
+  };
 
   const clients: Omit<Network, "portIsFree"> = {
     async read(request) {
       // Through a proxy, Node's own client knows the way.
       const direct = isDirect(new URL(request.url));
-      return (direct ? await lean.read(request) : null) ?? clients.request(request);
+      const answer = direct ? await trusting(() => lean.read(request)) : null;
+      return answer ?? clients.request(request);
     },
-    request({
-      url,
-      method = "GET",
-      headers = {},
-      body,
-      signal,
-      idleTimeoutMs = 10_000,
-      timeLimitMs,
-    }) {
-      return new Promise((resolve, reject) => {
-        const target = new URL(url);
-        const tls = target.protocol === "https:";
-        const [direct, usual] = tls ? [localSecure, secure] : [local, plain];
-        const request = (tls ? https : http).request(target, {
-          method,
-          headers,
-          agent: isDirect(target) ? direct : usual,
-          ...(signal === undefined ? {} : { signal }),
-        });
-        let answer: http.IncomingMessage | null = null;
-        const giveUp = (afterMs: number): void => {
-          const message = `no answer from ${target.host} for ${afterMs / 1000} s`;
-          (answer ?? request).destroy(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
-        };
-        const idle = createIdleWatch(idleTimeoutMs);
-        request.setTimeout(idle.halfMs);
-        request.on("timeout", () => {
-          if (idle.isIdle(request.socket?.bytesRead ?? 0)) giveUp(idleTimeoutMs);
-          else request.setTimeout(idle.halfMs);
-        });
-        if (timeLimitMs !== undefined) {
-          const timer = setTimeout(() => giveUp(timeLimitMs), timeLimitMs);
-          request.once("close", () => clearTimeout(timer));
-        }
-        request.on("error", reject);
-        request.once("response", (response) => {
-          answer = response;
-          const flat: Record<string, string> = {};
-          for (const [name, value] of Object.entries(response.headers)) {
-            if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(", ") : value;
-          }
-          resolve({ status: response.statusCode ?? 0, headers: flat, body: response });
-        });
-        request.end(body);
-      });
-    },
+    request: (request) => trusting(() => send(request)),
     closeIdle() {
       lean.close();
       for (const { freeSockets } of [plain, secure, local, localSecure]) {
@@ -94,5 +65,67 @@ export function createClients(
       localSecure.destroy();
     },
   };
+
+  function send({
+    url,
+    method = "GET",
+    headers = {},
+    body,
+    signal,
+    idleTimeoutMs = 10_000,
+    timeLimitMs,
+    noNearerThan = "machine",
+  }: HttpRequest): Promise<HttpResponse> {
+    return new Promise((done, reject) => {
+      const target = new URL(url);
+      const tls = target.protocol === "https:";
+      const [straight, usual] = tls ? [localSecure, secure] : [local, plain];
+      const direct = isDirect(target);
+      const named = reachOfHost(target.hostname);
+      if (named !== null && isNearer(named, noNearerThan)) throw tooNearError(target.host);
+      const request = (tls ? https : http).request(target, {
+        method,
+        headers,
+        agent: direct ? straight : usual,
+        ...(direct ? { lookup: lookupFor(noNearerThan, resolve) } : {}),
+        ...(signal === undefined ? {} : { signal }),
+      });
+      let answer: http.IncomingMessage | null = null;
+      const giveUp = (afterMs: number): void => {
+        const message = `no answer from ${target.host} for ${afterMs / 1000} s`;
+        (answer ?? request).destroy(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
+      };
+      const idle = createIdleWatch(idleTimeoutMs);
+      request.setTimeout(idle.halfMs);
+      request.on("timeout", () => {
+        if (idle.isIdle(request.socket?.bytesRead ?? 0)) giveUp(idleTimeoutMs);
+        else request.setTimeout(idle.halfMs);
+      });
+      if (timeLimitMs !== undefined) {
+        const timer = setTimeout(() => giveUp(timeLimitMs), timeLimitMs);
+        request.once("close", () => clearTimeout(timer));
+      }
+      request.on("error", reject);
+      // One that was kept was made for another question.
+      request.once("socket", ({ remoteAddress }) => {
+        const kept = direct && remoteAddress !== undefined ? reachOf(remoteAddress) : null;
+        if (kept !== null && isNearer(kept, noNearerThan)) {
+          request.destroy(tooNearError(target.host));
+        }
+      });
+      request.once("response", (response) => {
+        answer = response;
+        const flat: Record<string, string> = {};
+        for (const [name, value] of Object.entries(response.headers)) {
+          if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(", ") : value;
+        }
+        const { statusCode: status = 0, socket } = response;
+        const reach = direct ? reachOf(socket.remoteAddress ?? "") : "public";
+        done({ status, headers: flat, body: response, reach });
+      });
+      request.end(body);
+    });
+  }
+
   return clients;
 }

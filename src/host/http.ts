@@ -1,5 +1,8 @@
 import type { Readable } from "node:stream";
 
+/** How near an address is: this machine, one's own network (private and link-local addresses), or anybody's. */
+export type Reach = "machine" | "private" | "public";
+
 export interface HttpRequest {
   readonly url: string;
   readonly method?: "GET" | "HEAD" | "POST";
@@ -10,6 +13,8 @@ export interface HttpRequest {
   readonly idleTimeoutMs?: number;
   /** The whole answer must be there after this long, else the request ends with `ETIMEDOUT`. Default: no limit. Not for `read`. */
   readonly timeLimitMs?: number;
+  /** No connection is made to an address that is nearer: it ends with `ERR_ADDRESS_TOO_NEAR`. Default: to any. */
+  readonly noNearerThan?: Reach;
 }
 
 /** What reading a body needs of a stream. */
@@ -38,4 +43,6 @@ export interface HttpResponse<Body = Readable> {
   readonly headers: Readonly<Record<string, string>>;
   /** As it came over the wire. Must be read to its end or destroyed. */
   readonly body: Body;
+  /** Of the address that was connected to; through a proxy nobody knows, which counts as public. */
+  readonly reach: Reach;
 }

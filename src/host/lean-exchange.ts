@@ -11,6 +11,9 @@ export interface Steering {
   destroy(): void;
 }
 
+/** What an answer says of itself. */
+type Head = Omit<HttpResponse<ByteFlow>, "reach">;
+
 const mostHeadBytes = 64 * 1024;
 
 /**
@@ -23,7 +26,7 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
   /** Whether a byte of the answer has come. */
   begun = false;
   readonly #steering: Steering;
-  readonly #onHead: (response: HttpResponse<ByteFlow>) => void;
+  readonly #onHead: (response: Head) => void;
   #head: Buffer | null = Buffer.alloc(0);
   #leftBytes = Number.POSITIVE_INFINITY;
   #reusable = false;
@@ -35,7 +38,7 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
   #paused = true;
   #over = false;
 
-  constructor(steering: Steering, onHead: (response: HttpResponse<ByteFlow>) => void) {
+  constructor(steering: Steering, onHead: (response: Head) => void) {
     super();
     this.#steering = steering;
     this.#onHead = onHead;

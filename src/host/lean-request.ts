@@ -1,8 +1,10 @@
+import dns from "node:dns";
 import net from "node:net";
 import tls from "node:tls";
 import { LeanExchange, type Steering } from "./lean-exchange.ts";
 import { createIdleWatch, type IdleWatch } from "./idle.ts";
-import type { ByteFlow, HttpRequest, HttpResponse } from "./http.ts";
+import type { ByteFlow, HttpRequest, HttpResponse, Reach } from "./http.ts";
+import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./reach.ts";
 
 /** GET and HEAD over sockets that read into buffers that are used again: Node's HTTP client copies each piece twice and leaves it to be collected. */
 export interface LeanClient {
@@ -21,10 +23,10 @@ interface Connection {
 const bufferBytes = 64 * 1024;
 const mostIdle = 64;
 
-export function createLeanClient(): LeanClient {
+export function createLeanClient(resolveName = dns.lookup): LeanClient {
   const idle = new Map<string, Connection[]>();
 
-  function connect(target: URL): Connection {
+  function connect(target: URL, noNearerThan: Reach): Connection {
     const secure = target.protocol === "https:";
     const host = target.hostname.replace(/^\[|\]$/gu, "");
     const port = Number(target.port === "" ? (secure ? 443 : 80) : target.port);
@@ -40,7 +42,8 @@ export function createLeanClient(): LeanClient {
         return exchange()?.receive(piece) ?? false;
       },
     };
-    const options = { host, port, onread, noDelay: true, keepAlive: true };
+    const lookup = lookupFor(noNearerThan, resolveName);
+    const options = { host, port, lookup, onread, noDelay: true, keepAlive: true };
     const servername = net.isIP(host) === 0 ? { servername: host } : {};
     const socket: net.Socket = secure
       ? tls.connect({ ...options, ...servername, ALPNProtocols: ["http/1.1"] })
@@ -81,11 +84,17 @@ export function createLeanClient(): LeanClient {
 
   function send(request: HttpRequest, kept: boolean): Promise<HttpResponse<ByteFlow> | null> {
     const { url, method = "GET", headers = {}, signal, idleTimeoutMs = 10_000 } = request;
+    const { noNearerThan = "machine" } = request;
     const target = new URL(url);
+    const named = reachOfHost(target.hostname);
+    if (named !== null && isNearer(named, noNearerThan)) throw tooNearError(target.host);
     const head = headOf(method, target, headers);
     const { promise, resolve, reject } = Promise.withResolvers<HttpResponse<ByteFlow> | null>();
     const old = kept ? idle.get(target.origin)?.pop() : undefined;
-    const connection = old ?? connect(target);
+    // A kept connection was made for another question.
+    const keptReach = reachOf(old?.socket.remoteAddress ?? "");
+    if (old !== undefined && isNearer(keptReach, noNearerThan)) throw tooNearError(target.host);
+    const connection = old ?? connect(target, noNearerThan);
     const { socket } = connection;
     const steering: Steering = {
       readOn: () => void socket.resume(),
@@ -107,7 +116,7 @@ export function createLeanClient(): LeanClient {
       if (exchange.chunked) {
         exchange.destroy();
         resolve(null);
-      } else resolve(response);
+      } else resolve({ ...response, reach: reachOf(socket.remoteAddress ?? "") });
     });
     const onAbort = (): void => {
       exchange.destroy(new DOMException("This operation was aborted", "AbortError"));

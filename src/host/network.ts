@@ -37,7 +37,10 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
   };
 }
 
-/** Addresses that never leave this machine. */
+/** The code of a connection that was not made, because it leads nearer than it may. */
+export const tooNear = "ERR_ADDRESS_TOO_NEAR";
+
+/** Addresses that never leave this machine: no resolver is asked for the names. */
 export function isLoopback(hostname: string): boolean {
   return (
     hostname === "localhost" ||

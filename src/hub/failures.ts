@@ -119,7 +119,7 @@ export function failureOfError(error: unknown, endpoint: string): unknown {
     return new Failure({
       code: "hub.tls",
       message: `The secure connection to ${endpoint} can't be trusted (${errorCode(error) ?? "TLS"}).`,
-      hint: "Check the machine's date, and NODE_EXTRA_CA_CERTS if your network has a certificate of its own.",
+      hint: "Check the machine's date. If your network has a certificate of its own, add it to the system's store, or name its file in SSL_CERT_FILE.",
       exitCode: exitCodes.network,
       cause: error,
     });
@@ -175,7 +175,7 @@ function proxyFailure(error: unknown, endpoint: string): Failure {
       error instanceof Error && errorCode(error) === "ERR_PROXY_INVALID_CONFIG"
         ? `${error.message}.`
         : `The proxy does not let us through to ${endpoint}${status === 0 ? "" : ` (${status})`}.`,
-    hint: "Check HTTPS_PROXY and HTTP_PROXY, with the name and password that the proxy wants; NO_PROXY names what is asked past it.",
+    hint: "Set HTTPS_PROXY to an http:// proxy, with the name and password that it wants; NO_PROXY lists what needs none.",
     exitCode: exitCodes.network,
     cause: error,
   });

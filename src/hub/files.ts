@@ -1,4 +1,4 @@
-import type { ByteFlow, HttpResponse } from "../host/http.ts";
+import type { ByteFlow, HttpResponse, Reach } from "../host/http.ts";
 import { discard, orAbandon } from "./answer-body.ts";
 import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
 import { mayHaveToken, sendRequest, type Session } from "./request.ts";
@@ -36,6 +36,8 @@ export interface FileAddress {
   readonly url: string;
   /** Of the first answer. */
   readonly etag: string | null;
+  /** Of who sent us there: the address must not be nearer. */
+  readonly reach: Reach;
 }
 
 export function resolveUrl(endpoint: string, { repo, commit, path }: FileName): string {
@@ -54,6 +56,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
     range === null ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
   const { address: known } = request;
   let url = known?.url;
+  let reach = known?.reach;
   if (url === undefined) {
     const hubUrl = resolveUrl(session.endpoint, request);
     const common = { url: hubUrl, headers, signal, idleTimeoutMs, large: true };
@@ -70,10 +73,12 @@ export async function openFile(session: Session, request: FileRequest): Promise<
       discard(answer.response);
       throw refusal(session, request, answer.response, answer.url);
     }
-    url = answer.url;
+    ({ url, reach } = answer);
   }
+  const sentBy: Reach = reach ?? "public";
   const { response } = await sendRequest(session, {
     url,
+    noNearerThan: sentBy,
     headers,
     signal,
     idleTimeoutMs,
@@ -87,7 +92,10 @@ export async function openFile(session: Session, request: FileRequest): Promise<
       requirePlain(response);
       requireSameEtag(session, response, known);
     });
-    return { response, address: known ?? { url, etag: response.headers["etag"] ?? null } };
+    return {
+      response,
+      address: known ?? { url, etag: response.headers["etag"] ?? null, reach: sentBy },
+    };
   }
   discard(response);
   if (known !== null)

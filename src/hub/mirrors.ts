@@ -17,6 +17,7 @@ const worthAnother = new Set([
   "hub.rate_limited",
   "hub.captive_portal",
   "hub.redirect_loop",
+  "hub.unsafe_redirect",
   "hub.tls",
   "hub.proxy",
   "hub.repo_not_found",

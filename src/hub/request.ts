@@ -1,12 +1,12 @@
 import type { Host } from "../host/host.ts";
-import type { ByteFlow, HttpResponse } from "../host/http.ts";
-import { isLoopback } from "../host/network.ts";
+import type { ByteFlow, HttpResponse, Reach } from "../host/http.ts";
+import { isLoopback, tooNear } from "../host/network.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
 import { discard, orAbandon } from "./answer-body.ts";
 import { captivePortal } from "./failures.ts";
 import { waitOf } from "./rate-limit.ts";
-import { PassingTrouble } from "./trouble.ts";
+import { errorCode, PassingTrouble } from "./trouble.ts";
 
 /** Who we are to the Hub. The token goes to `endpoint`'s origin alone. */
 export interface Session {
@@ -27,6 +27,8 @@ export interface HubRequest {
   readonly idleTimeoutMs?: number;
   /** For the whole of each answer. */
   readonly timeLimitMs?: number;
+  /** Where an earlier answer sent us: no nearer than who sent us may be. Default: to any address. */
+  readonly noNearerThan?: Reach;
   /** A large body: its pieces are not kept. */
   readonly large?: boolean;
   /** `none-elsewhere`: stops at one to another origin and gives it back. */
@@ -42,12 +44,13 @@ const mostRedirects = 10;
 export async function sendRequest(
   session: Session,
   request: HubRequest,
-): Promise<{ response: HttpResponse<ByteFlow>; url: string }> {
+): Promise<{ response: HttpResponse<ByteFlow>; url: string; reach: Reach }> {
   let url = request.url;
+  let { noNearerThan } = request;
   for (let hop = 0; hop <= mostRedirects; hop += 1) {
     const { network } = session.host;
     const send = request.large === true ? network.read : network.request;
-    const response: HttpResponse<ByteFlow> = await send({
+    const asked: Promise<HttpResponse<ByteFlow>> = send({
       url,
       method: request.method ?? "GET",
       headers: {
@@ -59,6 +62,10 @@ export async function sendRequest(
       signal: request.signal,
       ...(request.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: request.idleTimeoutMs }),
       ...(request.timeLimitMs === undefined ? {} : { timeLimitMs: request.timeLimitMs }),
+      ...(noNearerThan === undefined ? {} : { noNearerThan }),
+    });
+    const response = await asked.catch((error: unknown) => {
+      throw errorCode(error) === tooNear ? sentInside(session.endpoint, url, error) : error;
     });
     const { status, headers } = response;
     const location = headers["location"];
@@ -68,10 +75,11 @@ export async function sendRequest(
       const elsewhere = target.origin !== new URL(url).origin;
       if (elsewhere && request.redirects === "none-elsewhere") {
         discard(response);
-        return { response, url: target.href };
+        return { response, url: target.href, reach: response.reach };
       }
       discard(response);
       url = target.href;
+      noNearerThan = response.reach;
       continue;
     }
     if (status === 429 || status === 408 || status === 425 || status >= 500) {
@@ -83,7 +91,7 @@ export async function sendRequest(
         ? new PassingTrouble("rate-limited", "the Hub asks us to slow down", wait)
         : new PassingTrouble("server", `status ${status}`, wait);
     }
-    return { response, url };
+    return { response, url, reach: response.reach };
   }
   throw new Failure({
     code: "hub.redirect_loop",
@@ -104,6 +112,18 @@ function authorization({ endpoint, token }: Session, url: string): Record<string
   return token !== null && mayHaveToken(endpoint, url)
     ? { authorization: `Bearer ${token.reveal()}` }
     : {};
+}
+
+/** A Hub out there must not make us ask what only this machine and its network can. */
+function sentInside(endpoint: string, url: string, cause: unknown): Failure {
+  const { host } = new URL(url);
+  return new Failure({
+    code: "hub.unsafe_redirect",
+    message: `${endpoint} sent heros to ${host}, an address inside this machine or its network. It was not followed.`,
+    hint: "Use another Hub or mirror: heros … --endpoint https://huggingface.co",
+    exitCode: exitCodes.network,
+    cause,
+  });
 }
 
 /** Plain http off this machine is followed from there alone: a mirror in one's own network may have no other. */

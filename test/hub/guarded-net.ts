@@ -88,6 +88,7 @@ export async function startGuardedHub(
       ["hub.test:443", hub.port],
       ["cdn.test:443", content.port],
       ["hub.test:80", Number(new URL(served.endpoint).port)],
+      ["cdn.test:80", Number(new URL(served.contentOrigin).port)],
     ]),
     async [Symbol.asyncDispose]() {
       await Promise.all([hub.close(), content.close(), served.close()]);
@@ -121,8 +122,14 @@ async function startFront({
 /** A proxy that tunnels with CONNECT, and passes plain requests on. It alone knows where the names lead. */
 export async function startProxy(
   names: Names,
-  { password, refuse }: { password?: string; refuse?: number } = {},
+  rules: {
+    readonly password?: string;
+    readonly refuse?: number;
+    /** Of plain requests: what redirects to this origin become. */
+    readonly relocate?: { readonly from: string; readonly to: string };
+  } = {},
 ): Promise<Proxy> {
+  const { password, refuse, relocate } = rules;
   const saw: Seen[] = [];
   const wanted =
     password === undefined
@@ -136,7 +143,9 @@ export async function startProxy(
     const target = new URL(request.url ?? "/", "http://nowhere.test");
     saw.push(seen(`${request.method ?? ""} ${target.host}`, request));
     target.host = `127.0.0.1:${portOf(target.host, 80)}`;
-    pass(request, response, target);
+    pass(request, response, target, (location) =>
+      relocate === undefined ? location : location.replace(relocate.from, relocate.to),
+    );
   });
   server.on("connect", (request, socket) => {
     const host = request.url ?? "";

@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { copyFile, mkdir } from "node:fs/promises";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { makeSandbox, type HerosRun, type Sandbox } from "../cli/sandbox.ts";
 import { catalogOf, failureOf, hosted } from "../cli/wrong-input.ts";
@@ -64,12 +67,61 @@ test.each([
 test("HTTP_PROXY is gone through for plain http, to which no token is given", async () => {
   await using sandbox = await makeSandbox();
   await using hub = await startGuardedHub(sandbox.dir, hosted);
-  await using proxy = await startProxy(hub.names);
+  const relocate = { from: hub.served.contentOrigin, to: "http://cdn.test" };
+  await using proxy = await startProxy(hub.names, { relocate });
   expectWhole(await pull(sandbox, "http://hub.test", { HTTP_PROXY: `http://${proxy.address}` }));
   expect(new Set(proxy.saw.map(({ what }) => what))).toEqual(
-    new Set(["GET hub.test", "HEAD hub.test"]),
+    new Set(["GET hub.test", "HEAD hub.test", "GET cdn.test"]),
   );
   expect(senders(proxy.saw)).toEqual(new Set([undefined]));
+});
+
+test.each([
+  ["this machine", (origin: string) => origin],
+  ["this machine by name", (origin: string) => origin.replace("127.0.0.1", "a.localhost")],
+  ["a cloud's own address", (origin: string) => origin.replace("127.0.0.1", "169.254.169.254")],
+])("a Hub out there can't make heros ask %s", async (_, to) => {
+  await using sandbox = await makeSandbox();
+  await using hub = await startGuardedHub(sandbox.dir, hosted);
+  const from = hub.served.contentOrigin;
+  await using proxy = await startProxy(hub.names, { relocate: { from, to: to(from) } });
+  const run = await pull(sandbox, "http://hub.test", { HTTP_PROXY: `http://${proxy.address}` });
+  expect(failureOf(run)).toMatchObject({ code: "hub.unsafe_redirect", exitCode: 5 });
+  expect(hub.served.requests.filter(({ origin }) => origin === "content")).toEqual([]);
+  expect(new Set(proxy.saw.map(({ what }) => what.split(" ")[1]))).toEqual(new Set(["hub.test"]));
+});
+
+test("a mirror in one's own network may keep its contents beside it", async () => {
+  await using sandbox = await makeSandbox();
+  await using hub = await startGuardedHub(sandbox.dir, hosted);
+  expectWhole(await pull(sandbox, hub.served.endpoint, {}));
+  expect(hub.served.requests.some(({ origin }) => origin === "content")).toBe(true);
+});
+
+test.each([
+  ["SSL_CERT_FILE", (file: string) => file],
+  ["SSL_CERT_DIR", (file: string) => `${file}.d`],
+])("a company's certificate is found by %s", async (name, place) => {
+  await using sandbox = await makeSandbox();
+  await using hub = await startGuardedHub(sandbox.dir, hosted);
+  // As the system keeps its store.
+  await mkdir(`${hub.certificate}.d`);
+  await copyFile(hub.certificate, `${hub.certificate}.d/company.pem`);
+  await promisify(execFile)("openssl", ["rehash", `${hub.certificate}.d`]);
+  expectWhole(await pull(sandbox, hub.localEndpoint, { [name]: place(hub.certificate) }));
+  expect(senders(hub.hubSaw)).toEqual(new Set([`Bearer ${token}`]));
+});
+
+test.each(["p%ss", "p#s@s"])("a proxy's password may be %s", async (given) => {
+  await using sandbox = await makeSandbox();
+  await using hub = await startGuardedHub(sandbox.dir, hosted);
+  await using proxy = await startProxy(hub.names, { password: given });
+  const run = await pull(sandbox, "https://hub.test", {
+    NODE_EXTRA_CA_CERTS: hub.certificate,
+    HTTPS_PROXY: `http://ann:${given}@${proxy.address}`,
+  });
+  expectWhole(run);
+  expect(run.stdout).not.toContain(given);
 });
 
 test("what NO_PROXY names, and this machine itself, are asked past the proxy", async () => {
@@ -78,7 +130,7 @@ test("what NO_PROXY names, and this machine itself, are asked past the proxy", a
   await using proxy = await startProxy(hub.names);
   const { port } = new URL(hub.served.endpoint);
   const address = `http://${proxy.address}`;
-  const named = { HTTP_PROXY: address, NO_PROXY: "example.com,0.0.0.0" };
+  const named = { HTTP_PROXY: address, NO_PROXY: "example.com, 0.0.0.0/8" };
   // An address of this machine that does not look like one.
   expectWhole(await pull(sandbox, `http://0.0.0.0:${port}`, named));
   const own = { HTTPS_PROXY: address, NODE_EXTRA_CA_CERTS: hub.certificate };
@@ -122,7 +174,7 @@ test.each([
 
 test("a proxy of a kind that is not known is said, not passed over", async () => {
   await using sandbox = await makeSandbox();
-  const env = { ALL_PROXY: "socks5://ann:s3cret@127.0.0.1:9" };
+  const env = { ALL_PROXY: "socks5h://ann:s3cret@127.0.0.1:9" };
   const run = await pull(sandbox, "https://hub.test", env);
   const failure = failureOf(run);
   expect(failure).toMatchObject({ code: "hub.proxy", exitCode: 5 });
