@@ -53,6 +53,14 @@ export async function gatherSettings(
     return [inConfig, inEnvironment, options.settingFlags[id]];
   };
   const setting = (id: SettingId) => given(id).findLast((value) => value !== undefined) ?? null;
+  /** What it was given as, for who has to change it. */
+  const nameOf = (id: SettingId): string => {
+    const row = settings.find((candidate) => candidate.id === id);
+    if (row === undefined) return id;
+    const names = [`${row.configKey} in ${configFile ?? ""}`, row.environment];
+    const strength = given(id).findLastIndex((value) => value !== undefined);
+    return names[strength] ?? row.flag.replace(/ .*/, "");
+  };
   const folder = (id: SettingId) => {
     const value = setting(id);
     return value === null ? null : absolute(host, value);
@@ -67,10 +75,11 @@ export async function gatherSettings(
   const catalogFile = setting("catalog");
   const endpoint = setting("endpoint");
   const [first, ...mirrors] =
-    endpoint === null ? [findEndpoint(host.env)] : parseEndpoints(endpoint);
+    endpoint === null ? [findEndpoint(host.env)] : parseEndpoints(nameOf("endpoint"), endpoint);
   const limitRate = setting("limitRate");
   const maxLanes = setting("maxLanes");
-  const port = setting("port") ?? nonEmpty(host.env["HER_OS_PORT"]);
+  const ownPort = setting("port");
+  const port = ownPort ?? nonEmpty(host.env["HER_OS_PORT"]);
   const annieTimeout = setting("annieTimeout");
   return {
     catalog:
@@ -80,11 +89,11 @@ export async function gatherSettings(
     cacheDir: cacheStrength >= storageStrength ? folder("cacheDir") : null,
     stackDir: folder("stackDir") ?? path.join(host.home, "her-os"),
     stateDir: stateDirOf(host),
-    limitBytesPerSecond: limitRate === null ? null : parseRate(limitRate),
-    maxLanes: maxLanes === null ? null : parseCount("--max-lanes", maxLanes),
-    port: port === null ? null : parsePort(port),
+    limitBytesPerSecond: limitRate === null ? null : parseRate(nameOf("limitRate"), limitRate),
+    maxLanes: maxLanes === null ? null : parseCount(nameOf("maxLanes"), maxLanes),
+    port: port === null ? null : parsePort(ownPort === null ? "HER_OS_PORT" : nameOf("port"), port),
     annieTimeoutMs:
-      annieTimeout === null ? 600_000 : parseCount("--annie-timeout", annieTimeout) * 1000,
+      annieTimeout === null ? 600_000 : parseCount(nameOf("annieTimeout"), annieTimeout) * 1000,
     tokenFile: await readTokenFile(host, options, config),
     decided: layers,
   };

@@ -95,15 +95,15 @@ export const settings: readonly Setting[] = [
 
 /**
  * A rate as people write it: `50M`, `800k`, `1.5G`, `1000000`, in powers of 1000.
+ * @param name what it was given as: a flag, a variable, a key of the config file
  * @returns bytes a second
  * @throws Failure `settings.bad_value` (exit 2)
  */
-export function parseRate(text: string): number {
+export function parseRate(name: string, text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)(?:b?(?:\/s)?)$/i.exec(text.trim());
   const powers: Record<string, number> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
   const rate = Number(match?.[1]) * (powers[(match?.[2] ?? "").toLowerCase()] ?? Number.NaN);
-  if (!(rate >= 1))
-    throw badValue({ flag: "--limit-rate", value: text, right: "a rate such as 50M or 800k" });
+  if (!(rate >= 1)) throw badValue({ name, value: text, right: "a rate such as 50M or 800k" });
   return Math.round(rate);
 }
 
@@ -111,9 +111,9 @@ export function parseRate(text: string): number {
  * A whole number from 1.
  * @throws Failure `settings.bad_value` (exit 2)
  */
-export function parseCount(flag: string, text: string): number {
+export function parseCount(name: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text.trim()))
-    throw badValue({ flag, value: text, right: "a whole number from 1" });
+    throw badValue({ name, value: text, right: "a whole number from 1" });
   return Number(text);
 }
 
@@ -121,10 +121,10 @@ export function parseCount(flag: string, text: string): number {
  * A TCP port.
  * @throws Failure `settings.bad_value` (exit 2)
  */
-export function parsePort(text: string): number {
+export function parsePort(name: string, text: string): number {
   const port = /^\d{1,5}$/.test(text.trim()) ? Number(text) : 0;
   if (port < 1 || port > 65_535)
-    throw badValue({ flag: "--port", value: text, right: "a number from 1 to 65535" });
+    throw badValue({ name, value: text, right: "a number from 1 to 65535" });
   return port;
 }
 
@@ -132,18 +132,18 @@ export function parsePort(text: string): number {
  * The address of a Hub, without a slash at its end.
  * @throws Failure `settings.bad_value` (exit 2)
  */
-export function parseEndpoint(text: string): string {
+export function parseEndpoint(name: string, text: string): string {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
     throw badValue({
-      flag: "--endpoint",
+      name,
       value: text,
       right: "an address such as https://huggingface.co",
     });
   }
   if (url.username !== "" || url.password !== "") {
     throw badValue({
-      flag: "--endpoint",
+      name,
       value: url.host,
       right: "an address without a user's name or password",
     });
@@ -155,22 +155,22 @@ export function parseEndpoint(text: string): string {
  * Addresses of Hubs with commas between them, in order of preference, each once.
  * @throws Failure `settings.bad_value` (exit 2)
  */
-export function parseEndpoints(text: string): readonly [string, ...string[]] {
-  const [first, ...rest] = text.split(",").map((part) => parseEndpoint(part.trim()));
-  if (first === undefined) return [parseEndpoint(text)];
+export function parseEndpoints(name: string, text: string): readonly [string, ...string[]] {
+  const [first, ...rest] = text.split(",").map((part) => parseEndpoint(name, part.trim()));
+  if (first === undefined) return [parseEndpoint(name, text)];
   return [first, ...new Set(rest.filter((other) => other !== first))];
 }
 
 interface BadValue {
-  readonly flag: string;
+  readonly name: string;
   readonly value: string;
   readonly right: string;
 }
 
-function badValue({ flag, value, right }: BadValue): Failure {
+function badValue({ name, value, right }: BadValue): Failure {
   return new Failure({
     code: "settings.bad_value",
-    message: `${flag} can't be "${value}".`,
+    message: `${name} can't be "${value}".`,
     hint: `Give ${right}.`,
     exitCode: exitCodes.usage,
   });

@@ -55,6 +55,43 @@ describe("heros setup, given something wrong,", () => {
     expect(text).not.toMatch(/in a terminal/);
   });
 
+  it.each([
+    ["tiers.unknown", ["--tiers", "7"], {}],
+    ["tiers.unknown", [], { HEROS_TIERS: "7" }],
+    ["plan.bad_answer", ["--startup", "never"], {}],
+    ["plan.bad_answer", [], { HEROS_KEEP_TOKEN: "maybe" }],
+  ])("ends with %s before it looks at the machine: %j %j", async (code, args, env) => {
+    const run = await sandbox.run(["setup", "--yes", "--json", ...args], { env });
+    expect(failureOf(run)).toMatchObject({ code, exitCode: 2 });
+    expect(run.events().map(({ type }) => type)).toEqual(["run.started", "run.failed"]);
+  });
+
+  it.each([
+    ["limitRate", "--limit-rate", "HEROS_LIMIT_RATE"],
+    ["maxLanes", "--max-lanes", "HEROS_MAX_LANES"],
+    ["port", "--port", "HEROS_PORT"],
+    ["annieTimeout", "--annie-timeout", "HEROS_ANNIE_TIMEOUT"],
+    ["endpoint", "--endpoint", "HEROS_ENDPOINT"],
+  ])("blames a wrong %s on what it was given as", async (key, flag, variable) => {
+    const config = await sandbox.file("own.yaml", `${key}: abc\n`);
+    const own = ["setup", "--yes", "--json"];
+    for (const [blamed, run] of [
+      [flag, sandbox.run([...own, flag, "abc"])],
+      [variable, sandbox.run(own, { env: { [variable]: "abc" } })],
+      [config, sandbox.run([...own, "--config", config])],
+    ] as const) {
+      const { code, message } = failureOf(await run);
+      expect(code).toBe("settings.bad_value");
+      const names = [flag, variable, config].filter((name) => message.includes(name));
+      expect(names).toEqual([blamed]);
+    }
+  });
+
+  it("blames a wrong HER_OS_PORT on itself", async () => {
+    const run = await sandbox.run(["setup", "--yes", "--json"], { env: { HER_OS_PORT: "abc" } });
+    expect(failureOf(run).message).toContain("HER_OS_PORT");
+  });
+
   it("says that Docker is missing", async () => {
     expect(failureOf(await setup("--yes", "--allow-unsupported"))).toMatchObject({
       code: "docker.missing",

@@ -141,13 +141,13 @@ describe("the config file", () => {
 
 describe("values of settings", () => {
   it("reads rates in powers of 1000", () => {
-    expect(["50M", "800k", "1.5G", "1000", "2MB/s"].map(parseRate)).toEqual([
-      50e6, 800e3, 1.5e9, 1000, 2e6,
-    ]);
+    expect(
+      ["50M", "800k", "1.5G", "1000", "2MB/s"].map((text) => parseRate("--limit-rate", text)),
+    ).toEqual([50e6, 800e3, 1.5e9, 1000, 2e6]);
   });
 
   it.each(["", "fast", "0", "-5M", "5T"])("refuses the rate %j", (text) => {
-    expect(() => parseRate(text)).toThrow(
+    expect(() => parseRate("--limit-rate", text)).toThrow(
       expect.objectContaining({ code: "settings.bad_value", exitCode: 2 }),
     );
   });
@@ -157,14 +157,21 @@ describe("values of settings", () => {
     expect(() => parseCount("--max-lanes", "many")).toThrow(
       expect.objectContaining({ exitCode: 2 }),
     );
-    expect(parseEndpoint("http://127.0.0.1:8080/")).toBe("http://127.0.0.1:8080");
-    expect(() => parseEndpoint("huggingface")).toThrow(expect.objectContaining({ exitCode: 2 }));
-    expect(() => parseEndpoint("https://user:pass@host")).toThrow(/can't be "host"/);
+    expect(parseEndpoint("--endpoint", "http://127.0.0.1:8080/")).toBe("http://127.0.0.1:8080");
+    expect(() => parseEndpoint("--endpoint", "huggingface")).toThrow(
+      expect.objectContaining({ exitCode: 2 }),
+    );
+    expect(() => parseEndpoint("--endpoint", "https://user:pass@host")).toThrow(/can't be "host"/);
   });
 
   it("takes several addresses in order, each once, and refuses an empty one", () => {
-    expect(parseEndpoints("https://b/, https://a,https://b")).toEqual(["https://b", "https://a"]);
-    expect(() => parseEndpoints("https://a,")).toThrow(expect.objectContaining({ exitCode: 2 }));
+    expect(parseEndpoints("--endpoint", "https://b/, https://a,https://b")).toEqual([
+      "https://b",
+      "https://a",
+    ]);
+    expect(() => parseEndpoints("--endpoint", "https://a,")).toThrow(
+      expect.objectContaining({ exitCode: 2 }),
+    );
     const listed = parseConfig("endpoint: [https://a, https://b]", "heros.yaml");
     expect(listed).toEqual({ endpoint: ["https://a", "https://b"] });
   });
