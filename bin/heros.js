@@ -35,6 +35,8 @@ if (major < 24 || (major === 24 && minor < 5)) {
   var text = fs.readFileSync(new URL("../package.json", import.meta.url), "utf8");
   process.stdout.write(JSON.parse(text).version + "\n");
 } else {
+  // Node's calls on files wait for four threads, and where a sync takes seconds, four small files keep all others waiting.
+  process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || "64";
   var url = process.getBuiltinModule("url");
   process
     .getBuiltinModule("module")

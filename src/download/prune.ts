@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { isDead } from "../host/dead-processes.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import type { PrunedFile } from "../progress/events/models.ts";
@@ -140,7 +141,7 @@ async function planPassing(
   for (const name of await files.readdir(places.root).catch(() => [])) {
     const owner = passingOwner(name);
     if (owner === null) continue;
-    if ((await files.stat(`/proc/${owner}`).catch(() => null)) !== null) continue;
+    if (!(await isDead(files, owner))) continue;
     found.push({ kind: "passing", repo, file: join(places.root, name), bytes: 0, lock: null });
   }
   return found;

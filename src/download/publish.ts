@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../host/host.ts";
+import { removeOfDead } from "../host/dead-processes.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import {
   blobPath,
@@ -156,10 +157,5 @@ async function sweep(
       if (whole.has(leftoverOf(name) ?? "")) await remove(join(folder, name));
     }
   }
-  for (const name of await files.readdir(root).catch(() => [])) {
-    const owner = passingOwner(name);
-    if (owner === null) continue;
-    const lives = (await files.stat(`/proc/${owner}`).catch(() => null)) !== null;
-    if (!lives) await remove(join(root, name));
-  }
+  await removeOfDead(files, root, passingOwner);
 }

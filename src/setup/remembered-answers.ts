@@ -1,4 +1,5 @@
 import path from "node:path";
+import { removeOfDead } from "../host/dead-processes.ts";
 import type { Host } from "../host/host.ts";
 import { cacheVariable, findCacheDir } from "../hub/environment.ts";
 import type { Planning } from "../plan/planning.ts";
@@ -100,6 +101,10 @@ export async function rememberAnswers(
   const text = JSON.stringify({ version: 1, finished, cacheDir, answers });
   try {
     await host.files.mkdir(stateDir, { recursive: true, mode: 0o700 });
+    const start = `${path.basename(file)}.`;
+    await removeOfDead(host.files, stateDir, (name) =>
+      name.startsWith(start) ? (/^\d+$/.exec(name.slice(start.length))?.[0] ?? null) : null,
+    );
     const temporary = `${file}.${host.pid}`;
     await host.files.writeFile(temporary, `${text}\n`, { mode: 0o600 });
     await host.files.rename(temporary, file);

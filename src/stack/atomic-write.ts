@@ -1,4 +1,5 @@
 import path from "node:path";
+import { removeOfDead } from "../host/dead-processes.ts";
 import type { Host } from "../host/host.ts";
 import { encode, errorCode } from "./files.ts";
 
@@ -18,6 +19,7 @@ export async function writeAtomically(request: AtomicWrite): Promise<void> {
   const target = await behindLinks(host, request.path);
   const folder = path.dirname(target);
   const temporary = path.join(folder, `.${path.basename(target)}.heros-${host.pid}-${tag(host)}`);
+  await removeOfDead(host.files, folder, (name) => ownerOf(name, path.basename(target)));
   const existing = await host.files.stat(target).catch(() => null);
   try {
     const handle = await host.files.open(temporary, "wx", 0o600);
@@ -40,6 +42,13 @@ export async function writeAtomically(request: AtomicWrite): Promise<void> {
     throw error;
   }
   await syncFolder(host, folder);
+}
+
+/** The process that began to write this file and left its temporary one; null for every other name. */
+function ownerOf(name: string, file: string): string | null {
+  const start = `.${file}.heros-`;
+  if (!name.startsWith(start)) return null;
+  return /^(\d+)-[0-9a-z]+$/.exec(name.slice(start.length))?.[1] ?? null;
 }
 
 /** The path that a write must go to so that no link is replaced. */
