@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
+import { newStackDir, put, setUpStack } from "../stack/fixtures.ts";
 import { envCases } from "../stack/env/env-cases.ts";
 
 const compose = 'services: {x: {image: x, environment: {A: "${A-(none)}", B: "${B-(none)}"}}}\n';
@@ -24,22 +25,47 @@ test("compose reads .env files as it did when its answers were written down", as
   );
 });
 
-function ask(folder: string): Promise<object | null> {
+const base = "services: {her-os-core: {image: x, environment: {P: '${POSTGRES_PASSWORD:?}'}}}\n";
+const more = "services: {her-os-core: {environment: {MORE: '1'}}}\n";
+
+test.each([
+  ["", ["docker-compose.yml"], false],
+  ["", ["compose.yaml", "compose.override.yml"], true],
+  ["COMPOSE_FILE=docker-compose.yml", ["docker-compose.yml", "compose.override.yml"], false],
+  ["COMPOSE_FILE='mine.yml:more.yml' # both", ["mine.yml", "more.yml"], true],
+  [
+    "A=mine\nexport COMPOSE_FILE=${A}.yml,$A-more.yml\r\nCOMPOSE_PATH_SEPARATOR=,",
+    ["mine.yml", "mine-more.yml"],
+    true,
+  ],
+  ["COMPOSE_FILE=a/base.yml:b/more.yml", ["a/base.yml", "b/more.yml"], true],
+  ["COMPOSE_FILE=mine.yml:", ["mine.yml"], false],
+])("what heros makes of %j is what compose reads", async (env, names, hasMore) => {
+  const stackDir = await newStackDir({ ".env": env });
+  for (const name of names)
+    await put(stackDir, { [name]: /more|override/.test(name) ? more : base });
+  await setUpStack({ stackDir });
+  const { HF_HUB_OFFLINE, P, MORE } = (await config(stackDir))?.["her-os-core"]?.environment ?? {};
+  expect(HF_HUB_OFFLINE).toBe("1");
+  expect(P).toMatch(/^[0-9a-f]{48}$/);
+  expect(MORE).toBe(hasMore ? "1" : undefined);
+});
+
+async function ask(folder: string): Promise<object | null> {
+  const { A, B } = (await config(folder))?.["x"]?.environment ?? {};
+  return A === undefined || B === undefined ? null : { A: value(A), B: value(B) };
+}
+
+type Services = Readonly<Record<string, { environment: Readonly<Record<string, string>> }>>;
+
+/** The services as compose reads them; null where it refuses. */
+function config(folder: string): Promise<Services | null> {
   const { PATH = "/usr/bin:/bin", DOCKER_CONFIG = "" } = process.env;
   const env = { PATH, DOCKER_CONFIG, HOME: folder, OUTER: "outside", EMPTY: "" };
+  const args = ["compose", "config", "--format", "json"];
   return new Promise((resolve) => {
-    execFile(
-      "docker",
-      ["compose", "config", "--format", "json"],
-      { cwd: folder, env },
-      (error, stdout) => {
-        if (error !== null) return resolve(null);
-        const project = JSON.parse(stdout) as {
-          services: { x: { environment: Record<"A" | "B", string> } };
-        };
-        const { A, B } = project.services.x.environment;
-        resolve({ A: value(A), B: value(B) });
-      },
+    execFile("docker", args, { cwd: folder, env }, (error, stdout) =>
+      resolve(error === null ? (JSON.parse(stdout) as { services: Services }).services : null),
     );
   });
 }
