@@ -1,14 +1,28 @@
 import type { Host } from "../host/host.ts";
 import { Failure } from "../progress/failure.ts";
+import { type AnnieAddress, askPublished } from "../stack/annie-address.ts";
 import { lookupIn, readStackEnv } from "../stack/env/stack-env.ts";
 
-/** Where Annie answers: as asked for, else as the stack's `.env` says, else 8000. */
-export async function anniePort(
+export interface AnniePlace extends AnnieAddress {
+  /** A port was asked for, and the user's compose file publishes another whatever is asked. */
+  readonly portIgnored: boolean;
+}
+
+/** Where Annie answers: as the stack in the folder publishes her, else as asked for, as its `.env` says, or 8000. */
+export async function anniePlace(
   host: Host,
   stackDir: string,
   asked: number | null,
-): Promise<number> {
-  if (asked !== null) return asked;
+): Promise<AnniePlace> {
+  const wanted = asked ?? (await keptPort(host, stackDir));
+  const published = await askPublished(host, stackDir, asked);
+  if (published === null || published === "chosen") {
+    return { host: "127.0.0.1", port: wanted, portIgnored: asked !== null && published !== null };
+  }
+  return { ...published, portIgnored: asked !== null && published.port !== asked };
+}
+
+async function keptPort(host: Host, stackDir: string): Promise<number> {
   const env = await readStackEnv(host, stackDir).catch((error: unknown) => {
     if (error instanceof Failure) throw error;
     return null;

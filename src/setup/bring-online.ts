@@ -35,7 +35,7 @@ export async function bringOnline(
   const stop = new AbortController();
   const signal = AbortSignal.any([work.signal, stop.signal]);
   const firstModels = modelIds(survey, requiredTiers(request.catalog));
-  const url = `http://127.0.0.1:${request.port}`;
+  let url = `http://127.0.0.1:${request.port}`;
   let watch: AnnieWatch | null = null;
   let onlineAfterMs = 0;
 
@@ -64,8 +64,9 @@ export async function bringOnline(
   };
   const startAnnie = async () => {
     emit({ type: "stage.started", stage: "annie" });
-    const { stackDir } = request;
-    await startStack({ host, stackDir, emit, signal });
+    const { stackDir, port } = request;
+    const address = await startStack({ host, stackDir, emit, signal, port });
+    if (address !== null) url = `http://${address.host}:${address.port}`;
     const containers = watchContainers({ host, stackDir, emit });
     watch = watchAnnie({
       host,

@@ -8,8 +8,8 @@ import type { Answers } from "../plan/answers.ts";
 import type { Planning } from "../plan/planning.ts";
 import { rememberable, resolveAnswers } from "../plan/resolve.ts";
 import type { PlannedModel, PlanReady } from "../progress/events/plan.ts";
+import type { Notice } from "../progress/events/run.ts";
 import { Failure } from "../progress/failure.ts";
-import { checkOwnStack } from "../stack/base-check.ts";
 import { planStack } from "../stack/plan-stack.ts";
 import { type StackChange, toPlannedFiles } from "../stack/stack-plan.ts";
 import { overruledNotice, placeOf, storagePaths } from "./models-place.ts";
@@ -25,6 +25,8 @@ export interface WorkedOut {
   readonly plan: PlanReady;
   readonly survey: Survey;
   readonly changes: readonly StackChange[];
+  /** What the person should know of their own compose files before anything starts. */
+  readonly notices: readonly Notice[];
 }
 
 export interface Prepared {
@@ -82,7 +84,7 @@ export async function preparePlanning(
     await requirePlace(work, surveyed);
     requireDiskSpace(surveyed);
     const models = modelsOfTiers(catalog, answers.tiers);
-    const changes = await planStack({
+    const { changes, services, notices } = await planStack({
       host,
       stackDir,
       assetsDir: request.assetsDir,
@@ -110,9 +112,9 @@ export async function preparePlanning(
       token: answers.token.source,
       ...(answers.token.source === "none" ? {} : { tokenKept: isKept(answers) }),
       files: toPlannedFiles(changes),
-      services: plannedServices(changes),
+      services,
     };
-    return { plan, survey: surveyed, changes };
+    return { plan, survey: surveyed, changes, notices };
   };
 
   // Where nobody is asked, only the chosen models are listed, when they are worked out.
@@ -160,14 +162,6 @@ export async function preparePlanning(
 
 function isKept({ token, keepToken }: Answers): boolean {
   return keepToken || token.source === "kept";
-}
-
-/** What compose will run: the services of the user's compose file, or of ours. */
-function plannedServices(changes: readonly StackChange[]): readonly string[] {
-  const own = changes.filter((change) => change.own === true);
-  return checkOwnStack(
-    own.map(({ path: file, content }) => ({ path: file, text: content.reveal() })),
-  ).services;
 }
 
 function toPlannedModel({

@@ -43,6 +43,8 @@ export interface SetupRequest extends Fetching {
   readonly assetsDir: string;
   /** Of this machine, at which Annie answers. */
   readonly port: number;
+  /** The port that was asked for, where the user's compose file publishes another whatever is asked. */
+  readonly ignoredPort?: number;
   readonly annieTimeoutMs: number;
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];

@@ -1,6 +1,7 @@
 import { unsupportedReason } from "../machine/detect.ts";
 import type { Answers } from "../plan/answers.ts";
 import { rememberable, type AnswerValues } from "../plan/resolve.ts";
+import type { Notice } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { writeStack } from "../stack/write-stack.ts";
 import { bringOnline } from "./bring-online.ts";
@@ -28,13 +29,15 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   emit({ type: "stage.finished", stage: "machine", outcome: "done" });
 
   emit({ type: "stage.started", stage: "plan" });
+  for (const notice of portNotices(request)) emit(notice);
   const { planning, workOut } = await preparePlanning(work, request, detection);
   const answers = ask === null ? planning.answers : await ask(planning, signal);
   // What a person takes to read and to choose is no part of how long Annie takes.
   const startedAtMs = host.clock.monotonicMs() - (ask === null ? work.elapsedMs() : 0);
   if (answers === null) return null;
   requireConsent(unsupportedReason(detection.machine), answers);
-  const { plan, survey, changes } = await workOut(answers, signal);
+  const { plan, survey, changes, notices } = await workOut(answers, signal);
+  for (const notice of notices) emit(notice);
   emit(plan);
   emit({ type: "stage.finished", stage: "plan", outcome: "done" });
   if (dryRun) return dryRunWords(plan);
@@ -56,6 +59,20 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
 function settledAnswers(answers: Answers, { cacheDir }: SetupRequest): AnswerValues {
   const kept = rememberable(answers);
   return cacheDir === null ? kept : { ...kept, storage: [cacheDir] };
+}
+
+/** A port that stands in the user's file as a number does not follow `--port`. */
+function portNotices({ ignoredPort, port }: SetupRequest): Notice[] {
+  if (ignoredPort === undefined) return [];
+  return [
+    {
+      type: "notice",
+      level: "warning",
+      code: "stack.port_fixed",
+      message: `--port ${ignoredPort} has no effect: your compose file publishes Annie's port itself${ignoredPort === port ? "" : `, as ${port}`}.`,
+      hint: 'To choose it with --port, publish "127.0.0.1:${HER_OS_PORT:-8000}:8000" there.',
+    },
+  ];
 }
 
 function requireConsent(reason: string | null, answers: Answers): void {

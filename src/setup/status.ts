@@ -9,7 +9,7 @@ import type { BackgroundSeen, StatusRead } from "../progress/events/status.ts";
 import { Failure } from "../progress/failure.ts";
 import { inFolder } from "../progress/shell.ts";
 import { herosFile } from "../stack/compose-files.ts";
-import { anniePort } from "./annie-port.ts";
+import { anniePlace } from "./annie-port.ts";
 import { listedModels, viewCache } from "./models-survey.ts";
 import type { Placed } from "./models-place.ts";
 import { recallAnswers } from "./remembered-answers.ts";
@@ -35,9 +35,11 @@ const watchMs = 2000;
  */
 export async function status(work: Work, request: StatusRequest): Promise<string[]> {
   const { host, emit, signal } = work;
+  const address = await anniePlace(host, request.stackDir, request.port);
+  const url = `http://${address.host}:${address.port}`;
   let told = "";
   for (;;) {
-    const { event, problem } = await readStatus(work, request);
+    const { event, problem } = await readStatus(work, { ...request, url });
     const text = JSON.stringify({ ...event, background: lasting(event.background) });
     if (text !== told) emit(event);
     told = text;
@@ -52,7 +54,7 @@ export async function status(work: Work, request: StatusRequest): Promise<string
 /** From the answers, the cache and the `.env` on this disk, and from Annie herself; the Hub is not asked. */
 async function readStatus(
   work: Work,
-  { fetching, stackDir, port, decided }: StatusRequest,
+  { fetching, stackDir, decided, url }: StatusRequest & { readonly url: string },
 ): Promise<{ event: StatusRead; problem: Failure | null }> {
   const { host, signal } = work;
   const { cacheDir, catalog, stateDir } = fetching;
@@ -66,7 +68,6 @@ async function readStatus(
   });
   const { tiers } = answers;
   const models = modelsOfTiers(catalog, tiers);
-  const url = `http://127.0.0.1:${await anniePort(host, stackDir, port)}`;
   const [answer, background, { survey }] = await Promise.all([
     askHealth(host, `${url}/health`, signal),
     seeBackground(host, stateDir),

@@ -38,11 +38,22 @@ export function checkOwnStack(files: readonly ComposeText[]): OwnStack {
   return { services: [...services], reservesGpu, texts: documents.flatMap(({ texts }) => texts) };
 }
 
+/** A name of CDI's, or the driver's own device: `nvidia.com/gpu=all`, `/dev/nvidia0`. */
+export function isGpuDevice(source: string): boolean {
+  return /^(?:nvidia\.com\/gpu=|\/dev\/nvidia)/.test(source);
+}
+
 function hasGpu(service: unknown): boolean {
   if (!isYamlMap(service)) return false;
   const devices = ["deploy", "resources", "reservations", "devices"].reduce<unknown>(
     (value, key) => (isYamlMap(value) ? value[key] : undefined),
     service,
   );
-  return devices !== undefined || service["gpus"] !== undefined || service["runtime"] === "nvidia";
+  const direct = Array.isArray(service["devices"]) ? service["devices"] : [];
+  return (
+    devices !== undefined ||
+    service["gpus"] !== undefined ||
+    service["runtime"] === "nvidia" ||
+    direct.some((each) => typeof each === "string" && isGpuDevice(each))
+  );
 }

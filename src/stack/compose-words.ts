@@ -31,7 +31,7 @@ const login = ({ registry }: Blame) =>
 export const knownWords: readonly Known[] = [
   {
     pattern:
-      /'compose' is not a docker command|unknown command: docker compose|unknown shorthand flag: '\w'/i,
+      /'compose' is not a docker command|unknown command: docker compose|unknown shorthand flag: '\w'|unknown flag: --/i,
     code: "compose.missing",
     exitCode: exitCodes.machine,
     message: () => "Docker has no compose plugin.",

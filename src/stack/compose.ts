@@ -6,6 +6,9 @@ export interface ComposeRequest {
   readonly stackDir: string;
   /** After `docker compose`. */
   readonly args: readonly string[];
+  /** Beside what compose gets from the shell. Never a secret. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
@@ -33,12 +36,13 @@ export function composeEnvironment(host: Host): Readonly<Record<string, string |
 
 /** Runs `docker compose` so that the stack's `.env`, and nothing of the shell, says which files count. */
 export function runCompose(request: ComposeRequest): Promise<RunResult> {
-  const { host, stackDir, args, signal, timeoutMs, onLine } = request;
+  const { host, stackDir, args, env, input, signal, timeoutMs, onLine } = request;
   return host.processes.run({
     command: "docker",
     args: ["compose", ...args],
     cwd: stackDir,
-    env: Object.fromEntries(shellOnly.map((name) => [name, undefined])),
+    env: { ...Object.fromEntries(shellOnly.map((name) => [name, undefined])), ...env },
+    ...(input === undefined ? {} : { input }),
     ...(signal === undefined ? {} : { signal }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(onLine === undefined ? {} : { onLine }),

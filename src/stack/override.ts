@@ -4,8 +4,11 @@ import { annieService } from "./base-check.ts";
 import type { StackPlan } from "./stack-plan.ts";
 
 /** Where the Hub cache stands in Annie's container. */
-const containerCache = "/data/models";
-const containerToken = "/run/secrets/hf_token";
+export const containerCache = "/data/models";
+const tokenName = "hf_token";
+
+/** As in the base that heros lays down. */
+const annieAddress = "${HER_OS_BIND:-127.0.0.1}:${HER_OS_PORT:-8000}:8000";
 
 const preface =
   "# Written by heros, and rewritten whole by `heros setup`. Put changes of your own into docker-compose.override.yml.\n";
@@ -20,6 +23,10 @@ export interface OverrideRequest {
   readonly tokenFile: string | null;
   /** The COMPOSE_FILE that heros put together itself; null where it is the user's. */
   readonly chosen: string | null;
+  /** True where the user's files publish nothing of Annie, so that nobody outside could ask her. */
+  readonly publish: boolean;
+  /** True where the user's files have a secret of the name that ours has elsewhere. */
+  readonly secretTaken: boolean;
 }
 
 /** The text of `docker-compose.heros.yml`: the same plan gives the same bytes. */
@@ -43,7 +50,9 @@ export function editedByHand(text: string): boolean {
   return match === null || match[1] !== sha256(rest.slice(match[0].length));
 }
 
-function overrideBody({ plan, gpuReserved, tokenFile }: OverrideRequest): string {
+function overrideBody(request: OverrideRequest): string {
+  const { plan, gpuReserved, tokenFile, publish, secretTaken } = request;
+  const secret = secretTaken ? `heros_${tokenName}` : tokenName;
   const largeEmbedding = plan.models.some((model) => model.repo === "Qwen/Qwen3-Embedding-8B");
   const service = {
     environment: {
@@ -53,7 +62,7 @@ function overrideBody({ plan, gpuReserved, tokenFile }: OverrideRequest): string
       // heros fetches; Annie only reads. Without this she would fetch what is not there yet a second time.
       HF_HUB_OFFLINE: "1",
       HF_HUB_DISABLE_TELEMETRY: "1",
-      ...(tokenFile === null ? {} : { HF_TOKEN_PATH: containerToken }),
+      ...(tokenFile === null ? {} : { HF_TOKEN_PATH: `/run/secrets/${secret}` }),
       HER_OS_STARTUP: plan.startup,
       HER_OS_TIERS: plan.tiers.join(","),
       HER_OS_ENABLE_8B: String(largeEmbedding),
@@ -68,7 +77,8 @@ function overrideBody({ plan, gpuReserved, tokenFile }: OverrideRequest): string
         bind: { create_host_path: false },
       },
     ],
-    ...(tokenFile === null ? {} : { secrets: ["hf_token"] }),
+    ...(tokenFile === null ? {} : { secrets: [secret] }),
+    ...(publish ? { ports: [annieAddress] } : {}),
     ...(plan.gpu && !gpuReserved
       ? {
           deploy: {
@@ -84,7 +94,7 @@ function overrideBody({ plan, gpuReserved, tokenFile }: OverrideRequest): string
   return stringify(
     {
       services: { [annieService]: service },
-      ...(tokenFile === null ? {} : { secrets: { hf_token: { file: literal(tokenFile) } } }),
+      ...(tokenFile === null ? {} : { secrets: { [secret]: { file: literal(tokenFile) } } }),
     },
     { lineWidth: 0 },
   );

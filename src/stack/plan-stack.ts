@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
+import type { Notice } from "../progress/events/run.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { fileFailure } from "../progress/file-failures.ts";
 import { Secret } from "../progress/secret.ts";
@@ -15,8 +16,10 @@ import { type ShowLines, unifiedDiff } from "./diff.ts";
 import { shownEnv } from "./env/shown-env.ts";
 import { lookupIn, readStackEnv } from "./env/stack-env.ts";
 import { readIfThere } from "./files.ts";
+import { judgeOwn } from "./judge-own.ts";
 import { requireOwnOfRoot, requireReplaceable, requireWritable } from "./may-write.ts";
 import { editedByHand, overrideText } from "./override.ts";
+import { type PlannedFiles, readPlannedConfig } from "./planned-config.ts";
 import { planEnv } from "./env/plan-env.ts";
 import { keysAlone, redactLines } from "./redact.ts";
 import type { NeededFolder, StackChange, StackPlan } from "./stack-plan.ts";
@@ -30,11 +33,21 @@ export interface PlanStackRequest {
   readonly assetsDir: string;
 }
 
+export interface PlannedStack {
+  /** Every file of the stack, in the order in which to write them, with what would change. */
+  readonly changes: readonly StackChange[];
+  /** Services that compose will run. */
+  readonly services: readonly string[];
+  /** What the person should know of their own files before anything starts. */
+  readonly notices: readonly Notice[];
+}
+
 /**
- * Every file of the stack, in the order in which to write them, with what would change. Writes nothing.
- * @throws Failure `stack.not_writable`, `stack.other_owner`, `stack.base_invalid`, `stack.env_invalid`
+ * What would be written; writes nothing. Where there is a compose to ask, it has accepted the user's files, and ours with them.
+ * @throws Failure `stack.not_writable`, `stack.other_owner`, `stack.base_invalid`, `stack.env_invalid`,
+ * `stack.profile_off`, `stack.no_port`
  */
-export async function planStack(request: PlanStackRequest): Promise<readonly StackChange[]> {
+export async function planStack(request: PlanStackRequest): Promise<PlannedStack> {
   const { host, stackDir, plan, assetsDir } = request;
   try {
     const existing = await requireWritable(host, stackDir);
@@ -51,7 +64,17 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
         return { path: file, before: isNew ? null : text, text };
       }),
     );
-    const { reservesGpu, texts } = checkOwnStack(own);
+    const { reservesGpu, texts, services } = checkOwnStack(own);
+    const planned: PlannedFiles = {
+      host,
+      stackDir,
+      own: own.map(({ path: file, before }) =>
+        before === null ? path.join(assetsDir, "compose", newBaseFile) : file,
+      ),
+      baseMissing: files.baseMissing,
+      port: plan.port,
+    };
+    const judged = await judgeOwn(planned);
     const projectDir = projectFolder(stackDir, files);
     const projectEnv =
       projectDir === stackDir ? env : await readStackEnv(host, projectDir, lookupIn(env));
@@ -84,15 +107,18 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
 
     for (const { path: file, before, text } of own) {
       const folders = before === null ? [stackFolder] : [];
-      changes.push({ ...change(file, before, text, { folders }), own: true });
+      changes.push(change(file, before, text, { folders }));
     }
 
     const newHeros = overrideText({
       plan,
-      gpuReserved: reservesGpu,
+      gpuReserved: judged?.reservesGpu ?? reservesGpu,
+      publish: judged?.publish ?? false,
+      secretTaken: judged?.secretTaken ?? false,
       chosen: files.chosen,
       tokenFile: token !== null ? fromFolder(projectDir, tokenPath) : null,
     });
+    const config = await readPlannedConfig(planned, newHeros);
     const edited = oldHeros !== null && oldHeros !== newHeros && editedByHand(oldHeros);
     changes.push({
       ...change(herosPath, oldHeros, newHeros, {
@@ -102,7 +128,16 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
       ...(edited ? { backupPath: await freeBackupPath(host, herosPath) } : {}),
     });
 
-    const { text, addsSecret } = planEnv({ plan, env, projectEnv, files, texts });
+    const keptPort = Number(lookupIn(projectEnv)("HER_OS_PORT") || 8000);
+    const portFollows = keptPort === plan.port || judged === null || (await judged.followsPort());
+    const { text, addsSecret } = planEnv({
+      plan,
+      env,
+      projectEnv,
+      files,
+      texts,
+      portFollows,
+    });
     changes.push(
       change(env.path, env.found, text, {
         mode: 0o600,
@@ -112,7 +147,14 @@ export async function planStack(request: PlanStackRequest): Promise<readonly Sta
       }),
     );
     await requireReplaceable(host, changes);
-    return changes;
+    // Of the base that heros lays down itself, and in later runs, there is nothing new to say.
+    const first = oldHeros === null && own.some((file) => file.text !== base);
+    const notices = first && judged !== null ? judged.notices : [];
+    return {
+      changes,
+      services: config === null ? services : Object.keys(config.services),
+      notices,
+    };
   } catch (error) {
     throw fileFailure(error, { folder: stackDir, area: "stack" }) ?? error;
   }

@@ -44,8 +44,6 @@ export interface StackChange extends PlannedFile {
   readonly content: Secret;
   /** Of a new file; a file that is there keeps the permissions it has, without these. */
   readonly mode: number;
-  /** A compose file of the user's, or the base. */
-  readonly own?: true;
   /** Permission bits that are taken from a file that is there already. */
   readonly forbiddenBits: number;
   readonly folders: readonly NeededFolder[];

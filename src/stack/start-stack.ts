@@ -4,12 +4,13 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure, isAbort } from "../progress/failure.ts";
 import { inFolder } from "../progress/shell.ts";
+import { type AnnieAddress, askChosenPort, portInside, publishedAddress } from "./annie-address.ts";
 import { runCompose } from "./compose.ts";
 import { composeFailure } from "./compose-errors.ts";
 import { imageProgress } from "./compose-progress.ts";
 import { type Container, containerTeller, listContainers } from "./containers.ts";
 import { watchSilence, type Silence } from "./pull-silence.ts";
-import { readStackConfig } from "./stack-config.ts";
+import { readStackConfig, type StackConfig } from "./stack-config.ts";
 import { engineLate, explainStack } from "./watch-containers.ts";
 
 export interface StartStackRequest {
@@ -17,6 +18,8 @@ export interface StartStackRequest {
   readonly stackDir: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** The port that is preferred where compose publishes several. */
+  readonly port?: number;
 }
 
 /** How often containers are looked at while compose works. */
@@ -29,8 +32,9 @@ const pullTellMs = 1000;
  * Ends when compose has started everything; Annie herself may still be waking.
  * @throws Failure with docker's own reason: exit 4 where the machine lacks something, 5 and 7 for images, else 1;
  * its hint says what runs already
+ * @returns where Annie answers, as compose published her; null where it does not say
  */
-export async function startStack(request: StartStackRequest): Promise<void> {
+export async function startStack(request: StartStackRequest): Promise<AnnieAddress | null> {
   const { host, stackDir, emit, signal } = request;
   await requireFolder(request);
   const version = await composeVersion(request);
@@ -62,7 +66,7 @@ export async function startStack(request: StartStackRequest): Promise<void> {
     });
     const { containers, trouble } = await listContainers({ host, stackDir, signal });
     containerTeller(emit)(containers);
-    if (result.exitCode === 0) return;
+    if (result.exitCode === 0) return await findAnnie(request, config);
     const place = await askEnginePlace(host, signal);
     // What looks like a network that failed is an engine that was killed, where it no longer answers.
     if (trouble !== null && trouble !== "late") throw engineFailure(engineProblem(trouble, place));
@@ -81,6 +85,15 @@ export async function startStack(request: StartStackRequest): Promise<void> {
     stopPolling.abort();
     await polling;
   }
+}
+
+async function findAnnie(
+  request: StartStackRequest,
+  config: StackConfig | null,
+): Promise<AnnieAddress | null> {
+  if (config === null) return null;
+  const published = publishedAddress(config, request.port ?? portInside);
+  return published === "chosen" ? askChosenPort(request) : published;
 }
 
 /** A start that fails in its middle leaves containers that run: that is said, with what stops them. */

@@ -16,7 +16,7 @@ afterEach(() => fs.rm(folder, { recursive: true }));
 async function load(files: Record<string, string>, env: Record<string, string> = {}) {
   for (const [name, content] of Object.entries(files))
     await fs.writeFile(join(folder, name), content);
-  return loadProject(fs, { folder, files: [], env });
+  return loadProject(fs, { folder, files: [], input: "", env });
 }
 
 const base = `services:
@@ -79,6 +79,15 @@ test("merges base, override and ours as compose does", async () => {
           source: join(folder, "secrets/hf_token"),
           bind: true,
           mustExist: true,
+        },
+      ],
+      ports: [
+        {
+          mode: "ingress",
+          target: 8000,
+          published: "8123",
+          host_ip: "127.0.0.1",
+          protocol: "tcp",
         },
       ],
       publishedPorts: [8123],

@@ -43,7 +43,7 @@ export async function writeTestStack({
   catalog,
 }: DemoWorld): Promise<void> {
   await mkdir(cacheDir, { recursive: true });
-  const changes = await planStack({
+  const { changes } = await planStack({
     host,
     stackDir,
     assetsDir: join(import.meta.dirname, "../../assets"),

@@ -1,6 +1,7 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { HerosEvent } from "../../src/progress/event.ts";
+import type { AnnieAddress } from "../../src/stack/annie-address.ts";
 import { startStack } from "../../src/stack/start-stack.ts";
 import { temporaryFolder, testHost } from "./fixtures.ts";
 
@@ -31,6 +32,8 @@ export async function fakeDocker(script: string): Promise<FakeDocker> {
 
 export interface Started {
   readonly error: unknown;
+  /** Where Annie answers, if the stack started. */
+  readonly address: AnnieAddress | null;
   readonly events: readonly HerosEvent[];
   readonly calls: readonly string[];
 }
@@ -54,16 +57,20 @@ ${up}
 *) echo "unexpected: $*" >&2; exit 99 ;;
 esac`);
   const events: HerosEvent[] = [];
+  let address: AnnieAddress | null = null;
   const error: unknown = await startStack({
     host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin`, ...env }),
     stackDir: await temporaryFolder(),
     emit: (event) => events.push(event),
     signal: new AbortController().signal,
   }).then(
-    () => null,
+    (found) => {
+      address = found;
+      return null;
+    },
     (thrown: unknown) => thrown,
   );
-  return { error, events, calls: await docker.calls() };
+  return { error, address, events, calls: await docker.calls() };
 }
 
 /** The end of a command that fails with these words. */

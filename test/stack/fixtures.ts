@@ -85,7 +85,7 @@ export async function setUpStack({
   host = testHost(),
 }: SetUp): Promise<Record<string, string>> {
   const plan = stackPlan(path.join(stackDir, "../hub"), change);
-  const changes = await planStack({ host, stackDir, plan, assetsDir });
+  const { changes } = await planStack({ host, stackDir, plan, assetsDir });
   const events: HerosEvent[] = [];
   await writeStack({ host, changes, emit: (event) => events.push(event) });
   return Object.fromEntries(

@@ -7,7 +7,18 @@ import { stackPlan } from "./fixtures.ts";
 const plan = stackPlan("/home/me/.cache/huggingface/hub");
 
 test("Annie reads the Hub cache where both her loader and the Hub's library look", () => {
-  expect(parse(overrideText({ plan, gpuReserved: false, tokenFile: null, chosen: null }))).toEqual({
+  expect(
+    parse(
+      overrideText({
+        plan,
+        gpuReserved: false,
+        tokenFile: null,
+        chosen: null,
+        publish: false,
+        secretTaken: false,
+      }),
+    ),
+  ).toEqual({
     services: {
       "her-os-core": {
         environment: {
@@ -36,9 +47,14 @@ test("Annie reads the Hub cache where both her loader and the Hub's library look
 
 test("the GPU is reserved once: by us where there is one, not where the user's files do", () => {
   const reserved = (gpu: boolean, gpuReserved: boolean) =>
-    overrideText({ plan: { ...plan, gpu }, gpuReserved, tokenFile: null, chosen: null }).includes(
-      "driver: nvidia",
-    );
+    overrideText({
+      plan: { ...plan, gpu },
+      gpuReserved,
+      tokenFile: null,
+      chosen: null,
+      publish: false,
+      secretTaken: false,
+    }).includes("driver: nvidia");
   expect(reserved(true, false)).toBe(true);
   expect(reserved(true, true)).toBe(false);
   expect(reserved(false, false)).toBe(false);
@@ -64,6 +80,8 @@ test("a path with signs that compose or YAML would read is taken as it is", () =
     gpuReserved: false,
     tokenFile: null,
     chosen: null,
+    publish: false,
+    secretTaken: false,
   });
   expect(parse(text)).toMatchObject({
     services: { "her-os-core": { volumes: [{ source: "/mnt/$$HOME: #1/hub" }] } },
@@ -76,6 +94,8 @@ test("what heros wrote is recognised, and every change to it", () => {
     gpuReserved: false,
     tokenFile: "./secrets/hf_token",
     chosen: "a.yml",
+    publish: false,
+    secretTaken: false,
   });
   expect(editedByHand(text)).toBe(false);
   for (const edited of [

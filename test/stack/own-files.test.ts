@@ -159,7 +159,7 @@ test("of a .env only our own keys are shown with what they are", async () => {
     ".env": `${secrets.join("\n")}\nHER_OS_PORT=8001 # s3cret-0\nCOMPOSE_FILE=docker-compose.yml\n`,
   });
   const plan = stackPlan("/models", { port: 8123 });
-  const changes = await planStack({ host: testHost(), stackDir, plan, assetsDir });
+  const { changes } = await planStack({ host: testHost(), stackDir, plan, assetsDir });
   const shown = toPlannedFiles(changes).find((file) => file.path.endsWith(".env"))?.diff ?? "";
   expect(shown).not.toMatch(/s3cret|BEGIN|example/);
   expect(shown).toContain("-HER_OS_PORT=8001\n");
@@ -175,7 +175,7 @@ test("a .env of twenty thousand lines is edited at both its ends", async () => {
     ".env": `HER_OS_PORT=1\n${lines}`,
   });
   const plan = stackPlan("/models", { port: 8123 });
-  const changes = await planStack({ host: testHost(), stackDir, plan, assetsDir });
+  const { changes } = await planStack({ host: testHost(), stackDir, plan, assetsDir });
   const shown = toPlannedFiles(changes).find((file) => file.path.endsWith(".env"))?.diff ?? "";
   expect(shown.split("\n").filter((line) => /^[+-][^+-]/.test(line))).toEqual([
     "-HER_OS_PORT=1",
@@ -201,7 +201,7 @@ test("of our own file that was edited nothing is shown but what heros wrote", as
   await put(stackDir, {
     [heros]: text.replace("environment:", "environment:\n      SALT: s3cret-1\n      # s3cret-2"),
   });
-  const changes = await planStack({
+  const { changes } = await planStack({
     host: testHost(),
     stackDir,
     plan: stackPlan("/models"),

@@ -81,7 +81,7 @@ test("a file that changes while others are written is not overwritten", async ()
   };
   const host = { ...real, files };
   const plan = stackPlan(path.join(await temporaryFolder(), "hub"));
-  const changes = await planStack({ host, stackDir, plan, assetsDir });
+  const { changes } = await planStack({ host, stackDir, plan, assetsDir });
   await expect(writeStack({ host, changes, emit: () => {} })).rejects.toMatchObject({
     code: "stack.changed",
   });

@@ -57,7 +57,7 @@ test("no secret is in what the summary shows", async () => {
     "docker-compose.yml": minimalBase,
   });
   const plan = stackPlan("/models", { token: new Secret("hf_abcdefghijklmnop") });
-  const changes = await planStack({ host: testHost(), stackDir, plan, assetsDir });
+  const { changes } = await planStack({ host: testHost(), stackDir, plan, assetsDir });
   const shown = JSON.stringify([toPlannedFiles(changes), changes]);
   expect(shown).toContain("+COMPOSE_FILE=docker-compose.yml:docker-compose.heros.yml");
   expect(shown).toContain("[secret]");
@@ -131,7 +131,7 @@ test("our file that was edited by hand is kept and named", async () => {
   const events: HerosEvent[] = [];
   const host = testHost();
   const plan = stackPlan(path.join(stackDir, "../hub"));
-  const changes = await planStack({ host, stackDir, plan, assetsDir });
+  const { changes } = await planStack({ host, stackDir, plan, assetsDir });
   await writeStack({ host, changes, emit: (event) => events.push(event) });
 
   const backupPath = path.join(stackDir, "docker-compose.heros.yml.backup-20261121T093000Z");
@@ -178,7 +178,7 @@ test("a file behind a symbolic link is written, and the link stays", async () =>
 test("a file that changed since the plan was shown is not overwritten", async () => {
   const stackDir = await newStackDir({ ".env": "A=1\n" });
   const host = testHost();
-  const changes = await planStack({ host, stackDir, plan: stackPlan("/nowhere"), assetsDir });
+  const { changes } = await planStack({ host, stackDir, plan: stackPlan("/nowhere"), assetsDir });
   await writeFile(path.join(stackDir, ".env"), "A=2\n");
   await expect(writeStack({ host, changes, emit: () => {} })).rejects.toMatchObject({
     code: "stack.changed",

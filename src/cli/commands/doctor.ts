@@ -1,6 +1,6 @@
 import { detectMachine } from "../../machine/detect.ts";
 import { exitCodes, Failure } from "../../progress/failure.ts";
-import { anniePort } from "../../setup/annie-port.ts";
+import { anniePlace } from "../../setup/annie-port.ts";
 import { placeModels } from "../../setup/models-place.ts";
 import type { Work } from "../../setup/request.ts";
 import { findProjectFolder } from "../../stack/compose-files.ts";
@@ -26,7 +26,7 @@ export async function performDoctor(
     modelsPath: cacheDir,
     stackDir,
     projectDir: await findProjectFolder(host, stackDir),
-    port: await anniePort(host, stackDir, port),
+    port: (await anniePlace(host, stackDir, port)).port,
     endpoint,
     mirrors,
   });

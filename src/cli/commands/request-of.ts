@@ -1,6 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { resolveAnswers } from "../../plan/resolve.ts";
-import { anniePort } from "../../setup/annie-port.ts";
+import { anniePlace } from "../../setup/annie-port.ts";
 import type { SetupRequest } from "../../setup/request.ts";
 import { shippedPath } from "../app-files.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
@@ -16,10 +16,13 @@ export async function requestOf(
 ): Promise<SetupRequest> {
   const { catalog, decided, tokenFile } = settings;
   resolveAnswers({ catalog, remembered: {}, decided, foundTokens: [], tokenFile });
+  const { stackDir, port: asked } = settings;
+  const { port, portIgnored } = await anniePlace(host, stackDir, asked);
   return {
     ...settings,
     ...rest,
-    port: await anniePort(host, settings.stackDir, settings.port),
+    port,
+    ...(portIgnored && asked !== null ? { ignoredPort: asked } : {}),
     assetsDir: shippedPath("assets"),
   };
 }

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { RunRequest } from "../../host/processes.ts";
 import { dockerInfo, versions } from "./docker-info.ts";
+import { describeProject } from "./describe-project.ts";
 import type { Container, Engine, Tell } from "./engine.ts";
 import { loadProject, type Project } from "./project.ts";
 
@@ -112,7 +113,12 @@ async function answerCompose(
   let project: Project;
   try {
     const env = knownOf({ ...host.env, ...request.env });
-    project = await loadProject(host.files, { folder: call.folder, files: call.files, env });
+    project = await loadProject(host.files, {
+      folder: call.folder,
+      files: call.files,
+      env,
+      input: request.input ?? "",
+    });
   } catch (error) {
     return { exitCode: 1, stderr: `${messageOf(error)}\n` };
   }
@@ -122,7 +128,7 @@ async function answerCompose(
   if (unknown !== undefined) return { exitCode: 1, stderr: `no such service: ${unknown}\n` };
   switch (call.verb) {
     case "config":
-      return { exitCode: 0, stdout: describeProject(call, project) };
+      return { exitCode: 0, stdout: describeProject(project, call) };
     case "up":
       return bringUp(call, project, { request, engine });
     case "ps":
@@ -138,14 +144,6 @@ async function answerCompose(
     default:
       return refuse(request);
   }
-}
-
-function describeProject({ flags, json }: ComposeCall, { name, services, model }: Project): string {
-  if (flags.has("-q") || flags.has("--quiet")) return "";
-  if (flags.has("--services")) return lines(services.map((service) => service.name));
-  if (flags.has("--images")) return lines(services.map((service) => service.image));
-  const merged = { name, ...(model as object) };
-  return json ? `${JSON.stringify(merged, null, 2)}\n` : lines([JSON.stringify(merged)]);
 }
 
 async function bringUp(

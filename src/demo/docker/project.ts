@@ -14,11 +14,21 @@ export interface Mount {
   readonly mustExist: boolean;
 }
 
+/** As `docker compose config` prints it. */
+export interface Port {
+  readonly mode: "ingress";
+  readonly target: number;
+  readonly published?: string;
+  readonly host_ip?: string;
+  readonly protocol: string;
+}
+
 export interface Service {
   readonly name: string;
   readonly image: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
+  readonly ports: readonly Port[];
   /** On the machine. */
   readonly publishedPorts: readonly number[];
   readonly hasHealthCheck: boolean;
@@ -36,6 +46,8 @@ export interface ProjectRequest {
   /** From `-f`. Empty: what COMPOSE_FILE names, else the usual names. */
   readonly files: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What a file named `-` holds. */
+  readonly input: string;
 }
 
 const baseNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -56,9 +68,12 @@ export async function loadProject(files: Files, request: ProjectRequest): Promis
   const env = { ...fromFile, ...request.env };
   let model: Value = {};
   for (const path of await chooseFiles(files, request, env["COMPOSE_FILE"])) {
-    const content = await files.readFile(path, "utf8").catch((cause: unknown) => {
-      throw new Error(`open ${path}: no such file or directory`, { cause });
-    });
+    const content =
+      path === "-"
+        ? request.input
+        : await files.readFile(path, "utf8").catch((cause: unknown) => {
+            throw new Error(`open ${path}: no such file or directory`, { cause });
+          });
     model = mergeValues(model, parseComposeFile(content, path, env));
   }
   const top = isMap(model) ? model : {};
@@ -80,7 +95,7 @@ async function chooseFiles(
   composeFile = "",
 ): Promise<string[]> {
   const named = given.length > 0 ? given : composeFile.split(":").filter((name) => name !== "");
-  if (named.length > 0) return named.map((name) => resolve(folder, name));
+  if (named.length > 0) return named.map((name) => (name === "-" ? name : resolve(folder, name)));
   const there = new Set(await files.readdir(folder).catch(() => []));
   const base = baseNames.find((name) => there.has(name));
   if (base === undefined) throw new Error("no configuration file provided: not found");
@@ -109,7 +124,8 @@ function readService(name: string, { value, folder, secrets }: ServiceSource): S
       ...volumes.map((volume) => readVolume(volume, folder)),
       ...names.flatMap((secret) => readSecret(secret, secrets, folder)),
     ],
-    publishedPorts: ports.flatMap(readPort),
+    ports: ports.map(readPort),
+    publishedPorts: ports.flatMap((port) => Number(readPort(port).published ?? 0) || []),
     hasHealthCheck: isMap(service["healthcheck"]) && service["healthcheck"]["disable"] !== true,
   };
 }
@@ -148,12 +164,18 @@ function readSecret(secret: Value, secrets: Value | undefined, folder: string): 
 }
 
 /** `8000:8000`, `127.0.0.1:8000:8000/tcp`, or `{published, target}`. */
-function readPort(port: Value): number[] {
-  const published = isMap(port)
-    ? text(port["published"])
-    : text(port)
-        .replace(/\/\w+$/, "")
-        .split(":")
-        .at(-2);
-  return published === undefined || published === "" ? [] : [Number(published)];
+function readPort(port: Value): Port {
+  const [short = "", protocol = "tcp"] = text(port).split("/");
+  const parts = short.split(":");
+  const [target = "", published = ""] = isMap(port)
+    ? [text(port["target"]), text(port["published"])]
+    : [parts.at(-1), parts.at(-2)];
+  const ip = parts.slice(0, -2).join(":");
+  return {
+    mode: "ingress",
+    target: Number(target),
+    ...(published === "" ? {} : { published }),
+    ...(ip === "" ? {} : { host_ip: ip }),
+    protocol,
+  };
 }

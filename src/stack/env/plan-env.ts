@@ -12,6 +12,8 @@ export interface PlanEnvRequest {
   readonly files: ComposeFiles;
   /** Where compose fills variables in. */
   readonly texts: readonly string[];
+  /** False where a port that stands in the user's file as a number makes HER_OS_PORT mean nothing. */
+  readonly portFollows: boolean;
 }
 
 export interface PlannedEnv {
@@ -20,10 +22,17 @@ export interface PlannedEnv {
 }
 
 /** The `.env` with our keys, and only those of them that have to be there. */
-export function planEnv({ plan, env, projectEnv, files, texts }: PlanEnvRequest): PlannedEnv {
+export function planEnv({
+  plan,
+  env,
+  projectEnv,
+  files,
+  texts,
+  portFollows,
+}: PlanEnvRequest): PlannedEnv {
   const lookup = lookupIn(projectEnv);
   const edits: EnvEdit[] = files.edit === null ? [] : [files.edit];
-  if (Number(lookup("HER_OS_PORT") || 8000) !== plan.port) {
+  if (portFollows && Number(lookup("HER_OS_PORT") || 8000) !== plan.port) {
     edits.push({ key: "HER_OS_PORT", value: String(plan.port) });
   }
   const passwords = Object.entries(newPasswords({ texts, lookup }));
