@@ -4,19 +4,13 @@ import { promisify } from "node:util";
 import { builtCatalog } from "../catalog/built-catalog.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
+import { parseEndpoints } from "../hub/endpoint.ts";
 import { expandPath, findEndpoint } from "../hub/environment.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { ConfigValues } from "../plan/config-file.ts";
 import { questions } from "../plan/question-table.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
-import {
-  parseCount,
-  parseEndpoints,
-  parsePort,
-  parseRate,
-  settings,
-  type SettingId,
-} from "../plan/settings.ts";
+import { parseCount, parsePort, parseRate, settings, type SettingId } from "../plan/settings.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import { Secret } from "../progress/secret.ts";
 import type { Fetching } from "../setup/request.ts";

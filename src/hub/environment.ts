@@ -1,6 +1,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import type { Host } from "../host/host.ts";
 import { Secret } from "../progress/secret.ts";
+import { parseEndpoint } from "./endpoint.ts";
 
 export interface HubToken {
   readonly token: Secret;
@@ -14,9 +15,9 @@ type Place = Pick<Host, "env" | "home" | "cwd">;
 
 export const defaultEndpoint = "https://huggingface.co";
 
-/** The Hub's address, from HF_ENDPOINT or the default, without a trailing "/". */
+/** The Hub's address, from HF_ENDPOINT or the default. @throws Failure `settings.bad_value` */
 export function findEndpoint(env: Env): string {
-  return (filled(env, "HF_ENDPOINT") ?? defaultEndpoint).replace(/\/+$/u, "");
+  return parseEndpoint("HF_ENDPOINT", filled(env, "HF_ENDPOINT") ?? defaultEndpoint);
 }
 
 /** HF_HUB_OFFLINE, with the words that huggingface_hub takes for yes. */

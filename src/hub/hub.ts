@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Host } from "../host/host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { Secret } from "../progress/secret.ts";
+import { parseEndpoint } from "./endpoint.ts";
 import { createEndpointMemory, type EndpointMemory } from "./endpoint-memory.ts";
 import { offline } from "./failures.ts";
 import {
@@ -44,7 +45,7 @@ export interface HubOptions {
   readonly onSwitch?: (change: EndpointSwitch) => void;
 }
 
-/** Asks nothing yet. @throws Failure `hub.bad_endpoint` */
+/** Asks nothing yet. @throws Failure `settings.bad_value` */
 export function connectHub(options: HubOptions): Hub {
   const { mirrors = [], stateDir: _own, ...common } = options;
   const { host, onRetry, forMs = patienceMs, memory = createEndpointMemory() } = options;
@@ -63,16 +64,7 @@ export function connectHub(options: HubOptions): Hub {
 
 function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): Hub {
   const { host, token, offline: cacheAlone = false, stateDir, memory, onTokenRefused } = options;
-  const endpoint = options.endpoint.replace(/\/+$/u, "");
-  const target = URL.parse(endpoint);
-  if (target === null || !/^https?:$/u.test(target.protocol)) {
-    throw new Failure({
-      code: "hub.bad_endpoint",
-      message: `${JSON.stringify(options.endpoint)} is not the address of a Hub.`,
-      hint: "Give --endpoint or HF_ENDPOINT as https://huggingface.co",
-      exitCode: exitCodes.usage,
-    });
-  }
+  const endpoint = parseEndpoint("--endpoint", options.endpoint);
   const { answerLimitMs = 30_000 } = options;
   const session: Session = { host, endpoint, token, answerLimitMs, etagChanges: new Map() };
   const withToken = <T>(call: (session: Session) => Promise<T>): Promise<T> =>

@@ -128,39 +128,6 @@ export function parsePort(name: string, text: string): number {
   return port;
 }
 
-/**
- * The address of a Hub, without a slash at its end.
- * @throws Failure `settings.bad_value` (exit 2)
- */
-export function parseEndpoint(name: string, text: string): string {
-  const url = URL.parse(text);
-  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    throw badValue({
-      name,
-      value: text,
-      right: "an address such as https://huggingface.co",
-    });
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw badValue({
-      name,
-      value: url.host,
-      right: "an address without a user's name or password",
-    });
-  }
-  return text.replace(/\/+$/, "");
-}
-
-/**
- * Addresses of Hubs with commas between them, in order of preference, each once.
- * @throws Failure `settings.bad_value` (exit 2)
- */
-export function parseEndpoints(name: string, text: string): readonly [string, ...string[]] {
-  const [first, ...rest] = text.split(",").map((part) => parseEndpoint(name, part.trim()));
-  if (first === undefined) return [parseEndpoint(name, text)];
-  return [first, ...new Set(rest.filter((other) => other !== first))];
-}
-
 interface BadValue {
   readonly name: string;
   readonly value: string;

@@ -75,6 +75,19 @@ describe("heros pull, given something wrong,", () => {
     expect(failureOf(run)).toMatchObject({ code, exitCode: 2 });
   });
 
+  it.each([
+    ["HF_ENDPOINT", ["pull", "voice"]],
+    ["HEROS_ENDPOINT", ["pull", "voice"]],
+    ["HF_ENDPOINT", ["doctor"]],
+    ["HF_ENDPOINT", ["models", "ls"]],
+  ])("shows no password of %s, to %j", async (name, args) => {
+    const catalog = await catalogOf(sandbox, "demo/voice");
+    const env = { [name]: `http://me:S3CRET@127.0.0.1:9`, HEROS_CATALOG: catalog };
+    const run = await sandbox.run([...args, "--json"], { env });
+    expect(failureOf(run)).toMatchObject({ code: "settings.bad_value", exitCode: 2 });
+    expect(run.stdout + run.stderr).not.toContain("S3CRET");
+  });
+
   it("says that a revision does not exist", async () => {
     const run = await pull(await catalogOf(sandbox, "demo/voice", "v9"));
     expect(failureOf(run)).toMatchObject({ code: "hub.revision_not_found", exitCode: 2 });

@@ -3,6 +3,7 @@ import fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { parseEndpoint, parseEndpoints } from "../../src/hub/endpoint.ts";
 import { findCacheDir, findEndpoint, findTokens, isOffline } from "../../src/hub/environment.ts";
 
 const place = (env: Record<string, string>) => ({ env, home: "/home/annie", cwd: "/place" });
@@ -11,6 +12,47 @@ test("the endpoint loses its trailing slash, and has a default", () => {
   expect(findEndpoint({})).toBe("https://huggingface.co");
   expect(findEndpoint({ HF_ENDPOINT: "https://mirror.example/" })).toBe("https://mirror.example");
   expect(findEndpoint({ HF_ENDPOINT: "" })).toBe("https://huggingface.co");
+});
+
+test.each([
+  ["http://127.0.0.1:8080/", "http://127.0.0.1:8080"],
+  [" https://Hub.example/path// ", "https://hub.example/path"],
+  ["hf-mirror.com", "https://hf-mirror.com"],
+  ["hub.lan:8080/hf", "https://hub.lan:8080/hf"],
+  ["localhost:8080", "http://localhost:8080"],
+  ["127.0.0.1:8080", "http://127.0.0.1:8080"],
+])("HF_ENDPOINT=%s is asked as %s", (given, expected) => {
+  expect(findEndpoint({ HF_ENDPOINT: given })).toBe(expected);
+  expect(parseEndpoints("--endpoint", `${given},https://a`)).toEqual([expected, "https://a"]);
+});
+
+test.each([
+  "huggingface",
+  "ftp://hub.example",
+  "file:///etc/passwd",
+  "https://",
+  "https://hub.example?token=S3CRET",
+  "https://hub.example#S3CRET",
+  "https://me:S3CRET@hub.example",
+  "https://S3CRET@hub.example",
+  "https://me:S3/CRET@ho st",
+  "me:S3CRET@hub.example",
+])("the endpoint %s is refused from every source, and no password is shown", (given) => {
+  const parse = [
+    () => findEndpoint({ HF_ENDPOINT: given }),
+    () => parseEndpoint("--endpoint", given),
+    () => parseEndpoints("HEROS_ENDPOINT", `https://a,${given}`),
+  ];
+  for (const each of parse) {
+    expect(each).toThrow(expect.objectContaining({ code: "settings.bad_value", exitCode: 2 }));
+    expect(each).not.toThrow(/S3|CRET/u);
+  }
+});
+
+test("each of several endpoints is asked once", () => {
+  const list = "https://b/, https://a,https://b";
+  expect(parseEndpoints("--endpoint", list)).toEqual(["https://b", "https://a"]);
+  expect(() => parseEndpoints("--endpoint", "https://a,")).toThrow(/--endpoint/u);
 });
 
 test.each([

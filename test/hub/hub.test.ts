@@ -153,7 +153,7 @@ test("a Hub that can't be reached is tried a few times, then said", async () => 
   await expect(hub.list(repo, "main", signal)).rejects.toThrow(
     failure("hub.unreachable", 5, "http://127.0.0.1:9"),
   );
-  expect(() => scene.hub({ endpoint: "huggingface.co" })).toThrow(failure("hub.bad_endpoint", 2));
+  expect(() => scene.hub({ endpoint: "huggingface" })).toThrow(failure("settings.bad_value", 2));
 });
 
 test("500 passes with a later try, and is told when it stays", async () => {

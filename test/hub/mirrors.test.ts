@@ -156,8 +156,8 @@ test("an address that is no address is refused before anything is asked", async 
   const { host, served } = scene;
   const connect = (mirror: string) =>
     connectHub({ host, endpoint: served.endpoint, mirrors: [mirror], token: null });
-  expect(() => connect("mirror.example")).toThrow(
-    expect.objectContaining({ code: "hub.bad_endpoint", exitCode: 2 }),
+  expect(() => connect("mirror")).toThrow(
+    expect.objectContaining({ code: "settings.bad_value", exitCode: 2 }),
   );
 });
 
