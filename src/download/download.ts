@@ -7,6 +7,7 @@ import { failureOfFiles, requireDiskSpace } from "./disk-space.ts";
 import type { Hashing } from "./hashing.ts";
 import { requireNothing } from "./offline.ts";
 import { openCache } from "./open-cache.ts";
+import { requireRoomElsewhere } from "./other-disks.ts";
 import { createPublishing } from "./publishing.ts";
 import { createRateCap } from "./rate-cap.ts";
 import { createRest } from "./rest.ts";
@@ -58,6 +59,7 @@ export async function downloadModels(request: DownloadRequest): Promise<Download
   const missing = survey.blobs.filter(({ cached }) => !cached);
   if (request.hub.offline) requireNothing(missing);
   requireDiskSpace(survey);
+  await requireRoomElsewhere(host.files, survey);
   emit({ type: "download.planned", files, totalBytes, cachedBytes, resumedBytes, freeBytes });
   try {
     const fetchedBytes = await bring({ ...request, survey }, missing, startMs);

@@ -7,6 +7,7 @@ import { failureOfFiles } from "./disk-space.ts";
 import type { Damage } from "./inspect.ts";
 import { findLockHolder } from "./lock-holder.ts";
 import { openPlaces } from "./open-places.ts";
+import { tidyStaging } from "./staging.ts";
 
 /** A damaged content keeps this beside its name until a sound one is there. */
 export const damagedSuffix = ".heros-damaged";
@@ -57,12 +58,13 @@ export async function putAside({ host, cacheDir, damaged }: PutAside): Promise<v
 /** Now that sound ones are there. */
 export async function removeAside(
   { host, emit }: { readonly host: Pick<Host, "files">; readonly emit: Emit },
-  aside: readonly AsideFile[],
+  { cacheDir, aside }: { readonly cacheDir: string; readonly aside: readonly AsideFile[] },
 ): Promise<void> {
   for (const { repo, file, bytes } of aside) {
     await host.files.rm(file, { recursive: true, force: true });
     emit({ type: "file.removed", kind: "damaged", repo, file, bytes });
   }
+  await tidyStaging(host.files, { cacheDir, blobs: aside });
 }
 
 async function busy(

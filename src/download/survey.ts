@@ -1,10 +1,11 @@
+import { join } from "node:path";
 import type { Host } from "../host/host.ts";
 import type { FileHash, HubFile, HubListing } from "../hub/listing.ts";
 import type { Hub } from "../hub/hub.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
 import type { ByteRanges } from "./byte-ranges.ts";
 import { countBytes } from "./byte-ranges.ts";
-import { placesOf, snapshotPath } from "./cache-layout.ts";
+import { placesOf, snapshotPath, stagingName } from "./cache-layout.ts";
 import { lookAtBlob, lookAtFile } from "./cached.ts";
 import { freeSpace, headroom } from "./disk-space.ts";
 import { isPlainName, matchesGlob } from "./globs.ts";
@@ -164,7 +165,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
     cachedBytes,
     resumedBytes,
     neededBytes: missingBytes === 0 ? 0 : missingBytes + headroom(missingBytes),
-    freeBytes: await freeSpace(host.files, cacheDir),
+    freeBytes: await freeSpace(host.files, join(cacheDir, stagingName)),
   };
 }
 

@@ -43,7 +43,7 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   const { cacheDir } = view.survey;
   const repos = view.survey.blobs.map(({ repo }) => repo);
   const removeOld = async () =>
-    removeAside({ host, emit }, await findAside(host, { cacheDir, repos }));
+    removeAside({ host, emit }, { cacheDir, aside: await findAside(host, { cacheDir, repos }) });
   if (damaged.length === 0) {
     await removeOld();
     return [...checkedWords(checked), "There was nothing to repair."];

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { placesOf } from "../../src/download/cache-layout.ts";
 import type { Files } from "../../src/host/host.ts";
+import type { HerosEvent } from "../../src/progress/event.ts";
 import { config, expectWhole, files, leaveAsBefore, models, repo, weights } from "./one-model.ts";
 import { openScene } from "./scene.ts";
 import { mountDisk } from "./small-disk.ts";
@@ -56,6 +57,20 @@ test("where the blobs are on another disk, they are copied there and then get th
   expect((await readdir(elsewhere)).filter((name) => !/^[0-9a-f]+$/u.test(name))).toEqual([]);
 });
 
+test("a disk that the blobs do not fit on is found out before the first byte", async ({ skip }) => {
+  await using scene = await openScene({ repos: [{ id: repo, files }] });
+  const elsewhere = join(scene.folder, "elsewhere");
+  await mkdir(elsewhere);
+  using disk = mountDisk(elsewhere);
+  if (disk === null) skip("only root may mount");
+  const { root, blobs } = placesOf(scene.cacheDir, repo);
+  await mkdir(root, { recursive: true });
+  await symlink(elsewhere, blobs);
+  spawnSync("mount", ["-o", "remount,size=32m", elsewhere]);
+  await expect(scene.pull(models)).rejects.toMatchObject({ code: "disk.too_small", exitCode: 7 });
+  expect(scene.served.sentBytes()).toBe(0);
+});
+
 test("a blob that another disk does not take leaves nothing half there, and comes later", async ({
   skip,
 }) => {
@@ -67,11 +82,18 @@ test("a blob that another disk does not take leaves nothing half there, and come
   const { root, blobs } = placesOf(scene.cacheDir, repo);
   await mkdir(root, { recursive: true });
   await symlink(elsewhere, blobs);
-  spawnSync("mount", ["-o", "remount,size=400k", elsewhere]);
-  await expect(scene.pull(models)).rejects.toMatchObject({ exitCode: 7 });
+  // Something else fills it while heros downloads.
+  const onEvent = (event: HerosEvent): void => {
+    if (event.type === "download.planned") resize("400k");
+  };
+  const resize = (size: string) => spawnSync("mount", ["-o", `remount,size=${size}`, elsewhere]);
+  await expect(scene.pull(models, { onEvent })).rejects.toMatchObject({
+    code: "disk.full",
+    exitCode: 7,
+  });
   expect(scene.of("model.ready")).toEqual([]);
   expect((await readdir(elsewhere)).filter((name) => !/^[0-9a-f]+$/u.test(name))).toEqual([]);
-  spawnSync("mount", ["-o", "remount,size=64m", elsewhere]);
+  resize("256m");
   scene.served.forgetRequests();
   await scene.pull(models);
   expect(scene.served.sentBytes()).toBe(0);
