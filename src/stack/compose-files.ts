@@ -4,7 +4,6 @@ import type { EnvEdit } from "./env/edit-env.ts";
 import { envValue } from "./env/env-file.ts";
 import { readStackEnv, type StackEnv } from "./env/stack-env.ts";
 import { readIfThere } from "./files.ts";
-import { chosenComposeFile } from "./override.ts";
 
 /** The file that heros writes whole. */
 export const herosFile = "docker-compose.heros.yml";
@@ -35,6 +34,17 @@ export interface ComposeFiles {
   readonly edit: EnvEdit | null;
   /** The COMPOSE_FILE that heros put together itself; null where it is the user's. */
   readonly chosen: string | null;
+}
+
+const chosenLine = /^# COMPOSE_FILE, as heros put it together: (.+)\n/m;
+
+/** How our own file tells the COMPOSE_FILE that heros put together; nothing where it is the user's. */
+export function chosenComposeFileLine(chosen: string | null): string {
+  return chosen === null ? "" : `# COMPOSE_FILE, as heros put it together: ${chosen}\n`;
+}
+
+function chosenComposeFile(herosText: string): string | null {
+  return chosenLine.exec(herosText)?.[1] ?? null;
 }
 
 /** The folder by which compose takes relative paths, and names the project: that of its first file. */

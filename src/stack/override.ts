@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { annieService } from "./base-check.ts";
+import { chosenComposeFileLine } from "./compose-files.ts";
 import type { StackPlan } from "./stack-plan.ts";
 
 /** Where the Hub cache stands in Annie's container. */
@@ -12,7 +13,6 @@ const annieAddress = "${HER_OS_BIND:-127.0.0.1}:${HER_OS_PORT:-8000}:8000";
 
 const preface =
   "# Written by heros, and rewritten whole by `heros setup`. Put changes of your own into docker-compose.override.yml.\n";
-const chosenLine = /^# COMPOSE_FILE, as heros put it together: (.+)\n/m;
 const hashLine = /^# sha256 of what follows: ([0-9a-f]{64})\n/;
 
 export interface OverrideRequest {
@@ -31,15 +31,8 @@ export interface OverrideRequest {
 
 /** The text of `docker-compose.heros.yml`: the same plan gives the same bytes. */
 export function overrideText(request: OverrideRequest): string {
-  const { chosen } = request;
-  const remembered = chosen === null ? "" : `# COMPOSE_FILE, as heros put it together: ${chosen}\n`;
-  const body = `${remembered}${overrideBody(request)}`;
+  const body = `${chosenComposeFileLine(request.chosen)}${overrideBody(request)}`;
   return `${preface}# sha256 of what follows: ${sha256(body)}\n${body}`;
-}
-
-/** The COMPOSE_FILE that heros put together when it wrote this file; null where it was the user's. */
-export function chosenComposeFile(text: string): string | null {
-  return chosenLine.exec(text)?.[1] ?? null;
 }
 
 /** Whether somebody changed the file since heros wrote it. */
