@@ -19,6 +19,11 @@ export function herosVersion(): string {
   return version;
 }
 
+/** Where a run in the background is remembered: a demo's apart, so that neither is taken for the other. */
+export function backgroundDirOf(host: Pick<Host, "env" | "home">, demo: boolean): string {
+  return demo ? path.join(stateDirOf(host), "demo") : stateDirOf(host);
+}
+
 /** Where heros keeps its own state. */
 export function stateDirOf(host: Pick<Host, "env" | "home">): string {
   const base = host.env["XDG_STATE_HOME"];

@@ -91,6 +91,7 @@ export const eventSchemas: Schemas = {
       }),
     ),
     services: array(text),
+    agreedAtMs: count.exactOptional(),
   }),
   "file.written": object({ path: text, action, backupPath: text.exactOptional() }),
   "stack.command": object({ command: text }),
@@ -138,7 +139,13 @@ export const eventSchemas: Schemas = {
   "download.resumed": object({}),
   "file.started": object({ repo: text, path: text, totalBytes: count, resumedBytes: count }),
   "file.verified": object({ repo: text, path: text, sha256: text, bytes: count }),
-  "model.ready": object({ id: text, repo: text, revision: text, path: text }),
+  "model.ready": object({
+    id: text,
+    title: text.exactOptional(),
+    repo: text,
+    revision: text,
+    path: text,
+  }),
   "download.finished": object({ fetchedBytes: count, elapsedMs: count }),
   "models.listed": object({ cacheDir: text, models: listedModels }),
   "verify.progress": object({

@@ -12,7 +12,7 @@ import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
 import { herosVersion } from "./app-files.ts";
 import { askToStop } from "./ask-to-stop.ts";
-import { takeTokens } from "./handed-tokens.ts";
+import { nothingHanded, takeHanded } from "./handed.ts";
 import { createLeaving } from "./leaving.ts";
 import { mayLeave, mayMeet } from "./may-meet.ts";
 import { closingOf } from "./run-command.ts";
@@ -47,7 +47,8 @@ async function perform(
   crash: Crash,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
-  const env = { ...process.env, ...(command.inBackground ? await takeTokens() : {}) };
+  const handed = command.inBackground ? await takeHanded() : nothingHanded;
+  const env = { ...process.env, ...handed.env };
   // What a library starts by itself inherits none either.
   for (const name of tokenVariables) delete process.env[name];
   const host = realHost(hostFacts(process, env));
@@ -105,14 +106,14 @@ async function perform(
     const writer = await openWriter(name, terminal);
     if (met !== null) {
       const { meetBackground } = await import("./meet-background.ts");
-      const terminate = () => askToStop(met.pid);
+      const terminate = () => askToStop(met.run.pid);
       const watched = () => (keys = { ...noRunKeys, end: terminate });
-      const meeting = { command, host, run: met, writer, signal, terminate, watched };
+      const meeting = { ...met, command, host, writer, signal, terminate, watched };
       const status = await Promise.race([meetBackground(meeting), crash.caught]);
       if (status !== null) return status;
     }
     const nodePath = process.execPath;
-    const common = { command, host, writer, signal, crash };
+    const common = { command, handed, host, writer, signal, crash };
     return await performCommand({ ...common, pause, leaving, nodePath, argv });
   } finally {
     host.network.close();

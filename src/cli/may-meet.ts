@@ -1,26 +1,38 @@
 import type { Host } from "../host/host.ts";
 import type { BackgroundRun } from "../setup/background.ts";
 import { backgroundFile } from "../setup/background-file.ts";
-import { stateDirOf } from "./app-files.ts";
+import { backgroundDirOf } from "./app-files.ts";
 import type { HerosCommand } from "./program.ts";
 
 /** Whether the command's run can be left to a process in the background: it fetches or waits, and its world outlives it. */
 export function mayLeave(command: HerosCommand): boolean {
   if (command.inBackground) return false;
-  return (
-    command.name === "pull" ||
-    (command.name === "setup" && !command.dryRun && command.demo === null)
-  );
+  return command.name === "pull" || (command.name === "setup" && !command.dryRun);
+}
+
+/** A run that goes on in the background, and where it is remembered. */
+export interface MetBackground {
+  readonly run: BackgroundRun;
+  readonly stateDir: string;
 }
 
 /**
  * The live run in the background that this command meets: one that it would get in the way of, or one that it is to
  * watch. What is left of a run that has ended is forgotten by the next one.
  */
-export async function mayMeet(host: Host, command: HerosCommand): Promise<BackgroundRun | null> {
+export async function mayMeet(host: Host, command: HerosCommand): Promise<MetBackground | null> {
   const watches = command.name === "status" && command.watch;
   if (!watches && !mayLeave(command)) return null;
-  const stateDir = stateDirOf(host);
+  const isDemo = command.name === "setup" && command.demo !== null;
+  const met = await meetIn(host, backgroundDirOf(host, isDemo), watches);
+  return met === null && watches ? meetIn(host, backgroundDirOf(host, true), true) : met;
+}
+
+async function meetIn(
+  host: Host,
+  stateDir: string,
+  watches: boolean,
+): Promise<MetBackground | null> {
   const there = await host.files.access(backgroundFile(stateDir)).then(
     () => true,
     () => false,
@@ -28,7 +40,7 @@ export async function mayMeet(host: Host, command: HerosCommand): Promise<Backgr
   if (!there) return null;
   const { forgetBackground, isAlive, recallBackground } = await import("../setup/background.ts");
   const run = await recallBackground(host, stateDir);
-  if (run !== null && (await isAlive(host, run))) return run;
+  if (run !== null && (await isAlive(host, run))) return { run, stateDir };
   if (!watches) await forgetBackground(host, stateDir);
   return null;
 }

@@ -4,7 +4,6 @@ import { exitCodes, Failure } from "../progress/failure.ts";
 import { forgetBackground, isAlive, type BackgroundRun } from "../setup/background.ts";
 import { meetingWords } from "../ui/words/meeting.ts";
 import type { Meeting, Writer } from "../ui/writer.ts";
-import { stateDirOf } from "./app-files.ts";
 import { follow, lookedAway } from "./commands/follow.ts";
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { closingOf } from "./run-command.ts";
@@ -14,6 +13,8 @@ export interface MeetBackground {
   readonly command: HerosCommand;
   readonly host: Host;
   readonly run: BackgroundRun;
+  /** Where it is remembered. */
+  readonly stateDir: string;
   readonly writer: Writer;
   readonly signal: AbortSignal;
   /** Asks that process to stop. */
@@ -73,14 +74,14 @@ function isOfCommand(run: BackgroundRun, command: HerosCommand): boolean {
 }
 
 /** Other work comes first; two runs would fetch in each other's way. */
-async function awaitEnd({ host, run, writer, signal }: MeetBackground): Promise<void> {
+async function awaitEnd({ host, run, stateDir, writer, signal }: MeetBackground): Promise<void> {
   const message = `${meetingWords(run)} Waiting for its end.`;
   writer.write({ v: 1, at: 0, type: "notice", level: "info", code: "background.awaited", message });
   while (await isAlive(host, run)) await host.clock.sleep(awaitMs, signal);
-  await forgetBackground(host, stateDirOf(host));
+  await forgetBackground(host, stateDir);
 }
 
-async function end({ host, run, signal, terminate }: MeetBackground): Promise<void> {
+async function end({ host, run, stateDir, signal, terminate }: MeetBackground): Promise<void> {
   terminate();
   const limitMs = host.clock.monotonicMs() + stopLimitMs;
   while (await isAlive(host, run)) {
@@ -94,7 +95,7 @@ async function end({ host, run, signal, terminate }: MeetBackground): Promise<vo
     }
     await host.clock.sleep(lookMs, signal);
   }
-  await forgetBackground(host, stateDirOf(host));
+  await forgetBackground(host, stateDir);
 }
 
 async function close(

@@ -5,8 +5,9 @@ import { stages, type Stage } from "../progress/events/run.ts";
 import type { PauseSwitch } from "../progress/pause-switch.ts";
 import type { Work } from "../setup/request.ts";
 import type { Writer } from "../ui/writer.ts";
-import { herosVersion, stateDirOf } from "./app-files.ts";
+import { backgroundDirOf, herosVersion, stateDirOf } from "./app-files.ts";
 import type { Crash } from "./crash.ts";
+import type { Handed } from "./handed.ts";
 import type { Leaving } from "./leaving.ts";
 import type { HerosCommand, ReplayCommand } from "./program.ts";
 import { runCommand } from "./run-command.ts";
@@ -14,6 +15,8 @@ import { noRunLog, openRunLog } from "./run-log.ts";
 
 export interface Performance {
   readonly command: Exclude<HerosCommand, ReplayCommand>;
+  /** By the run that this one goes on for. */
+  readonly handed: Handed;
   readonly host: Host;
   readonly writer: Writer;
   readonly signal: AbortSignal;
@@ -40,11 +43,14 @@ interface CommandPlan {
  * @returns the exit status
  */
 export async function performCommand(performance: Performance): Promise<number> {
-  const { command, host, writer, signal, crash, pause, leaving, nodePath, argv } = performance;
+  const { command, handed, host, writer, signal, crash, pause, leaving, nodePath, argv } =
+    performance;
   const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
   const title = command.name === "models" ? `models ${command.action}` : command.name;
-  return runCommand({
+  const stateDir = backgroundDirOf(host, demo);
+  const status = await runCommand({
     host,
+    elapsedBeforeMs: handed.elapsedMs,
     writer,
     log: recorded ? await openRunLog(host, stateDirOf(host), title.replace(" ", "-")) : noRunLog,
     signal,
@@ -56,16 +62,20 @@ export async function performCommand(performance: Performance): Promise<number> 
         ? async (elapsedMs) => {
             if (!leaving.isWanted()) return null;
             const { leaveRun } = await import("./leave-run.ts");
-            return leaveRun({ host, leaving, nodePath, argv, command: command.name, elapsedMs });
+            const { name } = command;
+            return leaveRun({ host, leaving, nodePath, argv, stateDir, elapsedMs, command: name });
           }
         : null,
     work: (emit: Emit, elapsedMs) =>
       work({ host, emit, signal, elapsedMs, endpoints: createEndpointMemory(), pause }),
   });
+  // Nothing is left of a demo, its record neither; who watches it has that open.
+  if (demo && command.inBackground) await host.files.rm(stateDir, { recursive: true, force: true });
+  return status;
 }
 
 /** What a command does; the code of each is loaded when it is its turn. */
-function planCommand({ command, writer, nodePath, leaving }: Performance): CommandPlan {
+function planCommand({ command, handed, writer, nodePath, leaving }: Performance): CommandPlan {
   switch (command.name) {
     case "setup": {
       const demo = command.demo !== null;
@@ -79,7 +89,7 @@ function planCommand({ command, writer, nodePath, leaving }: Performance): Comma
           : "What is downloaded is kept. Run heros setup again: it goes on where it stopped.",
         work: async (work) => {
           const { performSetup } = await import("./commands/setup.ts");
-          return performSetup(work, { command, writer, nodePath, leaving });
+          return performSetup(work, { command, handed, writer, nodePath, leaving });
         },
       };
     }

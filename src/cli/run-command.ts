@@ -19,6 +19,8 @@ export interface CommandRun {
   readonly writer: Writer;
   readonly log: RunLog;
   readonly signal: AbortSignal;
+  /** What the run took before, where it goes on for another process. */
+  readonly elapsedBeforeMs?: number;
   readonly crash?: Crash;
   readonly started: Omit<RunStarted, "type">;
   /** How to go on after an interruption. */
@@ -47,8 +49,9 @@ export async function runCommand(run: CommandRun): Promise<number> {
     leave = null,
     work,
     crash = noCrash,
+    elapsedBeforeMs = 0,
   } = run;
-  const startedAtMs = host.clock.monotonicMs();
+  const startedAtMs = host.clock.monotonicMs() - elapsedBeforeMs;
   const elapsedMs = () => Math.round(host.clock.monotonicMs() - startedAtMs);
   let closed = false;
   const emit = (event: HerosEvent) => {

@@ -13,9 +13,9 @@ import {
   rememberBackground,
   type BackgroundRun,
 } from "../setup/background.ts";
-import { shippedPath, stateDirOf } from "./app-files.ts";
+import { shippedPath } from "./app-files.ts";
 import { askToStop } from "./ask-to-stop.ts";
-import { handedDescriptor, handTokens } from "./handed-tokens.ts";
+import { handedDescriptor, handOver, type LeftDemo } from "./handed.ts";
 import { inBackgroundFlag } from "./options.ts";
 
 export interface BackgroundStart {
@@ -28,6 +28,11 @@ export interface BackgroundStart {
   readonly flags: readonly string[];
   /** Goes through a pipe; null where the other process finds the same by itself, "none" where it must use none. */
   readonly token: Secret | "none" | null;
+  /** What the run has taken so far. */
+  readonly elapsedMs: number;
+  readonly demo: LeftDemo | null;
+  /** Where the run in the background is remembered. */
+  readonly stateDir: string;
 }
 
 /** Node and heros are up within a second; a machine that is busy takes longer. */
@@ -40,9 +45,8 @@ const lookMs = 20;
  * @throws Failure `background.not_started` (exit 1)
  */
 export async function startBackground(start: BackgroundStart): Promise<BackgroundRun> {
-  const { host, command } = start;
+  const { host, command, stateDir } = start;
   const argv = [...start.argv];
-  const stateDir = stateDirOf(host);
   const logs = path.join(stateDir, "logs");
   const startedAt = host.clock.now().toISOString();
   const record = path.join(logs, `${startedAt.replaceAll(":", "-")}-${command}-background.jsonl`);
@@ -72,7 +76,7 @@ export async function startBackground(start: BackgroundStart): Promise<Backgroun
 }
 
 function launch(
-  { host, nodePath, argv, flags, token }: BackgroundStart,
+  { host, nodePath, argv, flags, token, elapsedMs, demo }: BackgroundStart,
   { events, errors }: { readonly events: number; readonly errors: number },
 ): Promise<number> {
   const own = [...flags, "--output", "json", inBackgroundFlag];
@@ -92,7 +96,7 @@ function launch(
     child.stdin?.on("error", () => undefined);
     const handed = child.stdio[handedDescriptor];
     child.once("spawn", () => {
-      if (handed instanceof Writable) handTokens(handed, host.env);
+      if (handed instanceof Writable) handOver(handed, { env: host.env, elapsedMs, demo });
       child.stdin?.end(token === null || token === "none" ? "" : token.reveal());
       child.unref();
       resolve(child.pid ?? 0);

@@ -13,7 +13,13 @@ export async function openDemoFolder(host: Host, parent: string): Promise<string
   return folder;
 }
 
-/** Removes the folder, or gives it to the person, and then no later demo touches it. */
+/** Makes a folder that another process left this one's. */
+export async function claimDemoFolder(host: Host, folder: string): Promise<string> {
+  await host.files.writeFile(join(folder, ownerFile), await ownerLine(host));
+  return folder;
+}
+
+/** Removes the folder, or gives it to the person or to another process, and then no later demo touches it. */
 export async function closeDemoFolder(host: Host, folder: string, keep: boolean): Promise<void> {
   if (keep) await host.files.rm(join(folder, ownerFile), { force: true });
   else await host.files.rm(folder, { recursive: true, force: true, maxRetries: 3 });

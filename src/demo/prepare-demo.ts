@@ -3,7 +3,7 @@ import { join, relative } from "node:path";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
 import { registerModels } from "./annie/registry.ts";
-import { closeDemoFolder, openDemoFolder } from "./demo-folder.ts";
+import { claimDemoFolder, closeDemoFolder, openDemoFolder } from "./demo-folder.ts";
 import { demoHost } from "./demo-host.ts";
 import { createEngine } from "./docker/engine.ts";
 import { freePort } from "./free-port.ts";
@@ -21,6 +21,8 @@ export interface DemoRequest {
   readonly speed?: number;
   /** 0.1 for a tenth of the demo's bytes. */
   readonly scale?: number;
+  /** One that an earlier process left to go on in; by default a new one. */
+  readonly folder?: string | null;
   /** Annie's; by default one that nobody listens on. */
   readonly port?: number | null;
   /** What the demo's Hub accepts, and whose each is. */
@@ -61,14 +63,18 @@ export async function prepareDemo({
   nodePath,
   speed = 1,
   scale = 1,
+  folder: left = null,
   port: givenPort = null,
   tokens = {},
 }: DemoRequest): Promise<DemoWorld> {
-  const folder = await openDemoFolder(base, base.env["TMPDIR"] ?? tmpdir());
+  const folder =
+    left === null
+      ? await openDemoFolder(base, base.env["TMPDIR"] ?? tmpdir())
+      : await claimDemoFolder(base, left);
   const home = join(folder, "home");
   const cacheDir = join(home, ".cache/huggingface/hub");
   const stateHome = join(home, ".local/state");
-  await base.files.mkdir(home);
+  await base.files.mkdir(home, { recursive: true });
   const hub = await startHub({
     repos: reposForCatalog(catalog, { scale: demoScale * scale }),
     tokens,

@@ -60,5 +60,6 @@ async function publish(request: PublishingRequest, model: SurveyedModel): Promis
   const [first] = model.snapshots;
   if (first === undefined) return;
   const { repo, commit: revision, path } = first;
-  emit({ type: "model.ready", id: model.id, repo, revision, path });
+  const { id, title } = model;
+  emit({ type: "model.ready", id, title, repo, revision, path });
 }

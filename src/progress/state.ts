@@ -60,6 +60,8 @@ export interface RunState {
   /** What `heros status` told last. */
   readonly status: StatusRead | null;
   readonly closing: ClosingEvent | null;
+  /** From when on times are shown: when a person said yes, else the start. */
+  readonly countedFromMs: number;
   /** Of the last event. */
   readonly elapsedMs: number;
 }
@@ -84,6 +86,7 @@ export const initialState: RunState = {
   notices: [],
   status: null,
   closing: null,
+  countedFromMs: 0,
   elapsedMs: 0,
 };
 
@@ -124,7 +127,7 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
     case "machine.detected":
       return { machine: event };
     case "plan.ready":
-      return { plan: event };
+      return { plan: event, countedFromMs: event.agreedAtMs ?? 0 };
     case "file.written":
       return { files: keep(state.files, event) };
     case "stack.command":

@@ -49,8 +49,8 @@ export interface SetupRequest extends Fetching {
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
   readonly dryRun: boolean;
-  /** Hears the answers, once there is consent. */
-  readonly onSettled?: (answers: Answers) => void;
+  /** Hears the answers, once there is consent, and when it was given: 0 where nobody was asked. */
+  readonly onSettled?: (answers: Answers, agreedAtMs: number) => void;
   /** Asks the person; null where nobody is asked. */
   readonly ask: ((planning: Planning, signal: AbortSignal) => Promise<Answers | null>) | null;
   /** Shows a person what is not right with the machine and waits; null or absent where nobody could mend it. */

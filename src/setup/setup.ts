@@ -33,16 +33,17 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   const { planning, workOut } = await preparePlanning(work, request, detection);
   const answers = ask === null ? planning.answers : await ask(planning, signal);
   // What a person takes to read and to choose is no part of how long Annie takes.
-  const startedAtMs = host.clock.monotonicMs() - (ask === null ? work.elapsedMs() : 0);
+  const agreedAtMs = work.elapsedMs();
+  const startedAtMs = host.clock.monotonicMs() - (ask === null ? agreedAtMs : 0);
   if (answers === null) return null;
   requireConsent(unsupportedReason(detection.machine), answers);
   const { plan, survey, changes, notices } = await workOut(answers, signal);
   for (const notice of notices) emit(notice);
-  emit(plan);
+  emit(ask === null ? plan : { ...plan, agreedAtMs });
   emit({ type: "stage.finished", stage: "plan", outcome: "done" });
   if (dryRun) return dryRunWords(plan);
 
-  request.onSettled?.(answers);
+  request.onSettled?.(answers, ask === null ? 0 : agreedAtMs);
   const { cacheDir } = survey;
   const kept = { stateDir, cacheDir, answers: settledAnswers(answers, request) };
   await rememberAnswers(host, { ...kept, finished: false });

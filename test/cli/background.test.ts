@@ -2,6 +2,7 @@ import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import type { TimedEvent } from "../../src/progress/event.ts";
 import { keys, type Pty } from "../terminal/pty.ts";
 import { ended, isRunning, keptRun, killLeft, seenRun } from "./background-scene.ts";
 import { openHeros, type HerosPtyOptions } from "./heros-pty.ts";
@@ -121,7 +122,12 @@ describe("a run that is left in the background", patience, () => {
     });
     const record = await readFile((await keptRun(sandbox))?.record ?? "", "utf8");
     expect(record).not.toContain(token);
-    expect(record.split("\n").filter((line) => line.includes("run.started"))).toHaveLength(1);
+    const lines = record.trimEnd().split("\n");
+    const [started] = lines.map((line) => JSON.parse(line) as TimedEvent);
+    // The time that the run took before is its own.
+    expect(started).toMatchObject({ type: "run.started" });
+    expect(started?.at).toBeGreaterThan(200);
+    expect(lines.filter((line) => line.includes("run.started"))).toHaveLength(1);
   });
 
   it("is looked away from with Ctrl-C and goes on, and s stops it", async () => {

@@ -37,6 +37,7 @@ export interface SetupRun {
 export interface SetupOptions {
   readonly request?: Partial<SetupRequest>;
   readonly signal?: AbortSignal;
+  readonly elapsedMs?: () => number;
   readonly onEvent?: (event: HerosEvent) => void;
 }
 
@@ -73,7 +74,7 @@ export async function runSetup(world: DemoWorld, options: SetupOptions = {}): Pr
     host: world.host,
     emit,
     signal: options.signal ?? new AbortController().signal,
-    elapsedMs: () => performance.now() - startedAtMs,
+    elapsedMs: options.elapsedMs ?? (() => performance.now() - startedAtMs),
     endpoints: createEndpointMemory(),
   };
   // All tiers, so that each kind of model is there.

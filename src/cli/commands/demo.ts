@@ -5,8 +5,11 @@ import type { FilePlace } from "../../progress/file-failures.ts";
 import type { SetupRequest, Work } from "../../setup/request.ts";
 import { setup } from "../../setup/setup.ts";
 import { gatherSettings, type GatheredSettings } from "../gather-settings.ts";
+import type { LeftDemo } from "../handed.ts";
+import type { Leaving } from "../leaving.ts";
 import type { SetupCommand } from "../program.ts";
 import { requireFolders } from "../require-folders.ts";
+import { settledSetup } from "../settled-setup.ts";
 import { requestOf } from "./request-of.ts";
 
 export interface DemoTools {
@@ -15,6 +18,9 @@ export interface DemoTools {
   readonly ask: SetupRequest["ask"];
   readonly mend: NonNullable<SetupRequest["mend"]> | null;
   readonly nodePath: string;
+  readonly leaving: Leaving;
+  /** The world in which this process goes on; null where it makes one. */
+  readonly left: LeftDemo | null;
 }
 
 /**
@@ -22,7 +28,7 @@ export interface DemoTools {
  * given is checked as for a real one; then folders lie in the demo's own, and only its own Hub is asked.
  */
 export async function performDemo(work: Work, tools: DemoTools): Promise<readonly string[] | null> {
-  const { command, demo, ask, mend, nodePath } = tools;
+  const { command, demo, ask, mend, nodePath, leaving, left } = tools;
   const given = await gatherSettings(work.host, command);
   await requireFolders(work, givenFolders(work, given));
   const world = await prepareDemo({
@@ -30,7 +36,8 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
     catalog: given.catalog,
     nodePath,
     speed: Number(demo.speed),
-    port: command.settingFlags.port === undefined ? null : given.port,
+    folder: left?.folder ?? null,
+    port: left?.port ?? (command.settingFlags.port === undefined ? null : given.port),
     tokens: acceptedTokens(given),
   });
   const kept = `The demo's folder is kept: ${world.folder}`;
@@ -41,7 +48,15 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
       dryRun: command.dryRun,
       ask: ask === null ? null : askInside(work, world, ask),
     });
-    const words = await setup(inside, { ...request, mend });
+    const onSettled: SetupRequest["onSettled"] = (answers, countedFromMs) => {
+      const { folder, port } = world;
+      leaving.settled = async () => ({
+        ...(await settledSetup(world.host, request.stackDir, answers)),
+        countedFromMs,
+        demo: { folder, port },
+      });
+    };
+    const words = await setup(inside, { ...request, mend, onSettled });
     if (words === null) return null;
     return [
       words[0] ?? "",
@@ -52,7 +67,7 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
       "Run heros setup to do the same for real.",
     ];
   } finally {
-    await world.dispose({ keep: demo.keep });
+    await world.dispose({ keep: demo.keep || leaving.isWanted() });
   }
 }
 

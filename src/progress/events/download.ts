@@ -106,6 +106,8 @@ export interface FileVerified {
 export interface ModelReady {
   readonly type: "model.ready";
   readonly id: string;
+  /** As a person knows it; absent in records of before. */
+  readonly title?: string;
   readonly repo: string;
   /** The commit. */
   readonly revision: string;

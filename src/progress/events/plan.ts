@@ -37,6 +37,8 @@ export interface PlanReady {
   readonly files: readonly PlannedFile[];
   /** Services that compose will run. */
   readonly services: readonly string[];
+  /** When a person said yes to it, since the run began: the times that are shown count from then. Absent where nobody was asked. */
+  readonly agreedAtMs?: number;
 }
 
 export type PlanEvent = PlanReady;

@@ -32,7 +32,7 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
     case "file.verified":
       return say(`Checked ${fileName(event)}, ${formatBytes(event.bytes)}.`, { from: "verbose" });
     case "model.ready":
-      return say(`${modelTitle(event.id, state)} is here, whole and checked.`, {
+      return say(`${event.title ?? modelTitle(event.id, state)} is here, whole and checked.`, {
         tone: "good",
         mark: "ok",
       });

@@ -79,7 +79,7 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
       });
     }
     case "run.succeeded":
-      return say(endWords(event), {
+      return say(endWords(event, state), {
         tone: "good",
         from: "quiet",
         more: event.summary,
@@ -99,8 +99,10 @@ export function hubWaitWords(reason: string): string {
   return `Waiting for the Hub: ${reason}.`;
 }
 
-function endWords({ elapsedMs, background }: RunSucceeded): string {
-  return background === undefined ? `Done in ${tookWords(elapsedMs)}.` : goesOnWords(background);
+function endWords({ elapsedMs, background }: RunSucceeded, { countedFromMs }: RunState): string {
+  return background === undefined
+    ? `Done in ${tookWords(elapsedMs - countedFromMs)}.`
+    : goesOnWords(background);
 }
 
 function goesOnWords({ pid }: { readonly pid: number }): string {

@@ -27,9 +27,9 @@ export function headerLine({ state, size, theme, right = "" }: HeaderView): Line
   return spread([span(title, "strong")], end, frameColumns(size), theme);
 }
 
-/** "1 min 12 s". */
-export function elapsedWords(elapsedMs: number): string {
-  return formatDuration(Math.floor(elapsedMs / 1000));
+/** "1 min 12 s", since the person said yes or, where nobody was asked, since the start. */
+export function elapsedWords({ state, elapsedMs }: Pick<LiveView, "state" | "elapsedMs">): string {
+  return formatDuration(Math.floor(Math.max(0, elapsedMs - state.countedFromMs) / 1000));
 }
 
 /** The stages side by side, each with its sign; nothing where there is one alone. */

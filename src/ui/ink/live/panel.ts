@@ -133,7 +133,7 @@ export function withinLog(panel: Panel, view: LiveView, log: readonly ScrolledLi
 }
 
 function header(view: LiveView): Line {
-  return headerLine({ ...view, right: elapsedWords(view.elapsedMs) });
+  return headerLine({ ...view, right: elapsedWords(view) });
 }
 
 function helpLines(view: LiveView): Line[] {

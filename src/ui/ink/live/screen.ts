@@ -21,7 +21,7 @@ export function liveScreen(view: LiveView): Line[] {
   const roomy = rows >= 20;
   const head = [
     ...(roomy ? [blank] : []),
-    headerLine({ ...view, right: elapsedWords(view.elapsedMs) }),
+    headerLine({ ...view, right: elapsedWords(view) }),
     ...stageLines(view),
   ];
   const foot: Line[] = rows >= 12 ? [blank, keyLine(view)] : [];
