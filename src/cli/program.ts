@@ -129,7 +129,10 @@ export function parseArguments(argv: readonly string[]): Parsed {
     questionIds: ["tiers", "token"],
     settingIds: settings.filter((setting) => setting.pull).map(({ id }) => id),
   });
-  addFlags(doctor, { settingIds: ["stackDir", "cacheDir", "endpoint"] });
+  addFlags(doctor, {
+    questionIds: ["unsupported", "tiers"],
+    settingIds: ["stackDir", "cacheDir", "endpoint", "catalog"],
+  });
   addFlags(status, {
     questionIds: ["tiers"],
     settingIds: ["stackDir", "cacheDir", "catalog", "port"],

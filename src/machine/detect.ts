@@ -1,11 +1,11 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../progress/event.ts";
 import type { CheckFinished, DockerFound, Machine } from "../progress/events/machine.ts";
-import { exitCodes, type Failure } from "../progress/failure.ts";
-import { checkIds, runCheck } from "./finding.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import { checkIds, runCheck, type CheckId } from "./finding.ts";
 import { judgeEverything } from "./findings.ts";
 import { describeGpu } from "./gpu.ts";
-import { hubOf } from "./hub-reach.ts";
+import { hubOf, type TryHub } from "./hub-reach.ts";
 import { askEverything, type Questions } from "./questions.ts";
 import type { Probe } from "./time-limit.ts";
 
@@ -25,6 +25,8 @@ export interface DetectRequest {
   readonly endpoint: string;
   /** Asked where the endpoint fails, in order of preference. */
   readonly mirrors?: readonly string[];
+  /** Asks an address as a download does; null or left out, it only has to answer. */
+  readonly tryHub?: TryHub | null;
   /** How long one question to the machine may take; one that gets no answer ends as a warning. Default 4 s. */
   readonly limitMs?: number;
 }
@@ -35,8 +37,10 @@ export interface Detection {
   readonly checks: readonly CheckFinished[];
   /** What keeps Annie from running, the most important first; each with exit status 4. */
   readonly problems: readonly Failure[];
-  /** The Hub is out of reach, or a login page answers in its place: it matters where something must be fetched. */
+  /** The Hub is out of reach, or not to be used for a download: it matters where something must be fetched. */
   readonly hubFailure: Failure | null;
+  /** Models can't be kept where they are to be; it matters likewise. */
+  readonly placeFailure: Failure | null;
 }
 
 /** The order in which problems are best mended. */
@@ -64,10 +68,11 @@ export async function detectMachine({
   limitMs = 4000,
   endpoint,
   mirrors = [],
+  tryHub = null,
   ...places
 }: DetectRequest): Promise<Detection> {
   signal.throwIfAborted();
-  const surroundings = { ...places, endpoints: [endpoint, ...mirrors] };
+  const surroundings = { ...places, endpoints: [endpoint, ...mirrors], tryHub };
   const probe: Probe = { host, signal, limitMs };
   const asked = askEverything(probe, surroundings);
   const findings = judgeEverything(asked, probe, surroundings);
@@ -77,13 +82,16 @@ export async function detectMachine({
   ]);
   emit({ type: "machine.detected", ...machine });
   const failures = checks.flatMap(({ failure }) => failure ?? []);
+  const failureOf = (id: CheckId) =>
+    checks.find(({ finished }) => finished.id === id)?.failure ?? null;
   return {
     machine,
     checks: checks.map(({ finished }) => finished),
     problems: failures
       .filter(({ exitCode }) => exitCode === exitCodes.machine)
       .toSorted((one, other) => importance.indexOf(one.code) - importance.indexOf(other.code)),
-    hubFailure: failures.find(({ exitCode }) => exitCode === exitCodes.network) ?? null,
+    hubFailure: failureOf("hub"),
+    placeFailure: failureOf("disk.models"),
   };
 }
 
@@ -122,6 +130,18 @@ async function describeMachine(arch: string, asked: Questions): Promise<Machine>
     ports: [port.port],
     hub: hubOf(hub),
   };
+}
+
+/** Why her-os is not made for this machine, with what was found; null on a DGX Spark of any maker. Consent outweighs it. */
+export function unsupportedFailure(machine: Machine): Failure | null {
+  const message = unsupportedReason(machine);
+  if (message === null) return null;
+  return new Failure({
+    code: "machine.unsupported",
+    message,
+    hint: "her-os is made for the DGX Spark. To try it here anyway, add --allow-unsupported.",
+    exitCode: exitCodes.machine,
+  });
 }
 
 /** Why her-os is not made for this machine, in one sentence that says what was found; null on a DGX Spark of any maker. */

@@ -12,6 +12,8 @@ export type HubAnswer =
   /** A login page. `host`: where it is. */
   | { readonly kind: "portal"; readonly host: string }
   | { readonly kind: "unreachable"; readonly reason: string; readonly cause: unknown }
+  /** It answers, and a download could not use it. */
+  | { readonly kind: "unusable"; readonly failure: Failure }
   | { readonly kind: "offline" }
   | { readonly kind: "late" };
 
@@ -56,11 +58,37 @@ export async function askHub(probe: Probe, endpoint: string): Promise<HubAnswer>
   return answer === late ? { kind: "late" } : answer;
 }
 
-/** The same of several addresses, all at once. */
-export function askHubs(probe: Probe, endpoints: readonly string[]): Promise<EndpointAnswers> {
+/** Asks an address as a download does. @throws Failure that the download would end with */
+export type TryHub = (endpoint: string, signal: AbortSignal) => Promise<void>;
+
+/** The same of several addresses, all at once. One that answers is tried as a download would use it. */
+export function askHubs(
+  probe: Probe,
+  endpoints: readonly string[],
+  tryHub: TryHub | null = null,
+): Promise<EndpointAnswers> {
   return Promise.all(
-    endpoints.map(async (endpoint) => ({ endpoint, answer: await askHub(probe, endpoint) })),
+    endpoints.map(async (endpoint) => {
+      const answer = await askHub(probe, endpoint);
+      if (answer.kind !== "hub" || tryHub === null) return { endpoint, answer };
+      return { endpoint, answer: (await failureOfTrial(probe, endpoint, tryHub)) ?? answer };
+    }),
   );
+}
+
+async function failureOfTrial(
+  probe: Probe,
+  endpoint: string,
+  tryHub: TryHub,
+): Promise<HubAnswer | null> {
+  try {
+    const tried = await withinLimit(probe, (signal) => tryHub(endpoint, signal));
+    return tried === late ? { kind: "late" } : null;
+  } catch (error) {
+    probe.signal.throwIfAborted();
+    if (error instanceof Failure) return { kind: "unusable", failure: error };
+    throw error;
+  }
 }
 
 async function fetchPage(
@@ -170,6 +198,10 @@ export function judgeHub(
         found: `${endpoint} answers with an error (${answer.status})`,
         remedy: "Wait a little: the Hub has trouble of its own.",
       };
+    case "unusable": {
+      const { message: found, hint: remedy } = answer.failure;
+      return { status: "failed", found, remedy, failure: answer.failure };
+    }
     case "portal": {
       const remedy = `Open http://${answer.host} in a browser on this network and log in there.`;
       return {

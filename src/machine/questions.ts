@@ -6,7 +6,7 @@ import { askGpuAccess, type GpuAccess } from "./docker-gpu.ts";
 import { askDocker, type DockerAnswer } from "./docker-info.ts";
 import { inDockerGroup } from "./docker.ts";
 import { chooseGpu } from "./gpu.ts";
-import { askHubs, type EndpointAnswers } from "./hub-reach.ts";
+import { askHubs, type EndpointAnswers, type TryHub } from "./hub-reach.ts";
 import { askMemory, type Memory } from "./memory.ts";
 import { askNvidiaSmi, type NvidiaSmi } from "./nvidia-smi.ts";
 import { askPort, type PortAnswer } from "./port.ts";
@@ -21,6 +21,7 @@ export interface Surroundings {
   readonly port: number;
   /** Of the Hub, in order of preference. */
   readonly endpoints: readonly string[];
+  readonly tryHub: TryHub | null;
 }
 
 /** Everything that is asked of the machine, each answer on its way. */
@@ -45,7 +46,7 @@ export interface Questions {
 /** Asks all of it at once. A question waits for another one only where it can't be put without its answer. */
 export function askEverything(
   probe: Probe,
-  { modelsPath, stackDir, projectDir = stackDir, port, endpoints }: Surroundings,
+  { modelsPath, stackDir, projectDir = stackDir, port, endpoints, tryHub }: Surroundings,
 ): Questions {
   const smi = askNvidiaSmi(probe);
   const docker = askDocker(probe);
@@ -65,7 +66,7 @@ export function askEverything(
     compose: askCompose(probe),
     gpuAccess: docker.then((answer) => askGpuAccess(probe, answer)),
     port: askPort(probe, { port, projectDir }),
-    hub: askHubs(probe, endpoints),
+    hub: askHubs(probe, endpoints, tryHub),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Trouble } from "../plan/mending.ts";
 import { modelsPlace } from "./models-place.ts";
 import { recallAnswers } from "./remembered-answers.ts";
 import { findProjectFolder } from "../stack/compose-files.ts";
+import { tryHubOf } from "./try-hub.ts";
 import type { SetupRequest, Work } from "./request.ts";
 
 /** What a person can put right in another window. Memory and disks are what they are; the questions take them into account. */
@@ -19,6 +20,7 @@ export async function lookAtMachine(
 ): Promise<Detection | null> {
   const { stackDir, stateDir, port, endpoint, mirrors, dryRun, mend = null } = request;
   const modelsPath = modelsPlace(host, request, await recallAnswers(host, stateDir));
+  const tryHub = tryHubOf({ host }, request, { tokenIsAsked: request.ask !== null });
   for (;;) {
     emit({ type: "stage.started", stage: "machine" });
     const detection = await detectMachine({
@@ -31,6 +33,7 @@ export async function lookAtMachine(
       port,
       endpoint,
       mirrors,
+      tryHub,
     });
     const trouble = troubleOf(detection);
     const [problem] = detection.problems;

@@ -1,8 +1,7 @@
-import { unsupportedReason } from "../machine/detect.ts";
+import { unsupportedFailure } from "../machine/detect.ts";
 import type { Answers } from "../plan/answers.ts";
 import { rememberable, type AnswerValues } from "../plan/resolve.ts";
 import type { Notice } from "../progress/events/run.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
 import { writeStack } from "../stack/write-stack.ts";
 import { bringOnline } from "./bring-online.ts";
 import { closingWords, dryRunWords } from "./closing-words.ts";
@@ -36,7 +35,8 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   const agreedAtMs = work.elapsedMs();
   const startedAtMs = host.clock.monotonicMs() - (ask === null ? agreedAtMs : 0);
   if (answers === null) return null;
-  requireConsent(unsupportedReason(detection.machine), answers);
+  const unsupported = answers.unsupported ? null : unsupportedFailure(detection.machine);
+  if (unsupported !== null) throw unsupported;
   const { plan, survey, changes, notices } = await workOut(answers, signal);
   for (const notice of notices) emit(notice);
   emit(ask === null ? plan : { ...plan, agreedAtMs });
@@ -74,14 +74,4 @@ function portNotices({ ignoredPort, port }: SetupRequest): Notice[] {
       hint: 'To choose it with --port, publish "127.0.0.1:${HER_OS_PORT:-8000}:8000" there.',
     },
   ];
-}
-
-function requireConsent(reason: string | null, answers: Answers): void {
-  if (reason === null || answers.unsupported) return;
-  throw new Failure({
-    code: "machine.unsupported",
-    message: reason,
-    hint: "her-os is made for the DGX Spark. To try it here all the same, add --allow-unsupported.",
-    exitCode: exitCodes.machine,
-  });
 }

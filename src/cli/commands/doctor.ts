@@ -1,7 +1,9 @@
 import { detectMachine } from "../../machine/detect.ts";
-import { exitCodes, Failure } from "../../progress/failure.ts";
+import { Failure } from "../../progress/failure.ts";
 import { anniePlace } from "../../setup/annie-port.ts";
 import { placeModels } from "../../setup/models-place.ts";
+import { tryHubOf } from "../../setup/try-hub.ts";
+import { whatIsInTheWay } from "../../setup/what-is-in-the-way.ts";
 import type { Work } from "../../setup/request.ts";
 import { findProjectFolder } from "../../stack/compose-files.ts";
 import { gatherSettings } from "../gather-settings.ts";
@@ -9,7 +11,7 @@ import type { DoctorCommand } from "../program.ts";
 
 /**
  * `heros doctor`: the checks of the machine, each with what mends it.
- * @throws Failure `doctor.problems` (exit 4) where something keeps Annie from running
+ * @throws Failure `doctor.problems` where setup would refuse, with its exit status: 4, 1, 5 or 7
  */
 export async function performDoctor(
   work: Work,
@@ -19,7 +21,7 @@ export async function performDoctor(
   const settings = await placeModels(work, await gatherSettings(host, command));
   const { cacheDir, stackDir, endpoint, mirrors, port } = settings;
   emit({ type: "stage.started", stage: "machine" });
-  const { problems } = await detectMachine({
+  const detection = await detectMachine({
     host,
     emit,
     signal,
@@ -29,8 +31,10 @@ export async function performDoctor(
     port: (await anniePlace(host, stackDir, port)).port,
     endpoint,
     mirrors,
+    tryHub: tryHubOf(work, settings, { tokenIsAsked: false }),
   });
-  const [first] = problems;
+  const failures = await whatIsInTheWay(work, settings, detection);
+  const [first] = failures;
   emit({
     type: "stage.finished",
     stage: "machine",
@@ -40,10 +44,11 @@ export async function performDoctor(
   throw new Failure({
     code: "doctor.problems",
     message:
-      problems.length === 1
+      failures.length === 1
         ? first.message
-        : `${problems.length} things keep Annie from running. First: ${first.message}`,
+        : `${failures.length} things keep Annie from running. First: ${first.message}`,
     hint: first.hint,
-    exitCode: exitCodes.machine,
+    exitCode: first.exitCode,
+    cause: first,
   });
 }

@@ -1,0 +1,137 @@
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { freePort } from "../host/free-port.ts";
+import { fixture } from "../machine/fixture.ts";
+import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
+import { catalogOf, failureOf, hosted } from "./wrong-input.ts";
+
+let sandbox: Sandbox;
+let hub: EmbeddedHub;
+let catalog: string;
+let port: string;
+
+/** A PC with Docker: nothing is wrong with it but that it is no Spark. */
+beforeEach(async () => {
+  sandbox = await makeSandbox();
+  hub = await startHub(hosted);
+  onTestFinished(async () => {
+    await hub.close();
+    await sandbox[Symbol.asyncDispose]();
+  });
+  catalog = await catalogOf(sandbox, "demo/voice", hub.commit("demo/voice"));
+  port = String(await freePort());
+  const info = await sandbox.file("info.json", fixture("docker/28-runtime.json"));
+  await sandbox.command(
+    "docker",
+    `case "$1" in info) /bin/cat ${info} ;; compose) echo 2.40.3 ;; *) exit 1 ;; esac`,
+  );
+});
+
+interface Given {
+  readonly endpoint?: string;
+  readonly cacheDir?: string;
+  readonly args?: readonly string[];
+}
+
+async function heros(command: string, given: Given = {}): Promise<HerosRun> {
+  const { endpoint = hub.endpoint, cacheDir = join(sandbox.dir, "cache"), args = [] } = given;
+  const where = ["--catalog", catalog, "--endpoint", endpoint, "--cache-dir", cacheDir];
+  return sandbox.run([command, ...where, ...args, "--json"], { env: { HER_OS_PORT: port } });
+}
+
+async function doctor(given: Given = {}): Promise<HerosRun> {
+  return heros("doctor", { ...given, args: ["--allow-unsupported", ...(given.args ?? [])] });
+}
+
+function statusOf(run: HerosRun, id: string): string | undefined {
+  const checks = run.events().filter((event) => event.type === "check.finished");
+  return checks.find((check) => check.id === id)?.status;
+}
+
+describe("heros doctor on a machine that is no Spark", () => {
+  it("refuses as setup does, until there is consent", async () => {
+    const refused = failureOf(await heros("doctor"));
+    expect(refused).toMatchObject({ code: "doctor.problems", exitCode: 4 });
+    expect(refused.hint).toContain("--allow-unsupported");
+    const setup = failureOf(await heros("setup", { args: ["--yes"] }));
+    expect(setup).toMatchObject({ code: "machine.unsupported", exitCode: 4 });
+    expect(refused.message).toBe(setup.message);
+    const agreed = await doctor();
+    expect([agreed.exitCode, statusOf(agreed, "hub")]).toEqual([0, "ok"]);
+  });
+});
+
+/** What pull can't work with, and the check that must not pass. */
+const troubles: [what: string, check: string, lay: () => Promise<Given>][] = [
+  [
+    "a mirror that answers, and has no models",
+    "hub",
+    async () => {
+      const server = createServer((request, response) => {
+        const known = request.url?.startsWith("/api/models?") === true;
+        response.writeHead(known ? 200 : 404, { "content-type": "application/json" }).end("[]");
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      onTestFinished(() => void server.close());
+      return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    },
+  ],
+  [
+    "a Hub whose files nobody may have",
+    "hub",
+    async () => {
+      hub.setIntercept(({ url }) =>
+        url.includes("/resolve/")
+          ? { answer: { status: 403, headers: { "x-error-code": "GatedRepo" }, body: "" } }
+          : undefined,
+      );
+      return {};
+    },
+  ],
+  [
+    "a cache behind a link that leads nowhere",
+    "disk.models",
+    async () => {
+      const cacheDir = join(sandbox.dir, "link");
+      await symlink(join(sandbox.dir, "gone"), cacheDir);
+      return { cacheDir };
+    },
+  ],
+  [
+    "a file where the cache should be",
+    "disk.models",
+    async () => {
+      const cacheDir = join(sandbox.dir, "file");
+      await writeFile(cacheDir, "");
+      return { cacheDir };
+    },
+  ],
+];
+
+describe("heros doctor and heros pull", () => {
+  it.each(troubles)("judge alike: %s", async (_what, check, lay) => {
+    const given = await lay();
+    const found = await doctor(given);
+    expect(statusOf(found, check)).toBe("failed");
+    const failure = failureOf(found);
+    const pulled = failureOf(await heros("pull", given));
+    expect([failure.exitCode, failure.message]).toEqual([pulled.exitCode, pulled.message]);
+    const reported = found
+      .events()
+      .find((event) => event.type === "check.finished" && event.id === check);
+    expect(reported).toMatchObject({ code: pulled.code });
+  });
+
+  it("need neither Hub nor a disk that can be written to where all models are there", async () => {
+    await mkdir(join(sandbox.dir, "cache"));
+    expect((await heros("pull")).exitCode).toBe(0);
+    const endpoint = `http://127.0.0.1:${await freePort()}`;
+    const found = await doctor({ endpoint });
+    expect([found.exitCode, statusOf(found, "hub")]).toEqual([0, "failed"]);
+    expect((await heros("pull", { endpoint })).exitCode).toBe(0);
+  });
+});
