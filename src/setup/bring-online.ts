@@ -65,7 +65,14 @@ export async function bringOnline(
   const startAnnie = async () => {
     emit({ type: "stage.started", stage: "annie" });
     const { stackDir, port } = request;
-    const address = await startStack({ host, stackDir, emit, signal, port });
+    const address = await startStack({
+      host,
+      stackDir,
+      emit,
+      signal,
+      port,
+      cacheDir: survey.cacheDir,
+    });
     if (address !== null) url = `http://${address.host}:${address.port}`;
     const containers = watchContainers({ host, stackDir, emit });
     watch = watchAnnie({

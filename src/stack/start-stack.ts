@@ -5,10 +5,12 @@ import type { Emit } from "../progress/event.ts";
 import { exitCodes, Failure, isAbort } from "../progress/failure.ts";
 import { inFolder } from "../progress/shell.ts";
 import { type AnnieAddress, askChosenPort, portInside, publishedAddress } from "./annie-address.ts";
+import { annieService } from "./base-check.ts";
 import { runCompose } from "./compose.ts";
 import { composeFailure } from "./compose-errors.ts";
 import { imageProgress } from "./compose-progress.ts";
 import { type Container, containerTeller, listContainers } from "./containers.ts";
+import { isMountStale, restartAnnie } from "./fresh-mount.ts";
 import { watchSilence, type Silence } from "./pull-silence.ts";
 import { readStackConfig, type StackConfig } from "./stack-config.ts";
 import { engineLate, explainStack } from "./watch-containers.ts";
@@ -20,6 +22,8 @@ export interface StartStackRequest {
   readonly signal: AbortSignal;
   /** The port that is preferred where compose publishes several. */
   readonly port?: number;
+  /** The folder of models that is mounted into Annie's container. */
+  readonly cacheDir?: string;
 }
 
 /** How often containers are looked at while compose works. */
@@ -66,7 +70,10 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
     });
     const { containers, trouble } = await listContainers({ host, stackDir, signal });
     containerTeller(emit)(containers);
-    if (result.exitCode === 0) return await findAnnie(request, config);
+    if (result.exitCode === 0) {
+      await freshenMount(request, containers);
+      return await findAnnie(request, config);
+    }
     const place = await askEnginePlace(host, signal);
     // What looks like a network that failed is an engine that was killed, where it no longer answers.
     if (trouble !== null && trouble !== "late") throw engineFailure(engineProblem(trouble, place));
@@ -85,6 +92,17 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
     stopPolling.abort();
     await polling;
   }
+}
+
+async function freshenMount(
+  request: StartStackRequest,
+  containers: readonly Container[],
+): Promise<void> {
+  const { cacheDir, emit } = request;
+  if (cacheDir === undefined) return;
+  if (!(await isMountStale({ ...request, cacheDir, containers }))) return;
+  emit({ type: "stack.command", command: `docker compose restart ${annieService}` });
+  await restartAnnie(request);
 }
 
 async function findAnnie(

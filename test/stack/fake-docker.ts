@@ -43,6 +43,7 @@ export async function start(
   up: string,
   more = "",
   env: Readonly<Record<string, string>> = {},
+  change: { readonly cacheDir?: string } = {},
 ): Promise<Started> {
   const docker = await fakeDocker(`
 ${more}
@@ -63,6 +64,7 @@ esac`);
     stackDir: await temporaryFolder(),
     emit: (event) => events.push(event),
     signal: new AbortController().signal,
+    ...change,
   }).then(
     (found) => {
       address = found;

@@ -155,3 +155,26 @@ test("an engine that is killed while images are fetched is no network that faile
   );
   expect(error).toMatchObject({ code: "docker.daemon_down", exitCode: 4 });
 });
+
+test.each([
+  ["before the folder of models was made", "2001-01-01T00:00:00.5Z", 1],
+  ["after it", "2999-01-01T00:00:00.5Z", 0],
+  ["who knows when", "", 0],
+])(
+  "Annie, who runs since %s, is started again only where she sees a folder that is gone",
+  async (_when, startedAt, restarts) => {
+    const cacheDir = await temporaryFolder();
+    const { calls, error } = await start(
+      "",
+      `case "$*" in
+*" ps "*) echo '{"Service":"her-os-core","Name":"c","State":"running","Health":"healthy"}'; exit ;;
+"inspect "*) echo '${startedAt}'; exit ;;
+*" restart her-os-core") exit ;;
+esac`,
+      {},
+      { cacheDir },
+    );
+    expect(error).toBeNull();
+    expect(calls.filter((call) => call.includes(" restart "))).toHaveLength(restarts);
+  },
+);
