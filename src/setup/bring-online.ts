@@ -111,11 +111,16 @@ export async function bringOnline(
   }
   if (fetched.status === "rejected") {
     annie.value.stop();
-    emit({ type: "stage.finished", stage: "download", outcome: "failed" });
-    throw onlineWithout(fetched.reason);
+    // What became of her after she was online stopped the download, and not the other way round.
+    const stage = stop.signal.aborted ? "annie" : "download";
+    emit({ type: "stage.finished", stage, outcome: "failed" });
+    throw stop.signal.aborted ? stop.signal.reason : onlineWithout(fetched.reason);
   }
   annie.value.allReady();
-  const { missing } = await annie.value.complete;
+  const { missing } = await annie.value.complete.catch((error: unknown) => {
+    emit({ type: "stage.finished", stage: "annie", outcome: "failed" });
+    throw error;
+  });
   emit({
     type: "stage.finished",
     stage: "annie",

@@ -1,0 +1,53 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { onTestFinished } from "vitest";
+
+export interface EngineProxy {
+  /** For DOCKER_HOST. */
+  readonly address: string;
+  /** From now on there is no engine, as docker sees it. */
+  kill(): Promise<void>;
+}
+
+/** A socket that leads to the engine, until it is killed: so that one test's dead engine is none of the others'. */
+export async function openEngineProxy(): Promise<EngineProxy> {
+  const engine = (process.env["DOCKER_HOST"] ?? "unix:///var/run/docker.sock").slice(
+    "unix://".length,
+  );
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-engine-"));
+  const socket = path.join(folder, "docker.sock");
+  const open = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(engine);
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      open.add(one);
+      one.pipe(other);
+      one.on("error", () => other.destroy());
+      one.on("close", () => {
+        open.delete(one);
+        other.destroy();
+      });
+    }
+  });
+  server.listen(socket);
+  await once(server, "listening");
+  const kill = async () => {
+    for (const each of open) each.destroy();
+    if (server.listening) {
+      server.close();
+      await once(server, "close");
+    }
+  };
+  onTestFinished(async () => {
+    await kill();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return { address: `unix://${socket}`, kill };
+}
