@@ -3,7 +3,7 @@ import { findTokens } from "../hub/environment.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { FoundToken } from "../plan/planning.ts";
 import { Secret } from "../progress/secret.ts";
-import { keptTokenFile } from "../stack/compose-files.ts";
+import { keptTokenFile } from "../stack/kept-token.ts";
 
 /** Tokens of the environment, of the Hub's token file, and of an earlier setup, as answers to the question of the token. */
 export async function foundTokens(host: Host, stackDir: string | null): Promise<FoundToken[]> {

@@ -10,11 +10,6 @@ export const herosFile = "docker-compose.heros.yml";
 /** The name under which heros lays down the base where there is none. */
 export const newBaseFile = "docker-compose.yml";
 
-/** Where a token is kept that the person chose to keep. */
-export function keptTokenFile(stackDir: string): string {
-  return path.join(stackDir, "secrets", "hf_token");
-}
-
 /** In the order in which compose looks. */
 const baseNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 const overrideNames = [

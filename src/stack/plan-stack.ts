@@ -5,13 +5,8 @@ import { exitCodes, Failure } from "../progress/failure.ts";
 import { fileFailure } from "../progress/file-failures.ts";
 import { Secret } from "../progress/secret.ts";
 import { checkOwnStack } from "./base-check.ts";
-import {
-  findComposeFiles,
-  herosFile,
-  keptTokenFile,
-  newBaseFile,
-  projectFolder,
-} from "./compose-files.ts";
+import { findComposeFiles, herosFile, newBaseFile, projectFolder } from "./compose-files.ts";
+import { keptTokenFile } from "./kept-token.ts";
 import { type ShowLines, unifiedDiff } from "./diff.ts";
 import { shownEnv } from "./env/shown-env.ts";
 import { lookupIn, readStackEnv } from "./env/stack-env.ts";
