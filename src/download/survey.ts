@@ -2,14 +2,13 @@ import { join } from "node:path";
 import type { Host } from "../host/host.ts";
 import type { FileHash, HubFile, HubListing } from "../hub/listing.ts";
 import type { Hub } from "../hub/hub.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
+import { Failure } from "../progress/failure.ts";
 import type { ByteRanges } from "./byte-ranges.ts";
 import { countBytes } from "./byte-ranges.ts";
 import { placesOf, snapshotPath, stagingName } from "./cache-layout.ts";
 import { lookAtBlob, lookAtFile } from "./cached.ts";
 import { freeSpace, headroom } from "./disk-space.ts";
-import { isPlainName, matchesGlob } from "./globs.ts";
-import { listingOffline } from "./offline.ts";
+import { type CacheFallback, chooseFiles, listFiles } from "./list-files.ts";
 import { sideBySide } from "./side-by-side.ts";
 
 /** What of a catalog's model the download needs. */
@@ -94,6 +93,8 @@ export interface SurveyRequest {
   readonly signal: AbortSignal;
   /** A model that can't be listed gets its `problem` instead of ending the survey. */
   readonly lenient?: boolean;
+  /** Left out, a Hub that can't be asked is an error whatever the cache has. */
+  readonly fallback?: CacheFallback;
 }
 
 /**
@@ -194,7 +195,7 @@ interface ListedPart {
 }
 
 async function listModel(
-  { host, hub, cacheDir, signal, lenient = false }: SurveyRequest,
+  request: SurveyRequest,
   model: ModelRequest,
   listings: Map<string, Promise<HubListing>>,
 ): Promise<{ model: ModelRequest; parts: ListedPart[]; problem: Failure | null }> {
@@ -203,11 +204,11 @@ async function listModel(
       model.parts.map(async (part) => {
         const { repo, revision } = part;
         const key = `${repo}\n${revision}`;
-        const asked =
-          listings.get(key) ??
-          (hub.offline
-            ? listingOffline({ files: host.files, hub, cacheDir, repo, revision, signal })
-            : hub.list(repo, revision, signal));
+        const wanted = request.models
+          .flatMap(({ parts: others }) => others)
+          .filter((other) => other.repo === repo && other.revision === revision)
+          .map((other) => other.files);
+        const asked = listings.get(key) ?? listFiles(request, { repo, revision, wanted });
         listings.set(key, asked);
         const listing = await asked;
         return { part, listing, files: chooseFiles(listing, part.files) };
@@ -215,26 +216,10 @@ async function listModel(
     );
     return { model, parts, problem: null };
   } catch (error) {
-    if (lenient && error instanceof Failure) return { model, parts: [], problem: error };
+    if (request.lenient === true && error instanceof Failure)
+      return { model, parts: [], problem: error };
     throw error;
   }
-}
-
-/** @throws Failure where a name has no file, or all patterns together have none */
-function chooseFiles(listing: HubListing, patterns: readonly string[] | null) {
-  if (patterns === null) return listing.files;
-  const names = new Set(listing.files.map(({ path }) => path));
-  const absent = patterns.find((pattern) => isPlainName(pattern) && !names.has(pattern));
-  const chosen = listing.files.filter(({ path }) =>
-    patterns.some((pattern) => matchesGlob(path, pattern)),
-  );
-  if (absent === undefined && chosen.length > 0) return chosen;
-  throw new Failure({
-    code: "hub.file_not_found",
-    message: `${listing.repo} has no file ${absent ?? patterns.join(", ")} at revision ${listing.revision}.`,
-    hint: "Check the names under `files` in the catalog.",
-    exitCode: exitCodes.usage,
-  });
 }
 
 function sum(blobs: readonly SurveyedBlob[]): { totalBytes: number; cachedBytes: number } {

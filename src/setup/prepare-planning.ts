@@ -13,6 +13,7 @@ import { Failure } from "../progress/failure.ts";
 import { planStack } from "../stack/plan-stack.ts";
 import { type StackChange, toPlannedFiles } from "../stack/stack-plan.ts";
 import { overruledNotice, placeOf, storagePaths } from "./models-place.ts";
+import { cacheFallback } from "./cache-fallback.ts";
 import { recallAnswers, rememberAnswers } from "./remembered-answers.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { openHub } from "./open-hub.ts";
@@ -69,6 +70,7 @@ export async function preparePlanning(
       cacheDir: request.cacheDir ?? placeOf(paths, answers.storage),
       models,
       signal: stop,
+      fallback: cacheFallback(work, request, answers.token),
       // The screen can still ask for the token that a model wants.
       lenient: models === catalog.models,
     });

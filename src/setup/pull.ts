@@ -1,4 +1,5 @@
 import type { CatalogModel } from "../catalog/catalog.ts";
+import { cacheFallback } from "./cache-fallback.ts";
 import { closeAtRest } from "./close-at-rest.ts";
 import { requireDiskSpace } from "../download/disk-space.ts";
 import { downloadModels } from "../download/download.ts";
@@ -23,10 +24,18 @@ export async function pull(
   const { host, signal, elapsedMs, pause } = work;
   const emit = closeAtRest(work);
   const { cacheDir, limitBytesPerSecond, maxLanes } = fetching;
-  const hub = openHub(work, fetching, await givenToken(host, fetching));
+  const token = await givenToken(host, fetching);
+  const hub = openHub(work, fetching, token);
 
   emit({ type: "stage.started", stage: "download" });
-  const survey = await surveyModels({ host, hub, cacheDir, models, signal });
+  const survey = await surveyModels({
+    host,
+    hub,
+    cacheDir,
+    models,
+    signal,
+    fallback: cacheFallback(work, fetching, token),
+  });
   await requirePlace(work, survey);
   requireDiskSpace(survey);
   const { fetchedBytes } = await downloadModels({
