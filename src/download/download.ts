@@ -6,6 +6,7 @@ import { createTask } from "./blob-task.ts";
 import { failureOfFiles, requireDiskSpace } from "./disk-space.ts";
 import type { Hashing } from "./hashing.ts";
 import { requireNothing } from "./offline.ts";
+import { tellMovedBranches } from "./moved-branch.ts";
 import { openCache } from "./open-cache.ts";
 import { requireRoomElsewhere } from "./other-disks.ts";
 import { createPublishing } from "./publishing.ts";
@@ -87,7 +88,8 @@ async function bring(
   missing: readonly SurveyedBlob[],
   startMs: number,
 ): Promise<number> {
-  const { host, hub, survey, emit, signal } = request;
+  const { host, survey, emit, signal } = request;
+  const hub = tellMovedBranches(request.hub, survey);
   const tuning = { ...usualTuning, ...request.tuning };
   const places = await openCache(host.files, survey.cacheDir, missing);
   const tasks = inOrder(survey, missing).flatMap((blob) => {

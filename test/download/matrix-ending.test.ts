@@ -102,7 +102,8 @@ const rows: readonly Row[] = [
     target: "content",
     strike: () => answer(403),
     elsewhere: atTheHub(answer(404, { "X-Error-Code": "EntryNotFound" })),
-    ends: { code: "hub.file_not_found", exitCode: 2 },
+    // What a branch had just led to: it was pushed anew.
+    ends: { code: "hub.branch_moved", exitCode: 5 },
   },
   {
     name: "redirect loop",

@@ -1,0 +1,34 @@
+import type { Hub } from "../hub/hub.ts";
+import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Survey } from "./survey.ts";
+
+/**
+ * The Hub of a download. A commit that is gone although a branch had just led to it is no mistake of the catalog: somebody
+ * has pushed the branch anew meanwhile. @throws Failure `hub.branch_moved` there
+ */
+export function tellMovedBranches(hub: Hub, { models }: Survey): Hub {
+  const branches = new Map(
+    models
+      .flatMap(({ snapshots }) => snapshots)
+      .filter(({ revision, commit }) => revision !== commit)
+      .map(({ repo, commit, revision }) => [`${repo}@${commit}`, revision]),
+  );
+  const told = (repo: string, commit: string) => (error: unknown) => {
+    const branch = branches.get(`${repo}@${commit}`);
+    const gone = error instanceof Failure && /^hub\.(?:revision|file)_not_found$/u.test(error.code);
+    if (branch === undefined || !gone) throw error;
+    throw new Failure({
+      code: "hub.branch_moved",
+      message: `${repo} changed on the Hub during the download: ${branch} no longer leads to commit ${commit.slice(0, 7)}.`,
+      hint: "Run the same command again. It downloads the new files and keeps those that did not change.",
+      exitCode: exitCodes.network,
+      cause: error,
+    });
+  };
+  return {
+    ...hub,
+    requireAccess: (repo, commit, path, signal) =>
+      hub.requireAccess(repo, commit, path, signal).catch(told(repo, commit)),
+    open: (request) => hub.open(request).catch(told(request.repo, request.commit)),
+  };
+}
