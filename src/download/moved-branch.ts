@@ -15,7 +15,7 @@ export function tellMovedBranches(hub: Hub, { models }: Survey): Hub {
   );
   const told = (repo: string, commit: string) => (error: unknown) => {
     const branch = branches.get(`${repo}@${commit}`);
-    const gone = error instanceof Failure && /^hub\.(?:revision|file)_not_found$/u.test(error.code);
+    const gone = error instanceof Failure && error.code === "hub.revision_not_found";
     if (branch === undefined || !gone) throw error;
     throw new Failure({
       code: "hub.branch_moved",

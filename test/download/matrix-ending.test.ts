@@ -98,12 +98,18 @@ const rows: readonly Row[] = [
     ends: { code: "hub.rate_limited", exitCode: 5 },
   },
   {
+    name: "the branch pushed anew half-way",
+    target: "content",
+    strike: () => answer(403),
+    elsewhere: atTheHub(answer(404, { "X-Error-Code": "RevisionNotFound" })),
+    ends: { code: "hub.branch_moved", exitCode: 5 },
+  },
+  {
     name: "404 half-way, from the Hub",
     target: "content",
     strike: () => answer(403),
     elsewhere: atTheHub(answer(404, { "X-Error-Code": "EntryNotFound" })),
-    // What a branch had just led to: it was pushed anew.
-    ends: { code: "hub.branch_moved", exitCode: 5 },
+    ends: { code: "hub.file_not_found", exitCode: 2 },
   },
   {
     name: "redirect loop",
