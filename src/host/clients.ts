@@ -44,11 +44,11 @@ export function createClients(
   };
 
   const clients: Omit<Network, "portIsFree"> = {
-    async read(request) {
+    read(request) {
       // Through a proxy, Node's own client knows the way.
-      const direct = isDirect(new URL(request.url));
-      const answer = direct ? await trusting(() => lean.read(request)) : null;
-      return answer ?? clients.request(request);
+      return isDirect(new URL(request.url))
+        ? trusting(() => lean.read(request))
+        : clients.request(request);
     },
     request: (request) => trusting(() => send(request)),
     closeIdle() {

@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { type ChunkReader, createChunkReader } from "./chunk-reader.ts";
 import type { ByteFlow, HttpResponse } from "./http.ts";
 
 /** How an exchange steers the connection it came over. */
@@ -18,17 +19,17 @@ const mostHeadBytes = 64 * 1024;
 
 /**
  * One answer as it comes in: parses its head (RFC 9112), and hands on the body in pieces of the connection's own buffer,
- * each of which is only good while it is handed on, or of the buffers that its reader gives. Bodies by length or to the connection's end; chunked ones are told by `chunked`.
+ * each of which is only good while it is handed on, or of the buffers that its reader gives. Bodies by length, in chunks, or to the connection's end.
  */
 export class LeanExchange extends EventEmitter implements ByteFlow {
   readableEnded = false;
-  chunked = false;
   /** Whether a byte of the answer has come. */
   begun = false;
   readonly #steering: Steering;
   readonly #onHead: (response: Head) => void;
   #head: Buffer | null = Buffer.alloc(0);
   #leftBytes = Number.POSITIVE_INFINITY;
+  #chunks: ChunkReader | null = null;
   #reusable = false;
   /** Came while nobody took it. */
   #waiting: Buffer | null = null;
@@ -87,7 +88,8 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
 
   /** Where the next bytes should go; null to leave it to the connection. What waits is handed on first, and would be overwritten. */
   nextBuffer(): Buffer | null {
-    const flows = this.#head === null && !this.#over && !this.#paused && this.#waiting === null;
+    const plain = this.#head === null && this.#chunks === null;
+    const flows = plain && !this.#over && !this.#paused && this.#waiting === null;
     return flows ? (this.#next?.() ?? null) : null;
   }
 
@@ -98,7 +100,8 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
       this.#gone ??= { error };
       return;
     }
-    if (error === null && this.#head === null && this.#leftBytes === Number.POSITIVE_INFINITY) {
+    const toItsEnd = this.#chunks === null && this.#leftBytes === Number.POSITIVE_INFINITY;
+    if (error === null && this.#head === null && toItsEnd) {
       this.#finish();
       return;
     }
@@ -148,9 +151,14 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
 
   #begin(status: number, headers: Record<string, string>, kept: boolean): void {
     this.#head = null;
-    this.chunked = headers["transfer-encoding"] !== undefined;
+    const coding = headers["transfer-encoding"]?.trim().toLowerCase();
+    if (coding !== undefined && coding !== "chunked") {
+      this.#fail(`the answer is coded in a way that is not known (${coding})`);
+      return;
+    }
     const length = headers["content-length"];
     if (status === 204 || status === 304) this.#leftBytes = 0;
+    else if (coding !== undefined) this.#chunks = createChunkReader();
     else if (length !== undefined && /^\d+$/u.test(length)) this.#leftBytes = Number(length);
     this.#reusable = kept && !/\bclose\b/iu.test(headers["connection"] ?? "");
     this.#onHead({ status, headers, body: this });
@@ -166,6 +174,10 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
   }
 
   #handOn(bytes: Buffer): void {
+    if (this.#chunks !== null) {
+      this.#handOnChunks(bytes, this.#chunks);
+      return;
+    }
     if (bytes.length > this.#leftBytes) {
       this.#fail("the answer is longer than it said");
       return;
@@ -173,6 +185,27 @@ export class LeanExchange extends EventEmitter implements ByteFlow {
     this.#leftBytes -= bytes.length;
     if (bytes.length > 0) this.emit("data", bytes);
     if (this.#leftBytes === 0) this.#finish();
+  }
+
+  #handOnChunks(bytes: Buffer, chunks: ChunkReader): void {
+    for (let rest = bytes; rest.length > 0 && !this.#over;) {
+      if (this.#paused) {
+        // Its memory is the connection's own.
+        this.#waiting = Buffer.from(rest);
+        return;
+      }
+      const taken = chunks.take(rest);
+      if (taken === null) {
+        this.#fail("the answer's chunks are garbled");
+        return;
+      }
+      rest = taken.rest;
+      if (taken.part.length > 0) this.emit("data", taken.part);
+      if (!chunks.done) continue;
+      this.#leftBytes = 0;
+      if (rest.length > 0) this.#reusable = false;
+      this.#finish();
+    }
   }
 
   #finish(): void {

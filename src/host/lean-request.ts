@@ -8,8 +8,8 @@ import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./reach
 
 /** GET and HEAD over sockets that read into buffers that are used again: Node's HTTP client copies each piece twice and leaves it to be collected. */
 export interface LeanClient {
-  /** Null where the answer is of a form that is left to Node's client (chunked). @throws as `Network.request` */
-  read(request: HttpRequest): Promise<HttpResponse<ByteFlow> | null>;
+  /** @throws as `Network.request` */
+  read(request: HttpRequest): Promise<HttpResponse<ByteFlow>>;
   close(): void;
 }
 
@@ -82,14 +82,14 @@ export function createLeanClient(resolveName = dns.lookup): LeanClient {
     idle.set(origin, [...others, connection]);
   }
 
-  function send(request: HttpRequest, kept: boolean): Promise<HttpResponse<ByteFlow> | null> {
+  function send(request: HttpRequest, kept: boolean): Promise<HttpResponse<ByteFlow>> {
     const { url, method = "GET", headers = {}, signal, idleTimeoutMs = 10_000 } = request;
     const { noNearerThan = "machine" } = request;
     const target = new URL(url);
     const named = reachOfHost(target.hostname);
     if (named !== null && isNearer(named, noNearerThan)) throw tooNearError(target.host);
     const head = headOf(method, target, headers);
-    const { promise, resolve, reject } = Promise.withResolvers<HttpResponse<ByteFlow> | null>();
+    const { promise, resolve, reject } = Promise.withResolvers<HttpResponse<ByteFlow>>();
     const old = kept ? idle.get(target.origin)?.pop() : undefined;
     // A kept connection was made for another question.
     const keptReach = reachOf(old?.socket.remoteAddress ?? "");
@@ -113,10 +113,7 @@ export function createLeanClient(resolveName = dns.lookup): LeanClient {
     };
     const exchange = new LeanExchange(steering, (response) => {
       exchange.off("error", onEarlyError);
-      if (exchange.chunked) {
-        exchange.destroy();
-        resolve(null);
-      } else resolve({ ...response, reach: reachOf(socket.remoteAddress ?? "") });
+      resolve({ ...response, reach: reachOf(socket.remoteAddress ?? "") });
     });
     const onAbort = (): void => {
       exchange.destroy(new DOMException("This operation was aborted", "AbortError"));

@@ -221,3 +221,14 @@ test("a connection that is much slower than its siblings is replaced, also at th
   );
   expect(slowest).toBeDefined();
 });
+
+test("answers in chunks are asked for once, and their bytes come once", async () => {
+  await pullWith(
+    ({ file }) => (file === null ? undefined : { headers: { "Content-Length": null } }),
+    ({ served }) => {
+      expect(served.sentBytes()).toBe(bytes + small.content.length);
+      const ranges = served.requests.flatMap(({ range }) => (range === null ? [] : [range.start]));
+      expect(new Set(ranges).size).toBe(ranges.length);
+    },
+  );
+});
