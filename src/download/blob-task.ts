@@ -20,7 +20,7 @@ export interface BlobTask {
   blockedTold: boolean;
   startedTold: boolean;
   /** Where the Hub sent us for this file, once it has; `null` inside: it answers itself. */
-  located: { readonly address: FileAddress | null } | null;
+  located: Located | null;
   locating: Promise<void> | null;
   /** The server knows no ranges: one lane fetches all from the first byte. */
   whole: boolean;
@@ -37,6 +37,10 @@ export interface BlobTask {
   receivedBytes: number;
   /** Over the network in this run. */
   fetchedBytes: number;
+}
+
+export interface Located {
+  readonly address: FileAddress | null;
 }
 
 export interface OpenTask {

@@ -3,6 +3,7 @@ import type { Budget } from "./budget.ts";
 import type { Lane } from "./lane.ts";
 import type { Link } from "./link.ts";
 import type { Segment } from "./segments.ts";
+import { mostOfOneLane } from "./trouble.ts";
 import type { Tuning } from "./tuning.ts";
 
 export interface Work {
@@ -53,12 +54,17 @@ export function chooseWork(choice: Choice): Work | null {
     if (task.state === "waiting") return { task, segment: null };
     if (task.state !== "fetching" || task.open === null) continue;
     const { segments } = task.open;
-    if (task.whole && segments.taken.size > 0) continue;
+    if (isForOneLane(task) && segments.taken.size > 0) continue;
     const bytes = task.whole ? task.blob.sizeBytes : segmentBytes(choice, segments.freeBytes());
     const segment = segments.take(Math.max(bytes, tuning.leastSegmentBytes));
     if (segment !== null) return { task, segment };
   }
   return tier === null ? null : splitLongest(choice, tier);
+}
+
+/** Its server knows no ranges, or answers nobody: then one lane looks whether it does again. */
+function isForOneLane(task: BlobTask): boolean {
+  return task.whole || task.attempts >= mostOfOneLane;
 }
 
 /**
@@ -82,7 +88,8 @@ function splitLongest({ lanes, nowMs }: Choice, tier: number): Work | null {
   let longest: { lane: Lane; segment: Segment; seconds: number } | null = null;
   for (const lane of lanes) {
     const { segment, task } = lane;
-    if (segment === null || task.blob.tier !== tier || task.whole || task.open === null) continue;
+    if (segment === null || task.blob.tier !== tier || task.open === null) continue;
+    if (isForOneLane(task)) continue;
     if (nowMs < task.notBeforeMs) continue;
     const speed = lane.receivedBytes / Math.max(0.001, (nowMs - lane.startedMs) / 1000);
     const seconds = (segment.end - segment.at) / Math.max(1, speed);

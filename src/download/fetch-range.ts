@@ -2,7 +2,7 @@ import type { ByteFlow, HttpResponse } from "../host/http.ts";
 import { abandon } from "../hub/answer-body.ts";
 import type { FileRequest, Hub } from "../hub/hub.ts";
 import { PassingTrouble, troubleOf, weatherOf } from "../hub/trouble.ts";
-import type { BlobTask, OpenTask } from "./blob-task.ts";
+import type { BlobTask, Located, OpenTask } from "./blob-task.ts";
 import { type Flow, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
 import { pour } from "./pour.ts";
 import type { Segment } from "./segments.ts";
@@ -71,6 +71,7 @@ async function openLocated(
     blobName,
     range,
     idleTimeoutMs: flow.tuning.idleMs,
+    mostConnections: flow.mostLanes,
     signal: lane.stop.signal,
     // Wrong bytes, and trouble time after time without one, are reasons to ask another mirror.
     passOver: task.hashTries + Math.floor(task.attempts / 3),
@@ -85,7 +86,7 @@ async function openLocated(
   } catch (error) {
     const trouble = weatherOf(error);
     if (trouble === null || trouble.kind === "rate-limited") throw error;
-    if (trouble.kind === "expired") return relocate({ hub, flow, lane, task }, request);
+    if (trouble.kind === "expired") return relocate({ hub, flow, lane, task }, request, located);
     // Its server may be gone: after a restart the Hub may name another.
     if (task.located === located && !flow.isServed(task)) task.located = null;
     throw error;
@@ -116,25 +117,25 @@ async function locate(
 async function relocate(
   fetching: Fetching,
   request: Omit<FileRequest, "address">,
+  refused: Located,
 ): Promise<HttpResponse<ByteFlow>> {
   const { hub, flow, task } = fetching;
-  const before = task.located;
-  const others = task.locating;
-  if (others !== null) await others;
-  else if (!flow.isServed(task) || flow.nowMs() >= flow.crowdedUntilMs) {
-    try {
-      return await locate(fetching, request);
-    } catch (error) {
-      const refused = troubleOf(error)?.kind === "refused";
-      if (refused && flow.isServed(task)) flow.crowdedUntilMs = flow.nowMs() + crowdedMs;
-      throw error;
-    }
+  while (task.located === refused && task.locating !== null) await task.locating;
+  request.signal.throwIfAborted();
+  const { located } = task;
+  if (located !== null && located !== refused) {
+    return (await hub.open({ ...request, address: located.address })).response;
   }
-  if (task.located === before || task.located === null) {
+  if (flow.isServed(task) && flow.nowMs() < flow.crowdedUntilMs) {
     throw new PassingTrouble("refused", "the server refuses more connections");
   }
-  const { response } = await hub.open({ ...request, address: task.located.address });
-  return response;
+  try {
+    return await locate(fetching, request);
+  } catch (error) {
+    const again = troubleOf(error)?.kind === "refused";
+    if (again && flow.isServed(task)) flow.crowdedUntilMs = flow.nowMs() + crowdedMs;
+    throw error;
+  }
 }
 
 /** @throws PassingTrouble where the answer is not the bytes that were asked for */

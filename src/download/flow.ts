@@ -7,17 +7,22 @@ import { createSlabs } from "./slabs.ts";
 import { livelyMs, type Outage } from "./trouble.ts";
 import type { Tuning } from "./tuning.ts";
 
-/** What all lanes of a download of so many bytes share. A byte that comes ends every trouble it was waited for. */
+/** A connection that brings less goes for one that brought nothing: a server may cut each after its first bytes. */
+const enoughBytes = 16 * 1024;
+
+/** What all lanes of a download of so many bytes share. Bytes that come end every trouble they were waited for. */
 export function createFlow({
   allBytes,
   tuning,
   rateCap,
+  mostLanes,
   outage,
   nowMs,
 }: {
   readonly allBytes: number;
   readonly tuning: Tuning;
   readonly rateCap: RateCap | null;
+  readonly mostLanes: number;
   readonly outage: Outage;
   readonly nowMs: () => number;
 }): Flow {
@@ -26,6 +31,7 @@ export function createFlow({
     crowdedUntilMs: Number.NEGATIVE_INFINITY,
     tuning,
     rateCap,
+    mostLanes,
     budget,
     link: createLink(),
     slabs: createSlabs(budget.mostWriteBytes),
@@ -36,13 +42,16 @@ export function createFlow({
     nowMs,
     gapAt: createGapFinder(tuning.tickMs, nowMs()),
     isServed: ({ lastByteMs }) => lastByteMs !== null && nowMs() - lastByteMs <= livelyMs,
-    count(lane, bytes, atMs) {
-      const { task } = lane;
+    count(lane, { bytes, newBytes }, atMs) {
+      const { task, segment } = lane;
       flow.receivedBytes += bytes;
       lane.receivedBytes += bytes;
       task.fetchedBytes += bytes;
-      task.attempts = 0;
-      task.troubleSinceMs = null;
+      lane.newBytes += newBytes;
+      if (lane.newBytes >= enoughBytes || (segment !== null && segment.at >= segment.end)) {
+        task.attempts = 0;
+        task.troubleSinceMs = null;
+      }
       task.lastByteMs = atMs;
       outage.lastByteMs = atMs;
       outage.attempts = 0;

@@ -14,6 +14,8 @@ export interface Lane {
   startedMs: number;
   lastByteMs: number;
   receivedBytes: number;
+  /** Without what the file had already. */
+  newBytes: number;
   /** By the rate cap. */
   pausedUntilMs: number;
   /** Writes what is held, and reads on where it may. */
@@ -28,6 +30,7 @@ export interface Flow {
   crowdedUntilMs: number;
   readonly tuning: Tuning;
   readonly rateCap: RateCap | null;
+  readonly mostLanes: number;
   readonly slabs: Slabs;
   readonly budget: Budget;
   readonly link: Link;
@@ -44,7 +47,8 @@ export interface Flow {
   gapAt(nowMs: number): number;
   /** Bytes of this file came a moment ago: its address is good, and its server serves us. */
   isServed(task: BlobTask): boolean;
-  count(lane: Lane, bytes: number, nowMs: number): void;
+  /** `newBytes` of them are none that came before. */
+  count(lane: Lane, came: { bytes: number; newBytes: number }, nowMs: number): void;
 }
 
 /** The lane was stopped because its work is better done elsewhere. Not a trouble. */
@@ -67,6 +71,7 @@ export function createLane(task: BlobTask, nowMs: number): Lane {
     startedMs: nowMs,
     lastByteMs: nowMs,
     receivedBytes: 0,
+    newBytes: 0,
     pausedUntilMs: 0,
     tick: () => {},
     isPaused: () => false,

@@ -115,7 +115,6 @@ export function pour({
     if (over) return;
     const nowMs = flow.nowMs();
     lane.lastByteMs = nowMs;
-    flow.count(lane, chunk.length, nowMs);
     let bytes = chunk;
     if (skip > 0) {
       const skipped = Math.min(skip, bytes.length);
@@ -126,6 +125,7 @@ export function pour({
     if (bytes.length > left) bytes = bytes.subarray(0, left);
     flow.pendingBytes += bytes.length;
     segment.at += bytes.length;
+    flow.count(lane, { bytes: chunk.length, newBytes: bytes.length }, nowMs);
     fill(bytes);
     if (heldBytes - flushedBytes >= flow.writeBytes) flush();
     const delayMs = flow.rateCap?.spend(chunk.length, nowMs) ?? 0;

@@ -10,6 +10,10 @@ import { watchLanes } from "./watch-lanes.ts";
 /** What an answer counts for beside its bytes: with small files, lanes are worth as many answers as they bring. */
 const answerBytes = 16 * 1024;
 
+/** An answer is due after so many round trips, and not before so long. */
+const answerRoundTrips = 8;
+const leastWaitMs = 500;
+
 export interface Steered {
   readonly flow: Flow;
   readonly lanes: ReadonlySet<Lane>;
@@ -39,7 +43,14 @@ export function steer(steered: Steered): void {
       keepPartial(task, task.open, { tuning, nowMs, fail });
     }
   }
-  watchLanes(lanes, { idleMs: tuning.idleMs, nowMs, ended: link.speeds() });
+  watchLanes(lanes, {
+    idleMs: tuning.idleMs,
+    nowMs,
+    ended: link.speeds(),
+    spare: lanes.size - laneCount.target(),
+    isServed: flow.isServed,
+    waitMs: Math.max(leastWaitMs, answerRoundTrips * link.roundTripMs()),
+  });
   if (busy) {
     for (const lane of lanesInTheWay({ tasks, lanes, nowMs })) {
       lane.stop.abort(new LaneMoved("a lower tier has work"));

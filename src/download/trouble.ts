@@ -24,6 +24,8 @@ const mostBadAnswers = 5;
 /** While bytes came so lately, a broken connection is that lane's own affair. */
 export const livelyMs = 1500;
 
+/** So many in a row that brought nothing are the file's trouble. */
+export const mostOfOneLane = 4;
 const leastDelayMs = 500;
 
 /** Troubles of one connection: the file's other lanes go on. */
@@ -62,8 +64,9 @@ export function handleTrouble(scene: Scene, lane: Lane, error: unknown): void {
   if (trouble === null) throw failureOfError(failureOfFiles(error, cacheDir), endpoint);
   const nowMs = host.clock.monotonicMs();
   const everywhere = trouble.kind === "rate-limited" || nowMs - outage.lastByteMs > livelyMs;
-  const ofLane = !everywhere && ofOneLane.includes(trouble.kind);
-  const crowded = ofLane && isCrowded(lane, trouble);
+  const crowded = !everywhere && isCrowded(lane, trouble, nowMs);
+  const isOne = ofOneLane.includes(trouble.kind) && task.attempts + 1 < mostOfOneLane;
+  const ofLane = crowded || (!everywhere && isOne);
   if (crowded) scene.laneCount.limit(scene.lanes.size - 1, nowMs);
   // A small file is its lane's only work; the lane goes on with others, unless the server asks it to wait.
   const rests = ofLane && !crowded && (!task.small || trouble.waitMs !== null);
@@ -71,9 +74,9 @@ export function handleTrouble(scene: Scene, lane: Lane, error: unknown): void {
   const ofTask = everywhere ? 0 : Math.max(task.notBeforeMs, task.toldUntilMs);
   if (nowMs < Math.max(ofTask, outage.notBeforeMs)) {
     if (rests) {
-      const delayMs = Math.min(tuning.giveUpMs, delayOf(trouble, 1, host.random));
-      outage.restingUntilMs.push(nowMs + delayMs);
-    }
+      const delayMs = delayOf(trouble, Math.max(1, task.attempts), host.random);
+      outage.restingUntilMs.push(nowMs + Math.min(tuning.giveUpMs, delayMs));
+    } else if (!ofLane) task.notBeforeMs = Math.max(task.notBeforeMs, task.toldUntilMs);
     return;
   }
   if (trouble.kind === "rate-limited") scene.laneCount.shrink(nowMs);
@@ -91,7 +94,7 @@ export function handleTrouble(scene: Scene, lane: Lane, error: unknown): void {
   const wantedMs = Math.min(delayOf(trouble, attempt, host.random), tuning.giveUpMs - longMs);
   // Silence was a wait already.
   const spentMs = trouble.waitMs === null && everywhere ? nowMs - lane.startedMs : 0;
-  const delayMs = Math.max(Math.min(wantedMs, leastDelayMs), wantedMs - spentMs);
+  const delayMs = Math.round(Math.max(Math.min(wantedMs, leastDelayMs), wantedMs - spentMs));
   task.toldUntilMs = nowMs + delayMs;
   if (rests) outage.restingUntilMs.push(task.toldUntilMs);
   if (!ofLane || task.small) task.notBeforeMs = task.toldUntilMs;
@@ -102,7 +105,17 @@ export function handleTrouble(scene: Scene, lane: Lane, error: unknown): void {
   scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs, scope });
 }
 
-/** Others are served, and this connection never was: the server wants no more of them. */
-function isCrowded(lane: Lane, { kind, cause }: PassingTrouble): boolean {
-  return kind === "refused" || (lane.receivedBytes === 0 && isSilence(cause));
+/**
+ * Others are served, and this connection never was: the server wants no more of them. A file of which nothing comes is one
+ * too many once; after that the trouble is its own.
+ */
+function isCrowded(
+  { task, receivedBytes }: Lane,
+  { kind, cause }: PassingTrouble,
+  nowMs: number,
+): boolean {
+  const { attempts, lastByteMs } = task;
+  const served = lastByteMs !== null && nowMs - lastByteMs <= livelyMs;
+  if (!served && attempts > 0) return false;
+  return kind === "refused" || (receivedBytes === 0 && isSilence(cause));
 }

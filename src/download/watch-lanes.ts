@@ -1,4 +1,5 @@
 import { PassingTrouble } from "../hub/trouble.ts";
+import type { BlobTask } from "./blob-task.ts";
 import { type Lane, LaneMoved } from "./lane.ts";
 
 /** A lane this much slower than the middle one is better replaced. */
@@ -6,6 +7,20 @@ const slowShare = 1 / 8;
 const slowAfterMs = 5000;
 /** A rest that comes in this time is waited for. */
 const patienceSeconds = 3;
+/** One that never had a byte while others of its file have is waited for so long at least. */
+const neglectMs = 5000;
+
+interface Watched {
+  readonly idleMs: number;
+  readonly nowMs: number;
+  readonly ended: readonly number[];
+  /** How many more lanes there are than are worth having. */
+  readonly spare: number;
+  /** An answer is due after so long. */
+  readonly waitMs: number;
+  /** Other lanes get bytes of the same file. */
+  isServed(task: BlobTask): boolean;
+}
 
 /** Bytes a second of a lane that has run for a while; null for one that says nothing yet. */
 export function speedOf(lane: Lane, nowMs: number): number | null {
@@ -19,19 +34,29 @@ export function speedOf(lane: Lane, nowMs: number): number | null {
  */
 export function watchLanes(
   lanes: Iterable<Lane>,
-  { idleMs, nowMs, ended }: { idleMs: number; nowMs: number; ended: readonly number[] },
+  { idleMs, nowMs, ended, spare, waitMs, isServed }: Watched,
 ): void {
+  let left = spare;
   const speeds: { lane: Lane; bytesPerSecond: number }[] = [];
   for (const lane of lanes) {
     if (lane.isPaused()) continue;
-    if (lane.segment !== null && nowMs - lane.lastByteMs > idleMs) {
-      const seconds = Math.round(idleMs / 1000);
+    const neglected = lane.receivedBytes === 0 && isServed(lane.task);
+    const limitMs = neglected ? Math.min(idleMs, Math.max(neglectMs, 3 * waitMs)) : idleMs;
+    if (lane.segment !== null && nowMs - lane.lastByteMs > limitMs) {
+      const seconds = Math.round(limitMs / 1000);
       const silence = Object.assign(new Error("silence"), { code: "ETIMEDOUT" });
       const trouble = new PassingTrouble("network", `no byte came for ${seconds} s`, null, silence);
       lane.stop.abort(trouble);
       continue;
     }
     const ageMs = nowMs - lane.startedMs;
+    // A server that lets connections wait while it serves others holds what these could fetch.
+    const waits = lane.segment !== null && lane.receivedBytes === 0 && ageMs > waitMs;
+    if (left > 0 && waits && isServed(lane.task)) {
+      left -= 1;
+      lane.stop.abort(new LaneMoved("more than are worth having"));
+      continue;
+    }
     // Without a byte it is not slow but silent: an answer may take as long as that.
     if (lane.segment === null || lane.receivedBytes === 0 || ageMs < slowAfterMs) continue;
     speeds.push({ lane, bytesPerSecond: (lane.receivedBytes / ageMs) * 1000 });

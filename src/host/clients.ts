@@ -43,19 +43,24 @@ export function createClients(
     }
   };
 
+  /** Those that the API was asked over. */
+  function closeFree(): void {
+    for (const { freeSockets } of [plain, secure, local, localSecure]) {
+      for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
+    }
+  }
+
   const clients: Omit<Network, "portIsFree"> = {
     read(request) {
       // Through a proxy, Node's own client knows the way.
-      return isDirect(new URL(request.url))
-        ? trusting(() => lean.read(request))
-        : clients.request(request);
+      if (!isDirect(new URL(request.url))) return clients.request(request);
+      if (request.mostConnections !== undefined) closeFree();
+      return trusting(() => lean.read(request));
     },
     request: (request) => trusting(() => send(request)),
     closeIdle() {
       lean.close();
-      for (const { freeSockets } of [plain, secure, local, localSecure]) {
-        for (const socket of Object.values(freeSockets).flat()) socket?.destroy();
-      }
+      closeFree();
     },
     close() {
       lean.close();

@@ -11,6 +11,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
   /** No byte in either direction for this long ends the request with `ETIMEDOUT`. Default 10 s. */
   readonly idleTimeoutMs?: number;
+  /** Of `read`: with this one, no more connections than these; one that is kept for another server gives way. */
+  readonly mostConnections?: number;
   /** The whole answer must be there after this long, else the request ends with `ETIMEDOUT`. Default: no limit. Not for `read`. */
   readonly timeLimitMs?: number;
   /** No connection is made to an address that is nearer: it ends with `ERR_ADDRESS_TOO_NEAR`. Default: to any. */

@@ -25,6 +25,7 @@ const mostIdle = 64;
 
 export function createLeanClient(resolveName = dns.lookup): LeanClient {
   const idle = new Map<string, Connection[]>();
+  const open = new Set<net.Socket>();
 
   function connect(target: URL, noNearerThan: Reach): Connection {
     const secure = target.protocol === "https:";
@@ -48,6 +49,7 @@ export function createLeanClient(resolveName = dns.lookup): LeanClient {
     const socket: net.Socket = secure
       ? tls.connect({ ...options, ...servername, ALPNProtocols: ["http/1.1"] })
       : net.connect(options);
+    open.add(socket);
     const connection: Connection = { socket, exchange: null, idle: null };
     exchange = () => connection.exchange;
     socket.on("error", (error) => connection.exchange?.lost(error));
@@ -62,11 +64,21 @@ export function createLeanClient(resolveName = dns.lookup): LeanClient {
     });
     socket.on("end", () => connection.exchange?.lost(null));
     socket.on("close", () => {
+      open.delete(socket);
       connection.exchange?.lost(null);
       const others = idle.get(target.origin)?.filter((other) => other !== connection);
       if (others !== undefined) idle.set(target.origin, others);
     });
     return connection;
+  }
+
+  /** Kept connections are worth less than a new one, those to other servers first. */
+  function makeRoom(mostConnections: number): void {
+    for (const { socket } of [...idle.values()].flat()) {
+      if (open.size < mostConnections) return;
+      open.delete(socket);
+      socket.destroy();
+    }
   }
 
   function keep(origin: string, connection: Connection): void {
@@ -93,7 +105,11 @@ export function createLeanClient(resolveName = dns.lookup): LeanClient {
     const old = kept ? idle.get(target.origin)?.pop() : undefined;
     // A kept connection was made for another question.
     const keptReach = reachOf(old?.socket.remoteAddress ?? "");
-    if (old !== undefined && isNearer(keptReach, noNearerThan)) throw tooNearError(target.host);
+    if (old !== undefined && isNearer(keptReach, noNearerThan)) {
+      old.socket.destroy();
+      throw tooNearError(target.host);
+    }
+    if (old === undefined) makeRoom(request.mostConnections ?? Number.POSITIVE_INFINITY);
     const connection = old ?? connect(target, noNearerThan);
     const { socket } = connection;
     const steering: Steering = {

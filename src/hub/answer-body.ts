@@ -6,22 +6,28 @@ type Answer = HttpResponse<ByteFlow>;
 
 /** Of an answer that nobody reads: so much, and for so long, is read past to keep its connection. */
 const mostDiscardedBytes = 64 * 1024;
-const longestDiscardMs = 5000;
+const longestDiscardMs = 500;
 
-/** Lets an answer that nobody reads go. Its connection serves again where the rest of it is short. */
-export function discard({ body }: Answer): void {
+/**
+ * Lets an answer that nobody reads go. Its connection serves again where the rest of it is short; whoever asks next waits
+ * for that, lest there be two connections for one.
+ */
+export function discard({ body }: Answer): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
   const end = (): void => {
     clearTimeout(timer);
     body.destroy();
+    resolve();
   };
-  const timer = setTimeout(end, longestDiscardMs).unref();
+  const timer = setTimeout(end, longestDiscardMs);
   let bytes = 0;
   body.on("error", () => {});
-  body.once("close", () => clearTimeout(timer));
+  body.once("close", end);
   body.on("data", (part) => {
     bytes += part.length;
     if (bytes > mostDiscardedBytes) end();
   });
+  return promise;
 }
 
 /** Ends an answer that is not worth its connection. */

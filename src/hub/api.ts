@@ -47,7 +47,7 @@ export async function callApi(
         const text = await readText(response, { endpoint, mostBytes });
         return { text, headers, elapsedMs: host.clock.monotonicMs() - startedMs };
       }
-      discard(response);
+      await discard(response);
       const withToken = session.token !== null && mayHaveToken(endpoint, answered);
       const errorHeader = headers["x-error-code"];
       const page = !json && errorHeader === undefined;

@@ -21,6 +21,8 @@ export interface FileRequest extends FileName {
   /** Where there are mirrors: how many of them not to begin with, because they were tried for this file. Default 0. */
   readonly passOver?: number;
   readonly idleTimeoutMs: number;
+  /** All files together have no more than these. */
+  readonly mostConnections?: number;
   readonly signal: AbortSignal;
 }
 
@@ -51,7 +53,7 @@ export function resolveUrl(endpoint: string, { repo, commit, path }: FileName): 
  * @throws PassingTrouble, Failure, Node's errors, AbortError
  */
 export async function openFile(session: Session, request: FileRequest): Promise<OpenedFile> {
-  const { range, signal, idleTimeoutMs } = request;
+  const { range, signal, idleTimeoutMs, mostConnections } = request;
   const headers: Record<string, string> =
     range === null ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
   const { address: known } = request;
@@ -59,7 +61,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
   let reach = known?.reach;
   if (url === undefined) {
     const hubUrl = resolveUrl(session.endpoint, request);
-    const common = { url: hubUrl, headers, signal, idleTimeoutMs, large: true };
+    const common = { url: hubUrl, headers, signal, idleTimeoutMs, mostConnections, large: true };
     const answer = await sendRequest(session, { ...common, redirects: "none-elsewhere" });
     orAbandon(answer.response, () => {
       requireNoPage(session, request, answer.response);
@@ -70,7 +72,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
       return { response: answer.response, address: null };
     }
     if (answer.response.status >= 400) {
-      discard(answer.response);
+      await discard(answer.response);
       throw refusal(session, request, answer.response, answer.url);
     }
     ({ url, reach } = answer);
@@ -82,6 +84,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
     headers,
     signal,
     idleTimeoutMs,
+    mostConnections,
     large: true,
     redirects: "all",
   });
@@ -97,7 +100,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
       address: known ?? { url, etag: response.headers["etag"] ?? null, reach: sentBy },
     };
   }
-  discard(response);
+  await discard(response);
   if (known !== null)
     throw new PassingTrouble("expired", `the signed address is no longer good (${status})`);
   throw new PassingTrouble("refused", `${new URL(url).host} refused a connection (${status})`);
@@ -116,7 +119,7 @@ export async function checkAccess(
       const redirects = "none-elsewhere";
       const options = { url, method: "HEAD", signal, timeLimitMs, redirects } as const;
       const { response } = await sendRequest(session, options);
-      discard(response);
+      await discard(response);
       if (response.status >= 400) throw refusal(session, request, response, url);
     });
   } catch (error) {

@@ -25,6 +25,7 @@ export interface HubRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly idleTimeoutMs?: number;
+  readonly mostConnections?: number | undefined;
   /** For the whole of each answer. */
   readonly timeLimitMs?: number;
   /** Where an earlier answer sent us: no nearer than who sent us may be. Default: to any address. */
@@ -61,6 +62,9 @@ export async function sendRequest(
       },
       signal: request.signal,
       ...(request.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: request.idleTimeoutMs }),
+      ...(request.mostConnections === undefined
+        ? {}
+        : { mostConnections: request.mostConnections }),
       ...(request.timeLimitMs === undefined ? {} : { timeLimitMs: request.timeLimitMs }),
       ...(noNearerThan === undefined ? {} : { noNearerThan }),
     });
@@ -74,16 +78,16 @@ export async function sendRequest(
       const target = orAbandon(response, () => redirectTarget(session.endpoint, from, location));
       const elsewhere = target.origin !== new URL(url).origin;
       if (elsewhere && request.redirects === "none-elsewhere") {
-        discard(response);
+        await discard(response);
         return { response, url: target.href, reach: response.reach };
       }
-      discard(response);
+      await discard(response);
       url = target.href;
       noNearerThan = response.reach;
       continue;
     }
     if (status === 429 || status === 408 || status === 425 || status >= 500) {
-      discard(response);
+      await discard(response);
       const nowMs = session.host.clock.now().getTime();
       const ms = waitOf(headers, nowMs);
       const wait = ms === null ? null : { ms, until: new Date(nowMs + ms) };

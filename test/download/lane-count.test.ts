@@ -140,3 +140,16 @@ test("a rate cap lets its rate pass, however the bytes are cut", () => {
   expect(bytes / 10).toBeGreaterThan(990_000);
   expect(bytes / 10).toBeLessThan(1_030_000);
 });
+
+test("a refusal costs one lane, and refusals that go on do not put the next try off", () => {
+  const count = start();
+  watch(count, { speed: capped, seconds: 0.7 });
+  const from = count.target();
+  expect(from).toBeGreaterThan(4);
+  for (let lanes = from; lanes > 4; lanes -= 1) count.limit(lanes - 1, 800);
+  expect(count.target()).toBe(4);
+  count.limit(7, 900);
+  expect(count.target()).toBe(4);
+  for (let seconds = 2; seconds < 14; seconds += 2) count.limit(4, seconds * 1000);
+  expect(Math.max(...watch(count, { speed: capped, seconds: 4 }, 14_000))).toBeGreaterThan(4);
+});

@@ -90,3 +90,24 @@ test("a program that was stopped for an hour finds its connections as they were"
   expect(scene.of("download.finished")[0]?.fetchedBytes).toBe(sizeBytes);
   expect(Math.max(0, ...left)).toBeLessThan(60);
 });
+
+const firstBytes: [string, Fault][] = [
+  ["of the file", { ignoreRange: true, cutAfterBytes: 1000 }],
+  ["of each range", { cutAfterBytes: 1000 }],
+];
+
+test.each(firstBytes)(
+  "a server that sends the first thousand bytes %s again and again is asked less and less, and given up",
+  async (_, fault) => {
+    await using scene = await openScene({
+      repos: [{ id: repo, files: [{ path: "model.safetensors", sizeBytes }] }],
+    });
+    scene.served.setIntercept(({ origin }) => (origin === "content" ? fault : undefined));
+    const seconds = 20;
+    await expect(
+      scene.pull([model("m", repo)], { tuning: { giveUpMs: seconds * 1000 } }),
+    ).rejects.toMatchObject({ code: "hub.unreachable", exitCode: 5 });
+    const asked = scene.served.requests.filter(({ origin }) => origin === "content");
+    expect(asked.length).toBeLessThan(2 * seconds);
+  },
+);

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { createLane, type Lane } from "../../src/download/lane.ts";
+import { watchLanes } from "../../src/download/watch-lanes.ts";
+import { openFile } from "./open-file.ts";
+
+const task = openFile(1, 100_000_000);
+
+/** Asked at 0; `receivedBytes` until now. */
+function laneWith(receivedBytes: number, nowMs: number): Lane {
+  const lane = createLane(task, 0);
+  lane.segment = { start: 0, at: receivedBytes, end: 10_000_000 };
+  lane.receivedBytes = receivedBytes;
+  if (receivedBytes > 0) lane.lastByteMs = nowMs;
+  return lane;
+}
+
+/** Which of these lanes are cut. */
+function cut(received: readonly number[], nowMs: number, changes = {}): boolean[] {
+  const lanes = received.map((bytes) => laneWith(bytes, nowMs));
+  watchLanes(lanes, {
+    idleMs: 10_000,
+    nowMs,
+    ended: [],
+    spare: 0,
+    waitMs: 500,
+    isServed: () => true,
+    ...changes,
+  });
+  return lanes.map(({ stop }) => stop.signal.aborted);
+}
+
+test("lanes without a byte that are more than are worth having are given up, while others are served", () => {
+  const received = [1_000_000, 1_000_000, 0, 0, 0];
+  expect(cut(received, 600, { spare: 2 })).toEqual([false, false, true, true, false]);
+  expect(cut(received, 600)).toEqual(received.map(() => false));
+  expect(cut(received, 400, { spare: 2 })).toEqual(received.map(() => false));
+  expect(cut(received, 600, { spare: 2, isServed: () => false })).toEqual(
+    received.map(() => false),
+  );
+});
+
+test("one that never had a byte is waited for half as long where others of its file have, or as long as answers take", () => {
+  expect(cut([1_000_000, 0], 5500)).toEqual([false, true]);
+  expect(cut([1_000_000, 0], 5500, { isServed: () => false })).toEqual([false, false]);
+  expect(cut([1_000_000, 0], 5500, { waitMs: 3000 })).toEqual([false, false]);
+  expect(cut([1_000_000, 0], 10_500, { waitMs: 30_000 })).toEqual([false, true]);
+});
