@@ -1,15 +1,16 @@
 import os from "node:os";
 import type { HostFacts } from "../host/real-host.ts";
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { withOtherHomes } from "./other-homes.ts";
 
 /**
  * What this process knows of itself, with the environment that it is to have.
- * @throws Failure `usage.no_home`, `usage.no_folder` (exit 2)
+ * @throws Failure `usage.no_home`, `usage.no_folder`, `settings.bad_value` (exit 2)
  */
 export function hostFacts(own: NodeJS.Process, env: HostFacts["env"]): HostFacts {
   const { pid, platform, arch } = own;
   return {
-    env,
+    env: withOtherHomes(env),
     home: env["HOME"] || userHome(),
     cwd: currentFolder(own),
     pid,
