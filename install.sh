@@ -43,7 +43,7 @@ setup_flag() {
     --yes | -y | --dry-run | --demo | --keep-demo | --allow-unsupported | --json | --no-color) echo alone ;;
     --quiet | -q | --verbose | -v) echo alone ;;
     --demo-speed | --tiers | --token-file | --keep-token | --storage | --startup | --stack-dir | --cache-dir) echo value ;;
-    --endpoint | --catalog | --limit-rate | --max-lanes | --port | --annie-timeout) echo value ;;
+    --endpoint | --catalog | --limit-rate | --max-connections | --max-lanes | --port | --annie-timeout) echo value ;;
     --output | --config) echo value ;;
     *) echo unknown ;;
   esac

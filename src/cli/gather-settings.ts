@@ -42,8 +42,11 @@ export async function gatherSettings(
   const given = (id: SettingId): readonly (string | undefined)[] => {
     const row = settings.find((candidate) => candidate.id === id);
     if (row === undefined) return [];
-    const inConfig = config[row.configKey]?.join(",");
-    const inEnvironment = nonEmpty(host.env[row.environment]) ?? undefined;
+    const names = [row, row.otherName ?? row];
+    const [inConfig] = names.flatMap(({ configKey }) => config[configKey]?.join(",") ?? []);
+    const [inEnvironment] = names.flatMap(
+      ({ environment }) => nonEmpty(host.env[environment]) ?? [],
+    );
     return [inConfig, inEnvironment, options.settingFlags[id]];
   };
   const setting = (id: SettingId) => given(id).findLast((value) => value !== undefined) ?? null;

@@ -87,16 +87,22 @@ export function addFlags(
   for (const setting of settings.filter(({ id }) => settingIds.includes(id))) {
     if (setting.many === true) command.option(setting.flag, setting.help, joined);
     else command.option(setting.flag, setting.help);
+    const { otherName } = setting;
+    if (otherName !== undefined) command.addOption(new Option(otherName.flag).hideHelp());
   }
 }
 
 function flagsOf<Id extends string>(
-  rows: readonly { readonly id: Id; readonly flag: string }[],
+  rows: readonly {
+    readonly id: Id;
+    readonly flag: string;
+    readonly otherName?: { readonly flag: string };
+  }[],
   values: Values,
 ) {
   const given: Partial<Record<Id, string>> = {};
-  for (const { id, flag } of rows) {
-    const value = values[attributeName(flag)];
+  for (const { id, flag, otherName = { flag } } of rows) {
+    const value = values[attributeName(flag)] ?? values[attributeName(otherName.flag)];
     if (typeof value === "string" || value === true) given[id] = String(value);
   }
   return given;

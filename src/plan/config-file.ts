@@ -10,10 +10,12 @@ const configShape = z.strictObject(
       question.configKey,
       (question.kind === "many" ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
     ]),
-    ...settings.map((setting) => [
-      setting.configKey,
-      (setting.many === true ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
-    ]),
+    ...settings.flatMap(({ configKey, otherName, many }) =>
+      [configKey, ...(otherName === undefined ? [] : [otherName.configKey])].map((key) => [
+        key,
+        (many === true ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
+      ]),
+    ),
   ]),
 );
 

@@ -23,6 +23,8 @@ export interface Setting {
   readonly pull: boolean;
   /** Several values: the flag given again, commas, or a list in the config file. */
   readonly many?: true;
+  /** It is known by these too, which no help shows. */
+  readonly otherName?: Pick<Setting, "flag" | "environment" | "configKey">;
 }
 
 export const settings: readonly Setting[] = [
@@ -69,9 +71,14 @@ export const settings: readonly Setting[] = [
   },
   {
     id: "maxLanes",
-    flag: "--max-lanes <n>",
-    environment: "HEROS_MAX_LANES",
-    configKey: "maxLanes",
+    flag: "--max-connections <n>",
+    environment: "HEROS_MAX_CONNECTIONS",
+    configKey: "maxConnections",
+    otherName: {
+      flag: "--max-lanes <n>",
+      environment: "HEROS_MAX_LANES",
+      configKey: "maxLanes",
+    },
     help: "no more connections than this at once",
     pull: true,
   },

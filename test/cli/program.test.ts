@@ -11,6 +11,15 @@ function commandOf(...argv: string[]): HerosCommand {
 }
 
 describe("the command line", () => {
+  it("takes a setting by its other name too", () => {
+    for (const flag of ["--max-connections", "--max-lanes"]) {
+      for (const command of ["setup", "pull", "models repair"]) {
+        const { settingFlags } = commandOf(...command.split(" "), flag, "4");
+        expect(settingFlags, `${command} ${flag}`).toEqual({ maxLanes: "4" });
+      }
+    }
+  });
+
   it("reads setup with every flag of the contract", () => {
     const line =
       "setup --yes --dry-run --tiers 1,2 --storage /data --startup wait --token-file F --stack-dir S --cache-dir C " +

@@ -68,7 +68,7 @@ describe("heros setup, given something wrong,", () => {
 
   it.each([
     ["limitRate", "--limit-rate", "HEROS_LIMIT_RATE"],
-    ["maxLanes", "--max-lanes", "HEROS_MAX_LANES"],
+    ["maxConnections", "--max-connections", "HEROS_MAX_CONNECTIONS"],
     ["port", "--port", "HEROS_PORT"],
     ["annieTimeout", "--annie-timeout", "HEROS_ANNIE_TIMEOUT"],
     ["endpoint", "--endpoint", "HEROS_ENDPOINT"],
@@ -85,6 +85,21 @@ describe("heros setup, given something wrong,", () => {
       const names = [flag, variable, config].filter((name) => message.includes(name));
       expect(names).toEqual([blamed]);
     }
+  });
+
+  it("reads the number of connections by its other name, and prefers its own", async () => {
+    const config = await sandbox.file("own.yaml", "maxLanes: abc\n");
+    const own = ["setup", "--yes", "--json"];
+    const lanes = { HEROS_MAX_LANES: "abc" };
+    for (const run of [
+      sandbox.run([...own, "--max-lanes", "abc"]),
+      sandbox.run(own, { env: lanes }),
+      sandbox.run([...own, "--config", config]),
+    ]) {
+      expect(failureOf(await run).code).toBe("settings.bad_value");
+    }
+    const run = await sandbox.run(own, { env: { ...lanes, HEROS_MAX_CONNECTIONS: "4" } });
+    expect(failureOf(run).code).not.toBe("settings.bad_value");
   });
 
   it("blames a wrong HER_OS_PORT on itself", async () => {

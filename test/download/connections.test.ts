@@ -5,7 +5,7 @@ import { model, openScene } from "./scene.ts";
 const repo = "o/m";
 
 test.each([1, 6])(
-  "--max-lanes 4 is four connections to all servers together, also once addresses expire, with files: %d",
+  "--max-connections 4 is four connections to all servers together, also once addresses expire, with files: %d",
   async (count) => {
     const size = (6 * 1_000_000) / count;
     const files = Array.from({ length: count }, (_, index) => ({

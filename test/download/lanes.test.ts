@@ -78,13 +78,13 @@ test("where each connection is capped, many are used within a few seconds", asyn
   expect(most).toBeGreaterThanOrEqual(16);
 });
 
-test("the same with 30 ms of latency, and never more than --max-lanes", async () => {
+test("the same with 30 ms of latency, and never more than --max-connections", async () => {
   const link = { bytesPerSecondPerConnection: megabyte, latencyMs: 30 };
   const { most } = await pullOver({ sizeBytes: 12 * megabyte, link, maxLanes: 10 });
   expect(most).toBe(10);
 });
 
-test("--max-lanes 1 is one connection, whatever more would bring", async () => {
+test("--max-connections 1 is one connection, whatever more would bring", async () => {
   const link = { bytesPerSecondPerConnection: megabyte };
   const { most } = await pullOver({ sizeBytes: 3 * megabyte, link, maxLanes: 1 });
   expect(most).toBe(1);

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { spawn as spawnPty } from "@lydell/node-pty";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseArguments } from "../../src/cli/program.ts";
+import { settings } from "../../src/plan/settings.ts";
 import { script, World } from "./world.ts";
 
 let world: World;
@@ -60,6 +61,10 @@ test("it knows the flags of heros setup, and no others", () => {
     for (const flag of option.match(/(^|\s)--?[\w-]+/g) ?? []) expected.set(flag.trim(), kind);
   }
   for (const flag of ["-h", "--help"]) expected.delete(flag);
+  // Other names of settings, which no help shows.
+  for (const { otherName } of settings) {
+    if (otherName !== undefined) expected.set(otherName.flag.split(" ")[0] ?? "", "value");
+  }
   expect(expected.size).toBeGreaterThan(15);
 
   const body = /^setup_flag\(\) \{\n.*?^\}/ms.exec(text)?.[0] ?? "";

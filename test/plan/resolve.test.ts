@@ -147,8 +147,8 @@ describe("values of settings", () => {
   });
 
   it("refuses a count that is none", () => {
-    expect(parseCount("--max-lanes", "16")).toBe(16);
-    expect(() => parseCount("--max-lanes", "many")).toThrow(
+    expect(parseCount("--max-connections", "16")).toBe(16);
+    expect(() => parseCount("--max-connections", "many")).toThrow(
       expect.objectContaining({ exitCode: 2 }),
     );
   });
