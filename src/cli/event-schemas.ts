@@ -74,6 +74,7 @@ export const eventSchemas: Schemas = {
         cachedBytes: count,
       }),
     ),
+    capabilities: array(text).exactOptional(),
     totalBytes: count,
     cachedBytes: count,
     startup: z.enum(["progressive", "wait"]),

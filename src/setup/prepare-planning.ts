@@ -105,6 +105,7 @@ export async function preparePlanning(
       dryRun: request.dryRun,
       tiers: answers.tiers,
       models: surveyed.models.map(toPlannedModel),
+      capabilities: [...new Set(models.flatMap(({ capability }) => capability ?? []))],
       totalBytes: surveyed.totalBytes,
       cachedBytes: surveyed.cachedBytes,
       startup: answers.startup,

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseRecording } from "../../src/cli/recording.ts";
 import type { TimedEvent } from "../../src/progress/event.ts";
 import type { ModelState } from "../../src/progress/events/download.ts";
 import { initialState, reduce, type RunState } from "../../src/progress/state.ts";
@@ -8,6 +9,7 @@ import { frameColumns, frameRows } from "../../src/ui/ink/frame-size.ts";
 import { liveScreen } from "../../src/ui/ink/live/screen.ts";
 import { noRunKeys } from "../../src/ui/writer.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
+import { awaitedCapabilities, capabilityName } from "../../src/ui/words/annie.ts";
 import { recording, recordings } from "./recordings.ts";
 
 const theme = createTheme({ color: true, unicode: true });
@@ -147,4 +149,30 @@ describe("the live screen", () => {
     expect(screen(initialState, { columns: 80, rows: 24 })).toEqual([]);
     expect(screen(fold(recording("fresh-setup")), { columns: 80, rows: 24 })).toEqual([]);
   });
+});
+
+test("only what was chosen is still awaited of Annie", () => {
+  const capabilities = { memory_search: true, voice_stt: false, batch_embedding: false };
+  const lines = [
+    {
+      type: "plan.ready",
+      dryRun: false,
+      tiers: [1, 2],
+      models: [],
+      capabilities: ["memory_search", "voice_stt"],
+      totalBytes: 0,
+      cachedBytes: 0,
+      startup: "progressive",
+      cacheDir: "/c",
+      stackDir: "/s",
+      endpoint: "https://hub.test",
+      token: "none",
+      files: [],
+      services: [],
+    },
+    { type: "annie.health", status: "healthy", models: {}, capabilities },
+  ].map((event, at) => JSON.stringify({ v: 1, at, ...event }));
+  const state = fold([started, ...parseRecording(lines.join("\n"), "a record")]);
+  expect(awaitedCapabilities(state)).toEqual([capabilityName("voice_stt")]);
+  expect(texts(state, { columns: 80, rows: 24 })).not.toContain(capabilityName("batch_embedding"));
 });

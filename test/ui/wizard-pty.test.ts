@@ -55,7 +55,7 @@ describe.each([
     await press(pty, keys.enter, "Where should the models live?");
     await press(pty, keys.escape, "Use a Hugging Face token?");
     await press(pty, keys.escape, /3\. \[✓\] Better memory/);
-    await press(pty, "3", /4\.31 GB/);
+    await press(pty, `3${keys.space}`, /4\.31 GB/);
     await press(pty, keys.enter, "Use a Hugging Face token?");
     await press(pty, keys.enter, "Where should the models live?");
     await press(pty, keys.enter, "When should Annie start?");
@@ -154,7 +154,7 @@ test("a terminal that is resized in the middle shows the whole page anew", async
   await pty.waitFor("What should Annie be able to do?");
   pty.resize(40, 12);
   await pty.waitFor(
-    (screen) => screen.includes("Space  Enter") && screen.includes("1. [✓] Memory"),
+    (screen) => screen.includes("Space   Enter") && screen.includes("1. [✓] Memory"),
   );
   pty.resize(100, 30);
   await pty.waitFor("Enhancement: 15.2 GB");

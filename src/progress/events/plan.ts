@@ -24,6 +24,8 @@ export interface PlanReady {
   readonly dryRun: boolean;
   readonly tiers: readonly number[];
   readonly models: readonly PlannedModel[];
+  /** What Annie should be able to do with them, as her health names it; absent in older records. */
+  readonly capabilities?: readonly string[];
   readonly totalBytes: number;
   readonly cachedBytes: number;
   readonly startup: "progressive" | "wait";

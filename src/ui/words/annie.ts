@@ -45,12 +45,10 @@ export function healthWords(status: string): string {
 }
 
 /** Her row on the live screen, after "Annie": what is awaited, or that she is online. */
-export function annieWords({ annie, containers }: RunState): string {
+export function annieWords({ annie, containers, plan }: RunState): string {
   if (annie.online !== null) return `is online at ${addressWords(annie.online.url)}`;
   if (annie.status !== null && annie.status !== "unreachable") {
-    const missing = Object.entries(annie.capabilities)
-      .filter(([, there]) => !there)
-      .map(([name]) => capabilityName(name));
+    const missing = awaitedCapabilities({ annie, plan });
     const waits = annie.status === "healthy" && missing.length > 0;
     return waits ? `is up, and still lacks ${listed(missing)}` : healthWords(annie.status);
   }
@@ -66,6 +64,13 @@ export function annieWords({ annie, containers }: RunState): string {
   const others = awaited.length - 1;
   const more = others === 0 ? "" : `, and ${counted(others, "more container")}`;
   return `waits for ${shown.service} (${containerLine(shown)})${more}`;
+}
+
+/** What she can't do yet and will be able to: what nobody chose is not awaited. */
+export function awaitedCapabilities({ annie, plan }: Pick<RunState, "annie" | "plan">): string[] {
+  return Object.entries(annie.capabilities)
+    .filter(([name, there]) => !there && (plan?.capabilities?.includes(name) ?? true))
+    .map(([name]) => capabilityName(name));
 }
 
 /** As it is typed into a browser. */

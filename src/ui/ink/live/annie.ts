@@ -1,5 +1,5 @@
 import type { RunState } from "../../../progress/state.ts";
-import { annieWords, capabilityName } from "../../words/annie.ts";
+import { annieWords, awaitedCapabilities, capabilityName } from "../../words/annie.ts";
 import { cleanText } from "../../legible.ts";
 import { listed } from "../../words/sentence.ts";
 import { span, type Line } from "../line.ts";
@@ -18,8 +18,10 @@ export function annieLines(view: LiveView): Line[] {
     span(" Annie", "strong"),
     span(` ${cleanText(annieWords(state))}`, online ? "good" : "plain"),
   ];
-  const can = names(state, true);
-  const later = names(state, false);
+  const can = Object.entries(annie.capabilities).flatMap(([name, there]) =>
+    there ? [capabilityName(name)] : [],
+  );
+  const later = awaitedCapabilities(state);
   const indent = " ".repeat(view.theme.signs.ok.length + 1);
   return [
     first,
@@ -39,10 +41,4 @@ function annieSign(view: LiveView): Line[number] {
 function concernsAnnie({ stages, annie, containers }: RunState): boolean {
   const begun = stages.some(({ stage, state }) => stage === "annie" && state !== "waiting");
   return begun || annie.status !== null || Object.keys(containers).length > 0;
-}
-
-function names({ annie }: RunState, there: boolean): string[] {
-  return Object.entries(annie.capabilities)
-    .filter(([, value]) => value === there)
-    .map(([name]) => capabilityName(name));
 }
