@@ -9,7 +9,7 @@ import type { Fetching, Work } from "./request.ts";
 import { tokenOf } from "./tokens.ts";
 
 /** Shorter waits for a list of files pass unseen. */
-const worthTellingMs = 2000;
+const worthTellingMs = 1000;
 
 /**
  * The Hub of this run, with the token that the answers chose. `offline`: the cache alone is asked, whatever the environment
