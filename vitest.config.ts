@@ -9,7 +9,9 @@ for (const name of Object.keys(process.env)) {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
-    testTimeout: 20_000,
+    // Only to end what hangs: how long a test takes is the machine's affair.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Tests wait for processes and sockets more than they compute, so that even one core keeps two workers busy.
     maxWorkers: Math.max(2, availableParallelism()),
   },

@@ -54,59 +54,52 @@ function startsAt(server: Server, port: number): Promise<boolean> {
   });
 }
 
-it(
-  "takes consent and a pasted token that is not kept along into the background",
-  { timeout: 40_000 },
-  async () => {
-    const port = await freePort();
-    const catalog = await catalogOf(sandbox, "demo/voice");
-    const asked = ["--storage", "hub-cache", "--startup", "progressive", "--keep-token", "no"];
-    const where = ["--catalog", catalog, "--endpoint", hub.endpoint, "--port", String(port)];
-    pty = openHeros(sandbox, ["setup", ...where, ...asked, "--tiers", "1"], { rows: 40 });
-    await pty.waitFor("Go on all the same?");
-    pty.type("2");
-    await pty.waitFor(/2\. Go on/);
-    pty.type(keys.enter);
-    await pty.waitFor("Paste");
-    pty.type(`2${keys.enter}`);
-    await pty.waitFor(/Token:/);
-    pty.paste(token);
-    await pty.waitFor("hidden");
-    pty.type(keys.enter);
-    await pty.waitFor("Is this right?");
-    pty.type("y");
-    await pty.waitFor("b: leave it in the background");
-    pty.type("b");
-    expect((await pty.exit).exitCode).toBe(0);
+it("takes consent and a pasted token that is not kept along into the background", async () => {
+  const port = await freePort();
+  const catalog = await catalogOf(sandbox, "demo/voice");
+  const asked = ["--storage", "hub-cache", "--startup", "progressive", "--keep-token", "no"];
+  const where = ["--catalog", catalog, "--endpoint", hub.endpoint, "--port", String(port)];
+  pty = openHeros(sandbox, ["setup", ...where, ...asked, "--tiers", "1"], { rows: 40 });
+  await pty.waitFor("Go on all the same?");
+  pty.type("2");
+  await pty.waitFor(/2\. Go on/);
+  pty.type(keys.enter);
+  await pty.waitFor("Paste");
+  pty.type(`2${keys.enter}`);
+  await pty.waitFor(/Token:/);
+  pty.paste(token);
+  await pty.waitFor("hidden");
+  pty.type(keys.enter);
+  await pty.waitFor("Is this right?");
+  pty.type("y");
+  await pty.waitFor("b: leave it in the background");
+  pty.type("b");
+  expect((await pty.exit).exitCode).toBe(0);
 
-    const left = await keptRun(sandbox);
-    if (left === null) throw new Error(pty.everything());
-    for (const name of ["cmdline", "environ"]) {
-      expect(await readFile(`/proc/${left.pid}/${name}`, "utf8")).not.toContain(token);
-    }
-    // Other work waits for its end, and is done then.
-    const tokenFile = await sandbox.file("token", token);
-    const pulled = sandbox.run(
-      ["pull", ...where.slice(0, 4), "--token-file", tokenFile, "--json"],
-      {
-        onOutput: () => hub.setThrottle({}),
-      },
-    );
-    while (!(await startsAt(annie, port)));
-    const run = await sandbox.run(["status", "--watch", "--json"]);
-    expect(run.exitCode).toBe(0);
-    expect(run.events().map(({ type }) => type)).toEqual(
-      expect.arrayContaining(["model.ready", "annie.online"]),
-    );
-    expect(run.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "setup" });
-    await ended(left.pid);
-    const other = await pulled;
-    expect(other.exitCode).toBe(0);
-    expect(other.events()[0]).toMatchObject({ type: "notice", code: "background.awaited" });
-    expect(other.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "pull" });
-    await expect(access(join(sandbox.home, "her-os/secrets/hf_token"))).rejects.toMatchObject({
-      code: "ENOENT",
-    });
-    expect(await readFile(left.record, "utf8")).not.toContain(token);
-  },
-);
+  const left = await keptRun(sandbox);
+  if (left === null) throw new Error(pty.everything());
+  for (const name of ["cmdline", "environ"]) {
+    expect(await readFile(`/proc/${left.pid}/${name}`, "utf8")).not.toContain(token);
+  }
+  // Other work waits for its end, and is done then.
+  const tokenFile = await sandbox.file("token", token);
+  const pulled = sandbox.run(["pull", ...where.slice(0, 4), "--token-file", tokenFile, "--json"], {
+    onOutput: () => hub.setThrottle({}),
+  });
+  while (!(await startsAt(annie, port)));
+  const run = await sandbox.run(["status", "--watch", "--json"]);
+  expect(run.exitCode).toBe(0);
+  expect(run.events().map(({ type }) => type)).toEqual(
+    expect.arrayContaining(["model.ready", "annie.online"]),
+  );
+  expect(run.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "setup" });
+  await ended(left.pid);
+  const other = await pulled;
+  expect(other.exitCode).toBe(0);
+  expect(other.events()[0]).toMatchObject({ type: "notice", code: "background.awaited" });
+  expect(other.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "pull" });
+  await expect(access(join(sandbox.home, "her-os/secrets/hf_token"))).rejects.toMatchObject({
+    code: "ENOENT",
+  });
+  expect(await readFile(left.record, "utf8")).not.toContain(token);
+});

@@ -62,58 +62,54 @@ describe("heros setup --demo", () => {
     }
   });
 
-  it(
-    "goes on in the background with b, in its own folder, and leaves nothing",
-    { timeout: 60_000 },
-    async () => {
-      const tmp = await folder("tmp");
-      const env = { TMPDIR: tmp };
-      const state = path.join(sandbox.home, ".local/state/heros");
-      const kept = path.join(state, "demo/background.json");
-      pty = openHeros(sandbox, ["setup", "--demo", "--yes", "--demo-speed", "2"], { env });
-      await pty.waitFor(/All +[█░]+ .* (2|3|4)\d\.\d\/102 MB/);
-      const [world = ""] = await readdir(tmp);
-      pty.type("b");
-      expect((await pty.exit).exitCode).toBe(0);
-      pty.close();
-      expect(await readdir(tmp)).toEqual([world]);
-      const { pid, record } = JSON.parse(await readFile(kept, "utf8")) as {
-        pid: number;
-        record: string;
-      };
-      try {
-        // It is no run that a real one meets, or that status tells of.
-        const status = await sandbox.run(["status", "--json", "--port", "9"]);
-        expect(status.events().find(({ type }) => type === "status.read")).toMatchObject({
-          background: null,
-        });
-        await vi.waitFor(
-          async () => expect(await readFile(record, "utf8")).toContain("download.planned"),
-          20_000,
-        );
-        const events = parseRecording(await readFile(record, "utf8"), record);
-        expect(events[0]).toMatchObject({ type: "run.started", demo: true });
-        // It goes on with the time and the bytes that it had.
-        expect(events[0]?.at).toBeGreaterThan(500);
-        const planned = events.find(({ type }) => type === "download.planned");
-        expect(planned).toMatchObject({
-          type: "download.planned",
-          totalBytes: expect.any(Number) as number,
-        });
-        if (planned?.type === "download.planned") {
-          expect(planned.cachedBytes + planned.resumedBytes).toBeGreaterThan(15_000_000);
-        }
-        pty = openHeros(sandbox, ["status", "--watch"], { env });
-        await pty.waitFor("DEMO");
-        expect((await pty.exit).exitCode).toBe(0);
-        await ended(pid);
-      } finally {
-        if (await isRunning(pid)) process.kill(pid, "SIGKILL");
+  it("goes on in the background with b, in its own folder, and leaves nothing", async () => {
+    const tmp = await folder("tmp");
+    const env = { TMPDIR: tmp };
+    const state = path.join(sandbox.home, ".local/state/heros");
+    const kept = path.join(state, "demo/background.json");
+    pty = openHeros(sandbox, ["setup", "--demo", "--yes", "--demo-speed", "2"], { env });
+    await pty.waitFor(/All +[█░]+ .* (2|3|4)\d\.\d\/102 MB/);
+    const [world = ""] = await readdir(tmp);
+    pty.type("b");
+    expect((await pty.exit).exitCode).toBe(0);
+    pty.close();
+    expect(await readdir(tmp)).toEqual([world]);
+    const { pid, record } = JSON.parse(await readFile(kept, "utf8")) as {
+      pid: number;
+      record: string;
+    };
+    try {
+      // It is no run that a real one meets, or that status tells of.
+      const status = await sandbox.run(["status", "--json", "--port", "9"]);
+      expect(status.events().find(({ type }) => type === "status.read")).toMatchObject({
+        background: null,
+      });
+      await vi.waitFor(
+        async () => expect(await readFile(record, "utf8")).toContain("download.planned"),
+        20_000,
+      );
+      const events = parseRecording(await readFile(record, "utf8"), record);
+      expect(events[0]).toMatchObject({ type: "run.started", demo: true });
+      // It goes on with the time and the bytes that it had.
+      expect(events[0]?.at).toBeGreaterThan(500);
+      const planned = events.find(({ type }) => type === "download.planned");
+      expect(planned).toMatchObject({
+        type: "download.planned",
+        totalBytes: expect.any(Number) as number,
+      });
+      if (planned?.type === "download.planned") {
+        expect(planned.cachedBytes + planned.resumedBytes).toBeGreaterThan(15_000_000);
       }
-      expect(await readdir(tmp)).toEqual([]);
-      expect(await readdir(state)).toEqual([]);
-    },
-  );
+      pty = openHeros(sandbox, ["status", "--watch"], { env });
+      await pty.waitFor("DEMO");
+      expect((await pty.exit).exitCode).toBe(0);
+      await ended(pid);
+    } finally {
+      if (await isRunning(pid)) process.kill(pid, "SIGKILL");
+    }
+    expect(await readdir(tmp)).toEqual([]);
+    expect(await readdir(state)).toEqual([]);
+  });
 
   it.each([
     ["a config file that is not there", ["--config", "nope.yaml"], "config.unreadable", 2],

@@ -10,6 +10,7 @@ import { createHashing } from "../../src/download/hashing.ts";
 import { readBootId, readPartial } from "../../src/download/partial.ts";
 import type { Host } from "../../src/host/host.ts";
 import { isAbort } from "../../src/progress/failure.ts";
+import { askedAgain } from "./asked-again.ts";
 import { Killed, killedAfter } from "./memory-disk.ts";
 import { model, openScene, quickHost, type Scene } from "./scene.ts";
 
@@ -53,20 +54,6 @@ async function heldOf({ served, cacheDir, host }: Scene): Promise<Map<string, By
     held.set(path, await readPartial(host.files, placesOf(cacheDir, repo), blob, boot));
   }
   return held;
-}
-
-/** Bytes that were asked for although the journal held them. */
-function askedAgain({ served }: Scene, held: ReadonlyMap<string, ByteRanges>): number {
-  return served.requests
-    .filter(({ origin, method }) => origin === "content" && method === "GET")
-    .flatMap(({ file, headers }) => {
-      const [, start, last] = /^bytes=(\d+)-(\d+)$/u.exec(headers.range ?? "") ?? [];
-      const asked = { start: Number(start), end: Number(last) + 1 };
-      return (held.get(file?.path ?? "") ?? []).map((range) =>
-        Math.max(0, Math.min(asked.end, range.end) - Math.max(asked.start, range.start)),
-      );
-    })
-    .reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** One run of the engine, to its end or until it is ended. */
@@ -123,7 +110,7 @@ test("wherever a pull is interrupted, it goes on to the same bytes, and nothing 
         if (!(error instanceof Killed) && !isAbort(error)) throw error;
         interruptions += 1;
       }
-      expect(askedAgain(scene, held)).toBe(0);
+      expect(askedAgain(scene.served.requests, (path) => held.get(path) ?? [])).toBe(0);
     }
     const folder = join(scene.cacheDir, "models--org--model/snapshots", scene.served.commit(repo));
     for (const { path } of files) {

@@ -137,7 +137,7 @@ const cycle = [
 let linted: LintedCopy;
 beforeAll(async () => {
   linted = await lintCopy(planted);
-}, 60_000);
+});
 
 const found = (path: string): readonly Finding[] => linted.findings.get(path) ?? [];
 const rulesOf = (path: string) => found(path).map(({ rule }) => rule);

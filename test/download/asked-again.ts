@@ -1,0 +1,19 @@
+import type { RecordedRequest } from "../../src/demo/hub/faults.ts";
+import type { ByteRanges } from "../../src/download/byte-ranges.ts";
+
+/** Bytes that were asked for although they were held: by the path of the file, in the repository. */
+export function askedAgain(
+  requests: readonly RecordedRequest[],
+  heldOf: (path: string) => ByteRanges,
+): number {
+  return requests
+    .filter(({ origin, method }) => origin === "content" && method === "GET")
+    .flatMap(({ file, headers }) => {
+      const [, start, last] = /^bytes=(\d+)-(\d+)$/u.exec(headers.range ?? "") ?? [];
+      const asked = { start: Number(start), end: Number(last) + 1 };
+      return heldOf(file?.path ?? "").map((range) =>
+        Math.max(0, Math.min(asked.end, range.end) - Math.max(asked.start, range.start)),
+      );
+    })
+    .reduce((sum, bytes) => sum + bytes, 0);
+}
