@@ -54,12 +54,16 @@ function startsAt(server: Server, port: number): Promise<boolean> {
   });
 }
 
-it("takes consent and a pasted token that is not kept along into the background", async () => {
+it("takes consent, the chosen folder and a pasted token that is not kept along into the background", async () => {
   const port = await freePort();
   const catalog = await catalogOf(sandbox, "demo/voice");
-  const asked = ["--storage", "hub-cache", "--startup", "progressive", "--keep-token", "no"];
+  const asked = ["--startup", "progressive", "--keep-token", "no"];
   const where = ["--catalog", catalog, "--endpoint", hub.endpoint, "--port", String(port)];
-  pty = openHeros(sandbox, ["setup", ...where, ...asked, "--tiers", "1"], { rows: 40 });
+  pty = openHeros(sandbox, ["setup", ...where, ...asked, "--tiers", "1"], {
+    rows: 40,
+    // It wins over an answer of an earlier run, and over none of this one.
+    env: { HF_HUB_CACHE: join(sandbox.home, "from-environment") },
+  });
   await pty.waitFor("Go on all the same?");
   pty.type("2");
   await pty.waitFor(/2\. Go on/);
@@ -69,6 +73,10 @@ it("takes consent and a pasted token that is not kept along into the background"
   await pty.waitFor(/Token:/);
   pty.paste(token);
   await pty.waitFor("hidden");
+  pty.type(keys.enter);
+  await pty.waitFor("Where should the models live?");
+  pty.type("2");
+  await pty.waitFor(/› 2\./);
   pty.type(keys.enter);
   await pty.waitFor("Is this right?");
   pty.type("y");
@@ -92,6 +100,8 @@ it("takes consent and a pasted token that is not kept along into the background"
   expect(run.events().map(({ type }) => type)).toEqual(
     expect.arrayContaining(["model.ready", "annie.online"]),
   );
+  const [ready] = run.events().filter((event) => event.type === "model.ready");
+  expect(ready?.path).toContain(join(sandbox.home, "her-os/models/"));
   expect(run.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "setup" });
   await ended(left.pid);
   const other = await pulled;

@@ -51,7 +51,7 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
     const onSettled: SetupRequest["onSettled"] = (answers, countedFromMs) => {
       const { folder, port } = world;
       leaving.settled = async () => ({
-        ...(await settledSetup(world.host, request.stackDir, answers)),
+        ...(await settledSetup(world.host, request, answers)),
         countedFromMs,
         demo: { folder, port },
       });

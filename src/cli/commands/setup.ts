@@ -33,7 +33,7 @@ export async function performSetup(
     const request = await requestOf(work.host, settings, { dryRun, ask });
     const onSettled: SetupRequest["onSettled"] = (answers, countedFromMs) => {
       leaving.settled = async () => ({
-        ...(await settledSetup(work.host, request.stackDir, answers)),
+        ...(await settledSetup(work.host, request, answers)),
         countedFromMs,
       });
     };
