@@ -1,21 +1,23 @@
 import { exitCodes, Failure } from "../progress/failure.ts";
+import { inFolder } from "../progress/shell.ts";
 import type { Answer } from "./health.ts";
 
 export interface NotOnline {
   readonly answer: Answer;
   readonly url: string;
   readonly tier1: readonly string[];
+  /** Where her compose files are. */
+  readonly stackDir: string;
   /** How often she was well, and then was not. */
   readonly relapses?: number;
 }
 
-const hint = "See what she writes with: docker compose logs her-os-core";
-
 /** Why Annie is not online although her first models have been there for long. */
-export function notOnline({ answer, url, tier1, relapses = 0 }: NotOnline): Failure {
+export function notOnline({ answer, url, tier1, stackDir, relapses = 0 }: NotOnline): Failure {
   const { health, from } = answer;
   const lacks = tier1.filter((name) => health.capabilities[name] !== true);
   const code = "annie.unreachable";
+  const hint = `See what she writes with: ${inFolder(stackDir, "docker compose logs her-os-core")}`;
   if (relapses > 1) {
     return new Failure({
       code: "annie.unsteady",

@@ -11,6 +11,8 @@ export interface WatchAnnieRequest {
   readonly signal: AbortSignal;
   /** Of her health report: `http://127.0.0.1:8000/health`. */
   readonly url: string;
+  /** Where her compose files are. */
+  readonly stackDir: string;
   /** On the host's monotonic clock: when the run began. */
   readonly startedAtMs: number;
   readonly capabilities: {
@@ -59,7 +61,7 @@ const steadyPollMs = 500;
 
 /** Polls Annie's health and tells what changes: her status, that she is online, each capability as it comes. */
 export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
-  const { host, emit, signal, url, startedAtMs, capabilities, checkContainers } = request;
+  const { host, emit, signal, url, stackDir, startedAtMs, capabilities, checkContainers } = request;
   const stopped = new AbortController();
   const both = AbortSignal.any([signal, stopped.signal]);
   const online = Promise.withResolvers<Health>();
@@ -129,7 +131,7 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
       }
       if (late) {
         if (!isOnline || !isSteady) {
-          throw notOnline({ answer, url, tier1: capabilities.tier1, relapses });
+          throw notOnline({ answer, url, tier1: capabilities.tier1, stackDir, relapses });
         }
         complete.resolve({ health, missing });
         return;

@@ -84,11 +84,16 @@ export async function verifyModels(request: VerifyRequest): Promise<Verification
     },
   });
   telling.end();
-  const files = checkable.length + seen.length;
+  const files = countFiles([...seen, ...checkable.map(({ blob }) => blob)]);
   const bytes = checkable.reduce((sum, { blob }) => sum + blob.sizeBytes, 0);
   const elapsedMs = Math.round(host.clock.monotonicMs() - startMs);
-  emit({ type: "verify.finished", files, bytes, damaged: damaged.length, elapsedMs });
+  emit({ type: "verify.finished", files, bytes, damaged: countFiles(damaged), elapsedMs });
   return { files, bytes, damaged, uncheckedFiles: present.length - checkable.length };
+}
+
+/** A file whose link is wrong and whose content was looked at too is one file. */
+export function countFiles(files: readonly Pick<Damage, "repo" | "path">[]): number {
+  return new Set(files.map(({ repo, path }) => `${repo}\n${path}`)).size;
 }
 
 /** @throws Failure `models.damaged`, exit status 6, naming the first file and its hashes */

@@ -63,7 +63,5 @@ export function judgeProduct({ spark, label, osVersion }: Product): Finding {
   return {
     status: "warning",
     found: label === null ? "not a DGX Spark" : `${label}, not a DGX Spark`,
-    remedy:
-      "her-os is made for the DGX Spark. To try it here all the same, add --allow-unsupported.",
   };
 }

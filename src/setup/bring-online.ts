@@ -80,6 +80,7 @@ export async function bringOnline(
       emit,
       signal,
       url: `${url}/health`,
+      stackDir,
       startedAtMs,
       capabilities: wantedCapabilities(request.catalog, answers),
       checkContainers: (asking, final) => containers.check(asking, final),

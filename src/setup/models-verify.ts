@@ -4,7 +4,7 @@ import { downloadModels } from "../download/download.ts";
 import type { Damage } from "../download/inspect.ts";
 import { findAside, putAside, removeAside } from "../download/repair.ts";
 import { type Survey, surveyModels } from "../download/survey.ts";
-import { requireSound, type Verification, verifyModels } from "../download/verify.ts";
+import { countFiles, requireSound, type Verification, verifyModels } from "../download/verify.ts";
 import { offline } from "../hub/failures.ts";
 import type { Hub } from "../hub/hub.ts";
 import { formatBytes } from "../progress/units.ts";
@@ -67,7 +67,8 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
     maxLanes,
   });
   await removeOld();
-  const files = damaged.length === 1 ? "One file is" : `${damaged.length} files are`;
+  const count = countFiles(damaged);
+  const files = count === 1 ? "One file is" : `${count} files are`;
   return [`${files} as the Hub promises again; ${formatBytes(fetchedBytes)} were fetched.`];
 }
 

@@ -4,7 +4,7 @@ import { closeAtRest } from "./close-at-rest.ts";
 import { requireDiskSpace } from "../download/disk-space.ts";
 import { downloadModels } from "../download/download.ts";
 import { surveyModels } from "../download/survey.ts";
-import { formatBytes, formatDuration } from "../progress/units.ts";
+import { formatBytes } from "../progress/units.ts";
 import type { Placed } from "./models-place.ts";
 import { openHub } from "./open-hub.ts";
 import { requirePlace } from "./require-place.ts";
@@ -21,7 +21,7 @@ export async function pull(
   fetching: Placed<Fetching>,
   models: readonly CatalogModel[],
 ): Promise<string[]> {
-  const { host, signal, elapsedMs, pause } = work;
+  const { host, signal, pause } = work;
   const emit = closeAtRest(work);
   const { cacheDir, limitBytesPerSecond, maxLanes } = fetching;
   const token = await givenToken(host, fetching);
@@ -52,6 +52,6 @@ export async function pull(
   return [
     fetchedBytes === 0
       ? `Everything was there already: ${formatBytes(survey.totalBytes)} in ${cacheDir}.`
-      : `${formatBytes(survey.totalBytes)} of models are in ${cacheDir}; ${formatBytes(fetchedBytes)} came in ${formatDuration(elapsedMs() / 1000)}.`,
+      : `${formatBytes(survey.totalBytes)} of models are in ${cacheDir}; ${formatBytes(fetchedBytes)} downloaded.`,
   ];
 }

@@ -7,7 +7,6 @@ import type { AnswerValues } from "../plan/resolve.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
 import type { BackgroundSeen, StatusRead } from "../progress/events/status.ts";
 import { Failure } from "../progress/failure.ts";
-import { inFolder } from "../progress/shell.ts";
 import { herosFile } from "../stack/compose-files.ts";
 import { anniePlace } from "./annie-port.ts";
 import { listedModels, viewCache } from "./models-survey.ts";
@@ -99,14 +98,21 @@ async function readStatus(
     background,
   };
   if (annie === "online") return { event, problem: null };
-  const { code, message, exitCode } = notOnline({ answer, url, tier1: required });
+  const {
+    code,
+    message,
+    hint: advice,
+    exitCode,
+  } = notOnline({ answer, url, tier1: required, stackDir });
   const setUp = await host.files.stat(path.join(stackDir, herosFile)).catch(() => null);
   const hint =
     background?.state === "running" && background.command === "setup"
       ? "She is being set up in the background. Look at it with: heros status --watch"
       : setUp === null
         ? "Set her up with: heros setup"
-        : `See what she writes with: ${inFolder(stackDir, "docker compose logs her-os-core")}. heros setup starts her again.`;
+        : answer.from === "stranger"
+          ? advice
+          : `${advice}. heros setup starts her again.`;
   return { event, problem: new Failure({ code, message, hint, exitCode }) };
 }
 

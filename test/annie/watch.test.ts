@@ -142,7 +142,12 @@ test("nobody at all is unreachable when time is up", async () => {
   await server.close();
   const { watch, events } = watching(server.url, { onlineTimeoutMs: 10_000 });
   watch.tier1Ready();
-  await expect(watch.online).rejects.toMatchObject({ code: "annie.unreachable", exitCode: 1 });
+  await expect(watch.online).rejects.toMatchObject({
+    code: "annie.unreachable",
+    exitCode: 1,
+    // Works in whatever folder it is typed.
+    hint: expect.stringContaining("cd '/home/ann/my annie' && docker compose logs"),
+  });
   expect(events).toEqual([
     { type: "annie.health", status: "unreachable", capabilities: {}, models: {} },
   ]);

@@ -31,6 +31,7 @@ export function watching(
     emit: (event) => events.push(event),
     signal: new AbortController().signal,
     url,
+    stackDir: "/home/ann/my annie",
     startedAtMs: host.clock.monotonicMs(),
     capabilities: { tier1: ["memory_search"], later: ["voice_stt"] },
     ...change,

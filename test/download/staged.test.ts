@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { placesOf, stagedPath } from "../../src/download/cache-layout.ts";
 import { findAside, putAside, removeAside } from "../../src/download/repair.ts";
 import { verifyModels } from "../../src/download/verify.ts";
+import type { HerosEvent } from "../../src/progress/event.ts";
 import { expectWhole, files, models, repo, weights } from "./one-model.ts";
 import { openScene, type Scene } from "./scene.ts";
 
@@ -31,7 +32,9 @@ async function interrupt(scene: Scene): Promise<string> {
 async function verify(scene: Scene, whole: boolean) {
   const survey = await scene.survey(models);
   const { host } = scene;
-  return verifyModels({ host, survey, whole, emit: () => {}, signal, threads: 1 });
+  scene.events.length = 0;
+  const emit = (event: HerosEvent) => scene.events.push(event);
+  return verifyModels({ host, survey, whole, emit, signal, threads: 1 });
 }
 
 test("what waits for the rest of its model is verified where it is, and is no damage", async () => {
@@ -42,6 +45,9 @@ test("what waits for the rest of its model is verified where it is, and is no da
   expect(checked).toBeGreaterThan(0);
   const named = await verify(scene, true);
   expect(named.damaged.every(({ reason }) => reason === "missing")).toBe(true);
+  // What waits there is the content of a file that is missing: one file, not two.
+  const ended = scene.of("verify.finished")[0];
+  expect(ended).toMatchObject({ files: files.length, damaged: files.length });
   expect(existsSync(staged)).toBe(true);
   expect(existsSync(placesOf(scene.cacheDir, repo).root)).toBe(false);
 });

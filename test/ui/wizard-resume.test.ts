@@ -73,6 +73,12 @@ test("yes passes no consent that was not given", () => {
   expect(currentQuestion(pressed(resumed({ machine, answers }), yes))).toBeNull();
 });
 
+test("consent is not kept, so no answer to it is shown as last time's", () => {
+  const machine = { ...spark, spark: false };
+  const [title] = resumed({ machine }).questions.map((question) => question.title);
+  expect(page(resumed({ machine }))).not.toContain(title);
+});
+
 test("a wizard that was not interrupted, or has nothing to ask, begins as ever", () => {
   expect(openWizard(cannedPlanning()).resuming).toBe(false);
   const decided = new Set(["unsupported", "tiers", "token", "storage", "startup"] as const);

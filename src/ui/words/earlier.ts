@@ -14,21 +14,23 @@ export function earlierTitle(earlier: Planning["earlier"]): string {
 
 export const earlierAnswers = "These are your answers from last time:";
 
-/** A line for each question and what was answered. */
+/** A line for each question and what was answered. Consent to another machine is not kept, so there is no earlier answer to it. */
 export function answerLines(
   questions: readonly Question[],
   planning: Planning,
   answers: Answers,
 ): string[] {
-  return questions.map((question) => {
-    const values = question.selected(answers);
-    const labels = question
-      .options(planning, answers)
-      .filter(({ value, locked }) => locked || values.includes(value))
-      .map(({ label }) => label);
-    // A folder that was typed is no option.
-    return `${question.title}: ${(labels.length > 0 ? labels : values).join("; ")}`;
-  });
+  return questions
+    .filter(({ id }) => id !== "unsupported")
+    .map((question) => {
+      const values = question.selected(answers);
+      const labels = question
+        .options(planning, answers)
+        .filter(({ value, locked }) => locked || values.includes(value))
+        .map(({ label }) => label);
+      // A folder that was typed is no option.
+      return `${question.title}: ${(labels.length > 0 ? labels : values).join("; ")}`;
+    });
 }
 
 /** What these answers would change now, and what is there already. */
