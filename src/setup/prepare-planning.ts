@@ -17,7 +17,7 @@ import { cacheFallback } from "./cache-fallback.ts";
 import { recallAnswers, rememberAnswers } from "./remembered-answers.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { openHub } from "./open-hub.ts";
-import { requirePlace } from "./require-place.ts";
+import { requirePlace, requireWritable } from "./require-place.ts";
 import type { SetupRequest, Work } from "./request.ts";
 import { foundTokens, tokenOf } from "./tokens.ts";
 
@@ -100,6 +100,9 @@ export async function preparePlanning(
         gpu: detection.machine.gpu !== null,
       },
     });
+    if (changes.some(({ action }) => action !== "unchanged")) {
+      await requireWritable(work, stackDir, "stack");
+    }
     const plan: PlanReady = {
       type: "plan.ready",
       dryRun: request.dryRun,

@@ -1,6 +1,7 @@
 import { lookAtPlace } from "../host/place.ts";
 import type { Survey } from "../download/survey.ts";
 import { placeFailure } from "../machine/judge-disks.ts";
+import type { FilePlace } from "../progress/file-failures.ts";
 import { danglingLink } from "../progress/folder-failures.ts";
 import type { Work } from "./request.ts";
 
@@ -15,15 +16,13 @@ export async function requirePlace(work: Pick<Work, "host">, survey: Survey): Pr
   if (isIncomplete(survey)) await requireWritable(work, survey.cacheDir);
 }
 
-/** Whether models can be kept there. @throws Failure `cache.…`, `disk.…` (exit 1) */
+/** Whether models, or Annie's files, can be kept there. @throws Failure `cache.…`, `stack.…`, `disk.…` (exit 1) */
 export async function requireWritable(
   { host }: Pick<Work, "host">,
-  cacheDir: string,
+  folder: string,
+  area: FilePlace["area"] = "cache",
 ): Promise<void> {
-  const failure = placeFailure(await lookAtPlace(host, cacheDir), {
-    area: "cache",
-    home: host.home,
-  });
+  const failure = placeFailure(await lookAtPlace(host, folder), { area, home: host.home });
   if (failure !== null) throw failure;
 }
 

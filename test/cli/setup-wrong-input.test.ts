@@ -158,6 +158,20 @@ describe("heros setup, given something wrong,", () => {
     });
   });
 
+  // In /proc Node's mkdir of a folder and those above it never ends.
+  it.each(["/proc/her-os", "/etc/passwd/her-os"])(
+    "refuses to put Annie's files into %s before it shows a plan",
+    async (stackDir) => {
+      await sandbox.command("docker", wellDocker);
+      const run = await setup("--yes", "--allow-unsupported", "--stack-dir", stackDir);
+      expect(failureOf(run)).toMatchObject({
+        code: expect.stringMatching(/^(stack\.not_writable|disk\.unsupported)$/) as unknown,
+        exitCode: 1,
+      });
+      expect(run.events().some((event) => event.type === "plan.ready")).toBe(false);
+    },
+  );
+
   it("wants consent where the machine is no Spark, and writes nothing without it", async () => {
     await sandbox.command("docker", wellDocker);
     await mkdir(`${sandbox.home}/her-os`);
