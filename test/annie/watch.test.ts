@@ -146,7 +146,7 @@ test("nobody at all is unreachable when time is up", async () => {
     code: "annie.unreachable",
     exitCode: 1,
     // Works in whatever folder it is typed.
-    hint: expect.stringContaining("cd '/home/ann/my annie' && docker compose logs"),
+    hint: expect.stringContaining("cd '/home/ann/my annie' && docker compose logs") as unknown,
   });
   expect(events).toEqual([
     { type: "annie.health", status: "unreachable", capabilities: {}, models: {} },
