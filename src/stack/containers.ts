@@ -89,6 +89,23 @@ export async function countRestarts(
   );
 }
 
+/** How a container that is up again last ended; null where docker does not say. */
+export async function lastExitStatus(
+  { host, signal }: ListRequest,
+  name: string,
+): Promise<number | null> {
+  const { exitCode, stdout } = await host.processes.run({
+    command: "docker",
+    args: `events --since 10m --until 0s --filter event=die --filter container=${name} --format {{.Actor.Attributes.exitCode}}`.split(
+      " ",
+    ),
+    timeoutMs: 5000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const last = exitCode === 0 ? stdout.trim().split("\n").at(-1) : undefined;
+  return last !== undefined && /^\d+$/.test(last) ? Number(last) : null;
+}
+
 /** What each listener knows: starting and watching look at the same containers, one after the other. */
 const toldTo = new WeakMap<Emit, Map<string, string>>();
 

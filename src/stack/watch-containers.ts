@@ -7,6 +7,7 @@ import { annieService } from "./base-check.ts";
 import {
   type Container,
   containerTeller,
+  lastExitStatus,
   countRestarts,
   listContainers,
   type ListRequest,
@@ -46,14 +47,12 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
   /** When each container started again. */
   const restarts = new Map<string, number[]>();
   const counted = new Map<string, number>();
-  const lastExit = new Map<string, number>();
   const explained = new Set<string>();
   let sawAnnie = false;
 
   function noteRestarts(containers: readonly Container[], counts: ReadonlyMap<string, number>) {
     const nowMs = host.clock.monotonicMs();
-    for (const { name, state, exitCode } of containers) {
-      if (exitCode !== 0) lastExit.set(name, exitCode);
+    for (const { name, state } of containers) {
       const [before, count] = [counted.get(name), counts.get(name)];
       if (count !== undefined) counted.set(name, count);
       // Between two looks a container may crash and be up again: only its count tells.
@@ -123,7 +122,7 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
               exitCode:
                 container.state === "restarting"
                   ? container.exitCode
-                  : (lastExit.get(container.name) ?? null),
+                  : await lastExitStatus(asked, container.name),
             }
           : container;
         const essential = config === null || config.needed.has(container.service);

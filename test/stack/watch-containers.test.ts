@@ -152,6 +152,7 @@ case "$*" in
 *" ps "*) echo '${JSON.stringify({ Name: "x-core-1", ...core })}' ;;
 "inspect "*) set -- ${counts.join(" ")}; [ "$look" -le $# ] || look=$#; shift $((look - 1)); echo "/x-core-1 $1" ;;
 *" config "*) echo '{"services":{"her-os-core":{}}}' ;;
+"events "*) printf '1\\n3\\n' ;;
 *" logs "*) echo "boom" ;;
 esac`);
   const events: HerosEvent[] = [];
@@ -176,7 +177,7 @@ test("crashes between two looks are seen by docker's count, though she is up and
     type: "container.failed",
     service: "her-os-core",
     state: "restarting",
-    exitCode: null,
+    exitCode: 3,
     logLines: ["boom"],
   });
 });
