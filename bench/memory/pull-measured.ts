@@ -52,7 +52,7 @@ function sinkHost(host: Host): Host {
 
 function surveyOf(sizeBytes: number): Survey {
   const [repo, commit, name] = ["bench/large", "0".repeat(40), "0".repeat(64)];
-  const counted = { totalBytes: sizeBytes, cachedBytes: 0 };
+  const counted = { totalBytes: sizeBytes, cachedBytes: 0, resumedBytes: 0 };
   const model = { id: "large", title: "large", tier: 1, purpose: "Bench" };
   const hash = { algorithm: "sha256" as const, hex: name };
   const state = { cached: false, held: [], models: ["large"], tier: 1 };

@@ -66,6 +66,8 @@ export interface SurveyedModel {
   readonly purpose: string;
   readonly totalBytes: number;
   readonly cachedBytes: number;
+  /** Of partials. */
+  readonly resumedBytes: number;
   readonly snapshots: readonly SurveyedSnapshot[];
   /** Why its files could not be listed; null where they were. Only in a lenient survey. */
   readonly problem: Failure | null;
@@ -150,8 +152,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   }
 
   const all = [...blobs.values()];
-  const { totalBytes, cachedBytes } = sum(all);
-  const resumedBytes = all.reduce((bytes, { held }) => bytes + countBytes(held), 0);
+  const { totalBytes, cachedBytes, resumedBytes } = sum(all);
   const missingBytes = totalBytes - cachedBytes - resumedBytes;
   return {
     cacheDir,
@@ -222,9 +223,12 @@ async function listModel(
   }
 }
 
-function sum(blobs: readonly SurveyedBlob[]): { totalBytes: number; cachedBytes: number } {
+function sum(
+  blobs: readonly SurveyedBlob[],
+): Pick<Survey, "totalBytes" | "cachedBytes" | "resumedBytes"> {
   return {
     totalBytes: blobs.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0),
     cachedBytes: blobs.reduce((bytes, blob) => bytes + (blob.cached ? blob.sizeBytes : 0), 0),
+    resumedBytes: blobs.reduce((bytes, { held }) => bytes + countBytes(held), 0),
   };
 }

@@ -1,7 +1,7 @@
 import type { CatalogModel } from "../catalog/catalog.ts";
 import { modelsOfTiers } from "../catalog/select.ts";
 import { headroom, requireDiskSpace } from "../download/disk-space.ts";
-import { surveyModels, type Survey } from "../download/survey.ts";
+import { surveyModels, type Survey, type SurveyedModel } from "../download/survey.ts";
 import { expandPath } from "../hub/environment.ts";
 import type { Detection } from "../machine/detect.ts";
 import type { Answers } from "../plan/answers.ts";
@@ -110,7 +110,7 @@ export async function preparePlanning(
       models: surveyed.models.map(toPlannedModel),
       capabilities: [...new Set(models.flatMap(({ capability }) => capability ?? []))],
       totalBytes: surveyed.totalBytes,
-      cachedBytes: surveyed.cachedBytes,
+      cachedBytes: surveyed.cachedBytes + surveyed.resumedBytes,
       startup: answers.startup,
       cacheDir: surveyed.cacheDir,
       stackDir,
@@ -170,13 +170,7 @@ function isKept({ token, keepToken }: Answers): boolean {
   return keepToken || token.source === "kept";
 }
 
-function toPlannedModel({
-  id,
-  title,
-  purpose,
-  tier,
-  totalBytes,
-  cachedBytes,
-}: PlannedModel): PlannedModel {
-  return { id, title, purpose, tier, totalBytes, cachedBytes };
+function toPlannedModel(model: SurveyedModel): PlannedModel {
+  const { id, title, purpose, tier, totalBytes, cachedBytes, resumedBytes } = model;
+  return { id, title, purpose, tier, totalBytes, cachedBytes: cachedBytes + resumedBytes };
 }

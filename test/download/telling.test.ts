@@ -18,6 +18,7 @@ function surveyOf(): Survey {
       purpose: "Test",
       totalBytes,
       cachedBytes: 0,
+      resumedBytes: 0,
       snapshots: [],
       problem: null,
     })),

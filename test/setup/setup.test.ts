@@ -158,10 +158,15 @@ describe("heros setup", () => {
     world.hub.setThrottle({});
     const second = await runSetup(world);
     expect(second.error).toBeNull();
-    const total = eventsOf(second, "plan.ready")[0]?.totalBytes ?? 0;
+    const [plan] = eventsOf(second, "plan.ready");
+    const total = plan?.totalBytes ?? 0;
     const [planned] = eventsOf(second, "download.planned");
     const kept = (planned?.cachedBytes ?? 0) + (planned?.resumedBytes ?? 0);
     expect(kept).toBeGreaterThan(total * 0.38);
+    expect(planned?.resumedBytes).toBeGreaterThan(0);
+    // What was promised before yes.
+    expect(plan?.cachedBytes).toBe(kept);
+    expect(plan?.models.reduce((sum, model) => sum + model.cachedBytes, 0)).toBe(kept);
     expect(world.hub.sentBytes()).toBeLessThanOrEqual(total * 1.05);
   });
 

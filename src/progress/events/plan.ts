@@ -5,7 +5,7 @@ export interface PlannedModel {
   readonly purpose: string;
   readonly tier: number;
   readonly totalBytes: number;
-  /** Already on disk and of the right size. */
+  /** Already on disk: files of the right size, and what a partial has. */
   readonly cachedBytes: number;
 }
 
