@@ -108,10 +108,10 @@ async function readStatus(
   const hint =
     background?.state === "running" && background.command === "setup"
       ? "She is being set up in the background. Look at it with: heros status --watch"
-      : setUp === null
-        ? "Set her up with: heros setup"
-        : answer.from === "stranger"
-          ? advice
+      : answer.from === "stranger"
+        ? advice
+        : setUp === null
+          ? "Set her up with: heros setup"
           : `${advice}. heros setup starts her again.`;
   return { event, problem: new Failure({ code, message, hint, exitCode }) };
 }

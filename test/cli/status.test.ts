@@ -61,6 +61,35 @@ describe("heros status", () => {
     }
   });
 
+  it("sends to another program on her port neither to her logs nor to setup", async () => {
+    health = "<html>";
+    for (const stack of ["none", "docker-compose.heros.yml"]) {
+      await sandbox.file(`home/her-os/${stack}`, "services: {}\n");
+      const run = await sandbox.run(["status", "--json"]);
+      expect(failureOf(run)).toMatchObject({
+        code: "annie.unreachable",
+        hint: expect.stringContaining("ss -ltnp") as unknown,
+      });
+    }
+  });
+
+  it("says once that a setup in the background was cut short", async () => {
+    const state = "home/.local/state/heros";
+    const answers = { version: 1, finished: false, answers: { tiers: ["1"] } };
+    await sandbox.file(`${state}/answers.json`, JSON.stringify(answers));
+    const record = await sandbox.file("record", "");
+    const gone = { pid: 4_194_304, startTicks: "1", bootId: "", command: "setup", argv: ["setup"] };
+    await sandbox.file(
+      `${state}/background.json`,
+      JSON.stringify({ version: 1, ...gone, startedAt: "2026-11-20T10:00:00.000Z", record }),
+    );
+    health = healthOf("healthy", { memory_search: true });
+    const read = readOf(await sandbox.run(["status", "--json"]));
+    expect(read).toMatchObject({ interrupted: true, background: { state: "lost" } });
+    const { stdout } = await sandbox.run(["status", "--output", "plain"]);
+    expect(stdout.match(/heros setup/g)).toHaveLength(1);
+  });
+
   it("takes the tiers of the last setup", async () => {
     health = healthOf("healthy", { memory_search: true });
     const answers = { version: 1, finished: false, answers: { tiers: ["1"] } };

@@ -27,12 +27,17 @@ export function statusSentence(event: StatusRead): Sentence {
         : [`Still to come: ${listed(lacking.map(capabilityName))}`]),
       ...loadingLines(event),
       ...modelLines(event),
-      ...(event.interrupted && event.background?.state !== "running"
+      ...(event.interrupted && !isToldOfBackground(event)
         ? ["An earlier setup was not finished; heros setup goes on where it stopped."]
         : []),
       ...(event.background === null ? [] : backgroundLines(event.background)),
     ],
   });
+}
+
+/** What became of that setup, or that another run is at work on the same models, stands in the lines below. */
+function isToldOfBackground({ background }: StatusRead): boolean {
+  return background?.state === "running" || background?.command === "setup";
 }
 
 function annieLine({ annie, url, health }: StatusRead): string {
