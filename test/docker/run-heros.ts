@@ -1,5 +1,6 @@
 import { execFile, type ExecFileException } from "node:child_process";
 import process from "node:process";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { HerosEvent, TimedEvent } from "../../src/progress/event.ts";
 
@@ -12,12 +13,18 @@ export interface HerosRun {
   readonly stderr: string;
 }
 
-/** Runs the built program to its end; every line of its stdout must be an event. */
+/** Runs the built program to its end; every line of its stdout must be an event, and is shown as it is written. */
 export async function runHeros(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  onEvent: (event: TimedEvent) => void = () => undefined,
 ): Promise<HerosRun> {
-  const { error, stdout, stderr } = await execute(process.execPath, [program, ...args], { env });
+  const { error, stdout, stderr } = await execute(
+    process.execPath,
+    [program, ...args],
+    { env },
+    (line) => onEvent(JSON.parse(line) as TimedEvent),
+  );
   const events = stdout
     .split("\n")
     .filter((line) => line !== "")
@@ -56,13 +63,15 @@ function execute(
   command: string,
   args: readonly string[],
   options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> },
+  onLine: (line: string) => void = () => undefined,
 ): Promise<Executed> {
   return new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       command,
       args,
       { ...options, maxBuffer: 64 * 1024 * 1024, timeout: 110_000 },
       (error, stdout, stderr) => resolve({ error, stdout, stderr }),
     );
+    if (child.stdout !== null) createInterface({ input: child.stdout }).on("line", onLine);
   });
 }
