@@ -79,7 +79,7 @@ async function isWhole(
   return true;
 }
 
-/** @throws Failure where a name has no file, or all patterns together have none */
+/** @throws Failure where a name has no file, or all patterns together have none, or the repository has no file at all */
 export function chooseFiles(
   listing: HubListing,
   patterns: readonly string[] | null,
@@ -87,10 +87,11 @@ export function chooseFiles(
   const chosen = matching(listing, patterns);
   if (chosen !== null) return chosen;
   const absent = absentName(listing, patterns ?? []);
+  const what = patterns === null ? "files" : `file ${absent ?? patterns.join(", ")}`;
   throw new Failure({
     code: "hub.file_not_found",
-    message: `${listing.repo} has no file ${absent ?? (patterns ?? []).join(", ")} at revision ${listing.revision}.`,
-    hint: "Check the names under `files` in the catalog.",
+    message: `${listing.repo} has no ${what} at revision ${listing.revision}.`,
+    hint: "Check the repository, its revision and the names under `files` in the catalog.",
     exitCode: exitCodes.usage,
   });
 }
@@ -99,7 +100,7 @@ function matching(
   listing: HubListing,
   patterns: readonly string[] | null,
 ): readonly HubFile[] | null {
-  if (patterns === null) return listing.files;
+  if (patterns === null) return listing.files.length > 0 ? listing.files : null;
   if (absentName(listing, patterns) !== undefined) return null;
   const chosen = listing.files.filter(({ path }) =>
     patterns.some((pattern) => matchesGlob(path, pattern)),

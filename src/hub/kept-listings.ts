@@ -21,7 +21,8 @@ export function keptListings(
       return filesOf(parse(text), repo, commit);
     },
     async write(repo, commit, list) {
-      if (folder === null) return;
+      // Of an empty one there is nothing to keep, and it may be a slip.
+      if (folder === null || list.length === 0) return;
       const { createHash } = await import("node:crypto");
       const path = pathOf(folder, repo, commit);
       const body = `{"v":1,"repo":${JSON.stringify(repo)},"commit":"${commit}","files":[\n${list
@@ -54,7 +55,7 @@ function filesOf(value: unknown, repo: string, commit: string): readonly HubFile
   if (!isRecord(value) || value["v"] !== 1) return null;
   if (value["repo"] !== repo || value["commit"] !== commit) return null;
   const files: unknown = value["files"];
-  return Array.isArray(files) && files.every(isHubFile) ? files : null;
+  return Array.isArray(files) && files.length > 0 && files.every(isHubFile) ? files : null;
 }
 
 function isHubFile(value: unknown): value is HubFile {

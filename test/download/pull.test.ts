@@ -127,6 +127,17 @@ test("patterns choose files, and a file that two models need comes once", async 
   );
 });
 
+test("a repository without a file is no model", async () => {
+  await using scene = await openScene({ repos: [{ id: "o/empty", files: [] }] });
+  const pinned = model("empty", "o/empty", { revision: scene.served.commit("o/empty") });
+  for (const each of [pinned, model("empty", "o/empty")]) {
+    await expect(scene.pull([each])).rejects.toMatchObject({
+      code: "hub.file_not_found",
+      exitCode: 2,
+    });
+  }
+});
+
 test("a cached file of the wrong size, a dangling link and a link to another blob are mended", async () => {
   await using scene = await openScene({ repos: [whisper] });
   await scene.pull([model("whisper", whisper.id)]);
