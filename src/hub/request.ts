@@ -86,7 +86,8 @@ export async function sendRequest(
       noNearerThan = response.reach;
       continue;
     }
-    if (status === 429 || status === 408 || status === 425 || status >= 500) {
+    // 511 is a login page's.
+    if ([408, 425, 429].includes(status) || (status >= 500 && status !== 511)) {
       await discard(response);
       const nowMs = session.host.clock.now().getTime();
       const ms = waitOf(headers, nowMs);

@@ -25,8 +25,7 @@ export interface DetectRequest {
   readonly endpoint: string;
   /** Asked where the endpoint fails, in order of preference. */
   readonly mirrors?: readonly string[];
-  /** Asks an address as a download does; null or left out, it only has to answer. */
-  readonly tryHub?: TryHub | null;
+  readonly tryHub: TryHub;
   /** How long one question to the machine may take; one that gets no answer ends as a warning. Default 4 s. */
   readonly limitMs?: number;
 }
@@ -68,7 +67,7 @@ export async function detectMachine({
   limitMs = 4000,
   endpoint,
   mirrors = [],
-  tryHub = null,
+  tryHub,
   ...places
 }: DetectRequest): Promise<Detection> {
   signal.throwIfAborted();

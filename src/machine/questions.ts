@@ -21,7 +21,7 @@ export interface Surroundings {
   readonly port: number;
   /** Of the Hub, in order of preference. */
   readonly endpoints: readonly string[];
-  readonly tryHub: TryHub | null;
+  readonly tryHub: TryHub;
 }
 
 /** Everything that is asked of the machine, each answer on its way. */

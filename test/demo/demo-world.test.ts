@@ -31,6 +31,7 @@ test("is taken for a DGX Spark on which everything is in order", async () => {
     stackDir: demo.stackDir,
     port: demo.port,
     endpoint: demo.endpoint,
+    tryHub: async () => {},
   });
 
   expect(problems).toEqual([]);

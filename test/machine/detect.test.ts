@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { detectMachine, unsupportedReason } from "../../src/machine/detect.ts";
 import { freePort } from "../host/free-port.ts";
 import { fixture } from "./fixture.ts";
-import { look, startHub, startServer } from "./look.ts";
+import { look, startHub, startServer, tryHubOn } from "./look.ts";
 import { bare, spark, system } from "./machines.ts";
 import { testHost } from "./test-host.ts";
 
@@ -174,6 +174,7 @@ describe("this very machine", () => {
       stackDir: tmpdir(),
       port: await freePort(),
       endpoint,
+      tryHub: tryHubOn(host),
       limitMs: 15_000,
     });
     host.network.close();

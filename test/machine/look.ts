@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { detectMachine, type Detection } from "../../src/machine/detect.ts";
+import { connectHub } from "../../src/hub/hub.ts";
+import type { Host } from "../../src/host/host.ts";
+import type { TryHub } from "../../src/machine/hub-reach.ts";
 import type { HerosEvent } from "../../src/progress/event.ts";
 import type { CheckFinished } from "../../src/progress/events/machine.ts";
 import { freePort } from "../host/free-port.ts";
@@ -45,6 +48,7 @@ export async function look(pretended: Pretended): Promise<Seen> {
     stackDir: path.join(folder, "her-os"),
     port: pretended.port ?? (await freePort()),
     endpoint: pretended.endpoint ?? (await startHub()).url,
+    tryHub: tryHubOn(host),
     limitMs: pretended.limitMs ?? 15_000,
   });
   // Looking changes nothing.
@@ -75,6 +79,13 @@ export async function startServer(...answer: Parameters<typeof serve>): Promise<
   const server = await serve(...answer);
   onTestFinished(server.close);
   return server;
+}
+
+/** Asks for the list of a repository, as a download does first. */
+export function tryHubOn(host: Host): TryHub {
+  return async (endpoint, signal) => {
+    await connectHub({ host, endpoint, token: null, forMs: 0 }).list("o/m", "0".repeat(40), signal);
+  };
 }
 
 /** Answers as the Hub does. */
