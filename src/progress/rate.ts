@@ -70,8 +70,14 @@ export function createRate(startBytes: number, startMs: number): Rate {
     etaSeconds(remainingBytes, nowMs) {
       if (remainingBytes <= 0) return 0;
       if (nowMs - beganMs < etaHiddenMs) return null;
-      const speed = bytesPerSecond(nowMs);
-      return speed < 1 ? null : remainingBytes / speed;
+      const silentMs = nowMs - movedMs;
+      if (silentMs >= silenceEndsMs) return null;
+      // Silence makes the speed fall, and says nothing of how long the rest takes.
+      const speed =
+        silentMs <= silenceStartsMs
+          ? bytesPerSecond(nowMs)
+          : atMove.doubleSmoothed / (1 - weight(movedMs - beganMs));
+      return speed >= 1 ? remainingBytes / speed : null;
     },
   };
 }

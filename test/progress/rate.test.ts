@@ -41,6 +41,18 @@ test("silence brings the speed to nothing within five seconds, told or not", () 
   expect(rate.etaSeconds(1000, endedMs + 5000)).toBeNull();
 });
 
+test("until silence is told, the time left stays what it was", () => {
+  const rate = createRate(0, 0);
+  const endedMs = feed(rate, 0, 10, 1_000_000);
+  const told: (number | null)[] = [];
+  for (let ms = 250; ms <= 6000; ms += 250) {
+    rate.record(10_000_000, endedMs + ms);
+    told.push(rate.etaSeconds(17_000_000, endedMs + ms));
+  }
+  expect(Math.max(...told.map(Number))).toBeLessThan(21);
+  expect(told.at(-1)).toBeNull();
+});
+
 test("after an outage it goes on from the speed before, silence is none", () => {
   const rate = createRate(0, 0);
   const endedMs = feed(rate, 0, 20, 1_000_000);
