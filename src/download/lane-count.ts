@@ -1,6 +1,8 @@
 /** How many connections are worth having, found out by trying. Pure: the clock comes in as numbers. */
 export interface LaneCount {
   target(): number;
+  /** When it last fell. */
+  fewerSinceMs(): number;
   /** Called many times a second. */
   observe(seen: Seen): void;
   /** The server refused or asked us to slow down. */
@@ -48,6 +50,7 @@ const collapsedMs = 3000;
  */
 export function createLaneCount({ first, most }: { first: number; most: number }): LaneCount {
   let target = Math.min(first, most);
+  let fewerSinceMs = Number.NEGATIVE_INFINITY;
   let trial: { from: number; speed: number } | null = null;
   let window: { startMs: number; startBytes: number } | null = null;
   let settledMs = Number.NEGATIVE_INFINITY;
@@ -60,7 +63,9 @@ export function createLaneCount({ first, most }: { first: number; most: number }
   let poorSinceMs: number | null = null;
 
   function change(to: number, nowMs: number, roundTripMs: number): void {
+    const before = target;
     target = Math.max(1, Math.min(most, to));
+    if (target < before) fewerSinceMs = nowMs;
     settledMs = nowMs + Math.max(leastSettleMs, settleRoundTrips * roundTripMs);
     window = null;
     lastSpeed = 0;
@@ -107,6 +112,7 @@ export function createLaneCount({ first, most }: { first: number; most: number }
 
   return {
     target: () => target,
+    fewerSinceMs: () => fewerSinceMs,
     observe({ doneBytes, busy, small, nowMs, roundTripMs }) {
       if (busy && small !== wasSmall) {
         wasSmall = small;

@@ -48,6 +48,7 @@ export function steer(steered: Steered): void {
     nowMs,
     ended: link.speeds(),
     spare: lanes.size - laneCount.target(),
+    fewerSinceMs: laneCount.fewerSinceMs(),
     isServed: flow.isServed,
     waitMs: Math.max(leastWaitMs, answerRoundTrips * link.roundTripMs()),
   });

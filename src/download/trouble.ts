@@ -67,7 +67,7 @@ export function handleTrouble(scene: Scene, lane: Lane, error: unknown): void {
   const crowded = !everywhere && isCrowded(lane, trouble, nowMs);
   const isOne = ofOneLane.includes(trouble.kind) && task.attempts + 1 < mostOfOneLane;
   const ofLane = crowded || (!everywhere && isOne);
-  if (crowded) scene.laneCount.limit(scene.lanes.size - 1, nowMs);
+  if (crowded) scene.laneCount.limit(lanesServed(scene.lanes, lane, nowMs), nowMs);
   // A small file is its lane's only work; the lane goes on with others, unless the server asks it to wait.
   const rests = ofLane && !crowded && (!task.small || trouble.waitMs !== null);
   // Siblings that fail for the same reason at the same time say nothing new.
@@ -103,6 +103,14 @@ export function handleTrouble(scene: Scene, lane: Lane, error: unknown): void {
   const others = [...scene.lanes].filter((other) => other.task === task).length - 1;
   const scope = everywhere ? "all" : ofLane && others > 0 ? "lane" : "file";
   scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs, scope });
+}
+
+/** Beside this one. Those that wait in vain for as long as it did are none; one that asked a moment ago may be. */
+function lanesServed(lanes: ReadonlySet<Lane>, refused: Lane, nowMs: number): number {
+  const served = [...lanes].filter(
+    (lane) => lane !== refused && (lane.receivedBytes > 0 || nowMs - lane.startedMs <= livelyMs),
+  );
+  return Math.max(1, served.length);
 }
 
 /**

@@ -16,10 +16,17 @@ interface Watched {
   readonly ended: readonly number[];
   /** How many more lanes there are than are worth having. */
   readonly spare: number;
+  /** When that number last fell: who asked before was one of too many, though those that were served ended since. */
+  readonly fewerSinceMs: number;
   /** An answer is due after so long. */
   readonly waitMs: number;
   /** Other lanes get bytes of the same file. */
   isServed(task: BlobTask): boolean;
+}
+
+/** Others got bytes of its file after it had asked: who asks once they are done may be served. */
+function wasPassedOver({ task, startedMs, receivedBytes }: Lane): boolean {
+  return receivedBytes === 0 && task.lastByteMs !== null && task.lastByteMs > startedMs;
 }
 
 /** Bytes a second of a lane that has run for a while; null for one that says nothing yet. */
@@ -34,7 +41,7 @@ export function speedOf(lane: Lane, nowMs: number): number | null {
  */
 export function watchLanes(
   lanes: Iterable<Lane>,
-  { idleMs, nowMs, ended, spare, waitMs, isServed }: Watched,
+  { idleMs, nowMs, ended, spare, fewerSinceMs, waitMs, isServed }: Watched,
 ): void {
   let left = spare;
   const speeds: { lane: Lane; bytesPerSecond: number }[] = [];
@@ -52,9 +59,14 @@ export function watchLanes(
     const ageMs = nowMs - lane.startedMs;
     // A server that lets connections wait while it serves others holds what these could fetch.
     const waits = lane.segment !== null && lane.receivedBytes === 0 && ageMs > waitMs;
-    if (left > 0 && waits && isServed(lane.task)) {
+    const isSpare = left > 0 || lane.startedMs < fewerSinceMs;
+    if (isSpare && waits && isServed(lane.task)) {
       left -= 1;
       lane.stop.abort(new LaneMoved("more than are worth having"));
+      continue;
+    }
+    if (waits && !isServed(lane.task) && wasPassedOver(lane)) {
+      lane.stop.abort(new LaneMoved("those that were served are done"));
       continue;
     }
     // Without a byte it is not slow but silent: an answer may take as long as that.

@@ -22,6 +22,7 @@ function cut(received: readonly number[], nowMs: number, changes = {}): boolean[
     nowMs,
     ended: [],
     spare: 0,
+    fewerSinceMs: Number.NEGATIVE_INFINITY,
     waitMs: 500,
     isServed: () => true,
     ...changes,
@@ -33,6 +34,9 @@ test("lanes without a byte that are more than are worth having are given up, whi
   const received = [1_000_000, 1_000_000, 0, 0, 0];
   expect(cut(received, 600, { spare: 2 })).toEqual([false, false, true, true, false]);
   expect(cut(received, 600)).toEqual(received.map(() => false));
+  // The two that were served before have ended; the three are no more than there may be.
+  expect(cut(received, 600, { fewerSinceMs: 300 })).toEqual([false, false, true, true, true]);
+  expect(cut(received, 600, { fewerSinceMs: -1 })).toEqual(received.map(() => false));
   expect(cut(received, 400, { spare: 2 })).toEqual(received.map(() => false));
   expect(cut(received, 600, { spare: 2, isServed: () => false })).toEqual(
     received.map(() => false),
@@ -44,4 +48,16 @@ test("one that never had a byte is waited for half as long where others of its f
   expect(cut([1_000_000, 0], 5500, { isServed: () => false })).toEqual([false, false]);
   expect(cut([1_000_000, 0], 5500, { waitMs: 3000 })).toEqual([false, false]);
   expect(cut([1_000_000, 0], 10_500, { waitMs: 30_000 })).toEqual([false, true]);
+});
+
+test("one that was passed over asks again once the others are done, and then waits", () => {
+  const alone = (lastByteMs: number | null, isServed: boolean): boolean[] => {
+    task.lastByteMs = lastByteMs;
+    return cut([0], 4500, { isServed: () => isServed });
+  };
+  expect(alone(3000, false)).toEqual([true]);
+  expect(alone(4400, true)).toEqual([false]);
+  // It asked after their last byte.
+  expect(alone(-100, false)).toEqual([false]);
+  expect(alone(null, false)).toEqual([false]);
 });

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { createLane } from "../../src/download/lane.ts";
+import { handleTrouble } from "../../src/download/trouble.ts";
+import { usualTuning } from "../../src/download/tuning.ts";
+import { PassingTrouble } from "../../src/hub/trouble.ts";
+import { openFile } from "./open-file.ts";
+import { quickHost } from "./scene.ts";
+
+const silence = Object.assign(new Error("silence"), { code: "ETIMEDOUT" });
+
+test.each<[string, PassingTrouble]>([
+  ["lets wait", new PassingTrouble("network", "no byte came", null, silence)],
+  ["refuses", new PassingTrouble("refused", "403")],
+])("of eight connections of which a server %s four, four stay, at once", (_how, trouble) => {
+  const nowMs = 100_000;
+  const task = openFile(1, 100_000_000);
+  task.lastByteMs = nowMs;
+  const host = { ...quickHost(), clock: { ...quickHost().clock, monotonicMs: () => nowMs } };
+  const lanes = new Set(Array.from({ length: 8 }, () => createLane(task, nowMs - 5000)));
+  const silent = [...lanes].slice(4);
+  for (const lane of lanes) if (!silent.includes(lane)) lane.receivedBytes = 1_000_000;
+  const limits: number[] = [];
+  const scene = {
+    host,
+    emit: () => {},
+    tuning: usualTuning,
+    endpoint: "http://hub",
+    cacheDir: "/cache",
+    outage: { notBeforeMs: 0, restingUntilMs: [], attempts: 0, lastByteMs: nowMs },
+    lanes,
+    laneCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
+  };
+  // They are told one after the other, before the first has left.
+  for (const lane of silent) handleTrouble(scene, lane, trouble);
+  expect(Math.min(...limits)).toBe(4);
+});
