@@ -4,7 +4,7 @@ import { Failure } from "../progress/failure.ts";
 import { fileFailure } from "../progress/file-failures.ts";
 import { closedFolders } from "../progress/folder-failures.ts";
 import { countBytes } from "./byte-ranges.ts";
-import { blobPath, type RepoPlaces } from "./cache-layout.ts";
+import { blobPath, journalPath, partialPath, type RepoPlaces } from "./cache-layout.ts";
 import { openPlaces } from "./open-places.ts";
 import type { Survey, SurveyedModel, SurveyedSnapshot } from "./survey.ts";
 
@@ -76,14 +76,18 @@ async function obstacleOf(
     // Nothing is there yet.
     if (places === null) continue;
     for (const folder of foldersToWrite(places, snapshot)) {
-      const found = await files.stat(folder).catch(() => null);
-      if (found === null) continue;
-      if (!found.isDirectory()) return fileFailure(inTheWay("ENOTDIR", folder), place);
-      if (!(await isOpen(files, folder))) closed.push(folder);
+      const nearest = await nearestThere(files, folder);
+      if (nearest === null) continue;
+      if (!nearest.isFolder) return fileFailure(inTheWay("ENOTDIR", nearest.path), place);
+      if (!(await isOpen(files, nearest.path))) closed.push(nearest.path);
     }
     const lacking = blobs.filter(({ cached, repo }) => !cached && repo === snapshot.repo);
     const entries = [
-      ...lacking.map(({ blobName }) => blobPath(places, blobName)),
+      ...lacking.flatMap(({ blobName }) => [
+        blobPath(places, blobName),
+        partialPath(places, blobName),
+        journalPath(places, blobName),
+      ]),
       ...missing.map(({ path }) => join(snapshot.path, path)),
     ];
     for (const entry of entries) {
@@ -101,6 +105,18 @@ function foldersToWrite(
 ): string[] {
   const inner = files.filter(({ linked }) => !linked).map((file) => dirname(join(path, file.path)));
   return [locks, staging, root, blobs, snapshots, refs, ...new Set(inner)];
+}
+
+/** The folder, or what there is of the way to it. */
+async function nearestThere(
+  files: Doors,
+  folder: string,
+): Promise<{ readonly path: string; readonly isFolder: boolean } | null> {
+  for (let path = folder; ; path = dirname(path)) {
+    const found = await files.stat(path).catch(() => null);
+    if (found !== null) return { path, isFolder: found.isDirectory() };
+    if (path === dirname(path)) return null;
+  }
 }
 
 function isOpen(files: Doors, folder: string): Promise<boolean> {

@@ -195,6 +195,7 @@ function nameOf(error: unknown): string | null {
   const code = "code" in error && typeof error.code === "string" ? error.code : null;
   // A thread that could not be started says why in words alone.
   if (code === "ERR_WORKER_INIT_FAILED") return /\bE[A-Z]+$/.exec(error.message)?.[0] ?? code;
+  if (code === "ERR_FS_EISDIR") return "EISDIR"; // Of `rm`.
   return unnamed[number] ?? code;
 }
 

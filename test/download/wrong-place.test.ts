@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placesOf } from "../../src/download/cache-layout.ts";
+import { partialPath, placesOf } from "../../src/download/cache-layout.ts";
 import type { Host } from "../../src/host/host.ts";
 import { Failure } from "../../src/progress/failure.ts";
 import { model, openScene, type Scene } from "./scene.ts";
@@ -88,6 +88,19 @@ const obstacles: [string, string, (scene: Scene) => Promise<string>][] = [
     },
   ],
   [
+    "a partial of it that is a folder",
+    "cache.not_writable",
+    async (scene) => {
+      const places = placesOf(scene.cacheDir, "org/first");
+      const { blobName } = await scene.served
+        .file("org/first", "deep/model.safetensors")
+        .identify();
+      const place = partialPath(places, blobName);
+      await mkdir(join(place, "inside"), { recursive: true });
+      return place;
+    },
+  ],
+  [
     "a file where its snapshots should be",
     "cache.not_writable",
     async (scene) => {
@@ -151,6 +164,22 @@ test("folders of another user's stop that model alone, and the advice names each
   expect(failure.hint).not.toContain("-R");
   expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["second"]);
 });
+
+test.each([".locks", ".heros"])(
+  "a %s of another user's in which the model's folder is still to be made is named itself",
+  async (name) => {
+    await using scene = await openScene({ repos });
+    const folder = join(scene.cacheDir, name);
+    await mkdir(folder, { recursive: true });
+    const access: Host["files"]["access"] = async (path) => {
+      if (String(path) === folder) throw refusal("EACCES", "access", folder);
+    };
+    const failure = await failureOf(scene.pull(models, { host: withFiles(scene, { access }) }));
+    expect(failure).toMatchObject({ code: "cache.not_writable", exitCode: 1 });
+    expect(failure.hint).toBe(`Fix: sudo chown "$USER" ${folder}`);
+    expect(scene.served.sentBytes()).toBe(0);
+  },
+);
 
 test("a model that is whole is in nobody's way, whoever its folders belong to", async () => {
   await using scene = await openScene({ repos });

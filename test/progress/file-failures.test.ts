@@ -46,20 +46,26 @@ describe("an error of the file system", () => {
     }
   });
 
-  it.each(["EACCES", "EPERM", "ENOTDIR", "EEXIST", "EISDIR", "ENOTEMPTY", "ELOOP"])(
-    "%s is told with the path of the error, of the models or of Annie's files",
-    (code) => {
-      const error = nodeError(code, { path: "/data/hub/from", dest: "/data/hub/a b/blob" });
-      expect(fileFailure(error, cache)).toMatchObject({
-        code: "cache.not_writable",
-        exitCode: 1,
-        message: expect.stringContaining("/data/hub/a b/blob") as string,
-        hint: expect.stringContaining("ls -ld '/data/hub/a b/blob'") as string,
-      });
-      expect(fileFailure(error, stack)).toMatchObject({ code: "stack.not_writable" });
-      expect(diskFailure(error)).toBeNull();
-    },
-  );
+  it.each([
+    "EACCES",
+    "EPERM",
+    "ENOTDIR",
+    "EEXIST",
+    "EISDIR",
+    "ERR_FS_EISDIR",
+    "ENOTEMPTY",
+    "ELOOP",
+  ])("%s is told with the path of the error, of the models or of Annie's files", (code) => {
+    const error = nodeError(code, { path: "/data/hub/from", dest: "/data/hub/a b/blob" });
+    expect(fileFailure(error, cache)).toMatchObject({
+      code: "cache.not_writable",
+      exitCode: 1,
+      message: expect.stringContaining("/data/hub/a b/blob") as string,
+      hint: expect.stringContaining("ls -ld '/data/hub/a b/blob'") as string,
+    });
+    expect(fileFailure(error, stack)).toMatchObject({ code: "stack.not_writable" });
+    expect(diskFailure(error)).toBeNull();
+  });
 
   it.each([
     new Error("no code"),
