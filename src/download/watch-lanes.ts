@@ -9,6 +9,8 @@ const slowAfterMs = 5000;
 const patienceSeconds = 3;
 /** One that never had a byte while others of its file have is waited for so long at least. */
 const neglectMs = 5000;
+/** So long after the last byte of its siblings, one that was passed over asks again. */
+const doneMs = 3000;
 
 interface Watched {
   readonly idleMs: number;
@@ -24,9 +26,10 @@ interface Watched {
   isServed(task: BlobTask): boolean;
 }
 
-/** Others got bytes of its file after it had asked: who asks once they are done may be served. */
-function wasPassedOver({ task, startedMs, receivedBytes }: Lane): boolean {
-  return receivedBytes === 0 && task.lastByteMs !== null && task.lastByteMs > startedMs;
+/** Others got bytes of its file after it had asked, and are done: who asks now may be served. */
+function wasPassedOver({ task, startedMs }: Lane, nowMs: number): boolean {
+  const { lastByteMs } = task;
+  return lastByteMs !== null && lastByteMs > startedMs && nowMs - lastByteMs > doneMs;
 }
 
 /** Bytes a second of a lane that has run for a while; null for one that says nothing yet. */
@@ -65,7 +68,7 @@ export function watchLanes(
       lane.stop.abort(new LaneMoved("more than are worth having"));
       continue;
     }
-    if (waits && !isServed(lane.task) && wasPassedOver(lane)) {
+    if (waits && wasPassedOver(lane, nowMs)) {
       lane.stop.abort(new LaneMoved("those that were served are done"));
       continue;
     }
