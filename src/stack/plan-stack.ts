@@ -15,6 +15,7 @@ import { judgeOwn } from "./judge-own.ts";
 import { requireOwnOfRoot, requireReplaceable, requireWritable } from "./may-write.ts";
 import { editedByHand, overrideText } from "./override.ts";
 import { type PlannedFiles, readPlannedConfig } from "./planned-config.ts";
+import { requireOwnProject } from "./project-owner.ts";
 import { planEnv } from "./env/plan-env.ts";
 import { keysAlone, redactLines } from "./redact.ts";
 import type { NeededFolder, StackChange, StackPlan } from "./stack-plan.ts";
@@ -40,7 +41,7 @@ export interface PlannedStack {
 /**
  * What would be written; writes nothing. Where there is a compose to ask, it has accepted the user's files, and ours with them.
  * @throws Failure `stack.not_writable`, `stack.other_owner`, `stack.base_invalid`, `stack.env_invalid`,
- * `stack.profile_off`, `stack.no_port`
+ * `stack.profile_off`, `stack.no_port`, `stack.project_taken`
  */
 export async function planStack(request: PlanStackRequest): Promise<PlannedStack> {
   const { host, stackDir, plan, assetsDir } = request;
@@ -114,6 +115,8 @@ export async function planStack(request: PlanStackRequest): Promise<PlannedStack
       tokenFile: token !== null ? fromFolder(projectDir, tokenPath) : null,
     });
     const config = await readPlannedConfig(planned, newHeros);
+    const name = config?.name ?? null;
+    if (name !== null) await requireOwnProject({ host, name, folders: [stackDir, projectDir] });
     const edited = oldHeros !== null && oldHeros !== newHeros && editedByHand(oldHeros);
     changes.push({
       ...change(herosPath, oldHeros, newHeros, {

@@ -50,6 +50,7 @@ const service = z.object({
     .catch(null),
 });
 const config = z.object({
+  name: z.string().optional(),
   services: z.record(z.string(), service),
   secrets: z.record(z.string(), z.unknown()).nullish(),
 });
@@ -58,6 +59,8 @@ const config = z.object({
 export type StackService = z.output<typeof service>;
 
 export interface StackConfig {
+  /** Of the project; null where a compose does not say. */
+  readonly name: string | null;
   /** Those that run: without the ones of a profile that is off. */
   readonly services: Readonly<Record<string, StackService>>;
   /** Names of the secrets. */
@@ -105,6 +108,7 @@ export function parseStackConfig(text: string): StackConfig | null {
   }
   const secrets = Object.keys(data.secrets ?? {});
   return {
+    name: data.name ?? null,
     services: data.services,
     secrets,
     serviceOfImage,
