@@ -47,6 +47,8 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
         stripFinalNewline: false,
         maxBuffer: 64 * 1024 * 1024,
         forceKillAfterDelay: 1000,
+        // The docker command starts plugins, which outlive it and hold its output open.
+        killDescendants: true,
         ...(cwd === undefined ? {} : { cwd }),
         ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
         ...(input === undefined ? { stdin: "ignore" as const } : { input }),

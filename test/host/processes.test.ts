@@ -1,0 +1,32 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { realProcesses } from "../../src/host/processes.ts";
+
+/** Starts a process of its own, as docker starts its plugins, and waits for it. */
+const starter = "tail -f /dev/null & echo $!; wait";
+
+/** False for one that nobody has asked about since it ended. */
+async function runs(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return stat !== "" && !/\) [ZX] /.test(stat);
+}
+
+test("a command that takes too long ends with all that it started", async () => {
+  const processes = realProcesses({ PATH: "/usr/bin:/bin" });
+  const result = await processes.run({ command: "sh", args: ["-c", starter], timeoutMs: 500 });
+  expect(result.timedOut).toBe(true);
+  expect(await runs(Number(result.stdout))).toBe(false);
+});
+
+test("a command that is not waited for any longer ends with all that it started", async () => {
+  const processes = realProcesses({ PATH: "/usr/bin:/bin" });
+  const stop = new AbortController();
+  let pid = 0;
+  const onLine = (line: string) => {
+    pid = Number(line);
+    stop.abort();
+  };
+  const request = { command: "sh", args: ["-c", starter], onLine, signal: stop.signal };
+  await expect(processes.run(request)).rejects.toMatchObject({ name: "AbortError" });
+  expect(await runs(pid)).toBe(false);
+});
