@@ -11,7 +11,8 @@ interface OwnFolder {
 
 /**
  * How a user gets a folder that may not be written to. Never recursive, and a folder that is there is taken only in the
- * user's own home: elsewhere the system or somebody else needs it as it is, so a new folder is made.
+ * user's own home, which itself is nobody's to take: elsewhere the system or somebody else needs it as it is, so a new
+ * folder is made.
  * @param wanted.path absolute, the folder that is to be written to
  * @param wanted.existing that folder, or the nearest one above it that is there
  * @param wanted.name of the new folder where `path` is there and has another owner
@@ -23,13 +24,18 @@ function ownFolder(wanted: {
   readonly name: string;
 }): OwnFolder {
   const { path, existing, home, name } = wanted;
-  const isOwn = existing === home || existing.startsWith(`${home}/`);
-  if (isOwn) return { command: `sudo chown "$USER" ${quoted(existing)}`, folder: path };
+  if (!isOfSystem(home) && existing.startsWith(`${home}/`))
+    return { command: `sudo chown "$USER" ${quoted(existing)}`, folder: path };
   const folder = existing === path ? `${path.replace(/\/$/, "")}/${name}` : path;
   return {
     command: `sudo mkdir -p ${quoted(folder)} && sudo chown "$USER" ${quoted(folder)}`,
     folder,
   };
+}
+
+/** Users of the system, and containers, often have a home that is not theirs: `/`, `/usr/sbin`. */
+function isOfSystem(home: string): boolean {
+  return /^\/*(?:[^/]*\/*$|(?:bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)\/)/.test(home);
 }
 
 /** A folder that is to be written to, and may not be. */

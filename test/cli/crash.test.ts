@@ -77,11 +77,13 @@ test("a home folder that nobody knows is said, in JSON too", async () => {
   // As the C library does for a user without an entry in /etc/passwd.
   const preload = await sandbox.file(
     "homeless.cjs",
-    `require("node:os").homedir = () => { throw new Error("uv_os_homedir returned ENOENT"); };`,
+    `require("node:os").userInfo = () => { throw new Error("uv_os_get_passwd returned ENOENT"); };`,
   );
   const env = { HOME: undefined, NODE_OPTIONS: `--require ${preload}` };
-  const run = await sandbox.run(["status", "--json"], { env });
-  expect(failureOf(run)).toMatchObject({ code: "usage.no_home", exitCode: 2 });
+  for (const HOME of [undefined, "", "relative/home"]) {
+    const run = await sandbox.run(["status", "--json"], { env: { ...env, HOME } });
+    expect(failureOf(run)).toMatchObject({ code: "usage.no_home", exitCode: 2 });
+  }
   const plain = await sandbox.run(["status"], { env });
   expect(plain).toMatchObject({ exitCode: 2, stdout: "" });
   expect(plain.stderr).not.toMatch(/^\s+at /mu);

@@ -109,4 +109,18 @@ describe("the advice for a folder that may not be written to", () => {
       expect(hint).not.toMatch(/chown -R|\/usr\/local(?:'| |$)/);
     },
   );
+
+  it.each([
+    ["/hub", "/", "/"],
+    ["/usr/local", "/usr/local", "/"],
+    ["/usr/local", "/usr/local", ""],
+    ["/usr/sbin/x", "/usr/sbin/x", "/usr/sbin"],
+    ["/home/bob", "/home/bob", "/home"],
+    ["/home/ann", "/home/ann", "/home/ann"],
+    ["/home/ann/.cache/hub", "/home/ann", "/home/ann"],
+  ])("%s below %s with the home %s takes no folder that is there", (folder, existing, home) => {
+    const { hint } = closedFolder({ folder, area: "cache", existing, home });
+    const made = folder === existing ? `${existing}/models` : folder;
+    expect(hint).toContain(`Fix: sudo mkdir -p ${made} && sudo chown "$USER" ${made}`);
+  });
 });
