@@ -6,6 +6,8 @@ import { inFolder, quoted } from "../progress/shell.ts";
 import { formatMemory } from "../progress/units.ts";
 import { runCompose } from "./compose.ts";
 import type { Container } from "./containers.ts";
+import { containerCache } from "./override.ts";
+import type { StackService } from "./stack-config.ts";
 
 /** How many lines of a container's log are shown. */
 const shownLines = 12;
@@ -18,6 +20,8 @@ export interface ExplainRequest {
   readonly container: Omit<Container, "exitCode"> & { readonly exitCode: number | null };
   /** What the compose file lets it have, in bytes; null for no limit. */
   readonly memoryLimit?: number | null;
+  /** What it mounts. */
+  readonly volumes?: StackService["volumes"];
   readonly signal?: AbortSignal;
 }
 
@@ -58,7 +62,7 @@ function whatHappened({ state, exitCode }: ExplainRequest["container"]): string 
 }
 
 function advice(
-  { container: { service, exitCode, state }, memoryLimit = null }: ExplainRequest,
+  { container: { service, exitCode, state }, memoryLimit = null, volumes = [] }: ExplainRequest,
   logLines: readonly string[],
 ): string {
   const log = logLines.join("\n");
@@ -71,13 +75,22 @@ function advice(
   if (/hf_token/.test(log) && /permission denied/i.test(log)) {
     return "Annie may not read the token, which she does not need: delete secrets/hf_token and run heros setup again. ";
   }
-  if (/\/data\/models/.test(log) && /permission denied/i.test(log)) {
-    return "Annie may not read the models: open their folder to her with chmod -R go+rX. ";
+  const [inside] = new RegExp(`${containerCache}[^'"\\s:,)]*`).exec(log) ?? [];
+  if (inside !== undefined && /permission denied/i.test(log)) {
+    return unreadable(inside, volumes);
   }
   if (/password authentication failed|Unauthorized|authentication failure/i.test(log)) {
     return "The passwords in .env are not those that the databases were made with: put the old ones back. ";
   }
   return "";
+}
+
+/** A path of the models in the container, as it is on this machine. */
+function unreadable(inside: string, volumes: StackService["volumes"]): string {
+  const mount = volumes.find(({ type, target }) => type === "bind" && target === containerCache);
+  if (mount?.source === undefined) return `Annie may not read ${inside}. `;
+  const place = `${mount.source}${inside.slice(containerCache.length)}`;
+  return `Annie may not read ${place}. See which folder on the way is closed to other users: namei -l ${quoted(place)}; then open that one alone to them, with chmod go+rx. `;
 }
 
 /** The log as lines that can be shown anywhere: no colours, no control bytes, none too long. */

@@ -128,7 +128,8 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
         const essential = config === null || config.needed.has(container.service);
         const service = config?.services[container.service];
         const limit = service === undefined ? null : memoryLimit(service);
-        const request = { ...asked, emit, container: seen, memoryLimit: limit };
+        const volumes = service?.volumes ?? [];
+        const request = { ...asked, emit, container: seen, memoryLimit: limit, volumes };
         if (essential) return explainContainer(request);
         if (!explained.has(container.name)) {
           explained.add(container.name);

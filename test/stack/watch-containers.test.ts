@@ -26,7 +26,7 @@ case "$*" in
 *" ps "*) case "$(grep -c " ps " "$log")" in
 ${cases}
 esac ;;
-*" config "*) echo '{"services":{"her-os-core":{"depends_on":{"postgres":{}}},"postgres":{},"kokoro":{}}}' ;;
+*" config "*) echo '{"services":{"her-os-core":{"depends_on":{"postgres":{}},"volumes":[{"type":"bind","source":"/my hub","target":"/data/models"}]},"postgres":{},"kokoro":{}}}' ;;
 *" logs "*) printf '%b' '${log.replaceAll("\n", "\\n")}\\n' ;;
 esac`);
   const events: HerosEvent[] = [];
@@ -123,7 +123,11 @@ test.each([
     "PermissionError: [Errno 13] Permission denied: '/run/secrets/hf_token'",
     /delete secrets\/hf_token/,
   ],
-  [1, "[Errno 13] Permission denied: '/data/models/models--x'", /chmod -R go\+rX/],
+  [
+    1,
+    "[Errno 13] Permission denied: '/data/models/models--x/refs'",
+    /namei -l '\/my hub\/models--x\/refs';/,
+  ],
   [1, 'FATAL: password authentication failed for user "her_os"', /put the old ones back/],
 ])("exit status %i with %j comes with advice", async (ExitCode, log, hint) => {
   const { request } = await stackWith(
