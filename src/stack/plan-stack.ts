@@ -6,6 +6,7 @@ import { fileFailure } from "../progress/file-failures.ts";
 import { Secret } from "../progress/secret.ts";
 import { checkOwnStack } from "./base-check.ts";
 import { findComposeFiles, herosFile, newBaseFile, projectFolder } from "./compose-files.ts";
+import { requireNoData } from "./kept-data.ts";
 import { keptTokenFile } from "./kept-token.ts";
 import { type ShowLines, unifiedDiff } from "./diff.ts";
 import { shownEnv } from "./env/shown-env.ts";
@@ -41,7 +42,7 @@ export interface PlannedStack {
 /**
  * What would be written; writes nothing. Where there is a compose to ask, it has accepted the user's files, and ours with them.
  * @throws Failure `stack.not_writable`, `stack.other_owner`, `stack.base_invalid`, `stack.env_invalid`,
- * `stack.profile_off`, `stack.no_port`, `stack.project_taken`
+ * `stack.profile_off`, `stack.no_port`, `stack.project_taken`, `stack.password_lost`
  */
 export async function planStack(request: PlanStackRequest): Promise<PlannedStack> {
   const { host, stackDir, plan, assetsDir } = request;
@@ -128,7 +129,7 @@ export async function planStack(request: PlanStackRequest): Promise<PlannedStack
 
     const keptPort = Number(lookupIn(projectEnv)("HER_OS_PORT") || 8000);
     const portFollows = keptPort === plan.port || judged === null || (await judged.followsPort());
-    const { text, addsSecret } = planEnv({
+    const { text, passwords } = planEnv({
       plan,
       env,
       projectEnv,
@@ -136,10 +137,13 @@ export async function planStack(request: PlanStackRequest): Promise<PlannedStack
       texts,
       portFollows,
     });
+    if (config !== null) {
+      await requireNoData({ host, config, passwords, envPath: projectEnv.path });
+    }
     changes.push(
       change(env.path, env.found, text, {
         mode: 0o600,
-        forbiddenBits: addsSecret ? 0o077 : 0,
+        forbiddenBits: passwords.length > 0 ? 0o077 : 0,
         folders: [stackFolder],
         show: (shown) => shownEnv({ ...env, text: shown }),
       }),

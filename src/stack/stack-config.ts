@@ -53,6 +53,10 @@ const config = z.object({
   name: z.string().optional(),
   services: z.record(z.string(), service),
   secrets: z.record(z.string(), z.unknown()).nullish(),
+  volumes: z
+    .record(z.string(), z.object({ name: z.string().optional() }).nullable())
+    .nullish()
+    .catch(null),
 });
 
 /** A service as compose merges it: `extends`, `include` and variables are worked in. */
@@ -65,6 +69,8 @@ export interface StackConfig {
   readonly services: Readonly<Record<string, StackService>>;
   /** Names of the secrets. */
   readonly secrets: readonly string[];
+  /** What docker calls a volume, by the name that it has in the files. */
+  readonly volumeNames: ReadonlyMap<string, string>;
   /** Service by image; where two share one, the first. */
   readonly serviceOfImage: ReadonlyMap<string, string>;
   readonly imageOfService: ReadonlyMap<string, string>;
@@ -107,10 +113,14 @@ export function parseStackConfig(text: string): StackConfig | null {
     for (const next of Object.keys(data.services[name]?.depends_on ?? {})) needed.add(next);
   }
   const secrets = Object.keys(data.secrets ?? {});
+  const volumeNames = new Map(
+    Object.entries(data.volumes ?? {}).map(([key, volume]) => [key, volume?.name ?? key]),
+  );
   return {
     name: data.name ?? null,
     services: data.services,
     secrets,
+    volumeNames,
     serviceOfImage,
     imageOfService,
     serviceOfPort,

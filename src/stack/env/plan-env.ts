@@ -18,7 +18,8 @@ export interface PlanEnvRequest {
 
 export interface PlannedEnv {
   readonly text: string;
-  readonly addsSecret: boolean;
+  /** The passwords that are made anew. */
+  readonly passwords: readonly string[];
 }
 
 /** The `.env` with our keys, and only those of them that have to be there. */
@@ -37,5 +38,5 @@ export function planEnv({
   }
   const passwords = Object.entries(newPasswords({ texts, lookup }));
   edits.push(...passwords.map(([key, value]) => ({ key, value })));
-  return { text: editEnv(env, edits), addsSecret: passwords.length > 0 };
+  return { text: editEnv(env, edits), passwords: passwords.map(([key]) => key) };
 }
