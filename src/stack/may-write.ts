@@ -65,16 +65,22 @@ function otherOwner(place: string, owner: string): Failure {
   });
 }
 
-/** What is to be replaced must not be one that its owner made read-only, and its folder must let us write. */
+/**
+ * What is to be replaced must not be one that its owner made read-only, nor another user's, whose it could not stay, and
+ * its folder must let us write.
+ * @throws Failure `stack.not_writable`, `stack.other_owner` (exit 1)
+ */
 export async function requireReplaceable(
   host: Host,
   changes: readonly StackChange[],
 ): Promise<void> {
+  const own = await ownUid(host.files);
   for (const { path: file, oldContent, action } of changes) {
     if (oldContent === null || action === "unchanged") continue;
     const target = await host.files.realpath(file);
-    const { mode } = await host.files.stat(target);
+    const { mode, uid } = await host.files.stat(target);
     if ((mode & 0o222) === 0) throw readOnlyFile(target);
+    if (own !== 0 && uid !== own) throw sharedFile(target, await userName(host, uid));
     await requireOpen(host, path.dirname(target), path.dirname(target));
   }
 }
@@ -91,6 +97,15 @@ function readOnlyFile(file: string): Failure {
     code: "stack.not_writable",
     message: `heros needs to change ${file}, which is read-only.`,
     hint: `Make it writable with: chmod u+w ${quoted(file)}`,
+    exitCode: exitCodes.failed,
+  });
+}
+
+function sharedFile(file: string, owner: string): Failure {
+  return new Failure({
+    code: "stack.other_owner",
+    message: `heros needs to change ${file}, which belongs to ${owner}.`,
+    hint: `Run heros setup as ${owner}, or choose a folder of your own with --stack-dir.`,
     exitCode: exitCodes.failed,
   });
 }

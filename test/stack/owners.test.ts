@@ -92,3 +92,20 @@ test("a file that changes while others are written is not overwritten", async ()
     "docker-compose.heros.yml",
   ]);
 });
+
+test("a file that several users may write to does not change its owner", async () => {
+  const stackDir = await newStackDir({ "compose.yml": minimalBase, ".env": "A=1\n" });
+  const before = await photograph(stackDir);
+  const real = testHost();
+  const self = await stat("/proc/self");
+  // Somebody else, who may write in the folder.
+  const files = Object.assign(Object.create(real.files) as Host["files"], {
+    stat: async (file: string) =>
+      file === "/proc/self" ? Object.assign(self, { uid: 12_345 }) : real.files.stat(file),
+  });
+  await expect(setUpStack({ stackDir, host: { ...real, files } })).rejects.toMatchObject({
+    code: "stack.other_owner",
+    exitCode: 1,
+  });
+  expect(await photograph(stackDir)).toEqual(before);
+});
