@@ -101,10 +101,17 @@ export function createClients(
         (answer ?? request).destroy(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
       };
       const idle = createIdleWatch(idleTimeoutMs);
-      request.setTimeout(idle.halfMs);
-      request.on("timeout", () => {
-        if (idle.isIdle(request.socket?.bytesRead ?? 0)) giveUp(idleTimeoutMs);
-        else request.setTimeout(idle.halfMs);
+      // A request tells of its socket's first timeout alone.
+      request.once("socket", (socket) => {
+        const onTimeout = (): void => {
+          // What is not taken is no silence.
+          const waits = (answer?.readableLength ?? 0) > 0;
+          if (!waits && idle.isIdle(socket.bytesRead)) giveUp(idleTimeoutMs);
+          else socket.setTimeout(idle.halfMs);
+        };
+        socket.setTimeout(idle.halfMs);
+        socket.on("timeout", onTimeout);
+        request.once("close", () => socket.off("timeout", onTimeout));
       });
       if (timeLimitMs !== undefined) {
         const timer = setTimeout(() => giveUp(timeLimitMs), timeLimitMs);
