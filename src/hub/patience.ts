@@ -7,6 +7,8 @@ export interface Attempt {
   readonly trouble: PassingTrouble;
   /** From 1. */
   readonly attempt: number;
+  /** Until it failed: silence is a wait, too. */
+  readonly tookMs: number;
   readonly delayMs: number;
   /** Without an answer it is given up after so much more. */
   readonly leftMs: number;
@@ -66,7 +68,8 @@ export function askPatiently(hub: Hub, waiting: Waiting): Hub {
           if (trouble === null) throw error;
           if (shared.probe !== null && endProbe === null) continue;
           sinceMs ??= shared.waitedMs;
-          shared.waitedMs += Math.min(longestAttemptMs, clock.monotonicMs() - askedMs);
+          const tookMs = Math.round(clock.monotonicMs() - askedMs);
+          shared.waitedMs += Math.min(longestAttemptMs, tookMs);
           const leftMs = forMs - (shared.waitedMs - sinceMs);
           if (leftMs <= 0) throw error;
           if (endProbe === null) {
@@ -75,7 +78,7 @@ export function askPatiently(hub: Hub, waiting: Waiting): Hub {
             endProbe = resolve;
           }
           const delayMs = Math.min(leftMs, delayOf(trouble, attempt, random));
-          waiting.onRetry?.({ trouble, attempt, delayMs, leftMs });
+          waiting.onRetry?.({ trouble, attempt, tookMs, delayMs, leftMs });
           await clock.sleep(delayMs, signal);
           shared.waitedMs += delayMs;
         }

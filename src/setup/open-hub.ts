@@ -34,8 +34,8 @@ export function openHub(
     ...(forMs === undefined ? {} : { forMs }),
     memory: endpoints,
     onSwitch: (change) => emit(switchNotice(change)),
-    onRetry: ({ trouble, attempt, delayMs, leftMs }) => {
-      if (delayMs < worthTellingMs) return;
+    onRetry: ({ trouble, attempt, tookMs, delayMs, leftMs }) => {
+      if (tookMs + delayMs < worthTellingMs) return;
       emit({ type: "hub.waiting", reason: trouble.message, attempt, delayMs, leftMs });
     },
   });

@@ -86,7 +86,12 @@ test.each(calls.flatMap(([what, call]) => outages.map(([why, how]) => ({ what, c
     await using outage = await openOutage({ ...how, forMs: 3 * minutes });
     await call(outage.hub, outage.scene.served.commit(repo));
     expect(outage.told.length).toBeGreaterThan(3);
-    for (const { delayMs } of outage.told) expect(delayMs).toBeLessThanOrEqual(30_000);
+    for (const { delayMs, tookMs, leftMs } of outage.told) {
+      expect(delayMs).toBeLessThanOrEqual(30_000);
+      // Silence is a wait of its own.
+      expect(tookMs).toBeGreaterThanOrEqual(how.code === "ETIMEDOUT" ? 10_000 : 0);
+      for (const ms of [delayMs, tookMs, leftMs]) expect(Number.isInteger(ms)).toBe(true);
+    }
     expect(outage.told[0]?.leftMs).toBeGreaterThan(9 * minutes);
     expect(outage.told.at(-1)?.leftMs).toBeLessThan(8 * minutes);
   },
