@@ -36,7 +36,7 @@ if (major < 24 || (major === 24 && minor < 5)) {
   process.stdout.write(JSON.parse(text).version + "\n");
 } else {
   // Node's calls on files wait for four threads, and where a sync takes seconds, four small files keep all others waiting.
-  process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || "64";
+  process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || "16";
   var url = process.getBuiltinModule("url");
   process
     .getBuiltinModule("module")

@@ -4,13 +4,19 @@ const invisible = /^[\p{M}\p{Cf}]+$/u;
 /** One cell each, whatever stands beside them: Latin letters, and the signs that frames are full of. */
 const narrow =
   /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u024f\u2010-\u2027\u2039\u203a\u2580-\u259f\u2713\u2717\u2800-\u28ff]*$/;
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | null = null;
+
+/** To make one takes some ten milliseconds, and most of what is written needs none. */
+function graphemes(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+}
 
 /** How many cells a terminal needs for the text: two for CJK and emoji, none for combining marks. */
 export function textWidth(text: string): number {
   if (narrow.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of segmenter.segment(text)) width += graphemeWidth(segment);
+  for (const { segment } of graphemes(text)) width += graphemeWidth(segment);
   return width;
 }
 
@@ -72,7 +78,7 @@ export function padded(text: string, width: number): string {
 function cut(text: string, width: number): string {
   let kept = "";
   let left = width;
-  for (const { segment } of segmenter.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     left -= graphemeWidth(segment);
     if (left < 0) break;
     kept += segment;
