@@ -12,6 +12,11 @@ export function headroom(missingBytes: number): number {
   return Math.min(mostHeadroom, Math.max(leastHeadroom, Math.ceil(missingBytes * 0.02)));
 }
 
+/** What a download of so many bytes needs. */
+export function neededFor(missingBytes: number): number {
+  return missingBytes === 0 ? 0 : missingBytes + headroom(missingBytes);
+}
+
 /** Free bytes where the folder is, or will be. */
 export async function freeSpace(files: Pick<Files, "statfs">, folder: string): Promise<number> {
   for (let place = folder; ; place = dirname(place)) {

@@ -5,6 +5,7 @@ import { fileFailure } from "../progress/file-failures.ts";
 import { closedFolders } from "../progress/folder-failures.ts";
 import { countBytes } from "./byte-ranges.ts";
 import { blobPath, journalPath, partialPath, type RepoPlaces } from "./cache-layout.ts";
+import { neededFor } from "./disk-space.ts";
 import { openPlaces } from "./open-places.ts";
 import type { Survey, SurveyedModel, SurveyedSnapshot } from "./survey.ts";
 
@@ -48,14 +49,18 @@ function surveyOf(survey: Survey, models: readonly SurveyedModel[]): Survey {
   );
   const sum = (bytesOf: (blob: Survey["blobs"][number]) => number) =>
     blobs.reduce((bytes, blob) => bytes + bytesOf(blob), 0);
+  const totalBytes = sum(({ sizeBytes }) => sizeBytes);
+  const cachedBytes = sum(({ cached, sizeBytes }) => (cached ? sizeBytes : 0));
+  const resumedBytes = sum(({ held }) => countBytes(held));
   return {
     ...survey,
     models,
     blobs,
     files: new Set(paths).size,
-    totalBytes: sum(({ sizeBytes }) => sizeBytes),
-    cachedBytes: sum(({ cached, sizeBytes }) => (cached ? sizeBytes : 0)),
-    resumedBytes: sum(({ held }) => countBytes(held)),
+    totalBytes,
+    cachedBytes,
+    resumedBytes,
+    neededBytes: neededFor(totalBytes - cachedBytes - resumedBytes),
   };
 }
 

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import type { Files } from "../host/host.ts";
 import { blobPath, placesOf } from "./cache-layout.ts";
 import { findBlob } from "./cached.ts";
-import { freeSpace, headroom, requireDiskSpace } from "./disk-space.ts";
+import { freeSpace, neededFor, requireDiskSpace } from "./disk-space.ts";
 import type { Survey } from "./survey.ts";
 
 type Doors = Pick<Files, "stat" | "statfs">;
@@ -29,7 +29,7 @@ export async function requireRoomElsewhere(files: Doors, survey: Survey): Promis
     disks.set(disk, entry);
   }
   for (const { folder, bytes } of disks.values()) {
-    const neededBytes = bytes === 0 ? 0 : bytes + headroom(bytes);
+    const neededBytes = neededFor(bytes);
     const freeBytes = await freeSpace(files, folder);
     requireDiskSpace({ cacheDir: folder, neededBytes, freeBytes });
   }

@@ -7,7 +7,7 @@ import type { ByteRanges } from "./byte-ranges.ts";
 import { countBytes } from "./byte-ranges.ts";
 import { placesOf, snapshotPath, stagingName } from "./cache-layout.ts";
 import { lookAtBlob, lookAtFile } from "./cached.ts";
-import { freeSpace, headroom } from "./disk-space.ts";
+import { freeSpace, neededFor } from "./disk-space.ts";
 import { type CacheFallback, chooseFiles, listFiles } from "./list-files.ts";
 import { sideBySide } from "./side-by-side.ts";
 
@@ -166,7 +166,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
     totalBytes,
     cachedBytes,
     resumedBytes,
-    neededBytes: missingBytes === 0 ? 0 : missingBytes + headroom(missingBytes),
+    neededBytes: neededFor(missingBytes),
     freeBytes: await freeSpace(host.files, join(cacheDir, stagingName)),
   };
 }

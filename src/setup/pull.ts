@@ -1,7 +1,6 @@
 import type { CatalogModel } from "../catalog/catalog.ts";
 import { cacheFallback } from "./cache-fallback.ts";
 import { closeAtRest } from "./close-at-rest.ts";
-import { requireDiskSpace } from "../download/disk-space.ts";
 import { downloadModels } from "../download/download.ts";
 import { surveyModels } from "../download/survey.ts";
 import { formatBytes } from "../progress/units.ts";
@@ -37,7 +36,6 @@ export async function pull(
     fallback: cacheFallback(work, fetching, token),
   });
   await requirePlace(work, survey);
-  requireDiskSpace(survey);
   const { fetchedBytes } = await downloadModels({
     host,
     hub,

@@ -151,6 +151,20 @@ test.each(obstacles)(
   },
 );
 
+test("a model that is left out needs no room", async () => {
+  await using scene = await openScene({ repos });
+  const { refs, root } = placesOf(scene.cacheDir, "org/first");
+  await mkdir(root, { recursive: true });
+  await writeFile(refs, "");
+  const real = await scene.host.files.statfs("/");
+  // Enough for one of them beside what has to stay free.
+  const statfs = () => Promise.resolve(Object.assign(real, { bsize: 1000, bavail: 65_000 }));
+  const host = withFiles(scene, { statfs: statfs as unknown as Host["files"]["statfs"] });
+  const failure = await failureOf(scene.pull(models, { host }));
+  expect(failure).toMatchObject({ code: "cache.not_writable" });
+  expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["second"]);
+});
+
 test("folders of another user's stop that model alone, and the advice names each and nothing else", async () => {
   await using scene = await openScene({ repos });
   const { root, blobs } = placesOf(scene.cacheDir, "org/first");
