@@ -11,6 +11,8 @@ export interface Measurement {
   readonly host: Host;
   readonly hub: Hub;
   readonly survey: Survey;
+  /** All of the download is kept below it; null for no limit. */
+  readonly limitBytesPerSecond: number | null;
   readonly signal: AbortSignal;
 }
 
@@ -23,13 +25,17 @@ export async function measureSpeed({
   host,
   hub,
   survey,
+  limitBytesPerSecond,
   signal,
 }: Measurement): Promise<number | null> {
   const [largest] = survey.blobs
     .filter((blob) => !blob.cached)
     .toSorted((a, b) => b.sizeBytes - a.sizeBytes);
-  if (largest === undefined || largest.sizeBytes < connections * 1000) return null;
-  const size = Math.min(bytesOfEach, Math.floor(largest.sizeBytes / connections));
+  if (largest === undefined) return null;
+  const limitRate = limitBytesPerSecond ?? Number.POSITIVE_INFINITY;
+  const mostOfEach = Math.min(bytesOfEach, (limitRate * longestMs) / 1000 / connections);
+  const size = Math.floor(Math.min(mostOfEach, largest.sizeBytes / connections));
+  if (size < 1000) return null;
   const limit = AbortSignal.timeout(longestMs);
   const startedAtMs = host.clock.monotonicMs();
   let received = 0;
@@ -55,5 +61,5 @@ export async function measureSpeed({
   };
   await Promise.all(Array.from({ length: connections }, (_, index) => fetchRange(index * size)));
   const seconds = (host.clock.monotonicMs() - startedAtMs) / 1000;
-  return received < 100_000 ? null : received / seconds;
+  return received < Math.min(100_000, size) ? null : Math.min(limitRate, received / seconds);
 }

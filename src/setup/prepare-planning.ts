@@ -146,6 +146,7 @@ export async function preparePlanning(
             host,
             hub: openHub(work, request, first.token),
             survey: everything,
+            limitBytesPerSecond: request.limitBytesPerSecond,
             signal,
           }),
     spareBytes: headroom,
