@@ -50,9 +50,12 @@ export function readEngineTrouble(text: string): EngineTrouble | null {
       text,
     )
   ) {
+    // A socket whose engine ended meanwhile: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.41/info": EOF
+    const socket = /http:\/\/((?:%2F[\w.@-]+)+)\//i.exec(text)?.[1];
+    const named = /\b((?:unix|tcp|ssh|https?):\/\/[^\s;"]*[^\s;".:])/.exec(text)?.[1] ?? null;
     return {
       kind: "down",
-      address: /\b((?:unix|tcp|ssh|https?):\/\/[^\s;"]*[^\s;".:])/.exec(text)?.[1] ?? null,
+      address: socket === undefined ? named : `unix://${decodeURIComponent(socket)}`,
     };
   }
   return null;

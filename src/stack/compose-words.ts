@@ -141,7 +141,7 @@ export const knownWords: readonly Known[] = [
   },
   {
     pattern:
-      /proxyconnect|dial tcp|no such host|i\/o timeout|TLS handshake timeout|connection re(?:set|fused)|network is unreachable|no route to host|Client\.Timeout|context deadline exceeded|unexpected EOF|: EOF$|failed to do request/i,
+      /proxyconnect|dial tcp|no such host|i\/o timeout|TLS handshake timeout|connection re(?:set|fused)|network is unreachable|no route to host|Client\.Timeout|request canceled while waiting|context deadline exceeded|unexpected EOF|: EOF$|failed to do request/i,
     code: "docker.pull_network",
     exitCode: exitCodes.network,
     message: (_match, blame) =>
@@ -153,7 +153,7 @@ export const knownWords: readonly Known[] = [
   },
   {
     pattern:
-      /pull access denied|unauthorized|authentication required|no basic auth credentials|403 Forbidden|(?:^|[\s:])denied(?:$|[\s:])/i,
+      /pull access denied|unauthorized|authentication required|no basic auth credentials|403 Forbidden|(?:^|(?<!permission)[\s:])denied(?:$|[\s:])/i,
     code: "docker.pull_refused",
     exitCode: exitCodes.failed,
     message: (_match, blame) =>

@@ -33,6 +33,13 @@ const words: readonly [
     "sudo systemctl start docker",
   ],
   [
+    "an engine that ends in the middle",
+    'error during connect: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.41/info": EOF',
+    null,
+    "docker.daemon_down",
+    "sudo systemctl start docker",
+  ],
+  [
     "29",
     `failed to connect to the docker API at ${socket}; check if the path is correct and if the daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory`,
     null,

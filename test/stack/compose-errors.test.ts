@@ -195,6 +195,13 @@ test.each([
     2,
   ],
   ["something new", "stack.compose_failed", 1],
+  ["open /srv/her-os/docker-compose.yml: permission denied", "stack.compose_failed", 1],
+  ['exec: "/entrypoint.sh": permission denied: unknown', "stack.compose_failed", 1],
+  [
+    'Get "https://registry-1.docker.io/v2/": net/http: request canceled while waiting for connection',
+    "docker.pull_network",
+    5,
+  ],
 ])("%s is %s, exit %i", async (stderr, code, exitCode) => {
   const { error } = await start(fails(stderr));
   expect(error).toMatchObject({ code, exitCode });
