@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Fault } from "../../src/demo/hub/faults.ts";
 import { isRepoId, isSafePath } from "../../src/hub/listing.ts";
+import { connectHub } from "../../src/hub/hub.ts";
+import { Secret } from "../../src/progress/secret.ts";
 import { mayHaveToken } from "../../src/hub/request.ts";
 import { openScene } from "../download/scene.ts";
 
@@ -136,6 +138,30 @@ test.each(strangers)("%s where the Hub's answer should be is told as such", asyn
   await expect(hub.list(repo, "main", signal)).rejects.toThrow(failure("hub.captive_portal", 5));
   await expect(hub.whoAmI(signal)).rejects.toThrow(failure("hub.captive_portal", 5));
 });
+
+test.each([301, 307, 308])(
+  "%i to another host that answers in the Hub's place is followed, without the token",
+  async (status) => {
+    const repos = [{ id: repo, files }];
+    await using other = await openScene({ repos });
+    await using scene = await openScene({
+      repos,
+      intercept: ({ url }) => ({
+        answer: { status, headers: { Location: other.served.endpoint + url } },
+      }),
+    });
+    const { host } = scene;
+    const { endpoint } = scene.served;
+    const hub = connectHub({ host, endpoint, token: new Secret("hf_first"), forMs: 0 });
+    const { commit, files: found } = await hub.list(repo, "main", signal);
+    expect(commit).toBe(other.served.commit(repo));
+    expect(found).toHaveLength(files.length);
+    const sent = (of: typeof scene) =>
+      new Set(of.served.requests.map(({ headers }) => headers.authorization));
+    expect(sent(scene)).toEqual(new Set(["Bearer hf_first"]));
+    expect(sent(other)).toEqual(new Set([undefined]));
+  },
+);
 
 test("an endless redirect ends", async () => {
   await using scene = await openScene({
