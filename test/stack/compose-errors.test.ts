@@ -32,11 +32,7 @@ test.each([
     "docker.no_permission",
     4,
   ],
-  [
-    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
-    "docker.daemon_down",
-    4,
-  ],
+  ["Cannot connect to the Docker daemon at unix:///run/docker.sock", "docker.daemon_down", 4],
   ["docker: 'compose' is not a docker command.\nSee 'docker --help'", "compose.missing", 4],
   [
     "docker: unknown command: docker compose\n\nRun 'docker --help' for more information",
@@ -196,12 +192,7 @@ test.each([
   ],
   ["something new", "stack.compose_failed", 1],
   ["open /srv/her-os/docker-compose.yml: permission denied", "stack.compose_failed", 1],
-  ['exec: "/entrypoint.sh": permission denied: unknown', "stack.compose_failed", 1],
-  [
-    'Get "https://registry-1.docker.io/v2/": net/http: request canceled while waiting for connection',
-    "docker.pull_network",
-    5,
-  ],
+  ["net/http: request canceled while waiting for connection", "docker.pull_network", 5],
 ])("%s is %s, exit %i", async (stderr, code, exitCode) => {
   const { error } = await start(fails(stderr));
   expect(error).toMatchObject({ code, exitCode });
