@@ -3,11 +3,12 @@ import type { Files } from "../host/host.ts";
 import { commitPattern } from "../hub/listing.ts";
 import { linkTarget, type RepoPlaces, snapshotPath } from "./cache-layout.ts";
 import { isOtherDisk } from "./move-file.ts";
+import { readRef } from "./read-ref.ts";
 import type { SurveyedSnapshot } from "./survey.ts";
 
 type Doors = Pick<
   Files,
-  "lstat" | "mkdir" | "symlink" | "rename" | "rm" | "readFile" | "writeFile" | "stat"
+  "lstat" | "open" | "mkdir" | "symlink" | "rename" | "rm" | "writeFile" | "stat"
 >;
 type Folders = Pick<RepoPlaces, "root" | "snapshots" | "refs">;
 
@@ -91,12 +92,12 @@ async function makeFolders(files: Doors, root: string, folder: string): Promise<
 
 /** Whether programs find the snapshot: a commit is found by any `refs/main`, as by those that name no revision. */
 export async function hasRef(
-  files: Pick<Files, "readFile">,
+  files: Pick<Files, "open">,
   { revision, commit }: SurveyedSnapshot,
   { refs }: Pick<RepoPlaces, "refs">,
 ): Promise<boolean> {
-  const found = await files.readFile(join(refs, refName(revision)), "utf8").catch(() => null);
-  const isOther = commitPattern.test(revision) && found !== null && found !== "";
+  const found = await readRef(files, refs, refName(revision));
+  const isOther = commitPattern.test(revision) && found !== "";
   return found === commit || isOther;
 }
 

@@ -5,6 +5,7 @@ import type { Hub } from "../hub/hub.ts";
 import { commitPattern, type HubFile, type HubListing } from "../hub/listing.ts";
 import { Failure } from "../progress/failure.ts";
 import { placesOf, snapshotPath } from "./cache-layout.ts";
+import { readRef } from "./read-ref.ts";
 
 /**
  * A listing without the Hub: the one that was kept of this commit, else the snapshot as it is, which
@@ -18,7 +19,7 @@ export async function listingOffline({
   revision,
   signal,
 }: {
-  files: Pick<Files, "readFile" | "readdir" | "readlink" | "stat">;
+  files: Pick<Files, "open" | "readdir" | "readlink" | "stat">;
   hub: Hub;
   cacheDir: string;
   repo: string;
@@ -27,9 +28,7 @@ export async function listingOffline({
 }): Promise<HubListing> {
   const places = placesOf(cacheDir, repo);
   const pinned = commitPattern.test(revision);
-  const ref = pinned
-    ? revision
-    : await files.readFile(join(places.refs, revision), "utf8").catch(() => "");
+  const ref = pinned ? revision : await readRef(files, places.refs, revision);
   const commit = ref.trim();
   if (!commitPattern.test(commit)) throw offline(`${repo} at ${revision}`);
   try {

@@ -1,8 +1,8 @@
-import { join } from "node:path";
 import type { CatalogModel } from "../catalog/catalog.ts";
 import { countBytes } from "../download/byte-ranges.ts";
 import { placesOf } from "../download/cache-layout.ts";
 import { listingOffline } from "../download/offline.ts";
+import { readRef } from "../download/read-ref.ts";
 import { type Survey, surveyModels } from "../download/survey.ts";
 import type { Hub } from "../hub/hub.ts";
 import { commitPattern, type HubListing } from "../hub/listing.ts";
@@ -66,7 +66,7 @@ function cacheFirst({ host, emit }: Work, { online, offline, cacheDir, ask }: Li
     const places = placesOf(cacheDir, repo);
     const commit = commitPattern.test(revision)
       ? revision
-      : (await host.files.readFile(join(places.refs, revision), "utf8").catch(() => "")).trim();
+      : (await readRef(host.files, places.refs, revision)).trim();
     if (!commitPattern.test(commit)) return null;
     const listing = await offline.list(repo, commit, signal).catch((error: unknown) => {
       if (error instanceof Failure) return null;

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import {
   chown,
@@ -207,5 +208,21 @@ describe("a folder", () => {
       code: "cache.broken_link",
       exitCode: 1,
     });
+  });
+});
+
+describe("what the cache has of a branch", () => {
+  test.each([
+    ["a pipe", (ref: string) => Promise.resolve(void execFileSync("mkfifo", [ref]))],
+    ["a link to what has no end", (ref: string) => symlink("/dev/zero", ref)],
+    ["a link to a file", (ref: string) => symlink(mine, ref)],
+  ])("is not read from %s, with the Hub or without", async (_what, lay) => {
+    const ref = join(places.refs, "main");
+    await mkdir(places.refs, { recursive: true });
+    await lay(ref);
+    const away = scene.hub({ offline: true });
+    await expect(scene.survey(models, away)).rejects.toMatchObject({ code: "hub.offline" });
+    await expectPulled();
+    expect(await readFile(ref, "utf8")).toBe(scene.served.commit(repo));
   });
 });
