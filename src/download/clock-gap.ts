@@ -29,6 +29,7 @@ export function forgiveGap(
   },
 ): void {
   outage.lastByteMs += gapMs;
+  if (outage.sinceMs !== null) outage.sinceMs += gapMs;
   for (const lane of lanes) {
     lane.startedMs += gapMs;
     lane.lastByteMs += gapMs;

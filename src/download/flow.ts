@@ -55,6 +55,8 @@ export function createFlow({
       task.lastByteMs = atMs;
       outage.lastByteMs = atMs;
       outage.attempts = 0;
+      // An answer that was under way before says nothing of what is asked now.
+      if (outage.sinceMs !== null && lane.startedMs > outage.sinceMs) outage.sinceMs = null;
     },
   };
   return flow;

@@ -52,7 +52,13 @@ export async function runPool(options: PoolOptions): Promise<void> {
   const ended = Promise.withResolvers<void>();
   const ticking = new AbortController();
   const laneCount = createLaneCount({ first: tuning.firstLanes, most: options.mostLanes });
-  const outage: Outage = { notBeforeMs: 0, restingUntilMs: [], attempts: 0, lastByteMs: nowMs() };
+  const outage: Outage = {
+    notBeforeMs: 0,
+    restingUntilMs: [],
+    attempts: 0,
+    lastByteMs: nowMs(),
+    sinceMs: null,
+  };
   const allBytes = tasks.reduce((bytes, { blob }) => bytes + blob.sizeBytes, 0);
   const flow = createFlow({ ...options, allBytes, outage, nowMs });
   const { link, budget } = flow;
@@ -123,7 +129,10 @@ export async function runPool(options: PoolOptions): Promise<void> {
       return;
     }
     starved = false;
-    if (options.isResting()) return;
+    if (options.isResting()) {
+      outage.sinceMs = null;
+      return;
+    }
     const atMs = nowMs();
     while (lanes.size < lanesAllowed(outage, laneCount.target(), atMs)) {
       const width = laneCount.target();

@@ -17,6 +17,8 @@ export interface Outage {
   restingUntilMs: number[];
   attempts: number;
   lastByteMs: number;
+  /** Since when nothing that was asked for came; null where the last question was answered. */
+  sinceMs: number | null;
 }
 
 /** What a file's server answers wrongly, so often and for so long, it goes on answering. */
@@ -83,9 +85,14 @@ export function handleTrouble(scene: Scene, lane: Lane, error: unknown): void {
 
   task.attempts += 1;
   task.troubleSinceMs ??= nowMs;
-  if (everywhere) outage.attempts += 1;
+  if (everywhere) {
+    outage.attempts += 1;
+    outage.sinceMs ??= nowMs;
+  }
   const attempt = everywhere ? Math.max(outage.attempts, task.attempts) : task.attempts;
-  const longMs = nowMs - task.troubleSinceMs;
+  // What concerns all files is waited for once, and not by each of them anew.
+  const sinceMs = everywhere ? (outage.sinceMs ?? nowMs) : nowMs;
+  const longMs = nowMs - Math.min(task.troubleSinceMs, sinceMs);
   const staysBad =
     trouble.kind === "bad-answer" &&
     task.attempts > mostBadAnswers &&

@@ -72,3 +72,26 @@ test("where there is only one lane, a 503 pauses it for as long as it says", asy
   expect(pauseMs).toBeGreaterThanOrEqual(3900);
   expect(retries[0]?.scope).toBe("file");
 });
+
+test("a wait that is too long is waited for once, not by each file anew", async () => {
+  const giveUpMs = 3000;
+  await using scene = await openScene({
+    repos: ["org/one", "org/two"].map((id) => ({
+      id,
+      files: [{ path: "model.safetensors", sizeBytes }],
+    })),
+    throttle: { bytesPerSecondPerConnection: 2_000_000 },
+  });
+  let asked = 0;
+  scene.served.setIntercept(({ origin }) => {
+    if (origin !== "content" || (asked += 1) < 3) return undefined;
+    return { answer: { status: 429, headers: { "Retry-After": "86400" } } };
+  });
+  const pulled = scene.pull([model("one", "org/one"), model("two", "org/two")], {
+    maxLanes: 2,
+    tuning: { giveUpMs },
+  });
+  await expect(pulled).rejects.toMatchObject({ code: "hub.rate_limited", exitCode: 5 });
+  const waitedMs = scene.of("download.retrying").map(({ delayMs }) => delayMs);
+  expect(waitedMs.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(giveUpMs * 1.5);
+});

@@ -26,7 +26,7 @@ test.each<[string, PassingTrouble]>([
     tuning: usualTuning,
     endpoint: "http://hub",
     cacheDir: "/cache",
-    outage: { notBeforeMs: 0, restingUntilMs: [], attempts: 0, lastByteMs: nowMs },
+    outage: { notBeforeMs: 0, restingUntilMs: [], attempts: 0, lastByteMs: nowMs, sinceMs: null },
     lanes,
     laneCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
   };
