@@ -61,9 +61,11 @@ async function perform(
     env,
   });
   const stop = new AbortController();
+  const quit = new AbortController();
   const interrupt = () => {
-    if (stop.signal.aborted) process.exit(exitCodes.interrupted);
-    stop.abort();
+    if (!stop.signal.aborted) return stop.abort();
+    quit.abort();
+    process.exit(exitCodes.interrupted);
   };
   crash.caught.catch(() => stop.abort());
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
@@ -113,7 +115,7 @@ async function perform(
       if (status !== null) return status;
     }
     const nodePath = process.execPath;
-    const common = { command, handed, host, writer, signal, crash };
+    const common = { command, handed, host, writer, signal, crash, quit: quit.signal };
     return await performCommand({ ...common, pause, leaving, nodePath, argv });
   } finally {
     host.network.close();

@@ -21,6 +21,8 @@ export interface Performance {
   readonly writer: Writer;
   readonly signal: AbortSignal;
   readonly crash: Crash;
+  /** Aborted right before the program ends without waiting for anything. */
+  readonly quit: AbortSignal;
   readonly pause: PauseSwitch;
   readonly leaving: Leaving;
   /** The Node that runs heros, for its own processes. */
@@ -43,7 +45,7 @@ interface CommandPlan {
  * @returns the exit status
  */
 export async function performCommand(performance: Performance): Promise<number> {
-  const { command, handed, host, writer, signal, crash, pause, leaving, nodePath, argv } =
+  const { command, handed, host, writer, signal, crash, quit, pause, leaving, nodePath, argv } =
     performance;
   const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
   const title = command.name === "models" ? `models ${command.action}` : command.name;
@@ -55,6 +57,7 @@ export async function performCommand(performance: Performance): Promise<number> 
     log: recorded ? await openRunLog(host, stateDirOf(host), title.replace(" ", "-")) : noRunLog,
     signal,
     crash,
+    quit,
     started: { command: title, herosVersion: herosVersion(), demo, stages: stagesOfRun },
     resumeHint,
     leave:

@@ -22,6 +22,8 @@ export interface CommandRun {
   /** What the run took before, where it goes on for another process. */
   readonly elapsedBeforeMs?: number;
   readonly crash?: Crash;
+  /** Aborted right before the program ends: nothing is waited for any more. */
+  readonly quit?: AbortSignal;
   readonly started: Omit<RunStarted, "type">;
   /** How to go on after an interruption. */
   readonly resumeHint: string;
@@ -49,6 +51,7 @@ export async function runCommand(run: CommandRun): Promise<number> {
     leave = null,
     work,
     crash = noCrash,
+    quit,
     elapsedBeforeMs = 0,
   } = run;
   const startedAtMs = host.clock.monotonicMs() - elapsedBeforeMs;
@@ -64,6 +67,8 @@ export async function runCommand(run: CommandRun): Promise<number> {
 
   let closing: ClosingEvent;
   emit({ type: "run.started", ...started });
+  const onQuit = () => emit(closingOf(null, { interrupted: true, resumeHint }));
+  quit?.addEventListener("abort", onQuit, { once: true });
   const working = (async () => work(emit, elapsedMs))();
   try {
     const summary = await Promise.race([working, crash.caught]);

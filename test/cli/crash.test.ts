@@ -97,3 +97,30 @@ test("a current folder that was deleted is said, in JSON too", async () => {
   const run = await sandbox.run(["status", "--json"], { within: "in-deleted" });
   expect(failureOf(run)).toMatchObject({ code: "usage.no_folder", exitCode: 2 });
 });
+
+test.each([
+  ["together", ["SIGINT", "SIGINT"]],
+  ["of two kinds", ["SIGINT", "SIGTERM"]],
+] as const)(
+  "a run that is told to stop twice, %s, still ends with its record",
+  async (_, signals) => {
+    await using sandbox = await makeSandbox();
+    const catalog = await catalogOf(sandbox, "demo/voice");
+    const hub = await startHub({ ...hosted, intercept: () => ({ delayMs: 600_000 }) });
+    try {
+      const args = ["pull", "--catalog", catalog, "--endpoint", hub.endpoint, "--json"];
+      const run = await sandbox.run(args, {
+        onOutput: (text, kill) => {
+          if (text.includes("run.started")) for (const signal of signals) kill(signal);
+        },
+      });
+      expect(run.exitCode).toBe(130);
+      expect(run.events().filter(({ type }) => type.startsWith("run."))).toMatchObject([
+        { type: "run.started" },
+        { type: "run.cancelled", exitCode: 130 },
+      ]);
+    } finally {
+      await hub.close();
+    }
+  },
+);
