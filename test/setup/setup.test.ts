@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { access, appendFile, readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Intercept } from "../../src/demo/hub/faults.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import type { Planning } from "../../src/plan/planning.ts";
@@ -10,14 +10,14 @@ import { Failure, isAbort } from "../../src/progress/failure.ts";
 import { Secret } from "../../src/progress/secret.ts";
 import { eventsOf, goodToken, makeWorld, runSetup } from "./demo-setup.ts";
 
-let world: DemoWorld;
-
-beforeEach(async () => {
-  world = await makeWorld();
-});
-
-afterEach(async () => {
-  await world.dispose();
+/** Each in a world of its own, beside the others: most of their time they wait for Annie. */
+const it = test.extend<{ world: DemoWorld }>({
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads from it what the fixture needs
+  world: async ({}, use) => {
+    const world = await makeWorld();
+    await use(world);
+    await world.dispose();
+  },
 });
 
 /** Every file below the demo's home with its time of change, so that a second run can be seen to change none. */
@@ -38,15 +38,17 @@ const brokenTier2: Intercept = ({ file }) =>
     ? { garbage: { start: 1000, end: 2000 } }
     : undefined;
 
-describe("heros setup", () => {
-  it("takes the next address where the first Hub can't be reached", async () => {
+describe.concurrent("heros setup", () => {
+  it("takes the next address where the first Hub can't be reached", async ({ world }) => {
     const request = { endpoint: "http://127.0.0.1:9", mirrors: [world.endpoint] };
     const run = await runSetup(world, { request });
     expect(run.error).toBeNull();
     expect(eventsOf(run, "annie.online")).toHaveLength(1);
   });
 
-  it("goes from a bare machine to Annie online, tier 1 first, then all that she can do", async () => {
+  it("goes from a bare machine to Annie online, tier 1 first, then all that she can do", async ({
+    world,
+  }) => {
     const run = await runSetup(world);
     expect(run.error).toBeNull();
     expect(run.words?.[0]).toMatch(/^Annie is online at http:\/\/127\.0\.0\.1:\d+, after /);
@@ -70,7 +72,9 @@ describe("heros setup", () => {
     expect((await stat(path.join(world.stackDir, ".env"))).mode & 0o777).toBe(0o600);
   });
 
-  it("changes nothing on a second run: no byte fetched, no file written, no container restarted", async () => {
+  it("changes nothing on a second run: no byte fetched, no file written, no container restarted", async ({
+    world,
+  }) => {
     await runSetup(world);
     const before = { stack: await filesOf(world.stackDir), cache: await filesOf(world.cacheDir) };
     const sent = world.hub.sentBytes();
@@ -86,7 +90,7 @@ describe("heros setup", () => {
     );
   });
 
-  it("writes nothing in a dry run, and says what it would do", async () => {
+  it("writes nothing in a dry run, and says what it would do", async ({ world }) => {
     const run = await runSetup(world, { request: { dryRun: true } });
     expect(run.error).toBeNull();
     const [plan] = eventsOf(run, "plan.ready");
@@ -98,21 +102,23 @@ describe("heros setup", () => {
     expect(world.hub.sentBytes()).toBe(0);
   });
 
-  it("starts Annie only when every model is there, where the answer is wait", async () => {
+  it("starts Annie only when every model is there, where the answer is wait", async ({ world }) => {
     const run = await runSetup(world, { request: { decided: [{ startup: ["wait"] }] } });
     expect(run.error).toBeNull();
     const types = run.events.map((event) => event.type);
     expect(types.indexOf("stack.command")).toBeGreaterThan(types.lastIndexOf("model.ready"));
   });
 
-  it("fetches only the tiers that were chosen, and the required one always", async () => {
+  it("fetches only the tiers that were chosen, and the required one always", async ({ world }) => {
     const run = await runSetup(world, { request: { decided: [{ tiers: ["3"] }] } });
     expect(run.error).toBeNull();
     expect(eventsOf(run, "plan.ready")[0]?.tiers).toEqual([1, 3]);
     expect(world.hub.sentBytes({ repo: "openai/whisper-large-v3" })).toBe(0);
   });
 
-  it("lets Annie come online on tier 1 when a later tier fails, and says that she is degraded", async () => {
+  it("lets Annie come online on tier 1 when a later tier fails, and says that she is degraded", async ({
+    world,
+  }) => {
     world.hub.setIntercept(brokenTier2);
     const run = await runSetup(world);
     expect(eventsOf(run, "annie.online")).toHaveLength(1);
@@ -123,7 +129,7 @@ describe("heros setup", () => {
     });
   });
 
-  it("fetches tier 1 to its end where a later tier fails first", async () => {
+  it("fetches tier 1 to its end where a later tier fails first", async ({ world }) => {
     world.hub.setIntercept(({ file, method }) => {
       if (file?.path !== "model.safetensors" || method !== "GET") return undefined;
       if (file.repo === "openai/whisper-large-v3") {
@@ -144,7 +150,7 @@ describe("heros setup", () => {
     expect(run.error).toMatchObject({ code: "hub.file_not_found", exitCode: 3 });
   });
 
-  it("goes on after an interruption without fetching anything twice", async () => {
+  it("goes on after an interruption without fetching anything twice", async ({ world }) => {
     world.hub.setThrottle({ bytesPerSecond: 8_000_000 });
     const stop = new AbortController();
     const first = await runSetup(world, {
@@ -167,7 +173,9 @@ describe("heros setup", () => {
     expect(world.hub.sentBytes()).toBeLessThanOrEqual(total * 1.05);
   });
 
-  it("keeps an override that somebody edited, names the copy, and leaves the user's own override alone", async () => {
+  it("keeps an override that somebody edited, names the copy, and leaves the user's own override alone", async ({
+    world,
+  }) => {
     await runSetup(world);
     const ours = path.join(world.stackDir, "docker-compose.heros.yml");
     await appendFile(ours, "# mine\n");
@@ -178,7 +186,9 @@ describe("heros setup", () => {
     expect(await readFile(written?.backupPath ?? "", "utf8")).toBe(edited);
   });
 
-  it("uses a token that is not to be kept in no file at all, and finds a kept one again", async () => {
+  it("uses a token that is not to be kept in no file at all, and finds a kept one again", async ({
+    world,
+  }) => {
     const tokenFile = { source: "token-file", token: new Secret(goodToken) } as const;
     const once = await runSetup(world, {
       request: { tokenFile, decided: [{ keepToken: ["no"], tiers: ["1"] }] },
@@ -201,7 +211,9 @@ describe("heros setup", () => {
     );
   });
 
-  it("goes on without a found token that the Hub no longer accepts, and says so", async () => {
+  it("goes on without a found token that the Hub no longer accepts, and says so", async ({
+    world,
+  }) => {
     const env = { ...world.host.env, HF_TOKEN: "hf_stale_stale_stale" };
     const seen: Planning[] = [];
     const ask = async (planning: Planning) => {
@@ -217,7 +229,7 @@ describe("heros setup", () => {
     expect(planning?.models.every(({ totalBytes }) => totalBytes > 0)).toBe(true);
   });
 
-  it("plans without such a token where nobody is asked", async () => {
+  it("plans without such a token where nobody is asked", async ({ world }) => {
     const env = { ...world.host.env, HF_TOKEN: "hf_stale_stale_stale" };
     const host = { ...world.host, env };
     const run = await runSetup({ ...world, host }, { request: { dryRun: true } });
@@ -230,7 +242,7 @@ describe("heros setup", () => {
     );
   });
 
-  it("never lets a token into an event, an argument or a file but its own", async () => {
+  it("never lets a token into an event, an argument or a file but its own", async ({ world }) => {
     const run = await runSetup(world, {
       request: { tokenFile: { source: "token-file", token: new Secret(goodToken) } },
     });
