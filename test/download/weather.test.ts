@@ -48,11 +48,14 @@ async function pullThrough(answer: Fault["answer"] & object, forMs: number) {
   return scene;
 }
 
-test.each(strange)("%s for twenty seconds in the middle is weather", async (_, answer) => {
-  const scene = await pullThrough(answer, 20_000);
-  expect(scene.of("model.ready")).toHaveLength(1);
-  expect(scene.of("download.finished")[0]?.fetchedBytes).toBe(sizeBytes);
-});
+test.concurrent.each(strange)(
+  "%s for twenty seconds in the middle is weather",
+  async (_, answer) => {
+    const scene = await pullThrough(answer, 20_000);
+    expect(scene.of("model.ready")).toHaveLength(1);
+    expect(scene.of("download.finished")[0]?.fetchedBytes).toBe(sizeBytes);
+  },
+);
 
 test("a program that was stopped for an hour finds its connections as they were", async () => {
   await using scene = await openScene({
@@ -96,7 +99,7 @@ const firstBytes: [string, Fault][] = [
   ["of each range", { cutAfterBytes: 1000 }],
 ];
 
-test.each(firstBytes)(
+test.concurrent.each(firstBytes)(
   "a server that sends the first thousand bytes %s again and again is asked less and less, and given up",
   async (_, fault) => {
     await using scene = await openScene({
