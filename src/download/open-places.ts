@@ -24,17 +24,21 @@ export async function openPlaces(
     follow(join(await follow(join(base, folder)), name));
   const named = placesOf(base, repo);
   const name = named.root.slice(base.length + 1);
-  const { blobs, snapshots, refs, root } = foldersOf(await follow(named.root));
-  const staging = await within(stagingName, name);
-  return {
-    root,
-    blobs: await follow(blobs),
-    snapshots: await follow(snapshots),
-    refs: await follow(refs),
-    locks: await within(".locks", name),
-    staging,
-    assembly: join(staging, "assembly"),
+  const inRoot = async (): Promise<ReturnType<typeof foldersOf>> => {
+    const folders = foldersOf(await follow(named.root));
+    const [blobs, snapshots, refs] = await Promise.all([
+      follow(folders.blobs),
+      follow(folders.snapshots),
+      follow(folders.refs),
+    ]);
+    return { root: folders.root, blobs, snapshots, refs };
   };
+  const [folders, locks, staging] = await Promise.all([
+    inRoot(),
+    within(".locks", name),
+    within(stagingName, name),
+  ]);
+  return { ...folders, locks, staging, assembly: join(staging, "assembly") };
 }
 
 async function followLink(files: Doors, place: string, owners: number[]): Promise<string> {

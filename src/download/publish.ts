@@ -152,10 +152,10 @@ async function sweep(
 ): Promise<void> {
   const remove = (file: string): Promise<void> =>
     files.rm(file, { recursive: true, force: true }).catch(() => {});
-  for (const folder of [staging, blobs]) {
+  const sweepOf = async (folder: string): Promise<void> => {
     for (const name of await files.readdir(folder).catch(() => [])) {
       if (whole.has(leftoverOf(name) ?? "")) await remove(join(folder, name));
     }
-  }
-  await removeOfDead(files, root, passingOwner);
+  };
+  await Promise.all([sweepOf(staging), sweepOf(blobs), removeOfDead(files, root, passingOwner)]);
 }

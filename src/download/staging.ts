@@ -23,6 +23,8 @@ export async function tidyStaging(
   { cacheDir, blobs }: { readonly cacheDir: string; readonly blobs: readonly { repo: string }[] },
 ): Promise<void> {
   const repos = new Set(blobs.map(({ repo }) => repo));
-  for (const repo of repos) await files.rmdir(placesOf(cacheDir, repo).staging).catch(() => {});
+  await Promise.all(
+    [...repos].map((repo) => files.rmdir(placesOf(cacheDir, repo).staging).catch(() => {})),
+  );
   await files.rmdir(join(cacheDir, stagingName)).catch(() => {});
 }

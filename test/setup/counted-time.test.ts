@@ -1,18 +1,23 @@
-import { expect } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import type { TimedEvent } from "../../src/progress/event.ts";
 import { initialState, reduce } from "../../src/progress/state.ts";
 import { elapsedWords } from "../../src/ui/ink/live/header.ts";
 import { sentenceFor } from "../../src/ui/words.ts";
-import { eventsOf, inOwnWorld, runSetup } from "./demo-setup.ts";
+import { eventsOf, makeWorld, runSetup } from "./demo-setup.ts";
 
 /** As long as a person reads. */
 const readingMs = 3_600_000;
 
-const it = inOwnWorld;
+let world: DemoWorld;
 
-it.concurrent("counts from yes where somebody was asked, on the screen as in the end", async ({
-  world,
-}) => {
+beforeEach(async () => {
+  world = await makeWorld();
+});
+
+afterEach(() => world.dispose());
+
+it("counts from yes where somebody was asked, on the screen as in the end", async () => {
   let nowMs = 0;
   const ask = async () => {
     nowMs = readingMs;
@@ -51,9 +56,7 @@ it.concurrent("counts from yes where somebody was asked, on the screen as in the
   expect(elapsedWords({ state: asked, elapsedMs: readingMs + 8000 })).toBe("8 s");
 });
 
-it.concurrent("counts from the start where nobody was asked, and names each model as it is ready", async ({
-  world,
-}) => {
+it("counts from the start where nobody was asked, and names each model as it is ready", async () => {
   const run = await runSetup(world);
   expect(eventsOf(run, "plan.ready")[0]).not.toHaveProperty("agreedAtMs");
   const titles = Object.fromEntries(world.catalog.models.map(({ id, title }) => [id, title]));

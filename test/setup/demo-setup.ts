@@ -1,4 +1,3 @@
-import { test } from "vitest";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { prepareDemo, type DemoWorld } from "../../src/demo/prepare-demo.ts";
@@ -62,16 +61,6 @@ export function requestOf(world: DemoWorld): SetupRequest {
     ask: null,
   };
 }
-
-/** Tests that have a world of their own each, and can run beside each other: most of their time they wait for Annie. */
-export const inOwnWorld = test.extend<{ world: DemoWorld }>({
-  // oxlint-disable-next-line no-empty-pattern -- vitest reads from it what the fixture needs
-  world: async ({}, use) => {
-    const world = await makeWorld();
-    await use(world);
-    await world.dispose();
-  },
-});
 
 /** One setup in a world, unattended unless the request asks. */
 export async function runSetup(world: DemoWorld, options: SetupOptions = {}): Promise<SetupRun> {
