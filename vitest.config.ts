@@ -12,8 +12,6 @@ export default defineConfig({
     // Only to end what hangs: how long a test takes is the machine's affair.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Beside each other in one file: they wait most of the time.
-    maxConcurrency: 12,
     // Tests wait for processes and sockets more than they compute, so that even one core keeps two workers busy.
     maxWorkers: Math.max(2, availableParallelism()),
   },
