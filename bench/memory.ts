@@ -37,8 +37,8 @@ const engine = {
   "cli/download": "src/download/download.ts",
   "cli/survey": "src/download/survey.ts",
   "cli/real-host": "src/host/real-host.ts",
-  "cli/hub": "src/hub/hub.ts",
-  "cli/hash-worker": "src/download/hash-worker.ts",
+  "cli/hub": "src/source/hub/hub.ts",
+  "cli/hash-worker": "src/store/hash-worker.ts",
 };
 const pathOf = (name: string): string => new URL(name, import.meta.url).pathname;
 

@@ -13,9 +13,9 @@ import { writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { startHub } from "../src/demo/hub/hub.ts";
-import type { Intercept } from "../src/demo/hub/faults.ts";
-import type { DownloadProgress } from "../src/progress/events/download.ts";
-import type { TimedEvent } from "../src/progress/event.ts";
+import type { Intercept } from "../src/demo/hub/exchange.ts";
+import type { DownloadProgress } from "../src/run/events/download.ts";
+import type { TimedEvent } from "../src/run/event.ts";
 import { markdownTable } from "./figure.ts";
 import { benchRepo, inFolder, startPull } from "./program.ts";
 

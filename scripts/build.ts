@@ -15,14 +15,14 @@ const [dist, fresh, stale] = [
 const entries = {
   "cli/main": "src/cli/main.ts",
   "cli/warm": "src/cli/warm.ts",
-  "cli/hash-worker": "src/download/hash-worker.ts",
-  "cli/check-worker": "src/download/check-worker.ts",
+  "cli/hash-worker": "src/store/hash-worker.ts",
+  "cli/check-worker": "src/store/check-worker.ts",
   "annie/main": "src/demo/annie/main.ts",
 };
 
 /** What most runs load anyway is one file, and the screen another: a file costs half a millisecond of its own. */
 const together = {
-  heros: ["src/cli/main.ts", "src/cli/commands/pull.ts", "src/ui/plain/writer.ts"],
+  heros: ["src/cli/main.ts", "src/commands/pull.ts", "src/ui/plain/writer.ts"],
   screen: ["src/ui/ink/writer.tsx", "src/ui/ink/app.tsx", "src/ui/ink/frame.tsx"],
 };
 

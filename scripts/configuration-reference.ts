@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { questions } from "../src/plan/question-table.ts";
+import { questions } from "../src/plan/questions.ts";
 import { settings } from "../src/plan/settings.ts";
 
 /** docs/configuration.md, from the tables of questions and settings. `npm run docs` writes it anew. */

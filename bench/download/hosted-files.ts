@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { hashBytes, type ByteSource } from "../../src/demo/hub/bytes.ts";
+import { hashBytes, type ByteSource } from "../../src/demo/hub/content.ts";
 import { addCommit, type HostedFile, type RepoSpec } from "../../src/demo/hub/repository.ts";
 
 /** A file that every contestant fetches. */

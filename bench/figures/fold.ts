@@ -1,4 +1,4 @@
-import type { TimedEvent } from "../../src/progress/event.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
 import { createStore } from "../../src/ui/ink/store.ts";
 import { median, milliseconds, type Figure } from "../figure.ts";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HerosEvent, TimedEvent } from "../../src/progress/event.ts";
+import type { HerosEvent, TimedEvent } from "../../src/run/event.ts";
 import { openPty } from "../../test/terminal/pty.ts";
 import { median, type Figure } from "../figure.ts";
 import { cleanEnv, cpuMs, heros, inFolder, timeNode } from "../program.ts";

@@ -7,10 +7,10 @@ import type * as downloading from "../../src/download/download.ts";
 import type * as surveying from "../../src/download/survey.ts";
 import type { Survey } from "../../src/download/survey.ts";
 import type * as hosts from "../../src/host/real-host.ts";
-import type * as hubs from "../../src/hub/hub.ts";
+import type * as hubs from "../../src/source/hub/hub.ts";
 import type { Files, Host } from "../../src/host/host.ts";
-import type { HerosEvent } from "../../src/progress/event.ts";
-import { isAbort } from "../../src/progress/failure.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
+import { isAbort } from "../../src/run/failure.ts";
 
 type Engine = typeof downloading & typeof surveying & typeof hosts & typeof hubs;
 

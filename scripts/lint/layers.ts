@@ -9,29 +9,41 @@ export interface Room {
   readonly types?: readonly string[];
 }
 
-const stages = ["catalog", "machine", "plan", "hub", "download", "stack", "annie"];
 const writers = ["ui/ink", "ui/plain", "ui/json", "ui/accessible"];
+const stages = [
+  "docker",
+  "catalog",
+  "source",
+  "store",
+  "download",
+  "machine",
+  "health",
+  "plan",
+  "deploy",
+];
 
 export const rooms: Readonly<Record<string, Room>> = {
-  progress: { imports: [] },
-  host: { imports: [] },
-  catalog: { imports: ["progress"] },
-  docker: { imports: ["host", "progress"] },
-  machine: { imports: ["docker", "host", "progress"] },
-  plan: { imports: ["catalog", "progress"], types: ["machine"] },
-  hub: { imports: ["host", "progress"] },
-  download: { imports: ["host", "hub", "progress"] },
-  stack: { imports: ["docker", "host", "progress"], types: ["plan"] },
-  annie: { imports: ["host", "progress"] },
-  demo: { imports: ["catalog", "host", "progress"] },
-  setup: { imports: [...stages, "host", "progress"] },
+  run: { imports: [] },
+  host: { imports: ["run"] },
+  docker: { imports: ["run", "host", "deploy"] },
+  catalog: { imports: ["run", "host"] },
+  source: { imports: ["run", "host"] },
+  store: { imports: ["run", "host", "docker", "source", "download"] },
+  download: { imports: ["run", "host", "source", "store"] },
+  machine: { imports: ["run", "host", "docker"] },
+  health: { imports: ["run", "host", "docker"] },
+  plan: { imports: ["run", "catalog"], types: ["machine"] },
+  deploy: { imports: ["run", "host", "docker"], types: ["plan", "catalog"] },
+  record: { imports: ["run", "host", "ui"] },
+  demo: { imports: ["run", "host", "catalog"] },
+  commands: { imports: ["run", "host", ...stages, "record", "demo", "cli"], types: ["ui"] },
   // What the writers share: their interface and their sentences.
-  ui: { imports: ["progress"], types: ["plan"] },
-  "ui/ink": { imports: ["ui", "plan", "progress"] },
-  "ui/plain": { imports: ["ui", "progress"] },
-  "ui/json": { imports: ["ui", "progress"] },
-  "ui/accessible": { imports: ["ui", "plan", "progress"] },
-  cli: { imports: [...stages, ...writers, "demo", "host", "progress", "setup", "ui"] },
+  ui: { imports: ["run"], types: ["plan"] },
+  "ui/ink": { imports: ["run", "plan", "ui"] },
+  "ui/plain": { imports: ["run", "ui"] },
+  "ui/json": { imports: ["run", "ui"] },
+  "ui/accessible": { imports: ["run", "plan", "ui"] },
+  cli: { imports: ["run", "host", ...stages, "record", "demo", "commands", "ui", ...writers] },
 };
 
 // Everybody else asks the Host, so that a test can be another world.
@@ -45,7 +57,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli"],
   execa: ["host"],
   systeminformation: ["host"],
-  "@huggingface/hub": ["hub"],
+  "@huggingface/hub": ["source"],
   process: ["cli"],
   child_process: doors,
   dns: doors,
@@ -60,8 +72,8 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
 export const entryPoints: readonly string[] = [
   "demo/annie/main.ts",
   "demo/hub/serve.ts",
-  "download/check-worker.ts",
-  "download/hash-worker.ts",
+  "store/check-worker.ts",
+  "store/hash-worker.ts",
 ];
 
 /** The room of a path below `src`, written with "/"; null for a file in `src` itself. */

@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from "yaml";
 import type { z } from "zod";
-import { exitCodes, Failure } from "../progress/failure.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
 
 type Key = string | number;
 

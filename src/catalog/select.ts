@@ -1,4 +1,4 @@
-import { exitCodes, Failure } from "../progress/failure.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
 import type { Catalog, CatalogModel } from "./catalog.ts";
 
 /** Tiers that are chosen unless somebody says otherwise. */

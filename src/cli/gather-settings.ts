@@ -3,20 +3,19 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { builtCatalog } from "../catalog/built-catalog.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import type { Fetching } from "../commands/request.ts";
 import type { Host } from "../host/host.ts";
-import { parseEndpoints } from "../hub/endpoint.ts";
-import { expandPath, findEndpoint } from "../hub/environment.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { ConfigValues } from "../plan/config-file.ts";
-import { questions } from "../plan/question-table.ts";
+import { questions } from "../plan/questions.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
-import { parseCount, parsePort, parseRate, settings, type SettingId } from "../plan/settings.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
-import { Secret } from "../progress/secret.ts";
-import type { Fetching } from "../setup/request.ts";
+import { parseCount, parsePort, parseRate, type SettingId, settings } from "../plan/settings.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
+import { Secret } from "../run/secret.ts";
+import { parseEndpoints } from "../source/hub/endpoint.ts";
+import { expandPath, findEndpoint } from "../source/hub/environment.ts";
 import { shippedPath, stateDirOf } from "./app-files.ts";
 import type { CommonOptions } from "./options.ts";
-import { absolute, readNamed } from "./read-named.ts";
 
 /** Everything that flags, environment and config file say, checked and made absolute. */
 export interface GatheredSettings extends Fetching {
@@ -170,4 +169,53 @@ function valuesOf(
 
 function nonEmpty(value: string | undefined): string | null {
   return value === undefined || value === "" ? null : value;
+}
+
+/** Nobody writes a longer catalog by hand; /dev/zero has no end. */
+const mostBytes = 1_000_000;
+
+/**
+ * The text of a file that was named by the person.
+ * @throws Failure `config.unreadable`, `catalog.unreadable`, `token.unreadable` (exit 2)
+ */
+export async function readNamed(
+  host: Host,
+  noun: "config" | "catalog" | "token",
+  file: string,
+): Promise<string> {
+  const unreadable = (reason: string, cause?: unknown): Failure =>
+    new Failure({
+      code: `${noun}.unreadable`,
+      message: `The ${noun} file ${file} can't be read (${reason}).`,
+      hint: `Give the path of a ${noun} file that you may read.`,
+      exitCode: exitCodes.usage,
+      cause,
+    });
+  let text: string | null;
+  try {
+    text = await readUpTo(host, absolute(host, file));
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : null;
+    throw unreadable(code ?? "unknown reason", cause);
+  }
+  if (text === null) throw unreadable("it is larger than 1 MB");
+  return text;
+}
+
+/** Null where the file has more bytes than it may have. */
+async function readUpTo({ files }: Host, place: string): Promise<string | null> {
+  await using file = await files.open(place, "r");
+  const buffer = Buffer.alloc(mostBytes + 1);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
+    length += bytesRead;
+    if (length > mostBytes) return null;
+    if (bytesRead === 0) return buffer.toString("utf8", 0, length);
+  }
+}
+
+/** `~` and `$VAR` count here too: shells leave them alone behind `=`, in quotes and in config files. */
+export function absolute(host: Pick<Host, "env" | "home" | "cwd">, file: string): string {
+  return path.resolve(host.cwd, expandPath(file, host));
 }

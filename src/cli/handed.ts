@@ -1,7 +1,7 @@
 import { readFile } from "node:fs";
 import type { Writable } from "node:stream";
 import { promisify } from "node:util";
-import { tokenVariables } from "../host/child-env.ts";
+import { tokenVariables } from "../host/processes.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -62,4 +62,13 @@ function tokensOf(env: Readonly<Record<string, unknown>>): Record<string, string
       return typeof value === "string" ? [[name, value]] : [];
     }),
   );
+}
+
+/** Asks a process to stop, as Ctrl-C would; it may have ended by itself meanwhile. */
+export function askToStop(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }

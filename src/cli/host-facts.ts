@@ -1,8 +1,8 @@
+import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { HostFacts } from "../host/real-host.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
-import { withOtherHomes } from "./other-homes.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
 
 /**
  * What this process knows of itself, with the environment that it is to have.
@@ -55,4 +55,40 @@ function currentFolder(own: NodeJS.Process): string {
       cause,
     });
   }
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Those in which Python's client takes `~name` for that user's home folder. */
+const folders = [
+  "HF_HUB_CACHE",
+  "HUGGINGFACE_HUB_CACHE",
+  "HF_HOME",
+  "HF_TOKEN_PATH",
+  "XDG_CACHE_HOME",
+];
+
+/**
+ * The environment with `~name/…` replaced by that user's home folder, as /etc/passwd has it; `~/…` stays.
+ * @throws Failure `settings.bad_value` (exit 2) for a user that is not there
+ */
+export function withOtherHomes(env: Env, passwd = "/etc/passwd"): Env {
+  const changed = folders.flatMap((name) => {
+    const { user, rest = "" } =
+      /^\s*~(?<user>[^/\s]+)(?<rest>.*)$/su.exec(env[name] ?? "")?.groups ?? {};
+    return user === undefined ? [] : [[name, `${homeOf(user, name, passwd)}${rest}`] as const];
+  });
+  return changed.length === 0 ? env : { ...env, ...Object.fromEntries(changed) };
+}
+
+function homeOf(user: string, name: string, passwd: string): string {
+  const lines = readFileSync(passwd, "utf8").split("\n");
+  const home = lines.map((line) => line.split(":")).find(([own]) => own === user)?.[5];
+  if (home !== undefined && home !== "") return home;
+  throw new Failure({
+    code: "settings.bad_value",
+    message: `${name} begins with ~${user}, and there is no user ${user} on this machine.`,
+    hint: `Set ${name} to the whole path of a folder.`,
+    exitCode: exitCodes.usage,
+  });
 }

@@ -1,4 +1,4 @@
-import type { Secret } from "../progress/secret.ts";
+import type { Secret } from "../run/secret.ts";
 import type { LeftDemo } from "./handed.ts";
 
 /** Whether the person wants the run to go on in the background, and what the other process must know then. */

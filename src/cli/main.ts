@@ -1,9 +1,9 @@
 import { isatty } from "node:tty";
-import { tokenVariables } from "../host/child-env.ts";
+import { tokenVariables } from "../host/processes.ts";
 import { realHost } from "../host/real-host.ts";
-import { exitCodes } from "../progress/failure.ts";
-import { createPauseSwitch } from "../progress/pause-switch.ts";
-import { cleanText, legibleJson } from "../ui/legible.ts";
+import { exitCodes } from "../run/failure.ts";
+import { createPauseSwitch } from "../run/pause-switch.ts";
+import { cleanText, printableJson } from "../ui/clean-text.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
 import { type Crash, watchForCrash } from "./crash.ts";
 import { hostFacts } from "./host-facts.ts";
@@ -11,10 +11,10 @@ import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-write
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
 import { herosVersion } from "./app-files.ts";
-import { askToStop } from "./ask-to-stop.ts";
+import { askToStop } from "./handed.ts";
 import { nothingHanded, takeHanded } from "./handed.ts";
 import { createLeaving } from "./leaving.ts";
-import { mayLeave, mayMeet } from "./may-meet.ts";
+import { mayLeave, findRunning } from "./find-running.ts";
 import { closingOf } from "./run-command.ts";
 import { onSuspendAsked, suspendProcess } from "./suspend-process.ts";
 
@@ -52,7 +52,7 @@ async function perform(
   // What a library starts by itself inherits none either.
   for (const name of tokenVariables) delete process.env[name];
   const host = realHost(hostFacts(process, env));
-  const met = await mayMeet(host, command);
+  const met = await findRunning(host, command);
   const name = chooseWriter({
     output: command.output,
     answersInLines: met === null && answersInLines(command),
@@ -100,14 +100,14 @@ async function perform(
   const { signal } = stop;
   try {
     if (command.name === "replay") {
-      const { performReplay } = await import("./commands/replay.ts");
+      const { performReplay } = await import("../commands/replay.ts");
       const open = () => openWriter(name, terminal);
       const played = performReplay({ command, host, open, live: name === "ink", signal });
       return await Promise.race([played, crash.caught]);
     }
     const writer = await openWriter(name, terminal);
     if (met !== null) {
-      const { meetBackground } = await import("./meet-background.ts");
+      const { attach: meetBackground } = await import("./attach.ts");
       const terminate = () => askToStop(met.run.pid);
       const watched = () => (keys = { ...noRunKeys, end: terminate });
       const meeting = { ...met, command, host, writer, signal, terminate, watched };
@@ -136,7 +136,7 @@ function answersInLines(command: HerosCommand): boolean {
 function complain(error: unknown, json: boolean): number {
   const closing = closingOf(error, { interrupted: false, resumeHint: "" });
   if (json) {
-    process.stdout.write(`${legibleJson({ v: 1, at: 0, ...closing })}\n`);
+    process.stdout.write(`${printableJson({ v: 1, at: 0, ...closing })}\n`);
   } else if (closing.type === "run.failed") {
     const { message, hint, stack } = closing;
     const lines = [`heros: ${cleanText(message)}`, cleanText(hint)];

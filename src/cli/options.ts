@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { QuestionId } from "../plan/answers.ts";
-import { questions } from "../plan/question-table.ts";
+import { questions } from "../plan/questions.ts";
 import { settings, type SettingId } from "../plan/settings.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
 
 export const outputs = ["auto", "ink", "plain", "json", "accessible"] as const;
 export type Output = (typeof outputs)[number];

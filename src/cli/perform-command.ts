@@ -1,9 +1,9 @@
 import type { Host } from "../host/host.ts";
-import { createEndpointMemory } from "../hub/endpoint-memory.ts";
-import type { Emit } from "../progress/event.ts";
-import { stages, type Stage } from "../progress/events/run.ts";
-import type { PauseSwitch } from "../progress/pause-switch.ts";
-import type { Work } from "../setup/request.ts";
+import { createEndpointMemory } from "../source/mirrors.ts";
+import type { Emit } from "../run/event.ts";
+import { stages, type Stage } from "../run/events/run.ts";
+import type { PauseSwitch } from "../run/pause-switch.ts";
+import type { Work } from "../commands/request.ts";
 import type { Writer } from "../ui/writer.ts";
 import { backgroundDirOf, herosVersion, stateDirOf } from "./app-files.ts";
 import type { Crash } from "./crash.ts";
@@ -11,7 +11,7 @@ import type { Handed } from "./handed.ts";
 import type { Leaving } from "./leaving.ts";
 import type { HerosCommand, ReplayCommand } from "./program.ts";
 import { runCommand } from "./run-command.ts";
-import { noRunLog, openRunLog } from "./run-log.ts";
+import { noRunLog, openRunLog } from "../record/write.ts";
 
 export interface Performance {
   readonly command: Exclude<HerosCommand, ReplayCommand>;
@@ -64,7 +64,7 @@ export async function performCommand(performance: Performance): Promise<number> 
       command.name === "setup" || command.name === "pull"
         ? async (elapsedMs) => {
             if (!leaving.isWanted()) return null;
-            const { leaveRun } = await import("./leave-run.ts");
+            const { detachRun: leaveRun } = await import("./detach.ts");
             const { name } = command;
             return leaveRun({ host, leaving, nodePath, argv, stateDir, elapsedMs, command: name });
           }
@@ -91,7 +91,7 @@ function planCommand({ command, handed, writer, nodePath, leaving }: Performance
           ? "The demo is over. heros setup does the same for real."
           : "What is downloaded is kept. Run heros setup again: it goes on where it stopped.",
         work: async (work) => {
-          const { performSetup } = await import("./commands/setup.ts");
+          const { performSetup } = await import("../commands/setup/setup-command.ts");
           return performSetup(work, { command, handed, writer, nodePath, leaving });
         },
       };
@@ -104,7 +104,7 @@ function planCommand({ command, handed, writer, nodePath, leaving }: Performance
         resumeHint:
           "What is downloaded is kept. Run the same command again: it goes on where it stopped.",
         work: async (work) => {
-          const { performPull } = await import("./commands/pull.ts");
+          const { performPull } = await import("../commands/pull.ts");
           return performPull(work, command, leaving);
         },
       };
@@ -115,7 +115,7 @@ function planCommand({ command, handed, writer, nodePath, leaving }: Performance
         recorded: false,
         resumeHint: "Run heros doctor again for the whole check.",
         work: async (work) => {
-          const { performDoctor } = await import("./commands/doctor.ts");
+          const { performDoctor } = await import("../commands/doctor.ts");
           return performDoctor(work, command);
         },
       };
@@ -126,7 +126,7 @@ function planCommand({ command, handed, writer, nodePath, leaving }: Performance
         recorded: false,
         resumeHint: "Annie goes on. heros status asks again.",
         work: async (work) => {
-          const { performStatus } = await import("./commands/status.ts");
+          const { performStatus } = await import("../commands/status.ts");
           return performStatus(work, command);
         },
       };
@@ -141,7 +141,7 @@ function planCommand({ command, handed, writer, nodePath, leaving }: Performance
             ? "What was fetched is kept. Run the same command again: it goes on where it stopped."
             : "Run the same command again for the whole of it.",
         work: async (work) => {
-          const { performModels } = await import("./commands/models.ts");
+          const { performModels } = await import("../commands/models/models.ts");
           return performModels(work, command, writer);
         },
       };

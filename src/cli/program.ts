@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
-import { questions } from "../plan/question-table.ts";
+import { questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
 import { addModels, type ModelsCommand } from "./models-options.ts";
 import {

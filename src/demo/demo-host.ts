@@ -9,9 +9,9 @@ import {
 import type { System } from "../host/system.ts";
 import { answerDocker, type CommandAnswer } from "./docker/docker-command.ts";
 import type { Engine } from "./docker/engine.ts";
-import { sparkMemory } from "./spark/facts.ts";
-import { layMachineFiles } from "./spark/machine-files.ts";
-import { answerTool } from "./spark/tools.ts";
+import { sparkMemory } from "./spark.ts";
+import { layMachineFiles } from "./spark.ts";
+import { answerTool } from "./spark.ts";
 
 export interface DemoSettings {
   /** Where the simulated machine's own files lie. */

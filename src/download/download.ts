@@ -1,23 +1,23 @@
 import type { Host } from "../host/host.ts";
-import type { Hub } from "../hub/hub.ts";
-import type { Emit } from "../progress/event.ts";
-import { createPauseSwitch, type PauseSwitch } from "../progress/pause-switch.ts";
-import { createTask } from "./blob-task.ts";
-import { failureOfFiles, requireDiskSpace } from "./disk-space.ts";
-import type { Hashing } from "./hashing.ts";
-import { requireNothing } from "./offline.ts";
+import type { Hub } from "../source/hub/hub.ts";
+import type { Emit } from "../run/event.ts";
+import { createPauseSwitch, type PauseSwitch } from "../run/pause-switch.ts";
+import { createTask } from "./blob.ts";
+import { failureOfFiles, requireDiskSpace } from "../store/disk-space.ts";
+import type { Hashing } from "../store/hashing.ts";
+import { requireNothing } from "../store/hub-cache/offline.ts";
 import { tellMovedBranches } from "./moved-branch.ts";
-import { openCache } from "./open-cache.ts";
-import { requireRoomElsewhere } from "./other-disks.ts";
-import { createPublishing } from "./publishing.ts";
-import { createRateCap } from "./rate-cap.ts";
-import { createRest } from "./rest.ts";
-import { sideBySide } from "./side-by-side.ts";
-import { tidyStaging } from "./staging.ts";
+import { openCache } from "../store/hub-cache/open.ts";
+import { requireRoomElsewhere } from "./room.ts";
+import { createPublishing } from "../store/hub-cache/publish.ts";
+import { createRateCap } from "./bandwidth.ts";
+import { createPause } from "./pause.ts";
+import { sideBySide } from "../run/concurrency.ts";
+import { tidyStaging } from "../store/hub-cache/staging.ts";
 import type { Survey, SurveyedBlob } from "./survey.ts";
-import { type Blocked, leaveOutBlocked } from "./leave-out-blocked.ts";
-import { createTelling } from "./telling.ts";
-import { tryLinks } from "./try-links.ts";
+import { type Blocked, leaveOutBlocked } from "./blocked.ts";
+import { createProgress } from "./progress.ts";
+import { tryLinks } from "../store/hub-cache/try-links.ts";
 import { type Tuning, usualTuning } from "./tuning.ts";
 
 export interface DownloadRequest {
@@ -97,7 +97,7 @@ async function bring(
     return own === undefined ? [] : [createTask(own, blob, tuning.smallBytes)];
   });
   const pause = request.pause ?? createPauseSwitch();
-  const telling = createTelling({
+  const telling = createProgress({
     survey,
     tasks,
     emit,
@@ -106,7 +106,7 @@ async function bring(
     isResting: () => pause.isPaused(),
   });
   const tellAll = (): void => telling.tell(0, host.clock.monotonicMs());
-  const rest = createRest({ pause, tasks, emit, tellAll });
+  const rest = createPause({ pause, tasks, emit, tellAll });
   const { isReady } = telling;
   const { lockRetryMs } = tuning;
   const publishing = createPublishing({ host, survey, emit, signal, lockRetryMs, isReady });
@@ -126,9 +126,9 @@ async function bring(
     // The engine itself is loaded where it has something to do.
     const [{ runPool }, { createHashing }, { readBootId }, { takeOver }] = await Promise.all([
       import("./pool.ts"),
-      import("./hashing.ts"),
-      import("./partial.ts"),
-      import("./take-over.ts"),
+      import("../store/hashing.ts"),
+      import("../store/partial.ts"),
+      import("../store/hub-cache/take-over.ts"),
     ]);
     const bootId = await readBootId(host.files);
     for (const [repo, own] of places) {

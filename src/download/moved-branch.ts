@@ -1,5 +1,5 @@
-import type { Hub } from "../hub/hub.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
+import type { Hub } from "../source/hub/hub.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
 import type { Survey } from "./survey.ts";
 
 /**

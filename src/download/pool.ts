@@ -1,24 +1,27 @@
 import type { Host } from "../host/host.ts";
-import type { Hub } from "../hub/hub.ts";
-import type { Emit } from "../progress/event.ts";
-import { createAffairs, mostAffairs } from "./affairs.ts";
-import type { BlobTask } from "./blob-task.ts";
-import { chooseWork, type Work } from "./choose-work.ts";
-import { fetchSegment, fetchSmall } from "./fetch-range.ts";
-import { fetchWhole } from "./fetch-whole.ts";
-import { type Checked, finishLarge, finishSmall, unlock } from "./finish-task.ts";
-import { createFlow } from "./flow.ts";
-import { createGivenUp, isOfOneFile } from "./give-up.ts";
-import type { Hashing } from "./hashing.ts";
-import { leavePartial } from "./keep-partials.ts";
-import { createLane, type Lane, LaneMoved, RangesUnknown } from "./lane.ts";
-import { createLaneCount } from "./lane-count.ts";
-import { openTask, tellNoLocks } from "./open-task.ts";
-import type { RateCap } from "./rate-cap.ts";
-import { handleTrouble, lanesAllowed, type Outage } from "./trouble.ts";
-import { steer } from "./steer.ts";
+import type { Emit } from "../run/event.ts";
+import type { Hub } from "../source/hub/hub.ts";
+import type { Hashing } from "../store/hashing.ts";
+import type { RateCap } from "./bandwidth.ts";
+import {
+  type Checked,
+  checkpoint,
+  finishLarge,
+  finishSmall,
+  openTask,
+  releasePartial,
+  tellNoLocks,
+  unlock,
+} from "./blob-file.ts";
+import type { BlobTask } from "./blob.ts";
+import { createLaneCount, type LaneCount } from "./connection-count.ts";
+import { speedOf, watchLanes } from "./connection-watch.ts";
+import { createLane, type Lane, LaneMoved, RangesUnknown, type Transfer } from "./connection.ts";
+import { fetchSegment, fetchSmall, fetchWhole } from "./fetch.ts";
+import { forgiveGap, handleTransientError, lanesAllowed, type Outage } from "./retry.ts";
+import { chooseWork, createGivenUp, isOfOneFile, lanesInTheWay, type Work } from "./schedule.ts";
+import { createTransfer } from "./transfer.ts";
 import type { Tuning } from "./tuning.ts";
-import { speedOf } from "./watch-lanes.ts";
 
 export interface PoolOptions {
   readonly host: Pick<Host, "files" | "fileLocks" | "clock" | "random">;
@@ -48,7 +51,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   const { host, hub, tasks, tuning, emit, signal, bootId, hashing } = options;
   const nowMs = (): number => host.clock.monotonicMs();
   const lanes = new Set<Lane>();
-  const affairs = createAffairs();
+  const affairs = trackInFlight();
   const ended = Promise.withResolvers<void>();
   const ticking = new AbortController();
   const laneCount = createLaneCount({ first: tuning.firstLanes, most: options.mostLanes });
@@ -60,7 +63,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     sinceMs: null,
   };
   const allBytes = tasks.reduce((bytes, { blob }) => bytes + blob.sizeBytes, 0);
-  const flow = createFlow({ ...options, allBytes, outage, nowMs });
+  const flow = createTransfer({ ...options, allBytes, outage, nowMs });
   const { link, budget } = flow;
   const givenUp = createGivenUp();
   let open = tasks.filter(({ state }) => state !== "done");
@@ -115,7 +118,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   function letGo(task: BlobTask): void {
     if (task.state !== "failed" && task.state !== "left") return;
     if ([...lanes].some((lane) => lane.task === task)) return;
-    const left = leavePartial(task).then(() => unlock(host, task));
+    const left = releasePartial(task).then(() => unlock(host, task));
     follow(task, left);
   }
 
@@ -174,7 +177,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
         // The lane goes on while the disk syncs.
         const finished = finishWith(task, () => finishSmall(options, task, content));
         follow(task, finished);
-        if (affairs.count() > mostAffairs) await finished.catch(() => {});
+        if (affairs.count() > maxInFlight) await finished.catch(() => {});
       } else if (segment !== null) {
         await fetchSegment(fetching, large, segment);
         large.segments.finish(segment);
@@ -190,7 +193,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       if (stopped) return;
       if (reason instanceof RangesUnknown && large !== null)
         fetchWhole(task, large.segments, lanes);
-      handleTrouble(scene, lane, reason);
+      handleTransientError(scene, lane, reason);
     }
     if (large?.segments.done() === true && task.state === "fetching") {
       const finished = finishWith(task, () => finishLarge(options, task, large));
@@ -233,7 +236,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       await host.clock.sleep(tuning.tickMs, ticking.signal);
       const atMs = nowMs();
       const busy = !starved && lanes.size >= laneCount.target();
-      steer({ ...steered, tasks: open, endedLanes, busy, nowMs: atMs });
+      adjustConnections({ ...steered, tasks: open, endedLanes, busy, nowMs: atMs });
       options.onTick(lanes, atMs);
       pump();
     }
@@ -253,7 +256,96 @@ export async function runPool(options: PoolOptions): Promise<void> {
     ticking.abort();
     await clockwork;
     await affairs.settled();
-    await Promise.all(tasks.map((task) => leavePartial(task)));
+    await Promise.all(tasks.map((task) => releasePartial(task)));
     for (const task of tasks) unlock(host, task);
   }
+}
+
+/** What is under way, so that nothing is left behind at the end. */
+export interface InFlight {
+  /** Errors go to `onError`, and `after` is called whatever happened. */
+  follow(affair: Promise<void>, onError: (error: unknown) => void, after: () => void): void;
+  count(): number;
+  /** Ends when nothing is under way any more. */
+  settled(): Promise<void>;
+}
+
+/** Lanes, and files that are finished aside: small ones are in memory meanwhile. */
+export const maxInFlight = 96;
+
+export function trackInFlight(): InFlight {
+  const affairs = new Set<Promise<void>>();
+  return {
+    follow(affair, onError, after) {
+      const kept = affair.catch(onError).finally(() => {
+        affairs.delete(kept);
+        after();
+      });
+      affairs.add(kept);
+    },
+    count: () => affairs.size,
+    async settled() {
+      while (affairs.size > 0) await Promise.all(affairs);
+    },
+  };
+}
+
+/** What an answer counts for beside its bytes: with small files, lanes are worth as many answers as they bring. */
+const answerBytes = 16 * 1024;
+
+/** An answer is due after so many round trips, and not before so long. */
+const answerRoundTrips = 8;
+const leastWaitMs = 500;
+
+export interface Adjusted {
+  readonly flow: Transfer;
+  readonly lanes: ReadonlySet<Lane>;
+  readonly outage: Outage;
+  readonly laneCount: LaneCount;
+  /** Not yet done. */
+  readonly tasks: readonly BlobTask[];
+  readonly endedLanes: number;
+  /** Every lane that may be there has work. */
+  readonly busy: boolean;
+  readonly nowMs: number;
+  readonly fail: (error: unknown) => void;
+}
+
+/** What is done every tick: lanes write, partials are kept, lanes that lag or are in the way are stopped, and their number is judged. */
+export function adjustConnections(steered: Adjusted): void {
+  const { flow, lanes, laneCount, tasks, endedLanes, nowMs, fail } = steered;
+  const gapMs = flow.gapAt(nowMs);
+  const busy = steered.busy && gapMs === 0;
+  if (gapMs > 0) forgiveGap(gapMs, steered);
+  const { tuning, link, budget, receivedBytes } = flow;
+  const share = budget.heldBytes / Math.max(1, lanes.size);
+  flow.writeBytes = Math.min(budget.mostWriteBytes, Math.max(budget.leastWriteBytes, share));
+  for (const lane of lanes) lane.tick();
+  for (const task of tasks) {
+    if (task.open !== null && task.state === "fetching") {
+      checkpoint(task, task.open, { tuning, nowMs, fail });
+    }
+  }
+  watchLanes(lanes, {
+    idleMs: tuning.idleMs,
+    nowMs,
+    ended: link.speeds(),
+    spare: lanes.size - laneCount.target(),
+    fewerSinceMs: laneCount.fewerSinceMs(),
+    isServed: flow.isServed,
+    waitMs: Math.max(leastWaitMs, answerRoundTrips * link.roundTripMs()),
+  });
+  if (busy) {
+    for (const lane of lanesInTheWay({ tasks, lanes, nowMs })) {
+      lane.stop.abort(new LaneMoved("a lower tier has work"));
+    }
+  }
+  link.noteBytes(receivedBytes, lanes.size, nowMs);
+  laneCount.observe({
+    doneBytes: receivedBytes + endedLanes * answerBytes,
+    busy,
+    small: [...lanes].every(({ task }) => task.small),
+    nowMs,
+    roundTripMs: link.roundTripMs(),
+  });
 }

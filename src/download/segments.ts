@@ -1,4 +1,4 @@
-import { addRange, type ByteRange, type ByteRanges, removeRange } from "./byte-ranges.ts";
+import { addRange, type ByteRange, type ByteRanges, removeRange } from "../run/byte-ranges.ts";
 
 /** A piece of a file that one lane fetches. `at` moves as bytes come; `end` comes nearer when another lane takes the rest. */
 export interface Segment {

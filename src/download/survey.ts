@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import type { Host } from "../host/host.ts";
-import type { FileHash, HubFile, HubListing } from "../hub/listing.ts";
-import type { Hub } from "../hub/hub.ts";
-import { Failure } from "../progress/failure.ts";
-import type { ByteRanges } from "./byte-ranges.ts";
-import { countBytes } from "./byte-ranges.ts";
-import { placesOf, snapshotPath, stagingName } from "./cache-layout.ts";
-import { lookAtBlob, lookAtFile } from "./cached.ts";
-import { freeSpace, neededFor } from "./disk-space.ts";
+import type { FileHash, HubFile, HubListing } from "../source/hub/listing.ts";
+import type { Hub } from "../source/hub/hub.ts";
+import { Failure } from "../run/failure.ts";
+import type { ByteRanges } from "../run/byte-ranges.ts";
+import { countBytes } from "../run/byte-ranges.ts";
+import { placesOf, snapshotPath, stagingName } from "../store/hub-cache/layout.ts";
+import { lookAtBlob, lookAtFile } from "../store/hub-cache/look-up.ts";
+import { freeSpace, neededFor } from "../store/disk-space.ts";
 import { type CacheFallback, chooseFiles, listFiles } from "./list-files.ts";
-import { sideBySide } from "./side-by-side.ts";
+import { sideBySide } from "../run/concurrency.ts";
 
 /** What of a catalog's model the download needs. */
 export interface ModelRequest {
@@ -108,7 +108,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   const listings = new Map<string, Promise<HubListing>>();
   let boot: Promise<string> | null = null;
   const bootId = () =>
-    (boot ??= import("./partial.ts").then(({ readBootId }) => readBootId(host.files)));
+    (boot ??= import("../store/partial.ts").then(({ readBootId }) => readBootId(host.files)));
   const ordered = request.models.toSorted((a, b) => a.tier - b.tier);
   const listed = await sideBySide(ordered, 8, signal, (model, either) =>
     listModel({ ...request, signal: either }, model, listings),

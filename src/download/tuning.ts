@@ -1,4 +1,4 @@
-import { patienceMs } from "../hub/retry.ts";
+import { patienceMs } from "../source/retry.ts";
 
 /** Numbers that the engine runs on; tests make them small. */
 export interface Tuning {

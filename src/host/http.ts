@@ -20,7 +20,7 @@ export interface HttpRequest {
 }
 
 /** What reading a body needs of a stream. */
-export interface ByteFlow {
+export interface ByteStream {
   on(event: "data", listener: (bytes: Buffer) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "end" | "close", listener: () => void): unknown;

@@ -1,11 +1,11 @@
-import type { ByteFlow, HttpRequest, HttpResponse } from "./http.ts";
+import type { ByteStream, HttpRequest, HttpResponse } from "./http.ts";
 
 /** HTTP/1.1 with kept-alive connections and the proxies of the environment, which what runs on this machine is asked past. Follows no redirect: its caller decides what a new origin may see. */
 export interface Network {
   /** @throws Node's own errors (`ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, …), AbortError. */
   request(request: HttpRequest): Promise<HttpResponse>;
   /** As `request`, for large bodies: a piece is only good while it is handed on, for its memory is used again. Not HEAD. */
-  read(request: HttpRequest): Promise<HttpResponse<ByteFlow>>;
+  read(request: HttpRequest): Promise<HttpResponse<ByteStream>>;
   /** True when a TCP port on this machine can be bound on all addresses. */
   portIsFree(port: number): Promise<boolean>;
   /** Closes the connections that are kept for the next request. */
@@ -20,7 +20,7 @@ type Clients = Omit<Network, "portIsFree">;
 export function realNetwork(env: Readonly<Record<string, string | undefined>>): Network {
   let opened: Promise<Clients> | null = null;
   const open = (): Promise<Clients> =>
-    (opened ??= import("./clients.ts").then(({ createClients }) => createClients(env)));
+    (opened ??= import("./http-clients.ts").then(({ createClients }) => createClients(env)));
   return {
     request: async (request) => (await open()).request(request),
     read: async (request) => (await open()).read(request),

@@ -1,6 +1,6 @@
 import fs from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { childEnv } from "./child-env.ts";
+import { childEnv } from "./processes.ts";
 import { realFileLocks } from "./file-locks.ts";
 import type { Clock, Host } from "./host.ts";
 import { realNetwork } from "./network.ts";

@@ -1,9 +1,9 @@
-import { readEngineTrouble } from "../docker/engine-problem.ts";
+import { readEngineError } from "../docker/engine.ts";
 import type { RunResult } from "../host/processes.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
-import type { Finding } from "./finding.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
+import type { Finding } from "./check.ts";
 import { thresholds } from "./thresholds.ts";
-import { late, lateText, withinLimit, type Probe } from "./time-limit.ts";
+import { late, lateText, withinLimit, type Probe } from "../host/time-limit.ts";
 
 export type ComposeAnswer =
   | { readonly state: "there"; readonly version: string }
@@ -34,10 +34,10 @@ export function parseComposeVersion(
   if (result.exitCode === 0 && /^(\d+\.\d+|dev)/.test(version)) {
     return { state: "there", version };
   }
-  return { state: readEngineTrouble(result.stderr) === null ? "missing" : "no-engine" };
+  return { state: readEngineError(result.stderr) === null ? "missing" : "no-engine" };
 }
 
-export function judgeCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "limitMs">): Finding {
+export function assessCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "limitMs">): Finding {
   switch (answer.state) {
     case "no-docker":
       return { status: "warning", found: "not looked at: Docker is not installed" };

@@ -1,4 +1,4 @@
-import type { Finding } from "./finding.ts";
+import type { Finding } from "./check.ts";
 
 /** ARM's part numbers, which stand where x86 has a name. */
 const armParts: Readonly<Record<string, string>> = {
@@ -27,7 +27,7 @@ export function parseCpuinfo(text: string): Cpu {
   return { count, kinds: [...kinds].map(([name, cores]) => ({ name, count: cores })) };
 }
 
-export function judgeCpu(arch: string, { count, kinds }: Cpu): Finding {
+export function assessCpu(arch: string, { count, kinds }: Cpu): Finding {
   const names = kinds.map((kind) =>
     kinds.length === 1 ? kind.name : `${kind.count} × ${kind.name}`,
   );

@@ -1,13 +1,13 @@
 import type { Host } from "../host/host.ts";
-import type { Emit } from "../progress/event.ts";
-import type { CheckFinished, DockerFound, Machine } from "../progress/events/machine.ts";
-import { exitCodes, Failure } from "../progress/failure.ts";
-import { checkIds, runCheck, type CheckId } from "./finding.ts";
-import { judgeEverything } from "./findings.ts";
+import type { Emit } from "../run/event.ts";
+import type { CheckFinished, DockerFound, Machine } from "../run/events/machine.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
+import { checkIds, runCheck, type CheckId } from "./check.ts";
+import { assessEverything } from "./checks.ts";
 import { describeGpu } from "./gpu.ts";
 import { hubOf, type TryHub } from "./hub-reach.ts";
-import { askEverything, type Questions } from "./questions.ts";
-import type { Probe } from "./time-limit.ts";
+import { askEverything, type Questions } from "./checks.ts";
+import type { Probe } from "../host/time-limit.ts";
 
 export interface DetectRequest {
   readonly host: Host;
@@ -74,7 +74,7 @@ export async function detectMachine({
   const surroundings = { ...places, endpoints: [endpoint, ...mirrors], tryHub };
   const probe: Probe = { host, signal, limitMs };
   const asked = askEverything(probe, surroundings);
-  const findings = judgeEverything(asked, probe, surroundings);
+  const findings = assessEverything(asked, probe, surroundings);
   const [checks, machine] = await Promise.all([
     Promise.all(checkIds.map((id) => runCheck({ id, emit, clock: host.clock }, findings[id]))),
     describeMachine(host.arch, asked),

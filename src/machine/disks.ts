@@ -1,8 +1,8 @@
 import { lookAtPlace, type Place } from "../host/place.ts";
-import type { DiskSpace } from "../progress/events/machine.ts";
-import type { DockerAnswer } from "./docker-info.ts";
+import type { DiskSpace } from "../run/events/machine.ts";
+import type { DockerAnswer } from "../docker/info.ts";
 import { askLsblk, findDevice, type BlockDevice } from "./lsblk.ts";
-import { late, withinLimit, type Late, type Probe } from "./time-limit.ts";
+import { late, withinLimit, type Late, type Probe } from "../host/time-limit.ts";
 
 export interface DiskQuestions {
   readonly models: Promise<Spot>;

@@ -1,7 +1,7 @@
-import type { Machine } from "../progress/events/machine.ts";
-import { Failure } from "../progress/failure.ts";
-import type { Finding } from "./finding.ts";
-import { late, lateText, withinLimit, type Probe } from "./time-limit.ts";
+import type { Machine } from "../run/events/machine.ts";
+import { Failure } from "../run/failure.ts";
+import type { Finding } from "./check.ts";
+import { late, lateText, withinLimit, type Probe } from "../host/time-limit.ts";
 
 /** What stands at the endpoint. */
 export type HubAnswer =
@@ -47,7 +47,7 @@ async function askHub(probe: Probe, endpoint: string, tryHub: TryHub): Promise<H
 }
 
 /** One that answers is enough; the others are told all the same. Where none does, it is the preferred one's failure. */
-export function judgeHubs(answers: EndpointAnswers, { limitMs }: Pick<Probe, "limitMs">): Finding {
+export function assessHubs(answers: EndpointAnswers, { limitMs }: Pick<Probe, "limitMs">): Finding {
   const findings = answers.map(({ endpoint, answer }) => judgeHub(answer, { endpoint, limitMs }));
   const [first, ...others] = findings;
   if (first === undefined) return { status: "ok", found: "not asked: there is no address" };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RunResult } from "../host/processes.ts";
-import { late, withinLimit, type Late, type Probe } from "./time-limit.ts";
+import { late, withinLimit, type Late, type Probe } from "../host/time-limit.ts";
 
 /** A disk, a partition or what lies upon one, with the disk under it. */
 export interface BlockDevice {

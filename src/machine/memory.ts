@@ -1,8 +1,8 @@
-import { formatMemory } from "../progress/units.ts";
-import type { Finding } from "./finding.ts";
+import { formatMemory } from "../run/units.ts";
+import type { Finding } from "./check.ts";
 import { readTextInTime } from "./read-files.ts";
 import { thresholds } from "./thresholds.ts";
-import { late, withinLimit, type Late, type Probe } from "./time-limit.ts";
+import { late, withinLimit, type Late, type Probe } from "../host/time-limit.ts";
 
 export interface Memory {
   readonly totalBytes: number;
@@ -54,7 +54,7 @@ export async function askMemory(probe: Probe): Promise<Memory | null> {
   };
 }
 
-export function judgeMemory(memory: Memory | null, machine: { readonly spark: boolean }): Finding {
+export function assessMemory(memory: Memory | null, machine: { readonly spark: boolean }): Finding {
   if (memory === null)
     return { status: "warning", found: "the system does not say how much there is" };
   const shared = machine.spark ? ", shared by CPU and GPU" : "";

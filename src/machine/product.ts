@@ -1,6 +1,4 @@
-import { productLabel, type Dmi } from "./dmi.ts";
-import type { Finding } from "./finding.ts";
-import { parseDgxRelease, parseFastosRelease } from "./release.ts";
+import type { Finding } from "./check.ts";
 
 /** What was read on the machine; null where there is no such thing. */
 export interface ProductEvidence {
@@ -53,7 +51,7 @@ export function recogniseProduct(evidence: ProductEvidence): Product {
   };
 }
 
-export function judgeProduct({ spark, label, osVersion }: Product): Finding {
+export function assessProduct({ spark, label, osVersion }: Product): Finding {
   if (spark) {
     return {
       status: "ok",
@@ -64,4 +62,102 @@ export function judgeProduct({ spark, label, osVersion }: Product): Finding {
     status: "warning",
     found: label === null ? "not a DGX Spark" : `${label}, not a DGX Spark`,
   };
+}
+
+/** What the firmware says of the machine, without any number that tells one machine from another. */
+export interface Dmi {
+  readonly vendor: string | null;
+  readonly product: string | null;
+  readonly version: string | null;
+  readonly board: string | null;
+}
+
+/** The files of /sys/class/dmi/id that are read; serial numbers and the UUID are not among them. */
+export const dmiFiles = {
+  vendor: "sys_vendor",
+  product: "product_name",
+  version: "product_version",
+  board: "board_name",
+} as const;
+
+const vendors: readonly (readonly [RegExp, string])[] = [
+  [/^nvidia/i, "NVIDIA"],
+  [/^asus/i, "ASUS"],
+  [/^dell/i, "Dell"],
+  [/^(hp|hewlett)/i, "HP"],
+  [/^lenovo/i, "Lenovo"],
+  [/^(msi|micro-star)/i, "MSI"],
+  [/^acer/i, "Acer"],
+  [/^giga-?byte/i, "Gigabyte"],
+];
+
+const placeholders =
+  /^(none|n\/a|unknown|default string|not (specified|applicable|available)|to be filled by o\.?e\.?m\.?|system (product name|version|manufacturer)|0+|x+|\.+)?$/i;
+
+function meaning(text: string | null): string | null {
+  const trimmed = text?.replaceAll("\0", "").trim() ?? "";
+  return placeholders.test(trimmed) ? null : trimmed;
+}
+
+/** "ASUS GX10", "Lenovo ThinkStation PGX", "MSI EdgeXpert"; null where the firmware names nothing. */
+export function productLabel(dmi: Dmi): string | null {
+  const vendor = meaning(dmi.vendor);
+  const product = meaning(dmi.product);
+  const maker = vendors.find(([pattern]) => vendor !== null && pattern.test(vendor))?.[1] ?? vendor;
+  const name = nameOf(maker, { product, version: meaning(dmi.version), board: meaning(dmi.board) });
+  if (name === null) return null;
+  if (/^nvidia[ _]dgx[ _]spark$/i.test(name)) return "NVIDIA DGX Spark";
+  const words = name.replaceAll("_", " ");
+  return maker === null || words.toLowerCase().startsWith(maker.toLowerCase())
+    ? words
+    : `${maker} ${words}`;
+}
+
+function nameOf(
+  maker: string | null,
+  { product, version, board }: Omit<Dmi, "vendor">,
+): string | null {
+  // Lenovo's product name is an order number, and its version the name that a person knows.
+  if (maker === "Lenovo" && version !== null) return version;
+  // MSI's is a board number, and the board's name says "EdgeXpert (MS-C931)".
+  const boardName = board?.replace(/\s*\(MS-[0-9A-Z]+\)\s*$/i, "") ?? null;
+  if (maker === "MSI" && product !== null && /^MS-/i.test(product)) return boardName ?? product;
+  return product ?? boardName;
+}
+
+/** `KEY=value` and `KEY="value"` lines, as in os-release; where a key is repeated the last one counts. */
+function parsePairs(text: string): ReadonlyMap<string, string> {
+  const pairs = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const match = /^\s*([A-Z0-9_]+)\s*=\s*(.*?)\s*$/.exec(line);
+    if (match?.[1] === undefined || match[2] === undefined) continue;
+    pairs.set(match[1], match[2].replace(/^(["'])(.*)\1$/, "$2"));
+  }
+  return pairs;
+}
+
+/** What /etc/dgx-release says. The serial number in it is left where it is. */
+export interface DgxRelease {
+  readonly spark: boolean;
+  readonly prettyName: string | null;
+  /** Of DGX OS: the last update taken, else the image it was installed from. */
+  readonly version: string | null;
+}
+
+/** @param text all of /etc/dgx-release. Other DGX machines have one too: "DGX Server", "DGX GB300WS". */
+export function parseDgxRelease(text: string): DgxRelease {
+  const pairs = parsePairs(text);
+  const names = [pairs.get("DGX_NAME"), pairs.get("DGX_PRETTY_NAME")];
+  return {
+    spark: names.some((name) => name !== undefined && /\bdgx[ _-]?spark\b/i.test(name)),
+    prettyName: pairs.get("DGX_PRETTY_NAME") ?? pairs.get("DGX_NAME") ?? null,
+    version: pairs.get("DGX_OTA_VERSION") ?? pairs.get("DGX_SWBUILD_VERSION") ?? null,
+  };
+}
+
+/** @param text all of /etc/fastos-release, which DGX Sparks of every maker and N1X laptops have. */
+export function parseFastosRelease(text: string): "spark" | "n1x" | null {
+  const name = parsePairs(text).get("NAME") ?? "";
+  if (/\bn1x\b/i.test(name)) return "n1x";
+  return /\bdgx[ _-]?spark\b/i.test(name) ? "spark" : null;
 }

@@ -1,6 +1,6 @@
 import type { Files } from "../host/host.ts";
-import { dmiFiles, type Dmi } from "./dmi.ts";
-import { late, withinLimit, type Probe } from "./time-limit.ts";
+import { dmiFiles, type Dmi } from "./product.ts";
+import { late, withinLimit, type Probe } from "../host/time-limit.ts";
 
 /** The text of a small file; null where it can't be read or is not there. */
 export async function readText(files: Files, path: string): Promise<string | null> {

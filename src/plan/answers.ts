@@ -1,4 +1,4 @@
-import type { Secret } from "../progress/secret.ts";
+import type { Secret } from "../run/secret.ts";
 
 /** Where a token is from; `kept`: by an earlier setup, in the stack's folder. A pasted one is in memory until the person says yes to the plan. */
 export type TokenAnswer =

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readCheckedYaml } from "../catalog/checked-yaml.ts";
-import { questions } from "./question-table.ts";
+import { questions } from "./questions.ts";
 import { settings } from "./settings.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()], "must be one value");

@@ -1,6 +1,10 @@
 import type { Catalog } from "../catalog/catalog.ts";
-import type { Answers, QuestionId } from "./answers.ts";
-import type { Planning } from "./planning.ts";
+import { completeTiers } from "../catalog/select.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
+import { Secret } from "../run/secret.ts";
+import { formatBytes, formatEta } from "../run/units.ts";
+import type { Answers, QuestionId, StorageAnswer } from "./answers.ts";
+import type { Interview } from "./interview.ts";
 
 export interface Option {
   /** What the flag, the environment variable and the config file call it. */
@@ -32,8 +36,8 @@ export interface Question {
   readonly environment: string;
   readonly configKey: string;
   /** Whether it makes sense here, after these answers to the questions before it. One that is decided already is left out by the caller. */
-  applies(planning: Planning, answers: Answers): boolean;
-  options(planning: Planning, answers: Answers): readonly Option[];
+  applies(planning: Interview, answers: Answers): boolean;
+  options(planning: Interview, answers: Answers): readonly Option[];
   /** The values of the options that the answers stand for. */
   selected(answers: Answers): readonly string[];
   /**
@@ -45,6 +49,303 @@ export interface Question {
     catalog: Catalog,
     answers: Answers,
     values: readonly string[],
-    planning?: Planning,
+    planning?: Interview,
   ): Answers;
+}
+
+/** An option that can be left out. */
+export function option(value: string, label: string, detail: string): Option {
+  return { value, label, detail, locked: false };
+}
+
+/** @throws Failure `plan.bad_answer` (exit 2) */
+export function parseYesNo(question: Question, value: string): boolean {
+  if (/^(yes|true|1)$/i.test(value)) return true;
+  if (/^(no|false|0)$/i.test(value)) return false;
+  throw badAnswer(question, value, "yes or no");
+}
+
+/** What is no answer to the question, with what would be one; on a form, `formRight`. */
+export function badAnswer(
+  question: Question,
+  value: string,
+  right: string,
+  formRight = right,
+): Failure {
+  return new Failure({
+    code: "plan.bad_answer",
+    message: `"${value}" is no answer to "${question.prompt}"`,
+    hint: `Give ${right} (${question.flag}, ${question.environment}, or ${question.configKey} in the config file).`,
+    formHint: `Give ${formRight}.`,
+    exitCode: exitCodes.usage,
+  });
+}
+
+export const tiers: Question = {
+  id: "tiers",
+  title: "Annie can do",
+  kind: "many",
+  prompt: "What should Annie be able to do?",
+  why: "Each choice is a set of models to download; you can add one later.",
+  help:
+    "Annie needs the first set to be of any use, so it always comes, and comes first. " +
+    "The others are fetched after it, while she works already. " +
+    "Run heros setup again at any time to add a set: what is there is not fetched twice.",
+  flag: "--tiers",
+  argument: "list",
+  summary: "sets of models, as 1,2 (default: the required and the important ones)",
+  environment: "HEROS_TIERS",
+  configKey: "tiers",
+  applies: ({ catalog }) => catalog.tiers.some((tier) => !tier.required),
+  options: (planning) => planning.catalog.tiers.map((tier) => tierOption(planning, tier.id)),
+  selected: (answers) => answers.tiers.map(String),
+  patch: (catalog, answers, values) => {
+    return { ...answers, tiers: completeTiers(catalog, parseTiers(values)) };
+  },
+};
+
+/**
+ * Tier ids as people write them: `1,2`.
+ * @throws Failure `plan.bad_answer` (exit 2)
+ */
+export function parseTiers(values: readonly string[]): number[] {
+  const ids = values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== "");
+  const wrong = ids.find((id) => !/^\d+$/.test(id));
+  if (wrong !== undefined || ids.length === 0) {
+    throw badAnswer(tiers, wrong ?? "", "numbers with commas between, as in 1,2");
+  }
+  return ids.map(Number);
+}
+
+function tierOption(planning: Interview, id: number): Option {
+  const tier = planning.catalog.tiers.find((candidate) => candidate.id === id);
+  const models = planning.models.filter((model) => model.tier === id);
+  const memoryGib = planning.catalog.models
+    .filter((model) => model.tier === id)
+    .reduce((sum, model) => sum + model.memoryGib, 0);
+  const total = models.reduce((sum, model) => sum + model.totalBytes, 0);
+  const missing = models.reduce((sum, model) => sum + model.totalBytes - model.cachedBytes, 0);
+  const details = [
+    total === 0 ? "size not known yet" : formatBytes(total),
+    `${Number(memoryGib.toFixed(1))} GiB of memory`,
+    ...(total > 0 && missing === 0 ? ["here already"] : []),
+    ...(missing > 0 && missing < total ? [`${formatBytes(total - missing)} here already`] : []),
+    ...(missing > 0 && planning.bytesPerSecond !== null
+      ? [`about ${formatEta(missing / planning.bytesPerSecond)}`]
+      : []),
+  ];
+  const gains = models.map((model) => model.purpose).filter((purpose) => purpose !== "");
+  return {
+    value: String(id),
+    label: gains.length > 0 ? gains.join("; ") : (tier?.name ?? `Tier ${id}`),
+    detail: `${tier?.name ?? `Tier ${id}`}: ${details.join(", ")}`,
+    locked: tier?.required ?? false,
+  };
+}
+
+export const token: Question = {
+  id: "token",
+  title: "Hugging Face token",
+  kind: "secret",
+  prompt: "Use a Hugging Face token?",
+  why: "Annie's own models need none; with one the Hub allows more requests an hour.",
+  help:
+    "The Hugging Face Hub is where the models are. A token says who you are; it is needed only for models whose terms you had to accept. " +
+    "A token that you use here is checked with the Hub and sent to the Hub alone. Whether it is kept is asked next.",
+  flag: "--token-file",
+  argument: "file",
+  summary: "file that holds a Hugging Face token (default: HF_TOKEN, else the Hub's token file)",
+  environment: "HEROS_TOKEN_FILE",
+  configKey: "tokenFile",
+  applies: () => true,
+  options: ({ tokens, models }) => [
+    ...tokens.map(({ answer, where }) =>
+      option(answer.source, `Use the token found in ${where}`, "It is not shown."),
+    ),
+    option("none", "Go on without one", withoutToken(models)),
+    option("pasted", "Paste a token", "It stays hidden while you paste."),
+  ],
+  selected: (answers) => [answers.token.source],
+  patch: (_catalog, answers, [value = ""], planning) => {
+    if (value === "none") return { ...answers, token: { source: "none" } };
+    const found = planning?.tokens.find(({ answer }) => answer.source === value);
+    if (found !== undefined) return { ...answers, token: found.answer };
+    const pasted = value.trim();
+    if (!/^[\x21-\x7e]{8,}$/.test(pasted)) {
+      throw new Failure({
+        code: "plan.bad_answer",
+        message: "That is not a Hugging Face token.",
+        hint: "A token is one word that begins with hf_. Copy it again from your Hugging Face settings.",
+        exitCode: exitCodes.usage,
+      });
+    }
+    return { ...answers, token: { source: "pasted", token: new Secret(pasted) } };
+  },
+};
+
+export const keepToken: Question = {
+  id: "keepToken",
+  title: "The token afterwards",
+  kind: "one",
+  prompt: "Keep the token for the next time?",
+  why: "Annie does not need it; heros would find it again when you add models later.",
+  help:
+    "Keep it: it is written to secrets/hf_token in Annie's folder, a file that only you can read. " +
+    "For this run only: it is in no file and is forgotten when heros ends. A token that was kept before stays until you delete that file.",
+  flag: "--keep-token",
+  argument: "choice",
+  summary:
+    "yes: the token is kept in the stack's folder; no: it is used for this run only (default: yes)",
+  environment: "HEROS_KEEP_TOKEN",
+  configKey: "keepToken",
+  applies: (_planning, { token: { source } }) => source !== "none" && source !== "kept",
+  options: () => [
+    option("yes", "Keep it", "In Annie's folder, where only you can read it."),
+    option("no", "Use it for this run only", "No file is written with it."),
+  ],
+  selected: (answers) => [answers.keepToken ? "yes" : "no"],
+  patch: (_catalog, answers, [value = ""]) => ({
+    ...answers,
+    keepToken: parseYesNo(keepToken, value),
+  }),
+};
+
+/** A model whose size nobody tells without a token is one that needs one. */
+function withoutToken(models: Interview["models"]): string {
+  const closed = models.filter(({ totalBytes }) => totalBytes === 0).map(({ title }) => title);
+  return closed.length === 0
+    ? "Enough for all of Annie's models."
+    : `Not enough for ${closed.join(", ")}: the Hub shows them only to who has accepted their terms.`;
+}
+
+const unsupported: Question = {
+  id: "unsupported",
+  title: "On another machine",
+  kind: "confirm",
+  prompt: "This does not look like a DGX Spark. Go on all the same?",
+  why: "Annie is made for it; elsewhere she may be slow, or not start at all.",
+  help:
+    "heros looks for the Spark's GPU and for the names that NVIDIA and its partners give the machine. " +
+    "If you know that this machine is right, or want to try, go on: nothing on it is changed before you say yes to the summary.",
+  flag: "--allow-unsupported",
+  argument: null,
+  summary: "go on although this machine is not a DGX Spark",
+  environment: "HEROS_ALLOW_UNSUPPORTED",
+  configKey: "allowUnsupported",
+  applies: ({ machine }) => !machine.spark,
+  options: () => [
+    option("no", "Stop here", "Nothing has been changed."),
+    option("yes", "Go on", "Annie may be slow, or not start."),
+  ],
+  selected: (answers) => [answers.unsupported ? "yes" : "no"],
+  patch: (_catalog, answers, [value = ""]) => ({
+    ...answers,
+    unsupported: parseYesNo(unsupported, value),
+  }),
+};
+
+const storage: Question = {
+  id: "storage",
+  title: "Models live in",
+  kind: "path",
+  prompt: "Where should the models live?",
+  why: "They take the most space of all that is downloaded.",
+  help:
+    "The Hub's cache is the folder in which all programs on this machine look for Hugging Face models, so that nothing is stored twice. " +
+    "Choose Annie's own folder to keep Annie's models to herself, or type a folder on another disk.",
+  flag: "--storage",
+  argument: "place",
+  summary:
+    "where models live: hub-cache, stack-dir or a folder that begins with / (default: hub-cache)",
+  environment: "HEROS_STORAGE",
+  configKey: "storage",
+  applies: () => true,
+  options: ({ storagePaths }) => [
+    option("hub-cache", "Shared with other programs (the Hub's cache)", storagePaths["hub-cache"]),
+    option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
+  ],
+  selected: (answers) => [answers.storage],
+  patch: (_catalog, answers, [value = ""], planning) => {
+    const place = planning?.expandPath(value) ?? value;
+    if (isStorage(place)) return { ...answers, storage: place };
+    const right = "hub-cache, stack-dir, or a folder that begins with /";
+    throw badAnswer(
+      storage,
+      value,
+      right,
+      "the whole path of a folder, such as /data/models or ~/models",
+    );
+  },
+};
+
+const startup: Question = {
+  id: "startup",
+  title: "Annie starts",
+  kind: "one",
+  prompt: "When should Annie start?",
+  why: "She can work with the first models while the rest is on its way.",
+  help:
+    "At once: her containers start now, she is online as soon as her first models are here, and each further ability comes as its model does. " +
+    "When all is there: nothing starts before every chosen model is downloaded and checked.",
+  flag: "--startup",
+  argument: "when",
+  summary:
+    "progressive: Annie starts at once; wait: when all models are there (default: progressive)",
+  environment: "HEROS_STARTUP",
+  configKey: "startup",
+  applies: () => true,
+  options: () => [
+    option("progressive", "At once", "Online with her first models; the rest follows."),
+    option("wait", "When all is there", "Then everything works at once."),
+  ],
+  selected: (answers) => [answers.startup],
+  patch: (_catalog, answers, [value = ""]) => {
+    if (value !== "progressive" && value !== "wait") {
+      throw badAnswer(startup, value, "progressive or wait");
+    }
+    return { ...answers, startup: value };
+  },
+};
+
+/** Every question, in the order in which they are asked. */
+export const questions: readonly Question[] = [
+  unsupported,
+  tiers,
+  token,
+  keepToken,
+  storage,
+  startup,
+];
+
+/** The questions to ask here: those that make sense after these answers and are not decided yet. An answer opens or closes only questions after it. */
+export function openQuestions(planning: Interview, answers: Answers): readonly Question[] {
+  return questions.filter(
+    (question) => question.applies(planning, answers) && !planning.decided.has(question.id),
+  );
+}
+
+function isStorage(value: string): value is StorageAnswer {
+  return (
+    value === "hub-cache" ||
+    value === "stack-dir" ||
+    (value.startsWith("/") && !value.includes("\0"))
+  );
+}
+
+/** The first of these questions that answers from an earlier run can't settle; their number where they settle all. Consent to another machine is given anew. */
+export function firstUnsettled(open: readonly Question[], answers: Answers): number {
+  const refused = open.findIndex(({ id }) => id === unsupported.id && !answers.unsupported);
+  return refused === -1 ? open.length : refused;
+}
+
+/** Answers before anybody answered. */
+export function defaultAnswers(defaultTierIds: readonly number[]): Answers {
+  return {
+    unsupported: false,
+    tiers: defaultTierIds,
+    token: { source: "none" },
+    keepToken: true,
+    storage: "hub-cache",
+    startup: "progressive",
+  };
 }

@@ -1,7 +1,7 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import { defaultTiers } from "../catalog/select.ts";
 import type { Answers, QuestionId, TokenAnswer } from "./answers.ts";
-import { defaultAnswers, questions } from "./question-table.ts";
+import { defaultAnswers, questions } from "./questions.ts";
 
 /** Values of questions as one place gives them: the flags, the environment, the config file, or an earlier run. */
 export type AnswerValues = Readonly<Partial<Record<QuestionId, readonly string[]>>>;

@@ -1,4 +1,4 @@
-import { exitCodes, Failure } from "../progress/failure.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
 
 export type SettingId =
   | "stackDir"

@@ -1,5 +1,6 @@
+import type { Gpu } from "../run/events/machine.ts";
 import type { Answers } from "./answers.ts";
-import type { Planning } from "./planning.ts";
+import type { Interview } from "./interview.ts";
 
 /** What sets of models add up to, against what the machine has. */
 export interface Totals {
@@ -24,7 +25,7 @@ export interface Totals {
 }
 
 /** @param tiers ids; the required ones among them */
-export function totalsOf(planning: Planning, tiers: readonly number[]): Totals {
+export function totalsOf(planning: Interview, tiers: readonly number[]): Totals {
   const { machine, catalog, bytesPerSecond } = planning;
   const models = planning.models.filter(({ tier }) => tiers.includes(tier));
   const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
@@ -53,8 +54,33 @@ export function totalsOf(planning: Planning, tiers: readonly number[]): Totals {
 }
 
 /** The required tiers and those that are chosen. */
-export function tiersWith(planning: Planning, chosen: Answers["tiers"]): number[] {
+export function tiersWith(planning: Interview, chosen: Answers["tiers"]): number[] {
   return planning.catalog.tiers
     .filter(({ id, required }) => required || chosen.includes(id))
     .map(({ id }) => id);
+}
+
+/** How a machine that is no Spark stands against what Annie wants. */
+export interface Suitability {
+  readonly arch: string;
+  /** Her containers exist for it: for aarch64 all, for x86_64 most. */
+  readonly archFits: "yes" | "partly" | "no";
+  readonly gpu: Gpu | null;
+  /** Docker can hand it to containers. */
+  readonly gpuInContainers: boolean;
+  /** Of the sets of models that are chosen now. */
+  readonly totals: Totals;
+}
+
+/** What is here and what the chosen models want. */
+export function suitabilityOf(planning: Interview): Suitability {
+  const { machine, answers } = planning;
+  const arches = { aarch64: "yes", x86_64: "partly" } as const;
+  return {
+    arch: machine.arch,
+    archFits: machine.arch === "aarch64" || machine.arch === "x86_64" ? arches[machine.arch] : "no",
+    gpu: machine.gpu,
+    gpuInContainers: machine.docker !== null && machine.docker.gpuAccess !== "none",
+    totals: totalsOf(planning, tiersWith(planning, answers.tiers)),
+  };
 }

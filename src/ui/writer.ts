@@ -1,8 +1,8 @@
 import type { Answers } from "../plan/answers.ts";
-import type { Mending, Trouble } from "../plan/mending.ts";
-import type { Planning } from "../plan/planning.ts";
-import type { TimedEvent } from "../progress/event.ts";
-import type { PauseSwitch } from "../progress/pause-switch.ts";
+import type { Remediation, FailedChecks } from "../plan/interview.ts";
+import type { Interview } from "../plan/interview.ts";
+import type { TimedEvent } from "../run/event.ts";
+import type { PauseSwitch } from "../run/pause-switch.ts";
 
 /** Turns events into what a person or a program reads. One is chosen at the start of a run. */
 export interface Writer {
@@ -12,12 +12,12 @@ export interface Writer {
    * Asks the questions that are not decided, shows the summary, and ends with yes (the answers) or no (null).
    * Absent where nobody can answer. @throws AbortError when the signal fires
    */
-  readonly ask?: (planning: Planning, signal: AbortSignal) => Promise<Answers | null>;
+  readonly ask?: (planning: Interview, signal: AbortSignal) => Promise<Answers | null>;
   /**
    * Shows what is not right with the machine and waits until the person has mended it, goes on all the same, or stops.
    * Absent where nobody can answer. @throws AbortError when the signal fires
    */
-  readonly mend?: (trouble: Trouble, signal: AbortSignal) => Promise<Mending>;
+  readonly mend?: (trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
   /**
    * Asks what is to become of a run that was found in the background. Absent where nobody can answer.
    * @throws AbortError when the signal fires

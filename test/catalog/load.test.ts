@@ -7,7 +7,7 @@ import {
   modelsByName,
   modelsOfTiers,
 } from "../../src/catalog/select.ts";
-import { Failure } from "../../src/progress/failure.ts";
+import { Failure } from "../../src/run/failure.ts";
 
 const small = `schema: 1
 stack: her-os

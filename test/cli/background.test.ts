@@ -2,7 +2,7 @@ import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
-import type { TimedEvent } from "../../src/progress/event.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
 import { keys, type Pty } from "../terminal/pty.ts";
 import { ended, isRunning, keptRun, killLeft, seenRun } from "./background-scene.ts";
 import { openHeros, type HerosPtyOptions } from "./heros-pty.ts";

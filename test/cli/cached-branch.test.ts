@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { startHub } from "../../src/demo/hub/hub.ts";
-import { connectHub } from "../../src/hub/hub.ts";
+import { connectHub } from "../../src/source/hub/hub.ts";
 import { surveyModels } from "../../src/download/survey.ts";
 import { model, openScene } from "../download/scene.ts";
 import { makeSandbox } from "./sandbox.ts";

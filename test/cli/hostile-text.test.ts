@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { legible } from "../../src/ui/legible.ts";
+import { printable } from "../../src/ui/clean-text.ts";
 import { openHeros } from "./heros-pty.ts";
 import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
 
@@ -119,7 +119,7 @@ describe("text from outside", () => {
 
   it("stays as it is where it is harmless, whatever its language", () => {
     for (const text of ["naïve café", "模型 · 文件", "नमस्ते", "👩‍💻 🏳️‍🌈", "שלום"]) {
-      expect(legible(text, true)).toBe(text);
+      expect(printable(text, true)).toBe(text);
     }
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
-import type { TimedEvent } from "../../src/progress/event.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
 import { freePort } from "../host/free-port.ts";
 import { makeSandbox, type HerosRun } from "./sandbox.ts";
 import { catalogOf, hosted } from "./wrong-input.ts";

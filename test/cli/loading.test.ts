@@ -54,7 +54,7 @@ test("--version loads the entry alone", async () => {
 
 test("status --json loads no screen", async () => {
   const { sources, packages } = await loadedBy(["status", "--json"], 1);
-  expect(sources).toContain("src/setup/status.ts");
+  expect(sources).toContain("src/commands/status.ts");
   expect(sources.filter((source) => source.startsWith("src/ui/ink/"))).toEqual([]);
   expect(packages).not.toContain("react");
   expect(packages).not.toContain("ink");
@@ -71,7 +71,7 @@ test("a pull of what is in the cache loads neither packages nor what speaks HTTP
     await hub.close();
   }
   const { files, sources, packages, builtins } = await loadedBy(args);
-  expect(sources).toContain("src/setup/pull.ts");
+  expect(sources).toContain("src/commands/pull.ts");
   expect(files.length, files.join(" ")).toBeLessThanOrEqual(6);
   for (const source of ["host/clients.ts", "hub/library.ts", "download/pool.ts"])
     expect(sources).not.toContain(`src/${source}`);

@@ -3,7 +3,7 @@ import { cp, lstat, readdir, readFile, rename, rm, symlink, writeFile } from "no
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
-import type { TimedEvent } from "../../src/progress/event.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
 import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
 import { failureOf } from "./wrong-input.ts";
 

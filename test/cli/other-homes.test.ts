@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withOtherHomes } from "../../src/cli/other-homes.ts";
+import { withOtherHomes } from "../../src/cli/host-facts.ts";
 import { makeSandbox } from "./sandbox.ts";
 import { failureOf } from "./wrong-input.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { chooseWriter, wantsColor, wantsUnicode } from "../../src/cli/open-writer.ts";
 import { parseArguments, type HerosCommand } from "../../src/cli/program.ts";
-import { questions } from "../../src/plan/question-table.ts";
+import { questions } from "../../src/plan/questions.ts";
 import { settings } from "../../src/plan/settings.ts";
 
 function commandOf(...argv: string[]): HerosCommand {

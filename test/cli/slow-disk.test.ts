@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { startHub } from "../../src/demo/hub/hub.ts";
-import type { TimedEvent } from "../../src/progress/event.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
 import { makeSandbox } from "./sandbox.ts";
 
 const bin = fileURLToPath(new URL("../../bin/heros.js", import.meta.url));

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
-import { readBytes } from "../../src/demo/hub/bytes.ts";
+import { readBytes } from "../../src/demo/hub/content.ts";
 import { reposForCatalog } from "../../src/demo/hub/catalog-repos.ts";
 import { startHub } from "../../src/demo/hub/hub.ts";
 

@@ -7,8 +7,8 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { afterEach, expect, test } from "vitest";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
-import { listContainers } from "../../src/stack/containers.ts";
-import { startStack } from "../../src/stack/start-stack.ts";
+import { listContainers } from "../../src/docker/containers.ts";
+import { startStack } from "../../src/deploy/compose/start.ts";
 import { layIntoCache, prepareTestDemo, writeTestStack } from "./test-demo.ts";
 
 const open: DemoWorld[] = [];

@@ -12,7 +12,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { readBytes } from "../../src/demo/hub/bytes.ts";
+import { readBytes } from "../../src/demo/hub/content.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 
 let hub: EmbeddedHub;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { gzipSync } from "node:zlib";
-import { generatedBytes, readBytes } from "../../src/demo/hub/bytes.ts";
+import { generatedBytes, readBytes } from "../../src/demo/hub/content.ts";
 import { parseRange } from "../../src/demo/hub/content.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 

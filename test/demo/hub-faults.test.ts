@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { gunzipSync } from "node:zlib";
 import { request } from "node:http";
-import type { Fault } from "../../src/demo/hub/faults.ts";
+import type { Fault } from "../../src/demo/hub/exchange.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
-import { readBytes } from "../../src/demo/hub/bytes.ts";
+import { readBytes } from "../../src/demo/hub/content.ts";
 
 const sizeBytes = 400_000;
 const path = "/demo/a/resolve/main/data.txt";

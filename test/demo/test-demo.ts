@@ -7,8 +7,8 @@ import type { RepoFiles } from "../../src/catalog/catalog.ts";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
-import { planStack } from "../../src/stack/plan-stack.ts";
-import { writeStack } from "../../src/stack/write-stack.ts";
+import { planDeployment } from "../../src/deploy/compose/plan.ts";
+import { writeStack } from "../../src/deploy/compose/write.ts";
 
 /** The catalog that the demo rehearses. */
 export const herOs = parseCatalog(
@@ -43,7 +43,7 @@ export async function writeTestStack({
   catalog,
 }: DemoWorld): Promise<void> {
   await mkdir(cacheDir, { recursive: true });
-  const { changes } = await planStack({
+  const { changes } = await planDeployment({
     host,
     stackDir,
     assetsDir: join(import.meta.dirname, "../../assets"),

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
-import { newStackDir, put, setUpStack } from "../stack/fixtures.ts";
-import { envCases } from "../stack/env/env-cases.ts";
+import { newStackDir, put, setUpStack } from "../deploy/compose/fixtures.ts";
+import { envCases } from "../deploy/compose/env/env-cases.ts";
 
 const compose = 'services: {x: {image: x, environment: {A: "${A-(none)}", B: "${B-(none)}"}}}\n';
 

@@ -2,7 +2,7 @@ import { execFile, type ExecFileException } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { HerosEvent, TimedEvent } from "../../src/progress/event.ts";
+import type { HerosEvent, TimedEvent } from "../../src/run/event.ts";
 
 const program = fileURLToPath(new URL("../../bin/heros.js", import.meta.url));
 

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { reposForCatalog } from "../../src/demo/hub/catalog-repos.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
-import type { TimedEvent } from "../../src/progress/event.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
 import { freePort } from "../host/free-port.ts";
-import { photograph } from "../stack/fixtures.ts";
+import { photograph } from "../deploy/compose/fixtures.ts";
 import { docker, type HerosRun, ofType, runHeros } from "./run-heros.ts";
 
 const token = "hf_endToEndTestToken0123456789";

@@ -1,5 +1,5 @@
-import type { RecordedRequest } from "../../src/demo/hub/faults.ts";
-import type { ByteRanges } from "../../src/download/byte-ranges.ts";
+import type { RecordedRequest } from "../../src/demo/hub/exchange.ts";
+import type { ByteRanges } from "../../src/run/byte-ranges.ts";
 
 /** Bytes that were asked for although they were held: by the path of the file, in the repository. */
 export function askedAgain(

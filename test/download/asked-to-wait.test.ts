@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Fault } from "../../src/demo/hub/faults.ts";
+import type { Fault } from "../../src/demo/hub/exchange.ts";
 import { model, openScene } from "./scene.ts";
 
 const repo = "org/model";

@@ -7,7 +7,7 @@ import {
   missingRanges,
   prefixBytes,
   removeRange,
-} from "../../src/download/byte-ranges.ts";
+} from "../../src/run/byte-ranges.ts";
 
 const size = 40;
 const range = fc

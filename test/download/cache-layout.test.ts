@@ -7,8 +7,8 @@ import {
   partialPath,
   placesOf,
   snapshotPath,
-} from "../../src/download/cache-layout.ts";
-import { isPlainName, matchesGlob } from "../../src/download/globs.ts";
+} from "../../src/store/hub-cache/layout.ts";
+import { isPlainName, matchesGlob } from "../../src/download/list-files.ts";
 
 test("things lie where Python's client looks for them", () => {
   const places = placesOf("/cache", "openai/whisper-large-v3");

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import type { BlobTask } from "../../src/download/blob-task.ts";
-import { budgetFor } from "../../src/download/budget.ts";
-import { chooseWork } from "../../src/download/choose-work.ts";
-import { createLane, type Lane } from "../../src/download/lane.ts";
-import { createLink, type Link } from "../../src/download/link.ts";
+import type { BlobTask } from "../../src/download/blob.ts";
+import { budgetFor } from "../../src/download/bandwidth.ts";
+import { chooseWork } from "../../src/download/schedule.ts";
+import { createLane, type Lane } from "../../src/download/connection.ts";
+import { createLink, type Link } from "../../src/download/bandwidth.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { openFile } from "./open-file.ts";
 

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
-import { createLane } from "../../src/download/lane.ts";
-import { handleTrouble } from "../../src/download/trouble.ts";
+import { createLane } from "../../src/download/connection.ts";
+import { handleTransientError } from "../../src/download/retry.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
-import { PassingTrouble } from "../../src/hub/trouble.ts";
+import { TransientError } from "../../src/source/transient-error.ts";
 import { openFile } from "./open-file.ts";
 import { quickHost } from "./scene.ts";
 
 const silence = Object.assign(new Error("silence"), { code: "ETIMEDOUT" });
 
-test.each<[string, PassingTrouble]>([
-  ["lets wait", new PassingTrouble("network", "no byte came", null, silence)],
-  ["refuses", new PassingTrouble("refused", "403")],
+test.each<[string, TransientError]>([
+  ["lets wait", new TransientError("network", "no byte came", null, silence)],
+  ["refuses", new TransientError("refused", "403")],
 ])("of eight connections of which a server %s four, four stay, at once", (_how, trouble) => {
   const nowMs = 100_000;
   const task = openFile(1, 100_000_000);
@@ -31,6 +31,6 @@ test.each<[string, PassingTrouble]>([
     laneCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
   };
   // They are told one after the other, before the first has left.
-  for (const lane of silent) handleTrouble(scene, lane, trouble);
+  for (const lane of silent) handleTransientError(scene, lane, trouble);
   expect(Math.min(...limits)).toBe(4);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Fault, Intercept, RecordedRequest } from "../../src/demo/hub/faults.ts";
+import type { Fault, Intercept, RecordedRequest } from "../../src/demo/hub/exchange.ts";
 import type { HubOptions } from "../../src/demo/hub/hub.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
 import { model, openScene, type Scene } from "./scene.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Intercept, RecordedRequest } from "../../src/demo/hub/faults.ts";
+import type { Intercept, RecordedRequest } from "../../src/demo/hub/exchange.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 
 const sizeBytes = 600_000;

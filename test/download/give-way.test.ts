@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { BlobTask } from "../../src/download/blob-task.ts";
-import { lanesInTheWay } from "../../src/download/give-way.ts";
-import { createLane, type Lane, LaneMoved } from "../../src/download/lane.ts";
-import type { RecordedRequest } from "../../src/demo/hub/faults.ts";
+import type { BlobTask } from "../../src/download/blob.ts";
+import { lanesInTheWay } from "../../src/download/schedule.ts";
+import { createLane, type Lane, LaneMoved } from "../../src/download/connection.ts";
+import type { RecordedRequest } from "../../src/demo/hub/exchange.ts";
 import { openFile } from "./open-file.ts";
 import { model, openScene } from "./scene.ts";
 

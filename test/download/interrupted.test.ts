@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { generatedBytes, readBytes } from "../../src/demo/hub/bytes.ts";
+import { generatedBytes, readBytes } from "../../src/demo/hub/content.ts";
 import {
   addRange,
   type ByteRanges,
   missingRanges,
   removeRange,
-} from "../../src/download/byte-ranges.ts";
-import { partialPath, placesOf, type RepoPlaces } from "../../src/download/cache-layout.ts";
-import { openPartial, type Partial, readPartial } from "../../src/download/partial.ts";
+} from "../../src/run/byte-ranges.ts";
+import { partialPath, placesOf, type RepoPlaces } from "../../src/store/hub-cache/layout.ts";
+import { openPartial, type Partial, readPartial } from "../../src/store/partial.ts";
 import { createSegments } from "../../src/download/segments.ts";
 import { createMemoryDisk, Killed, killedAfter, type PartialFiles } from "./memory-disk.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addRange, type ByteRanges } from "../../src/download/byte-ranges.ts";
-import { encodeLine, trustedRanges } from "../../src/download/journal.ts";
+import { addRange, type ByteRanges } from "../../src/run/byte-ranges.ts";
+import { encodeLine, trustedRanges } from "../../src/store/journal.ts";
 
 const blob = { blobName: "a".repeat(64), sizeBytes: 1000 };
 const range = fc

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createLaneCount, type LaneCount } from "../../src/download/lane-count.ts";
-import { createRateCap } from "../../src/download/rate-cap.ts";
+import { createLaneCount, type LaneCount } from "../../src/download/connection-count.ts";
+import { createRateCap } from "../../src/download/bandwidth.ts";
 
 interface Link {
   /** Bytes a second that so many lanes bring at this moment. */

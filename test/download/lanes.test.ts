@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Intercept, RecordedRequest } from "../../src/demo/hub/faults.ts";
+import type { Intercept, RecordedRequest } from "../../src/demo/hub/exchange.ts";
 import type { Throttle } from "../../src/demo/hub/throttle.ts";
 import { model, openScene, quickHost, type Scene } from "./scene.ts";
 

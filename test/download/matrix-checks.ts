@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { placesOf } from "../../src/download/cache-layout.ts";
+import { placesOf } from "../../src/store/hub-cache/layout.ts";
 import { type Amount, files, repo, type World } from "./matrix.ts";
 
 /** Every file is there with the right bytes, and nothing of ours is left. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Fault, RecordedRequest } from "../../src/demo/hub/faults.ts";
+import type { Fault, RecordedRequest } from "../../src/demo/hub/exchange.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
-import { Failure } from "../../src/progress/failure.ts";
+import { Failure } from "../../src/run/failure.ts";
 import { type Hit, openWorld, type Spot, type Target } from "./matrix.ts";
 import { expectNothingWrong, expectWhole } from "./matrix-checks.ts";
 import { crossOut } from "./matrix-table.ts";

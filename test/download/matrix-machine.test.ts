@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
-import type { HerosEvent } from "../../src/progress/event.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
 import { type Hit, openWorld, repo, usual, type World } from "./matrix.ts";
 import { expectNothingWrong, expectWhole } from "./matrix-checks.ts";
 import { withRoomUntil } from "./full-disk.ts";

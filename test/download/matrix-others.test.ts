@@ -1,10 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import process from "node:process";
 import { expect, test } from "vitest";
-import { readBytes } from "../../src/demo/hub/bytes.ts";
+import { readBytes } from "../../src/demo/hub/content.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
-import { lockPath, placesOf } from "../../src/download/cache-layout.ts";
-import { openPartial, readBootId } from "../../src/download/partial.ts";
+import { lockPath, placesOf } from "../../src/store/hub-cache/layout.ts";
+import { openPartial, readBootId } from "../../src/store/partial.ts";
 import { realFileLocks } from "../../src/host/file-locks.ts";
 import { openWorld, repo, type World, worldRepos } from "./matrix.ts";
 import { expectWhole } from "./matrix-checks.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Fault } from "../../src/demo/hub/faults.ts";
+import type { Fault } from "../../src/demo/hub/exchange.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
 import { type Hit, openWorld, type Target } from "./matrix.ts";
 import { expectWhole } from "./matrix-checks.ts";

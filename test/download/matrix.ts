@@ -1,9 +1,9 @@
 import { afterAll } from "vitest";
-import type { Fault, Intercept, RecordedRequest } from "../../src/demo/hub/faults.ts";
-import { createHashing } from "../../src/download/hashing.ts";
+import type { Fault, Intercept, RecordedRequest } from "../../src/demo/hub/exchange.ts";
+import { createHashing } from "../../src/store/hashing.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
 import type { Host } from "../../src/host/host.ts";
-import type { HerosEvent } from "../../src/progress/event.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
 import type { Survey } from "../../src/download/survey.ts";
 import { model, openScene, quickHost, type Scene } from "./scene.ts";
 

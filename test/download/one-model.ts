@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { readBytes } from "../../src/demo/hub/bytes.ts";
-import { formerPlaces, placesOf } from "../../src/download/cache-layout.ts";
-import { openPartial, readBootId } from "../../src/download/partial.ts";
+import { readBytes } from "../../src/demo/hub/content.ts";
+import { formerPlaces, placesOf } from "../../src/store/hub-cache/layout.ts";
+import { openPartial, readBootId } from "../../src/store/partial.ts";
 import { model, type Scene } from "./scene.ts";
 
 export const repo = "Qwen/Qwen3-Embedding-8B";

@@ -1,5 +1,5 @@
-import { type BlobTask, createTask, type OpenTask } from "../../src/download/blob-task.ts";
-import { placesOf } from "../../src/download/cache-layout.ts";
+import { type BlobTask, createTask, type OpenTask } from "../../src/download/blob.ts";
+import { placesOf } from "../../src/store/hub-cache/layout.ts";
 import { createSegments } from "../../src/download/segments.ts";
 
 /** A file of a tier, opened, with nothing of it there. Only its segments are ever looked at. */

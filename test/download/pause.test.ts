@@ -2,9 +2,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { countBytes } from "../../src/download/byte-ranges.ts";
-import { placesOf } from "../../src/download/cache-layout.ts";
-import { createPauseSwitch } from "../../src/progress/pause-switch.ts";
+import { countBytes } from "../../src/run/byte-ranges.ts";
+import { placesOf } from "../../src/store/hub-cache/layout.ts";
+import { createPauseSwitch } from "../../src/run/pause-switch.ts";
 import { askedAgain } from "./asked-again.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 

@@ -2,8 +2,13 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { foldersOf, lockPath, placesOf, type RepoPlaces } from "../../src/download/cache-layout.ts";
-import { planPrune, prune, type PruneRepo } from "../../src/download/prune.ts";
+import {
+  foldersOf,
+  lockPath,
+  placesOf,
+  type RepoPlaces,
+} from "../../src/store/hub-cache/layout.ts";
+import { planPrune, prune, type PruneRepo } from "../../src/store/hub-cache/prune.ts";
 import { realFileLocks } from "../../src/host/file-locks.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 

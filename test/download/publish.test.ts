@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placesOf } from "../../src/download/cache-layout.ts";
+import { placesOf } from "../../src/store/hub-cache/layout.ts";
 import type { Host } from "../../src/host/host.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 import { mountDisk } from "./small-disk.ts";

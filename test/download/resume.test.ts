@@ -4,8 +4,8 @@ import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placesOf } from "../../src/download/cache-layout.ts";
-import type { HerosEvent } from "../../src/progress/event.ts";
+import { placesOf } from "../../src/store/hub-cache/layout.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 
 const program = new URL("fixtures/pull-alone.ts", import.meta.url).pathname;

@@ -8,10 +8,10 @@ import { type ModelRequest, type Survey, surveyModels } from "../../src/download
 import type { Tuning } from "../../src/download/tuning.ts";
 import type { Host } from "../../src/host/host.ts";
 import { realHost } from "../../src/host/real-host.ts";
-import { connectHub, type Hub } from "../../src/hub/hub.ts";
-import type { Attempt } from "../../src/hub/patience.ts";
-import type { HerosEvent } from "../../src/progress/event.ts";
-import { Secret } from "../../src/progress/secret.ts";
+import { connectHub, type Hub } from "../../src/source/hub/hub.ts";
+import type { Attempt } from "../../src/source/hub/attempts.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
+import { Secret } from "../../src/run/secret.ts";
 
 /** A Hub, a host whose waits are short, and a folder of its own. */
 export interface Scene extends AsyncDisposable {

@@ -1,12 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readBytes } from "../../src/demo/hub/bytes.ts";
-import type { Fault, RecordedRequest } from "../../src/demo/hub/faults.ts";
-import { addRange, type ByteRanges } from "../../src/download/byte-ranges.ts";
-import { placesOf } from "../../src/download/cache-layout.ts";
-import { openPartial, readBootId } from "../../src/download/partial.ts";
-import { createSecondFetch } from "../../src/download/second-fetch.ts";
+import { readBytes } from "../../src/demo/hub/content.ts";
+import type { Fault, RecordedRequest } from "../../src/demo/hub/exchange.ts";
+import { addRange, type ByteRanges } from "../../src/run/byte-ranges.ts";
+import { placesOf } from "../../src/store/hub-cache/layout.ts";
+import { openPartial, readBootId } from "../../src/store/partial.ts";
+import { createRefetch } from "../../src/download/refetch.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 
 const repo = "org/model";
@@ -110,7 +110,7 @@ test("whatever is damaged wherever, a whole comparison mends it, and each byte i
       for (const at of places) there[at] = (there[at] ?? 0) ^ 0xff;
       const asked = new Uint8Array(size);
       let turn = 0;
-      const second = createSecondFetch({
+      const second = createRefetch({
         partial: {
           read: async (position, length) =>
             Buffer.from(there.subarray(position, position + length)),

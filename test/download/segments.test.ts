@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addRange, type ByteRanges, countBytes } from "../../src/download/byte-ranges.ts";
+import { addRange, type ByteRanges, countBytes } from "../../src/run/byte-ranges.ts";
 import { createSegments, type Segment } from "../../src/download/segments.ts";
 
 const size = 1000;

@@ -13,8 +13,8 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { readBytes } from "../../src/demo/hub/bytes.ts";
-import { journalPath, partialPath, placesOf } from "../../src/download/cache-layout.ts";
+import { readBytes } from "../../src/demo/hub/content.ts";
+import { journalPath, partialPath, placesOf } from "../../src/store/hub-cache/layout.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 
 const repo = "org/model";

@@ -19,9 +19,9 @@ import {
   partialPath,
   placesOf,
   type RepoPlaces,
-} from "../../src/download/cache-layout.ts";
-import { encodeLine } from "../../src/download/journal.ts";
-import { readBootId } from "../../src/download/partial.ts";
+} from "../../src/store/hub-cache/layout.ts";
+import { encodeLine } from "../../src/store/journal.ts";
+import { readBootId } from "../../src/store/partial.ts";
 import type { Files } from "../../src/host/host.ts";
 import { expectWhole, files, models, repo, weights } from "./one-model.ts";
 import { openScene, type Scene } from "./scene.ts";

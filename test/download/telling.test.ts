@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { createTelling } from "../../src/download/telling.ts";
+import { createProgress } from "../../src/download/progress.ts";
 import type { Survey } from "../../src/download/survey.ts";
-import type { DownloadProgress } from "../../src/progress/events/download.ts";
-import type { HerosEvent } from "../../src/progress/event.ts";
+import type { DownloadProgress } from "../../src/run/events/download.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
 import { openFile } from "./open-file.ts";
 
 const sizes = [10e6, 20e6, 70e6];
@@ -39,7 +39,7 @@ function record(seconds: number) {
   const emit = (event: HerosEvent): void => {
     if (event.type === "download.progress") told.push(event);
   };
-  const telling = createTelling({
+  const telling = createProgress({
     survey: surveyOf(),
     tasks,
     emit,

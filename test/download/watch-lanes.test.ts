@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createLane, type Lane } from "../../src/download/lane.ts";
-import { watchLanes } from "../../src/download/watch-lanes.ts";
+import { createLane, type Lane } from "../../src/download/connection.ts";
+import { watchLanes } from "../../src/download/connection-watch.ts";
 import { openFile } from "./open-file.ts";
 
 const task = openFile(1, 100_000_000);

@@ -5,9 +5,9 @@ import { readdir, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placesOf } from "../../src/download/cache-layout.ts";
+import { placesOf } from "../../src/store/hub-cache/layout.ts";
 import type { Files, Host } from "../../src/host/host.ts";
-import type { HerosEvent } from "../../src/progress/event.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
 import { config, expectWhole, files, models, repo, weights } from "./one-model.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { LeanExchange } from "../../src/host/lean-exchange.ts";
+import { HttpStream } from "../../src/host/http-stream.ts";
 
 /** An exchange over a connection that goes on handing bytes over although it was told to stop, as TLS does. */
 function openExchange() {
   const told: string[] = [];
-  const exchange = new LeanExchange(
+  const exchange = new HttpStream(
     {
       readOn: () => void told.push("read on"),
       stopReading: () => void told.push("stop"),

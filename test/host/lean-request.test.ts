@@ -3,11 +3,14 @@ import { type EventEmitter, once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { ByteFlow } from "../../src/host/http.ts";
-import { createLeanClient, type LeanClient } from "../../src/host/lean-request.ts";
+import type { ByteStream } from "../../src/host/http.ts";
+import {
+  createHttpStreamClient,
+  type HttpStreamClient,
+} from "../../src/host/http-stream-client.ts";
 
 let server: Server;
-let client: LeanClient;
+let client: HttpStreamClient;
 let url = "";
 let connections = 0;
 /** What the server does with each request's head. */
@@ -15,7 +18,7 @@ let answer: (socket: Socket, head: string) => void = () => {};
 
 beforeEach(async () => {
   connections = 0;
-  client = createLeanClient();
+  client = createHttpStreamClient();
   server = createServer((socket) => {
     connections += 1;
     let text = "";
@@ -38,7 +41,7 @@ afterEach(() => {
   server.close();
 });
 
-function readAll(body: ByteFlow): Promise<string> {
+function readAll(body: ByteStream): Promise<string> {
   let text = "";
   return new Promise((resolve, reject) => {
     body.on("data", (piece) => void (text += piece.toString("latin1")));
@@ -227,7 +230,7 @@ test("a body is read straight into the buffers that its reader gives", async () 
     if (filled % 3 === 0) response.body.pause();
     setImmediate(() => response.body.resume());
   });
-  await once(response.body as ByteFlow & EventEmitter, "end");
+  await once(response.body as ByteStream & EventEmitter, "end");
   expect(place.equals(content)).toBe(true);
   expect(copied).toBeLessThan(content.length);
 });

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createClients } from "../../src/host/clients.ts";
-import { readNoProxy } from "../../src/host/no-proxy.ts";
-import { readProxies } from "../../src/host/proxy-env.ts";
+import { createClients } from "../../src/host/http-clients.ts";
+import { readNoProxy } from "../../src/host/proxies.ts";
+import { readProxies } from "../../src/host/proxies.ts";
 import { reachOf } from "../../src/host/reach.ts";
 
 let server: Server;

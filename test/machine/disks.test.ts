@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { Place } from "../../src/host/place.ts";
 import type { FileSystem } from "../../src/host/mount-table.ts";
 import { distinctSpots, imagePaths, type Spot } from "../../src/machine/disks.ts";
-import { judgeImagesDisk, judgeModelsDisk } from "../../src/machine/judge-disks.ts";
+import { assessImagesDisk, assessModelsDisk } from "../../src/machine/assess-disks.ts";
 import { findDevice, parseLsblk } from "../../src/machine/lsblk.ts";
-import { parseDockerInfo } from "../../src/machine/docker-info.ts";
+import { parseDockerInfo } from "../../src/docker/info.ts";
 import { fixture, notInstalled, ran } from "./fixture.ts";
 
 const gb = 1000 ** 3;
@@ -100,7 +100,7 @@ function refused(code: string): Error {
 describe("the disk for models", () => {
   it("is in order", () => {
     expect(
-      judgeModelsDisk(spotWith(3400 * gb), { path: "/m", home: "/home/ann", limitMs }),
+      assessModelsDisk(spotWith(3400 * gb), { path: "/m", home: "/home/ann", limitMs }),
     ).toEqual({
       status: "ok",
       found: "3.40 TB free of 4.00 TB on nvme0n1p2, at /m",
@@ -119,7 +119,7 @@ describe("the disk for models", () => {
       /mfsymlinks/,
     ],
   ])("%s", (_name, given, status, remedy) => {
-    const finding = judgeModelsDisk(given, { path: "/m", home: "/home/ann", limitMs });
+    const finding = assessModelsDisk(given, { path: "/m", home: "/home/ann", limitMs });
     expect(finding.status).toBe(status);
     if (remedy !== undefined) expect(finding.remedy).toMatch(remedy);
   });
@@ -134,14 +134,14 @@ describe("the disk for models", () => {
     ["FAT", { fileSystem: mounted("/", "vfat") }, "cache.no_symlinks"],
   ])("that is %s is no place for models", (_name, change, code) => {
     const spot = spotWith(900 * gb, { place: placeAt("/", change) });
-    const finding = judgeModelsDisk(spot, { path: "/m", home: "/home/ann", limitMs });
+    const finding = assessModelsDisk(spot, { path: "/m", home: "/home/ann", limitMs });
     expect(finding).toMatchObject({ status: "failed", failure: { code, exitCode: 1 } });
   });
 
   it("may be a share that has links", () => {
     const fileSystem = mounted("/", "cifs", ["rw", "mfsymlinks"]);
     const spot = spotWith(900 * gb, { place: placeAt("/", { fileSystem }) });
-    expect(judgeModelsDisk(spot, { path: "/m", home: "/home/ann", limitMs }).status).toBe("ok");
+    expect(assessModelsDisk(spot, { path: "/m", home: "/home/ann", limitMs }).status).toBe("ok");
   });
 });
 
@@ -167,7 +167,7 @@ describe("the disk for images", () => {
   });
 
   it("counts where it is tightest", () => {
-    const finding = judgeImagesDisk(
+    const finding = assessImagesDisk(
       [spotWith(900 * gb), spotWith(3 * gb, { place: placeAt("/var") })],
       {
         limitMs,
@@ -175,11 +175,11 @@ describe("the disk for images", () => {
     );
     expect(finding.status).toBe("warning");
     expect(finding.remedy).toContain("docker system prune");
-    expect(judgeImagesDisk([spotWith(900 * gb)], { limitMs }).status).toBe("ok");
+    expect(assessImagesDisk([spotWith(900 * gb)], { limitMs }).status).toBe("ok");
   });
 
   it("may be unknown", () => {
-    expect(judgeImagesDisk([], { limitMs })).toEqual({
+    expect(assessImagesDisk([], { limitMs })).toEqual({
       status: "warning",
       found: "no answer within 4 s",
     });

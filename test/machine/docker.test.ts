@@ -2,17 +2,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { EnginePlace } from "../../src/docker/engine-place.ts";
-import type { EngineTrouble } from "../../src/docker/engine-problem.ts";
-import { judgeCompose, parseComposeVersion } from "../../src/machine/compose.ts";
-import {
-  askGpuAccess,
-  isNvidiaSpecification,
-  judgeGpuAccess,
-} from "../../src/machine/docker-gpu.ts";
-import { parseDockerInfo, type DockerAnswer } from "../../src/machine/docker-info.ts";
-import type { Finding } from "../../src/machine/finding.ts";
-import { inDockerGroup, judgeDocker } from "../../src/machine/docker.ts";
+import type { EnginePlace } from "../../src/docker/engine.ts";
+import type { EngineError } from "../../src/docker/engine.ts";
+import { assessCompose, parseComposeVersion } from "../../src/machine/compose.ts";
+import { askGpuAccess, isNvidiaSpecification, assessGpuAccess } from "../../src/machine/docker.ts";
+import { parseDockerInfo, type DockerAnswer } from "../../src/docker/info.ts";
+import type { Finding } from "../../src/machine/check.ts";
+import { inDockerGroup, assessDocker } from "../../src/machine/docker.ts";
 import { fixture, notInstalled, ran } from "./fixture.ts";
 import { testProbe } from "./test-host.ts";
 
@@ -104,12 +100,12 @@ describe("docker info", () => {
   });
 });
 
-function trouble(what: EngineTrouble, place: EnginePlace | null = null): DockerAnswer {
+function trouble(what: EngineError, place: EnginePlace | null = null): DockerAnswer {
   return { state: "trouble", trouble: what, place };
 }
 
 function check(answer: DockerAnswer, grouped = false): Finding {
-  return judgeDocker(answer, { grouped, limitMs });
+  return assessDocker(answer, { grouped, limitMs });
 }
 
 describe("the engine check", () => {
@@ -169,7 +165,7 @@ describe("docker compose version", () => {
   ])("%j is version %s: %s", (stdout, version, status) => {
     const answer = parseComposeVersion(ran(stdout));
     expect(answer).toEqual({ state: "there", version });
-    expect(judgeCompose(answer, { limitMs }).status).toBe(status);
+    expect(assessCompose(answer, { limitMs }).status).toBe(status);
   });
 
   it.each([
@@ -180,7 +176,7 @@ describe("docker compose version", () => {
     [0, "Usage:  docker [OPTIONS] COMMAND"],
   ])("is missing where docker ends with %d and %j", (exitCode, text) => {
     const answer = parseComposeVersion(ran(exitCode === 0 ? text : "", { exitCode, stderr: text }));
-    expect(judgeCompose(answer, { limitMs })).toMatchObject({
+    expect(assessCompose(answer, { limitMs })).toMatchObject({
       status: "failed",
       remedy: "sudo apt-get install docker-compose-plugin",
       failure: { code: "compose.missing", exitCode: 4 },
@@ -188,11 +184,11 @@ describe("docker compose version", () => {
   });
 
   it("is no second problem where Docker itself is missing, and none where it hangs", () => {
-    expect(judgeCompose(parseComposeVersion(notInstalled), { limitMs })).toEqual({
+    expect(assessCompose(parseComposeVersion(notInstalled), { limitMs })).toEqual({
       status: "warning",
       found: "not looked at: Docker is not installed",
     });
-    expect(judgeCompose({ state: "late" }, { limitMs })).toEqual({
+    expect(assessCompose({ state: "late" }, { limitMs })).toEqual({
       status: "warning",
       found: "docker compose: no answer within 4 s",
     });
@@ -236,12 +232,12 @@ describe("the GPU in containers", () => {
   });
 
   it("warns where there is a GPU and no way to it, and never stops the run", () => {
-    const finding = judgeGpuAccess("none", { docker: "running", hasGpu: true });
+    const finding = assessGpuAccess("none", { docker: "running", hasGpu: true });
     expect(finding.status).toBe("warning");
     expect(finding.remedy).toContain("nvidia-container-toolkit");
     expect(finding.failure).toBeUndefined();
-    expect(judgeGpuAccess("none", { docker: "running", hasGpu: false }).remedy).toBeUndefined();
-    expect(judgeGpuAccess("none", { docker: "trouble", hasGpu: true }).found).toContain(
+    expect(assessGpuAccess("none", { docker: "running", hasGpu: false }).remedy).toBeUndefined();
+    expect(assessGpuAccess("none", { docker: "trouble", hasGpu: true }).found).toContain(
       "Docker does not answer",
     );
   });

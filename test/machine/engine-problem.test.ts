@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { askEnginePlace, isElsewhere, type EnginePlace } from "../../src/docker/engine-place.ts";
-import { engineProblem, readEngineTrouble } from "../../src/docker/engine-problem.ts";
-import { parseDockerInfo } from "../../src/machine/docker-info.ts";
+import { askEnginePlace, isElsewhere, type EnginePlace } from "../../src/docker/engine.ts";
+import { engineProblem, readEngineError } from "../../src/docker/engine.ts";
+import { parseDockerInfo } from "../../src/docker/info.ts";
 import { ran } from "./fixture.ts";
 import { look } from "./look.ts";
 import { testHost } from "./test-host.ts";
@@ -127,7 +127,7 @@ const words: readonly [
 
 test.each(words)("%s: each reason why no engine is reached has its code and its fix", (...row) => {
   const [, text, where, code, remedy] = row;
-  const trouble = readEngineTrouble(text);
+  const trouble = readEngineError(text);
   expect(trouble === null ? null : engineProblem(trouble, where)).toMatchObject({ code, remedy });
 });
 
@@ -136,7 +136,7 @@ test.each([
   "dial tcp: lookup ghcr.io: no such host",
   "",
   "exit status 1",
-])("%j is not about the engine", (text) => expect(readEngineTrouble(text)).toBeNull());
+])("%j is not about the engine", (text) => expect(readEngineError(text)).toBeNull());
 
 test("a report of Podman's is none of an engine", () => {
   const stdout =

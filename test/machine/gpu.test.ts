@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { chooseGpu, judgeGpu } from "../../src/machine/gpu.ts";
-import { parseNvidiaSmi } from "../../src/machine/nvidia-smi.ts";
+import { chooseGpu, assessGpu } from "../../src/machine/gpu.ts";
+import { parseNvidiaSmi } from "../../src/machine/gpu.ts";
 import { fixture, notInstalled, ran } from "./fixture.ts";
 
 const spark = { spark: true, arch: "aarch64" };
@@ -24,7 +24,7 @@ describe("nvidia-smi's list", () => {
     const gpu = chooseGpu(parseNvidiaSmi(ran(fixture("pc/nvidia-smi.csv"))), pc);
     expect(gpu).toMatchObject({ unified: false, memoryBytes: 24564 * 1024 ** 2 });
     expect(
-      judgeGpu(parseNvidiaSmi(ran(fixture("pc/nvidia-smi.csv"))), {
+      assessGpu(parseNvidiaSmi(ran(fixture("pc/nvidia-smi.csv"))), {
         gpu,
         spark: false,
         limitMs: 4000,
@@ -98,7 +98,7 @@ describe("a GPU that does not answer", () => {
       `nvidia-smi says: ${broken.trim().slice(0, -1)}`,
     ],
   ])("keeps Annie from running on a Spark: %s", (_name, result, found) => {
-    const finding = judgeGpu(parseNvidiaSmi(result), { gpu: null, spark: true, limitMs: 4000 });
+    const finding = assessGpu(parseNvidiaSmi(result), { gpu: null, spark: true, limitMs: 4000 });
     expect(finding).toMatchObject({
       status: "failed",
       found,
@@ -108,7 +108,7 @@ describe("a GPU that does not answer", () => {
   });
 
   it("is only told elsewhere, where consent to go on is asked for anyway", () => {
-    const finding = judgeGpu({ state: "missing" }, { gpu: null, spark: false, limitMs: 4000 });
+    const finding = assessGpu({ state: "missing" }, { gpu: null, spark: false, limitMs: 4000 });
     expect(finding.status).toBe("warning");
     expect(finding.failure).toBeUndefined();
   });

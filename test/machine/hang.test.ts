@@ -3,7 +3,7 @@ import path from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { realClock } from "../../src/host/real-host.ts";
 import type { System } from "../../src/host/system.ts";
-import { checkIds } from "../../src/machine/finding.ts";
+import { checkIds } from "../../src/machine/check.ts";
 import { look, newFolder } from "./look.ts";
 import { spark } from "./machines.ts";
 

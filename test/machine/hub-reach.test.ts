@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { askHubs, hubOf, judgeHubs } from "../../src/machine/hub-reach.ts";
+import { askHubs, hubOf, assessHubs } from "../../src/machine/hub-reach.ts";
 import { startServer, tryHubOn } from "./look.ts";
 import { serveRaw } from "./server.ts";
 import { testProbe } from "./test-host.ts";
@@ -27,7 +27,7 @@ async function judge(endpoints: readonly string[], { env = {}, limitMs = 10_000 
   const probe = { ...testProbe({ env }), limitMs };
   onTestFinished(() => probe.host.network.close());
   const answers = await askHubs(probe, endpoints, tryHubOn(probe.host));
-  const { status, found, failure } = judgeHubs(answers, probe);
+  const { status, found, failure } = assessHubs(answers, probe);
   const { reachable, endpoint } = hubOf(answers);
   const { code = null, exitCode = null } = failure ?? {};
   return { status, found, code, exitCode, used: reachable ? endpoint : null };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judgeMemory, parseMeminfo, type Memory } from "../../src/machine/memory.ts";
+import { assessMemory, parseMeminfo, type Memory } from "../../src/machine/memory.ts";
 import { fixture } from "./fixture.ts";
 
 const gib = 1024 ** 3;
@@ -32,29 +32,31 @@ describe("what is free", () => {
 
 describe("the memory check", () => {
   it.each([119.7, 121.6, 121.7])("takes %d GiB for the 128 GB of a Spark", (total) => {
-    expect(judgeMemory(memory(total, 100), { spark: true })).toEqual({
+    expect(assessMemory(memory(total, 100), { spark: true })).toEqual({
       status: "ok",
       found: `${total} GiB, shared by CPU and GPU, 100 GiB free`,
     });
   });
 
   it("says so where a Spark shows less", () => {
-    const finding = judgeMemory(memory(62, 50), { spark: true });
+    const finding = assessMemory(memory(62, 50), { spark: true });
     expect(finding).toMatchObject({ status: "warning" });
     expect(finding.remedy).toContain("firmware");
   });
 
   it("asks to close programs where too little is free, and to choose less where there is too little", () => {
-    expect(judgeMemory(memory(121.7, 8), { spark: true }).remedy).toContain("Close other programs");
-    expect(judgeMemory(memory(16, 14), { spark: false }).remedy).toContain("choose fewer models");
+    expect(assessMemory(memory(121.7, 8), { spark: true }).remedy).toContain(
+      "Close other programs",
+    );
+    expect(assessMemory(memory(16, 14), { spark: false }).remedy).toContain("choose fewer models");
   });
 
   it("says that swap is counted", () => {
-    const found = judgeMemory(parseMeminfo(fixture("spark/meminfo")), { spark: true }).found;
+    const found = assessMemory(parseMeminfo(fixture("spark/meminfo")), { spark: true }).found;
     expect(found).toBe("121.6 GiB, shared by CPU and GPU, 131.3 GiB free with swap");
   });
 
   it("ends as a warning where nobody knows", () => {
-    expect(judgeMemory(null, { spark: false }).status).toBe("warning");
+    expect(assessMemory(null, { spark: false }).status).toBe("warning");
   });
 });

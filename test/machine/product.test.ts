@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { productLabel, type Dmi } from "../../src/machine/dmi.ts";
-import { judgeProduct, recogniseProduct, type ProductEvidence } from "../../src/machine/product.ts";
-import { parseDgxRelease, parseFastosRelease } from "../../src/machine/release.ts";
+import { productLabel, type Dmi } from "../../src/machine/product.ts";
+import {
+  assessProduct,
+  recogniseProduct,
+  type ProductEvidence,
+} from "../../src/machine/product.ts";
+import { parseDgxRelease, parseFastosRelease } from "../../src/machine/product.ts";
 import { fixture } from "./fixture.ts";
 
 const nothing: ProductEvidence = {
@@ -71,7 +75,7 @@ describe("a machine of the DGX Spark family", () => {
 
   it("says which DGX OS runs: the last update taken", () => {
     const product = recogniseProduct({ ...nothing, dgxRelease: fixture("spark/dgx-release") });
-    expect(judgeProduct(product)).toEqual({
+    expect(assessProduct(product)).toEqual({
       status: "ok",
       found: "NVIDIA DGX Spark, DGX OS 7.5.0",
     });
@@ -105,7 +109,7 @@ describe("another machine", () => {
       ...nothing,
       dmi: dmi("QEMU", "Standard PC (Q35 + ICH9, 2009)"),
     });
-    expect(judgeProduct(product)).toEqual({
+    expect(assessProduct(product)).toEqual({
       status: "warning",
       found: "QEMU Standard PC (Q35 + ICH9, 2009), not a DGX Spark",
     });

@@ -2,7 +2,7 @@ import fs from "node:fs/promises";
 import type { Clock, Files, Host } from "../../src/host/host.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import type { System } from "../../src/host/system.ts";
-import type { Probe } from "../../src/machine/time-limit.ts";
+import type { Probe } from "../../src/host/time-limit.ts";
 
 export interface TestHostOptions {
   readonly env?: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { realClock } from "../../src/host/real-host.ts";
-import { late, withinLimit } from "../../src/machine/time-limit.ts";
+import { late, withinLimit } from "../../src/host/time-limit.ts";
 import { testHost } from "./test-host.ts";
 
 const limitMs = 3000;

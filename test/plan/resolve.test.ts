@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Catalog } from "../../src/catalog/catalog.ts";
 import { parseConfig } from "../../src/plan/config-file.ts";
-import { questions } from "../../src/plan/question-table.ts";
+import { questions } from "../../src/plan/questions.ts";
 import { rememberable, resolveAnswers, type AnswerSources } from "../../src/plan/resolve.ts";
 import { parseCount, parseRate, settings } from "../../src/plan/settings.ts";
-import { Secret } from "../../src/progress/secret.ts";
+import { Secret } from "../../src/run/secret.ts";
 
 const catalog: Catalog = {
   stack: "her-os",

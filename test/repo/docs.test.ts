@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { rooms } from "../../scripts/lint/layers.ts";
 import { parseArguments } from "../../src/cli/program.ts";
-import { exitCodes } from "../../src/progress/failure.ts";
+import { exitCodes } from "../../src/run/failure.ts";
 import { ownFiles, read, root } from "./own-files.ts";
 
 /** First and last column of the tables in a part of a page. */
@@ -31,7 +31,7 @@ test("docs/architecture.md has the rooms as the lint checks them", async () => {
 test("docs/architecture.md names every event", async () => {
   const page = section(await read("docs/architecture.md"), "Events");
   const named = rowsOf(page).flatMap(([, last]) => [...last.matchAll(/`([\w.]+)`/g)]);
-  const folder = "src/progress/events";
+  const folder = "src/run/events";
   const types = new Set<string>();
   for (const file of await readdir(join(root, folder))) {
     const text = await read(join(folder, file));

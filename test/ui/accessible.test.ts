@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Answers } from "../../src/plan/answers.ts";
-import type { Planning } from "../../src/plan/planning.ts";
-import { defaultAnswers } from "../../src/plan/question-table.ts";
+import type { Interview } from "../../src/plan/interview.ts";
+import { defaultAnswers } from "../../src/plan/questions.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
 import { cannedPlanning, goodToken, refusal, spark } from "./canned-planning.ts";
@@ -13,7 +13,7 @@ interface Talk {
 }
 
 /** What comes of these lines, typed one after the other. */
-async function talk(lines: readonly string[], rest: Partial<Planning> = {}): Promise<Talk> {
+async function talk(lines: readonly string[], rest: Partial<Interview> = {}): Promise<Talk> {
   const memory = createMemoryTerminal();
   const writer = createAccessibleWriter(memory.terminal);
   const planning = cannedPlanning(rest);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { TimedEvent } from "../../src/progress/event.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createInkWriter } from "../../src/ui/ink/writer.tsx";
 import { createPlainWriter } from "../../src/ui/plain/writer.ts";

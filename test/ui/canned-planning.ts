@@ -1,13 +1,13 @@
-import { expandPath } from "../../src/hub/environment.ts";
+import { expandPath } from "../../src/source/hub/environment.ts";
 import { readFileSync } from "node:fs";
 import { parseCatalog } from "../../src/catalog/load.ts";
-import { defaultAnswers } from "../../src/plan/question-table.ts";
+import { defaultAnswers } from "../../src/plan/questions.ts";
 import type { Answers } from "../../src/plan/answers.ts";
-import type { Planning } from "../../src/plan/planning.ts";
-import type { Machine } from "../../src/progress/events/machine.ts";
-import type { PlannedModel, PlanReady } from "../../src/progress/events/plan.ts";
-import { Failure } from "../../src/progress/failure.ts";
-import { Secret } from "../../src/progress/secret.ts";
+import type { Interview } from "../../src/plan/interview.ts";
+import type { Machine } from "../../src/run/events/machine.ts";
+import type { PlannedModel, PlanReady } from "../../src/run/events/plan.ts";
+import { Failure } from "../../src/run/failure.ts";
+import { Secret } from "../../src/run/secret.ts";
 
 const catalogPath = "assets/catalogs/her-os.yaml";
 const catalog = parseCatalog(
@@ -120,13 +120,13 @@ export function plannedFrom(answers: Answers): PlanReady {
   };
 }
 
-export interface CannedPlanning extends Planning {
+export interface CannedPlanning extends Interview {
   /** Every set of answers that was remembered, in order. */
   readonly remembered: Answers[];
 }
 
 /** A planning that answers by itself: no Hub, no files. `rest` says what is different. */
-export function cannedPlanning(rest: Partial<Planning> = {}): CannedPlanning {
+export function cannedPlanning(rest: Partial<Interview> = {}): CannedPlanning {
   const remembered: Answers[] = [];
   return {
     machine: spark,

@@ -2,8 +2,8 @@ import { stripVTControlCharacters } from "node:util";
 import { cleanup, render } from "ink-testing-library";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Answers } from "../../src/plan/answers.ts";
-import type { Planning } from "../../src/plan/planning.ts";
-import { initialState } from "../../src/progress/state.ts";
+import type { Interview } from "../../src/plan/interview.ts";
+import { initialState } from "../../src/run/state.ts";
 import { App } from "../../src/ui/ink/app.tsx";
 import { createStore, type Store } from "../../src/ui/ink/store.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
@@ -36,7 +36,7 @@ function look(instance: ReturnType<typeof render>): Shown {
 }
 
 function showWizard(
-  rest: Partial<Planning> = {},
+  rest: Partial<Interview> = {},
 ): Shown & { readonly outcome: Promise<Answers | null> } {
   const outcome = Promise.withResolvers<Answers | null>();
   const instance = render(

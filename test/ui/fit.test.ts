@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { machineFit } from "../../src/plan/fit.ts";
-import type { Planning } from "../../src/plan/planning.ts";
+import { suitabilityOf } from "../../src/plan/totals.ts";
+import type { Interview } from "../../src/plan/interview.ts";
 import { totalsOf } from "../../src/plan/totals.ts";
-import type { Gpu, Machine } from "../../src/progress/events/machine.ts";
+import type { Gpu, Machine } from "../../src/run/events/machine.ts";
 import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { fitLines } from "../../src/ui/words/fit.ts";
-import { totalLines } from "../../src/ui/words/totals.ts";
+import { suitabilityLines } from "../../src/ui/messages/totals.ts";
+import { totalLines } from "../../src/ui/messages/totals.ts";
 import { cannedPlanning, models, spark } from "./canned-planning.ts";
 import { pageLines } from "./wizard-walk.ts";
 
@@ -24,16 +24,16 @@ const gpu: Gpu = {
   memoryBytes: 8 * 1024 ** 3,
 };
 
-function withFree(freeBytes: number, rest: Partial<Machine> = {}): Partial<Planning> {
+function withFree(freeBytes: number, rest: Partial<Machine> = {}): Partial<Interview> {
   const disks = spark.disks.map((disk) => ({ ...disk, freeBytes }));
   return { machine: { ...spark, disks, ...rest } };
 }
 
-function said(rest: Partial<Planning>, tiers = [1, 2]): string[] {
+function said(rest: Partial<Interview>, tiers = [1, 2]): string[] {
   return totalLines(totalsOf(cannedPlanning(rest), tiers), true).map(({ text }) => text);
 }
 
-function shown(rest: Partial<Planning>, columns: number, rows: number): string {
+function shown(rest: Partial<Interview>, columns: number, rows: number): string {
   const lines = pageLines(openWizard(cannedPlanning(rest)), { columns, rows });
   expect(lines.length).toBeLessThanOrEqual(rows - 2);
   return lines.map((line) => line.map(({ text }) => text).join("")).join("\n");
@@ -93,7 +93,7 @@ describe("a machine that is no Spark", () => {
 
   test("is held against what Annie wants, each with a sign", () => {
     const bare = { ...other, gpu: null, memoryBytes: 4 * 1024 ** 3 };
-    const lines = fitLines(machineFit(cannedPlanning(withFree(1_000_000_000, bare))));
+    const lines = suitabilityLines(suitabilityOf(cannedPlanning(withFree(1_000_000_000, bare))));
     expect(lines.map(({ fits }) => fits)).toEqual([false, false, false, false]);
     expect(lines.map(({ text }) => text)).toEqual([
       "GPU: none from NVIDIA. Annie's models are made for one.",
@@ -101,7 +101,9 @@ describe("a machine that is no Spark", () => {
       "Disk: only 1.00 GB free, 4.31 GB to download.",
       "Processor: x86_64. Not all of Annie's containers are made for it.",
     ]);
-    const better = fitLines(machineFit(cannedPlanning(withFree(1e12, { ...other, gpu }))));
+    const better = suitabilityLines(
+      suitabilityOf(cannedPlanning(withFree(1e12, { ...other, gpu }))),
+    );
     expect(better.map(({ fits }) => fits)).toEqual([true, false, true, false]);
   });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { initialState } from "../../src/progress/state.ts";
+import { initialState } from "../../src/run/state.ts";
 import { frameColumns } from "../../src/ui/ink/frame-size.ts";
 import { lineWidth } from "../../src/ui/ink/line.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";

@@ -1,4 +1,4 @@
-import type { Intercept } from "../../src/demo/hub/faults.ts";
+import type { Intercept } from "../../src/demo/hub/exchange.ts";
 
 /** A cut, a reset, and a Hub that is too busy now and then. */
 export function trouble(): Intercept {

@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 import { expect, test } from "vitest";
-import type { TimedEvent } from "../../src/progress/event.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
 import { createJsonWriter } from "../../src/ui/json/writer.ts";
 import type { Terminal } from "../../src/ui/writer.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";

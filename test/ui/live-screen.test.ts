@@ -1,22 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseRecording } from "../../src/cli/recording.ts";
-import type { TimedEvent } from "../../src/progress/event.ts";
-import type { ModelState } from "../../src/progress/events/download.ts";
-import { initialState, reduce, type RunState } from "../../src/progress/state.ts";
-import { fitLine, lineWidth, type Size } from "../../src/ui/ink/line.ts";
+import { parseRecording } from "../../src/record/read.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
+import type { ModelState } from "../../src/run/events/download.ts";
+import { initialState, reduce, type RunState } from "../../src/run/state.ts";
+import { clipLine, lineWidth, type Size } from "../../src/ui/ink/line.ts";
 import { frameColumns, frameRows } from "../../src/ui/ink/frame-size.ts";
 import { liveScreen } from "../../src/ui/ink/live/screen.ts";
 import { noRunKeys } from "../../src/ui/writer.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
-import { awaitedCapabilities, capabilityName } from "../../src/ui/words/annie.ts";
+import { awaitedCapabilities, capabilityName } from "../../src/ui/messages/health.ts";
 import { recording, recordings } from "./recordings.ts";
 
 const theme = createTheme({ color: true, unicode: true });
 
 function screen(state: RunState, size: Size, elapsedMs = state.elapsedMs) {
   const view = { state, size, theme, tick: 3, elapsedMs, keys: noRunKeys };
-  return liveScreen(view).map((line) => fitLine(line, frameColumns(size), theme));
+  return liveScreen(view).map((line) => clipLine(line, frameColumns(size), theme));
 }
 
 function texts(state: RunState, size: Size, elapsedMs?: number): string {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Trouble } from "../../src/plan/mending.ts";
-import type { CheckFinished } from "../../src/progress/events/machine.ts";
-import { initialState } from "../../src/progress/state.ts";
+import type { FailedChecks } from "../../src/plan/interview.ts";
+import type { CheckFinished } from "../../src/run/events/machine.ts";
+import { initialState } from "../../src/run/state.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 import {
@@ -30,10 +30,10 @@ const gpu: CheckFinished = {
   remedy: "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
   elapsedMs: 3,
 };
-const blocking: Trouble = { checks: [port, gpu, gpu, gpu], blocking: true };
-const harmless: Trouble = { checks: [gpu], blocking: false };
+const blocking: FailedChecks = { checks: [port, gpu, gpu, gpu], blocking: true };
+const harmless: FailedChecks = { checks: [gpu], blocking: false };
 
-function page(trouble: Trouble, columns: number, rows: number, from = 0): string[] {
+function page(trouble: FailedChecks, columns: number, rows: number, from = 0): string[] {
   const theme = createTheme({ color: false, unicode: true });
   return machinePage({ trouble, from, state: initialState, size: { columns, rows }, theme }).map(
     (line) => line.map(({ text }) => text).join(""),

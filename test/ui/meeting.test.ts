@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { meetInLines } from "../../src/ui/accessible/meet.ts";
+import { meetInLines } from "../../src/ui/accessible/dialogs.ts";
 import { frameColumns, frameRows } from "../../src/ui/ink/frame-size.ts";
 import { lineWidth } from "../../src/ui/ink/line.ts";
-import { meetingLines, pressedOnMeeting } from "../../src/ui/ink/meeting-page.tsx";
+import { meetingLines, pressedOnMeeting } from "../../src/ui/ink/background-page.tsx";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 
 const run = { command: "setup", pid: 4242 };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { HerosEvent, TimedEvent } from "../../src/progress/event.ts";
+import type { HerosEvent, TimedEvent } from "../../src/run/event.ts";
 import { createPlainWriter } from "../../src/ui/plain/writer.ts";
 import type { Terminal } from "../../src/ui/writer.ts";
 import { recording } from "./recordings.ts";

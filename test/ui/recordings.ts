@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import type { TimedEvent } from "../../src/progress/event.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
 
 const folder = new URL("./fixtures/", import.meta.url);
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { initialState } from "../../src/progress/state.ts";
+import { initialState } from "../../src/run/state.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 import type { Press } from "../../src/ui/ink/wizard/keys.ts";
 import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";

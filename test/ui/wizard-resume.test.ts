@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Answers } from "../../src/plan/answers.ts";
-import type { Planning } from "../../src/plan/planning.ts";
-import { defaultAnswers } from "../../src/plan/question-table.ts";
+import type { Interview } from "../../src/plan/interview.ts";
+import { defaultAnswers } from "../../src/plan/questions.ts";
 import type { Press } from "../../src/ui/ink/wizard/keys.ts";
 import { pressed } from "../../src/ui/ink/wizard/press.ts";
 import {
@@ -18,7 +18,7 @@ const yes: Press = { kind: "text", text: "y" };
 const no: Press = { kind: "text", text: "n" };
 const enter: Press = { kind: "enter" };
 
-function resumed(rest: Partial<Planning> = {}): WizardState {
+function resumed(rest: Partial<Interview> = {}): WizardState {
   return openWizard(cannedPlanning({ earlier: "interrupted", answers: kept, ...rest }));
 }
 

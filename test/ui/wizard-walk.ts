@@ -1,5 +1,5 @@
-import type { Planning } from "../../src/plan/planning.ts";
-import { initialState } from "../../src/progress/state.ts";
+import type { Interview } from "../../src/plan/interview.ts";
+import { initialState } from "../../src/run/state.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 import type { Press } from "../../src/ui/ink/wizard/keys.ts";
 import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";
@@ -20,7 +20,7 @@ export function text(value: string): Press {
 }
 
 /** The wizard after these keys. */
-export function wizard(presses: readonly Press[], planning: Partial<Planning> = {}): WizardState {
+export function wizard(presses: readonly Press[], planning: Partial<Interview> = {}): WizardState {
   return presses.reduce(pressed, openWizard(cannedPlanning(planning)));
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { withinPage } from "../../src/ui/ink/wizard/pages.ts";
 import { pressed } from "../../src/ui/ink/wizard/press.ts";
 import {
-  errandFailed,
+  effectFailed,
   openWizard,
   previewed,
   type WizardState,
@@ -125,7 +125,7 @@ describe("the summary", () => {
   });
 
   test("says what is wrong with a plan that does not work", () => {
-    const state = errandFailed(wizard(all), "You may not write to /broken. Choose another folder.");
+    const state = effectFailed(wizard(all), "You may not write to /broken. Choose another folder.");
     expect(page(state)).toContain("You may not write to /broken.");
     expect(pressed(state, enter).outcome).toBeNull();
   });
@@ -167,7 +167,7 @@ test.each([
   }
   const summary = states.at(-1) ?? wizard([]);
   states.push(previewed(summary, plannedFrom(summary.answers)));
-  states.push(errandFailed(summary, "A long sentence about what is wrong. ".repeat(9)));
+  states.push(effectFailed(summary, "A long sentence about what is wrong. ".repeat(9)));
   states.push({ ...(states[2] ?? summary), problem: "A long sentence about it. ".repeat(9) });
   states.push(pressed(states[1] ?? summary, text("?")));
   for (const state of states) {

@@ -2,10 +2,8 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { RunRequest } from "../../host/processes.ts";
-import { dockerInfo, versions } from "./docker-info.ts";
-import { describeProject } from "./describe-project.ts";
 import type { Container, Engine, Tell } from "./engine.ts";
-import { loadProject, type Project } from "./project.ts";
+import { isMap, loadProject, type Project } from "./project.ts";
 
 export interface CommandAnswer {
   readonly exitCode: number;
@@ -238,4 +236,71 @@ function knownOf(env: Readonly<Record<string, string | undefined>>): Record<stri
   return Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
+}
+
+export const versions = { docker: "29.1.3", compose: "5.0.1" } as const;
+
+/** `docker info --format '{{json .}}'` of a Spark, as far as anyone asks. */
+export function dockerInfo() {
+  return {
+    ID: "00000000-0000-0000-0000-000000000000",
+    Containers: 0,
+    ContainersRunning: 0,
+    Images: 6,
+    Driver: "overlayfs",
+    DriverStatus: [["driver-type", "io.containerd.snapshotter.v1"]],
+    Architecture: "aarch64",
+    OSType: "linux",
+    OperatingSystem: "Ubuntu 24.04.3 LTS",
+    KernelVersion: "6.14.0-1013-nvidia",
+    NCPU: 20,
+    MemTotal: 127_535_084 * 1024,
+    DockerRootDir: "/var/lib/docker",
+    Name: "spark-demo",
+    ServerVersion: versions.docker,
+    Runtimes: {
+      "io.containerd.runc.v2": { path: "runc" },
+      nvidia: { path: "nvidia-container-runtime" },
+      runc: { path: "runc" },
+    },
+    DefaultRuntime: "runc",
+    CDISpecDirs: ["/etc/cdi", "/var/run/cdi"],
+    DiscoveredDevices: [
+      { Source: "cdi", ID: "nvidia.com/gpu=0" },
+      { Source: "cdi", ID: "nvidia.com/gpu=all" },
+    ],
+    ServerErrors: null,
+    Warnings: null,
+    ClientInfo: {
+      Version: versions.docker,
+      Plugins: [{ Name: "compose", Version: `v${versions.compose}` }],
+    },
+  };
+}
+
+/** What `docker compose config` prints of a stack. */
+export function describeProject(
+  { name, services, model }: Project,
+  { flags, json }: { readonly flags: ReadonlySet<string>; readonly json: boolean },
+): string {
+  if (flags.has("-q") || flags.has("--quiet")) return "";
+  if (flags.has("--services")) return descriptionLines(services.map((service) => service.name));
+  if (flags.has("--images")) return descriptionLines(services.map((service) => service.image));
+  const merged = { name, ...(model as object), services: describeServices(services, model) };
+  return json ? `${JSON.stringify(merged, null, 2)}\n` : descriptionLines([JSON.stringify(merged)]);
+}
+
+/** As merged; ports in the long form, as compose has them here. */
+function describeServices(services: Project["services"], model: Project["model"]): object {
+  const all = isMap(model) && isMap(model["services"]) ? model["services"] : {};
+  return Object.fromEntries(
+    services.map(({ name, ports }) => [
+      name,
+      { ...(all[name] as object), ...(ports.length === 0 ? {} : { ports }) },
+    ]),
+  );
+}
+
+function descriptionLines(rows: readonly string[]): string {
+  return rows.map((row) => `${row}\n`).join("");
 }

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Tokens } from "./access.ts";
+import type { Tokens } from "./routes.ts";
 import type { Exchange } from "./exchange.ts";
-import type { Intercept, RecordedRequest } from "./faults.ts";
-import { createLinks } from "./links.ts";
-import { createQuotas, type Quotas, type RateLimits } from "./quotas.ts";
+import type { Intercept, RecordedRequest } from "./exchange.ts";
+import { createLinks } from "./limits.ts";
+import { createQuotas, type Quotas, type RateLimits } from "./limits.ts";
 import {
   addCommit,
   defaultRevision,

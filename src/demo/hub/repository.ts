@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type ByteSource, fixedBytes, generatedBytes, hashBytes } from "./bytes.ts";
+import { type ByteSource, fixedBytes, generatedBytes, hashBytes } from "./content.ts";
 
 /** A file to serve: generated from its size, or with this content. */
 export type FileSpec = {

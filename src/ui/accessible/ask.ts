@@ -1,20 +1,23 @@
 import type { Answers } from "../../plan/answers.ts";
-import type { Planning } from "../../plan/planning.ts";
-import { machineFit } from "../../plan/fit.ts";
-import { totalsOf } from "../../plan/totals.ts";
-import { firstUnsettled, openQuestions } from "../../plan/question-table.ts";
-import type { Question } from "../../plan/questions.ts";
-import type { PlanReady } from "../../progress/events/plan.ts";
-import { Failure } from "../../progress/failure.ts";
-import { answerLines, earlierAnswers, earlierTitle } from "../words/earlier.ts";
-import { fitLines } from "../words/fit.ts";
-import { totalLines } from "../words/totals.ts";
-import { fileLines, fileWords, planLines, refusedTokenWords } from "../words/plan.ts";
-import { chosenValues, instructions, optionWords, shownOptions, typedPath } from "./choices.ts";
+import type { Interview } from "../../plan/interview.ts";
+import { firstUnsettled, openQuestions, type Option, type Question } from "../../plan/questions.ts";
+import { suitabilityOf, totalsOf } from "../../plan/totals.ts";
+import type { PlanReady } from "../../run/events/plan.ts";
+import { Failure } from "../../run/failure.ts";
+import {
+  answerLines,
+  earlierAnswers,
+  earlierTitle,
+  fileLines,
+  fileText,
+  planLines,
+  refusedTokenText,
+} from "../messages/plan.ts";
+import { suitabilityLines, totalLines } from "../messages/totals.ts";
 import type { LineReader } from "./lines.ts";
 
 interface Talk {
-  readonly planning: Planning;
+  readonly planning: Interview;
   readonly reader: LineReader;
   readonly signal: AbortSignal;
   say(line: string): void;
@@ -104,11 +107,11 @@ async function askQuestion(
   talk.say(`${heading} ${question.prompt}`);
   talk.say(question.why);
   if (question.id === "unsupported") {
-    for (const { text, fits } of fitLines(machineFit(talk.planning))) {
+    for (const { text, fits } of suitabilityLines(suitabilityOf(talk.planning))) {
       talk.say(fits ? text : `Warning: ${text}`);
     }
   }
-  options.forEach((option, index) => talk.say(optionWords(option, index, chosen)));
+  options.forEach((option, index) => talk.say(optionText(option, index, chosen)));
   talk.say(instructions(question));
   for (;;) {
     const line = await talk.reader.next(talk.signal);
@@ -152,7 +155,7 @@ async function tryValues(
     if (question.kind !== "secret" || patched.token.source === "none") return answered(patched);
     talk.say("Asking the Hub about this token.");
     const check = await talk.planning.checkToken(patched.token.token, talk.signal);
-    if (!check.ok) return refusedTokenWords(check.message, false);
+    if (!check.ok) return refusedTokenText(check.message, false);
     talk.say(`The Hub knows this token: it is ${check.user}'s.`);
     return answered(patched);
   } catch (error) {
@@ -189,7 +192,7 @@ async function askForConsent(talk: Talk, answers: Answers): Promise<Reply> {
   }
   talk.say("This is what will happen. Nothing has been changed yet.");
   for (const line of planLines(plan)) talk.say(`${line}.`);
-  for (const file of plan.files) talk.say(`${fileWords(file)}.`);
+  for (const file of plan.files) talk.say(`${fileText(file)}.`);
   talk.say("Type yes to begin, d to read what changes in each file, b to go back, or q to stop.");
   const yes = answered(answers);
   return untilReply<Reply>(talk, {
@@ -229,4 +232,50 @@ async function untilReply<Meaning>(
 
 function answered(answers: Answers): Reply {
   return { kind: "answered", answers };
+}
+
+/** The extra choice of a path question: a folder that is typed. */
+export const typedPath = "\u0000typed";
+
+/** The options of a question; one of a path has one more, for a folder that is typed. */
+export function shownOptions(
+  question: Question,
+  planning: Interview,
+  answers: Answers,
+): readonly Option[] {
+  const options = question.options(planning, answers);
+  if (question.kind !== "path") return options;
+  return [
+    ...options,
+    { value: typedPath, label: "Another folder", detail: "You type its path.", locked: false },
+  ];
+}
+
+/** "2. Speech-to-text. Important: 3.09 GB. Chosen now." */
+export function optionText(option: Option, index: number, chosen: readonly string[]): string {
+  const state = option.locked
+    ? " Always part of it."
+    : chosen.includes(option.value)
+      ? " Chosen now."
+      : "";
+  return `${index + 1}. ${option.label}. ${option.detail.replace(/\.$/, "")}.${state}`;
+}
+
+/** What can be typed. */
+export function instructions(question: Question): string {
+  const what =
+    question.kind === "many"
+      ? "Type the numbers that you want, with spaces between, and press Enter."
+      : "Type a number and press Enter.";
+  return `${what} Enter alone keeps what is chosen now. Type ? for help, b to go back, q to stop.`;
+}
+
+/** Option values for typed numbers; null where one is none of them. */
+export function chosenValues(typed: string, options: readonly Option[]): readonly string[] | null {
+  const numbers = typed.split(/[\s,]+/).filter((part) => part !== "");
+  const values = numbers.map((part) =>
+    /^\d+$/.test(part) ? options[Number(part) - 1] : undefined,
+  );
+  const known = values.flatMap((option) => (option === undefined ? [] : [option.value]));
+  return known.length === values.length && known.length > 0 ? known : null;
 }

@@ -1,14 +1,14 @@
-import { initialState, reduce, type RunState } from "../../progress/state.ts";
-import { formatBytes, formatEta } from "../../progress/units.ts";
-import { legible } from "../legible.ts";
+import { initialState, reduce, type RunState } from "../../run/state.ts";
+import { formatBytes, formatEta } from "../../run/units.ts";
+import { printable } from "../clean-text.ts";
 import { createLineOutput } from "../line-output.ts";
-import { isTold, sentenceFor } from "../words.ts";
-import { percent } from "../words/download.ts";
-import { type Sentence } from "../words/sentence.ts";
+import { isTold, sentenceFor } from "../messages/messages.ts";
+import { percentOf } from "../messages/download.ts";
+import { type Sentence } from "../messages/sentence.ts";
 import type { Terminal, Writer } from "../writer.ts";
 import { askInLines } from "./ask.ts";
-import { meetInLines } from "./meet.ts";
-import { mendInLines } from "./mend.ts";
+import { meetInLines } from "./dialogs.ts";
+import { mendInLines } from "./dialogs.ts";
 import { createLineReader, type LineReader } from "./lines.ts";
 
 /** A screen reader says every line aloud: not more than one of progress in this time. */
@@ -18,7 +18,7 @@ const progressIntervalMs = 10_000;
 export function createAccessibleWriter(
   terminal: Pick<Terminal, "stdin" | "stdout" | "unicode" | "verbosity" | "interrupt">,
 ): Writer {
-  const output = createLineOutput(terminal.stdout, (text) => legible(text, terminal.unicode));
+  const output = createLineOutput(terminal.stdout, (text) => printable(text, terminal.unicode));
   let state: RunState = initialState;
   let progressAt: number | null = null;
   let reader: LineReader | null = null;
@@ -81,5 +81,5 @@ function ended(text: string): string {
 function progressSentence({ download }: RunState, done: "here" | "checked"): string {
   const { receivedBytes, totalBytes, etaSeconds } = download;
   const left = etaSeconds === null ? "" : ` About ${formatEta(etaSeconds)} left.`;
-  return `${percent(receivedBytes, totalBytes)} percent of the models are ${done}, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
+  return `${percentOf(receivedBytes, totalBytes)} percent of the models are ${done}, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
 }

@@ -12,15 +12,15 @@ import { frameColumns, screenRows } from "./frame-size.ts";
 import { Frame } from "./frame.tsx";
 import type { Line } from "./line.ts";
 import { noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
-import { keysNow } from "./live/run-keys.ts";
+import { keysNow } from "./live/panel.ts";
 import { liveScreen } from "./live/screen.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../writer.ts";
 import { ownScreen } from "./own-screen.ts";
-import { newestRows } from "./scrolled-rows.ts";
+import { newestRows } from "./log-rows.ts";
 import type { Store } from "./store.ts";
 import type { Theme } from "./theme.ts";
 import { type Press, readKeys } from "./wizard/keys.ts";
-import { Front } from "./wizard/front.tsx";
+import { Dialogs } from "./wizard/dialogs.tsx";
 
 /** A page of the wizard gets at least so many rows, so that it stays in its place from question to question. */
 const pageRows = 20;
@@ -81,7 +81,7 @@ export function App({
   return wizard === null ? (
     <Frame lines={front ?? above(liveScreen(view))} size={size} theme={theme} />
   ) : (
-    <Front
+    <Dialogs
       request={wizard}
       snapshot={snapshot}
       size={size}

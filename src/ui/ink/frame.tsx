@@ -1,8 +1,8 @@
 import { Box, Text } from "ink";
 import type { ReactNode } from "react";
-import { legible } from "../legible.ts";
+import { printable } from "../clean-text.ts";
 import { frameColumns, screenRows } from "./frame-size.ts";
-import { fitLine, type Line, type Size, type Span, type WidgetName } from "./line.ts";
+import { clipLine, type Line, type Size, type Span, type WidgetName } from "./line.ts";
 import { styled, type Theme } from "./theme.ts";
 
 /** What stands for the names; nothing until it is loaded. */
@@ -28,7 +28,7 @@ export function Frame({
         <FrameRow
           // oxlint-disable-next-line react/no-array-index-key
           key={index}
-          line={fitLine(line, frameColumns(size), theme)}
+          line={clipLine(line, frameColumns(size), theme)}
           theme={theme}
           widgets={widgets}
         />
@@ -51,7 +51,7 @@ function FrameRow({
   }
   const drawn = ({ text, role, widget }: Span): ReactNode =>
     widget === undefined ? (
-      <Text {...theme.looks[role]}>{legible(text, theme.unicode)}</Text>
+      <Text {...theme.looks[role]}>{printable(text, theme.unicode)}</Text>
     ) : (
       widgets[widget]
     );
@@ -88,7 +88,7 @@ export function Lines({
 /** One row, which is never wrapped. Looks are written into its text: a node a span would double what a frame costs. */
 export function Row({ line, theme }: { readonly line: Line; readonly theme: Theme }): ReactNode {
   const text = line.map((span) =>
-    styled(legible(span.text, theme.unicode), theme.looks[span.role]),
+    styled(printable(span.text, theme.unicode), theme.looks[span.role]),
   );
   return <Text wrap="truncate-end">{line.length === 0 ? " " : text.join("")}</Text>;
 }

@@ -31,7 +31,7 @@ export function lineWidth(line: Line): number {
 }
 
 /** The line in at most so many columns. */
-export function fitLine(line: Line, columns: number, theme: Theme): Line {
+export function clipLine(line: Line, columns: number, theme: Theme): Line {
   if (lineWidth(line) <= columns) return line;
   const fitted: Span[] = [];
   let left = columns;
@@ -47,7 +47,7 @@ export function fitLine(line: Line, columns: number, theme: Theme): Line {
 /** Two ends of one row; where both do not fit, the right one stays whole. */
 export function spread(left: Line, right: Line, columns: number, theme: Theme): Line {
   const room = columns - lineWidth(right) - 1;
-  const fitted = fitLine(left, Math.max(0, room), theme);
+  const fitted = clipLine(left, Math.max(0, room), theme);
   const gap = Math.max(1, columns - lineWidth(fitted) - lineWidth(right));
   return [...fitted, span(" ".repeat(gap)), ...right];
 }

@@ -1,8 +1,8 @@
-import type { TimedEvent } from "../../progress/event.ts";
-import { initialState, reduce, type RunState } from "../../progress/state.ts";
-import type { ScrolledLine } from "./scrolled.ts";
-import { logLines, scrolledLines } from "./scrolled.ts";
-import type { FrontRequest } from "./wizard/request.ts";
+import type { TimedEvent } from "../../run/event.ts";
+import { initialState, reduce, type RunState } from "../../run/state.ts";
+import type { ScrolledLine } from "./log-rows.ts";
+import { logLines, scrolledLines } from "./log-rows.ts";
+import type { DialogRequest } from "./wizard/request.ts";
 
 /** What the root component draws. */
 export interface Snapshot {
@@ -15,13 +15,13 @@ export interface Snapshot {
   readonly elapsedMs: number;
   /** The spinner's step. */
   readonly tick: number;
-  readonly wizard: FrontRequest | null;
+  readonly wizard: DialogRequest | null;
 }
 
 /** Every event is folded at once; the screen hears of it at most once a frame. */
 export interface Store {
   write(event: TimedEvent): void;
-  setWizard(wizard: FrontRequest | null): void;
+  setWizard(wizard: DialogRequest | null): void;
   /** The screen sees what is there now. */
   publish(): void;
   subscribe(listener: () => void): () => void;
@@ -44,7 +44,7 @@ export function createStore({ now, frameMs, verbosity }: StoreOptions): Store {
   const began = now();
   let state: RunState = initialState;
   let stateAt = now();
-  let wizard: FrontRequest | null = null;
+  let wizard: DialogRequest | null = null;
   let changed = false;
   let current: Snapshot = { state, scrolled: [], log, elapsedMs: 0, tick: 0, wizard };
   let timer: NodeJS.Timeout | null = null;

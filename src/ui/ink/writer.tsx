@@ -1,13 +1,13 @@
 import type { Answers } from "../../plan/answers.ts";
-import type { Mending, Trouble } from "../../plan/mending.ts";
-import type { Planning } from "../../plan/planning.ts";
+import type { Remediation, FailedChecks } from "../../plan/interview.ts";
+import type { Interview } from "../../plan/interview.ts";
 import { noRunKeys, type Meeting, type MetRun, type Terminal, type Writer } from "../writer.ts";
 import { frameColumns } from "./frame-size.ts";
 import { ownScreen } from "./own-screen.ts";
-import { scrolledRows } from "./scrolled-rows.ts";
+import { scrolledRows } from "./log-rows.ts";
 import { createStore, type Store } from "./store.ts";
 import { createTheme } from "./theme.ts";
-import type { FrontRequest } from "./wizard/request.ts";
+import type { DialogRequest } from "./wizard/request.ts";
 
 export interface InkOptions {
   /** Monotonic milliseconds, for the time and the countdowns between events. */
@@ -17,8 +17,8 @@ export interface InkOptions {
 }
 
 export interface InkWriter extends Writer {
-  readonly ask: (planning: Planning, signal: AbortSignal) => Promise<Answers | null>;
-  readonly mend: (trouble: Trouble, signal: AbortSignal) => Promise<Mending>;
+  readonly ask: (planning: Interview, signal: AbortSignal) => Promise<Answers | null>;
+  readonly mend: (trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
   readonly meet: (run: MetRun, signal: AbortSignal) => Promise<Meeting>;
   /** Resolves once everything written so far is on the screen. */
   drawn(): Promise<void>;
@@ -136,7 +136,7 @@ async function front<Answer>(
     finish: (answer: Answer) => void,
     fail: (error: unknown) => void,
     ended: AbortSignal,
-  ) => FrontRequest,
+  ) => DialogRequest,
 ): Promise<Answer> {
   signal.throwIfAborted();
   const ended = new AbortController();

@@ -1,5 +1,5 @@
-import type { TimedEvent } from "../../progress/event.ts";
-import { legibleJson } from "../legible.ts";
+import type { TimedEvent } from "../../run/event.ts";
+import { printableJson } from "../clean-text.ts";
 import { createLineOutput } from "../line-output.ts";
 import type { Terminal, Writer } from "../writer.ts";
 
@@ -24,7 +24,7 @@ export function createJsonWriter(terminal: Pick<Terminal, "stdout">): Writer {
 /** `v`, `at` and `type` first, so that a person who reads along sees them in a column. */
 function serialize(event: TimedEvent): string {
   const { v, at, type, ...rest } = event;
-  return legibleJson({ v, at, type, ...rest });
+  return printableJson({ v, at, type, ...rest });
 }
 
 function limitProgress(): (event: TimedEvent) => boolean {

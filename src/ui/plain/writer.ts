@@ -1,12 +1,12 @@
-import type { TimedEvent } from "../../progress/event.ts";
-import { initialState, reduce, type RunState } from "../../progress/state.ts";
+import type { TimedEvent } from "../../run/event.ts";
+import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { createLineOutput } from "../line-output.ts";
-import { legible } from "../legible.ts";
+import { printable } from "../clean-text.ts";
 import { foldText } from "../text-width.ts";
-import { signs } from "../signs.ts";
-import { isTold, sentenceFor } from "../words.ts";
-import { percent, progressWords } from "../words/download.ts";
-import type { Sentence } from "../words/sentence.ts";
+import { symbols } from "../symbols.ts";
+import { isTold, sentenceFor } from "../messages/messages.ts";
+import { percentOf, progressText } from "../messages/download.ts";
+import type { Sentence } from "../messages/sentence.ts";
 import type { Terminal, Writer } from "../writer.ts";
 
 const progressStepPercent = 10;
@@ -16,10 +16,10 @@ const progressIntervalMs = 30_000;
 export function createPlainWriter(
   terminal: Pick<Terminal, "stdout" | "stderr" | "unicode" | "verbosity">,
 ): Writer {
-  const polish = (text: string): string => legible(text, terminal.unicode);
+  const polish = (text: string): string => printable(text, terminal.unicode);
   const out = createLineOutput(terminal.stdout, polish);
   const err = createLineOutput(terminal.stderr, polish);
-  const marks = signs(terminal.unicode);
+  const marks = symbols(terminal.unicode);
   const progressLine = createProgressLine();
   let state: RunState = initialState;
 
@@ -64,7 +64,7 @@ function createProgressLine(): (event: TimedEvent, state: RunState) => string | 
     if (!checking && event.type !== "download.progress") return null;
     if (download.totalBytes === 0 || download.paused) return null;
     const { receivedBytes, totalBytes } = download;
-    const step = Math.floor(percent(receivedBytes, totalBytes) / progressStepPercent);
+    const step = Math.floor(percentOf(receivedBytes, totalBytes) / progressStepPercent);
     if (shownStep === null) {
       // Where the run begins is no news.
       shownStep = step;
@@ -74,6 +74,6 @@ function createProgressLine(): (event: TimedEvent, state: RunState) => string | 
     if (step <= shownStep && event.at - shownAt < progressIntervalMs) return null;
     shownStep = Math.max(step, shownStep);
     shownAt = event.at;
-    return `${checking ? "Checked" : "Models"}: ${progressWords(download)}`;
+    return `${checking ? "Checked" : "Models"}: ${progressText(download)}`;
   };
 }

@@ -1,10 +1,10 @@
-import type { StageState } from "../../../progress/state.ts";
-import { formatDuration } from "../../../progress/units.ts";
-import { stageNames } from "../../words/run.ts";
+import type { RunState, StageState } from "../../../run/state.ts";
+import { formatDuration } from "../../../run/units.ts";
+import { stageNames } from "../../messages/run.ts";
+import type { RunKeys } from "../../writer.ts";
 import { frameColumns } from "../frame-size.ts";
-import { lineWidth, span, spread, type Line, type Span } from "../line.ts";
+import { type Line, lineWidth, type Size, span, type Span, spread } from "../line.ts";
 import type { Role, Theme } from "../theme.ts";
-import type { LiveView } from "./view.ts";
 
 const titles: Readonly<Record<string, string>> = {
   setup: "Setting up Annie",
@@ -28,7 +28,7 @@ export function headerLine({ state, size, theme, right = "" }: HeaderView): Line
 }
 
 /** "1 min 12 s", since the person said yes or, where nobody was asked, since the start. */
-export function elapsedWords({ state, elapsedMs }: Pick<LiveView, "state" | "elapsedMs">): string {
+export function elapsedText({ state, elapsedMs }: Pick<LiveView, "state" | "elapsedMs">): string {
   return formatDuration(Math.floor(Math.max(0, elapsedMs - state.countedFromMs) / 1000));
 }
 
@@ -83,4 +83,15 @@ export function waitSpan(view: { readonly tick: number; readonly theme: Theme })
 export function spinnerSign(view: { readonly tick: number; readonly theme: Theme }): string {
   const inner = view.theme.signs.ok.length - 2;
   return `[${spinner(view).padStart(inner)}]`;
+}
+
+/** All that the live screen is made from. */
+export interface LiveView {
+  readonly state: RunState;
+  readonly elapsedMs: number;
+  readonly tick: number;
+  readonly size: Size;
+  readonly theme: Theme;
+  /** Those that mean something now. */
+  readonly keys: RunKeys;
 }

@@ -1,14 +1,12 @@
-import type { ModelProgress, ModelState } from "../../../progress/events/download.ts";
-import { formatBytes, formatEta, formatSpeed } from "../../../progress/units.ts";
-import { padded, shorten } from "../../text-width.ts";
-import { noteWords, percent } from "../../words/download.ts";
-import { cleanText } from "../../legible.ts";
+import type { ModelProgress, ModelState } from "../../../run/events/download.ts";
+import { formatBytes, formatEta, formatSpeed } from "../../../run/units.ts";
+import { cleanText } from "../../clean-text.ts";
+import { downloadNote, percentOf } from "../../messages/download.ts";
+import { padded, shorten, textWidth } from "../../text-width.ts";
 import { frameColumns } from "../frame-size.ts";
-import { span, type Line, type Span } from "../line.ts";
+import { type Line, span, type Span } from "../line.ts";
 import type { Theme } from "../theme.ts";
-import { spinnerSign } from "./header.ts";
-import { modelColumns, type ModelColumns } from "./model-columns.ts";
-import type { LiveView } from "./view.ts";
+import { type LiveView, spinnerSign } from "./header.ts";
 
 /** A row for each model that is not here yet, in tier order, and "+N more" where rows are few. */
 export function modelRows(view: LiveView, room: number): Line[] {
@@ -88,7 +86,7 @@ function noteRow(model: ModelProgress, view: LiveView, columns: ModelColumns): L
 
 function noteText(model: ModelProgress, view: LiveView): string | null {
   const note = view.state.download.notes[model.id];
-  return note === undefined ? null : cleanText(noteWords(note, view.elapsedMs));
+  return note === undefined ? null : cleanText(downloadNote(note, view.elapsedMs));
 }
 
 function heldWord({ id }: ModelProgress, view: LiveView): string {
@@ -122,7 +120,7 @@ function figures(
 ): Line {
   const line: Span[] = [span(titleText(model.title, columns, theme), role)];
   if (columns.bar > 0) {
-    const [full, empty] = bar(model, columns.bar, theme);
+    const [full, empty] = barText(model, columns.bar, theme);
     line.push(span(" "), span(full, "accent"), span(empty, "quiet"));
   }
   if (columns.percent) line.push(span(` ${percentText(model)}`));
@@ -138,7 +136,7 @@ function titleText(text: string, columns: ModelColumns, theme: Theme): string {
 }
 
 function percentText({ receivedBytes, totalBytes }: Figures): string {
-  return `${percent(receivedBytes, totalBytes)}%`.padStart(4);
+  return `${percentOf(receivedBytes, totalBytes)}%`.padStart(4);
 }
 
 function sizesText({ receivedBytes, totalBytes }: Figures): string {
@@ -158,7 +156,7 @@ function stateText(model: Figures, columns: ModelColumns): string {
     case "retrying":
       return "trying again";
     case "verifying":
-      return `checking, ${percent(model.verifiedBytes, model.totalBytes)}% done`;
+      return `checking, ${percentOf(model.verifiedBytes, model.totalBytes)}% done`;
     case "repairing":
       return "repairing";
     case "ready":
@@ -176,7 +174,7 @@ function stateText(model: Figures, columns: ModelColumns): string {
 }
 
 /** Never full before everything is here. */
-function bar(
+function barText(
   { receivedBytes, totalBytes }: Figures,
   width: number,
   theme: Theme,
@@ -184,4 +182,41 @@ function bar(
   const share = totalBytes <= 0 ? 1 : Math.min(1, receivedBytes / totalBytes);
   const full = share >= 1 ? width : Math.min(width - 1, Math.floor(share * width));
   return [theme.signs.barFull.repeat(full), theme.signs.barEmpty.repeat(width - full)];
+}
+
+/** Widths of the parts of a model's row; 0 where there is no room for one. */
+export interface ModelColumns {
+  readonly title: number;
+  readonly bar: number;
+  /** Left out where the sizes say the same and room is short. */
+  readonly percent: boolean;
+  readonly sizes: number;
+  readonly speed: number;
+  readonly eta: number;
+}
+
+const percentWidth = 5;
+const sizesWidth = "872 MB/5.09 GB".length;
+const speedWidth = "38.2 MB/s".length;
+const etaWidth = "  1 min 20 s left".length;
+const shortestBar = 8;
+const goodBar = 16;
+const longestBar = 60;
+
+/** What fits into so many columns: title and speed always; then time left, sizes or percent or both, and the bar with the rest. */
+export function modelColumns(columns: number, titles: readonly string[]): ModelColumns {
+  const longest = Math.max(12, ...titles.map((title) => textWidth(title)));
+  const speed = speedWidth;
+  if (columns < 56) {
+    const title = Math.max(6, Math.min(longest, columns - percentWidth - 1 - speedWidth));
+    return { title, bar: 0, percent: true, sizes: 0, speed, eta: 0 };
+  }
+  const title = Math.min(longest, Math.floor(columns / 3));
+  const rest = columns - title - 1 - 1 - speedWidth - etaWidth;
+  const forSizes = sizesWidth + 1;
+  const sizes = rest - forSizes >= shortestBar ? sizesWidth : 0;
+  const left = rest - (sizes === 0 ? 0 : forSizes);
+  const percent = sizes === 0 || left - percentWidth >= goodBar;
+  const bar = Math.min(longestBar, Math.max(shortestBar, left - (percent ? percentWidth : 0)));
+  return { title, bar, percent, sizes, speed, eta: etaWidth };
 }

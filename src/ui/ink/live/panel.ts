@@ -1,13 +1,12 @@
+import type { RunState } from "../../../run/state.ts";
+import { stopText } from "../../messages/run.ts";
 import { wrapText } from "../../text-width.ts";
-import { stopWords } from "../../words/stopping.ts";
-import { frameColumns, screenRows } from "../frame-size.ts";
-import { blank, span, type Line } from "../line.ts";
-import { scrolledRows } from "../scrolled-rows.ts";
-import type { ScrolledLine } from "../scrolled.ts";
-import type { Press } from "../wizard/keys.ts";
-import { elapsedWords, headerLine, waitSpan } from "./header.ts";
 import type { RunKeys } from "../../writer.ts";
-import type { LiveView } from "./view.ts";
+import { frameColumns, screenRows } from "../frame-size.ts";
+import { blank, type Line, span } from "../line.ts";
+import { type ScrolledLine, scrolledRows } from "../log-rows.ts";
+import type { Press } from "../wizard/keys.ts";
+import { elapsedText, headerLine, type LiveView, waitSpan } from "./header.ts";
 
 /** What is in front of the live screen. */
 export type Panel =
@@ -90,7 +89,7 @@ export function panelPage(
       return [
         header(view),
         [span("Stop here?", "strong")],
-        ...wrapped(stopWords(view.state), view),
+        ...wrapped(stopText(view.state), view),
         blank,
         yesOrNo,
       ];
@@ -98,7 +97,7 @@ export function panelPage(
       return [
         header(view),
         [span("Stop the run in the background?", "strong")],
-        ...wrapped(stopWords(view.state), view),
+        ...wrapped(stopText(view.state), view),
         blank,
         yesOrNo,
       ];
@@ -133,7 +132,7 @@ export function withinLog(panel: Panel, view: LiveView, log: readonly ScrolledLi
 }
 
 function header(view: LiveView): Line {
-  return headerLine({ ...view, right: elapsedWords(view) });
+  return headerLine({ ...view, right: elapsedText(view) });
 }
 
 function helpLines(view: LiveView): Line[] {
@@ -144,10 +143,10 @@ function helpLines(view: LiveView): Line[] {
       ? []
       : ["b: leave it running in the background, and use or close this terminal."]),
     ...(end === null
-      ? [`q or Ctrl-C: stop. ${stopWords(view.state)}`]
+      ? [`q or Ctrl-C: stop. ${stopText(view.state)}`]
       : [
           "q or Ctrl-C: look away. The run goes on in the background.",
-          `s: stop the run. ${stopWords(view.state)}`,
+          `s: stop the run. ${stopText(view.state)}`,
         ]),
     "l: the log, with every step in words.",
     "Ctrl-Z: leave heros for a moment; the shell's fg comes back to it.",
@@ -156,4 +155,15 @@ function helpLines(view: LiveView): Line[] {
 
 function wrapped(text: string, { size }: LiveView): Line[] {
   return wrapText(text, frameColumns(size)).map((row): Line => [span(row)]);
+}
+
+/** The keys that mean something at this moment of the run. */
+export function keysNow({ pause, leave, end }: RunKeys, state: RunState): RunKeys {
+  const under = (name: string) =>
+    state.stages.some(({ stage, state: now }) => stage === name && now === "running");
+  return {
+    pause: under("download") && state.download.finished === null ? pause : null,
+    leave: under("download") || under("annie") ? leave : null,
+    end: state.closing === null ? end : null,
+  };
 }

@@ -1,16 +1,24 @@
-import type { RunState } from "../../../progress/state.ts";
-import { formatDuration } from "../../../progress/units.ts";
-import { hubWaitWords } from "../../words/run.ts";
-import { cleanText } from "../../legible.ts";
-import { notPausedWords } from "../../words/download.ts";
-import { frameColumns, frameRows } from "../frame-size.ts";
+import type { CheckState, RunState } from "../../../run/state.ts";
+import { formatDuration } from "../../../run/units.ts";
+import { cleanText } from "../../clean-text.ts";
+import { notPausedText } from "../../messages/download.ts";
+import { annieText, awaitedCapabilities, capabilityName } from "../../messages/health.ts";
+import { remedyLine } from "../../messages/machine.ts";
+import { hubWaitText } from "../../messages/run.ts";
+import { listed } from "../../messages/sentence.ts";
 import { footLine } from "../foot.ts";
-import { blank, span, type Line } from "../line.ts";
-import { isLooking } from "../scrolled.ts";
-import { annieLines } from "./annie.ts";
-import { checkRows } from "./checks.ts";
-import type { LiveView } from "./view.ts";
-import { elapsedWords, headerLine, spinner, stageLines } from "./header.ts";
+import { frameColumns, frameRows } from "../frame-size.ts";
+import { blank, type Line, span } from "../line.ts";
+import { isLooking } from "../log-rows.ts";
+import type { Role } from "../theme.ts";
+import {
+  elapsedText,
+  headerLine,
+  type LiveView,
+  spinner,
+  spinnerSign,
+  stageLines,
+} from "./header.ts";
 import { modelRows, totalRows } from "./models.ts";
 
 /** The rows of the live screen, never more than fit; what has the least to say goes first. */
@@ -21,7 +29,7 @@ export function liveScreen(view: LiveView): Line[] {
   const roomy = rows >= 20;
   const head = [
     ...(roomy ? [blank] : []),
-    headerLine({ ...view, right: elapsedWords(view) }),
+    headerLine({ ...view, right: elapsedText(view) }),
     ...stageLines(view),
   ];
   const foot: Line[] = rows >= 12 ? [blank, keyLine(view)] : [];
@@ -51,7 +59,7 @@ function pausedRow({ state, keys, theme }: LiveView): Line[] {
   const wanted = keys.pause?.isPaused() ?? state.download.paused;
   if (!wanted || state.download.finished !== null) return [];
   const words = state.download.paused ? "Paused." : "Pausing.";
-  const others = notPausedWords(state);
+  const others = notPausedText(state);
   return [
     [
       span(`${theme.signs.warning} `, "warning"),
@@ -66,7 +74,7 @@ function hubWaitRow({ state: { hubWait }, elapsedMs, theme }: LiveView): Line[] 
   if (hubWait === null) return [];
   const again = formatDuration(Math.max(1, Math.ceil((hubWait.untilMs - elapsedMs) / 1000)));
   const left = formatDuration(Math.max(0, hubWait.giveUpMs - elapsedMs) / 1000);
-  const words = cleanText(`${hubWaitWords(hubWait.reason)} Again in ${again}, for ${left} more.`);
+  const words = cleanText(`${hubWaitText(hubWait.reason)} Again in ${again}, for ${left} more.`);
   return [[span(`${theme.signs.warning} `, "warning"), span(words, "warning")]];
 }
 
@@ -112,4 +120,74 @@ function keyLine({ state: { run }, size, keys }: LiveView): Line {
     size,
     words.filter((word) => word !== "l: log"),
   );
+}
+
+/** Annie's rows: how she is and what is awaited, then what she can do and what still comes. */
+export function annieLines(view: LiveView): Line[] {
+  const { state } = view;
+  const { annie } = state;
+  if (!concernsAnnie(state)) return [];
+  const online = annie.online !== null;
+  const sign = online ? span(view.theme.signs.ok, "good") : annieSign(view);
+  const first: Line = [
+    sign,
+    span(" Annie", "strong"),
+    span(` ${cleanText(annieText(state))}`, online ? "good" : "plain"),
+  ];
+  const can = Object.entries(annie.capabilities).flatMap(([name, there]) =>
+    there ? [capabilityName(name)] : [],
+  );
+  const later = awaitedCapabilities(state);
+  const indent = " ".repeat(view.theme.signs.ok.length + 1);
+  return [
+    first,
+    ...(can.length > 0 ? [[span(`${indent}Works: ${listed(can)}`)]] : []),
+    ...(later.length > 0 ? [[span(`${indent}Still to come: ${listed(later)}`, "quiet")]] : []),
+  ];
+}
+
+function annieSign(view: LiveView): Line[number] {
+  const broken = Object.keys(view.state.failedContainers).length > 0;
+  if (broken) return span(view.theme.signs.failed, "bad");
+  const begun = Object.keys(view.state.containers).length > 0 || view.state.annie.status !== null;
+  return begun ? span(spinnerSign(view), "accent") : span(view.theme.signs.waiting, "quiet");
+}
+
+/** Before her stage begins there is nothing to say of her. */
+function concernsAnnie({ stages, annie, containers }: RunState): boolean {
+  const begun = stages.some(({ stage, state }) => stage === "annie" && state !== "waiting");
+  return begun || annie.status !== null || Object.keys(containers).length > 0;
+}
+
+const roles: Readonly<Record<CheckState["status"], Role>> = {
+  ok: "good",
+  warning: "warning",
+  failed: "bad",
+  running: "accent",
+};
+
+/** The checks as they tick in; where rows are few, those that still run and those that went wrong come first. */
+export function checkRows(view: LiveView, room: number): Line[] {
+  const { checks } = view.state;
+  const remedies = checks.filter(({ remedy }) => remedy !== null).length;
+  if (checks.length + remedies <= room) return checks.flatMap((check) => checkLines(check, view));
+  if (checks.length <= room) return checks.map((check) => checkLine(check, view));
+  const shown = checks.toSorted((a, b) => urgency(a) - urgency(b)).slice(0, Math.max(0, room - 1));
+  const more: Line = [span(`+${checks.length - shown.length} more`, "quiet")];
+  return [...shown.map((check) => checkLine(check, view)), more];
+}
+
+function urgency({ status }: CheckState): number {
+  return { failed: 0, running: 1, warning: 2, ok: 3 }[status];
+}
+
+function checkLines(check: CheckState, view: LiveView): Line[] {
+  if (check.remedy === null) return [checkLine(check, view)];
+  return [checkLine(check, view), [span(`    ${cleanText(remedyLine(check.remedy))}`, "quiet")]];
+}
+
+function checkLine(check: CheckState, view: LiveView): Line {
+  const sign = check.status === "running" ? spinnerSign(view) : view.theme.signs[check.status];
+  const found = check.found === "" ? "" : `: ${cleanText(check.found)}`;
+  return [span(sign, roles[check.status]), span(` ${check.title}`), span(found)];
 }

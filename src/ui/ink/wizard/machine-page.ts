@@ -1,10 +1,10 @@
-import type { CheckFinished } from "../../../progress/events/machine.ts";
-import type { Mending, Trouble } from "../../../plan/mending.ts";
-import type { RunState } from "../../../progress/state.ts";
+import type { CheckFinished } from "../../../run/events/machine.ts";
+import type { Remediation, FailedChecks } from "../../../plan/interview.ts";
+import type { RunState } from "../../../run/state.ts";
 import { wrapText } from "../../text-width.ts";
-import { remedyLine } from "../../words/machine.ts";
-import { mendKeys, mendWords, troubleWords } from "../../words/mending.ts";
-import { cleanText } from "../../legible.ts";
+import { remedyLine } from "../../messages/machine.ts";
+import { mendKeys, remediationText, failedChecksText } from "../../messages/machine.ts";
+import { cleanText } from "../../clean-text.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { blank, span, type Line, type Size } from "../line.ts";
 import { headerLine } from "../live/header.ts";
@@ -12,7 +12,7 @@ import type { Theme } from "../theme.ts";
 import type { Press } from "./keys.ts";
 
 interface MachineView {
-  readonly trouble: Trouble;
+  readonly trouble: FailedChecks;
   /** The first check that is shown. */
   readonly from: number;
   readonly state: RunState;
@@ -27,7 +27,7 @@ export function machinePage(view: MachineView): Line[] {
   const rows = frameRows(size);
   const blocks = trouble.checks.slice(from).map((check) => checkBlock(check, view));
   const least = (blocks[0]?.length ?? 0) + (blocks.length > 1 ? 2 : 1);
-  const title = wrapText(troubleWords(trouble), columns).map((text): Line => [
+  const title = wrapText(failedChecksText(trouble), columns).map((text): Line => [
     span(text, "strong"),
   ]);
   const header = [headerLine({ state, size, theme })];
@@ -36,7 +36,7 @@ export function machinePage(view: MachineView): Line[] {
     ...(least + header.length + title.length <= rows ? title : []),
   ];
   const foot: Line[] = [[span(mendKeys(trouble, columns >= 60), "quiet")]];
-  const advice = wrapText(mendWords, columns).map((text): Line => [span(text)]);
+  const advice = wrapText(remediationText, columns).map((text): Line => [span(text)]);
   let room = rows - head.length - foot.length;
   const shown: Line[] = [];
   for (const [index, block] of blocks.entries()) {
@@ -74,14 +74,14 @@ function checkBlock({ title, found, status, remedy }: CheckFinished, view: Machi
 }
 
 /** The first check that is shown after a key. */
-export function movedOnMachine({ checks }: Trouble, from: number, press: Press): number {
+export function movedOnMachine({ checks }: FailedChecks, from: number, press: Press): number {
   const letter = press.kind === "text" ? press.text : "";
   if (press.kind === "down" || letter === "j") return Math.min(checks.length - 1, from + 1);
   return press.kind === "up" || letter === "k" ? Math.max(0, from - 1) : from;
 }
 
 /** What a key on this page means; null: nothing. */
-export function pressedOnMachine({ blocking }: Trouble, press: Press): Mending | null {
+export function pressedOnMachine({ blocking }: FailedChecks, press: Press): Remediation | null {
   if (press.kind === "escape") return "stop";
   if (press.kind === "enter") return blocking ? null : "onward";
   if (press.kind !== "text") return null;

@@ -1,10 +1,10 @@
-import { firstUnsettled } from "../../../plan/question-table.ts";
-import { Failure } from "../../../progress/failure.ts";
+import { firstUnsettled } from "../../../plan/questions.ts";
+import { Failure } from "../../../run/failure.ts";
 import type { Question } from "../../../plan/questions.ts";
 import type { Answers } from "../../../plan/answers.ts";
-import { cleanText } from "../../legible.ts";
+import { cleanText } from "../../clean-text.ts";
 import type { Press } from "./keys.ts";
-import { pressedOnHelp } from "./help-page.ts";
+import { pressedOnHelp } from "./pages.ts";
 import { backFromSummary, pressedOnSummary } from "./press-summary.ts";
 import { pressedOnResume } from "./resume-page.ts";
 import {

@@ -1,12 +1,12 @@
 import type { Answers } from "../../../plan/answers.ts";
-import type { Mending, Trouble } from "../../../plan/mending.ts";
-import type { Planning } from "../../../plan/planning.ts";
+import type { Remediation, FailedChecks } from "../../../plan/interview.ts";
+import type { Interview } from "../../../plan/interview.ts";
 import type { Meeting, MetRun } from "../../writer.ts";
 
 /** A wizard that somebody waits for. */
 export interface WizardRequest {
   readonly kind: "questions";
-  readonly planning: Planning;
+  readonly planning: Interview;
   /** Ends when the wizard does, whatever the reason: what it still asks for is no longer wanted. */
   readonly signal: AbortSignal;
   /** The answers, or null where the person stopped. */
@@ -17,8 +17,8 @@ export interface WizardRequest {
 /** Something is not right with the machine, and somebody waits for what the person does about it. */
 export interface MendRequest {
   readonly kind: "mend";
-  readonly trouble: Trouble;
-  finish(mending: Mending): void;
+  readonly trouble: FailedChecks;
+  finish(mending: Remediation): void;
 }
 
 /** A run was found in the background, and somebody waits for what is to become of it. */
@@ -29,4 +29,4 @@ export interface MeetRequest {
 }
 
 /** What the person is asked now. */
-export type FrontRequest = WizardRequest | MendRequest | MeetRequest;
+export type DialogRequest = WizardRequest | MendRequest | MeetRequest;

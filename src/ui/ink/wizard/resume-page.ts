@@ -1,7 +1,7 @@
-import { firstUnsettled } from "../../../plan/question-table.ts";
+import { firstUnsettled } from "../../../plan/questions.ts";
 import { wrapText } from "../../text-width.ts";
-import { answerLines, changeWords, earlierAnswers, earlierTitle } from "../../words/earlier.ts";
-import { cleanText } from "../../legible.ts";
+import { answerLines, changeText, earlierAnswers, earlierTitle } from "../../messages/plan.ts";
+import { cleanText } from "../../clean-text.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { footText } from "../foot.ts";
 import { blank, span, type Line } from "../line.ts";
@@ -65,7 +65,7 @@ function changeRows(view: WizardView, columns: number): Line[] {
     return [[waitSpan(view), span(" Working out what would change")]];
   }
   const role = problem === null ? "plain" : "warning";
-  const words = plan === null ? (problem ?? "") : changeWords(plan);
+  const words = plan === null ? (problem ?? "") : changeText(plan);
   return wrapText(cleanText(words), columns)
     .slice(0, 4)
     .map((text): Line => [span(text, role)]);

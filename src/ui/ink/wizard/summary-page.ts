@@ -1,7 +1,7 @@
-import type { PlanReady } from "../../../progress/events/plan.ts";
+import type { PlanReady } from "../../../run/events/plan.ts";
 import { textWidth, wrapText } from "../../text-width.ts";
-import { fileWords, planLines } from "../../words/plan.ts";
-import { cleanText } from "../../legible.ts";
+import { fileText, planLines } from "../../messages/plan.ts";
+import { cleanText } from "../../clean-text.ts";
 import { frameColumns, frameRows } from "../frame-size.ts";
 import { footLine } from "../foot.ts";
 import { blank, span, type Line, type Size } from "../line.ts";
@@ -9,7 +9,7 @@ import type { Role } from "../theme.ts";
 import { waitSpan } from "../live/header.ts";
 import { buttons } from "./press-summary.ts";
 import type { WizardView } from "./view.ts";
-import { wizardHeader } from "./wizard-header.ts";
+import { wizardHeader } from "./view.ts";
 
 /** The summary: what will be downloaded and started, which files change and how; then yes, back or stop. */
 export function summaryPage(view: WizardView): Line[] {
@@ -72,7 +72,7 @@ export function boundedScroll(scroll: number, total: number, room: number): numb
 export function summaryLines(plan: PlanReady, columns: number): Line[] {
   const facts = planLines(plan).flatMap((text) => hanging(cleanText(text), columns));
   const files = plan.files.flatMap((file): Line[] => [
-    ...hanging(cleanText(fileWords(file)), columns, "strong"),
+    ...hanging(cleanText(fileText(file)), columns, "strong"),
     ...(file.diff ?? "")
       .split("\n")
       .filter((line) => line !== "" && !/^(---|\+\+\+) /.test(line))

@@ -1,10 +1,10 @@
-import { machineFit } from "../../../plan/fit.ts";
+import { suitabilityOf } from "../../../plan/totals.ts";
 import type { Question } from "../../../plan/questions.ts";
 import { tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { wrapText } from "../../text-width.ts";
-import { fitLines } from "../../words/fit.ts";
-import { cleanText } from "../../legible.ts";
-import { totalLines } from "../../words/totals.ts";
+import { suitabilityLines } from "../../messages/totals.ts";
+import { cleanText } from "../../clean-text.ts";
+import { totalLines } from "../../messages/totals.ts";
 import { frameColumns } from "../frame-size.ts";
 import { span, type Line } from "../line.ts";
 import type { WizardView } from "./view.ts";
@@ -34,10 +34,10 @@ function firstSentence(text: string): string {
 }
 
 /** How a machine that is no Spark stands against what Annie wants; where rows are few, what does not fit. */
-export function fitRows(view: WizardView, question: Question): readonly Line[][] {
+export function suitabilityRows(view: WizardView, question: Question): readonly Line[][] {
   if (question.id !== "unsupported") return [];
   const { signs } = view.theme;
-  const said = fitLines(machineFit(view.wizard.planning));
+  const said = suitabilityLines(suitabilityOf(view.wizard.planning));
   const rows = (lines: typeof said): Line[] =>
     lines.flatMap(({ text, fits }) =>
       marked(view, { sign: fits ? signs.ok : signs.warning, text, fits }),

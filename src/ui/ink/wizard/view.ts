@@ -1,5 +1,7 @@
-import type { RunState } from "../../../progress/state.ts";
-import type { Size } from "../line.ts";
+import type { RunState } from "../../../run/state.ts";
+import { frameColumns } from "../frame-size.ts";
+import type { Line, Size } from "../line.ts";
+import { headerLine } from "../live/header.ts";
 import type { Theme } from "../theme.ts";
 import type { WizardState } from "./wizard-state.ts";
 
@@ -10,4 +12,14 @@ export interface WizardView {
   readonly tick: number;
   readonly size: Size;
   readonly theme: Theme;
+}
+
+/** The first row of the wizard's pages: what this is, and at which question. */
+export function wizardHeader(view: WizardView): Line {
+  const { index, questions } = view.wizard;
+  const { state, size, theme } = view;
+  if (index >= questions.length) return headerLine({ state, size, theme });
+  const short = frameColumns(size) < 60;
+  const place = `${short ? "" : "Question "}${index + 1} of ${questions.length}`;
+  return headerLine({ state, size, theme, right: place });
 }

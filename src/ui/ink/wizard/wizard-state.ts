@@ -1,20 +1,20 @@
 import type { Answers } from "../../../plan/answers.ts";
-import type { Planning, TokenCheck } from "../../../plan/planning.ts";
-import { openQuestions } from "../../../plan/question-table.ts";
+import type { Interview, TokenCheck } from "../../../plan/interview.ts";
+import { openQuestions } from "../../../plan/questions.ts";
 import type { Option, Question } from "../../../plan/questions.ts";
-import { refusedTokenWords } from "../../words/plan.ts";
-import type { PlanReady } from "../../../progress/events/plan.ts";
+import { refusedTokenText } from "../../messages/plan.ts";
+import type { PlanReady } from "../../../run/events/plan.ts";
 
 /** Value of the extra option of a `path` question: a folder that is typed. */
 export const typedPath = "\u0000typed";
 
 /** What the wizard waits for; its component does it, and tells the outcome. */
-export type Errand =
+export type Effect =
   | { readonly kind: "token"; readonly answers: Answers }
   | { readonly kind: "preview"; readonly answers: Answers };
 
 export interface WizardState {
-  readonly planning: Planning;
+  readonly planning: Interview;
   readonly questions: readonly Question[];
   /** The question that is shown; their number where it is the summary. */
   readonly index: number;
@@ -33,7 +33,7 @@ export interface WizardState {
   readonly help: number | null;
   /** What is wrong with the answer, said in place. */
   readonly problem: string | null;
-  readonly errand: Errand | null;
+  readonly errand: Effect | null;
   readonly plan: PlanReady | null;
   readonly scroll: number;
   /** "Go on where you stopped?" is being asked. */
@@ -46,7 +46,7 @@ export interface WizardState {
 }
 
 /** The wizard at its first open question, before it the one whether to go on with answers that were kept; at the summary where all is decided. */
-export function openWizard(planning: Planning): WizardState {
+export function openWizard(planning: Interview): WizardState {
   const state: WizardState = {
     planning,
     questions: openQuestions(planning, planning.answers),
@@ -130,7 +130,7 @@ export function tokenChecked(state: WizardState, check: TokenCheck): WizardState
     ...state,
     errand: null,
     typed: state.typed === null ? null : "",
-    problem: refusedTokenWords(check.message, state.typed !== null),
+    problem: refusedTokenText(check.message, state.typed !== null),
   };
 }
 
@@ -139,6 +139,6 @@ export function previewed(state: WizardState, plan: PlanReady): WizardState {
 }
 
 /** An errand failed: said in place, and the page stays. */
-export function errandFailed(state: WizardState, problem: string): WizardState {
+export function effectFailed(state: WizardState, problem: string): WizardState {
   return { ...state, errand: null, problem };
 }

@@ -1,0 +1,156 @@
+import path from "node:path";
+import { type GatheredSettings, gatherSettings } from "../cli/gather-settings.ts";
+import type { LeftDemo } from "../cli/handed.ts";
+import type { Leaving } from "../cli/leaving.ts";
+import type { SetupCommand } from "../cli/program.ts";
+import { type DemoWorld, prepareDemo } from "../demo/prepare-demo.ts";
+import { lookAtPlace } from "../host/place.ts";
+import { late, withinLimit } from "../host/time-limit.ts";
+import { placeFailure } from "../machine/assess-disks.ts";
+import type { Answers } from "../plan/answers.ts";
+import type { FilePlace } from "../run/file-failures.ts";
+import type { SetupRequest, Work } from "./request.ts";
+import { requestAfterDetach, requestOf } from "./setup/setup-command.ts";
+import { setup } from "./setup/setup.ts";
+
+export interface DemoTools {
+  readonly command: SetupCommand;
+  readonly demo: NonNullable<SetupCommand["demo"]>;
+  readonly ask: SetupRequest["ask"];
+  readonly mend: NonNullable<SetupRequest["mend"]> | null;
+  readonly nodePath: string;
+  readonly leaving: Leaving;
+  /** The world in which this process goes on; null where it makes one. */
+  readonly left: LeftDemo | null;
+}
+
+/**
+ * `heros setup --demo`: the same setup in a world of its own, which is removed at the end unless asked to keep. What it is
+ * given is checked as for a real one; then folders lie in the demo's own, and only its own Hub is asked.
+ */
+export async function performDemo(work: Work, tools: DemoTools): Promise<readonly string[] | null> {
+  const { command, demo, ask, mend, nodePath, leaving, left } = tools;
+  const given = await gatherSettings(work.host, command);
+  await requireFolders(work, givenFolders(work, given));
+  const world = await prepareDemo({
+    host: work.host,
+    catalog: given.catalog,
+    nodePath,
+    speed: Number(demo.speed),
+    folder: left?.folder ?? null,
+    port: left?.port ?? (command.settingFlags.port === undefined ? null : given.port),
+    tokens: acceptedTokens(given),
+  });
+  const kept = `The demo's folder is kept: ${world.folder}`;
+  if (demo.keep) work.emit({ type: "notice", level: "info", code: "demo.kept", message: kept });
+  try {
+    const inside = { ...work, host: world.host };
+    const request = await requestOf(world.host, settingsInside(world, given), {
+      dryRun: command.dryRun,
+      ask: ask === null ? null : askInside(work, world, ask),
+    });
+    const onSettled: SetupRequest["onSettled"] = (answers, countedFromMs) => {
+      const { folder, port } = world;
+      leaving.settled = async () => ({
+        ...(await requestAfterDetach(world.host, request, answers)),
+        countedFromMs,
+        demo: { folder, port },
+      });
+    };
+    const words = await setup(inside, { ...request, mend, onSettled });
+    if (words === null) return null;
+    return [
+      words[0] ?? "",
+      ...(command.dryRun ? [] : ["The demo's Annie has stopped: this address no longer answers."]),
+      demo.keep
+        ? `This was a demo. ${kept}`
+        : "This was a demo: nothing of it is left on this machine.",
+      "Run heros setup to do the same for real.",
+    ];
+  } finally {
+    await world.dispose({ keep: demo.keep || leaving.isWanted() });
+  }
+}
+
+/** What was given, with the demo's own folders, Hub and port. */
+function settingsInside(world: DemoWorld, given: GatheredSettings): GatheredSettings {
+  const { cacheDir, stackDir, decided } = given;
+  return {
+    ...given,
+    endpoint: world.endpoint,
+    mirrors: [],
+    cacheDir: cacheDir === null ? null : world.inside(cacheDir),
+    stackDir: world.inside(stackDir),
+    stateDir: world.stateDir,
+    port: world.port,
+    decided: decided.map(({ storage, ...rest }) =>
+      storage === undefined ? rest : { ...rest, storage: storage.map((it) => inWorld(world, it)) },
+    ),
+  };
+}
+
+/** The person names folders of this machine; what comes of them is the demo's. */
+function askInside(work: Work, world: DemoWorld, ask: NonNullable<SetupRequest["ask"]>) {
+  const moved = (answers: Answers): Answers => ({
+    ...answers,
+    storage: inWorld(world, answers.storage),
+  });
+  return async (...[planning, signal]: Parameters<typeof ask>): Promise<Answers | null> => {
+    const preview: typeof planning.preview = async (answers, stop) => {
+      await requireFolders(work, storageFolders([answers.storage]));
+      return planning.preview(moved(answers), stop);
+    };
+    const answers = await ask({ ...planning, preview }, signal);
+    return answers === null ? null : moved(answers);
+  };
+}
+
+function inWorld<Storage extends string>(
+  world: DemoWorld,
+  storage: Storage,
+): Storage | `/${string}` {
+  return storage.startsWith("/") ? asPath(world.inside(storage)) : storage;
+}
+
+function asPath(folder: string): `/${string}` {
+  return `/${folder.replace(/^\//, "")}`;
+}
+
+function givenFolders({ host }: Work, given: GatheredSettings): readonly FilePlace[] {
+  const { cacheDir, stackDir, decided } = given;
+  const usual = path.join(host.home, "her-os");
+  return [
+    ...(stackDir === usual ? [] : [{ folder: stackDir, area: "stack" } as const]),
+    ...storageFolders([cacheDir ?? "", ...decided.flatMap(({ storage = [] }) => storage)]),
+  ];
+}
+
+function storageFolders(values: readonly string[]): readonly FilePlace[] {
+  return values
+    .filter((value) => value.startsWith("/"))
+    .map((folder) => ({ folder, area: "cache" }));
+}
+
+/** A token that was named is one of the demo's Hub, and goes nowhere else. */
+function acceptedTokens({ tokenFile }: GatheredSettings): Record<string, string> {
+  if (tokenFile === null || tokenFile.source === "none") return {};
+  return { [tokenFile.token.reveal()]: "you" };
+}
+
+const limitMs = 4000;
+
+/**
+ * Whether these folders can be written to, or made, judged without touching them.
+ * @throws Failure `stack.…`, `cache.…`, `disk.…` (exit 1)
+ */
+export async function requireFolders(
+  { host, signal }: Pick<Work, "host" | "signal">,
+  places: readonly FilePlace[],
+): Promise<void> {
+  for (const { folder, area } of places) {
+    const place = await withinLimit({ host, signal, limitMs }, () => lookAtPlace(host, folder));
+    if (place === late) continue;
+    const failure = placeFailure(place, { area, home: host.home });
+    if (failure !== null) throw failure;
+  }
+}

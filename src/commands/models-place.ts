@@ -1,0 +1,71 @@
+import path from "node:path";
+import type { Host } from "../host/host.ts";
+import { findCacheDir } from "../source/hub/environment.ts";
+import type { StorageAnswer } from "../plan/answers.ts";
+import type { AnswerValues } from "../plan/resolve.ts";
+import {
+  recallAnswers,
+  type Overruled,
+  type RememberedAnswers,
+} from "./setup/remembered-answers.ts";
+import type { Fetching, Work } from "./request.ts";
+
+/** Of a run: what it was told of places. */
+export interface PlaceSettings extends Pick<Fetching, "cacheDir" | "stateDir"> {
+  readonly stackDir: string;
+  /** From the weakest to the strongest: config file, environment, flags. */
+  readonly decided: readonly AnswerValues[];
+}
+
+/** The same settings, once it is known where the models are. */
+export type Placed<Settings> = Settings & { readonly cacheDir: string };
+
+/** The absolute path that each answer to the question of the storage stands for. */
+export function storagePaths(host: Pick<Host, "env" | "home" | "cwd">, stackDir: string) {
+  return { "hub-cache": findCacheDir(host), "stack-dir": path.join(stackDir, "models") } as const;
+}
+
+export function placeOf(paths: ReturnType<typeof storagePaths>, storage: StorageAnswer): string {
+  return storage === "hub-cache" || storage === "stack-dir" ? paths[storage] : storage;
+}
+
+/**
+ * Where models are, for every command that asks nobody: as flags, heros' own variables or the config file say; else as the
+ * Hub's variables say; else where the last setup put them; else the Hub's default.
+ */
+export function modelsPlace(
+  host: Pick<Host, "env" | "home" | "cwd">,
+  { cacheDir, stackDir, decided }: PlaceSettings,
+  remembered: RememberedAnswers,
+): string {
+  if (cacheDir !== null) return cacheDir;
+  const paths = storagePaths(host, stackDir);
+  const chosen = decided.findLast(({ storage }) => storage !== undefined)?.storage?.[0];
+  const kept = remembered.cacheDir ?? remembered.answers.storage?.[0];
+  const storage = chosen ?? kept ?? "hub-cache";
+  if (storage === "stack-dir") return paths["stack-dir"];
+  return storage.startsWith("/") ? storage : paths["hub-cache"];
+}
+
+/** Finds out where the models are, and says so where that is not where the last setup put them. */
+export async function placeModels<Settings extends PlaceSettings>(
+  { host, emit }: Pick<Work, "host" | "emit">,
+  settings: Settings,
+): Promise<Placed<Settings>> {
+  const remembered = await recallAnswers(host, settings.stateDir);
+  const cacheDir = modelsPlace(host, settings, remembered);
+  const { overruled } = remembered;
+  if (overruled !== null && cacheDir === findCacheDir(host)) emit(overruledNotice(overruled));
+  return { ...settings, cacheDir };
+}
+
+/** The environment names another cache than the one that the last setup filled. */
+export function overruledNotice({ variable, cacheDir, instead }: Overruled) {
+  return {
+    type: "notice",
+    level: "warning",
+    code: "cache.environment_wins",
+    message: `${variable} is set, so models are looked for in ${instead}, not in ${cacheDir}, where the last setup put them.`,
+    hint: `To use ${cacheDir}: unset ${variable}, or give it with --cache-dir.`,
+  } as const;
+}

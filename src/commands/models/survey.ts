@@ -1,0 +1,175 @@
+import type { CatalogModel } from "../../catalog/catalog.ts";
+import { countBytes } from "../../run/byte-ranges.ts";
+import { placesOf } from "../../store/hub-cache/layout.ts";
+import { listingOffline } from "../../store/hub-cache/offline.ts";
+import { readRef } from "../../store/hub-cache/refs.ts";
+import { type Survey, surveyModels } from "../../download/survey.ts";
+import type { Hub } from "../../source/hub/hub.ts";
+import { commitPattern, type HubListing } from "../../source/hub/listing.ts";
+import type { ListedModel } from "../../run/events/cache.ts";
+import type { Notice } from "../../run/events/run.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
+import type { Placed } from "../models-place.ts";
+import { openHub } from "../open-hub.ts";
+import type { Fetching, Work } from "../request.ts";
+import { givenToken } from "../tokens.ts";
+
+/** The Hub is asked for a listing at most as long: the cache can answer most of the question without it. */
+const patienceMs = 10_000;
+
+export interface CacheView {
+  readonly survey: Survey;
+  /** Lists from what is kept first; asks for bytes as any other. */
+  readonly hub: Hub;
+}
+
+/**
+ * When the Hub is asked what belongs to a repository: `never`; where it is not `known` from an earlier run; or `always`
+ * for what can change, and then the cache's own word is not taken for it.
+ */
+export type Asking = "never" | "unknown" | "always";
+
+export interface CacheViewRequest {
+  readonly fetching: Placed<Fetching>;
+  readonly models: readonly CatalogModel[];
+  readonly ask: Asking;
+}
+
+/** Looks at the cache with the listings that are kept, and asks the Hub only for those that are not. @throws AbortError */
+export async function viewCache(work: Work, request: CacheViewRequest): Promise<CacheView> {
+  const { host, signal } = work;
+  const { fetching, models, ask } = request;
+  const { cacheDir } = fetching;
+  const token = await givenToken(host, fetching);
+  const { list } = openHub(work, fetching, token, { forMs: patienceMs });
+  const online = { ...openHub(work, fetching, token), list };
+  const hub = cacheFirst(work, {
+    online,
+    offline: openHub(work, fetching, token, { offline: true }),
+    cacheDir,
+    ask,
+  });
+  const survey = await surveyModels({ host, hub, cacheDir, models, signal, lenient: true });
+  return { survey, hub: { ...hub, offline: online.offline } };
+}
+
+interface Listers {
+  readonly online: Hub;
+  readonly offline: Hub;
+  readonly cacheDir: string;
+  readonly ask: Asking;
+}
+
+/** A Hub that knows what is kept of it: of a branch, the commit that the cache has. */
+function cacheFirst({ host, emit }: Work, { online, offline, cacheDir, ask }: Listers): Hub {
+  const kept = async (repo: string, revision: string, signal: AbortSignal) => {
+    const places = placesOf(cacheDir, repo);
+    const commit = commitPattern.test(revision)
+      ? revision
+      : (await readRef(host.files, places.refs, revision)).trim();
+    if (!commitPattern.test(commit)) return null;
+    const listing = await offline.list(repo, commit, signal).catch((error: unknown) => {
+      if (error instanceof Failure) return null;
+      throw error;
+    });
+    return listing === null ? null : { ...listing, revision };
+  };
+  return {
+    ...online,
+    offline: false,
+    async list(repo, revision, signal): Promise<HubListing> {
+      if (ask === "always") return patiently(online, repo, revision, signal);
+      const known = await kept(repo, revision, signal);
+      if (known !== null) return known;
+      let problem: Failure | null = null;
+      if (ask === "unknown" && !online.offline) {
+        try {
+          return await patiently(online, repo, revision, signal);
+        } catch (error) {
+          if (!(error instanceof Failure)) throw error;
+          problem = error;
+        }
+      }
+      try {
+        const { files } = host;
+        const where = { files, hub: offline, cacheDir, repo, revision, signal };
+        const listing = await listingOffline(where);
+        if (ask === "unknown") emit(judgedByCache(repo, problem));
+        return listing;
+      } catch (error) {
+        signal.throwIfAborted();
+        throw problem ?? error;
+      }
+    },
+  };
+}
+
+/** @throws Failure of the Hub, or that it takes too long; AbortError */
+async function patiently(
+  hub: Hub,
+  repo: string,
+  revision: string,
+  signal: AbortSignal,
+): Promise<HubListing> {
+  const limit = AbortSignal.timeout(patienceMs);
+  try {
+    return await hub.list(repo, revision, AbortSignal.any([signal, limit]));
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (!limit.aborted) throw cause;
+    throw new Failure({
+      code: "hub.unreachable",
+      message: `The Hub at ${hub.endpoint} does not say what belongs to ${repo}.`,
+      hint: "Look at the network with heros doctor, then try again.",
+      exitCode: exitCodes.network,
+      cause,
+    });
+  }
+}
+
+function judgedByCache(repo: string, problem: Failure | null): Notice {
+  return {
+    type: "notice",
+    level: "warning",
+    code: "models.judged_by_cache",
+    message: `The Hub could not be asked what belongs to ${repo}: only what the cache has of it is known.`,
+    hint: problem === null ? "HF_HUB_OFFLINE is set." : problem.message,
+  };
+}
+
+/** Those of which the cache has a repository, whole or not. */
+export async function cachedModels(
+  { host }: Work,
+  cacheDir: string,
+  models: readonly CatalogModel[],
+): Promise<CatalogModel[]> {
+  const there = await Promise.all(
+    models.map(async ({ parts }) => {
+      const places = parts.map(({ repo }) => placesOf(cacheDir, repo));
+      const folders = places.flatMap(({ root, staging }) => [root, staging]);
+      const stats = folders.map((folder) => host.files.stat(folder));
+      return (await Promise.allSettled(stats)).some(({ status }) => status === "fulfilled");
+    }),
+  );
+  return models.filter((_model, index) => there[index] === true);
+}
+
+/** The survey's models, as people ask for them: here, partly, missing. */
+export function listedModels(survey: Survey, models: readonly CatalogModel[]): ListedModel[] {
+  return survey.models.map(({ id, title, tier, purpose, totalBytes, snapshots, problem }) => {
+    const repo = models.find((model) => model.id === id)?.parts[0].repo ?? id;
+    const named = { id, title, tier, purpose, repo };
+    if (problem !== null) {
+      return { ...named, state: "unknown", totalBytes: null, receivedBytes: 0, path: null };
+    }
+    const own = survey.blobs.filter((blob) => blob.models.includes(id));
+    const receivedBytes = own.reduce(
+      (sum, { cached, sizeBytes, held }) => sum + (cached ? sizeBytes : countBytes(held)),
+      0,
+    );
+    const whole = snapshots.every(({ files }) => files.every(({ linked }) => linked));
+    const path = whole ? (snapshots[0]?.path ?? null) : null;
+    const state = whole ? "here" : receivedBytes > 0 ? "partly" : "missing";
+    return { ...named, state, totalBytes, receivedBytes, path };
+  });
+}

@@ -1,0 +1,128 @@
+import type { CatalogModel } from "../../catalog/catalog.ts";
+import { headroom, requireDiskSpace } from "../../store/disk-space.ts";
+import { downloadModels } from "../../download/download.ts";
+import type { Damage } from "../../store/hub-cache/inspect.ts";
+import { findAside, putAside, removeAside } from "../../store/hub-cache/repair.ts";
+import { type Survey, surveyModels } from "../../download/survey.ts";
+import {
+  countFiles,
+  requireSound,
+  type Verification,
+  verifyModels,
+} from "../../store/hub-cache/verify.ts";
+import { offline } from "../../source/hub/failures.ts";
+import type { Hub } from "../../source/hub/hub.ts";
+import { formatBytes } from "../../run/units.ts";
+import type { Placed } from "../models-place.ts";
+import { cachedModels, type CacheView, viewCache } from "./survey.ts";
+import { requireWritable } from "../require-place.ts";
+import type { Fetching, Work } from "../request.ts";
+
+export interface CheckRequest {
+  readonly fetching: Placed<Fetching>;
+  readonly models: readonly CatalogModel[];
+  /** True where the models were named: then what is missing of them counts too. Else those of the cache are checked. */
+  readonly named: boolean;
+}
+
+/**
+ * Hashes what the cache holds of the models. Changes nothing.
+ * @returns the sentences of the closing page
+ * @throws Failure `models.damaged` (exit 6); of the Hub (2, 5) for a named model that nothing is known of; AbortError
+ */
+export async function verify(work: Work, request: CheckRequest): Promise<string[]> {
+  const { checked } = await check(work, request);
+  requireSound(checked.damaged);
+  return checkedWords(checked);
+}
+
+/**
+ * Checks as `verify` does, puts what is damaged aside and brings sound content in its place.
+ * @returns the sentences of the closing page
+ * @throws Failure of the Hub (2, 5), of the disk (7), of a hash (6), `cache.busy` (1); AbortError
+ */
+export async function repair(work: Work, request: CheckRequest): Promise<string[]> {
+  const { host, emit, signal } = work;
+  const { view, checked } = await check(work, request);
+  const { damaged } = checked;
+  const { cacheDir } = view.survey;
+  const repos = view.survey.blobs.map(({ repo }) => repo);
+  const removeOld = async () =>
+    removeAside({ host, emit }, { cacheDir, aside: await findAside(host, { cacheDir, repos }) });
+  if (damaged.length === 0) {
+    await removeOld();
+    return [...checkedWords(checked), "There was nothing to repair."];
+  }
+
+  await requireSource(view, damaged, signal);
+  await requireWritable(work, cacheDir);
+  await putAside({ host, cacheDir, damaged });
+  host.fileLocks.close();
+  const hurt = new Set(damaged.flatMap(({ models }) => models));
+  const models = request.models.filter(({ id }) => hurt.has(id));
+  const survey = await surveyModels({ host, hub: view.hub, cacheDir, models, signal });
+  const { limitBytesPerSecond, maxLanes } = request.fetching;
+  const { fetchedBytes } = await downloadModels({
+    host,
+    hub: view.hub,
+    survey,
+    emit,
+    signal,
+    limitBytesPerSecond,
+    maxLanes,
+  });
+  await removeOld();
+  const count = countFiles(damaged);
+  const files = count === 1 ? "One file is" : `${count} files are`;
+  return [`${files} as the Hub promises again; ${formatBytes(fetchedBytes)} were fetched.`];
+}
+
+async function check(
+  work: Work,
+  { fetching, models: asked, named }: CheckRequest,
+): Promise<{ view: CacheView; checked: Verification }> {
+  const { host, emit, signal } = work;
+  const models = named ? asked : await cachedModels(work, fetching.cacheDir, asked);
+  const view = await viewCache(work, { fetching, models, ask: "unknown" });
+  const { survey } = view;
+  const checked = await verifyModels({ host, survey, whole: named, emit, signal });
+  if (checked.uncheckedFiles > 0) {
+    emit({
+      type: "notice",
+      level: "warning",
+      code: "models.unchecked",
+      message: `${checked.uncheckedFiles} ${checked.uncheckedFiles === 1 ? "file" : "files"} could not be checked: their hashes are not known here.`,
+      hint: "Name the models, so that the Hub is asked: heros models verify MODEL",
+    });
+  }
+  // What can't be judged must not pass for sound; damage that was found says more.
+  const problem = survey.models.find((model) => model.problem !== null)?.problem ?? null;
+  if (problem !== null && checked.damaged.length === 0) throw problem;
+  return { view, checked };
+}
+
+function checkedWords({ files, bytes }: Verification): string[] {
+  return files === 0
+    ? ["The cache has none of these models yet. Get them with heros pull."]
+    : [`Everything is as the Hub promises: ${formatBytes(bytes)}, every byte checked.`];
+}
+
+/** Before anything is put aside: can what is damaged be had again, and does it fit? */
+async function requireSource(
+  { hub, survey }: { readonly hub: Hub; readonly survey: Survey },
+  damaged: readonly Damage[],
+  signal: AbortSignal,
+): Promise<void> {
+  const fetched = damaged.filter(
+    ({ reason, cached }) => reason !== "link" && (reason !== "missing" || !cached),
+  );
+  const [first] = fetched;
+  if (first === undefined) return;
+  if (hub.offline) throw offline(`a sound ${first.path} of ${first.repo}`);
+  const bytes = fetched.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  requireDiskSpace({ ...survey, neededBytes: bytes + headroom(bytes) });
+  const firsts = new Map(fetched.map((damage) => [damage.repo, damage]));
+  for (const { repo, commit, path } of firsts.values()) {
+    await hub.requireAccess(repo, commit, path, signal);
+  }
+}

@@ -1,0 +1,69 @@
+import path from "node:path";
+import type { Host } from "../host/host.ts";
+import { isClosing, type TimedEvent } from "../run/event.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
+import type { Writer } from "../ui/writer.ts";
+import type { ReplayCommand } from "../cli/program.ts";
+import { parseRecording } from "../record/read.ts";
+
+export interface Replay {
+  readonly command: ReplayCommand;
+  readonly host: Host;
+  /** Opens the chosen writer, once the record is known to be whole. */
+  readonly open: () => Promise<Writer>;
+  /** On a live screen a run takes its time, unless `--speed` says otherwise. */
+  readonly live: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * `heros replay FILE`: the recorded events, through a writer, and nothing else. A record without an end, of a run that was
+ * killed, is closed as cancelled.
+ * @returns 0 when it was played, whatever became of the recorded run; 130 when it was interrupted
+ * @throws Failure `replay.…` (exit 2)
+ */
+export async function performReplay(replay: Replay): Promise<number> {
+  const { command, host, open, live, signal } = replay;
+  const events = parseRecording(await readRecord(host, command.file), command.file);
+  const writer = await open();
+  const speed = command.speed ?? (live ? 1 : null);
+  let last: TimedEvent | null = null;
+  try {
+    for (const event of events) {
+      const waitMs = last === null || speed === null ? 0 : (event.at - last.at) / speed;
+      if (waitMs > 0) await host.clock.sleep(waitMs, signal);
+      signal.throwIfAborted();
+      writer.write(event);
+      last = event;
+    }
+    if (last !== null && !isClosing(last)) {
+      writer.write(cancelled(last.at, "The record ends here: this run was cut short."));
+    }
+    return exitCodes.done;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    writer.write(cancelled(last?.at ?? 0, "The replay was stopped; the recorded run goes on."));
+    return exitCodes.interrupted;
+  } finally {
+    await writer.close();
+  }
+}
+
+function cancelled(at: number, hint: string): TimedEvent {
+  return { v: 1, at, type: "run.cancelled", exitCode: exitCodes.interrupted, hint };
+}
+
+async function readRecord(host: Host, file: string): Promise<string> {
+  try {
+    return await host.files.readFile(path.resolve(host.cwd, file), "utf8");
+  } catch (cause) {
+    const reason = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+    throw new Failure({
+      code: "replay.unreadable",
+      message: `The record ${file} can't be read (${reason}).`,
+      hint: "Records of runs are in ~/.local/state/heros/logs.",
+      exitCode: exitCodes.usage,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,58 @@
+import type { Catalog } from "../catalog/catalog.ts";
+import type { Host } from "../host/host.ts";
+import type { EndpointMemory } from "../source/mirrors.ts";
+import type { Answers, TokenAnswer } from "../plan/answers.ts";
+import type { Remediation, FailedChecks } from "../plan/interview.ts";
+import type { Interview } from "../plan/interview.ts";
+import type { AnswerValues } from "../plan/resolve.ts";
+import type { Emit } from "../run/event.ts";
+import type { PauseSwitch } from "../run/pause-switch.ts";
+
+/** What every piece of work has at hand. */
+export interface Work {
+  readonly host: Host;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** Milliseconds since the run began. */
+  readonly elapsedMs: () => number;
+  /** Which addresses of the Hub failed, for all that ask them. */
+  readonly endpoints: EndpointMemory;
+  /** Turned by a key while models are fetched; absent where nobody can. */
+  readonly pause?: PauseSwitch | undefined;
+}
+
+/** Where models come from and how; shared by `setup` and `pull`. */
+export interface Fetching {
+  readonly catalog: Catalog;
+  /** The Hub's address, without a slash at its end. */
+  readonly endpoint: string;
+  /** Asked where the endpoint fails, in order of preference; without the token. */
+  readonly mirrors: readonly string[];
+  /** Cache given by flag, environment or config file; null means that the answers decide. */
+  readonly cacheDir: string | null;
+  /** Of heros itself: answers, listings, logs. */
+  readonly stateDir: string;
+  readonly limitBytesPerSecond: number | null;
+  readonly maxLanes: number | null;
+  /** From `--token-file` and its like. */
+  readonly tokenFile: TokenAnswer | null;
+}
+
+export interface SetupRequest extends Fetching {
+  readonly stackDir: string;
+  readonly assetsDir: string;
+  /** Of this machine, at which Annie answers. */
+  readonly port: number;
+  /** The port that was asked for, where the user's compose file publishes another whatever is asked. */
+  readonly ignoredPort?: number;
+  readonly annieTimeoutMs: number;
+  /** From the weakest to the strongest: config file, environment, flags. */
+  readonly decided: readonly AnswerValues[];
+  readonly dryRun: boolean;
+  /** Hears the answers, once there is consent, and when it was given: 0 where nobody was asked. */
+  readonly onSettled?: (answers: Answers, agreedAtMs: number) => void;
+  /** Asks the person; null where nobody is asked. */
+  readonly ask: ((planning: Interview, signal: AbortSignal) => Promise<Answers | null>) | null;
+  /** Shows a person what is not right with the machine and waits; null or absent where nobody could mend it. */
+  readonly mend?: ((trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>) | null;
+}

@@ -1,0 +1,212 @@
+import type { Catalog } from "../../catalog/catalog.ts";
+import { modelsOfTiers } from "../../catalog/select.ts";
+import { startStack } from "../../deploy/compose/start.ts";
+import { watchContainers } from "../../deploy/compose/watch-containers.ts";
+import { downloadModels } from "../../download/download.ts";
+import type { Survey } from "../../download/survey.ts";
+import { type AnnieWatch, watchAnnie } from "../../health/watch.ts";
+import type { Answers } from "../../plan/answers.ts";
+import type { HerosEvent } from "../../run/event.ts";
+import type { PlanReady } from "../../run/events/plan.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
+import { inFolder } from "../../run/shell.ts";
+import { formatBytes, formatDuration } from "../../run/units.ts";
+import { closeWhenPaused, openHub } from "../open-hub.ts";
+import type { SetupRequest, Work } from "../request.ts";
+
+export interface BringOnline {
+  readonly request: SetupRequest;
+  readonly answers: Answers;
+  readonly survey: Survey;
+  /** On the host's monotonic clock: when the run began, or when the person said yes. */
+  readonly startedAtMs: number;
+}
+
+/**
+ * Fetches the models and starts Annie: side by side, or one after the other where the answers say so.
+ * Whatever fails first stops the rest, with one exception: once tier 1 is there, a download that fails no longer keeps Annie from coming online.
+ * @throws Failure of the download (5, 6, 7), of the stack (1, 4), of Annie (1, 3); AbortError
+ */
+export async function bringOnline(
+  work: Work,
+  { request, answers, survey, startedAtMs }: BringOnline,
+): Promise<Online> {
+  const { host } = work;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([work.signal, stop.signal]);
+  const firstModels = modelIds(survey, requiredTiers(request.catalog));
+  let url = `http://127.0.0.1:${request.port}`;
+  let watch: AnnieWatch | null = null;
+  let onlineAfterMs = 0;
+
+  const tell = closeWhenPaused(work);
+  const emit = (event: HerosEvent) => {
+    tell(event);
+    if (event.type === "annie.online") onlineAfterMs = event.elapsedMs;
+    if (event.type !== "model.ready" || !firstModels.delete(event.id)) return;
+    if (firstModels.size === 0) watch?.tier1Ready();
+  };
+
+  const fetchModels = async () => {
+    emit({ type: "stage.started", stage: "download" });
+    const result = await downloadModels({
+      host,
+      hub: openHub(work, request, answers.token),
+      survey,
+      emit,
+      signal,
+      limitBytesPerSecond: request.limitBytesPerSecond,
+      maxLanes: request.maxLanes,
+      pause: work.pause,
+    });
+    emit({ type: "stage.finished", stage: "download", outcome: "done" });
+    return result;
+  };
+  const startAnnie = async () => {
+    emit({ type: "stage.started", stage: "annie" });
+    const { stackDir, port } = request;
+    const address = await startStack({
+      host,
+      stackDir,
+      emit,
+      signal,
+      port,
+      cacheDir: survey.cacheDir,
+    });
+    if (address !== null) url = `http://${address.host}:${address.port}`;
+    const containers = watchContainers({ host, stackDir, emit });
+    watch = watchAnnie({
+      host,
+      emit,
+      signal,
+      url: `${url}/health`,
+      stackDir,
+      startedAtMs,
+      capabilities: wantedCapabilities(request.catalog, answers),
+      checkContainers: (asking, final) => containers.check(asking, final),
+      onlineTimeoutMs: request.annieTimeoutMs,
+      laterTimeoutMs: request.annieTimeoutMs,
+    });
+    if (firstModels.size === 0) watch.tier1Ready();
+    await watch.online;
+    // Whatever becomes of her and her containers later, while models are still fetched, stops the run too.
+    watch.complete.catch((error: unknown) => stop.abort(error));
+    return watch;
+  };
+
+  const fetching = fetchModels();
+  const coming = answers.startup === "wait" ? fetching.then(startAnnie) : startAnnie();
+  fetching.catch((error: unknown) => {
+    if (firstModels.size > 0) stop.abort(error);
+  });
+  coming.catch((error: unknown) => stop.abort(error));
+  const [fetched, annie] = await Promise.allSettled([fetching, coming]);
+  work.signal.throwIfAborted();
+  if (annie.status === "rejected") {
+    emit({
+      type: "stage.finished",
+      stage: firstModels.size > 0 ? "download" : "annie",
+      outcome: "failed",
+    });
+    throw stop.signal.reason;
+  }
+  if (fetched.status === "rejected") {
+    annie.value.stop();
+    // What became of her after she was online stopped the download, and not the other way round.
+    const stage = stop.signal.aborted ? "annie" : "download";
+    emit({ type: "stage.finished", stage, outcome: "failed" });
+    throw stop.signal.aborted ? stop.signal.reason : onlineWithout(fetched.reason);
+  }
+  annie.value.allReady();
+  const { missing } = await annie.value.complete.catch((error: unknown) => {
+    emit({ type: "stage.finished", stage: "annie", outcome: "failed" });
+    throw error;
+  });
+  emit({
+    type: "stage.finished",
+    stage: "annie",
+    outcome: missing.length === 0 ? "done" : "failed",
+  });
+  if (missing.length > 0) throw lacking(missing, request.stackDir);
+  return { url, onlineAfterMs, fetchedBytes: fetched.value.fetchedBytes };
+}
+
+function requiredTiers(catalog: Catalog): number[] {
+  return catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id);
+}
+
+/** Ids of the models of these tiers; each is told as ready once it is, cached ones too. */
+function modelIds(survey: Survey, tiers: readonly number[]): Set<string> {
+  const models = survey.models.filter((model) => tiers.includes(model.tier));
+  return new Set(models.map((model) => model.id));
+}
+
+function wantedCapabilities(catalog: Catalog, { tiers }: Answers) {
+  const required = requiredTiers(catalog);
+  const named = (chosen: readonly number[]) =>
+    modelsOfTiers(catalog, chosen).flatMap(({ capability }) =>
+      capability === null ? [] : [capability],
+    );
+  const tier1 = named(required);
+  const later = named(tiers.filter((tier) => !required.includes(tier)));
+  return { tier1, later: later.filter((name) => !tier1.includes(name)) };
+}
+
+/** Annie runs on what she has; what stopped the rest is told, and the next run goes on with it. */
+function onlineWithout(reason: unknown): unknown {
+  if (!(reason instanceof Failure)) return reason;
+  return new Failure({
+    code: reason.code,
+    message: `Annie is online, but not all of her models are here: ${reason.message}`,
+    hint: reason.hint,
+    exitCode: exitCodes.degraded,
+    cause: reason,
+  });
+}
+
+function lacking(missing: readonly string[], stackDir: string): Failure {
+  return new Failure({
+    code: "annie.degraded",
+    message: `Annie is online, but can't do everything yet: she lacks ${missing.join(", ")}, though the models are here.`,
+    hint: `See what she writes with: ${inFolder(stackDir, "docker compose logs her-os-core")}`,
+    exitCode: exitCodes.degraded,
+  });
+}
+
+export interface Online {
+  readonly url: string;
+  /** Since the run began. */
+  readonly onlineAfterMs: number;
+  /** What came over the network in this run. */
+  readonly fetchedBytes: number;
+}
+
+/** The closing page of a setup that worked. */
+export function closingSummary({
+  url,
+  onlineAfterMs,
+  fetchedBytes,
+  plan,
+}: Online & { readonly plan: PlanReady }): string[] {
+  return [
+    `Annie is online at ${url}, ${afterWords(onlineAfterMs)}.`,
+    fetchedBytes === 0
+      ? `All of her models were there already (${formatBytes(plan.totalBytes)}).`
+      : `All of her models are there: ${formatBytes(plan.totalBytes)}, every byte checked.`,
+    `Her folder is ${plan.stackDir}; docker compose up -d and docker compose down work there.`,
+    "Run heros setup again to add models; heros doctor checks the machine.",
+  ];
+}
+
+/** The closing page of a dry run. */
+export function dryRunSummary(plan: PlanReady): string[] {
+  const changed = plan.files.filter((file) => file.action !== "unchanged").length;
+  return [
+    "This was a dry run: nothing was written, nothing was fetched.",
+    `heros setup would write ${changed} ${changed === 1 ? "file" : "files"} in ${plan.stackDir} and fetch ${formatBytes(plan.totalBytes - plan.cachedBytes)} into ${plan.cacheDir}.`,
+  ];
+}
+
+function afterWords(elapsedMs: number): string {
+  return elapsedMs < 1000 ? "in less than a second" : `after ${formatDuration(elapsedMs / 1000)}`;
+}

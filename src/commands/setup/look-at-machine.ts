@@ -1,0 +1,64 @@
+import { detectMachine, type Detection } from "../../machine/detect.ts";
+import type { FailedChecks } from "../../plan/interview.ts";
+import { modelsPlace } from "../models-place.ts";
+import { recallAnswers } from "./remembered-answers.ts";
+import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
+import { tryHubOf } from "../try-hub.ts";
+import type { SetupRequest, Work } from "../request.ts";
+
+/** What a person can put right in another window. Memory and disks are what they are; the questions take them into account. */
+const mendable = new Set(["gpu", "docker.engine", "docker.compose", "docker.gpu", "port", "hub"]);
+
+/**
+ * Looks at the machine, again and again where somebody mends it meanwhile.
+ * @returns null where the person stops although nothing is in the way
+ * @throws Failure of exit status 4 for what keeps Annie from running; AbortError
+ */
+export async function lookAtMachine(
+  { host, emit, signal }: Work,
+  request: SetupRequest,
+): Promise<Detection | null> {
+  const { stackDir, stateDir, port, endpoint, mirrors, dryRun, mend = null } = request;
+  const modelsPath = modelsPlace(host, request, await recallAnswers(host, stateDir));
+  const tryHub = tryHubOf({ host }, request, { tokenIsAsked: request.ask !== null });
+  for (;;) {
+    emit({ type: "stage.started", stage: "machine" });
+    const detection = await detectMachine({
+      host,
+      emit,
+      signal,
+      modelsPath,
+      stackDir,
+      projectDir: await findProjectFolder(host, stackDir),
+      port,
+      endpoint,
+      mirrors,
+      tryHub,
+    });
+    const trouble = failedChecksOf(detection);
+    const [problem] = detection.problems;
+    if (dryRun || mend === null || trouble === null) {
+      if (problem !== undefined && !dryRun) throw problem;
+      return detection;
+    }
+    const wish = await mend(trouble, signal);
+    if (wish === "again") continue;
+    if (problem !== undefined) throw problem;
+    return wish === "onward" ? detection : null;
+  }
+}
+
+/** What is worth stopping for: what failed, and warnings that a command mends. */
+export function failedChecksOf({ checks, problems }: Detection): FailedChecks | null {
+  const bad = checks.filter(
+    ({ id, status, remedy }) =>
+      status === "failed" || (status === "warning" && remedy !== undefined && mendable.has(id)),
+  );
+  if (bad.length === 0 && problems.length === 0) return null;
+  const codes = problems.map(({ code }) => code);
+  const rank = ({ code, status }: (typeof bad)[number]) => {
+    const place = code === undefined ? -1 : codes.indexOf(code);
+    return place >= 0 ? place : status === "failed" ? codes.length : codes.length + 1;
+  };
+  return { checks: bad.toSorted((a, b) => rank(a) - rank(b)), blocking: problems.length > 0 };
+}

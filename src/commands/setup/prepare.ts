@@ -1,0 +1,238 @@
+import type { CatalogModel } from "../../catalog/catalog.ts";
+import { modelsOfTiers } from "../../catalog/select.ts";
+import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
+import { planDeployment } from "../../deploy/compose/plan.ts";
+import { type Survey, type SurveyedModel, surveyModels } from "../../download/survey.ts";
+import type { Host } from "../../host/host.ts";
+import type { Detection } from "../../machine/detect.ts";
+import type { Answers } from "../../plan/answers.ts";
+import type { Interview } from "../../plan/interview.ts";
+import { rememberable, resolveAnswers } from "../../plan/resolve.ts";
+import type { PlannedModel, PlanReady } from "../../run/events/plan.ts";
+import type { Notice } from "../../run/events/run.ts";
+import { Failure, isAbort } from "../../run/failure.ts";
+import { expandPath } from "../../source/hub/environment.ts";
+import type { Hub } from "../../source/hub/hub.ts";
+import { headroom, requireDiskSpace } from "../../store/disk-space.ts";
+import { overruledNotice, placeOf, storagePaths } from "../models-place.ts";
+import { cacheFallback, openHub } from "../open-hub.ts";
+import type { SetupRequest, Work } from "../request.ts";
+import { requirePlace, requireWritable } from "../require-place.ts";
+import { foundTokens, tokenOf } from "../tokens.ts";
+import { recallAnswers, rememberAnswers } from "./remembered-answers.ts";
+
+/** Answers worked out to the last byte; nothing of it is written yet. */
+export interface WorkedOut {
+  readonly plan: PlanReady;
+  readonly survey: Survey;
+  readonly changes: readonly StackChange[];
+  /** What the person should know of their own compose files before anything starts. */
+  readonly notices: readonly Notice[];
+}
+
+export interface Prepared {
+  readonly planning: Interview;
+  workOut(answers: Answers, signal: AbortSignal): Promise<WorkedOut>;
+}
+
+/**
+ * Gathers what the questions need: the answers so far, the tokens found, the sizes of the models.
+ * @throws Failure of the Hub (2, 5), `plan.bad_answer` (2), AbortError
+ */
+export async function prepareInterview(
+  work: Work,
+  request: SetupRequest,
+  detection: Detection,
+): Promise<Prepared> {
+  const { host, emit, signal } = work;
+  const { catalog, stateDir, stackDir, decided, tokenFile, ask } = request;
+  const [remembered, tokens] = await Promise.all([
+    recallAnswers(host, stateDir),
+    foundTokens(host, stackDir),
+  ]);
+  const resolved = resolveAnswers({
+    catalog,
+    remembered: remembered.answers,
+    decided,
+    foundTokens: tokens.map(({ answer }) => answer),
+    tokenFile,
+  });
+  const { overruled } = remembered;
+  if (overruled !== null && !resolved.decided.has("storage") && request.cacheDir === null) {
+    emit(overruledNotice(overruled));
+  }
+  const paths = storagePaths(host, stackDir);
+
+  const survey = (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
+    surveyModels({
+      host,
+      hub: openHub(work, request, answers.token),
+      cacheDir: request.cacheDir ?? placeOf(paths, answers.storage),
+      models,
+      signal: stop,
+      fallback: cacheFallback(work, request, answers.token),
+      // The screen can still ask for the token that a model wants.
+      lenient: models === catalog.models,
+    });
+  /** A token that the Hub refused meanwhile is neither used nor kept. */
+  const unlessRefused = (answers: Answers): Answers => {
+    const token = tokenOf(answers.token);
+    const refused = token !== null && work.endpoints.refusedTokens.has(token);
+    return refused ? { ...answers, token: { source: "none" } } : answers;
+  };
+  const workOut = async (given: Answers, stop: AbortSignal): Promise<WorkedOut> => {
+    const surveyed = await survey(given, modelsOfTiers(catalog, given.tiers), stop);
+    const answers = unlessRefused(given);
+    await requirePlace(work, surveyed);
+    requireDiskSpace(surveyed);
+    const models = modelsOfTiers(catalog, answers.tiers);
+    const { changes, services, notices } = await planDeployment({
+      host,
+      stackDir,
+      assetsDir: request.assetsDir,
+      plan: {
+        cacheDir: surveyed.cacheDir,
+        models: models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
+        tiers: answers.tiers,
+        startup: answers.startup,
+        port: request.port,
+        token: answers.keepToken ? tokenOf(answers.token) : null,
+        gpu: detection.machine.gpu !== null,
+      },
+    });
+    if (changes.some(({ action }) => action !== "unchanged")) {
+      await requireWritable(work, stackDir, "stack");
+    }
+    const plan: PlanReady = {
+      type: "plan.ready",
+      dryRun: request.dryRun,
+      tiers: answers.tiers,
+      models: surveyed.models.map(toPlannedModel),
+      capabilities: [...new Set(models.flatMap(({ capability }) => capability ?? []))],
+      totalBytes: surveyed.totalBytes,
+      cachedBytes: surveyed.cachedBytes + surveyed.resumedBytes,
+      startup: answers.startup,
+      cacheDir: surveyed.cacheDir,
+      stackDir,
+      endpoint: request.endpoint,
+      token: answers.token.source,
+      ...(answers.token.source === "none" ? {} : { tokenKept: isKept(answers) }),
+      files: toPlannedFiles(changes),
+      services,
+    };
+    return { plan, survey: surveyed, changes, notices };
+  };
+
+  // Where nobody is asked, only the chosen models are listed, when they are worked out.
+  const everything = ask === null ? null : await survey(resolved.answers, catalog.models, signal);
+  const first = unlessRefused(resolved.answers);
+  const planning: Interview = {
+    machine: detection.machine,
+    checks: detection.checks,
+    catalog,
+    models: (everything?.models ?? []).map(toPlannedModel),
+    tokens: tokens.filter(({ answer }) => !work.endpoints.refusedTokens.has(answer.token)),
+    answers: first,
+    decided:
+      request.cacheDir === null
+        ? resolved.decided
+        : new Set([...resolved.decided, "storage" as const]),
+    earlier: remembered.earlier,
+    storagePaths: paths,
+    bytesPerSecond:
+      everything === null
+        ? null
+        : await measureSpeed({
+            host,
+            hub: openHub(work, request, first.token),
+            survey: everything,
+            limitBytesPerSecond: request.limitBytesPerSecond,
+            signal,
+          }),
+    spareBytes: headroom,
+    expandPath: (typed) => expandPath(typed, host),
+    preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
+    checkToken: async (token, stop = signal) => {
+      try {
+        const { name } = await openHub(work, request, { source: "pasted", token }).whoAmI(stop);
+        return { ok: true, user: name };
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        return { ok: false, message: error.message };
+      }
+    },
+    remember: (answers) =>
+      rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
+  };
+  return { planning, workOut };
+}
+
+function isKept({ token, keepToken }: Answers): boolean {
+  return keepToken || token.source === "kept";
+}
+
+function toPlannedModel(model: SurveyedModel): PlannedModel {
+  const { id, title, purpose, tier, totalBytes, cachedBytes, resumedBytes } = model;
+  return { id, title, purpose, tier, totalBytes, cachedBytes: cachedBytes + resumedBytes };
+}
+
+const connections = 4;
+const bytesOfEach = 4_000_000;
+const longestMs = 1000;
+
+export interface Measurement {
+  readonly host: Host;
+  readonly hub: Hub;
+  readonly survey: Survey;
+  /** All of the download is kept below it; null for no limit. */
+  readonly limitBytesPerSecond: number | null;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Fetches up to 16 MB of the largest missing file for at most a second and throws them away, so that the questions can say how long each choice takes.
+ * @returns bytes a second; null where nothing is missing or nothing came
+ * @throws AbortError
+ */
+export async function measureSpeed({
+  host,
+  hub,
+  survey,
+  limitBytesPerSecond,
+  signal,
+}: Measurement): Promise<number | null> {
+  const [largest] = survey.blobs
+    .filter((blob) => !blob.cached)
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+  if (largest === undefined) return null;
+  const limitRate = limitBytesPerSecond ?? Number.POSITIVE_INFINITY;
+  const mostOfEach = Math.min(bytesOfEach, (limitRate * longestMs) / 1000 / connections);
+  const size = Math.floor(Math.min(mostOfEach, largest.sizeBytes / connections));
+  if (size < 1000) return null;
+  const limit = AbortSignal.timeout(longestMs);
+  const startedAtMs = host.clock.monotonicMs();
+  let received = 0;
+  const fetchRange = async (start: number) => {
+    try {
+      const { response } = await hub.open({
+        ...largest,
+        range: { start, end: start + size },
+        address: null,
+        idleTimeoutMs: longestMs,
+        signal: AbortSignal.any([signal, limit]),
+      });
+      const { body } = response;
+      body.on("data", (bytes) => void (received += bytes.length));
+      await new Promise<void>((resolve, reject) => {
+        body.once("close", resolve);
+        body.once("error", reject);
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!limit.aborted && !isAbort(error)) return;
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, (_, index) => fetchRange(index * size)));
+  const seconds = (host.clock.monotonicMs() - startedAtMs) / 1000;
+  return received < Math.min(100_000, size) ? null : Math.min(limitRate, received / seconds);
+}

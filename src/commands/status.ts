@@ -1,0 +1,145 @@
+import path from "node:path";
+import type { Catalog } from "../catalog/catalog.ts";
+import { modelsOfTiers } from "../catalog/select.ts";
+import { gatherSettings } from "../cli/gather-settings.ts";
+import type { StatusCommand } from "../cli/program.ts";
+import { herosFile } from "../deploy/compose/compose-files.ts";
+import { type Answer, askHealth, notOnline } from "../health/health.ts";
+import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
+import { seeBackground } from "../record/background.ts";
+import type { BackgroundSeen, StatusRead } from "../run/events/status.ts";
+import { Failure } from "../run/failure.ts";
+import { anniePlace } from "./annie-port.ts";
+import { type Placed, placeModels } from "./models-place.ts";
+import { listedModels, viewCache } from "./models/survey.ts";
+import type { Fetching, Work } from "./request.ts";
+import { recallAnswers } from "./setup/remembered-answers.ts";
+
+export interface StatusRequest {
+  readonly fetching: Placed<Fetching>;
+  readonly stackDir: string;
+  /** Null where nothing names one: then the stack's own `.env` decides. */
+  readonly port: number | null;
+  /** From the weakest to the strongest: config file, environment, flags. */
+  readonly decided: readonly AnswerValues[];
+  readonly watch: boolean;
+}
+
+const watchMs = 2000;
+
+/**
+ * Tells how everything is: once, or again and again whenever it changed.
+ * @returns the sentences of the closing page, if Annie is online
+ * @throws Failure `annie.…` where she is degraded (3) or not there (1); AbortError, which is how a watch ends
+ */
+export async function status(work: Work, request: StatusRequest): Promise<string[]> {
+  const { host, emit, signal } = work;
+  const address = await anniePlace(host, request.stackDir, request.port);
+  const url = `http://${address.host}:${address.port}`;
+  let told = "";
+  for (;;) {
+    const { event, problem } = await readStatus(work, { ...request, url });
+    const text = JSON.stringify({ ...event, background: lasting(event.background) });
+    if (text !== told) emit(event);
+    told = text;
+    if (!request.watch) {
+      if (problem !== null) throw problem;
+      return [];
+    }
+    await host.clock.sleep(watchMs, signal);
+  }
+}
+
+/** From the answers, the cache and the `.env` on this disk, and from Annie herself; the Hub is not asked. */
+async function readStatus(
+  work: Work,
+  { fetching, stackDir, decided, url }: StatusRequest & { readonly url: string },
+): Promise<{ event: StatusRead; problem: Failure | null }> {
+  const { host, signal } = work;
+  const { cacheDir, catalog, stateDir } = fetching;
+  const remembered = await recallAnswers(host, stateDir);
+  const { answers } = resolveAnswers({
+    catalog,
+    remembered: remembered.answers,
+    decided,
+    foundTokens: [],
+    tokenFile: null,
+  });
+  const { tiers } = answers;
+  const models = modelsOfTiers(catalog, tiers);
+  const [answer, background, { survey }] = await Promise.all([
+    askHealth(host, `${url}/health`, signal),
+    seeBackground(host, stateDir),
+    viewCache(work, { fetching, models, ask: "never" }),
+  ]);
+
+  const required = capabilitiesOf(
+    catalog,
+    catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id),
+  );
+  const { health } = answer;
+  const lacks = (name: string) => health.capabilities[name] !== true;
+  const annie = stateOf(answer, required.some(lacks));
+  const listed = listedModels(survey, models);
+  const event: StatusRead = {
+    type: "status.read",
+    annie,
+    url,
+    health: answer.from === "stranger" ? "stranger" : health.status,
+    capabilities: health.capabilities,
+    lacking: capabilitiesOf(catalog, tiers).filter(lacks),
+    loading: health.models,
+    tiers,
+    cacheDir,
+    models: listed,
+    receivedBytes: listed.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
+    totalBytes: listed.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0),
+    interrupted: remembered.earlier === "interrupted",
+    background,
+  };
+  if (annie === "online") return { event, problem: null };
+  const {
+    code,
+    message,
+    hint: advice,
+    exitCode,
+  } = notOnline({ answer, url, tier1: required, stackDir });
+  const setUp = await host.files.stat(path.join(stackDir, herosFile)).catch(() => null);
+  const hint =
+    background?.state === "running" && background.command === "setup"
+      ? "She is being set up in the background. Look at it with: heros status --watch"
+      : answer.from === "stranger"
+        ? advice
+        : setUp === null
+          ? "Set her up with: heros setup"
+          : `${advice}. heros setup starts her again.`;
+  return { event, problem: new Failure({ code, message, hint, exitCode }) };
+}
+
+/** What of a run in the background is news: not each of its bytes. */
+function lasting(seen: BackgroundSeen | null) {
+  return seen === null ? null : { pid: seen.pid, state: seen.state };
+}
+
+function stateOf({ from, health }: Answer, lacksRequired: boolean): StatusRead["annie"] {
+  if (from !== "annie") return "absent";
+  if (health.status === "starting") return "starting";
+  return health.status === "healthy" && !lacksRequired ? "online" : "degraded";
+}
+
+function capabilitiesOf(catalog: Catalog, tiers: readonly number[]): string[] {
+  const names = modelsOfTiers(catalog, tiers).flatMap(({ capability }) =>
+    capability === null ? [] : [capability],
+  );
+  return [...new Set(names)];
+}
+
+/** `heros status [--watch]` */
+export async function performStatus(
+  work: Work,
+  command: StatusCommand,
+): Promise<readonly string[]> {
+  const settings = await placeModels(work, await gatherSettings(work.host, command));
+  const { stackDir, port, decided } = settings;
+  return status(work, { fetching: settings, stackDir, port, decided, watch: command.watch });
+}

@@ -1,0 +1,84 @@
+import type { Host } from "../../host/host.ts";
+import { annieServiceName } from "./own-base.ts";
+import { runCompose } from "../../docker/compose.ts";
+import type { ListRequest } from "../../docker/containers.ts";
+import { parseStackConfig, type StackConfig, type StackService } from "./config.ts";
+
+/** Where Annie listens inside her container. */
+export const portInside = 8000;
+
+/** Where Annie answers on this machine. */
+export interface AnnieAddress {
+  /** As it stands in an address: `127.0.0.1`, `[fd00::7]`. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Null: nothing of her is published. `chosen`: Docker chooses a port when she starts. */
+export type Published = AnnieAddress | "chosen" | null;
+
+/** What compose publishes of Annie's port; `wanted` is preferred where there are several. */
+export function publishedAddress(config: StackConfig, wanted: number): Published {
+  const service = networkOwner(config);
+  if (service === undefined) return null;
+  if (service.network_mode === "host") return { host: "127.0.0.1", port: portInside };
+  const ports = service.ports.filter(
+    ({ target, protocol = "tcp" }) => target === portInside && protocol === "tcp",
+  );
+  const fixed = ports.flatMap(({ published = "", host_ip: ip }) =>
+    /^\d+$/.test(published) ? [{ host: reachable(ip), port: Number(published) }] : [],
+  );
+  const rank = ({ host, port }: AnnieAddress) =>
+    Number(host !== "127.0.0.1") * 2 + Number(port !== wanted);
+  const [best] = fixed.toSorted((one, other) => rank(one) - rank(other));
+  return best ?? (ports.length === 0 ? null : "chosen");
+}
+
+/** The service whose network Annie has: her own, or with `network_mode: service:…` another's. */
+export function networkOwner({ services }: StackConfig): StackService | undefined {
+  const own = services[annieServiceName];
+  const other = /^service:(.+)$/.exec(own?.network_mode ?? "")?.[1];
+  return other === undefined ? own : services[other];
+}
+
+/** Where what is bound to this address is reached from this machine. */
+function reachable(ip = ""): string {
+  if (/^(?:|0\.0\.0\.0|::|::1|127\.\d+\.\d+\.\d+|localhost)$/.test(ip)) {
+    return ip === "::1" ? "[::1]" : ip.startsWith("127.") ? ip : "127.0.0.1";
+  }
+  return ip.includes(":") ? `[${ip}]` : ip;
+}
+
+/** The port that Docker chose, once she runs; null where it does not say. */
+export async function askChosenPort(request: ListRequest): Promise<AnnieAddress | null> {
+  const { stdout } = await runCompose({
+    ...request,
+    args: ["port", annieServiceName, String(portInside)],
+    timeoutMs: 15_000,
+  });
+  const [, ip = "", port] = /^\[?([^\s\]]*?)\]?:(\d+)\s*$/m.exec(stdout) ?? [];
+  return port === undefined || port === "0" ? null : { host: reachable(ip), port: Number(port) };
+}
+
+/** What the stack in a folder publishes as it stands there; null where there is none, or compose can't say. */
+export async function askPublished(
+  host: Host,
+  stackDir: string,
+  wanted: number | null,
+): Promise<Published> {
+  const info = await host.files.stat(stackDir).catch(() => null);
+  if (info?.isDirectory() !== true) return null;
+  const { exitCode, stdout } = await runCompose({
+    host,
+    stackDir,
+    args: ["config", "--format", "json"],
+    // Compose asks for passwords that are not made yet; what they are does not matter here.
+    env: { ...standIns, ...(wanted === null ? {} : { HER_OS_PORT: String(wanted) }) },
+    timeoutMs: 10_000,
+  });
+  const config = exitCode === 0 ? parseStackConfig(stdout) : null;
+  return config === null ? null : publishedAddress(config, wanted ?? portInside);
+}
+
+/** In the place of passwords, where compose only reads files. */
+export const standIns = { POSTGRES_PASSWORD: "none", NEO4J_PASSWORD: "none" } as const;

@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { stringify } from "yaml";
+import { annieServiceName } from "./own-base.ts";
+import { chosenComposeFileLine } from "./compose-files.ts";
+import type { Deployment } from "./deployment.ts";
+
+/** Where the Hub cache stands in Annie's container. */
+export const containerCache = "/data/models";
+const tokenName = "hf_token";
+
+/** As in the base that heros lays down. */
+const annieAddress = "${HER_OS_BIND:-127.0.0.1}:${HER_OS_PORT:-8000}:8000";
+
+const preface =
+  "# Written by heros, and rewritten whole by `heros setup`. Put changes of your own into docker-compose.override.yml.\n";
+const hashLine = /^# sha256 of what follows: ([0-9a-f]{64})\n/;
+
+export interface OverrideRequest {
+  readonly plan: Deployment;
+  /** True where the user's own files reserve the GPU. */
+  readonly gpuReserved: boolean;
+  /** Path of the token as compose will find it; null where no token is kept. */
+  readonly tokenFile: string | null;
+  /** The COMPOSE_FILE that heros put together itself; null where it is the user's. */
+  readonly chosen: string | null;
+  /** True where the user's files publish nothing of Annie, so that nobody outside could ask her. */
+  readonly publish: boolean;
+  /** True where the user's files have a secret of the name that ours has elsewhere. */
+  readonly secretTaken: boolean;
+}
+
+/** The text of `docker-compose.heros.yml`: the same plan gives the same bytes. */
+export function overrideText(request: OverrideRequest): string {
+  const body = `${chosenComposeFileLine(request.chosen)}${overrideBody(request)}`;
+  return `${preface}# sha256 of what follows: ${sha256(body)}\n${body}`;
+}
+
+/** Whether somebody changed the file since heros wrote it. */
+export function editedByHand(text: string): boolean {
+  if (!text.startsWith(preface)) return true;
+  const rest = text.slice(preface.length);
+  const match = hashLine.exec(rest);
+  return match === null || match[1] !== sha256(rest.slice(match[0].length));
+}
+
+function overrideBody(request: OverrideRequest): string {
+  const { plan, gpuReserved, tokenFile, publish, secretTaken } = request;
+  const secret = secretTaken ? `heros_${tokenName}` : tokenName;
+  const largeEmbedding = plan.models.some((model) => model.repo === "Qwen/Qwen3-Embedding-8B");
+  const service = {
+    environment: {
+      // Both point at the folder that holds models--…: Annie's own loader looks in the first, the Hub's library in the second.
+      HF_HOME: containerCache,
+      HF_HUB_CACHE: containerCache,
+      // heros fetches; Annie only reads. Without this she would fetch what is not there yet a second time.
+      HF_HUB_OFFLINE: "1",
+      HF_HUB_DISABLE_TELEMETRY: "1",
+      ...(tokenFile === null ? {} : { HF_TOKEN_PATH: `/run/secrets/${secret}` }),
+      HER_OS_STARTUP: plan.startup,
+      HER_OS_TIERS: plan.tiers.join(","),
+      HER_OS_ENABLE_8B: String(largeEmbedding),
+      HER_OS_MODELS: plan.models.map(({ repo, revision }) => `${repo}@${revision}`).join(","),
+    },
+    volumes: [
+      {
+        type: "bind",
+        source: literal(plan.cacheDir),
+        target: containerCache,
+        read_only: true,
+        bind: { create_host_path: false },
+      },
+    ],
+    ...(tokenFile === null ? {} : { secrets: [secret] }),
+    ...(publish ? { ports: [annieAddress] } : {}),
+    ...(plan.gpu && !gpuReserved
+      ? {
+          deploy: {
+            resources: {
+              reservations: {
+                devices: [{ driver: "nvidia", count: "all", capabilities: ["gpu"] }],
+              },
+            },
+          },
+        }
+      : {}),
+  };
+  return stringify(
+    {
+      services: { [annieServiceName]: service },
+      ...(tokenFile === null ? {} : { secrets: { [secret]: { file: literal(tokenFile) } } }),
+    },
+    { lineWidth: 0 },
+  );
+}
+
+/** Compose fills in variables everywhere; a doubled sign stands for itself. */
+function literal(text: string): string {
+  return text.replaceAll("$", "$$$$");
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -1,0 +1,217 @@
+import path from "node:path";
+import type { Host } from "../../host/host.ts";
+import type { Notice } from "../../run/events/run.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
+import { fileFailure } from "../../run/file-failures.ts";
+import { Secret } from "../../run/secret.ts";
+import { checkOwnStack } from "./own-base.ts";
+import { findComposeFiles, herosFile, newBaseFile, projectFolder } from "./compose-files.ts";
+import { requireNoData } from "./preconditions.ts";
+import { keptTokenFile } from "./token-file.ts";
+import { type ShowLines, unifiedDiff } from "./diff.ts";
+import { shownEnv } from "./env/stack-env.ts";
+import { lookupIn, readStackEnv } from "./env/stack-env.ts";
+import { readIfThere } from "../../host/text-files.ts";
+import { validateOwnBase } from "./validate-base.ts";
+import { requireOwnOfRoot, requireReplaceable, requireWritable } from "./preconditions.ts";
+import { editedByHand, overrideText } from "./override.ts";
+import { type PlannedFiles, readPlannedConfig } from "./planned-config.ts";
+import { requireOwnProject } from "./preconditions.ts";
+import { planEnv } from "./env/plan-env.ts";
+import { keysAlone, redactLines } from "./redact.ts";
+import type { NeededFolder, StackChange, Deployment } from "./deployment.ts";
+
+export interface DeploymentRequest {
+  readonly host: Host;
+  /** Absolute. */
+  readonly stackDir: string;
+  readonly plan: Deployment;
+  /** The folder `assets` of heros. */
+  readonly assetsDir: string;
+}
+
+export interface PlannedDeployment {
+  /** Every file of the stack, in the order in which to write them, with what would change. */
+  readonly changes: readonly StackChange[];
+  /** Services that compose will run. */
+  readonly services: readonly string[];
+  /** What the person should know of their own files before anything starts. */
+  readonly notices: readonly Notice[];
+}
+
+/**
+ * What would be written; writes nothing. Where there is a compose to ask, it has accepted the user's files, and ours with them.
+ * @throws Failure `stack.not_writable`, `stack.other_owner`, `stack.base_invalid`, `stack.env_invalid`,
+ * `stack.profile_off`, `stack.no_port`, `stack.project_taken`, `stack.password_lost`
+ */
+export async function planDeployment(request: DeploymentRequest): Promise<PlannedDeployment> {
+  const { host, stackDir, plan, assetsDir } = request;
+  try {
+    const existing = await requireWritable(host, stackDir);
+    const env = await readStackEnv(host, stackDir);
+    const herosPath = path.join(stackDir, herosFile);
+    const oldHeros = await readIfThere(host, herosPath);
+    const files = await findComposeFiles(host, env, oldHeros);
+    const base = await host.files.readFile(path.join(assetsDir, "compose", newBaseFile), "utf8");
+    const own = await Promise.all(
+      files.own.map(async (name, index) => {
+        const file = path.resolve(stackDir, name);
+        const isNew = files.baseMissing && index === 0;
+        const text = isNew ? base : await readNamed(host, file);
+        return { path: file, before: isNew ? null : text, text };
+      }),
+    );
+    const { reservesGpu, texts, services } = checkOwnStack(own);
+    const planned: PlannedFiles = {
+      host,
+      stackDir,
+      own: own.map(({ path: file, before }) =>
+        before === null ? path.join(assetsDir, "compose", newBaseFile) : file,
+      ),
+      baseMissing: files.baseMissing,
+      port: plan.port,
+    };
+    const judged = await validateOwnBase(planned);
+    const projectDir = projectFolder(stackDir, files);
+    const projectEnv =
+      projectDir === stackDir ? env : await readStackEnv(host, projectDir, lookupIn(env));
+    const tokenPath = keptTokenFile(stackDir);
+    const secretsDir = path.dirname(tokenPath);
+    await requireOwnOfRoot(host, [
+      existing,
+      env.path,
+      projectEnv.path,
+      herosPath,
+      secretsDir,
+      tokenPath,
+      ...own.map((file) => file.path),
+    ]);
+    const stackFolder: NeededFolder = { path: stackDir, mode: 0o755, area: "stack" };
+    const changes: StackChange[] = [];
+
+    const oldToken = await readIfThere(host, tokenPath);
+    const token = plan.token?.reveal() ?? oldToken;
+    if (token !== null) {
+      changes.push(
+        change(tokenPath, oldToken, token, {
+          mode: 0o600,
+          forbiddenBits: 0o077,
+          folders: [stackFolder, { path: secretsDir, mode: 0o700, area: "stack", closed: true }],
+          show: () => ["[secret]"],
+        }),
+      );
+    }
+
+    for (const { path: file, before, text } of own) {
+      const folders = before === null ? [stackFolder] : [];
+      changes.push(change(file, before, text, { folders }));
+    }
+
+    const newHeros = overrideText({
+      plan,
+      gpuReserved: judged?.reservesGpu ?? reservesGpu,
+      publish: judged?.publish ?? false,
+      secretTaken: judged?.secretTaken ?? false,
+      chosen: files.chosen,
+      tokenFile: token !== null ? fromFolder(projectDir, tokenPath) : null,
+    });
+    const config = await readPlannedConfig(planned, newHeros);
+    const name = config?.name ?? null;
+    if (name !== null) await requireOwnProject({ host, name, folders: [stackDir, projectDir] });
+    const edited = oldHeros !== null && oldHeros !== newHeros && editedByHand(oldHeros);
+    changes.push({
+      ...change(herosPath, oldHeros, newHeros, {
+        folders: [stackFolder, { path: plan.cacheDir, mode: 0o755, area: "cache" }],
+        ...(edited ? { show: keysAlone(newHeros) } : {}),
+      }),
+      ...(edited ? { backupPath: await freeBackupPath(host, herosPath) } : {}),
+    });
+
+    const keptPort = Number(lookupIn(projectEnv)("HER_OS_PORT") || 8000);
+    const portFollows = keptPort === plan.port || judged === null || (await judged.followsPort());
+    const { text, passwords } = planEnv({
+      plan,
+      env,
+      projectEnv,
+      files,
+      texts,
+      portFollows,
+    });
+    if (config !== null) {
+      await requireNoData({ host, config, passwords, envPath: projectEnv.path });
+    }
+    changes.push(
+      change(env.path, env.found, text, {
+        mode: 0o600,
+        forbiddenBits: passwords.length > 0 ? 0o077 : 0,
+        folders: [stackFolder],
+        show: (shown) => shownEnv({ ...env, text: shown }),
+      }),
+    );
+    await requireReplaceable(host, changes);
+    // Of the base that heros lays down itself, and in later runs, there is nothing new to say.
+    const first = oldHeros === null && own.some((file) => file.text !== base);
+    const notices = first && judged !== null ? judged.notices : [];
+    return {
+      changes,
+      services: config === null ? services : Object.keys(config.services),
+      notices,
+    };
+  } catch (error) {
+    throw fileFailure(error, { folder: stackDir, area: "stack" }) ?? error;
+  }
+}
+
+interface ChangeOptions {
+  readonly mode?: number;
+  readonly forbiddenBits?: number;
+  readonly folders?: readonly NeededFolder[];
+  readonly show?: ShowLines;
+}
+
+function change(
+  file: string,
+  before: string | null,
+  after: string,
+  { mode = 0o644, forbiddenBits = 0, folders = [], show = redactLines }: ChangeOptions,
+): StackChange {
+  const diff = unifiedDiff(path.basename(file), before, after, show);
+  return {
+    path: file,
+    action: before === null ? "created" : before === after ? "unchanged" : "updated",
+    ...(diff === "" ? {} : { diff }),
+    oldContent: before === null ? null : new Secret(before),
+    content: new Secret(after),
+    mode,
+    forbiddenBits,
+    folders,
+  };
+}
+
+/** A path as compose takes it. */
+function fromFolder(folder: string, file: string): string {
+  const relative = path.relative(folder, file);
+  return relative.startsWith(".") ? relative : `./${relative}`;
+}
+
+async function readNamed(host: Host, file: string): Promise<string> {
+  const text = await readIfThere(host, file);
+  if (text !== null) return text;
+  throw new Failure({
+    code: "stack.base_invalid",
+    message: `${file} is not there, though COMPOSE_FILE in .env names it.`,
+    hint: "Put the file back, or take its name out of COMPOSE_FILE.",
+    exitCode: exitCodes.usage,
+  });
+}
+
+async function freeBackupPath(host: Host, file: string): Promise<string> {
+  const stamp = host.clock
+    .now()
+    .toISOString()
+    .replaceAll(/[-:]|\.\d+/g, "");
+  for (let count = 1; ; count += 1) {
+    const candidate = `${file}.backup-${stamp}${count === 1 ? "" : `-${count}`}`;
+    if ((await readIfThere(host, candidate)) === null) return candidate;
+  }
+}

@@ -1,0 +1,262 @@
+import path from "node:path";
+import type { Host } from "../../host/host.ts";
+import { ownUid } from "../../host/own-file.ts";
+import { errorCode } from "../../host/text-files.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
+import { closedFolder } from "../../run/folder-failures.ts";
+import { inFolder, quoted } from "../../run/shell.ts";
+import type { StackConfig, StackService } from "./config.ts";
+import type { StackChange } from "./deployment.ts";
+
+/**
+ * The nearest folder that is there must let us write; that it is one shows when it is asked for what is below it.
+ * @returns that folder
+ */
+export async function requireWritable(host: Host, folder: string): Promise<string> {
+  let existing = folder;
+  for (;;) {
+    const found = await host.files.stat(existing).catch((error: unknown) => {
+      if (errorCode(error) === "ENOENT") return null;
+      throw error;
+    });
+    if (found?.isDirectory() === false) throw fileInTheWay(existing);
+    if (found !== null) break;
+    const parent = path.dirname(existing);
+    if (parent === existing) return existing;
+    existing = parent;
+  }
+  await requireOpen(host, folder, existing);
+  return existing;
+}
+
+/**
+ * Root may write everywhere, and so must not write where somebody else rules: passwords and a token would be theirs to
+ * read, and a link of theirs could lead anywhere.
+ * @param paths of the stack; what is not there yet is nobody's
+ * @throws Failure `stack.other_owner` (exit 1)
+ */
+export async function requireOwnOfRoot(host: Host, paths: readonly string[]): Promise<void> {
+  if ((await ownUid(host.files)) !== 0) return;
+  for (const place of paths) {
+    const found = [await statIfThere(host, place, "lstat"), await statIfThere(host, place, "stat")];
+    const stranger = found.find((stats) => stats !== null && stats.uid !== 0);
+    if (stranger) throw otherOwner(place, await userName(host, stranger.uid));
+  }
+}
+
+function statIfThere(host: Host, file: string, how: "lstat" | "stat") {
+  return host.files[how](file).catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return null;
+    throw error;
+  });
+}
+
+async function userName(host: Host, uid: number): Promise<string> {
+  const users = await host.files.readFile("/etc/passwd", "utf8").catch(() => "");
+  const line = users.split("\n").find((user) => user.split(":")[2] === String(uid));
+  return line?.split(":")[0] ?? `#${uid}`;
+}
+
+function otherOwner(place: string, owner: string): Failure {
+  return new Failure({
+    code: "stack.other_owner",
+    message: `${place} belongs to ${owner}, and heros is running as root.`,
+    hint: `Run heros setup as ${owner}, without sudo. If Docker refuses: sudo usermod -aG docker ${quoted(owner)}, then log in again.`,
+    exitCode: exitCodes.failed,
+  });
+}
+
+/**
+ * What is to be replaced must not be one that its owner made read-only, nor another user's, whose it could not stay, and
+ * its folder must let us write.
+ * @throws Failure `stack.not_writable`, `stack.other_owner` (exit 1)
+ */
+export async function requireReplaceable(
+  host: Host,
+  changes: readonly StackChange[],
+): Promise<void> {
+  const own = await ownUid(host.files);
+  for (const { path: file, oldContent, action } of changes) {
+    if (oldContent === null || action === "unchanged") continue;
+    const target = await host.files.realpath(file);
+    const { mode, uid } = await host.files.stat(target);
+    if ((mode & 0o222) === 0) throw readOnlyFile(target);
+    if (own !== 0 && uid !== own) throw sharedFile(target, await userName(host, uid));
+    await requireOpen(host, path.dirname(target), path.dirname(target));
+  }
+}
+
+async function requireOpen(host: Host, folder: string, existing: string): Promise<void> {
+  await host.files.access(existing, 2 | 1).catch((error: unknown) => {
+    if (errorCode(error) !== "EACCES") throw error;
+    throw closedFolder({ folder, area: "stack", existing, home: host.home }, error);
+  });
+}
+
+function readOnlyFile(file: string): Failure {
+  return new Failure({
+    code: "stack.not_writable",
+    message: `heros needs to change ${file}, which is read-only.`,
+    hint: `Make it writable with: chmod u+w ${quoted(file)}`,
+    exitCode: exitCodes.failed,
+  });
+}
+
+function sharedFile(file: string, owner: string): Failure {
+  return new Failure({
+    code: "stack.other_owner",
+    message: `heros needs to change ${file}, which belongs to ${owner}.`,
+    hint: `Run heros setup as ${owner}, or choose a folder of your own with --stack-dir.`,
+    exitCode: exitCodes.failed,
+  });
+}
+
+function fileInTheWay(file: string): Error {
+  return Object.assign(new Error(`not a folder: ${file}`), { code: "ENOTDIR", path: file });
+}
+
+export interface KeptDataRequest {
+  readonly host: Host;
+  readonly config: StackConfig;
+  /** The passwords that are to be made. */
+  readonly passwords: readonly string[];
+  /** The `.env` that they would stand in. */
+  readonly envPath: string;
+}
+
+interface Database {
+  readonly image: RegExp;
+  /** Where it keeps its data, in the container. */
+  readonly data: RegExp;
+}
+
+/** By the variable of its password. */
+const databases: Readonly<Record<string, Database>> = {
+  POSTGRES_PASSWORD: { image: /postgres|postgis|pgvector|timescale/i, data: /\/postgres(?:ql)?\b/ },
+  NEO4J_PASSWORD: { image: /neo4j/i, data: /^\/(?:var\/lib\/neo4j\/)?data\b/ },
+};
+
+/**
+ * A database keeps the password that it was made with: where its data are there, a new one locks everybody out.
+ * @throws Failure `stack.password_lost` (exit 2)
+ */
+export async function requireNoData(request: KeptDataRequest): Promise<void> {
+  const { host, config, passwords, envPath } = request;
+  for (const name of passwords) {
+    const database = databases[name];
+    if (database === undefined) continue;
+    const volumes = Object.values(config.services)
+      .filter(({ image = "" }) => database.image.test(image))
+      .flatMap((service) => service.volumes.filter(({ target }) => database.data.test(target)));
+    for (const volume of volumes) {
+      const place = await dataIn(host, config, volume);
+      if (place !== null) throw passwordLost(name, place, envPath);
+    }
+  }
+}
+
+/** What a person would call the volume or the folder, where something is in it; null where nothing is. */
+async function dataIn(
+  host: Host,
+  { volumeNames }: StackConfig,
+  { type, source }: StackService["volumes"][number],
+): Promise<string | null> {
+  if (source === undefined) return null;
+  if (type === "volume") {
+    const name = volumeNames.get(source) ?? source;
+    const { exitCode } = await host.processes.run({
+      command: "docker",
+      args: ["volume", "inspect", name],
+      timeoutMs: 15_000,
+    });
+    return exitCode === 0 ? `the volume ${name}` : null;
+  }
+  if (type !== "bind") return null;
+  try {
+    return (await host.files.readdir(source)).length === 0 ? null : source;
+  } catch (error) {
+    // A database closes its folder to others.
+    const closed = error instanceof Error && "code" in error && error.code === "EACCES";
+    return closed ? source : null;
+  }
+}
+
+function passwordLost(name: string, place: string, envPath: string): Failure {
+  return new Failure({
+    code: "stack.password_lost",
+    message: `There is already a database in ${place}, and ${name}, which it was made with, is not set.`,
+    hint: `Put its line, ${name}=…, back into ${envPath}, then run heros setup again. A new password would not open that database.`,
+    exitCode: exitCodes.usage,
+  });
+}
+
+interface Project {
+  readonly host: Host;
+  /** As compose names it: by default after its folder, so that two folders of one name are one project. */
+  readonly name: string;
+  /** Absolute: where this stack is, and where compose says that its project is. */
+  readonly folders: readonly string[];
+}
+
+/**
+ * Compose knows a project by its name alone: with another folder's name it would replace that one's containers and use its
+ * volumes, with other passwords. A folder that is gone was moved, and its containers with it.
+ * @throws Failure `stack.project_taken` (exit 4)
+ */
+export async function requireOwnProject({ host, name, folders }: Project): Promise<void> {
+  const own = await Promise.all(folders.map((folder) => real(host, folder)));
+  const containers = await askProject(host, name);
+  const theirs = await Promise.all(containers.map(({ folder }) => real(host, folder)));
+  // Compose leaves a container that is as it should be, and its label, where it made it.
+  if (theirs.some((folder) => own.includes(folder))) return;
+  for (const { folder, file } of containers) {
+    if (await isGone(host, file)) continue;
+    throw new Failure({
+      code: "stack.project_taken",
+      message: `Docker Compose has a stack named ${name} already, from ${folder}.`,
+      hint: `Use that one: heros setup --stack-dir ${quoted(folder)}. Or give yours a folder with another name (--stack-dir). Or, if yours replaces it: ${inFolder(folder, "docker compose down")}`,
+      exitCode: exitCodes.machine,
+    });
+  }
+}
+
+/** Of each container of the project, stopped ones too: its folder, and the first of its files. None where docker does not say. */
+async function askProject(
+  host: Host,
+  name: string,
+): Promise<readonly { readonly folder: string; readonly file: string }[]> {
+  const label = (key: string) => `{{.Label "com.docker.compose.project.${key}"}}`;
+  const { exitCode, stdout } = await host.processes.run({
+    command: "docker",
+    args: [
+      "ps",
+      "--all",
+      "--filter",
+      `label=com.docker.compose.project=${name}`,
+      "--format",
+      `${label("working_dir")}\t${label("config_files")}`,
+    ],
+    timeoutMs: 15_000,
+  });
+  if (exitCode !== 0) return [];
+  return [...new Set(stdout.trim().split("\n"))].flatMap((line) => {
+    const [folder = "", files = ""] = line.split("\t");
+    // Some composes write "." there, which says nothing here.
+    if (!path.isAbsolute(folder)) return [];
+    const [first = ""] = files.split(",");
+    return [{ folder, file: path.resolve(folder, first) }];
+  });
+}
+
+/** A file that this user may not look at is there. */
+function isGone(host: Host, file: string): Promise<boolean> {
+  return host.files.lstat(file).then(
+    () => false,
+    (error: unknown) =>
+      error instanceof Error && "code" in error && /^(?:ENOENT|ENOTDIR)$/.test(String(error.code)),
+  );
+}
+
+function real(host: Host, folder: string): Promise<string> {
+  return host.files.realpath(folder).catch(() => folder);
+}

@@ -1,0 +1,217 @@
+import { composeFailure } from "../../docker/compose-failures.ts";
+import { runCompose } from "../../docker/compose.ts";
+import {
+  type Container,
+  containerTeller,
+  listContainers,
+  type ListRequest,
+} from "../../docker/containers.ts";
+import { askEnginePlace, engineFailure, engineProblem } from "../../docker/engine.ts";
+import { imageProgress, type Silence, watchSilence } from "../../docker/image-progress.ts";
+import type { Host } from "../../host/host.ts";
+import type { Emit } from "../../run/event.ts";
+import { exitCodes, Failure, isAbort } from "../../run/failure.ts";
+import { inFolder } from "../../run/shell.ts";
+import { type AnnieAddress, askChosenPort, portInside, publishedAddress } from "./address.ts";
+import { readStackConfig, type StackConfig } from "./config.ts";
+import { annieServiceName } from "./own-base.ts";
+import { engineLate, explainContainers } from "./watch-containers.ts";
+
+export interface StartStackRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** The port that is preferred where compose publishes several. */
+  readonly port?: number;
+  /** The folder of models that is mounted into Annie's container. */
+  readonly cacheDir?: string;
+}
+
+/** How often containers are looked at while compose works. */
+const pollMs = 1500;
+/** How often the sizes of images are told. */
+const pullTellMs = 1000;
+
+/**
+ * `docker compose up -d`: fetches images, starts what does not run, leaves alone what does.
+ * Ends when compose has started everything; Annie herself may still be waking.
+ * @throws Failure with docker's own reason: exit 4 where the machine lacks something, 5 and 7 for images, else 1;
+ * its hint says what runs already
+ * @returns where Annie answers, as compose published her; null where it does not say
+ */
+export async function startStack(request: StartStackRequest): Promise<AnnieAddress | null> {
+  const { host, stackDir, emit, signal } = request;
+  await requireFolder(request);
+  const version = await composeVersion(request);
+  const config = await readStackConfig(request);
+  const json = speaksJson(version);
+  const args = [...(json ? ["--progress", "json"] : []), "up", "-d"];
+  emit({ type: "stack.command", command: "docker compose up -d" });
+
+  const images = imageProgress(config?.serviceOfImage ?? new Map());
+  const silence = watchSilence(request, { images, config, ends: json });
+  const toldAtMs = new Map<string, number>();
+  const stopPolling = new AbortController();
+  const polling = pollContainers(request, silence, AbortSignal.any([signal, stopPolling.signal]));
+  try {
+    const result = await runCompose({
+      host,
+      stackDir,
+      args,
+      signal: AbortSignal.any([signal, silence.ended]),
+      onLine(line) {
+        silence.broken();
+        const event = images.read(line);
+        if (event === null) return;
+        const nowMs = host.clock.monotonicMs();
+        if (nowMs - (toldAtMs.get(event.service) ?? Number.NEGATIVE_INFINITY) < pullTellMs) return;
+        toldAtMs.set(event.service, nowMs);
+        emit(event);
+      },
+    });
+    const { containers, trouble } = await listContainers({ host, stackDir, signal });
+    containerTeller(emit)(containers);
+    if (result.exitCode === 0) {
+      await freshenMount(request, containers);
+      return await findAnnie(request, config);
+    }
+    const place = await askEnginePlace(host, signal);
+    // What looks like a network that failed is an engine that was killed, where it no longer answers.
+    if (trouble !== null && trouble !== "late") throw engineFailure(engineProblem(trouble, place));
+    // Where a container is to blame, its own words say more than compose's.
+    if (
+      /dependency failed to start|is unhealthy|didn't complete successfully/.test(result.stderr)
+    ) {
+      const failure = await explainContainers(request);
+      if (failure !== null) throw failure;
+    }
+    const failure = composeFailure({ ...result, stackDir, place, config });
+    throw halfStarted(failure, stackDir, containers);
+  } catch (error) {
+    throw silence.ended.aborted && !signal.aborted ? silence.ended.reason : error;
+  } finally {
+    stopPolling.abort();
+    await polling;
+  }
+}
+
+async function freshenMount(
+  request: StartStackRequest,
+  containers: readonly Container[],
+): Promise<void> {
+  const { cacheDir, emit } = request;
+  if (cacheDir === undefined) return;
+  if (!(await isMountStale({ ...request, cacheDir, containers }))) return;
+  emit({ type: "stack.command", command: `docker compose restart ${annieServiceName}` });
+  await restartAnnie(request);
+}
+
+async function findAnnie(
+  request: StartStackRequest,
+  config: StackConfig | null,
+): Promise<AnnieAddress | null> {
+  if (config === null) return null;
+  const published = publishedAddress(config, request.port ?? portInside);
+  return published === "chosen" ? askChosenPort(request) : published;
+}
+
+/** A start that fails in its middle leaves containers that run: that is said, with what stops them. */
+function halfStarted(
+  failure: Failure,
+  stackDir: string,
+  containers: readonly Container[],
+): Failure {
+  const up = containers.filter(({ state }) => state !== "exited" && state !== "created");
+  if (up.length === 0) return failure;
+  const { code, message, hint, exitCode, cause } = failure;
+  const names = up.map(({ service }) => service).join(", ");
+  return new Failure({
+    code,
+    message,
+    hint: `${hint} Running already: ${names}; stop with: ${inFolder(stackDir, "docker compose stop")}`,
+    exitCode,
+    cause,
+  });
+}
+
+/** A command can't be started in a folder that is not there, which would look as if the command were not there. */
+async function requireFolder({ host, stackDir }: StartStackRequest): Promise<void> {
+  const info = await host.files.stat(stackDir).catch(() => null);
+  if (info?.isDirectory() === true) return;
+  throw new Failure({
+    code: "stack.folder_missing",
+    message: `There is no stack in ${stackDir}.`,
+    hint: "Run heros setup, which writes it.",
+    exitCode: exitCodes.failed,
+  });
+}
+
+/** The version of the compose plugin; asking it is what tells a missing plugin from everything else. */
+async function composeVersion({ host, stackDir, signal }: StartStackRequest): Promise<string> {
+  const result = await runCompose({
+    host,
+    stackDir,
+    args: ["version", "--short"],
+    signal,
+    timeoutMs: 15_000,
+  });
+  if (result.exitCode === 0) return result.stdout.trim();
+  if (result.timedOut) throw engineLate();
+  throw composeFailure({ ...result, stackDir, place: await askEnginePlace(host, signal) });
+}
+
+/** `--progress json` is there from 2.29 on; versions may begin with "v" and end with a package's own number. */
+function speaksJson(version: string): boolean {
+  const match = /^v?(\d+)\.(\d+)/.exec(version);
+  const [major, minor] = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0)];
+  return major > 2 || (major === 2 && minor >= 29);
+}
+
+async function pollContainers(
+  request: StartStackRequest,
+  silence: Silence,
+  signal: AbortSignal,
+): Promise<void> {
+  const { host, stackDir, emit } = request;
+  const tell = containerTeller(emit);
+  try {
+    for (;;) {
+      await host.clock.sleep(pollMs, signal);
+      silence.look();
+      tell((await listContainers({ host, stackDir, signal })).containers);
+    }
+  } catch (error) {
+    if (!isAbort(error)) throw error;
+  }
+}
+
+export interface MountRequest extends ListRequest {
+  /** The folder that is mounted into Annie's container. */
+  readonly cacheDir: string;
+  readonly containers: readonly Container[];
+}
+
+/**
+ * A container keeps the folder that was there when it started: one that was deleted and made anew meanwhile stands empty
+ * to it for ever. Whether Annie's has such a one; false where that can't be told.
+ */
+export async function isMountStale(request: MountRequest): Promise<boolean> {
+  const { host, signal, cacheDir, containers } = request;
+  const annie = containers.find(({ service, name }) => service === annieServiceName && name !== "");
+  const folder = await host.files.stat(cacheDir).catch(() => null);
+  if (annie === undefined || annie.state === "exited" || folder === null) return false;
+  const { exitCode, stdout } = await host.processes.run({
+    command: "docker",
+    args: ["inspect", "--type", "container", "--format", "{{.State.StartedAt}}", annie.name],
+    timeoutMs: 15_000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const startedAtMs = exitCode === 0 ? Date.parse(stdout.trim()) : Number.NaN;
+  return folder.birthtimeMs > startedAtMs;
+}
+
+/** Starts Annie's container again, which mounts the folder that is there now. */
+export async function restartAnnie(request: ListRequest): Promise<void> {
+  await runCompose({ ...request, args: ["restart", annieServiceName], timeoutMs: 120_000 });
+}

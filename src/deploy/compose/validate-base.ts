@@ -1,0 +1,119 @@
+import type { Notice } from "../../run/events/run.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
+import { type Published, publishedAddress } from "./address.ts";
+import { annieServiceName, isGpuDevice } from "./own-base.ts";
+import { invalidBase } from "./compose-yaml.ts";
+import { containerCache } from "./override.ts";
+import { type PlannedFiles, profilesOfAnnie, readPlannedConfig } from "./planned-config.ts";
+import type { StackConfig, StackService } from "./config.ts";
+
+/** What of the user's own files decides what ours says. */
+export interface OwnJudgement {
+  readonly reservesGpu: boolean;
+  /** They publish nothing of Annie. */
+  readonly publish: boolean;
+  readonly secretTaken: boolean;
+  /** Whether where Annie answers is for HER_OS_PORT to say. */
+  followsPort(): Promise<boolean>;
+  readonly notices: readonly Notice[];
+}
+
+/**
+ * Has compose read the user's files as they are, with `extends`, `include` and profiles worked in.
+ * @returns null where there is no compose to ask
+ * @throws Failure `stack.base_invalid`, `stack.profile_off`, `stack.no_port` (exit 2)
+ */
+export async function validateOwnBase(files: PlannedFiles): Promise<OwnJudgement | null> {
+  const config = await readPlannedConfig(files, null);
+  if (config === null) return null;
+  const annie = config.services[annieServiceName];
+  if (annie === undefined) throw await withoutAnnie(files);
+  const published = publishedAddress(config, files.port);
+  if (published === null && !mayPublish(annie)) {
+    throw new Failure({
+      code: "stack.no_port",
+      message: `${annieServiceName} has network_mode ${annie.network_mode ?? ""}, and nothing publishes her port 8000.`,
+      hint: 'Publish it where her network is, in your compose file: ports: ["127.0.0.1:8000:8000"]',
+      exitCode: exitCodes.usage,
+    });
+  }
+  return {
+    reservesGpu: ownHasGpu(annie),
+    publish: published === null,
+    secretTaken: config.secrets.includes("hf_token"),
+    followsPort: () => followsPort(files, published),
+    notices: volumeNotices(config, annie),
+  };
+}
+
+async function withoutAnnie(files: PlannedFiles): Promise<Failure> {
+  const profiles = await profilesOfAnnie(files);
+  if (profiles === null) {
+    return invalidBase(
+      `${files.own.join(", ")} has no service named ${annieServiceName}`,
+      `heros adds to the service ${annieServiceName}. Name it so, or choose another folder with --stack-dir.`,
+    );
+  }
+  const [first = ""] = profiles;
+  return new Failure({
+    code: "stack.profile_off",
+    message: `${annieServiceName} is in the profile ${profiles.join(", ")}, which is off, so compose would not start her.`,
+    hint: `Switch it on with this line in ${files.stackDir}/.env: COMPOSE_PROFILES=${first}`,
+    exitCode: exitCodes.usage,
+  });
+}
+
+/** A service without a network of its own can't publish a port. */
+function mayPublish({ network_mode: mode = "" }: StackService): boolean {
+  return !/^(?:none|host|service:|container:)/.test(mode);
+}
+
+function ownHasGpu({ gpus, runtime, devices, deploy }: StackService): boolean {
+  const reserved = deploy?.resources?.reservations?.devices ?? [];
+  return (
+    (Array.isArray(gpus) ? gpus.length > 0 : gpus !== undefined && gpus !== null) ||
+    runtime === "nvidia" ||
+    devices.some(({ source }) => isGpuDevice(source)) ||
+    reserved.some(
+      ({ driver, capabilities = [] }) =>
+        driver === "nvidia" || driver === "cdi" || capabilities.includes("gpu"),
+    )
+  );
+}
+
+/** Asked with another port, compose publishes that one, or the same as before. */
+async function followsPort(files: PlannedFiles, published: Published): Promise<boolean> {
+  if (published === null) return true;
+  if (published === "chosen") return false;
+  if (published.port !== files.port) return false;
+  const other = files.port === 65_535 ? 1024 : files.port + 1;
+  const config = await readPlannedConfig({ ...files, port: other }, null);
+  const found = config === null ? null : publishedAddress(config, other);
+  return found === null || found === "chosen" || found.port === other;
+}
+
+/** Models in a volume of the user's are no longer what Annie reads, and who else mounts it fills it for nobody. */
+function volumeNotices({ services }: StackConfig, annie: StackService): Notice[] {
+  const covered = annie.volumes.find(({ target }) => target === containerCache);
+  if (covered?.source === undefined) return [];
+  const { source } = covered;
+  const others = Object.entries(services).filter(
+    ([name, { volumes }]) =>
+      name !== annieServiceName && volumes.some((volume) => volume.source === source),
+  );
+  return [
+    {
+      type: "notice",
+      level: "info",
+      code: "stack.volume_covered",
+      message: `Annie reads her models from the model folder instead of ${source}, which is left as it is.`,
+    },
+    ...others.map(([name]): Notice => ({
+      type: "notice",
+      level: "warning",
+      code: "stack.volume_apart",
+      message: `The service ${name} still uses ${source}, which Annie no longer reads: what it downloads there is downloaded twice.`,
+      hint: `Take ${name} out of the compose file, or give it a profile that is off.`,
+    })),
+  ];
+}

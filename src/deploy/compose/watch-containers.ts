@@ -1,0 +1,304 @@
+import { stripVTControlCharacters } from "node:util";
+import { runCompose } from "../../docker/compose.ts";
+import {
+  type Container,
+  containerTeller,
+  countRestarts,
+  lastExitStatus,
+  listContainers,
+  type ListRequest,
+} from "../../docker/containers.ts";
+import {
+  askEnginePlace,
+  type EngineError,
+  engineFailure,
+  engineProblem,
+} from "../../docker/engine.ts";
+import type { Host } from "../../host/host.ts";
+import type { Emit } from "../../run/event.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
+import { inFolder, quoted } from "../../run/shell.ts";
+import { formatMemory } from "../../run/units.ts";
+import { memoryLimitOf, readStackConfig, type StackService } from "./config.ts";
+import { containerCache } from "./override.ts";
+import { annieServiceName } from "./own-base.ts";
+
+/** How often, and how soon again, containers are looked at where one was found restarting. */
+const moreLooks = 3;
+const lookAgainMs = 1000;
+/** Starts within this time of each other belong together. */
+const loopMs = 300_000;
+/** An engine that is restarted, by an update, is back sooner. */
+const engineGoneMs = 15_000;
+/** A machine may be too busy to answer for a while. */
+const engineLateMs = 60_000;
+
+export interface StackWatchRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  readonly emit: Emit;
+}
+
+export interface StackWatch {
+  /**
+   * Looks at the containers once, tells what changed, and says what, if anything, keeps Annie from running: a container
+   * that ended, starts again and again or was taken away, or an engine that is gone.
+   * To be asked every few seconds, to the end of the run: a container that crashes once is forgiven. With `final`,
+   * one that is merely unhealthy counts too.
+   */
+  check(signal?: AbortSignal, final?: boolean): Promise<Failure | null>;
+}
+
+/** Watches over the containers beside Annie's own health: a crash loop is told within seconds, and not after a time-out. */
+export function watchContainers({ host, stackDir, emit }: StackWatchRequest): StackWatch {
+  const tell = containerTeller(emit);
+  /** When each container started again. */
+  const restarts = new Map<string, number[]>();
+  const counted = new Map<string, number>();
+  const explained = new Set<string>();
+  let sawAnnie = false;
+
+  function noteRestarts(containers: readonly Container[], counts: ReadonlyMap<string, number>) {
+    const nowMs = host.clock.monotonicMs();
+    for (const { name, state } of containers) {
+      const [before, count] = [counted.get(name), counts.get(name)];
+      if (count !== undefined) counted.set(name, count);
+      // Between two looks a container may crash and be up again: only its count tells.
+      const added =
+        before === undefined || count === undefined
+          ? Number(state === "restarting")
+          : Math.max(0, count - before);
+      const recent = (restarts.get(name) ?? []).filter((atMs) => nowMs - atMs < loopMs);
+      restarts.set(name, [...recent, ...Array.from({ length: added }, () => nowMs)]);
+    }
+  }
+
+  const restartsOf = ({ name }: Container) => restarts.get(name)?.length ?? 0;
+
+  async function look(asked: ListRequest): Promise<Listed> {
+    const { containers, trouble } = await listContainers(asked);
+    if (trouble !== null) return { containers, trouble };
+    tell(containers);
+    noteRestarts(containers, await countRestarts(asked, containers));
+    return { containers, trouble };
+  }
+
+  /** Null once the engine answers again. */
+  async function awaitEngine(asked: ListRequest): Promise<Failure | null> {
+    const goneAtMs = host.clock.monotonicMs();
+    for (;;) {
+      await host.clock.sleep(lookAgainMs, asked.signal);
+      const { trouble } = await listContainers(asked);
+      if (trouble === null) return null;
+      const goneMs = host.clock.monotonicMs() - goneAtMs;
+      if (trouble === "late") {
+        if (goneMs >= engineLateMs) return engineLate();
+      } else if (goneMs >= engineGoneMs) {
+        return engineFailure(engineProblem(trouble, await askEnginePlace(host, asked.signal)));
+      }
+    }
+  }
+
+  return {
+    async check(signal, final = false) {
+      const asked = { host, stackDir, ...(signal === undefined ? {} : { signal }) };
+      let { containers, trouble } = await look(asked);
+      if (trouble !== null) return awaitEngine(asked);
+      // One that crashed once is up a moment later; one in a loop waits ever longer between its starts.
+      const isOpen = () =>
+        containers.some((each) => each.state === "restarting" && restartsOf(each) === 1) &&
+        !containers.some((each) => restartsOf(each) > 1);
+      for (let count = 0; count < moreLooks && isOpen(); count += 1) {
+        await host.clock.sleep(lookAgainMs, signal);
+        ({ containers, trouble } = await look(asked));
+        if (trouble !== null) return awaitEngine(asked);
+      }
+      const annieIsThere = containers.some(({ service }) => service === annieServiceName);
+      if (sawAnnie && !annieIsThere) return takenAway();
+      sawAnnie ||= annieIsThere;
+      const broken = containers.filter(
+        (each) => restartsOf(each) > 1 || isBroken(each, final, restartsOf(each)),
+      );
+      if (broken.length === 0) return null;
+      const config = await readStackConfig(asked);
+      for (const container of broken) {
+        const looping = restartsOf(container) > 1 && container.state !== "exited";
+        const seen = looping
+          ? {
+              ...container,
+              state: "restarting" as const,
+              exitCode:
+                container.state === "restarting"
+                  ? container.exitCode
+                  : await lastExitStatus(asked, container.name),
+            }
+          : container;
+        const essential = config === null || config.needed.has(container.service);
+        const service = config?.services[container.service];
+        const limit = service === undefined ? null : memoryLimitOf(service);
+        const volumes = service?.volumes ?? [];
+        const request = { ...asked, emit, container: seen, memoryLimit: limit, volumes };
+        if (essential) return explainContainer(request);
+        if (!explained.has(container.name)) {
+          explained.add(container.name);
+          await explainContainer(request);
+        }
+      }
+      return null;
+    },
+  };
+}
+
+interface Listed {
+  readonly containers: readonly Container[];
+  readonly trouble: EngineError | "late" | null;
+}
+
+/**
+ * Which container keeps Annie from running, with its last lines of log; null where all of them run.
+ * Emits `container.failed`.
+ */
+export function explainContainers(
+  request: StackWatchRequest & { readonly signal?: AbortSignal },
+): Promise<Failure | null> {
+  return watchContainers(request).check(request.signal, true);
+}
+
+function isBroken(container: Container, final: boolean, restarts: number): boolean {
+  switch (container.state) {
+    case "exited":
+      // A helper of the user's own may end in order; Annie never does.
+      return container.exitCode !== 0 || container.service === annieServiceName;
+    case "restarting":
+      return final || restarts > 1;
+    case "unhealthy":
+      return final;
+    default:
+      return false;
+  }
+}
+
+function takenAway(): Failure {
+  return new Failure({
+    code: "annie.container_gone",
+    message: `The container of ${annieServiceName} was removed while heros was at it.`,
+    hint: "Run heros setup again, which starts it.",
+    exitCode: exitCodes.failed,
+  });
+}
+
+export function engineLate(): Failure {
+  return new Failure({
+    code: "docker.no_answer",
+    message: "Docker does not answer.",
+    hint: "Restart it with: sudo systemctl restart docker",
+    exitCode: exitCodes.machine,
+  });
+}
+
+/** How many lines of a container's log are shown. */
+const shownLines = 12;
+
+export interface ExplainRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  readonly emit: Emit;
+  /** Its exit status is null where it starts again and again and nobody saw how it ended. */
+  readonly container: Omit<Container, "exitCode"> & { readonly exitCode: number | null };
+  /** What the compose file lets it have, in bytes; null for no limit. */
+  readonly memoryLimit?: number | null;
+  /** What it mounts. */
+  readonly volumes?: StackService["volumes"];
+  readonly signal?: AbortSignal;
+}
+
+/** A container that keeps Annie from running, with its last lines of log. Emits `container.failed`. */
+export async function explainContainer(request: ExplainRequest): Promise<Failure> {
+  const { host, stackDir, emit, container, signal } = request;
+  const { service, state } = container;
+  const { stdout } = await runCompose({
+    host,
+    stackDir,
+    args: ["logs", "--no-color", "--no-log-prefix", "--tail", String(shownLines), service],
+    timeoutMs: 10_000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const lines = readableLines(stdout);
+  const logLines = state === "restarting" ? lastRun(lines) : lines;
+  const exitCode = state === "unhealthy" ? null : container.exitCode;
+  emit({ type: "container.failed", service, state, exitCode, logLines });
+  const last =
+    logLines.length === 0 ? "It wrote nothing." : `Its last lines:\n${logLines.join("\n")}`;
+  return new Failure({
+    code: "annie.container_failed",
+    message: `The container ${service} ${whatHappened(container)}. ${last}`,
+    hint: `${advice(request, logLines)}See more with: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
+    exitCode: exitCodes.failed,
+  });
+}
+
+function whatHappened({ state, exitCode }: ExplainRequest["container"]): string {
+  switch (state) {
+    case "restarting":
+      return `starts again and again${exitCode === null ? "" : ` (exit status ${exitCode})`}`;
+    case "unhealthy":
+      return "runs, but does not get healthy";
+    default:
+      return `ended with exit status ${exitCode}`;
+  }
+}
+
+function advice(
+  { container: { service, exitCode, state }, memoryLimit = null, volumes = [] }: ExplainRequest,
+  logLines: readonly string[],
+): string {
+  const log = logLines.join("\n");
+  if (state !== "unhealthy" && exitCode === 137 && memoryLimit !== null) {
+    return `It was killed, most likely at the memory limit of ${formatMemory(memoryLimit)} that the compose file sets: raise mem_limit of ${service}. `;
+  }
+  if (state !== "unhealthy" && exitCode === 137) {
+    return "It was killed, most likely for want of memory: choose fewer models (--tiers 1). ";
+  }
+  if (/hf_token/.test(log) && /permission denied/i.test(log)) {
+    return "Annie may not read the token, which she does not need: delete secrets/hf_token and run heros setup again. ";
+  }
+  const [inside] = new RegExp(`${containerCache}[^'"\\s:,)]*`).exec(log) ?? [];
+  if (inside !== undefined && /permission denied/i.test(log)) {
+    return unreadable(inside, volumes);
+  }
+  if (/password authentication failed|Unauthorized|authentication failure/i.test(log)) {
+    return "The passwords in .env are not those that the databases were made with: put the old ones back. ";
+  }
+  return "";
+}
+
+/** A path of the models in the container, as it is on this machine. */
+function unreadable(inside: string, volumes: StackService["volumes"]): string {
+  const mount = volumes.find(({ type, target }) => type === "bind" && target === containerCache);
+  if (mount?.source === undefined) return `Annie may not read ${inside}. `;
+  const place = `${mount.source}${inside.slice(containerCache.length)}`;
+  return `Annie may not read ${place}. See which folder on the way is closed to other users: namei -l ${quoted(place)}; then open that one alone to them, with chmod go+rx. `;
+}
+
+/** The log as lines that can be shown anywhere: no colours, no control bytes, none too long. */
+function readableLines(log: string): string[] {
+  return log
+    .split("\n")
+    .map((line) =>
+      stripVTControlCharacters(line)
+        .replaceAll(/\p{Cc}/gu, " ")
+        .trimEnd()
+        .slice(0, 400),
+    )
+    .filter((line) => line !== "")
+    .slice(-shownLines);
+}
+
+/** Where a container dies the same death over and over, once is enough. */
+function lastRun(lines: readonly string[]): readonly string[] {
+  const before = lines.lastIndexOf(lines.at(-1) ?? "", -2);
+  const length = lines.length - 1 - before;
+  const last = lines.slice(-length);
+  const previous = lines.slice(-2 * length, -length);
+  return before > 0 && last.join("\n") === previous.join("\n") ? last : lines;
+}

@@ -1,0 +1,149 @@
+import { z } from "zod";
+import { type EngineError, readEngineError } from "./engine.ts";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../run/event.ts";
+import type { ContainerState } from "../run/events/deploy.ts";
+import { runCompose } from "./compose.ts";
+
+/** One container of the stack, as `docker compose ps` shows it. */
+export interface Container {
+  readonly service: string;
+  readonly name: string;
+  readonly state: ContainerState;
+  /** Of the last run; 0 while the first one lasts. */
+  readonly exitCode: number;
+  /** "Restarting (1) 2 seconds ago". */
+  readonly status: string;
+}
+
+const row = z.object({
+  Service: z.string(),
+  Name: z.string().default(""),
+  State: z.string(),
+  Health: z.string().default(""),
+  ExitCode: z.number().default(0),
+  Status: z.string().default(""),
+});
+
+/** Reads `docker compose ps -a --format json`: a line an object, or in older versions one array. */
+export function parseContainers(text: string): readonly Container[] {
+  const trimmed = text.trim();
+  const items = trimmed.startsWith("[")
+    ? z.array(z.unknown()).catch([]).parse(parseJson(trimmed))
+    : trimmed.split("\n").map(parseJson);
+  return items.flatMap((item) => {
+    const { data } = row.safeParse(item);
+    if (data === undefined) return [];
+    return [
+      {
+        service: data.Service,
+        name: data.Name,
+        state: containerState(data.State, data.Health),
+        // While it waits for its next start, only the words say how the last run ended: "Restarting (3) 2 seconds ago".
+        exitCode: data.ExitCode || Number(/^\w+ \((\d+)\)/.exec(data.Status)?.[1] ?? 0),
+        status: data.Status,
+      },
+    ];
+  });
+}
+
+export interface ListRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What docker said of the stack's containers. */
+export interface Listing {
+  /** Stopped ones too; none where docker did not say. */
+  readonly containers: readonly Container[];
+  /** Why docker did not say, where that is its engine's fault; `late` where it took too long. */
+  readonly trouble: EngineError | "late" | null;
+}
+
+export async function listContainers(request: ListRequest): Promise<Listing> {
+  const { exitCode, stdout, stderr, timedOut } = await runCompose({
+    ...request,
+    args: ["ps", "-a", "--format", "json"],
+    timeoutMs: 15_000,
+  });
+  if (exitCode === 0) return { containers: parseContainers(stdout), trouble: null };
+  return { containers: [], trouble: timedOut ? "late" : readEngineError(stderr) };
+}
+
+/** How often docker itself has started each container again, by name; without those that it does not tell. */
+export async function countRestarts(
+  { host, signal }: ListRequest,
+  containers: readonly Container[],
+): Promise<ReadonlyMap<string, number>> {
+  const names = containers.flatMap(({ name }) => (name === "" ? [] : [name]));
+  if (names.length === 0) return new Map();
+  const { stdout } = await host.processes.run({
+    command: "docker",
+    args: ["inspect", "--type", "container", "--format", "{{.Name}} {{.RestartCount}}", ...names],
+    timeoutMs: 15_000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return new Map(
+    [...stdout.matchAll(/^\/?(\S+) (\d+)$/gm)].map(([, name = "", count]) => [name, Number(count)]),
+  );
+}
+
+/** How a container that is up again last ended; null where docker does not say. */
+export async function lastExitStatus(
+  { host, signal }: ListRequest,
+  name: string,
+): Promise<number | null> {
+  const { exitCode, stdout } = await host.processes.run({
+    command: "docker",
+    args: `events --since 10m --until 0s --filter event=die --filter container=${name} --format {{.Actor.Attributes.exitCode}}`.split(
+      " ",
+    ),
+    timeoutMs: 5000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const last = exitCode === 0 ? stdout.trim().split("\n").at(-1) : undefined;
+  return last !== undefined && /^\d+$/.test(last) ? Number(last) : null;
+}
+
+/** What each listener knows: starting and watching look at the same containers, one after the other. */
+const toldTo = new WeakMap<Emit, Map<string, string>>();
+
+/** Tells each change of a container's state once, however many tellers a listener has. */
+export function containerTeller(emit: Emit): (containers: readonly Container[]) => void {
+  const told = toldTo.get(emit) ?? new Map<string, string>();
+  toldTo.set(emit, told);
+  return (containers) => {
+    for (const { service, name, state, exitCode } of containers) {
+      const ended = state === "exited" || state === "restarting";
+      const key = `${state} ${ended ? exitCode : ""}`;
+      if (told.get(name) === key) continue;
+      told.set(name, key);
+      emit({ type: "container.changed", service, state, ...(ended ? { exitCode } : {}) });
+    }
+  };
+}
+
+function containerState(state: string, health: string): ContainerState {
+  switch (state.toLowerCase()) {
+    case "running":
+      if (health === "healthy" || health === "unhealthy") return health;
+      return health === "starting" ? "starting" : "running";
+    case "created":
+      return "created";
+    case "restarting":
+      return "restarting";
+    case "paused":
+      return "running";
+    default:
+      return "exited";
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,109 @@
+import { z } from "zod";
+import { askEnginePlace, type EnginePlace, isElsewhere } from "./engine.ts";
+import { type EngineError, readEngineError } from "./engine.ts";
+import type { RunResult } from "../host/processes.ts";
+import { late, withinLimit, type Probe } from "../host/time-limit.ts";
+
+export interface DockerInfo {
+  readonly version: string;
+  readonly rootDir: string | null;
+  /** Images are kept by containerd, as a fresh Docker 29 does. */
+  readonly containerdImages: boolean;
+  readonly runtimes: readonly string[];
+  /** `nvidia.com/gpu=all`. */
+  readonly cdiDevices: readonly string[];
+  readonly cdiSpecDirs: readonly string[];
+}
+
+export type DockerAnswer =
+  | { readonly state: "running"; readonly info: DockerInfo }
+  /** No docker command. */
+  | { readonly state: "missing" }
+  /** No engine that can run Annie here was reached. */
+  | {
+      readonly state: "trouble";
+      readonly trouble: EngineError;
+      readonly place: EnginePlace | null;
+    }
+  | { readonly state: "unclear"; readonly reason: string }
+  | { readonly state: "late" };
+
+export async function askDocker(probe: Probe): Promise<DockerAnswer> {
+  const info = withinLimit(probe, (signal) =>
+    probe.host.processes.run({
+      command: "docker",
+      args: ["info", "--format", "{{json .}}"],
+      signal,
+    }),
+  );
+  const found = await withinLimit(probe, (signal) => askEnginePlace(probe.host, signal));
+  const place = found === late ? null : found;
+  const address = place?.address ?? null;
+  // Nobody waits for another machine, whose answer would describe that one.
+  if (address !== null && isElsewhere(address)) {
+    info.catch(() => {});
+    return { state: "trouble", trouble: { kind: "elsewhere", address }, place };
+  }
+  const result = await info;
+  return result === late ? { state: "late" } : parseDockerInfo(result, place);
+}
+
+const list = z
+  .array(z.string())
+  .nullish()
+  .catch(null)
+  .transform((value) => value ?? []);
+const schema = z.object({
+  ServerVersion: z.string().nullish(),
+  ServerErrors: list,
+  DockerRootDir: z.string().nullish(),
+  DriverStatus: z.array(z.array(z.string())).nullish().catch(null),
+  Runtimes: z.record(z.string(), z.unknown()).nullish().catch(null),
+  CDISpecDirs: list,
+  DiscoveredDevices: z
+    .array(z.object({ Source: z.string().nullish(), ID: z.string() }))
+    .nullish()
+    .catch(null),
+});
+
+/** Without a daemon docker still prints its JSON, all empty, and the reason on stderr; older ones end with status 0 then. */
+export function parseDockerInfo(
+  result: Pick<RunResult, "exitCode" | "stdout" | "stderr" | "missing">,
+  place: EnginePlace | null = null,
+): DockerAnswer {
+  if (result.missing) return { state: "missing" };
+  const info = readJson(result.stdout);
+  const version = info?.ServerVersion ?? "";
+  if (info !== null && version !== "") {
+    return {
+      state: "running",
+      info: {
+        version,
+        rootDir: info.DockerRootDir || null,
+        containerdImages: (info.DriverStatus ?? []).some(
+          ([key, value]) => key === "driver-type" && value?.startsWith("io.containerd.") === true,
+        ),
+        runtimes: Object.keys(info.Runtimes ?? {}),
+        cdiDevices: (info.DiscoveredDevices ?? []).map(({ ID }) => ID),
+        cdiSpecDirs: info.CDISpecDirs,
+      },
+    };
+  }
+  const reason = [result.stderr, ...(info?.ServerErrors ?? [])].join("\n").trim();
+  const trouble = readEngineError(reason);
+  if (trouble !== null) return { state: "trouble", trouble, place };
+  // Podman under Docker's name prints a report of its own.
+  if (/"?buildahVersion"?:/.test(result.stdout)) {
+    return { state: "trouble", trouble: { kind: "podman" }, place };
+  }
+  const line = reason.split("\n")[0] || "nothing that a Docker engine says";
+  return { state: "unclear", reason: line };
+}
+
+function readJson(stdout: string): z.infer<typeof schema> | null {
+  try {
+    return schema.parse(JSON.parse(stdout));
+  } catch {
+    return null;
+  }
+}

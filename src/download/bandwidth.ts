@@ -1,0 +1,95 @@
+import type { Tuning } from "./tuning.ts";
+
+/** What lanes learn about the way to the server, to size what they ask for. */
+export interface Link {
+  /** From the request to the first byte of the answer, at best of late; 0 while too little is known. */
+  roundTripMs(): number;
+  /** A lane's share of all that came of late; 0 while nothing is known. What one lane alone saw says less: its bytes may have waited for it in the kernel. */
+  bytesPerSecondPerLane(): number;
+  noteAnswer(elapsedMs: number): void;
+  /** How many bytes came so far, and over how many lanes just now. */
+  noteBytes(receivedBytes: number, lanes: number, nowMs: number): void;
+  noteSpeed(bytesPerSecond: number): void;
+  /** Of the lanes that ended lately. */
+  speeds(): readonly number[];
+}
+
+const rememberedAnswers = 64;
+const rememberedSpeeds = 16;
+/** The first answers come while the program itself is still warming up. */
+const fewestAnswers = 8;
+const windowMs = 200;
+
+export function createLink(): Link {
+  const answers: number[] = [];
+  const speeds: number[] = [];
+  let window: { bytes: number; sinceMs: number } | null = null;
+  let perLane = 0;
+  return {
+    roundTripMs: () => (answers.length < fewestAnswers ? 0 : Math.min(...answers)),
+    bytesPerSecondPerLane: () => perLane,
+    noteBytes(bytes, lanes, nowMs) {
+      window ??= { bytes, sinceMs: nowMs };
+      const elapsedMs = nowMs - window.sinceMs;
+      if (elapsedMs < windowMs) return;
+      perLane = ((bytes - window.bytes) / elapsedMs) * (1000 / Math.max(1, lanes));
+      window = { bytes, sinceMs: nowMs };
+    },
+    noteAnswer: (elapsedMs) => remember(answers, elapsedMs, rememberedAnswers),
+    noteSpeed: (speed) => remember(speeds, speed, rememberedSpeeds),
+    speeds: () => speeds,
+  };
+}
+
+function remember(list: number[], value: number, most: number): void {
+  if (list.push(value) > most) list.shift();
+}
+
+/** How much may be under way at once, so that a kill costs little: what was sent and is not on disk comes again. */
+export interface Budget {
+  /** Asked for by all lanes together and not yet here: the kernel's own buffers may hold all of it. */
+  readonly askedBytes: number;
+  /** Read, and held until it is worth a write: of all lanes, and of one. */
+  readonly heldBytes: number;
+  readonly leastWriteBytes: number;
+  readonly mostWriteBytes: number;
+  /** Read and not yet written, of all lanes. */
+  readonly pendingBytes: number;
+  /** Written to one file, and not yet in its journal. */
+  readonly noteBytes: number;
+}
+
+/** Less than a hundredth of all that is fetched for what is asked for, and less again for what is on its way to the disk. */
+export function budgetFor(totalBytes: number, tuning: Tuning): Budget {
+  const { leastWriteBytes, writeBytes, leastPendingBytes, pendingBytes } = tuning;
+  return {
+    askedBytes: totalBytes / 128,
+    heldBytes: totalBytes / 512,
+    leastWriteBytes,
+    mostWriteBytes: clamp(totalBytes / 1024, leastWriteBytes, writeBytes),
+    pendingBytes: clamp(totalBytes / 200, leastPendingBytes, pendingBytes),
+    noteBytes: totalBytes / 1024,
+  };
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.round(Math.min(most, Math.max(least, value)));
+}
+
+/** Keeps the sum of all lanes under a rate. */
+export interface RateCap {
+  /** Counts bytes that came, and says for how many milliseconds nothing more should be read. */
+  spend(bytes: number, nowMs: number): number;
+}
+
+/** A token bucket that holds a tenth of a second. */
+export function createRateCap(bytesPerSecond: number): RateCap {
+  const slackMs = 100;
+  let paidUntilMs = Number.NEGATIVE_INFINITY;
+  return {
+    spend(bytes, nowMs) {
+      paidUntilMs = Math.max(paidUntilMs, nowMs - slackMs) + (bytes / bytesPerSecond) * 1000;
+      return Math.max(0, paidUntilMs - nowMs);
+    },
+  };
+}

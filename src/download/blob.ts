@@ -1,0 +1,80 @@
+import type { FileAddress } from "../source/hub/hub.ts";
+import type { RepoPlaces } from "../store/hub-cache/layout.ts";
+import type { FollowingHash } from "../store/hashing.ts";
+import type { Partial } from "../store/partial.ts";
+import type { Refetch } from "./refetch.ts";
+import type { Segments } from "./segments.ts";
+import type { SurveyedBlob } from "./survey.ts";
+
+/** One blob on its way into the cache. Only the pool and what it calls change it. */
+export interface BlobTask {
+  readonly blob: SurveyedBlob;
+  readonly places: RepoPlaces;
+  /** Held in memory until it is whole. */
+  readonly small: boolean;
+  /** "failed": for good. "left": for the next run, because another file failed. */
+  state: "waiting" | "opening" | "fetching" | "verifying" | "done" | "failed" | "left";
+  /** Of a large file, while it is open. */
+  open: OpenTask | null;
+  lockHeld: boolean;
+  blockedTold: boolean;
+  startedTold: boolean;
+  /** Where the Hub sent us for this file, once it has; `null` inside: it answers itself. */
+  located: Located | null;
+  locating: Promise<void> | null;
+  /** The server knows no ranges: one lane fetches all from the first byte. */
+  whole: boolean;
+  /** Troubles in a row, without a byte between them. */
+  attempts: number;
+  troubleSinceMs: number | null;
+  /** When its last byte came; null before the first. */
+  lastByteMs: number | null;
+  notBeforeMs: number;
+  /** A trouble was told that lasts until then. */
+  toldUntilMs: number;
+  hashTries: number;
+  /** On disk, or in the cache. */
+  receivedBytes: number;
+  /** Over the network in this run. */
+  fetchedBytes: number;
+}
+
+export interface Located {
+  readonly address: FileAddress | null;
+}
+
+export interface OpenTask {
+  readonly partial: Partial;
+  readonly segments: Segments;
+  hash: FollowingHash;
+  /** Once the hash proved wrong. */
+  second: Refetch | null;
+  syncedMs: number;
+  syncedBytes: number;
+  keeping: boolean;
+}
+
+export function createTask(places: RepoPlaces, blob: SurveyedBlob, smallBytes: number): BlobTask {
+  const heldBytes = blob.held.reduce((sum, { start, end }) => sum + end - start, 0);
+  return {
+    blob,
+    places,
+    small: blob.sizeBytes <= smallBytes,
+    state: "waiting",
+    open: null,
+    lockHeld: false,
+    blockedTold: false,
+    startedTold: false,
+    located: null,
+    locating: null,
+    whole: false,
+    attempts: 0,
+    troubleSinceMs: null,
+    lastByteMs: null,
+    notBeforeMs: 0,
+    toldUntilMs: 0,
+    hashTries: 0,
+    receivedBytes: heldBytes,
+    fetchedBytes: 0,
+  };
+}

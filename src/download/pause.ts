@@ -1,0 +1,63 @@
+import type { Emit } from "../run/event.ts";
+import type { PauseSwitch } from "../run/pause-switch.ts";
+import type { BlobTask } from "./blob.ts";
+import { type Lane, LaneMoved } from "./connection.ts";
+
+export interface Pause {
+  /** @throws what the disk refused */
+  tick(lanes: ReadonlySet<Lane>): void;
+}
+
+/**
+ * Lets the download rest while its switch says so. Lanes of large files are let go, and what they received is written; a
+ * small file, which is in memory alone, comes to its end. `download.paused` is told once no lane is left and all that
+ * came is synced and journaled.
+ */
+export function createPause({
+  pause,
+  tasks,
+  emit,
+  tellAll,
+}: {
+  readonly pause: PauseSwitch;
+  readonly tasks: readonly BlobTask[];
+  readonly emit: Emit;
+  /** Tells how far everything is. */
+  readonly tellAll: () => void;
+}): Pause {
+  let state: "going" | "stopping" | "resting" = "going";
+  let refused: { readonly error: unknown } | null = null;
+
+  async function makeSafe(): Promise<void> {
+    await Promise.all(tasks.map(async ({ open }) => open?.partial.sync()));
+    if (state !== "stopping") return;
+    state = "resting";
+    tellAll();
+    emit({ type: "download.paused" });
+  }
+
+  function goOn(): void {
+    if (state === "resting") emit({ type: "download.resumed" });
+    state = "going";
+    // Nobody tried meanwhile: that time is no trouble of the network's.
+    for (const task of tasks) task.troubleSinceMs = null;
+  }
+
+  return {
+    tick(lanes) {
+      if (refused !== null) throw refused.error;
+      if (!pause.isPaused()) {
+        if (state !== "going") goOn();
+        return;
+      }
+      for (const lane of lanes) {
+        if (!lane.task.small && !lane.stop.signal.aborted) lane.stop.abort(new LaneMoved("paused"));
+      }
+      if (state !== "going" || lanes.size > 0) return;
+      state = "stopping";
+      makeSafe().catch((error: unknown) => {
+        refused = { error };
+      });
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import type { ModelProgress, ModelState } from "../run/events/download.ts";
+import type { Emit } from "../run/event.ts";
+import { createRate } from "../run/rate.ts";
+import type { BlobTask } from "./blob.ts";
+import type { Survey, SurveyedModel } from "./survey.ts";
+
+/**
+ * Turns the tasks' state into progress events. Bytes that another process brought move the bars, not the speed.
+ * Lanes serve the models one after the other, so a model's own speed says nothing of when it comes: its time is that of all
+ * that is missing up to it, at the speed of all.
+ */
+export function createProgress({
+  survey,
+  tasks,
+  emit,
+  nowMs,
+  everyMs,
+  isResting,
+}: {
+  survey: Survey;
+  tasks: readonly BlobTask[];
+  emit: Emit;
+  nowMs: number;
+  everyMs: number;
+  /** Then nothing is fetched, on purpose: no speed, no time left. */
+  isResting: () => boolean;
+}) {
+  const all = createCounter(survey, tasks, nowMs);
+  const claimed = new Set<BlobTask>();
+  const models = survey.models.map((model) => {
+    const own = tasks.filter(({ blob }) => blob.models.includes(model.id));
+    const queued = own.filter((task) => !claimed.has(task));
+    for (const task of queued) claimed.add(task);
+    return { model, queued, counter: createCounter(model, own, nowMs) };
+  });
+  let toldMs = Number.NEGATIVE_INFINITY;
+  let toldAtRest = "";
+
+  const tell = (lanes: number, atMs: number): void => {
+    toldMs = atMs;
+    const resting = isResting();
+    const total = all.measure(atMs, resting);
+    // A rest may take all night.
+    const news = `${resting} ${lanes} ${total.receivedBytes} ${total.verifiedBytes}`;
+    if (resting && news === toldAtRest) return;
+    toldAtRest = news;
+    let missingBytes = 0;
+    emit({
+      type: "download.progress",
+      ...total,
+      etaSeconds: all.etaSeconds(all.missingBytes(), atMs),
+      lanes,
+      models: models.map(({ model, queued, counter }) => {
+        missingBytes += countMissing(queued);
+        const state = counter.state(atMs);
+        const waits = counter.missingBytes() > 0 && state !== "failed";
+        return {
+          ...named(model),
+          state,
+          ...counter.measure(atMs, resting),
+          etaSeconds: waits ? all.etaSeconds(missingBytes, atMs) : null,
+        };
+      }),
+    });
+  };
+  return {
+    /** As often as `everyMs` allows. */
+    tick(lanes: number, atMs: number): void {
+      if (atMs - toldMs >= everyMs) tell(lanes, atMs);
+    },
+    tell,
+    isReady: (id: string): boolean =>
+      models.some(({ model, counter }) => model.id === id && counter.isReady()),
+  };
+}
+
+function named({ id, title, tier }: SurveyedModel): Pick<ModelProgress, "id" | "title" | "tier"> {
+  return { id, title, tier };
+}
+
+function createCounter(
+  { totalBytes, cachedBytes }: { totalBytes: number; cachedBytes: number },
+  tasks: readonly BlobTask[],
+  startMs: number,
+) {
+  let rate = createRate(0, startMs);
+  const sum = (count: (task: BlobTask) => number): number =>
+    tasks.reduce((bytes, task) => bytes + count(task), 0);
+  return {
+    measure(nowMs: number, resting: boolean) {
+      const receivedBytes = cachedBytes + sum((task) => task.receivedBytes);
+      const verifiedBytes =
+        cachedBytes + sum((task) => (task.state === "done" ? task.blob.sizeBytes : 0));
+      const fetchedBytes = sum((task) => task.fetchedBytes);
+      // Neither what was measured before a rest nor the time before a model's turn says anything of its speed.
+      if (resting || fetchedBytes === 0) rate = createRate(fetchedBytes, nowMs);
+      else rate.record(fetchedBytes, nowMs);
+      return {
+        receivedBytes,
+        verifiedBytes,
+        totalBytes,
+        bytesPerSecond: Math.round(rate.bytesPerSecond(nowMs)),
+      };
+    },
+    missingBytes: (): number => countMissing(tasks),
+    etaSeconds: (missingBytes: number, nowMs: number): number | null =>
+      missingBytes === 0 && tasks.some(isCompared)
+        ? null
+        : toTenths(rate.etaSeconds(missingBytes, nowMs)),
+    isReady: (): boolean => tasks.every(({ state }) => state === "done"),
+    state(nowMs: number): ModelState {
+      const rest = tasks.filter(({ state }) => state !== "done");
+      if (rest.length === 0) return "ready";
+      if (rest.some(({ state }) => state === "failed")) return "failed";
+      if (rest.every((task) => task.state === "verifying" || isCompared(task))) {
+        return rest.some(isCompared) ? "repairing" : "verifying";
+      }
+      if (rest.some((task) => task.attempts > 0 && nowMs < task.notBeforeMs)) return "retrying";
+      const begun =
+        rest.length < tasks.length ||
+        rest.some(({ state }) => !["waiting", "left"].includes(state));
+      return begun ? "downloading" : "waiting";
+    },
+  };
+}
+
+/** All of it came, but not all of it right: it is compared with a second fetch, and nobody knows for how long. */
+function isCompared({ state, open }: BlobTask): boolean {
+  return (open?.second ?? null) !== null && (state === "fetching" || state === "verifying");
+}
+
+/** Of what still comes in this run. */
+function countMissing(tasks: readonly BlobTask[]): number {
+  const coming = tasks.filter(({ state }) => !["done", "failed", "left"].includes(state));
+  return coming.reduce(
+    (bytes, { blob, receivedBytes }) => bytes + blob.sizeBytes - receivedBytes,
+    0,
+  );
+}
+
+/** Rounding to what a person reads is left to the screens. */
+function toTenths(seconds: number | null): number | null {
+  return seconds === null ? null : Math.round(seconds * 10) / 10;
+}

@@ -1,0 +1,157 @@
+import type { ByteStream } from "../host/http.ts";
+import { TransientError } from "../source/transient-error.ts";
+import type { Transfer, Lane } from "./connection.ts";
+import type { Segment } from "./segments.ts";
+import type { PooledBuffer } from "./buffer-pool.ts";
+
+/**
+ * Reads a body into a file until the segment's end, which another lane may bring nearer meanwhile. Writes in large
+ * pieces and does not read faster than the disk takes them. Whatever came is written, also when the body breaks.
+ * @throws Node's errors, and PassingTrouble for a body that is too short
+ */
+export function writeBody({
+  body,
+  skipBytes,
+  segment,
+  write,
+  flow,
+  lane,
+}: {
+  readonly body: ByteStream;
+  /** Of the body's beginning, where the server sends the whole file. */
+  readonly skipBytes: number;
+  readonly segment: Segment;
+  readonly write: (bytes: Buffer, position: number) => Promise<void>;
+  readonly flow: Transfer;
+  readonly lane: Lane;
+}): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let skip = skipBytes;
+  let slab: PooledBuffer | null = null;
+  /** Of the slab: filled, and handed on to the disk. */
+  let heldBytes = 0;
+  let flushedBytes = 0;
+  let writeAt = segment.at;
+  let writingBytes = 0;
+  let over = false;
+  let failure: unknown = null;
+
+  const settle = (): void => {
+    if (!over || writingBytes > 0) return;
+    if (failure === null) resolve();
+    else reject(failure);
+  };
+  const end = (error: unknown): void => {
+    if (over) return;
+    over = true;
+    failure = error;
+    flush();
+    if (!body.readableEnded) body.destroy();
+    letGo();
+    settle();
+  };
+  const resume = (): void => {
+    const nowMs = flow.nowMs();
+    if (over || flow.pendingBytes > flow.budget.pendingBytes || nowMs < lane.pausedUntilMs) return;
+    if (body.isPaused()) {
+      lane.lastByteMs = nowMs;
+      body.resume();
+    }
+  };
+  const flush = (): void => {
+    if (slab === null || heldBytes === flushedBytes) return;
+    const [source, position] = [slab, writeAt];
+    const part = source.bytes.subarray(flushedBytes, heldBytes);
+    const { length } = part;
+    flushedBytes = heldBytes;
+    writeAt += length;
+    writingBytes += length;
+    source.hold();
+    if (heldBytes === source.bytes.length) letGo();
+    write(part, position)
+      .catch((error: unknown) => {
+        failure ??= error;
+        over = true;
+        body.destroy();
+        letGo();
+      })
+      .finally(() => {
+        source.release();
+        writingBytes -= length;
+        flow.pendingBytes -= length;
+        goOn(flow);
+        settle();
+      });
+  };
+  /** Only once the body reads into it no more. */
+  const letGo = (): void => {
+    slab?.release();
+    slab = null;
+    heldBytes = flushedBytes = 0;
+  };
+  const room = (): Buffer => {
+    slab ??= flow.slabs.take();
+    return slab.bytes.subarray(heldBytes);
+  };
+  const fill = (bytes: Buffer): void => {
+    for (let at = 0; at < bytes.length;) {
+      const target = room();
+      // Read straight into its place, unless it came with the answer's head.
+      const there = bytes.buffer === target.buffer && bytes.byteOffset === target.byteOffset;
+      const filled = there ? bytes.length : bytes.copy(target, 0, at);
+      at += filled;
+      heldBytes += filled;
+      if (filled === target.length) flush();
+    }
+  };
+
+  lane.tick = () => {
+    flush();
+    resume();
+  };
+  lane.isPaused = () => body.isPaused();
+  body.readInto?.(room);
+  body.on("data", (chunk: Buffer) => {
+    if (over) return;
+    const nowMs = flow.nowMs();
+    lane.lastByteMs = nowMs;
+    let bytes = chunk;
+    if (skip > 0) {
+      const skipped = Math.min(skip, bytes.length);
+      skip -= skipped;
+      bytes = bytes.subarray(skipped);
+    }
+    const left = segment.end - segment.at;
+    if (bytes.length > left) bytes = bytes.subarray(0, left);
+    flow.pendingBytes += bytes.length;
+    segment.at += bytes.length;
+    flow.count(lane, { bytes: chunk.length, newBytes: bytes.length }, nowMs);
+    fill(bytes);
+    if (heldBytes - flushedBytes >= flow.writeBytes) flush();
+    const delayMs = flow.rateCap?.spend(chunk.length, nowMs) ?? 0;
+    if (delayMs > 0) lane.pausedUntilMs = nowMs + delayMs;
+    const full = flow.pendingBytes > flow.budget.pendingBytes;
+    if (full) flow.heldUp.add(resume);
+    if (delayMs > 0 || full) body.pause();
+    // A tick, so that the parser sees the end of the answer and the connection can serve again.
+    if (segment.at >= segment.end) setImmediate(() => end(null));
+  });
+  const short = (): void =>
+    end(
+      segment.at >= segment.end
+        ? null
+        : new TransientError("network", "the answer ended before its last byte"),
+    );
+  body.once("end", short);
+  body.once("close", short);
+  body.once("error", (error) => end(error));
+  return promise;
+}
+
+/** Lanes that waited for the disk read on at once: until the next tick much could have come. */
+function goOn(flow: Transfer): void {
+  if (flow.heldUp.size === 0 || flow.pendingBytes > flow.budget.pendingBytes) return;
+  const waiting = [...flow.heldUp];
+  flow.heldUp.clear();
+  for (const resume of waiting) resume();
+}

@@ -1,0 +1,42 @@
+import type { Host } from "./host.ts";
+
+/** What every probe is given. */
+export interface Probe {
+  readonly host: Host;
+  readonly signal: AbortSignal;
+  /** How long one question to the machine may take. */
+  readonly limitMs: number;
+}
+
+/** The answer did not come in time. */
+export const late: unique symbol = Symbol("late");
+export type Late = typeof late;
+
+/**
+ * The answer of `work`, or `late` once the limit is over. A process that can't even be killed (a driver that hangs in the
+ * kernel) holds up nobody: it is told to stop and then no longer waited for.
+ * @throws AbortError when the probe's signal fires, and whatever `work` throws in time
+ */
+export async function withinLimit<T>(
+  { host, signal, limitMs }: Probe,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | Late> {
+  signal.throwIfAborted();
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const answer = work(either);
+  const alarm = host.clock.sleep(limitMs, either).then((): Late => late);
+  // Whichever loses the race has nobody left to tell.
+  answer.catch(() => {});
+  alarm.catch(() => {});
+  try {
+    return await Promise.race([answer, alarm]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** As a person reads it: "no answer within 4 s". */
+export function lateText({ limitMs }: Pick<Probe, "limitMs">): string {
+  return `no answer within ${Number((limitMs / 1000).toFixed(1))} s`;
+}

@@ -1,0 +1,119 @@
+import type { Place } from "../host/place.ts";
+import type { FileSystem } from "../host/mount-table.ts";
+import type { DiskSpace } from "../run/events/machine.ts";
+import type { Failure } from "../run/failure.ts";
+import { fileFailure, type FilePlace } from "../run/file-failures.ts";
+import { closedFolder, danglingLink, noSymlinks } from "../run/folder-failures.ts";
+import { formatBytes } from "../run/units.ts";
+import type { Finding } from "./check.ts";
+import type { Spot } from "./disks.ts";
+import { thresholds } from "./thresholds.ts";
+import { lateText, type Probe } from "../host/time-limit.ts";
+
+/** Why models, or Annie's files, can't be kept at a place; null where they can, as far as it shows without writing there. */
+export function placeFailure(
+  place: Place,
+  { area, home }: { readonly area: FilePlace["area"]; readonly home: string },
+): Failure | null {
+  const { path: folder, existing, dangling, isFolder, refusal, fileSystem } = place;
+  if (dangling !== null) return danglingLink(dangling.link, dangling.target, area);
+  const type = fileSystem?.type ?? "";
+  if (ofKernel.has(type)) return fileFailure(errorAt("ENOTSUP", existing), { folder, area });
+  if (!isFolder) return fileFailure(errorAt("ENOTDIR", existing), { folder, area });
+  if (refusal !== null) {
+    const failure = fileFailure(refusal, { folder, area });
+    const closed = failure === null || failure.code.endsWith(".not_writable");
+    return closed ? closedFolder({ folder, area, existing, home }, refusal) : failure;
+  }
+  return area === "cache" && withoutSymlinks.has(type) ? noSymlinks(folder, type) : null;
+}
+
+/** File systems that never have symbolic links. Of SMB it depends on the server: there one is tried before the first byte. */
+const withoutSymlinks = new Set(["exfat", "vfat", "msdos"]);
+
+/** They look like folders, and hold no files of anybody. */
+const ofKernel = new Set(["proc", "sysfs", "devpts", "cgroup", "cgroup2", "debugfs", "securityfs"]);
+
+function errorAt(code: string, path: string): Error {
+  return Object.assign(new Error(`${code}: ${path}`), { code, path });
+}
+
+function maybeWithoutSymlinks({ type, options = [] }: FileSystem): boolean {
+  return (
+    /^(?:cifs|smb3)$/.test(type) &&
+    !options.some((each) => /^(?:mfsymlinks|unix|posix)$/.test(each))
+  );
+}
+
+export function assessModelsDisk(
+  { place, space, rotational, silent }: Spot,
+  {
+    path,
+    home,
+    limitMs,
+  }: { readonly path: string; readonly home: string } & Pick<Probe, "limitMs">,
+): Finding {
+  if (place === null) return { status: "warning", found: `${path}: ${lateText({ limitMs })}` };
+  const failure = placeFailure(place, { area: "cache", home });
+  if (failure !== null) {
+    return { status: "failed", found: failure.message, remedy: failure.hint, failure };
+  }
+  if (space === null) return { status: "warning", found: `${path}: its space is not known` };
+  const found = describe(space);
+  if (place.fileSystem !== null && maybeWithoutSymlinks(place.fileSystem)) {
+    return {
+      status: "warning",
+      found: `${found}, over the network`,
+      remedy:
+        "Models need symbolic links: mount this share with the option mfsymlinks, or name a folder on a disk of this machine with --cache-dir.",
+    };
+  }
+  if (space.freeBytes < thresholds.modelsFreeBytes) {
+    return {
+      status: "warning",
+      found,
+      remedy: `All models want about ${formatBytes(thresholds.modelsFreeBytes)}: free some space, choose fewer models (--tiers 1), or name another folder with --cache-dir.`,
+    };
+  }
+  if (rotational) {
+    return {
+      status: "warning",
+      found: `${found}, a spinning disk`,
+      remedy: "Models load slowly from it: name a folder on an SSD with --cache-dir.",
+    };
+  }
+  return orSilence({ status: "ok", found }, silent, limitMs);
+}
+
+/** @param spots one for each place that Docker keeps images in; the tightest counts */
+export function assessImagesDisk(
+  spots: readonly Spot[],
+  { limitMs }: Pick<Probe, "limitMs">,
+): Finding {
+  const spaces = spots.flatMap(({ space }) => space ?? []);
+  const [tightest] = spaces.toSorted((one, other) => one.freeBytes - other.freeBytes);
+  if (tightest === undefined) return { status: "warning", found: lateText({ limitMs }) };
+  const found = spaces.map(describe).join("; ");
+  if (tightest.freeBytes >= thresholds.imagesFreeBytes) {
+    const silent = spots.some((spot) => spot.silent || spot.place === null);
+    return orSilence({ status: "ok", found }, silent, limitMs);
+  }
+  return {
+    status: "warning",
+    found,
+    remedy: `The containers want about ${formatBytes(thresholds.imagesFreeBytes)}: docker system prune frees what no container uses.`,
+  };
+}
+
+/** Says that something gave no answer, although the rest is in order. */
+function orSilence(finding: Finding, silent: boolean, limitMs: number): Finding {
+  if (!silent) return finding;
+  return { status: "warning", found: `${finding.found}; lsblk: ${lateText({ limitMs })}` };
+}
+
+/** "3.4 TB free of 4.03 TB on nvme0n1p2 (SAMSUNG MZALC4T0HBL1-00B07), at /var/lib/docker". */
+function describe({ freeBytes, totalBytes, device, deviceModel, path }: DiskSpace): string {
+  const model = deviceModel === null ? "" : ` (${deviceModel})`;
+  const on = device === null ? "" : ` on ${device}${model}`;
+  return `${formatBytes(freeBytes)} free of ${formatBytes(totalBytes)}${on}, at ${path}`;
+}

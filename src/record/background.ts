@@ -1,0 +1,158 @@
+import { z } from "zod";
+import type { Host } from "../host/host.ts";
+import { isClosing, type TimedEvent } from "../run/event.ts";
+import type { DownloadProgress } from "../run/events/download.ts";
+import type { Stage } from "../run/events/run.ts";
+import type { BackgroundSeen } from "../run/events/status.ts";
+import { backgroundFile } from "./background-file.ts";
+
+const shape = z.object({
+  version: z.literal(1),
+  pid: z.int().positive(),
+  /** When the kernel started it, in ticks since the machine did: a number that a later process of the same id does not have. */
+  startTicks: z.string(),
+  bootId: z.string(),
+  command: z.enum(["setup", "pull"]),
+  /** As it was typed; never a token. */
+  argv: z.array(z.string()),
+  /** ISO 8601. */
+  startedAt: z.string(),
+  /** Its events, as JSON lines. */
+  record: z.string(),
+});
+
+/** A run that a person left in the background, as the state folder remembers it. */
+export type BackgroundRun = Omit<z.infer<typeof shape>, "version">;
+
+type Doors = Pick<Host, "files">;
+
+/** The run that was left in the background last, whatever became of it; null where there is none. */
+export async function recallBackground(
+  { files }: Doors,
+  stateDir: string,
+): Promise<BackgroundRun | null> {
+  try {
+    return shape.parse(JSON.parse(await files.readFile(backgroundFile(stateDir), "utf8")));
+  } catch {
+    return null;
+  }
+}
+
+/** @throws Node's errors */
+export async function rememberBackground(
+  { files, pid }: Pick<Host, "files" | "pid">,
+  stateDir: string,
+  run: BackgroundRun,
+): Promise<void> {
+  const file = backgroundFile(stateDir);
+  const temporary = `${file}.${pid}`;
+  await files.writeFile(temporary, `${JSON.stringify({ version: 1, ...run })}\n`, { mode: 0o600 });
+  await files.rename(temporary, file);
+}
+
+export async function forgetBackground({ files }: Doors, stateDir: string): Promise<void> {
+  await files.rm(backgroundFile(stateDir), { force: true }).catch(() => undefined);
+}
+
+/** Whether that very process still runs: neither ended, nor of another start of the machine, nor another with its id. */
+export async function isAlive({ files }: Doors, run: BackgroundRun): Promise<boolean> {
+  const [now, bootId] = await Promise.all([processNow({ files }, run.pid), readBootId({ files })]);
+  return now !== null && now.startTicks === run.startTicks && bootId === run.bootId;
+}
+
+/** What tells a process from every other: null where it has ended. */
+export async function processMarks(
+  doors: Doors,
+  pid: number,
+): Promise<Pick<BackgroundRun, "startTicks" | "bootId"> | null> {
+  const now = await processNow(doors, pid);
+  return now === null ? null : { ...now, bootId: await readBootId(doors) };
+}
+
+/** proc(5): the third field of `stat` is the state, the 22nd the start; the name before them may hold anything. */
+async function processNow({ files }: Doors, pid: number): Promise<{ startTicks: string } | null> {
+  const stat = await files.readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state = "Z"] = fields;
+  const startTicks = fields[19];
+  return "ZX".includes(state) || startTicks === undefined ? null : { startTicks };
+}
+
+function readBootId({ files }: Doors): Promise<string> {
+  return files.readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
+    (text) => text.trim(),
+    () => "",
+  );
+}
+
+/** The end of a record in which the last progress certainly is. */
+const tailBytes = 256 * 1024;
+
+/** The run that was left in the background last, how far it is or how it ended; null where there is none. */
+export async function seeBackground(
+  host: Pick<Host, "files" | "clock">,
+  stateDir: string,
+): Promise<BackgroundSeen | null> {
+  const run = await recallBackground(host, stateDir);
+  if (run === null) return null;
+  // Before its record is read: what ends meanwhile has said so by then.
+  const alive = await isAlive(host, run);
+  const events = await lastEvents(host, run.record);
+  const closing = events.findLast((event) => isClosing(event)) ?? null;
+  const progress = events.findLast((event) => event.type === "download.progress") ?? null;
+  const { command, pid, startedAt, record } = run;
+  const ranSeconds = (host.clock.now().getTime() - Date.parse(startedAt)) / 1000;
+  return {
+    command,
+    pid,
+    startedAt,
+    record,
+    state: closing === null ? (alive ? "running" : "lost") : "ended",
+    elapsedSeconds: closing === null && alive ? Math.max(0, Math.round(ranSeconds)) : null,
+    stage: closing === null && alive ? stageOf(events) : null,
+    progress: progress === null ? null : figures(progress),
+    closing,
+  };
+}
+
+/** Annie starts beside the download: as long as that goes on it is what is told. */
+function stageOf(events: readonly TimedEvent[]): Stage | null {
+  const last = events.findLast(
+    (event) =>
+      event.type === "download.progress" ||
+      event.type === "download.finished" ||
+      event.type === "stage.started",
+  );
+  if (last?.type === "stage.started") return last.stage;
+  return last === undefined ? null : last.type === "download.progress" ? "download" : "annie";
+}
+
+function figures(progress: DownloadProgress): BackgroundSeen["progress"] {
+  const { receivedBytes, totalBytes, bytesPerSecond, etaSeconds } = progress;
+  return { receivedBytes, totalBytes, bytesPerSecond, etaSeconds };
+}
+
+/** The last whole events of a record that may be written just now. */
+async function lastEvents({ files }: Pick<Host, "files">, record: string): Promise<TimedEvent[]> {
+  const file = await files.open(record, "r").catch(() => null);
+  if (file === null) return [];
+  try {
+    const { size } = await file.stat();
+    const from = Math.max(0, size - tailBytes);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+    return buffer.toString("utf8", 0, bytesRead).split("\n").flatMap(parseEvent);
+  } finally {
+    await file.close();
+  }
+}
+
+/** A line that was cut in two, or is no event, says nothing. */
+function parseEvent(line: string): TimedEvent[] {
+  try {
+    const value: unknown = JSON.parse(line);
+    const isEvent = typeof value === "object" && value !== null && "type" in value;
+    return isEvent ? [value as TimedEvent] : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,122 @@
+import { StringDecoder } from "node:string_decoder";
+import type { Host } from "../host/host.ts";
+import type { TimedEvent } from "../run/event.ts";
+import { exitCodes, Failure, isAbort } from "../run/failure.ts";
+import { eventSchemas } from "./event-schemas.ts";
+
+/**
+ * The events of a recorded run. Types that this heros does not know are left out: they were added since, within version 1.
+ * @throws Failure `replay.broken`, `replay.newer`, `replay.empty` (exit 2), which name file and line
+ */
+export function parseRecording(text: string, file: string): TimedEvent[] {
+  const events: TimedEvent[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const place = `${file}, line ${index + 1},`;
+    const event = parseLine(line, place);
+    if (event !== null) events.push(event);
+  }
+  if (events.length > 0) return events;
+  throw new Failure({
+    code: "replay.empty",
+    message: `${file} holds no events of a run.`,
+    hint: "Records of runs are in ~/.local/state/heros/logs.",
+    exitCode: exitCodes.usage,
+  });
+}
+
+/**
+ * The event in a line; null for a type that this heros does not know.
+ * @throws Failure `replay.broken`, `replay.newer` (exit 2)
+ */
+export function parseLine(line: string, place: string): TimedEvent | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw broken(place, "is not JSON", cause);
+  }
+  if (typeof value !== "object" || value === null || !("v" in value)) {
+    throw broken(place, "is no event of heros");
+  }
+  if (typeof value.v === "number" && value.v > 1) {
+    throw new Failure({
+      code: "replay.newer",
+      message: `${place} is of version ${value.v}, and this heros knows version 1.`,
+      hint: "Play it with a newer heros.",
+      exitCode: exitCodes.usage,
+    });
+  }
+  const { at, type }: Readonly<Record<string, unknown>> = { ...value };
+  if (value.v !== 1 || typeof type !== "string" || typeof at !== "number" || !(at >= 0)) {
+    throw broken(place, "is no event of heros");
+  }
+  if (!isKnown(type)) return null;
+  const { error } = eventSchemas[type].safeParse(value);
+  if (error !== undefined) throw broken(place, `is not a whole ${type}`, error);
+  return value as TimedEvent;
+}
+
+function isKnown(type: string): type is TimedEvent["type"] {
+  return Object.hasOwn(eventSchemas, type);
+}
+
+function broken(place: string, what: string, cause?: unknown): Failure {
+  return new Failure({
+    code: "replay.broken",
+    message: `${place} ${what}.`,
+    hint: "Give a file of JSON lines as heros records them, or take that line out.",
+    exitCode: exitCodes.usage,
+    cause,
+  });
+}
+
+const lookMs = 100;
+const pieceBytes = 1024 * 1024;
+
+/**
+ * The events of a record that another process writes, as they come, until that process has ended or the signal fires.
+ * Lines that are no events are passed over.
+ */
+export async function* tailRecord(
+  host: Pick<Host, "files" | "clock">,
+  record: string,
+  isWritten: () => Promise<boolean>,
+  signal: AbortSignal,
+): AsyncGenerator<TimedEvent> {
+  const file = await host.files.open(record, "r").catch(() => null);
+  if (file === null) return;
+  const decoder = new StringDecoder("utf8");
+  const piece = Buffer.alloc(pieceBytes);
+  let begun = "";
+  try {
+    for (;;) {
+      // Asked before reading: what was written last is then read.
+      const goesOn = await isWritten();
+      for (;;) {
+        const { bytesRead } = await file.read(piece, 0, pieceBytes);
+        if (bytesRead === 0) break;
+        const lines = (begun + decoder.write(piece.subarray(0, bytesRead))).split("\n");
+        begun = lines.pop() ?? "";
+        for (const line of lines) {
+          const event = eventOf(line, record);
+          if (event !== null) yield event;
+        }
+      }
+      if (!goesOn || signal.aborted) return;
+      await host.clock.sleep(lookMs, signal).catch((error: unknown) => {
+        if (!isAbort(error)) throw error;
+      });
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function eventOf(line: string, record: string): TimedEvent | null {
+  try {
+    return line === "" ? null : parseLine(line, record);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,56 @@
+import type { AnnieModel } from "./health.ts";
+import type { DownloadProgress } from "./download.ts";
+import type { ListedModel } from "./cache.ts";
+import type { RunCancelled, RunFailed, RunSucceeded, Stage } from "./run.ts";
+
+/** The run that was left in the background last. */
+export interface BackgroundSeen {
+  readonly command: "setup" | "pull";
+  readonly pid: number;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** The file with its events. */
+  readonly record: string;
+  /** `lost`: it ended without a word, killed or with the machine. */
+  readonly state: "running" | "ended" | "lost";
+  /** Null where it does not run. */
+  readonly elapsedSeconds: number | null;
+  /** What it is at; null where it does not run. */
+  readonly stage: Stage | null;
+  /** Null before its download. */
+  readonly progress: Pick<
+    DownloadProgress,
+    "receivedBytes" | "totalBytes" | "bytesPerSecond" | "etaSeconds"
+  > | null;
+  /** How it ended. */
+  readonly closing: RunSucceeded | RunFailed | RunCancelled | null;
+}
+
+/** How everything is: what is on disk, and what Annie says. Told once, and while it is watched whenever it changed. */
+export interface StatusRead {
+  readonly type: "status.read";
+  /** `online`: healthy, with all of the first tier's capabilities. `absent`: Annie does not answer. */
+  readonly annie: "online" | "degraded" | "starting" | "absent";
+  readonly url: string;
+  /** Her own word; `unreachable` where nobody answers. */
+  readonly health: string;
+  readonly capabilities: Readonly<Record<string, boolean>>;
+  /** Chosen capabilities that she does not have yet. */
+  readonly lacking: readonly string[];
+  /** What she says of her models. */
+  readonly loading: Readonly<Record<string, AnnieModel>>;
+  /** The chosen tiers. */
+  readonly tiers: readonly number[];
+  readonly cacheDir: string;
+  /** The chosen models, in tier order. */
+  readonly models: readonly ListedModel[];
+  /** Of the models whose size is known. */
+  readonly receivedBytes: number;
+  readonly totalBytes: number;
+  /** An earlier setup was interrupted before its end. */
+  readonly interrupted: boolean;
+  /** Until the next setup or pull; null where there is none. */
+  readonly background: BackgroundSeen | null;
+}
+
+export type StatusEvent = StatusRead;

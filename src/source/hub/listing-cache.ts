@@ -1,0 +1,81 @@
+import { dirname, join } from "node:path";
+import type { Files } from "../../host/host.ts";
+import { type HubFile, isSafePath } from "./listing.ts";
+
+/** Listings of commits never change, so each is asked for once. */
+export interface ListingCache {
+  /** Null where there is none, or where it is torn or wrong: it is asked for again then. */
+  read(repo: string, commit: string): Promise<readonly HubFile[] | null>;
+  /** A listing that can't be kept is not an error: the next run asks again. */
+  write(repo: string, commit: string, files: readonly HubFile[]): Promise<void>;
+}
+
+export function listingCache(
+  files: Pick<Files, "readFile" | "writeFile" | "rename" | "mkdir">,
+  folder: string | null,
+): ListingCache {
+  return {
+    async read(repo, commit) {
+      if (folder === null) return null;
+      const text = await files.readFile(pathOf(folder, repo, commit), "utf8").catch(() => "");
+      return filesOf(parse(text), repo, commit);
+    },
+    async write(repo, commit, list) {
+      // Of an empty one there is nothing to keep, and it may be a slip.
+      if (folder === null || list.length === 0) return;
+      const { createHash } = await import("node:crypto");
+      const path = pathOf(folder, repo, commit);
+      const body = `{"v":1,"repo":${JSON.stringify(repo)},"commit":"${commit}","files":[\n${list
+        .map((file) => JSON.stringify(file))
+        .join(",\n")}\n]}\n`;
+      const passing = `${path}.${createHash("sha1").update(body).digest("hex").slice(0, 8)}.tmp`;
+      await files
+        .mkdir(dirname(path), { recursive: true })
+        .then(() => files.writeFile(passing, body))
+        .then(() => files.rename(passing, path))
+        .catch(() => {});
+    },
+  };
+}
+
+function pathOf(root: string, repo: string, commit: string): string {
+  return join(root, `${repo.replace("/", "--")}@${commit}.json`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}
+
+/** Checked by hand: zod takes longer to load than a pull of what is in the cache may take. */
+function filesOf(value: unknown, repo: string, commit: string): readonly HubFile[] | null {
+  if (!isRecord(value) || value["v"] !== 1) return null;
+  if (value["repo"] !== repo || value["commit"] !== commit) return null;
+  const files: unknown = value["files"];
+  return Array.isArray(files) && files.length > 0 && files.every(isHubFile) ? files : null;
+}
+
+function isHubFile(value: unknown): value is HubFile {
+  if (!isRecord(value) || !isRecord(value["hash"])) return false;
+  const { path, sizeBytes, blobName, hash } = value;
+  return (
+    typeof path === "string" &&
+    isSafePath(path) &&
+    Number.isSafeInteger(sizeBytes) &&
+    Number(sizeBytes) >= 0 &&
+    isHex(blobName) &&
+    isHex(hash["hex"]) &&
+    (hash["algorithm"] === "sha256" || hash["algorithm"] === "git-sha1")
+  );
+}
+
+function isHex(value: unknown): boolean {
+  return typeof value === "string" && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/u.test(value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

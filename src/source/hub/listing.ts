@@ -1,0 +1,61 @@
+import { exitCodes, Failure } from "../../run/failure.ts";
+
+export interface HubFile {
+  /** In the repository, with "/" between folders. Checked: it stays inside a snapshot folder. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Name of the blob in the cache: the sha256 of an LFS file, the git blob sha1 of another. */
+  readonly blobName: string;
+  readonly hash: FileHash;
+}
+
+export interface FileHash {
+  readonly algorithm: "sha256" | "git-sha1";
+  readonly hex: string;
+}
+
+export interface HubListing {
+  readonly repo: string;
+  /** As it was asked for: a branch, a tag or a commit. */
+  readonly revision: string;
+  /** 40 hex digits. */
+  readonly commit: string;
+  readonly files: readonly HubFile[];
+}
+
+export const commitPattern = /^[0-9a-f]{40}$/u;
+
+/** Checks the names of one listing, one after the other. @throws Failure `hub.unsafe_path` for a name that would leave the cache folder, or that two files share. */
+export function pathCheck(repo: string): (path: string) => void {
+  const seen = new Set<string>();
+  return (path) => {
+    if (isSafePath(path) && !seen.has(path)) {
+      seen.add(path);
+      return;
+    }
+    throw new Failure({
+      code: "hub.unsafe_path",
+      message: `The Hub lists a file of ${repo} under a name that heros will not write: ${JSON.stringify(path)}.`,
+      hint: "Nothing was written. Report it to the owner of the repository, or check the address in HF_ENDPOINT.",
+      exitCode: exitCodes.failed,
+    });
+  };
+}
+
+/** Whether a relative name stays inside the folder that it is put in, on every file system. */
+export function isSafePath(path: string): boolean {
+  if (path === "" || path.length > 4096 || /[\0\\]/u.test(path)) return false;
+  if (!path.isWellFormed()) return false;
+  return path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+}
+
+/** `owner/name` or `name`, as the Hub allows them; nothing that means a folder elsewhere. */
+export function isRepoId(repo: string): boolean {
+  return (
+    repo.length <= 200 &&
+    /^[\w.-]+(?:\/[\w.-]+)?$/u.test(repo) &&
+    !repo.includes("..") &&
+    !repo.includes("--") &&
+    repo.split("/").every((part) => part !== ".")
+  );
+}

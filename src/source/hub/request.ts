@@ -1,0 +1,180 @@
+import type { Host } from "../../host/host.ts";
+import type { ByteStream, HttpResponse, Reach } from "../../host/http.ts";
+import { isLoopback, tooNear } from "../../host/network.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
+import type { Secret } from "../../run/secret.ts";
+import { errorCode, TransientError } from "../transient-error.ts";
+import { discard, orAbandon } from "./body.ts";
+import { captivePortal } from "./failures.ts";
+
+/** Who we are to the Hub. The token goes to `endpoint`'s origin alone. */
+export interface Session {
+  readonly host: Pick<Host, "network" | "clock" | "random">;
+  readonly endpoint: string;
+  readonly token: Secret | null;
+  /** How long one answer of the API may take from its question to its last byte. */
+  readonly answerLimitMs: number;
+  /** How often a server's ETag for one content changed, by host. */
+  readonly etagChanges: Map<string, number>;
+}
+
+export interface HubRequest {
+  readonly url: string;
+  readonly method?: "GET" | "HEAD";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly idleTimeoutMs?: number;
+  readonly mostConnections?: number | undefined;
+  /** For the whole of each answer. */
+  readonly timeLimitMs?: number;
+  /** Where an earlier answer sent us: no nearer than who sent us may be. Default: to any address. */
+  readonly noNearerThan?: Reach;
+  /** A large body: its pieces are not kept. */
+  readonly large?: boolean;
+  /** `none-elsewhere`: stops at one to another origin and gives it back. */
+  readonly redirects: "none-elsewhere" | "all";
+}
+
+const mostRedirects = 10;
+
+/**
+ * One request with its redirects. The token never goes to another origin, nor over plain http off this machine.
+ * @throws PassingTrouble for 408, 425, 429 and 5xx; Failure for redirects that can't be followed; Node's errors
+ */
+export async function sendRequest(
+  session: Session,
+  request: HubRequest,
+): Promise<{ response: HttpResponse<ByteStream>; url: string; reach: Reach }> {
+  let url = request.url;
+  let { noNearerThan } = request;
+  for (let hop = 0; hop <= mostRedirects; hop += 1) {
+    const { network } = session.host;
+    const send = request.large === true ? network.read : network.request;
+    const asked: Promise<HttpResponse<ByteStream>> = send({
+      url,
+      method: request.method ?? "GET",
+      headers: {
+        "user-agent": "heros",
+        "accept-encoding": "identity",
+        ...request.headers,
+        ...authorization(session, url),
+      },
+      signal: request.signal,
+      ...(request.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: request.idleTimeoutMs }),
+      ...(request.mostConnections === undefined
+        ? {}
+        : { mostConnections: request.mostConnections }),
+      ...(request.timeLimitMs === undefined ? {} : { timeLimitMs: request.timeLimitMs }),
+      ...(noNearerThan === undefined ? {} : { noNearerThan }),
+    });
+    const response = await asked.catch((error: unknown) => {
+      throw errorCode(error) === tooNear ? sentInside(session.endpoint, url, error) : error;
+    });
+    const { status, headers } = response;
+    const location = headers["location"];
+    if ([301, 302, 303, 307, 308].includes(status) && location !== undefined) {
+      const from = url;
+      const target = orAbandon(response, () => redirectTarget(session.endpoint, from, location));
+      const elsewhere = target.origin !== new URL(url).origin;
+      if (elsewhere && request.redirects === "none-elsewhere") {
+        await discard(response);
+        return { response, url: target.href, reach: response.reach };
+      }
+      await discard(response);
+      url = target.href;
+      noNearerThan = response.reach;
+      continue;
+    }
+    // 511 is a login page's.
+    if ([408, 425, 429].includes(status) || (status >= 500 && status !== 511)) {
+      await discard(response);
+      const nowMs = session.host.clock.now().getTime();
+      const ms = waitOf(headers, nowMs);
+      const wait = ms === null ? null : { ms, until: new Date(nowMs + ms) };
+      throw status === 429
+        ? new TransientError("rate-limited", "the Hub asks us to slow down", wait)
+        : new TransientError("server", `status ${status}`, wait);
+    }
+    return { response, url, reach: response.reach };
+  }
+  throw new Failure({
+    code: "hub.redirect_loop",
+    message: `${new URL(request.url).host} sends us from one address to the next without end.`,
+    hint: "Check HF_ENDPOINT and the proxy.",
+    exitCode: exitCodes.network,
+  });
+}
+
+/** Whether the token may go to this address: the Hub's origin, and encrypted unless it is this machine. */
+export function mayHaveToken(endpoint: string, url: string): boolean {
+  const target = new URL(url);
+  if (target.origin !== new URL(endpoint).origin) return false;
+  return target.protocol === "https:" || isLoopback(target.hostname);
+}
+
+function authorization({ endpoint, token }: Session, url: string): Record<string, string> {
+  return token !== null && mayHaveToken(endpoint, url)
+    ? { authorization: `Bearer ${token.reveal()}` }
+    : {};
+}
+
+/** A Hub out there must not make us ask what only this machine and its network can. */
+function sentInside(endpoint: string, url: string, cause: unknown): Failure {
+  const { host } = new URL(url);
+  return new Failure({
+    code: "hub.unsafe_redirect",
+    message: `${endpoint} sent heros to ${host}, an address inside this machine or its network. It was not followed.`,
+    hint: "Use another Hub or mirror: heros … --endpoint https://huggingface.co",
+    exitCode: exitCodes.network,
+    cause,
+  });
+}
+
+/** Plain http off this machine is followed from there alone: a mirror in one's own network may have no other. */
+function redirectTarget(endpoint: string, from: string, location: string): URL {
+  const source = new URL(from);
+  const target = URL.parse(location, from);
+  const guarded = source.protocol === "https:" || isLoopback(source.hostname);
+  const open = target?.protocol === "http:" && !isLoopback(target.hostname);
+  const downgraded = source.protocol === "https:" && target?.protocol === "http:";
+  if (target === null || !/^https?:$/u.test(target.protocol) || downgraded || (guarded && open)) {
+    throw captivePortal(endpoint, "it sent us to an address that is not safe to follow");
+  }
+  return target;
+}
+
+/** No server means more than that, and no clock tells it. */
+const longestMs = 366 * 24 * 60 * 60 * 1000;
+
+type Headers = Readonly<Record<string, string>>;
+
+/**
+ * How long a 429 (or a 503) asks us to wait, in milliseconds; null where it does not say, or where that is over already.
+ * `RateLimit: "resolvers";r=0;t=55` means t + 1 seconds (IETF draft-ietf-httpapi-ratelimit-headers, as the Hub sends it);
+ * of several limits the one that is used up longest counts. Else `Retry-After`, in seconds or as a date, which is held
+ * against the server's own clock where its answer tells it.
+ */
+export function waitOf(headers: Headers, nowMs: number): number | null {
+  const waits = (headers["ratelimit"] ?? "").split(",").map(waitOfLimit);
+  const waitMs = Math.max(...waits) || waitOfRetryAfter(headers, nowMs);
+  return waitMs > 0 ? Math.min(longestMs, waitMs) : null;
+}
+
+/** 0 where something of the limit is left. */
+function waitOfLimit(limit: string): number {
+  const number = (name: string): number | null => {
+    const found = new RegExp(`(?:^|[;\\s])${name}=(\\d+)`, "u").exec(limit)?.[1];
+    return found === undefined ? null : Number(found);
+  };
+  const seconds = number("t");
+  return seconds === null || (number("r") ?? 0) > 0 ? 0 : (seconds + 1) * 1000;
+}
+
+function waitOfRetryAfter(headers: Headers, nowMs: number): number {
+  const after = headers["retry-after"]?.trim() ?? "";
+  if (/^\d+(?:\.\d+)?$/u.test(after)) return Math.ceil(Number(after) * 1000);
+  const date = Date.parse(after);
+  if (Number.isNaN(date)) return 0;
+  const theirsMs = Date.parse(headers["date"] ?? "");
+  return date - (Number.isNaN(theirsMs) ? nowMs : theirsMs);
+}

@@ -1,0 +1,111 @@
+import { Failure } from "../run/failure.ts";
+
+/** What went wrong with one request, where a later one may do better. */
+export type TransientKind =
+  /** No connection, a connection that broke, or silence. */
+  | "network"
+  /** 5xx, 408, 425. */
+  | "server"
+  /** 429: all requests wait. */
+  | "rate-limited"
+  /** 403 of a signed address that is fresh: too many connections, perhaps. */
+  | "refused"
+  /** A signed address that is no longer good. */
+  | "expired"
+  /** Something else answers in the Hub's place: a gateway, a login page. The failure that says so is the cause. */
+  | "strange"
+  /** An answer that does not fit the question: a wrong range, a wrong length, an encoding nobody asked for. */
+  | "bad-answer";
+
+/** An error that trying again may mend. */
+export class TransientError extends Error {
+  override readonly name = "PassingTrouble";
+  readonly kind: TransientKind;
+  /** How long the server asks us to wait; null where it does not say. */
+  readonly waitMs: number | null;
+  /** When that is over. */
+  readonly until: Date | null;
+
+  constructor(
+    kind: TransientKind,
+    reason: string,
+    wait: { readonly ms: number; readonly until: Date } | null = null,
+    cause?: unknown,
+  ) {
+    super(reason, cause === undefined ? undefined : { cause });
+    this.kind = kind;
+    this.waitMs = wait?.ms ?? null;
+    this.until = wait?.until ?? null;
+  }
+}
+
+const passing: Readonly<Record<string, string>> = {
+  ECONNRESET: "the connection was cut",
+  ECONNREFUSED: "nothing answers at that address",
+  ECONNABORTED: "the connection was cut",
+  EPIPE: "the connection was cut",
+  ETIMEDOUT: "the connection went silent",
+  ENOTFOUND: "the name of the server can't be found",
+  EAI_AGAIN: "the name server does not answer",
+  ENETUNREACH: "the network can't be reached",
+  ENETDOWN: "the network is down",
+  EHOSTUNREACH: "the server can't be reached",
+  EHOSTDOWN: "the server is down",
+  ERR_STREAM_PREMATURE_CLOSE: "the connection was cut",
+  HPE_INVALID_CONSTANT: "the answer was garbled",
+};
+
+/** Node's error as trouble that passes, or null where no retry mends it. */
+export function transientErrorOf(error: unknown): TransientError | null {
+  if (error instanceof TransientError) return error;
+  const code = errorCode(error);
+  if (code === null) return null;
+  const known =
+    passing[code] ??
+    (code.startsWith("HPE_") ? "the answer was garbled" : null) ??
+    (proxyStatus(error) >= 500 ? "the proxy can't reach the server" : null);
+  return known === null ? null : new TransientError("network", known, null, error);
+}
+
+/** What somebody else may say in the Hub's place for a while. */
+const strangers = ["hub.captive_portal", "hub.redirect_loop"];
+
+/** The same once the Hub has answered well: then even a stranger in its place passes. */
+export function transientOnceServed(error: unknown): TransientError | null {
+  if (!(error instanceof Failure) || !strangers.includes(error.code)) return transientCause(error);
+  return new TransientError("strange", error.message.replace(/\.$/u, ""), null, error);
+}
+
+/** The same of a failure that says in words what such trouble ended with. */
+export function transientCause(error: unknown): TransientError | null {
+  return error instanceof Failure ? transientErrorOf(error.cause) : transientErrorOf(error);
+}
+
+/** `ECONNRESET`, `CERT_HAS_EXPIRED`, …; that of the first of several attempts. */
+export function errorCode(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if ("code" in error && typeof error.code === "string") return error.code;
+  if (error instanceof AggregateError) return errorCode(error.errors[0]);
+  return error.cause === undefined ? null : errorCode(error.cause);
+}
+
+/** The connection stands, and nothing comes. */
+export function isSilence(cause: unknown): boolean {
+  return errorCode(cause) === "ETIMEDOUT";
+}
+
+/** What a proxy answered that should have let us through; 0 where it is no such error. */
+export function proxyStatus(error: unknown): number {
+  if (errorCode(error) !== "ERR_PROXY_TUNNEL" || !(error instanceof Error)) return 0;
+  return "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 0;
+}
+
+/** Codes of a TLS connection that could not be trusted. */
+export function isTlsError(error: unknown): boolean {
+  const code = errorCode(error) ?? "";
+  return (
+    /^(?:CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL)/u.test(code) ||
+    code === "HOSTNAME_MISMATCH" ||
+    code === "EPROTO"
+  );
+}

@@ -1,0 +1,105 @@
+import { join } from "node:path";
+import type { Files } from "../../host/host.ts";
+import { ownUid } from "../../host/own-file.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
+import { quoted } from "../../run/shell.ts";
+import { cacheTag, foldersOf, placesOf, type RepoPlaces, stagingName } from "./layout.ts";
+
+/**
+ * Makes the folders that a download of these blobs needs until a model is whole.
+ * @returns the places of each repository
+ * @throws Failure `cache.foreign_link`, `cache.broken_link` (1); Node's errors
+ */
+export async function openCache(
+  files: Files,
+  cacheDir: string,
+  blobs: readonly { readonly repo: string }[],
+): Promise<ReadonlyMap<string, RepoPlaces>> {
+  const places = new Map<string, RepoPlaces>();
+  if (blobs.length === 0) return places;
+  await files.mkdir(cacheDir, { recursive: true });
+  const tag = join(cacheDir, cacheTag.name);
+  await files.writeFile(tag, cacheTag.text, { flag: "wx" }).catch((error: unknown) => {
+    const there = error instanceof Error && "code" in error && error.code === "EEXIST";
+    if (!there) throw error;
+  });
+  for (const repo of new Set(blobs.map((blob) => blob.repo))) {
+    const { staging, locks } = await openPlaces(files, cacheDir, repo);
+    await files.mkdir(staging, { recursive: true });
+    await files.mkdir(locks, { recursive: true });
+    // Judged again now that the folders are there, and a link could be in the place of one.
+    places.set(repo, await openPlaces(files, cacheDir, repo));
+  }
+  return places;
+}
+
+type Doors = Pick<Files, "lstat" | "stat" | "realpath">;
+
+/**
+ * The places of a repository to write to, with links among its folders followed: once, so that whoever turns one later turns
+ * nothing of ours. A link is followed if the user made it, root, or whose cache it is.
+ * @throws Failure `cache.foreign_link`, `cache.broken_link` (1); Node's errors
+ */
+export async function openPlaces(
+  files: Doors,
+  cacheDir: string,
+  repo: string,
+): Promise<RepoPlaces> {
+  const base = await files.realpath(cacheDir);
+  const [uid, { uid: owner }] = await Promise.all([ownUid(files), files.stat(base)]);
+  const follow = (place: string): Promise<string> => followLink(files, place, [uid, owner, 0]);
+  const within = async (folder: string, name: string): Promise<string> =>
+    follow(join(await follow(join(base, folder)), name));
+  const named = placesOf(base, repo);
+  const name = named.root.slice(base.length + 1);
+  const inRoot = async (): Promise<ReturnType<typeof foldersOf>> => {
+    const folders = foldersOf(await follow(named.root));
+    const [blobs, snapshots, refs] = await Promise.all([
+      follow(folders.blobs),
+      follow(folders.snapshots),
+      follow(folders.refs),
+    ]);
+    return { root: folders.root, blobs, snapshots, refs };
+  };
+  const [folders, locks, staging] = await Promise.all([
+    inRoot(),
+    within(".locks", name),
+    within(stagingName, name),
+  ]);
+  return { ...folders, locks, staging, assembly: join(staging, "assembly") };
+}
+
+async function followLink(files: Doors, place: string, owners: number[]): Promise<string> {
+  const found = await files.lstat(place).catch(() => null);
+  if (found === null || !found.isSymbolicLink()) return place;
+  if (!owners.includes(found.uid)) {
+    throw new Failure({
+      code: "cache.foreign_link",
+      message: `${place} is a link that another user (${found.uid}) made, so heros does not write through it.`,
+      hint: `Check where it leads: ls -l ${quoted(place)}. Remove it, or choose another folder with --cache-dir.`,
+      exitCode: exitCodes.failed,
+    });
+  }
+  try {
+    return await files.realpath(place);
+  } catch (cause) {
+    throw new Failure({
+      code: "cache.broken_link",
+      message: `${place} is a link that leads nowhere.`,
+      hint: `Mount the disk that it leads to, or remove it: ls -l ${quoted(place)}.`,
+      exitCode: exitCodes.failed,
+      cause,
+    });
+  }
+}
+
+/** Whether every folder on the way from the cache's own to this one is a folder, and no link. */
+export async function isUnlinked(
+  files: Pick<Files, "realpath">,
+  cacheDir: string,
+  folder: string,
+): Promise<boolean> {
+  const base = await files.realpath(cacheDir).catch(() => null);
+  const real = await files.realpath(folder).catch(() => null);
+  return base !== null && real === join(base, folder.slice(cacheDir.length));
+}

@@ -1,0 +1,234 @@
+import type { FileHandle } from "node:fs/promises";
+import type { Files } from "../host/host.ts";
+import { openOwn } from "../host/own-file.ts";
+import { addRange, type ByteRanges, countBytes } from "../run/byte-ranges.ts";
+import { journalPath, partialPath, type RepoPlaces } from "./hub-cache/layout.ts";
+import { encodeLine, trustedRanges } from "./journal.ts";
+import { inStaging } from "./hub-cache/staging.ts";
+
+interface BlobSize {
+  readonly blobName: string;
+  readonly sizeBytes: number;
+}
+
+/** A file that is being filled, with the journal that says how far. Always as long as it will be. */
+export interface Partial {
+  readonly path: string;
+  /** Handed to the kernel. */
+  written(): ByteRanges;
+  writtenBytes(): number;
+  /** Puts the bytes at `position`, and journals it once enough has come since the last line. Outlives a kill, not a power cut. @throws Node's errors: ENOSPC, … */
+  write(bytes: Buffer, position: number): Promise<void>;
+  /** What is there by now. @throws Node's errors */
+  read(position: number, length: number): Promise<Buffer>;
+  /** Journals what no line tells of yet. @throws Node's errors */
+  note(): Promise<void>;
+  /** Brings the bytes to the disk, and then journals that they are there. */
+  sync(): Promise<void>;
+  /** Forgets everything: the bytes proved wrong. */
+  reset(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const compactBytes = 256 * 1024;
+/** Of a journal that is read: far more than one with the most lines and gaps has. */
+const mostJournalBytes = 16 * 1024 * 1024;
+/** To one file. One alone would wait for this program between two writes, and many spin at the lock of the file's inode. */
+const writesAtOnce = 3;
+
+/** Names this start of the machine; "" where the system does not tell, and then only synced bytes are trusted. */
+export async function readBootId(files: Pick<Files, "readFile">): Promise<string> {
+  const text = await files.readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
+  return text.trim();
+}
+
+/** What of a partial can be trusted; nothing where its length or its journal is not as it must be, or one is not ours. */
+export async function readPartial(
+  files: Pick<Files, "open" | "stat">,
+  places: RepoPlaces,
+  blob: BlobSize,
+  bootId: string,
+): Promise<ByteRanges> {
+  const handle = await openOwn(files, partialPath(places, blob.blobName), "read");
+  if (handle === null) return [];
+  try {
+    return await trusted(files, handle, { places, blob, bootId });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function trusted(
+  files: Pick<Files, "open" | "stat">,
+  partial: FileHandle,
+  { places, blob, bootId }: { places: RepoPlaces; blob: BlobSize; bootId: string },
+): Promise<ByteRanges> {
+  const { size } = await partial.stat();
+  if (size !== blob.sizeBytes) return [];
+  const text = await readJournal(files, journalPath(places, blob.blobName));
+  return trustedRanges(text, blob, bootId) ?? [];
+}
+
+/** The journal's text; "" where there is none of ours. */
+export async function readJournal(
+  files: Pick<Files, "open" | "stat">,
+  path: string,
+): Promise<string> {
+  const journal = await openOwn(files, path, "read");
+  if (journal === null) return "";
+  try {
+    const { size } = await journal.stat();
+    return size > mostJournalBytes ? "" : await journal.readFile("utf8");
+  } finally {
+    await journal.close();
+  }
+}
+
+/** Opens a partial to go on with it, or starts one. A line at the latest after `noteBytes`. Only one process may: the lock is the caller's. */
+export async function openPartial(
+  files: Pick<Files, "open" | "stat" | "mkdir" | "rename" | "rm">,
+  places: RepoPlaces,
+  blob: BlobSize,
+  { bootId, noteBytes }: { readonly bootId: string; readonly noteBytes: number },
+): Promise<Partial> {
+  const path = partialPath(places, blob.blobName);
+  const journalFile = journalPath(places, blob.blobName);
+  const { handle, held } = await openBytes();
+  let written = held;
+  let synced: ByteRanges = [];
+  let journal: FileHandle;
+  let journalBytes = 0;
+  try {
+    await handle.truncate(blob.sizeBytes);
+    if (written.length > 0) {
+      await handle.datasync();
+      synced = written;
+    }
+    journal = await openJournal();
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  let noted = written;
+  let unnotedBytes = 0;
+  let queue: Promise<void> = Promise.resolve();
+  let syncs: Promise<void> = Promise.resolve();
+  const turns = Array.from({ length: writesAtOnce }, () => Promise.resolve());
+  let turn = 0;
+  let noting: Promise<void> | null = null;
+  /** Journals that another took the place of; a sync may still be at work on them. */
+  const retired: FileHandle[] = [];
+
+  /** The bytes that are there, as far as they can be trusted; else a new file. */
+  async function openBytes(): Promise<{ handle: FileHandle; held: ByteRanges }> {
+    const found = await openOwn(files, path, "write");
+    const trustworthy =
+      found === null ? [] : await trusted(files, found, { places, blob, bootId }).catch(() => []);
+    if (found !== null && trustworthy.length > 0) return { handle: found, held: trustworthy };
+    await found?.close();
+    await files.rm(path, { force: true });
+    await files.rm(journalFile, { force: true });
+    return { handle: await inStaging(files, places, () => files.open(path, "wx+")), held: [] };
+  }
+
+  /** A journal with one line, in place of the old one, so that it never grows without end. */
+  async function openJournal(): Promise<FileHandle> {
+    const passing = `${journalFile}.new`;
+    const line = encodeLine({ ...blob, written, synced }, bootId);
+    await files.rm(passing, { force: true });
+    const opened = await files.open(passing, "wx");
+    await opened.write(line);
+    await opened.datasync();
+    await files.rename(passing, journalFile);
+    journalBytes = line.length;
+    return opened;
+  }
+
+  async function append(): Promise<void> {
+    noted = written;
+    unnotedBytes = 0;
+    if (journalBytes > compactBytes) {
+      retired.push(journal);
+      journal = await openJournal();
+      return;
+    }
+    const line = encodeLine({ ...blob, written: noted, synced }, bootId);
+    journalBytes += line.length;
+    await journal.write(line);
+  }
+
+  async function putAll(bytes: Buffer, position: number): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const start = position + at;
+      const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, start);
+      written = addRange(written, { start, end: start + bytesWritten });
+      at += bytesWritten;
+    }
+  }
+
+  /** The disk is waited for outside the queue: lines about other writes go on meanwhile, so that a kill costs little. */
+  async function syncNow(): Promise<void> {
+    const before = written;
+    if (before === synced) return;
+    await handle.datasync();
+    synced = before;
+    await inTurn(append);
+    await journal.datasync();
+  }
+
+  /** One line for all writes that end while the one before is on its way. */
+  async function note(): Promise<void> {
+    if (noted === written) return;
+    noting ??= inTurn(async () => {
+      noting = null;
+      if (noted !== written) await append();
+    });
+    await noting;
+  }
+
+  /** Lines go in one after the other. */
+  function inTurn(task: () => Promise<void>): Promise<void> {
+    const done = queue.then(task);
+    queue = done.catch(() => {});
+    return done;
+  }
+
+  return {
+    path,
+    written: () => written,
+    writtenBytes: () => countBytes(written),
+    async write(bytes, position) {
+      turn = (turn + 1) % writesAtOnce;
+      const put = (turns[turn] ?? Promise.resolve()).then(() => putAll(bytes, position));
+      turns[turn] = put.catch(() => {});
+      await put;
+      unnotedBytes += bytes.length;
+      if (unnotedBytes >= noteBytes) await note();
+    },
+    async read(position, length) {
+      const bytes = Buffer.alloc(length);
+      await handle.read(bytes, 0, length, position);
+      return bytes;
+    },
+    note,
+    sync() {
+      const done = syncs.then(syncNow);
+      syncs = done.catch(() => {});
+      return done;
+    },
+    async reset() {
+      await syncs;
+      await inTurn(async () => {
+        written = [];
+        synced = [];
+        await append();
+        await journal.datasync();
+      });
+    },
+    async close() {
+      await syncs;
+      await queue;
+      await Promise.all([handle, journal, ...retired].map((file) => file.close()));
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import type { FailedChecks, Remediation } from "../../plan/interview.ts";
+import { runningChoices, runningText } from "../messages/background.ts";
+import { failedChecksText, remediationText, remedyLine } from "../messages/machine.ts";
+import type { Meeting, MetRun } from "../writer.ts";
+import type { LineReader } from "./lines.ts";
+
+/** Asks what is to become of a run in the background; the end of the input leaves it alone. */
+export async function meetInLines({
+  run,
+  reader,
+  signal,
+  say,
+}: {
+  readonly run: MetRun;
+  readonly reader: LineReader;
+  readonly signal: AbortSignal;
+  say(line: string): void;
+}): Promise<Meeting> {
+  say(runningText(run));
+  runningChoices.forEach(({ label, detail }, index) => say(`${index + 1}. ${label}. ${detail}`));
+  const instructions = "Type a number and press Enter. Enter alone means 1.";
+  say(instructions);
+  for (;;) {
+    const line = await reader.next(signal);
+    const typed = line?.trim().toLowerCase() ?? "q";
+    if (typed === "q") return "quit";
+    const chosen = runningChoices[typed === "" ? 0 : Number(typed) - 1];
+    if (chosen !== undefined) return chosen.meeting;
+    say(instructions);
+  }
+}
+
+/** Says what is not right with the machine, and waits for a word about it; the end of the input stops. */
+export async function mendInLines({
+  trouble,
+  reader,
+  signal,
+  say,
+}: {
+  readonly trouble: FailedChecks;
+  readonly reader: LineReader;
+  readonly signal: AbortSignal;
+  say(line: string): void;
+}): Promise<Remediation> {
+  say("");
+  say(failedChecksText(trouble));
+  trouble.checks.forEach(({ title, found, remedy }, index) => {
+    say(`${index + 1}. ${title}: ${found.replace(/\.$/, "")}.`);
+    if (remedy !== undefined) say(remedyLine(remedy));
+  });
+  say(remediationText);
+  const onward = trouble.blocking ? "" : ", Enter alone to go on as it is";
+  const instructions = `Type r and press Enter to check again${onward}, or q to stop.`;
+  say(instructions);
+  for (;;) {
+    const line = await reader.next(signal);
+    const typed = line?.trim().toLowerCase() ?? "q";
+    if (typed === "q") return "stop";
+    if (typed === "r") return "again";
+    if (typed === "" && !trouble.blocking) return "onward";
+    say(instructions);
+  }
+}

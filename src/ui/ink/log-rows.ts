@@ -1,0 +1,146 @@
+import type { TimedEvent } from "../../run/event.ts";
+import type { RunState } from "../../run/state.ts";
+import { machineSentence } from "../messages/machine.ts";
+import { isTold, sentenceFor } from "../messages/messages.ts";
+import { demoText } from "../messages/run.ts";
+import type { Sentence } from "../messages/sentence.ts";
+import { textWidth, wrapText } from "../text-width.ts";
+import { blank, type Line, span } from "./line.ts";
+import type { Role, Theme } from "./theme.ts";
+
+/** A finished thing, which scrolls away above the live part of the screen. */
+export interface ScrolledLine {
+  readonly sentence: Sentence;
+  /** A closing page stands apart: an empty row goes before it. */
+  readonly apart: boolean;
+  readonly demo: boolean;
+}
+
+type Verbosity = "quiet" | "normal" | "verbose";
+
+/** Rows of the live part say these already; only a verbose run keeps them as lines too. */
+const shownLive = new Set<TimedEvent["type"]>([
+  "run.started",
+  "stage.started",
+  "stage.finished",
+  "check.started",
+  "check.finished",
+  "hub.waiting",
+  "download.planned",
+  "download.retrying",
+  "download.blocked",
+  "download.paused",
+  "download.resumed",
+  "file.started",
+  "file.verified",
+  "container.changed",
+  "annie.health",
+]);
+
+export function scrolledLines(
+  event: TimedEvent,
+  state: RunState,
+  verbosity: Verbosity,
+): readonly ScrolledLine[] {
+  const closing = event.type.startsWith("run.") && event.type !== "run.started";
+  const lines: ScrolledLine[] = [];
+  if (endsChecks(event, state, closing)) lines.push(...checkLines(state, verbosity));
+  const kept =
+    verbosity === "verbose" ? event.type !== "check.finished" : !shownLive.has(event.type);
+  const sentence = kept ? sentenceFor(event, state) : null;
+  if (sentence !== null && isTold(sentence, verbosity)) {
+    lines.push({ sentence, apart: closing, demo: closing && state.run?.demo === true });
+  }
+  return lines;
+}
+
+const keptLines = 200;
+
+/** The log with what the event says, whatever the verbosity; the newest lines of it. */
+export function logLines(
+  log: readonly ScrolledLine[],
+  event: TimedEvent,
+  state: RunState,
+): readonly ScrolledLine[] {
+  const sentence = sentenceFor(event, state);
+  if (sentence === null) return log;
+  return [...log.slice(1 - keptLines), { sentence, apart: false, demo: false }];
+}
+
+function checkLines(state: RunState, verbosity: Verbosity): ScrolledLine[] {
+  return state.checks.flatMap((check) => {
+    if (check.status === "running") return [];
+    const sentence = machineSentence(
+      {
+        type: "check.finished",
+        id: check.id,
+        title: check.title,
+        status: check.status,
+        found: check.found,
+        elapsedMs: 0,
+        ...(check.remedy === null ? {} : { remedy: check.remedy }),
+      },
+      state,
+    );
+    return isTold(sentence, verbosity) ? [{ sentence, apart: false, demo: false }] : [];
+  });
+}
+
+/** The checks tick in side by side; once the machine is known they scroll away in order. */
+function endsChecks(event: TimedEvent, state: RunState, closing: boolean): boolean {
+  if (event.type === "machine.detected") return true;
+  if (state.machine !== null) return false;
+  if (event.type === "stage.finished") return event.stage === "machine";
+  return closing && isLooking(state);
+}
+
+/** Whether the checks are still on the live part of the screen. */
+export function isLooking(state: RunState): boolean {
+  return (
+    state.machine === null &&
+    state.stages.some(({ stage, state: now }) => stage === "machine" && now === "running")
+  );
+}
+
+const roles = { info: "plain", good: "good", warning: "warning", bad: "bad" } as const;
+
+/** A finished thing in rows of at most so many columns. */
+export function scrolledRows(line: ScrolledLine, columns: number, theme: Theme): Line[] {
+  const { sentence, apart, demo } = line;
+  const role: Role = roles[sentence.tone];
+  const mark = sentence.mark === null ? "" : `${theme.signs[sentence.mark]} `;
+  // Where a sign carries the colour the words need none.
+  const textRole = mark === "" || sentence.tone === "bad" ? role : "plain";
+  const indent = " ".repeat(textWidth(mark));
+  const text = wrapText(sentence.text, columns - textWidth(mark)).map((words, index): Line => [
+    ...(mark === "" ? [] : [index === 0 ? span(mark, role) : span(indent)]),
+    span(words, textRole),
+  ]);
+  return [
+    ...(apart ? [blank] : []),
+    ...(demo ? wrapText(demoText, columns).map((words): Line => [span(words, "demo")]) : []),
+    ...text,
+    ...sentence.more.flatMap((words) => moreRows(words, columns)),
+  ];
+}
+
+/** What belongs to a sentence stands a little to the right, as far as it was moved already. */
+function moreRows(words: string, columns: number): Line[] {
+  const text = words.trimStart();
+  const indent = " ".repeat(Math.min(4 + words.length - text.length, Math.floor(columns / 4)));
+  return wrapText(text, columns - indent.length).map((row): Line => [span(indent + row)]);
+}
+
+/** The newest rows, as many as there is room for. */
+export function newestRows(
+  lines: readonly ScrolledLine[],
+  room: number,
+  { columns, theme }: { readonly columns: number; readonly theme: Theme },
+): Line[] {
+  const rows: Line[] = [];
+  for (const line of lines.toReversed()) {
+    if (rows.length >= room) break;
+    rows.unshift(...scrolledRows(line, columns, theme));
+  }
+  return room <= 0 ? [] : rows.slice(-room);
+}

@@ -1,0 +1,154 @@
+import type { DownloadEvent, DownloadProgress } from "../../run/events/download.ts";
+import type { Note } from "../../run/download-state.ts";
+import type { RunState } from "../../run/state.ts";
+import { formatBytes, formatDuration, formatEta, formatSpeed } from "../../run/units.ts";
+import { counted, say, tookText, type Sentence } from "./sentence.ts";
+
+type DownloadSaid = Exclude<DownloadEvent, { type: "download.progress" }>;
+
+export function downloadSentence(event: DownloadSaid, state: RunState): Sentence {
+  switch (event.type) {
+    case "download.planned":
+      return say(plannedWords(event));
+    case "download.retrying":
+      return say(`${fileName(event)}: ${reasonWords(event.reason)}. ${againWords(event)}`, {
+        tone: "warning",
+      });
+    case "download.blocked":
+      return say(
+        `${fileName(event)}: ${holderWords(event.holder)} fetches it already. Waiting for that.`,
+      );
+    case "download.paused":
+      return say(pausedWords(state));
+    case "download.resumed":
+      return say("The download goes on.");
+    case "file.started":
+      return say(
+        event.resumedBytes > 0
+          ? `Going on with ${fileName(event)}: ${formatBytes(event.resumedBytes)} of ${formatBytes(event.totalBytes)} are here.`
+          : `Getting ${fileName(event)}, ${formatBytes(event.totalBytes)}.`,
+        { from: "verbose" },
+      );
+    case "file.verified":
+      return say(`Checked ${fileName(event)}, ${formatBytes(event.bytes)}.`, { from: "verbose" });
+    case "model.ready":
+      return say(`${event.title ?? modelTitle(event.id, state)} is here, whole and checked.`, {
+        tone: "good",
+        mark: "ok",
+      });
+    case "download.finished":
+      return say(
+        event.fetchedBytes === 0
+          ? "All models were here already. Nothing was downloaded."
+          : `All models are here. ${cameWords(event, state)}`,
+        { tone: "good" },
+      );
+  }
+}
+
+function pausedWords(state: RunState): string {
+  const { receivedBytes, totalBytes } = state.download;
+  const paused = `The download is paused. ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} are here and safe.`;
+  return [paused, notPausedText(state)].join(" ").trimEnd();
+}
+
+/** A pause holds the models alone. What Docker downloads meanwhile; empty where it downloads nothing. */
+export function notPausedText({ containers }: RunState): string {
+  const images = Object.values(containers).filter(({ state }) => state === "pulling");
+  if (images.length === 0) return "";
+  return `Not paused: Docker downloads images (${images.map(({ service }) => service).join(", ")}).`;
+}
+
+/** "1.20 GB of 4.31 GB (28%), 38.2 MB/s, about 1 min 20 s left". */
+export function progressText(
+  download: Pick<
+    DownloadProgress,
+    "receivedBytes" | "totalBytes" | "bytesPerSecond" | "etaSeconds"
+  >,
+): string {
+  const { receivedBytes, totalBytes, bytesPerSecond, etaSeconds } = download;
+  const share = `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} (${percentOf(receivedBytes, totalBytes)}%)`;
+  if (receivedBytes >= totalBytes) return share;
+  const parts = [
+    share,
+    formatSpeed(bytesPerSecond),
+    ...(etaSeconds === null ? [] : [`about ${formatEta(etaSeconds)} left`]),
+  ];
+  return parts.join(", ");
+}
+
+/** Whole percent; 100 only when nothing is missing. */
+export function percentOf(part: number, whole: number): number {
+  if (whole <= 0 || part >= whole) return 100;
+  return Math.min(99, Math.max(0, Math.floor((part / whole) * 100)));
+}
+
+/** "connection reset, again in 4 s", for the row of a model. */
+export function downloadNote(note: Note, elapsedMs: number): string {
+  if (note.kind === "blocked") return `${holderWords(note.holder)} fetches it, waiting`;
+  const leftMs = note.untilMs - elapsedMs;
+  return leftMs > 0
+    ? `${reasonWords(note.reason)}, again in ${waitWords(leftMs)}`
+    : `${reasonWords(note.reason)}, trying again (${note.attempt + 1})`;
+}
+
+/** What a number of HTTP's means; any other reason is a sentence already. */
+function reasonWords(reason: string): string {
+  return /^status (429|5\d\d)$/.test(reason) ? "the Hub is busy" : reason;
+}
+
+/** What this run fetched, and what was there before it. */
+function cameWords(
+  event: Extract<DownloadEvent, { type: "download.finished" }>,
+  { download }: RunState,
+): string {
+  const planned = download.planned;
+  const before = planned === null ? 0 : planned.cachedBytes + planned.resumedBytes;
+  const came = `${formatBytes(event.fetchedBytes)} came in ${tookText(event.elapsedMs)}`;
+  return before === 0 ? `${came}.` : `${came}; ${formatBytes(before)} were here before.`;
+}
+
+export function modelTitle(id: string, state: RunState): string {
+  return (
+    state.download.models.find((model) => model.id === id)?.title ??
+    state.plan?.models.find((model) => model.id === id)?.title ??
+    id
+  );
+}
+
+function plannedWords(event: Extract<DownloadEvent, { type: "download.planned" }>): string {
+  const missing = event.totalBytes - event.cachedBytes - event.resumedBytes;
+  if (missing <= 0 && event.resumedBytes === 0) {
+    return `All ${counted(event.files, "file")} (${formatBytes(event.totalBytes)}) are here already.`;
+  }
+  const here = event.cachedBytes + event.resumedBytes;
+  return [
+    `${formatBytes(Math.max(0, missing))} to download`,
+    here > 0
+      ? `, ${formatBytes(here)} of ${formatBytes(event.totalBytes)} are here already`
+      : ` in ${counted(event.files, "file")}`,
+    `; ${formatBytes(event.freeBytes)} are free on the disk.`,
+  ].join("");
+}
+
+function againWords({
+  scope,
+  attempt,
+  delayMs,
+}: Extract<DownloadEvent, { type: "download.retrying" }>): string {
+  return scope === "lane"
+    ? "Other connections go on with it."
+    : `Attempt ${attempt + 1} in ${waitWords(delayMs)}.`;
+}
+
+function fileName({ repo, path }: { readonly repo: string; readonly path: string }): string {
+  return `${repo}/${path}`;
+}
+
+function holderWords(holder: string | null): string {
+  return holder ?? "another program";
+}
+
+function waitWords(ms: number): string {
+  return formatDuration(Math.max(1, Math.ceil(ms / 1000)));
+}

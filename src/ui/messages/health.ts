@@ -1,0 +1,91 @@
+import type { TimedEvent } from "../../run/event.ts";
+import type { AnnieEvent } from "../../run/events/health.ts";
+import type { RunState } from "../../run/state.ts";
+import { counted, listed, say, tookText, type Sentence } from "./sentence.ts";
+import { containerLine } from "./deploy.ts";
+
+/** Null where her health changed in a way that a row shows, but no sentence. */
+export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): Sentence | null {
+  switch (event.type) {
+    case "annie.health":
+      if (state.annie.statusAt !== event.at) return null;
+      return say(`Annie ${healthText(event.status)}.`, {
+        from: event.status === "unreachable" ? "verbose" : "normal",
+        tone: event.status === "degraded" || event.status === "unhealthy" ? "warning" : "info",
+      });
+    case "annie.online":
+      return say(
+        `Annie is online at ${addressWords(event.url)}, after ${tookText(event.elapsedMs)}.`,
+        {
+          tone: "good",
+          from: "quiet",
+          mark: "ok",
+        },
+      );
+    case "capability.ready":
+      return say(event.message, { tone: "good", mark: "ok" });
+  }
+}
+
+/** How she is, after "Annie …". */
+export function healthText(status: string): string {
+  switch (status) {
+    case "unreachable":
+      return "does not answer yet";
+    case "starting":
+    case "loading":
+      return "is starting";
+    case "healthy":
+      return "answers and is well";
+    case "degraded":
+      return "answers, but part of her does not work";
+    default:
+      return `answers: ${status}`;
+  }
+}
+
+/** Her row on the live screen, after "Annie": what is awaited, or that she is online. */
+export function annieText({ annie, containers, plan }: RunState): string {
+  if (annie.online !== null) return `is online at ${addressWords(annie.online.url)}`;
+  if (annie.status !== null && annie.status !== "unreachable") {
+    const missing = awaitedCapabilities({ annie, plan });
+    const waits = annie.status === "healthy" && missing.length > 0;
+    return waits ? `is up, and still lacks ${listed(missing)}` : healthText(annie.status);
+  }
+  const awaited = Object.values(containers).filter(
+    ({ state: now }) => now !== "running" && now !== "healthy",
+  );
+  // The one that tells how far it is says the most.
+  const shown = awaited.find(({ detail }) => detail !== undefined) ?? awaited[0];
+  if (shown === undefined) {
+    const begun = Object.keys(containers).length > 0;
+    return begun ? "is starting, and does not answer yet" : "is about to start";
+  }
+  const others = awaited.length - 1;
+  const more = others === 0 ? "" : `, and ${counted(others, "more container")}`;
+  return `waits for ${shown.service} (${containerLine(shown)})${more}`;
+}
+
+/** What she can't do yet and will be able to: what nobody chose is not awaited. */
+export function awaitedCapabilities({ annie, plan }: Pick<RunState, "annie" | "plan">): string[] {
+  return Object.entries(annie.capabilities)
+    .filter(([name, there]) => !there && (plan?.capabilities?.includes(name) ?? true))
+    .map(([name]) => capabilityName(name));
+}
+
+/** As it is typed into a browser. */
+function addressWords(url: string): string {
+  return url.replace(/\/$/, "");
+}
+
+/** `voice_stt` as a person says it. What the catalog does not name is shown with spaces. */
+export function capabilityName(name: string): string {
+  return capabilityNames[name] ?? name.replaceAll("_", " ");
+}
+
+const capabilityNames: Readonly<Record<string, string>> = {
+  memory_search: "memory search",
+  voice_stt: "listening",
+  voice_tts: "speaking",
+  batch_embedding: "deeper memory",
+};

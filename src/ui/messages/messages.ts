@@ -1,0 +1,71 @@
+import type { TimedEvent } from "../../run/event.ts";
+import type { RunState } from "../../run/state.ts";
+import { annieSentence } from "./health.ts";
+import { downloadSentence } from "./download.ts";
+import { machineSentence } from "./machine.ts";
+import { modelsSentence } from "./cache.ts";
+import { planSentence } from "./plan.ts";
+import { runSentence } from "./run.ts";
+import type { Sentence } from "./sentence.ts";
+import { stackSentence } from "./deploy.ts";
+import { statusSentence } from "./status.ts";
+
+/**
+ * What an event says to a person, the same in every writer; null where only a bar or a row changes.
+ * `state` is the one after the event.
+ */
+export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null {
+  switch (event.type) {
+    case "run.started":
+    case "run.succeeded":
+    case "run.failed":
+    case "run.cancelled":
+    case "stage.started":
+    case "stage.finished":
+    case "notice":
+    case "hub.waiting":
+      return runSentence(event, state);
+    case "check.started":
+    case "check.finished":
+    case "machine.detected":
+      return machineSentence(event, state);
+    case "plan.ready":
+      return planSentence(event);
+    case "file.written":
+    case "stack.command":
+    case "container.changed":
+    case "container.failed":
+      return stackSentence(event);
+    case "download.progress":
+    case "verify.progress":
+      return null;
+    case "download.planned":
+    case "download.retrying":
+    case "download.blocked":
+    case "download.paused":
+    case "download.resumed":
+    case "file.started":
+    case "file.verified":
+    case "model.ready":
+    case "download.finished":
+      return downloadSentence(event, state);
+    case "annie.health":
+    case "annie.online":
+    case "capability.ready":
+      return annieSentence(event, state);
+    case "models.listed":
+    case "file.damaged":
+    case "verify.finished":
+    case "prune.planned":
+    case "file.removed":
+      return modelsSentence(event);
+    case "status.read":
+      return statusSentence(event);
+  }
+}
+
+/** Whether it is told at this verbosity. */
+export function isTold(sentence: Sentence, verbosity: "quiet" | "normal" | "verbose"): boolean {
+  const ranks = { quiet: 0, normal: 1, verbose: 2 } as const;
+  return ranks[sentence.from] <= ranks[verbosity];
+}

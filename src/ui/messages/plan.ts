@@ -1,0 +1,123 @@
+import type { Answers } from "../../plan/answers.ts";
+import type { Interview } from "../../plan/interview.ts";
+import type { Question } from "../../plan/questions.ts";
+import type { PlannedFile, PlanReady } from "../../run/events/plan.ts";
+import { formatBytes } from "../../run/units.ts";
+import { counted, listed, say, type Sentence } from "./sentence.ts";
+
+const actions: Readonly<Record<PlannedFile["action"], string>> = {
+  created: "Create",
+  updated: "Change",
+  unchanged: "Leave as it is",
+};
+
+const tokens: Readonly<Record<PlanReady["token"], string>> = {
+  none: "none",
+  environment: "the one in HF_TOKEN",
+  "hub-file": "the one that the Hub's tools keep",
+  kept: "the one kept in her folder",
+  "token-file": "the one in the file you named",
+  pasted: "the one you pasted",
+};
+
+/** Told in a line; the whole plan where nothing else will show it, as in a dry run. */
+export function planSentence(plan: PlanReady): Sentence {
+  if (plan.dryRun) {
+    return say(`This is what heros would do. Nothing was written.`, {
+      from: "quiet",
+      more: [...planLines(plan), ...plan.files.flatMap((file) => fileLines(file))],
+    });
+  }
+  return say(`The plan: ${downloadSizeText(plan)}.`, {
+    more: planLines(plan).filter((line) => !line.startsWith("Download: ")),
+  });
+}
+
+/** "3 models, 4.31 GB to download". */
+export function downloadSizeText(plan: PlanReady): string {
+  const missing = Math.max(0, plan.totalBytes - plan.cachedBytes);
+  const models = counted(plan.models.length, "model");
+  if (missing === 0) return `${models}, all here already`;
+  if (plan.cachedBytes === 0) return `${models}, ${formatBytes(missing)} to download`;
+  return `${models}, ${formatBytes(missing)} to download, ${formatBytes(plan.cachedBytes)} here already`;
+}
+
+/** The facts of a plan, a line each. */
+export function planLines(plan: PlanReady): string[] {
+  return [
+    `Models: ${listed(plan.models.map(({ title }) => title))}`,
+    `Download: ${downloadSizeText(plan)}`,
+    `Models live in: ${plan.cacheDir}`,
+    `Annie's folder: ${plan.stackDir}`,
+    `Annie starts: ${startupText(plan.startup)}`,
+    `Hugging Face token: ${tokenWords(plan)}`,
+    ...(plan.services.length === 0 ? [] : [`Containers: ${plan.services.join(", ")}`]),
+  ];
+}
+
+function tokenWords({ token, tokenKept }: PlanReady): string {
+  if (token === "none" || token === "kept" || tokenKept === undefined) return tokens[token];
+  return `${tokens[token]}, ${tokenKept ? "kept in her folder" : "for this run only"}`;
+}
+
+/** What the Hub said against a token, and what to do; `typed`: it was pasted. */
+export function refusedTokenText(message: string, typed: boolean): string {
+  return `${message} ${typed ? "Paste another one, or press Esc." : "Choose something else."}`;
+}
+
+export function startupText(startup: PlanReady["startup"]): string {
+  return startup === "progressive"
+    ? "as soon as her first models are here"
+    : "when all of her models are here";
+}
+
+/** "Change ~/her-os/.env". */
+export function fileText(file: PlannedFile): string {
+  const kept = file.backupPath === undefined ? "" : ` (yours is kept as ${file.backupPath})`;
+  return `${actions[file.action]}: ${file.path}${kept}`;
+}
+
+/** A file's heading and its diff. */
+export function fileLines(file: PlannedFile): string[] {
+  const diff = (file.diff ?? "").split("\n").filter((line) => line !== "");
+  return [fileText(file), ...diff.map((line) => `  ${line}`)];
+}
+
+/** What is asked where an earlier run left answers. */
+export function earlierTitle(earlier: Interview["earlier"]): string {
+  return earlier === "finished"
+    ? "Annie was set up here before. Go on with the same answers?"
+    : "Go on where you stopped?";
+}
+
+export const earlierAnswers = "These are your answers from last time:";
+
+/** A line for each question and what was answered. Consent to another machine is not kept, so there is no earlier answer to it. */
+export function answerLines(
+  questions: readonly Question[],
+  planning: Interview,
+  answers: Answers,
+): string[] {
+  return questions
+    .filter(({ id }) => id !== "unsupported")
+    .map((question) => {
+      const values = question.selected(answers);
+      const labels = question
+        .options(planning, answers)
+        .filter(({ value, locked }) => locked || values.includes(value))
+        .map(({ label }) => label);
+      // A folder that was typed is no option.
+      return `${question.title}: ${(labels.length > 0 ? labels : values).join("; ")}`;
+    });
+}
+
+/** What these answers would change now, and what is there already. */
+export function changeText(plan: PlanReady): string {
+  const missing = Math.max(0, plan.totalBytes - plan.cachedBytes);
+  const changed = plan.files.filter(({ action }) => action !== "unchanged").length;
+  const here = `${formatBytes(plan.cachedBytes)} of ${formatBytes(plan.totalBytes)} of models are here`;
+  if (missing === 0 && changed === 0) {
+    return "Nothing would change: all models are here, and every file is as it should be.";
+  }
+  return `${here}; ${formatBytes(missing)} would be downloaded and ${counted(changed, "file")} changed.`;
+}

@@ -1,0 +1,169 @@
+import type { HerosEvent } from "../../run/event.ts";
+import type {
+  HubWaiting,
+  Notice,
+  RunCancelled,
+  RunFailed,
+  RunStarted,
+  RunSucceeded,
+  Stage,
+} from "../../run/events/run.ts";
+import type { RunState } from "../../run/state.ts";
+import { formatDuration } from "../../run/units.ts";
+import { say, type Sentence, tookText } from "./sentence.ts";
+
+/** What users call the stages. */
+export const stageNames: Readonly<Record<Stage, string>> = {
+  machine: "Machine",
+  plan: "Plan",
+  stack: "Stack",
+  download: "Models",
+  annie: "Annie",
+};
+
+/** What each stage does. */
+export const stageBeginnings: Readonly<Record<Stage, string>> = {
+  machine: "Looking at this machine.",
+  plan: "Making a plan.",
+  stack: "Preparing Annie's containers.",
+  download: "Getting the models.",
+  annie: "Waiting for Annie.",
+};
+
+const commandWords: Readonly<Record<string, string>> = {
+  setup: "setting up Annie on this machine",
+  pull: "downloading models",
+  doctor: "checking this machine",
+  status: "asking how Annie is",
+  "models ls": "looking at the models in the cache",
+  "models verify": "checking the models in the cache",
+  "models repair": "repairing the models in the cache",
+  "models prune": "looking for what nothing needs",
+};
+
+/** The sentence that every screen of a demo has beside its "DEMO". */
+export const demoText =
+  "DEMO: the machine, the Hub and Annie are simulated here. Nothing of yours is changed.";
+
+type RunSaid =
+  | RunStarted
+  | RunSucceeded
+  | RunFailed
+  | RunCancelled
+  | Notice
+  | HubWaiting
+  | Extract<HerosEvent, { stage: Stage }>;
+
+export function runSentence(event: RunSaid, state: RunState): Sentence {
+  switch (event.type) {
+    case "run.started": {
+      const doing = commandWords[event.command] ?? event.command;
+      return say(`heros ${event.herosVersion}: ${doing}.`, { more: event.demo ? [demoText] : [] });
+    }
+    case "stage.started":
+      return say(stageBeginnings[event.stage]);
+    case "stage.finished":
+      return stageEnd(event.stage, event.outcome);
+    case "notice":
+      return say(event.message, {
+        tone: event.level === "warning" ? "warning" : "info",
+        mark: event.level === "warning" ? "warning" : null,
+        more: event.hint === undefined ? [] : [event.hint],
+      });
+    case "hub.waiting": {
+      const left = formatDuration(event.leftMs / 1000);
+      return say(`${hubWaitText(event.reason)} Trying again for ${left}.`, {
+        tone: "warning",
+        mark: "warning",
+        from: state.hubWait?.news === false ? "verbose" : "normal",
+      });
+    }
+    case "run.succeeded":
+      return say(endWords(event, state), {
+        tone: "good",
+        from: "quiet",
+        more: event.summary,
+      });
+    case "run.failed":
+      return failureSentence(event, state);
+    case "run.cancelled":
+      return say(event.background === undefined ? "Stopped." : goesOnWords(event.background), {
+        tone: "warning",
+        from: "quiet",
+        more: hintLines(event.hint),
+      });
+  }
+}
+
+export function hubWaitText(reason: string): string {
+  return `Waiting for the Hub: ${reason}.`;
+}
+
+function endWords({ elapsedMs, background }: RunSucceeded, { countedFromMs }: RunState): string {
+  return background === undefined
+    ? `Done in ${tookText(elapsedMs - countedFromMs)}.`
+    : goesOnWords(background);
+}
+
+function goesOnWords({ pid }: { readonly pid: number }): string {
+  return `heros goes on in the background, as process ${pid}.`;
+}
+
+function failureSentence(event: RunFailed, state: RunState): Sentence {
+  const [first = "", ...rest] = event.message.split("\n");
+  // A container's last lines were told when it failed: once is enough.
+  const told = Object.values(state.failedContainers).flatMap(({ logLines }) => logLines);
+  const isNew = rest.some((line) => !told.includes(line));
+  const code = `Error code ${event.code}, exit status ${event.exitCode}.`;
+  if (state.status !== null && event.code.startsWith("annie.")) {
+    // How she is was told with what she has: what is left is what to do.
+    const [advice, ...more] = [...hintLines(event.hint), code];
+    return say(advice, { tone: "bad", from: "quiet", more });
+  }
+  return say(isNew ? first : first.replace(/\s+Its last lines:$/, ""), {
+    tone: "bad",
+    from: "quiet",
+    mark: "failed",
+    more: [
+      ...(isNew ? rest : []),
+      ...hintLines(event.hint),
+      code,
+      ...(event.stack === undefined ? [] : event.stack.split("\n")),
+    ],
+  });
+}
+
+function stageEnd(stage: Stage, outcome: "done" | "skipped" | "failed"): Sentence {
+  const name = stageNames[stage];
+  switch (outcome) {
+    case "done":
+      return say(`${name}: done.`, { tone: "good", mark: "ok", from: "verbose" });
+    case "skipped":
+      return say(`${name}: nothing to do.`, { from: "verbose" });
+    case "failed":
+      return say(`${name}: failed.`, { tone: "bad", mark: "failed", from: "verbose" });
+  }
+}
+
+function hintLines(hint: string): string[] {
+  return hint === "" ? [] : hint.split("\n");
+}
+
+/** What is left of a run that is stopped now. */
+export function stopText({ run, notices }: Pick<RunState, "run" | "notices">): string {
+  if (run === null || run.demo) {
+    const kept = notices.find(({ code }) => code === "demo.kept");
+    return kept === undefined
+      ? "The demo ends, and nothing of it is left."
+      : `The demo ends. ${kept.message}`;
+  }
+  if (!run.stages.includes("download")) return "It stops here; nothing is left half done.";
+  return `What is downloaded is kept; heros ${run.command} goes on from there.`;
+}
+
+/** The same while the questions are asked, when nothing has begun. */
+export function stopAskingText(state: Pick<RunState, "run" | "notices">): string {
+  return state.run?.demo === true
+    ? stopText(state)
+    : "Nothing has been changed. Your answers are kept for the next time.";
+}

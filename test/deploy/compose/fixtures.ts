@@ -1,0 +1,115 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import type { Clock, Host } from "../../../src/host/host.ts";
+import { realClock, realHost } from "../../../src/host/real-host.ts";
+import type { HerosEvent } from "../../../src/run/event.ts";
+import { planDeployment } from "../../../src/deploy/compose/plan.ts";
+import type { Deployment } from "../../../src/deploy/compose/deployment.ts";
+import { writeStack } from "../../../src/deploy/compose/write.ts";
+
+export const assetsDir = fileURLToPath(new URL("../../../assets", import.meta.url));
+
+/** A folder that is gone when the test is over. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-stack-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The real host, with nothing of this shell's environment but what is given. */
+export function testHost(env: Readonly<Record<string, string>> = {}): Host {
+  const host = realHost({
+    env: { PATH: "/usr/bin:/bin", ...env },
+    home: "/nonexistent",
+    cwd: "/",
+    pid: process.pid,
+    platform: "linux",
+    nodeArch: process.arch,
+  });
+  const clock: Clock = {
+    ...realClock,
+    now: () => new Date("2026-11-21T09:30:00.123Z"),
+    // Waits between two looks are cut short; what is waited for is real.
+    sleep: (ms, signal) => realClock.sleep(Math.min(ms, 50), signal),
+  };
+  return { ...host, clock };
+}
+
+export function stackPlan(cacheDir: string, change: Partial<Deployment> = {}): Deployment {
+  return {
+    cacheDir,
+    models: [
+      {
+        id: "whisper",
+        repo: "openai/whisper-large-v3",
+        revision: "06f233fe06e710322aca913c1bc4249a0d71fce1",
+      },
+    ],
+    tiers: [1, 2],
+    startup: "progressive",
+    port: 8000,
+    token: null,
+    gpu: false,
+    ...change,
+  };
+}
+
+/** Every file of a folder with its bytes, permissions and times: what a second run must not change. */
+export async function photograph(folder: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name of await readdir(folder, { recursive: true })) {
+    const file = path.join(folder, name);
+    const info = await stat(file);
+    const bytes = info.isFile() ? await readFile(file, "base64") : "";
+    found[name] = `${(info.mode & 0o7777).toString(8)} ${info.mtimeMs} ${info.ino} ${bytes}`;
+  }
+  return found;
+}
+
+export const minimalBase = "services:\n  her-os-core:\n    image: mine\n";
+
+export interface SetUp {
+  readonly stackDir: string;
+  readonly change?: Partial<Deployment>;
+  readonly host?: Host;
+}
+
+/** Plans and writes; what was told of each file, by name. */
+export async function setUpStack({
+  stackDir,
+  change = {},
+  host = testHost(),
+}: SetUp): Promise<Record<string, string>> {
+  const plan = stackPlan(path.join(stackDir, "../hub"), change);
+  const { changes } = await planDeployment({ host, stackDir, plan, assetsDir });
+  const events: HerosEvent[] = [];
+  await writeStack({ host, changes, emit: (event) => events.push(event) });
+  return Object.fromEntries(
+    events.flatMap((event) =>
+      event.type === "file.written" ? [[path.relative(stackDir, event.path), event.action]] : [],
+    ),
+  );
+}
+
+/** A folder for a stack that is not there yet, unless there are files for it. */
+export async function newStackDir(files: Readonly<Record<string, string>> = {}): Promise<string> {
+  const stackDir = path.join(await temporaryFolder(), "her-os");
+  await put(stackDir, files);
+  return stackDir;
+}
+
+export function read(stackDir: string, name: string): Promise<string> {
+  return readFile(path.join(stackDir, name), "utf8");
+}
+
+export async function put(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const file = path.join(folder, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+}

@@ -1,0 +1,110 @@
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { checkOwnStack } from "../../../src/deploy/compose/own-base.ts";
+import { editedByHand, overrideText } from "../../../src/deploy/compose/override.ts";
+import { stackPlan } from "./fixtures.ts";
+
+const plan = stackPlan("/home/me/.cache/huggingface/hub");
+
+test("Annie reads the Hub cache where both her loader and the Hub's library look", () => {
+  expect(
+    parse(
+      overrideText({
+        plan,
+        gpuReserved: false,
+        tokenFile: null,
+        chosen: null,
+        publish: false,
+        secretTaken: false,
+      }),
+    ),
+  ).toEqual({
+    services: {
+      "her-os-core": {
+        environment: {
+          HF_HOME: "/data/models",
+          HF_HUB_CACHE: "/data/models",
+          HF_HUB_OFFLINE: "1",
+          HF_HUB_DISABLE_TELEMETRY: "1",
+          HER_OS_STARTUP: "progressive",
+          HER_OS_TIERS: "1,2",
+          HER_OS_ENABLE_8B: "false",
+          HER_OS_MODELS: "openai/whisper-large-v3@06f233fe06e710322aca913c1bc4249a0d71fce1",
+        },
+        volumes: [
+          {
+            type: "bind",
+            source: "/home/me/.cache/huggingface/hub",
+            target: "/data/models",
+            read_only: true,
+            bind: { create_host_path: false },
+          },
+        ],
+      },
+    },
+  });
+});
+
+test("the GPU is reserved once: by us where there is one, not where the user's files do", () => {
+  const reserved = (gpu: boolean, gpuReserved: boolean) =>
+    overrideText({
+      plan: { ...plan, gpu },
+      gpuReserved,
+      tokenFile: null,
+      chosen: null,
+      publish: false,
+      secretTaken: false,
+    }).includes("driver: nvidia");
+  expect(reserved(true, false)).toBe(true);
+  expect(reserved(true, true)).toBe(false);
+  expect(reserved(false, false)).toBe(false);
+});
+
+test.each([
+  ["deploy: {resources: {reservations: {devices: [{driver: nvidia, capabilities: [gpu]}]}}}", true],
+  ["gpus: all", true],
+  ["runtime: nvidia", true],
+  ["deploy: {resources: {limits: {memory: 8g}}}", false],
+])("a service with %s reserves a GPU: %s", (line, reservesGpu) => {
+  const text = `services:\n  her-os-core:\n    image: x\n    ${line}\n`;
+  expect(checkOwnStack([{ path: "compose.yml", text }])).toMatchObject({
+    services: ["her-os-core"],
+    reservesGpu,
+  });
+});
+
+test("a path with signs that compose or YAML would read is taken as it is", () => {
+  const cacheDir = "/mnt/$HOME: #1/hub";
+  const text = overrideText({
+    plan: { ...plan, cacheDir },
+    gpuReserved: false,
+    tokenFile: null,
+    chosen: null,
+    publish: false,
+    secretTaken: false,
+  });
+  expect(parse(text)).toMatchObject({
+    services: { "her-os-core": { volumes: [{ source: "/mnt/$$HOME: #1/hub" }] } },
+  });
+});
+
+test("what heros wrote is recognised, and every change to it", () => {
+  const text = overrideText({
+    plan,
+    gpuReserved: false,
+    tokenFile: "./secrets/hf_token",
+    chosen: "a.yml",
+    publish: false,
+    secretTaken: false,
+  });
+  expect(editedByHand(text)).toBe(false);
+  for (const edited of [
+    `${text}\n`,
+    text.replace("1,2", "1"),
+    text.replaceAll("\n", "\r\n"),
+    "",
+    text.slice(1),
+  ]) {
+    expect(editedByHand(edited)).toBe(true);
+  }
+});

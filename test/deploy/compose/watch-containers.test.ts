@@ -1,0 +1,245 @@
+import { expect, test } from "vitest";
+import type { HerosEvent } from "../../../src/run/event.ts";
+import {
+  explainContainers,
+  watchContainers,
+} from "../../../src/deploy/compose/watch-containers.ts";
+import { fakeDocker } from "./fake-docker.ts";
+import { temporaryFolder, testHost } from "./fixtures.ts";
+
+interface Row {
+  readonly Service: string;
+  readonly State: string;
+  readonly Health?: string;
+  readonly ExitCode?: number;
+  readonly Status?: string;
+}
+
+/** A stack whose containers look like this at each look; the last stays. */
+async function stackWith(looks: readonly (readonly Row[])[], log = "line 1\nline 2") {
+  const cases = looks
+    .map((rows, index) => {
+      const last = index === looks.length - 1;
+      const lines = rows.map((row) => JSON.stringify({ Name: `x-${row.Service}-1`, ...row }));
+      return `${last ? "*" : index + 1}) cat <<'ROWS'\n${lines.join("\n")}\nROWS\n;;`;
+    })
+    .join("\n");
+  const docker = await fakeDocker(`
+case "$*" in
+*" ps "*) case "$(grep -c " ps " "$log")" in
+${cases}
+esac ;;
+*" config "*) echo '{"services":{"her-os-core":{"depends_on":{"postgres":{}},"volumes":[{"type":"bind","source":"/my hub","target":"/data/models"}]},"postgres":{},"kokoro":{}}}' ;;
+*" logs "*) printf '%b' '${log.replaceAll("\n", "\\n")}\\n' ;;
+esac`);
+  const events: HerosEvent[] = [];
+  const request = {
+    host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
+    stackDir: await temporaryFolder(),
+    emit: (event: HerosEvent) => void events.push(event),
+  };
+  return { request, events };
+}
+
+const core = { Service: "her-os-core", State: "running", Health: "healthy" };
+const restarting = {
+  Service: "her-os-core",
+  State: "restarting",
+  Status: "Restarting (3) 2 seconds ago",
+};
+
+test("a stack that runs has nothing to explain", async () => {
+  const { request } = await stackWith([
+    [core, { Service: "helper", State: "exited", ExitCode: 0 }],
+  ]);
+  expect(await explainContainers(request)).toBeNull();
+});
+
+test("a container that starts again and again is named with the last run's lines and its exit status", async () => {
+  const { request, events } = await stackWith([[restarting]], "boot\nno memory\nboot\nno memory");
+  const failure = await watchContainers(request).check();
+  expect(failure).toMatchObject({
+    code: "annie.container_failed",
+    exitCode: 1,
+    message:
+      "The container her-os-core starts again and again (exit status 3). Its last lines:\nboot\nno memory",
+  });
+  expect(events.filter((event) => event.type !== "container.changed")).toEqual([
+    {
+      type: "container.failed",
+      service: "her-os-core",
+      state: "restarting",
+      exitCode: 3,
+      logLines: ["boot", "no memory"],
+    },
+  ]);
+});
+
+test("a container that crashed once and came up is forgiven", async () => {
+  const { request } = await stackWith([[restarting], [{ ...core, Health: "starting" }], [core]]);
+  const watch = watchContainers(request);
+  expect([await watch.check(), await watch.check()]).toEqual([null, null]);
+});
+
+test("what Annie waits for counts as Annie does", async () => {
+  const { request } = await stackWith([
+    [
+      { ...core, State: "created" },
+      { Service: "postgres", State: "exited", ExitCode: 1 },
+    ],
+  ]);
+  expect(await watchContainers(request).check()).toMatchObject({
+    message: expect.stringContaining("postgres ended with exit status 1") as string,
+  });
+});
+
+test("what Annie can do without is told once, and stops nothing", async () => {
+  const { request, events } = await stackWith([
+    [core, { Service: "kokoro", State: "exited", ExitCode: 1 }],
+  ]);
+  const watch = watchContainers(request);
+  expect([await watch.check(), await watch.check()]).toEqual([null, null]);
+  expect(events.filter((event) => event.type === "container.failed")).toMatchObject([
+    { service: "kokoro" },
+  ]);
+});
+
+test("what was told while the stack started is not told again by its watcher", async () => {
+  const { request, events } = await stackWith([[core]]);
+  await watchContainers(request).check();
+  await watchContainers(request).check();
+  expect(events).toHaveLength(1);
+});
+
+test("unhealthy counts only when time is up", async () => {
+  const { request } = await stackWith([[{ ...core, Health: "unhealthy" }]]);
+  expect(await watchContainers(request).check()).toBeNull();
+  expect(await explainContainers(request)).toMatchObject({
+    message: expect.stringContaining("does not get healthy") as string,
+  });
+});
+
+test.each([
+  [137, "killed", /want of memory/],
+  [
+    1,
+    "PermissionError: [Errno 13] Permission denied: '/run/secrets/hf_token'",
+    /delete secrets\/hf_token/,
+  ],
+  [
+    1,
+    "[Errno 13] Permission denied: '/data/models/models--x/refs'",
+    /namei -l '\/my hub\/models--x\/refs';/,
+  ],
+  [1, 'FATAL: password authentication failed for user "her_os"', /put the old ones back/],
+])("exit status %i with %j comes with advice", async (ExitCode, log, hint) => {
+  const { request } = await stackWith(
+    [[{ Service: "her-os-core", State: "exited", ExitCode }]],
+    log.replaceAll("'", ""),
+  );
+  expect(await explainContainers(request)).toMatchObject({
+    hint: expect.stringMatching(hint) as string,
+  });
+});
+
+test("log lines come without colours and control bytes", async () => {
+  const { request, events } = await stackWith(
+    [[{ Service: "her-os-core", State: "exited", ExitCode: 1 }]],
+    "\\033[31mred\\033[0m\\007\\r\n\n  indented",
+  );
+  await explainContainers(request);
+  expect(events.at(-1)).toMatchObject({ logLines: ["red", "  indented"] });
+});
+
+/** A stack of whose core docker says, look by look, how often it was started again. */
+async function restartingStack(counts: readonly number[]) {
+  const docker = await fakeDocker(`
+look=$(grep -c " ps " "$log")
+case "$*" in
+*" ps "*) echo '${JSON.stringify({ Name: "x-core-1", ...core })}' ;;
+"inspect "*) set -- ${counts.join(" ")}; [ "$look" -le $# ] || look=$#; shift $((look - 1)); echo "/x-core-1 $1" ;;
+*" config "*) echo '{"services":{"her-os-core":{}}}' ;;
+"events "*) printf '1\\n3\\n' ;;
+*" logs "*) echo "boom" ;;
+esac`);
+  const events: HerosEvent[] = [];
+  const watch = watchContainers({
+    host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
+    stackDir: await temporaryFolder(),
+    emit: (event: HerosEvent) => void events.push(event),
+  });
+  return { watch, events };
+}
+
+test("crashes between two looks are seen by docker's count, though she is up and healthy at each", async () => {
+  const { watch, events } = await restartingStack([7, 7, 8, 8, 9]);
+  expect([
+    await watch.check(),
+    await watch.check(),
+    await watch.check(),
+    await watch.check(),
+  ]).toEqual([null, null, null, null]);
+  expect(await watch.check()).toMatchObject({ code: "annie.container_failed", exitCode: 1 });
+  expect(events).toContainEqual({
+    type: "container.failed",
+    service: "her-os-core",
+    state: "restarting",
+    exitCode: 3,
+    logLines: ["boom"],
+  });
+});
+
+test("restarts of other days, before this run, are not counted", async () => {
+  const { watch } = await restartingStack([57]);
+  expect([await watch.check(), await watch.check()]).toEqual([null, null]);
+});
+
+const down =
+  "echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?' >&2; exit 1";
+
+test("an engine that is gone for good is told as that, at once", async () => {
+  const docker = await fakeDocker(down);
+  let nowMs = 0;
+  const real = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+  const sleep = (ms: number) => {
+    nowMs += ms;
+    return Promise.resolve();
+  };
+  const host = { ...real, clock: { ...real.clock, monotonicMs: () => nowMs, sleep } };
+  const watch = watchContainers({ host, stackDir: docker.bin, emit: () => {} });
+  expect(await watch.check()).toMatchObject({ code: "docker.daemon_down", exitCode: 4 });
+  expect(nowMs).toBeLessThanOrEqual(15_000);
+});
+
+test("an engine that is restarted is waited for", async () => {
+  const docker = await fakeDocker(`[ "$(grep -c " ps " "$log")" -gt 2 ] || { ${down}; }`);
+  const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+  const watch = watchContainers({ host, stackDir: docker.bin, emit: () => {} });
+  expect(await watch.check()).toBeNull();
+});
+
+test("a container of Annie's that somebody removed is told", async () => {
+  const { request } = await stackWith([[core], []]);
+  const watch = watchContainers(request);
+  expect(await watch.check()).toBeNull();
+  expect(await watch.check()).toMatchObject({ code: "annie.container_gone", exitCode: 1 });
+});
+
+test("a container that is killed at the compose file's own limit is not told to drop models", async () => {
+  const rows = JSON.stringify({ Name: "x", ...core, State: "exited", ExitCode: 137 });
+  for (const [limit, expected] of [
+    ['"mem_limit":"536870912"', /mem_limit/],
+    ['"deploy":{"resources":{"limits":{"memory":"536870912"}}}', /mem_limit/],
+    ['"image":"x"', /--tiers/],
+  ] as const) {
+    const docker = await fakeDocker(`
+case "$*" in
+*" ps "*) echo '${rows}' ;;
+*" config "*) echo '{"services":{"her-os-core":{${limit}}}}' ;;
+esac`);
+    const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+    expect(await explainContainers({ host, stackDir: docker.bin, emit: () => {} })).toMatchObject({
+      hint: expect.stringMatching(expected) as string,
+    });
+  }
+});
