@@ -3,6 +3,7 @@ import type { StackConfig } from "../deploy/compose/config.ts";
 import { annieServiceName } from "../deploy/compose/own-base.ts";
 import { redactComposeOutput } from "../deploy/compose/redact.ts";
 import { type ExitCode, exitCodes, Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { inFolder } from "../run/shell.ts";
 import { engineFailure, type EnginePlace, engineProblem, readEngineError } from "./engine.ts";
 
@@ -24,12 +25,7 @@ export interface ComposeFailureDetails {
 export function composeFailure(details: ComposeFailureDetails): Failure {
   const { stderr, exitCode, missing, stackDir, place = null, config = null } = details;
   if (missing) {
-    return new Failure({
-      code: "docker.missing",
-      message: "Docker is not installed.",
-      hint: "Install it with: curl -fsSL https://get.docker.com | sudo sh",
-      exitCode: exitCodes.machine,
-    });
+    return failure("docker.missing");
   }
   const said = spokenLines(stderr);
   const lines = said.map(({ words }) => words);

@@ -1,0 +1,25 @@
+import { Failure } from "../failure.ts";
+import { dockerFailures } from "./docker.ts";
+import type { FailureRow } from "./row.ts";
+
+/** Every failure that heros can end with: code, sentence, hint, exit status. A row stands with those of its area. */
+export const failures = { ...dockerFailures };
+
+export type FailureCode = keyof typeof failures;
+type DataOf<Code extends FailureCode> =
+  (typeof failures)[Code] extends FailureRow<infer Data> ? Data : never;
+
+/**
+ * The failure of this row, with its data filled in.
+ * @param cause what was thrown or said before, kept as `cause`
+ */
+export function failure<Code extends FailureCode>(
+  code: Code,
+  ...[data, cause]: DataOf<Code> extends void
+    ? [data?: undefined, cause?: unknown]
+    : [data: DataOf<Code>, cause?: unknown]
+): Failure {
+  const { exitCode, message, hint, formHint } = failures[code] as FailureRow<unknown>;
+  const form = formHint === undefined ? {} : { formHint: formHint(data) };
+  return new Failure({ code, message: message(data), hint: hint(data), ...form, exitCode, cause });
+}
