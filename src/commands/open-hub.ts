@@ -1,6 +1,5 @@
 import type { CacheFallback } from "../download/list-files.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
-import type { Emit } from "../run/event.ts";
 import type { Notice } from "../run/events/run.ts";
 import { isOffline } from "../source/hub/environment.ts";
 import { failureOfError } from "../source/hub/failures.ts";
@@ -86,13 +85,5 @@ export function cacheFallback(work: Work, fetching: Fetching, token: TokenAnswer
         message: `${failure.message} Using ${repo} as cached: ${revision} at commit ${commit.slice(0, 7)}.`,
         hint: "All of its files are cached. Run heros again later to check for newer ones.",
       }),
-  };
-}
-
-/** Tells the work's events; while a download rests no connection is kept open for it. */
-export function closeWhenPaused({ host, emit }: Pick<Work, "host" | "emit">): Emit {
-  return (event) => {
-    if (event.type === "download.paused") host.network.closeIdle();
-    emit(event);
   };
 }

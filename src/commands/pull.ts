@@ -9,7 +9,7 @@ import { surveyModels } from "../download/survey.ts";
 import { parseTiers } from "../plan/questions.ts";
 import { formatBytes } from "../run/units.ts";
 import { type Placed, placeModels } from "./models-place.ts";
-import { cacheFallback, closeWhenPaused, openHub } from "./open-hub.ts";
+import { cacheFallback, openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
 import { requirePlace } from "./require-place.ts";
 import { givenToken } from "./tokens.ts";
@@ -24,8 +24,7 @@ export async function pull(
   fetching: Placed<Fetching>,
   models: readonly CatalogModel[],
 ): Promise<string[]> {
-  const { host, signal, pause } = work;
-  const emit = closeWhenPaused(work);
+  const { host, emit, signal, pause } = work;
   const { cacheDir, limitBytesPerSecond, maxLanes } = fetching;
   const token = await givenToken(host, fetching);
   const hub = openHub(work, fetching, token);
@@ -49,6 +48,7 @@ export async function pull(
     limitBytesPerSecond,
     maxLanes,
     pause,
+    onPaused: () => host.network.closeIdle(),
   });
   emit({ type: "stage.finished", stage: "download", outcome: "done" });
   return [

@@ -30,6 +30,10 @@ export interface DownloadRequest {
   readonly maxLanes?: number | null;
   /** Turned while it runs; left out, nobody pauses. */
   readonly pause?: PauseSwitch | undefined;
+  /** The download rests, and nothing is asked of the Hub until it goes on. */
+  readonly onPaused?: () => void;
+  /** A model is whole and has its name in the cache. */
+  readonly onModelReady?: (id: string) => void;
   readonly tuning?: Partial<Tuning>;
   /** A thread that several downloads share; its owner ends it. Left out, the download has its own. */
   readonly hashing?: Hashing;
@@ -106,10 +110,18 @@ async function bring(
     isResting: () => pause.isPaused(),
   });
   const tellAll = (): void => telling.tell(0, host.clock.monotonicMs());
-  const rest = createPause({ pause, tasks, emit, tellAll });
+  const rest = createPause({ pause, tasks, emit, tellAll, onPaused: request.onPaused });
   const { isReady } = telling;
   const { lockRetryMs } = tuning;
-  const publishing = createPublishing({ host, survey, emit, signal, lockRetryMs, isReady });
+  const publishing = createPublishing({
+    host,
+    survey,
+    emit,
+    signal,
+    lockRetryMs,
+    isReady,
+    onModelReady: request.onModelReady,
+  });
   try {
     if (tasks.length > 0) await tryLinks(host, survey.cacheDir);
     await publishing.publishReady();

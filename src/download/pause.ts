@@ -18,12 +18,15 @@ export function createPause({
   tasks,
   emit,
   tellAll,
+  onPaused,
 }: {
   readonly pause: PauseSwitch;
   readonly tasks: readonly BlobTask[];
   readonly emit: Emit;
   /** Tells how far everything is. */
   readonly tellAll: () => void;
+  /** Right before `download.paused` is told. */
+  readonly onPaused?: (() => void) | undefined;
 }): Pause {
   let state: "going" | "stopping" | "resting" = "going";
   let refused: { readonly error: unknown } | null = null;
@@ -33,6 +36,7 @@ export function createPause({
     if (state !== "stopping") return;
     state = "resting";
     tellAll();
+    onPaused?.();
     emit({ type: "download.paused" });
   }
 

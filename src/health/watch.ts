@@ -27,6 +27,12 @@ export interface WatchAnnieRequest {
   readonly laterTimeoutMs?: number;
 }
 
+export interface AnnieOnline {
+  readonly health: Health;
+  /** From the start of the run to the first of the answers that made her so. */
+  readonly elapsedMs: number;
+}
+
 /** Someone who watches Annie, and her containers, until everything she should be able to do is there. */
 export interface AnnieWatch {
   /**
@@ -34,7 +40,7 @@ export interface AnnieWatch {
    * @throws Failure `annie.container_failed` (1), `annie.unreachable` (1), `annie.degraded` (3), `annie.unsteady` (3),
    * and of Docker (4); AbortError
    */
-  readonly online: Promise<Health>;
+  readonly online: Promise<AnnieOnline>;
   /**
    * Fulfils once every model is there and she is steadily healthy and can do everything, or, when time is up, with what
    * is missing still.
@@ -62,7 +68,7 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
   const { host, emit, signal, url, stackDir, startedAtMs, capabilities, checkContainers } = request;
   const stopped = new AbortController();
   const both = AbortSignal.any([signal, stopped.signal]);
-  const online = Promise.withResolvers<Health>();
+  const online = Promise.withResolvers<AnnieOnline>();
   const complete = Promise.withResolvers<{ health: Health; missing: readonly string[] }>();
   // Whoever waits for one of them alone must not be hit by the other's rejection.
   online.promise.catch(() => {});
@@ -95,7 +101,7 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
       isOnline = true;
       const elapsedMs = Math.round(goodSinceMs - startedAtMs);
       emit({ type: "annie.online", elapsedMs, url: new URL(url).origin });
-      online.resolve(health);
+      online.resolve({ health, elapsedMs });
     }
     for (const [name, has] of Object.entries(health.capabilities)) {
       if (!has || ready.has(name)) continue;

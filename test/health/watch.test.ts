@@ -8,7 +8,7 @@ test("each change is told once, in order, and both promises are kept", async () 
   const server = await annieServer((count: number) => answers[Math.min(count, answers.length) - 1]);
   const { watch, events } = watching(server.url);
 
-  expect(await watch.online).toMatchObject({ status: "healthy" });
+  expect(await watch.online).toMatchObject({ health: { status: "healthy" }, elapsedMs: 2000 });
   watch.allReady();
   expect(await watch.complete).toMatchObject({ missing: [] });
   expect(events).toEqual([

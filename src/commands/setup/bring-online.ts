@@ -6,12 +6,11 @@ import { downloadModels } from "../../download/download.ts";
 import type { Survey } from "../../download/survey.ts";
 import { type AnnieWatch, watchAnnie } from "../../health/watch.ts";
 import type { Answers } from "../../plan/answers.ts";
-import type { HerosEvent } from "../../run/event.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { inFolder } from "../../run/shell.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
-import { closeWhenPaused, openHub } from "../open-hub.ts";
+import { openHub } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../request.ts";
 
 export interface BringOnline {
@@ -31,21 +30,13 @@ export async function bringOnline(
   work: Work,
   { request, answers, survey, startedAtMs }: BringOnline,
 ): Promise<Online> {
-  const { host } = work;
+  const { host, emit } = work;
   const stop = new AbortController();
   const signal = AbortSignal.any([work.signal, stop.signal]);
   const firstModels = modelIds(survey, requiredTiers(request.catalog));
   let url = `http://127.0.0.1:${request.port}`;
   let watch: AnnieWatch | null = null;
   let onlineAfterMs = 0;
-
-  const tell = closeWhenPaused(work);
-  const emit = (event: HerosEvent) => {
-    tell(event);
-    if (event.type === "annie.online") onlineAfterMs = event.elapsedMs;
-    if (event.type !== "model.ready" || !firstModels.delete(event.id)) return;
-    if (firstModels.size === 0) watch?.tier1Ready();
-  };
 
   const fetchModels = async () => {
     emit({ type: "stage.started", stage: "download" });
@@ -58,6 +49,10 @@ export async function bringOnline(
       limitBytesPerSecond: request.limitBytesPerSecond,
       maxLanes: request.maxLanes,
       pause: work.pause,
+      onPaused: () => host.network.closeIdle(),
+      onModelReady(id) {
+        if (firstModels.delete(id) && firstModels.size === 0) watch?.tier1Ready();
+      },
     });
     emit({ type: "stage.finished", stage: "download", outcome: "done" });
     return result;
@@ -88,7 +83,7 @@ export async function bringOnline(
       laterTimeoutMs: request.annieTimeoutMs,
     });
     if (firstModels.size === 0) watch.tier1Ready();
-    await watch.online;
+    onlineAfterMs = (await watch.online).elapsedMs;
     // Whatever becomes of her and her containers later, while models are still fetched, stops the run too.
     watch.complete.catch((error: unknown) => stop.abort(error));
     return watch;

@@ -176,6 +176,8 @@ interface PublishingRequest {
   readonly lockRetryMs: number;
   /** All blobs of the model are there. */
   readonly isReady: (id: string) => boolean;
+  /** After it was told of a model that it is ready. */
+  readonly onModelReady?: ((id: string) => void) | undefined;
 }
 
 export interface Publishing {
@@ -214,7 +216,7 @@ export function createPublishing(request: PublishingRequest): Publishing {
 
 /** The repository that a model is named after is the last: what it needs from others is there then. */
 async function publish(request: PublishingRequest, model: SurveyedModel): Promise<void> {
-  const { survey, emit } = request;
+  const { survey, emit, onModelReady } = request;
   for (const snapshot of model.snapshots.toReversed()) {
     const names = new Set(snapshot.files.map(({ blobName }) => blobName));
     const blobs = survey.blobs.filter(
@@ -227,6 +229,7 @@ async function publish(request: PublishingRequest, model: SurveyedModel): Promis
   const { repo, commit: revision, path } = first;
   const { id, title } = model;
   emit({ type: "model.ready", id, title, repo, revision, path });
+  onModelReady?.(id);
 }
 
 type LinkDoors = Pick<
