@@ -34,7 +34,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   health: { imports: ["run", "host", "docker"] },
   plan: { imports: ["run", "catalog"], types: ["machine"] },
   deploy: { imports: ["run", "host", "docker"], types: ["plan", "catalog"] },
-  record: { imports: ["run", "host", "ui"] },
+  record: { imports: ["run", "host"] },
   demo: { imports: ["run", "host", "catalog"] },
   commands: { imports: ["run", "host", ...stages, "record", "demo", "cli"], types: ["ui"] },
   // What the writers share: their interface and their sentences.

@@ -3,8 +3,8 @@ import { type BackgroundRun, forgetBackground, isAlive } from "../record/backgro
 import { tailRecord } from "../record/read.ts";
 import { type ClosingEvent, isClosing } from "../run/event.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
-import { runningText } from "../ui/messages/background.ts";
-import type { Meeting, Writer } from "../ui/writer.ts";
+import { type BackgroundChoice, runningText } from "../run/background.ts";
+import type { Writer } from "../ui/writer.ts";
 import { type HerosCommand, parseArguments } from "./program.ts";
 import { closingOf } from "./run-command.ts";
 
@@ -50,7 +50,12 @@ export async function attach(meet: Attach): Promise<number | null> {
   }
 }
 
-async function choose({ command, run, writer, signal }: Attach): Promise<Meeting | "await"> {
+async function choose({
+  command,
+  run,
+  writer,
+  signal,
+}: Attach): Promise<BackgroundChoice | "await"> {
   if (command.name === "status") return "watch";
   const unasked = command.name === "setup" && command.yes;
   if (!unasked && writer.meet !== undefined) return writer.meet(run, signal);

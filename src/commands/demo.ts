@@ -17,7 +17,7 @@ export interface DemoTools {
   readonly command: SetupCommand;
   readonly demo: NonNullable<SetupCommand["demo"]>;
   readonly ask: SetupRequest["ask"];
-  readonly mend: NonNullable<SetupRequest["mend"]> | null;
+  readonly remedy: NonNullable<SetupRequest["remedy"]> | null;
   readonly nodePath: string;
   readonly leaving: Leaving;
   /** The world in which this process goes on; null where it makes one. */
@@ -29,7 +29,7 @@ export interface DemoTools {
  * given is checked as for a real one; then folders lie in the demo's own, and only its own Hub is asked.
  */
 export async function performDemo(work: Work, tools: DemoTools): Promise<readonly string[] | null> {
-  const { command, demo, ask, mend, nodePath, leaving, left } = tools;
+  const { command, demo, ask, remedy, nodePath, leaving, left } = tools;
   const given = await gatherSettings(work.host, command);
   await requireFolders(work, givenFolders(work, given));
   const world = await prepareDemo({
@@ -57,7 +57,7 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
         demo: { folder, port },
       });
     };
-    const words = await setup(inside, { ...request, mend, onSettled });
+    const words = await setup(inside, { ...request, remedy, onSettled });
     if (words === null) return null;
     return [
       words[0] ?? "",

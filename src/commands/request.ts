@@ -54,5 +54,5 @@ export interface SetupRequest extends Fetching {
   /** Asks the person; null where nobody is asked. */
   readonly ask: ((planning: Interview, signal: AbortSignal) => Promise<Answers | null>) | null;
   /** Shows a person what is not right with the machine and waits; null or absent where nobody could mend it. */
-  readonly mend?: ((trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>) | null;
+  readonly remedy?: ((trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>) | null;
 }

@@ -1,40 +1,14 @@
-import type { Answers } from "../plan/answers.ts";
-import type { Remediation, FailedChecks } from "../plan/interview.ts";
-import type { Interview } from "../plan/interview.ts";
+import type { Person } from "../plan/person.ts";
 import type { TimedEvent } from "../run/event.ts";
 import type { PauseSwitch } from "../run/pause-switch.ts";
 
 /** Turns events into what a person or a program reads. One is chosen at the start of a run. */
-export interface Writer {
+export interface Writer extends Person {
   /** Called in order; never throws, returns at once. */
   write(event: TimedEvent): void;
-  /**
-   * Asks the questions that are not decided, shows the summary, and ends with yes (the answers) or no (null).
-   * Absent where nobody can answer. @throws AbortError when the signal fires
-   */
-  readonly ask?: (planning: Interview, signal: AbortSignal) => Promise<Answers | null>;
-  /**
-   * Shows what is not right with the machine and waits until the person has mended it, goes on all the same, or stops.
-   * Absent where nobody can answer. @throws AbortError when the signal fires
-   */
-  readonly mend?: (trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
-  /**
-   * Asks what is to become of a run that was found in the background. Absent where nobody can answer.
-   * @throws AbortError when the signal fires
-   */
-  readonly meet?: (run: MetRun, signal: AbortSignal) => Promise<Meeting>;
   /** Leaves the terminal as it was found. Every event written before is shown. */
   close(): Promise<void>;
 }
-
-/** A run that goes on in the background. */
-export interface MetRun {
-  readonly command: string;
-  readonly pid: number;
-}
-
-/** Look at it until it ends, stop it and go on here, or leave everything as it is. */
-export type Meeting = "watch" | "stop" | "quit";
 
 /** The streams and the facts of the terminal that a writer may use; made by the command line. */
 export interface Terminal {

@@ -16,7 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   health: ["run", "host", "docker"],
   plan: ["run", "catalog"],
   deploy: ["run", "host", "docker"],
-  record: ["run", "host", "ui"],
+  record: ["run", "host"],
   demo: ["run", "host", "catalog"],
   commands: [
     "run",

@@ -95,7 +95,7 @@ test.each([
   const memory = createMemoryTerminal();
   const writer = createAccessibleWriter(memory.terminal);
   memory.type(typed.map((line) => `${line}\n`).join(""));
-  expect(await writer.mend?.(trouble, new AbortController().signal)).toBe(wish);
+  expect(await writer.remedy?.(trouble, new AbortController().signal)).toBe(wish);
   await writer.close();
   const said = memory.stdout();
   expect(said).toContain("To mend it: ");

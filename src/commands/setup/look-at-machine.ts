@@ -18,7 +18,7 @@ export async function lookAtMachine(
   { host, emit, signal }: Work,
   request: SetupRequest,
 ): Promise<Detection | null> {
-  const { stackDir, stateDir, port, endpoint, mirrors, dryRun, mend = null } = request;
+  const { stackDir, stateDir, port, endpoint, mirrors, dryRun, remedy = null } = request;
   const modelsPath = modelsPlace(host, request, await recallAnswers(host, stateDir));
   const tryHub = tryHubOf({ host }, request, { tokenIsAsked: request.ask !== null });
   for (;;) {
@@ -37,11 +37,11 @@ export async function lookAtMachine(
     });
     const trouble = failedChecksOf(detection);
     const [problem] = detection.problems;
-    if (dryRun || mend === null || trouble === null) {
+    if (dryRun || remedy === null || trouble === null) {
       if (problem !== undefined && !dryRun) throw problem;
       return detection;
     }
-    const wish = await mend(trouble, signal);
+    const wish = await remedy(trouble, signal);
     if (wish === "again") continue;
     if (problem !== undefined) throw problem;
     return wish === "onward" ? detection : null;

@@ -31,7 +31,7 @@ export async function performSetup(
   { command, writer, nodePath, leaving, handed }: SetupTools,
 ): Promise<readonly string[] | null> {
   const ask = whoAnswers(command, writer);
-  const mend = ask === null ? null : (writer.mend ?? null);
+  const remedy = ask === null ? null : (writer.remedy ?? null);
   const { demo } = command;
   if (demo === null) {
     const { dryRun } = command;
@@ -45,10 +45,10 @@ export async function performSetup(
     };
     const notice = await rootNotice(work.host, request.stackDir);
     if (notice !== null) work.emit(notice);
-    return setup(work, { ...request, mend, onSettled });
+    return setup(work, { ...request, remedy, onSettled });
   }
   const { performDemo } = await import("../demo.ts");
-  return performDemo(work, { command, demo, ask, mend, nodePath, leaving, left: handed.demo });
+  return performDemo(work, { command, demo, ask, remedy, nodePath, leaving, left: handed.demo });
 }
 
 /** A dry run changes nothing, so without a terminal it takes the answers that it has. */

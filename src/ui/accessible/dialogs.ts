@@ -1,7 +1,11 @@
 import type { FailedChecks, Remediation } from "../../plan/interview.ts";
-import { runningChoices, runningText } from "../messages/background.ts";
+import { runningChoices } from "../messages/background.ts";
 import { failedChecksText, remediationText, remedyLine } from "../messages/machine.ts";
-import type { Meeting, MetRun } from "../writer.ts";
+import {
+  type BackgroundChoice,
+  type BackgroundProcess,
+  runningText,
+} from "../../run/background.ts";
 import type { LineReader } from "./lines.ts";
 
 /** Asks what is to become of a run in the background; the end of the input leaves it alone. */
@@ -11,11 +15,11 @@ export async function meetInLines({
   signal,
   say,
 }: {
-  readonly run: MetRun;
+  readonly run: BackgroundProcess;
   readonly reader: LineReader;
   readonly signal: AbortSignal;
   say(line: string): void;
-}): Promise<Meeting> {
+}): Promise<BackgroundChoice> {
   say(runningText(run));
   runningChoices.forEach(({ label, detail }, index) => say(`${index + 1}. ${label}. ${detail}`));
   const instructions = "Type a number and press Enter. Enter alone means 1.";

@@ -49,7 +49,7 @@ export function createAccessibleWriter(
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
       return meetInLines({ run, reader, signal, say });
     },
-    async mend(trouble, signal) {
+    async remedy(trouble, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
       return mendInLines({ trouble, reader, signal, say });
     },

@@ -1,8 +1,12 @@
 import { useInput } from "ink";
 import { useState, type ReactNode } from "react";
 import { wrapText } from "../text-width.ts";
-import { runningChoices, runningText } from "../messages/background.ts";
-import type { Meeting, MetRun } from "../writer.ts";
+import { runningChoices } from "../messages/background.ts";
+import {
+  type BackgroundChoice,
+  type BackgroundProcess,
+  runningText,
+} from "../../run/background.ts";
 import { frameColumns, frameRows } from "./frame-size.ts";
 import { Frame } from "./frame.tsx";
 import { blank, span, type Line, type Size } from "./line.ts";
@@ -19,8 +23,8 @@ export function MeetingPage({
   size,
   theme,
 }: {
-  readonly run: MetRun;
-  finish(meeting: Meeting): void;
+  readonly run: BackgroundProcess;
+  finish(meeting: BackgroundChoice): void;
   readonly snapshot: Snapshot;
   readonly size: Size;
   readonly theme: Theme;
@@ -40,7 +44,7 @@ export function MeetingPage({
 }
 
 /** Where the pointer is after a key, or what was chosen. */
-export function pressedOnMeeting(index: number, press: Press): number | Meeting {
+export function pressedOnMeeting(index: number, press: Press): number | BackgroundChoice {
   const last = runningChoices.length - 1;
   if (press.kind === "enter") return runningChoices[index]?.meeting ?? "quit";
   if (press.kind === "escape") return "quit";
@@ -56,7 +60,7 @@ export function pressedOnMeeting(index: number, press: Press): number | Meeting 
 
 /** What was found and what can become of it; where rows are few the choices alone. */
 export function meetingLines(
-  run: MetRun,
+  run: BackgroundProcess,
   { index, size, theme }: { readonly index: number; readonly size: Size; readonly theme: Theme },
 ): Line[] {
   const columns = frameColumns(size);

@@ -1,7 +1,8 @@
 import type { Answers } from "../../plan/answers.ts";
 import type { Remediation, FailedChecks } from "../../plan/interview.ts";
 import type { Interview } from "../../plan/interview.ts";
-import { noRunKeys, type Meeting, type MetRun, type Terminal, type Writer } from "../writer.ts";
+import type { BackgroundChoice, BackgroundProcess } from "../../run/background.ts";
+import { noRunKeys, type Terminal, type Writer } from "../writer.ts";
 import { frameColumns } from "./frame-size.ts";
 import { ownScreen } from "./own-screen.ts";
 import { scrolledRows } from "./log-rows.ts";
@@ -18,8 +19,8 @@ export interface InkOptions {
 
 export interface InkWriter extends Writer {
   readonly ask: (planning: Interview, signal: AbortSignal) => Promise<Answers | null>;
-  readonly mend: (trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
-  readonly meet: (run: MetRun, signal: AbortSignal) => Promise<Meeting>;
+  readonly remedy: (trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
+  readonly meet: (run: BackgroundProcess, signal: AbortSignal) => Promise<BackgroundChoice>;
   /** Resolves once everything written so far is on the screen. */
   drawn(): Promise<void>;
 }
@@ -98,7 +99,7 @@ export async function createInkWriter(
         finish,
         fail,
       })),
-    mend: (trouble, signal) =>
+    remedy: (trouble, signal) =>
       front(store, signal, (finish) => ({ kind: "mend", trouble, finish })),
     meet: (run, signal) => front(store, signal, (finish) => ({ kind: "meet", run, finish })),
     async drawn() {

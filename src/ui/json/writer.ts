@@ -1,5 +1,5 @@
 import type { TimedEvent } from "../../run/event.ts";
-import { printableJson } from "../clean-text.ts";
+import { printableJson } from "../../run/printable-json.ts";
 import { createLineOutput } from "../line-output.ts";
 import type { Terminal, Writer } from "../writer.ts";
 

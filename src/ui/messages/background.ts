@@ -1,13 +1,8 @@
-import type { Meeting, MetRun } from "../writer.ts";
-
-/** What was found. */
-export function runningText({ command, pid }: MetRun): string {
-  return `heros ${command} is at work already, in the background, as process ${pid}.`;
-}
+import type { BackgroundChoice } from "../../run/background.ts";
 
 /** What can become of it; the first is meant where nothing is chosen. */
 export const runningChoices: readonly {
-  readonly meeting: Meeting;
+  readonly meeting: BackgroundChoice;
   readonly label: string;
   readonly detail: string;
 }[] = [

@@ -1,7 +1,7 @@
 import type { Answers } from "../../../plan/answers.ts";
 import type { Remediation, FailedChecks } from "../../../plan/interview.ts";
 import type { Interview } from "../../../plan/interview.ts";
-import type { Meeting, MetRun } from "../../writer.ts";
+import type { BackgroundChoice, BackgroundProcess } from "../../../run/background.ts";
 
 /** A wizard that somebody waits for. */
 export interface WizardRequest {
@@ -24,8 +24,8 @@ export interface MendRequest {
 /** A run was found in the background, and somebody waits for what is to become of it. */
 export interface MeetRequest {
   readonly kind: "meet";
-  readonly run: MetRun;
-  finish(meeting: Meeting): void;
+  readonly run: BackgroundProcess;
+  finish(meeting: BackgroundChoice): void;
 }
 
 /** What the person is asked now. */
