@@ -16,6 +16,7 @@ import { parseEndpoints } from "../source/hub/endpoint.ts";
 import { expandPath, findEndpoint } from "../source/hub/environment.ts";
 import { shippedPath, stateDirOf } from "./app-files.ts";
 import type { CommonOptions } from "./options.ts";
+import { errorCode } from "../run/error-code.ts";
 
 /** Everything that flags, environment and config file say, checked and made absolute. */
 export interface GatheredSettings extends Fetching {
@@ -195,8 +196,7 @@ export async function readNamed(
   try {
     text = await readUpTo(host, absolute(host, file));
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : null;
-    throw unreadable(code ?? "unknown reason", cause);
+    throw unreadable(errorCode(cause) ?? "unknown reason", cause);
   }
   if (text === null) throw unreadable("it is larger than 1 MB");
   return text;

@@ -2,6 +2,7 @@ import { readFile } from "node:fs";
 import type { Writable } from "node:stream";
 import { promisify } from "node:util";
 import { tokenVariables } from "../host/processes.ts";
+import { errorCode } from "../run/error-code.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -69,6 +70,6 @@ export function askToStop(pid: number): void {
   try {
     process.kill(pid, "SIGTERM");
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+    if (errorCode(error) !== "ESRCH") throw error;
   }
 }

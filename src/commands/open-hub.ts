@@ -1,13 +1,13 @@
 import type { CacheFallback } from "../download/list-files.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { Notice } from "../run/events/run.ts";
-import { isOffline } from "../source/hub/environment.ts";
 import { failureOfError } from "../source/hub/failures.ts";
 import { connectHub, type Hub } from "../source/hub/hub.ts";
 import type { TokenRefusal } from "../source/hub/token.ts";
 import type { EndpointSwitch } from "../source/mirrors.ts";
 import type { Fetching, Work } from "./request.ts";
 import { tokenOf } from "./tokens.ts";
+import { isHubOffline } from "../run/hub-offline.ts";
 
 /** Shorter waits for a list of files pass unseen. */
 const worthTellingMs = 1000;
@@ -20,7 +20,7 @@ export function openHub(
   { host, emit, endpoints }: Work,
   fetching: Fetching,
   token: TokenAnswer,
-  { offline = isOffline(host.env), forMs }: { offline?: boolean; forMs?: number } = {},
+  { offline = isHubOffline(host.env), forMs }: { offline?: boolean; forMs?: number } = {},
 ): Hub {
   const { endpoint, mirrors, stateDir } = fetching;
   return connectHub({

@@ -5,6 +5,7 @@ import { exitCodes, Failure } from "../run/failure.ts";
 import type { Writer } from "../ui/writer.ts";
 import type { ReplayCommand } from "../cli/program.ts";
 import { parseRecording } from "../record/read.ts";
+import { errorCode } from "../run/error-code.ts";
 
 export interface Replay {
   readonly command: ReplayCommand;
@@ -57,7 +58,7 @@ async function readRecord(host: Host, file: string): Promise<string> {
   try {
     return await host.files.readFile(path.resolve(host.cwd, file), "utf8");
   } catch (cause) {
-    const reason = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+    const reason = errorCode(cause) ?? "unknown";
     throw new Failure({
       code: "replay.unreadable",
       message: `The record ${file} can't be read (${reason}).`,

@@ -6,6 +6,7 @@ import { type ExitCode, exitCodes, Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { inFolder } from "../run/shell.ts";
 import { engineFailure, type EnginePlace, engineProblem, readEngineError } from "./engine.ts";
+import { parseJson } from "../run/json.ts";
 
 export interface ComposeFailureDetails {
   /** What compose said on stderr, JSON progress lines among it. */
@@ -137,12 +138,8 @@ const progressLine = z.object({
 
 /** The fields of progress moved between versions: compose 2.40 has the reason in `status`, 5 in `details`. */
 function readJsonLine(line: string): Spoken[] {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch {
-    return [{ of: null, words: line }];
-  }
+  const json = parseJson(line);
+  if (json === undefined) return [{ of: null, words: line }];
   const error = errorLine.safeParse(json).data;
   if (error !== undefined) {
     return error.message.split("\n").map((words) => ({ of: null, words: words.trim() }));

@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { ContainerState } from "../run/events/deploy.ts";
 import { runCompose } from "./compose.ts";
+import { parseJson } from "../run/json.ts";
 
 /** One container of the stack, as `docker compose ps` shows it. */
 export interface Container {
@@ -137,13 +138,5 @@ function containerState(state: string, health: string): ContainerState {
       return "running";
     default:
       return "exited";
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }

@@ -6,6 +6,7 @@ import type { ContainerChanged } from "../run/events/deploy.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { formatBytes, formatDuration } from "../run/units.ts";
 import { registryOf } from "./compose-failures.ts";
+import { parseJson } from "../run/json.ts";
 
 const message = z.object({
   id: z.string().optional(),
@@ -75,7 +76,7 @@ export function imageProgress(serviceOfImage: ReadonlyMap<string, string>): Imag
   }
 
   function read(line: string): ContainerChanged | null {
-    const parsed = parseJson(line);
+    const parsed = readMessage(line);
     if (parsed === null) {
       const [, plain = "", word] =
         /^\s*(?:Image )?(\S+)\s+(Pulling|Pulled|Error|Interrupted)\b/.exec(line) ?? [];
@@ -93,13 +94,9 @@ export function imageProgress(serviceOfImage: ReadonlyMap<string, string>): Imag
   return { read, pending: () => [...pending] };
 }
 
-function parseJson(line: string): z.output<typeof message> | null {
+function readMessage(line: string): z.output<typeof message> | null {
   if (!line.trimStart().startsWith("{")) return null;
-  try {
-    return message.safeParse(JSON.parse(line)).data ?? null;
-  } catch {
-    return null;
-  }
+  return message.safeParse(parseJson(line)).data ?? null;
 }
 
 /** After so long without a word of an image it is told what is waited for, and again each time. */

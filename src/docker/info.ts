@@ -3,6 +3,7 @@ import { askEnginePlace, type EnginePlace, isElsewhere } from "./engine.ts";
 import { type EngineError, readEngineError } from "./engine.ts";
 import type { RunResult } from "../host/processes.ts";
 import { late, withinLimit, type Probe } from "../host/time-limit.ts";
+import { parseJson } from "../run/json.ts";
 
 export interface DockerInfo {
   readonly version: string;
@@ -101,9 +102,5 @@ export function parseDockerInfo(
 }
 
 function readJson(stdout: string): z.infer<typeof schema> | null {
-  try {
-    return schema.parse(JSON.parse(stdout));
-  } catch {
-    return null;
-  }
+  return schema.safeParse(parseJson(stdout)).data ?? null;
 }

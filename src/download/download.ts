@@ -19,6 +19,7 @@ import { type Blocked, leaveOutBlocked } from "./blocked.ts";
 import { createProgress } from "./progress.ts";
 import { tryLinks } from "../store/hub-cache/try-links.ts";
 import { type Tuning, usualTuning } from "./tuning.ts";
+import { readBootId } from "../host/process-table.ts";
 
 export interface DownloadRequest {
   readonly host: Pick<Host, "files" | "fileLocks" | "system" | "clock" | "random" | "pid">;
@@ -136,10 +137,9 @@ async function bring(
 
   async function fetchAll(): Promise<void> {
     // The engine itself is loaded where it has something to do.
-    const [{ runPool }, { createHashing }, { readBootId }, { takeOver }] = await Promise.all([
+    const [{ runPool }, { createHashing }, { takeOver }] = await Promise.all([
       import("./pool.ts"),
       import("../store/hashing.ts"),
-      import("../store/partial.ts"),
       import("../store/hub-cache/take-over.ts"),
     ]);
     const bootId = await readBootId(host.files);

@@ -10,6 +10,7 @@ import { lookAtBlob, lookAtFile } from "../store/hub-cache/look-up.ts";
 import { freeSpace, neededFor } from "../store/disk-space.ts";
 import { type CacheFallback, chooseFiles, listFiles } from "./list-files.ts";
 import { sideBySide } from "../run/concurrency.ts";
+import { readBootId } from "../host/process-table.ts";
 
 /** What of a catalog's model the download needs. */
 export interface ModelRequest {
@@ -107,8 +108,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   const { host, cacheDir, signal } = request;
   const listings = new Map<string, Promise<HubListing>>();
   let boot: Promise<string> | null = null;
-  const bootId = () =>
-    (boot ??= import("../store/partial.ts").then(({ readBootId }) => readBootId(host.files)));
+  const bootId = () => (boot ??= readBootId(host.files));
   const ordered = request.models.toSorted((a, b) => a.tier - b.tier);
   const listed = await sideBySide(ordered, 8, signal, (model, either) =>
     listModel({ ...request, signal: either }, model, listings),

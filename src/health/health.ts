@@ -3,6 +3,8 @@ import type { Host } from "../host/host.ts";
 import type { AnnieModel } from "../run/events/health.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { inFolder } from "../run/shell.ts";
+import { parseJson } from "../run/json.ts";
+import { textOf } from "../host/http.ts";
 
 /** What Annie says of herself, or what is known while she says nothing. */
 export interface Health {
@@ -42,7 +44,7 @@ export async function askHealth(host: Host, url: string, signal: AbortSignal): P
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
     const { body } = await host.network.request({ url, signal: limit });
-    text = await readAll(body, limit);
+    text = await textOf(body, mostBytes);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Error)) throw error;
@@ -56,13 +58,7 @@ export async function askHealth(host: Host, url: string, signal: AbortSignal): P
 
 /** The report in an answer's body; null where the body is none. */
 export function readHealth(text: string): Health | null {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const { data } = contract.safeParse(json);
+  const { data } = contract.safeParse(parseJson(text));
   if (data === undefined) return null;
   const models = Object.entries(data.checks.models).map(([name, { status, source, progress }]) => [
     name,
@@ -77,18 +73,6 @@ export function readHealth(text: string): Health | null {
     capabilities: data.capabilities,
     models: Object.fromEntries(models) as Record<string, AnnieModel>,
   };
-}
-
-async function readAll(body: AsyncIterable<Buffer>, signal: AbortSignal): Promise<string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of body) {
-    signal.throwIfAborted();
-    parts.push(part);
-    size += part.length;
-    if (size > mostBytes) break;
-  }
-  return Buffer.concat(parts).toString("utf8");
 }
 
 export interface NotOnline {

@@ -1,21 +1,25 @@
 import path from "node:path";
-import { removeOfDead } from "./dead-processes.ts";
+import { removeOfDead } from "./process-table.ts";
 import type { Host } from "./host.ts";
-import { encode, errorCode } from "./text-files.ts";
+import { encode } from "./text-files.ts";
+import { errorCode } from "../run/error-code.ts";
 
 export interface AtomicWrite {
-  readonly host: Host;
+  readonly host: Pick<Host, "files" | "pid" | "random">;
   readonly path: string;
   /** From `decode`, or of our own. */
   readonly content: string;
   /** Of a new file; one that is there keeps its own, without `forbiddenBits`, and its owner. */
   readonly mode: number;
-  readonly forbiddenBits: number;
+  /** Default: none. */
+  readonly forbiddenBits?: number;
+  /** False for what can be had again: a power cut may then cost the file. Default: true. */
+  readonly durable?: boolean;
 }
 
 /** Replaces a file as a whole: whoever reads it sees the old bytes or the new. Through a symbolic link, the file behind it. */
 export async function writeAtomically(request: AtomicWrite): Promise<void> {
-  const { host, content, mode, forbiddenBits } = request;
+  const { host, content, mode, forbiddenBits = 0, durable = true } = request;
   const target = await behindLinks(host, request.path);
   const folder = path.dirname(target);
   const temporary = path.join(folder, `.${path.basename(target)}.heros-${host.pid}-${tag(host)}`);
@@ -32,7 +36,7 @@ export async function writeAtomically(request: AtomicWrite): Promise<void> {
         }
       }
       await handle.chmod(existing === null ? mode : existing.mode & 0o7777 & ~forbiddenBits);
-      await handle.sync();
+      if (durable) await handle.sync();
     } finally {
       await handle.close();
     }
@@ -41,7 +45,7 @@ export async function writeAtomically(request: AtomicWrite): Promise<void> {
     await host.files.rm(temporary, { force: true }).catch(ignore);
     throw error;
   }
-  await syncFolder(host, folder);
+  if (durable) await syncFolder(host, folder);
 }
 
 /** The process that began to write this file and left its temporary one; null for every other name. */
@@ -52,7 +56,7 @@ function ownerOf(name: string, file: string): string | null {
 }
 
 /** The path that a write must go to so that no link is replaced. */
-async function behindLinks(host: Host, file: string): Promise<string> {
+async function behindLinks(host: Pick<Host, "files">, file: string): Promise<string> {
   try {
     return await host.files.realpath(file);
   } catch (error) {
@@ -63,7 +67,7 @@ async function behindLinks(host: Host, file: string): Promise<string> {
   return link === null ? file : path.resolve(path.dirname(file), link);
 }
 
-async function syncFolder(host: Host, folder: string): Promise<void> {
+async function syncFolder(host: Pick<Host, "files">, folder: string): Promise<void> {
   const handle = await host.files.open(folder, "r");
   try {
     await handle.sync();
@@ -74,7 +78,7 @@ async function syncFolder(host: Host, folder: string): Promise<void> {
   }
 }
 
-function tag(host: Host): string {
+function tag(host: Pick<Host, "random">): string {
   return Math.floor(host.random() * 36 ** 6).toString(36);
 }
 

@@ -48,3 +48,18 @@ export interface HttpResponse<Body = Readable> {
   /** Of the address that was connected to; through a proxy nobody knows, which counts as public. */
   readonly reach: Reach;
 }
+
+/** A body as text: the whole, or what had come when there were `mostBytes` of it. The rest is not waited for. */
+export async function textOf(
+  body: AsyncIterable<Buffer>,
+  mostBytes = Number.POSITIVE_INFINITY,
+): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    parts.push(part);
+    bytes += part.length;
+    if (bytes >= mostBytes) break;
+  }
+  return Buffer.concat(parts).toString("utf8");
+}

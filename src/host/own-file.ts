@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Files } from "./host.ts";
+import { errorCode } from "../run/error-code.ts";
 
 /** There is nothing to open there, or nothing that a file of ours could be. */
 const absent = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EISDIR", "EACCES", "EPERM"];
@@ -22,8 +23,7 @@ export async function openOwn(
   try {
     handle = await files.open(path, way | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (absent.includes(code)) return null;
+    if (absent.includes(errorCode(error) ?? "")) return null;
     throw error;
   }
   try {

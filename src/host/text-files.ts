@@ -1,6 +1,7 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Host } from "./host.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
+import { errorCode } from "../run/error-code.ts";
 
 /** A compose file or a `.env` is some kilobytes long. */
 const mostBytes = 8 * 1024 * 1024;
@@ -61,11 +62,4 @@ export function encode(text: string): Buffer {
           : Buffer.from(part, "utf8"),
       ),
   );
-}
-
-/** The system's name of an error: `EACCES`. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
 }

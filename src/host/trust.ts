@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import tls from "node:tls";
+import { errorCode } from "../run/error-code.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -23,8 +24,7 @@ const variables = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 export function createTrust(env: Env): (error: unknown) => boolean {
   let widened: boolean | null = null;
   return (error) => {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (!unknownIssuer.has(code)) return false;
+    if (!unknownIssuer.has(errorCode(error) ?? "")) return false;
     widened ??= widen(env);
     return widened;
   };

@@ -4,6 +4,7 @@ import { exitCodes, Failure } from "../run/failure.ts";
 import type { Finding } from "./check.ts";
 import { thresholds } from "./thresholds.ts";
 import { late, lateText, withinLimit, type Probe } from "../host/time-limit.ts";
+import { compareVersion } from "../run/version.ts";
 
 export type ComposeAnswer =
   | { readonly state: "there"; readonly version: string }
@@ -58,7 +59,8 @@ export function assessCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "l
         }),
       };
     case "there":
-      if (isOlder(answer.version, thresholds.composeVersion)) {
+      // A version that is no number, `dev`, is taken for new.
+      if ((compareVersion(answer.version, thresholds.composeVersion) ?? 0) < 0) {
         return {
           status: "warning",
           found: `Compose ${answer.version}, older than ${thresholds.composeVersion.join(".")}`,
@@ -67,15 +69,4 @@ export function assessCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "l
       }
       return { status: "ok", found: `Compose ${answer.version}` };
   }
-}
-
-/** A version that is no number, `dev`, is taken for new. */
-function isOlder(version: string, least: readonly number[]): boolean {
-  const parts = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version)?.slice(1);
-  if (parts === undefined) return false;
-  for (const [index, wanted] of least.entries()) {
-    const part = Number(parts[index] ?? 0);
-    if (part !== wanted) return part < wanted;
-  }
-  return false;
 }

@@ -2,6 +2,7 @@ import type { Machine } from "../run/events/machine.ts";
 import { Failure } from "../run/failure.ts";
 import type { Finding } from "./check.ts";
 import { late, lateText, withinLimit, type Probe } from "../host/time-limit.ts";
+import { isHubOffline } from "../run/hub-offline.ts";
 
 /** What stands at the endpoint. */
 export type HubAnswer =
@@ -33,7 +34,7 @@ export function askHubs(
 
 async function askHub(probe: Probe, endpoint: string, tryHub: TryHub): Promise<HubAnswer> {
   const { clock, env } = probe.host;
-  if (/^(1|on|yes|true)$/i.test(env["HF_HUB_OFFLINE"] ?? "")) return { kind: "offline" };
+  if (isHubOffline(env)) return { kind: "offline" };
   const startedMs = clock.monotonicMs();
   try {
     const tried = await withinLimit(probe, (signal) => tryHub(endpoint, signal));

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { RunResult } from "../host/processes.ts";
 import { late, withinLimit, type Late, type Probe } from "../host/time-limit.ts";
+import { parseJson } from "../run/json.ts";
 
 /** A disk, a partition or what lies upon one, with the disk under it. */
 export interface BlockDevice {
@@ -53,13 +54,7 @@ const output = z.object({ blockdevices: z.array(device) });
 type Row = z.infer<typeof device>;
 
 export function parseLsblk({ stdout }: Pick<RunResult, "stdout">): readonly BlockDevice[] {
-  let json: unknown;
-  try {
-    json = JSON.parse(stdout);
-  } catch {
-    return [];
-  }
-  const parsed = output.safeParse(json);
+  const parsed = output.safeParse(parseJson(stdout));
   return parsed.success ? parsed.data.blockdevices.flatMap((row) => flatten(row, diskOf(row))) : [];
 }
 

@@ -5,6 +5,8 @@ import type { PortFound } from "../run/events/machine.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { quoted } from "../run/shell.ts";
 import type { Finding } from "./check.ts";
+import { parseJson } from "../run/json.ts";
+import { textOf } from "../host/http.ts";
 
 export interface PortAnswer {
   readonly port: PortFound;
@@ -121,23 +123,20 @@ const row = z.object({
 /** @param stdout of `docker ps --format '{{json .}}'`: a JSON object a line, its labels in one string */
 export function parseDockerPs(stdout: string): readonly Running[] {
   return stdout.split("\n").flatMap((line) => {
-    if (line.trim() === "") return [];
-    try {
-      const { Names, Labels, Ports } = row.parse(JSON.parse(line));
-      const label = (name: string): string | null =>
-        // A label's value may hold commas; the next label of compose's begins after one.
-        new RegExp(`(?:^|,)com\\.docker\\.compose\\.${name}=(.*?)(?=,[\\w.-]+=|$)`).exec(
-          Labels ?? "",
-        )?.[1] ?? null;
-      const folder = label("project.working_dir");
-      // Some composes write "." there, which says nothing here.
-      const projectDir = folder?.startsWith("/") === true ? folder : null;
-      return [
-        { name: Names, published: parsePorts(Ports ?? ""), service: label("service"), projectDir },
-      ];
-    } catch {
-      return [];
-    }
+    const { data } = row.safeParse(parseJson(line));
+    if (data === undefined) return [];
+    const { Names, Labels, Ports } = data;
+    const label = (name: string): string | null =>
+      // A label's value may hold commas; the next label of compose's begins after one.
+      new RegExp(`(?:^|,)com\\.docker\\.compose\\.${name}=(.*?)(?=,[\\w.-]+=|$)`).exec(
+        Labels ?? "",
+      )?.[1] ?? null;
+    const folder = label("project.working_dir");
+    // Some composes write "." there, which says nothing here.
+    const projectDir = folder?.startsWith("/") === true ? folder : null;
+    return [
+      { name: Names, published: parsePorts(Ports ?? ""), service: label("service"), projectDir },
+    ];
   });
 }
 
@@ -153,11 +152,7 @@ const health = z.object({ status: z.string(), capabilities: z.record(z.string(),
 
 /** Whether a body is what Annie's health contract says. */
 export function isAnnie(body: string): boolean {
-  try {
-    return health.safeParse(JSON.parse(body)).success;
-  } catch {
-    return false;
-  }
+  return health.safeParse(parseJson(body)).success;
 }
 
 export async function askPortOwner(
@@ -200,6 +195,8 @@ async function askContainers(probe: Probe): Promise<readonly Running[]> {
   return result === late || result.exitCode !== 0 ? [] : parseDockerPs(result.stdout);
 }
 
+const mostBodyBytes = 256 * 1024;
+
 async function askHealth(probe: Probe, port: number): Promise<boolean> {
   const answer = await withinLimit(probe, async (signal) => {
     try {
@@ -208,7 +205,7 @@ async function askHealth(probe: Probe, port: number): Promise<boolean> {
         headers: { accept: "application/json" },
         signal,
       });
-      const text = await readStart(body);
+      const text = await textOf(body, mostBodyBytes);
       // 503 is how she says that she is still starting.
       return (status === 200 || status === 503) && isAnnie(text);
     } catch {
@@ -274,22 +271,4 @@ async function holds(files: Files, pid: string, sockets: ReadonlySet<string>): P
     descriptors.map((name) => files.readlink(`${folder}/${name}`).catch(() => "")),
   );
   return links.some((link) => sockets.has(link));
-}
-
-const longestBody = 256 * 1024;
-
-/** At most the first 256 KiB of a body. */
-export async function readStart(
-  body: AsyncIterable<Buffer | string> & { destroy(): unknown },
-): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of body) {
-    const buffer = Buffer.from(part);
-    parts.push(buffer);
-    bytes += buffer.length;
-    if (bytes >= longestBody) break;
-  }
-  body.destroy();
-  return Buffer.concat(parts).toString("utf8");
 }

@@ -5,6 +5,9 @@ import type { DownloadProgress } from "../run/events/download.ts";
 import type { Stage } from "../run/events/run.ts";
 import type { BackgroundSeen } from "../run/events/status.ts";
 import { backgroundFile } from "./background-file.ts";
+import { parseJson } from "../run/json.ts";
+import { readBootId } from "../host/process-table.ts";
+import { writeAtomically } from "../host/atomic-write.ts";
 
 const shape = z.object({
   version: z.literal(1),
@@ -31,23 +34,19 @@ export async function recallBackground(
   { files }: Doors,
   stateDir: string,
 ): Promise<BackgroundRun | null> {
-  try {
-    return shape.parse(JSON.parse(await files.readFile(backgroundFile(stateDir), "utf8")));
-  } catch {
-    return null;
-  }
+  const text = await files.readFile(backgroundFile(stateDir), "utf8").catch(() => "");
+  return shape.safeParse(parseJson(text)).data ?? null;
 }
 
 /** @throws Node's errors */
 export async function rememberBackground(
-  { files, pid }: Pick<Host, "files" | "pid">,
+  host: Pick<Host, "files" | "pid" | "random">,
   stateDir: string,
   run: BackgroundRun,
 ): Promise<void> {
-  const file = backgroundFile(stateDir);
-  const temporary = `${file}.${pid}`;
-  await files.writeFile(temporary, `${JSON.stringify({ version: 1, ...run })}\n`, { mode: 0o600 });
-  await files.rename(temporary, file);
+  const content = `${JSON.stringify({ version: 1, ...run })}\n`;
+  const path = backgroundFile(stateDir);
+  await writeAtomically({ host, path, content, mode: 0o600, durable: false });
 }
 
 export async function forgetBackground({ files }: Doors, stateDir: string): Promise<void> {
@@ -56,7 +55,7 @@ export async function forgetBackground({ files }: Doors, stateDir: string): Prom
 
 /** Whether that very process still runs: neither ended, nor of another start of the machine, nor another with its id. */
 export async function isAlive({ files }: Doors, run: BackgroundRun): Promise<boolean> {
-  const [now, bootId] = await Promise.all([processNow({ files }, run.pid), readBootId({ files })]);
+  const [now, bootId] = await Promise.all([processNow({ files }, run.pid), readBootId(files)]);
   return now !== null && now.startTicks === run.startTicks && bootId === run.bootId;
 }
 
@@ -66,7 +65,7 @@ export async function processMarks(
   pid: number,
 ): Promise<Pick<BackgroundRun, "startTicks" | "bootId"> | null> {
   const now = await processNow(doors, pid);
-  return now === null ? null : { ...now, bootId: await readBootId(doors) };
+  return now === null ? null : { ...now, bootId: await readBootId(doors.files) };
 }
 
 /** proc(5): the third field of `stat` is the state, the 22nd the start; the name before them may hold anything. */
@@ -76,13 +75,6 @@ async function processNow({ files }: Doors, pid: number): Promise<{ startTicks: 
   const [state = "Z"] = fields;
   const startTicks = fields[19];
   return "ZX".includes(state) || startTicks === undefined ? null : { startTicks };
-}
-
-function readBootId({ files }: Doors): Promise<string> {
-  return files.readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
-    (text) => text.trim(),
-    () => "",
-  );
 }
 
 /** The end of a record in which the last progress certainly is. */
@@ -148,11 +140,7 @@ async function lastEvents({ files }: Pick<Host, "files">, record: string): Promi
 
 /** A line that was cut in two, or is no event, says nothing. */
 function parseEvent(line: string): TimedEvent[] {
-  try {
-    const value: unknown = JSON.parse(line);
-    const isEvent = typeof value === "object" && value !== null && "type" in value;
-    return isEvent ? [value as TimedEvent] : [];
-  } catch {
-    return [];
-  }
+  const value = parseJson(line);
+  const isEvent = typeof value === "object" && value !== null && "type" in value;
+  return isEvent ? [value as TimedEvent] : [];
 }

@@ -1,5 +1,6 @@
 import { exitCodes, Failure, type ExitCode } from "./failure.ts";
 import { quoted } from "./shell.ts";
+import { errorCode } from "./error-code.ts";
 
 /** Where an error of the file system happened. */
 export interface FilePlace {
@@ -192,7 +193,7 @@ export function diskFailure(error: unknown, folder?: string, flag?: string): Fai
 function nameOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   const number = "errno" in error && typeof error.errno === "number" ? -error.errno : 0;
-  const code = "code" in error && typeof error.code === "string" ? error.code : null;
+  const code = errorCode(error);
   // A thread that could not be started says why in words alone.
   if (code === "ERR_WORKER_INIT_FAILED") return /\bE[A-Z]+$/.exec(error.message)?.[0] ?? code;
   if (code === "ERR_FS_EISDIR") return "EISDIR"; // Of `rm`.

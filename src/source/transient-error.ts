@@ -1,4 +1,5 @@
 import { Failure } from "../run/failure.ts";
+import { rootErrorCode } from "../run/error-code.ts";
 
 /** What went wrong with one request, where a later one may do better. */
 export type TransientKind =
@@ -58,7 +59,7 @@ const passing: Readonly<Record<string, string>> = {
 /** Node's error as trouble that passes, or null where no retry mends it. */
 export function transientErrorOf(error: unknown): TransientError | null {
   if (error instanceof TransientError) return error;
-  const code = errorCode(error);
+  const code = rootErrorCode(error);
   if (code === null) return null;
   const known =
     passing[code] ??
@@ -81,28 +82,20 @@ export function transientCause(error: unknown): TransientError | null {
   return error instanceof Failure ? transientErrorOf(error.cause) : transientErrorOf(error);
 }
 
-/** `ECONNRESET`, `CERT_HAS_EXPIRED`, …; that of the first of several attempts. */
-export function errorCode(error: unknown): string | null {
-  if (!(error instanceof Error)) return null;
-  if ("code" in error && typeof error.code === "string") return error.code;
-  if (error instanceof AggregateError) return errorCode(error.errors[0]);
-  return error.cause === undefined ? null : errorCode(error.cause);
-}
-
 /** The connection stands, and nothing comes. */
 export function isSilence(cause: unknown): boolean {
-  return errorCode(cause) === "ETIMEDOUT";
+  return rootErrorCode(cause) === "ETIMEDOUT";
 }
 
 /** What a proxy answered that should have let us through; 0 where it is no such error. */
 export function proxyStatus(error: unknown): number {
-  if (errorCode(error) !== "ERR_PROXY_TUNNEL" || !(error instanceof Error)) return 0;
+  if (rootErrorCode(error) !== "ERR_PROXY_TUNNEL" || !(error instanceof Error)) return 0;
   return "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 0;
 }
 
 /** Codes of a TLS connection that could not be trusted. */
 export function isTlsError(error: unknown): boolean {
-  const code = errorCode(error) ?? "";
+  const code = rootErrorCode(error) ?? "";
   return (
     /^(?:CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL)/u.test(code) ||
     code === "HOSTNAME_MISMATCH" ||

@@ -2,6 +2,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import type { CheckAnswer, CheckOrder } from "./check-files.ts";
 import { createDigests } from "./hashing.ts";
+import { errorCode } from "../run/error-code.ts";
 
 /** In pieces that stay in the processor's own cache, as the engine's hash worker has them. */
 const buffer = Buffer.allocUnsafeSlow(512 * 1024);
@@ -15,7 +16,7 @@ function check({ path, sizeBytes, gitSha1 }: CheckOrder): void {
   try {
     file = openSync(path, "r");
   } catch (error) {
-    answer({ type: "failed", code: codeOf(error) });
+    answer({ type: "failed", code: errorCode(error) ?? String(error) });
     return;
   }
   try {
@@ -30,14 +31,10 @@ function check({ path, sizeBytes, gitSha1 }: CheckOrder): void {
     }
     answer({ type: "hashed", bytes: at, digests: digests.finish() });
   } catch (error) {
-    answer({ type: "failed", code: codeOf(error) });
+    answer({ type: "failed", code: errorCode(error) ?? String(error) });
   } finally {
     closeSync(file);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
 function answer(message: CheckAnswer): void {

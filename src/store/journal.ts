@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { ByteRanges } from "../run/byte-ranges.ts";
+import { parseJson } from "../run/json.ts";
 
 /**
  * What is known of a partial. `written` bytes were handed to the kernel: they outlive heros, but not the machine's power.
@@ -60,11 +61,7 @@ export function trustedRanges(
 function decodeLine(line: string): z.infer<typeof record> | null {
   const [sum, body] = [line.slice(0, 16), line.slice(17)];
   if (line[16] !== " " || checksum(body) !== sum) return null;
-  try {
-    return record.parse(JSON.parse(body));
-  } catch {
-    return null;
-  }
+  return record.safeParse(parseJson(body)).data ?? null;
 }
 
 /** Null unless the pairs are in order, apart, and inside the file. */

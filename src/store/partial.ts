@@ -36,12 +36,6 @@ const mostJournalBytes = 16 * 1024 * 1024;
 /** To one file. One alone would wait for this program between two writes, and many spin at the lock of the file's inode. */
 const writesAtOnce = 3;
 
-/** Names this start of the machine; "" where the system does not tell, and then only synced bytes are trusted. */
-export async function readBootId(files: Pick<Files, "readFile">): Promise<string> {
-  const text = await files.readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
-  return text.trim();
-}
-
 /** What of a partial can be trusted; nothing where its length or its journal is not as it must be, or one is not ours. */
 export async function readPartial(
   files: Pick<Files, "open" | "stat">,

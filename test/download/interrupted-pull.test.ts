@@ -7,12 +7,13 @@ import type { Fault } from "../../src/demo/hub/exchange.ts";
 import { type ByteRanges, countBytes } from "../../src/run/byte-ranges.ts";
 import { placesOf } from "../../src/store/hub-cache/layout.ts";
 import { createHashing } from "../../src/store/hashing.ts";
-import { readBootId, readPartial } from "../../src/store/partial.ts";
+import { readPartial } from "../../src/store/partial.ts";
 import type { Host } from "../../src/host/host.ts";
 import { isAbort } from "../../src/run/failure.ts";
 import { askedAgain } from "./asked-again.ts";
 import { Killed, killedAfter } from "./memory-disk.ts";
 import { model, openScene, quickHost, type Scene } from "./scene.ts";
+import { readBootId } from "../../src/host/process-table.ts";
 
 const repo = "org/model";
 const files = [

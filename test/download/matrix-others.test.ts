@@ -4,11 +4,12 @@ import { expect, test } from "vitest";
 import { readBytes } from "../../src/demo/hub/content.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import { lockPath, placesOf } from "../../src/store/hub-cache/layout.ts";
-import { openPartial, readBootId } from "../../src/store/partial.ts";
+import { openPartial } from "../../src/store/partial.ts";
 import { realFileLocks } from "../../src/host/file-locks.ts";
 import { openWorld, repo, type World, worldRepos } from "./matrix.ts";
 import { expectWhole } from "./matrix-checks.ts";
 import { type Cell, crossOut } from "./matrix-table.ts";
+import { readBootId } from "../../src/host/process-table.ts";
 
 /** Another process has its part in it: the server, or a second heros. */
 interface Row {

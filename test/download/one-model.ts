@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { readBytes } from "../../src/demo/hub/content.ts";
 import { formerPlaces, placesOf } from "../../src/store/hub-cache/layout.ts";
-import { openPartial, readBootId } from "../../src/store/partial.ts";
+import { openPartial } from "../../src/store/partial.ts";
 import { model, type Scene } from "./scene.ts";
+import { readBootId } from "../../src/host/process-table.ts";
 
 export const repo = "Qwen/Qwen3-Embedding-8B";
 export const config = { path: "config.json", content: '{"model_type":"test"}' };

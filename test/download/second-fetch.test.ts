@@ -5,9 +5,10 @@ import { readBytes } from "../../src/demo/hub/content.ts";
 import type { Fault, RecordedRequest } from "../../src/demo/hub/exchange.ts";
 import { addRange, type ByteRanges } from "../../src/run/byte-ranges.ts";
 import { placesOf } from "../../src/store/hub-cache/layout.ts";
-import { openPartial, readBootId } from "../../src/store/partial.ts";
+import { openPartial } from "../../src/store/partial.ts";
 import { createRefetch } from "../../src/download/refetch.ts";
 import { model, openScene, type Scene } from "./scene.ts";
+import { readBootId } from "../../src/host/process-table.ts";
 
 const repo = "org/model";
 const bytes = 3_000_000;

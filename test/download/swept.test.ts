@@ -54,7 +54,7 @@ test("a file of the stack and the answers are written without what a killed run 
     const facts = { env: {}, home: folder, cwd: folder, platform: "linux", nodeArch: "x64" };
     const host = realHost({ ...facts, pid: process.pid });
     const stay = [`..env.heros-${process.pid}-0`, "..env.heros-notes", "answers.json.old"];
-    const go = [`..env.heros-${dead}-1a2b`, `answers.json.${dead}`];
+    const go = [`..env.heros-${dead}-1a2b`, `.answers.json.heros-${dead}-0`];
     for (const name of [...stay, ...go]) await writeFile(join(folder, name), "SECRET=1");
     await writeAtomically({
       host,

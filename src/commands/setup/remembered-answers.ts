@@ -1,9 +1,10 @@
 import path from "node:path";
-import { removeOfDead } from "../../host/dead-processes.ts";
+import { writeAtomically } from "../../host/atomic-write.ts";
 import type { Host } from "../../host/host.ts";
 import { cacheVariable, findCacheDir } from "../../source/hub/environment.ts";
 import type { Interview } from "../../plan/interview.ts";
 import type { AnswerValues } from "../../plan/resolve.ts";
+import { isRecord, parseJson } from "../../run/json.ts";
 
 const questionIds = ["tiers", "keepToken", "storage", "startup"] as const;
 
@@ -54,27 +55,19 @@ export async function recallAnswers(host: Host, stateDir: string): Promise<Remem
 
 /** Checked by hand: what checks everything else would be loaded by each pull for this alone. */
 async function readKept(host: Host, stateDir: string): Promise<Kept | null> {
-  try {
-    const kept: unknown = JSON.parse(await host.files.readFile(fileOf(stateDir), "utf8"));
-    if (!isRecord(kept) || kept["version"] !== 1 || !isRecord(kept["answers"])) return null;
-    const { finished, cacheDir, answers } = kept;
-    return {
-      finished: finished === true,
-      cacheDir: typeof cacheDir === "string" && path.isAbsolute(cacheDir) ? cacheDir : null,
-      answers: Object.fromEntries(
-        questionIds.flatMap((id) => {
-          const values = answers[id];
-          return isTexts(values) ? [[id, values]] : [];
-        }),
-      ),
-    };
-  } catch {
-    return null;
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  const kept = parseJson(await host.files.readFile(fileOf(stateDir), "utf8").catch(() => ""));
+  if (!isRecord(kept) || kept["version"] !== 1 || !isRecord(kept["answers"])) return null;
+  const { finished, cacheDir, answers } = kept;
+  return {
+    finished: finished === true,
+    cacheDir: typeof cacheDir === "string" && path.isAbsolute(cacheDir) ? cacheDir : null,
+    answers: Object.fromEntries(
+      questionIds.flatMap((id) => {
+        const values = answers[id];
+        return isTexts(values) ? [[id, values]] : [];
+      }),
+    ),
+  };
 }
 
 function isTexts(value: unknown): value is string[] {
@@ -101,13 +94,7 @@ export async function rememberAnswers(
   const text = JSON.stringify({ version: 1, finished, cacheDir, answers });
   try {
     await host.files.mkdir(stateDir, { recursive: true, mode: 0o700 });
-    const start = `${path.basename(file)}.`;
-    await removeOfDead(host.files, stateDir, (name) =>
-      name.startsWith(start) ? (/^\d+$/.exec(name.slice(start.length))?.[0] ?? null) : null,
-    );
-    const temporary = `${file}.${host.pid}`;
-    await host.files.writeFile(temporary, `${text}\n`, { mode: 0o600 });
-    await host.files.rename(temporary, file);
+    await writeAtomically({ host, path: file, content: `${text}\n`, mode: 0o600, durable: false });
   } catch {
     return;
   }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Exchange, sendError, sendJson } from "./exchange.ts";
 import type { Commit, HostedFile, HostedRepo } from "./repository.ts";
+import { textOf } from "../../host/http.ts";
 
 /** `GET /api/models/{id}[/revision/{rev}]`; `?blobs=true` adds sizes and hashes. */
 export async function sendModelInfo(exchange: Exchange, repo: HostedRepo, commit: Commit) {
@@ -63,7 +64,7 @@ export async function sendTree(
 
 /** `POST /api/models/{id}/paths-info/{rev}` with `paths` and `expand`, as JSON or as a form. */
 export async function sendPathsInfo(exchange: Exchange, repo: HostedRepo, commit: Commit) {
-  const { paths, expand } = parsePathsInfo(await readText(exchange));
+  const { paths, expand } = parsePathsInfo(await textOf(exchange.request));
   const entries = paths.flatMap((path): Entry[] => {
     const file = commit.files.get(path);
     if (file !== undefined) return [file];
@@ -135,10 +136,4 @@ function parsePathsInfo(text: string): { paths: string[]; expand: boolean } {
     paths: paths.filter((path) => typeof path === "string"),
     expand: "expand" in value && value.expand === true,
   };
-}
-
-async function readText({ request }: Exchange): Promise<string> {
-  let text = "";
-  for await (const chunk of request) text += String(chunk);
-  return text;
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { annieServiceName } from "./own-base.ts";
 import { runCompose } from "../../docker/compose.ts";
 import type { ListRequest } from "../../docker/containers.ts";
+import { parseJson } from "../../run/json.ts";
 
 const port = z.object({
   target: z.number(),
@@ -132,12 +133,4 @@ export function parseStackConfig(text: string): StackConfig | null {
 export function memoryLimitOf({ mem_limit: own, deploy }: StackService): number | null {
   const limit = deploy?.resources?.limits?.memory ?? own ?? 0;
   return limit > 0 ? limit : null;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

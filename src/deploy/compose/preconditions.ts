@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
-import { errorCode } from "../../host/text-files.ts";
+import { errorCode } from "../../run/error-code.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { closedFolder } from "../../run/folder-failures.ts";
 import { inFolder, quoted } from "../../run/shell.ts";
@@ -176,8 +176,7 @@ async function dataIn(
     return (await host.files.readdir(source)).length === 0 ? null : source;
   } catch (error) {
     // A database closes its folder to others.
-    const closed = error instanceof Error && "code" in error && error.code === "EACCES";
-    return closed ? source : null;
+    return errorCode(error) === "EACCES" ? source : null;
   }
 }
 
@@ -252,8 +251,7 @@ async function askProject(
 function isGone(host: Host, file: string): Promise<boolean> {
   return host.files.lstat(file).then(
     () => false,
-    (error: unknown) =>
-      error instanceof Error && "code" in error && /^(?:ENOENT|ENOTDIR)$/.test(String(error.code)),
+    (error: unknown) => /^(?:ENOENT|ENOTDIR)$/.test(errorCode(error) ?? ""),
   );
 }
 

@@ -16,6 +16,7 @@ import { type AnnieAddress, askChosenPort, portInside, publishedAddress } from "
 import { readStackConfig, type StackConfig } from "./config.ts";
 import { annieServiceName } from "./own-base.ts";
 import { engineLate, explainContainers } from "./watch-containers.ts";
+import { compareVersion } from "../../run/version.ts";
 
 export interface StartStackRequest {
   readonly host: Host;
@@ -161,11 +162,9 @@ async function composeVersion({ host, stackDir, signal }: StartStackRequest): Pr
   throw composeFailure({ ...result, stackDir, place: await askEnginePlace(host, signal) });
 }
 
-/** `--progress json` is there from 2.29 on; versions may begin with "v" and end with a package's own number. */
+/** `--progress json` is there from 2.29 on. A version that is no number is taken for old. */
 function speaksJson(version: string): boolean {
-  const match = /^v?(\d+)\.(\d+)/.exec(version);
-  const [major, minor] = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0)];
-  return major > 2 || (major === 2 && minor >= 29);
+  return (compareVersion(version, [2, 29]) ?? -1) >= 0;
 }
 
 async function pollContainers(

@@ -20,11 +20,6 @@ export function findEndpoint(env: Env): string {
   return parseEndpoint("HF_ENDPOINT", filled(env, "HF_ENDPOINT") ?? defaultEndpoint);
 }
 
-/** HF_HUB_OFFLINE, with the words that huggingface_hub takes for yes. */
-export function isOffline(env: Env): boolean {
-  return ["1", "ON", "YES", "TRUE"].includes((env["HF_HUB_OFFLINE"] ?? "").toUpperCase());
-}
-
 /** The Hub cache, absolute: the first variable that is set, in huggingface_hub's order, with `~` and `$VAR` expanded. */
 export function findCacheDir(place: Place): string {
   const { env } = place;

@@ -2,7 +2,8 @@ import { exitCodes, Failure, type FailureDetails } from "../../run/failure.ts";
 import { quoted } from "../../run/shell.ts";
 import { formatMoment } from "../../run/units.ts";
 import { patienceMs } from "../retry.ts";
-import { errorCode, isTlsError, proxyStatus, transientErrorOf } from "../transient-error.ts";
+import { isTlsError, proxyStatus, transientErrorOf } from "../transient-error.ts";
+import { rootErrorCode } from "../../run/error-code.ts";
 
 /** What was asked of the Hub, for the sentence: "openai/whisper-large-v3", "the token". */
 export interface Asked {
@@ -118,14 +119,14 @@ export function failureOfError(error: unknown, endpoint: string): unknown {
   if (isTlsError(error)) {
     return new Failure({
       code: "hub.tls",
-      message: `The secure connection to ${endpoint} can't be trusted (${errorCode(error) ?? "TLS"}).`,
+      message: `The secure connection to ${endpoint} can't be trusted (${rootErrorCode(error) ?? "TLS"}).`,
       hint: "Check the machine's date. If your network has a certificate of its own, add it to the system's store, or name its file in SSL_CERT_FILE.",
       exitCode: exitCodes.network,
       cause: error,
     });
   }
   const trouble = transientErrorOf(error);
-  if (trouble === null && (errorCode(error) ?? "").startsWith("ERR_PROXY_")) {
+  if (trouble === null && (rootErrorCode(error) ?? "").startsWith("ERR_PROXY_")) {
     return proxyFailure(error, endpoint);
   }
   if (trouble === null) return error;
@@ -172,7 +173,7 @@ function proxyFailure(error: unknown, endpoint: string): Failure {
   return new Failure({
     code: "hub.proxy",
     message:
-      error instanceof Error && errorCode(error) === "ERR_PROXY_INVALID_CONFIG"
+      error instanceof Error && rootErrorCode(error) === "ERR_PROXY_INVALID_CONFIG"
         ? `${error.message}.`
         : `The proxy does not let us through to ${endpoint}${status === 0 ? "" : ` (${status})`}.`,
     hint: "Set HTTPS_PROXY to an http:// proxy, with the name and password that it wants; NO_PROXY lists what needs none.",

@@ -25,7 +25,7 @@ import { patienceMs } from "../retry.ts";
 export type { FileAddress, FileRequest, Hub, OpenedFile };
 
 export interface HubOptions {
-  readonly host: Pick<Host, "network" | "clock" | "random" | "files">;
+  readonly host: Pick<Host, "network" | "clock" | "random" | "files" | "pid">;
   readonly endpoint: string;
   /** Asked where the endpoint fails, in this order. They must serve the same commits, and never get the token. */
   readonly mirrors?: readonly string[];
@@ -69,7 +69,7 @@ function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): 
   const session: Session = { host, endpoint, token, answerLimitMs, etagChanges: new Map() };
   const withToken = <T>(call: (session: Session) => Promise<T>): Promise<T> =>
     askWithToken({ session, refused: memory.refusedTokens, onTokenRefused }, call);
-  const kept = listingCache(host.files, stateDir === undefined ? null : join(stateDir, "listings"));
+  const kept = listingCache(host, stateDir === undefined ? null : join(stateDir, "listings"));
 
   return {
     endpoint,

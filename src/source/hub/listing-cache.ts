@@ -1,6 +1,8 @@
 import { dirname, join } from "node:path";
-import type { Files } from "../../host/host.ts";
+import type { Host } from "../../host/host.ts";
 import { type HubFile, isSafePath } from "./listing.ts";
+import { isRecord, parseJson } from "../../run/json.ts";
+import { writeAtomically } from "../../host/atomic-write.ts";
 
 /** Listings of commits never change, so each is asked for once. */
 export interface ListingCache {
@@ -11,28 +13,25 @@ export interface ListingCache {
 }
 
 export function listingCache(
-  files: Pick<Files, "readFile" | "writeFile" | "rename" | "mkdir">,
+  host: Pick<Host, "files" | "pid" | "random">,
   folder: string | null,
 ): ListingCache {
   return {
     async read(repo, commit) {
       if (folder === null) return null;
-      const text = await files.readFile(pathOf(folder, repo, commit), "utf8").catch(() => "");
-      return filesOf(parse(text), repo, commit);
+      const text = await host.files.readFile(pathOf(folder, repo, commit), "utf8").catch(() => "");
+      return filesOf(parseJson(text), repo, commit);
     },
     async write(repo, commit, list) {
       // Of an empty one there is nothing to keep, and it may be a slip.
       if (folder === null || list.length === 0) return;
-      const { createHash } = await import("node:crypto");
       const path = pathOf(folder, repo, commit);
-      const body = `{"v":1,"repo":${JSON.stringify(repo)},"commit":"${commit}","files":[\n${list
+      const content = `{"v":1,"repo":${JSON.stringify(repo)},"commit":"${commit}","files":[\n${list
         .map((file) => JSON.stringify(file))
         .join(",\n")}\n]}\n`;
-      const passing = `${path}.${createHash("sha1").update(body).digest("hex").slice(0, 8)}.tmp`;
-      await files
+      await host.files
         .mkdir(dirname(path), { recursive: true })
-        .then(() => files.writeFile(passing, body))
-        .then(() => files.rename(passing, path))
+        .then(() => writeAtomically({ host, path, content, mode: 0o644, durable: false }))
         .catch(() => {});
     },
   };
@@ -40,14 +39,6 @@ export function listingCache(
 
 function pathOf(root: string, repo: string, commit: string): string {
   return join(root, `${repo.replace("/", "--")}@${commit}.json`);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
 }
 
 /** Checked by hand: zod takes longer to load than a pull of what is in the cache may take. */
@@ -74,8 +65,4 @@ function isHubFile(value: unknown): value is HubFile {
 
 function isHex(value: unknown): boolean {
   return typeof value === "string" && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/u.test(value);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

@@ -3,9 +3,10 @@ import type { ByteStream, HttpResponse, Reach } from "../../host/http.ts";
 import { isLoopback, tooNear } from "../../host/network.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import type { Secret } from "../../run/secret.ts";
-import { errorCode, TransientError } from "../transient-error.ts";
+import { TransientError } from "../transient-error.ts";
 import { discard, orAbandon } from "./body.ts";
 import { captivePortal } from "./failures.ts";
+import { rootErrorCode } from "../../run/error-code.ts";
 
 /** Who we are to the Hub. The token goes to `endpoint`'s origin alone. */
 export interface Session {
@@ -68,7 +69,7 @@ export async function sendRequest(
       ...(noNearerThan === undefined ? {} : { noNearerThan }),
     });
     const response = await asked.catch((error: unknown) => {
-      throw errorCode(error) === tooNear ? sentInside(session.endpoint, url, error) : error;
+      throw rootErrorCode(error) === tooNear ? sentInside(session.endpoint, url, error) : error;
     });
     const { status, headers } = response;
     const location = headers["location"];

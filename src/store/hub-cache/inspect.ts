@@ -5,6 +5,7 @@ import { blobPath, placesOf } from "./layout.ts";
 import { findBlob } from "./look-up.ts";
 import { sideBySide } from "../../run/concurrency.ts";
 import type { Survey, SurveyedBlob, SurveyedSnapshot } from "../../download/survey.ts";
+import { errorCode } from "../../run/error-code.ts";
 
 /** A file of the cache that is not what it should be. */
 export interface Damage extends Omit<SurveyedBlob, "held" | "tier"> {
@@ -116,7 +117,7 @@ async function lookAtContent(
     links.push(damage("link", place.file, place.target));
   }
   const found = await files.stat(content).catch((error: unknown) => {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    const code = errorCode(error) ?? "unknown";
     return code === "ENOENT" ? null : code;
   });
   if (typeof found === "string") return [...links, damage("unreadable", content, found)];

@@ -2,13 +2,14 @@ import type { Files } from "../../host/host.ts";
 import { openUnlinked } from "../../host/own-file.ts";
 import type { ByteRanges } from "../../run/byte-ranges.ts";
 import { copySuffix } from "./layout.ts";
+import { errorCode } from "../../run/error-code.ts";
 
 type Doors = Pick<Files, "open" | "rename" | "rm">;
 
 const pieceBytes = 1024 * 1024;
 
 export function isOtherDisk(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EXDEV";
+  return errorCode(error) === "EXDEV";
 }
 
 export interface Move {

@@ -4,6 +4,7 @@ import { ownUid } from "../../host/own-file.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { quoted } from "../../run/shell.ts";
 import { cacheTag, foldersOf, placesOf, type RepoPlaces, stagingName } from "./layout.ts";
+import { errorCode } from "../../run/error-code.ts";
 
 /**
  * Makes the folders that a download of these blobs needs until a model is whole.
@@ -20,8 +21,7 @@ export async function openCache(
   await files.mkdir(cacheDir, { recursive: true });
   const tag = join(cacheDir, cacheTag.name);
   await files.writeFile(tag, cacheTag.text, { flag: "wx" }).catch((error: unknown) => {
-    const there = error instanceof Error && "code" in error && error.code === "EEXIST";
-    if (!there) throw error;
+    if (errorCode(error) !== "EEXIST") throw error;
   });
   for (const repo of new Set(blobs.map((blob) => blob.repo))) {
     const { staging, locks } = await openPlaces(files, cacheDir, repo);

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { isDead } from "../../host/dead-processes.ts";
+import { isDead } from "../../host/process-table.ts";
 import type { Files, Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import type { PrunedFile } from "../../run/events/cache.ts";
@@ -9,6 +9,7 @@ import { classifyBlobEntry, passingOwner } from "./leftovers.ts";
 import { findLockHolder } from "./lock-holder.ts";
 import { isUnlinked } from "./open.ts";
 import { tidyStaging } from "./staging.ts";
+import { errorCode } from "../../run/error-code.ts";
 
 /** A repository of the catalog, and what of it is wanted. */
 export interface PruneRepo {
@@ -220,7 +221,6 @@ export async function linkedBlobs(
     }
     return linked;
   } catch (error) {
-    const absent = error instanceof Error && "code" in error && error.code === "ENOENT";
-    return absent ? linked : null;
+    return errorCode(error) === "ENOENT" ? linked : null;
   }
 }

@@ -5,7 +5,7 @@ import type {
   SurveyedModel,
   SurveyedSnapshot,
 } from "../../download/survey.ts";
-import { removeOfDead } from "../../host/dead-processes.ts";
+import { removeOfDead } from "../../host/process-table.ts";
 import type { Files, Host } from "../../host/host.ts";
 import { sideBySide } from "../../run/concurrency.ts";
 import type { Emit } from "../../run/event.ts";
@@ -26,6 +26,7 @@ import { findBlob } from "./look-up.ts";
 import { isOtherDisk, moveFile } from "./move-file.ts";
 import { openPlaces } from "./open.ts";
 import { readRef } from "./refs.ts";
+import { errorCode } from "../../run/error-code.ts";
 
 type Doors = Pick<Host, "files" | "fileLocks" | "clock" | "pid">;
 
@@ -301,7 +302,7 @@ async function takesPlace(files: LinkDoors, folder: string, place: string): Prom
 
 /** Whether a rename failed because there is a folder of this name, or its disk is another. */
 export function isTaken(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : null;
+  const code = errorCode(error);
   return code === "ENOTEMPTY" || code === "EEXIST" || isOtherDisk(error);
 }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Files } from "../../host/host.ts";
 import { placesOf, type RepoPlaces, stagingName } from "./layout.ts";
+import { errorCode } from "../../run/error-code.ts";
 
 /** Makes something in the staging folder, which another heros may have removed as empty a moment ago. */
 export async function inStaging<Result>(
@@ -11,7 +12,7 @@ export async function inStaging<Result>(
   try {
     return await make();
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    if (errorCode(error) !== "ENOENT") throw error;
   }
   await files.mkdir(staging, { recursive: true });
   return make();

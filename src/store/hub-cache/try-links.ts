@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Host } from "../../host/host.ts";
 import { lookAtPlace } from "../../host/place.ts";
 import { noSymlinks } from "../../run/folder-failures.ts";
+import { errorCode } from "../../run/error-code.ts";
 
 /**
  * Makes a link in the cache and removes it: without links nothing that is downloaded can be given its name, and that should
@@ -20,7 +21,7 @@ export async function tryLinks(
     await files.symlink("blobs", trial);
   } catch (error) {
     // Another run's trial.
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return;
+    if (errorCode(error) === "EEXIST") return;
     // Where files can't be made either, that is the trouble.
     await files.writeFile(trial, "", { flag: "wx" });
     const { fileSystem } = await lookAtPlace(host, cacheDir);

@@ -4,12 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseEndpoint, parseEndpoints } from "../../../src/source/hub/endpoint.ts";
-import {
-  findCacheDir,
-  findEndpoint,
-  findTokens,
-  isOffline,
-} from "../../../src/source/hub/environment.ts";
+import { findCacheDir, findEndpoint, findTokens } from "../../../src/source/hub/environment.ts";
+import { isHubOffline } from "../../../src/run/hub-offline.ts";
 
 const place = (env: Record<string, string>) => ({ env, home: "/home/annie", cwd: "/place" });
 
@@ -77,10 +73,10 @@ test.each([
 });
 
 test("offline means what huggingface_hub takes for yes", () => {
-  expect(["1", "true", "Yes", "ON"].every((word) => isOffline({ HF_HUB_OFFLINE: word }))).toBe(
+  expect(["1", "true", "Yes", "ON"].every((word) => isHubOffline({ HF_HUB_OFFLINE: word }))).toBe(
     true,
   );
-  expect(["0", "", "no"].some((word) => isOffline({ HF_HUB_OFFLINE: word }))).toBe(false);
+  expect(["0", "", "no"].some((word) => isHubOffline({ HF_HUB_OFFLINE: word }))).toBe(false);
 });
 
 test("tokens are found in the environment first, then in the Hub's file, and never shown", async () => {

@@ -24,3 +24,9 @@ export async function removeOfDead(
     await files.rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
   }
 }
+
+/** Names this start of the machine; "" where the system does not tell. */
+export async function readBootId(files: Pick<Files, "readFile">): Promise<string> {
+  const text = await files.readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
+  return text.trim();
+}
