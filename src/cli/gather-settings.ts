@@ -14,7 +14,8 @@ import { exitCodes, Failure } from "../run/failure.ts";
 import { Secret } from "../run/secret.ts";
 import { parseEndpoints } from "../source/hub/endpoint.ts";
 import { expandPath, findEndpoint } from "../source/hub/environment.ts";
-import { shippedPath, stateDirOf } from "./app-files.ts";
+import { stateDirOf } from "../record/state-dir.ts";
+import { shippedPath } from "./app-files.ts";
 import type { CommonOptions } from "./options.ts";
 import { errorCode } from "../run/error-code.ts";
 

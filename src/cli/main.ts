@@ -1,6 +1,14 @@
+import { readFile } from "node:fs";
 import { isatty } from "node:tty";
-import { tokenVariables } from "../host/processes.ts";
+import { promisify } from "node:util";
+import { handoverDescriptor, tokenVariables } from "../host/processes.ts";
 import { realHost } from "../host/real-host.ts";
+import {
+  createDetachRequest,
+  type Handover,
+  noHandover,
+  parseHandover,
+} from "../record/handover.ts";
 import { exitCodes } from "../run/failure.ts";
 import { createPauseSwitch } from "../run/pause-switch.ts";
 import { printableJson } from "../run/printable-json.ts";
@@ -11,11 +19,8 @@ import { hostFacts } from "./host-facts.ts";
 import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-writer.ts";
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
-import { herosVersion } from "./app-files.ts";
-import { askToStop } from "./handed.ts";
-import { nothingHanded, takeHanded } from "./handed.ts";
-import { createLeaving } from "./leaving.ts";
-import { mayLeave, findRunning } from "./find-running.ts";
+import { herosVersion, shippedPath } from "./app-files.ts";
+import { attachTo, canDetach, findRunningFor, terminate } from "./background.ts";
 import { closingOf } from "./run-command.ts";
 import { onSuspendAsked, suspendProcess } from "./suspend-process.ts";
 
@@ -48,15 +53,15 @@ async function perform(
   crash: Crash,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
-  const handed = command.inBackground ? await takeHanded() : nothingHanded;
-  const env = { ...process.env, ...handed.env };
+  const handover = command.inBackground ? await readHandover() : noHandover;
+  const env = { ...process.env, ...handover.env };
   // What a library starts by itself inherits none either.
   for (const name of tokenVariables) delete process.env[name];
   const host = realHost(hostFacts(process, env));
-  const met = await findRunning(host, command);
+  const running = await findRunningFor(host, command);
   const name = chooseWriter({
     output: command.output,
-    answersInLines: met === null && answersInLines(command),
+    answersInLines: running === null && answersInLines(command),
     stdinIsTty: isatty(0),
     stdoutIsTty: isatty(1),
     env,
@@ -76,15 +81,15 @@ async function perform(
   stdout.on("error", () => stop.abort());
 
   const pause = createPauseSwitch();
-  const leaving = createLeaving();
+  const detach = createDetachRequest();
   const leave = () => {
-    leaving.want();
+    detach.make();
     stop.abort();
   };
   let keys: RunKeys = {
     ...noRunKeys,
     pause: fetches(command) ? pause : null,
-    leave: mayLeave(command) ? leave : null,
+    leave: canDetach(command) ? leave : null,
   };
   const terminal: Terminal = {
     stdin,
@@ -107,20 +112,25 @@ async function perform(
       return await Promise.race([played, crash.caught]);
     }
     const writer = await openWriter(name, terminal);
-    if (met !== null) {
-      const { attach: meetBackground } = await import("./attach.ts");
-      const terminate = () => askToStop(met.run.pid);
-      const watched = () => (keys = { ...noRunKeys, end: terminate });
-      const meeting = { ...met, command, host, writer, signal, terminate, watched };
-      const status = await Promise.race([meetBackground(meeting), crash.caught]);
+    if (running !== null) {
+      const onWatch = () => (keys = { ...noRunKeys, end: () => terminate(running.run.pid) });
+      const attached = attachTo({ ...running, command, host, writer, signal, onWatch });
+      const status = await Promise.race([attached, crash.caught]);
       if (status !== null) return status;
     }
-    const nodePath = process.execPath;
-    const common = { command, handed, host, writer, signal, crash, quit: quit.signal };
-    return await performCommand({ ...common, pause, leaving, nodePath, argv });
+    const { execPath: nodePath, execArgv } = process;
+    const program = { command: nodePath, args: [...execArgv, shippedPath("bin/heros.js")] };
+    const common = { command, handover, host, writer, signal, crash, quit: quit.signal };
+    return await performCommand({ ...common, pause, detach, nodePath, program, argv });
   } finally {
     host.network.close();
   }
+}
+
+/** What the run that this one goes on for handed over; a pipe of Node's own can't be opened by a path in /dev. */
+async function readHandover(): Promise<Handover> {
+  const text = await promisify(readFile)(handoverDescriptor, "utf8").catch(() => "");
+  return parseHandover(text);
 }
 
 /** Its download can be paused. */

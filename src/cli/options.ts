@@ -23,9 +23,6 @@ export interface CommonOptions {
 /** Values of flags as commander gives them. */
 export type Values = Readonly<Record<string, unknown>>;
 
-/** The flag with which heros starts itself in the background; nobody types it. */
-export const inBackgroundFlag = "--in-background";
-
 /** The error for arguments that make no sense together. */
 export function usageFailure(complaint: string, cause?: unknown): Failure {
   const [first = "", ...more] = complaint

@@ -5,10 +5,12 @@ import { stages, type Stage } from "../run/events/run.ts";
 import type { PauseSwitch } from "../run/pause-switch.ts";
 import type { Work } from "../commands/request.ts";
 import type { Writer } from "../ui/writer.ts";
-import { backgroundDirOf, herosVersion, stateDirOf } from "./app-files.ts";
+import { backgroundDirOf, stateDirOf } from "../record/state-dir.ts";
+import { herosVersion } from "./app-files.ts";
+import { terminate } from "./background.ts";
 import type { Crash } from "./crash.ts";
-import type { Handed } from "./handed.ts";
-import type { Leaving } from "./leaving.ts";
+import type { Program } from "../record/detach.ts";
+import type { DetachRequest, Handover } from "../record/handover.ts";
 import type { HerosCommand, ReplayCommand } from "./program.ts";
 import { runCommand } from "./run-command.ts";
 import { noRunLog, openRunLog } from "../record/write.ts";
@@ -16,7 +18,7 @@ import { noRunLog, openRunLog } from "../record/write.ts";
 export interface Performance {
   readonly command: Exclude<HerosCommand, ReplayCommand>;
   /** By the run that this one goes on for. */
-  readonly handed: Handed;
+  readonly handover: Handover;
   readonly host: Host;
   readonly writer: Writer;
   readonly signal: AbortSignal;
@@ -24,9 +26,11 @@ export interface Performance {
   /** Aborted right before the program ends without waiting for anything. */
   readonly quit: AbortSignal;
   readonly pause: PauseSwitch;
-  readonly leaving: Leaving;
-  /** The Node that runs heros, for its own processes. */
+  readonly detach: DetachRequest;
+  /** The Node that runs heros, for the demo's own processes. */
   readonly nodePath: string;
+  /** What starts heros. */
+  readonly program: Program;
   /** As this program was started with. */
   readonly argv: readonly string[];
 }
@@ -45,14 +49,14 @@ interface CommandPlan {
  * @returns the exit status
  */
 export async function performCommand(performance: Performance): Promise<number> {
-  const { command, handed, host, writer, signal, crash, quit, pause, leaving, nodePath, argv } =
+  const { command, handover, host, writer, signal, crash, quit, pause, detach, program, argv } =
     performance;
   const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
   const title = command.name === "models" ? `models ${command.action}` : command.name;
   const stateDir = backgroundDirOf(host, demo);
   const status = await runCommand({
     host,
-    elapsedBeforeMs: handed.elapsedMs,
+    elapsedBeforeMs: handover.elapsedMs,
     writer,
     log: recorded ? await openRunLog(host, stateDirOf(host), title.replace(" ", "-")) : noRunLog,
     signal,
@@ -60,13 +64,13 @@ export async function performCommand(performance: Performance): Promise<number> 
     quit,
     started: { command: title, herosVersion: herosVersion(), demo, stages: stagesOfRun },
     resumeHint,
-    leave:
+    detach:
       command.name === "setup" || command.name === "pull"
         ? async (elapsedMs) => {
-            if (!leaving.isWanted()) return null;
-            const { detachRun: leaveRun } = await import("./detach.ts");
-            const { name } = command;
-            return leaveRun({ host, leaving, nodePath, argv, stateDir, elapsedMs, command: name });
+            if (!detach.isMade()) return null;
+            const { detachRun } = await import("../record/detach.ts");
+            const own = { host, program, argv, stateDir, terminate };
+            return detachRun({ ...own, request: detach, elapsedMs, command: command.name });
           }
         : null,
     work: (emit: Emit, elapsedMs) =>
@@ -78,7 +82,7 @@ export async function performCommand(performance: Performance): Promise<number> 
 }
 
 /** What a command does; the code of each is loaded when it is its turn. */
-function planCommand({ command, handed, writer, nodePath, leaving }: Performance): CommandPlan {
+function planCommand({ command, handover, writer, nodePath, detach }: Performance): CommandPlan {
   switch (command.name) {
     case "setup": {
       const demo = command.demo !== null;
@@ -92,7 +96,7 @@ function planCommand({ command, handed, writer, nodePath, leaving }: Performance
           : "What is downloaded is kept. Run heros setup again: it goes on where it stopped.",
         work: async (work) => {
           const { performSetup } = await import("../commands/setup/setup-command.ts");
-          return performSetup(work, { command, handed, writer, nodePath, leaving });
+          return performSetup(work, { command, handover, writer, nodePath, detach });
         },
       };
     }
@@ -105,7 +109,7 @@ function planCommand({ command, handed, writer, nodePath, leaving }: Performance
           "What is downloaded is kept. Run the same command again: it goes on where it stopped.",
         work: async (work) => {
           const { performPull } = await import("../commands/pull.ts");
-          return performPull(work, command, leaving);
+          return performPull(work, command, detach);
         },
       };
     case "doctor":

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
+import { inBackgroundFlag } from "../record/handover.ts";
 import { addModels, type ModelsCommand } from "./models-options.ts";
 import {
   addFlags,
@@ -8,7 +9,6 @@ import {
   commonOptions,
   type CommonOptions,
   factor,
-  inBackgroundFlag,
   usageFailure,
   type Values,
 } from "./options.ts";

@@ -12,7 +12,7 @@ import {
   type TimedEvent,
 } from "../run/event.ts";
 import type { RunStarted } from "../run/events/run.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
+import { type ExitCode, exitCodes, Failure } from "../run/failure.ts";
 import { diskFailure } from "../run/file-failures.ts";
 import type { Writer } from "../ui/writer.ts";
 import { type Crash, noCrash } from "./crash.ts";
@@ -31,7 +31,7 @@ export interface CommandRun {
   /** How to go on after an interruption. */
   readonly resumeHint: string;
   /** Where work that was interrupted is to go on elsewhere: how this program ends then; null where it is not. */
-  readonly leave?: ((elapsedMs: number) => Promise<ClosingEvent | null>) | null;
+  readonly detach?: ((elapsedMs: number) => Promise<ClosingEvent | null>) | null;
   /** Does the work; what it returns are the sentences of the closing page, or null where the person chose to stop. */
   readonly work: (emit: Emit, elapsedMs: () => number) => Promise<readonly string[] | null>;
 }
@@ -51,7 +51,7 @@ export async function runCommand(run: CommandRun): Promise<number> {
     signal,
     started,
     resumeHint,
-    leave = null,
+    detach = null,
     work,
     crash = noCrash,
     quit,
@@ -85,12 +85,16 @@ export async function runCommand(run: CommandRun): Promise<number> {
       const thrown: unknown = await crash.caught.catch((first: unknown) => first);
       closing = closingOf(thrown, { interrupted: false, resumeHint });
     } else {
-      const left = signal.aborted && leave !== null ? await leave(elapsedMs()) : null;
-      closing = left ?? closingOf(error, { interrupted: signal.aborted, resumeHint });
+      const detached = signal.aborted && detach !== null ? await detach(elapsedMs()) : null;
+      closing = detached ?? closingOf(error, { interrupted: signal.aborted, resumeHint });
     }
   }
   emit(closing);
   await Promise.all([writer.close(), log.close()]);
+  return exitCodeOf(closing);
+}
+
+export function exitCodeOf(closing: ClosingEvent): ExitCode {
   return closing.type === "run.succeeded" ? exitCodes.done : closing.exitCode;
 }
 

@@ -1,16 +1,15 @@
 import path from "node:path";
 import { type GatheredSettings, gatherSettings } from "../cli/gather-settings.ts";
-import type { LeftDemo } from "../cli/handed.ts";
-import type { Leaving } from "../cli/leaving.ts";
 import type { SetupCommand } from "../cli/program.ts";
 import { type DemoWorld, prepareDemo } from "../demo/prepare-demo.ts";
 import { lookAtPlace } from "../host/place.ts";
 import { late, withinLimit } from "../host/time-limit.ts";
 import { placeFailure } from "../machine/assess-disks.ts";
 import type { Answers } from "../plan/answers.ts";
+import type { DemoFolder, DetachRequest } from "../record/handover.ts";
 import type { FilePlace } from "../run/file-failures.ts";
 import type { SetupRequest, Work } from "./request.ts";
-import { requestAfterDetach, requestOf } from "./setup/setup-command.ts";
+import { continuationOf, requestOf } from "./setup/setup-command.ts";
 import { setup } from "./setup/setup.ts";
 
 export interface DemoTools {
@@ -19,9 +18,9 @@ export interface DemoTools {
   readonly ask: SetupRequest["ask"];
   readonly remedy: NonNullable<SetupRequest["remedy"]> | null;
   readonly nodePath: string;
-  readonly leaving: Leaving;
+  readonly detach: DetachRequest;
   /** The world in which this process goes on; null where it makes one. */
-  readonly left: LeftDemo | null;
+  readonly left: DemoFolder | null;
 }
 
 /**
@@ -29,7 +28,7 @@ export interface DemoTools {
  * given is checked as for a real one; then folders lie in the demo's own, and only its own Hub is asked.
  */
 export async function performDemo(work: Work, tools: DemoTools): Promise<readonly string[] | null> {
-  const { command, demo, ask, remedy, nodePath, leaving, left } = tools;
+  const { command, demo, ask, remedy, nodePath, detach, left } = tools;
   const given = await gatherSettings(work.host, command);
   await requireFolders(work, givenFolders(work, given));
   const world = await prepareDemo({
@@ -51,11 +50,11 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
     });
     const onSettled: SetupRequest["onSettled"] = (answers, countedFromMs) => {
       const { folder, port } = world;
-      leaving.settled = async () => ({
-        ...(await requestAfterDetach(world.host, request, answers)),
+      detach.continueWith(async () => ({
+        ...(await continuationOf(world.host, request, answers)),
         countedFromMs,
         demo: { folder, port },
-      });
+      }));
     };
     const words = await setup(inside, { ...request, remedy, onSettled });
     if (words === null) return null;
@@ -68,7 +67,7 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
       "Run heros setup to do the same for real.",
     ];
   } finally {
-    await world.dispose({ keep: demo.keep || leaving.isWanted() });
+    await world.dispose({ keep: demo.keep || detach.isMade() });
   }
 }
 

@@ -1,12 +1,12 @@
 import type { CatalogModel } from "../catalog/catalog.ts";
 import { completeTiers, defaultTiers, modelsByName, modelsOfTiers } from "../catalog/select.ts";
 import { type GatheredSettings, gatherSettings } from "../cli/gather-settings.ts";
-import type { Leaving } from "../cli/leaving.ts";
 import { usageFailure } from "../cli/options.ts";
 import type { PullCommand } from "../cli/program.ts";
 import { downloadModels } from "../download/download.ts";
 import { surveyModels } from "../download/survey.ts";
 import { parseTiers } from "../plan/questions.ts";
+import type { DetachRequest } from "../record/handover.ts";
 import { formatBytes } from "../run/units.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { cacheFallback, openHub } from "./open-hub.ts";
@@ -62,12 +62,12 @@ export async function pull(
 export async function performPull(
   work: Work,
   command: PullCommand,
-  leaving: Leaving,
+  detach: DetachRequest,
 ): Promise<readonly string[]> {
   const settings = await placeModels(work, await gatherSettings(work.host, command));
   const { tokenFile } = settings;
   const token = tokenFile === null || tokenFile.source === "none" ? null : tokenFile.token;
-  leaving.settled = async () => ({ flags: [], token });
+  detach.continueWith(async () => ({ flags: [], token }));
   return pull(work, settings, chosenModels(command, settings));
 }
 

@@ -1,7 +1,8 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { isClosing, type TimedEvent } from "../run/event.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
+import { exitCodes } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import type { Writer } from "../ui/writer.ts";
 import type { ReplayCommand } from "../cli/program.ts";
 import { parseRecording } from "../record/read.ts";
@@ -59,12 +60,6 @@ async function readRecord(host: Host, file: string): Promise<string> {
     return await host.files.readFile(path.resolve(host.cwd, file), "utf8");
   } catch (cause) {
     const reason = errorCode(cause) ?? "unknown";
-    throw new Failure({
-      code: "replay.unreadable",
-      message: `The record ${file} can't be read (${reason}).`,
-      hint: "Records of runs are in ~/.local/state/heros/logs.",
-      exitCode: exitCodes.usage,
-      cause,
-    });
+    throw failure("replay.unreadable", { file, reason }, cause);
   }
 }

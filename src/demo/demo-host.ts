@@ -54,6 +54,7 @@ function demoProcesses(
   docker: (request: RunRequest) => Promise<CommandAnswer>,
 ): Processes {
   return {
+    ...real,
     async run(request) {
       request.signal?.throwIfAborted();
       const answer = request.command === "docker" ? await docker(request) : answerTool(request);

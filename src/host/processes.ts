@@ -1,3 +1,5 @@
+import type { Writable } from "node:stream";
+
 export interface RunRequest {
   readonly command: string;
   readonly args?: readonly string[];
@@ -28,7 +30,29 @@ export interface Processes {
    * @throws AbortError when the signal fires.
    */
   run(request: RunRequest): Promise<RunResult>;
+  /**
+   * Starts a process in a session of its own, which outlives this one.
+   * @returns its id, once it runs
+   * @throws Node's error where it can't be started
+   */
+  startDetached(request: DetachedRequest): Promise<number>;
 }
+
+export interface DetachedRequest {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** File descriptors that take what it writes. */
+  readonly stdout: number;
+  readonly stderr: number;
+  /** What it reads from its standard input; null where that is empty from the start. */
+  readonly input: string | null;
+  /** What it reads from `handoverDescriptor`. */
+  readonly handover: string;
+}
+
+/** The file descriptor of a detached process from which it reads what no argument and no variable may hold. */
+export const handoverDescriptor = 3;
 
 /** The real processes, by execa. `env` is what children inherit. */
 export function realProcesses(env: Readonly<Record<string, string | undefined>>): Processes {
@@ -68,7 +92,34 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
         missing: result.code === "ENOENT",
       };
     },
+    async startDetached({ command, args, cwd, stdout, stderr, input, handover }) {
+      const [{ spawn }, stream] = await Promise.all([
+        import("node:child_process"),
+        import("node:stream"),
+      ]);
+      const stdin = input === null ? "ignore" : "pipe";
+      const child = spawn(command, args, {
+        cwd,
+        env,
+        detached: true,
+        stdio: [stdin, stdout, stderr, "pipe"],
+      });
+      await new Promise<void>((resolve, reject) => {
+        child.once("error", reject).once("spawn", resolve);
+      });
+      const pipe = child.stdio[handoverDescriptor];
+      if (pipe instanceof stream.Writable) feed(pipe, handover);
+      if (child.stdin !== null) feed(child.stdin, input ?? "");
+      child.unref();
+      return child.pid ?? 0;
+    },
   };
+}
+
+function feed(pipe: Writable, text: string): void {
+  // Where the other one ends before it reads, that is its own matter.
+  pipe.on("error", () => undefined);
+  pipe.end(text);
 }
 
 type Env = Readonly<Record<string, string | undefined>>;

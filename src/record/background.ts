@@ -4,10 +4,11 @@ import { isClosing, type TimedEvent } from "../run/event.ts";
 import type { DownloadProgress } from "../run/events/download.ts";
 import type { Stage } from "../run/events/run.ts";
 import type { BackgroundSeen } from "../run/events/status.ts";
-import { backgroundFile } from "./background-file.ts";
 import { parseJson } from "../run/json.ts";
 import { readBootId } from "../host/process-table.ts";
 import { writeAtomically } from "../host/atomic-write.ts";
+import { lastEvents } from "./read.ts";
+import { backgroundFile } from "./state-dir.ts";
 
 const shape = z.object({
   version: z.literal(1),
@@ -77,9 +78,6 @@ async function processNow({ files }: Doors, pid: number): Promise<{ startTicks: 
   return "ZX".includes(state) || startTicks === undefined ? null : { startTicks };
 }
 
-/** The end of a record in which the last progress certainly is. */
-const tailBytes = 256 * 1024;
-
 /** The run that was left in the background last, how far it is or how it ended; null where there is none. */
 export async function seeBackground(
   host: Pick<Host, "files" | "clock">,
@@ -122,25 +120,4 @@ function stageOf(events: readonly TimedEvent[]): Stage | null {
 function figures(progress: DownloadProgress): BackgroundSeen["progress"] {
   const { receivedBytes, totalBytes, bytesPerSecond, etaSeconds } = progress;
   return { receivedBytes, totalBytes, bytesPerSecond, etaSeconds };
-}
-
-/** The last whole events of a record that may be written just now. */
-async function lastEvents({ files }: Pick<Host, "files">, record: string): Promise<TimedEvent[]> {
-  const file = await files.open(record, "r").catch(() => null);
-  if (file === null) return [];
-  try {
-    const { size } = await file.stat();
-    const from = Math.max(0, size - tailBytes);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
-    return buffer.toString("utf8", 0, bytesRead).split("\n").flatMap(parseEvent);
-  } finally {
-    await file.close();
-  }
-}
-
-/** A line that was cut in two, or is no event, says nothing. */
-function parseEvent(line: string): TimedEvent[] {
-  const value = parseJson(line);
-  const isEvent = typeof value === "object" && value !== null && "type" in value;
-  return isEvent ? [value as TimedEvent] : [];
 }

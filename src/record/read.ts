@@ -1,7 +1,8 @@
 import { StringDecoder } from "node:string_decoder";
 import type { Host } from "../host/host.ts";
 import type { TimedEvent } from "../run/event.ts";
-import { exitCodes, Failure, isAbort } from "../run/failure.ts";
+import { type Failure, isAbort } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { eventSchemas } from "./event-schemas.ts";
 
 /**
@@ -17,12 +18,7 @@ export function parseRecording(text: string, file: string): TimedEvent[] {
     if (event !== null) events.push(event);
   }
   if (events.length > 0) return events;
-  throw new Failure({
-    code: "replay.empty",
-    message: `${file} holds no events of a run.`,
-    hint: "Records of runs are in ~/.local/state/heros/logs.",
-    exitCode: exitCodes.usage,
-  });
+  throw failure("replay.empty", { file });
 }
 
 /**
@@ -40,12 +36,7 @@ export function parseLine(line: string, place: string): TimedEvent | null {
     throw broken(place, "is no event of heros");
   }
   if (typeof value.v === "number" && value.v > 1) {
-    throw new Failure({
-      code: "replay.newer",
-      message: `${place} is of version ${value.v}, and this heros knows version 1.`,
-      hint: "Play it with a newer heros.",
-      exitCode: exitCodes.usage,
-    });
+    throw failure("replay.newer", { place, version: value.v });
   }
   const { at, type }: Readonly<Record<string, unknown>> = { ...value };
   if (value.v !== 1 || typeof type !== "string" || typeof at !== "number" || !(at >= 0)) {
@@ -62,28 +53,56 @@ function isKnown(type: string): type is TimedEvent["type"] {
 }
 
 function broken(place: string, what: string, cause?: unknown): Failure {
-  return new Failure({
-    code: "replay.broken",
-    message: `${place} ${what}.`,
-    hint: "Give a file of JSON lines as heros records them, or take that line out.",
-    exitCode: exitCodes.usage,
-    cause,
-  });
+  return failure("replay.broken", { place, what }, cause);
+}
+
+/** As `parseLine`; null for every line that is no event: half of one, for it is written just now. */
+function eventIn(line: string, record: string): TimedEvent | null {
+  try {
+    return line === "" ? null : parseLine(line, record);
+  } catch {
+    return null;
+  }
+}
+
+/** The end of a record in which the last progress certainly is. */
+const tailBytes = 256 * 1024;
+
+/** The last whole events of a record that may be written just now; none where it can't be opened. */
+export async function lastEvents(
+  { files }: Pick<Host, "files">,
+  record: string,
+): Promise<TimedEvent[]> {
+  const file = await files.open(record, "r").catch(() => null);
+  if (file === null) return [];
+  try {
+    const { size } = await file.stat();
+    const from = Math.max(0, size - tailBytes);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+    const lines = buffer.toString("utf8", 0, bytesRead).split("\n");
+    return lines.flatMap((line) => eventIn(line, record) ?? []);
+  } finally {
+    await file.close();
+  }
 }
 
 const lookMs = 100;
 const pieceBytes = 1024 * 1024;
 
+export interface FollowRecord {
+  readonly host: Pick<Host, "files" | "clock">;
+  readonly record: string;
+  /** Whether the process that writes it still runs. */
+  readonly isWritten: () => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
 /**
  * The events of a record that another process writes, as they come, until that process has ended or the signal fires.
  * Lines that are no events are passed over.
  */
-export async function* tailRecord(
-  host: Pick<Host, "files" | "clock">,
-  record: string,
-  isWritten: () => Promise<boolean>,
-  signal: AbortSignal,
-): AsyncGenerator<TimedEvent> {
+export async function* followRecord(follow: FollowRecord): AsyncGenerator<TimedEvent> {
+  const { host, record, isWritten, signal } = follow;
   const file = await host.files.open(record, "r").catch(() => null);
   if (file === null) return;
   const decoder = new StringDecoder("utf8");
@@ -99,7 +118,7 @@ export async function* tailRecord(
         const lines = (begun + decoder.write(piece.subarray(0, bytesRead))).split("\n");
         begun = lines.pop() ?? "";
         for (const line of lines) {
-          const event = eventOf(line, record);
+          const event = eventIn(line, record);
           if (event !== null) yield event;
         }
       }
@@ -110,13 +129,5 @@ export async function* tailRecord(
     }
   } finally {
     await file.close();
-  }
-}
-
-function eventOf(line: string, record: string): TimedEvent | null {
-  try {
-    return line === "" ? null : parseLine(line, record);
-  } catch {
-    return null;
   }
 }

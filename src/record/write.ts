@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Host } from "../host/host.ts";
 import type { TimedEvent } from "../run/event.ts";
 import { printableJson } from "../run/printable-json.ts";
+import { recordsDir } from "./state-dir.ts";
 
 const keptLogs = 10;
 
@@ -18,7 +19,7 @@ export const noRunLog: RunLog = { write: () => {}, close: async () => {} };
  * Keeps the last ten. A state folder that can't be written is no reason to stop: nothing is recorded then.
  */
 export async function openRunLog(host: Host, stateDir: string, command: string): Promise<RunLog> {
-  const folder = path.join(stateDir, "logs");
+  const folder = recordsDir(stateDir);
   const stamp = host.clock.now().toISOString().replaceAll(":", "-");
   try {
     await host.files.mkdir(folder, { recursive: true, mode: 0o700 });

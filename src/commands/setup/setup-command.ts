@@ -1,13 +1,12 @@
 import { shippedPath } from "../../cli/app-files.ts";
 import { type GatheredSettings, gatherSettings } from "../../cli/gather-settings.ts";
-import type { Handed } from "../../cli/handed.ts";
-import type { Leaving, SettledRun } from "../../cli/leaving.ts";
 import { usageFailure } from "../../cli/options.ts";
 import type { SetupCommand } from "../../cli/program.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import type { Answers } from "../../plan/answers.ts";
 import { resolveAnswers } from "../../plan/resolve.ts";
+import type { Continuation, DetachRequest, Handover } from "../../record/handover.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { quoted } from "../../run/shell.ts";
 import type { Writer } from "../../ui/writer.ts";
@@ -21,14 +20,14 @@ export interface SetupTools {
   readonly writer: Writer;
   /** The Node that runs heros, for the demo's own processes. */
   readonly nodePath: string;
-  readonly leaving: Leaving;
-  readonly handed: Handed;
+  readonly detach: DetachRequest;
+  readonly handover: Handover;
 }
 
 /** `heros setup`, for real or as a demo. */
 export async function performSetup(
   work: Work,
-  { command, writer, nodePath, leaving, handed }: SetupTools,
+  { command, writer, nodePath, detach, handover }: SetupTools,
 ): Promise<readonly string[] | null> {
   const ask = whoAnswers(command, writer);
   const remedy = ask === null ? null : (writer.remedy ?? null);
@@ -38,17 +37,17 @@ export async function performSetup(
     const settings = await gatherSettings(work.host, command);
     const request = await requestOf(work.host, settings, { dryRun, ask });
     const onSettled: SetupRequest["onSettled"] = (answers, countedFromMs) => {
-      leaving.settled = async () => ({
-        ...(await requestAfterDetach(work.host, request, answers)),
+      detach.continueWith(async () => ({
+        ...(await continuationOf(work.host, request, answers)),
         countedFromMs,
-      });
+      }));
     };
     const notice = await rootNotice(work.host, request.stackDir);
     if (notice !== null) work.emit(notice);
     return setup(work, { ...request, remedy, onSettled });
   }
   const { performDemo } = await import("../demo.ts");
-  return performDemo(work, { command, demo, ask, remedy, nodePath, leaving, left: handed.demo });
+  return performDemo(work, { command, demo, ask, remedy, nodePath, detach, left: handover.demo });
 }
 
 /** A dry run changes nothing, so without a terminal it takes the answers that it has. */
@@ -69,11 +68,11 @@ function whoAnswers(command: SetupCommand, writer: Writer): SetupRequest["ask"] 
  * What an unattended setup needs beside the answers that are kept in the state folder: consent, the token, and where the
  * models go, for the Hub's variables win over a kept answer, but not over one that was just given.
  */
-export async function requestAfterDetach(
+export async function continuationOf(
   host: Host,
   { stackDir, cacheDir }: Pick<SetupRequest, "stackDir" | "cacheDir">,
   { token, unsupported, storage }: Answers,
-): Promise<SettledRun> {
+): Promise<Continuation> {
   const flags = [
     "--yes",
     ...(unsupported ? ["--allow-unsupported"] : []),

@@ -37,6 +37,7 @@ const dockerIsAt = env["DOCKER_IS_AT"];
 const host: Host = {
   ...world.host,
   processes: {
+    ...world.host.processes,
     async run(request) {
       if (request.command !== "docker" || isThere(dockerIsAt))
         return world.host.processes.run(request);
