@@ -15,8 +15,9 @@ export async function foundTokens(host: Host, stackDir: string | null): Promise<
     answer: { source, token, where },
     where,
   }));
-  const known = new Set(tokens.map(({ answer }) => answer.token.reveal()));
-  return [...tokens, ...kept.filter(({ answer }) => !known.has(answer.token.reveal()))];
+  const isNew = (token: Secret): boolean =>
+    tokens.every(({ answer }) => !answer.token.equals(token));
+  return [...tokens, ...kept.filter(({ answer }) => isNew(answer.token))];
 }
 
 async function keptToken(host: Host, file: string): Promise<FoundToken[]> {

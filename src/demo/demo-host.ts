@@ -1,17 +1,14 @@
-import type { Host } from "../host/host.ts";
-import { realNetwork } from "../host/network.ts";
+import type { Host, System } from "../host/host.ts";
+import { realNetwork } from "../host/real-host.ts";
 import {
   type Processes,
   realProcesses,
   type RunRequest,
   type RunResult,
 } from "../host/processes.ts";
-import type { System } from "../host/system.ts";
 import { answerDocker, type CommandAnswer } from "./docker/docker-command.ts";
 import type { Engine } from "./docker/engine.ts";
-import { sparkMemory } from "./spark.ts";
-import { layMachineFiles } from "./spark.ts";
-import { answerTool } from "./spark.ts";
+import { sparkMemory, layMachineFiles, answerTool } from "./spark.ts";
 
 export interface DemoSettings {
   /** Where the simulated machine's own files lie. */

@@ -1,4 +1,4 @@
-import type { ByteStream, HttpResponse } from "../host/http.ts";
+import type { ByteStream, HttpResponse } from "../host/network.ts";
 import { prefixBytes } from "../run/byte-ranges.ts";
 import { abandon } from "../source/hub/body.ts";
 import type { FileRequest, Hub } from "../source/hub/hub.ts";
@@ -76,7 +76,7 @@ async function openLocated(
     blobName,
     range,
     idleTimeoutMs: flow.tuning.idleMs,
-    mostConnections: flow.mostLanes,
+    maxConnections: flow.mostLanes,
     signal: lane.stop.signal,
     // Wrong bytes, and trouble time after time without one, are reasons to ask another mirror.
     passOver: task.hashTries + Math.floor(task.attempts / 3),
@@ -143,7 +143,7 @@ async function relocate(
   }
 }
 
-/** @throws PassingTrouble where the answer is not the bytes that were asked for */
+/** @throws TransientError where the answer is not the bytes that were asked for */
 function checkLength(
   response: HttpResponse<ByteStream>,
   task: BlobTask,

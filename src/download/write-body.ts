@@ -1,4 +1,4 @@
-import type { ByteStream } from "../host/http.ts";
+import type { ByteStream } from "../host/network.ts";
 import { TransientError } from "../source/transient-error.ts";
 import type { Transfer, Lane } from "./connection.ts";
 import type { Segment } from "./segments.ts";
@@ -7,7 +7,7 @@ import type { PooledBuffer } from "./buffer-pool.ts";
 /**
  * Reads a body into a file until the segment's end, which another lane may bring nearer meanwhile. Writes in large
  * pieces and does not read faster than the disk takes them. Whatever came is written, also when the body breaks.
- * @throws Node's errors, and PassingTrouble for a body that is too short
+ * @throws Node's errors, and TransientError for a body that is too short
  */
 export function writeBody({
   body,

@@ -4,7 +4,7 @@ import type { AnnieModel } from "../run/events/health.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { inFolder } from "../run/shell.ts";
 import { parseJson } from "../run/json.ts";
-import { textOf } from "../host/http.ts";
+import { textOf } from "../host/network.ts";
 
 /** What Annie says of herself, or what is known while she says nothing. */
 export interface Health {

@@ -2,7 +2,6 @@ import type * as fs from "node:fs/promises";
 import type { FileLocks } from "./file-locks.ts";
 import type { Network } from "./network.ts";
 import type { Processes } from "./processes.ts";
-import type { System } from "./system.ts";
 
 /** The calls on files that heros makes; the real ones are Node's own. */
 export type Files = Pick<
@@ -36,6 +35,24 @@ export interface Clock {
   now(): Date;
   /** Rejects with an AbortError when the signal fires. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface FileSystem {
+  /** `/dev/nvme0n1p2`, or what the kernel calls it. */
+  readonly device: string;
+  /** `ext4`, `exfat`, `cifs`. */
+  readonly type: string;
+  readonly mount: string;
+  /** `259:2`; left out where it is not known. */
+  readonly deviceNumber?: string;
+  /** Of the file system itself: `mfsymlinks`. */
+  readonly options?: readonly string[];
+}
+
+/** What the kernel says of memory and file systems. */
+export interface System {
+  memory(): Promise<{ readonly totalBytes: number; readonly availableBytes: number }>;
+  fileSystems(): Promise<readonly FileSystem[]>;
 }
 
 /** The one door to the world. The command line makes it; tests make another. */

@@ -1,8 +1,8 @@
 import dns from "node:dns";
 import net from "node:net";
 import tls from "node:tls";
-import { HttpStream, type Steering } from "./http-stream.ts";
-import type { ByteStream, HttpRequest, HttpResponse, Reach } from "./http.ts";
+import { HttpStream, type ConnectionControl } from "./http-stream.ts";
+import type { ByteStream, HttpRequest, HttpResponse, Reach } from "./network.ts";
 import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./reach.ts";
 
 /** GET and HEAD over sockets that read into buffers that are used again: Node's HTTP client copies each piece twice and leaves it to be collected. */
@@ -20,7 +20,7 @@ interface Connection {
 
 /** Of a connection's own: heads, and bodies that nobody gives a buffer for. */
 const bufferBytes = 64 * 1024;
-const mostIdle = 64;
+const maxIdle = 64;
 
 export function createHttpStreamClient(resolveName = dns.lookup): HttpStreamClient {
   const idle = new Map<string, Connection[]>();
@@ -72,9 +72,9 @@ export function createHttpStreamClient(resolveName = dns.lookup): HttpStreamClie
   }
 
   /** Kept connections are worth less than a new one, those to other servers first. */
-  function makeRoom(mostConnections: number): void {
+  function makeRoom(maxConnections: number): void {
     for (const { socket } of [...idle.values()].flat()) {
-      if (open.size < mostConnections) return;
+      if (open.size < maxConnections) return;
       open.delete(socket);
       socket.destroy();
     }
@@ -83,7 +83,7 @@ export function createHttpStreamClient(resolveName = dns.lookup): HttpStreamClie
   function keep(origin: string, connection: Connection): void {
     const { socket } = connection;
     const others = idle.get(origin) ?? [];
-    if (socket.destroyed || others.length >= mostIdle) {
+    if (socket.destroyed || others.length >= maxIdle) {
       socket.destroy();
       return;
     }
@@ -108,10 +108,10 @@ export function createHttpStreamClient(resolveName = dns.lookup): HttpStreamClie
       old.socket.destroy();
       throw tooNearError(target.host);
     }
-    if (old === undefined) makeRoom(request.mostConnections ?? Number.POSITIVE_INFINITY);
+    if (old === undefined) makeRoom(request.maxConnections ?? Number.POSITIVE_INFINITY);
     const connection = old ?? connect(target, noNearerThan);
     const { socket } = connection;
-    const steering: Steering = {
+    const control: ConnectionControl = {
       readOn: () => void socket.resume(),
       stopReading: () => void socket.pause(),
       release(reusable) {
@@ -126,7 +126,7 @@ export function createHttpStreamClient(resolveName = dns.lookup): HttpStreamClie
         socket.destroy();
       },
     };
-    const exchange = new HttpStream(steering, (response) => {
+    const exchange = new HttpStream(control, (response) => {
       exchange.off("error", onEarlyError);
       resolve({ ...response, reach: reachOf(socket.remoteAddress ?? "") });
     });

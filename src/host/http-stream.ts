@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
-import type { ByteStream, HttpResponse } from "./http.ts";
+import type { ByteStream, HttpResponse } from "./network.ts";
 
-/** How an exchange steers the connection it came over. */
-export interface Steering {
+/** What an answer can do with the connection it comes over. */
+export interface ConnectionControl {
   /** Reads on after a pause. */
   readOn(): void;
   stopReading(): void;
@@ -14,7 +14,7 @@ export interface Steering {
 /** What an answer says of itself. */
 type Head = Omit<HttpResponse<ByteStream>, "reach">;
 
-const mostHeadBytes = 64 * 1024;
+const maxHeadBytes = 64 * 1024;
 
 /**
  * One answer as it comes in: parses its head (RFC 9112), and hands on the body in pieces of the connection's own buffer,
@@ -24,7 +24,7 @@ export class HttpStream extends EventEmitter implements ByteStream {
   readableEnded = false;
   /** Whether a byte of the answer has come. */
   begun = false;
-  readonly #steering: Steering;
+  readonly #connection: ConnectionControl;
   readonly #onHead: (response: Head) => void;
   #head: Buffer | null = Buffer.alloc(0);
   #leftBytes = Number.POSITIVE_INFINITY;
@@ -38,9 +38,9 @@ export class HttpStream extends EventEmitter implements ByteStream {
   #paused = true;
   #over = false;
 
-  constructor(steering: Steering, onHead: (response: Head) => void) {
+  constructor(control: ConnectionControl, onHead: (response: Head) => void) {
     super();
-    this.#steering = steering;
+    this.#connection = control;
     this.#onHead = onHead;
   }
 
@@ -60,7 +60,7 @@ export class HttpStream extends EventEmitter implements ByteStream {
     this.#head = Buffer.concat([this.#head, bytes]);
     const end = this.#head.indexOf("\r\n\r\n");
     if (end === -1) {
-      if (this.#head.length > mostHeadBytes) this.#fail("the head of the answer has no end");
+      if (this.#head.length > maxHeadBytes) this.#fail("the head of the answer has no end");
       return !this.#over;
     }
     const rest = this.#head.subarray(end + 4);
@@ -111,7 +111,7 @@ export class HttpStream extends EventEmitter implements ByteStream {
 
   pause(): this {
     this.#paused = true;
-    if (!this.#over) this.#steering.stopReading();
+    if (!this.#over) this.#connection.stopReading();
     return this;
   }
 
@@ -130,7 +130,7 @@ export class HttpStream extends EventEmitter implements ByteStream {
   destroy(error?: Error): this {
     if (this.#over) return this;
     this.#over = true;
-    this.#steering.destroy();
+    this.#connection.destroy();
     this.#tell(error);
     return this;
   }
@@ -169,7 +169,7 @@ export class HttpStream extends EventEmitter implements ByteStream {
     this.#waiting = null;
     if (waiting !== null || this.#leftBytes === 0) this.#handOn(waiting ?? Buffer.alloc(0));
     if (this.#gone !== null) this.lost(this.#gone.error);
-    else if (!this.#paused && !this.#over) this.#steering.readOn();
+    else if (!this.#paused && !this.#over) this.#connection.readOn();
   }
 
   #handOn(bytes: Buffer): void {
@@ -211,7 +211,7 @@ export class HttpStream extends EventEmitter implements ByteStream {
     if (this.#over) return;
     this.#over = true;
     this.readableEnded = true;
-    this.#steering.release(this.#reusable && this.#leftBytes === 0);
+    this.#connection.release(this.#reusable && this.#leftBytes === 0);
     this.emit("end");
     this.emit("close");
   }
@@ -235,7 +235,7 @@ function parseHeaders(lines: readonly string[]): Record<string, string> {
 }
 
 /** Of a line with a chunk's size, or of the trailers. */
-const mostLineBytes = 16 * 1024;
+const maxLineBytes = 16 * 1024;
 
 /** Takes a body apart that comes in chunks, each with its length before it (RFC 9112, 7.1). */
 export interface ChunkReader {
@@ -274,7 +274,7 @@ export function createChunkReader(): ChunkReader {
         return { part, rest: bytes.subarray(part.length) };
       }
       const ended = takeLine(bytes);
-      if (line.length > mostLineBytes) return null;
+      if (line.length > maxLineBytes) return null;
       if (ended === null) return { part: nothing, rest: nothing };
       const { text, rest } = ended;
       if (state === "size") {

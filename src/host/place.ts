@@ -1,8 +1,6 @@
 import { constants } from "node:fs";
 import path from "node:path";
-import type { Host } from "./host.ts";
-import { deviceNumberOf, fileSystemOf } from "./mount-table.ts";
-import type { FileSystem } from "./mount-table.ts";
+import type { FileSystem, Host } from "./host.ts";
 
 /** A folder where something is to go: itself, or the nearest one above it that is there already. */
 export interface Place {
@@ -66,4 +64,54 @@ async function nearest(
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/**
+ * The mounted file systems, as /proc/self/mountinfo lists them: a later one hides an earlier one at the same place.
+ * The table is the kernel's own and never waits for a disk.
+ */
+export function parseMountTable(text: string): readonly FileSystem[] {
+  return text.split("\n").flatMap((line) => {
+    // proc(5): id, parent, major:minor, root, mount point, options, optional fields, "-", type, source, super options.
+    const [mounted = "", described] = line.split(" - ");
+    const [, , deviceNumber, , mount] = mounted.split(" ");
+    if (deviceNumber === undefined || mount === undefined || described === undefined) return [];
+    const [type = "", device = "", options = ""] = described.split(" ");
+    const plain = { type, device: unescaped(device), mount: unescaped(mount) };
+    return [{ ...plain, deviceNumber, options: options.split(",") }];
+  });
+}
+
+/** The kernel writes spaces, tabs, line breaks and backslashes of a path in octal. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_whole, octal: string) =>
+    String.fromCodePoint(Number.parseInt(octal, 8)),
+  );
+}
+
+/** `st_dev` as the table writes it: `259:2`. */
+export function deviceNumberOf(dev: number): string {
+  const wide = BigInt(dev);
+  const major = ((wide >> 8n) & 0xfffn) | ((wide >> 32n) & ~0xfffn);
+  const minor = (wide & 0xffn) | ((wide >> 12n) & ~0xffn);
+  return `${major}:${minor}`;
+}
+
+/**
+ * The file system that a folder is on: of those with its device number, the one mounted next above it. Where none has that
+ * number (btrfs gives each subvolume one of its own), the one mounted next above it.
+ */
+export function fileSystemOf(
+  rows: readonly FileSystem[],
+  folder: string,
+  deviceNumber: string | null = null,
+): FileSystem | null {
+  const above = rows.filter(
+    ({ mount }) => mount === "/" || folder === mount || folder.startsWith(`${mount}/`),
+  );
+  const same = above.filter((row) => row.deviceNumber === deviceNumber);
+  return (same.length > 0 ? same : above).reduce<FileSystem | null>(
+    (best, row) => (best === null || row.mount.length >= best.mount.length ? row : best),
+    null,
+  );
 }

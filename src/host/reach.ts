@@ -1,7 +1,6 @@
 import dns from "node:dns";
 import net from "node:net";
-import type { Reach } from "./http.ts";
-import { isLoopback, tooNear } from "./network.ts";
+import { type Reach, isLoopback, tooNear } from "./network.ts";
 
 const order: readonly Reach[] = ["machine", "private", "public"];
 

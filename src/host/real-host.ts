@@ -1,11 +1,11 @@
-import fs from "node:fs/promises";
+import fs, { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { childEnv } from "./processes.ts";
 import { realFileLocks } from "./file-locks.ts";
-import type { Clock, Host } from "./host.ts";
-import { realNetwork } from "./network.ts";
-import { realProcesses } from "./processes.ts";
-import { realSystem } from "./system.ts";
+import type { Clock, Host, System } from "./host.ts";
+import type { HttpClient } from "./http-client.ts";
+import type { Network } from "./network.ts";
+import { parseMountTable } from "./place.ts";
+import { childEnv, realProcesses } from "./processes.ts";
 
 export const realClock: Clock = {
   monotonicMs: () => performance.now(),
@@ -14,6 +14,39 @@ export const realClock: Clock = {
     await sleep(ms, undefined, signal === undefined ? {} : { signal });
   },
 };
+
+/** Memory by systeminformation, whose `mem` is quick and right; its other calls block on tools without a time limit. Imported when first asked. */
+export const realSystem: System = {
+  async memory() {
+    const { mem } = await import("systeminformation");
+    const { total, available } = await mem();
+    return { totalBytes: total, availableBytes: available };
+  },
+  async fileSystems() {
+    return parseMountTable(await readFile("/proc/self/mountinfo", "utf8"));
+  },
+};
+
+/** The real network. `env` holds the proxies. What speaks HTTP and TLS is loaded with the first request: most runs of heros make none. */
+export function realNetwork(env: Readonly<Record<string, string | undefined>>): Network {
+  let opened: Promise<HttpClient> | null = null;
+  const open = (): Promise<HttpClient> =>
+    (opened ??= import("./http-client.ts").then(({ createHttpClient }) => createHttpClient(env)));
+  return {
+    request: async (request) => (await open()).request(request),
+    read: async (request) => (await open()).read(request),
+    async portIsFree(port) {
+      const { createServer } = await import("node:net");
+      return new Promise((resolve) => {
+        const server = createServer();
+        server.once("error", () => resolve(false));
+        server.listen({ port, exclusive: true }, () => server.close(() => resolve(true)));
+      });
+    },
+    closeIdle: () => void opened?.then((client) => client.closeIdle()),
+    close: () => void opened?.then((client) => client.close()),
+  };
+}
 
 export interface HostFacts {
   readonly env: Readonly<Record<string, string | undefined>>;

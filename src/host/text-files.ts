@@ -4,7 +4,7 @@ import { exitCodes, Failure } from "../run/failure.ts";
 import { errorCode } from "../run/error-code.ts";
 
 /** A compose file or a `.env` is some kilobytes long. */
-const mostBytes = 8 * 1024 * 1024;
+const maxBytes = 8 * 1024 * 1024;
 
 /**
  * A file's text, or null where there is none. Any other error is the caller's.
@@ -13,7 +13,7 @@ const mostBytes = 8 * 1024 * 1024;
 export async function readIfThere(host: Host, path: string): Promise<string | null> {
   try {
     const stats = await host.files.stat(path);
-    if (!stats.isDirectory() && (!stats.isFile() || stats.size > mostBytes)) {
+    if (!stats.isDirectory() && (!stats.isFile() || stats.size > maxBytes)) {
       throw noTextFile(path);
     }
     return decode(await host.files.readFile(path));

@@ -1,5 +1,5 @@
 import type { Place } from "../host/place.ts";
-import type { FileSystem } from "../host/mount-table.ts";
+import type { FileSystem } from "../host/host.ts";
 import type { DiskSpace } from "../run/events/machine.ts";
 import type { Failure } from "../run/failure.ts";
 import { fileFailure, type FilePlace } from "../run/file-failures.ts";

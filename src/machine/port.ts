@@ -6,7 +6,7 @@ import { exitCodes, Failure } from "../run/failure.ts";
 import { quoted } from "../run/shell.ts";
 import type { Finding } from "./check.ts";
 import { parseJson } from "../run/json.ts";
-import { textOf } from "../host/http.ts";
+import { textOf } from "../host/network.ts";
 
 export interface PortAnswer {
   readonly port: PortFound;

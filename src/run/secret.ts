@@ -12,6 +12,11 @@ export class Secret {
     return this.#value;
   }
 
+  /** Whether the other holds the same. */
+  equals(other: Secret): boolean {
+    return this.#value === other.#value;
+  }
+
   toString(): string {
     return "[secret]";
   }

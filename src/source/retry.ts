@@ -7,7 +7,7 @@ export const patienceMs = 10 * 60_000;
 
 const firstMs = 500;
 /** A network that is back should not be waited for; a server that is asked for less is left alone for longer. */
-const longestMs = { probe: 5000, polite: 30_000 };
+const maxDelayMs = { probe: 5000, polite: 30_000 };
 
 /**
  * Before the next attempt, from 1: exponential backoff with jitter, between half and the whole of 0.5 s, 1 s, 2 s, … 5 s,
@@ -19,7 +19,7 @@ export function delayOf(
   random: () => number,
 ): number {
   if (waitMs !== null) return waitMs;
-  const longest = kind === "rate-limited" ? longestMs.polite : longestMs.probe;
+  const longest = kind === "rate-limited" ? maxDelayMs.polite : maxDelayMs.probe;
   const whole = Math.min(longest, firstMs * 2 ** Math.min(20, attempt - 1));
   return Math.round(whole * (0.5 + random() / 2));
 }

@@ -20,7 +20,7 @@ export type TransientKind =
 
 /** An error that trying again may mend. */
 export class TransientError extends Error {
-  override readonly name = "PassingTrouble";
+  override readonly name = "TransientError";
   readonly kind: TransientKind;
   /** How long the server asks us to wait; null where it does not say. */
   readonly waitMs: number | null;

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join, matchesGlob } from "node:path";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import { detectMachine } from "../../src/machine/detect.ts";
 import { herOs, prepareTestDemo } from "./test-demo.ts";
+import { matchesGlob } from "../../src/run/glob.ts";
 
 const open: DemoWorld[] = [];
 const signal = new AbortController().signal;

@@ -2,7 +2,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, expect, it } from "vitest";
-import { isLoopback, realNetwork } from "../../src/host/network.ts";
+import { isLoopback } from "../../src/host/network.ts";
+import { realNetwork } from "../../src/host/real-host.ts";
 
 const servers: Server[] = [];
 

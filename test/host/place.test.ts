@@ -2,8 +2,12 @@ import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { deviceNumberOf, fileSystemOf, parseMountTable } from "../../src/host/mount-table.ts";
-import { lookAtPlace } from "../../src/host/place.ts";
+import {
+  deviceNumberOf,
+  fileSystemOf,
+  parseMountTable,
+  lookAtPlace,
+} from "../../src/host/place.ts";
 import { testHost } from "../machine/test-host.ts";
 import { mountMemory } from "./mounted.ts";
 

@@ -3,9 +3,8 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createClients } from "../../src/host/http-clients.ts";
-import { readNoProxy } from "../../src/host/proxies.ts";
-import { readProxies } from "../../src/host/proxies.ts";
+import { createHttpClient } from "../../src/host/http-client.ts";
+import { readNoProxy, readProxies } from "../../src/host/proxies.ts";
 import { reachOf } from "../../src/host/reach.ts";
 
 let server: Server;
@@ -63,7 +62,7 @@ test.each([
 test.each(["request", "read"] as const)(
   "%s makes no connection to an address that is nearer than it may be, whatever its name",
   async (way) => {
-    const clients = createClients({}, everyNameIs("127.0.0.1"));
+    const clients = createHttpClient({}, everyNameIs("127.0.0.1"));
     const ask = (host: string, noNearerThan?: "private" | "public") =>
       clients[way]({
         url: `http://${host}:${port}/admin`,
@@ -90,7 +89,7 @@ test.each(["request", "read"] as const)(
 test.each(["request", "read"] as const)(
   "%s looks for what is called localhost on this machine, whatever the resolver says",
   async (way) => {
-    const clients = createClients({}, everyNameIs("192.0.2.1"));
+    const clients = createHttpClient({}, everyNameIs("192.0.2.1"));
     for (const host of ["x.localhost", "localhost"]) {
       const { reach, body } = await clients[way]({ url: `http://${host}:${port}/` });
       expect(reach).toBe("machine");

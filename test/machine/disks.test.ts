@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Place } from "../../src/host/place.ts";
-import type { FileSystem } from "../../src/host/mount-table.ts";
+import type { FileSystem } from "../../src/host/host.ts";
 import { distinctSpots, imagePaths, type Spot } from "../../src/machine/disks.ts";
 import { assessImagesDisk, assessModelsDisk } from "../../src/machine/assess-disks.ts";
 import { findDevice, parseLsblk } from "../../src/machine/lsblk.ts";

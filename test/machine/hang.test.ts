@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { realClock } from "../../src/host/real-host.ts";
-import type { System } from "../../src/host/system.ts";
+import type { System } from "../../src/host/host.ts";
 import { checkIds } from "../../src/machine/check.ts";
 import { look, newFolder } from "./look.ts";
 import { spark } from "./machines.ts";

@@ -1,4 +1,4 @@
-import type { System } from "../../src/host/system.ts";
+import type { System } from "../../src/host/host.ts";
 import { fixture } from "./fixture.ts";
 
 export const spark = {

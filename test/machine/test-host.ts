@@ -1,7 +1,6 @@
 import fs from "node:fs/promises";
-import type { Clock, Files, Host } from "../../src/host/host.ts";
+import type { Clock, Files, Host, System } from "../../src/host/host.ts";
 import { realHost } from "../../src/host/real-host.ts";
-import type { System } from "../../src/host/system.ts";
 import type { Probe } from "../../src/host/time-limit.ts";
 
 export interface TestHostOptions {

@@ -80,7 +80,7 @@ export async function continuationOf(
   ];
   if (token.source === "none") return { flags, token: "none" };
   const [first] = await foundTokens(host, stackDir);
-  const findsIt = first !== undefined && first.answer.token.reveal() === token.token.reveal();
+  const findsIt = first !== undefined && first.answer.token.equals(token.token);
   return { flags, token: findsIt ? null : token.token };
 }
 

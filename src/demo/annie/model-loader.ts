@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
-import { join, matchesGlob } from "node:path";
+import { join } from "node:path";
 import type { RepoFiles } from "../../catalog/catalog.ts";
+import { matchesGlob } from "../../run/glob.ts";
 import type { AnnieConfig, RegisteredModel } from "./registry.ts";
 
 export type Places = Pick<AnnieConfig, "bakedModels" | "hubCache" | "home">;

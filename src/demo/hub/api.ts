@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Exchange, sendError, sendJson } from "./exchange.ts";
 import type { Commit, HostedFile, HostedRepo } from "./repository.ts";
-import { textOf } from "../../host/http.ts";
+import { textOf } from "../../host/network.ts";
 
 /** `GET /api/models/{id}[/revision/{rev}]`; `?blobs=true` adds sizes and hashes. */
 export async function sendModelInfo(exchange: Exchange, repo: HostedRepo, commit: Commit) {

@@ -1,5 +1,5 @@
-import { matchesGlob } from "node:path";
 import type { Catalog, RepoFiles } from "../../catalog/catalog.ts";
+import { matchesGlob } from "../../run/glob.ts";
 import type { FileSpec, RepoSpec } from "./repository.ts";
 
 export interface ScaleOptions {

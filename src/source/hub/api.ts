@@ -11,7 +11,7 @@ export interface ApiAnswer {
 }
 
 /** Of one answer. All files of the largest repositories would fit. */
-const mostBytes = 16 * 1024 * 1024;
+const maxBytes = 16 * 1024 * 1024;
 
 /**
  * One call of the Hub's API.
@@ -44,7 +44,7 @@ export async function callApi(
       const { status, headers } = response;
       const json = /\bjson\b/iu.test(headers["content-type"] ?? "");
       if (status === 200 && json) {
-        const text = await readText(response, { endpoint, mostBytes });
+        const text = await readText(response, { endpoint, maxBytes });
         return { text, headers, elapsedMs: host.clock.monotonicMs() - startedMs };
       }
       await discard(response);

@@ -29,7 +29,7 @@ interface Shared {
 }
 
 /** More of one attempt is not counted: the program was stopped meanwhile, or the machine slept. */
-const longestAttemptMs = 30_000;
+const maxAttemptMs = 30_000;
 /** A person waits for the answer, and can ask again. */
 const whoAmIMs = 10_000;
 
@@ -69,7 +69,7 @@ export function askPatiently(hub: Hub, waiting: Waiting): Hub {
           if (shared.probe !== null && endProbe === null) continue;
           sinceMs ??= shared.waitedMs;
           const tookMs = Math.round(clock.monotonicMs() - askedMs);
-          shared.waitedMs += Math.min(longestAttemptMs, tookMs);
+          shared.waitedMs += Math.min(maxAttemptMs, tookMs);
           const leftMs = forMs - (shared.waitedMs - sinceMs);
           if (leftMs <= 0) throw error;
           if (endProbe === null) {

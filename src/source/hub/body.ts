@@ -1,12 +1,12 @@
-import type { ByteStream, HttpResponse } from "../../host/http.ts";
+import type { ByteStream, HttpResponse } from "../../host/network.ts";
 import { captivePortal } from "./failures.ts";
 import { TransientError } from "../transient-error.ts";
 
 type Answer = HttpResponse<ByteStream>;
 
 /** Of an answer that nobody reads: so much, and for so long, is read past to keep its connection. */
-const mostDiscardedBytes = 64 * 1024;
-const longestDiscardMs = 500;
+const maxDiscardedBytes = 64 * 1024;
+const maxDiscardMs = 500;
 
 /**
  * Lets an answer that nobody reads go. Its connection serves again where the rest of it is short; whoever asks next waits
@@ -19,13 +19,13 @@ export function discard({ body }: Answer): Promise<void> {
     body.destroy();
     resolve();
   };
-  const timer = setTimeout(end, longestDiscardMs);
+  const timer = setTimeout(end, maxDiscardMs);
   let bytes = 0;
   body.on("error", () => {});
   body.once("close", end);
   body.on("data", (part) => {
     bytes += part.length;
-    if (bytes > mostDiscardedBytes) end();
+    if (bytes > maxDiscardedBytes) end();
   });
   return promise;
 }
@@ -48,13 +48,13 @@ export function orAbandon<T>(answer: Answer, judge: () => T): T {
 
 /**
  * The whole body as text, unpacked where a server packs it although nobody asked.
- * @throws Failure where it is longer than `mostBytes`, or packed in a way that is not known; PassingTrouble, Node's errors
+ * @throws Failure where it is longer than `maxBytes`, or packed in a way that is not known; TransientError, Node's errors
  */
 export async function readText(
   answer: Answer,
-  { endpoint, mostBytes }: { readonly endpoint: string; readonly mostBytes: number },
+  { endpoint, maxBytes }: { readonly endpoint: string; readonly maxBytes: number },
 ): Promise<string> {
-  const bytes = await readBytes(answer, mostBytes);
+  const bytes = await readBytes(answer, maxBytes);
   if (bytes === null) throw captivePortal(endpoint, "its answer has no end");
   const encoding = (answer.headers["content-encoding"] ?? "").trim().toLowerCase();
   if (encoding === "" || encoding === "identity") return bytes.toString("utf8");
@@ -69,20 +69,20 @@ export async function readText(
   const what = `its answer is packed (${encoding}) and can't be read`;
   if (unpack === undefined) throw captivePortal(endpoint, what);
   try {
-    return unpack(bytes, { maxOutputLength: mostBytes }).toString("utf8");
+    return unpack(bytes, { maxOutputLength: maxBytes }).toString("utf8");
   } catch (error) {
     throw captivePortal(endpoint, what, error);
   }
 }
 
 /** Null where there are more. */
-function readBytes({ body }: Answer, mostBytes: number): Promise<Buffer | null> {
+function readBytes({ body }: Answer, maxBytes: number): Promise<Buffer | null> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer | null>();
   const parts: Buffer[] = [];
   let bytes = 0;
   body.on("data", (part) => {
     bytes += part.length;
-    if (bytes <= mostBytes) parts.push(part);
+    if (bytes <= maxBytes) parts.push(part);
     else {
       resolve(null);
       body.destroy();

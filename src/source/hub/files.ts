@@ -1,4 +1,4 @@
-import type { ByteStream, HttpResponse, Reach } from "../../host/http.ts";
+import type { ByteStream, HttpResponse, Reach } from "../../host/network.ts";
 import { discard, orAbandon } from "./body.ts";
 import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
 import { mayHaveToken, sendRequest, type Session } from "./request.ts";
@@ -22,7 +22,7 @@ export interface FileRequest extends FileName {
   readonly passOver?: number;
   readonly idleTimeoutMs: number;
   /** All files together have no more than these. */
-  readonly mostConnections?: number;
+  readonly maxConnections?: number;
   readonly signal: AbortSignal;
 }
 
@@ -50,10 +50,10 @@ export function resolveUrl(endpoint: string, { repo, commit, path }: FileName): 
 /**
  * Opens a file or a range of it. An address of an earlier request is asked first-hand; the Hub's is never skipped for its token's sake:
  * the token goes to the Hub alone.
- * @throws PassingTrouble, Failure, Node's errors, AbortError
+ * @throws TransientError, Failure, Node's errors, AbortError
  */
 export async function openFile(session: Session, request: FileRequest): Promise<OpenedFile> {
-  const { range, signal, idleTimeoutMs, mostConnections } = request;
+  const { range, signal, idleTimeoutMs, maxConnections } = request;
   const headers: Record<string, string> =
     range === null ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
   const { address: known } = request;
@@ -61,7 +61,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
   let reach = known?.reach;
   if (url === undefined) {
     const hubUrl = resolveUrl(session.endpoint, request);
-    const common = { url: hubUrl, headers, signal, idleTimeoutMs, mostConnections, large: true };
+    const common = { url: hubUrl, headers, signal, idleTimeoutMs, maxConnections, large: true };
     const answer = await sendRequest(session, { ...common, redirects: "none-elsewhere" });
     orAbandon(answer.response, () => {
       requireNoPage(session, request, answer.response);
@@ -84,7 +84,7 @@ export async function openFile(session: Session, request: FileRequest): Promise<
     headers,
     signal,
     idleTimeoutMs,
-    mostConnections,
+    maxConnections,
     large: true,
     redirects: "all",
   });
@@ -163,7 +163,7 @@ function requireEtag(
 }
 
 /** A server that has changed its mind so often has an ETag for each of its machines, and the hash must tell. */
-const mostChanges = 3;
+const maxChanges = 3;
 
 /** One address stands for one content, so all its answers should bear one ETag. */
 function requireSameEtag(
@@ -176,7 +176,7 @@ function requireSameEtag(
   const { host } = new URL(known.url);
   const changes = (etagChanges.get(host) ?? 0) + 1;
   etagChanges.set(host, changes);
-  if (changes > mostChanges) return;
+  if (changes > maxChanges) return;
   throw new TransientError("bad-answer", "the file changed on the server while it was fetched");
 }
 

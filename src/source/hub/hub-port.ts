@@ -13,6 +13,6 @@ export interface Hub {
   resolveUrl(repo: string, commit: string, path: string): string;
   /** Whether the files of a repository can be had, before the first byte of any. @throws Failure `hub.gated`, … */
   requireAccess(repo: string, commit: string, path: string, signal: AbortSignal): Promise<void>;
-  /** Bytes of a file. @throws PassingTrouble where a later request may do better */
+  /** Bytes of a file. @throws TransientError where a later request may do better */
   open(request: FileRequest): Promise<OpenedFile>;
 }

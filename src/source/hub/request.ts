@@ -1,6 +1,11 @@
 import type { Host } from "../../host/host.ts";
-import type { ByteStream, HttpResponse, Reach } from "../../host/http.ts";
-import { isLoopback, tooNear } from "../../host/network.ts";
+import {
+  type ByteStream,
+  type HttpResponse,
+  type Reach,
+  isLoopback,
+  tooNear,
+} from "../../host/network.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import type { Secret } from "../../run/secret.ts";
 import { TransientError } from "../transient-error.ts";
@@ -25,7 +30,7 @@ export interface HubRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly idleTimeoutMs?: number;
-  readonly mostConnections?: number | undefined;
+  readonly maxConnections?: number | undefined;
   /** For the whole of each answer. */
   readonly timeLimitMs?: number;
   /** Where an earlier answer sent us: no nearer than who sent us may be. Default: to any address. */
@@ -36,11 +41,11 @@ export interface HubRequest {
   readonly redirects: "none-elsewhere" | "all";
 }
 
-const mostRedirects = 10;
+const maxRedirects = 10;
 
 /**
  * One request with its redirects. The token never goes to another origin, nor over plain http off this machine.
- * @throws PassingTrouble for 408, 425, 429 and 5xx; Failure for redirects that can't be followed; Node's errors
+ * @throws TransientError for 408, 425, 429 and 5xx; Failure for redirects that can't be followed; Node's errors
  */
 export async function sendRequest(
   session: Session,
@@ -48,7 +53,7 @@ export async function sendRequest(
 ): Promise<{ response: HttpResponse<ByteStream>; url: string; reach: Reach }> {
   let url = request.url;
   let { noNearerThan } = request;
-  for (let hop = 0; hop <= mostRedirects; hop += 1) {
+  for (let hop = 0; hop <= maxRedirects; hop += 1) {
     const { network } = session.host;
     const send = request.large === true ? network.read : network.request;
     const asked: Promise<HttpResponse<ByteStream>> = send({
@@ -62,9 +67,7 @@ export async function sendRequest(
       },
       signal: request.signal,
       ...(request.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: request.idleTimeoutMs }),
-      ...(request.mostConnections === undefined
-        ? {}
-        : { mostConnections: request.mostConnections }),
+      ...(request.maxConnections === undefined ? {} : { maxConnections: request.maxConnections }),
       ...(request.timeLimitMs === undefined ? {} : { timeLimitMs: request.timeLimitMs }),
       ...(noNearerThan === undefined ? {} : { noNearerThan }),
     });
@@ -145,7 +148,7 @@ function redirectTarget(endpoint: string, from: string, location: string): URL {
 }
 
 /** No server means more than that, and no clock tells it. */
-const longestMs = 366 * 24 * 60 * 60 * 1000;
+const maxDelayMs = 366 * 24 * 60 * 60 * 1000;
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -158,7 +161,7 @@ type Headers = Readonly<Record<string, string>>;
 export function waitOf(headers: Headers, nowMs: number): number | null {
   const waits = (headers["ratelimit"] ?? "").split(",").map(waitOfLimit);
   const waitMs = Math.max(...waits) || waitOfRetryAfter(headers, nowMs);
-  return waitMs > 0 ? Math.min(longestMs, waitMs) : null;
+  return waitMs > 0 ? Math.min(maxDelayMs, waitMs) : null;
 }
 
 /** 0 where something of the limit is left. */

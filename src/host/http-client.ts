@@ -1,19 +1,19 @@
 import dns from "node:dns";
 import http from "node:http";
+import { readFileSync } from "node:fs";
 import https from "node:https";
-import { createHttpStreamClient } from "./http-stream-client.ts";
-import type { HttpRequest, HttpResponse } from "./http.ts";
-import { createIdleWatch } from "./http-stream-client.ts";
-import { isLoopback, type Network } from "./network.ts";
+import tls from "node:tls";
+import { errorCode } from "../run/error-code.ts";
+import { createHttpStreamClient, createIdleWatch } from "./http-stream-client.ts";
+import { type HttpRequest, type HttpResponse, isLoopback, type Network } from "./network.ts";
 import { readProxies } from "./proxies.ts";
 import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./reach.ts";
-import { createTrust } from "./trust.ts";
 
-/** Requests by Node's own client, bodies by the lean one where it can. `env` holds the proxies, and where certificates are. */
-export function createClients(
-  env: Readonly<Record<string, string | undefined>>,
-  resolve = dns.lookup,
-): Omit<Network, "portIsFree"> {
+export type HttpClient = Omit<Network, "portIsFree">;
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Requests by Node's own client, large bodies by our own where it can. `env` holds the proxies, and where certificates are. */
+export function createHttpClient(env: Env, resolve = dns.lookup): HttpClient {
   const proxies = readProxies(env);
   const agentOptions = {
     keepAlive: true,
@@ -28,13 +28,13 @@ export function createClients(
   const local = new http.Agent(withoutProxy);
   const localSecure = new https.Agent(withoutProxy);
 
-  const lean = createHttpStreamClient(resolve);
+  const streams = createHttpStreamClient(resolve);
   const trustMore = createTrust(env);
   /** What runs on this machine is asked past the proxies. */
   const isDirect = (url: URL): boolean => isLoopback(url.hostname) || !proxies.isProxied(url);
 
   /** Asks once more where the system's own certificates may vouch for the server. */
-  const trusting = async <T>(ask: () => Promise<T>): Promise<T> => {
+  const withMoreTrust = async <T>(ask: () => Promise<T>): Promise<T> => {
     try {
       return await ask();
     } catch (error) {
@@ -50,20 +50,20 @@ export function createClients(
     }
   }
 
-  const clients: Omit<Network, "portIsFree"> = {
+  const client: HttpClient = {
     read(request) {
       // Through a proxy, Node's own client knows the way.
-      if (!isDirect(new URL(request.url))) return clients.request(request);
-      if (request.mostConnections !== undefined) closeFree();
-      return trusting(() => lean.read(request));
+      if (!isDirect(new URL(request.url))) return client.request(request);
+      if (request.maxConnections !== undefined) closeFree();
+      return withMoreTrust(() => streams.read(request));
     },
-    request: (request) => trusting(() => send(request)),
+    request: (request) => withMoreTrust(() => send(request)),
     closeIdle() {
-      lean.close();
+      streams.close();
       closeFree();
     },
     close() {
-      lean.close();
+      streams.close();
       plain.destroy();
       secure.destroy();
       local.destroy();
@@ -83,12 +83,12 @@ export function createClients(
   }: HttpRequest): Promise<HttpResponse> {
     return new Promise((done, reject) => {
       const target = new URL(url);
-      const tls = target.protocol === "https:";
-      const [straight, usual] = tls ? [localSecure, secure] : [local, plain];
+      const isSecure = target.protocol === "https:";
+      const [straight, usual] = isSecure ? [localSecure, secure] : [local, plain];
       const direct = isDirect(target);
       const named = reachOfHost(target.hostname);
       if (named !== null && isNearer(named, noNearerThan)) throw tooNearError(target.host);
-      const request = (tls ? https : http).request(target, {
+      const request = (isSecure ? https : http).request(target, {
         method,
         headers,
         agent: direct ? straight : usual,
@@ -96,7 +96,7 @@ export function createClients(
         ...(signal === undefined ? {} : { signal }),
       });
       let answer: http.IncomingMessage | null = null;
-      const giveUp = (afterMs: number): void => {
+      const timeOut = (afterMs: number): void => {
         const message = `no answer from ${target.host} for ${afterMs / 1000} s`;
         (answer ?? request).destroy(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
       };
@@ -106,7 +106,7 @@ export function createClients(
         const onTimeout = (): void => {
           // What is not taken is no silence.
           const waits = (answer?.readableLength ?? 0) > 0;
-          if (!waits && idle.isIdle(socket.bytesRead)) giveUp(idleTimeoutMs);
+          if (!waits && idle.isIdle(socket.bytesRead)) timeOut(idleTimeoutMs);
           else socket.setTimeout(idle.halfMs);
         };
         socket.setTimeout(idle.halfMs);
@@ -114,7 +114,7 @@ export function createClients(
         request.once("close", () => socket.off("timeout", onTimeout));
       });
       if (timeLimitMs !== undefined) {
-        const timer = setTimeout(() => giveUp(timeLimitMs), timeLimitMs);
+        const timer = setTimeout(() => timeOut(timeLimitMs), timeLimitMs);
         request.once("close", () => clearTimeout(timer));
       }
       request.on("error", reject);
@@ -139,5 +139,62 @@ export function createClients(
     });
   }
 
-  return clients;
+  return client;
+}
+
+/** Of a certificate whose issuer is not known. */
+const unknownIssuer = new Set([
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+]);
+
+/** Where curl and Python's clients look for a company's own certificates. */
+const variables = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+
+/**
+ * Trusts, besides those that come with Node, the issuers in the system's store and in the files that the environment names.
+ * To read them takes a tenth of a second, so it is done once a certificate was not trusted.
+ * @returns whether `error` is of that kind and there is something new to trust: the request is worth another try
+ */
+function createTrust(env: Env): (error: unknown) => boolean {
+  let widened: boolean | null = null;
+  return (error) => {
+    if (!unknownIssuer.has(errorCode(error) ?? "")) return false;
+    widened ??= widen(env);
+    return widened;
+  };
+}
+
+function widen(env: Env): boolean {
+  const usual = tls.getCACertificates("default");
+  const known = new Set(usual);
+  const more = [
+    ...tls.getCACertificates("system"),
+    ...variables.flatMap((name) => read(env[name])),
+  ];
+  const added = [...new Set(more)].filter((certificate) => !known.has(certificate));
+  if (added.length === 0) return false;
+  tls.setDefaultCACertificates([...usual, ...added]);
+  return true;
+}
+
+/** What is no certificate is left out: one that is torn must not take the others with it. */
+function read(file: string | undefined): string[] {
+  if (file === undefined || file === "") return [];
+  try {
+    const text = readFileSync(file, "utf8");
+    const blocks = text.match(/-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gsu) ?? [];
+    return blocks.filter((block) => {
+      try {
+        return tls.createSecureContext({ ca: block }) !== undefined;
+      } catch {
+        return false;
+      }
+    });
+  } catch {
+    return [];
+  }
 }

@@ -3,7 +3,7 @@ import { type EventEmitter, once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { ByteStream } from "../../src/host/http.ts";
+import type { ByteStream } from "../../src/host/network.ts";
 import {
   createHttpStreamClient,
   type HttpStreamClient,
