@@ -36,7 +36,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   deploy: { imports: ["run", "host", "docker"], types: ["plan", "catalog"] },
   record: { imports: ["run", "host"] },
   demo: { imports: ["run", "host", "catalog"] },
-  commands: { imports: ["run", "host", ...stages, "record", "demo", "cli"], types: ["ui"] },
+  commands: { imports: ["run", "host", ...stages, "record", "demo"] },
   // What the writers share: their interface and their sentences.
   ui: { imports: ["run"], types: ["plan"] },
   "ui/ink": { imports: ["run", "plan", "ui"] },

@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import type { HostFacts } from "../host/real-host.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 
 /**
  * What this process knows of itself, with the environment that it is to have.
@@ -27,33 +28,17 @@ function homeFolder(given = ""): string {
   try {
     ({ homedir } = os.userInfo());
   } catch (cause) {
-    throw noHome(cause);
+    throw failure("usage.no_home", undefined, cause);
   }
-  if (!path.isAbsolute(homedir)) throw noHome(null);
+  if (!path.isAbsolute(homedir)) throw failure("usage.no_home");
   return homedir;
-}
-
-function noHome(cause: unknown): Failure {
-  return new Failure({
-    code: "usage.no_home",
-    message: "HOME is not set to a folder's full path, and this user has no home folder.",
-    hint: "Set HOME to a folder that you can write to: HOME=/var/lib/heros heros setup",
-    exitCode: exitCodes.usage,
-    cause,
-  });
 }
 
 function currentFolder(own: NodeJS.Process): string {
   try {
     return own.cwd();
   } catch (cause) {
-    throw new Failure({
-      code: "usage.no_folder",
-      message: "The current folder no longer exists.",
-      hint: "Change to another folder and run heros again: cd ~",
-      exitCode: exitCodes.usage,
-      cause,
-    });
+    throw failure("usage.no_folder", undefined, cause);
   }
 }
 

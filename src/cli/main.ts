@@ -108,7 +108,8 @@ async function perform(
     if (command.name === "replay") {
       const { performReplay } = await import("../commands/replay.ts");
       const open = () => openWriter(name, terminal);
-      const played = performReplay({ command, host, open, live: name === "ink", signal });
+      const { file, speed } = command;
+      const played = performReplay({ host, file, speed, open, live: name === "ink", signal });
       return await Promise.race([played, crash.caught]);
     }
     const writer = await openWriter(name, terminal);

@@ -1,5 +1,6 @@
 import type { Terminal, Writer } from "../ui/writer.ts";
-import { usageFailure, type Output } from "./options.ts";
+import { failure } from "../run/failures/table.ts";
+import type { Output } from "./options.ts";
 
 export type WriterName = Exclude<Output, "auto">;
 
@@ -20,9 +21,9 @@ export function chooseWriter(facts: OutputFacts): WriterName {
   const { output, answersInLines = false, stdinIsTty, stdoutIsTty, env } = facts;
   const terminal = stdinIsTty && stdoutIsTty;
   if (output === "ink" && !terminal) {
-    throw usageFailure(
-      "--output ink needs a terminal for its input and output; use --output plain here",
-    );
+    throw failure("usage.wrong", {
+      complaint: "--output ink needs a terminal for its input and output; use --output plain here",
+    });
   }
   if (output !== "auto") return output;
   if (isOn(env["ACCESSIBLE"]) || isOn(env["INK_SCREEN_READER"])) return "accessible";

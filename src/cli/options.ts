@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { QuestionId } from "../plan/answers.ts";
 import { questions } from "../plan/questions.ts";
 import { settings, type SettingId } from "../plan/settings.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
 
 export const outputs = ["auto", "ink", "plain", "json", "accessible"] as const;
 export type Output = (typeof outputs)[number];
@@ -22,21 +21,6 @@ export interface CommonOptions {
 
 /** Values of flags as commander gives them. */
 export type Values = Readonly<Record<string, unknown>>;
-
-/** The error for arguments that make no sense together. */
-export function usageFailure(complaint: string, cause?: unknown): Failure {
-  const [first = "", ...more] = complaint
-    .trim()
-    .replace(/^error: /, "")
-    .split("\n");
-  return new Failure({
-    code: "usage.wrong",
-    message: `${first.charAt(0).toUpperCase()}${first.slice(1)}${/[.?]$/.test(first) ? "" : "."}`,
-    hint: [...more, "heros --help lists commands, heros setup --help their flags."].join(" "),
-    exitCode: exitCodes.usage,
-    cause,
-  });
-}
 
 /** Adds the flags that every command has. */
 export function common(command: Command): Command {

@@ -1,17 +1,24 @@
+import { readFile } from "node:fs";
+import { promisify } from "node:util";
 import type { Host } from "../host/host.ts";
 import { createEndpointMemory } from "../source/mirrors.ts";
 import type { Emit } from "../run/event.ts";
 import { stages, type Stage } from "../run/events/run.ts";
 import type { PauseSwitch } from "../run/pause-switch.ts";
+import { type GatheredSettings, gatherSettings } from "../commands/gather-settings.ts";
+import type { ModelChoice } from "../commands/pull.ts";
 import type { Work } from "../commands/request.ts";
+import type { Person } from "../plan/person.ts";
+import { failure } from "../run/failures/table.ts";
 import type { Writer } from "../ui/writer.ts";
 import { backgroundDirOf, stateDirOf } from "../record/state-dir.ts";
-import { herosVersion } from "./app-files.ts";
+import { herosVersion, shippedPath } from "./app-files.ts";
 import { terminate } from "./background.ts";
 import type { Crash } from "./crash.ts";
 import type { Program } from "../record/detach.ts";
 import type { DetachRequest, Handover } from "../record/handover.ts";
-import type { HerosCommand, ReplayCommand } from "./program.ts";
+import type { ModelsCommand } from "./models-options.ts";
+import type { HerosCommand, PullCommand, ReplayCommand, SetupCommand } from "./program.ts";
 import { runCommand } from "./run-command.ts";
 import { noRunLog, openRunLog } from "../record/write.ts";
 
@@ -82,7 +89,10 @@ export async function performCommand(performance: Performance): Promise<number> 
 }
 
 /** What a command does; the code of each is loaded when it is its turn. */
-function planCommand({ command, handover, writer, nodePath, detach }: Performance): CommandPlan {
+function planCommand(performance: Performance): CommandPlan {
+  const { command, writer, detach } = performance;
+  const gather = ({ host }: Work) =>
+    gatherSettings(host, { ...command, assetsDir: shippedPath("assets"), readInput });
   switch (command.name) {
     case "setup": {
       const demo = command.demo !== null;
@@ -95,8 +105,8 @@ function planCommand({ command, handover, writer, nodePath, detach }: Performanc
           ? "The demo is over. heros setup does the same for real."
           : "What is downloaded is kept. Run heros setup again: it goes on where it stopped.",
         work: async (work) => {
-          const { performSetup } = await import("../commands/setup/setup-command.ts");
-          return performSetup(work, { command, handover, writer, nodePath, detach });
+          const person = whoAnswers(command, writer);
+          return setUp(work, performance, { command, person, settings: await gather(work) });
         },
       };
     }
@@ -109,7 +119,11 @@ function planCommand({ command, handover, writer, nodePath, detach }: Performanc
           "What is downloaded is kept. Run the same command again: it goes on where it stopped.",
         work: async (work) => {
           const { performPull } = await import("../commands/pull.ts");
-          return performPull(work, command, detach);
+          return performPull(work, {
+            settings: await gather(work),
+            choice: choiceOf(command),
+            detach,
+          });
         },
       };
     case "doctor":
@@ -120,7 +134,7 @@ function planCommand({ command, handover, writer, nodePath, detach }: Performanc
         resumeHint: "Run heros doctor again for the whole check.",
         work: async (work) => {
           const { performDoctor } = await import("../commands/doctor.ts");
-          return performDoctor(work, command);
+          return performDoctor(work, await gather(work));
         },
       };
     case "status":
@@ -131,7 +145,7 @@ function planCommand({ command, handover, writer, nodePath, detach }: Performanc
         resumeHint: "Annie goes on. heros status asks again.",
         work: async (work) => {
           const { performStatus } = await import("../commands/status.ts");
-          return performStatus(work, command);
+          return performStatus(work, { settings: await gather(work), watch: command.watch });
         },
       };
     case "models": {
@@ -146,9 +160,66 @@ function planCommand({ command, handover, writer, nodePath, detach }: Performanc
             : "Run the same command again for the whole of it.",
         work: async (work) => {
           const { performModels } = await import("../commands/models/models.ts");
-          return performModels(work, command, writer);
+          return performModels(work, {
+            settings: await gather(work),
+            action,
+            choice: choiceOf(command),
+            yes,
+            dryRun,
+            attended: writer.ask !== undefined,
+          });
         },
       };
     }
   }
+}
+
+interface SetUp {
+  readonly command: SetupCommand;
+  readonly person: Person;
+  readonly settings: GatheredSettings;
+}
+
+async function setUp(
+  work: Work,
+  { handover, nodePath, detach }: Performance,
+  { command, person, settings }: SetUp,
+): Promise<readonly string[] | null> {
+  const { dryRun, demo, settingFlags } = command;
+  const options = { settings, dryRun, person, assetsDir: shippedPath("assets"), detach };
+  if (demo === null) {
+    const { performSetup } = await import("../commands/setup/setup.ts");
+    return performSetup(work, options);
+  }
+  const { performDemo } = await import("../commands/setup/demo.ts");
+  return performDemo(work, {
+    ...options,
+    speed: Number(demo.speed),
+    keep: demo.keep,
+    port: settingFlags.port === undefined ? null : settings.port,
+    nodePath,
+    earlier: handover.demo,
+  });
+}
+
+/** A dry run changes nothing, so without a terminal it takes the answers that it has. */
+function whoAnswers(command: SetupCommand, writer: Writer): Person {
+  if (command.yes) return {};
+  if (writer.ask !== undefined) return writer;
+  if (command.dryRun) return {};
+  const where =
+    command.output === "auto"
+      ? "without an interactive terminal"
+      : `with --output ${command.output}`;
+  const complaint = `heros setup can't ask its questions ${where}\nAdd --yes to take the defaults, or use --output accessible to answer line by line.`;
+  throw failure("usage.wrong", { complaint });
+}
+
+function choiceOf({ models, all, questionFlags }: PullCommand | ModelsCommand): ModelChoice {
+  return { names: models, all, tiers: questionFlags.tiers !== undefined };
+}
+
+/** A pipe of Node's own is a socket, which can't be opened by a path in /dev. */
+function readInput(): Promise<string> {
+  return promisify(readFile)(0, "utf8");
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import { questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
 import { inBackgroundFlag } from "../record/handover.ts";
+import { failure } from "../run/failures/table.ts";
 import { addModels, type ModelsCommand } from "./models-options.ts";
 import {
   addFlags,
@@ -9,7 +10,6 @@ import {
   commonOptions,
   type CommonOptions,
   factor,
-  usageFailure,
   type Values,
 } from "./options.ts";
 
@@ -153,7 +153,11 @@ export function parseArguments(argv: readonly string[]): Parsed {
     if (error.exitCode === 0) return { kind: "text", text };
     // `heros models` alone asks what there is.
     if (error.code === "commander.help") return { kind: "text", text: complaint };
-    throw usageFailure(complaint === "" ? error.message : complaint, error);
+    throw failure(
+      "usage.wrong",
+      { complaint: complaint === "" ? error.message : complaint },
+      error,
+    );
   }
   if (command === undefined) return { kind: "text", text };
   return { kind: "command", command };

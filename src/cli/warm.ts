@@ -2,7 +2,7 @@
 await Promise.all([
   import("./main.ts"),
   import("../commands/pull.ts"),
-  import("../commands/setup/setup-command.ts"),
+  import("../commands/setup/setup.ts"),
   import("../commands/status.ts"),
   import("../ui/ink/writer.tsx"),
   import("../ui/plain/writer.ts"),

@@ -1,6 +1,4 @@
 import { modelsOfTiers } from "../catalog/select.ts";
-import { gatherSettings } from "../cli/gather-settings.ts";
-import type { DoctorCommand } from "../cli/program.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
 import { late, withinLimit } from "../host/time-limit.ts";
 import { type Detection, detectMachine, unsupportedFailure } from "../machine/detect.ts";
@@ -8,6 +6,7 @@ import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { Failure } from "../run/failure.ts";
 import { requireDiskSpace } from "../store/disk-space.ts";
 import { anniePlace } from "./annie-port.ts";
+import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { viewCache } from "./models/survey.ts";
 import type { Fetching, Work } from "./request.ts";
@@ -21,10 +20,10 @@ import { tryHubOf } from "./try-hub.ts";
  */
 export async function performDoctor(
   work: Work,
-  command: DoctorCommand,
+  given: GatheredSettings,
 ): Promise<readonly string[]> {
   const { host, emit, signal } = work;
-  const settings = await placeModels(work, await gatherSettings(host, command));
+  const settings = await placeModels(work, given);
   const { cacheDir, stackDir, endpoint, mirrors, port } = settings;
   emit({ type: "stage.started", stage: "machine" });
   const detection = await detectMachine({

@@ -1,13 +1,12 @@
 import type { CatalogModel } from "../catalog/catalog.ts";
 import { completeTiers, defaultTiers, modelsByName, modelsOfTiers } from "../catalog/select.ts";
-import { type GatheredSettings, gatherSettings } from "../cli/gather-settings.ts";
-import { usageFailure } from "../cli/options.ts";
-import type { PullCommand } from "../cli/program.ts";
 import { downloadModels } from "../download/download.ts";
 import { surveyModels } from "../download/survey.ts";
 import { parseTiers } from "../plan/questions.ts";
 import type { DetachRequest } from "../record/handover.ts";
+import { failure } from "../run/failures/table.ts";
 import { formatBytes } from "../run/units.ts";
+import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { cacheFallback, openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
@@ -58,17 +57,31 @@ export async function pull(
   ];
 }
 
+export interface PullRequest {
+  readonly settings: GatheredSettings;
+  readonly choice: ModelChoice;
+  readonly detach: DetachRequest;
+}
+
 /** `heros pull [MODEL…] [--tiers …] [--all]` */
 export async function performPull(
   work: Work,
-  command: PullCommand,
-  detach: DetachRequest,
+  { settings, choice, detach }: PullRequest,
 ): Promise<readonly string[]> {
-  const settings = await placeModels(work, await gatherSettings(work.host, command));
-  const { tokenFile } = settings;
+  const placed = await placeModels(work, settings);
+  const { tokenFile } = placed;
   const token = tokenFile === null || tokenFile.source === "none" ? null : tokenFile.token;
   detach.continueWith(async () => ({ flags: [], token }));
-  return pull(work, settings, chosenModels(command, settings));
+  return pull(work, placed, chosenModels(choice, placed));
+}
+
+/** Which models are meant. */
+export interface ModelChoice {
+  /** Ids of the catalog, or repositories. */
+  readonly names: readonly string[];
+  readonly all: boolean;
+  /** `--tiers` was given. */
+  readonly tiers: boolean;
 }
 
 /**
@@ -76,14 +89,15 @@ export async function performPull(
  * @throws Failure `usage.wrong`, `models.unknown`, `tiers.unknown` (exit 2)
  */
 export function chosenModels(
-  command: Pick<PullCommand, "models" | "all" | "questionFlags">,
+  choice: ModelChoice,
   { catalog, decided }: GatheredSettings,
 ): readonly CatalogModel[] {
-  const { models, all, questionFlags } = command;
-  if ([models.length > 0, all, questionFlags.tiers !== undefined].filter(Boolean).length > 1) {
-    throw usageFailure("Name models, or give --tiers, or --all: only one of them");
+  const { names, all, tiers: tiersGiven } = choice;
+  if ([names.length > 0, all, tiersGiven].filter(Boolean).length > 1) {
+    const complaint = "Name models, or give --tiers, or --all: only one of them";
+    throw failure("usage.wrong", { complaint });
   }
-  if (models.length > 0) return modelsByName(catalog, models);
+  if (names.length > 0) return modelsByName(catalog, names);
   if (all) return catalog.models;
   const asked = decided.findLast((layer) => layer.tiers !== undefined)?.tiers;
   if (asked === undefined) return modelsOfTiers(catalog, defaultTiers(catalog));

@@ -3,19 +3,26 @@ import type { Host } from "../host/host.ts";
 import { isClosing, type TimedEvent } from "../run/event.ts";
 import { exitCodes } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import type { Writer } from "../ui/writer.ts";
-import type { ReplayCommand } from "../cli/program.ts";
 import { parseRecording } from "../record/read.ts";
 import { errorCode } from "../run/error-code.ts";
 
-export interface Replay {
-  readonly command: ReplayCommand;
+export interface ReplayRequest {
   readonly host: Host;
-  /** Opens the chosen writer, once the record is known to be whole. */
-  readonly open: () => Promise<Writer>;
+  /** The record. */
+  readonly file: string;
+  /** How many times faster than it was; null: as fast as the output takes it, on a live screen as it was. */
+  readonly speed: number | null;
+  /** Opens what shows the events, once the record is known to be whole. */
+  readonly open: () => Promise<Screen>;
   /** On a live screen a run takes its time, unless `--speed` says otherwise. */
   readonly live: boolean;
   readonly signal: AbortSignal;
+}
+
+/** What shows a record: a writer. */
+export interface Screen {
+  write(event: TimedEvent): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -24,11 +31,11 @@ export interface Replay {
  * @returns 0 when it was played, whatever became of the recorded run; 130 when it was interrupted
  * @throws Failure `replay.…` (exit 2)
  */
-export async function performReplay(replay: Replay): Promise<number> {
-  const { command, host, open, live, signal } = replay;
-  const events = parseRecording(await readRecord(host, command.file), command.file);
+export async function performReplay(request: ReplayRequest): Promise<number> {
+  const { host, file, open, live, signal } = request;
+  const events = parseRecording(await readRecord(host, file), file);
   const writer = await open();
-  const speed = command.speed ?? (live ? 1 : null);
+  const speed = request.speed ?? (live ? 1 : null);
   let last: TimedEvent | null = null;
   try {
     for (const event of events) {

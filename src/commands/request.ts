@@ -2,8 +2,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
 import type { EndpointMemory } from "../source/mirrors.ts";
 import type { Answers, TokenAnswer } from "../plan/answers.ts";
-import type { Remediation, FailedChecks } from "../plan/interview.ts";
-import type { Interview } from "../plan/interview.ts";
+import type { Person } from "../plan/person.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../run/event.ts";
 import type { PauseSwitch } from "../run/pause-switch.ts";
@@ -51,8 +50,6 @@ export interface SetupRequest extends Fetching {
   readonly dryRun: boolean;
   /** Hears the answers, once there is consent, and when it was given: 0 where nobody was asked. */
   readonly onSettled?: (answers: Answers, agreedAtMs: number) => void;
-  /** Asks the person; null where nobody is asked. */
-  readonly ask: ((planning: Interview, signal: AbortSignal) => Promise<Answers | null>) | null;
-  /** Shows a person what is not right with the machine and waits; null or absent where nobody could mend it. */
-  readonly remedy?: ((trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>) | null;
+  /** Who is asked; without `ask`, nobody. */
+  readonly person: Pick<Person, "ask" | "remedy">;
 }

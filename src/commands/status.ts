@@ -1,8 +1,6 @@
 import path from "node:path";
 import type { Catalog } from "../catalog/catalog.ts";
 import { modelsOfTiers } from "../catalog/select.ts";
-import { gatherSettings } from "../cli/gather-settings.ts";
-import type { StatusCommand } from "../cli/program.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
 import { type Answer, askHealth, notOnline } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
@@ -10,6 +8,7 @@ import { seeBackground } from "../record/background.ts";
 import type { BackgroundSeen, StatusRead } from "../run/events/status.ts";
 import { Failure } from "../run/failure.ts";
 import { anniePlace } from "./annie-port.ts";
+import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { listedModels, viewCache } from "./models/survey.ts";
 import type { Fetching, Work } from "./request.ts";
@@ -137,9 +136,9 @@ function capabilitiesOf(catalog: Catalog, tiers: readonly number[]): string[] {
 /** `heros status [--watch]` */
 export async function performStatus(
   work: Work,
-  command: StatusCommand,
+  { settings, watch }: { readonly settings: GatheredSettings; readonly watch: boolean },
 ): Promise<readonly string[]> {
-  const settings = await placeModels(work, await gatherSettings(work.host, command));
+  const fetching = await placeModels(work, settings);
   const { stackDir, port, decided } = settings;
-  return status(work, { fetching: settings, stackDir, port, decided, watch: command.watch });
+  return status(work, { fetching, stackDir, port, decided, watch });
 }

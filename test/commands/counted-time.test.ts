@@ -23,15 +23,17 @@ it("counts from yes where somebody was asked, on the screen as in the end", asyn
     nowMs = readingMs;
     return null;
   };
-  const refused = await runSetup(world, { request: { ask } });
+  const refused = await runSetup(world, { request: { person: { ask } } });
   expect(refused.words).toBeNull();
   const heard: number[] = [];
   const run = await runSetup(world, {
     elapsedMs: () => nowMs,
     request: {
-      ask: async ({ answers }) => {
-        nowMs = readingMs;
-        return answers;
+      person: {
+        ask: async ({ answers }) => {
+          nowMs = readingMs;
+          return answers;
+        },
       },
       onSettled: (_answers, agreedAtMs) => heard.push(agreedAtMs),
     },

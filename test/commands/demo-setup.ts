@@ -58,7 +58,7 @@ export function requestOf(world: DemoWorld): SetupRequest {
     annieTimeoutMs: 20_000,
     decided: [],
     dryRun: false,
-    ask: null,
+    person: {},
   };
 }
 

@@ -209,7 +209,10 @@ describe("heros setup", () => {
       seen.push(planning);
       return null;
     };
-    const run = await runSetup({ ...world, host: { ...world.host, env } }, { request: { ask } });
+    const run = await runSetup(
+      { ...world, host: { ...world.host, env } },
+      { request: { person: { ask } } },
+    );
     expect(run).toMatchObject({ error: null, words: null });
     expect(eventsOf(run, "notice")[0]?.message).toContain("the token found in HF_TOKEN");
     const [planning] = seen;

@@ -32,7 +32,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "deploy",
     "record",
     "demo",
-    "cli",
   ],
   "ui/ink": ["run", "plan", "ui"],
   "ui/plain": ["run", "ui"],
@@ -63,7 +62,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
   plan: ["machine"],
   deploy: ["plan", "catalog"],
-  commands: ["ui"],
 };
 const rooms = Object.keys(mayImport);
 const targets = [...rooms, "ui"];

@@ -6,36 +6,43 @@ import { pruneModels } from "./prune.ts";
 import { repair, verify } from "./verify.ts";
 import { requireMounted } from "../require-place.ts";
 import type { Work } from "../request.ts";
-import type { Writer } from "../../ui/writer.ts";
-import { gatherSettings } from "../../cli/gather-settings.ts";
-import type { ModelsCommand } from "../../cli/models-options.ts";
-import { chosenModels } from "../pull.ts";
+import type { GatheredSettings } from "../gather-settings.ts";
+import { chosenModels, type ModelChoice } from "../pull.ts";
+
+export interface ModelsRequest {
+  readonly settings: GatheredSettings;
+  readonly action: "ls" | "verify" | "repair" | "prune";
+  readonly choice: ModelChoice;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  /** A person reads the output. */
+  readonly attended: boolean;
+}
 
 /** `heros models ls | verify | repair | prune` */
 export async function performModels(
   work: Work,
-  command: ModelsCommand,
-  writer: Writer,
+  request: ModelsRequest,
 ): Promise<readonly string[]> {
-  const settings = await placeModels(work, await gatherSettings(work.host, command));
+  const { action, choice, yes, dryRun, attended } = request;
+  const settings = await placeModels(work, request.settings);
   const { catalog, cacheDir } = settings;
   await requireMounted(work, cacheDir);
-  const { action, models: names, yes, dryRun } = command;
   switch (action) {
     case "ls": {
-      const all = command.all || command.questionFlags.tiers === undefined;
-      return listModels(work, settings, chosenModels({ ...command, all }, settings));
+      const all = choice.all || !choice.tiers;
+      return listModels(work, settings, chosenModels({ ...choice, all }, settings));
     }
     case "verify":
     case "repair": {
+      const { names } = choice;
       const named = names.length > 0;
       const models: readonly CatalogModel[] = named ? modelsByName(catalog, names) : catalog.models;
-      const request = { fetching: settings, models, named };
-      return action === "verify" ? verify(work, request) : repair(work, request);
+      const checked = { fetching: settings, models, named };
+      return action === "verify" ? verify(work, checked) : repair(work, checked);
     }
     case "prune": {
-      const canRead = writer.ask !== undefined;
-      const mode = dryRun ? "show" : yes ? "remove" : canRead ? "show" : "refuse";
+      const mode = dryRun ? "show" : yes ? "remove" : attended ? "show" : "refuse";
       return pruneModels(work, { fetching: settings, mode });
     }
   }

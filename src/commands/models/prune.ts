@@ -1,7 +1,7 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { planPrune, prune, type PruneRepo } from "../../store/hub-cache/prune.ts";
 import type { Survey } from "../../download/survey.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { Placed } from "../models-place.ts";
 import { cachedModels, viewCache } from "./survey.ts";
@@ -47,12 +47,7 @@ export async function pruneModels(
     return [`Nothing was removed. heros models prune --yes frees ${formatBytes(bytes)}.`];
   }
   if (mode === "refuse") {
-    throw new Failure({
-      code: "prune.needs_yes",
-      message: `Nothing was removed: nobody can be asked here whether ${formatBytes(bytes)} may go.`,
-      hint: "Add --yes to remove it, or --dry-run to look only.",
-      exitCode: exitCodes.usage,
-    });
+    throw failure("prune.needs_yes", { size: formatBytes(bytes) });
   }
   const done = await prune({ host, cacheDir, files, emit, signal });
   const gained = done.files.reduce((sum, file) => sum + file.bytes, 0);

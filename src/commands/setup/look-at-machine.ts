@@ -18,9 +18,10 @@ export async function lookAtMachine(
   { host, emit, signal }: Work,
   request: SetupRequest,
 ): Promise<Detection | null> {
-  const { stackDir, stateDir, port, endpoint, mirrors, dryRun, remedy = null } = request;
+  const { stackDir, stateDir, port, endpoint, mirrors, dryRun, person } = request;
+  const { remedy } = person;
   const modelsPath = modelsPlace(host, request, await recallAnswers(host, stateDir));
-  const tryHub = tryHubOf({ host }, request, { tokenIsAsked: request.ask !== null });
+  const tryHub = tryHubOf({ host }, request, { tokenIsAsked: person.ask !== undefined });
   for (;;) {
     emit({ type: "stage.started", stage: "machine" });
     const detection = await detectMachine({
@@ -37,7 +38,7 @@ export async function lookAtMachine(
     });
     const trouble = failedChecksOf(detection);
     const [problem] = detection.problems;
-    if (dryRun || remedy === null || trouble === null) {
+    if (dryRun || remedy === undefined || trouble === null) {
       if (problem !== undefined && !dryRun) throw problem;
       return detection;
     }

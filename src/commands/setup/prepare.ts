@@ -45,7 +45,7 @@ export async function prepareInterview(
   detection: Detection,
 ): Promise<Prepared> {
   const { host, emit, signal } = work;
-  const { catalog, stateDir, stackDir, decided, tokenFile, ask } = request;
+  const { catalog, stateDir, stackDir, decided, tokenFile, person } = request;
   const [remembered, tokens] = await Promise.all([
     recallAnswers(host, stateDir),
     foundTokens(host, stackDir),
@@ -124,7 +124,8 @@ export async function prepareInterview(
   };
 
   // Where nobody is asked, only the chosen models are listed, when they are worked out.
-  const everything = ask === null ? null : await survey(resolved.answers, catalog.models, signal);
+  const everything =
+    person.ask === undefined ? null : await survey(resolved.answers, catalog.models, signal);
   const first = unlessRefused(resolved.answers);
   const planning: Interview = {
     machine: detection.machine,

@@ -1,14 +1,49 @@
+import { writeStack } from "../../deploy/compose/write.ts";
+import type { Host } from "../../host/host.ts";
+import { ownUid } from "../../host/own-file.ts";
 import { unsupportedFailure } from "../../machine/detect.ts";
 import type { Answers } from "../../plan/answers.ts";
-import { rememberable, type AnswerValues } from "../../plan/resolve.ts";
+import type { Person } from "../../plan/person.ts";
+import { rememberable, type AnswerValues, resolveAnswers } from "../../plan/resolve.ts";
+import type { Continuation, DetachRequest } from "../../record/handover.ts";
 import type { Notice } from "../../run/events/run.ts";
-import { writeStack } from "../../deploy/compose/write.ts";
-import { bringOnline } from "./bring-online.ts";
-import { closingSummary, dryRunSummary } from "./bring-online.ts";
+import { quoted } from "../../run/shell.ts";
+import { anniePlace } from "../annie-port.ts";
+import type { GatheredSettings } from "../gather-settings.ts";
+import type { SetupRequest, Work } from "../request.ts";
+import { foundTokens } from "../tokens.ts";
+import { bringOnline, closingSummary, dryRunSummary } from "./bring-online.ts";
 import { lookAtMachine } from "./look-at-machine.ts";
 import { prepareInterview } from "./prepare.ts";
 import { rememberAnswers } from "./remembered-answers.ts";
-import type { SetupRequest, Work } from "../request.ts";
+
+export interface SetupOptions {
+  readonly settings: GatheredSettings;
+  readonly dryRun: boolean;
+  /** Without `ask` nothing is asked. */
+  readonly person: Pick<Person, "ask" | "remedy">;
+  /** Absolute: the folder that ships with heros. */
+  readonly assetsDir: string;
+  readonly detach: DetachRequest;
+}
+
+/** `heros setup`, for real. */
+export async function performSetup(
+  work: Work,
+  options: SetupOptions,
+): Promise<readonly string[] | null> {
+  const { settings, detach } = options;
+  const request = await requestOf(work.host, settings, options);
+  const onSettled: SetupRequest["onSettled"] = (answers, countedFromMs) => {
+    detach.continueWith(async () => ({
+      ...(await continuationOf(work.host, request, answers)),
+      countedFromMs,
+    }));
+  };
+  const notice = await rootNotice(work.host, request.stackDir);
+  if (notice !== null) work.emit(notice);
+  return setup(work, { ...request, onSettled });
+}
 
 /**
  * The whole journey: machine, plan, stack, download, annie.
@@ -18,7 +53,8 @@ import type { SetupRequest, Work } from "../request.ts";
  */
 export async function setup(work: Work, request: SetupRequest): Promise<readonly string[] | null> {
   const { host, emit, signal } = work;
-  const { stateDir, dryRun, ask } = request;
+  const { stateDir, dryRun } = request;
+  const { ask } = request.person;
 
   const detection = await lookAtMachine(work, request);
   if (detection === null) return null;
@@ -30,20 +66,20 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   emit({ type: "stage.started", stage: "plan" });
   for (const notice of portNotices(request)) emit(notice);
   const { planning, workOut } = await prepareInterview(work, request, detection);
-  const answers = ask === null ? planning.answers : await ask(planning, signal);
+  const answers = ask === undefined ? planning.answers : await ask(planning, signal);
   // What a person takes to read and to choose is no part of how long Annie takes.
   const agreedAtMs = work.elapsedMs();
-  const startedAtMs = host.clock.monotonicMs() - (ask === null ? agreedAtMs : 0);
+  const startedAtMs = host.clock.monotonicMs() - (ask === undefined ? agreedAtMs : 0);
   if (answers === null) return null;
   const unsupported = answers.unsupported ? null : unsupportedFailure(detection.machine);
   if (unsupported !== null) throw unsupported;
   const { plan, survey, changes, notices } = await workOut(answers, signal);
   for (const notice of notices) emit(notice);
-  emit(ask === null ? plan : { ...plan, agreedAtMs });
+  emit(ask === undefined ? plan : { ...plan, agreedAtMs });
   emit({ type: "stage.finished", stage: "plan", outcome: "done" });
   if (dryRun) return dryRunSummary(plan);
 
-  request.onSettled?.(answers, ask === null ? 0 : agreedAtMs);
+  request.onSettled?.(answers, ask === undefined ? 0 : agreedAtMs);
   const { cacheDir } = survey;
   const kept = { stateDir, cacheDir, answers: settledAnswers(answers, request) };
   await rememberAnswers(host, { ...kept, finished: false });
@@ -74,4 +110,60 @@ function portNotices({ ignoredPort, port }: SetupRequest): Notice[] {
       hint: 'To choose it with --port, publish "127.0.0.1:${HER_OS_PORT:-8000}:8000" there.',
     },
   ];
+}
+
+/**
+ * What an unattended setup needs beside the answers that are kept in the state folder: consent, the token, and where the
+ * models go, for the Hub's variables win over a kept answer, but not over one that was just given.
+ */
+export async function continuationOf(
+  host: Host,
+  { stackDir, cacheDir }: Pick<SetupRequest, "stackDir" | "cacheDir">,
+  { token, unsupported, storage }: Answers,
+): Promise<Continuation> {
+  const flags = [
+    "--yes",
+    ...(unsupported ? ["--allow-unsupported"] : []),
+    ...(cacheDir === null ? ["--storage", storage] : []),
+  ];
+  if (token.source === "none") return { flags, token: "none" };
+  const [first] = await foundTokens(host, stackDir);
+  const findsIt = first !== undefined && first.answer.token.equals(token.token);
+  return { flags, token: findsIt ? null : token.token };
+}
+
+/**
+ * What setup is asked to do, by flags, environment and config file.
+ * @throws Failure `plan.bad_answer`, `tiers.unknown` (exit 2), before anything is looked at
+ */
+export async function requestOf(
+  host: Host,
+  settings: GatheredSettings,
+  { dryRun, person, assetsDir }: Pick<SetupRequest, "dryRun" | "person" | "assetsDir">,
+): Promise<SetupRequest> {
+  const { catalog, decided, tokenFile } = settings;
+  resolveAnswers({ catalog, remembered: {}, decided, foundTokens: [], tokenFile });
+  const { stackDir, port: asked } = settings;
+  const { port, portIgnored } = await anniePlace(host, stackDir, asked);
+  return {
+    ...settings,
+    dryRun,
+    person,
+    assetsDir,
+    port,
+    ...(portIgnored && asked !== null ? { ignoredPort: asked } : {}),
+  };
+}
+
+/** What `sudo heros setup` means, which is seldom what was meant; null where nobody came by sudo. */
+export async function rootNotice(host: Host, stackDir: string): Promise<Notice | null> {
+  const user = host.env["SUDO_USER"] ?? "";
+  if (user === "" || user === "root" || (await ownUid(host.files)) !== 0) return null;
+  return {
+    type: "notice",
+    level: "warning",
+    code: "setup.as_root",
+    message: `heros is running as root: Annie's files in ${stackDir} and her models will belong to root, not to ${user}.`,
+    hint: `To keep them as ${user}, cancel and run heros setup without sudo. If Docker refuses: sudo usermod -aG docker ${quoted(user)}, then log in again.`,
+  };
 }

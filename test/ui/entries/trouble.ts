@@ -72,8 +72,7 @@ const exitCode = await runCommand({
   started: { command: "setup", herosVersion: "0.1.0", demo: false, stages },
   resumeHint: "Run heros setup again.",
   work: (emit, elapsedMs) => {
-    const { ask = null, remedy = null } = writer;
-    const request = { ...requestOf(world), ask, remedy };
+    const request = { ...requestOf(world), person: writer };
     const endpoints = createEndpointMemory();
     return setup({ host, emit, signal: stop.signal, elapsedMs, endpoints }, request);
   },

@@ -1,23 +1,32 @@
-import { readFile } from "node:fs";
 import path from "node:path";
-import { promisify } from "node:util";
 import { builtCatalog } from "../catalog/built-catalog.ts";
 import type { Catalog } from "../catalog/catalog.ts";
-import type { Fetching } from "../commands/request.ts";
 import type { Host } from "../host/host.ts";
-import type { TokenAnswer } from "../plan/answers.ts";
+import type { QuestionId, TokenAnswer } from "../plan/answers.ts";
 import type { ConfigValues } from "../plan/config-file.ts";
 import { questions } from "../plan/questions.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import { parseCount, parsePort, parseRate, type SettingId, settings } from "../plan/settings.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
 import { parseEndpoints } from "../source/hub/endpoint.ts";
 import { expandPath, findEndpoint } from "../source/hub/environment.ts";
 import { stateDirOf } from "../record/state-dir.ts";
-import { shippedPath } from "./app-files.ts";
-import type { CommonOptions } from "./options.ts";
+import type { Fetching } from "./request.ts";
 import { errorCode } from "../run/error-code.ts";
+
+/** What the arguments say, as it was typed, and what only the command line knows. */
+export interface GivenSettings {
+  readonly configFile: string | null;
+  readonly questionFlags: Readonly<Partial<Record<QuestionId, string>>>;
+  readonly settingFlags: Readonly<Partial<Record<SettingId, string>>>;
+  /** This process is the run in the background that another one started. */
+  readonly inBackground: boolean;
+  /** Absolute: the folder that ships with heros. */
+  readonly assetsDir: string;
+  /** The whole standard input, for `--token-file -`. */
+  readonly readInput: () => Promise<string>;
+}
 
 /** Everything that flags, environment and config file say, checked and made absolute. */
 export interface GatheredSettings extends Fetching {
@@ -35,7 +44,7 @@ export interface GatheredSettings extends Fetching {
  */
 export async function gatherSettings(
   host: Host,
-  options: CommonOptions,
+  options: GivenSettings,
 ): Promise<GatheredSettings> {
   const configFile = options.configFile ?? nonEmpty(host.env["HEROS_CONFIG"]);
   const config = configFile === null ? {} : await readConfig(host, configFile);
@@ -81,7 +90,9 @@ export async function gatherSettings(
   const annieTimeout = setting("annieTimeout");
   return {
     catalog:
-      catalogFile === null ? await defaultCatalog(host) : await readCatalog(host, catalogFile),
+      catalogFile === null
+        ? await defaultCatalog(host, options.assetsDir)
+        : await readCatalog(host, catalogFile),
     endpoint: first,
     mirrors,
     cacheDir: cacheStrength >= storageStrength ? folder("cacheDir") : null,
@@ -102,9 +113,9 @@ async function readConfig(host: Host, file: string): Promise<ConfigValues> {
   return parseConfig(await readNamed(host, "config", file), file);
 }
 
-async function defaultCatalog(host: Host): Promise<Catalog> {
+async function defaultCatalog(host: Host, assetsDir: string): Promise<Catalog> {
   const name = "her-os.yaml";
-  return builtCatalog ?? readCatalog(host, shippedPath(`assets/catalogs/${name}`), name);
+  return builtCatalog ?? readCatalog(host, path.join(assetsDir, "catalogs", name), name);
 }
 
 async function readCatalog(host: Host, file: string, source = file): Promise<Catalog> {
@@ -114,7 +125,7 @@ async function readCatalog(host: Host, file: string, source = file): Promise<Cat
 
 async function readTokenFile(
   host: Host,
-  options: CommonOptions,
+  options: GivenSettings,
   config: ConfigValues,
 ): Promise<TokenAnswer | null> {
   const row = questions.find((question) => question.id === "token");
@@ -126,26 +137,16 @@ async function readTokenFile(
     null;
   if (file === null) return null;
   const piped = file === standardInput;
-  const value = (piped ? await readInput() : await readNamed(host, "token", file)).trim();
+  const value = (piped ? await options.readInput() : await readNamed(host, "token", file)).trim();
   // Who left the run to the background chose to use none, whatever could be found.
   if (piped && value === "" && options.inBackground) return { source: "none" };
   if (!/^[\x21-\x7e]+$/.test(value)) {
-    throw new Failure({
-      code: "token.malformed",
-      message: `${piped ? "What came on the standard input" : file} does not hold a Hugging Face token: it should be one word in one line.`,
-      hint: "Copy the token again from your Hugging Face settings into that file.",
-      exitCode: exitCodes.usage,
-    });
+    throw failure("token.malformed", { where: piped ? "What came on the standard input" : file });
   }
   return { source: "token-file", token: new Secret(value) };
 }
 
 const standardInput = "-";
-
-/** A pipe of Node's own is a socket, which can't be opened by a path in /dev. */
-function readInput(): Promise<string> {
-  return promisify(readFile)(0, "utf8");
-}
 
 function answersOf(
   host: Host,
@@ -180,27 +181,20 @@ const mostBytes = 1_000_000;
  * The text of a file that was named by the person.
  * @throws Failure `config.unreadable`, `catalog.unreadable`, `token.unreadable` (exit 2)
  */
-export async function readNamed(
+async function readNamed(
   host: Host,
   noun: "config" | "catalog" | "token",
   file: string,
 ): Promise<string> {
-  const unreadable = (reason: string, cause?: unknown): Failure =>
-    new Failure({
-      code: `${noun}.unreadable`,
-      message: `The ${noun} file ${file} can't be read (${reason}).`,
-      hint: `Give the path of a ${noun} file that you may read.`,
-      exitCode: exitCodes.usage,
+  const text = await readUpTo(host, absolute(host, file)).catch((cause: unknown) => {
+    throw failure(
+      `${noun}.unreadable`,
+      { file, reason: errorCode(cause) ?? "unknown reason" },
       cause,
-    });
-  let text: string | null;
-  try {
-    text = await readUpTo(host, absolute(host, file));
-  } catch (cause) {
-    throw unreadable(errorCode(cause) ?? "unknown reason", cause);
-  }
-  if (text === null) throw unreadable("it is larger than 1 MB");
-  return text;
+    );
+  });
+  if (text !== null) return text;
+  throw failure(`${noun}.unreadable`, { file, reason: "it is larger than 1 MB" });
 }
 
 /** Null where the file has more bytes than it may have. */
@@ -217,6 +211,6 @@ async function readUpTo({ files }: Host, place: string): Promise<string | null> 
 }
 
 /** `~` and `$VAR` count here too: shells leave them alone behind `=`, in quotes and in config files. */
-export function absolute(host: Pick<Host, "env" | "home" | "cwd">, file: string): string {
+function absolute(host: Pick<Host, "env" | "home" | "cwd">, file: string): string {
   return path.resolve(host.cwd, expandPath(file, host));
 }

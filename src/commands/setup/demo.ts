@@ -1,52 +1,59 @@
 import path from "node:path";
-import { type GatheredSettings, gatherSettings } from "../cli/gather-settings.ts";
-import type { SetupCommand } from "../cli/program.ts";
-import { type DemoWorld, prepareDemo } from "../demo/prepare-demo.ts";
-import { lookAtPlace } from "../host/place.ts";
-import { late, withinLimit } from "../host/time-limit.ts";
-import { placeFailure } from "../machine/assess-disks.ts";
-import type { Answers } from "../plan/answers.ts";
-import type { DemoFolder, DetachRequest } from "../record/handover.ts";
-import type { FilePlace } from "../run/file-failures.ts";
-import type { SetupRequest, Work } from "./request.ts";
-import { continuationOf, requestOf } from "./setup/setup-command.ts";
-import { setup } from "./setup/setup.ts";
+import { type DemoWorld, prepareDemo } from "../../demo/prepare-demo.ts";
+import { lookAtPlace } from "../../host/place.ts";
+import { late, withinLimit } from "../../host/time-limit.ts";
+import { placeFailure } from "../../machine/assess-disks.ts";
+import type { Answers } from "../../plan/answers.ts";
+import type { Person } from "../../plan/person.ts";
+import type { DemoFolder } from "../../record/handover.ts";
+import type { FilePlace } from "../../run/file-failures.ts";
+import type { GatheredSettings } from "../gather-settings.ts";
+import type { SetupRequest, Work } from "../request.ts";
+import { continuationOf, requestOf, setup, type SetupOptions } from "./setup.ts";
 
-export interface DemoTools {
-  readonly command: SetupCommand;
-  readonly demo: NonNullable<SetupCommand["demo"]>;
-  readonly ask: SetupRequest["ask"];
-  readonly remedy: NonNullable<SetupRequest["remedy"]> | null;
+export interface DemoOptions extends SetupOptions {
+  readonly speed: number;
+  /** Its folder stays when it ends. */
+  readonly keep: boolean;
+  /** Annie's, where its flag was given. */
+  readonly port: number | null;
+  /** The Node that runs heros, for the demo's own processes. */
   readonly nodePath: string;
-  readonly detach: DetachRequest;
   /** The world in which this process goes on; null where it makes one. */
-  readonly left: DemoFolder | null;
+  readonly earlier: DemoFolder | null;
 }
 
 /**
  * `heros setup --demo`: the same setup in a world of its own, which is removed at the end unless asked to keep. What it is
  * given is checked as for a real one; then folders lie in the demo's own, and only its own Hub is asked.
  */
-export async function performDemo(work: Work, tools: DemoTools): Promise<readonly string[] | null> {
-  const { command, demo, ask, remedy, nodePath, detach, left } = tools;
-  const given = await gatherSettings(work.host, command);
+export async function performDemo(
+  work: Work,
+  options: DemoOptions,
+): Promise<readonly string[] | null> {
+  const { settings: given, dryRun, keep, person, assetsDir, nodePath, detach, earlier } = options;
+  const { ask, remedy } = person;
   await requireFolders(work, givenFolders(work, given));
   const world = await prepareDemo({
     host: work.host,
     catalog: given.catalog,
     nodePath,
-    speed: Number(demo.speed),
-    folder: left?.folder ?? null,
-    port: left?.port ?? (command.settingFlags.port === undefined ? null : given.port),
+    speed: options.speed,
+    folder: earlier?.folder ?? null,
+    port: earlier?.port ?? options.port,
     tokens: acceptedTokens(given),
   });
   const kept = `The demo's folder is kept: ${world.folder}`;
-  if (demo.keep) work.emit({ type: "notice", level: "info", code: "demo.kept", message: kept });
+  if (keep) work.emit({ type: "notice", level: "info", code: "demo.kept", message: kept });
   try {
     const inside = { ...work, host: world.host };
     const request = await requestOf(world.host, settingsInside(world, given), {
-      dryRun: command.dryRun,
-      ask: ask === null ? null : askInside(work, world, ask),
+      dryRun,
+      person:
+        ask === undefined
+          ? {}
+          : { ask: askInside(work, world, ask), ...(remedy === undefined ? {} : { remedy }) },
+      assetsDir,
     });
     const onSettled: SetupRequest["onSettled"] = (answers, countedFromMs) => {
       const { folder, port } = world;
@@ -56,18 +63,16 @@ export async function performDemo(work: Work, tools: DemoTools): Promise<readonl
         demo: { folder, port },
       }));
     };
-    const words = await setup(inside, { ...request, remedy, onSettled });
+    const words = await setup(inside, { ...request, onSettled });
     if (words === null) return null;
     return [
       words[0] ?? "",
-      ...(command.dryRun ? [] : ["The demo's Annie has stopped: this address no longer answers."]),
-      demo.keep
-        ? `This was a demo. ${kept}`
-        : "This was a demo: nothing of it is left on this machine.",
+      ...(dryRun ? [] : ["The demo's Annie has stopped: this address no longer answers."]),
+      keep ? `This was a demo. ${kept}` : "This was a demo: nothing of it is left on this machine.",
       "Run heros setup to do the same for real.",
     ];
   } finally {
-    await world.dispose({ keep: demo.keep || detach.isMade() });
+    await world.dispose({ keep: keep || detach.isMade() });
   }
 }
 
@@ -89,7 +94,7 @@ function settingsInside(world: DemoWorld, given: GatheredSettings): GatheredSett
 }
 
 /** The person names folders of this machine; what comes of them is the demo's. */
-function askInside(work: Work, world: DemoWorld, ask: NonNullable<SetupRequest["ask"]>) {
+function askInside(work: Work, world: DemoWorld, ask: NonNullable<Person["ask"]>) {
   const moved = (answers: Answers): Answers => ({
     ...answers,
     storage: inWorld(world, answers.storage),
