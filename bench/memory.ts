@@ -34,8 +34,9 @@ const nodeFlags = [`--max-semi-space-size=${values["young-megabytes"]}`];
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** What is measured, built as in the program. */
 const engine = {
-  "cli/download": "src/download/download.ts",
-  "cli/survey": "src/download/survey.ts",
+  "cli/download-models": "src/commands/download-models.ts",
+  "cli/survey-models": "src/commands/survey-models.ts",
+  "cli/hub-cache": "src/store/hub-cache/hub-cache.ts",
   "cli/real-host": "src/host/real-host.ts",
   "cli/hub": "src/source/hub/hub.ts",
   "cli/hash-worker": "src/store/hash-worker.ts",

@@ -3,23 +3,25 @@ import { readFileSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type * as downloading from "../../src/download/download.ts";
-import type * as surveying from "../../src/download/survey.ts";
-import type { Survey } from "../../src/download/survey.ts";
+import type * as downloading from "../../src/commands/download-models.ts";
+import type * as surveying from "../../src/commands/survey-models.ts";
 import type * as hosts from "../../src/host/real-host.ts";
 import type * as hubs from "../../src/source/hub/hub.ts";
 import type { Files, Host } from "../../src/host/host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { isAbort } from "../../src/run/failure.ts";
+import type * as stores from "../../src/store/hub-cache/hub-cache.ts";
+import type { Survey } from "../../src/store/store.ts";
 
-type Engine = typeof downloading & typeof surveying & typeof hosts & typeof hubs;
+type Engine = typeof downloading & typeof surveying & typeof hosts & typeof hubs & typeof stores;
 
 /** Built by memory.ts, as its users have it: compiling TypeScript takes memory of its own. */
 const built = (name: string): Promise<Engine> =>
   import(join(folder, "engine/cli", `${name}.js`)) as Promise<Engine>;
 const [, , endpoint = "", folder = "", what = "many", seconds = "0"] = process.argv;
-const { downloadModels } = await built("download");
-const { surveyModels } = await built("survey");
+const { downloadModels } = await built("download-models");
+const { surveyModels } = await built("survey-models");
+const { openHubCache } = await built("hub-cache");
 const { realHost } = await built("real-host");
 const { connectHub } = await built("hub");
 
@@ -53,9 +55,10 @@ function sinkHost(host: Host): Host {
 function surveyOf(sizeBytes: number): Survey {
   const [repo, commit, name] = ["bench/large", "0".repeat(40), "0".repeat(64)];
   const counted = { totalBytes: sizeBytes, cachedBytes: 0, resumedBytes: 0 };
-  const model = { id: "large", title: "large", tier: 1, purpose: "Bench" };
+  const label = { id: "large", title: "large", tier: 1 };
+  const model = { id: "large", title: "large", label, priority: 1, purpose: "Bench" };
   const hash = { algorithm: "sha256" as const, hex: name };
-  const state = { cached: false, held: [], models: ["large"], tier: 1 };
+  const state = { cached: false, held: [], models: ["large"], priority: 1 };
   return {
     cacheDir,
     models: [{ ...model, ...counted, snapshots: [], problem: null }],
@@ -69,13 +72,12 @@ function surveyOf(sizeBytes: number): Survey {
 }
 
 const host = what === "many" ? real : sinkHost(real);
-const hub = connectHub({ host, endpoint, token: null });
+const store = openHubCache({ host, cacheDir });
+const source = connectHub({ host, endpoint, token: null });
 const parts = [{ repo: "bench/many", revision: "main", files: null }];
 const models = [{ id: "many", title: "many", tier: 1, purpose: "Bench", parts }];
 const survey =
-  what === "many"
-    ? await surveyModels({ host, hub, cacheDir, models, signal })
-    : surveyOf(Number(what));
+  what === "many" ? await surveyModels({ source, store, models, signal }) : surveyOf(Number(what));
 
 let receivedBytes = 0;
 let early = 0;
@@ -88,7 +90,7 @@ const timers = [setTimeout(() => (early = residentMegabytes("VmRSS")), 3000)];
 if (Number(seconds) > 0) timers.push(setTimeout(() => stop.abort(), Number(seconds) * 1000));
 delays.enable();
 try {
-  await downloadModels({ host, hub, survey, emit, signal });
+  await downloadModels({ host, source, store, survey, emit, signal });
 } catch (error) {
   if (!isAbort(error)) throw error;
 }

@@ -57,6 +57,7 @@ function problemOf(path: string, specifier: string, typeOnly: boolean): string |
   if (target === null) return `src/${room} may import nothing outside src`;
   const other = roomOf(target);
   if (other === room || (other !== null && rule.imports.includes(other))) return null;
+  if (rule.files?.includes(target) === true) return null;
   if (other !== null && rule.types?.includes(other) === true) {
     return typeOnly ? null : `src/${room} may import only types of src/${other}`;
   }

@@ -1,4 +1,3 @@
-import type { CacheFallback } from "../download/list-files.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { Notice } from "../run/events/run.ts";
 import { failureOfError } from "../source/hub/failures.ts";
@@ -6,6 +5,7 @@ import { connectHub, type Hub } from "../source/hub/hub.ts";
 import type { TokenRefusal } from "../source/hub/token.ts";
 import type { EndpointSwitch } from "../source/mirrors.ts";
 import type { Fetching, Work } from "./request.ts";
+import type { CacheFallback } from "./list-files.ts";
 import { tokenOf } from "./tokens.ts";
 import { isHubOffline } from "../run/hub-offline.ts";
 

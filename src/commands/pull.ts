@@ -1,11 +1,12 @@
 import type { CatalogModel } from "../catalog/catalog.ts";
 import { completeTiers, defaultTiers, modelsByName, modelsOfTiers } from "../catalog/select.ts";
-import { downloadModels } from "../download/download.ts";
-import { surveyModels } from "../download/survey.ts";
 import { parseTiers } from "../plan/questions.ts";
 import type { DetachRequest } from "../record/handover.ts";
 import { failure } from "../run/failures/table.ts";
 import { formatBytes } from "../run/units.ts";
+import { openHubCache } from "../store/hub-cache/hub-cache.ts";
+import { downloadModels } from "./download-models.ts";
+import { surveyModels } from "./survey-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { cacheFallback, openHub } from "./open-hub.ts";
@@ -26,13 +27,13 @@ export async function pull(
   const { host, emit, signal, pause } = work;
   const { cacheDir, limitBytesPerSecond, maxLanes } = fetching;
   const token = await givenToken(host, fetching);
-  const hub = openHub(work, fetching, token);
+  const source = openHub(work, fetching, token);
+  const store = openHubCache({ host, cacheDir });
 
   emit({ type: "stage.started", stage: "download" });
   const survey = await surveyModels({
-    host,
-    hub,
-    cacheDir,
+    source,
+    store,
     models,
     signal,
     fallback: cacheFallback(work, fetching, token),
@@ -40,7 +41,8 @@ export async function pull(
   await requirePlace(work, survey);
   const { fetchedBytes } = await downloadModels({
     host,
-    hub,
+    source,
+    store,
     survey,
     emit,
     signal,

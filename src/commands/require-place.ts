@@ -1,5 +1,5 @@
 import { lookAtPlace } from "../host/place.ts";
-import type { Survey } from "../download/survey.ts";
+import type { Survey } from "../store/store.ts";
 import { placeFailure } from "../machine/assess-disks.ts";
 import type { FilePlace } from "../run/file-failures.ts";
 import { danglingLink } from "../run/folder-failures.ts";

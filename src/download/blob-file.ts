@@ -1,13 +1,9 @@
 import type { Host } from "../host/host.ts";
 import { missingRanges, prefixBytes } from "../run/byte-ranges.ts";
 import type { Emit } from "../run/event.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
-import { createDigests, type Digests, type Hashing, promisedDigest } from "../store/hashing.ts";
-import { journalPath, lockPath, partialPath, stagedPath } from "../store/hub-cache/layout.ts";
-import { findLockHolder } from "../store/hub-cache/lock-holder.ts";
-import { findBlob } from "../store/hub-cache/look-up.ts";
-import { inStaging } from "../store/hub-cache/staging.ts";
-import { openPartial } from "../store/partial.ts";
+import { type Digests, promisedDigest } from "../run/digest.ts";
+import { failure } from "../run/failures/table.ts";
+import type { Store } from "../store/store.ts";
 import type { Budget } from "./bandwidth.ts";
 import type { BlobTask, OpenTask } from "./blob.ts";
 import { createRefetch } from "./refetch.ts";
@@ -15,11 +11,10 @@ import { createSegments } from "./segments.ts";
 import type { Tuning } from "./tuning.ts";
 
 interface Opening {
-  readonly host: Pick<Host, "files" | "fileLocks" | "clock">;
+  readonly host: Pick<Host, "clock">;
+  readonly store: Store;
   readonly emit: Emit;
-  readonly bootId: string;
   readonly budget: Budget;
-  readonly hashing: Hashing;
   onNoLocks(): void;
 }
 
@@ -31,23 +26,20 @@ export async function openTask(
   opening: Opening,
   task: BlobTask,
 ): Promise<"blocked" | "present" | "open"> {
-  const { host, emit } = opening;
-  const { blob, places } = task;
-  await host.files.mkdir(places.locks, { recursive: true });
-  await host.files.mkdir(places.staging, { recursive: true });
-  const path = lockPath(places, blob.blobName);
-  const answer = await host.fileLocks.acquire(path);
+  const { store, emit } = opening;
+  const { blob } = task;
+  const answer = await store.lock(blob);
   if (answer === "busy") {
     if (!task.blockedTold) {
       task.blockedTold = true;
-      const holder = await findLockHolder(host.files, path);
+      const holder = await store.findLockHolder(blob);
       emit({ type: "download.blocked", ...named(task), holder });
     }
     return "blocked";
   }
   task.lockHeld = answer === "held";
   if (answer === "unavailable") opening.onNoLocks();
-  if ((await findBlob(host.files, places, blob)) !== null) return "present";
+  if (await store.has(blob)) return "present";
   if (!task.small) task.open = await openLarge(opening, task);
   if (!task.startedTold) {
     task.startedTold = true;
@@ -58,16 +50,12 @@ export async function openTask(
   return "open";
 }
 
-async function openLarge(
-  { host, bootId, hashing, budget }: Opening,
-  task: BlobTask,
-): Promise<OpenTask> {
-  const { blob, places } = task;
-  const { noteBytes } = budget;
-  const partial = await openPartial(host.files, places, blob, { bootId, noteBytes });
+async function openLarge({ host, store, budget }: Opening, task: BlobTask): Promise<OpenTask> {
+  const { blob } = task;
+  const partial = await store.openPartial(blob, budget.noteBytes);
   task.receivedBytes = partial.writtenBytes();
   const missing = missingRanges(partial.written(), blob.sizeBytes);
-  const hash = startHash(hashing, task, partial.path);
+  const hash = await store.followHash(blob, partial);
   hash.follow(prefixBytes(partial.written()));
   return {
     partial,
@@ -78,11 +66,6 @@ async function openLarge(
     syncedBytes: task.receivedBytes,
     keeping: false,
   };
-}
-
-export function startHash(hashing: Hashing, { blob }: BlobTask, path: string) {
-  const gitSha1 = blob.hash.algorithm === "git-sha1";
-  return hashing.start({ path, sizeBytes: blob.sizeBytes, gitSha1 });
 }
 
 /** Told once: a second program on the same cache would not be noticed. */
@@ -109,17 +92,14 @@ export function named({ blob }: BlobTask): { model?: string; repo: string; path:
   return model === undefined ? { repo, path } : { model, repo, path };
 }
 
-type Doors = Pick<Host, "files" | "fileLocks">;
-
 /** What a verified file is told with. */
-export interface Checked {
+export interface Verified {
   readonly sha256: string;
 }
 
 interface Finishing {
-  readonly host: Doors;
+  readonly store: Store;
   readonly tuning: Pick<Tuning, "mostHashTries" | "mostSegmentBytes">;
-  readonly hashing: Hashing;
   readonly emit: Emit;
 }
 
@@ -128,12 +108,12 @@ export async function finishLarge(
   finishing: Finishing,
   task: BlobTask,
   open: OpenTask,
-): Promise<Checked | null> {
-  const { files } = finishing.host;
+): Promise<Verified | null> {
+  const { store } = finishing;
   const { partial } = open;
   const found = open.second?.takeReplacedBytes() ?? 0;
   // Bytes that are as they were have the hash that they had.
-  if (found > 0) open.hash = startHash(finishing.hashing, task, partial.path);
+  if (found > 0) open.hash = await store.followHash(task.blob, partial);
   open.hash.follow(task.blob.sizeBytes);
   // The disk can take its time while the rest is hashed.
   const [digests] = await Promise.all([open.hash.digests, partial.sync()]);
@@ -143,8 +123,7 @@ export async function finishLarge(
   }
   await partial.close();
   task.open = null;
-  await files.rename(partial.path, stagedPath(task.places, task.blob.blobName));
-  await files.rm(journalPath(task.places, task.blob.blobName), { force: true });
+  await store.keepPartial(task.blob, partial);
   return { sha256: digests.sha256 };
 }
 
@@ -172,38 +151,27 @@ export async function finishSmall(
   finishing: Finishing,
   task: BlobTask,
   content: Buffer,
-): Promise<Checked | null> {
-  const { files } = finishing.host;
-  const digests = digestsOf(task, content);
+): Promise<Verified | null> {
+  const { store } = finishing;
+  const digests = await store.digestsOf(task.blob, content);
   if (promisedDigest(task.blob.hash, digests) !== task.blob.hash.hex) {
     countMismatch(finishing, task, digests);
     task.located = null;
     task.state = "waiting";
-    unlock(finishing.host, task);
+    unlock(store, task);
     return null;
   }
-  const path = partialPath(task.places, task.blob.blobName);
-  await files.rm(path, { force: true });
-  const handle = await inStaging(files, task.places, () => files.open(path, "wx"));
-  try {
-    await handle.writeFile(content);
-    await handle.datasync();
-  } finally {
-    await handle.close();
-  }
-  await files.rename(path, stagedPath(task.places, task.blob.blobName));
+  await store.keepContent(task.blob, content);
   return { sha256: digests.sha256 };
-}
-
-function digestsOf(task: BlobTask, content: Buffer): Digests {
-  const digests = createDigests(content.length, task.blob.hash.algorithm === "git-sha1");
-  digests.update(content);
-  return digests.finish();
 }
 
 function countMismatch({ tuning, emit }: Finishing, task: BlobTask, digests: Digests): void {
   task.hashTries += 1;
-  if (task.hashTries >= tuning.mostHashTries) throw hashMismatch(task, digests);
+  if (task.hashTries >= tuning.mostHashTries) {
+    const { repo, path, hash } = task.blob;
+    const found = promisedDigest(hash, digests);
+    throw failure("download.hash_mismatch", { repo, path, hash, found });
+  }
   const reason = "its hash does not match";
   emit({
     type: "download.retrying",
@@ -214,22 +182,10 @@ function countMismatch({ tuning, emit }: Finishing, task: BlobTask, digests: Dig
   });
 }
 
-export function unlock({ fileLocks }: Doors, task: BlobTask): void {
+export function unlock(store: Store, task: BlobTask): void {
   if (!task.lockHeld) return;
   task.lockHeld = false;
-  fileLocks.release(lockPath(task.places, task.blob.blobName));
-}
-
-/** The source gave wrong bytes, time after time. */
-function hashMismatch({ blob }: BlobTask, digests: Digests): Failure {
-  const found = promisedDigest(blob.hash, digests) ?? "nothing";
-  const kind = blob.hash.algorithm === "sha256" ? "SHA-256" : "git SHA-1";
-  return new Failure({
-    code: "download.hash_mismatch",
-    message: `${blob.path} of ${blob.repo} does not have the content that the Hub promises: its ${kind} is ${found}, and should be ${blob.hash.hex}.`,
-    hint: "It was fetched three times. Run heros again later; if it stays so, look for a proxy or a mirror that changes files.",
-    exitCode: exitCodes.hash,
-  });
+  store.unlock(task.blob);
 }
 
 /** Lets hash, journal and disk follow what was written to one file. Calls `fail` with what the disk refuses. */

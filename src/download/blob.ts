@@ -1,15 +1,11 @@
-import type { FileAddress } from "../source/hub/hub.ts";
-import type { RepoPlaces } from "../store/hub-cache/layout.ts";
-import type { FollowingHash } from "../store/hashing.ts";
-import type { Partial } from "../store/partial.ts";
+import type { FileAddress } from "../source/source.ts";
+import type { FollowingHash, Partial, SurveyedBlob } from "../store/store.ts";
 import type { Refetch } from "./refetch.ts";
 import type { Segments } from "./segments.ts";
-import type { SurveyedBlob } from "./survey.ts";
 
 /** One blob on its way into the cache. Only the pool and what it calls change it. */
 export interface BlobTask {
   readonly blob: SurveyedBlob;
-  readonly places: RepoPlaces;
   /** Held in memory until it is whole. */
   readonly small: boolean;
   /** "failed": for good. "left": for the next run, because another file failed. */
@@ -19,7 +15,7 @@ export interface BlobTask {
   lockHeld: boolean;
   blockedTold: boolean;
   startedTold: boolean;
-  /** Where the Hub sent us for this file, once it has; `null` inside: it answers itself. */
+  /** Where the source sent us for this file, once it has; `null` inside: it answers itself. */
   located: Located | null;
   locating: Promise<void> | null;
   /** The server knows no ranges: one lane fetches all from the first byte. */
@@ -54,11 +50,10 @@ export interface OpenTask {
   keeping: boolean;
 }
 
-export function createTask(places: RepoPlaces, blob: SurveyedBlob, smallBytes: number): BlobTask {
+export function createTask(blob: SurveyedBlob, smallBytes: number): BlobTask {
   const heldBytes = blob.held.reduce((sum, { start, end }) => sum + end - start, 0);
   return {
     blob,
-    places,
     small: blob.sizeBytes <= smallBytes,
     state: "waiting",
     open: null,

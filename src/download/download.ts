@@ -1,29 +1,28 @@
 import type { Host } from "../host/host.ts";
-import type { Hub } from "../source/hub/hub.ts";
-import type { Emit } from "../run/event.ts";
-import { createPauseSwitch, type PauseSwitch } from "../run/pause-switch.ts";
-import { createTask } from "./blob.ts";
-import { failureOfFiles, requireDiskSpace } from "../store/disk-space.ts";
-import type { Hashing } from "../store/hashing.ts";
-import { requireNothing } from "../store/hub-cache/offline.ts";
-import { tellMovedBranches } from "./moved-branch.ts";
-import { openCache } from "../store/hub-cache/open.ts";
-import { requireRoomElsewhere } from "./room.ts";
-import { createPublishing } from "../store/hub-cache/publish.ts";
-import { createRateCap } from "./bandwidth.ts";
-import { createPause } from "./pause.ts";
 import { sideBySide } from "../run/concurrency.ts";
-import { tidyStaging } from "../store/hub-cache/staging.ts";
-import type { Survey, SurveyedBlob } from "./survey.ts";
-import { type Blocked, leaveOutBlocked } from "./blocked.ts";
+import type { Emit } from "../run/event.ts";
+import type { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
+import { createPauseSwitch, type PauseSwitch } from "../run/pause-switch.ts";
+import type { Source } from "../source/source.ts";
+import {
+  type Store,
+  type Survey,
+  type SurveyedBlob,
+  type SurveyedModel,
+  surveyOf,
+} from "../store/store.ts";
+import { createRateCap } from "./bandwidth.ts";
+import { createTask } from "./blob.ts";
+import { createPause } from "./pause.ts";
 import { createProgress } from "./progress.ts";
-import { tryLinks } from "../store/hub-cache/try-links.ts";
 import { type Tuning, usualTuning } from "./tuning.ts";
-import { readBootId } from "../host/process-table.ts";
 
 export interface DownloadRequest {
-  readonly host: Pick<Host, "files" | "fileLocks" | "system" | "clock" | "random" | "pid">;
-  readonly hub: Hub;
+  readonly host: Pick<Host, "clock" | "random">;
+  readonly source: Source;
+  /** Closed at the end. */
+  readonly store: Store;
   readonly survey: Survey;
   readonly emit: Emit;
   readonly signal: AbortSignal;
@@ -31,13 +30,11 @@ export interface DownloadRequest {
   readonly maxLanes?: number | null;
   /** Turned while it runs; left out, nobody pauses. */
   readonly pause?: PauseSwitch | undefined;
-  /** The download rests, and nothing is asked of the Hub until it goes on. */
+  /** The download rests, and nothing is asked of the source until it goes on. */
   readonly onPaused?: () => void;
-  /** A model is whole and has its name in the cache. */
+  /** A model is whole and has its name in the store. */
   readonly onModelReady?: (id: string) => void;
   readonly tuning?: Partial<Tuning>;
-  /** A thread that several downloads share; its owner ends it. Left out, the download has its own. */
-  readonly hashing?: Hashing;
 }
 
 export interface DownloadResult {
@@ -47,25 +44,24 @@ export interface DownloadResult {
 }
 
 /**
- * Brings the survey's models into the cache, the lowest tier first, and tells `model.ready` of each as it is complete.
- * Where nothing is missing, no request is made and no thread or child started. A file that fails for good does not stop the
- * others of its tier and of lower ones, nor does a model whose folders in the cache can't be written to; the first such
+ * Brings the survey's models into the store, the lowest priority number first, and tells `model.ready` of each as it is
+ * complete. Where nothing is missing, no request is made and no thread or child started. A file that fails for good does not
+ * stop the others of its priority and of lower ones, nor does a model whose folders can't be written to; the first such
  * failure is thrown at the end.
  * @throws Failure (exit 5 network, 6 hash, 7 disk, 1 cache not writable, 2 gated), AbortError; what came so far stays and is gone on with
  */
-export async function downloadModels(request: DownloadRequest): Promise<DownloadResult> {
-  const { host, emit, signal } = request;
+export async function download(request: DownloadRequest): Promise<DownloadResult> {
+  const { host, source, store, emit, signal } = request;
   const startMs = host.clock.monotonicMs();
   signal.throwIfAborted();
-  const { survey, blocked } = await leaveOutBlocked(host, request.survey);
+  const { survey, blocked } = await leaveOutBlocked(store, request.survey);
   if (survey.models.length > 0) tellBlocked(emit, blocked);
   const problem = survey.models.find((model) => model.problem !== null)?.problem ?? null;
   if (problem !== null) throw problem;
   const { files, totalBytes, cachedBytes, resumedBytes, freeBytes } = survey;
   const missing = survey.blobs.filter(({ cached }) => !cached);
-  if (request.hub.offline) requireNothing(missing);
-  requireDiskSpace(survey);
-  await requireRoomElsewhere(host.files, survey);
+  if (source.offline) requireNothing(missing);
+  await store.requireSpace(survey);
   emit({ type: "download.planned", files, totalBytes, cachedBytes, resumedBytes, freeBytes });
   try {
     const fetchedBytes = await bring({ ...request, survey }, missing, startMs);
@@ -76,16 +72,48 @@ export async function downloadModels(request: DownloadRequest): Promise<Download
     return { fetchedBytes, elapsedMs };
   } catch (error) {
     signal.throwIfAborted();
-    throw failureOfFiles(error, survey.cacheDir);
+    throw store.failureOf(error);
   }
 }
 
+interface Blocked {
+  readonly model: SurveyedModel;
+  readonly failure: Failure;
+}
+
+/** Finds out before the first byte which models can't get their files: they alone are left out. */
+async function leaveOutBlocked(
+  store: Store,
+  survey: Survey,
+): Promise<{ readonly survey: Survey; readonly blocked: readonly Blocked[] }> {
+  const looked = await Promise.all(
+    survey.models.map(async (model) => ({
+      model,
+      obstacle: await store.findObstacle(survey, model),
+    })),
+  );
+  const blocked = looked.flatMap(({ model, obstacle }) =>
+    obstacle === null ? [] : [{ model, failure: obstacle }],
+  );
+  if (blocked.length === 0) return { survey, blocked };
+  const models = looked.flatMap(({ model, obstacle }) => (obstacle === null ? [model] : []));
+  return { survey: surveyOf(survey, models), blocked };
+}
+
 function tellBlocked(emit: Emit, blocked: readonly Blocked[]): void {
-  for (const { model, failure } of blocked) {
-    const { code, message, hint } = failure;
+  for (const { model, failure: why } of blocked) {
+    const { code, message, hint } = why;
     const told = `${model.title} is left out. ${message}`;
     emit({ type: "notice", level: "warning", code, message: told, hint });
   }
+}
+
+/** @throws Failure `hub.offline` that names files */
+function requireNothing(missing: readonly SurveyedBlob[]): void {
+  if (missing.length === 0) return;
+  const named = missing.slice(0, 3).map(({ repo, path }) => `${path} of ${repo}`);
+  const more = missing.length > 3 ? [`${missing.length - 3} more files`] : [];
+  throw failure("hub.offline", { missing: [...named, ...more].join(", ") });
 }
 
 async function bring(
@@ -93,113 +121,141 @@ async function bring(
   missing: readonly SurveyedBlob[],
   startMs: number,
 ): Promise<number> {
-  const { host, survey, emit, signal } = request;
-  const hub = tellMovedBranches(request.hub, survey);
+  const { host, source, store, survey, emit, signal } = request;
   const tuning = { ...usualTuning, ...request.tuning };
-  const places = await openCache(host.files, survey.cacheDir, missing);
-  const tasks = inOrder(survey, missing).flatMap((blob) => {
-    const own = places.get(blob.repo);
-    return own === undefined ? [] : [createTask(own, blob, tuning.smallBytes)];
-  });
+  await store.prepare(missing);
+  const tasks = inOrder(survey, missing).map((blob) => createTask(blob, tuning.smallBytes));
   const pause = request.pause ?? createPauseSwitch();
-  const telling = createProgress({
+  const progress = createProgress({
     survey,
     tasks,
     emit,
     nowMs: startMs,
     everyMs: tuning.progressMs,
-    isResting: () => pause.isPaused(),
+    isPaused: () => pause.isPaused(),
   });
-  const tellAll = (): void => telling.tell(0, host.clock.monotonicMs());
-  const rest = createPause({ pause, tasks, emit, tellAll, onPaused: request.onPaused });
-  const { isReady } = telling;
-  const { lockRetryMs } = tuning;
-  const publishing = createPublishing({
-    host,
-    survey,
-    emit,
-    signal,
-    lockRetryMs,
-    isReady,
-    onModelReady: request.onModelReady,
-  });
+  const tellAll = (): void => progress.tell(0, host.clock.monotonicMs());
+  const pausing = createPause({ pause, tasks, emit, tellAll, onPaused: request.onPaused });
+  const { isReady } = progress;
+  const publishing = createPublishing({ ...request, lockRetryMs: tuning.lockRetryMs, isReady });
   try {
-    if (tasks.length > 0) await tryLinks(host, survey.cacheDir);
+    if (tasks.length > 0) await store.requireNames();
     await publishing.publishReady();
     if (tasks.length > 0) await fetchAll();
     await publishing.publishAll();
   } finally {
     tellAll();
-    await tidyStaging(host.files, survey);
-    host.fileLocks.close();
+    await store.tidy(survey.blobs);
+    await store.close();
   }
   return tasks.reduce((sum, { fetchedBytes }) => sum + fetchedBytes, 0);
 
   async function fetchAll(): Promise<void> {
     // The engine itself is loaded where it has something to do.
-    const [{ runPool }, { createHashing }, { takeOver }] = await Promise.all([
-      import("./pool.ts"),
-      import("../store/hashing.ts"),
-      import("../store/hub-cache/take-over.ts"),
-    ]);
-    const bootId = await readBootId(host.files);
-    for (const [repo, own] of places) {
-      const blobs = survey.blobs.filter((blob) => blob.repo === repo && !blob.models.some(isReady));
-      await takeOver({ host, places: own, blobs, bootId, signal });
-    }
-    await requireAccess(hub, missing, signal);
-    const hashing = request.hashing ?? createHashing();
-    try {
-      await runPool({
-        host,
-        hub,
-        tasks,
-        tuning,
-        emit,
-        signal,
-        hashing,
-        cacheDir: survey.cacheDir,
-        mostLanes: Math.max(1, Math.min(request.maxLanes ?? tuning.mostLanes, 256)),
-        rateCap:
-          typeof request.limitBytesPerSecond === "number"
-            ? createRateCap(request.limitBytesPerSecond)
-            : null,
-        bootId,
-        isResting: () => pause.isPaused(),
-        onTick(lanes, nowMs) {
-          rest.tick(lanes);
-          telling.tick(lanes.size, nowMs);
-        },
-        async onDone({ blob }, checked) {
-          const { repo, path, sizeBytes: bytes } = blob;
-          if (checked !== null) emit({ type: "file.verified", repo, path, ...checked, bytes });
-          await publishing.publishReady();
-        },
-      });
-    } finally {
-      if (request.hashing === undefined) await hashing.close();
-    }
+    const { runPool } = await import("./pool.ts");
+    await store.takeOver(
+      survey.blobs.filter((blob) => !blob.models.some(isReady)),
+      signal,
+    );
+    await requireAccess(source, missing, signal);
+    await runPool({
+      host,
+      source,
+      store,
+      tasks,
+      tuning,
+      emit,
+      signal,
+      mostLanes: Math.max(1, Math.min(request.maxLanes ?? tuning.mostLanes, 256)),
+      rateCap:
+        typeof request.limitBytesPerSecond === "number"
+          ? createRateCap(request.limitBytesPerSecond)
+          : null,
+      isPaused: () => pause.isPaused(),
+      onTick(lanes, nowMs) {
+        pausing.tick(lanes);
+        progress.tick(lanes.size, nowMs);
+      },
+      async onDone({ blob }, verified) {
+        const { repo, path, sizeBytes: bytes } = blob;
+        if (verified !== null) emit({ type: "file.verified", repo, path, ...verified, bytes });
+        await publishing.publishReady();
+      },
+    });
   }
 }
 
-/** By tier, then model by model, in each the largest first: its tail then hides behind the small ones. */
+/** By priority, then model by model, in each the largest first: its tail then hides behind the small ones. */
 function inOrder(survey: Survey, missing: readonly SurveyedBlob[]): SurveyedBlob[] {
   const place = new Map(survey.models.map(({ id }, index) => [id, index]));
   const rank = ({ models }: SurveyedBlob): number =>
     Math.min(...models.map((id) => place.get(id) ?? Number.MAX_SAFE_INTEGER));
   return missing.toSorted(
-    (a, b) => a.tier - b.tier || rank(a) - rank(b) || b.sizeBytes - a.sizeBytes,
+    (a, b) => a.priority - b.priority || rank(a) - rank(b) || b.sizeBytes - a.sizeBytes,
   );
 }
 
-/** Every repository that something is missing of, before the first byte: a gated one of the last tier must not be found out hours later. */
+/** Every repository that something is missing of, before the first byte: a gated one that comes last must not be found out hours later. */
 async function requireAccess(
-  hub: Hub,
+  source: Source,
   missing: readonly SurveyedBlob[],
   signal: AbortSignal,
 ): Promise<void> {
   const firsts = new Map(missing.toReversed().map((blob) => [blob.repo, blob]));
   await sideBySide([...firsts.values()], 8, signal, ({ repo, commit, path }, either) =>
-    hub.requireAccess(repo, commit, path, either),
+    source.requireAccess(repo, commit, path, either),
   );
+}
+
+interface PublishingRequest extends Pick<
+  DownloadRequest,
+  "store" | "survey" | "emit" | "signal" | "onModelReady"
+> {
+  readonly lockRetryMs: number;
+  /** All blobs of the model are there. */
+  readonly isReady: (id: string) => boolean;
+}
+
+interface Publishing {
+  /** Publishes the models that are whole, and tells of each; one that can't be published keeps no other from it. @throws the first error */
+  publishReady(): Promise<void>;
+  /** At the end. @throws the first error, and where a model was not whole */
+  publishAll(): Promise<void>;
+}
+
+/** Each model of the survey is published once, one after the other. */
+function createPublishing(request: PublishingRequest): Publishing {
+  const { store, survey, emit, signal, lockRetryMs, isReady, onModelReady } = request;
+  const published = new Map<string, Promise<void>>();
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function publish(model: SurveyedModel): Promise<void> {
+    await store.publish({ survey, model, lockRetryMs, signal });
+    const [first] = model.snapshots;
+    if (first === undefined) return;
+    const { repo, commit: revision, path } = first;
+    const { id, title } = model;
+    emit({ type: "model.ready", id, title, repo, revision, path });
+    onModelReady?.(id);
+  }
+
+  async function publishReady(): Promise<void> {
+    for (const model of survey.models.filter(({ id }) => isReady(id))) {
+      if (published.has(model.id)) continue;
+      const done = last.then(() => publish(model));
+      published.set(model.id, done);
+      last = done.catch(() => {});
+    }
+    const ends = await Promise.allSettled(published.values());
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+
+  return {
+    publishReady,
+    async publishAll() {
+      await publishReady();
+      const left = survey.models.find(({ id }) => !published.has(id));
+      if (left !== undefined) throw new Error(`${left.id} was not published`);
+    },
+  };
 }

@@ -1,7 +1,6 @@
 import type { ByteStream, HttpResponse } from "../host/network.ts";
 import { prefixBytes } from "../run/byte-ranges.ts";
-import { abandon } from "../source/hub/body.ts";
-import type { FileRequest, Hub } from "../source/hub/hub.ts";
+import type { FileRequest, Source } from "../source/source.ts";
 import {
   TransientError,
   transientErrorOf,
@@ -16,7 +15,7 @@ import { writeBody } from "./write-body.ts";
 const crowdedMs = 60_000;
 
 interface Fetching {
-  readonly hub: Hub;
+  readonly source: Source;
   readonly flow: Transfer;
   readonly lane: Lane;
   readonly task: BlobTask;
@@ -24,7 +23,7 @@ interface Fetching {
 
 /**
  * Fetches one segment into the partial.
- * @throws LaneMoved where the server knows no ranges: the file must be asked for as a whole; else as `pour` and `Hub.open`
+ * @throws LaneMoved where the server knows no ranges: the file must be asked for as a whole; else as `pour` and `Source.open`
  */
 export async function fetchSegment(
   fetching: Fetching,
@@ -59,7 +58,7 @@ export async function fetchSmall(fetching: Fetching): Promise<Buffer> {
 
 /** The first lane of a file learns where its bytes are; the others wait for it and go there at once. */
 async function openLocated(
-  { hub, flow, lane, task }: Fetching,
+  { source, flow, lane, task }: Fetching,
   range: { start: number; end: number } | null,
 ): Promise<HttpResponse<ByteStream>> {
   // Silence and slowness count from a lane's own question on.
@@ -82,31 +81,31 @@ async function openLocated(
     passOver: task.hashTries + Math.floor(task.attempts / 3),
   };
   const { located } = task;
-  if (located === null) return locate({ hub, flow, lane, task }, request);
+  if (located === null) return locate({ source, flow, lane, task }, request);
   try {
     const askedMs = flow.nowMs();
-    const { response } = await hub.open({ ...request, address: located.address });
+    const { response } = await source.open({ ...request, address: located.address });
     flow.link.noteAnswer(flow.nowMs() - askedMs);
     return response;
   } catch (error) {
     const trouble = transientOnceServed(error);
     if (trouble === null || trouble.kind === "rate-limited") throw error;
-    if (trouble.kind === "expired") return relocate({ hub, flow, lane, task }, request, located);
-    // Its server may be gone: after a restart the Hub may name another.
+    if (trouble.kind === "expired") return relocate({ source, flow, lane, task }, request, located);
+    // Its server may be gone: after a restart the source may name another.
     if (task.located === located && !flow.isServed(task)) task.located = null;
     throw error;
   }
 }
 
-/** Asks the Hub, which the file's other lanes wait for. */
+/** Asks the source, which the file's other lanes wait for. */
 async function locate(
-  { hub, task }: Fetching,
+  { source, task }: Fetching,
   request: Omit<FileRequest, "address">,
 ): Promise<HttpResponse<ByteStream>> {
   const done = Promise.withResolvers<void>();
   task.locating = done.promise;
   try {
-    const { response, address } = await hub.open({ ...request, address: null });
+    const { response, address } = await source.open({ ...request, address: null });
     task.located = { address };
     return response;
   } finally {
@@ -116,20 +115,20 @@ async function locate(
 }
 
 /**
- * An address was refused. It may have expired, and then the Hub has another. Where that one is refused as well while other
- * lanes are served, the server refuses more connections than these: for a while the Hub is not asked again.
+ * An address was refused. It may have expired, and then the source has another. Where that one is refused as well while other
+ * lanes are served, the server refuses more connections than these: for a while it is not asked again.
  */
 async function relocate(
   fetching: Fetching,
   request: Omit<FileRequest, "address">,
   refused: Located,
 ): Promise<HttpResponse<ByteStream>> {
-  const { hub, flow, task } = fetching;
+  const { source, flow, task } = fetching;
   while (task.located === refused && task.locating !== null) await task.locating;
   request.signal.throwIfAborted();
   const { located } = task;
   if (located !== null && located !== refused) {
-    return (await hub.open({ ...request, address: located.address })).response;
+    return (await source.open({ ...request, address: located.address })).response;
   }
   if (flow.isServed(task) && flow.nowMs() < flow.crowdedUntilMs) {
     throw new TransientError("refused", "the server refuses more connections");
@@ -152,7 +151,9 @@ function checkLength(
   const { status, headers } = response;
   const { sizeBytes } = task.blob;
   const refuse = (error: Error): never => {
-    abandon(response);
+    // It is not worth its connection.
+    response.body.on("error", () => {});
+    response.body.destroy();
     throw error;
   };
   const length = headers["content-length"] === undefined ? null : Number(headers["content-length"]);

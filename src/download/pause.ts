@@ -9,7 +9,7 @@ export interface Pause {
 }
 
 /**
- * Lets the download rest while its switch says so. Lanes of large files are let go, and what they received is written; a
+ * Pauses the download while its switch says so. Lanes of large files are let go, and what they received is written; a
  * small file, which is in memory alone, comes to its end. `download.paused` is told once no lane is left and all that
  * came is synced and journaled.
  */
@@ -28,20 +28,20 @@ export function createPause({
   /** Right before `download.paused` is told. */
   readonly onPaused?: (() => void) | undefined;
 }): Pause {
-  let state: "going" | "stopping" | "resting" = "going";
+  let state: "going" | "stopping" | "paused" = "going";
   let refused: { readonly error: unknown } | null = null;
 
   async function makeSafe(): Promise<void> {
     await Promise.all(tasks.map(async ({ open }) => open?.partial.sync()));
     if (state !== "stopping") return;
-    state = "resting";
+    state = "paused";
     tellAll();
     onPaused?.();
     emit({ type: "download.paused" });
   }
 
   function goOn(): void {
-    if (state === "resting") emit({ type: "download.resumed" });
+    if (state === "paused") emit({ type: "download.resumed" });
     state = "going";
     // Nobody tried meanwhile: that time is no trouble of the network's.
     for (const task of tasks) task.troubleSinceMs = null;

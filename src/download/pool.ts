@@ -1,10 +1,10 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
-import type { Hub } from "../source/hub/hub.ts";
-import type { Hashing } from "../store/hashing.ts";
+import type { Source } from "../source/source.ts";
+import type { Store } from "../store/store.ts";
 import type { RateCap } from "./bandwidth.ts";
 import {
-  type Checked,
+  type Verified,
   checkpoint,
   finishLarge,
   finishSmall,
@@ -24,21 +24,19 @@ import { createTransfer } from "./transfer.ts";
 import type { Tuning } from "./tuning.ts";
 
 export interface PoolOptions {
-  readonly host: Pick<Host, "files" | "fileLocks" | "clock" | "random">;
-  readonly hub: Hub;
-  readonly cacheDir: string;
-  /** By tier, then model by model: the order in which lanes look for work. */
+  readonly host: Pick<Host, "clock" | "random">;
+  readonly source: Source;
+  readonly store: Store;
+  /** By priority, then model by model: the order in which lanes look for work. */
   readonly tasks: readonly BlobTask[];
   readonly tuning: Tuning;
   readonly mostLanes: number;
   readonly rateCap: RateCap | null;
-  readonly bootId: string;
-  readonly hashing: Hashing;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** The blob has its name. `checked` is null where another process brought it. */
-  readonly onDone: (task: BlobTask, checked: Checked | null) => Promise<void>;
-  readonly isResting: () => boolean;
+  /** The blob has its name. `verified` is null where another process brought it. */
+  readonly onDone: (task: BlobTask, verified: Verified | null) => Promise<void>;
+  readonly isPaused: () => boolean;
   /** Many times a second. */
   readonly onTick: (lanes: ReadonlySet<Lane>, nowMs: number) => void;
 }
@@ -48,7 +46,7 @@ export interface PoolOptions {
  * @throws Failure: at once where it concerns all files, after the others where it is that of one; AbortError
  */
 export async function runPool(options: PoolOptions): Promise<void> {
-  const { host, hub, tasks, tuning, emit, signal, bootId, hashing } = options;
+  const { host, source, store, tasks, tuning, emit, signal } = options;
   const nowMs = (): number => host.clock.monotonicMs();
   const lanes = new Set<Lane>();
   const affairs = trackInFlight();
@@ -77,9 +75,9 @@ export async function runPool(options: PoolOptions): Promise<void> {
     for (const lane of lanes) lane.stop.abort(error);
     ended.reject(error);
   };
-  const opening = { host, emit, bootId, budget, hashing, onNoLocks: tellNoLocks(emit) };
+  const opening = { host, store, emit, budget, onNoLocks: tellNoLocks(emit) };
   const steered = { flow, lanes, laneCount, outage, fail: stop };
-  const scene = { ...options, endpoint: hub.endpoint, outage, lanes, laneCount };
+  const scene = { ...options, outage, lanes, laneCount };
 
   function follow(task: BlobTask, affair: Promise<void>): void {
     affairs.follow(affair, (error) => giveUp(task, error), pump);
@@ -118,7 +116,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   function letGo(task: BlobTask): void {
     if (task.state !== "failed" && task.state !== "left") return;
     if ([...lanes].some((lane) => lane.task === task)) return;
-    const left = releasePartial(task).then(() => unlock(host, task));
+    const left = releasePartial(task).then(() => unlock(store, task));
     follow(task, left);
   }
 
@@ -132,7 +130,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       return;
     }
     starved = false;
-    if (options.isResting()) {
+    if (options.isPaused()) {
       outage.sinceMs = null;
       return;
     }
@@ -165,7 +163,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     const { task } = work;
     if (task.state === "opening" && !(await enter(task))) return;
     if (stopped || task.state !== "fetching") return;
-    const fetching = { hub, flow, lane, task };
+    const fetching = { source, flow, lane, task };
     const large = task.open;
     const segment = lane.segment ?? large?.segments.take(tuning.leastSegmentBytes) ?? null;
     lane.segment = segment;
@@ -188,7 +186,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       if (segment !== null) large?.segments.giveBack(segment);
       if (task.small && task.state === "fetching") {
         task.state = "waiting";
-        unlock(host, task);
+        unlock(store, task);
       }
       if (stopped) return;
       if (reason instanceof RangesUnknown && large !== null)
@@ -215,20 +213,20 @@ export async function runPool(options: PoolOptions): Promise<void> {
     return found === "open";
   }
 
-  async function finishWith(task: BlobTask, finish: () => Promise<Checked | null>): Promise<void> {
+  async function finishWith(task: BlobTask, finish: () => Promise<Verified | null>): Promise<void> {
     task.state = "verifying";
-    const checked = await finish();
-    if (checked !== null) await done(task, checked);
+    const verified = await finish();
+    if (verified !== null) await done(task, verified);
     else leaveWhatIsNotWorthIt();
   }
 
-  async function done(task: BlobTask, checked: Checked | null): Promise<void> {
-    unlock(host, task);
+  async function done(task: BlobTask, verified: Verified | null): Promise<void> {
+    unlock(store, task);
     task.state = "done";
     task.receivedBytes = task.blob.sizeBytes;
     const place = open.indexOf(task);
     if (place !== -1) open.splice(place, 1);
-    await options.onDone(task, checked);
+    await options.onDone(task, verified);
   }
 
   async function tick(): Promise<void> {
@@ -257,7 +255,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     await clockwork;
     await affairs.settled();
     await Promise.all(tasks.map((task) => releasePartial(task)));
-    for (const task of tasks) unlock(host, task);
+    for (const task of tasks) unlock(store, task);
   }
 }
 
@@ -337,7 +335,7 @@ export function adjustConnections(steered: Adjusted): void {
   });
   if (busy) {
     for (const lane of lanesInTheWay({ tasks, lanes, nowMs })) {
-      lane.stop.abort(new LaneMoved("a lower tier has work"));
+      lane.stop.abort(new LaneMoved("an earlier file has work"));
     }
   }
   link.noteBytes(receivedBytes, lanes.size, nowMs);

@@ -1,8 +1,8 @@
-import type { ModelProgress, ModelState } from "../run/events/download.ts";
+import type { ModelState } from "../run/events/download.ts";
 import type { Emit } from "../run/event.ts";
 import { createRate } from "../run/rate.ts";
 import type { BlobTask } from "./blob.ts";
-import type { Survey, SurveyedModel } from "./survey.ts";
+import type { Survey } from "../store/store.ts";
 
 /**
  * Turns the tasks' state into progress events. Bytes that another process brought move the bars, not the speed.
@@ -15,7 +15,7 @@ export function createProgress({
   emit,
   nowMs,
   everyMs,
-  isResting,
+  isPaused,
 }: {
   survey: Survey;
   tasks: readonly BlobTask[];
@@ -23,7 +23,7 @@ export function createProgress({
   nowMs: number;
   everyMs: number;
   /** Then nothing is fetched, on purpose: no speed, no time left. */
-  isResting: () => boolean;
+  isPaused: () => boolean;
 }) {
   const all = createCounter(survey, tasks, nowMs);
   const claimed = new Set<BlobTask>();
@@ -34,16 +34,16 @@ export function createProgress({
     return { model, queued, counter: createCounter(model, own, nowMs) };
   });
   let toldMs = Number.NEGATIVE_INFINITY;
-  let toldAtRest = "";
+  let toldPaused = "";
 
   const tell = (lanes: number, atMs: number): void => {
     toldMs = atMs;
-    const resting = isResting();
-    const total = all.measure(atMs, resting);
-    // A rest may take all night.
-    const news = `${resting} ${lanes} ${total.receivedBytes} ${total.verifiedBytes}`;
-    if (resting && news === toldAtRest) return;
-    toldAtRest = news;
+    const paused = isPaused();
+    const total = all.measure(atMs, paused);
+    // A pause may take all night.
+    const news = `${paused} ${lanes} ${total.receivedBytes} ${total.verifiedBytes}`;
+    if (paused && news === toldPaused) return;
+    toldPaused = news;
     let missingBytes = 0;
     emit({
       type: "download.progress",
@@ -55,9 +55,9 @@ export function createProgress({
         const state = counter.state(atMs);
         const waits = counter.missingBytes() > 0 && state !== "failed";
         return {
-          ...named(model),
+          ...model.label,
           state,
-          ...counter.measure(atMs, resting),
+          ...counter.measure(atMs, paused),
           etaSeconds: waits ? all.etaSeconds(missingBytes, atMs) : null,
         };
       }),
@@ -74,10 +74,6 @@ export function createProgress({
   };
 }
 
-function named({ id, title, tier }: SurveyedModel): Pick<ModelProgress, "id" | "title" | "tier"> {
-  return { id, title, tier };
-}
-
 function createCounter(
   { totalBytes, cachedBytes }: { totalBytes: number; cachedBytes: number },
   tasks: readonly BlobTask[],
@@ -87,13 +83,13 @@ function createCounter(
   const sum = (count: (task: BlobTask) => number): number =>
     tasks.reduce((bytes, task) => bytes + count(task), 0);
   return {
-    measure(nowMs: number, resting: boolean) {
+    measure(nowMs: number, paused: boolean) {
       const receivedBytes = cachedBytes + sum((task) => task.receivedBytes);
       const verifiedBytes =
         cachedBytes + sum((task) => (task.state === "done" ? task.blob.sizeBytes : 0));
       const fetchedBytes = sum((task) => task.fetchedBytes);
-      // Neither what was measured before a rest nor the time before a model's turn says anything of its speed.
-      if (resting || fetchedBytes === 0) rate = createRate(fetchedBytes, nowMs);
+      // Neither what was measured before a pause nor the time before a model's turn says anything of its speed.
+      if (paused || fetchedBytes === 0) rate = createRate(fetchedBytes, nowMs);
       else rate.record(fetchedBytes, nowMs);
       return {
         receivedBytes,

@@ -5,7 +5,7 @@ import {
   missingRanges,
   removeRange,
 } from "../run/byte-ranges.ts";
-import type { Partial } from "../store/partial.ts";
+import type { Partial } from "../store/store.ts";
 
 /**
  * A file whose hash is wrong, fetched a second time and compared, round by round: only what differs is written, and the

@@ -1,9 +1,9 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
-import { failureOfError } from "../source/hub/failures.ts";
 import { delayOf } from "../source/retry.ts";
 import { isSilence, type TransientError, transientOnceServed } from "../source/transient-error.ts";
-import { failureOfFiles } from "../store/disk-space.ts";
+import type { Source } from "../source/source.ts";
+import type { Store } from "../store/store.ts";
 import { named } from "./blob-file.ts";
 import type { BlobTask } from "./blob.ts";
 import type { LaneCount } from "./connection-count.ts";
@@ -47,8 +47,8 @@ interface Scene {
   readonly host: Pick<Host, "clock" | "random">;
   readonly emit: Emit;
   readonly tuning: Tuning;
-  readonly endpoint: string;
-  readonly cacheDir: string;
+  readonly source: Pick<Source, "failureOf">;
+  readonly store: Pick<Store, "failureOf">;
   readonly outage: Outage;
   /** At work, the one with the trouble included. */
   readonly lanes: ReadonlySet<Lane>;
@@ -62,9 +62,9 @@ interface Scene {
 export function handleTransientError(scene: Scene, lane: Lane, error: unknown): void {
   if (error instanceof LaneMoved) return;
   const { task } = lane;
-  const { host, tuning, outage, endpoint, cacheDir } = scene;
+  const { host, tuning, outage, source, store } = scene;
   const trouble = transientOnceServed(error);
-  if (trouble === null) throw failureOfError(failureOfFiles(error, cacheDir), endpoint);
+  if (trouble === null) throw source.failureOf(store.failureOf(error));
   const nowMs = host.clock.monotonicMs();
   const everywhere = trouble.kind === "rate-limited" || nowMs - outage.lastByteMs > livelyMs;
   const crowded = !everywhere && isCrowded(lane, trouble, nowMs);
@@ -98,7 +98,7 @@ export function handleTransientError(scene: Scene, lane: Lane, error: unknown): 
     trouble.kind === "bad-answer" &&
     task.attempts > mostBadAnswers &&
     longMs >= tuning.badAnswersMs;
-  if (longMs >= tuning.giveUpMs || staysBad) throw failureOfError(error, endpoint);
+  if (longMs >= tuning.giveUpMs || staysBad) throw source.failureOf(error);
   const wantedMs = Math.min(delayOf(trouble, attempt, host.random), tuning.giveUpMs - longMs);
   // Silence was a wait already.
   const spentMs = trouble.waitMs === null && everywhere ? nowMs - lane.startedMs : 0;

@@ -13,7 +13,7 @@ export interface Work {
 }
 
 interface Choice {
-  /** By tier, then model by model. */
+  /** By priority, then model by model. */
   readonly tasks: readonly BlobTask[];
   readonly lanes: ReadonlySet<Lane>;
   /** How many lanes there may be. */
@@ -38,18 +38,18 @@ const leastSplitBytes = 1024 * 1024;
 const splitAfterSeconds = 2;
 
 /**
- * What an idle lane should do next: the first file of the lowest tier that has anything free. Where a tier has nothing
- * free but pieces that still take long, the longest is split before a higher tier gets a lane.
+ * What an idle lane should do next: the first file of the lowest priority number that has anything free. Where those have nothing
+ * free but pieces that still take long, the longest is split before a later one gets a lane.
  */
 export function chooseWork(choice: Choice): Work | null {
   const { tasks, nowMs, tuning } = choice;
-  let tier: number | null = null;
+  let priority: number | null = null;
   for (const task of tasks) {
-    if (tier !== null && task.blob.tier !== tier) {
-      const split = splitLongest(choice, tier);
+    if (priority !== null && task.blob.priority !== priority) {
+      const split = splitLongest(choice, priority);
       if (split !== null) return split;
     }
-    tier = task.blob.tier;
+    priority = task.blob.priority;
     if (nowMs < task.notBeforeMs) continue;
     if (task.state === "waiting") return { task, segment: null };
     if (task.state !== "fetching" || task.open === null) continue;
@@ -59,7 +59,7 @@ export function chooseWork(choice: Choice): Work | null {
     const segment = segments.take(Math.max(bytes, tuning.leastSegmentBytes));
     if (segment !== null) return { task, segment };
   }
-  return tier === null ? null : splitLongest(choice, tier);
+  return priority === null ? null : splitLongest(choice, priority);
 }
 
 /** Its server knows no ranges, or answers nobody: then one lane looks whether it does again. */
@@ -84,11 +84,11 @@ function segmentBytes({ width, link, budget, tuning }: Choice, freeBytes: number
   return Math.ceil(Math.max(wanted, waitedBytes * leastRoundTrips, tuning.leastSegmentBytes));
 }
 
-function splitLongest({ lanes, nowMs }: Choice, tier: number): Work | null {
+function splitLongest({ lanes, nowMs }: Choice, priority: number): Work | null {
   let longest: { lane: Lane; segment: Segment; seconds: number } | null = null;
   for (const lane of lanes) {
     const { segment, task } = lane;
-    if (segment === null || task.blob.tier !== tier || task.open === null) continue;
+    if (segment === null || task.blob.priority !== priority || task.open === null) continue;
     if (isForOneLane(task)) continue;
     if (nowMs < task.notBeforeMs) continue;
     const speed = lane.receivedBytes / Math.max(0.001, (nowMs - lane.startedMs) / 1000);
@@ -109,8 +109,8 @@ const patienceSeconds = 1;
 const bytesPerLane = 4 * 1024 * 1024;
 
 /**
- * Lanes of later tiers that should stop, because a lower tier has work that no lane is free for: something was given back,
- * or proved damaged. Those with the latest tier come first, and not more than the work is worth.
+ * Lanes of later priorities that should stop, because an earlier one has work that no lane is free for: something was given back,
+ * or proved damaged. The latest come first, and not more than the work is worth.
  */
 export function lanesInTheWay({
   tasks,
@@ -123,16 +123,16 @@ export function lanesInTheWay({
 }): Lane[] {
   const first = tasks.find((task) => freePieces(task, nowMs) > 0);
   if (first === undefined) return [];
-  const { tier } = first.blob;
+  const { priority } = first.blob;
   const pieces = tasks.reduce(
-    (sum, task) => sum + (task.blob.tier === tier ? freePieces(task, nowMs) : 0),
+    (sum, task) => sum + (task.blob.priority === priority ? freePieces(task, nowMs) : 0),
     0,
   );
-  const later = [...lanes].filter(({ task }) => task.blob.tier > tier);
+  const later = [...lanes].filter(({ task }) => task.blob.priority > priority);
   const stopping = later.filter(({ stop }) => stop.signal.aborted).length;
   return later
     .filter((lane) => !lane.stop.signal.aborted && secondsLeft(lane, nowMs) > patienceSeconds)
-    .toSorted((a, b) => b.task.blob.tier - a.task.blob.tier)
+    .toSorted((a, b) => b.task.blob.priority - a.task.blob.priority)
     .slice(0, Math.max(0, pieces - stopping));
 }
 
@@ -162,26 +162,27 @@ export interface GivenUp {
   /** What the pool ends with; null while nothing failed. */
   first(): Failure | null;
   add(task: BlobTask, failure: Failure): void;
-  /** Whether some model that can still become whole needs the file, and its tier is not later than a failed one. */
+  /** Whether some model that can still become whole needs the file, and its priority is not later than a failed one. */
   isWorthFetching(task: BlobTask): boolean;
 }
 
 /**
- * A model fails alone: files of its own tier and of earlier ones go on to their end. Those of later tiers are left for the
+ * A model fails alone: files of its own priority and of earlier ones go on to their end. Those of later ones are left for the
  * next run, so that a person learns soon what has to be mended.
  */
 export function createGivenUp(): GivenUp {
   const models = new Set<string>();
   let first: Failure | null = null;
-  let tier = Number.POSITIVE_INFINITY;
+  let priority = Number.POSITIVE_INFINITY;
   return {
     first: () => first,
     add({ blob }, failure) {
       first ??= failure;
-      tier = Math.min(tier, blob.tier);
+      priority = Math.min(priority, blob.priority);
       for (const id of blob.models) models.add(id);
     },
-    isWorthFetching: ({ blob }) => blob.tier <= tier && blob.models.some((id) => !models.has(id)),
+    isWorthFetching: ({ blob }) =>
+      blob.priority <= priority && blob.models.some((id) => !models.has(id)),
   };
 }
 

@@ -1,8 +1,8 @@
 import type { Clock } from "../host/host.ts";
 import { Failure } from "../run/failure.ts";
 import type { Secret } from "../run/secret.ts";
-import type { FileAddress } from "./hub/files.ts";
 import type { Hub } from "./hub/hub-port.ts";
+import type { FileAddress } from "./source.ts";
 import { transientCause, TransientError } from "./transient-error.ts";
 
 /** After a failure, an address is asked last for so long, or for as long as it asks us to wait. */
@@ -160,6 +160,7 @@ export function preferInOrder(
     offline: first.offline,
     list: (repo, revision, signal) =>
       askSoon(signal, (hub, either) => hub.list(repo, revision, either)),
+    failureOf: (error) => first.failureOf(error),
     whoAmI: (signal) => first.whoAmI(signal),
     resolveUrl: (repo, commit, path) => first.resolveUrl(repo, commit, path),
     requireAccess: (repo, commit, path, signal) =>

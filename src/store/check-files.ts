@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { Digests } from "./hashing.ts";
+import type { Digests } from "../run/digest.ts";
 
 export interface FileCheck<File extends CheckOrder> {
   readonly file: File;

@@ -1,15 +1,7 @@
 import { createHash } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import type { FileHash } from "../source/hub/listing.ts";
-
-/** Hashes one file behind the bytes that are written. */
-export interface FollowingHash {
-  /** Bytes before this one are in the file. Never goes back. */
-  follow(upTo: number): void;
-  /** Ends when the whole file was followed. */
-  readonly digests: Promise<Digests>;
-  forget(): void;
-}
+import type { Digests } from "../run/digest.ts";
+import type { FollowingHash } from "./store.ts";
 
 export interface Hashing {
   start(file: { path: string; sizeBytes: number; gitSha1: boolean }): FollowingHash;
@@ -87,12 +79,6 @@ export type HashAnswer =
   | { readonly type: "hashed"; readonly id: number; readonly digests: Digests }
   | { readonly type: "failed"; readonly id: number; readonly message: string };
 
-/** In hex; `gitSha1` only where it was asked for. */
-export interface Digests {
-  readonly sha256: string;
-  readonly gitSha1: string | null;
-}
-
 /** Hashes as they go: sha256 of the content, and git's blob sha1, which puts the length before it. */
 export function createDigests(sizeBytes: number, withGitSha1: boolean) {
   const sha256 = createHash("sha256");
@@ -107,9 +93,4 @@ export function createDigests(sizeBytes: number, withGitSha1: boolean) {
       gitSha1: git?.digest("hex") ?? null,
     }),
   };
-}
-
-/** What the Hub's listing promises, of the two. */
-export function promisedDigest(hash: FileHash, digests: Digests): string | null {
-  return hash.algorithm === "sha256" ? digests.sha256 : digests.gitSha1;
 }

@@ -2,32 +2,20 @@ import type { FileHandle } from "node:fs/promises";
 import type { Files } from "../host/host.ts";
 import { openOwn } from "../host/own-file.ts";
 import { addRange, type ByteRanges, countBytes } from "../run/byte-ranges.ts";
-import { journalPath, partialPath, type RepoPlaces } from "./hub-cache/layout.ts";
+import { inFolder } from "./in-folder.ts";
 import { encodeLine, trustedRanges } from "./journal.ts";
-import { inStaging } from "./hub-cache/staging.ts";
+import type { Partial } from "./store.ts";
+
+/** Where a partial and its journal lie. */
+export interface PartialPaths {
+  readonly folder: string;
+  readonly partial: string;
+  readonly journal: string;
+}
 
 interface BlobSize {
   readonly blobName: string;
   readonly sizeBytes: number;
-}
-
-/** A file that is being filled, with the journal that says how far. Always as long as it will be. */
-export interface Partial {
-  readonly path: string;
-  /** Handed to the kernel. */
-  written(): ByteRanges;
-  writtenBytes(): number;
-  /** Puts the bytes at `position`, and journals it once enough has come since the last line. Outlives a kill, not a power cut. @throws Node's errors: ENOSPC, … */
-  write(bytes: Buffer, position: number): Promise<void>;
-  /** What is there by now. @throws Node's errors */
-  read(position: number, length: number): Promise<Buffer>;
-  /** Journals what no line tells of yet. @throws Node's errors */
-  note(): Promise<void>;
-  /** Brings the bytes to the disk, and then journals that they are there. */
-  sync(): Promise<void>;
-  /** Forgets everything: the bytes proved wrong. */
-  reset(): Promise<void>;
-  close(): Promise<void>;
 }
 
 const compactBytes = 256 * 1024;
@@ -39,14 +27,14 @@ const writesAtOnce = 3;
 /** What of a partial can be trusted; nothing where its length or its journal is not as it must be, or one is not ours. */
 export async function readPartial(
   files: Pick<Files, "open" | "stat">,
-  places: RepoPlaces,
+  paths: PartialPaths,
   blob: BlobSize,
   bootId: string,
 ): Promise<ByteRanges> {
-  const handle = await openOwn(files, partialPath(places, blob.blobName), "read");
+  const handle = await openOwn(files, paths.partial, "read");
   if (handle === null) return [];
   try {
-    return await trusted(files, handle, { places, blob, bootId });
+    return await trusted(files, handle, { paths, blob, bootId });
   } finally {
     await handle.close();
   }
@@ -55,11 +43,11 @@ export async function readPartial(
 async function trusted(
   files: Pick<Files, "open" | "stat">,
   partial: FileHandle,
-  { places, blob, bootId }: { places: RepoPlaces; blob: BlobSize; bootId: string },
+  { paths, blob, bootId }: { paths: PartialPaths; blob: BlobSize; bootId: string },
 ): Promise<ByteRanges> {
   const { size } = await partial.stat();
   if (size !== blob.sizeBytes) return [];
-  const text = await readJournal(files, journalPath(places, blob.blobName));
+  const text = await readJournal(files, paths.journal);
   return trustedRanges(text, blob, bootId) ?? [];
 }
 
@@ -81,12 +69,11 @@ export async function readJournal(
 /** Opens a partial to go on with it, or starts one. A line at the latest after `noteBytes`. Only one process may: the lock is the caller's. */
 export async function openPartial(
   files: Pick<Files, "open" | "stat" | "mkdir" | "rename" | "rm">,
-  places: RepoPlaces,
+  paths: PartialPaths,
   blob: BlobSize,
   { bootId, noteBytes }: { readonly bootId: string; readonly noteBytes: number },
 ): Promise<Partial> {
-  const path = partialPath(places, blob.blobName);
-  const journalFile = journalPath(places, blob.blobName);
+  const { partial: path, journal: journalFile, folder } = paths;
   const { handle, held } = await openBytes();
   let written = held;
   let synced: ByteRanges = [];
@@ -117,12 +104,12 @@ export async function openPartial(
   async function openBytes(): Promise<{ handle: FileHandle; held: ByteRanges }> {
     const found = await openOwn(files, path, "write");
     const trustworthy =
-      found === null ? [] : await trusted(files, found, { places, blob, bootId }).catch(() => []);
+      found === null ? [] : await trusted(files, found, { paths, blob, bootId }).catch(() => []);
     if (found !== null && trustworthy.length > 0) return { handle: found, held: trustworthy };
     await found?.close();
     await files.rm(path, { force: true });
     await files.rm(journalFile, { force: true });
-    return { handle: await inStaging(files, places, () => files.open(path, "wx+")), held: [] };
+    return { handle: await inFolder(files, folder, () => files.open(path, "wx+")), held: [] };
   }
 
   /** A journal with one line, in place of the old one, so that it never grows without end. */
@@ -209,15 +196,6 @@ export async function openPartial(
       const done = syncs.then(syncNow);
       syncs = done.catch(() => {});
       return done;
-    },
-    async reset() {
-      await syncs;
-      await inTurn(async () => {
-        written = [];
-        synced = [];
-        await append();
-        await journal.datasync();
-      });
     },
     async close() {
       await syncs;

@@ -3,7 +3,8 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { startHub } from "../../src/demo/hub/hub.ts";
 import { connectHub } from "../../src/source/hub/hub.ts";
-import { surveyModels } from "../../src/download/survey.ts";
+import { surveyModels } from "../../src/commands/survey-models.ts";
+import { openHubCache } from "../../src/store/hub-cache/hub-cache.ts";
 import { model, openScene } from "../download/scene.ts";
 import { makeSandbox } from "./sandbox.ts";
 import { catalogOf, hosted } from "./wrong-input.ts";
@@ -46,9 +47,8 @@ test("one of which something is missing is waited for, and not taken as it is", 
   };
   let told = 0;
   const survey = surveyModels({
-    host,
-    hub: connectHub({ ...options, forMs: 1 }),
-    cacheDir,
+    source: connectHub({ ...options, forMs: 1 }),
+    store: openHubCache({ host, cacheDir }),
     models,
     signal: new AbortController().signal,
     fallback: {

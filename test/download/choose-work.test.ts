@@ -25,7 +25,7 @@ function ask(tasks: readonly BlobTask[], width: number, link: Link = createLink(
     lanes.add(lane);
   }
   return [...lanes].map(({ task, segment }) => ({
-    tier: task.blob.tier,
+    priority: task.blob.priority,
     bytes: segment === null ? 0 : segment.end - segment.at,
   }));
 }
@@ -72,14 +72,14 @@ test("what is left is shared out, so that lanes end together", () => {
   expect(bytes[0]).toBe(2 * mebibyte);
 });
 
-test("a lower tier is served before a higher one, whatever the order of their coming", () => {
+test("an earlier priority is served before a later one, whatever the order of their coming", () => {
   const tasks = [openFile(1, mebibyte), openFile(2, mebibyte), openFile(3, 100e6)];
-  const tiers = ask(tasks, 12).map(({ tier }) => tier);
-  expect(tiers).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
+  const priorities = ask(tasks, 12).map(({ priority }) => priority);
+  expect(priorities).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
 });
 
 test("a file that must wait is passed over", () => {
   const [waiting, next] = [openFile(1, mebibyte), openFile(2, mebibyte)];
   waiting.notBeforeMs = 11_000;
-  expect(ask([waiting, next], 1)).toMatchObject([{ tier: 2 }]);
+  expect(ask([waiting, next], 1)).toMatchObject([{ priority: 2 }]);
 });

@@ -27,7 +27,7 @@ test("lanes of the latest tier give way to a lower tier's work, as many as it is
   const lanes = [second, third, third, third].map((task) => laneAt(task, 32 * mebibyte));
   const tasks = [first, second, third];
   const moved = lanesInTheWay({ tasks, lanes, nowMs });
-  expect(moved.map(({ task }) => task.blob.tier)).toEqual([3, 3]);
+  expect(moved.map(({ task }) => task.blob.priority)).toEqual([3, 3]);
   moved[0]?.stop.abort(new LaneMoved("test"));
   expect(lanesInTheWay({ tasks, lanes, nowMs })).toHaveLength(1);
 });

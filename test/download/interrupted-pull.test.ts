@@ -5,7 +5,7 @@ import { afterAll, expect, test } from "vitest";
 import { readBytes } from "../../src/demo/hub/content.ts";
 import type { Fault } from "../../src/demo/hub/exchange.ts";
 import { type ByteRanges, countBytes } from "../../src/run/byte-ranges.ts";
-import { placesOf } from "../../src/store/hub-cache/layout.ts";
+import { partialPaths, placesOf } from "../../src/store/hub-cache/layout.ts";
 import { createHashing } from "../../src/store/hashing.ts";
 import { readPartial } from "../../src/store/partial.ts";
 import type { Host } from "../../src/host/host.ts";
@@ -52,7 +52,10 @@ async function heldOf({ served, cacheDir, host }: Scene): Promise<Map<string, By
   for (const { path } of files) {
     const { blobName, sizeBytes } = await served.file(repo, path).identify();
     const blob = { blobName, sizeBytes };
-    held.set(path, await readPartial(host.files, placesOf(cacheDir, repo), blob, boot));
+    held.set(
+      path,
+      await readPartial(host.files, partialPaths(placesOf(cacheDir, repo), blobName), blob, boot),
+    );
   }
   return held;
 }

@@ -11,8 +11,9 @@ import {
   missingRanges,
   removeRange,
 } from "../../src/run/byte-ranges.ts";
-import { partialPath, placesOf, type RepoPlaces } from "../../src/store/hub-cache/layout.ts";
-import { openPartial, type Partial, readPartial } from "../../src/store/partial.ts";
+import { partialPath, partialPaths, placesOf } from "../../src/store/hub-cache/layout.ts";
+import { openPartial, type PartialPaths, readPartial } from "../../src/store/partial.ts";
+import type { Partial } from "../../src/store/store.ts";
 import { createSegments } from "../../src/download/segments.ts";
 import { createMemoryDisk, Killed, killedAfter, type PartialFiles } from "./memory-disk.ts";
 
@@ -95,7 +96,7 @@ function lost(ranges: ByteRanges, others: ByteRanges): ByteRanges {
 
 async function liveOn(
   files: PartialFiles,
-  places: RepoPlaces,
+  paths: PartialPaths,
   list: readonly Life[],
   disk: { cutPower(): void; read(): Promise<Buffer> },
 ): Promise<void> {
@@ -104,7 +105,7 @@ async function liveOn(
   for (const one of list) {
     try {
       const mortal = killedAfter(files, one.calls);
-      const partial = await openPartial(mortal, places, blob, {
+      const partial = await openPartial(mortal, paths, blob, {
         bootId: `boot ${boot}`,
         noteBytes: one.noteEvery === 0 ? 0 : sizeBytes,
       });
@@ -117,7 +118,7 @@ async function liveOn(
       disk.cutPower();
       boot += 1;
     }
-    const trusted = await readPartial(files, places, blob, `boot ${boot}`);
+    const trusted = await readPartial(files, paths, blob, `boot ${boot}`);
     // What the journal held does not come again…
     const held = one.end === "kill" ? kept.noted : kept.synced;
     expect(lost(held, trusted), `after a ${one.end}`).toEqual([]);
@@ -129,7 +130,7 @@ async function liveOn(
     kept.noted = trusted;
     kept.synced = one.end === "kill" ? lost(kept.synced, lost(kept.synced, trusted)) : trusted;
   }
-  const partial = await openPartial(files, places, blob, { bootId: `boot ${boot}`, noteBytes: 0 });
+  const partial = await openPartial(files, paths, blob, { bootId: `boot ${boot}`, noteBytes: 0 });
   await fetchAll(partial, { lanes: 2, pieceBytes: 64, noteEvery: 0, syncEvery: 3 }, kept);
   await partial.close();
   expect((await disk.read()).equals(truth)).toBe(true);
@@ -142,7 +143,10 @@ test("killed or without power at any call, a partial is gone on with to the same
       const disk = createMemoryDisk();
       const file = partialPath(places, blob.blobName);
       const read = async (): Promise<Buffer> => disk.read(file);
-      await liveOn(disk.files, places, list, { cutPower: disk.cutPower, read });
+      await liveOn(disk.files, partialPaths(places, blob.blobName), list, {
+        cutPower: disk.cutPower,
+        read,
+      });
     }),
     { numRuns: 300 },
   );
@@ -158,7 +162,7 @@ test("the same holds on a real disk, for kills", async () => {
         const places = placesOf(path.join(folder, String((count += 1))), "org/model");
         await mkdir(places.staging, { recursive: true });
         const kills = list.map((one): Life => ({ ...one, end: "kill" }));
-        await liveOn(realFiles, places, kills, {
+        await liveOn(realFiles, partialPaths(places, blob.blobName), kills, {
           cutPower: () => {},
           read: () => readFile(partialPath(places, blob.blobName)).catch(() => Buffer.alloc(0)),
         });

@@ -3,7 +3,7 @@ import process from "node:process";
 import { expect, test } from "vitest";
 import { readBytes } from "../../src/demo/hub/content.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
-import { lockPath, placesOf } from "../../src/store/hub-cache/layout.ts";
+import { lockPath, partialPaths, placesOf } from "../../src/store/hub-cache/layout.ts";
 import { openPartial } from "../../src/store/partial.ts";
 import { realFileLocks } from "../../src/host/file-locks.ts";
 import { openWorld, repo, type World, worldRepos } from "./matrix.ts";
@@ -48,7 +48,7 @@ async function takeOver(world: World, { moment }: Cell<Row>): Promise<number> {
   const large = spot.sizeBytes > 16 * 1024;
   if (large && heldBytes > 0) {
     const { source } = scene.served.file(repo, spot.path);
-    const partial = await openPartial(host.files, places, spot, {
+    const partial = await openPartial(host.files, partialPaths(places, spot.blobName), spot, {
       bootId: await readBootId(host.files),
       noteBytes: 0,
     });

@@ -4,7 +4,7 @@ import { createHashing } from "../../src/store/hashing.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
 import type { Host } from "../../src/host/host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import type { Survey } from "../../src/download/survey.ts";
+import type { Survey } from "../../src/store/store.ts";
 import { model, openScene, quickHost, type Scene } from "./scene.ts";
 
 /** Where in a download a fault strikes. "during verification": in the second fetch, after a hash that did not match. */

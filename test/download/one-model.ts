@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { readBytes } from "../../src/demo/hub/content.ts";
-import { formerPlaces, placesOf } from "../../src/store/hub-cache/layout.ts";
+import { formerPlaces, partialPaths, placesOf } from "../../src/store/hub-cache/layout.ts";
 import { openPartial } from "../../src/store/partial.ts";
 import { model, type Scene } from "./scene.ts";
 import { readBootId } from "../../src/host/process-table.ts";
@@ -30,7 +30,10 @@ export async function leaveAsBefore(scene: Scene): Promise<{ heldBytes: number }
   const { blobName } = await scene.served.file(repo, weights.path).identify();
   const blob = { blobName, sizeBytes: weights.sizeBytes };
   const bootId = await readBootId(scene.host.files);
-  const partial = await openPartial(scene.host.files, former, blob, { bootId, noteBytes: 0 });
+  const partial = await openPartial(scene.host.files, partialPaths(former, blobName), blob, {
+    bootId,
+    noteBytes: 0,
+  });
   await partial.write(readBytes(scene.served.file(repo, weights.path).source, 0, 400_000), 0);
   await partial.close();
   const small = await scene.served.file(repo, config.path).identify();

@@ -1,12 +1,10 @@
 import { type BlobTask, createTask, type OpenTask } from "../../src/download/blob.ts";
-import { placesOf } from "../../src/store/hub-cache/layout.ts";
 import { createSegments } from "../../src/download/segments.ts";
 
-/** A file of a tier, opened, with nothing of it there. Only its segments are ever looked at. */
-export function openFile(tier: number, sizeBytes: number): BlobTask {
-  const blobName = `${tier}-${sizeBytes}`;
+/** A file of a priority, opened, with nothing of it there. Only its segments are ever looked at. */
+export function openFile(priority: number, sizeBytes: number): BlobTask {
+  const blobName = `${priority}-${sizeBytes}`;
   const task = createTask(
-    placesOf("/cache", "o/m"),
     {
       repo: "o/m",
       commit: "c",
@@ -16,8 +14,8 @@ export function openFile(tier: number, sizeBytes: number): BlobTask {
       hash: { algorithm: "sha256", hex: blobName },
       cached: false,
       held: [],
-      models: [`m${tier}`],
-      tier,
+      models: [`m${priority}`],
+      priority,
     },
     0,
   );

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EmbeddedHub, HubOptions } from "../../src/demo/hub/hub.ts";
 import { startHub } from "../../src/demo/hub/hub.ts";
-import { downloadModels, type DownloadRequest } from "../../src/download/download.ts";
-import { type ModelRequest, type Survey, surveyModels } from "../../src/download/survey.ts";
+import { downloadModels } from "../../src/commands/download-models.ts";
+import { type ModelRequest, surveyModels } from "../../src/commands/survey-models.ts";
+import type { DownloadRequest } from "../../src/download/download.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
 import type { Host } from "../../src/host/host.ts";
 import { realHost } from "../../src/host/real-host.ts";
@@ -12,6 +13,9 @@ import { connectHub, type Hub } from "../../src/source/hub/hub.ts";
 import type { Attempt } from "../../src/source/hub/attempts.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { Secret } from "../../src/run/secret.ts";
+import type { Hashing } from "../../src/store/hashing.ts";
+import { openHubCache } from "../../src/store/hub-cache/hub-cache.ts";
+import type { Survey } from "../../src/store/store.ts";
 
 /** A Hub, a host whose waits are short, and a folder of its own. */
 export interface Scene extends AsyncDisposable {
@@ -34,10 +38,11 @@ export interface Scene extends AsyncDisposable {
 }
 
 export interface Pull extends Partial<
-  Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes" | "pause" | "hashing">
+  Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes" | "pause">
 > {
   readonly hub?: Hub;
   readonly host?: Host;
+  readonly hashing?: Hashing;
   readonly signal?: AbortSignal;
   readonly tuning?: Partial<Tuning>;
   readonly onEvent?: (event: HerosEvent) => void;
@@ -85,15 +90,24 @@ export async function openScene(options: HubOptions): Promise<Scene> {
         stateDir: join(folder, "state"),
       }),
     survey: (models, hub = scene.hub()) =>
-      surveyModels({ host, hub, cacheDir, models, signal: new AbortController().signal }),
-    async pull(models, { hub = scene.hub(), signal, tuning, onEvent, ...changes } = {}) {
+      surveyModels({
+        source: hub,
+        store: openHubCache({ host, cacheDir }),
+        models,
+        signal: new AbortController().signal,
+      }),
+    async pull(
+      models,
+      { hub = scene.hub(), host: used = host, hashing, signal, tuning, onEvent, ...changes } = {},
+    ) {
       events.length = 0;
-      const used = changes.host ?? host;
       const stop = signal ?? new AbortController().signal;
-      const survey = await surveyModels({ host: used, hub, cacheDir, models, signal: stop });
+      const store = openHubCache({ host: used, cacheDir, hashing });
+      const survey = await surveyModels({ source: hub, store, models, signal: stop });
       await downloadModels({
         host: used,
-        hub,
+        source: hub,
+        store,
         survey,
         signal: stop,
         emit: (event) => {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { readBytes } from "../../src/demo/hub/content.ts";
 import type { Fault, RecordedRequest } from "../../src/demo/hub/exchange.ts";
 import { addRange, type ByteRanges } from "../../src/run/byte-ranges.ts";
-import { placesOf } from "../../src/store/hub-cache/layout.ts";
+import { partialPaths, placesOf } from "../../src/store/hub-cache/layout.ts";
 import { openPartial } from "../../src/store/partial.ts";
 import { createRefetch } from "../../src/download/refetch.ts";
 import { model, openScene, type Scene } from "./scene.ts";
@@ -67,7 +67,7 @@ test("what an earlier run left is suspected first", async () => {
   await mkdir(places.staging, { recursive: true });
   const blob = { blobName, sizeBytes: bytes };
   const { files } = scene.host;
-  const partial = await openPartial(files, places, blob, {
+  const partial = await openPartial(files, partialPaths(places, blobName), blob, {
     bootId: await readBootId(files),
     noteBytes: 0,
   });

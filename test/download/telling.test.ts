@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createProgress } from "../../src/download/progress.ts";
-import type { Survey } from "../../src/download/survey.ts";
+import type { Survey } from "../../src/store/store.ts";
 import type { DownloadProgress } from "../../src/run/events/download.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { openFile } from "./open-file.ts";
@@ -14,7 +14,8 @@ function surveyOf(): Survey {
     models: sizes.map((totalBytes, index) => ({
       id: `m${index + 1}`,
       title: `m${index + 1}`,
-      tier: index + 1,
+      priority: index + 1,
+      label: { id: `m${index + 1}`, title: `m${index + 1}`, tier: index + 1 },
       purpose: "Test",
       totalBytes,
       cachedBytes: 0,
@@ -45,7 +46,7 @@ function record(seconds: number) {
     emit,
     nowMs: 0,
     everyMs: 250,
-    isResting: () => false,
+    isPaused: () => false,
   });
   for (let atMs = 25; atMs <= seconds * 1000; atMs += 25) {
     let left = 25_000;

@@ -10,8 +10,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   docker: ["run", "host", "deploy"],
   catalog: ["run", "host"],
   source: ["run", "host"],
-  store: ["run", "host", "docker", "source", "download"],
-  download: ["run", "host", "source", "store"],
+  store: ["run", "host", "docker"],
+  download: ["run", "host"],
   machine: ["run", "host", "docker"],
   health: ["run", "host", "docker"],
   plan: ["run", "catalog"],
@@ -63,6 +63,9 @@ const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
   plan: ["machine"],
   deploy: ["plan", "catalog"],
 };
+const mayImportFiles: Readonly<Record<string, readonly string[]>> = {
+  download: ["source/source.ts", "source/transient-error.ts", "source/retry.ts", "store/store.ts"],
+};
 const rooms = Object.keys(mayImport);
 const targets = [...rooms, "ui"];
 
@@ -104,6 +107,28 @@ const pairs = rooms.flatMap((room) =>
       };
     }),
 );
+
+/** An interface of a room, which rooms that may not import the rest of it may import. */
+const interfaces = Object.values(mayImportFiles)
+  .flat()
+  .flatMap((file) => {
+    plant(`src/${file}`, `export const wall: string = "${file}";\n`);
+    return rooms
+      .filter((room) => room !== file.split("/")[0])
+      .map((room) => {
+        const [owner = ""] = file.split("/");
+        const named = mayImportFiles[room]?.includes(file) === true;
+        return {
+          room,
+          file,
+          allowed: named || mayImport[room]?.includes(owner) === true,
+          path: plant(
+            `src/${room}/takes-${file.replace(/\W/g, "-")}.ts`,
+            `import { wall } from "${up(room)}${file}";\nexport const other = wall;\n`,
+          ),
+        };
+      });
+  });
 
 const screens = ["ink", "react", "@inkjs/ui"].flatMap((name) =>
   rooms.map((room) => ({
@@ -185,6 +210,10 @@ describe.each(pairs)("src/$room importing src/$target", ({ room, target, allowed
     }
     expect(rulesOf(paths.types)).toEqual(typesAllowed ? [] : ["heros(layers)"]);
   });
+});
+
+test.each(interfaces)("src/$room importing src/$file", ({ allowed, path }) => {
+  expect(rulesOf(path)).toEqual(allowed ? [] : ["heros(layers)"]);
 });
 
 test.each(screens)("$name in src/$room is for the Ink screen alone", ({ name, room, path }) => {

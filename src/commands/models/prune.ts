@@ -1,6 +1,6 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { planPrune, prune, type PruneRepo } from "../../store/hub-cache/prune.ts";
-import type { Survey } from "../../download/survey.ts";
+import type { Survey } from "../../store/store.ts";
 import { failure } from "../../run/failures/table.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { Placed } from "../models-place.ts";

@@ -1,11 +1,12 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
-import { placesOf } from "../../store/hub-cache/layout.ts";
-import { listingOffline } from "../../store/hub-cache/offline.ts";
-import { readRef } from "../../store/hub-cache/refs.ts";
-import { type Survey, surveyModels } from "../../download/survey.ts";
+import type { Listing } from "../../run/listing.ts";
 import type { Hub } from "../../source/hub/hub.ts";
-import { commitPattern, type HubListing } from "../../source/hub/listing.ts";
+import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
+import { placesOf } from "../../store/hub-cache/layout.ts";
+import type { Store, Survey } from "../../store/store.ts";
+import { listFromStore } from "../list-files.ts";
+import { surveyModels } from "../survey-models.ts";
 import type { ListedModel } from "../../run/events/cache.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
@@ -43,31 +44,29 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   const token = await givenToken(host, fetching);
   const { list } = openHub(work, fetching, token, { forMs: patienceMs });
   const online = { ...openHub(work, fetching, token), list };
+  const store = openHubCache({ host, cacheDir });
   const hub = cacheFirst(work, {
     online,
     offline: openHub(work, fetching, token, { offline: true }),
-    cacheDir,
+    store,
     ask,
   });
-  const survey = await surveyModels({ host, hub, cacheDir, models, signal, lenient: true });
+  const survey = await surveyModels({ source: hub, store, models, signal, lenient: true });
   return { survey, hub: { ...hub, offline: online.offline } };
 }
 
 interface Listers {
   readonly online: Hub;
   readonly offline: Hub;
-  readonly cacheDir: string;
+  readonly store: Store;
   readonly ask: Asking;
 }
 
 /** A Hub that knows what is kept of it: of a branch, the commit that the cache has. */
-function cacheFirst({ host, emit }: Work, { online, offline, cacheDir, ask }: Listers): Hub {
+function cacheFirst({ emit }: Work, { online, offline, store, ask }: Listers): Hub {
   const kept = async (repo: string, revision: string, signal: AbortSignal) => {
-    const places = placesOf(cacheDir, repo);
-    const commit = commitPattern.test(revision)
-      ? revision
-      : (await readRef(host.files, places.refs, revision)).trim();
-    if (!commitPattern.test(commit)) return null;
+    const commit = await store.commitOf(repo, revision);
+    if (commit === null) return null;
     const listing = await offline.list(repo, commit, signal).catch((error: unknown) => {
       if (error instanceof Failure) return null;
       throw error;
@@ -77,7 +76,7 @@ function cacheFirst({ host, emit }: Work, { online, offline, cacheDir, ask }: Li
   return {
     ...online,
     offline: false,
-    async list(repo, revision, signal): Promise<HubListing> {
+    async list(repo, revision, signal): Promise<Listing> {
       if (ask === "always") return patiently(online, repo, revision, signal);
       const known = await kept(repo, revision, signal);
       if (known !== null) return known;
@@ -91,9 +90,7 @@ function cacheFirst({ host, emit }: Work, { online, offline, cacheDir, ask }: Li
         }
       }
       try {
-        const { files } = host;
-        const where = { files, hub: offline, cacheDir, repo, revision, signal };
-        const listing = await listingOffline(where);
+        const listing = await listFromStore({ source: offline, store, repo, revision, signal });
         if (ask === "unknown") emit(judgedByCache(repo, problem));
         return listing;
       } catch (error) {
@@ -110,7 +107,7 @@ async function patiently(
   repo: string,
   revision: string,
   signal: AbortSignal,
-): Promise<HubListing> {
+): Promise<Listing> {
   const limit = AbortSignal.timeout(patienceMs);
   try {
     return await hub.list(repo, revision, AbortSignal.any([signal, limit]));
@@ -156,9 +153,9 @@ export async function cachedModels(
 
 /** The survey's models, as people ask for them: here, partly, missing. */
 export function listedModels(survey: Survey, models: readonly CatalogModel[]): ListedModel[] {
-  return survey.models.map(({ id, title, tier, purpose, totalBytes, snapshots, problem }) => {
+  return survey.models.map(({ id, label, purpose, totalBytes, snapshots, problem }) => {
     const repo = models.find((model) => model.id === id)?.parts[0].repo ?? id;
-    const named = { id, title, tier, purpose, repo };
+    const named = { ...label, purpose, repo };
     if (problem !== null) {
       return { ...named, state: "unknown", totalBytes: null, receivedBytes: 0, path: null };
     }

@@ -1,16 +1,18 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { headroom, requireDiskSpace } from "../../store/disk-space.ts";
-import { downloadModels } from "../../download/download.ts";
-import type { Damage } from "../../store/hub-cache/inspect.ts";
+import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { findAside, putAside, removeAside } from "../../store/hub-cache/repair.ts";
-import { type Survey, surveyModels } from "../../download/survey.ts";
 import {
   countFiles,
+  type Damage,
   requireSound,
   type Verification,
   verifyModels,
 } from "../../store/hub-cache/verify.ts";
-import { offline } from "../../source/hub/failures.ts";
+import { failure } from "../../run/failures/table.ts";
+import type { Survey } from "../../store/store.ts";
+import { downloadModels } from "../download-models.ts";
+import { surveyModels } from "../survey-models.ts";
 import type { Hub } from "../../source/hub/hub.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { Placed } from "../models-place.ts";
@@ -60,11 +62,13 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   host.fileLocks.close();
   const hurt = new Set(damaged.flatMap(({ models }) => models));
   const models = request.models.filter(({ id }) => hurt.has(id));
-  const survey = await surveyModels({ host, hub: view.hub, cacheDir, models, signal });
+  const [source, store] = [view.hub, openHubCache({ host, cacheDir })];
+  const survey = await surveyModels({ source, store, models, signal });
   const { limitBytesPerSecond, maxLanes } = request.fetching;
   const { fetchedBytes } = await downloadModels({
     host,
-    hub: view.hub,
+    source,
+    store,
     survey,
     emit,
     signal,
@@ -118,7 +122,8 @@ async function requireSource(
   );
   const [first] = fetched;
   if (first === undefined) return;
-  if (hub.offline) throw offline(`a sound ${first.path} of ${first.repo}`);
+  if (hub.offline)
+    throw failure("hub.offline", { missing: `a sound ${first.path} of ${first.repo}` });
   const bytes = fetched.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   requireDiskSpace({ ...survey, neededBytes: bytes + headroom(bytes) });
   const firsts = new Map(fetched.map((damage) => [damage.repo, damage]));

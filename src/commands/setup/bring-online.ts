@@ -2,8 +2,9 @@ import type { Catalog } from "../../catalog/catalog.ts";
 import { modelsOfTiers } from "../../catalog/select.ts";
 import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../deploy/compose/watch-containers.ts";
-import { downloadModels } from "../../download/download.ts";
-import type { Survey } from "../../download/survey.ts";
+import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
+import type { Survey } from "../../store/store.ts";
+import { downloadModels } from "../download-models.ts";
 import { type AnnieWatch, watchAnnie } from "../../health/watch.ts";
 import type { Answers } from "../../plan/answers.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
@@ -42,7 +43,8 @@ export async function bringOnline(
     emit({ type: "stage.started", stage: "download" });
     const result = await downloadModels({
       host,
-      hub: openHub(work, request, answers.token),
+      source: openHub(work, request, answers.token),
+      store: openHubCache({ host, cacheDir: survey.cacheDir }),
       survey,
       emit,
       signal,
@@ -132,7 +134,7 @@ function requiredTiers(catalog: Catalog): number[] {
 
 /** Ids of the models of these tiers; each is told as ready once it is, cached ones too. */
 function modelIds(survey: Survey, tiers: readonly number[]): Set<string> {
-  const models = survey.models.filter((model) => tiers.includes(model.tier));
+  const models = survey.models.filter((model) => tiers.includes(model.label.tier));
   return new Set(models.map((model) => model.id));
 }
 

@@ -2,7 +2,6 @@ import type { CatalogModel } from "../../catalog/catalog.ts";
 import { modelsOfTiers } from "../../catalog/select.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
-import { type Survey, type SurveyedModel, surveyModels } from "../../download/survey.ts";
 import type { Host } from "../../host/host.ts";
 import type { Detection } from "../../machine/detect.ts";
 import type { Answers } from "../../plan/answers.ts";
@@ -14,10 +13,13 @@ import { Failure, isAbort } from "../../run/failure.ts";
 import { expandPath } from "../../source/hub/environment.ts";
 import type { Hub } from "../../source/hub/hub.ts";
 import { headroom, requireDiskSpace } from "../../store/disk-space.ts";
+import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
+import type { Survey, SurveyedModel } from "../../store/store.ts";
 import { overruledNotice, placeOf, storagePaths } from "../models-place.ts";
 import { cacheFallback, openHub } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../request.ts";
 import { requirePlace, requireWritable } from "../require-place.ts";
+import { surveyModels } from "../survey-models.ts";
 import { foundTokens, tokenOf } from "../tokens.ts";
 import { recallAnswers, rememberAnswers } from "./remembered-answers.ts";
 
@@ -65,9 +67,11 @@ export async function prepareInterview(
 
   const survey = (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
     surveyModels({
-      host,
-      hub: openHub(work, request, answers.token),
-      cacheDir: request.cacheDir ?? placeOf(paths, answers.storage),
+      source: openHub(work, request, answers.token),
+      store: openHubCache({
+        host,
+        cacheDir: request.cacheDir ?? placeOf(paths, answers.storage),
+      }),
       models,
       signal: stop,
       fallback: cacheFallback(work, request, answers.token),
@@ -173,7 +177,8 @@ function isKept({ token, keepToken }: Answers): boolean {
 }
 
 function toPlannedModel(model: SurveyedModel): PlannedModel {
-  const { id, title, purpose, tier, totalBytes, cachedBytes, resumedBytes } = model;
+  const { label, purpose, totalBytes, cachedBytes, resumedBytes } = model;
+  const { id, title, tier } = label;
   return { id, title, purpose, tier, totalBytes, cachedBytes: cachedBytes + resumedBytes };
 }
 

@@ -21,10 +21,14 @@ export type ModelState =
   | "ready"
   | "failed";
 
-export interface ModelProgress {
+/** What events say of a model. */
+export interface ModelLabel {
   readonly id: string;
   readonly title: string;
   readonly tier: number;
+}
+
+export interface ModelProgress extends ModelLabel {
   readonly state: ModelState;
   /** On disk, cached ones included. Never falls, unless bytes proved wrong. */
   readonly receivedBytes: number;

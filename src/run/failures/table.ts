@@ -1,11 +1,19 @@
 import { Failure } from "../failure.ts";
 import { cliFailures } from "./cli.ts";
 import { dockerFailures } from "./docker.ts";
+import { downloadFailures } from "./download.ts";
+import { hubFailures } from "./hub.ts";
 import { recordFailures } from "./record.ts";
 import type { FailureRow } from "./row.ts";
 
 /** Every failure that heros can end with: code, sentence, hint, exit status. A row stands with those of its area. */
-export const failures = { ...cliFailures, ...dockerFailures, ...recordFailures };
+export const failures = {
+  ...cliFailures,
+  ...dockerFailures,
+  ...downloadFailures,
+  ...hubFailures,
+  ...recordFailures,
+};
 
 export type FailureCode = keyof typeof failures;
 type DataOf<Code extends FailureCode> =

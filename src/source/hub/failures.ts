@@ -181,12 +181,3 @@ function proxyFailure(error: unknown, endpoint: string): Failure {
     cause: error,
   });
 }
-
-export function offline(missing: string): Failure {
-  return new Failure({
-    code: "hub.offline",
-    message: `HF_HUB_OFFLINE is set, and the cache does not have ${missing}.`,
-    hint: "Unset HF_HUB_OFFLINE and run heros again, or point HF_HUB_CACHE to a cache that has it.",
-    exitCode: exitCodes.network,
-  });
-}

@@ -3,44 +3,8 @@ import { discard, orAbandon } from "./body.ts";
 import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
 import { mayHaveToken, sendRequest, type Session } from "./request.ts";
 import { retryOnce } from "../retry.ts";
+import type { FileAddress, FileName, FileRequest, OpenedFile } from "../source.ts";
 import { TransientError } from "../transient-error.ts";
-
-export interface FileName {
-  readonly repo: string;
-  readonly commit: string;
-  readonly path: string;
-}
-
-export interface FileRequest extends FileName {
-  /** The ETag that the listing promises. */
-  readonly blobName: string;
-  /** Bytes from `start` to before `end`; null for the whole file without a Range. */
-  readonly range: { readonly start: number; readonly end: number } | null;
-  /** Where an earlier request was sent to; null asks the Hub. */
-  readonly address: FileAddress | null;
-  /** Where there are mirrors: how many of them not to begin with, because they were tried for this file. Default 0. */
-  readonly passOver?: number;
-  readonly idleTimeoutMs: number;
-  /** All files together have no more than these. */
-  readonly maxConnections?: number;
-  readonly signal: AbortSignal;
-}
-
-export interface OpenedFile {
-  /** 200, 206 or 416. */
-  readonly response: HttpResponse<ByteStream>;
-  /** Where the Hub sent us, good for other ranges of the file for a while; null where it answered itself. */
-  readonly address: FileAddress | null;
-}
-
-/** A signed address, good for all ranges of a file for a while. Whoever fetches only hands it back. */
-export interface FileAddress {
-  readonly url: string;
-  /** Of the first answer. */
-  readonly etag: string | null;
-  /** Of who sent us there: the address must not be nearer. */
-  readonly reach: Reach;
-}
 
 export function resolveUrl(endpoint: string, { repo, commit, path }: FileName): string {
   const encoded = path.split("/").map(encodeURIComponent).join("/");

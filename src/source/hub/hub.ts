@@ -4,16 +4,11 @@ import { exitCodes, Failure } from "../../run/failure.ts";
 import type { Secret } from "../../run/secret.ts";
 import { parseEndpoint } from "./endpoint.ts";
 import { createEndpointMemory, type EndpointMemory } from "../mirrors.ts";
-import { offline } from "./failures.ts";
-import {
-  checkAccess,
-  type FileAddress,
-  type FileRequest,
-  openFile,
-  type OpenedFile,
-  resolveUrl,
-} from "./files.ts";
-import { commitPattern, isRepoId, isSafePath } from "./listing.ts";
+import { failure } from "../../run/failures/table.ts";
+import { failureOfError } from "./failures.ts";
+import { commitPattern } from "../../run/listing.ts";
+import { checkAccess, openFile, resolveUrl } from "./files.ts";
+import { isRepoId, isSafePath } from "./listing.ts";
 import { listingCache } from "./listing-cache.ts";
 import type { Hub } from "./hub-port.ts";
 import { type EndpointSwitch, preferInOrder } from "../mirrors.ts";
@@ -22,7 +17,7 @@ import { askWithToken, type TokenRefusal } from "./token.ts";
 import { type Attempt, askPatiently } from "./attempts.ts";
 import { patienceMs } from "../retry.ts";
 
-export type { FileAddress, FileRequest, Hub, OpenedFile };
+export type { Hub };
 
 export interface HubOptions {
   readonly host: Pick<Host, "network" | "clock" | "random" | "files" | "pid">;
@@ -80,7 +75,8 @@ function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): 
       const pinned = commitPattern.test(revision);
       const known = pinned ? await kept.read(repo, revision) : null;
       if (known !== null) return { repo, revision, commit: revision, files: known };
-      if (cacheAlone) throw offline(`the list of files of ${repo} at ${revision}`);
+      if (cacheAlone)
+        throw failure("hub.offline", { missing: `the list of files of ${repo} at ${revision}` });
       // Not before something is asked: what checks the answers takes longer to load than all else here.
       const { fetchCommit, fetchFiles } = await import("./library.ts");
       const call = { repo, revision, signal };
@@ -94,19 +90,21 @@ function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): 
       return { repo, revision, commit, files };
     },
     async whoAmI(signal) {
-      if (cacheAlone) throw offline("an answer to whose token this is");
+      if (cacheAlone) throw failure("hub.offline", { missing: "an answer to whose token this is" });
       const { fetchAccount } = await import("./library.ts");
       return fetchAccount({ session, signal });
     },
     resolveUrl: (repo, commit, path) => resolveUrl(endpoint, { repo, commit, path }),
     async requireAccess(repo, commit, path, signal) {
-      if (cacheAlone) throw offline(`${path} of ${repo}`);
+      if (cacheAlone) throw failure("hub.offline", { missing: `${path} of ${repo}` });
       await withToken((own) => checkAccess(own, { repo, commit, path, signal }));
     },
     async open(request) {
-      if (cacheAlone) throw offline(`${request.path} of ${request.repo}`);
+      if (cacheAlone)
+        throw failure("hub.offline", { missing: `${request.path} of ${request.repo}` });
       return withToken((own) => openFile(own, request));
     },
+    failureOf: (error) => failureOfError(error, endpoint),
   };
 }
 

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { callApi, parseJson } from "./api.ts";
 import { captivePortal } from "./failures.ts";
-import { commitPattern, type HubFile, pathCheck } from "./listing.ts";
+import { commitPattern, type ListedFile } from "../../run/listing.ts";
+import { pathCheck } from "./listing.ts";
 import type { Session } from "./request.ts";
 import { fileOfEntry, treeEntry } from "./tree-entry.ts";
 
@@ -48,9 +49,9 @@ export async function fetchAccount(
 }
 
 /** All files of a commit, by @huggingface/hub over our own requests. */
-export async function fetchFiles(call: ListCall, commit: string): Promise<HubFile[]> {
+export async function fetchFiles(call: ListCall, commit: string): Promise<ListedFile[]> {
   const { listFiles } = await import("@huggingface/hub");
-  const files: HubFile[] = [];
+  const files: ListedFile[] = [];
   const checkPath = pathCheck(call.repo);
   const pages = listFiles({
     repo: { type: "model", name: call.repo },

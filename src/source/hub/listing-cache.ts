@@ -1,15 +1,16 @@
 import { dirname, join } from "node:path";
 import type { Host } from "../../host/host.ts";
-import { type HubFile, isSafePath } from "./listing.ts";
+import type { ListedFile } from "../../run/listing.ts";
+import { isSafePath } from "./listing.ts";
 import { isRecord, parseJson } from "../../run/json.ts";
 import { writeAtomically } from "../../host/atomic-write.ts";
 
 /** Listings of commits never change, so each is asked for once. */
 export interface ListingCache {
   /** Null where there is none, or where it is torn or wrong: it is asked for again then. */
-  read(repo: string, commit: string): Promise<readonly HubFile[] | null>;
+  read(repo: string, commit: string): Promise<readonly ListedFile[] | null>;
   /** A listing that can't be kept is not an error: the next run asks again. */
-  write(repo: string, commit: string, files: readonly HubFile[]): Promise<void>;
+  write(repo: string, commit: string, files: readonly ListedFile[]): Promise<void>;
 }
 
 export function listingCache(
@@ -42,14 +43,14 @@ function pathOf(root: string, repo: string, commit: string): string {
 }
 
 /** Checked by hand: zod takes longer to load than a pull of what is in the cache may take. */
-function filesOf(value: unknown, repo: string, commit: string): readonly HubFile[] | null {
+function filesOf(value: unknown, repo: string, commit: string): readonly ListedFile[] | null {
   if (!isRecord(value) || value["v"] !== 1) return null;
   if (value["repo"] !== repo || value["commit"] !== commit) return null;
   const files: unknown = value["files"];
-  return Array.isArray(files) && files.length > 0 && files.every(isHubFile) ? files : null;
+  return Array.isArray(files) && files.length > 0 && files.every(isListedFile) ? files : null;
 }
 
-function isHubFile(value: unknown): value is HubFile {
+function isListedFile(value: unknown): value is ListedFile {
   if (!isRecord(value) || !isRecord(value["hash"])) return false;
   const { path, sizeBytes, blobName, hash } = value;
   return (

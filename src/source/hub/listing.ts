@@ -1,30 +1,5 @@
 import { exitCodes, Failure } from "../../run/failure.ts";
 
-export interface HubFile {
-  /** In the repository, with "/" between folders. Checked: it stays inside a snapshot folder. */
-  readonly path: string;
-  readonly sizeBytes: number;
-  /** Name of the blob in the cache: the sha256 of an LFS file, the git blob sha1 of another. */
-  readonly blobName: string;
-  readonly hash: FileHash;
-}
-
-export interface FileHash {
-  readonly algorithm: "sha256" | "git-sha1";
-  readonly hex: string;
-}
-
-export interface HubListing {
-  readonly repo: string;
-  /** As it was asked for: a branch, a tag or a commit. */
-  readonly revision: string;
-  /** 40 hex digits. */
-  readonly commit: string;
-  readonly files: readonly HubFile[];
-}
-
-export const commitPattern = /^[0-9a-f]{40}$/u;
-
 /** Checks the names of one listing, one after the other. @throws Failure `hub.unsafe_path` for a name that would leave the cache folder, or that two files share. */
 export function pathCheck(repo: string): (path: string) => void {
   const seen = new Set<string>();

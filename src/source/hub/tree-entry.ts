@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { HubFile } from "./listing.ts";
+import type { ListedFile } from "../../run/listing.ts";
 
 const sha1 = z.string().regex(/^[0-9a-f]{40}$/u);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
@@ -18,7 +18,7 @@ const treeOther = z.object({ type: z.enum(["directory", "unknown"]) });
 export const treeEntry = z.discriminatedUnion("type", [treeFile, treeOther]);
 
 /** What a tree entry says of a file; null for a folder. */
-export function fileOfEntry(entry: z.infer<typeof treeEntry>): HubFile | null {
+export function fileOfEntry(entry: z.infer<typeof treeEntry>): ListedFile | null {
   if (entry.type !== "file") return null;
   const { path, lfs, oid } = entry;
   return lfs === undefined

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { PartialPaths } from "../partial.ts";
 
 /** Where the Hub cache keeps a repository's things. The layout is huggingface_hub's; `.heros` and what is in it are ours. */
 export interface RepoPlaces {
@@ -55,10 +56,21 @@ export function journalPath(places: RepoPlaces, blobName: string): string {
   return join(places.staging, `${blobName}.heros-journal`);
 }
 
+export function partialPaths(places: RepoPlaces, blobName: string): PartialPaths {
+  return {
+    folder: places.staging,
+    partial: partialPath(places, blobName),
+    journal: journalPath(places, blobName),
+  };
+}
+
 /** The places of a heros that kept partials and journals beside the blobs. */
 export function formerPlaces(places: RepoPlaces): RepoPlaces {
   return { ...places, staging: places.blobs };
 }
+
+/** A damaged content keeps this beside its name until a sound one is there. */
+export const damagedSuffix = ".heros-damaged";
 
 /** A blob on its way to another disk. */
 export const copySuffix = ".heros-copy";
@@ -92,3 +104,15 @@ export const cacheTag = {
   name: "CACHEDIR.TAG",
   text: "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by heros.\n# For information about cache directory tags, see:\n#\thttps://bford.info/cachedir/\n",
 };
+
+const ownPattern = /^(?<blob>[0-9a-f]{40,64})\.heros-(?:partial|journal|journal\.new|copy)$/u;
+
+/** The blob that a partial, a journal or a copy of heros belongs to; null for every other name. */
+export function leftoverOf(name: string): string | null {
+  return ownPattern.exec(name)?.groups?.["blob"] ?? null;
+}
+
+/** The process of a `.heros-<pid>-snapshot` and its like, in a repository's folder; null for anything else. */
+export function passingOwner(name: string): string | null {
+  return /^\.heros-(?<pid>\d+)-(?:snapshot|link|ref)$/u.exec(name)?.groups?.["pid"] ?? null;
+}

@@ -1,11 +1,16 @@
 import { join } from "node:path";
 import type { Files } from "../../host/host.ts";
-import { type ByteRanges, addRange } from "../../run/byte-ranges.ts";
+import { openUnlinked } from "../../host/own-file.ts";
+import { addRange, type ByteRanges } from "../../run/byte-ranges.ts";
+import { failure } from "../../run/failures/table.ts";
+import { commitPattern, type ListedFile } from "../../run/listing.ts";
+import type { Holding } from "../store.ts";
 import {
   blobPath,
   foldersOf,
   formerPlaces,
   linkTarget,
+  partialPaths,
   type RepoPlaces,
   snapshotPath,
   stagedPath,
@@ -42,7 +47,7 @@ export async function lookAtBlob(
   places: RepoPlaces,
   { blobName, sizeBytes }: Wanted,
   bootId: () => Promise<string>,
-): Promise<{ cached: boolean; held: ByteRanges }> {
+): Promise<Holding> {
   const found = await findBlob(files, places, { blobName, sizeBytes });
   if (found !== null) return { cached: true, held: [] };
   if (sizeBytes === 0) return { cached: false, held: [] };
@@ -50,7 +55,7 @@ export async function lookAtBlob(
   const blob = { blobName, sizeBytes };
   const boot = await bootId();
   const heldIn = (where: RepoPlaces): Promise<ByteRanges> =>
-    readPartial(files, where, blob, boot).catch(() => []);
+    readPartial(files, partialPaths(where, blobName), blob, boot).catch(() => []);
   const own = await heldIn(places);
   const held = own.length > 0 ? own : await heldIn(formerPlaces(places));
   return { cached: false, held: held.reduce((all: ByteRanges, one) => addRange(all, one), []) };
@@ -71,4 +76,68 @@ export async function findBlob(
     if (found !== null && found.isFile() && found.size === sizeBytes) return file;
   }
   return null;
+}
+
+/** The commit that the cache has of a branch; null where it has none. A commit is its own. */
+export async function commitOf(
+  files: Pick<Files, "open">,
+  { refs }: Pick<RepoPlaces, "refs">,
+  revision: string,
+): Promise<string | null> {
+  if (commitPattern.test(revision)) return revision;
+  const commit = (await readRef(files, refs, revision)).trim();
+  return commitPattern.test(commit) ? commit : null;
+}
+
+/** A commit has 40, and whoever wrote it may have ended the line. */
+const mostBytes = 200;
+
+/**
+ * The commit that the cache has of a branch, as it is written; empty where it has none. Others may write there: a pipe
+ * would be waited for without end, and what a link leads to may have none.
+ */
+export async function readRef(
+  files: Pick<Files, "open">,
+  refs: string,
+  name: string,
+): Promise<string> {
+  const handle = await openUnlinked(files, join(refs, name)).catch(() => null);
+  if (handle === null) return "";
+  try {
+    const found = await handle.stat();
+    return found.isFile() && found.size <= mostBytes ? await handle.readFile("utf8") : "";
+  } catch {
+    return "";
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * The files of a snapshot as they are, which is all that Python's client asks for offline too.
+ * @throws Failure `hub.offline` for one whose link leads nowhere
+ */
+export async function listSnapshot(
+  files: Pick<Files, "readdir" | "readlink" | "stat">,
+  places: RepoPlaces,
+  { repo, commit }: { readonly repo: string; readonly commit: string },
+): Promise<readonly ListedFile[]> {
+  const folder = snapshotPath(places, commit);
+  const entries = await files
+    .readdir(folder, { recursive: true, withFileTypes: true })
+    .catch(() => []);
+  const found: ListedFile[] = [];
+  for (const entry of entries) {
+    if (entry.isDirectory()) continue;
+    const place = join(entry.parentPath, entry.name);
+    const path = place.slice(folder.length + 1);
+    const target = await files.readlink(place).catch(() => null);
+    const { size } = await files.stat(place).catch(() => {
+      throw failure("hub.offline", { missing: `${path} of ${repo}` });
+    });
+    const blobName = target?.split("/").at(-1) ?? "";
+    const algorithm = blobName.length === 64 ? "sha256" : "git-sha1";
+    found.push({ path, sizeBytes: size, blobName, hash: { algorithm, hex: blobName } });
+  }
+  return found;
 }

@@ -1,7 +1,9 @@
 import { join } from "node:path";
-import type { Files } from "../../host/host.ts";
+import type { Files, Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
+import { lookAtPlace } from "../../host/place.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
+import { noSymlinks } from "../../run/folder-failures.ts";
 import { quoted } from "../../run/shell.ts";
 import { cacheTag, foldersOf, placesOf, type RepoPlaces, stagingName } from "./layout.ts";
 import { errorCode } from "../../run/error-code.ts";
@@ -102,4 +104,43 @@ export async function isUnlinked(
   const base = await files.realpath(cacheDir).catch(() => null);
   const real = await files.realpath(folder).catch(() => null);
   return base !== null && real === join(base, folder.slice(cacheDir.length));
+}
+
+/**
+ * Makes a link in the cache and removes it: without links nothing that is downloaded can be given its name, and that should
+ * show before the first byte. SMB, exFAT and FAT answer with EPERM or EOPNOTSUPP.
+ * @throws Failure `cache.no_symlinks` (exit 1); Node's errors where not even a file can be made
+ */
+export async function requireLinks(
+  host: Pick<Host, "files" | "system">,
+  cacheDir: string,
+): Promise<void> {
+  const { files } = host;
+  // A name that all runs share: one that is killed here leaves what the next one removes.
+  const trial = join(cacheDir, ".heros-link");
+  await files.rm(trial, { force: true });
+  try {
+    await files.symlink("blobs", trial);
+  } catch (error) {
+    // Another run's trial.
+    if (errorCode(error) === "EEXIST") return;
+    // Where files can't be made either, that is the trouble.
+    await files.writeFile(trial, "", { flag: "wx" });
+    const { fileSystem } = await lookAtPlace(host, cacheDir);
+    throw noSymlinks(cacheDir, fileSystem?.type ?? null, error);
+  } finally {
+    await files.rm(trial, { force: true });
+  }
+}
+
+/** Removes staging folders in which nothing is left, so that the cache looks to other programs as if they had filled it. */
+export async function tidyStaging(
+  files: Pick<Files, "rmdir">,
+  { cacheDir, blobs }: { readonly cacheDir: string; readonly blobs: readonly { repo: string }[] },
+): Promise<void> {
+  const repos = new Set(blobs.map(({ repo }) => repo));
+  await Promise.all(
+    [...repos].map((repo) => files.rmdir(placesOf(cacheDir, repo).staging).catch(() => {})),
+  );
+  await files.rmdir(join(cacheDir, stagingName)).catch(() => {});
 }

@@ -1,53 +1,60 @@
 import { dirname, join } from "node:path";
-import type {
-  Survey,
-  SurveyedBlob,
-  SurveyedModel,
-  SurveyedSnapshot,
-} from "../../download/survey.ts";
 import { removeOfDead } from "../../host/process-table.ts";
 import type { Files, Host } from "../../host/host.ts";
 import { sideBySide } from "../../run/concurrency.ts";
-import type { Emit } from "../../run/event.ts";
+import { errorCode } from "../../run/error-code.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
-import { commitPattern } from "../../source/hub/listing.ts";
+import { commitPattern } from "../../run/listing.ts";
+import type { Publication, SurveyedBlob, SurveyedSnapshot } from "../store.ts";
 import {
   blobPath,
   foldersOf,
+  leftoverOf,
   linkTarget,
+  passingOwner,
   placesOf,
   publishLockPath,
   type RepoPlaces,
   snapshotPath,
   stagedPath,
 } from "./layout.ts";
-import { leftoverOf, passingOwner } from "./leftovers.ts";
-import { findBlob } from "./look-up.ts";
+import { findBlob, readRef } from "./look-up.ts";
 import { isOtherDisk, moveFile } from "./move-file.ts";
 import { openPlaces } from "./open.ts";
-import { readRef } from "./refs.ts";
-import { errorCode } from "../../run/error-code.ts";
 
 type Doors = Pick<Host, "files" | "fileLocks" | "clock" | "pid">;
 
-export interface Publication {
+interface SnapshotPublication extends Pick<Publication, "lockRetryMs" | "signal"> {
   readonly host: Doors;
   readonly cacheDir: string;
   readonly snapshot: SurveyedSnapshot;
   /** The repository's blobs that the snapshot's files are. */
   readonly blobs: readonly SurveyedBlob[];
-  /** Between two looks at a lock that another process holds. */
-  readonly lockRetryMs: number;
-  readonly signal: AbortSignal;
 }
 
 /**
- * Makes a model's files visible, now that all its blobs are there. A repository that is new to the cache appears as a whole,
- * by one rename, because to her-os its folder is a model that is there; a new snapshot too, because to Python a snapshot
- * that is there is complete.
+ * Makes a model's files visible, now that all its blobs are there. The repository that it is named after is the last: what
+ * it needs from others is there then.
  * @throws Failure `cache.changed`, `cache.foreign_link`, `cache.broken_link` (1); Node's errors, AbortError
  */
-export async function publishSnapshot(publication: Publication): Promise<void> {
+export async function publishModel(host: Doors, publication: Publication): Promise<void> {
+  const { survey, model, lockRetryMs, signal } = publication;
+  const { cacheDir } = survey;
+  for (const snapshot of model.snapshots.toReversed()) {
+    const names = new Set(snapshot.files.map(({ blobName }) => blobName));
+    const blobs = survey.blobs.filter(
+      ({ repo, blobName }) => repo === snapshot.repo && names.has(blobName),
+    );
+    await publishSnapshot({ host, cacheDir, snapshot, blobs, lockRetryMs, signal });
+  }
+}
+
+/**
+ * A repository that is new to the cache appears as a whole,
+ * by one rename, because to her-os its folder is a model that is there; a new snapshot too, because to Python a snapshot
+ * that is there is complete.
+ */
+async function publishSnapshot(publication: SnapshotPublication): Promise<void> {
   const { host, cacheDir, snapshot, blobs } = publication;
   const { files, pid } = host;
   const named = placesOf(cacheDir, snapshot.repo);
@@ -72,7 +79,7 @@ export async function publishSnapshot(publication: Publication): Promise<void> {
 
 /** Two that publish files of one repository take turns. */
 async function whileLocked(
-  { host, lockRetryMs, signal }: Publication,
+  { host, lockRetryMs, signal }: SnapshotPublication,
   places: RepoPlaces,
   act: () => Promise<void>,
 ): Promise<void> {
@@ -89,7 +96,7 @@ async function whileLocked(
 }
 
 /** Builds the repository's folder and puts it in its place; false where there is one by now, or on another disk. */
-async function appear(publication: Publication, places: RepoPlaces): Promise<boolean> {
+async function appear(publication: SnapshotPublication, places: RepoPlaces): Promise<boolean> {
   const { host, snapshot } = publication;
   const { files, pid } = host;
   const folders = foldersOf(places.assembly);
@@ -108,7 +115,7 @@ async function appear(publication: Publication, places: RepoPlaces): Promise<boo
 
 /** All to the end, whatever happens to one. @throws Failure `cache.changed` where a blob is gone that was there before */
 async function moveBlobs(
-  { host, snapshot, blobs, signal }: Publication,
+  { host, snapshot, blobs, signal }: SnapshotPublication,
   places: RepoPlaces,
   folder: string,
 ): Promise<void> {
@@ -167,70 +174,6 @@ async function sweep(
     }
   };
   await Promise.all([sweepOf(staging), sweepOf(blobs), removeOfDead(files, root, passingOwner)]);
-}
-
-interface PublishingRequest {
-  readonly host: Pick<Host, "files" | "fileLocks" | "clock" | "pid">;
-  readonly survey: Survey;
-  readonly emit: Emit;
-  readonly signal: AbortSignal;
-  readonly lockRetryMs: number;
-  /** All blobs of the model are there. */
-  readonly isReady: (id: string) => boolean;
-  /** After it was told of a model that it is ready. */
-  readonly onModelReady?: ((id: string) => void) | undefined;
-}
-
-export interface Publishing {
-  /** Publishes the models that are whole, and tells of each; one that can't be published keeps no other from it. @throws the first error */
-  publishReady(): Promise<void>;
-  /** At the end. @throws the first error, and where a model was not whole */
-  publishAll(): Promise<void>;
-}
-
-/** Each model of the survey is published once, one after the other. */
-export function createPublishing(request: PublishingRequest): Publishing {
-  const { survey, isReady } = request;
-  const published = new Map<string, Promise<void>>();
-  let last: Promise<unknown> = Promise.resolve();
-
-  async function publishReady(): Promise<void> {
-    for (const model of survey.models.filter(({ id }) => isReady(id))) {
-      if (published.has(model.id)) continue;
-      const done = last.then(() => publish(request, model));
-      published.set(model.id, done);
-      last = done.catch(() => {});
-    }
-    const ends = await Promise.allSettled(published.values());
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
-  }
-
-  return {
-    publishReady,
-    async publishAll() {
-      await publishReady();
-      const left = survey.models.find(({ id }) => !published.has(id));
-      if (left !== undefined) throw new Error(`${left.id} was not published`);
-    },
-  };
-}
-
-/** The repository that a model is named after is the last: what it needs from others is there then. */
-async function publish(request: PublishingRequest, model: SurveyedModel): Promise<void> {
-  const { survey, emit, onModelReady } = request;
-  for (const snapshot of model.snapshots.toReversed()) {
-    const names = new Set(snapshot.files.map(({ blobName }) => blobName));
-    const blobs = survey.blobs.filter(
-      ({ repo, blobName }) => repo === snapshot.repo && names.has(blobName),
-    );
-    await publishSnapshot({ ...request, cacheDir: survey.cacheDir, snapshot, blobs });
-  }
-  const [first] = model.snapshots;
-  if (first === undefined) return;
-  const { repo, commit: revision, path } = first;
-  const { id, title } = model;
-  emit({ type: "model.ready", id, title, repo, revision, path });
-  onModelReady?.(id);
 }
 
 type LinkDoors = Pick<

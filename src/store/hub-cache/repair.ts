@@ -2,15 +2,11 @@ import { join } from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
-import { blobPath, lockPath, placesOf, stagedPath } from "./layout.ts";
+import { blobPath, damagedSuffix, lockPath, placesOf, stagedPath } from "./layout.ts";
 import { failureOfFiles } from "../disk-space.ts";
-import type { Damage } from "./inspect.ts";
+import type { Damage } from "./verify.ts";
 import { findLockHolder } from "./lock-holder.ts";
-import { openPlaces } from "./open.ts";
-import { tidyStaging } from "./staging.ts";
-
-/** A damaged content keeps this beside its name until a sound one is there. */
-export const damagedSuffix = ".heros-damaged";
+import { openPlaces, tidyStaging } from "./open.ts";
 
 /** A file that was put aside. */
 export interface AsideFile {

@@ -5,13 +5,14 @@ import {
   journalPath,
   lockPath,
   partialPath,
+  partialPaths,
   type RepoPlaces,
   stagedPath,
 } from "./layout.ts";
 import { isOtherDisk, moveFile } from "./move-file.ts";
 import { readJournal, readPartial } from "../partial.ts";
-import { inStaging } from "./staging.ts";
-import type { SurveyedBlob } from "../../download/survey.ts";
+import { inFolder } from "../in-folder.ts";
+import type { SurveyedBlob } from "../store.ts";
 
 export interface TakeOver {
   readonly host: Pick<Host, "files" | "fileLocks">;
@@ -61,14 +62,14 @@ async function takePartial(request: TakeOver, blob: SurveyedBlob): Promise<void>
   const { files } = host;
   const former = formerPlaces(places);
   const from = partialPath(former, blob.blobName);
-  const ranges = await readPartial(files, former, blob, bootId);
-  const newer = await readPartial(files, places, blob, bootId);
+  const ranges = await readPartial(files, partialPaths(former, blob.blobName), blob, bootId);
+  const newer = await readPartial(files, partialPaths(places, blob.blobName), blob, bootId);
   if (ranges.length > 0 && newer.length === 0) {
     const journal = journalPath(places, blob.blobName);
     const text = await readJournal(files, journalPath(former, blob.blobName));
     await files.rm(journal, { force: true });
     await files.rm(partialPath(places, blob.blobName), { force: true });
-    await inStaging(files, places, () => files.writeFile(journal, text, { flag: "wx" }));
+    await inFolder(files, places.staging, () => files.writeFile(journal, text, { flag: "wx" }));
     const to = partialPath(places, blob.blobName);
     await moveFile(files, { from, to, sizeBytes: blob.sizeBytes, ranges }, signal);
   }
@@ -85,7 +86,7 @@ async function stage({ host, places }: TakeOver, blobName: string): Promise<void
   // A link into a shared store is as good where it is, and a relative one good nowhere else.
   if ((await files.lstat(from)).isSymbolicLink()) return;
   try {
-    await inStaging(files, places, () => files.rename(from, stagedPath(places, blobName)));
+    await inFolder(files, places.staging, () => files.rename(from, stagedPath(places, blobName)));
   } catch (error) {
     if (!isOtherDisk(error)) throw error;
   }

@@ -175,6 +175,7 @@ function pretendTwo() {
       if (endpoint === "first" && trouble !== null) throw trouble;
       return { repo: name, revision, commit: revision, files: [] };
     },
+    failureOf: (error) => error,
     whoAmI: async () => ({ name: endpoint }),
     resolveUrl: () => endpoint,
     requireAccess: async () => {},

@@ -1,70 +1,23 @@
 import { dirname, join } from "node:path";
-import type { Host } from "../host/host.ts";
-import { Failure } from "../run/failure.ts";
-import { fileFailure } from "../run/file-failures.ts";
-import { closedFolders } from "../run/folder-failures.ts";
-import { countBytes } from "../run/byte-ranges.ts";
-import { blobPath, journalPath, partialPath, type RepoPlaces } from "../store/hub-cache/layout.ts";
-import { neededFor } from "../store/disk-space.ts";
-import { openPlaces } from "../store/hub-cache/open.ts";
-import type { Survey, SurveyedModel, SurveyedSnapshot } from "./survey.ts";
+import type { Host } from "../../host/host.ts";
+import { Failure } from "../../run/failure.ts";
+import { fileFailure } from "../../run/file-failures.ts";
+import { closedFolders } from "../../run/folder-failures.ts";
+import { freeSpace, neededFor, requireDiskSpace } from "../disk-space.ts";
+import type { Survey, SurveyedModel, SurveyedSnapshot } from "../store.ts";
+import { blobPath, journalPath, partialPath, placesOf, type RepoPlaces } from "./layout.ts";
+import { findBlob } from "./look-up.ts";
+import { openPlaces } from "./open.ts";
 
 const writeAndSearch = 2 | 1;
 
 type Doors = Pick<Host["files"], "access" | "lstat" | "realpath" | "stat">;
 
-export interface Blocked {
-  readonly model: SurveyedModel;
-  readonly failure: Failure;
-}
-
 /**
- * Finds out before the first byte which models can't get their files, because a folder of theirs in the cache is another
- * user's, or something lies where a file or a folder should be: they alone are left out.
+ * Why a model can't get its files: a folder of its own in the cache is another user's, or something lies where a file or a
+ * folder should be. Null where nothing is in the way.
  */
-export async function leaveOutBlocked(
-  { files }: { readonly files: Doors },
-  survey: Survey,
-): Promise<{ readonly survey: Survey; readonly blocked: readonly Blocked[] }> {
-  const judged = await Promise.all(
-    survey.models.map(async (model) => ({
-      model,
-      failure: await obstacleOf(files, survey, model),
-    })),
-  );
-  const blocked = judged.flatMap(({ model, failure }) =>
-    failure === null ? [] : [{ model, failure }],
-  );
-  if (blocked.length === 0) return { survey, blocked };
-  const models = judged.flatMap(({ model, failure }) => (failure === null ? [model] : []));
-  return { survey: surveyOf(survey, models), blocked };
-}
-
-/** What is left of a survey with these of its models. */
-function surveyOf(survey: Survey, models: readonly SurveyedModel[]): Survey {
-  const ids = new Set(models.map(({ id }) => id));
-  const blobs = survey.blobs.filter((blob) => blob.models.some((id) => ids.has(id)));
-  const paths = models.flatMap(({ snapshots }) =>
-    snapshots.flatMap(({ path, files }) => files.map((file) => join(path, file.path))),
-  );
-  const sum = (bytesOf: (blob: Survey["blobs"][number]) => number) =>
-    blobs.reduce((bytes, blob) => bytes + bytesOf(blob), 0);
-  const totalBytes = sum(({ sizeBytes }) => sizeBytes);
-  const cachedBytes = sum(({ cached, sizeBytes }) => (cached ? sizeBytes : 0));
-  const resumedBytes = sum(({ held }) => countBytes(held));
-  return {
-    ...survey,
-    models,
-    blobs,
-    files: new Set(paths).size,
-    totalBytes,
-    cachedBytes,
-    resumedBytes,
-    neededBytes: neededFor(totalBytes - cachedBytes - resumedBytes),
-  };
-}
-
-async function obstacleOf(
+export async function findObstacle(
   files: Doors,
   { cacheDir, blobs }: Survey,
   model: SurveyedModel,
@@ -114,12 +67,12 @@ function foldersToWrite(
 
 /** The folder, or what there is of the way to it. */
 async function nearestThere(
-  files: Doors,
+  files: Pick<Doors, "stat">,
   folder: string,
-): Promise<{ readonly path: string; readonly isFolder: boolean } | null> {
+): Promise<{ readonly path: string; readonly isFolder: boolean; readonly disk: number } | null> {
   for (let path = folder; ; path = dirname(path)) {
     const found = await files.stat(path).catch(() => null);
-    if (found !== null) return { path, isFolder: found.isDirectory() };
+    if (found !== null) return { path, isFolder: found.isDirectory(), disk: found.dev };
     if (path === dirname(path)) return null;
   }
 }
@@ -133,4 +86,39 @@ function isOpen(files: Doors, folder: string): Promise<boolean> {
 
 function inTheWay(code: "ENOTDIR" | "EISDIR", path: string): Error {
   return Object.assign(new Error(`${code}: ${path}`), { code, path });
+}
+
+/**
+ * Checks before the first byte that all that comes fits, and what is to be copied too: into a `blobs` folder that is on
+ * another disk than what is coming. @throws Failure `disk.too_small`, exit status 7
+ */
+export async function requireSpace(
+  files: Pick<Host["files"], "stat" | "statfs">,
+  survey: Survey,
+): Promise<void> {
+  requireDiskSpace(survey);
+  const { cacheDir } = survey;
+  const unlinked = survey.models.flatMap(({ snapshots }) =>
+    snapshots.filter((snapshot) => snapshot.files.some(({ linked }) => !linked)),
+  );
+  const disks = new Map<number, { readonly folder: string; bytes: number }>();
+  for (const repo of new Set(unlinked.map((snapshot) => snapshot.repo))) {
+    const places = placesOf(cacheDir, repo);
+    const [target, staging] = await Promise.all([
+      nearestThere(files, places.blobs),
+      nearestThere(files, places.staging),
+    ]);
+    if (target === null || target.disk === staging?.disk) continue;
+    const entry = disks.get(target.disk) ?? { folder: places.blobs, bytes: 0 };
+    for (const blob of survey.blobs.filter((each) => each.repo === repo)) {
+      const found = await findBlob(files, places, blob);
+      if (found !== blobPath(places, blob.blobName)) entry.bytes += blob.sizeBytes;
+    }
+    disks.set(target.disk, entry);
+  }
+  for (const { folder, bytes } of disks.values()) {
+    const neededBytes = neededFor(bytes);
+    const freeBytes = await freeSpace(files, folder);
+    requireDiskSpace({ cacheDir: folder, neededBytes, freeBytes });
+  }
 }

@@ -1,15 +1,19 @@
-import type { Hub } from "../source/hub/hub.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
-import type { Survey } from "./survey.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
+import type { Source } from "../source.ts";
+
+interface Snapshot {
+  readonly repo: string;
+  readonly revision: string;
+  readonly commit: string;
+}
 
 /**
- * The Hub of a download. A commit that is gone although a branch had just led to it is no mistake of the catalog: somebody
- * has pushed the branch anew meanwhile. @throws Failure `hub.branch_moved` there
+ * The Hub of a download of these. A commit that is gone although a branch had just led to it is no mistake of the catalog:
+ * somebody has pushed the branch anew meanwhile. @throws Failure `hub.branch_moved` there
  */
-export function tellMovedBranches(hub: Hub, { models }: Survey): Hub {
+export function tellMovedBranches(hub: Source, snapshots: readonly Snapshot[]): Source {
   const branches = new Map(
-    models
-      .flatMap(({ snapshots }) => snapshots)
+    snapshots
       .filter(({ revision, commit }) => revision !== commit)
       .map(({ repo, commit, revision }) => [`${repo}@${commit}`, revision]),
   );

@@ -1,0 +1,58 @@
+import type { ByteStream, HttpResponse, Reach } from "../host/network.ts";
+import type { Listing } from "../run/listing.ts";
+
+/**
+ * Where bytes come from: the Hub; later a registry, a bucket, a folder. Every call throws Failure for what a person can
+ * mend, and AbortError.
+ */
+export interface Source {
+  /** The address that sentences name. */
+  readonly endpoint: string;
+  /** True where only what is kept may be asked. */
+  readonly offline: boolean;
+  /** The files of a repository at a revision, with their sizes and digests. Of a commit it is kept on disk and asked for once. */
+  list(repo: string, revision: string, signal: AbortSignal): Promise<Listing>;
+  /** Whether the files of a repository can be had, before the first byte of any. @throws Failure `hub.gated`, … */
+  requireAccess(repo: string, commit: string, path: string, signal: AbortSignal): Promise<void>;
+  /** Bytes of a file. @throws TransientError where a later request may do better */
+  open(request: FileRequest): Promise<OpenedFile>;
+  /** What a request ended with after the last try, as a failure that says what to do. Others are passed through. */
+  failureOf(error: unknown): unknown;
+}
+
+export interface FileName {
+  readonly repo: string;
+  readonly commit: string;
+  readonly path: string;
+}
+
+export interface FileRequest extends FileName {
+  /** The content's name, as the listing promises it. */
+  readonly blobName: string;
+  /** Bytes from `start` to before `end`; null for the whole file without a Range. */
+  readonly range: { readonly start: number; readonly end: number } | null;
+  /** Where an earlier request was sent to; null asks the source itself. */
+  readonly address: FileAddress | null;
+  /** Where there are mirrors: how many of them not to begin with, because they were tried for this file. Default 0. */
+  readonly passOver?: number;
+  readonly idleTimeoutMs: number;
+  /** All files together have no more than these. */
+  readonly maxConnections?: number;
+  readonly signal: AbortSignal;
+}
+
+export interface OpenedFile {
+  /** 200, 206 or 416. */
+  readonly response: HttpResponse<ByteStream>;
+  /** Where the source sent us, good for other ranges of the file for a while; null where it answered itself. */
+  readonly address: FileAddress | null;
+}
+
+/** A signed address, good for all ranges of a file for a while. Whoever fetches only hands it back. */
+export interface FileAddress {
+  readonly url: string;
+  /** Of the first answer. */
+  readonly etag: string | null;
+  /** Of who sent us there: the address must not be nearer. */
+  readonly reach: Reach;
+}

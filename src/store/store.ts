@@ -1,0 +1,207 @@
+import { type ByteRanges, countBytes } from "../run/byte-ranges.ts";
+import type { Digests } from "../run/digest.ts";
+import type { ModelLabel } from "../run/events/download.ts";
+import type { Failure } from "../run/failure.ts";
+import type { ListedFile } from "../run/listing.ts";
+import { neededFor } from "./disk-space.ts";
+
+/**
+ * Where bytes live: the Hub cache; later Docker's images, a plain folder. It gives a content a place, a lock, a partial with
+ * a journal, and a name once it is verified.
+ */
+export interface Store {
+  /** The folder that sentences name. */
+  readonly folder: string;
+
+  // Locate and look up. Writes nothing.
+
+  /** The folder that a program loads a repository's files from. */
+  locate(repo: string, commit: string): string;
+  /** The commit that is kept of a branch; null where none is. A commit is its own. */
+  commitOf(repo: string, revision: string): Promise<string | null>;
+  /** The files of a commit as they stand there, in the place of a listing. @throws Failure `hub.offline` for one whose content is gone */
+  listSnapshot(repo: string, commit: string): Promise<readonly ListedFile[]>;
+  /** Whether a commit has this file for good. */
+  hasFile(repo: string, commit: string, file: ListedFile): Promise<boolean>;
+  /** Whether the content is there, or how much of its partial can be trusted. */
+  lookUp(repo: string, file: ListedFile): Promise<Holding>;
+  /** On the disk that contents come to. */
+  freeBytes(): Promise<number>;
+  /** Why a model's files can't be put there, found out before the first byte; null where they can. */
+  findObstacle(survey: Survey, model: SurveyedModel): Promise<Failure | null>;
+  /** Whether all that is missing fits, wherever it goes. @throws Failure `disk.too_small` (7) */
+  requireSpace(survey: Survey): Promise<void>;
+
+  // One content on its way. Only after `prepare`.
+
+  /** Makes what a download of these contents needs. @throws Failure `cache.foreign_link`, `cache.broken_link` (1); Node's errors */
+  prepare(blobs: readonly WantedBlob[]): Promise<void>;
+  /** Whether contents can be given their names there. @throws Failure `cache.no_symlinks` (1); Node's errors */
+  requireNames(): Promise<void>;
+  /** Takes over what a former heros kept elsewhere. */
+  takeOver(blobs: readonly SurveyedBlob[], signal: AbortSignal): Promise<void>;
+  /** "busy": another process holds the content's lock. "unavailable": no locks can be had here. */
+  lock(blob: WantedBlob): Promise<"held" | "busy" | "unavailable">;
+  unlock(blob: WantedBlob): void;
+  /** Who holds the lock, as far as the system tells. */
+  findLockHolder(blob: WantedBlob): Promise<string | null>;
+  /** Whether the content is there by now. */
+  has(blob: WantedBlob): Promise<boolean>;
+  /** Opens the content's partial to go on with it, or starts one. A line of its journal at the latest after `noteBytes`. The lock is the caller's. */
+  openPartial(blob: WantedBlob, noteBytes: number): Promise<Partial>;
+  /** Hashes the partial behind the bytes that are written to it. */
+  followHash(blob: WantedBlob, partial: Partial): Promise<FollowingHash>;
+  /** Of a content in memory. */
+  digestsOf(blob: WantedBlob, content: Buffer): Promise<Digests>;
+  /** The partial, which is closed and verified, is the content from now on. */
+  keepPartial(blob: WantedBlob, partial: Partial): Promise<void>;
+  /** Writes a verified content from memory. */
+  keepContent(blob: WantedBlob, content: Buffer): Promise<void>;
+
+  // Names, and the end.
+
+  /** Makes a model's files visible, all of whose contents are there. @throws Failure `cache.changed`, …; Node's errors, AbortError */
+  publish(publication: Publication): Promise<void>;
+  /** Removes the folders of these in which nothing is left. */
+  tidy(blobs: readonly WantedBlob[]): Promise<void>;
+  /** Lets all locks go, and its threads. */
+  close(): Promise<void>;
+  /** Errors of the disk as failures that say what to do; others are passed through. */
+  failureOf(error: unknown): unknown;
+}
+
+/** One content of one repository, whatever the number of files and models that use it. */
+export interface WantedBlob extends ListedFile {
+  readonly repo: string;
+  readonly commit: string;
+}
+
+export interface Holding {
+  readonly cached: boolean;
+  /** Of the partial, safely on disk. */
+  readonly held: ByteRanges;
+}
+
+/** `path` is that of the first file with this content. */
+export interface SurveyedBlob extends WantedBlob, Holding {
+  /** Ids of the models that need it; the first has the lowest priority number. */
+  readonly models: readonly string[];
+  /** The lowest of its models: lower ones come first. */
+  readonly priority: number;
+}
+
+/** The files of one repository that one model needs. */
+export interface SurveyedSnapshot {
+  readonly repo: string;
+  readonly revision: string;
+  readonly commit: string;
+  /** The folder that a program loads from. */
+  readonly path: string;
+  readonly files: readonly {
+    readonly path: string;
+    readonly blobName: string;
+    readonly linked: boolean;
+  }[];
+}
+
+export interface SurveyedModel {
+  readonly id: string;
+  readonly title: string;
+  readonly purpose: string;
+  /** What events say of it; it is only handed through. */
+  readonly label: ModelLabel;
+  /** Lower ones come first. */
+  readonly priority: number;
+  readonly totalBytes: number;
+  readonly cachedBytes: number;
+  /** Of partials. */
+  readonly resumedBytes: number;
+  readonly snapshots: readonly SurveyedSnapshot[];
+  /** Why its files could not be listed; null where they were. Only in a lenient survey. */
+  readonly problem: Failure | null;
+}
+
+/** What is wanted, and what a store has of it. */
+export interface Survey extends SurveySums {
+  readonly cacheDir: string;
+  /** By priority, then as requested. */
+  readonly models: readonly SurveyedModel[];
+  readonly blobs: readonly SurveyedBlob[];
+  readonly freeBytes: number;
+}
+
+export interface SurveySums extends ByteSums {
+  readonly files: number;
+  /** What still has to fit on the disk, with headroom; 0 where nothing is missing. */
+  readonly neededBytes: number;
+}
+
+export interface ByteSums {
+  readonly totalBytes: number;
+  readonly cachedBytes: number;
+  readonly resumedBytes: number;
+}
+
+export function sumBytes(blobs: readonly SurveyedBlob[]): ByteSums {
+  const sum = (bytesOf: (blob: SurveyedBlob) => number): number =>
+    blobs.reduce((bytes, blob) => bytes + bytesOf(blob), 0);
+  return {
+    totalBytes: sum(({ sizeBytes }) => sizeBytes),
+    cachedBytes: sum(({ cached, sizeBytes }) => (cached ? sizeBytes : 0)),
+    resumedBytes: sum(({ held }) => countBytes(held)),
+  };
+}
+
+/** A file that several models share counts once. */
+export function sumSurvey({ models, blobs }: Pick<Survey, "models" | "blobs">): SurveySums {
+  const sums = sumBytes(blobs);
+  const paths = models.flatMap(({ snapshots }) =>
+    snapshots.flatMap(({ path, files }) => files.map((file) => `${path}/${file.path}`)),
+  );
+  return {
+    ...sums,
+    files: new Set(paths).size,
+    neededBytes: neededFor(sums.totalBytes - sums.cachedBytes - sums.resumedBytes),
+  };
+}
+
+/** What is left of a survey with these of its models. */
+export function surveyOf(survey: Survey, models: readonly SurveyedModel[]): Survey {
+  const ids = new Set(models.map(({ id }) => id));
+  const blobs = survey.blobs.filter((blob) => blob.models.some((id) => ids.has(id)));
+  return { ...survey, models, blobs, ...sumSurvey({ models, blobs }) };
+}
+
+/** A file that is being filled, with the journal that says how far. Always as long as it will be. */
+export interface Partial {
+  readonly path: string;
+  /** Handed to the kernel. */
+  written(): ByteRanges;
+  writtenBytes(): number;
+  /** Puts the bytes at `position`, and journals it once enough has come since the last line. Outlives a kill, not a power cut. @throws Node's errors: ENOSPC, … */
+  write(bytes: Buffer, position: number): Promise<void>;
+  /** What is there by now. @throws Node's errors */
+  read(position: number, length: number): Promise<Buffer>;
+  /** Journals what no line tells of yet. @throws Node's errors */
+  note(): Promise<void>;
+  /** Brings the bytes to the disk, and then journals that they are there. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Hashes one file behind the bytes that are written. */
+export interface FollowingHash {
+  /** Bytes before this one are in the file. Never goes back. */
+  follow(upTo: number): void;
+  /** Ends when the whole file was followed. */
+  readonly digests: Promise<Digests>;
+  forget(): void;
+}
+
+export interface Publication {
+  readonly survey: Survey;
+  readonly model: SurveyedModel;
+  /** Between two looks at a lock that another process holds. */
+  readonly lockRetryMs: number;
+  readonly signal: AbortSignal;
+}
