@@ -27,7 +27,7 @@ const stages = [
 export const rooms: Readonly<Record<string, Room>> = {
   run: { imports: [] },
   host: { imports: ["run"] },
-  docker: { imports: ["run", "host", "deploy"] },
+  docker: { imports: ["run", "host"] },
   catalog: { imports: ["run", "host"] },
   source: { imports: ["run", "host"] },
   store: { imports: ["run", "host", "docker"] },

@@ -1,11 +1,8 @@
 import { z } from "zod";
-import type { StackConfig } from "../deploy/compose/config.ts";
-import { annieServiceName } from "../deploy/compose/own-base.ts";
-import { redactComposeOutput } from "../deploy/compose/redact.ts";
-import { type ExitCode, exitCodes, Failure } from "../run/failure.ts";
-import { failure } from "../run/failures/table.ts";
-import { inFolder } from "../run/shell.ts";
-import { engineFailure, type EnginePlace, engineProblem, readEngineError } from "./engine.ts";
+import type { StackConfig } from "./compose-config.ts";
+import type { Failure } from "../run/failure.ts";
+import { failure, type FailureCode } from "../run/failures/table.ts";
+import { type EnginePlace, engineProblem, readEngineError } from "./engine.ts";
 import { parseJson } from "../run/json.ts";
 
 export interface ComposeFailureDetails {
@@ -20,14 +17,15 @@ export interface ComposeFailureDetails {
   readonly place?: EnginePlace | null;
   /** The stack as compose merges it; null where it can't be. */
   readonly config?: StackConfig | null;
+  /** The service whose port heros itself chooses. */
+  readonly ownService?: string;
 }
 
 /** Why `docker compose` ended badly, in words, with compose's own as the cause. */
 export function composeFailure(details: ComposeFailureDetails): Failure {
   const { stderr, exitCode, missing, stackDir, place = null, config = null } = details;
-  if (missing) {
-    return failure("docker.missing");
-  }
+  const { ownService = null } = details;
+  if (missing) return failure("docker.missing");
   const said = spokenLines(stderr);
   const lines = said.map(({ words }) => words);
   const trouble = readEngineError(lines.join("\n"));
@@ -35,31 +33,25 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
   const telling = lines.find((line) => recognised?.pattern.test(line)) ?? lastTelling(lines);
   const words = redactComposeOutput(telling.replace(/^Error response from daemon: /, ""));
   const cause = new Error(`docker compose ended with ${exitCode ?? "no status"}: ${words}`);
-  if (trouble !== null) return engineFailure(engineProblem(trouble, place), cause);
+  if (trouble !== null) return engineProblem(trouble, place, { cause }).failure;
   const match = recognised?.pattern.exec(telling);
   if (recognised !== undefined && match !== null && match !== undefined) {
     const image = blamedImage(said, config);
-    const blame: Blame = {
-      image,
-      registry: registryOf(image) ?? namedRegistry(telling),
-      serviceOfPort: (port) => config?.serviceOfPort.get(port) ?? null,
-      annieService: annieServiceName,
+    const serviceOfPort = (port: number) => {
+      const service = config?.serviceOfPort.get(port) ?? null;
+      return service === ownService ? null : service;
     };
-    return new Failure({
-      code: recognised.code,
-      message: `${recognised.message(match, blame)} Docker says: ${words}`,
-      hint: recognised.hint(match, blame),
-      exitCode: recognised.exitCode,
-      cause,
-    });
+    const registry = registryOf(image) ?? namedRegistry(telling);
+    return recognised.fails({ image, registry, said: words, serviceOfPort }, cause, match);
   }
-  return new Failure({
-    code: "stack.compose_failed",
-    message: `Docker Compose could not start the stack in ${stackDir}${words === "" ? "" : `: ${words}`}`,
-    hint: `Try it by hand: ${inFolder(stackDir, "docker compose up -d")}`,
-    exitCode: exitCodes.failed,
-    cause,
-  });
+  return failure("stack.compose_failed", { stackDir, said: words }, cause);
+}
+
+/** A line of compose's: of a file of variables that is wrong it quotes the line, which may be a secret's. */
+export function redactComposeOutput(line: string): string {
+  return line
+    .replace(/\b(in variable name|unterminated quoted value) .*$/, "$1 [hidden]")
+    .slice(0, 400);
 }
 
 /** The registry of an image, as a person calls it; null without an image. */
@@ -150,221 +142,171 @@ function readJsonLine(line: string): Spoken[] {
   return [{ of: progress.id, words: reason }];
 }
 
-/** What is known of a start that failed, beside docker's words. */
-export interface Blame {
+/** What is known of a start that failed. */
+interface Known {
   /** The image that could not be had, as the compose file names it. */
   readonly image: string | null;
   /** Where it lives: `ghcr.io`, `Docker Hub`. */
   readonly registry: string | null;
-  /** Which service publishes this port of the machine. */
+  /** Docker's own words. */
+  readonly said: string;
+  /** Which service publishes this port of the machine; null where it is the one whose port heros chooses. */
   readonly serviceOfPort: (port: number) => string | null;
-  /** Annie's service, whose port heros itself chooses. */
-  readonly annieService: string;
 }
 
-/** A text of docker's or compose's that is known. */
-export interface Known {
+/** A text of docker's or compose's that is known, and the failure that it stands for. */
+interface KnownOutput {
+  readonly code: FailureCode;
   readonly pattern: RegExp;
-  readonly code: string;
-  readonly exitCode: ExitCode;
-  readonly message: (match: RegExpExecArray, blame: Blame) => string;
-  readonly hint: (match: RegExpExecArray, blame: Blame) => string;
+  readonly fails: (known: Known, cause: unknown, match: RegExpExecArray) => Failure;
 }
-
-const again = "then run heros setup again.";
-const theImage = ({ image }: Blame) => (image === null ? "An image" : `The image ${image}`);
-const theRegistry = ({ registry }: Blame) => registry ?? "its registry";
-const login = ({ registry }: Blame) =>
-  registry === null || registry === "Docker Hub" ? "docker login" : `docker login ${registry}`;
 
 /** What docker and compose say when something is missing, most telling first: of 20.10, of 28 and 29, of Desktop and snaps. */
-export const knownOutput: readonly Known[] = [
+export const knownOutput: readonly KnownOutput[] = [
   {
+    code: "compose.missing",
     pattern:
       /'compose' is not a docker command|unknown command: docker compose|unknown shorthand flag: '\w'|unknown flag: --/i,
-    code: "compose.missing",
-    exitCode: exitCodes.machine,
-    message: () => "Docker has no compose plugin.",
-    hint: () => "Install it with: sudo apt-get install docker-compose-plugin",
+    fails: ({ said }, cause) => failure("compose.missing", { said }, cause),
   },
   {
+    code: "docker.gpu_unavailable",
     pattern:
       /could not select device driver|failed to discover GPU vendor from CDI|unknown or invalid runtime name: nvidia|Unknown runtime specified nvidia|unresolvable CDI devices|nvidia-container-cli: |nvidia-container-runtime(?:-hook)?": executable file not found/i,
-    code: "docker.gpu_unavailable",
-    exitCode: exitCodes.machine,
-    message: () => "Docker can't give the GPU to containers.",
-    hint: () =>
-      "Run: sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
+    fails: ({ said }, cause) => failure("docker.gpu_unavailable", { said }, cause),
   },
   {
-    pattern: /:(\d+)(?:\/tcp)?(?: failed)?: port is already allocated/i,
     code: "port.taken",
-    exitCode: exitCodes.machine,
-    message: ([, port], blame) =>
-      `Port ${port}${ofService(port, blame)} is taken by another container.`,
-    hint: ([, port], blame) =>
-      `Stop that container (docker ps shows it), ${otherPort(port, blame)}`,
+    pattern: /:(\d+)(?:\/tcp)?(?: failed)?: port is already allocated/i,
+    fails: ({ said, serviceOfPort }, cause, [, port]) =>
+      failure(
+        "port.taken",
+        { from: "docker", by: "container", ...takenPort(port, serviceOfPort), said },
+        cause,
+      ),
   },
   {
+    code: "port.taken",
     pattern:
       /:(\d+)(?:\/tcp)?: (?:bind: )?address already in use|port is already allocated|address already in use/i,
-    code: "port.taken",
-    exitCode: exitCodes.machine,
-    message: ([, port], blame) =>
-      port === undefined
-        ? "A port that the stack needs is taken."
-        : `Port ${port}${ofService(port, blame)} is taken by another program.`,
-    hint: ([, port], blame) =>
-      `Stop that program (sudo ss -ltnp shows it), ${otherPort(port, blame)}`,
+    fails: ({ said, serviceOfPort }, cause, [, port]) =>
+      failure(
+        "port.taken",
+        { from: "docker", by: "program", ...takenPort(port, serviceOfPort), said },
+        cause,
+      ),
   },
   {
-    pattern: /cannot assign requested address/i,
     code: "stack.address_unknown",
-    exitCode: exitCodes.machine,
-    message: () => "A port is to be opened at an address that this machine does not have.",
-    hint: () => `Correct HER_OS_BIND in .env, or the ports of the compose file, ${again}`,
+    pattern: /cannot assign requested address/i,
+    fails: ({ said }, cause) => failure("stack.address_unknown", { said }, cause),
   },
   {
-    pattern: /no space left on device|disk quota exceeded/i,
     code: "docker.disk_full",
-    exitCode: exitCodes.disk,
-    message: () => "There is no space left on the disk where Docker keeps its images.",
-    hint: () => `Free some space, for example with: docker image prune — ${again}`,
+    pattern: /no space left on device|disk quota exceeded/i,
+    fails: ({ said }, cause) => failure("docker.disk_full", { said }, cause),
   },
   {
-    pattern: /exec format error|no matching manifest for/i,
     code: "docker.wrong_architecture",
-    exitCode: exitCodes.machine,
-    message: (_match, blame) => `${theImage(blame)} is not made for this kind of processor.`,
-    hint: () => `Choose an image for this machine in the compose file, ${again}`,
+    pattern: /exec format error|no matching manifest for/i,
+    fails: ({ image, registry, said }, cause) =>
+      failure("docker.wrong_architecture", { image, registry, said }, cause),
   },
   {
+    code: "docker.folder_unseen",
     pattern:
       /mounts denied|path (\S+) is not shared from the host|error while creating mount source path '([^']+)'|cannot open path of the current working directory|snap-confine/i,
-    code: "docker.folder_unseen",
-    exitCode: exitCodes.machine,
-    message: ([, shared, made]) =>
-      `Docker can't see the folder ${shared ?? made ?? "of the stack"}.`,
-    hint: () =>
-      "Docker Desktop shares folders under Settings, Resources, File sharing. Docker from a snap sees folders in your home that aren't hidden: choose such ones with --stack-dir and --storage.",
+    fails: ({ said }, cause, [, shared, made]) =>
+      failure("docker.folder_unseen", { folder: shared ?? made ?? null, said }, cause),
   },
   {
-    pattern: /bind source path does not exist: (\S+)/i,
     code: "stack.folder_missing",
-    exitCode: exitCodes.failed,
-    message: ([, folder]) => `Docker finds no folder ${folder}, which Annie needs.`,
-    hint: () => "Run heros setup again: it makes the folders that Annie needs.",
+    pattern: /bind source path does not exist: (\S+)/i,
+    fails: ({ said }, cause, [, folder = null]) =>
+      failure("stack.folder_missing", { needs: "service", folder, said }, cause),
   },
   {
-    pattern: /error getting credentials|docker-credential-\S+": executable file not found/i,
     code: "docker.credentials",
-    exitCode: exitCodes.machine,
-    message: () => "Docker can't read its registry logins, so it fetches no image.",
-    hint: () =>
-      `Remove the line "credsStore" (or "credHelpers") from ~/.docker/config.json, ${again}`,
+    pattern: /error getting credentials|docker-credential-\S+": executable file not found/i,
+    fails: ({ said }, cause) => failure("docker.credentials", { said }, cause),
   },
   {
-    pattern: /toomanyrequests|429 Too Many Requests|pull rate limit/i,
     code: "docker.pull_rate_limited",
-    exitCode: exitCodes.network,
-    message: (_match, blame) =>
-      `${theImage(blame)} could not be fetched: ${theRegistry(blame)} allows no more downloads from this address for now.`,
-    hint: (_match, blame) => `Log in, which raises the limit (${login(blame)}), or wait, ${again}`,
+    pattern: /toomanyrequests|429 Too Many Requests|pull rate limit/i,
+    fails: ({ image, registry, said }, cause) =>
+      failure("docker.pull_rate_limited", { image, registry, said }, cause),
   },
   {
+    code: "docker.registry_error",
     pattern:
       /received unexpected HTTP status: (5\d\d)|unexpected status(?: code)?[^\n]*: (5\d\d)|\b(5\d\d) (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time)/i,
-    code: "docker.registry_error",
-    exitCode: exitCodes.network,
-    message: ([, one, two, three], blame) =>
-      `${theImage(blame)} could not be fetched: ${theRegistry(blame)} has trouble of its own (${one ?? two ?? three}).`,
-    hint: () => "Run heros setup again later.",
+    fails: ({ image, registry, said }, cause, [, one, two, three]) => {
+      const status = one ?? two ?? three ?? "";
+      return failure("docker.registry_error", { image, registry, status, said }, cause);
+    },
   },
   {
-    pattern: /x509: |tls: failed to verify certificate|server gave HTTP response to HTTPS client/i,
     code: "docker.pull_certificate",
-    exitCode: exitCodes.network,
-    message: (_match, blame) =>
-      `${theImage(blame)} could not be fetched: Docker does not trust the certificate of ${theRegistry(blame)}.`,
-    hint: (_match, { registry }) =>
-      `Where your network has a certificate authority of its own, Docker needs its certificate as /etc/docker/certs.d/${registry === null || registry === "Docker Hub" ? "docker.io" : registry}/ca.crt, ${again}`,
+    pattern: /x509: |tls: failed to verify certificate|server gave HTTP response to HTTPS client/i,
+    fails: ({ image, registry, said }, cause) =>
+      failure("docker.pull_certificate", { image, registry, said }, cause),
   },
   {
+    code: "docker.pull_network",
     pattern:
       /proxyconnect|dial tcp|no such host|i\/o timeout|TLS handshake timeout|connection re(?:set|fused)|network is unreachable|no route to host|Client\.Timeout|request canceled while waiting|context deadline exceeded|unexpected EOF|: EOF$|failed to do request/i,
-    code: "docker.pull_network",
-    exitCode: exitCodes.network,
-    message: (_match, blame) =>
-      `${theImage(blame)} could not be fetched: Docker does not reach ${theRegistry(blame)}.`,
-    hint: ([found]) =>
-      /proxyconnect/i.test(found)
-        ? `Check the proxy that Docker is set to (docker info shows it), ${again}`
-        : `Check the connection, ${again}`,
+    fails: ({ image, registry, said }, cause, [found]) => {
+      const proxy = /proxyconnect/i.test(found);
+      return failure(
+        "docker.pull_network",
+        { how: "unreachable", image, registry, proxy, said },
+        cause,
+      );
+    },
   },
   {
+    code: "docker.pull_refused",
     pattern:
       /pull access denied|unauthorized|authentication required|no basic auth credentials|403 Forbidden|(?:^|(?<!permission)[\s:])denied(?:$|[\s:])/i,
-    code: "docker.pull_refused",
-    exitCode: exitCodes.failed,
-    message: (_match, blame) =>
-      `${theImage(blame)} could not be fetched: ${theRegistry(blame)} does not allow it without a login, or does not have it.`,
-    hint: (_match, blame) => `Check its name in the compose file, or log in with: ${login(blame)}`,
+    fails: ({ image, registry, said }, cause) =>
+      failure("docker.pull_refused", { image, registry, said }, cause),
   },
   {
+    code: "docker.image_missing",
     pattern:
       /manifest unknown|manifest for \S+ not found|no such image|failed to resolve reference[^\n]*not found|name unknown/i,
-    code: "docker.image_missing",
-    exitCode: exitCodes.failed,
-    message: (_match, blame) => `${theImage(blame)} does not exist in ${theRegistry(blame)}.`,
-    hint: () => "Check its name and version in the compose file and HER_OS_VERSION in .env.",
+    fails: ({ image, registry, said }, cause) =>
+      failure("docker.image_missing", { image, registry, said }, cause),
   },
   {
-    pattern: /container name "?\/?([^\s"]+)"? is already in use/i,
     code: "stack.name_taken",
-    exitCode: exitCodes.failed,
-    message: ([, name]) => `Another container is named ${name} already.`,
-    hint: () => `Take container_name out of the compose file, or rename that container, ${again}`,
+    pattern: /container name "?\/?([^\s"]+)"? is already in use/i,
+    fails: ({ said }, cause, [, name = ""]) => failure("stack.name_taken", { name, said }, cause),
   },
   {
+    code: "docker.no_network",
     pattern:
       /non-overlapping IPv4 address pool|predefined address pools have been fully subnetted|Pool overlaps with other one/i,
-    code: "docker.no_network",
-    exitCode: exitCodes.machine,
-    message: () => "Docker has no addresses left for another network.",
-    hint: () => "Remove networks that nothing uses with: docker network prune",
+    fails: ({ said }, cause) => failure("docker.no_network", { said }, cause),
   },
   {
-    pattern: /iptables[^\n]*(?:failed|No chain)|Unable to enable .* rule/i,
     code: "docker.firewall",
-    exitCode: exitCodes.machine,
-    message: () => "Docker can't set its firewall rules.",
-    hint: () => "Restart Docker with: sudo systemctl restart docker",
+    pattern: /iptables[^\n]*(?:failed|No chain)|Unable to enable .* rule/i,
+    fails: ({ said }, cause) => failure("docker.firewall", { said }, cause),
   },
   {
-    pattern: /client version \S+ is too (?:old|new)/i,
     code: "docker.version_mismatch",
-    exitCode: exitCodes.machine,
-    message: () => "The docker command and its engine are of versions that don't fit.",
-    hint: () => "Update both with: sudo apt-get install --only-upgrade docker-ce docker-ce-cli",
+    pattern: /client version \S+ is too (?:old|new)/i,
+    fails: ({ said }, cause) => failure("docker.version_mismatch", { said }, cause),
   },
   {
+    code: "stack.base_invalid",
     pattern:
       /yaml: |validating .*\.ya?ml|invalid compose project|service ".*" (?:has|refers|depends)|required variable|invalid interpolation format|additional propert/i,
-    code: "stack.base_invalid",
-    exitCode: exitCodes.usage,
-    message: () => "Docker Compose does not accept the stack's files.",
-    hint: () => "Run `docker compose config -q` in the stack's folder to see where.",
+    fails: ({ said }, cause) => failure("stack.base_invalid", { said }, cause),
   },
 ];
 
-function ofService(port: string | undefined, { serviceOfPort, annieService }: Blame): string {
-  const service = serviceOfPort(Number(port));
-  return service === null || service === annieService ? "" : ` of ${service}`;
-}
-
-function otherPort(port: string | undefined, { serviceOfPort, annieService }: Blame): string {
-  const service = port === undefined ? null : serviceOfPort(Number(port));
-  return service === null || service === annieService
-    ? "or choose another port with --port."
-    : `or give ${service} another port in your compose file.`;
+function takenPort(port: string | undefined, serviceOfPort: Known["serviceOfPort"]) {
+  return { port: port ?? null, service: port === undefined ? null : serviceOfPort(Number(port)) };
 }

@@ -107,13 +107,12 @@ export async function lastExitStatus(
   return last !== undefined && /^\d+$/.test(last) ? Number(last) : null;
 }
 
-/** What each listener knows: starting and watching look at the same containers, one after the other. */
-const toldTo = new WeakMap<Emit, Map<string, string>>();
+/** Tells how containers are, where that changed. */
+export type TellContainers = (containers: readonly Container[]) => void;
 
-/** Tells each change of a container's state once, however many tellers a listener has. */
-export function containerTeller(emit: Emit): (containers: readonly Container[]) => void {
-  const told = toldTo.get(emit) ?? new Map<string, string>();
-  toldTo.set(emit, told);
+/** Tells each change of a container's state once. */
+export function containerTeller(emit: Emit): TellContainers {
+  const told = new Map<string, string>();
   return (containers) => {
     for (const { service, name, state, exitCode } of containers) {
       const ended = state === "exited" || state === "restarting";

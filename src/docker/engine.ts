@@ -1,6 +1,7 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
+import type { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 
 /** Which engine the docker command talks to. */
 export interface EnginePlace {
@@ -68,13 +69,11 @@ export type EngineError =
 
 /** One problem in all the forms in which it is told. */
 export interface EngineProblem {
-  readonly code: string;
   /** After "Docker engine:". */
   readonly found: string;
-  readonly message: string;
   /** The command, or the sentence, that solves it. */
   readonly remedy: string;
-  readonly hint: string;
+  readonly failure: Failure;
 }
 
 /**
@@ -115,78 +114,68 @@ export function readEngineError(text: string): EngineError | null {
   return null;
 }
 
-/** What the trouble is and what to do about it, on a machine whose docker talks to this place. */
-export function engineProblem(trouble: EngineError, place: EnginePlace | null): EngineProblem {
-  switch (trouble.kind) {
+/**
+ * What is wrong and what to do about it, on a machine whose docker talks to this place.
+ * @param joined whether the user is in the docker group by now, so that a new login is all that is missing
+ */
+export function engineProblem(
+  error: EngineError,
+  place: EnginePlace | null,
+  { joined = false, cause }: { readonly joined?: boolean; readonly cause?: unknown } = {},
+): EngineProblem {
+  switch (error.kind) {
     case "elsewhere":
-      return elsewhere(trouble.address, place);
+      return elsewhere(error.address, place, cause);
     case "down": {
-      const address = place?.address ?? trouble.address;
-      if (address !== null && isElsewhere(address)) return elsewhere(address, place);
+      const address = place?.address ?? error.address;
+      if (address !== null && isElsewhere(address)) return elsewhere(address, place, cause);
       const remedy = startCommand(address, place?.snap ?? false);
       return {
-        code: "docker.daemon_down",
         found: "installed, but not running",
-        message: `Docker is installed, but does not answer${address === null ? "" : ` at ${address}`}.`,
         remedy: remedy ?? `Start the Docker engine that listens at ${address ?? "its socket"}.`,
-        hint:
-          remedy === null
-            ? `Start the engine that listens at ${address ?? "its socket"}, or choose another one with DOCKER_HOST.`
-            : `Start it with: ${remedy}`,
+        failure: failure("docker.daemon_down", { address, remedy }, cause),
       };
     }
     case "denied": {
-      const remedy = "sudo usermod -aG docker $USER, then log out and in again";
+      const remedy = joined
+        ? "Log out and in again: you are in the docker group, but this login is older."
+        : "sudo usermod -aG docker $USER, then log out and in again";
       return {
-        code: "docker.no_permission",
         found: "runs, but you may not use it",
-        message: "Docker runs, but you may not use it yet.",
         remedy,
-        hint: `Run: ${remedy}.`,
+        failure: failure("docker.no_permission", { remedy, joined }, cause),
       };
     }
     case "context": {
+      const { name } = error;
       const remedy = place?.chosenBy === "DOCKER_HOST" ? "unset DOCKER_HOST" : useDefaultContext;
-      const named = trouble.name === null ? "" : ` "${trouble.name}"`;
       return {
-        code: "docker.context_broken",
-        found: `its context${named} does not exist`,
-        message: `Docker is set to the context${named}, which does not exist.`,
+        found: `its context${name === null ? "" : ` "${name}"`} does not exist`,
         remedy,
-        hint: `Go back to the default one: ${remedy}`,
+        failure: failure("docker.context_broken", { name, remedy }, cause),
       };
     }
     case "podman": {
       const remedy =
         "sudo apt-get remove podman-docker && curl -fsSL https://get.docker.com | sudo sh";
       return {
-        code: "docker.podman",
         found: "the docker command is Podman",
-        message:
-          "The docker command here is Podman; Annie needs Docker Engine and its compose plugin.",
         remedy,
-        hint: `Install Docker with: ${remedy}`,
+        failure: failure("docker.podman", { remedy }, cause),
       };
     }
   }
 }
 
-export function engineFailure(problem: EngineProblem, cause?: unknown): Failure {
-  const { code, message, hint } = problem;
-  return new Failure({ code, message, hint, exitCode: exitCodes.machine, cause });
-}
-
 const useDefaultContext = "unset DOCKER_CONTEXT; docker context use default";
 
-function elsewhere(address: string, place: EnginePlace | null): EngineProblem {
+function elsewhere(address: string, place: EnginePlace | null, cause: unknown): EngineProblem {
   const remedy = place?.chosenBy === "DOCKER_HOST" ? "unset DOCKER_HOST" : useDefaultContext;
   const where = address.replace(/\/\/[^/@]*@/, "//");
   return {
-    code: "docker.elsewhere",
     found: `on another machine (${where})`,
-    message: `Docker's engine is on another machine (${where}), which can't see the models on this one.`,
     remedy,
-    hint: `Use this machine's engine (${remedy}), or run heros over there.`,
+    failure: failure("docker.elsewhere", { where, remedy }, cause),
   };
 }
 

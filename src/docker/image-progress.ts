@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { StackConfig } from "../deploy/compose/config.ts";
+import type { StackConfig } from "./compose-config.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { ContainerChanged } from "../run/events/deploy.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
-import { formatBytes, formatDuration } from "../run/units.ts";
+import type { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { registryOf } from "./compose-failures.ts";
 import { parseJson } from "../run/json.ts";
 
@@ -42,20 +42,15 @@ export function imageProgress(serviceOfImage: ReadonlyMap<string, string>): Imag
     return services.has(id) ? id : serviceOfImage.get(id.replace(/^Image /, ""));
   }
 
-  function pulling(id: string, detail?: string): ContainerChanged | null {
+  function pulling(id: string, progress: Layer | null = null): ContainerChanged | null {
     const service = serviceNamed(id);
     if (service === undefined) return null;
     pending.add(service);
-    return {
-      type: "container.changed",
-      service,
-      state: "pulling",
-      ...(detail === undefined ? {} : { detail }),
-    };
+    return { type: "container.changed", service, state: "pulling", ...progress };
   }
 
   /** Layers are told of twice, for fetching and for unpacking; what was reached counts. */
-  function countLayer(parent: string, id: string, received: number, total: number): string {
+  function countLayer(parent: string, id: string, received: number, total: number): Layer {
     const known = layers.get(parent) ?? new Map<string, Layer>();
     layers.set(parent, known);
     const before = known.get(id) ?? { receivedBytes: 0, totalBytes: 0 };
@@ -65,7 +60,10 @@ export function imageProgress(serviceOfImage: ReadonlyMap<string, string>): Imag
     });
     const sum = (pick: (layer: Layer) => number) =>
       [...known.values()].reduce((all, layer) => all + pick(layer), 0);
-    return `${formatBytes(sum((layer) => layer.receivedBytes))} of ${formatBytes(sum((layer) => layer.totalBytes))}`;
+    return {
+      receivedBytes: sum((layer) => layer.receivedBytes),
+      totalBytes: sum((layer) => layer.totalBytes),
+    };
   }
 
   /** Fetched, given up, or at work on something later. */
@@ -138,11 +136,15 @@ export function watchSilence(
       if (waiting.length === 0 || silentMs - toldMs < silenceToldMs) return;
       toldMs = silentMs;
       for (const service of waiting) {
-        const registry = registryOf(config?.imageOfService.get(service) ?? null) ?? "its registry";
-        const detail = ends
-          ? `no answer from ${registry} for ${formatDuration(silentMs / 1000)}`
-          : `${registry}, for ${formatDuration(silentMs / 1000)} so far`;
-        emit({ type: "container.changed", service, state: "pulling", detail, silentMs });
+        const registry = registryOf(config?.imageOfService.get(service) ?? null);
+        emit({
+          type: "container.changed",
+          service,
+          state: "pulling",
+          silentMs,
+          unanswered: ends,
+          ...(registry === null ? {} : { registry }),
+        });
       }
       if (ends && silentMs >= silenceEndsMs) end.abort(registrySilent(waiting, config, silentMs));
     },
@@ -155,10 +157,6 @@ function registrySilent(
   silentMs: number,
 ): Failure {
   const images = services.map((service) => config?.imageOfService.get(service) ?? service);
-  return new Failure({
-    code: "docker.pull_network",
-    message: `Docker waited ${formatDuration(silentMs / 1000)} for ${images.join(", ")}, and ${registryOf(images[0] ?? null) ?? "the registry"} sent nothing.`,
-    hint: "Check the connection, then run heros setup again. If that waits too, restart Docker first: sudo systemctl restart docker",
-    exitCode: exitCodes.network,
-  });
+  const registry = registryOf(images[0] ?? null);
+  return failure("docker.pull_network", { how: "silent", silentMs, images, registry });
 }

@@ -1,8 +1,8 @@
+import { failure } from "../run/failures/table.ts";
 import { z } from "zod";
 import type { Host } from "../host/host.ts";
 import type { AnnieModel } from "../run/events/health.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
-import { inFolder } from "../run/shell.ts";
+import type { Failure } from "../run/failure.ts";
 import { parseJson } from "../run/json.ts";
 import { textOf } from "../host/network.ts";
 
@@ -89,45 +89,17 @@ export interface NotOnline {
 export function notOnline({ answer, url, tier1, stackDir, relapses = 0 }: NotOnline): Failure {
   const { health, from } = answer;
   const lacks = tier1.filter((name) => health.capabilities[name] !== true);
-  const code = "annie.unreachable";
-  const hint = `See what she writes with: ${inFolder(stackDir, "docker compose logs her-os-core")}`;
   if (relapses > 1) {
-    return new Failure({
-      code: "annie.unsteady",
-      message: `Annie is not stable: she was healthy and then failed again ${relapses} times.`,
-      hint,
-      exitCode: exitCodes.degraded,
-    });
+    return failure("annie.unsteady", { stackDir, relapses });
   }
   switch (from) {
     case "nobody":
-      return new Failure({
-        code,
-        message: `Annie does not answer at ${url}.`,
-        hint,
-        exitCode: exitCodes.failed,
-      });
     case "stranger":
-      return new Failure({
-        code,
-        message: `Something answers at ${url}, but not as Annie does.`,
-        hint: "Look whether another program has her port: sudo ss -ltnp",
-        exitCode: exitCodes.failed,
-      });
+      return failure("annie.unreachable", { stackDir, url, from });
     case "annie":
       if (health.status === "starting") {
-        return new Failure({
-          code: "annie.still_starting",
-          message: "Annie is still starting, although her first models are there.",
-          hint,
-          exitCode: exitCodes.failed,
-        });
+        return failure("annie.still_starting", { stackDir });
       }
-      return new Failure({
-        code: "annie.degraded",
-        message: `Annie runs, but calls herself "${health.status}"${lacks.length === 0 ? "" : ` and lacks ${lacks.join(", ")}`}.`,
-        hint,
-        exitCode: exitCodes.degraded,
-      });
+      return failure("annie.degraded", { stackDir, status: health.status, lacks });
   }
 }

@@ -1,6 +1,6 @@
+import { failure } from "../run/failures/table.ts";
 import { readEngineError } from "../docker/engine.ts";
 import type { RunResult } from "../host/processes.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
 import type { Finding } from "./check.ts";
 import { thresholds } from "./thresholds.ts";
 import { late, lateText, withinLimit, type Probe } from "../host/time-limit.ts";
@@ -51,12 +51,7 @@ export function assessCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "l
         status: "failed",
         found: "the plugin is not installed",
         remedy: "sudo apt-get install docker-compose-plugin",
-        failure: new Failure({
-          code: "compose.missing",
-          message: "Docker has no compose plugin, which starts Annie's containers.",
-          hint: "Install it with: sudo apt-get install docker-compose-plugin",
-          exitCode: exitCodes.machine,
-        }),
+        failure: failure("compose.missing", undefined),
       };
     case "there":
       // A version that is no number, `dev`, is taken for new.

@@ -1,7 +1,8 @@
-import { engineFailure, type EngineProblem, engineProblem } from "../docker/engine.ts";
+import { engineProblem } from "../docker/engine.ts";
 import type { DockerAnswer, DockerInfo } from "../docker/info.ts";
 import { late, lateText, type Probe, withinLimit } from "../host/time-limit.ts";
 import type { DockerFound } from "../run/events/machine.ts";
+import { failure } from "../run/failures/table.ts";
 import type { Finding } from "./check.ts";
 import { readText, readTextInTime } from "./read-files.ts";
 
@@ -22,19 +23,17 @@ export function assessDocker(
     case "running":
       return { status: "ok", found: `Docker ${answer.info.version}` };
     case "missing":
-      return broken({
-        code: "docker.missing",
+      return {
+        status: "failed",
         found: "not installed",
-        message: "Docker is not installed on this machine, and Annie runs in its containers.",
         remedy: "curl -fsSL https://get.docker.com | sudo sh",
-        hint: "Install it with: curl -fsSL https://get.docker.com | sudo sh",
-      });
-    case "trouble": {
-      const problem = engineProblem(answer.trouble, answer.place);
-      if (answer.trouble.kind !== "denied" || !grouped) return broken(problem);
-      const remedy = "Log out and in again: you are in the docker group, but this login is older.";
-      return broken({ ...problem, remedy, hint: remedy });
-    }
+        failure: failure("docker.missing"),
+      };
+    case "trouble":
+      return {
+        status: "failed",
+        ...engineProblem(answer.trouble, answer.place, { joined: grouped }),
+      };
     case "unclear":
       return {
         status: "warning",
@@ -48,11 +47,6 @@ export function assessDocker(
         remedy: "sudo systemctl restart docker",
       };
   }
-}
-
-function broken(problem: EngineProblem): Finding {
-  const { found, remedy } = problem;
-  return { status: "failed", found, remedy, failure: engineFailure(problem) };
 }
 
 export type GpuAccess = DockerFound["gpuAccess"];

@@ -1,8 +1,8 @@
+import { failure } from "../run/failures/table.ts";
 import { z } from "zod";
 import type { Files } from "../host/host.ts";
 import { late, lateText, type Probe, withinLimit } from "../host/time-limit.ts";
 import type { PortFound } from "../run/events/machine.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
 import { quoted } from "../run/shell.ts";
 import type { Finding } from "./check.ts";
 import { parseJson } from "../run/json.ts";
@@ -85,12 +85,7 @@ function taken(
     status: "failed",
     found: `port ${port} is taken by ${by}`,
     remedy,
-    failure: new Failure({
-      code: "port.taken",
-      message: `Port ${port}, where Annie answers, is taken by ${by}.`,
-      hint: remedy,
-      exitCode: exitCodes.machine,
-    }),
+    failure: failure("port.taken", { from: "check", port, by, remedy }),
   };
 }
 

@@ -215,8 +215,11 @@ export const eventSchemas: Schemas = {
     service: text,
     state: containerState,
     exitCode: count.exactOptional(),
-    detail: text.exactOptional(),
+    receivedBytes: count.exactOptional(),
+    totalBytes: count.exactOptional(),
     silentMs: count.exactOptional(),
+    registry: text.exactOptional(),
+    unanswered: yesNo.exactOptional(),
   }),
   "container.failed": object({
     service: text,

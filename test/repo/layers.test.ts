@@ -7,7 +7,7 @@ import { type Finding, lintCopy, type LintedCopy } from "./linted-copy.ts";
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   run: [],
   host: ["run"],
-  docker: ["run", "host", "deploy"],
+  docker: ["run", "host"],
   catalog: ["run", "host"],
   source: ["run", "host"],
   store: ["run", "host", "docker"],

@@ -189,8 +189,13 @@ test("a pause says what is not paused: the images that Docker downloads meanwhil
 });
 
 test("how far an image is stands in no line, but that nothing is heard of it does", async () => {
-  const moving: TimedEvent = { ...pulling, detail: "1.00 GB of 2.00 GB" };
-  const silent: TimedEvent = { ...pulling, detail: "no answer from ghcr.io for 30 s", silentMs: 1 };
+  const moving: TimedEvent = { ...pulling, receivedBytes: 1e9, totalBytes: 2e9 };
+  const silent: TimedEvent = { ...pulling, silentMs: 30_000, registry: "ghcr.io" };
+  const unanswered: TimedEvent = { ...silent, unanswered: true };
   expect((await plainLines([pulling, moving])).length).toBe(1);
-  expect((await plainLines([pulling, silent])).at(-1)).toContain("ghcr.io");
+  const [, ...told] = await plainLines([pulling, silent, unanswered]);
+  expect(told).toEqual([
+    expect.stringContaining("ghcr.io, for 30 s so far"),
+    expect.stringContaining("no answer from ghcr.io for 30 s"),
+  ]);
 });

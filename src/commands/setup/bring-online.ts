@@ -1,7 +1,11 @@
+import { failure } from "../../run/failures/table.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import { modelsOfTiers } from "../../catalog/select.ts";
+import { annieServiceName } from "../../deploy/compose/own-base.ts";
+import { containerCache } from "../../deploy/compose/override.ts";
+import { containerTeller } from "../../docker/containers.ts";
 import { startStack } from "../../deploy/compose/start.ts";
-import { watchContainers } from "../../deploy/compose/watch-containers.ts";
+import { watchContainers } from "../../docker/watch-containers.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import type { Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
@@ -9,7 +13,6 @@ import { type AnnieWatch, watchAnnie } from "../../health/watch.ts";
 import type { Answers } from "../../plan/answers.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
-import { inFolder } from "../../run/shell.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
 import { openHub } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../request.ts";
@@ -62,6 +65,7 @@ export async function bringOnline(
   const startAnnie = async () => {
     emit({ type: "stage.started", stage: "annie" });
     const { stackDir, port } = request;
+    const tell = containerTeller(emit);
     const address = await startStack({
       host,
       stackDir,
@@ -69,9 +73,17 @@ export async function bringOnline(
       signal,
       port,
       cacheDir: survey.cacheDir,
+      tell,
     });
     if (address !== null) url = `http://${address.host}:${address.port}`;
-    const containers = watchContainers({ host, stackDir, emit });
+    const containers = watchContainers({
+      host,
+      stackDir,
+      emit,
+      service: annieServiceName,
+      modelsAt: containerCache,
+      tell,
+    });
     watch = watchAnnie({
       host,
       emit,
@@ -124,7 +136,9 @@ export async function bringOnline(
     stage: "annie",
     outcome: missing.length === 0 ? "done" : "failed",
   });
-  if (missing.length > 0) throw lacking(missing, request.stackDir);
+  if (missing.length > 0) {
+    throw failure("annie.degraded", { stackDir: request.stackDir, status: null, lacks: missing });
+  }
   return { url, onlineAfterMs, fetchedBytes: fetched.value.fetchedBytes };
 }
 
@@ -158,15 +172,6 @@ function onlineWithout(reason: unknown): unknown {
     hint: reason.hint,
     exitCode: exitCodes.degraded,
     cause: reason,
-  });
-}
-
-function lacking(missing: readonly string[], stackDir: string): Failure {
-  return new Failure({
-    code: "annie.degraded",
-    message: `Annie is online, but can't do everything yet: she lacks ${missing.join(", ")}, though the models are here.`,
-    hint: `See what she writes with: ${inFolder(stackDir, "docker compose logs her-os-core")}`,
-    exitCode: exitCodes.degraded,
   });
 }
 

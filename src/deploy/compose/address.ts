@@ -2,7 +2,11 @@ import type { Host } from "../../host/host.ts";
 import { annieServiceName } from "./own-base.ts";
 import { runCompose } from "../../docker/compose.ts";
 import type { ListRequest } from "../../docker/containers.ts";
-import { parseStackConfig, type StackConfig, type StackService } from "./config.ts";
+import {
+  parseStackConfig,
+  type StackConfig,
+  type StackService,
+} from "../../docker/compose-config.ts";
 
 /** Where Annie listens inside her container. */
 export const portInside = 8000;

@@ -1,3 +1,4 @@
+import { failure } from "../../run/failures/table.ts";
 import { TextDecoder } from "node:util";
 import {
   type Document,
@@ -9,7 +10,7 @@ import {
   parseAllDocuments,
   visit,
 } from "yaml";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import type { Failure } from "../../run/failure.ts";
 import { encode } from "../../host/text-files.ts";
 
 export interface ComposeText {
@@ -63,13 +64,7 @@ export function isYamlMap(value: unknown): value is YamlMap {
 }
 
 export function invalidBase(problem: string, hint: string, cause?: unknown): Failure {
-  return new Failure({
-    code: "stack.base_invalid",
-    message: `${problem}.`,
-    hint,
-    exitCode: exitCodes.usage,
-    cause,
-  });
+  return failure("stack.base_invalid", { problem, remedy: hint }, cause);
 }
 
 /** Null where it is no map. */

@@ -1,7 +1,7 @@
+import { failure } from "../../run/failures/table.ts";
 import path from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { Notice } from "../../run/events/run.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
 import { fileFailure } from "../../run/file-failures.ts";
 import { Secret } from "../../run/secret.ts";
 import { checkOwnStack } from "./own-base.ts";
@@ -197,11 +197,9 @@ function fromFolder(folder: string, file: string): string {
 async function readNamed(host: Host, file: string): Promise<string> {
   const text = await readIfThere(host, file);
   if (text !== null) return text;
-  throw new Failure({
-    code: "stack.base_invalid",
-    message: `${file} is not there, though COMPOSE_FILE in .env names it.`,
-    hint: "Put the file back, or take its name out of COMPOSE_FILE.",
-    exitCode: exitCodes.usage,
+  throw failure("stack.base_invalid", {
+    problem: `${file} is not there, though COMPOSE_FILE in .env names it`,
+    remedy: "Put the file back, or take its name out of COMPOSE_FILE.",
   });
 }
 

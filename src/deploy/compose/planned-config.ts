@@ -3,10 +3,9 @@ import type { Host } from "../../host/host.ts";
 import { standIns } from "./address.ts";
 import { annieServiceName } from "./own-base.ts";
 import { runCompose } from "../../docker/compose.ts";
-import { knownOutput } from "../../docker/compose-failures.ts";
+import { knownOutput, redactComposeOutput } from "../../docker/compose-failures.ts";
 import { invalidBase } from "./compose-yaml.ts";
-import { redactComposeOutput } from "./redact.ts";
-import { parseStackConfig, type StackConfig } from "./config.ts";
+import { parseStackConfig, type StackConfig } from "../../docker/compose-config.ts";
 
 export interface PlannedFiles {
   readonly host: Host;

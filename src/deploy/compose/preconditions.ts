@@ -1,11 +1,12 @@
+import { failure } from "../../run/failures/table.ts";
 import path from "node:path";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import { errorCode } from "../../run/error-code.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { closedFolder } from "../../run/folder-failures.ts";
-import { inFolder, quoted } from "../../run/shell.ts";
-import type { StackConfig, StackService } from "./config.ts";
+import { quoted } from "../../run/shell.ts";
+import type { StackConfig, StackService } from "../../docker/compose-config.ts";
 import type { StackChange } from "./deployment.ts";
 
 /**
@@ -58,12 +59,7 @@ async function userName(host: Host, uid: number): Promise<string> {
 }
 
 function otherOwner(place: string, owner: string): Failure {
-  return new Failure({
-    code: "stack.other_owner",
-    message: `${place} belongs to ${owner}, and heros is running as root.`,
-    hint: `Run heros setup as ${owner}, without sudo. If Docker refuses: sudo usermod -aG docker ${quoted(owner)}, then log in again.`,
-    exitCode: exitCodes.failed,
-  });
+  return failure("stack.other_owner", { place, owner, asRoot: true });
 }
 
 /**
@@ -103,12 +99,7 @@ function readOnlyFile(file: string): Failure {
 }
 
 function sharedFile(file: string, owner: string): Failure {
-  return new Failure({
-    code: "stack.other_owner",
-    message: `heros needs to change ${file}, which belongs to ${owner}.`,
-    hint: `Run heros setup as ${owner}, or choose a folder of your own with --stack-dir.`,
-    exitCode: exitCodes.failed,
-  });
+  return failure("stack.other_owner", { place: file, owner, asRoot: false });
 }
 
 function fileInTheWay(file: string): Error {
@@ -181,12 +172,7 @@ async function dataIn(
 }
 
 function passwordLost(name: string, place: string, envPath: string): Failure {
-  return new Failure({
-    code: "stack.password_lost",
-    message: `There is already a database in ${place}, and ${name}, which it was made with, is not set.`,
-    hint: `Put its line, ${name}=…, back into ${envPath}, then run heros setup again. A new password would not open that database.`,
-    exitCode: exitCodes.usage,
-  });
+  return failure("stack.password_lost", { name, place, envPath });
 }
 
 interface Project {
@@ -210,12 +196,7 @@ export async function requireOwnProject({ host, name, folders }: Project): Promi
   if (theirs.some((folder) => own.includes(folder))) return;
   for (const { folder, file } of containers) {
     if (await isGone(host, file)) continue;
-    throw new Failure({
-      code: "stack.project_taken",
-      message: `Docker Compose has a stack named ${name} already, from ${folder}.`,
-      hint: `Use that one: heros setup --stack-dir ${quoted(folder)}. Or give yours a folder with another name (--stack-dir). Or, if yours replaces it: ${inFolder(folder, "docker compose down")}`,
-      exitCode: exitCodes.machine,
-    });
+    throw failure("stack.project_taken", { name, folder });
   }
 }
 

@@ -27,13 +27,6 @@ export function keysAlone(ours: string): (text: string) => readonly string[] {
     });
 }
 
-/** A line of compose's: of a file of variables that is wrong it quotes the line, which may be a secret's. */
-export function redactComposeOutput(line: string): string {
-  return line
-    .replace(/\b(in variable name|unterminated quoted value) .*$/, "$1 [hidden]")
-    .slice(0, 400);
-}
-
 /** Names of variables and paths are worth reading, and give nothing away. */
 function harmless(value: string): boolean {
   return /^["']?(?:\$\{[A-Za-z_]\w*(?::\?[^}]*)?\}|\/[\w./-]*)["']?$/.test(value);

@@ -1,3 +1,4 @@
+import { failure } from "../../run/failures/table.ts";
 import { composeFailure } from "../../docker/compose-failures.ts";
 import { runCompose } from "../../docker/compose.ts";
 import {
@@ -5,17 +6,19 @@ import {
   containerTeller,
   listContainers,
   type ListRequest,
+  type TellContainers,
 } from "../../docker/containers.ts";
-import { askEnginePlace, engineFailure, engineProblem } from "../../docker/engine.ts";
+import { askEnginePlace, engineProblem } from "../../docker/engine.ts";
 import { imageProgress, type Silence, watchSilence } from "../../docker/image-progress.ts";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
-import { exitCodes, Failure, isAbort } from "../../run/failure.ts";
+import { Failure, isAbort } from "../../run/failure.ts";
 import { inFolder } from "../../run/shell.ts";
 import { type AnnieAddress, askChosenPort, portInside, publishedAddress } from "./address.ts";
-import { readStackConfig, type StackConfig } from "./config.ts";
+import { readStackConfig, type StackConfig } from "../../docker/compose-config.ts";
+import { containerCache } from "./override.ts";
 import { annieServiceName } from "./own-base.ts";
-import { engineLate, explainContainers } from "./watch-containers.ts";
+import { explainContainers } from "../../docker/watch-containers.ts";
 import { compareVersion } from "../../run/version.ts";
 
 export interface StartStackRequest {
@@ -27,6 +30,8 @@ export interface StartStackRequest {
   readonly port?: number;
   /** The folder of models that is mounted into Annie's container. */
   readonly cacheDir?: string;
+  /** Tells changes of containers; shared with whoever looks at them later. */
+  readonly tell?: TellContainers;
 }
 
 /** How often containers are looked at while compose works. */
@@ -42,7 +47,7 @@ const pullTellMs = 1000;
  * @returns where Annie answers, as compose published her; null where it does not say
  */
 export async function startStack(request: StartStackRequest): Promise<AnnieAddress | null> {
-  const { host, stackDir, emit, signal } = request;
+  const { host, stackDir, emit, signal, tell = containerTeller(emit) } = request;
   await requireFolder(request);
   const version = await composeVersion(request);
   const config = await readStackConfig(request);
@@ -54,7 +59,11 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
   const silence = watchSilence(request, { images, config, ends: json });
   const toldAtMs = new Map<string, number>();
   const stopPolling = new AbortController();
-  const polling = pollContainers(request, silence, AbortSignal.any([signal, stopPolling.signal]));
+  const polling = pollContainers(
+    { ...request, tell },
+    silence,
+    AbortSignal.any([signal, stopPolling.signal]),
+  );
   try {
     const result = await runCompose({
       host,
@@ -72,23 +81,34 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
       },
     });
     const { containers, trouble } = await listContainers({ host, stackDir, signal });
-    containerTeller(emit)(containers);
+    tell(containers);
     if (result.exitCode === 0) {
       await freshenMount(request, containers);
       return await findAnnie(request, config);
     }
     const place = await askEnginePlace(host, signal);
     // What looks like a network that failed is an engine that was killed, where it no longer answers.
-    if (trouble !== null && trouble !== "late") throw engineFailure(engineProblem(trouble, place));
+    if (trouble !== null && trouble !== "late") throw engineProblem(trouble, place).failure;
     // Where a container is to blame, its own words say more than compose's.
     if (
       /dependency failed to start|is unhealthy|didn't complete successfully/.test(result.stderr)
     ) {
-      const failure = await explainContainers(request);
-      if (failure !== null) throw failure;
+      const broken = await explainContainers({
+        ...request,
+        tell,
+        service: annieServiceName,
+        modelsAt: containerCache,
+      });
+      if (broken !== null) throw broken;
     }
-    const failure = composeFailure({ ...result, stackDir, place, config });
-    throw halfStarted(failure, stackDir, containers);
+    const reason = composeFailure({
+      ...result,
+      stackDir,
+      place,
+      config,
+      ownService: annieServiceName,
+    });
+    throw halfStarted(reason, stackDir, containers);
   } catch (error) {
     throw silence.ended.aborted && !signal.aborted ? silence.ended.reason : error;
   } finally {
@@ -118,14 +138,10 @@ async function findAnnie(
 }
 
 /** A start that fails in its middle leaves containers that run: that is said, with what stops them. */
-function halfStarted(
-  failure: Failure,
-  stackDir: string,
-  containers: readonly Container[],
-): Failure {
+function halfStarted(reason: Failure, stackDir: string, containers: readonly Container[]): Failure {
   const up = containers.filter(({ state }) => state !== "exited" && state !== "created");
-  if (up.length === 0) return failure;
-  const { code, message, hint, exitCode, cause } = failure;
+  if (up.length === 0) return reason;
+  const { code, message, hint, exitCode, cause } = reason;
   const names = up.map(({ service }) => service).join(", ");
   return new Failure({
     code,
@@ -140,12 +156,7 @@ function halfStarted(
 async function requireFolder({ host, stackDir }: StartStackRequest): Promise<void> {
   const info = await host.files.stat(stackDir).catch(() => null);
   if (info?.isDirectory() === true) return;
-  throw new Failure({
-    code: "stack.folder_missing",
-    message: `There is no stack in ${stackDir}.`,
-    hint: "Run heros setup, which writes it.",
-    exitCode: exitCodes.failed,
-  });
+  throw failure("stack.folder_missing", { needs: "stack", folder: stackDir });
 }
 
 /** The version of the compose plugin; asking it is what tells a missing plugin from everything else. */
@@ -158,7 +169,7 @@ async function composeVersion({ host, stackDir, signal }: StartStackRequest): Pr
     timeoutMs: 15_000,
   });
   if (result.exitCode === 0) return result.stdout.trim();
-  if (result.timedOut) throw engineLate();
+  if (result.timedOut) throw failure("docker.no_answer");
   throw composeFailure({ ...result, stackDir, place: await askEnginePlace(host, signal) });
 }
 
@@ -168,12 +179,11 @@ function speaksJson(version: string): boolean {
 }
 
 async function pollContainers(
-  request: StartStackRequest,
+  request: StartStackRequest & { readonly tell: TellContainers },
   silence: Silence,
   signal: AbortSignal,
 ): Promise<void> {
-  const { host, stackDir, emit } = request;
-  const tell = containerTeller(emit);
+  const { host, stackDir, tell } = request;
   try {
     for (;;) {
       await host.clock.sleep(pollMs, signal);

@@ -1,11 +1,12 @@
+import { failure } from "../../run/failures/table.ts";
 import type { Notice } from "../../run/events/run.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import type { Failure } from "../../run/failure.ts";
 import { type Published, publishedAddress } from "./address.ts";
 import { annieServiceName, isGpuDevice } from "./own-base.ts";
 import { invalidBase } from "./compose-yaml.ts";
 import { containerCache } from "./override.ts";
 import { type PlannedFiles, profilesOfAnnie, readPlannedConfig } from "./planned-config.ts";
-import type { StackConfig, StackService } from "./config.ts";
+import type { StackConfig, StackService } from "../../docker/compose-config.ts";
 
 /** What of the user's own files decides what ours says. */
 export interface OwnJudgement {
@@ -30,11 +31,9 @@ export async function validateOwnBase(files: PlannedFiles): Promise<OwnJudgement
   if (annie === undefined) throw await withoutAnnie(files);
   const published = publishedAddress(config, files.port);
   if (published === null && !mayPublish(annie)) {
-    throw new Failure({
-      code: "stack.no_port",
-      message: `${annieServiceName} has network_mode ${annie.network_mode ?? ""}, and nothing publishes her port 8000.`,
-      hint: 'Publish it where her network is, in your compose file: ports: ["127.0.0.1:8000:8000"]',
-      exitCode: exitCodes.usage,
+    throw failure("stack.no_port", {
+      service: annieServiceName,
+      networkMode: annie.network_mode ?? "",
     });
   }
   return {
@@ -54,13 +53,8 @@ async function withoutAnnie(files: PlannedFiles): Promise<Failure> {
       `heros adds to the service ${annieServiceName}. Name it so, or choose another folder with --stack-dir.`,
     );
   }
-  const [first = ""] = profiles;
-  return new Failure({
-    code: "stack.profile_off",
-    message: `${annieServiceName} is in the profile ${profiles.join(", ")}, which is off, so compose would not start her.`,
-    hint: `Switch it on with this line in ${files.stackDir}/.env: COMPOSE_PROFILES=${first}`,
-    exitCode: exitCodes.usage,
-  });
+  const { stackDir } = files;
+  return failure("stack.profile_off", { service: annieServiceName, profiles, stackDir });
 }
 
 /** A service without a network of its own can't publish a port. */

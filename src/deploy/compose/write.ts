@@ -1,7 +1,7 @@
+import { failure } from "../../run/failures/table.ts";
 import path from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
 import { fileFailure } from "../../run/file-failures.ts";
 import { writeAtomically } from "../../host/atomic-write.ts";
 import { readIfThere } from "../../host/text-files.ts";
@@ -62,12 +62,7 @@ async function requireAsPlanned(
 ): Promise<void> {
   const now = await readIfThere(host, change.path).catch(() => null);
   if (now === (change.oldContent?.reveal() ?? null)) return;
-  throw new Failure({
-    code: "stack.changed",
-    message: `${change.path} was changed while heros was getting ready to write it.`,
-    hint: `${before}Run heros setup again.`,
-    exitCode: exitCodes.failed,
-  });
+  throw failure("stack.changed", { file: change.path, before });
 }
 
 /** A secret that is there already may lie open. */

@@ -28,10 +28,14 @@ export interface ContainerChanged {
   readonly service: string;
   readonly state: ContainerState;
   readonly exitCode?: number;
-  /** "45%", "12.3 of 18.0 GB": whatever more is known. */
-  readonly detail?: string;
-  /** While its image is fetched: for how long nothing was heard of it. */
+  /** While its image is fetched: how far it is, all layers that are known so far. */
+  readonly receivedBytes?: number;
+  readonly totalBytes?: number;
+  /** While its image is fetched: for how long nothing was heard of it, and from whom: "ghcr.io", "Docker Hub". */
   readonly silentMs?: number;
+  readonly registry?: string;
+  /** Compose would have told of every byte, so nothing came in that time; without it nobody knows. */
+  readonly unanswered?: boolean;
 }
 
 /** Why a container does not run: its last lines of log. */

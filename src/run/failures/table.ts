@@ -1,10 +1,12 @@
 import { Failure } from "../failure.ts";
 import { cliFailures } from "./cli.ts";
+import { annieFailures } from "./annie.ts";
 import { dockerFailures } from "./docker.ts";
 import { downloadFailures } from "./download.ts";
 import { hubFailures } from "./hub.ts";
 import { recordFailures } from "./record.ts";
 import type { FailureRow } from "./row.ts";
+import { stackFailures } from "./stack.ts";
 
 /** Every failure that heros can end with: code, sentence, hint, exit status. A row stands with those of its area. */
 export const failures = {
@@ -12,7 +14,9 @@ export const failures = {
   ...dockerFailures,
   ...downloadFailures,
   ...hubFailures,
+  ...annieFailures,
   ...recordFailures,
+  ...stackFailures,
 };
 
 export type FailureCode = keyof typeof failures;

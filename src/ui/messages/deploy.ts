@@ -1,4 +1,5 @@
 import type { ContainerChanged, ContainerState, StackEvent } from "../../run/events/deploy.ts";
+import { formatBytes, formatDuration } from "../../run/units.ts";
 import { say, type Sentence } from "./sentence.ts";
 
 const written = {
@@ -49,7 +50,22 @@ export function stackSentence(event: StackEvent): Sentence {
 export function containerLine(event: ContainerChanged): string {
   const words = containerText[event.state];
   const exit = event.state === "exited" ? exitWords(event.exitCode ?? null) : "";
-  return `${words}${exit}${event.detail === undefined ? "" : `, ${event.detail}`}`;
+  const progress = pullProgress(event);
+  return `${words}${exit}${progress === null ? "" : `, ${progress}`}`;
+}
+
+/** "1.00 GB of 18.0 GB", "no answer from ghcr.io for 30 s"; null where no more is known of an image. */
+export function pullProgress(event: ContainerChanged): string | null {
+  const { silentMs, unanswered = false, registry = "its registry" } = event;
+  if (silentMs !== undefined) {
+    const time = formatDuration(silentMs / 1000);
+    return unanswered
+      ? `no answer from ${registry} for ${time}`
+      : `${registry}, for ${time} so far`;
+  }
+  const { receivedBytes, totalBytes } = event;
+  if (receivedBytes === undefined || totalBytes === undefined) return null;
+  return `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}`;
 }
 
 function exitWords(exitCode: number | null): string {
@@ -68,7 +84,7 @@ function containerTone(event: ContainerChanged): Partial<Sentence> {
     case "pulling":
       // How far it is would be a line a second; that nothing is heard of it is worth one.
       return event.silentMs === undefined
-        ? { from: event.detail === undefined ? "normal" : "verbose" }
+        ? { from: event.totalBytes === undefined ? "normal" : "verbose" }
         : { tone: "warning", from: "normal" };
     default:
       return { from: "verbose" };

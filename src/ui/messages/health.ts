@@ -2,7 +2,7 @@ import type { TimedEvent } from "../../run/event.ts";
 import type { AnnieEvent } from "../../run/events/health.ts";
 import type { RunState } from "../../run/state.ts";
 import { counted, listed, say, tookText, type Sentence } from "./sentence.ts";
-import { containerLine } from "./deploy.ts";
+import { containerLine, pullProgress } from "./deploy.ts";
 
 /** Null where her health changed in a way that a row shows, but no sentence. */
 export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): Sentence | null {
@@ -56,7 +56,7 @@ export function annieText({ annie, containers, plan }: RunState): string {
     ({ state: now }) => now !== "running" && now !== "healthy",
   );
   // The one that tells how far it is says the most.
-  const shown = awaited.find(({ detail }) => detail !== undefined) ?? awaited[0];
+  const shown = awaited.find((event) => pullProgress(event) !== null) ?? awaited[0];
   if (shown === undefined) {
     const begun = Object.keys(containers).length > 0;
     return begun ? "is starting, and does not answer yet" : "is about to start";

@@ -2,7 +2,7 @@ import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { planDeployment } from "../../../src/deploy/compose/plan.ts";
-import { fakeDocker } from "./fake-docker.ts";
+import { fakeDocker } from "../../docker/fake-docker.ts";
 import {
   assetsDir,
   minimalBase,

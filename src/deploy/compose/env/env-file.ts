@@ -1,4 +1,5 @@
-import { exitCodes, Failure } from "../../../run/failure.ts";
+import { failure } from "../../../run/failures/table.ts";
+import type { Failure } from "../../../run/failure.ts";
 import { substitute, SubstitutionError } from "./substitute.ts";
 
 /** One assignment in a `.env` file, with where it stands. */
@@ -99,12 +100,7 @@ export function envValue(entries: readonly EnvEntry[], key: string): string | un
 }
 
 export function invalidEnv(path: string, problem: string): Failure {
-  return new Failure({
-    code: "stack.env_invalid",
-    message: `${path} is wrong: ${problem}.`,
-    hint: "Correct the file, in UTF-8, then run heros setup again.",
-    exitCode: exitCodes.usage,
-  });
+  return failure("stack.env_invalid", { file: path, problem });
 }
 
 /** By its first two bytes; they are no UTF-8, and so are read as these signs. */

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { startStack } from "../../../src/deploy/compose/start.ts";
-import { fails, fakeDocker, start } from "./fake-docker.ts";
+import { fails, fakeDocker, start } from "../../docker/fake-docker.ts";
 import { temporaryFolder, testHost } from "./fixtures.ts";
 
 test("the port that is taken is named", async () => {

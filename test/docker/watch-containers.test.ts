@@ -1,11 +1,9 @@
 import { expect, test } from "vitest";
-import type { HerosEvent } from "../../../src/run/event.ts";
-import {
-  explainContainers,
-  watchContainers,
-} from "../../../src/deploy/compose/watch-containers.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
+import { explainContainers, watchContainers } from "../../src/docker/watch-containers.ts";
+import { containerTeller } from "../../src/docker/containers.ts";
 import { fakeDocker } from "./fake-docker.ts";
-import { temporaryFolder, testHost } from "./fixtures.ts";
+import { temporaryFolder, testHost } from "../deploy/compose/fixtures.ts";
 
 interface Row {
   readonly Service: string;
@@ -14,6 +12,8 @@ interface Row {
   readonly ExitCode?: number;
   readonly Status?: string;
 }
+
+const annie = { service: "her-os-core", modelsAt: "/data/models" };
 
 /** A stack whose containers look like this at each look; the last stays. */
 async function stackWith(looks: readonly (readonly Row[])[], log = "line 1\nline 2") {
@@ -37,6 +37,7 @@ esac`);
     host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
     stackDir: await temporaryFolder(),
     emit: (event: HerosEvent) => void events.push(event),
+    ...annie,
   };
   return { request, events };
 }
@@ -106,8 +107,9 @@ test("what Annie can do without is told once, and stops nothing", async () => {
 
 test("what was told while the stack started is not told again by its watcher", async () => {
   const { request, events } = await stackWith([[core]]);
-  await watchContainers(request).check();
-  await watchContainers(request).check();
+  const tell = containerTeller(request.emit);
+  await watchContainers({ ...request, tell }).check();
+  await watchContainers({ ...request, tell }).check();
   expect(events).toHaveLength(1);
 });
 
@@ -167,6 +169,7 @@ esac`);
     host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
     stackDir: await temporaryFolder(),
     emit: (event: HerosEvent) => void events.push(event),
+    ...annie,
   });
   return { watch, events };
 }
@@ -206,7 +209,7 @@ test("an engine that is gone for good is told as that, at once", async () => {
     return Promise.resolve();
   };
   const host = { ...real, clock: { ...real.clock, monotonicMs: () => nowMs, sleep } };
-  const watch = watchContainers({ host, stackDir: docker.bin, emit: () => {} });
+  const watch = watchContainers({ host, stackDir: docker.bin, emit: () => {}, ...annie });
   expect(await watch.check()).toMatchObject({ code: "docker.daemon_down", exitCode: 4 });
   expect(nowMs).toBeLessThanOrEqual(15_000);
 });
@@ -214,7 +217,7 @@ test("an engine that is gone for good is told as that, at once", async () => {
 test("an engine that is restarted is waited for", async () => {
   const docker = await fakeDocker(`[ "$(grep -c " ps " "$log")" -gt 2 ] || { ${down}; }`);
   const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
-  const watch = watchContainers({ host, stackDir: docker.bin, emit: () => {} });
+  const watch = watchContainers({ host, stackDir: docker.bin, emit: () => {}, ...annie });
   expect(await watch.check()).toBeNull();
 });
 
@@ -238,7 +241,9 @@ case "$*" in
 *" config "*) echo '{"services":{"her-os-core":{${limit}}}}' ;;
 esac`);
     const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
-    expect(await explainContainers({ host, stackDir: docker.bin, emit: () => {} })).toMatchObject({
+    expect(
+      await explainContainers({ host, stackDir: docker.bin, emit: () => {}, ...annie }),
+    ).toMatchObject({
       hint: expect.stringMatching(expected) as string,
     });
   }

@@ -1,5 +1,6 @@
+import { failure } from "../run/failures/table.ts";
 import { stripVTControlCharacters } from "node:util";
-import { runCompose } from "../../docker/compose.ts";
+import { runCompose } from "./compose.ts";
 import {
   type Container,
   containerTeller,
@@ -7,21 +8,15 @@ import {
   lastExitStatus,
   listContainers,
   type ListRequest,
-} from "../../docker/containers.ts";
-import {
-  askEnginePlace,
-  type EngineError,
-  engineFailure,
-  engineProblem,
-} from "../../docker/engine.ts";
-import type { Host } from "../../host/host.ts";
-import type { Emit } from "../../run/event.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
-import { inFolder, quoted } from "../../run/shell.ts";
-import { formatMemory } from "../../run/units.ts";
-import { memoryLimitOf, readStackConfig, type StackService } from "./config.ts";
-import { containerCache } from "./override.ts";
-import { annieServiceName } from "./own-base.ts";
+  type TellContainers,
+} from "./containers.ts";
+import { askEnginePlace, type EngineError, engineProblem } from "./engine.ts";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../run/event.ts";
+import type { Failure } from "../run/failure.ts";
+import { quoted } from "../run/shell.ts";
+import { formatMemory } from "../run/units.ts";
+import { memoryLimitOf, neededBy, readStackConfig, type StackService } from "./compose-config.ts";
 
 /** How often, and how soon again, containers are looked at where one was found restarting. */
 const moreLooks = 3;
@@ -37,6 +32,12 @@ export interface StackWatchRequest {
   readonly host: Host;
   readonly stackDir: string;
   readonly emit: Emit;
+  /** The assistant's own service: it, and what it waits for, must run. */
+  readonly service: string;
+  /** Where the models are mounted in its container. */
+  readonly modelsAt: string;
+  /** Tells changes; shared by all that look at the same containers, so that none is told twice. */
+  readonly tell?: TellContainers;
 }
 
 export interface StackWatch {
@@ -50,13 +51,13 @@ export interface StackWatch {
 }
 
 /** Watches over the containers beside Annie's own health: a crash loop is told within seconds, and not after a time-out. */
-export function watchContainers({ host, stackDir, emit }: StackWatchRequest): StackWatch {
-  const tell = containerTeller(emit);
+export function watchContainers(watched: StackWatchRequest): StackWatch {
+  const { host, stackDir, emit, service: own, modelsAt, tell = containerTeller(emit) } = watched;
   /** When each container started again. */
   const restarts = new Map<string, number[]>();
   const counted = new Map<string, number>();
   const explained = new Set<string>();
-  let sawAnnie = false;
+  let sawOwn = false;
 
   function noteRestarts(containers: readonly Container[], counts: ReadonlyMap<string, number>) {
     const nowMs = host.clock.monotonicMs();
@@ -92,9 +93,9 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
       if (trouble === null) return null;
       const goneMs = host.clock.monotonicMs() - goneAtMs;
       if (trouble === "late") {
-        if (goneMs >= engineLateMs) return engineLate();
+        if (goneMs >= engineLateMs) return failure("docker.no_answer");
       } else if (goneMs >= engineGoneMs) {
-        return engineFailure(engineProblem(trouble, await askEnginePlace(host, asked.signal)));
+        return engineProblem(trouble, await askEnginePlace(host, asked.signal)).failure;
       }
     }
   }
@@ -113,14 +114,16 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
         ({ containers, trouble } = await look(asked));
         if (trouble !== null) return awaitEngine(asked);
       }
-      const annieIsThere = containers.some(({ service }) => service === annieServiceName);
-      if (sawAnnie && !annieIsThere) return takenAway();
-      sawAnnie ||= annieIsThere;
+      const isThere = containers.some(({ service }) => service === own);
+      if (sawOwn && !isThere) return failure("annie.container_gone", { service: own });
+      sawOwn ||= isThere;
       const broken = containers.filter(
-        (each) => restartsOf(each) > 1 || isBroken(each, final, restartsOf(each)),
+        (each) =>
+          restartsOf(each) > 1 || isBroken(each, { own, final, restarts: restartsOf(each) }),
       );
       if (broken.length === 0) return null;
       const config = await readStackConfig(asked);
+      const needed = config === null ? null : neededBy(own, config);
       for (const container of broken) {
         const looping = restartsOf(container) > 1 && container.state !== "exited";
         const seen = looping
@@ -133,11 +136,11 @@ export function watchContainers({ host, stackDir, emit }: StackWatchRequest): St
                   : await lastExitStatus(asked, container.name),
             }
           : container;
-        const essential = config === null || config.needed.has(container.service);
+        const essential = needed === null || needed.has(container.service);
         const service = config?.services[container.service];
         const limit = service === undefined ? null : memoryLimitOf(service);
         const volumes = service?.volumes ?? [];
-        const request = { ...asked, emit, container: seen, memoryLimit: limit, volumes };
+        const request = { ...asked, emit, modelsAt, container: seen, memoryLimit: limit, volumes };
         if (essential) return explainContainer(request);
         if (!explained.has(container.name)) {
           explained.add(container.name);
@@ -164,11 +167,14 @@ export function explainContainers(
   return watchContainers(request).check(request.signal, true);
 }
 
-function isBroken(container: Container, final: boolean, restarts: number): boolean {
+function isBroken(
+  container: Container,
+  { own, final, restarts }: { own: string; final: boolean; restarts: number },
+): boolean {
   switch (container.state) {
     case "exited":
       // A helper of the user's own may end in order; Annie never does.
-      return container.exitCode !== 0 || container.service === annieServiceName;
+      return container.exitCode !== 0 || container.service === own;
     case "restarting":
       return final || restarts > 1;
     case "unhealthy":
@@ -178,24 +184,6 @@ function isBroken(container: Container, final: boolean, restarts: number): boole
   }
 }
 
-function takenAway(): Failure {
-  return new Failure({
-    code: "annie.container_gone",
-    message: `The container of ${annieServiceName} was removed while heros was at it.`,
-    hint: "Run heros setup again, which starts it.",
-    exitCode: exitCodes.failed,
-  });
-}
-
-export function engineLate(): Failure {
-  return new Failure({
-    code: "docker.no_answer",
-    message: "Docker does not answer.",
-    hint: "Restart it with: sudo systemctl restart docker",
-    exitCode: exitCodes.machine,
-  });
-}
-
 /** How many lines of a container's log are shown. */
 const shownLines = 12;
 
@@ -203,6 +191,8 @@ export interface ExplainRequest {
   readonly host: Host;
   readonly stackDir: string;
   readonly emit: Emit;
+  /** Where the models are mounted in the assistant's container. */
+  readonly modelsAt: string;
   /** Its exit status is null where it starts again and again and nobody saw how it ended. */
   readonly container: Omit<Container, "exitCode"> & { readonly exitCode: number | null };
   /** What the compose file lets it have, in bytes; null for no limit. */
@@ -227,31 +217,21 @@ export async function explainContainer(request: ExplainRequest): Promise<Failure
   const logLines = state === "restarting" ? lastRun(lines) : lines;
   const exitCode = state === "unhealthy" ? null : container.exitCode;
   emit({ type: "container.failed", service, state, exitCode, logLines });
-  const last =
-    logLines.length === 0 ? "It wrote nothing." : `Its last lines:\n${logLines.join("\n")}`;
-  return new Failure({
-    code: "annie.container_failed",
-    message: `The container ${service} ${whatHappened(container)}. ${last}`,
-    hint: `${advice(request, logLines)}See more with: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
-    exitCode: exitCodes.failed,
+  return failure("annie.container_failed", {
+    stackDir,
+    service,
+    state,
+    exitCode: container.exitCode,
+    logLines,
+    advice: advice(request, logLines),
   });
 }
 
-function whatHappened({ state, exitCode }: ExplainRequest["container"]): string {
-  switch (state) {
-    case "restarting":
-      return `starts again and again${exitCode === null ? "" : ` (exit status ${exitCode})`}`;
-    case "unhealthy":
-      return "runs, but does not get healthy";
-    default:
-      return `ended with exit status ${exitCode}`;
-  }
-}
-
 function advice(
-  { container: { service, exitCode, state }, memoryLimit = null, volumes = [] }: ExplainRequest,
+  { container, memoryLimit = null, modelsAt, volumes = [] }: ExplainRequest,
   logLines: readonly string[],
 ): string {
+  const { service, exitCode, state } = container;
   const log = logLines.join("\n");
   if (state !== "unhealthy" && exitCode === 137 && memoryLimit !== null) {
     return `It was killed, most likely at the memory limit of ${formatMemory(memoryLimit)} that the compose file sets: raise mem_limit of ${service}. `;
@@ -262,9 +242,9 @@ function advice(
   if (/hf_token/.test(log) && /permission denied/i.test(log)) {
     return "Annie may not read the token, which she does not need: delete secrets/hf_token and run heros setup again. ";
   }
-  const [inside] = new RegExp(`${containerCache}[^'"\\s:,)]*`).exec(log) ?? [];
+  const [inside] = new RegExp(`${modelsAt}[^'"\\s:,)]*`).exec(log) ?? [];
   if (inside !== undefined && /permission denied/i.test(log)) {
-    return unreadable(inside, volumes);
+    return unreadable(inside, modelsAt, volumes);
   }
   if (/password authentication failed|Unauthorized|authentication failure/i.test(log)) {
     return "The passwords in .env are not those that the databases were made with: put the old ones back. ";
@@ -273,10 +253,10 @@ function advice(
 }
 
 /** A path of the models in the container, as it is on this machine. */
-function unreadable(inside: string, volumes: StackService["volumes"]): string {
-  const mount = volumes.find(({ type, target }) => type === "bind" && target === containerCache);
+function unreadable(inside: string, modelsAt: string, volumes: StackService["volumes"]): string {
+  const mount = volumes.find(({ type, target }) => type === "bind" && target === modelsAt);
   if (mount?.source === undefined) return `Annie may not read ${inside}. `;
-  const place = `${mount.source}${inside.slice(containerCache.length)}`;
+  const place = `${mount.source}${inside.slice(modelsAt.length)}`;
   return `Annie may not read ${place}. See which folder on the way is closed to other users: namei -l ${quoted(place)}; then open that one alone to them, with chmod go+rx. `;
 }
 

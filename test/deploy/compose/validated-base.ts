@@ -1,5 +1,5 @@
 import type { Host } from "../../../src/host/host.ts";
-import { fakeDocker } from "./fake-docker.ts";
+import { fakeDocker } from "../../docker/fake-docker.ts";
 import { testHost } from "./fixtures.ts";
 
 export interface Said {

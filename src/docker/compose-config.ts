@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { annieServiceName } from "./own-base.ts";
-import { runCompose } from "../../docker/compose.ts";
-import type { ListRequest } from "../../docker/containers.ts";
-import { parseJson } from "../../run/json.ts";
+import { parseJson } from "../run/json.ts";
+import { runCompose } from "./compose.ts";
+import type { ListRequest } from "./containers.ts";
 
 const port = z.object({
   target: z.number(),
@@ -77,8 +76,6 @@ export interface StackConfig {
   readonly imageOfService: ReadonlyMap<string, string>;
   /** Service by port of this machine. */
   readonly serviceOfPort: ReadonlyMap<number, string>;
-  /** Annie's service and everything that it waits for. */
-  readonly needed: ReadonlySet<string>;
 }
 
 /** The stack as compose itself merges it; null where compose does not say, the reason then comes with `up`. */
@@ -109,10 +106,6 @@ export function parseStackConfig(text: string): StackConfig | null {
     imageOfService.set(name, image);
     if (!serviceOfImage.has(image)) serviceOfImage.set(image, name);
   }
-  const needed = new Set<string>([annieServiceName]);
-  for (const name of needed) {
-    for (const next of Object.keys(data.services[name]?.depends_on ?? {})) needed.add(next);
-  }
   const secrets = Object.keys(data.secrets ?? {});
   const volumeNames = new Map(
     Object.entries(data.volumes ?? {}).map(([key, volume]) => [key, volume?.name ?? key]),
@@ -125,8 +118,16 @@ export function parseStackConfig(text: string): StackConfig | null {
     serviceOfImage,
     imageOfService,
     serviceOfPort,
-    needed,
   };
+}
+
+/** A service and everything that it waits for, by name. */
+export function neededBy(name: string, { services }: StackConfig): ReadonlySet<string> {
+  const needed = new Set([name]);
+  for (const each of needed) {
+    for (const next of Object.keys(services[each]?.depends_on ?? {})) needed.add(next);
+  }
+  return needed;
 }
 
 /** How much memory the compose file lets a service have, in bytes; null where it sets no limit. */

@@ -5,9 +5,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { askEnginePlace, isElsewhere, type EnginePlace } from "../../src/docker/engine.ts";
 import { engineProblem, readEngineError } from "../../src/docker/engine.ts";
 import { parseDockerInfo } from "../../src/docker/info.ts";
-import { ran } from "./fixture.ts";
-import { look } from "./look.ts";
-import { testHost } from "./test-host.ts";
+import { ran } from "../machine/fixture.ts";
+import { look } from "../machine/look.ts";
+import { testHost } from "../machine/test-host.ts";
 
 const socket = "unix:///var/run/docker.sock";
 const place = (address: string | null, change: Partial<EnginePlace> = {}): EnginePlace => ({
@@ -128,7 +128,10 @@ const words: readonly [
 test.each(words)("%s: each reason why no engine is reached has its code and its fix", (...row) => {
   const [, text, where, code, remedy] = row;
   const trouble = readEngineError(text);
-  expect(trouble === null ? null : engineProblem(trouble, where)).toMatchObject({ code, remedy });
+  expect(trouble === null ? null : engineProblem(trouble, where)).toMatchObject({
+    failure: { code },
+    remedy,
+  });
 });
 
 test.each([

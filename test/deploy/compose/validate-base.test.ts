@@ -5,7 +5,7 @@ import { Secret } from "../../../src/run/secret.ts";
 import { type PlannedDeployment, planDeployment } from "../../../src/deploy/compose/plan.ts";
 import type { Deployment } from "../../../src/deploy/compose/deployment.ts";
 import { assetsDir, minimalBase, newStackDir, stackPlan } from "./fixtures.ts";
-import { hostWith, type Said } from "./judging-compose.ts";
+import { hostWith, type Said } from "./validated-base.ts";
 
 const published = [
   { mode: "ingress", host_ip: "127.0.0.1", target: 8000, published: "8000", protocol: "tcp" },

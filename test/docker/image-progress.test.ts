@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { imageProgress } from "../../../src/docker/image-progress.ts";
+import { imageProgress } from "../../src/docker/image-progress.ts";
 
 const images = new Map([["ghcr.io/her-os/her-os-core:latest", "her-os-core"]]);
 
@@ -21,13 +21,15 @@ test.each([
 
 test("the layers of an image are added up, and what was fetched is not counted again when it is unpacked", () => {
   const { read } = imageProgress(images);
-  const layer = (id: string, text: string, current: number) =>
-    read(JSON.stringify({ id, parent_id: "her-os-core", text, current, total: 10_000_000_000 }))
-      ?.detail;
-  expect(layer("a", "Downloading", 4_000_000_000)).toBe("4.00 GB of 10.0 GB");
-  expect(layer("b", "Downloading", 2_000_000_000)).toBe("6.00 GB of 20.0 GB");
-  expect(layer("a", "Downloading", 10_000_000_000)).toBe("12.0 GB of 20.0 GB");
-  expect(layer("a", "Extracting", 1_000_000)).toBe("12.0 GB of 20.0 GB");
+  const layer = (id: string, text: string, current: number) => {
+    const line = { id, parent_id: "her-os-core", text, current, total: 10_000_000_000 };
+    const { receivedBytes, totalBytes } = read(JSON.stringify(line)) ?? {};
+    return [receivedBytes, totalBytes];
+  };
+  expect(layer("a", "Downloading", 4_000_000_000)).toEqual([4_000_000_000, 10_000_000_000]);
+  expect(layer("b", "Downloading", 2_000_000_000)).toEqual([6_000_000_000, 20_000_000_000]);
+  expect(layer("a", "Downloading", 10_000_000_000)).toEqual([12_000_000_000, 20_000_000_000]);
+  expect(layer("a", "Extracting", 1_000_000)).toEqual([12_000_000_000, 20_000_000_000]);
 });
 
 test.each([

@@ -1,9 +1,9 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import type { HerosEvent } from "../../../src/run/event.ts";
-import type { AnnieAddress } from "../../../src/deploy/compose/address.ts";
-import { startStack } from "../../../src/deploy/compose/start.ts";
-import { temporaryFolder, testHost } from "./fixtures.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
+import type { AnnieAddress } from "../../src/deploy/compose/address.ts";
+import { startStack } from "../../src/deploy/compose/start.ts";
+import { temporaryFolder, testHost } from "../deploy/compose/fixtures.ts";
 
 export interface FakeDocker {
   /** Folder that holds the `docker` executable; to be first in PATH. */

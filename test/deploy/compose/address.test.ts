@@ -1,9 +1,9 @@
 import path from "node:path";
 import { expect, test } from "vitest";
 import { anniePlace } from "../../../src/commands/annie-port.ts";
-import { start } from "./fake-docker.ts";
+import { start } from "../../docker/fake-docker.ts";
 import { minimalBase, newStackDir, testHost } from "./fixtures.ts";
-import { hostWith } from "./judging-compose.ts";
+import { hostWith } from "./validated-base.ts";
 
 const at = (port: object) => ({ annie: { ports: [{ target: 8000, protocol: "tcp", ...port }] } });
 
