@@ -47,7 +47,7 @@ export async function pull(
     emit,
     signal,
     limitBytesPerSecond,
-    maxLanes,
+    maxConnections: maxLanes,
     pause,
     onPaused: () => host.network.closeIdle(),
   });

@@ -1,38 +1,38 @@
 import type { Tuning } from "./tuning.ts";
 
-/** What lanes learn about the way to the server, to size what they ask for. */
+/** What connections learn about the way to the server, to size what they ask for. */
 export interface Link {
   /** From the request to the first byte of the answer, at best of late; 0 while too little is known. */
   roundTripMs(): number;
-  /** A lane's share of all that came of late; 0 while nothing is known. What one lane alone saw says less: its bytes may have waited for it in the kernel. */
-  bytesPerSecondPerLane(): number;
+  /** A connection's share of all that came of late; 0 while nothing is known. What one connection alone saw says less: its bytes may have waited for it in the kernel. */
+  bytesPerSecondPerConnection(): number;
   noteAnswer(elapsedMs: number): void;
-  /** How many bytes came so far, and over how many lanes just now. */
-  noteBytes(receivedBytes: number, lanes: number, nowMs: number): void;
+  /** How many bytes came so far, and over how many connections just now. */
+  noteBytes(receivedBytes: number, connections: number, nowMs: number): void;
   noteSpeed(bytesPerSecond: number): void;
-  /** Of the lanes that ended lately. */
+  /** Of the connections that ended lately. */
   speeds(): readonly number[];
 }
 
 const rememberedAnswers = 64;
 const rememberedSpeeds = 16;
 /** The first answers come while the program itself is still warming up. */
-const fewestAnswers = 8;
+const minAnswers = 8;
 const windowMs = 200;
 
 export function createLink(): Link {
   const answers: number[] = [];
   const speeds: number[] = [];
   let window: { bytes: number; sinceMs: number } | null = null;
-  let perLane = 0;
+  let perConnection = 0;
   return {
-    roundTripMs: () => (answers.length < fewestAnswers ? 0 : Math.min(...answers)),
-    bytesPerSecondPerLane: () => perLane,
-    noteBytes(bytes, lanes, nowMs) {
+    roundTripMs: () => (answers.length < minAnswers ? 0 : Math.min(...answers)),
+    bytesPerSecondPerConnection: () => perConnection,
+    noteBytes(bytes, connections, nowMs) {
       window ??= { bytes, sinceMs: nowMs };
       const elapsedMs = nowMs - window.sinceMs;
       if (elapsedMs < windowMs) return;
-      perLane = ((bytes - window.bytes) / elapsedMs) * (1000 / Math.max(1, lanes));
+      perConnection = ((bytes - window.bytes) / elapsedMs) * (1000 / Math.max(1, connections));
       window = { bytes, sinceMs: nowMs };
     },
     noteAnswer: (elapsedMs) => remember(answers, elapsedMs, rememberedAnswers),
@@ -47,13 +47,13 @@ function remember(list: number[], value: number, most: number): void {
 
 /** How much may be under way at once, so that a kill costs little: what was sent and is not on disk comes again. */
 export interface Budget {
-  /** Asked for by all lanes together and not yet here: the kernel's own buffers may hold all of it. */
+  /** Asked for by all connections together and not yet here: the kernel's own buffers may hold all of it. */
   readonly askedBytes: number;
-  /** Read, and held until it is worth a write: of all lanes, and of one. */
+  /** Read, and held until it is worth a write: of all connections, and of one. */
   readonly heldBytes: number;
-  readonly leastWriteBytes: number;
-  readonly mostWriteBytes: number;
-  /** Read and not yet written, of all lanes. */
+  readonly minWriteBytes: number;
+  readonly maxWriteBytes: number;
+  /** Read and not yet written, of all connections. */
   readonly pendingBytes: number;
   /** Written to one file, and not yet in its journal. */
   readonly noteBytes: number;
@@ -61,13 +61,13 @@ export interface Budget {
 
 /** Less than a hundredth of all that is fetched for what is asked for, and less again for what is on its way to the disk. */
 export function budgetFor(totalBytes: number, tuning: Tuning): Budget {
-  const { leastWriteBytes, writeBytes, leastPendingBytes, pendingBytes } = tuning;
+  const { minWriteBytes, writeBytes, minPendingBytes, pendingBytes } = tuning;
   return {
     askedBytes: totalBytes / 128,
     heldBytes: totalBytes / 512,
-    leastWriteBytes,
-    mostWriteBytes: clamp(totalBytes / 1024, leastWriteBytes, writeBytes),
-    pendingBytes: clamp(totalBytes / 200, leastPendingBytes, pendingBytes),
+    minWriteBytes,
+    maxWriteBytes: clamp(totalBytes / 1024, minWriteBytes, writeBytes),
+    pendingBytes: clamp(totalBytes / 200, minPendingBytes, pendingBytes),
     noteBytes: totalBytes / 1024,
   };
 }
@@ -76,7 +76,7 @@ function clamp(value: number, least: number, most: number): number {
   return Math.round(Math.min(most, Math.max(least, value)));
 }
 
-/** Keeps the sum of all lanes under a rate. */
+/** Keeps the sum of all connections under a rate. */
 export interface RateCap {
   /** Counts bytes that came, and says for how many milliseconds nothing more should be read. */
   spend(bytes: number, nowMs: number): number;

@@ -1,4 +1,4 @@
-/** A buffer that a lane fills from the front while the disk empties it behind. */
+/** A buffer that a connection fills from the front while the disk empties it behind. */
 export interface PooledBuffer {
   readonly bytes: Buffer;
   /** Another needs it for a while: a write that has begun. */
@@ -12,8 +12,8 @@ export interface BufferPool {
   take(): PooledBuffer;
 }
 
-/** Enough for the lanes of a fast link; more are let go. */
-const mostKept = 64;
+/** Enough for the connections of a fast link; more are let go. */
+const maxKept = 64;
 
 export function createBufferPool(sizeBytes: number): BufferPool {
   const free: Buffer[] = [];
@@ -26,7 +26,7 @@ export function createBufferPool(sizeBytes: number): BufferPool {
         hold: () => void (holders += 1),
         release() {
           holders -= 1;
-          if (holders === 0 && free.length < mostKept) free.push(bytes);
+          if (holders === 0 && free.length < maxKept) free.push(bytes);
         },
       };
     },

@@ -1,5 +1,5 @@
 /** How many connections are worth having, found out by trying. Pure: the clock comes in as numbers. */
-export interface LaneCount {
+export interface ConnectionCount {
   target(): number;
   /** When it last fell. */
   fewerSinceMs(): number;
@@ -8,13 +8,13 @@ export interface LaneCount {
   /** The server refused or asked us to slow down. */
   shrink(nowMs: number): void;
   /** It refused one more than these. */
-  limit(lanes: number, nowMs: number): void;
+  limit(connections: number, nowMs: number): void;
 }
 
 export interface Seen {
   /** So far, with something for each answer. */
   readonly doneBytes: number;
-  /** Every lane that may be there had work. */
+  /** Every connection that may be there had work. */
   readonly busy: boolean;
   /** All of it small files: their speed says nothing about that of large ones. */
   readonly small: boolean;
@@ -23,42 +23,48 @@ export interface Seen {
 }
 
 /** Long enough to tell more from less, whatever the round trip. */
-const leastWindowMs = 250;
+const minWindowMs = 250;
 const windowRoundTrips = 8;
 /** On a slow link a quarter of a second says little, for it jitters: so many bytes are waited for, or a second. */
-const tellingBytes = 5_000_000;
-const longestWindowMs = 1000;
+const minWindowBytes = 5_000_000;
+const maxWindowMs = 1000;
 /** New connections need to be opened and to come up to speed before they are measured. */
-const leastSettleMs = 100;
+const minSettleMs = 100;
 const settleRoundTrips = 3;
 /** After a try that brought nothing, or a refusal, the count stays for so long; twice as long after each further one. */
-const firstRestMs = 15_000;
-const longestRestMs = 60_000;
-/** Twice as many lanes must bring at least so much more to be kept. */
+const firstHoldMs = 15_000;
+const maxHoldMs = 60_000;
+/** Twice as many connections must bring at least so much more to be kept. */
 const worthwhile = 1.2;
 /** Twice as many that bring so much more were far too few: four times as many are tried next. */
 const nearlyAll = 1.7;
-/** Bytes a millisecond of a lane that nothing in the network holds back: more of them bring no more. */
+/** Bytes a millisecond of a connection that nothing in the network holds back: more of them bring no more. */
 const freeSpeed = 100_000;
 /** Less than this share of the best speed, for so long, is a collapse. */
 const collapsedShare = 0.5;
 const collapsedMs = 3000;
 
 /**
- * Starts with `first` lanes and adds to them as long as the throughput grows with them; a try that brought nothing is
+ * Starts with `first` connections and adds to them as long as the throughput grows with them; a try that brought nothing is
  * taken back, and another comes after a rest. A collapse and a refusal halve them.
  */
-export function createLaneCount({ first, most }: { first: number; most: number }): LaneCount {
+export function createConnectionCount({
+  first,
+  most,
+}: {
+  first: number;
+  most: number;
+}): ConnectionCount {
   let target = Math.min(first, most);
   let fewerSinceMs = Number.NEGATIVE_INFINITY;
   let trial: { from: number; speed: number } | null = null;
   let window: { startMs: number; startBytes: number } | null = null;
   let settledMs = Number.NEGATIVE_INFINITY;
-  let restUntilMs = Number.NEGATIVE_INFINITY;
-  let restMs = firstRestMs;
+  let holdUntilMs = Number.NEGATIVE_INFINITY;
+  let holdMs = firstHoldMs;
   let wasSmall = false;
   let bestSpeed = 0;
-  /** In the window before, with as many lanes. */
+  /** In the window before, with as many connections. */
   let lastSpeed = 0;
   let poorSinceMs: number | null = null;
 
@@ -66,7 +72,7 @@ export function createLaneCount({ first, most }: { first: number; most: number }
     const before = target;
     target = Math.max(1, Math.min(most, to));
     if (target < before) fewerSinceMs = nowMs;
-    settledMs = nowMs + Math.max(leastSettleMs, settleRoundTrips * roundTripMs);
+    settledMs = nowMs + Math.max(minSettleMs, settleRoundTrips * roundTripMs);
     window = null;
     lastSpeed = 0;
     poorSinceMs = null;
@@ -74,8 +80,8 @@ export function createLaneCount({ first, most }: { first: number; most: number }
 
   function rest(nowMs: number): void {
     trial = null;
-    restUntilMs = nowMs + restMs;
-    restMs = Math.min(longestRestMs, restMs * 2);
+    holdUntilMs = nowMs + holdMs;
+    holdMs = Math.min(maxHoldMs, holdMs * 2);
   }
 
   function hasCollapsed(speed: number, nowMs: number): boolean {
@@ -100,12 +106,12 @@ export function createLaneCount({ first, most }: { first: number; most: number }
       return;
     }
     const gain = trial === null ? 0 : speed / trial.speed;
-    if (trial !== null) restMs = firstRestMs;
+    if (trial !== null) holdMs = firstHoldMs;
     trial = null;
     bestSpeed = Math.max(bestSpeed, speed);
     const compared = Math.max(speed, lastSpeed);
     lastSpeed = speed;
-    if (nowMs < restUntilMs || target >= most || speed > target * freeSpeed) return;
+    if (nowMs < holdUntilMs || target >= most || speed > target * freeSpeed) return;
     trial = { from: target, speed: compared };
     change(target * (gain >= nearlyAll ? 4 : 2), nowMs, roundTripMs);
   }
@@ -125,21 +131,21 @@ export function createLaneCount({ first, most }: { first: number; most: number }
       }
       window ??= { startMs: nowMs, startBytes: doneBytes };
       const elapsedMs = nowMs - window.startMs;
-      if (elapsedMs < Math.max(leastWindowMs, windowRoundTrips * roundTripMs)) return;
+      if (elapsedMs < Math.max(minWindowMs, windowRoundTrips * roundTripMs)) return;
       const bytes = doneBytes - window.startBytes;
-      if (!small && bytes < tellingBytes && elapsedMs < longestWindowMs) return;
+      if (!small && bytes < minWindowBytes && elapsedMs < maxWindowMs) return;
       const speed = bytes / elapsedMs;
       window = { startMs: nowMs, startBytes: doneBytes };
-      // Silence says nothing about the number of lanes.
+      // Silence says nothing about the number of connections.
       if (speed > 0) judge(speed, nowMs, roundTripMs);
     },
-    limit(lanes, nowMs) {
-      if (lanes >= target) return;
+    limit(connections, nowMs) {
+      if (connections >= target) return;
       // A try that is refused is over; one refusal after the other must not put the next try off for ever.
-      if (nowMs >= restUntilMs) rest(nowMs);
+      if (nowMs >= holdUntilMs) rest(nowMs);
       trial = null;
       bestSpeed = 0;
-      change(lanes, nowMs, 0);
+      change(connections, nowMs, 0);
     },
     shrink(nowMs) {
       const from = trial?.from ?? target;

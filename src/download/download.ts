@@ -13,7 +13,7 @@ import {
   surveyOf,
 } from "../store/store.ts";
 import { createRateCap } from "./bandwidth.ts";
-import { createTask } from "./blob.ts";
+import { createTask } from "./blob-task.ts";
 import { createPause } from "./pause.ts";
 import { createProgress } from "./progress.ts";
 import { type Tuning, usualTuning } from "./tuning.ts";
@@ -27,7 +27,7 @@ export interface DownloadRequest {
   readonly emit: Emit;
   readonly signal: AbortSignal;
   readonly limitBytesPerSecond?: number | null;
-  readonly maxLanes?: number | null;
+  readonly maxConnections?: number | null;
   /** Turned while it runs; left out, nobody pauses. */
   readonly pause?: PauseSwitch | undefined;
   /** The download rests, and nothing is asked of the source until it goes on. */
@@ -166,15 +166,15 @@ async function bring(
       tuning,
       emit,
       signal,
-      mostLanes: Math.max(1, Math.min(request.maxLanes ?? tuning.mostLanes, 256)),
+      maxConnections: Math.max(1, Math.min(request.maxConnections ?? tuning.maxConnections, 256)),
       rateCap:
         typeof request.limitBytesPerSecond === "number"
           ? createRateCap(request.limitBytesPerSecond)
           : null,
       isPaused: () => pause.isPaused(),
-      onTick(lanes, nowMs) {
-        pausing.tick(lanes);
-        progress.tick(lanes.size, nowMs);
+      onTick(connections, nowMs) {
+        pausing.tick(connections);
+        progress.tick(connections.size, nowMs);
       },
       async onDone({ blob }, verified) {
         const { repo, path, sizeBytes: bytes } = blob;

@@ -1,16 +1,16 @@
 import type { Emit } from "../run/event.ts";
 import type { PauseSwitch } from "../run/pause-switch.ts";
-import type { BlobTask } from "./blob.ts";
-import { type Lane, LaneMoved } from "./connection.ts";
+import type { BlobTask } from "./blob-task.ts";
+import { type Connection, ConnectionReassigned } from "./connection.ts";
 
 export interface Pause {
   /** @throws what the disk refused */
-  tick(lanes: ReadonlySet<Lane>): void;
+  tick(connections: ReadonlySet<Connection>): void;
 }
 
 /**
- * Pauses the download while its switch says so. Lanes of large files are let go, and what they received is written; a
- * small file, which is in memory alone, comes to its end. `download.paused` is told once no lane is left and all that
+ * Pauses the download while its switch says so. Connections of large files are let go, and what they received is written; a
+ * small file, which is in memory alone, comes to its end. `download.paused` is told once no connection is left and all that
  * came is synced and journaled.
  */
 export function createPause({
@@ -44,20 +44,21 @@ export function createPause({
     if (state === "paused") emit({ type: "download.resumed" });
     state = "going";
     // Nobody tried meanwhile: that time is no trouble of the network's.
-    for (const task of tasks) task.troubleSinceMs = null;
+    for (const task of tasks) task.failingSinceMs = null;
   }
 
   return {
-    tick(lanes) {
+    tick(connections) {
       if (refused !== null) throw refused.error;
       if (!pause.isPaused()) {
         if (state !== "going") goOn();
         return;
       }
-      for (const lane of lanes) {
-        if (!lane.task.small && !lane.stop.signal.aborted) lane.stop.abort(new LaneMoved("paused"));
+      for (const connection of connections) {
+        if (!connection.task.small && !connection.stop.signal.aborted)
+          connection.stop.abort(new ConnectionReassigned("paused"));
       }
-      if (state !== "going" || lanes.size > 0) return;
+      if (state !== "going" || connections.size > 0) return;
       state = "stopping";
       makeSafe().catch((error: unknown) => {
         refused = { error };

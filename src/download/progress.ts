@@ -1,12 +1,12 @@
 import type { ModelState } from "../run/events/download.ts";
 import type { Emit } from "../run/event.ts";
 import { createRate } from "../run/rate.ts";
-import type { BlobTask } from "./blob.ts";
+import type { BlobTask } from "./blob-task.ts";
 import type { Survey } from "../store/store.ts";
 
 /**
  * Turns the tasks' state into progress events. Bytes that another process brought move the bars, not the speed.
- * Lanes serve the models one after the other, so a model's own speed says nothing of when it comes: its time is that of all
+ * Connections serve the models one after the other, so a model's own speed says nothing of when it comes: its time is that of all
  * that is missing up to it, at the speed of all.
  */
 export function createProgress({
@@ -36,12 +36,12 @@ export function createProgress({
   let toldMs = Number.NEGATIVE_INFINITY;
   let toldPaused = "";
 
-  const tell = (lanes: number, atMs: number): void => {
+  const tell = (connections: number, atMs: number): void => {
     toldMs = atMs;
     const paused = isPaused();
     const total = all.measure(atMs, paused);
     // A pause may take all night.
-    const news = `${paused} ${lanes} ${total.receivedBytes} ${total.verifiedBytes}`;
+    const news = `${paused} ${connections} ${total.receivedBytes} ${total.verifiedBytes}`;
     if (paused && news === toldPaused) return;
     toldPaused = news;
     let missingBytes = 0;
@@ -49,7 +49,7 @@ export function createProgress({
       type: "download.progress",
       ...total,
       etaSeconds: all.etaSeconds(all.missingBytes(), atMs),
-      lanes,
+      lanes: connections,
       models: models.map(({ model, queued, counter }) => {
         missingBytes += countMissing(queued);
         const state = counter.state(atMs);
@@ -65,8 +65,8 @@ export function createProgress({
   };
   return {
     /** As often as `everyMs` allows. */
-    tick(lanes: number, atMs: number): void {
-      if (atMs - toldMs >= everyMs) tell(lanes, atMs);
+    tick(connections: number, atMs: number): void {
+      if (atMs - toldMs >= everyMs) tell(connections, atMs);
     },
     tell,
     isReady: (id: string): boolean =>
@@ -120,9 +120,9 @@ function createCounter(
   };
 }
 
-/** All of it came, but not all of it right: it is compared with a second fetch, and nobody knows for how long. */
+/** All of it came, but not all of it right: it is fetched again and compared, and nobody knows for how long. */
 function isCompared({ state, open }: BlobTask): boolean {
-  return (open?.second ?? null) !== null && (state === "fetching" || state === "verifying");
+  return (open?.refetch ?? null) !== null && (state === "fetching" || state === "verifying");
 }
 
 /** Of what still comes in this run. */

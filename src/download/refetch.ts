@@ -20,9 +20,9 @@ export interface Refetch {
   takeReplacedBytes(): number;
 }
 
-/** Enough to keep all lanes at work. */
+/** Enough to keep all connections at work. */
 const segmentsPerRound = 8;
-const leastShare = 1 / 16;
+const minShare = 1 / 16;
 
 export function createRefetch({
   partial,
@@ -39,7 +39,7 @@ export function createRefetch({
   whole: () => boolean;
   segmentBytes: number;
 }): Refetch {
-  const roundBytes = Math.ceil(Math.max(segmentBytes * segmentsPerRound, sizeBytes * leastShare));
+  const roundBytes = Math.ceil(Math.max(segmentBytes * segmentsPerRound, sizeBytes * minShare));
   let unseen: ByteRanges = missingRanges([], sizeBytes);
   let suspected = suspects;
   let replacedBytes = 0;

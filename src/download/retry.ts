@@ -4,18 +4,17 @@ import { delayOf } from "../source/retry.ts";
 import { isSilence, type TransientError, transientOnceServed } from "../source/transient-error.ts";
 import type { Source } from "../source/source.ts";
 import type { Store } from "../store/store.ts";
-import { named } from "./blob-file.ts";
-import type { BlobTask } from "./blob.ts";
-import type { LaneCount } from "./connection-count.ts";
-import { type Lane, LaneMoved } from "./connection.ts";
+import { type BlobTask, named } from "./blob-task.ts";
+import type { ConnectionCount } from "./connection-count.ts";
+import { type Connection, ConnectionReassigned } from "./connection.ts";
 import type { Tuning } from "./tuning.ts";
 
-/** What the pool remembers of troubles that concern all lanes. */
+/** What the pool remembers of failures that concern all connections. */
 export interface Outage {
   /** No new request before this moment. */
   notBeforeMs: number;
-  /** Until when single lanes rest: there are so many fewer until then. */
-  restingUntilMs: number[];
+  /** Until when single connections pause: there are so many fewer until then. */
+  pausedUntilMs: number[];
   attempts: number;
   lastByteMs: number;
   /** Since when nothing that was asked for came; null where the last question was answered. */
@@ -23,24 +22,29 @@ export interface Outage {
 }
 
 /** What a file's server answers wrongly, so often and for so long, it goes on answering. */
-const mostBadAnswers = 5;
-/** While bytes came so lately, a broken connection is that lane's own affair. */
+const maxBadAnswers = 5;
+/** While bytes came so lately, a broken connection is its own affair. */
 export const livelyMs = 1500;
 
-/** So many in a row that brought nothing are the file's trouble. */
+/** So many in a row that brought nothing concern the whole file. */
 export const maxOfOneConnection = 4;
-const leastDelayMs = 500;
+const minDelayMs = 500;
 
-/** Troubles of one connection: the file's other lanes go on. */
-const ofOneLane: readonly TransientError["kind"][] = ["network", "server", "refused", "strange"];
+/** Failures of one connection: the file's other connections go on. */
+const ofOneConnection: readonly TransientError["kind"][] = [
+  "network",
+  "server",
+  "refused",
+  "strange",
+];
 
-/** How many lanes there may be now, of so many that are worth having. */
-export function lanesAllowed(outage: Outage, target: number, nowMs: number): number {
+/** How many connections there may be now, of so many that are worth having. */
+export function connectionsAllowed(outage: Outage, target: number, nowMs: number): number {
   if (nowMs < outage.notBeforeMs) return 0;
   // One probes a network that was gone; its first byte lets the others go.
   if (outage.attempts > 0) return 1;
-  outage.restingUntilMs = outage.restingUntilMs.filter((untilMs) => untilMs > nowMs);
-  return target - outage.restingUntilMs.length;
+  outage.pausedUntilMs = outage.pausedUntilMs.filter((untilMs) => untilMs > nowMs);
+  return target - outage.pausedUntilMs.length;
 }
 
 interface Scene {
@@ -50,42 +54,43 @@ interface Scene {
   readonly source: Pick<Source, "failureOf">;
   readonly store: Pick<Store, "failureOf">;
   readonly outage: Outage;
-  /** At work, the one with the trouble included. */
-  readonly lanes: ReadonlySet<Lane>;
-  readonly laneCount: Pick<LaneCount, "shrink" | "limit">;
+  /** At work, the one that failed included. */
+  readonly connections: ReadonlySet<Connection>;
+  readonly connectionCount: Pick<ConnectionCount, "shrink" | "limit">;
 }
 
 /**
- * Decides when a lane's file is tried again after an error, and says so.
+ * Decides when a connection's file is tried again after an error, and says so.
  * @throws what no later try mends, as a Failure where a person can mend it
  */
-export function handleTransientError(scene: Scene, lane: Lane, error: unknown): void {
-  if (error instanceof LaneMoved) return;
-  const { task } = lane;
+export function handleTransientError(scene: Scene, connection: Connection, error: unknown): void {
+  if (error instanceof ConnectionReassigned) return;
+  const { task } = connection;
   const { host, tuning, outage, source, store } = scene;
-  const trouble = transientOnceServed(error);
-  if (trouble === null) throw source.failureOf(store.failureOf(error));
+  const transient = transientOnceServed(error);
+  if (transient === null) throw source.failureOf(store.failureOf(error));
   const nowMs = host.clock.monotonicMs();
-  const everywhere = trouble.kind === "rate-limited" || nowMs - outage.lastByteMs > livelyMs;
-  const crowded = !everywhere && isCrowded(lane, trouble, nowMs);
-  const isOne = ofOneLane.includes(trouble.kind) && task.attempts + 1 < maxOfOneConnection;
-  const ofLane = crowded || (!everywhere && isOne);
-  if (crowded) scene.laneCount.limit(lanesServed(scene.lanes, lane, nowMs), nowMs);
-  // A small file is its lane's only work; the lane goes on with others, unless the server asks it to wait.
-  const rests = ofLane && !crowded && (!task.small || trouble.waitMs !== null);
+  const everywhere = transient.kind === "rate-limited" || nowMs - outage.lastByteMs > livelyMs;
+  const crowded = !everywhere && isCrowded(connection, transient, nowMs);
+  const isOne = ofOneConnection.includes(transient.kind) && task.attempts + 1 < maxOfOneConnection;
+  const ofConnection = crowded || (!everywhere && isOne);
+  if (crowded)
+    scene.connectionCount.limit(connectionsServed(scene.connections, connection, nowMs), nowMs);
+  // A small file is its connection's only work; the connection goes on with others, unless the server asks it to wait.
+  const pauses = ofConnection && !crowded && (!task.small || transient.waitMs !== null);
   // Siblings that fail for the same reason at the same time say nothing new.
   const ofTask = everywhere ? 0 : Math.max(task.notBeforeMs, task.toldUntilMs);
   if (nowMs < Math.max(ofTask, outage.notBeforeMs)) {
-    if (rests) {
-      const delayMs = delayOf(trouble, Math.max(1, task.attempts), host.random);
-      outage.restingUntilMs.push(nowMs + Math.min(tuning.giveUpMs, delayMs));
-    } else if (!ofLane) task.notBeforeMs = Math.max(task.notBeforeMs, task.toldUntilMs);
+    if (pauses) {
+      const delayMs = delayOf(transient, Math.max(1, task.attempts), host.random);
+      outage.pausedUntilMs.push(nowMs + Math.min(tuning.failAfterMs, delayMs));
+    } else if (!ofConnection) task.notBeforeMs = Math.max(task.notBeforeMs, task.toldUntilMs);
     return;
   }
-  if (trouble.kind === "rate-limited") scene.laneCount.shrink(nowMs);
+  if (transient.kind === "rate-limited") scene.connectionCount.shrink(nowMs);
 
   task.attempts += 1;
-  task.troubleSinceMs ??= nowMs;
+  task.failingSinceMs ??= nowMs;
   if (everywhere) {
     outage.attempts += 1;
     outage.sinceMs ??= nowMs;
@@ -93,40 +98,46 @@ export function handleTransientError(scene: Scene, lane: Lane, error: unknown): 
   const attempt = everywhere ? Math.max(outage.attempts, task.attempts) : task.attempts;
   // What concerns all files is waited for once, and not by each of them anew.
   const sinceMs = everywhere ? (outage.sinceMs ?? nowMs) : nowMs;
-  const longMs = nowMs - Math.min(task.troubleSinceMs, sinceMs);
+  const longMs = nowMs - Math.min(task.failingSinceMs, sinceMs);
   const staysBad =
-    trouble.kind === "bad-answer" &&
-    task.attempts > mostBadAnswers &&
+    transient.kind === "bad-answer" &&
+    task.attempts > maxBadAnswers &&
     longMs >= tuning.badAnswersMs;
-  if (longMs >= tuning.giveUpMs || staysBad) throw source.failureOf(error);
-  const wantedMs = Math.min(delayOf(trouble, attempt, host.random), tuning.giveUpMs - longMs);
+  if (longMs >= tuning.failAfterMs || staysBad) throw source.failureOf(error);
+  const wantedMs = Math.min(delayOf(transient, attempt, host.random), tuning.failAfterMs - longMs);
   // Silence was a wait already.
-  const spentMs = trouble.waitMs === null && everywhere ? nowMs - lane.startedMs : 0;
-  const delayMs = Math.round(Math.max(Math.min(wantedMs, leastDelayMs), wantedMs - spentMs));
+  const spentMs = transient.waitMs === null && everywhere ? nowMs - connection.startedMs : 0;
+  const delayMs = Math.round(Math.max(Math.min(wantedMs, minDelayMs), wantedMs - spentMs));
   task.toldUntilMs = nowMs + delayMs;
-  if (rests) outage.restingUntilMs.push(task.toldUntilMs);
-  if (!ofLane || task.small) task.notBeforeMs = task.toldUntilMs;
+  if (pauses) outage.pausedUntilMs.push(task.toldUntilMs);
+  if (!ofConnection || task.small) task.notBeforeMs = task.toldUntilMs;
   if (everywhere) outage.notBeforeMs = task.notBeforeMs;
-  const reason = trouble.message;
-  const others = [...scene.lanes].filter((other) => other.task === task).length - 1;
-  const scope = everywhere ? "all" : ofLane && others > 0 ? "lane" : "file";
+  const reason = transient.message;
+  const others = [...scene.connections].filter((other) => other.task === task).length - 1;
+  const scope = everywhere ? "all" : ofConnection && others > 0 ? "lane" : "file";
   scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs, scope });
 }
 
 /** Beside this one. Those that wait in vain for as long as it did are none; one that asked a moment ago may be. */
-function lanesServed(lanes: ReadonlySet<Lane>, refused: Lane, nowMs: number): number {
-  const served = [...lanes].filter(
-    (lane) => lane !== refused && (lane.receivedBytes > 0 || nowMs - lane.startedMs <= livelyMs),
+function connectionsServed(
+  connections: ReadonlySet<Connection>,
+  refused: Connection,
+  nowMs: number,
+): number {
+  const served = [...connections].filter(
+    (connection) =>
+      connection !== refused &&
+      (connection.receivedBytes > 0 || nowMs - connection.startedMs <= livelyMs),
   );
   return Math.max(1, served.length);
 }
 
 /**
  * Others are served, and this connection never was: the server wants no more of them. A file of which nothing comes is one
- * too many once; after that the trouble is its own.
+ * too many once; after that it concerns the file.
  */
 function isCrowded(
-  { task, receivedBytes }: Lane,
+  { task, receivedBytes }: Connection,
   { kind, cause }: TransientError,
   nowMs: number,
 ): boolean {
@@ -137,7 +148,7 @@ function isCrowded(
 }
 
 /** A pause of the main thread that is longer than this and a tick is none of the network's. */
-const longestTickMs = 1000;
+const maxTickMs = 1000;
 
 /** How long this program did not run since the last tick: Ctrl-Z and fg, a debugger, a machine without a moment for it. */
 export function createGapFinder(tickMs: number, startMs: number): (nowMs: number) => number {
@@ -145,7 +156,7 @@ export function createGapFinder(tickMs: number, startMs: number): (nowMs: number
   return (nowMs) => {
     const gapMs = nowMs - tickedMs - tickMs;
     tickedMs = nowMs;
-    return gapMs > longestTickMs ? gapMs : 0;
+    return gapMs > maxTickMs ? gapMs : 0;
   };
 }
 
@@ -153,23 +164,23 @@ export function createGapFinder(tickMs: number, startMs: number): (nowMs: number
 export function forgiveGap(
   gapMs: number,
   {
-    lanes,
+    connections,
     tasks,
     outage,
   }: {
-    readonly lanes: Iterable<Lane>;
+    readonly connections: Iterable<Connection>;
     readonly tasks: readonly BlobTask[];
     readonly outage: Outage;
   },
 ): void {
   outage.lastByteMs += gapMs;
   if (outage.sinceMs !== null) outage.sinceMs += gapMs;
-  for (const lane of lanes) {
-    lane.startedMs += gapMs;
-    lane.lastByteMs += gapMs;
+  for (const connection of connections) {
+    connection.startedMs += gapMs;
+    connection.lastByteMs += gapMs;
   }
   for (const task of tasks) {
-    if (task.troubleSinceMs !== null) task.troubleSinceMs += gapMs;
+    if (task.failingSinceMs !== null) task.failingSinceMs += gapMs;
     if (task.lastByteMs !== null) task.lastByteMs += gapMs;
   }
 }

@@ -1,8 +1,8 @@
 import { addRange, type ByteRange, type ByteRanges, removeRange } from "../run/byte-ranges.ts";
 
-/** A piece of a file that one lane fetches. `at` moves as bytes come; `end` comes nearer when another lane takes the rest. */
+/** A piece of a file that one connection fetches. `at` moves as bytes come; `end` comes nearer when another connection takes the rest. */
 export interface Segment {
-  /** Where the lane began. */
+  /** Where the connection began. */
   readonly start: number;
   /** The next byte to come. */
   at: number;
@@ -17,8 +17,8 @@ export interface Segments {
   giveBack(segment: Segment): void;
   /** The segment has come. */
   finish(segment: Segment): void;
-  /** Cuts the second half of a segment's rest off, for another lane; null where the rest is shorter than two pieces of `leastBytes`. */
-  split(segment: Segment, leastBytes: number): Segment | null;
+  /** Cuts the second half of a segment's rest off, for another connection; null where the rest is shorter than two pieces of `minBytes`. */
+  split(segment: Segment, minBytes: number): Segment | null;
   /** All from this byte on is free, whatever is on its way. */
   restart(from: number): void;
   /** These bytes are free, whatever was before: they are wanted once more. */
@@ -53,9 +53,9 @@ export function createSegments(missing: ByteRanges, sizeBytes: number): Segments
     finish(segment) {
       taken.delete(segment);
     },
-    split(segment, leastBytes) {
+    split(segment, minBytes) {
       const rest = segment.end - segment.at;
-      if (!taken.has(segment) || rest < 2 * leastBytes) return null;
+      if (!taken.has(segment) || rest < 2 * minBytes) return null;
       const middle = segment.at + Math.ceil(rest / 2);
       const tail = { start: middle, end: segment.end };
       segment.end = middle;

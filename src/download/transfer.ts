@@ -1,63 +1,88 @@
-import { budgetFor } from "./bandwidth.ts";
-import { createGapFinder } from "./retry.ts";
-import type { Transfer } from "./connection.ts";
-import { createLink } from "./bandwidth.ts";
-import type { RateCap } from "./bandwidth.ts";
-import { createBufferPool } from "./buffer-pool.ts";
-import { livelyMs, type Outage } from "./retry.ts";
+import { type Budget, budgetFor, createLink, type Link, type RateCap } from "./bandwidth.ts";
+import type { BlobTask } from "./blob-task.ts";
+import { type BufferPool, createBufferPool } from "./buffer-pool.ts";
+import type { Connection } from "./connection.ts";
+import { createGapFinder, livelyMs, type Outage } from "./retry.ts";
 import type { Tuning } from "./tuning.ts";
+
+/** What all connections share. */
+export interface Transfer {
+  /** Till then an address that is refused is taken for good: the server refuses more connections than it serves. */
+  crowdedUntilMs: number;
+  readonly tuning: Tuning;
+  readonly rateCap: RateCap | null;
+  readonly maxConnections: number;
+  readonly buffers: BufferPool;
+  readonly budget: Budget;
+  readonly link: Link;
+  /** A connection writes when it holds so much: the more connections, the less each. */
+  writeBytes: number;
+  /** Received and not yet written. */
+  pendingBytes: number;
+  /** How connections that stopped reading for that reason go on; called as soon as less is pending. */
+  readonly heldUp: Set<() => void>;
+  /** By all connections so far. */
+  receivedBytes: number;
+  nowMs(): number;
+  /** How long this program did not run before this tick. */
+  gapAt(nowMs: number): number;
+  /** Bytes of this file came a moment ago: its address is good, and its server serves us. */
+  isServed(task: BlobTask): boolean;
+  /** `newBytes` of them are none that came before. */
+  count(connection: Connection, came: { bytes: number; newBytes: number }, nowMs: number): void;
+}
 
 /** A connection that brings less goes for one that brought nothing: a server may cut each after its first bytes. */
 const enoughBytes = 16 * 1024;
 
-/** What all lanes of a download of so many bytes share. Bytes that come end every trouble they were waited for. */
+/** For a download of so many bytes. Bytes that come end the wait for them. */
 export function createTransfer({
   allBytes,
   tuning,
   rateCap,
-  mostLanes,
+  maxConnections,
   outage,
   nowMs,
 }: {
   readonly allBytes: number;
   readonly tuning: Tuning;
   readonly rateCap: RateCap | null;
-  readonly mostLanes: number;
+  readonly maxConnections: number;
   readonly outage: Outage;
   readonly nowMs: () => number;
 }): Transfer {
   const budget = budgetFor(allBytes, tuning);
-  const flow: Transfer = {
+  const transfer: Transfer = {
     crowdedUntilMs: Number.NEGATIVE_INFINITY,
     tuning,
     rateCap,
-    mostLanes,
+    maxConnections,
     budget,
     link: createLink(),
-    slabs: createBufferPool(budget.mostWriteBytes),
-    writeBytes: budget.mostWriteBytes,
+    buffers: createBufferPool(budget.maxWriteBytes),
+    writeBytes: budget.maxWriteBytes,
     pendingBytes: 0,
     heldUp: new Set(),
     receivedBytes: 0,
     nowMs,
     gapAt: createGapFinder(tuning.tickMs, nowMs()),
     isServed: ({ lastByteMs }) => lastByteMs !== null && nowMs() - lastByteMs <= livelyMs,
-    count(lane, { bytes, newBytes }, atMs) {
-      const { task, segment } = lane;
-      flow.receivedBytes += bytes;
-      lane.receivedBytes += bytes;
+    count(connection, { bytes, newBytes }, atMs) {
+      const { task, segment } = connection;
+      transfer.receivedBytes += bytes;
+      connection.receivedBytes += bytes;
       task.fetchedBytes += bytes;
-      lane.newBytes += newBytes;
-      if (lane.newBytes >= enoughBytes || (segment !== null && segment.at >= segment.end)) {
+      connection.newBytes += newBytes;
+      if (connection.newBytes >= enoughBytes || (segment !== null && segment.at >= segment.end)) {
         task.attempts = 0;
-        task.troubleSinceMs = null;
+        task.failingSinceMs = null;
       }
       task.lastByteMs = atMs;
       outage.lastByteMs = atMs;
       outage.attempts = 0;
       // An answer that was under way before says nothing of what is asked now.
-      if (outage.sinceMs !== null && lane.startedMs > outage.sinceMs) outage.sinceMs = null;
+      if (outage.sinceMs !== null && connection.startedMs > outage.sinceMs) outage.sinceMs = null;
     },
   };
-  return flow;
+  return transfer;
 }

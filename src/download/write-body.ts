@@ -1,11 +1,12 @@
 import type { ByteStream } from "../host/network.ts";
 import { TransientError } from "../source/transient-error.ts";
-import type { Transfer, Lane } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { Segment } from "./segments.ts";
 import type { PooledBuffer } from "./buffer-pool.ts";
+import type { Transfer } from "./transfer.ts";
 
 /**
- * Reads a body into a file until the segment's end, which another lane may bring nearer meanwhile. Writes in large
+ * Reads a body into a file until the segment's end, which another connection may bring nearer meanwhile. Writes in large
  * pieces and does not read faster than the disk takes them. Whatever came is written, also when the body breaks.
  * @throws Node's errors, and TransientError for a body that is too short
  */
@@ -14,21 +15,21 @@ export function writeBody({
   skipBytes,
   segment,
   write,
-  flow,
-  lane,
+  transfer,
+  connection,
 }: {
   readonly body: ByteStream;
   /** Of the body's beginning, where the server sends the whole file. */
   readonly skipBytes: number;
   readonly segment: Segment;
   readonly write: (bytes: Buffer, position: number) => Promise<void>;
-  readonly flow: Transfer;
-  readonly lane: Lane;
+  readonly transfer: Transfer;
+  readonly connection: Connection;
 }): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let skip = skipBytes;
-  let slab: PooledBuffer | null = null;
-  /** Of the slab: filled, and handed on to the disk. */
+  let buffer: PooledBuffer | null = null;
+  /** Of the buffer: filled, and handed on to the disk. */
   let heldBytes = 0;
   let flushedBytes = 0;
   let writeAt = segment.at;
@@ -51,16 +52,21 @@ export function writeBody({
     settle();
   };
   const resume = (): void => {
-    const nowMs = flow.nowMs();
-    if (over || flow.pendingBytes > flow.budget.pendingBytes || nowMs < lane.pausedUntilMs) return;
+    const nowMs = transfer.nowMs();
+    if (
+      over ||
+      transfer.pendingBytes > transfer.budget.pendingBytes ||
+      nowMs < connection.pausedUntilMs
+    )
+      return;
     if (body.isPaused()) {
-      lane.lastByteMs = nowMs;
+      connection.lastByteMs = nowMs;
       body.resume();
     }
   };
   const flush = (): void => {
-    if (slab === null || heldBytes === flushedBytes) return;
-    const [source, position] = [slab, writeAt];
+    if (buffer === null || heldBytes === flushedBytes) return;
+    const [source, position] = [buffer, writeAt];
     const part = source.bytes.subarray(flushedBytes, heldBytes);
     const { length } = part;
     flushedBytes = heldBytes;
@@ -78,20 +84,20 @@ export function writeBody({
       .finally(() => {
         source.release();
         writingBytes -= length;
-        flow.pendingBytes -= length;
-        goOn(flow);
+        transfer.pendingBytes -= length;
+        goOn(transfer);
         settle();
       });
   };
   /** Only once the body reads into it no more. */
   const letGo = (): void => {
-    slab?.release();
-    slab = null;
+    buffer?.release();
+    buffer = null;
     heldBytes = flushedBytes = 0;
   };
   const room = (): Buffer => {
-    slab ??= flow.slabs.take();
-    return slab.bytes.subarray(heldBytes);
+    buffer ??= transfer.buffers.take();
+    return buffer.bytes.subarray(heldBytes);
   };
   const fill = (bytes: Buffer): void => {
     for (let at = 0; at < bytes.length;) {
@@ -105,16 +111,16 @@ export function writeBody({
     }
   };
 
-  lane.tick = () => {
+  connection.tick = () => {
     flush();
     resume();
   };
-  lane.isPaused = () => body.isPaused();
+  connection.isPaused = () => body.isPaused();
   body.readInto?.(room);
   body.on("data", (chunk: Buffer) => {
     if (over) return;
-    const nowMs = flow.nowMs();
-    lane.lastByteMs = nowMs;
+    const nowMs = transfer.nowMs();
+    connection.lastByteMs = nowMs;
     let bytes = chunk;
     if (skip > 0) {
       const skipped = Math.min(skip, bytes.length);
@@ -123,15 +129,15 @@ export function writeBody({
     }
     const left = segment.end - segment.at;
     if (bytes.length > left) bytes = bytes.subarray(0, left);
-    flow.pendingBytes += bytes.length;
+    transfer.pendingBytes += bytes.length;
     segment.at += bytes.length;
-    flow.count(lane, { bytes: chunk.length, newBytes: bytes.length }, nowMs);
+    transfer.count(connection, { bytes: chunk.length, newBytes: bytes.length }, nowMs);
     fill(bytes);
-    if (heldBytes - flushedBytes >= flow.writeBytes) flush();
-    const delayMs = flow.rateCap?.spend(chunk.length, nowMs) ?? 0;
-    if (delayMs > 0) lane.pausedUntilMs = nowMs + delayMs;
-    const full = flow.pendingBytes > flow.budget.pendingBytes;
-    if (full) flow.heldUp.add(resume);
+    if (heldBytes - flushedBytes >= transfer.writeBytes) flush();
+    const delayMs = transfer.rateCap?.spend(chunk.length, nowMs) ?? 0;
+    if (delayMs > 0) connection.pausedUntilMs = nowMs + delayMs;
+    const full = transfer.pendingBytes > transfer.budget.pendingBytes;
+    if (full) transfer.heldUp.add(resume);
     if (delayMs > 0 || full) body.pause();
     // A tick, so that the parser sees the end of the answer and the connection can serve again.
     if (segment.at >= segment.end) setImmediate(() => end(null));
@@ -148,10 +154,10 @@ export function writeBody({
   return promise;
 }
 
-/** Lanes that waited for the disk read on at once: until the next tick much could have come. */
-function goOn(flow: Transfer): void {
-  if (flow.heldUp.size === 0 || flow.pendingBytes > flow.budget.pendingBytes) return;
-  const waiting = [...flow.heldUp];
-  flow.heldUp.clear();
+/** Connections that waited for the disk read on at once: until the next tick much could have come. */
+function goOn(transfer: Transfer): void {
+  if (transfer.heldUp.size === 0 || transfer.pendingBytes > transfer.budget.pendingBytes) return;
+  const waiting = [...transfer.heldUp];
+  transfer.heldUp.clear();
   for (const resume of waiting) resume();
 }

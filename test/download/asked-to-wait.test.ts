@@ -13,7 +13,7 @@ type Answer = NonNullable<Fault["answer"]>;
 const underWayMs = 1000;
 
 /** Pulls one file of which the third range is answered so. Times are by the host's clock. */
-async function pullAsked(answer: () => Answer, maxLanes = 4) {
+async function pullAsked(answer: () => Answer, maxConnections = 4) {
   await using scene = await openScene({
     repos: [{ id: repo, files: [{ path: "model.safetensors", sizeBytes }] }],
     throttle: { bytesPerSecondPerConnection: 2_000_000 },
@@ -28,7 +28,7 @@ async function pullAsked(answer: () => Answer, maxLanes = 4) {
     refusedMs = nowMs;
     return { answer: answer() };
   });
-  await scene.pull([model("m", repo)], { maxLanes });
+  await scene.pull([model("m", repo)], { maxConnections });
   const next = askedMs.find((atMs) => atMs > refusedMs + underWayMs) ?? 0;
   return {
     retries: scene.of("download.retrying"),
@@ -47,7 +47,7 @@ const asking: [string, (seconds: number) => Record<string, string>][] = [
 ];
 const toSeconds = ({ delayMs }: { delayMs: number }): number => Math.round(delayMs / 1000);
 
-test.each(asking)("a 503 with %s pauses its lane alone", async (_, headers) => {
+test.each(asking)("a 503 with %s pauses its connection alone", async (_, headers) => {
   const answer = () => ({ status: 503, headers: headers(60) });
   const { retries, askedMeanwhile, fetchedBytes } = await pullAsked(answer);
   expect(retries.map(toSeconds)).toEqual([60]);
@@ -57,14 +57,14 @@ test.each(asking)("a 503 with %s pauses its lane alone", async (_, headers) => {
   expect(fetchedBytes).toBe(sizeBytes);
 });
 
-test.each(asking)("a 429 with %s pauses all lanes, to the second", async (_, headers) => {
+test.each(asking)("a 429 with %s pauses all connections, to the second", async (_, headers) => {
   const { retries, pauseMs } = await pullAsked(() => ({ status: 429, headers: headers(4) }));
   expect(retries.map(toSeconds)).toEqual([4]);
   expect(retries[0]?.scope).toBe("all");
   expect(pauseMs).toBeGreaterThanOrEqual(3900);
 });
 
-test("where there is only one lane, a 503 pauses it for as long as it says", async () => {
+test("where there is only one connection, a 503 pauses it for as long as it says", async () => {
   const { retries, pauseMs } = await pullAsked(
     () => ({ status: 503, headers: { "Retry-After": "4" } }),
     1,
@@ -74,7 +74,7 @@ test("where there is only one lane, a 503 pauses it for as long as it says", asy
 });
 
 test("a wait that is too long is waited for once, not by each file anew", async () => {
-  const giveUpMs = 3000;
+  const failAfterMs = 3000;
   await using scene = await openScene({
     repos: ["org/one", "org/two"].map((id) => ({
       id,
@@ -88,10 +88,10 @@ test("a wait that is too long is waited for once, not by each file anew", async 
     return { answer: { status: 429, headers: { "Retry-After": "86400" } } };
   });
   const pulled = scene.pull([model("one", "org/one"), model("two", "org/two")], {
-    maxLanes: 2,
-    tuning: { giveUpMs },
+    maxConnections: 2,
+    tuning: { failAfterMs },
   });
   await expect(pulled).rejects.toMatchObject({ code: "hub.rate_limited", exitCode: 5 });
   const waitedMs = scene.of("download.retrying").map(({ delayMs }) => delayMs);
-  expect(waitedMs.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(giveUpMs * 1.5);
+  expect(waitedMs.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(failAfterMs * 1.5);
 });

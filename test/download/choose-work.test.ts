@@ -1,40 +1,44 @@
 import { expect, test } from "vitest";
-import type { BlobTask } from "../../src/download/blob.ts";
+import type { BlobTask } from "../../src/download/blob-task.ts";
 import { budgetFor } from "../../src/download/bandwidth.ts";
 import { chooseWork } from "../../src/download/schedule.ts";
-import { createLane, type Lane } from "../../src/download/connection.ts";
+import { createConnection, type Connection } from "../../src/download/connection.ts";
 import { createLink, type Link } from "../../src/download/bandwidth.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { openFile } from "./open-file.ts";
 
 const mebibyte = 1024 * 1024;
 
-/** Asks for work with all lanes of a link, and tells how long each segment is. */
+/** Asks for work with all connections of a link, and tells how long each segment is. */
 function ask(tasks: readonly BlobTask[], width: number, link: Link = createLink()) {
   const budget = budgetFor(
     tasks.reduce((sum, { blob }) => sum + blob.sizeBytes, 0),
     usualTuning,
   );
-  const lanes = new Set<Lane>();
+  const connections = new Set<Connection>();
   for (let count = 0; count < width; count += 1) {
-    const choice = { tasks, lanes, width, nowMs: 10_000, link, budget, tuning: usualTuning };
+    const choice = { tasks, connections, width, nowMs: 10_000, link, budget, tuning: usualTuning };
     const work = chooseWork(choice);
     if (work === null) break;
-    const lane = createLane(work.task, 10_000);
-    lane.segment = work.segment;
-    lanes.add(lane);
+    const connection = createConnection(work.task, 10_000);
+    connection.segment = work.segment;
+    connections.add(connection);
   }
-  return [...lanes].map(({ task, segment }) => ({
+  return [...connections].map(({ task, segment }) => ({
     priority: task.blob.priority,
     bytes: segment === null ? 0 : segment.end - segment.at,
   }));
 }
 
-function linkOf(roundTripMs: number, bytesPerSecondPerLane: number, lanes: number): Link {
+function linkOf(
+  roundTripMs: number,
+  bytesPerSecondPerConnection: number,
+  connections: number,
+): Link {
   const link = createLink();
   for (let times = 0; times < 16; times += 1) link.noteAnswer(roundTripMs);
-  link.noteBytes(0, lanes, 0);
-  link.noteBytes(bytesPerSecondPerLane * lanes, lanes, 1000);
+  link.noteBytes(0, connections, 0);
+  link.noteBytes(bytesPerSecondPerConnection * connections, connections, 1000);
   return link;
 }
 
@@ -42,12 +46,15 @@ test.each([
   [100e6, 4],
   [400e6, 4],
   [2e9, 8],
-])("what a kill could cost of %d bytes is about a hundredth, near the server", (bytes, lanes) => {
-  const asked = ask([openFile(1, bytes)], lanes, linkOf(0.5, 200e6, lanes));
-  expect(asked).toHaveLength(lanes);
-  const sum = asked.reduce((all, segment) => all + segment.bytes, 0);
-  expect(sum).toBeLessThan(Math.max(bytes * 0.011, 4.1e6));
-});
+])(
+  "what a kill could cost of %d bytes is about a hundredth, near the server",
+  (bytes, connections) => {
+    const asked = ask([openFile(1, bytes)], connections, linkOf(0.5, 200e6, connections));
+    expect(asked).toHaveLength(connections);
+    const sum = asked.reduce((all, segment) => all + segment.bytes, 0);
+    expect(sum).toBeLessThan(Math.max(bytes * 0.011, 4.1e6));
+  },
+);
 
 test("far from the server, segments are so long that waiting for answers does not count", () => {
   const [first] = ask([openFile(1, 1e9)], 32, linkOf(30, 20e6, 32));
@@ -57,17 +64,17 @@ test("far from the server, segments are so long that waiting for answers does no
 
 test("before anything is known, segments are as short as the budget says", () => {
   const asked = ask([openFile(1, 100e6)], 4);
-  expect(asked.map(({ bytes }) => bytes)).toEqual(asked.map(() => usualTuning.leastSegmentBytes));
+  expect(asked.map(({ bytes }) => bytes)).toEqual(asked.map(() => usualTuning.minSegmentBytes));
 });
 
-test("a slow lane gets no more than it brings in three seconds, and the largest set no segment over 32 MiB", () => {
+test("a slow connection gets no more than it brings in three seconds, and the largest set no segment over 32 MiB", () => {
   const slow = ask([openFile(1, 50e9)], 4, linkOf(40, 1e6, 4));
   expect(slow[0]?.bytes).toBe(3e6);
   const fast = ask([openFile(1, 500e9)], 4, linkOf(0.5, 500e6, 4));
   expect(fast[0]?.bytes).toBe(32 * mebibyte);
 });
 
-test("what is left is shared out, so that lanes end together", () => {
+test("what is left is shared out, so that connections end together", () => {
   const bytes = ask([openFile(1, 8 * mebibyte)], 4, linkOf(40, 20e6, 4)).map((each) => each.bytes);
   expect(bytes[0]).toBe(2 * mebibyte);
 });

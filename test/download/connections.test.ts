@@ -28,7 +28,7 @@ test.each([1, 6])(
     // The connections of the lists are kept before.
     const hub = scene.hub();
     await scene.survey([model("m", repo)], hub);
-    await scene.pull([model("m", repo)], { hub, maxLanes: 4 });
+    await scene.pull([model("m", repo)], { hub, maxConnections: 4 });
     expect(scene.served.requests.some(({ status }) => status === 403)).toBe(true);
     expect(Math.max(...open.slice(8))).toBeLessThanOrEqual(4);
   },

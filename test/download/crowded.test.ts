@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createLane } from "../../src/download/connection.ts";
+import { createConnection } from "../../src/download/connection.ts";
 import { handleTransientError } from "../../src/download/retry.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { TransientError } from "../../src/source/transient-error.ts";
@@ -16,9 +16,12 @@ test.each<[string, TransientError]>([
   const task = openFile(1, 100_000_000);
   task.lastByteMs = nowMs;
   const host = { ...quickHost(), clock: { ...quickHost().clock, monotonicMs: () => nowMs } };
-  const lanes = new Set(Array.from({ length: 8 }, () => createLane(task, nowMs - 5000)));
-  const silent = [...lanes].slice(4);
-  for (const lane of lanes) if (!silent.includes(lane)) lane.receivedBytes = 1_000_000;
+  const connections = new Set(
+    Array.from({ length: 8 }, () => createConnection(task, nowMs - 5000)),
+  );
+  const silent = [...connections].slice(4);
+  for (const connection of connections)
+    if (!silent.includes(connection)) connection.receivedBytes = 1_000_000;
   const limits: number[] = [];
   const scene = {
     host,
@@ -26,11 +29,11 @@ test.each<[string, TransientError]>([
     tuning: usualTuning,
     source: { failureOf: (error: unknown) => error },
     store: { failureOf: (error: unknown) => error },
-    outage: { notBeforeMs: 0, restingUntilMs: [], attempts: 0, lastByteMs: nowMs, sinceMs: null },
-    lanes,
-    laneCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
+    outage: { notBeforeMs: 0, pausedUntilMs: [], attempts: 0, lastByteMs: nowMs, sinceMs: null },
+    connections,
+    connectionCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
   };
   // They are told one after the other, before the first has left.
-  for (const lane of silent) handleTransientError(scene, lane, trouble);
+  for (const connection of silent) handleTransientError(scene, connection, trouble);
   expect(Math.min(...limits)).toBe(4);
 });

@@ -91,19 +91,19 @@ test("a repository's folder that can't be written to says so too, and leaves wha
   expect(await readFile(place, "utf8")).toBe("mine");
 });
 
-test("a rate limit holds over all lanes", async () => {
+test("a rate limit holds over all connections", async () => {
   await using scene = await openScene({ repos });
   // The scene's clock is ten times as fast: this is 6 MB a real second.
   await scene.pull([model("m", repo)], { limitBytesPerSecond: 600_000 });
   const [finished] = scene.of("download.finished");
   expect(finished?.elapsedMs).toBeGreaterThan((bytes / 600_000) * 1000 * 0.85);
-  const lanes = scene.of("download.progress").map((event) => event.lanes);
-  expect(Math.max(...lanes)).toBeGreaterThan(1);
+  const connections = scene.of("download.progress").map((event) => event.lanes);
+  expect(Math.max(...connections)).toBeGreaterThan(1);
 });
 
-test("no more lanes than allowed are used", async () => {
+test("no more connections than allowed are used", async () => {
   await using scene = await openScene({ repos, throttle: { bytesPerSecond: 10_000_000 } });
-  await scene.pull([model("m", repo)], { maxLanes: 2, tuning: { progressMs: 50 } });
-  const lanes = scene.of("download.progress").map((event) => event.lanes);
-  expect(Math.max(...lanes)).toBe(2);
+  await scene.pull([model("m", repo)], { maxConnections: 2, tuning: { progressMs: 50 } });
+  const connections = scene.of("download.progress").map((event) => event.lanes);
+  expect(Math.max(...connections)).toBe(2);
 });

@@ -121,7 +121,7 @@ test("signed addresses that expire half-way are asked for again", async () => {
   expect(resolved.length).toBeGreaterThanOrEqual(2);
 });
 
-test("429 is waited out for as long as the Hub says, by all lanes", async () => {
+test("429 is waited out for as long as the Hub says, by all connections", async () => {
   const many = Array.from({ length: 30 }, (_, index) => ({
     path: `${index}.txt`,
     content: `${index}`,
@@ -171,7 +171,7 @@ test("an outage of the whole network is waited out, and given up only after its 
 
   down = true;
   await using other = await openScene({ repos: [{ id: repo, files: [large, small] }], intercept });
-  await expect(other.pull([model("m", repo)], { tuning: { giveUpMs: 1000 } })).rejects.toThrow(
+  await expect(other.pull([model("m", repo)], { tuning: { failAfterMs: 1000 } })).rejects.toThrow(
     expect.objectContaining({ code: "hub.unreachable", exitCode: 5 }),
   );
 });

@@ -53,7 +53,7 @@ test.each(fails)(
   "where a file of tier 2 %s, tier 1 and its siblings end, and tier 3 is left",
   async (_, fault, failure) => {
     await using scene = await openScene({ repos, intercept: failSecond(fault) });
-    const pull = scene.pull(models, { tuning: { firstLanes: 4 } });
+    const pull = scene.pull(models, { tuning: { firstConnections: 4 } });
     await expect(pull).rejects.toThrow(expect.objectContaining(failure));
     const ready = scene.of("model.ready").map(({ id }) => id);
     expect(ready.toSorted()).toEqual(["first", "sibling"]);
@@ -98,7 +98,7 @@ test("a network that is gone for too long ends everything at once", async () => 
     intercept: ({ file, method }) =>
       file !== null && method === "GET" ? { reset: true } : undefined,
   });
-  const tuning = { giveUpMs: 1000 };
+  const tuning = { failAfterMs: 1000 };
   await expect(scene.pull(models, { tuning })).rejects.toThrow(
     expect.objectContaining({ code: "hub.unreachable", exitCode: 5 }),
   );
@@ -117,7 +117,7 @@ test("what was left has its partial and journal, and its lock is free", async ()
       return isWeightsOf(request, "third") ? { bytesPerSecond: 500_000 } : undefined;
     },
   });
-  await expect(scene.pull(models, { tuning: { firstLanes: 16 } })).rejects.toThrow();
+  await expect(scene.pull(models, { tuning: { firstConnections: 16 } })).rejects.toThrow();
   const before = scene.served.sentBytes({ repo: "o/third" });
   expect(before).toBeGreaterThan(0);
   scene.served.setIntercept(undefined);

@@ -1,19 +1,23 @@
 import { expect, test } from "vitest";
-import type { BlobTask } from "../../src/download/blob.ts";
-import { lanesInTheWay } from "../../src/download/schedule.ts";
-import { createLane, type Lane, LaneMoved } from "../../src/download/connection.ts";
+import type { BlobTask } from "../../src/download/blob-task.ts";
+import { connectionsToPreempt } from "../../src/download/schedule.ts";
+import {
+  createConnection,
+  type Connection,
+  ConnectionReassigned,
+} from "../../src/download/connection.ts";
 import type { RecordedRequest } from "../../src/demo/hub/exchange.ts";
 import { openFile } from "./open-file.ts";
 import { model, openScene } from "./scene.ts";
 
 const mebibyte = 1024 * 1024;
 
-/** A lane that has run for two seconds, at a megabyte a second. */
-function laneAt(task: BlobTask, bytes: number): Lane {
-  const lane = createLane(task, 0);
-  lane.segment = task.open?.segments.take(bytes) ?? null;
-  lane.receivedBytes = 2e6;
-  return lane;
+/** A connection that has run for two seconds, at a megabyte a second. */
+function connectionAt(task: BlobTask, bytes: number): Connection {
+  const connection = createConnection(task, 0);
+  connection.segment = task.open?.segments.take(bytes) ?? null;
+  connection.receivedBytes = 2e6;
+  return connection;
 }
 
 const nowMs = 2000;
@@ -24,25 +28,29 @@ test("lanes of the latest tier give way to a lower tier's work, as many as it is
     openFile(2, 1e9),
     openFile(3, 1e9),
   ] as const;
-  const lanes = [second, third, third, third].map((task) => laneAt(task, 32 * mebibyte));
+  const connections = [second, third, third, third].map((task) =>
+    connectionAt(task, 32 * mebibyte),
+  );
   const tasks = [first, second, third];
-  const moved = lanesInTheWay({ tasks, lanes, nowMs });
+  const moved = connectionsToPreempt({ tasks, connections, nowMs });
   expect(moved.map(({ task }) => task.blob.priority)).toEqual([3, 3]);
-  moved[0]?.stop.abort(new LaneMoved("test"));
-  expect(lanesInTheWay({ tasks, lanes, nowMs })).toHaveLength(1);
+  moved[0]?.stop.abort(new ConnectionReassigned("test"));
+  expect(connectionsToPreempt({ tasks, connections, nowMs })).toHaveLength(1);
 });
 
 test("nobody gives way to work that is on its way, must wait, or is of their own tier, nor on their last second", () => {
   const [first, third] = [openFile(1, 6 * mebibyte), openFile(3, 1e9)] as const;
   const tasks = [first, third];
-  const long = [laneAt(third, 32 * mebibyte)];
+  const long = [connectionAt(third, 32 * mebibyte)];
   first.notBeforeMs = nowMs + 1;
-  expect(lanesInTheWay({ tasks, lanes: long, nowMs })).toEqual([]);
+  expect(connectionsToPreempt({ tasks, connections: long, nowMs })).toEqual([]);
   first.notBeforeMs = 0;
-  expect(lanesInTheWay({ tasks, lanes: [laneAt(third, 900_000)], nowMs })).toEqual([]);
-  expect(lanesInTheWay({ tasks, lanes: long, nowMs })).toHaveLength(1);
+  expect(
+    connectionsToPreempt({ tasks, connections: [connectionAt(third, 900_000)], nowMs }),
+  ).toEqual([]);
+  expect(connectionsToPreempt({ tasks, connections: long, nowMs })).toHaveLength(1);
   first.open?.segments.take(6 * mebibyte);
-  expect(lanesInTheWay({ tasks, lanes: long, nowMs })).toEqual([]);
+  expect(connectionsToPreempt({ tasks, connections: long, nowMs })).toEqual([]);
 });
 
 test("tier 1 that proves damaged is fetched again before the rest of tier 3", async () => {
@@ -62,8 +70,8 @@ test("tier 1 that proves damaged is fetched again before the rest of tier 3", as
     intercept: (request) => (request.origin === "content" ? spoilOnce(request) : undefined),
   });
   await scene.pull([model("first", "o/first"), model("third", "o/third", { tier: 3 })], {
-    maxLanes: 2,
-    tuning: { mostSegmentBytes: 4_000_000, leastSegmentBytes: 4_000_000 },
+    maxConnections: 2,
+    tuning: { maxSegmentBytes: 4_000_000, minSegmentBytes: 4_000_000 },
   });
   expect(scene.of("download.retrying")).toHaveLength(1);
   expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["first", "third"]);

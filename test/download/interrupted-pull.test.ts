@@ -29,7 +29,7 @@ interface Life {
   /** "kill": the process is gone at its nth call on files. "stop": Ctrl-C once so many bytes were asked for. */
   readonly end: "kill" | "stop";
   readonly at: number;
-  readonly lanes: number;
+  readonly connections: number;
   readonly segmentBytes: number;
   readonly writeBytes: number;
   /** Each answer of the contents' server may be cut, or be a 503. */
@@ -39,7 +39,7 @@ interface Life {
 const life: fc.Arbitrary<Life> = fc.record({
   end: fc.constantFrom("kill", "stop"),
   at: fc.double({ min: 0, max: 1, noNaN: true }),
-  lanes: fc.integer({ min: 1, max: 6 }),
+  connections: fc.integer({ min: 1, max: 6 }),
   segmentBytes: fc.integer({ min: 20_000, max: 300_000 }),
   writeBytes: fc.integer({ min: 4000, max: 64_000 }),
   fault: fc.constantFrom("none", "cut", "busy"),
@@ -75,17 +75,17 @@ async function live(scene: Scene, host: Host, one: Life | null): Promise<void> {
     one?.end === "kill"
       ? { ...host.files, ...killedAfter(host.files, 1 + Math.floor(one.at * 80)) }
       : host.files;
-  const { lanes = 4, segmentBytes = 100_000, writeBytes = 16_000 } = one ?? {};
+  const { connections = 4, segmentBytes = 100_000, writeBytes = 16_000 } = one ?? {};
   await scene.pull([model("m", repo)], {
     host: { ...host, files: mortal },
     signal: stop.signal,
-    maxLanes: lanes,
+    maxConnections: connections,
     hashing,
     tuning: {
       smallBytes: 16 * 1024,
-      leastSegmentBytes: segmentBytes,
-      mostSegmentBytes: segmentBytes,
-      leastWriteBytes: writeBytes,
+      minSegmentBytes: segmentBytes,
+      maxSegmentBytes: segmentBytes,
+      minWriteBytes: writeBytes,
       writeBytes,
       tickMs: 5 * haste,
       idleMs: 5000 * haste,

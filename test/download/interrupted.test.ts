@@ -26,7 +26,7 @@ interface Life {
   /** The call on files at which it is killed. */
   readonly calls: number;
   readonly end: "kill" | "power cut";
-  readonly lanes: number;
+  readonly connections: number;
   readonly pieceBytes: number;
   /** After so many pieces the journal is told; 0: each write sees to it. */
   readonly noteEvery: number;
@@ -37,7 +37,7 @@ interface Life {
 const life: fc.Arbitrary<Life> = fc.record({
   calls: fc.integer({ min: 1, max: 60 }),
   end: fc.constantFrom("kill", "power cut"),
-  lanes: fc.integer({ min: 1, max: 4 }),
+  connections: fc.integer({ min: 1, max: 4 }),
   pieceBytes: fc.integer({ min: 1, max: 200 }),
   noteEvery: fc.integer({ min: 0, max: 4 }),
   syncEvery: fc.integer({ min: 1, max: 6 }),
@@ -51,17 +51,17 @@ interface Fetched {
   synced: ByteRanges;
 }
 
-/** Fetches what is missing as lanes do, until it is all there or the process is killed. */
+/** Fetches what is missing as connections do, until it is all there or the process is killed. */
 async function fetchAll(
   partial: Partial,
-  { lanes, pieceBytes, noteEvery, syncEvery }: Omit<Life, "calls" | "end">,
+  { connections, pieceBytes, noteEvery, syncEvery }: Omit<Life, "calls" | "end">,
   kept: Fetched,
   requireAlive = (): void => {},
 ): Promise<void> {
   const segments = createSegments(missingRanges(partial.written(), sizeBytes), sizeBytes);
   let pieces = 0;
   let written = kept.noted;
-  const lane = async (): Promise<void> => {
+  const connection = async (): Promise<void> => {
     for (let next = segments.take(pieceBytes); next !== null; next = segments.take(pieceBytes)) {
       const { start, end } = next;
       await partial.write(truth.subarray(start, end), start);
@@ -80,7 +80,7 @@ async function fetchAll(
       kept.synced = join(kept.synced, before);
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: lanes }, lane));
+  const ends = await Promise.allSettled(Array.from({ length: connections }, connection));
   for (const end of ends) if (end.status === "rejected") throw end.reason;
   await partial.sync();
 }
@@ -131,7 +131,7 @@ async function liveOn(
     kept.synced = one.end === "kill" ? lost(kept.synced, lost(kept.synced, trusted)) : trusted;
   }
   const partial = await openPartial(files, paths, blob, { bootId: `boot ${boot}`, noteBytes: 0 });
-  await fetchAll(partial, { lanes: 2, pieceBytes: 64, noteEvery: 0, syncEvery: 3 }, kept);
+  await fetchAll(partial, { connections: 2, pieceBytes: 64, noteEvery: 0, syncEvery: 3 }, kept);
   await partial.close();
   expect((await disk.read()).equals(truth)).toBe(true);
 }

@@ -1,18 +1,21 @@
 import { expect, test } from "vitest";
-import { createLaneCount, type LaneCount } from "../../src/download/connection-count.ts";
+import {
+  createConnectionCount,
+  type ConnectionCount,
+} from "../../src/download/connection-count.ts";
 import { createRateCap } from "../../src/download/bandwidth.ts";
 
 interface Link {
-  /** Bytes a second that so many lanes bring at this moment. */
-  readonly speed: (lanes: number, nowMs: number) => number;
+  /** Bytes a second that so many connections bring at this moment. */
+  readonly speed: (connections: number, nowMs: number) => number;
   readonly seconds: number;
   readonly roundTripMs?: number;
   readonly busy?: boolean;
   readonly small?: (nowMs: number) => boolean;
 }
 
-/** Lets the count watch a link, new lanes taking three round trips to come up; the targets by time, in ticks of 25 ms. */
-function watch(count: LaneCount, link: Link, startMs = 0): number[] {
+/** Lets the count watch a link, new connections taking three round trips to come up; the targets by time, in ticks of 25 ms. */
+function watch(count: ConnectionCount, link: Link, startMs = 0): number[] {
   const { speed, seconds, roundTripMs = 1, busy = true, small = () => false } = link;
   const targets: number[] = [];
   let doneBytes = 0;
@@ -30,12 +33,12 @@ function watch(count: LaneCount, link: Link, startMs = 0): number[] {
   return targets;
 }
 
-const start = (most = 32): LaneCount => createLaneCount({ first: 4, most });
-const capped = (lanes: number): number => lanes * 20e6;
+const start = (most = 32): ConnectionCount => createConnectionCount({ first: 4, most });
+const capped = (connections: number): number => connections * 20e6;
 const last = (targets: readonly number[]): number => targets.at(-1) ?? 0;
 
 test.each([1, 30, 150])(
-  "where each connection is capped, sixteen lanes come within a few seconds (%i ms)",
+  "where each connection is capped, sixteen connections come within a few seconds (%i ms)",
   (roundTripMs) => {
     const targets = watch(start(), { speed: capped, seconds: 6, roundTripMs });
     const atMs = targets.findIndex((target) => target >= 16) * 25;
@@ -58,17 +61,17 @@ test("where the link is full, a try is made and taken back, and the next come ev
   expect(tries).toHaveLength(3);
 });
 
-test("where each lane brings so much that nothing holds it back, no more are tried", () => {
+test("where each connection brings so much that nothing holds it back, no more are tried", () => {
   expect(Math.max(...watch(start(), { speed: () => 800e6, seconds: 100 }))).toBe(4);
 });
 
-test("a link that is full at twenty lanes ends at the next count that fills it", () => {
-  const speed = (lanes: number): number => Math.min(lanes, 20) * 10e6;
+test("a link that is full at twenty connections ends at the next count that fills it", () => {
+  const speed = (connections: number): number => Math.min(connections, 20) * 10e6;
   expect(last(watch(start(), { speed, seconds: 10 }))).toBeGreaterThanOrEqual(16);
 });
 
 test("slow Wi-Fi, which more connections make slower, keeps few", () => {
-  const speed = (lanes: number): number => 3e6 / (1 + Math.max(0, lanes - 4) / 8);
+  const speed = (connections: number): number => 3e6 / (1 + Math.max(0, connections - 4) / 8);
   expect(last(watch(start(), { speed, seconds: 10, roundTripMs: 40 }))).toBe(4);
 });
 
@@ -78,21 +81,21 @@ function noise(seed: number): number {
   return ((Math.imul(hash ^ (hash >>> 12), 0x297a2d39) >>> 0) / 2 ** 32) * 2 - 1;
 }
 
-test("a slow link that jitters by a half does not look as if it grew with its lanes", () => {
+test("a slow link that jitters by a half does not look as if it grew with its connections", () => {
   const ends = Array.from({ length: 100 }, (_, seed) => {
-    const speed = (_lanes: number, nowMs: number): number =>
+    const speed = (_connections: number, nowMs: number): number =>
       2e6 * (1 + 0.5 * noise(seed * 1009 + Math.floor(nowMs / 150)));
     return last(watch(start(), { speed, seconds: 60, roundTripMs: 20 }));
   });
-  expect(ends.filter((lanes) => lanes > 8).length).toBeLessThanOrEqual(10);
-  expect(ends.filter((lanes) => lanes === 4).length).toBeGreaterThan(50);
+  expect(ends.filter((connections) => connections > 8).length).toBeLessThanOrEqual(10);
+  expect(ends.filter((connections) => connections === 4).length).toBeGreaterThan(50);
 });
 
 test("a collapse halves them once, and they grow again when it is over", () => {
   const count = start();
   watch(count, { speed: capped, seconds: 3 });
   expect(count.target()).toBe(32);
-  watch(count, { speed: (lanes) => lanes * 4e6, seconds: 10 }, 3000);
+  watch(count, { speed: (connections) => connections * 4e6, seconds: 10 }, 3000);
   expect(count.target()).toBe(16);
   watch(count, { speed: capped, seconds: 20 }, 13_000);
   expect(count.target()).toBe(32);
@@ -117,7 +120,7 @@ test("a count that is refused while it is tried goes below the one before", () =
   expect(count.target()).toBe(2);
 });
 
-test("without work for all lanes nothing is concluded", () => {
+test("without work for all connections nothing is concluded", () => {
   expect(last(watch(start(), { speed: capped, seconds: 5, busy: false }))).toBe(4);
 });
 
@@ -125,7 +128,7 @@ test("small files after large ones are no collapse", () => {
   const count = start();
   watch(count, { speed: capped, seconds: 3 });
   const small = (): boolean => true;
-  watch(count, { speed: (lanes) => lanes * 0.5e6, seconds: 10, small }, 3000);
+  watch(count, { speed: (connections) => connections * 0.5e6, seconds: 10, small }, 3000);
   expect(count.target()).toBe(32);
 });
 
@@ -141,12 +144,12 @@ test("a rate cap lets its rate pass, however the bytes are cut", () => {
   expect(bytes / 10).toBeLessThan(1_030_000);
 });
 
-test("a refusal costs one lane, and refusals that go on do not put the next try off", () => {
+test("a refusal costs one connection, and refusals that go on do not put the next try off", () => {
   const count = start();
   watch(count, { speed: capped, seconds: 0.7 });
   const from = count.target();
   expect(from).toBeGreaterThan(4);
-  for (let lanes = from; lanes > 4; lanes -= 1) count.limit(lanes - 1, 800);
+  for (let connections = from; connections > 4; connections -= 1) count.limit(connections - 1, 800);
   expect(count.target()).toBe(4);
   count.limit(7, 900);
   expect(count.target()).toBe(4);

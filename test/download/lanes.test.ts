@@ -15,7 +15,7 @@ interface Over {
   /** Every 150 ms by the host's clock, the link is by so much of itself faster or slower. */
   readonly jitter?: number;
   readonly intercept?: (scene: Scene) => Intercept;
-  readonly maxLanes?: number;
+  readonly maxConnections?: number;
 }
 
 function throttled({ bytesPerSecond, bytesPerSecondPerConnection, latencyMs = 0 }: Throttle) {
@@ -28,8 +28,8 @@ function throttled({ bytesPerSecond, bytesPerSecondPerConnection, latencyMs = 0 
   };
 }
 
-/** A pull in which the number of lanes is found out: how many there were at each moment, before and after the first retry. */
-async function pullOver({ sizeBytes, link, jitter = 0, intercept, maxLanes = 32 }: Over) {
+/** A pull in which the number of connections is found out: how many there were at each moment, before and after the first retry. */
+async function pullOver({ sizeBytes, link, jitter = 0, intercept, maxConnections = 32 }: Over) {
   await using scene = await openScene({
     repos: [{ id: repo, files: [{ path: "model.safetensors", sizeBytes }] }],
     throttle: throttled(link),
@@ -46,7 +46,7 @@ async function pullOver({ sizeBytes, link, jitter = 0, intercept, maxLanes = 32 
     await scene.pull([model("m", repo)], {
       host,
       hub: scene.hub({ host }),
-      maxLanes,
+      maxConnections,
       tuning: { progressMs: 50, tickMs: 25, idleMs: 10_000 },
     });
   } finally {
@@ -61,12 +61,12 @@ async function pullOver({ sizeBytes, link, jitter = 0, intercept, maxLanes = 32 
     if (event.type !== "download.progress") continue;
     (retriedAt === -1 || index < retriedAt ? before : after)?.push(event.lanes);
   }
-  const lanes = [...(before ?? []), ...(after ?? [])];
+  const connections = [...(before ?? []), ...(after ?? [])];
   return {
     retries: scene.of("download.retrying"),
-    lanes,
-    most: Math.max(...lanes),
-    usual: lanes.toSorted((a, b) => a - b)[Math.floor(lanes.length / 2)],
+    connections,
+    most: Math.max(...connections),
+    usual: connections.toSorted((a, b) => a - b)[Math.floor(connections.length / 2)],
     before: before ?? [],
     after: after ?? [],
   };
@@ -80,17 +80,17 @@ test("where each connection is capped, many are used within a few seconds", asyn
 
 test("the same with 30 ms of latency, and never more than --max-connections", async () => {
   const link = { bytesPerSecondPerConnection: megabyte, latencyMs: 30 };
-  const { most } = await pullOver({ sizeBytes: 12 * megabyte, link, maxLanes: 10 });
+  const { most } = await pullOver({ sizeBytes: 12 * megabyte, link, maxConnections: 10 });
   expect(most).toBe(10);
 });
 
 test("--max-connections 1 is one connection, whatever more would bring", async () => {
   const link = { bytesPerSecondPerConnection: megabyte };
-  const { most } = await pullOver({ sizeBytes: 3 * megabyte, link, maxLanes: 1 });
+  const { most } = await pullOver({ sizeBytes: 3 * megabyte, link, maxConnections: 1 });
   expect(most).toBe(1);
 });
 
-test("where the link is full, few lanes stay", async () => {
+test("where the link is full, few connections stay", async () => {
   const link = { bytesPerSecond: 8 * megabyte };
   const { usual } = await pullOver({ sizeBytes: 24 * megabyte, link });
   expect(usual).toBeLessThanOrEqual(8);

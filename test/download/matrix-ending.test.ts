@@ -65,7 +65,7 @@ const rows: readonly Row[] = [
   {
     name: "500 always",
     strike: () => answer(500),
-    tuning: { giveUpMs: 4000 },
+    tuning: { failAfterMs: 4000 },
     ends: serverError,
   },
   {
@@ -80,7 +80,7 @@ const rows: readonly Row[] = [
     target: "content",
     strike: () => answer(403),
     elsewhere: atTheHub(answer(404)),
-    tuning: { giveUpMs: 4000 },
+    tuning: { failAfterMs: 4000 },
     ends: { code: "hub.captive_portal", exitCode: 5 },
   },
   {
@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
     strike: () => ({
       answer: { status: 200, headers: { "Content-Type": "text/html" }, body: "<p>Log in" },
     }),
-    tuning: { giveUpMs: 4000 },
+    tuning: { failAfterMs: 4000 },
     ends: { code: "hub.captive_portal", exitCode: 5 },
   },
   {
@@ -114,13 +114,13 @@ const rows: readonly Row[] = [
   {
     name: "redirect loop",
     strike: () => away("?again"),
-    tuning: { giveUpMs: 4000 },
+    tuning: { failAfterMs: 4000 },
     ends: { code: "hub.redirect_loop", exitCode: 5 },
   },
   {
     name: "redirect to plain http off loopback",
     strike: () => away("http://mirror.example/model"),
-    tuning: { giveUpMs: 4000 },
+    tuning: { failAfterMs: 4000 },
     ends: { code: "hub.captive_portal", exitCode: 5 },
   },
   {
@@ -131,7 +131,7 @@ const rows: readonly Row[] = [
   {
     name: "DNS failure of the content's origin",
     refuse: () => Object.assign(new Error("getaddrinfo"), { code: "ENOTFOUND" }),
-    tuning: { giveUpMs: 4000 },
+    tuning: { failAfterMs: 4000 },
     ends: unreachable,
   },
 ];

@@ -97,8 +97,8 @@ const struck: Record<Target, Record<Moment, string>> = {
 
 export const usual = (haste: number): Partial<Tuning> => ({
   smallBytes: 16 * 1024,
-  leastSegmentBytes: 100 * 1024,
-  mostSegmentBytes: 256 * 1024,
+  minSegmentBytes: 100 * 1024,
+  maxSegmentBytes: 256 * 1024,
   writeBytes: 16 * 1024,
   tickMs: 5 * haste,
   idleMs: 5000 * haste,

@@ -1,4 +1,4 @@
-import { type BlobTask, createTask, type OpenTask } from "../../src/download/blob.ts";
+import { type BlobTask, createTask, type OpenTask } from "../../src/download/blob-task.ts";
 import { createSegments } from "../../src/download/segments.ts";
 
 /** A file of a priority, opened, with nothing of it there. Only its segments are ever looked at. */

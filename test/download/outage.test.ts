@@ -77,7 +77,7 @@ describe("an outage of minutes", () => {
     expect(Math.max(...delays)).toBeLessThanOrEqual(5000);
     const last = retries().at(-1);
     expect((last?.at ?? 0) + (last?.delayMs ?? 0)).toBeGreaterThan(overMs - momentMs);
-    // Once it is sure that nothing comes over any lane, each says when the next attempt is, and it comes then.
+    // Once it is sure that nothing comes over any connection, each says when the next attempt is, and it comes then.
     const sure = retries().filter(({ delayMs }) => delayMs > 2000);
     const times = sure.map(({ at, delayMs }) => [at, at + delayMs] as const);
     for (const [index, [, until]] of times.slice(0, -1).entries()) {

@@ -84,7 +84,7 @@ test("several models land in the layout of the Hub's cache", async () => {
 
 test("all of the lower tier is fetched before the first byte of the next", async () => {
   await using scene = await openScene({ repos: [whisper, embedding] });
-  await scene.pull(models, { maxLanes: 1 });
+  await scene.pull(models, { maxConnections: 1 });
   const order = scene.of("file.started").map(({ repo }) => repo);
   expect(order.slice(0, 3)).toEqual(Array.from({ length: 3 }, () => embedding.id));
   expect(new Set(order.slice(3))).toEqual(new Set([whisper.id]));

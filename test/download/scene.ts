@@ -38,7 +38,7 @@ export interface Scene extends AsyncDisposable {
 }
 
 export interface Pull extends Partial<
-  Pick<DownloadRequest, "limitBytesPerSecond" | "maxLanes" | "pause">
+  Pick<DownloadRequest, "limitBytesPerSecond" | "maxConnections" | "pause">
 > {
   readonly hub?: Hub;
   readonly host?: Host;
@@ -51,8 +51,8 @@ export interface Pull extends Partial<
 /** Small pieces, so that small files go the way of large ones. */
 export const smallTuning: Partial<Tuning> = {
   smallBytes: 16 * 1024,
-  leastSegmentBytes: 256 * 1024,
-  mostSegmentBytes: 512 * 1024,
+  minSegmentBytes: 256 * 1024,
+  maxSegmentBytes: 512 * 1024,
   writeBytes: 64 * 1024,
   tickMs: 50,
   idleMs: 3000,

@@ -14,7 +14,7 @@ const repo = "org/model";
 const bytes = 3_000_000;
 const file = { path: "model.safetensors", sizeBytes: bytes };
 const repos = [{ id: repo, files: [file] }];
-const tuning = { leastSegmentBytes: 32 * 1024, mostSegmentBytes: 32 * 1024, progressMs: 20 };
+const tuning = { minSegmentBytes: 32 * 1024, maxSegmentBytes: 32 * 1024, progressMs: 20 };
 /** Eight segments. */
 const roundBytes = 256 * 1024;
 

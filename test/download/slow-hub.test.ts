@@ -14,12 +14,12 @@ test("a Hub that takes long to say where a file is, is waited for, whatever othe
     intercept: ({ origin, method, file }) => {
       const late = origin === "hub" && method === "GET" && file?.repo === "o/late";
       if (late) asked += 1;
-      // By the host's clock, in which a lane is silent after ten seconds, these are eight.
+      // By the host's clock, in which a connection is silent after ten seconds, these are eight.
       return late ? { delayMs: 800 } : undefined;
     },
   });
   const models = [model("late", "o/late"), model("quick", "o/quick")];
-  await scene.pull(models, { tuning: { idleMs: 10_000, firstLanes: 8 } });
+  await scene.pull(models, { tuning: { idleMs: 10_000, firstConnections: 8 } });
   expect(scene.of("model.ready")).toHaveLength(2);
   expect(scene.of("download.retrying")).toEqual([]);
   expect(asked).toBe(1);

@@ -1,23 +1,23 @@
 import { expect, test } from "vitest";
-import { createLane, type Lane } from "../../src/download/connection.ts";
-import { watchLanes } from "../../src/download/connection-watch.ts";
+import { createConnection, type Connection } from "../../src/download/connection.ts";
+import { watchConnections } from "../../src/download/connection.ts";
 import { openFile } from "./open-file.ts";
 
 const task = openFile(1, 100_000_000);
 
 /** Asked at 0; `receivedBytes` until now. */
-function laneWith(receivedBytes: number, nowMs: number): Lane {
-  const lane = createLane(task, 0);
-  lane.segment = { start: 0, at: receivedBytes, end: 10_000_000 };
-  lane.receivedBytes = receivedBytes;
-  if (receivedBytes > 0) lane.lastByteMs = nowMs;
-  return lane;
+function connectionWith(receivedBytes: number, nowMs: number): Connection {
+  const connection = createConnection(task, 0);
+  connection.segment = { start: 0, at: receivedBytes, end: 10_000_000 };
+  connection.receivedBytes = receivedBytes;
+  if (receivedBytes > 0) connection.lastByteMs = nowMs;
+  return connection;
 }
 
-/** Which of these lanes are cut. */
+/** Which of these connections are cut. */
 function cut(received: readonly number[], nowMs: number, changes = {}): boolean[] {
-  const lanes = received.map((bytes) => laneWith(bytes, nowMs));
-  watchLanes(lanes, {
+  const connections = received.map((bytes) => connectionWith(bytes, nowMs));
+  watchConnections(connections, {
     idleMs: 10_000,
     nowMs,
     ended: [],
@@ -27,7 +27,7 @@ function cut(received: readonly number[], nowMs: number, changes = {}): boolean[
     isServed: () => true,
     ...changes,
   });
-  return lanes.map(({ stop }) => stop.signal.aborted);
+  return connections.map(({ stop }) => stop.signal.aborted);
 }
 
 test("lanes without a byte that are more than are worth having are given up, while others are served", () => {

@@ -108,7 +108,7 @@ test.concurrent.each(firstBytes)(
     scene.served.setIntercept(({ origin }) => (origin === "content" ? fault : undefined));
     const seconds = 20;
     await expect(
-      scene.pull([model("m", repo)], { tuning: { giveUpMs: seconds * 1000 } }),
+      scene.pull([model("m", repo)], { tuning: { failAfterMs: seconds * 1000 } }),
     ).rejects.toMatchObject({ code: "hub.unreachable", exitCode: 5 });
     const asked = scene.served.requests.filter(({ origin }) => origin === "content");
     expect(asked.length).toBeLessThan(2 * seconds);

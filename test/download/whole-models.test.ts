@@ -124,7 +124,7 @@ test("of two models of one repository each has its blobs when it is whole", asyn
     model("large", repo, { files: ["config.json", weights.path, "vocab.json"] }),
   ];
   // The largest comes first.
-  await expect(scene.pull(two, { maxLanes: 1 })).rejects.toThrow();
+  await expect(scene.pull(two, { maxConnections: 1 })).rejects.toThrow();
   expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["small"]);
   const places = placesOf(scene.cacheDir, repo);
   const nameOf = async (path: string) => (await scene.served.file(repo, path).identify()).blobName;

@@ -73,7 +73,7 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
     emit,
     signal,
     limitBytesPerSecond,
-    maxLanes,
+    maxConnections: maxLanes,
   });
   await removeOld();
   const count = countFiles(damaged);

@@ -52,7 +52,7 @@ export async function bringOnline(
       emit,
       signal,
       limitBytesPerSecond: request.limitBytesPerSecond,
-      maxLanes: request.maxLanes,
+      maxConnections: request.maxLanes,
       pause: work.pause,
       onPaused: () => host.network.closeIdle(),
       onModelReady(id) {

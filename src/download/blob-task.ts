@@ -3,7 +3,7 @@ import type { FollowingHash, Partial, SurveyedBlob } from "../store/store.ts";
 import type { Refetch } from "./refetch.ts";
 import type { Segments } from "./segments.ts";
 
-/** One blob on its way into the cache. Only the pool and what it calls change it. */
+/** One blob on its way into the cache. Only its pool and what that calls change it. */
 export interface BlobTask {
   readonly blob: SurveyedBlob;
   /** Held in memory until it is whole. */
@@ -18,15 +18,15 @@ export interface BlobTask {
   /** Where the source sent us for this file, once it has; `null` inside: it answers itself. */
   located: Located | null;
   locating: Promise<void> | null;
-  /** The server knows no ranges: one lane fetches all from the first byte. */
+  /** The server knows no ranges: one connection fetches all from the first byte. */
   whole: boolean;
-  /** Troubles in a row, without a byte between them. */
+  /** Failed requests in a row, without a byte between them. */
   attempts: number;
-  troubleSinceMs: number | null;
+  failingSinceMs: number | null;
   /** When its last byte came; null before the first. */
   lastByteMs: number | null;
   notBeforeMs: number;
-  /** A trouble was told that lasts until then. */
+  /** It was told that the file waits until then. */
   toldUntilMs: number;
   hashTries: number;
   /** On disk, or in the cache. */
@@ -44,10 +44,10 @@ export interface OpenTask {
   readonly segments: Segments;
   hash: FollowingHash;
   /** Once the hash proved wrong. */
-  second: Refetch | null;
+  refetch: Refetch | null;
   syncedMs: number;
   syncedBytes: number;
-  keeping: boolean;
+  syncing: boolean;
 }
 
 export function createTask(blob: SurveyedBlob, smallBytes: number): BlobTask {
@@ -64,7 +64,7 @@ export function createTask(blob: SurveyedBlob, smallBytes: number): BlobTask {
     locating: null,
     whole: false,
     attempts: 0,
-    troubleSinceMs: null,
+    failingSinceMs: null,
     lastByteMs: null,
     notBeforeMs: 0,
     toldUntilMs: 0,
@@ -72,4 +72,11 @@ export function createTask(blob: SurveyedBlob, smallBytes: number): BlobTask {
     receivedBytes: heldBytes,
     fetchedBytes: 0,
   };
+}
+
+/** What events say of a file. */
+export function named({ blob }: BlobTask): { model?: string; repo: string; path: string } {
+  const [model] = blob.models;
+  const { repo, path } = blob;
+  return model === undefined ? { repo, path } : { model, repo, path };
 }

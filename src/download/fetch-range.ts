@@ -6,9 +6,10 @@ import {
   transientErrorOf,
   transientOnceServed,
 } from "../source/transient-error.ts";
-import type { BlobTask, Located, OpenTask } from "./blob.ts";
-import { type Lane, LaneMoved, RangesUnknown, type Transfer } from "./connection.ts";
+import type { BlobTask, Located, OpenTask } from "./blob-task.ts";
+import { type Connection, ConnectionReassigned, RangesUnsupported } from "./connection.ts";
 import type { Segment, Segments } from "./segments.ts";
+import type { Transfer } from "./transfer.ts";
 import { writeBody } from "./write-body.ts";
 
 /** So long a server that refused a fresh address is not suspected of having let its addresses expire. */
@@ -16,57 +17,57 @@ const crowdedMs = 60_000;
 
 interface Fetching {
   readonly source: Source;
-  readonly flow: Transfer;
-  readonly lane: Lane;
+  readonly transfer: Transfer;
+  readonly connection: Connection;
   readonly task: BlobTask;
 }
 
 /**
  * Fetches one segment into the partial.
- * @throws LaneMoved where the server knows no ranges: the file must be asked for as a whole; else as `pour` and `Source.open`
+ * @throws ConnectionReassigned where the server knows no ranges: the file must be asked for as a whole; else as `writeBody` and `Source.open`
  */
-export async function fetchSegment(
+export async function fetchRange(
   fetching: Fetching,
-  { partial, second }: OpenTask,
+  { partial, refetch }: OpenTask,
   segment: Segment,
 ): Promise<void> {
-  const { flow, lane, task } = fetching;
+  const { transfer, connection, task } = fetching;
   const range = task.whole ? null : { start: segment.at, end: segment.end };
   const response = await openLocated(fetching, range);
   checkLength(response, task, range);
   const write = (bytes: Buffer, position: number): Promise<void> =>
-    second === null ? partial.write(bytes, position) : second.compare(bytes, position);
+    refetch === null ? partial.write(bytes, position) : refetch.compare(bytes, position);
   const skipBytes = range === null ? segment.at : 0;
-  await writeBody({ body: response.body, skipBytes, segment, write, flow, lane });
+  await writeBody({ body: response.body, skipBytes, segment, write, transfer, connection });
 }
 
-/** Fetches a small file into memory. @throws as `fetchSegment` */
+/** Fetches a small file into memory. @throws as `fetchRange` */
 export async function fetchSmall(fetching: Fetching): Promise<Buffer> {
-  const { flow, lane, task } = fetching;
+  const { transfer, connection, task } = fetching;
   const content = Buffer.allocUnsafe(task.blob.sizeBytes);
   if (content.length === 0) return content;
   const response = await openLocated(fetching, null);
   checkLength(response, task, null);
   const segment = { start: 0, at: 0, end: content.length };
-  lane.segment = segment;
+  connection.segment = segment;
   const write = async (bytes: Buffer, position: number): Promise<void> => {
     bytes.copy(content, position);
   };
-  await writeBody({ body: response.body, skipBytes: 0, segment, write, flow, lane });
+  await writeBody({ body: response.body, skipBytes: 0, segment, write, transfer, connection });
   return content;
 }
 
-/** The first lane of a file learns where its bytes are; the others wait for it and go there at once. */
+/** The first connection of a file learns where its bytes are; the others wait for it and go there at once. */
 async function openLocated(
-  { source, flow, lane, task }: Fetching,
+  { source, transfer, connection, task }: Fetching,
   range: { start: number; end: number } | null,
 ): Promise<HttpResponse<ByteStream>> {
-  // Silence and slowness count from a lane's own question on.
-  lane.isPaused = () => true;
+  // Silence and slowness count from a connection's own question on.
+  connection.isPaused = () => true;
   while (task.located === null && task.locating !== null) await task.locating;
-  lane.isPaused = () => false;
-  lane.startedMs = lane.lastByteMs = flow.nowMs();
-  lane.stop.signal.throwIfAborted();
+  connection.isPaused = () => false;
+  connection.startedMs = connection.lastByteMs = transfer.nowMs();
+  connection.stop.signal.throwIfAborted();
   const { repo, commit, path, blobName } = task.blob;
   const request = {
     repo,
@@ -74,30 +75,31 @@ async function openLocated(
     path,
     blobName,
     range,
-    idleTimeoutMs: flow.tuning.idleMs,
-    maxConnections: flow.mostLanes,
-    signal: lane.stop.signal,
-    // Wrong bytes, and trouble time after time without one, are reasons to ask another mirror.
+    idleTimeoutMs: transfer.tuning.idleMs,
+    maxConnections: transfer.maxConnections,
+    signal: connection.stop.signal,
+    // Wrong bytes, and failures time after time without one, are reasons to ask another mirror.
     passOver: task.hashTries + Math.floor(task.attempts / 3),
   };
   const { located } = task;
-  if (located === null) return locate({ source, flow, lane, task }, request);
+  if (located === null) return locate({ source, transfer, connection, task }, request);
   try {
-    const askedMs = flow.nowMs();
+    const askedMs = transfer.nowMs();
     const { response } = await source.open({ ...request, address: located.address });
-    flow.link.noteAnswer(flow.nowMs() - askedMs);
+    transfer.link.noteAnswer(transfer.nowMs() - askedMs);
     return response;
   } catch (error) {
-    const trouble = transientOnceServed(error);
-    if (trouble === null || trouble.kind === "rate-limited") throw error;
-    if (trouble.kind === "expired") return relocate({ source, flow, lane, task }, request, located);
+    const transient = transientOnceServed(error);
+    if (transient === null || transient.kind === "rate-limited") throw error;
+    if (transient.kind === "expired")
+      return relocate({ source, transfer, connection, task }, request, located);
     // Its server may be gone: after a restart the source may name another.
-    if (task.located === located && !flow.isServed(task)) task.located = null;
+    if (task.located === located && !transfer.isServed(task)) task.located = null;
     throw error;
   }
 }
 
-/** Asks the source, which the file's other lanes wait for. */
+/** Asks the source, which the file's other connections wait for. */
 async function locate(
   { source, task }: Fetching,
   request: Omit<FileRequest, "address">,
@@ -116,28 +118,28 @@ async function locate(
 
 /**
  * An address was refused. It may have expired, and then the source has another. Where that one is refused as well while other
- * lanes are served, the server refuses more connections than these: for a while it is not asked again.
+ * connections are served, the server refuses more connections than these: for a while it is not asked again.
  */
 async function relocate(
   fetching: Fetching,
   request: Omit<FileRequest, "address">,
   refused: Located,
 ): Promise<HttpResponse<ByteStream>> {
-  const { source, flow, task } = fetching;
+  const { source, transfer, task } = fetching;
   while (task.located === refused && task.locating !== null) await task.locating;
   request.signal.throwIfAborted();
   const { located } = task;
   if (located !== null && located !== refused) {
     return (await source.open({ ...request, address: located.address })).response;
   }
-  if (flow.isServed(task) && flow.nowMs() < flow.crowdedUntilMs) {
+  if (transfer.isServed(task) && transfer.nowMs() < transfer.crowdedUntilMs) {
     throw new TransientError("refused", "the server refuses more connections");
   }
   try {
     return await locate(fetching, request);
   } catch (error) {
     const again = transientErrorOf(error)?.kind === "refused";
-    if (again && flow.isServed(task)) flow.crowdedUntilMs = flow.nowMs() + crowdedMs;
+    if (again && transfer.isServed(task)) transfer.crowdedUntilMs = transfer.nowMs() + crowdedMs;
     throw error;
   }
 }
@@ -163,7 +165,11 @@ function checkLength(
     }
     const known = task.whole;
     task.whole = true;
-    refuse(known ? new LaneMoved("another lane fetches the whole file") : new RangesUnknown());
+    refuse(
+      known
+        ? new ConnectionReassigned("another connection fetches the whole file")
+        : new RangesUnsupported(),
+    );
   }
   if (status !== (range === null ? 200 : 206)) {
     refuse(new TransientError("bad-answer", `the server answered ${status} to a range`));
@@ -179,11 +185,15 @@ function checkLength(
   }
 }
 
-/** Only one lane can fetch from a server without ranges: the others stop, and one goes on from the first gap. */
-export function fetchWhole(task: BlobTask, segments: Segments, lanes: Iterable<Lane>): void {
-  for (const other of lanes) {
+/** Only one connection can fetch from a server without ranges: the others stop, and one goes on from the first gap. */
+export function fetchWholeAlone(
+  task: BlobTask,
+  segments: Segments,
+  connections: Iterable<Connection>,
+): void {
+  for (const other of connections) {
     if (other.task === task && other.segment !== null)
-      other.stop.abort(new LaneMoved("one lane fetches the whole file"));
+      other.stop.abort(new ConnectionReassigned("one connection fetches the whole file"));
   }
   segments.restart(prefixBytes(task.open?.partial.written() ?? []));
 }
