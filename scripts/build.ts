@@ -16,7 +16,6 @@ const entries = {
   "cli/main": "src/cli/main.ts",
   "cli/warm": "src/cli/warm.ts",
   "cli/hash-worker": "src/store/hash-worker.ts",
-  "cli/check-worker": "src/store/check-worker.ts",
   "annie/main": "src/demo/annie/main.ts",
 };
 

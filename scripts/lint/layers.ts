@@ -78,7 +78,6 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
 export const entryPoints: readonly string[] = [
   "demo/annie/main.ts",
   "demo/hub/serve.ts",
-  "store/check-worker.ts",
   "store/hash-worker.ts",
 ];
 

@@ -4,12 +4,12 @@ import { exitCodes, Failure } from "../run/failure.ts";
 import { fileFailure } from "../run/file-failures.ts";
 import { formatBytes } from "../run/units.ts";
 
-const leastHeadroom = 64_000_000;
-const mostHeadroom = 1_000_000_000;
+const minHeadroom = 64_000_000;
+const maxHeadroom = 1_000_000_000;
 
 /** What should stay free besides: 2%, at least 64 MB and at most 1 GB. A disk without any room is no use to Annie. */
 export function headroom(missingBytes: number): number {
-  return Math.min(mostHeadroom, Math.max(leastHeadroom, Math.ceil(missingBytes * 0.02)));
+  return Math.min(maxHeadroom, Math.max(minHeadroom, Math.ceil(missingBytes * 0.02)));
 }
 
 /** What a download of so many bytes needs. */

@@ -3,81 +3,35 @@ import { Worker } from "node:worker_threads";
 import type { Digests } from "../run/digest.ts";
 import type { FollowingHash } from "./store.ts";
 
-export interface Hashing {
-  start(file: { path: string; sizeBytes: number; gitSha1: boolean }): FollowingHash;
-  close(): Promise<void>;
+/** One file to hash. */
+export interface HashedFile {
+  readonly path: string;
+  /** As the listing has it; git's hash covers it. */
+  readonly sizeBytes: number;
+  readonly gitSha1: boolean;
 }
 
-/** One thread, started with the first file: it reads faster than any link brings. */
-export function createHashing(): Hashing {
-  let worker: Worker | null = null;
-  let count = 0;
-  const waiting = new Map<number, PromiseWithResolvers<Digests>>();
-
-  const fail = (error: Error): void => {
-    for (const { reject } of waiting.values()) reject(error);
-    waiting.clear();
-  };
-  const open = (): Worker => {
-    // In the checkout the worker is TypeScript, in the build JavaScript.
-    const name = import.meta.url.endsWith(".ts") ? "./hash-worker.ts" : "./hash-worker.js";
-    const opened = new Worker(new URL(name, import.meta.url));
-    opened.on("message", (message: HashAnswer) => {
-      const { id } = message;
-      if (message.type === "hashed") waiting.get(id)?.resolve(message.digests);
-      else waiting.get(id)?.reject(new Error(`can't hash: ${message.message}`));
-      waiting.delete(id);
-    });
-    opened.on("error", fail);
-    return opened;
-  };
-
-  return {
-    start({ path, sizeBytes, gitSha1 }) {
-      worker ??= open();
-      const target = worker;
-      const id = (count += 1);
-      const result = Promise.withResolvers<Digests>();
-      result.promise.catch(() => {});
-      waiting.set(id, result);
-      const post = (order: HashOrder): void => target.postMessage(order, []);
-      let followed = -1;
-      return {
-        digests: result.promise,
-        follow(upTo) {
-          if (upTo <= followed) return;
-          followed = upTo;
-          post({ type: "hash", id, path, upTo, sizeBytes, gitSha1 });
-        },
-        forget() {
-          waiting.delete(id);
-          post({ type: "forget", id });
-        },
-      };
-    },
-    async close() {
-      waiting.clear();
-      await worker?.terminate();
-    },
-  };
-}
-
-/** From the engine to the worker: hash the file up to here, or forget it. */
+/** To the worker: hash the file up to here, or to its end whatever its size; or forget it. */
 export type HashOrder =
-  | {
-      readonly type: "hash";
-      readonly id: number;
-      readonly path: string;
-      readonly upTo: number;
-      readonly sizeBytes: number;
-      readonly gitSha1: boolean;
-    }
+  | (HashedFile & { readonly type: "hash"; readonly id: number; readonly upTo: number | "end" })
   | { readonly type: "forget"; readonly id: number };
 
-/** From the worker: the digests of a whole file, or why it can't be read. */
+/** From the worker: how far it is, the digests of a whole file, or why it can't be read. */
 export type HashAnswer =
-  | { readonly type: "hashed"; readonly id: number; readonly digests: Digests }
-  | { readonly type: "failed"; readonly id: number; readonly message: string };
+  | { readonly type: "reached"; readonly id: number; readonly bytes: number }
+  | {
+      readonly type: "hashed";
+      readonly id: number;
+      readonly bytes: number;
+      readonly digests: Digests;
+    }
+  | {
+      readonly type: "failed";
+      readonly id: number;
+      /** The system's: `EACCES`. */
+      readonly code: string;
+      readonly message: string;
+    };
 
 /** Hashes as they go: sha256 of the content, and git's blob sha1, which puts the length before it. */
 export function createDigests(sizeBytes: number, withGitSha1: boolean) {
@@ -93,4 +47,137 @@ export function createDigests(sizeBytes: number, withGitSha1: boolean) {
       gitSha1: git?.digest("hex") ?? null,
     }),
   };
+}
+
+interface HashThread {
+  post(order: HashOrder): void;
+  end(): Promise<unknown>;
+}
+
+function startThread(
+  onAnswer: (answer: HashAnswer) => void,
+  onError: (error: Error) => void,
+): HashThread {
+  // In the checkout the worker is TypeScript, in the build JavaScript.
+  const name = import.meta.url.endsWith(".ts") ? "./hash-worker.ts" : "./hash-worker.js";
+  const worker = new Worker(new URL(name, import.meta.url));
+  worker.on("message", onAnswer);
+  worker.on("error", onError);
+  return {
+    post: (order) => worker.postMessage(order, []),
+    end: () => worker.terminate(),
+  };
+}
+
+export interface Hashing {
+  start(file: HashedFile): FollowingHash;
+  close(): Promise<void>;
+}
+
+/** Hashes files while they are written. One thread, started with the first file: it reads faster than any link brings. */
+export function createHashing(): Hashing {
+  let thread: HashThread | null = null;
+  let count = 0;
+  const waiting = new Map<number, PromiseWithResolvers<Digests>>();
+
+  const fail = (error: Error): void => {
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+  };
+  const onAnswer = (answer: HashAnswer): void => {
+    if (answer.type === "reached") return;
+    const { id } = answer;
+    if (answer.type === "hashed") waiting.get(id)?.resolve(answer.digests);
+    else waiting.get(id)?.reject(new Error(`can't hash: ${answer.message}`));
+    waiting.delete(id);
+  };
+
+  return {
+    start(file) {
+      const { post } = (thread ??= startThread(onAnswer, fail));
+      const id = (count += 1);
+      const result = Promise.withResolvers<Digests>();
+      result.promise.catch(() => {});
+      waiting.set(id, result);
+      let followed = -1;
+      return {
+        digests: result.promise,
+        follow(upTo) {
+          if (upTo <= followed) return;
+          followed = upTo;
+          post({ ...file, type: "hash", id, upTo });
+        },
+        forget() {
+          waiting.delete(id);
+          post({ type: "forget", id });
+        },
+      };
+    },
+    async close() {
+      waiting.clear();
+      await thread?.end();
+    },
+  };
+}
+
+export interface HashRequest<File extends HashedFile> {
+  /** The largest first keeps all threads busy to the end. */
+  readonly files: readonly File[];
+  readonly threads: number;
+  /** Bytes of this file that are hashed by now. */
+  readonly onReached: (file: File, bytes: number) => void;
+  readonly onEnd: (file: File, answer: Exclude<HashAnswer, { type: "reached" }>) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Hashes files as they are on the disk, in a few threads, so that the one that draws never waits. @throws AbortError */
+export async function hashFiles<File extends HashedFile>(
+  request: HashRequest<File>,
+): Promise<void> {
+  const { files, threads, signal } = request;
+  signal.throwIfAborted();
+  const queue = [...files];
+  const count = Math.min(threads, queue.length);
+  await Promise.all(Array.from({ length: count }, () => workThrough(queue, request)));
+}
+
+/** One thread, one file after the other. */
+async function workThrough<File extends HashedFile>(
+  queue: File[],
+  { onReached, onEnd, signal }: HashRequest<File>,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = (): void => {
+    const reason: unknown = signal.reason;
+    reject(reason instanceof Error ? reason : new DOMException("Stopped.", "AbortError"));
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  let id = 0;
+  let current: File | undefined;
+  const next = (): void => {
+    current = queue.shift();
+    if (current === undefined) {
+      resolve();
+      return;
+    }
+    const { path, sizeBytes, gitSha1 } = current;
+    thread.post({ type: "hash", id: (id += 1), path, sizeBytes, gitSha1, upTo: "end" });
+  };
+  const onAnswer = (answer: HashAnswer): void => {
+    if (current === undefined) return;
+    if (answer.type === "reached") {
+      onReached(current, answer.bytes);
+      return;
+    }
+    onEnd(current, answer);
+    next();
+  };
+  const thread = startThread(onAnswer, reject);
+  next();
+  try {
+    await promise;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    await thread.end();
+  }
 }

@@ -21,8 +21,9 @@ function section(page: string, heading: string): string {
 
 test("docs/architecture.md has the rooms as the lint checks them", async () => {
   const written = rowsOf(section(await read("docs/architecture.md"), "The rooms"));
-  const expected = Object.entries(rooms).map(([room, { imports, types = [] }]) => {
-    const names = imports.length === 0 ? "nothing" : imports.join(", ");
+  const expected = Object.entries(rooms).map(([room, { imports, types = [], files = [] }]) => {
+    const all = imports.length === 0 ? "nothing" : imports.join(", ");
+    const names = files.length === 0 ? all : `${all}; ${files.join(", ")}`;
     return [room, types.length === 0 ? names : `${names}; types of ${types.join(", ")}`];
   });
   expect(written).toEqual(expected);

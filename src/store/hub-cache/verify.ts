@@ -9,7 +9,7 @@ import type { ModelProgress } from "../../run/events/download.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { hashName } from "../../run/failures/download.ts";
 import { createRate } from "../../run/rate.ts";
-import { checkFiles } from "../check-files.ts";
+import { hashFiles } from "../hashing.ts";
 import type { Survey, SurveyedBlob, SurveyedSnapshot } from "../store.ts";
 import { blobPath, placesOf } from "./layout.ts";
 import { findBlob } from "./look-up.ts";
@@ -56,13 +56,13 @@ export async function verifyModels(request: VerifyRequest): Promise<Verification
       sizeBytes: content.blob.sizeBytes,
       gitSha1: content.blob.hash.algorithm === "git-sha1",
     }));
-  const telling = createVerifyProgress(request, checkable, startMs);
-  await checkFiles({
+  const progress = createVerifyProgress(request, checkable, startMs);
+  await hashFiles({
     files: orders,
     threads,
     signal,
-    onReached: ({ content }, bytes) => telling.reached(content, bytes),
-    onChecked({ file: { content }, answer }) {
+    onReached: ({ content }, bytes) => progress.reached(content, bytes),
+    onEnd({ content }, answer) {
       const { blob, file } = content;
       if (answer.type === "failed") {
         damaged.push({
@@ -80,17 +80,17 @@ export async function verifyModels(request: VerifyRequest): Promise<Verification
         if (found === blob.hash.hex) {
           const { repo, path, sizeBytes: bytes } = blob;
           emit({ type: "file.verified", repo, path, sha256: answer.digests.sha256, bytes });
-          telling.checked(content, true);
+          progress.checked(content, true);
           return;
         }
         damaged.push({ ...blob, file, reason: "hash", expected: blob.hash.hex, found });
       }
       const last = damaged.at(-1);
       if (last !== undefined) tellDamage(emit, last);
-      telling.checked(content, false);
+      progress.checked(content, false);
     },
   });
-  telling.end();
+  progress.end();
   const files = countFiles([...seen, ...checkable.map(({ blob }) => blob)]);
   const bytes = checkable.reduce((sum, { blob }) => sum + blob.sizeBytes, 0);
   const elapsedMs = Math.round(host.clock.monotonicMs() - startMs);
