@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import type { TimedEvent } from "../run/event.ts";
 import { type Failure, isAbort } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
+import { isRecord } from "../run/json.ts";
 import { eventSchemas } from "./event-schemas.ts";
 
 /**
@@ -43,9 +44,23 @@ export function parseLine(line: string, place: string): TimedEvent | null {
     throw broken(place, "is no event of heros");
   }
   if (!isKnown(type)) return null;
-  const { error } = eventSchemas[type].safeParse(value);
+  const event = withPresentNames({ ...value });
+  const { error } = eventSchemas[type].safeParse(event);
   if (error !== undefined) throw broken(place, `is not a whole ${type}`, error);
-  return value as TimedEvent;
+  return event as TimedEvent;
+}
+
+/** Records of before call a leftover "passing" that is "transient" now. */
+function withPresentNames(event: Readonly<Record<string, unknown>>) {
+  const rename = (leftover: unknown): unknown =>
+    isRecord(leftover) && leftover["kind"] === "passing"
+      ? { ...leftover, kind: "transient" }
+      : leftover;
+  const { type, files } = event;
+  if (type === "prune.planned" && Array.isArray(files)) {
+    return { ...event, files: files.map(rename) };
+  }
+  return type === "file.removed" ? rename(event) : event;
 }
 
 function isKnown(type: string): type is TimedEvent["type"] {

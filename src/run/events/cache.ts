@@ -76,7 +76,7 @@ export type Leftover =
   /** Another program's unfinished file, older than a day. */
   | "incomplete"
   /** A folder or a link of a heros that was killed. */
-  | "passing";
+  | "transient";
 
 export interface PrunedFile {
   readonly kind: Leftover;

@@ -136,7 +136,7 @@ async function planAssembly(
   const blobs = await files.readdir(foldersOf(file).blobs).catch(() => []);
   if (there === null || blobs.length > 0) return [];
   if ((await findLockHolder(files, lock)) !== null) return [];
-  return [{ kind: "passing", repo, file, bytes: 0, lock }];
+  return [{ kind: "transient", repo, file, bytes: 0, lock }];
 }
 
 /** `.heros-<pid>-…` of a process that is no more. */
@@ -150,7 +150,7 @@ async function planPassing(
     const owner = passingOwner(name);
     if (owner === null) continue;
     if (!(await isDead(files, owner))) continue;
-    found.push({ kind: "passing", repo, file: join(places.root, name), bytes: 0, lock: null });
+    found.push({ kind: "transient", repo, file: join(places.root, name), bytes: 0, lock: null });
   }
   return found;
 }

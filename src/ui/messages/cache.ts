@@ -99,7 +99,7 @@ const leftovers: Readonly<Record<PrunedFile["kind"], string>> = {
   damaged: "damaged file that was put aside",
   blob: "content that nothing links to",
   incomplete: "unfinished download of another program, older than a day",
-  passing: "rest of a heros that was stopped",
+  transient: "rest of a heros that was stopped",
 };
 
 function leftoverWords({ kind, bytes, file }: PrunedFile): string {
