@@ -22,6 +22,7 @@ const stages = [
   "health",
   "plan",
   "deploy",
+  "checks",
 ];
 
 export const rooms: Readonly<Record<string, Room>> = {
@@ -40,6 +41,9 @@ export const rooms: Readonly<Record<string, Room>> = {
   health: { imports: ["run", "host", "docker"] },
   plan: { imports: ["run", "catalog"], types: ["machine"] },
   deploy: { imports: ["run", "host", "docker"], types: ["plan", "catalog"] },
+  checks: {
+    imports: ["run", "host", "machine", "docker", "catalog", "source", "store", "deploy", "health"],
+  },
   record: { imports: ["run", "host"] },
   demo: { imports: ["run", "host", "catalog"] },
   commands: { imports: ["run", "host", ...stages, "record", "demo"] },

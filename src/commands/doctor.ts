@@ -1,7 +1,7 @@
 import { modelsOfTiers } from "../catalog/select.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
 import { late, withinLimit } from "../host/time-limit.ts";
-import { type Detection, detectMachine, unsupportedFailure } from "../machine/detect.ts";
+import { type Detection, detectMachine, unsupportedFailure } from "../checks/detect.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { Failure } from "../run/failure.ts";
 import { requireDiskSpace } from "../store/disk-space.ts";

@@ -1,6 +1,6 @@
 import { lookAtPlace } from "../host/place.ts";
 import type { Survey } from "../store/store.ts";
-import { placeFailure } from "../machine/assess-disks.ts";
+import { placeFailure } from "../checks/disks.ts";
 import type { FilePlace } from "../run/file-failures.ts";
 import { danglingLink } from "../run/folder-failures.ts";
 import type { Work } from "./request.ts";

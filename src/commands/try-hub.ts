@@ -1,6 +1,6 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import { connectHub } from "../source/hub/hub.ts";
-import type { TryHub } from "../machine/hub-reach.ts";
+import type { TryHub } from "../checks/hub.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import type { Fetching, Work } from "./request.ts";
 import { givenToken, tokenOf } from "./tokens.ts";

@@ -1,8 +1,14 @@
+import { late, type Probe, readText, readTextInTime, withinLimit } from "../host/time-limit.ts";
+import type { DockerFound } from "../run/events/machine.ts";
 import { z } from "zod";
-import { askEnginePlace, type EnginePlace, isElsewhere } from "./engine.ts";
-import { type EngineError, readEngineError } from "./engine.ts";
+import {
+  askEnginePlace,
+  type EngineError,
+  type EnginePlace,
+  isElsewhere,
+  readEngineError,
+} from "./engine.ts";
 import type { RunResult } from "../host/processes.ts";
-import { late, withinLimit, type Probe } from "../host/time-limit.ts";
 import { parseJson } from "../run/json.ts";
 
 export interface DockerInfo {
@@ -103,4 +109,76 @@ export function parseDockerInfo(
 
 function readJson(stdout: string): z.infer<typeof schema> | null {
   return schema.safeParse(parseJson(stdout)).data ?? null;
+}
+
+/** Whether the user is in the docker group by now, so that a new login is all that is missing. */
+export async function inDockerGroup(probe: Probe): Promise<boolean> {
+  const user = probe.host.env["USER"] ?? probe.host.env["LOGNAME"];
+  const groups = await readTextInTime(probe, "/etc/group");
+  if (user === undefined || groups === null) return false;
+  const members = /^docker:[^:]*:\d*:(.*)$/m.exec(groups)?.[1] ?? "";
+  return members.split(",").includes(user);
+}
+
+export type GpuAccess = DockerFound["gpuAccess"];
+
+/** How containers reach the GPU. Engines before 28.3 do not list the CDI devices they know, so their specification files are read too. */
+export async function askGpuAccess(probe: Probe, answer: DockerAnswer): Promise<GpuAccess> {
+  if (answer.state !== "running") return "none";
+  const { info } = answer;
+  if (info.cdiDevices.some((id) => id.startsWith("nvidia.com/gpu="))) return "cdi";
+  if (await hasNvidiaSpecification(probe, info)) return "cdi";
+  return info.runtimes.includes("nvidia") ? "runtime" : "none";
+}
+
+async function hasNvidiaSpecification(probe: Probe, { cdiSpecDirs }: DockerInfo): Promise<boolean> {
+  const { files } = probe.host;
+  const found = await withinLimit(probe, async () => {
+    const texts = await Promise.all(
+      cdiSpecDirs.map(async (folder) => {
+        const names = await files.readdir(folder).catch(() => []);
+        const specifications = names.filter((name) => /\.(ya?ml|json)$/.test(name));
+        return Promise.all(specifications.map((name) => readText(files, `${folder}/${name}`)));
+      }),
+    );
+    return texts.flat().some((text) => text !== null && isNvidiaSpecification(text));
+  });
+  return found !== late && found;
+}
+
+/** @param text a CDI specification, in YAML or JSON */
+export function isNvidiaSpecification(text: string): boolean {
+  return /^\s*["']?kind["']?\s*:\s*["']?nvidia\.com\/gpu["']?\s*,?\s*$/m.test(text);
+}
+
+export type ComposeAnswer =
+  | { readonly state: "there"; readonly version: string }
+  | { readonly state: "missing" }
+  /** Docker itself is not there. */
+  | { readonly state: "no-docker" }
+  /** Docker refuses every command: what the check of its engine tells. */
+  | { readonly state: "no-engine" }
+  | { readonly state: "late" };
+
+export async function askCompose(probe: Probe): Promise<ComposeAnswer> {
+  const result = await withinLimit(probe, (signal) =>
+    probe.host.processes.run({
+      command: "docker",
+      args: ["compose", "version", "--short"],
+      signal,
+    }),
+  );
+  return result === late ? { state: "late" } : parseComposeVersion(result);
+}
+
+/** A docker without the plugin takes `compose` or `--short` for a mistake of its own, in different words and with different statuses. */
+export function parseComposeVersion(
+  result: Pick<RunResult, "exitCode" | "stdout" | "stderr" | "missing">,
+): ComposeAnswer {
+  if (result.missing) return { state: "no-docker" };
+  const version = result.stdout.trim().split("\n").at(-1)?.trim().replace(/^v/, "") ?? "";
+  if (result.exitCode === 0 && /^(\d+\.\d+|dev)/.test(version)) {
+    return { state: "there", version };
+  }
+  return { state: readEngineError(result.stderr) === null ? "missing" : "no-engine" };
 }

@@ -1,4 +1,4 @@
-import type { Host } from "./host.ts";
+import type { Files, Host } from "./host.ts";
 
 /** What every probe is given. */
 export interface Probe {
@@ -39,4 +39,19 @@ export async function withinLimit<T>(
 /** As a person reads it: "no answer within 4 s". */
 export function lateText({ limitMs }: Pick<Probe, "limitMs">): string {
   return `no answer within ${Number((limitMs / 1000).toFixed(1))} s`;
+}
+
+/** The text of a small file; null where it can't be read or is not there. */
+export async function readText(files: Files, path: string): Promise<string | null> {
+  try {
+    return await files.readFile(path, "utf8");
+  } catch {
+    return null;
+  }
+}
+
+/** As `readText`, and null too where the file system does not answer in time. */
+export async function readTextInTime(probe: Probe, path: string): Promise<string | null> {
+  const text = await withinLimit(probe, () => readText(probe.host.files, path));
+  return text === late ? null : text;
 }

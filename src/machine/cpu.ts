@@ -1,5 +1,3 @@
-import type { Finding } from "./check.ts";
-
 /** ARM's part numbers, which stand where x86 has a name. */
 const armParts: Readonly<Record<string, string>> = {
   "0xd85": "Cortex-X925",
@@ -25,19 +23,4 @@ export function parseCpuinfo(text: string): Cpu {
     if (name !== undefined) kinds.set(name, (kinds.get(name) ?? 0) + 1);
   }
   return { count, kinds: [...kinds].map(([name, cores]) => ({ name, count: cores })) };
-}
-
-export function assessCpu(arch: string, { count, kinds }: Cpu): Finding {
-  const names = kinds.map((kind) =>
-    kinds.length === 1 ? kind.name : `${kind.count} × ${kind.name}`,
-  );
-  const cores = count === 0 ? [] : [`${count} ${count === 1 ? "core" : "cores"}`];
-  const detail = names.length === 0 ? "" : ` (${names.join(", ")})`;
-  const found = `${[arch, ...cores].join(", ")}${detail}`;
-  if (arch === "aarch64" || arch === "x86_64") return { status: "ok", found };
-  return {
-    status: "warning",
-    found,
-    remedy: "The containers of the stack exist for aarch64, and in part for x86_64.",
-  };
 }

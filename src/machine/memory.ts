@@ -1,8 +1,4 @@
-import { formatMemory } from "../run/units.ts";
-import type { Finding } from "./check.ts";
-import { readTextInTime } from "./read-files.ts";
-import { thresholds } from "./thresholds.ts";
-import { late, withinLimit, type Late, type Probe } from "../host/time-limit.ts";
+import { late, type Late, type Probe, readTextInTime, withinLimit } from "../host/time-limit.ts";
 
 export interface Memory {
   readonly totalBytes: number;
@@ -52,31 +48,4 @@ export async function askMemory(probe: Probe): Promise<Memory | null> {
     ...parsed,
     totalBytes: reported.totalBytes,
   };
-}
-
-export function assessMemory(memory: Memory | null, machine: { readonly spark: boolean }): Finding {
-  if (memory === null)
-    return { status: "warning", found: "the system does not say how much there is" };
-  const shared = machine.spark ? ", shared by CPU and GPU" : "";
-  const swap = memory.swapBytes === 0 ? "" : " with swap";
-  const found = `${formatMemory(memory.totalBytes)}${shared}, ${formatMemory(memory.availableBytes)} free${swap}`;
-  if (memory.availableBytes < thresholds.memoryAvailableBytes) {
-    const wanted = formatMemory(thresholds.memoryAvailableBytes);
-    return {
-      status: "warning",
-      found,
-      remedy:
-        memory.totalBytes < thresholds.memoryAvailableBytes
-          ? `All models at once want about ${wanted}; choose fewer models (--tiers 1).`
-          : `All models at once want about ${wanted}. Close other programs first: nvidia-smi lists those that use the GPU.`,
-    };
-  }
-  if (machine.spark && memory.totalBytes < thresholds.unifiedClassBytes) {
-    return {
-      status: "warning",
-      found,
-      remedy: "A DGX Spark has 128 GB: look in its firmware settings for memory that is set aside.",
-    };
-  }
-  return { status: "ok", found };
 }

@@ -1,38 +1,34 @@
-import { failure } from "../run/failures/table.ts";
 import { z } from "zod";
 import type { Files } from "../host/host.ts";
-import { late, lateText, type Probe, withinLimit } from "../host/time-limit.ts";
-import type { PortFound } from "../run/events/machine.ts";
-import { quoted } from "../run/shell.ts";
-import type { Finding } from "./check.ts";
+import { late, type Probe, withinLimit } from "../host/time-limit.ts";
 import { parseJson } from "../run/json.ts";
 import { textOf } from "../host/network.ts";
 
-export interface PortAnswer {
-  readonly port: PortFound;
-  readonly finding: Finding;
-}
+/** How it stands with the port where Annie is to answer. */
+export type PortAnswer =
+  | { readonly state: "late" }
+  | { readonly state: "free" }
+  | {
+      readonly state: "taken";
+      readonly owner: PortOwner;
+      /** The next free one above it; null where none is near. */
+      readonly other: number | null;
+    };
 
-/** Whether Annie can have the port, or has it already. */
+/** Whether Annie can have the port, or who has it. */
 export async function askPort(
   probe: Probe,
   { port, projectDir }: { readonly port: number; readonly projectDir: string },
 ): Promise<PortAnswer> {
   const { network } = probe.host;
   const free = await withinLimit(probe, () => network.portIsFree(port));
-  if (free === late) {
-    return {
-      port: { port, free: false },
-      finding: { status: "warning", found: `port ${port}: ${lateText(probe)}` },
-    };
-  }
-  if (free)
-    return { port: { port, free }, finding: { status: "ok", found: `port ${port} is free` } };
+  if (free === late) return { state: "late" };
+  if (free) return { state: "free" };
   const [owner, other] = await Promise.all([
     askPortOwner(probe, { port, projectDir }),
     findFreePort(probe, port),
   ]);
-  return { port: { port, free }, finding: assessPort(port, owner, other) };
+  return { state: "taken", owner, other };
 }
 
 /** The next free port above, so that the hint is a command that works; null where none is near. */
@@ -43,50 +39,6 @@ async function findFreePort({ host, signal }: Probe, port: number): Promise<numb
     if (await host.network.portIsFree(candidate)) return candidate;
   }
   return null;
-}
-
-export function assessPort(port: number, owner: PortOwner, other: number | null): Finding {
-  switch (owner.kind) {
-    case "our-stack":
-      return { status: "ok", found: `port ${port} belongs to the stack that runs already` };
-    case "annie":
-      return { status: "ok", found: `port ${port}: Annie answers there already` };
-    case "container": {
-      const { name, projectDir } = owner;
-      const from = projectDir === null ? "" : ` of ${projectDir}`;
-      return taken(port, other, {
-        by: `the container ${name}${from}`,
-        stop: `docker stop ${quoted(name)}`,
-      });
-    }
-    case "process":
-      return taken(port, other, {
-        by: `${owner.name} (process ${owner.pid})`,
-        stop: `kill ${owner.pid}`,
-      });
-    case "unknown":
-      return taken(port, other, { by: "another program", stop: null });
-  }
-}
-
-function taken(
-  port: number,
-  other: number | null,
-  { by, stop }: { readonly by: string; readonly stop: string | null },
-): Finding {
-  const elsewhere = other === null ? null : `heros setup --port ${other}`;
-  const ways = [
-    ...(stop === null ? [] : [`stop it (${stop})`]),
-    ...(elsewhere === null ? [] : [`take another port (${elsewhere})`]),
-  ];
-  const sentence = ways.length === 0 ? `see who has it (sudo ss -ltnp)` : ways.join(", or ");
-  const remedy = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
-  return {
-    status: "failed",
-    found: `port ${port} is taken by ${by}`,
-    remedy,
-    failure: failure("port.taken", { from: "check", port, by, remedy }),
-  };
 }
 
 /** Who has a port that is taken. */

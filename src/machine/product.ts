@@ -1,4 +1,4 @@
-import type { Finding } from "./check.ts";
+import { type Probe, withinLimit, readText, late, readTextInTime } from "../host/time-limit.ts";
 
 /** What was read on the machine; null where there is no such thing. */
 export interface ProductEvidence {
@@ -48,19 +48,6 @@ export function recogniseProduct(evidence: ProductEvidence): Product {
       dgx?.prettyName ??
       (spark ? "NVIDIA GB10 machine" : laptop ? "NVIDIA N1X machine" : null),
     osVersion: dgx?.version ?? null,
-  };
-}
-
-export function assessProduct({ spark, label, osVersion }: Product): Finding {
-  if (spark) {
-    return {
-      status: "ok",
-      found: `${label ?? "DGX Spark"}${osVersion === null ? "" : `, DGX OS ${osVersion}`}`,
-    };
-  }
-  return {
-    status: "warning",
-    found: label === null ? "not a DGX Spark" : `${label}, not a DGX Spark`,
   };
 }
 
@@ -160,4 +147,40 @@ export function parseFastosRelease(text: string): "spark" | "n1x" | null {
   const name = parsePairs(text).get("NAME") ?? "";
   if (/\bn1x\b/i.test(name)) return "n1x";
   return /\bdgx[ _-]?spark\b/i.test(name) ? "spark" : null;
+}
+
+/** The `vendor:device` numbers of everything on the PCI bus. */
+export async function readPciIds(probe: Probe): Promise<readonly string[]> {
+  const { files } = probe.host;
+  const root = "/sys/bus/pci/devices";
+  const ids = await withinLimit(probe, async () => {
+    const slots = await files.readdir(root).catch(() => []);
+    return Promise.all(
+      slots.map(async (slot) => {
+        const [vendor, device] = await Promise.all([
+          readText(files, `${root}/${slot}/vendor`),
+          readText(files, `${root}/${slot}/device`),
+        ]);
+        return `${hex(vendor)}:${hex(device)}`;
+      }),
+    );
+  });
+  return ids === late ? [] : ids;
+}
+
+function hex(text: string | null): string {
+  return (text ?? "").trim().toLowerCase().replace(/^0x/, "");
+}
+
+/** What the firmware calls the machine. */
+export async function readDmi(probe: Probe): Promise<Dmi> {
+  const read = (file: string): Promise<string | null> =>
+    readTextInTime(probe, `/sys/class/dmi/id/${file}`);
+  const [vendor, product, version, board] = await Promise.all([
+    read(dmiFiles.vendor),
+    read(dmiFiles.product),
+    read(dmiFiles.version),
+    read(dmiFiles.board),
+  ]);
+  return { vendor, product, version, board };
 }

@@ -1,6 +1,5 @@
 import type { Host } from "../host/host.ts";
-import type { TransientError } from "./transient-error.ts";
-import { isSilence, transientErrorOf } from "./transient-error.ts";
+import { isSilence, type TransientError, transientErrorOf } from "./transient-error.ts";
 
 /** How long heros waits for a network in all, before the first byte and after it. */
 export const patienceMs = 10 * 60_000;

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
-import { detectMachine } from "../../src/machine/detect.ts";
+import { detectMachine } from "../../src/checks/detect.ts";
 import { herOs, prepareTestDemo } from "./test-demo.ts";
 import { matchesGlob } from "../../src/run/glob.ts";
 

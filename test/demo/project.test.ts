@@ -2,8 +2,7 @@ import fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { interpolate, parseEnvLines } from "../../src/demo/docker/project.ts";
-import { loadProject } from "../../src/demo/docker/project.ts";
+import { interpolate, loadProject, parseEnvLines } from "../../src/demo/docker/project.ts";
 
 let folder: string;
 

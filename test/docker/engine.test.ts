@@ -2,8 +2,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { askEnginePlace, isElsewhere, type EnginePlace } from "../../src/docker/engine.ts";
-import { engineProblem, readEngineError } from "../../src/docker/engine.ts";
+import {
+  askEnginePlace,
+  type EnginePlace,
+  engineProblem,
+  isElsewhere,
+  readEngineError,
+} from "../../src/docker/engine.ts";
 import { parseDockerInfo } from "../../src/docker/info.ts";
 import { ran } from "../machine/fixture.ts";
 import { look } from "../machine/look.ts";

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import type { BlobTask } from "../../src/download/blob-task.ts";
-import { budgetFor } from "../../src/download/bandwidth.ts";
+import { budgetFor, createLink, type Link } from "../../src/download/bandwidth.ts";
 import { chooseWork } from "../../src/download/schedule.ts";
 import { createConnection, type Connection } from "../../src/download/connection.ts";
-import { createLink, type Link } from "../../src/download/bandwidth.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { openFile } from "./open-file.ts";
 

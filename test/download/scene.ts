@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { EmbeddedHub, HubOptions } from "../../src/demo/hub/hub.ts";
-import { startHub } from "../../src/demo/hub/hub.ts";
+import { type EmbeddedHub, type HubOptions, startHub } from "../../src/demo/hub/hub.ts";
 import { downloadModels } from "../../src/commands/download-models.ts";
 import { type ModelRequest, surveyModels } from "../../src/commands/survey-models.ts";
 import type { DownloadRequest } from "../../src/download/download.ts";

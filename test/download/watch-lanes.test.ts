@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
-import { createConnection, type Connection } from "../../src/download/connection.ts";
-import { watchConnections } from "../../src/download/connection.ts";
+import {
+  type Connection,
+  createConnection,
+  watchConnections,
+} from "../../src/download/connection.ts";
 import { openFile } from "./open-file.ts";
 
 const task = openFile(1, 100_000_000);

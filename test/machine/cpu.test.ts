@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { assessCpu, parseCpuinfo } from "../../src/machine/cpu.ts";
+import { parseCpuinfo } from "../../src/machine/cpu.ts";
+import { assessCpu } from "../../src/checks/hardware.ts";
 import { fixture } from "./fixture.ts";
 
 describe("the processor", () => {

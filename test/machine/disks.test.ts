@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { Place } from "../../src/host/place.ts";
 import type { FileSystem } from "../../src/host/host.ts";
-import { distinctSpots, imagePaths, type Spot } from "../../src/machine/disks.ts";
-import { assessImagesDisk, assessModelsDisk } from "../../src/machine/assess-disks.ts";
-import { findDevice, parseLsblk } from "../../src/machine/lsblk.ts";
+import {
+  distinctSpots,
+  findDevice,
+  imagePaths,
+  parseLsblk,
+  type Spot,
+} from "../../src/machine/disks.ts";
+import { assessImagesDisk, assessModelsDisk } from "../../src/checks/disks.ts";
 import { parseDockerInfo } from "../../src/docker/info.ts";
 import { fixture, notInstalled, ran } from "./fixture.ts";
 

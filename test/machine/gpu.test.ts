@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { chooseGpu, assessGpu } from "../../src/machine/gpu.ts";
-import { parseNvidiaSmi } from "../../src/machine/gpu.ts";
+import { chooseGpu, parseNvidiaSmi } from "../../src/machine/gpu.ts";
+import { assessGpu } from "../../src/checks/hardware.ts";
 import { fixture, notInstalled, ran } from "./fixture.ts";
 
 const spark = { spark: true, arch: "aarch64" };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { assessMemory, parseMeminfo, type Memory } from "../../src/machine/memory.ts";
+import { parseMeminfo, type Memory } from "../../src/machine/memory.ts";
+import { assessMemory } from "../../src/checks/hardware.ts";
 import { fixture } from "./fixture.ts";
 
 const gib = 1024 ** 3;

@@ -1,10 +1,10 @@
+import { assessPort } from "../../src/checks/port.ts";
+import type { Probe } from "../../src/host/time-limit.ts";
 import { mkdtemp, mkdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { askPort } from "../../src/machine/port.ts";
-import { parseListeners } from "../../src/machine/port.ts";
-import { isAnnie, parseDockerPs } from "../../src/machine/port.ts";
+import { askPort, isAnnie, parseDockerPs, parseListeners } from "../../src/machine/port.ts";
 import { installTool } from "./fake-tools.ts";
 import { serve, serveRaw, type TestServer } from "./server.ts";
 import { testProbe } from "./test-host.ts";
@@ -60,19 +60,24 @@ function composeLabels(service: string, folder: string): Readonly<Record<string,
   };
 }
 
+/** What the check says of a port as the machine answers for it. */
+async function findingAt(probe: Probe, asked: Parameters<typeof askPort>[1]) {
+  return assessPort(asked.port, await askPort(probe, asked), probe);
+}
+
 describe("a port", () => {
   it("is free where nothing listens", async () => {
     const port = await busyPort();
     await servers.splice(0)[0]?.close();
-    expect(await askPort(testProbe(), { port, projectDir: "/s" })).toEqual({
-      port: { port, free: true },
-      finding: { status: "ok", found: `port ${port} is free` },
+    expect(await findingAt(testProbe(), { port, projectDir: "/s" })).toEqual({
+      status: "ok",
+      found: `port ${port} is free`,
     });
   });
 
   it("is taken by a program, which is named with the way to stop it and the next free port", async () => {
     const port = await busyPort();
-    const { finding } = await askPort(testProbe(), { port, projectDir: "/s" });
+    const finding = await findingAt(testProbe(), { port, projectDir: "/s" });
     expect(finding.status).toBe("failed");
     expect(finding.found).toMatch(
       new RegExp(`^port ${port} is taken by .+ \\(process ${process.pid}\\)$`),
@@ -85,11 +90,10 @@ describe("a port", () => {
   });
 
   it("is fine where Annie answers, even while she only starts", async () => {
-    const { finding, port } = await askPort(testProbe(), {
+    const finding = await findingAt(testProbe(), {
       port: await busyPort(health, 503),
       projectDir: "/s",
     });
-    expect(port.free).toBe(false);
     expect(finding).toMatchObject({ status: "ok" });
     expect(finding.found).toMatch(/Annie answers there already$/);
   });
@@ -98,7 +102,7 @@ describe("a port", () => {
     const silent = await serveRaw(null);
     servers.push(silent);
     const probe = { ...testProbe(), limitMs: 300 };
-    const { finding } = await askPort(probe, { port: silent.port, projectDir: "/s" });
+    const finding = await findingAt(probe, { port: silent.port, projectDir: "/s" });
     expect(finding.failure?.code).toBe("port.taken");
   });
 });
@@ -107,7 +111,7 @@ async function findingWith(ps: string, projectDir: string, body?: string) {
   const bin = await newFolder();
   const port = await busyPort(body);
   await installTool(bin, "docker", { stdout: `${ps.replaceAll("PORT", String(port))}\n` });
-  return (await askPort(testProbe({ env: { PATH: bin } }), { port, projectDir })).finding;
+  return findingAt(testProbe({ env: { PATH: bin } }), { port, projectDir });
 }
 
 describe("a port that a container has", () => {

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { productLabel, type Dmi } from "../../src/machine/product.ts";
 import {
-  assessProduct,
-  recogniseProduct,
+  type Dmi,
+  parseDgxRelease,
+  parseFastosRelease,
   type ProductEvidence,
+  productLabel,
+  recogniseProduct,
 } from "../../src/machine/product.ts";
-import { parseDgxRelease, parseFastosRelease } from "../../src/machine/product.ts";
+import { assessProduct } from "../../src/checks/hardware.ts";
 import { fixture } from "./fixture.ts";
 
 const nothing: ProductEvidence = {

@@ -16,6 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   health: ["run", "host", "docker"],
   plan: ["run", "catalog"],
   deploy: ["run", "host", "docker"],
+  checks: ["run", "host", "machine", "docker", "catalog", "source", "store", "deploy", "health"],
   record: ["run", "host"],
   demo: ["run", "host", "catalog"],
   commands: [
@@ -30,6 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "health",
     "plan",
     "deploy",
+    "checks",
     "record",
     "demo",
   ],
@@ -49,6 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "health",
     "plan",
     "deploy",
+    "checks",
     "record",
     "demo",
     "commands",

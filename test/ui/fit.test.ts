@@ -1,11 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { suitabilityOf } from "../../src/plan/totals.ts";
+import { suitabilityOf, totalsOf } from "../../src/plan/totals.ts";
 import type { Interview } from "../../src/plan/interview.ts";
-import { totalsOf } from "../../src/plan/totals.ts";
 import type { Gpu, Machine } from "../../src/run/events/machine.ts";
 import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { suitabilityLines } from "../../src/ui/messages/totals.ts";
-import { totalLines } from "../../src/ui/messages/totals.ts";
+import { suitabilityLines, totalLines } from "../../src/ui/messages/totals.ts";
 import { cannedPlanning, models, spark } from "./canned-planning.ts";
 import { pageLines } from "./wizard-walk.ts";
 

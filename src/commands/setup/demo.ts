@@ -2,7 +2,7 @@ import path from "node:path";
 import { type DemoWorld, prepareDemo } from "../../demo/prepare-demo.ts";
 import { lookAtPlace } from "../../host/place.ts";
 import { late, withinLimit } from "../../host/time-limit.ts";
-import { placeFailure } from "../../machine/assess-disks.ts";
+import { placeFailure } from "../../checks/disks.ts";
 import type { Answers } from "../../plan/answers.ts";
 import type { Person } from "../../plan/person.ts";
 import type { DemoFolder } from "../../record/handover.ts";

@@ -1,4 +1,5 @@
-import { detectMachine, type Detection } from "../../machine/detect.ts";
+import { detectMachine, type Detection } from "../../checks/detect.ts";
+import { checks } from "../../checks/table.ts";
 import type { FailedChecks } from "../../plan/interview.ts";
 import { modelsPlace } from "../models-place.ts";
 import { recallAnswers } from "./remembered-answers.ts";
@@ -6,8 +7,8 @@ import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { tryHubOf } from "../try-hub.ts";
 import type { SetupRequest, Work } from "../request.ts";
 
-/** What a person can put right in another window. Memory and disks are what they are; the questions take them into account. */
-const mendable = new Set(["gpu", "docker.engine", "docker.compose", "docker.gpu", "port", "hub"]);
+/** What a person can put right while heros waits. */
+const fixable = new Set<string>(checks.flatMap(({ id, fixable: can }) => (can ? [id] : [])));
 
 /**
  * Looks at the machine, again and again where somebody mends it meanwhile.
@@ -50,10 +51,10 @@ export async function lookAtMachine(
 }
 
 /** What is worth stopping for: what failed, and warnings that a command mends. */
-export function failedChecksOf({ checks, problems }: Detection): FailedChecks | null {
-  const bad = checks.filter(
+export function failedChecksOf({ checks: finished, problems }: Detection): FailedChecks | null {
+  const bad = finished.filter(
     ({ id, status, remedy }) =>
-      status === "failed" || (status === "warning" && remedy !== undefined && mendable.has(id)),
+      status === "failed" || (status === "warning" && remedy !== undefined && fixable.has(id)),
   );
   if (bad.length === 0 && problems.length === 0) return null;
   const codes = problems.map(({ code }) => code);

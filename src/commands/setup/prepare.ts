@@ -3,7 +3,7 @@ import { modelsOfTiers } from "../../catalog/select.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import type { Host } from "../../host/host.ts";
-import type { Detection } from "../../machine/detect.ts";
+import type { Detection } from "../../checks/detect.ts";
 import type { Answers } from "../../plan/answers.ts";
 import type { Interview } from "../../plan/interview.ts";
 import { rememberable, resolveAnswers } from "../../plan/resolve.ts";

@@ -1,7 +1,7 @@
 import { writeStack } from "../../deploy/compose/write.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
-import { unsupportedFailure } from "../../machine/detect.ts";
+import { unsupportedFailure } from "../../checks/detect.ts";
 import type { Answers } from "../../plan/answers.ts";
 import type { Person } from "../../plan/person.ts";
 import { rememberable, type AnswerValues, resolveAnswers } from "../../plan/resolve.ts";

@@ -1,11 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Tokens } from "./routes.ts";
-import type { Exchange } from "./exchange.ts";
-import type { Intercept, RecordedRequest } from "./exchange.ts";
-import { createLinks } from "./limits.ts";
-import { createQuotas, type Quotas, type RateLimits } from "./limits.ts";
+import { answerContent, answerHub, type Tokens, type World } from "./routes.ts";
+import type { Exchange, Intercept, RecordedRequest } from "./exchange.ts";
+import { createLinks, createQuotas, type Quotas, type RateLimits } from "./limits.ts";
 import {
   addCommit,
   defaultRevision,
@@ -14,7 +12,6 @@ import {
   type HostedRepo,
   type RepoSpec,
 } from "./repository.ts";
-import { answerContent, answerHub, type World } from "./routes.ts";
 import { createGate, type Gate, type Throttle } from "./throttle.ts";
 
 export interface HubOptions {

@@ -6,17 +6,20 @@ import { fileFailure } from "../../run/file-failures.ts";
 import { Secret } from "../../run/secret.ts";
 import { checkOwnStack } from "./own-base.ts";
 import { findComposeFiles, herosFile, newBaseFile, projectFolder } from "./compose-files.ts";
-import { requireNoData } from "./preconditions.ts";
+import {
+  requireNoData,
+  requireOwnOfRoot,
+  requireOwnProject,
+  requireReplaceable,
+  requireWritable,
+} from "./preconditions.ts";
 import { keptTokenFile } from "./token-file.ts";
 import { type ShowLines, unifiedDiff } from "./diff.ts";
-import { shownEnv } from "./env/stack-env.ts";
-import { lookupIn, readStackEnv } from "./env/stack-env.ts";
+import { lookupIn, readStackEnv, shownEnv } from "./env/stack-env.ts";
 import { readIfThere } from "../../host/text-files.ts";
 import { validateOwnBase } from "./validate-base.ts";
-import { requireOwnOfRoot, requireReplaceable, requireWritable } from "./preconditions.ts";
 import { editedByHand, overrideText } from "./override.ts";
 import { type PlannedFiles, readPlannedConfig } from "./planned-config.ts";
-import { requireOwnProject } from "./preconditions.ts";
 import { planEnv } from "./env/plan-env.ts";
 import { keysAlone, redactLines } from "./redact.ts";
 import type { NeededFolder, StackChange, Deployment } from "./deployment.ts";

@@ -3,7 +3,12 @@ import type { Host } from "../../host/host.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import type { Secret } from "../../run/secret.ts";
 import { parseEndpoint } from "./endpoint.ts";
-import { createEndpointMemory, type EndpointMemory } from "../mirrors.ts";
+import {
+  createEndpointMemory,
+  type EndpointMemory,
+  type EndpointSwitch,
+  preferInOrder,
+} from "../mirrors.ts";
 import { failure } from "../../run/failures/table.ts";
 import { failureOfError } from "./failures.ts";
 import { commitPattern } from "../../run/listing.ts";
@@ -11,7 +16,6 @@ import { checkAccess, openFile, resolveUrl } from "./files.ts";
 import { isRepoId, isSafePath } from "./listing.ts";
 import { listingCache } from "./listing-cache.ts";
 import type { Hub } from "./hub-port.ts";
-import { type EndpointSwitch, preferInOrder } from "../mirrors.ts";
 import type { Session } from "./request.ts";
 import { askWithToken, type TokenRefusal } from "./token.ts";
 import { type Attempt, askPatiently } from "./attempts.ts";

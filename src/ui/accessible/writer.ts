@@ -4,11 +4,10 @@ import { printable } from "../clean-text.ts";
 import { createLineOutput } from "../line-output.ts";
 import { isTold, sentenceFor } from "../messages/messages.ts";
 import { percentOf } from "../messages/download.ts";
-import { type Sentence } from "../messages/sentence.ts";
+import type { Sentence } from "../messages/sentence.ts";
 import type { Terminal, Writer } from "../writer.ts";
 import { askInLines } from "./ask.ts";
-import { meetInLines } from "./dialogs.ts";
-import { mendInLines } from "./dialogs.ts";
+import { meetInLines, mendInLines } from "./dialogs.ts";
 import { createLineReader, type LineReader } from "./lines.ts";
 
 /** A screen reader says every line aloud: not more than one of progress in this time. */

@@ -11,8 +11,7 @@ import {
 import { frameColumns, screenRows } from "./frame-size.ts";
 import { Frame } from "./frame.tsx";
 import type { Line } from "./line.ts";
-import { noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
-import { keysNow } from "./live/panel.ts";
+import { keysNow, noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
 import { liveScreen } from "./live/screen.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../writer.ts";
 import { ownScreen } from "./own-screen.ts";

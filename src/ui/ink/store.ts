@@ -1,7 +1,6 @@
 import type { TimedEvent } from "../../run/event.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
-import type { ScrolledLine } from "./log-rows.ts";
-import { logLines, scrolledLines } from "./log-rows.ts";
+import { logLines, type ScrolledLine, scrolledLines } from "./log-rows.ts";
 import type { DialogRequest } from "./wizard/request.ts";
 
 /** What the root component draws. */

@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import type { Intercept, RecordedRequest } from "../../../src/demo/hub/exchange.ts";
 import { type EmbeddedHub, startHub } from "../../../src/demo/hub/hub.ts";
-import type { Hub } from "../../../src/source/hub/hub.ts";
-import { connectHub } from "../../../src/source/hub/hub.ts";
-import { createEndpointMemory } from "../../../src/source/mirrors.ts";
-import { type EndpointSwitch, preferInOrder } from "../../../src/source/mirrors.ts";
+import { connectHub, type Hub } from "../../../src/source/hub/hub.ts";
+import {
+  createEndpointMemory,
+  type EndpointSwitch,
+  preferInOrder,
+} from "../../../src/source/mirrors.ts";
 import { TransientError } from "../../../src/source/transient-error.ts";
 import { exitCodes, Failure } from "../../../src/run/failure.ts";
 import { Secret } from "../../../src/run/secret.ts";

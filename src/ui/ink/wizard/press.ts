@@ -1,6 +1,5 @@
-import { firstUnsettled } from "../../../plan/questions.ts";
+import { firstUnsettled, type Question } from "../../../plan/questions.ts";
 import { Failure } from "../../../run/failure.ts";
-import type { Question } from "../../../plan/questions.ts";
 import type { Answers } from "../../../plan/answers.ts";
 import { cleanText } from "../../clean-text.ts";
 import type { Press } from "./keys.ts";

@@ -1,6 +1,5 @@
 import type { Answers } from "../../../plan/answers.ts";
-import type { Remediation, FailedChecks } from "../../../plan/interview.ts";
-import type { Interview } from "../../../plan/interview.ts";
+import type { FailedChecks, Interview, Remediation } from "../../../plan/interview.ts";
 import type { BackgroundChoice, BackgroundProcess } from "../../../run/background.ts";
 
 /** A wizard that somebody waits for. */

@@ -8,8 +8,7 @@ import { blank, span, type Line, type Size } from "../line.ts";
 import type { Role } from "../theme.ts";
 import { waitSpan } from "../live/header.ts";
 import { buttons } from "./press-summary.ts";
-import type { WizardView } from "./view.ts";
-import { wizardHeader } from "./view.ts";
+import { wizardHeader, type WizardView } from "./view.ts";
 
 /** The summary: what will be downloaded and started, which files change and how; then yes, back or stop. */
 export function summaryPage(view: WizardView): Line[] {

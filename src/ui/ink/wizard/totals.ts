@@ -1,10 +1,8 @@
-import { suitabilityOf } from "../../../plan/totals.ts";
+import { suitabilityOf, tiersWith, totalsOf } from "../../../plan/totals.ts";
 import type { Question } from "../../../plan/questions.ts";
-import { tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { wrapText } from "../../text-width.ts";
-import { suitabilityLines } from "../../messages/totals.ts";
+import { suitabilityLines, totalLines } from "../../messages/totals.ts";
 import { cleanText } from "../../clean-text.ts";
-import { totalLines } from "../../messages/totals.ts";
 import { frameColumns } from "../frame-size.ts";
 import { span, type Line } from "../line.ts";
 import type { WizardView } from "./view.ts";

@@ -1,7 +1,6 @@
 import type { Answers } from "../../../plan/answers.ts";
 import type { Interview, TokenCheck } from "../../../plan/interview.ts";
-import { openQuestions } from "../../../plan/questions.ts";
-import type { Option, Question } from "../../../plan/questions.ts";
+import { openQuestions, type Option, type Question } from "../../../plan/questions.ts";
 import { refusedTokenText } from "../../messages/plan.ts";
 import type { PlanReady } from "../../../run/events/plan.ts";
 

@@ -1,61 +1,27 @@
-import { askDocker, type DockerAnswer } from "../docker/info.ts";
-import type { Probe } from "../host/time-limit.ts";
+import { type TryHub, type EndpointAnswers, askHubs } from "./hub.ts";
+import { type Cpu, parseCpuinfo } from "../machine/cpu.ts";
+import { type NvidiaSmi, askNvidiaSmi, chooseGpu } from "../machine/gpu.ts";
+import { type Product, readDmi, readPciIds, recogniseProduct } from "../machine/product.ts";
 import type { Gpu } from "../run/events/machine.ts";
-import { assessImagesDisk, assessModelsDisk } from "./assess-disks.ts";
-import type { CheckId, Finding } from "./check.ts";
-import { askCompose, assessCompose, type ComposeAnswer } from "./compose.ts";
-import { assessCpu, type Cpu, parseCpuinfo } from "./cpu.ts";
-import { askDisks, type DiskQuestions } from "./disks.ts";
+import { type Memory, askMemory } from "../machine/memory.ts";
+import { type DiskQuestions, askDisks } from "../machine/disks.ts";
 import {
-  askGpuAccess,
-  assessDocker,
-  assessGpuAccess,
+  type DockerAnswer,
+  type ComposeAnswer,
   type GpuAccess,
+  askDocker,
   inDockerGroup,
-} from "./docker.ts";
-import { askNvidiaSmi, assessGpu, chooseGpu, type NvidiaSmi } from "./gpu.ts";
-import { askHubs, assessHubs, type EndpointAnswers, type TryHub } from "./hub-reach.ts";
-import { askMemory, assessMemory, type Memory } from "./memory.ts";
-import { askPort, type PortAnswer } from "./port.ts";
-import { assessProduct, type Product, recogniseProduct } from "./product.ts";
-import { readDmi, readPciIds, readTextInTime } from "./read-files.ts";
-
-/** What each check finds, as soon as the answers it needs are there. */
-export function assessEverything(
-  asked: Questions,
-  { host, limitMs }: Probe,
-  { modelsPath }: Surroundings,
-): Record<CheckId, Promise<Finding>> {
-  const { cpu, smi, firstGuess, product, gpu, memory, disks, docker, grouped, compose } = asked;
-  return {
-    cpu: cpu.then((answer) => assessCpu(host.arch, answer)),
-    product: product.then(assessProduct),
-    gpu: Promise.all([smi, gpu, product]).then(([answer, chosen, { spark }]) =>
-      assessGpu(answer, { gpu: chosen, spark, limitMs }),
-    ),
-    memory: Promise.all([memory, firstGuess]).then(([answer, guess]) =>
-      assessMemory(answer, guess),
-    ),
-    "disk.models": disks.models.then((spot) =>
-      assessModelsDisk(spot, { path: modelsPath, home: host.home, limitMs }),
-    ),
-    "disk.images": disks.images.then((spots) => assessImagesDisk(spots, { limitMs })),
-    "docker.engine": Promise.all([docker, grouped]).then(([answer, inGroup]) =>
-      assessDocker(answer, { grouped: inGroup, limitMs }),
-    ),
-    "docker.compose": compose.then((answer) => assessCompose(answer, { limitMs })),
-    "docker.gpu": Promise.all([asked.gpuAccess, docker, gpu]).then(([access, { state }, chosen]) =>
-      assessGpuAccess(access, { docker: state, hasGpu: chosen !== null }),
-    ),
-    port: asked.port.then(({ finding }) => finding),
-    hub: asked.hub.then((answer) => assessHubs(answer, { limitMs })),
-  };
-}
+  askCompose,
+  askGpuAccess,
+} from "../docker/info.ts";
+import { type PortAnswer, askPort } from "../machine/port.ts";
+import { type Probe, readTextInTime } from "../host/time-limit.ts";
 
 export interface Surroundings {
   readonly modelsPath: string;
   readonly stackDir: string;
   readonly projectDir?: string;
+  /** Where Annie will answer. */
   readonly port: number;
   /** Of the Hub, in order of preference. */
   readonly endpoints: readonly string[];
@@ -63,7 +29,7 @@ export interface Surroundings {
 }
 
 /** Everything that is asked of the machine, each answer on its way. */
-export interface Questions {
+export interface Asked {
   readonly cpu: Promise<Cpu>;
   readonly smi: Promise<NvidiaSmi>;
   /** By what lies in files, which always answers at once. */
@@ -85,7 +51,7 @@ export interface Questions {
 export function askEverything(
   probe: Probe,
   { modelsPath, stackDir, projectDir = stackDir, port, endpoints, tryHub }: Surroundings,
-): Questions {
+): Asked {
   const smi = askNvidiaSmi(probe);
   const docker = askDocker(probe);
   const { firstGuess, product } = askProduct(probe, smi);
@@ -109,10 +75,7 @@ export function askEverything(
 }
 
 /** The GPU's name is waited for only where the files leave it open, so that a driver that hangs does not hold up the rest. */
-function askProduct(
-  probe: Probe,
-  smi: Promise<NvidiaSmi>,
-): Pick<Questions, "firstGuess" | "product"> {
+function askProduct(probe: Probe, smi: Promise<NvidiaSmi>): Pick<Asked, "firstGuess" | "product"> {
   const evidence = Promise.all([
     readTextInTime(probe, "/etc/dgx-release"),
     readTextInTime(probe, "/etc/fastos-release"),

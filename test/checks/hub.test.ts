@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { askHubs, hubOf, assessHubs } from "../../src/machine/hub-reach.ts";
-import { startServer, tryHubOn } from "./look.ts";
-import { serveRaw } from "./server.ts";
-import { testProbe } from "./test-host.ts";
+import { askHubs, hubOf, assessHubs } from "../../src/checks/hub.ts";
+import { startServer, tryHubOn } from "../machine/look.ts";
+import { serveRaw } from "../machine/server.ts";
+import { testProbe } from "../machine/test-host.ts";
 
 type Answer = (response: ServerResponse, path: string) => void;
 

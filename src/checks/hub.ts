@@ -1,8 +1,8 @@
-import type { Machine } from "../run/events/machine.ts";
 import { Failure } from "../run/failure.ts";
-import type { Finding } from "./check.ts";
-import { late, lateText, withinLimit, type Probe } from "../host/time-limit.ts";
+import { type Probe, withinLimit, late, lateText } from "../host/time-limit.ts";
 import { isHubOffline } from "../run/hub-offline.ts";
+import type { Finding } from "./finding.ts";
+import type { Machine } from "../run/events/machine.ts";
 
 /** What stands at the endpoint. */
 export type HubAnswer =

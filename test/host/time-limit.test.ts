@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { realClock } from "../../src/host/real-host.ts";
 import { late, withinLimit } from "../../src/host/time-limit.ts";
-import { testHost } from "./test-host.ts";
+import { testHost } from "../machine/test-host.ts";
 
 const limitMs = 3000;
 const idle = new AbortController().signal;

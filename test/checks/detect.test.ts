@@ -1,11 +1,11 @@
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
-import { detectMachine, unsupportedReason } from "../../src/machine/detect.ts";
+import { detectMachine, unsupportedReason } from "../../src/checks/detect.ts";
 import { freePort } from "../host/free-port.ts";
-import { fixture } from "./fixture.ts";
-import { look, startHub, startServer, tryHubOn } from "./look.ts";
-import { bare, spark, system } from "./machines.ts";
-import { testHost } from "./test-host.ts";
+import { fixture } from "../machine/fixture.ts";
+import { look, startHub, startServer, tryHubOn } from "../machine/look.ts";
+import { bare, spark, system } from "../machine/machines.ts";
+import { testHost } from "../machine/test-host.ts";
 
 describe("a DGX Spark", () => {
   it("is in order", async () => {

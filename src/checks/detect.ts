@@ -1,13 +1,13 @@
-import type { Host } from "../host/host.ts";
+import { type Asked, askEverything, type Surroundings } from "./ask.ts";
+import { type CheckId, checks } from "./table.ts";
+import type { Finding } from "./finding.ts";
+import type { Clock, Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
-import type { CheckFinished, DockerFound, Machine } from "../run/events/machine.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
-import { checkIds, runCheck, type CheckId } from "./check.ts";
-import { assessEverything } from "./checks.ts";
-import { describeGpu } from "./gpu.ts";
-import { hubOf, type TryHub } from "./hub-reach.ts";
-import { askEverything, type Questions } from "./checks.ts";
+import { type TryHub, hubOf } from "./hub.ts";
+import type { Machine, CheckFinished, DockerFound } from "../run/events/machine.ts";
+import { Failure, exitCodes } from "../run/failure.ts";
 import type { Probe } from "../host/time-limit.ts";
+import { describeGpu } from "../machine/gpu.ts";
 
 export interface DetectRequest {
   readonly host: Host;
@@ -42,19 +42,6 @@ export interface Detection {
   readonly placeFailure: Failure | null;
 }
 
-/** The order in which problems are best mended. */
-const importance = [
-  "docker.missing",
-  "docker.podman",
-  "docker.context_broken",
-  "docker.elsewhere",
-  "docker.daemon_down",
-  "docker.no_permission",
-  "compose.missing",
-  "gpu.missing",
-  "port.taken",
-];
-
 /**
  * Looks at the machine: every probe at once, each with a time limit. Emits `check.started` and `check.finished` for each,
  * and `machine.detected` at the end. Changes nothing; no serial number is in what it tells.
@@ -73,28 +60,57 @@ export async function detectMachine({
   signal.throwIfAborted();
   const surroundings = { ...places, endpoints: [endpoint, ...mirrors], tryHub };
   const probe: Probe = { host, signal, limitMs };
+  const work = { emit, clock: host.clock };
   const asked = askEverything(probe, surroundings);
-  const findings = assessEverything(asked, probe, surroundings);
-  const [checks, machine] = await Promise.all([
-    Promise.all(checkIds.map((id) => runCheck({ id, emit, clock: host.clock }, findings[id]))),
-    describeMachine(host.arch, asked),
+  const [results, machine] = await Promise.all([
+    Promise.all(checks.map((row) => runCheck(row, row.assess(asked, probe, surroundings), work))),
+    describeMachine(host.arch, asked, surroundings),
   ]);
   emit({ type: "machine.detected", ...machine });
-  const failures = checks.flatMap(({ failure }) => failure ?? []);
   const failureOf = (id: CheckId) =>
-    checks.find(({ finished }) => finished.id === id)?.failure ?? null;
+    results.find(({ finished }) => finished.id === id)?.failure ?? null;
+  const problems = checks.flatMap(({ id, rank }) => {
+    const failure = failureOf(id);
+    return failure?.exitCode === exitCodes.machine ? [{ failure, rank: rank ?? 0 }] : [];
+  });
   return {
     machine,
-    checks: checks.map(({ finished }) => finished),
-    problems: failures
-      .filter(({ exitCode }) => exitCode === exitCodes.machine)
-      .toSorted((one, other) => importance.indexOf(one.code) - importance.indexOf(other.code)),
+    checks: results.map(({ finished }) => finished),
+    problems: problems.toSorted((a, b) => a.rank - b.rank).map(({ failure }) => failure),
     hubFailure: failureOf("hub"),
     placeFailure: failureOf("disk.models"),
   };
 }
 
-async function describeMachine(arch: string, asked: Questions): Promise<Machine> {
+interface Result {
+  readonly finished: CheckFinished;
+  readonly failure: Failure | null;
+}
+
+/** Tells that a check begins, waits for what it finds, and tells that. */
+async function runCheck(
+  { id, title }: { readonly id: CheckId; readonly title: string },
+  assessed: Promise<Finding>,
+  { emit, clock }: { readonly emit: Emit; readonly clock: Clock },
+): Promise<Result> {
+  const startedMs = clock.monotonicMs();
+  emit({ type: "check.started", id, title });
+  const { status, found, remedy, failure } = await assessed;
+  const finished: CheckFinished = {
+    type: "check.finished",
+    id,
+    title,
+    status,
+    ...(failure === undefined ? {} : { code: failure.code }),
+    found,
+    ...(remedy === undefined ? {} : { remedy }),
+    elapsedMs: Math.round(clock.monotonicMs() - startedMs),
+  };
+  emit(finished);
+  return { finished, failure: failure ?? null };
+}
+
+async function describeMachine(arch: string, asked: Asked, around: Surroundings): Promise<Machine> {
   const [cpu, product, gpu, memory, models, images, stack, docker, compose, gpuAccess, port, hub] =
     await Promise.all([
       asked.cpu,
@@ -126,7 +142,7 @@ async function describeMachine(arch: string, asked: Questions): Promise<Machine>
     memoryAvailableBytes: memory?.availableBytes ?? 0,
     disks: [models, ...images, stack].flatMap(({ space }) => space ?? []),
     docker: docker.state === "missing" ? null : dockerFound,
-    ports: [port.port],
+    ports: [{ port: around.port, free: port.state === "free" }],
     hub: hubOf(hub),
   };
 }

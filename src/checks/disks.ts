@@ -1,14 +1,18 @@
 import type { Place } from "../host/place.ts";
-import type { FileSystem } from "../host/host.ts";
-import type { DiskSpace } from "../run/events/machine.ts";
+import { type FilePlace, fileFailure } from "../run/file-failures.ts";
 import type { Failure } from "../run/failure.ts";
-import { fileFailure, type FilePlace } from "../run/file-failures.ts";
-import { closedFolder, danglingLink, noSymlinks } from "../run/folder-failures.ts";
+import { danglingLink, closedFolder, noSymlinks } from "../run/folder-failures.ts";
+import type { FileSystem } from "../host/host.ts";
+import type { Spot } from "../machine/disks.ts";
+import { type Probe, lateText } from "../host/time-limit.ts";
+import type { Finding } from "./finding.ts";
 import { formatBytes } from "../run/units.ts";
-import type { Finding } from "./check.ts";
-import type { Spot } from "./disks.ts";
-import { thresholds } from "./thresholds.ts";
-import { lateText, type Probe } from "../host/time-limit.ts";
+import type { DiskSpace } from "../run/events/machine.ts";
+
+/** All models of the catalog (20.6 GB), and some air. */
+const spaceForModelsBytes = 25e9;
+/** The images of the stack, unpacked. */
+const spaceForImagesBytes = 30e9;
 
 /** Why models, or Annie's files, can't be kept at a place; null where they can, as far as it shows without writing there. */
 export function placeFailure(
@@ -68,11 +72,11 @@ export function assessModelsDisk(
         "Models need symbolic links: mount this share with the option mfsymlinks, or name a folder on a disk of this machine with --cache-dir.",
     };
   }
-  if (space.freeBytes < thresholds.modelsFreeBytes) {
+  if (space.freeBytes < spaceForModelsBytes) {
     return {
       status: "warning",
       found,
-      remedy: `All models want about ${formatBytes(thresholds.modelsFreeBytes)}: free some space, choose fewer models (--tiers 1), or name another folder with --cache-dir.`,
+      remedy: `All models want about ${formatBytes(spaceForModelsBytes)}: free some space, choose fewer models (--tiers 1), or name another folder with --cache-dir.`,
     };
   }
   if (rotational) {
@@ -94,14 +98,14 @@ export function assessImagesDisk(
   const [tightest] = spaces.toSorted((one, other) => one.freeBytes - other.freeBytes);
   if (tightest === undefined) return { status: "warning", found: lateText({ limitMs }) };
   const found = spaces.map(describe).join("; ");
-  if (tightest.freeBytes >= thresholds.imagesFreeBytes) {
+  if (tightest.freeBytes >= spaceForImagesBytes) {
     const silent = spots.some((spot) => spot.silent || spot.place === null);
     return orSilence({ status: "ok", found }, silent, limitMs);
   }
   return {
     status: "warning",
     found,
-    remedy: `The containers want about ${formatBytes(thresholds.imagesFreeBytes)}: docker system prune frees what no container uses.`,
+    remedy: `The containers want about ${formatBytes(spaceForImagesBytes)}: docker system prune frees what no container uses.`,
   };
 }
 

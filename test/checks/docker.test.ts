@@ -2,15 +2,19 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { EnginePlace } from "../../src/docker/engine.ts";
-import type { EngineError } from "../../src/docker/engine.ts";
-import { assessCompose, parseComposeVersion } from "../../src/machine/compose.ts";
-import { askGpuAccess, isNvidiaSpecification, assessGpuAccess } from "../../src/machine/docker.ts";
-import { parseDockerInfo, type DockerAnswer } from "../../src/docker/info.ts";
-import type { Finding } from "../../src/machine/check.ts";
-import { inDockerGroup, assessDocker } from "../../src/machine/docker.ts";
-import { fixture, notInstalled, ran } from "./fixture.ts";
-import { testProbe } from "./test-host.ts";
+import type { EngineError, EnginePlace } from "../../src/docker/engine.ts";
+import {
+  askGpuAccess,
+  type DockerAnswer,
+  inDockerGroup,
+  isNvidiaSpecification,
+  parseComposeVersion,
+  parseDockerInfo,
+} from "../../src/docker/info.ts";
+import { assessCompose, assessDocker, assessGpuAccess } from "../../src/checks/docker.ts";
+import type { Finding } from "../../src/checks/finding.ts";
+import { fixture, notInstalled, ran } from "../machine/fixture.ts";
+import { testProbe } from "../machine/test-host.ts";
 
 const limitMs = 4000;
 const temporary: string[] = [];

@@ -1,0 +1,94 @@
+import { compareVersion } from "../run/version.ts";
+import type { ComposeAnswer, DockerAnswer, GpuAccess } from "../docker/info.ts";
+import { type Probe, lateText } from "../host/time-limit.ts";
+import type { Finding } from "./finding.ts";
+import { failure } from "../run/failures/table.ts";
+import { engineProblem } from "../docker/engine.ts";
+
+/** The first compose that knows `!override`. */
+const oldestCompose = [2, 24, 4];
+
+export function assessDocker(
+  answer: DockerAnswer,
+  { grouped, limitMs }: { readonly grouped: boolean } & Pick<Probe, "limitMs">,
+): Finding {
+  switch (answer.state) {
+    case "running":
+      return { status: "ok", found: `Docker ${answer.info.version}` };
+    case "missing":
+      return {
+        status: "failed",
+        found: "not installed",
+        remedy: "curl -fsSL https://get.docker.com | sudo sh",
+        failure: failure("docker.missing"),
+      };
+    case "trouble":
+      return {
+        status: "failed",
+        ...engineProblem(answer.trouble, answer.place, { joined: grouped }),
+      };
+    case "unclear":
+      return {
+        status: "warning",
+        found: `docker info says: ${answer.reason}`,
+        remedy: "See what docker info says, and whether docker ps works.",
+      };
+    case "late":
+      return {
+        status: "warning",
+        found: `docker info: ${lateText({ limitMs })}`,
+        remedy: "sudo systemctl restart docker",
+      };
+  }
+}
+
+export function assessGpuAccess(
+  access: GpuAccess,
+  { docker, hasGpu }: { readonly docker: DockerAnswer["state"]; readonly hasGpu: boolean },
+): Finding {
+  if (docker !== "running") {
+    return { status: "warning", found: "not looked at: Docker does not answer" };
+  }
+  switch (access) {
+    case "cdi":
+      return { status: "ok", found: "containers can use it (CDI)" };
+    case "runtime":
+      return { status: "ok", found: "containers can use it (nvidia runtime)" };
+    case "none":
+      if (!hasGpu) return { status: "warning", found: "no GPU that containers could use" };
+      return {
+        status: "warning",
+        found: "Docker can't give the GPU to containers",
+        remedy:
+          "sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
+      };
+  }
+}
+
+export function assessCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "limitMs">): Finding {
+  switch (answer.state) {
+    case "no-docker":
+      return { status: "warning", found: "not looked at: Docker is not installed" };
+    case "no-engine":
+      return { status: "warning", found: "not checked: see the Docker engine" };
+    case "late":
+      return { status: "warning", found: `docker compose: ${lateText({ limitMs })}` };
+    case "missing":
+      return {
+        status: "failed",
+        found: "the plugin is not installed",
+        remedy: "sudo apt-get install docker-compose-plugin",
+        failure: failure("compose.missing", undefined),
+      };
+    case "there":
+      // A version that is no number, `dev`, is taken for new.
+      if ((compareVersion(answer.version, oldestCompose) ?? 0) < 0) {
+        return {
+          status: "warning",
+          found: `Compose ${answer.version}, older than ${oldestCompose.join(".")}`,
+          remedy: "sudo apt-get install --only-upgrade docker-compose-plugin",
+        };
+      }
+      return { status: "ok", found: `Compose ${answer.version}` };
+  }
+}

@@ -1,0 +1,118 @@
+import { formatMemory } from "../run/units.ts";
+import type { Memory } from "../machine/memory.ts";
+import type { Gpu } from "../run/events/machine.ts";
+import { type Probe, lateText } from "../host/time-limit.ts";
+import { Failure, exitCodes } from "../run/failure.ts";
+import { type NvidiaSmi, describeGpu } from "../machine/gpu.ts";
+import type { Product } from "../machine/product.ts";
+import type { Finding } from "./finding.ts";
+import type { Cpu } from "../machine/cpu.ts";
+
+/** From here on a machine counts as one with 128 GB: firmware keeps 2 to 4 GB for the display, so the system sees 119.7 to 121.7 GiB. */
+const unifiedClassBytes = 110 * 1024 ** 3;
+/** All models loaded (25 GiB) and the databases beside them. */
+const memoryForAllBytes = 32 * 1024 ** 3;
+
+export function assessCpu(arch: string, { count, kinds }: Cpu): Finding {
+  const names = kinds.map((kind) =>
+    kinds.length === 1 ? kind.name : `${kind.count} × ${kind.name}`,
+  );
+  const cores = count === 0 ? [] : [`${count} ${count === 1 ? "core" : "cores"}`];
+  const detail = names.length === 0 ? "" : ` (${names.join(", ")})`;
+  const found = `${[arch, ...cores].join(", ")}${detail}`;
+  if (arch === "aarch64" || arch === "x86_64") return { status: "ok", found };
+  return {
+    status: "warning",
+    found,
+    remedy: "The containers of the stack exist for aarch64, and in part for x86_64.",
+  };
+}
+
+export function assessProduct({ spark, label, osVersion }: Product): Finding {
+  if (spark) {
+    return {
+      status: "ok",
+      found: `${label ?? "DGX Spark"}${osVersion === null ? "" : `, DGX OS ${osVersion}`}`,
+    };
+  }
+  return {
+    status: "warning",
+    found: label === null ? "not a DGX Spark" : `${label}, not a DGX Spark`,
+  };
+}
+
+export function assessGpu(
+  smi: NvidiaSmi,
+  {
+    gpu,
+    spark,
+    limitMs,
+  }: { readonly gpu: Gpu | null; readonly spark: boolean } & Pick<Probe, "limitMs">,
+): Finding {
+  if (gpu !== null) return { status: "ok", found: describeGpu(gpu) };
+  const found = describeSilence(smi, limitMs);
+  if (!spark) return { status: "warning", found };
+  if (smi.state === "late") {
+    return {
+      status: "warning",
+      found,
+      remedy: "Restart the machine, then see whether nvidia-smi answers.",
+    };
+  }
+  const remedy =
+    smi.state === "missing"
+      ? "sudo apt-get update && sudo apt-get dist-upgrade, then restart the machine"
+      : "sudo reboot, then see whether nvidia-smi lists the GPU";
+  return {
+    status: "failed",
+    found,
+    remedy,
+    failure: new Failure({
+      code: "gpu.missing",
+      message: `The GPU of this machine does not answer: ${found}.`,
+      hint: `Try: ${remedy}.`,
+      exitCode: exitCodes.machine,
+    }),
+  };
+}
+
+function describeSilence(smi: NvidiaSmi, limitMs: number): string {
+  switch (smi.state) {
+    case "missing":
+      return "no NVIDIA driver is installed (nvidia-smi is missing)";
+    case "failed":
+      return `nvidia-smi says: ${smi.reason.replace(/\.$/, "")}`;
+    case "late":
+      return `nvidia-smi: ${lateText({ limitMs })}`;
+    case "none":
+    case "gpus":
+      return "nvidia-smi finds no GPU";
+  }
+}
+
+export function assessMemory(memory: Memory | null, machine: { readonly spark: boolean }): Finding {
+  if (memory === null)
+    return { status: "warning", found: "the system does not say how much there is" };
+  const shared = machine.spark ? ", shared by CPU and GPU" : "";
+  const swap = memory.swapBytes === 0 ? "" : " with swap";
+  const found = `${formatMemory(memory.totalBytes)}${shared}, ${formatMemory(memory.availableBytes)} free${swap}`;
+  if (memory.availableBytes < memoryForAllBytes) {
+    const wanted = formatMemory(memoryForAllBytes);
+    return {
+      status: "warning",
+      found,
+      remedy:
+        memory.totalBytes < memoryForAllBytes
+          ? `All models at once want about ${wanted}; choose fewer models (--tiers 1).`
+          : `All models at once want about ${wanted}. Close other programs first: nvidia-smi lists those that use the GPU.`,
+    };
+  }
+  if (machine.spark && memory.totalBytes < unifiedClassBytes) {
+    return {
+      status: "warning",
+      found,
+      remedy: "A DGX Spark has 128 GB: look in its firmware settings for memory that is set aside.",
+    };
+  }
+  return { status: "ok", found };
+}

@@ -1,0 +1,67 @@
+import { lateText, type Probe } from "../host/time-limit.ts";
+import type { Finding } from "./finding.ts";
+import { quoted } from "../run/shell.ts";
+import { failure } from "../run/failures/table.ts";
+import type { PortAnswer } from "../machine/port.ts";
+
+export function assessPort(
+  port: number,
+  answer: PortAnswer,
+  { limitMs }: Pick<Probe, "limitMs">,
+): Finding {
+  switch (answer.state) {
+    case "late":
+      return { status: "warning", found: `port ${port}: ${lateText({ limitMs })}` };
+    case "free":
+      return { status: "ok", found: `port ${port} is free` };
+    case "taken":
+      return assessOwner(port, answer);
+  }
+}
+
+function assessOwner(
+  port: number,
+  { owner, other }: Extract<PortAnswer, { state: "taken" }>,
+): Finding {
+  switch (owner.kind) {
+    case "our-stack":
+      return { status: "ok", found: `port ${port} belongs to the stack that runs already` };
+    case "annie":
+      return { status: "ok", found: `port ${port}: Annie answers there already` };
+    case "container": {
+      const { name, projectDir } = owner;
+      const from = projectDir === null ? "" : ` of ${projectDir}`;
+      return taken(port, other, {
+        by: `the container ${name}${from}`,
+        stop: `docker stop ${quoted(name)}`,
+      });
+    }
+    case "process":
+      return taken(port, other, {
+        by: `${owner.name} (process ${owner.pid})`,
+        stop: `kill ${owner.pid}`,
+      });
+    case "unknown":
+      return taken(port, other, { by: "another program", stop: null });
+  }
+}
+
+function taken(
+  port: number,
+  other: number | null,
+  { by, stop }: { readonly by: string; readonly stop: string | null },
+): Finding {
+  const elsewhere = other === null ? null : `heros setup --port ${other}`;
+  const ways = [
+    ...(stop === null ? [] : [`stop it (${stop})`]),
+    ...(elsewhere === null ? [] : [`take another port (${elsewhere})`]),
+  ];
+  const sentence = ways.length === 0 ? `see who has it (sudo ss -ltnp)` : ways.join(", or ");
+  const remedy = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
+  return {
+    status: "failed",
+    found: `port ${port} is taken by ${by}`,
+    remedy,
+    failure: failure("port.taken", { from: "check", port, by, remedy }),
+  };
+}

@@ -1,0 +1,113 @@
+import type { Finding } from "./finding.ts";
+import type { Probe } from "../host/time-limit.ts";
+import type { Asked, Surroundings } from "./ask.ts";
+import { assessImagesDisk, assessModelsDisk } from "./disks.ts";
+import { assessCompose, assessDocker, assessGpuAccess } from "./docker.ts";
+import { assessCpu, assessGpu, assessMemory, assessProduct } from "./hardware.ts";
+import { assessHubs } from "./hub.ts";
+import { assessPort } from "./port.ts";
+
+/** One check of the machine: what setup, the wizard and `heros doctor` know of it. */
+interface CheckRow<Id extends string> {
+  readonly id: Id;
+  readonly title: string;
+  /** Its place among the things that keep Annie from running, the first to be fixed first; null where it alone never does. */
+  readonly rank: number | null;
+  /** Whether a person can put it right in another window. Memory and disks are what they are; the questions take them into account. */
+  readonly fixable: boolean;
+  /** Its judgement and its fix, as soon as the answers that it needs are there. */
+  readonly assess: (asked: Asked, probe: Probe, around: Surroundings) => Promise<Finding>;
+}
+
+const row = <Id extends string>(check: CheckRow<Id>): CheckRow<Id> => check;
+
+/** All checks, in the order in which a report lists them. To add one is to add a row; what it asks of the machine goes into `ask.ts`. */
+export const checks = [
+  row({
+    id: "cpu",
+    title: "Processor",
+    rank: null,
+    fixable: false,
+    assess: async ({ cpu }, { host }) => assessCpu(host.arch, await cpu),
+  }),
+  row({
+    id: "product",
+    title: "Product",
+    rank: null,
+    fixable: false,
+    assess: async ({ product }) => assessProduct(await product),
+  }),
+  row({
+    id: "gpu",
+    title: "GPU",
+    rank: 3,
+    fixable: true,
+    async assess(asked, { limitMs }) {
+      const [smi, gpu, { spark }] = await Promise.all([asked.smi, asked.gpu, asked.product]);
+      return assessGpu(smi, { gpu, spark, limitMs });
+    },
+  }),
+  row({
+    id: "memory",
+    title: "Memory",
+    rank: null,
+    fixable: false,
+    assess: async ({ memory, firstGuess }) => assessMemory(await memory, await firstGuess),
+  }),
+  row({
+    id: "disk.models",
+    title: "Disk for models",
+    rank: null,
+    fixable: false,
+    assess: async ({ disks }, { host, limitMs }, { modelsPath }) =>
+      assessModelsDisk(await disks.models, { path: modelsPath, home: host.home, limitMs }),
+  }),
+  row({
+    id: "disk.images",
+    title: "Disk for containers",
+    rank: null,
+    fixable: false,
+    assess: async ({ disks }, probe) => assessImagesDisk(await disks.images, probe),
+  }),
+  row({
+    id: "docker.engine",
+    title: "Docker engine",
+    rank: 1,
+    fixable: true,
+    assess: async ({ docker, grouped }, { limitMs }) =>
+      assessDocker(await docker, { grouped: await grouped, limitMs }),
+  }),
+  row({
+    id: "docker.compose",
+    title: "Docker Compose",
+    rank: 2,
+    fixable: true,
+    assess: async ({ compose }, probe) => assessCompose(await compose, probe),
+  }),
+  row({
+    id: "docker.gpu",
+    title: "GPU in containers",
+    rank: null,
+    fixable: true,
+    async assess({ gpuAccess, docker, gpu }) {
+      const hasGpu = (await gpu) !== null;
+      return assessGpuAccess(await gpuAccess, { docker: (await docker).state, hasGpu });
+    },
+  }),
+  row({
+    id: "port",
+    title: "Port for Annie",
+    rank: 4,
+    fixable: true,
+    assess: async (asked, probe, { port }) => assessPort(port, await asked.port, probe),
+  }),
+  row({
+    id: "hub",
+    title: "Model Hub",
+    rank: null,
+    fixable: true,
+    assess: async ({ hub }, probe) => assessHubs(await hub, probe),
+  }),
+] as const;
+
+export type CheckId = (typeof checks)[number]["id"];
