@@ -1,8 +1,7 @@
 import { dirname } from "node:path";
 import type { Files } from "../host/host.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { fileFailure } from "../run/file-failures.ts";
-import { formatBytes } from "../run/units.ts";
 
 const minHeadroom = 64_000_000;
 const maxHeadroom = 1_000_000_000;
@@ -37,13 +36,7 @@ export function requireDiskSpace(survey: {
 }): void {
   const { cacheDir, neededBytes, freeBytes } = survey;
   if (neededBytes <= freeBytes) return;
-  throw new Failure({
-    code: "disk.too_small",
-    message: `The models need ${formatBytes(neededBytes)} on the disk of ${cacheDir}, and ${formatBytes(freeBytes)} are free.`,
-    hint: `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models (--tiers 1), or give another disk with --cache-dir.`,
-    formHint: `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models, or choose a folder on another disk.`,
-    exitCode: exitCodes.disk,
-  });
+  throw failure("disk.too_small", { folder: cacheDir, neededBytes, freeBytes });
 }
 
 /** Errors of the file system as failures that say what to do; others are passed through. */

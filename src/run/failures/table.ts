@@ -7,6 +7,7 @@ import { hubFailures } from "./hub.ts";
 import { recordFailures } from "./record.ts";
 import type { FailureRow } from "./row.ts";
 import { stackFailures } from "./stack.ts";
+import { storeFailures } from "./store.ts";
 
 /** Every failure that heros can end with: code, sentence, hint, exit status. A row stands with those of its area. */
 export const failures = {
@@ -17,6 +18,7 @@ export const failures = {
   ...annieFailures,
   ...recordFailures,
   ...stackFailures,
+  ...storeFailures,
 };
 
 export type FailureCode = keyof typeof failures;

@@ -2,9 +2,8 @@ import { join } from "node:path";
 import type { Files, Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import { lookAtPlace } from "../../host/place.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import { noSymlinks } from "../../run/folder-failures.ts";
-import { quoted } from "../../run/shell.ts";
 import { cacheTag, foldersOf, placesOf, type RepoPlaces, stagingName } from "./layout.ts";
 import { errorCode } from "../../run/error-code.ts";
 
@@ -75,23 +74,12 @@ async function followLink(files: Doors, place: string, owners: number[]): Promis
   const found = await files.lstat(place).catch(() => null);
   if (found === null || !found.isSymbolicLink()) return place;
   if (!owners.includes(found.uid)) {
-    throw new Failure({
-      code: "cache.foreign_link",
-      message: `${place} is a link that another user (${found.uid}) made, so heros does not write through it.`,
-      hint: `Check where it leads: ls -l ${quoted(place)}. Remove it, or choose another folder with --cache-dir.`,
-      exitCode: exitCodes.failed,
-    });
+    throw failure("cache.foreign_link", { link: place, uid: found.uid });
   }
   try {
     return await files.realpath(place);
   } catch (cause) {
-    throw new Failure({
-      code: "cache.broken_link",
-      message: `${place} is a link that leads nowhere.`,
-      hint: `Mount the disk that it leads to, or remove it: ls -l ${quoted(place)}.`,
-      exitCode: exitCodes.failed,
-      cause,
-    });
+    throw failure("cache.broken_link", { link: place }, cause);
   }
 }
 

@@ -3,7 +3,8 @@ import { removeOfDead } from "../../host/process-table.ts";
 import type { Files, Host } from "../../host/host.ts";
 import { sideBySide } from "../../run/concurrency.ts";
 import { errorCode } from "../../run/error-code.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import { commitPattern } from "../../run/listing.ts";
 import type { Publication, SurveyedBlob, SurveyedSnapshot } from "../store.ts";
 import {
@@ -131,7 +132,7 @@ async function moveBlobs(
     const { blobName, sizeBytes } = blob;
     try {
       const from = await findBlob(files, places, blob);
-      if (from === null) throw changed(blob);
+      if (from === null) throw failure("cache.changed", { repo: blob.repo, path: blob.path });
       if (from === blobPath(places, blobName)) return null;
       const ranges = sizeBytes === 0 ? [] : [{ start: 0, end: sizeBytes }];
       await moveFile(files, { from, to: join(folder, blobName), sizeBytes, ranges }, signal);
@@ -141,15 +142,6 @@ async function moveBlobs(
     }
   });
   for (const end of ends) if (end !== null) throw end.error;
-}
-
-function changed({ path, repo }: SurveyedBlob): Failure {
-  return new Failure({
-    code: "cache.changed",
-    message: `${path} of ${repo} was removed from the cache while heros ran.`,
-    hint: "Run heros again: it downloads what is missing.",
-    exitCode: exitCodes.failed,
-  });
 }
 
 /** Takes apart what was assembled for a folder that never appeared: by a heros that was killed, or beside another program. */

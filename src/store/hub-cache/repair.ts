@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import { blobPath, damagedSuffix, lockPath, placesOf, stagedPath } from "./layout.ts";
 import { failureOfFiles } from "../disk-space.ts";
 import type { Damage } from "./verify.ts";
@@ -30,12 +30,14 @@ export interface PutAside {
 export async function putAside({ host, cacheDir, damaged }: PutAside): Promise<void> {
   // What is missing has nothing to put aside, and a wrong link is replaced by the engine's own.
   const contents = damaged.filter(({ reason }) => reason !== "missing" && reason !== "link");
-  for (const damage of contents) {
-    const { repo, blobName, file } = damage;
+  for (const { repo, path, blobName, file } of contents) {
     const places = await openPlaces(host.files, cacheDir, repo);
     const lock = lockPath(places, blobName);
     await host.files.mkdir(places.locks, { recursive: true });
-    if ((await host.fileLocks.acquire(lock)) === "busy") throw await busy(host, lock, damage);
+    if ((await host.fileLocks.acquire(lock)) === "busy") {
+      const holder = (await findLockHolder(host.files, lock)) ?? "another program";
+      throw failure("cache.busy", { repo, path, holder });
+    }
     try {
       const isStaged = file.startsWith(`${placesOf(cacheDir, repo).staging}/`);
       const folder = isStaged ? places.staging : places.blobs;
@@ -61,20 +63,6 @@ export async function removeAside(
     emit({ type: "file.removed", kind: "damaged", repo, file, bytes });
   }
   await tidyStaging(host.files, { cacheDir, blobs: aside });
-}
-
-async function busy(
-  { files }: Pick<Host, "files">,
-  lock: string,
-  { path, repo }: Damage,
-): Promise<Failure> {
-  const holder = (await findLockHolder(files, lock)) ?? "another program";
-  return new Failure({
-    code: "cache.busy",
-    message: `${path} of ${repo} can't be repaired now: ${holder} works on it.`,
-    hint: "Wait until it is done, then run heros models repair again.",
-    exitCode: exitCodes.failed,
-  });
 }
 
 /** What was put aside, by an interrupted repair too, and whose sound content is there by now. */

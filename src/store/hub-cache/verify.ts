@@ -6,8 +6,7 @@ import { promisedDigest } from "../../run/digest.ts";
 import type { Emit } from "../../run/event.ts";
 import type { DamageReason } from "../../run/events/cache.ts";
 import type { ModelProgress } from "../../run/events/download.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
-import { hashName } from "../../run/failures/download.ts";
+import { failure } from "../../run/failures/table.ts";
 import { createRate } from "../../run/rate.ts";
 import { hashFiles } from "../hashing.ts";
 import type { Survey, SurveyedBlob, SurveyedSnapshot } from "../store.ts";
@@ -107,30 +106,7 @@ export function countFiles(files: readonly Pick<Damage, "repo" | "path">[]): num
 export function requireSound(damaged: readonly Damage[]): void {
   const [first] = damaged;
   if (first === undefined) return;
-  const others = damaged.length - 1;
-  const more = others === 0 ? "" : ` ${others} more ${others === 1 ? "is" : "are"} not right.`;
-  throw new Failure({
-    code: "models.damaged",
-    message: `${first.path} of ${first.repo} ${damageWords(first)}.${more}`,
-    hint: "Put it right with: heros models repair",
-    exitCode: exitCodes.hash,
-  });
-}
-
-function damageWords({ reason, expected, found, hash }: Damage): string {
-  const kind = hashName(hash);
-  switch (reason) {
-    case "missing":
-      return `is missing; its ${kind} should be ${expected}`;
-    case "link":
-      return `is a link to ${found ?? "nothing"}, and should lead to the content with the ${kind} ${expected}`;
-    case "size":
-      return `is damaged: it has ${found ?? "0"} bytes, and should have ${expected} (${kind} ${hash.hex})`;
-    case "hash":
-      return `is damaged: its ${kind} is ${found ?? "unknown"}, and should be ${expected}`;
-    case "unreadable":
-      return `can't be read (${found ?? "unknown reason"}); its ${kind} should be ${expected}`;
-  }
+  throw failure("models.damaged", { first, others: damaged.length - 1 });
 }
 
 function tellDamage(emit: Emit, damage: Damage): void {
