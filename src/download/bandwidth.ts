@@ -41,8 +41,8 @@ export function createLink(): Link {
   };
 }
 
-function remember(list: number[], value: number, most: number): void {
-  if (list.push(value) > most) list.shift();
+function remember(list: number[], value: number, max: number): void {
+  if (list.push(value) > max) list.shift();
 }
 
 /** How much may be under way at once, so that a kill costs little: what was sent and is not on disk comes again. */
@@ -72,8 +72,8 @@ export function budgetFor(totalBytes: number, tuning: Tuning): Budget {
   };
 }
 
-function clamp(value: number, least: number, most: number): number {
-  return Math.round(Math.min(most, Math.max(least, value)));
+function clamp(value: number, min: number, max: number): number {
+  return Math.round(Math.min(max, Math.max(min, value)));
 }
 
 /** Keeps the sum of all connections under a rate. */

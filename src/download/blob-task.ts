@@ -8,8 +8,8 @@ export interface BlobTask {
   readonly blob: SurveyedBlob;
   /** Held in memory until it is whole. */
   readonly small: boolean;
-  /** "failed": for good. "left": for the next run, because another file failed. */
-  state: "waiting" | "opening" | "fetching" | "verifying" | "done" | "failed" | "left";
+  /** "failed": for good. "skipped": for the next run, because another file failed. */
+  state: "waiting" | "opening" | "fetching" | "verifying" | "done" | "failed" | "skipped";
   /** Of a large file, while it is open. */
   open: OpenTask | null;
   lockHeld: boolean;

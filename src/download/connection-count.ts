@@ -46,16 +46,16 @@ const collapsedMs = 3000;
 
 /**
  * Starts with `first` connections and adds to them as long as the throughput grows with them; a try that brought nothing is
- * taken back, and another comes after a rest. A collapse and a refusal halve them.
+ * taken back, and another comes after a while. A collapse and a refusal halve them.
  */
 export function createConnectionCount({
   first,
-  most,
+  max,
 }: {
   first: number;
-  most: number;
+  max: number;
 }): ConnectionCount {
-  let target = Math.min(first, most);
+  let target = Math.min(first, max);
   let fewerSinceMs = Number.NEGATIVE_INFINITY;
   let trial: { from: number; speed: number } | null = null;
   let window: { startMs: number; startBytes: number } | null = null;
@@ -70,7 +70,7 @@ export function createConnectionCount({
 
   function change(to: number, nowMs: number, roundTripMs: number): void {
     const before = target;
-    target = Math.max(1, Math.min(most, to));
+    target = Math.max(1, Math.min(max, to));
     if (target < before) fewerSinceMs = nowMs;
     settledMs = nowMs + Math.max(minSettleMs, settleRoundTrips * roundTripMs);
     window = null;
@@ -78,7 +78,7 @@ export function createConnectionCount({
     poorSinceMs = null;
   }
 
-  function rest(nowMs: number): void {
+  function hold(nowMs: number): void {
     trial = null;
     holdUntilMs = nowMs + holdMs;
     holdMs = Math.min(maxHoldMs, holdMs * 2);
@@ -91,17 +91,17 @@ export function createConnectionCount({
     return poorSinceMs !== null && nowMs - poorSinceMs >= collapsedMs;
   }
 
-  function judge(speed: number, nowMs: number, roundTripMs: number): void {
+  function assess(speed: number, nowMs: number, roundTripMs: number): void {
     if (trial !== null && speed < trial.speed * worthwhile) {
       const { from } = trial;
-      rest(nowMs);
+      hold(nowMs);
       change(from, nowMs, roundTripMs);
       return;
     }
     if (trial === null && hasCollapsed(speed, nowMs)) {
       // If the link itself became slower, that is now the best.
       bestSpeed = 0;
-      rest(nowMs);
+      hold(nowMs);
       change(Math.floor(target / 2), nowMs, roundTripMs);
       return;
     }
@@ -111,7 +111,7 @@ export function createConnectionCount({
     bestSpeed = Math.max(bestSpeed, speed);
     const compared = Math.max(speed, lastSpeed);
     lastSpeed = speed;
-    if (nowMs < holdUntilMs || target >= most || speed > target * freeSpeed) return;
+    if (nowMs < holdUntilMs || target >= max || speed > target * freeSpeed) return;
     trial = { from: target, speed: compared };
     change(target * (gain >= nearlyAll ? 4 : 2), nowMs, roundTripMs);
   }
@@ -137,19 +137,19 @@ export function createConnectionCount({
       const speed = bytes / elapsedMs;
       window = { startMs: nowMs, startBytes: doneBytes };
       // Silence says nothing about the number of connections.
-      if (speed > 0) judge(speed, nowMs, roundTripMs);
+      if (speed > 0) assess(speed, nowMs, roundTripMs);
     },
     limit(connections, nowMs) {
       if (connections >= target) return;
       // A try that is refused is over; one refusal after the other must not put the next try off for ever.
-      if (nowMs >= holdUntilMs) rest(nowMs);
+      if (nowMs >= holdUntilMs) hold(nowMs);
       trial = null;
       bestSpeed = 0;
       change(connections, nowMs, 0);
     },
     shrink(nowMs) {
       const from = trial?.from ?? target;
-      rest(nowMs);
+      hold(nowMs);
       change(Math.floor(from / 2), nowMs, 0);
       bestSpeed = 0;
     },

@@ -31,7 +31,7 @@ export interface Engine {
   /** A file's segments are known: other connections have work. */
   onOpened(): void;
   /** Work that goes on without a connection, and whose error is the file's. Resolves at once, or once less is under way. */
-  goOnWith(task: BlobTask, work: Promise<void>): Promise<void>;
+  inBackground(task: BlobTask, work: Promise<void>): Promise<void>;
   /** The content is in the store. `verified` is null where another process brought it. */
   onDone(task: BlobTask, verified: Verified | null): Promise<void>;
   /** Its hash was wrong, and it is fetched again. */
@@ -73,7 +73,7 @@ export async function downloadFile(engine: Engine, connection: Connection): Prom
     if (large === null) {
       const content = await fetchSmall(fetching);
       // The connection goes on while the disk syncs.
-      await engine.goOnWith(task, finishSmall(engine, task, content));
+      await engine.inBackground(task, finishSmall(engine, task, content));
     } else if (segment !== null) {
       await fetchRange(fetching, large, segment);
       large.segments.finish(segment);
@@ -93,7 +93,7 @@ export async function downloadFile(engine: Engine, connection: Connection): Prom
     handleTransientError(engine, connection, reason);
   }
   if (large?.segments.done() === true && task.state === "fetching") {
-    void engine.goOnWith(task, finishLarge(engine, task, large));
+    void engine.inBackground(task, finishLarge(engine, task, large));
   }
 }
 

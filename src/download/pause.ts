@@ -40,10 +40,10 @@ export function createPause({
     emit({ type: "download.paused" });
   }
 
-  function goOn(): void {
+  function resume(): void {
     if (state === "paused") emit({ type: "download.resumed" });
     state = "going";
-    // Nobody tried meanwhile: that time is no trouble of the network's.
+    // Nobody tried meanwhile: that time is no fault of the network's.
     for (const task of tasks) task.failingSinceMs = null;
   }
 
@@ -51,7 +51,7 @@ export function createPause({
     tick(connections) {
       if (refused !== null) throw refused.error;
       if (!pause.isPaused()) {
-        if (state !== "going") goOn();
+        if (state !== "going") resume();
         return;
       }
       for (const connection of connections) {

@@ -55,7 +55,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   const ticking = new AbortController();
   const connectionCount = createConnectionCount({
     first: tuning.firstConnections,
-    most: options.maxConnections,
+    max: options.maxConnections,
   });
   const outage: Outage = {
     notBeforeMs: 0,
@@ -88,7 +88,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     connectionCount,
     isStopped: () => stopped,
     onOpened: pump,
-    async goOnWith(task, work) {
+    async inBackground(task, work) {
       follow(task, work);
       if (inFlight.count() > maxInFlight) await work.catch(() => {});
     },
@@ -97,7 +97,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       if (place !== -1) open.splice(place, 1);
       await options.onDone(task, verified);
     },
-    onMismatch: leaveWhatIsNotWorthIt,
+    onMismatch: dropUnneeded,
     onNoLocks() {
       if (!noLocksTold) emit(noLocks);
       noLocksTold = true;
@@ -120,28 +120,28 @@ export async function runPool(options: PoolOptions): Promise<void> {
     if (task.state === "failed") return;
     task.state = "failed";
     failedFiles.add(task, error);
-    leaveWhatIsNotWorthIt();
+    dropUnneeded();
     if (open.length === 0) return;
     const { code, message, hint } = error;
     emit({ type: "notice", level: "warning", code, message, hint });
   }
 
-  function leaveWhatIsNotWorthIt(): void {
+  function dropUnneeded(): void {
     const stays = (task: BlobTask): boolean =>
       task.state === "verifying" || (task.state !== "failed" && failedFiles.isWorthFetching(task));
     const left = open.filter((task) => !stays(task));
     open = open.filter(stays);
     for (const task of left) {
-      if (task.state !== "failed") task.state = "left";
+      if (task.state !== "failed") task.state = "skipped";
       for (const connection of connections)
-        if (connection.task === task) connection.stop.abort(new ConnectionReassigned("left"));
-      letGo(task);
+        if (connection.task === task) connection.stop.abort(new ConnectionReassigned("skipped"));
+      release(task);
     }
   }
 
   /** Its partial and its lock, once no connection is at it any more. */
-  function letGo(task: BlobTask): void {
-    if (task.state !== "failed" && task.state !== "left") return;
+  function release(task: BlobTask): void {
+    if (task.state !== "failed" && task.state !== "skipped") return;
     if ([...connections].some((connection) => connection.task === task)) return;
     follow(task, leaveFile(store, task));
   }
@@ -185,7 +185,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     const last = speedOf(connection, nowMs());
     if (last !== null && !connection.task.small) link.noteSpeed(last);
     endedConnections += 1;
-    letGo(connection.task);
+    release(connection.task);
   }
 
   async function tick(): Promise<void> {
@@ -276,7 +276,7 @@ interface Adjusted {
   readonly fail: (error: unknown) => void;
 }
 
-/** What is done every tick: connections write, partials are kept, connections that lag or are in the way are stopped, and their number is judged. */
+/** What is done every tick: connections write, partials are kept, connections that lag or are in the way are stopped, and their number is assessed. */
 function adjustConnections(adjusting: Adjusted): void {
   const { transfer, connections, connectionCount, tasks, endedConnections, nowMs, fail } =
     adjusting;

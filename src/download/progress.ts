@@ -105,16 +105,17 @@ function createCounter(
         : toTenths(rate.etaSeconds(missingBytes, nowMs)),
     isReady: (): boolean => tasks.every(({ state }) => state === "done"),
     state(nowMs: number): ModelState {
-      const rest = tasks.filter(({ state }) => state !== "done");
-      if (rest.length === 0) return "ready";
-      if (rest.some(({ state }) => state === "failed")) return "failed";
-      if (rest.every((task) => task.state === "verifying" || isCompared(task))) {
-        return rest.some(isCompared) ? "repairing" : "verifying";
+      const unfinished = tasks.filter(({ state }) => state !== "done");
+      if (unfinished.length === 0) return "ready";
+      if (unfinished.some(({ state }) => state === "failed")) return "failed";
+      if (unfinished.every((task) => task.state === "verifying" || isCompared(task))) {
+        return unfinished.some(isCompared) ? "repairing" : "verifying";
       }
-      if (rest.some((task) => task.attempts > 0 && nowMs < task.notBeforeMs)) return "retrying";
+      if (unfinished.some((task) => task.attempts > 0 && nowMs < task.notBeforeMs))
+        return "retrying";
       const begun =
-        rest.length < tasks.length ||
-        rest.some(({ state }) => !["waiting", "left"].includes(state));
+        unfinished.length < tasks.length ||
+        unfinished.some(({ state }) => !["waiting", "skipped"].includes(state));
       return begun ? "downloading" : "waiting";
     },
   };
@@ -127,7 +128,7 @@ function isCompared({ state, open }: BlobTask): boolean {
 
 /** Of what still comes in this run. */
 function countMissing(tasks: readonly BlobTask[]): number {
-  const coming = tasks.filter(({ state }) => !["done", "failed", "left"].includes(state));
+  const coming = tasks.filter(({ state }) => !["done", "failed", "skipped"].includes(state));
   return coming.reduce(
     (bytes, { blob, receivedBytes }) => bytes + blob.sizeBytes - receivedBytes,
     0,

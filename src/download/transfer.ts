@@ -20,7 +20,7 @@ export interface Transfer {
   /** Received and not yet written. */
   pendingBytes: number;
   /** How connections that stopped reading for that reason go on; called as soon as less is pending. */
-  readonly heldUp: Set<() => void>;
+  readonly waitingForDisk: Set<() => void>;
   /** By all connections so far. */
   receivedBytes: number;
   nowMs(): number;
@@ -62,7 +62,7 @@ export function createTransfer({
     buffers: createBufferPool(budget.maxWriteBytes),
     writeBytes: budget.maxWriteBytes,
     pendingBytes: 0,
-    heldUp: new Set(),
+    waitingForDisk: new Set(),
     receivedBytes: 0,
     nowMs,
     gapAt: createGapFinder(tuning.tickMs, nowMs()),

@@ -48,7 +48,7 @@ export function writeBody({
     failure = error;
     flush();
     if (!body.readableEnded) body.destroy();
-    letGo();
+    releaseBuffer();
     settle();
   };
   const resume = (): void => {
@@ -73,35 +73,35 @@ export function writeBody({
     writeAt += length;
     writingBytes += length;
     source.hold();
-    if (heldBytes === source.bytes.length) letGo();
+    if (heldBytes === source.bytes.length) releaseBuffer();
     write(part, position)
       .catch((error: unknown) => {
         failure ??= error;
         over = true;
         body.destroy();
-        letGo();
+        releaseBuffer();
       })
       .finally(() => {
         source.release();
         writingBytes -= length;
         transfer.pendingBytes -= length;
-        goOn(transfer);
+        resumeWaiting(transfer);
         settle();
       });
   };
   /** Only once the body reads into it no more. */
-  const letGo = (): void => {
+  const releaseBuffer = (): void => {
     buffer?.release();
     buffer = null;
     heldBytes = flushedBytes = 0;
   };
-  const room = (): Buffer => {
+  const freeSpace = (): Buffer => {
     buffer ??= transfer.buffers.take();
     return buffer.bytes.subarray(heldBytes);
   };
   const fill = (bytes: Buffer): void => {
     for (let at = 0; at < bytes.length;) {
-      const target = room();
+      const target = freeSpace();
       // Read straight into its place, unless it came with the answer's head.
       const there = bytes.buffer === target.buffer && bytes.byteOffset === target.byteOffset;
       const filled = there ? bytes.length : bytes.copy(target, 0, at);
@@ -116,7 +116,7 @@ export function writeBody({
     resume();
   };
   connection.isPaused = () => body.isPaused();
-  body.readInto?.(room);
+  body.readInto?.(freeSpace);
   body.on("data", (chunk: Buffer) => {
     if (over) return;
     const nowMs = transfer.nowMs();
@@ -137,7 +137,7 @@ export function writeBody({
     const delayMs = transfer.rateCap?.spend(chunk.length, nowMs) ?? 0;
     if (delayMs > 0) connection.pausedUntilMs = nowMs + delayMs;
     const full = transfer.pendingBytes > transfer.budget.pendingBytes;
-    if (full) transfer.heldUp.add(resume);
+    if (full) transfer.waitingForDisk.add(resume);
     if (delayMs > 0 || full) body.pause();
     // A tick, so that the parser sees the end of the answer and the connection can serve again.
     if (segment.at >= segment.end) setImmediate(() => end(null));
@@ -155,9 +155,10 @@ export function writeBody({
 }
 
 /** Connections that waited for the disk read on at once: until the next tick much could have come. */
-function goOn(transfer: Transfer): void {
-  if (transfer.heldUp.size === 0 || transfer.pendingBytes > transfer.budget.pendingBytes) return;
-  const waiting = [...transfer.heldUp];
-  transfer.heldUp.clear();
+function resumeWaiting(transfer: Transfer): void {
+  if (transfer.waitingForDisk.size === 0 || transfer.pendingBytes > transfer.budget.pendingBytes)
+    return;
+  const waiting = [...transfer.waitingForDisk];
+  transfer.waitingForDisk.clear();
   for (const resume of waiting) resume();
 }

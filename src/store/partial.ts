@@ -20,7 +20,7 @@ interface BlobSize {
 
 const compactBytes = 256 * 1024;
 /** Of a journal that is read: far more than one with the most lines and gaps has. */
-const mostJournalBytes = 16 * 1024 * 1024;
+const maxJournalBytes = 16 * 1024 * 1024;
 /** To one file. One alone would wait for this program between two writes, and many spin at the lock of the file's inode. */
 const writesAtOnce = 3;
 
@@ -60,7 +60,7 @@ export async function readJournal(
   if (journal === null) return "";
   try {
     const { size } = await journal.stat();
-    return size > mostJournalBytes ? "" : await journal.readFile("utf8");
+    return size > maxJournalBytes ? "" : await journal.readFile("utf8");
   } finally {
     await journal.close();
   }
@@ -114,13 +114,13 @@ export async function openPartial(
 
   /** A journal with one line, in place of the old one, so that it never grows without end. */
   async function openJournal(): Promise<FileHandle> {
-    const passing = `${journalFile}.new`;
+    const temporary = `${journalFile}.new`;
     const line = encodeLine({ ...blob, written, synced }, bootId);
-    await files.rm(passing, { force: true });
-    const opened = await files.open(passing, "wx");
+    await files.rm(temporary, { force: true });
+    const opened = await files.open(temporary, "wx");
     await opened.write(line);
     await opened.datasync();
-    await files.rename(passing, journalFile);
+    await files.rename(temporary, journalFile);
     journalBytes = line.length;
     return opened;
   }

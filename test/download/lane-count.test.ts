@@ -33,7 +33,7 @@ function watch(count: ConnectionCount, link: Link, startMs = 0): number[] {
   return targets;
 }
 
-const start = (most = 32): ConnectionCount => createConnectionCount({ first: 4, most });
+const start = (max = 32): ConnectionCount => createConnectionCount({ first: 4, max });
 const capped = (connections: number): number => connections * 20e6;
 const last = (targets: readonly number[]): number => targets.at(-1) ?? 0;
 

@@ -113,6 +113,6 @@ export function leftoverOf(name: string): string | null {
 }
 
 /** The process of a `.heros-<pid>-snapshot` and its like, in a repository's folder; null for anything else. */
-export function passingOwner(name: string): string | null {
+export function temporaryOwner(name: string): string | null {
   return /^\.heros-(?<pid>\d+)-(?:snapshot|link|ref)$/u.exec(name)?.groups?.["pid"] ?? null;
 }

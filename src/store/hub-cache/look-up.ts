@@ -90,7 +90,7 @@ export async function commitOf(
 }
 
 /** A commit has 40, and whoever wrote it may have ended the line. */
-const mostBytes = 200;
+const maxRefBytes = 200;
 
 /**
  * The commit that the cache has of a branch, as it is written; empty where it has none. Others may write there: a pipe
@@ -105,7 +105,7 @@ export async function readRef(
   if (handle === null) return "";
   try {
     const found = await handle.stat();
-    return found.isFile() && found.size <= mostBytes ? await handle.readFile("utf8") : "";
+    return found.isFile() && found.size <= maxRefBytes ? await handle.readFile("utf8") : "";
   } catch {
     return "";
   } finally {

@@ -29,13 +29,13 @@ export async function moveFile(files: Doors, move: Move, signal: AbortSignal): P
   } catch (error) {
     if (!isOtherDisk(error)) throw error;
   }
-  const passing = `${to}${copySuffix}`;
-  await files.rm(passing, { force: true });
+  const temporary = `${to}${copySuffix}`;
+  await files.rm(temporary, { force: true });
   try {
-    await copy(files, { ...move, to: passing }, signal);
-    await files.rename(passing, to);
+    await copy(files, { ...move, to: temporary }, signal);
+    await files.rename(temporary, to);
   } catch (error) {
-    await files.rm(passing, { force: true }).catch(() => {});
+    await files.rm(temporary, { force: true }).catch(() => {});
     throw error;
   }
   await files.rm(from, { force: true });

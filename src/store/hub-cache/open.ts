@@ -112,7 +112,7 @@ export async function requireLinks(
   } catch (error) {
     // Another run's trial.
     if (errorCode(error) === "EEXIST") return;
-    // Where files can't be made either, that is the trouble.
+    // Where files can't be made either, that is the reason.
     await files.writeFile(trial, "", { flag: "wx" });
     const { fileSystem } = await lookAtPlace(host, cacheDir);
     throw noSymlinks(cacheDir, fileSystem?.type ?? null, error);

@@ -10,7 +10,7 @@ import {
   foldersOf,
   leftoverOf,
   lockPath,
-  passingOwner,
+  temporaryOwner,
   placesOf,
   publishLockPath,
   type RepoPlaces,
@@ -147,7 +147,7 @@ async function planPassing(
 ): Promise<PruneFinding[]> {
   const found: PruneFinding[] = [];
   for (const name of await files.readdir(places.root).catch(() => [])) {
-    const owner = passingOwner(name);
+    const owner = temporaryOwner(name);
     if (owner === null) continue;
     if (!(await isDead(files, owner))) continue;
     found.push({ kind: "transient", repo, file: join(places.root, name), bytes: 0, lock: null });

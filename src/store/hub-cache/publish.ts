@@ -12,7 +12,7 @@ import {
   foldersOf,
   leftoverOf,
   linkTarget,
-  passingOwner,
+  temporaryOwner,
   placesOf,
   publishLockPath,
   type RepoPlaces,
@@ -165,7 +165,7 @@ async function sweep(
       if (whole.has(leftoverOf(name) ?? "")) await remove(join(folder, name));
     }
   };
-  await Promise.all([sweepOf(staging), sweepOf(blobs), removeOfDead(files, root, passingOwner)]);
+  await Promise.all([sweepOf(staging), sweepOf(blobs), removeOfDead(files, root, temporaryOwner)]);
 }
 
 type LinkDoors = Pick<
@@ -182,23 +182,23 @@ export async function linkSnapshot(
 ): Promise<void> {
   const missing = snapshot.files.filter(({ linked }) => !linked);
   if (missing.length === 0) return;
-  const passing = passingPath(root, pid, "link");
+  const temporary = temporaryPath(root, pid, "link");
   const place = snapshotPath({ snapshots }, snapshot.commit);
   await files.mkdir(snapshots, { recursive: true });
   const there = await files.stat(place).catch(() => null);
   if (there === null) {
-    const whole = passingPath(root, pid, "snapshot");
+    const whole = temporaryPath(root, pid, "snapshot");
     await files.rm(whole, { recursive: true, force: true });
     await linkAll(files, snapshot, whole);
     if (await takesPlace(files, whole, place)) return;
   }
   for (const { path, blobName } of missing) {
     await makeFolders(files, place, dirname(path));
-    await files.rm(passing, { force: true });
-    await files.symlink(linkTarget(path, blobName), passing);
-    await files.rename(passing, join(place, path)).catch(async (error: unknown) => {
+    await files.rm(temporary, { force: true });
+    await files.symlink(linkTarget(path, blobName), temporary);
+    await files.rename(temporary, join(place, path)).catch(async (error: unknown) => {
       if (!isOtherDisk(error)) throw error;
-      await files.rm(passing, { force: true });
+      await files.rm(temporary, { force: true });
       await files.rm(join(place, path), { force: true });
       await files.symlink(linkTarget(path, blobName), join(place, path));
     });
@@ -206,7 +206,11 @@ export async function linkSnapshot(
 }
 
 /** What is made beside its place first; a killed heros may leave it. */
-export function passingPath(root: string, pid: number, kind: "link" | "snapshot" | "ref"): string {
+export function temporaryPath(
+  root: string,
+  pid: number,
+  kind: "link" | "snapshot" | "ref",
+): string {
   return join(root, `.heros-${pid}-${kind}`);
 }
 
@@ -276,13 +280,13 @@ export async function writeRef(
   if (await hasRef(files, snapshot, { refs })) return;
   const { revision, commit } = snapshot;
   const place = join(refs, refName(revision));
-  const passing = passingPath(root, pid, "ref");
+  const temporary = temporaryPath(root, pid, "ref");
   await files.mkdir(dirname(place), { recursive: true });
-  await files.rm(passing, { force: true });
-  await files.writeFile(passing, commit, { flag: "wx" });
-  await files.rename(passing, place).catch(async (error: unknown) => {
+  await files.rm(temporary, { force: true });
+  await files.writeFile(temporary, commit, { flag: "wx" });
+  await files.rename(temporary, place).catch(async (error: unknown) => {
     if (!isOtherDisk(error)) throw error;
-    await files.rm(passing, { force: true });
+    await files.rm(temporary, { force: true });
     await files.rm(place, { force: true });
     await files.writeFile(place, commit, { flag: "wx" });
   });
