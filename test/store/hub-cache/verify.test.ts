@@ -12,8 +12,8 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { requireSound, verifyModels } from "../../src/store/hub-cache/verify.ts";
-import { model, openScene, type Scene } from "./scene.ts";
+import { requireSound, verifyModels } from "../../../src/store/hub-cache/verify.ts";
+import { model, openScene, type Scene } from "../../download/scene.ts";
 
 const voice = model("voice", "demo/voice");
 const memory = model("memory", "demo/memory");

@@ -1,10 +1,10 @@
 import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { partialPath, placesOf } from "../../src/store/hub-cache/layout.ts";
-import type { Host } from "../../src/host/host.ts";
-import { Failure } from "../../src/run/failure.ts";
-import { model, openScene, type Scene } from "./scene.ts";
+import { partialPath, placesOf } from "../../../src/store/hub-cache/layout.ts";
+import type { Host } from "../../../src/host/host.ts";
+import { Failure } from "../../../src/run/failure.ts";
+import { model, openScene, type Scene } from "../../download/scene.ts";
 
 const files = [
   { path: "config.json", content: "{}" },

@@ -7,7 +7,7 @@ import {
   partialPath,
   placesOf,
   snapshotPath,
-} from "../../src/store/hub-cache/layout.ts";
+} from "../../../src/store/hub-cache/layout.ts";
 
 test("things lie where Python's client looks for them", () => {
   const places = placesOf("/cache", "openai/whisper-large-v3");

@@ -2,12 +2,12 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placesOf, stagedPath } from "../../src/store/hub-cache/layout.ts";
-import { findAside, putAside, removeAside } from "../../src/store/hub-cache/repair.ts";
-import { verifyModels } from "../../src/store/hub-cache/verify.ts";
-import type { HerosEvent } from "../../src/run/event.ts";
-import { expectWhole, files, models, repo, weights } from "./one-model.ts";
-import { openScene, type Scene } from "./scene.ts";
+import { placesOf, stagedPath } from "../../../src/store/hub-cache/layout.ts";
+import { findAside, putAside, removeAside } from "../../../src/store/hub-cache/repair.ts";
+import { verifyModels } from "../../../src/store/hub-cache/verify.ts";
+import type { HerosEvent } from "../../../src/run/event.ts";
+import { expectWhole, files, models, repo, weights } from "../../download/one-model.ts";
+import { openScene, type Scene } from "../../download/scene.ts";
 
 const signal = new AbortController().signal;
 

@@ -19,12 +19,12 @@ import {
   partialPath,
   placesOf,
   type RepoPlaces,
-} from "../../src/store/hub-cache/layout.ts";
-import { encodeLine } from "../../src/store/journal.ts";
-import { readBootId } from "../../src/host/process-table.ts";
-import type { Files } from "../../src/host/host.ts";
-import { expectWhole, files, models, repo, weights } from "./one-model.ts";
-import { openScene, type Scene } from "./scene.ts";
+} from "../../../src/store/hub-cache/layout.ts";
+import { encodeLine } from "../../../src/store/journal.ts";
+import { readBootId } from "../../../src/host/process-table.ts";
+import type { Files } from "../../../src/host/host.ts";
+import { expectWhole, files, models, repo, weights } from "../../download/one-model.ts";
+import { openScene, type Scene } from "../../download/scene.ts";
 
 /** What somebody who may write to the cache does, and a file of the user's that must not change. */
 let scene: Scene;

@@ -7,10 +7,10 @@ import {
   lockPath,
   placesOf,
   type RepoPlaces,
-} from "../../src/store/hub-cache/layout.ts";
-import { planPrune, prune, type PruneRepo } from "../../src/store/hub-cache/prune.ts";
-import { realFileLocks } from "../../src/host/file-locks.ts";
-import { model, openScene, type Scene } from "./scene.ts";
+} from "../../../src/store/hub-cache/layout.ts";
+import { planPrune, prune, type PruneRepo } from "../../../src/store/hub-cache/prune.ts";
+import { realFileLocks } from "../../../src/host/file-locks.ts";
+import { model, openScene, type Scene } from "../../download/scene.ts";
 
 const repo = "demo/voice";
 const [wantedName, strangeName] = ["a".repeat(64), "b".repeat(64)];

@@ -3,12 +3,12 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placesOf } from "../../src/store/hub-cache/layout.ts";
-import { realHost } from "../../src/host/real-host.ts";
-import { rememberAnswers } from "../../src/commands/setup/remembered-answers.ts";
-import { writeAtomically } from "../../src/host/atomic-write.ts";
-import { expectWhole, files, models, repo, weights } from "./one-model.ts";
-import { openScene } from "./scene.ts";
+import { placesOf } from "../../../src/store/hub-cache/layout.ts";
+import { realHost } from "../../../src/host/real-host.ts";
+import { rememberAnswers } from "../../../src/commands/setup/remembered-answers.ts";
+import { writeAtomically } from "../../../src/host/atomic-write.ts";
+import { expectWhole, files, models, repo, weights } from "../../download/one-model.ts";
+import { openScene } from "../../download/scene.ts";
 
 /** Above what Linux gives. */
 const dead = 999_999_999;

@@ -13,9 +13,9 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { readBytes } from "../../src/demo/hub/content.ts";
-import { journalPath, partialPath, placesOf } from "../../src/store/hub-cache/layout.ts";
-import { model, openScene, type Scene } from "./scene.ts";
+import { readBytes } from "../../../src/demo/hub/content.ts";
+import { journalPath, partialPath, placesOf } from "../../../src/store/hub-cache/layout.ts";
+import { model, openScene, type Scene } from "../../download/scene.ts";
 
 const repo = "org/model";
 const large = { path: "deep/model.safetensors", sizeBytes: 700_000 };

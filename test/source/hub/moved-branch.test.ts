@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { model, openScene } from "./scene.ts";
+import { model, openScene } from "../../download/scene.ts";
 
 const repo = "org/model";
 const files = [

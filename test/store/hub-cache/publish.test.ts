@@ -1,10 +1,10 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placesOf } from "../../src/store/hub-cache/layout.ts";
-import type { Host } from "../../src/host/host.ts";
-import { model, openScene, type Scene } from "./scene.ts";
-import { mountDisk } from "./small-disk.ts";
+import { placesOf } from "../../../src/store/hub-cache/layout.ts";
+import type { Host } from "../../../src/host/host.ts";
+import { model, openScene, type Scene } from "../../download/scene.ts";
+import { mountDisk } from "../../download/small-disk.ts";
 
 const repo = "org/model";
 const config = { path: "config.json", content: '{"model_type":"test"}' };

@@ -5,11 +5,11 @@ import { readdir, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placesOf } from "../../src/store/hub-cache/layout.ts";
-import type { Files, Host } from "../../src/host/host.ts";
-import type { HerosEvent } from "../../src/run/event.ts";
-import { config, expectWhole, files, models, repo, weights } from "./one-model.ts";
-import { model, openScene, type Scene } from "./scene.ts";
+import { placesOf } from "../../../src/store/hub-cache/layout.ts";
+import type { Files, Host } from "../../../src/host/host.ts";
+import type { HerosEvent } from "../../../src/run/event.ts";
+import { config, expectWhole, files, models, repo, weights } from "../../download/one-model.ts";
+import { model, openScene, type Scene } from "../../download/scene.ts";
 
 const missing = { answer: { status: 404, headers: { "x-error-code": "EntryNotFound" } } };
 
@@ -35,7 +35,7 @@ test("her-os finds a model when it is whole, and not after a kill at 2 % or at 6
     repos: [{ id: repo, files: large }],
     throttle: { bytesPerSecond: 8_000_000 },
   });
-  const program = new URL("fixtures/pull-alone.ts", import.meta.url).pathname;
+  const program = new URL("../../download/fixtures/pull-alone.ts", import.meta.url).pathname;
   const pullAlone = (): ReturnType<typeof spawn> =>
     spawn(process.execPath, [program, scene.served.endpoint, scene.folder, repo], {
       stdio: ["ignore", "pipe", "inherit"],

@@ -3,12 +3,20 @@ import { existsSync } from "node:fs";
 import { lstat, mkdir, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { placesOf } from "../../src/store/hub-cache/layout.ts";
-import type { Files } from "../../src/host/host.ts";
-import type { HerosEvent } from "../../src/run/event.ts";
-import { config, expectWhole, files, leaveAsBefore, models, repo, weights } from "./one-model.ts";
-import { openScene } from "./scene.ts";
-import { mountDisk } from "./small-disk.ts";
+import { placesOf } from "../../../src/store/hub-cache/layout.ts";
+import type { Files } from "../../../src/host/host.ts";
+import type { HerosEvent } from "../../../src/run/event.ts";
+import {
+  config,
+  expectWhole,
+  files,
+  leaveAsBefore,
+  models,
+  repo,
+  weights,
+} from "../../download/one-model.ts";
+import { openScene } from "../../download/scene.ts";
+import { mountDisk } from "../../download/small-disk.ts";
 
 const missing = { answer: { status: 404, headers: { "x-error-code": "EntryNotFound" } } };
 
