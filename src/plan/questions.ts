@@ -1,5 +1,5 @@
 import type { Catalog } from "../catalog/catalog.ts";
-import { completeTiers } from "../catalog/select.ts";
+import { completeTiers, defaultTiers } from "../catalog/select.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { Secret } from "../run/secret.ts";
 import { formatBytes, formatEta } from "../run/units.ts";
@@ -16,9 +16,13 @@ export interface Option {
   readonly locked: boolean;
 }
 
-/** One question: its words, its flag, its environment variable, its config key. Screens, `--help`, the config file and the docs all come from this. */
-export interface Question {
-  readonly id: QuestionId;
+/**
+ * One question: its words, its flag, its environment variable, its config key, its answer before anybody gave one, and how
+ * it is remembered. Screens, `--help`, the config file, the file of answers and the docs all come from this; to ask something
+ * new is to add a row here and its type to `Answers`.
+ */
+export interface Question<Id extends QuestionId = QuestionId> {
+  readonly id: Id;
   /** `many`: any number of options. `secret`: an option, or a text that is typed unseen. `path`: an option, or an absolute path. */
   readonly kind: "confirm" | "one" | "many" | "secret" | "path";
   /** Its answer's heading in a list of answers. */
@@ -35,6 +39,12 @@ export interface Question {
   readonly summary: string;
   readonly environment: string;
   readonly configKey: string;
+  /** Whether its answer is kept for the next run: never a token, nor consent. */
+  readonly remembered: boolean;
+  /** The answer before anybody gave one. */
+  initial(catalog: Catalog): Answers[Id];
+  /** Whether an earlier run's answers settle it; left out where they always do. */
+  isSettled?(answers: Answers): boolean;
   /** Whether it makes sense here, after these answers to the questions before it. One that is decided already is left out by the caller. */
   applies(planning: Interview, answers: Answers): boolean;
   options(planning: Interview, answers: Answers): readonly Option[];
@@ -81,8 +91,10 @@ export function badAnswer(
   });
 }
 
-export const tiers: Question = {
+export const tiers: Question<"tiers"> = {
   id: "tiers",
+  remembered: true,
+  initial: defaultTiers,
   title: "Annie can do",
   kind: "many",
   prompt: "What should Annie be able to do?",
@@ -143,8 +155,10 @@ function tierOption(planning: Interview, id: number): Option {
   };
 }
 
-export const token: Question = {
+const token: Question<"token"> = {
   id: "token",
+  remembered: false,
+  initial: () => ({ source: "none" }),
   title: "Hugging Face token",
   kind: "secret",
   prompt: "Use a Hugging Face token?",
@@ -183,8 +197,10 @@ export const token: Question = {
   },
 };
 
-export const keepToken: Question = {
+const keepToken: Question<"keepToken"> = {
   id: "keepToken",
+  remembered: true,
+  initial: () => true,
   title: "The token afterwards",
   kind: "one",
   prompt: "Keep the token for the next time?",
@@ -218,8 +234,11 @@ function withoutToken(models: Interview["models"]): string {
     : `Not enough for ${closed.join(", ")}: the Hub shows them only to who has accepted their terms.`;
 }
 
-const unsupported: Question = {
+const unsupported: Question<"unsupported"> = {
   id: "unsupported",
+  remembered: false,
+  initial: () => false,
+  isSettled: (answers) => answers.unsupported,
   title: "On another machine",
   kind: "confirm",
   prompt: "This does not look like a DGX Spark. Go on all the same?",
@@ -244,8 +263,10 @@ const unsupported: Question = {
   }),
 };
 
-const storage: Question = {
+const storage: Question<"storage"> = {
   id: "storage",
+  remembered: true,
+  initial: () => "hub-cache",
   title: "Models live in",
   kind: "path",
   prompt: "Where should the models live?",
@@ -278,8 +299,10 @@ const storage: Question = {
   },
 };
 
-const startup: Question = {
+const startup: Question<"startup"> = {
   id: "startup",
+  remembered: true,
+  initial: () => "progressive",
   title: "Annie starts",
   kind: "one",
   prompt: "When should Annie start?",
@@ -332,20 +355,9 @@ function isStorage(value: string): value is StorageAnswer {
   );
 }
 
-/** The first of these questions that answers from an earlier run can't settle; their number where they settle all. Consent to another machine is given anew. */
-export function firstUnsettled(open: readonly Question[], answers: Answers): number {
-  const refused = open.findIndex(({ id }) => id === unsupported.id && !answers.unsupported);
-  return refused === -1 ? open.length : refused;
-}
-
-/** Answers before anybody answered. */
-export function defaultAnswers(defaultTierIds: readonly number[]): Answers {
-  return {
-    unsupported: false,
-    tiers: defaultTierIds,
-    token: { source: "none" },
-    keepToken: true,
-    storage: "hub-cache",
-    startup: "progressive",
-  };
+/** Answers before anybody answered: each question's own. */
+export function initialAnswers(catalog: Catalog): Answers {
+  return Object.fromEntries(
+    questions.map((question) => [question.id, question.initial(catalog)]),
+  ) as unknown as Answers;
 }

@@ -1,7 +1,6 @@
 import type { Catalog } from "../catalog/catalog.ts";
-import { defaultTiers } from "../catalog/select.ts";
 import type { Answers, QuestionId, TokenAnswer } from "./answers.ts";
-import { defaultAnswers, questions } from "./questions.ts";
+import { initialAnswers, questions } from "./questions.ts";
 
 /** Values of questions as one place gives them: the flags, the environment, the config file, or an earlier run. */
 export type AnswerValues = Readonly<Partial<Record<QuestionId, readonly string[]>>>;
@@ -31,12 +30,13 @@ export function resolveAnswers(sources: AnswerSources): ResolvedAnswers {
   const { catalog, remembered, foundTokens, tokenFile } = sources;
   const decided = new Set<QuestionId>();
   let answers: Answers = {
-    ...defaultAnswers(defaultTiers(catalog)),
+    ...initialAnswers(catalog),
     token: tokenFile ?? foundTokens[0] ?? { source: "none" },
   };
   if (tokenFile !== null) decided.add("token");
   for (const question of questions) {
-    if (question.id === "token") continue;
+    // A token is found, and never a value of a flag.
+    if (question.kind === "secret") continue;
     const kept = remembered[question.id];
     if (kept !== undefined)
       answers = orUnchanged(answers, () => question.patch(catalog, answers, kept));
@@ -54,7 +54,7 @@ export function resolveAnswers(sources: AnswerSources): ResolvedAnswers {
 export function rememberable(answers: Answers): AnswerValues {
   return Object.fromEntries(
     questions
-      .filter((question) => question.id !== "token" && question.id !== "unsupported")
+      .filter((question) => question.remembered)
       .map((question) => [question.id, question.selected(answers)]),
   );
 }

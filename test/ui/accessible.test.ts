@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Answers } from "../../src/plan/answers.ts";
 import type { Interview } from "../../src/plan/interview.ts";
-import { defaultAnswers } from "../../src/plan/questions.ts";
+import { initialAnswers } from "../../src/plan/questions.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
-import { cannedPlanning, goodToken, refusal, spark } from "./canned-planning.ts";
+import { cannedPlanning, catalog, goodToken, refusal, spark } from "./canned-planning.ts";
 
 interface Talk {
   readonly answers: Answers | null;
@@ -113,7 +113,12 @@ test("an interrupt while it waits ends it", async () => {
 });
 
 describe("after an earlier run", () => {
-  const answers = { ...defaultAnswers([1]), storage: "/data/models", startup: "wait" } as const;
+  const answers = {
+    ...initialAnswers(catalog),
+    tiers: [1],
+    storage: "/data/models",
+    startup: "wait",
+  } as const;
 
   test.each([[""], ["1"]])("%j goes to the plan with its answers", async (first) => {
     const spoken = await talk([first, "yes"], { earlier: "interrupted", answers });

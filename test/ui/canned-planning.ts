@@ -1,7 +1,7 @@
 import { expandPath } from "../../src/source/hub/environment.ts";
 import { readFileSync } from "node:fs";
 import { parseCatalog } from "../../src/catalog/load.ts";
-import { defaultAnswers } from "../../src/plan/questions.ts";
+import { initialAnswers } from "../../src/plan/questions.ts";
 import type { Answers } from "../../src/plan/answers.ts";
 import type { Interview } from "../../src/plan/interview.ts";
 import type { Machine } from "../../src/run/events/machine.ts";
@@ -10,7 +10,7 @@ import { Failure } from "../../src/run/failure.ts";
 import { Secret } from "../../src/run/secret.ts";
 
 const catalogPath = "assets/catalogs/her-os.yaml";
-const catalog = parseCatalog(
+export const catalog = parseCatalog(
   readFileSync(new URL(`../../${catalogPath}`, import.meta.url), "utf8"),
   catalogPath,
 );
@@ -139,7 +139,7 @@ export function cannedPlanning(rest: Partial<Interview> = {}): CannedPlanning {
         where: "~/.cache/huggingface/token",
       },
     ],
-    answers: defaultAnswers([1, 2]),
+    answers: initialAnswers(catalog),
     decided: new Set(),
     earlier: "none",
     storagePaths: {

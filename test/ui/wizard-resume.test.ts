@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Answers } from "../../src/plan/answers.ts";
 import type { Interview } from "../../src/plan/interview.ts";
-import { defaultAnswers } from "../../src/plan/questions.ts";
+import { initialAnswers } from "../../src/plan/questions.ts";
 import type { Press } from "../../src/ui/ink/wizard/keys.ts";
 import { pressed } from "../../src/ui/ink/wizard/press.ts";
 import {
@@ -10,10 +10,15 @@ import {
   previewed,
   type WizardState,
 } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { cannedPlanning, plannedFrom, spark } from "./canned-planning.ts";
+import { cannedPlanning, catalog, plannedFrom, spark } from "./canned-planning.ts";
 import { page, pageLines } from "./wizard-walk.ts";
 
-const kept: Answers = { ...defaultAnswers([1]), storage: "/data/models", startup: "wait" };
+const kept: Answers = {
+  ...initialAnswers(catalog),
+  tiers: [1],
+  storage: "/data/models",
+  startup: "wait",
+};
 const yes: Press = { kind: "text", text: "y" };
 const no: Press = { kind: "text", text: "n" };
 const enter: Press = { kind: "enter" };
@@ -33,7 +38,7 @@ test("an interrupted wizard asks first, and shows what was answered", () => {
 test.each([yes, enter])("$kind goes to the plan with the kept answers", (press) => {
   const state = pressed(resumed(), press);
   expect(currentQuestion(state)).toBeNull();
-  expect(state.errand).toMatchObject({ kind: "preview", answers: kept });
+  expect(state.effect).toMatchObject({ kind: "preview", answers: kept });
 });
 
 test.each([yes, enter])("$kind promises the plan only where it comes next", (press) => {
@@ -68,7 +73,7 @@ test("yes passes no consent that was not given", () => {
     pressed(resumed({ machine }), yes),
   );
   expect(currentQuestion(consented)).toBeNull();
-  expect(consented.errand).toMatchObject({ answers: { ...kept, unsupported: true } });
+  expect(consented.effect).toMatchObject({ answers: { ...kept, unsupported: true } });
   const answers = { ...kept, unsupported: true };
   expect(currentQuestion(pressed(resumed({ machine, answers }), yes))).toBeNull();
 });
@@ -80,9 +85,9 @@ test("consent is not kept, so no answer to it is shown as last time's", () => {
 });
 
 test("a wizard that was not interrupted, or has nothing to ask, begins as ever", () => {
-  expect(openWizard(cannedPlanning()).resuming).toBe(false);
+  expect(openWizard(cannedPlanning()).page).not.toBe("earlier");
   const decided = new Set(["unsupported", "tiers", "token", "storage", "startup"] as const);
-  expect(resumed({ decided }).resuming).toBe(false);
+  expect(resumed({ decided }).page).not.toBe("earlier");
 });
 
 test("a second run says what is there and what would change, and forces nothing", () => {

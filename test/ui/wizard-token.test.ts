@@ -9,9 +9,9 @@ describe("a token", () => {
   test("that is pasted goes to the Hub before the next question", () => {
     const typed = pasted(wizard([...toToken, down, enter]), " hf_goodgoodgood\n");
     const asking = pressed(typed, enter);
-    expect(asking.errand).toMatchObject({ kind: "token" });
+    expect(asking.effect).toMatchObject({ kind: "token" });
     expect(question(asking)).toBe("token");
-    expect(JSON.stringify(asking.errand)).not.toContain("goodgood");
+    expect(JSON.stringify(asking.effect)).not.toContain("goodgood");
     const next = tokenChecked(asking, { ok: true, user: "ada" });
     expect(question(next)).toBe("keepToken");
     expect(next.answers.token.source).toBe("pasted");
@@ -45,21 +45,21 @@ describe("a token", () => {
     expect(refused).toMatchObject({
       problem: "The Hub does not know this token. Paste another one, or press Esc.",
       typed: "",
-      errand: null,
+      effect: null,
     });
     expect(question(refused)).toBe("token");
   });
 
   test("that is no token is refused without asking", () => {
     const state = pressed(pasted(wizard([...toToken, down, enter]), "two words"), enter);
-    expect(state.errand).toBeNull();
+    expect(state.effect).toBeNull();
     expect(state.problem).toMatch(/not a Hugging Face token/);
   });
 
   test("can be taken back while the Hub is asked", () => {
     const asking = pressed(pasted(wizard([...toToken, down, enter]), "hf_wrongwrong"), enter);
     const back = pressed(asking, escape);
-    expect(back.errand).toBeNull();
+    expect(back.effect).toBeNull();
     // The answer comes too late: nothing changes.
     expect(tokenChecked(back, { ok: true, user: "ada" })).toBe(back);
   });

@@ -111,7 +111,7 @@ describe("the summary", () => {
 
   test("asks for the preview, and takes no yes before it is there", () => {
     const waiting = wizard(all);
-    expect(waiting.errand).toMatchObject({ kind: "preview" });
+    expect(waiting.effect).toMatchObject({ kind: "preview" });
     expect(pressed(waiting, enter).outcome).toBeNull();
     const shown = previewed(waiting, plannedFrom(waiting.answers));
     expect(pressed(shown, enter).outcome).toEqual({ answers: waiting.answers });
@@ -133,7 +133,7 @@ describe("the summary", () => {
   test("is all there is where everything is decided", () => {
     const decided = new Set(["unsupported", "tiers", "token", "storage", "startup"] as const);
     const state = wizard([], { decided });
-    expect(state.errand).toMatchObject({ kind: "preview" });
+    expect(state.effect).toMatchObject({ kind: "preview" });
     expect(pressed(previewed(state, plannedFrom(state.answers)), escape).leaving).toBe(true);
   });
 });

@@ -3,10 +3,9 @@ import { writeAtomically } from "../../host/atomic-write.ts";
 import type { Host } from "../../host/host.ts";
 import { cacheVariable, findCacheDir } from "../../source/hub/environment.ts";
 import type { Interview } from "../../plan/interview.ts";
+import { questions } from "../../plan/questions.ts";
 import type { AnswerValues } from "../../plan/resolve.ts";
 import { isRecord, parseJson } from "../../run/json.ts";
-
-const questionIds = ["tiers", "keepToken", "storage", "startup"] as const;
 
 /** The environment names another cache than the remembered one, and wins. */
 export interface Overruled {
@@ -62,9 +61,9 @@ async function readKept(host: Host, stateDir: string): Promise<Kept | null> {
     finished: finished === true,
     cacheDir: typeof cacheDir === "string" && path.isAbsolute(cacheDir) ? cacheDir : null,
     answers: Object.fromEntries(
-      questionIds.flatMap((id) => {
+      questions.flatMap(({ id, remembered }) => {
         const values = answers[id];
-        return isTexts(values) ? [[id, values]] : [];
+        return remembered && isTexts(values) ? [[id, values]] : [];
       }),
     ),
   };

@@ -1,6 +1,15 @@
 import type { Answers } from "../../plan/answers.ts";
 import type { Interview } from "../../plan/interview.ts";
-import { firstUnsettled, openQuestions, type Option, type Question } from "../../plan/questions.ts";
+import type { Option, Question } from "../../plan/questions.ts";
+import {
+  askAnew,
+  firstStep,
+  nextStep,
+  previousStep,
+  settlesAll,
+  type Step,
+  takeEarlier,
+} from "../../plan/steps.ts";
 import { suitabilityOf, totalsOf } from "../../plan/totals.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
 import { Failure } from "../../run/failure.ts";
@@ -37,49 +46,49 @@ const quit: Reply = { kind: "quit" };
  * @returns null where the person stops, or where the input ends
  */
 export async function askInLines(talk: Talk): Promise<Answers | null> {
-  let { answers } = talk.planning;
-  const wish = talk.planning.earlier === "none" ? "anew" : await askEarlier(talk, answers);
-  if (wish === null) return null;
-  // After the questions that an earlier run's answers can't settle comes the plan.
-  let settled = wish === "settled";
-  let index = settled ? firstUnsettled(openQuestions(talk.planning, answers), answers) : 0;
+  const { planning } = talk;
+  let step = firstStep(planning);
+  if (step.page === "earlier") {
+    const wish = await askEarlier(talk, step);
+    if (wish === null) return null;
+    step = wish === "settled" ? takeEarlier(planning, step) : askAnew(planning, step);
+  }
   for (;;) {
-    const asked = openQuestions(talk.planning, answers);
-    const question = asked[index];
+    const { questions, index, answers } = step;
+    const question = questions[index];
     const reply =
       question === undefined
         ? await askForConsent(talk, answers)
-        : await askQuestion(talk, question, answers, `Question ${index + 1} of ${asked.length}.`);
+        : await askQuestion(
+            talk,
+            question,
+            answers,
+            `Question ${index + 1} of ${questions.length}.`,
+          );
     if (reply.kind === "quit") return null;
     if (reply.kind === "back") {
-      if (index === 0) talk.say("This is the first question.");
-      index = Math.max(0, index - 1);
+      const before = previousStep(planning, step);
+      if (before === null) talk.say("This is the first question.");
+      step = before ?? step;
       continue;
     }
-    answers = reply.answers;
-    if (settled && question?.kind === "confirm") {
-      settled = false;
-      index = asked.length;
-      continue;
-    }
-    if (question?.id === "tiers") sayTotals(talk, answers);
-    if (question === undefined) return answers;
-    await talk.planning.remember(answers);
-    index += 1;
+    if (question === undefined) return reply.answers;
+    const consents = step.settled && question.kind === "confirm";
+    step = nextStep(planning, step, reply.answers);
+    if (consents) continue;
+    if (question.id === "tiers") sayTotals(talk, reply.answers);
+    await planning.remember(reply.answers);
   }
 }
 
 /** Whether the answers of an earlier run stand or are asked anew; null where the person stops. */
-async function askEarlier(talk: Talk, answers: Answers): Promise<"settled" | "anew" | null> {
+async function askEarlier(talk: Talk, step: Step): Promise<"settled" | "anew" | null> {
   const { planning, say } = talk;
-  const open = openQuestions(planning, answers);
-  if (open.length === 0) return "anew";
   say("");
   say(earlierTitle(planning.earlier));
   say(earlierAnswers);
-  for (const line of answerLines(open, planning, answers)) say(`${line}.`);
-  const settles = firstUnsettled(open, answers) === open.length;
-  say(`1. Yes, ${settles ? "show what would change" : "continue"}. Chosen now.`);
+  for (const line of answerLines(step.questions, planning, step.answers)) say(`${line}.`);
+  say(`1. Yes, ${settlesAll(step) ? "show what would change" : "continue"}. Chosen now.`);
   say("2. No, ask the questions again, with these answers chosen.");
   say("3. Stop.");
   say("Type a number and press Enter. Enter alone means 1.");

@@ -31,7 +31,7 @@ export function withinPage(wizard: WizardState, size: Size): WizardState {
 function pageOf(view: WizardView): Line[] {
   const question = currentQuestion(view.wizard);
   if (view.wizard.leaving) return leavingPage(view);
-  if (view.wizard.resuming) return resumePage(view);
+  if (view.wizard.page === "earlier") return resumePage(view);
   if (view.wizard.help !== null) return helpPage(view, question, view.wizard.help);
   return question === null ? summaryPage(view) : questionPage(view, question);
 }

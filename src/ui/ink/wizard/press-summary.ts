@@ -1,5 +1,6 @@
+import { previousStep } from "../../../plan/steps.ts";
 import type { Press } from "./keys.ts";
-import { goTo, type WizardState } from "./wizard-state.ts";
+import { showStep, type WizardState } from "./wizard-state.ts";
 
 /** The buttons of the summary, in their order. */
 export const buttons = ["Yes, begin", "Back", "Stop"] as const;
@@ -23,7 +24,7 @@ export function pressedOnSummary(state: WizardState, press: Press): WizardState 
     case "first":
       return { ...state, scroll: 0 };
     case "escape":
-      return backFromSummary(state);
+      return back(state);
     case "enter":
       return pushed(state, state.cursor);
     case "text":
@@ -46,7 +47,7 @@ function onSummaryLetter(state: WizardState, text: string): WizardState {
       return pushed(state, 0);
     case "b":
     case "2":
-      return backFromSummary(state);
+      return back(state);
     case "q":
     case "n":
     case "3":
@@ -57,15 +58,14 @@ function onSummaryLetter(state: WizardState, text: string): WizardState {
 }
 
 function pushed(state: WizardState, button: number): WizardState {
-  if (button === 1) return backFromSummary(state);
+  if (button === 1) return back(state);
   if (button === 2) return { ...state, leaving: true };
   // Without a plan nobody knows what yes would mean.
   return state.plan === null ? state : { ...state, outcome: { answers: state.answers } };
 }
 
-/** From the summary to the last question. */
-export function backFromSummary(state: WizardState): WizardState {
-  return state.questions.length === 0
-    ? { ...state, leaving: true }
-    : goTo(state, state.questions.length - 1, state.answers);
+/** To the question before; from the first one out of the wizard, if the person confirms that. */
+export function back(state: WizardState): WizardState {
+  const before = previousStep(state.planning, state);
+  return before === null ? { ...state, leaving: true } : showStep(state, before);
 }

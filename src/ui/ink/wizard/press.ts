@@ -1,26 +1,27 @@
-import { firstUnsettled, type Question } from "../../../plan/questions.ts";
+import { nextStep } from "../../../plan/steps.ts";
+import type { Question } from "../../../plan/questions.ts";
 import { Failure } from "../../../run/failure.ts";
 import type { Answers } from "../../../plan/answers.ts";
 import { cleanText } from "../../clean-text.ts";
 import type { Press } from "./keys.ts";
 import { pressedOnHelp } from "./pages.ts";
-import { backFromSummary, pressedOnSummary } from "./press-summary.ts";
+import { back, pressedOnSummary } from "./press-summary.ts";
 import { pressedOnResume } from "./resume-page.ts";
 import {
   currentQuestion,
-  goTo,
   shownOptions,
   typedPath,
   type WizardState,
+  showStep,
 } from "./wizard-state.ts";
 
-/** The wizard after a key. Pure: what has to be asked of somebody is left as an errand. */
+/** The wizard after a key. Pure: what has to be asked of somebody is left as an effect. */
 export function pressed(state: WizardState, press: Press): WizardState {
   if (state.outcome !== null) return state;
   if (state.leaving) return leave(state, press);
-  if (state.resuming) return pressedOnResume(state, press);
+  if (state.page === "earlier") return pressedOnResume(state, press);
   if (state.help !== null) return pressedOnHelp(state, press, state.help);
-  if (state.errand !== null)
+  if (state.effect !== null)
     return press.kind === "escape" ? callBack(state) : askToLeave(state, press);
   if (state.typed !== null) return type(state, press, state.typed);
   const question = currentQuestion(state);
@@ -29,7 +30,8 @@ export function pressed(state: WizardState, press: Press): WizardState {
 
 /** Text that was pasted: taken over where something is typed, or where a secret can be. */
 export function pasted(state: WizardState, text: string): WizardState {
-  if (state.leaving || state.resuming || state.help !== null || state.errand !== null) return state;
+  if (state.leaving || state.page === "earlier" || state.help !== null || state.effect !== null)
+    return state;
   const question = currentQuestion(state);
   if (question?.kind === "secret")
     return { ...state, typed: (state.typed ?? "") + text.trim(), problem: null };
@@ -64,9 +66,7 @@ function onOptions(state: WizardState, press: Press, question: Question): Wizard
       return moved(state, options.length - 1);
     case "left":
     case "escape":
-      return state.index === 0
-        ? { ...state, leaving: true }
-        : goTo(state, state.index - 1, state.answers);
+      return back(state);
     case "right":
     case "enter":
       return take(state, question);
@@ -138,7 +138,7 @@ function take(state: WizardState, question: Question): WizardState {
   if (question.kind === "secret" && option.value === "pasted") {
     const kept = state.answers.token.source === "pasted";
     return kept
-      ? goTo(state, state.index + 1, state.answers)
+      ? showStep(state, nextStep(state.planning, state, state.answers))
       : { ...state, typed: "", problem: null };
   }
   return apply(state, question, [option.value]);
@@ -160,12 +160,9 @@ function apply(state: WizardState, question: Question, values: readonly string[]
     throw error;
   }
   if (question.kind === "secret" && answers.token.source !== "none") {
-    return { ...state, errand: { kind: "token", answers }, problem: null };
+    return { ...state, effect: { kind: "token", answers }, problem: null };
   }
-  if (state.settled && question.kind === "confirm") {
-    return goTo({ ...state, settled: false }, firstUnsettled(state.questions, answers), answers);
-  }
-  return goTo(state, state.index + 1, answers);
+  return showStep(state, nextStep(state.planning, state, answers));
 }
 
 function type(state: WizardState, press: Press, typed: string): WizardState {
@@ -196,7 +193,7 @@ function draftOf(question: Question | null, typed: string): string {
 
 /** Esc while something is being asked of the Hub: the answer is no longer wanted. */
 function callBack(state: WizardState): WizardState {
-  return state.errand?.kind === "preview" ? backFromSummary(state) : { ...state, errand: null };
+  return state.effect?.kind === "preview" ? back(state) : { ...state, effect: null };
 }
 
 function askToLeave(state: WizardState, press: Press): WizardState {

@@ -96,7 +96,7 @@ function tail(text: string, width: number): string {
 /** What is wrong, what is being asked of the Hub, or that answers are there from last time. */
 function statusLines(view: WizardView, columns: number): Line[] {
   const { wizard } = view;
-  if (wizard.errand?.kind === "token") {
+  if (wizard.effect?.kind === "token") {
     return [[waitSpan(view), span(" Asking the Hub about this token. Esc takes it back.")]];
   }
   if (wizard.problem !== null) {

@@ -1,4 +1,4 @@
-import { firstUnsettled } from "../../../plan/questions.ts";
+import { askAnew, settlesAll, takeEarlier } from "../../../plan/steps.ts";
 import { wrapText } from "../../text-width.ts";
 import { answerLines, changeText, earlierAnswers, earlierTitle } from "../../messages/plan.ts";
 import { cleanText } from "../../clean-text.ts";
@@ -8,7 +8,7 @@ import { blank, span, type Line } from "../line.ts";
 import { headerLine, waitSpan } from "../live/header.ts";
 import type { Press } from "./keys.ts";
 import type { WizardView } from "./view.ts";
-import { goTo, type WizardState } from "./wizard-state.ts";
+import { showStep, type WizardState } from "./wizard-state.ts";
 
 /** The first page where an earlier run left answers: what they are, what they would change now, and whether to go on with them. */
 export function resumePage(view: WizardView): Line[] {
@@ -25,7 +25,7 @@ export function resumePage(view: WizardView): Line[] {
     span(text, "strong"),
   ]);
   const changes = changeRows(view, columns);
-  const yes = firstUnsettled(questions, answers) < questions.length ? "continue" : "show the plan";
+  const yes = settlesAll(view.wizard) ? "show the plan" : "continue";
   const keys = [`y: ${yes}`, "n: start over", "q: stop"];
   const gap = "   ";
   const foot: Line = [
@@ -75,9 +75,8 @@ function changeRows(view: WizardView, columns: number): Line[] {
 export function pressedOnResume(state: WizardState, press: Press): WizardState {
   const letter = press.kind === "text" ? press.text.toLowerCase() : "";
   if (press.kind === "enter" || letter === "y") {
-    const settled = { ...state, settled: true };
-    return goTo(settled, firstUnsettled(state.questions, state.answers), state.answers);
+    return showStep(state, takeEarlier(state.planning, state));
   }
-  if (letter === "n") return goTo(state, 0, state.answers);
+  if (letter === "n") return showStep(state, askAnew(state.planning, state));
   return press.kind === "escape" || letter === "q" ? { ...state, leaving: true } : state;
 }

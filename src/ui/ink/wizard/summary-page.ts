@@ -16,7 +16,7 @@ export function summaryPage(view: WizardView): Line[] {
   const columns = frameColumns(view.size);
   const rows = frameRows(view.size);
   const header = wizardHeader(view);
-  if (wizard.errand !== null) {
+  if (wizard.effect !== null) {
     return [header, [waitSpan(view), span(" Working out what would change")]];
   }
   if (wizard.plan === null) {

@@ -1,6 +1,7 @@
 import type { Answers } from "../../../plan/answers.ts";
 import type { Interview, TokenCheck } from "../../../plan/interview.ts";
-import { openQuestions, type Option, type Question } from "../../../plan/questions.ts";
+import type { Option, Question } from "../../../plan/questions.ts";
+import { firstStep, nextStep, type Step } from "../../../plan/steps.ts";
 import { refusedTokenText } from "../../messages/plan.ts";
 import type { PlanReady } from "../../../run/events/plan.ts";
 
@@ -12,12 +13,8 @@ export type Effect =
   | { readonly kind: "token"; readonly answers: Answers }
   | { readonly kind: "preview"; readonly answers: Answers };
 
-export interface WizardState {
+export interface WizardState extends Step {
   readonly planning: Interview;
-  readonly questions: readonly Question[];
-  /** The question that is shown; their number where it is the summary. */
-  readonly index: number;
-  readonly answers: Answers;
   /** The option under the cursor; on the summary the button. */
   readonly cursor: number;
   /** Option values that are chosen on this page and not taken over yet. */
@@ -32,69 +29,46 @@ export interface WizardState {
   readonly help: number | null;
   /** What is wrong with the answer, said in place. */
   readonly problem: string | null;
-  readonly errand: Effect | null;
+  readonly effect: Effect | null;
   readonly plan: PlanReady | null;
   readonly scroll: number;
-  /** "Go on where you stopped?" is being asked. */
-  readonly resuming: boolean;
-  /** The answers of an earlier run were taken over: after the questions that they can't settle comes the plan. */
-  readonly settled: boolean;
   /** "Stop here?" is being asked. */
   readonly leaving: boolean;
   readonly outcome: { readonly answers: Answers | null } | null;
 }
 
-/** The wizard at its first open question, before it the one whether to go on with answers that were kept; at the summary where all is decided. */
+/** The wizard at its first step. */
 export function openWizard(planning: Interview): WizardState {
-  const state: WizardState = {
-    planning,
-    questions: openQuestions(planning, planning.answers),
-    index: 0,
-    answers: planning.answers,
-    cursor: 0,
-    chosen: [],
-    typed: null,
-    draft: "",
-    typedAnew: 0,
-    help: null,
-    problem: null,
-    errand: null,
-    plan: null,
-    scroll: 0,
-    resuming: false,
-    settled: false,
-    leaving: false,
-    outcome: null,
-  };
-  const first = goTo(state, 0, planning.answers);
-  if (planning.earlier === "none" || first.questions.length === 0) return first;
-  return { ...first, resuming: true, errand: { kind: "preview", answers: planning.answers } };
+  const step = firstStep(planning);
+  return showStep(
+    { ...step, planning, ...pageOf(step), draft: "", typedAnew: 0, outcome: null },
+    step,
+  );
 }
 
-/** Another page, with its chosen options from the answers; the summary sends for the preview. */
-export function goTo(state: WizardState, index: number, answers: Answers): WizardState {
-  const questions = openQuestions(state.planning, answers);
-  const bounded = Math.min(Math.max(0, index), questions.length);
-  const question = questions[bounded];
-  const page: WizardState = {
-    ...state,
-    questions,
-    index: bounded,
-    answers,
+/** Another page, with its chosen options from the answers; earlier answers and the summary send for the preview. */
+export function showStep(state: WizardState, step: Step): WizardState {
+  const page: WizardState = { ...state, ...step, ...pageOf(step) };
+  const question = currentQuestion(page);
+  if (question === null || question.kind === "many") return page;
+  const cursor = shownOptions(page).findIndex((option) => isChosen(option, page));
+  return { ...page, cursor: Math.max(0, cursor) };
+}
+
+/** A page that nobody has touched. */
+function pageOf({ page, questions, index, answers }: Step) {
+  const effect: Effect | null = page === "question" ? null : { kind: "preview", answers };
+  return {
     cursor: 0,
-    chosen: question?.selected(answers) ?? [],
+    chosen: questions[index]?.selected(answers) ?? [],
     typed: null,
     help: null,
     problem: null,
-    errand: question === undefined ? { kind: "preview", answers } : null,
+    effect,
     plan: null,
     scroll: 0,
-    resuming: false,
     leaving: false,
   };
-  if (question === undefined) return page;
-  const cursor = shownOptions(page).findIndex((option) => isChosen(option, page));
-  return { ...page, cursor: question.kind === "many" ? 0 : Math.max(0, cursor) };
 }
 
 export function currentQuestion(state: WizardState): Question | null {
@@ -121,23 +95,23 @@ export function isChosen(option: Option, state: WizardState): boolean {
   return state.chosen.some((value) => !own.includes(value));
 }
 
-/** The token errand came back. */
+/** The check of the token came back. */
 export function tokenChecked(state: WizardState, check: TokenCheck): WizardState {
-  if (state.errand?.kind !== "token") return state;
-  if (check.ok) return goTo(state, state.index + 1, state.errand.answers);
+  if (state.effect?.kind !== "token") return state;
+  if (check.ok) return showStep(state, nextStep(state.planning, state, state.effect.answers));
   return {
     ...state,
-    errand: null,
+    effect: null,
     typed: state.typed === null ? null : "",
     problem: refusedTokenText(check.message, state.typed !== null),
   };
 }
 
 export function previewed(state: WizardState, plan: PlanReady): WizardState {
-  return state.errand?.kind === "preview" ? { ...state, errand: null, plan } : state;
+  return state.effect?.kind === "preview" ? { ...state, effect: null, plan } : state;
 }
 
-/** An errand failed: said in place, and the page stays. */
+/** An effect failed: said in place, and the page stays. */
 export function effectFailed(state: WizardState, problem: string): WizardState {
-  return { ...state, errand: null, problem };
+  return { ...state, effect: null, problem };
 }

@@ -21,7 +21,7 @@ import {
   type WizardState,
 } from "./wizard-state.ts";
 
-/** Asks the questions; keys change its state by pure functions, errands run here and tell their outcome. */
+/** Asks the questions; keys change its state by pure functions, effects run here and tell their outcome. */
 export function Wizard({
   request,
   snapshot,
@@ -46,7 +46,7 @@ export function Wizard({
     for (const press of presses) setWizard((state) => withinPage(pressed(state, press), size));
   });
   usePaste((text) => setWizard((state) => pasted(state, text)));
-  useErrand(wizard.errand, request, setWizard);
+  useEffects(wizard.effect, request, setWizard);
   useEffect(() => {
     // Where they can't be kept the wizard still works; only an interrupted one begins anew.
     if (wizard.answers !== request.planning.answers) {
@@ -71,39 +71,39 @@ export function Wizard({
 type Update = (change: (state: WizardState) => WizardState) => void;
 
 /** Runs what the wizard waits for; a page that is left takes it back. */
-function useErrand(errand: Effect | null, request: WizardRequest, update: Update): void {
+function useEffects(effect: Effect | null, request: WizardRequest, update: Update): void {
   useEffect(() => {
-    if (errand === null) return undefined;
+    if (effect === null) return undefined;
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, request.signal]);
     const show = (change: (state: WizardState) => WizardState): void => {
       // An answer that nobody waits for any more changes nothing.
-      update((state) => (state.errand === errand ? change(state) : state));
+      update((state) => (state.effect === effect ? change(state) : state));
     };
-    run(errand, request, signal, show).catch((error: unknown) => {
+    run(effect, request, signal, show).catch((error: unknown) => {
       if (isAbort(error)) return;
       if (error instanceof Failure)
         show((state) => effectFailed(state, `${error.message} ${error.formHint}`));
       else request.fail(error);
     });
     return () => ended.abort();
-  }, [errand, request, update]);
+  }, [effect, request, update]);
 }
 
 async function run(
-  errand: Effect,
+  effect: Effect,
   { planning }: WizardRequest,
   signal: AbortSignal,
   show: Update,
 ): Promise<void> {
-  if (errand.kind === "token") {
-    const { token } = errand.answers;
+  if (effect.kind === "token") {
+    const { token } = effect.answers;
     if (token.source === "none") return;
     const check = await planning.checkToken(token.token, signal);
     show((state) => tokenChecked(state, check));
     return;
   }
-  const plan = await planning.preview(errand.answers, signal);
+  const plan = await planning.preview(effect.answers, signal);
   show((state) => previewed(state, plan));
 }
 
@@ -129,7 +129,7 @@ export function useWizardWidgets({
 }): { readonly widgets: Widgets | null; takes(presses: readonly Press[]): boolean } {
   const [code, setCode] = useState<WidgetCode | null>(null);
   const listener = listenerOf(wizard);
-  const needed = listener !== null || wizard.errand !== null;
+  const needed = listener !== null || wizard.effect !== null;
   useEffect(() => {
     if (!needed || code !== null) return undefined;
     let wanted = true;
@@ -183,7 +183,7 @@ export function useWizardWidgets({
 }
 
 function listenerOf(wizard: WizardState): Listener {
-  if (wizard.leaving || wizard.resuming) return "confirm";
+  if (wizard.leaving || wizard.page === "earlier") return "confirm";
   const editing = wizard.typed !== null && currentQuestion(wizard)?.kind === "path";
   return editing && wizard.help === null ? "editor" : null;
 }

@@ -1,0 +1,91 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { recallAnswers, rememberAnswers } from "../../src/commands/setup/remembered-answers.ts";
+import type { Interview } from "../../src/plan/interview.ts";
+import { initialAnswers, type Question, questions } from "../../src/plan/questions.ts";
+import { rememberable, resolveAnswers } from "../../src/plan/resolve.ts";
+import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
+import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
+import { answerLines } from "../../src/ui/messages/plan.ts";
+import { testHost } from "../machine/test-host.ts";
+import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
+import { cannedPlanning, catalog, spark } from "../ui/canned-planning.ts";
+import { page } from "../ui/wizard-walk.ts";
+
+/** An interview in which this question alone is open. */
+function onlyOpen({ id }: Question, change: Partial<Interview> = {}): Interview {
+  const others = questions.filter((other) => other.id !== id).map((other) => other.id);
+  const [found] = cannedPlanning().tokens;
+  // Whether a token is kept is asked only where there is one.
+  const token = id === "keepToken" && found !== undefined ? { token: found.answer } : {};
+  return cannedPlanning({
+    decided: new Set(others),
+    machine: { ...spark, spark: false },
+    answers: { ...initialAnswers(catalog), ...token },
+    ...change,
+  });
+}
+
+/** Option values that stand for another answer than the one before anybody answered. */
+function otherValues(question: Question): readonly string[] {
+  const before = initialAnswers(catalog);
+  const chosen = question.selected(before);
+  const others = question
+    .options(onlyOpen(question), before)
+    .map(({ value }) => value)
+    .filter((value) => !chosen.includes(value));
+  return question.kind === "many" ? [...chosen, ...others] : others.slice(0, 1);
+}
+
+const rows = questions.map((question) => ({ question, id: question.id }));
+
+test("no two questions share a flag, a variable or a key", () => {
+  for (const key of ["id", "flag", "environment", "configKey"] as const) {
+    expect(new Set(questions.map((question) => question[key])).size).toBe(questions.length);
+  }
+});
+
+test.each(rows)("$id is asked on the screen, with its words and its options", ({ question }) => {
+  const text = page(openWizard(onlyOpen(question)));
+  expect(text).toContain(question.prompt);
+  for (const { label } of question.options(onlyOpen(question), initialAnswers(catalog))) {
+    expect(text).toContain(label);
+  }
+});
+
+test.each(rows)("$id is asked in full sentences", async ({ question }) => {
+  const memory = createMemoryTerminal();
+  const writer = createAccessibleWriter(memory.terminal);
+  memory.type("q\n");
+  await writer.ask?.(onlyOpen(question), new AbortController().signal);
+  await writer.close();
+  expect(memory.stdout()).toContain(`Question 1 of 1. ${question.prompt}`);
+});
+
+test.each(rows.filter(({ question }) => question.remembered))(
+  "an answer to $id is there again in the next run, and among the earlier answers",
+  async ({ question }) => {
+    const host = testHost();
+    const stateDir = await mkdtemp(path.join(tmpdir(), "heros-answers-"));
+    onTestFinished(() => rm(stateDir, { recursive: true }));
+    const before = initialAnswers(catalog);
+    const given = question.patch(catalog, before, otherValues(question));
+    expect(given).not.toEqual(before);
+
+    await rememberAnswers(host, { stateDir, answers: rememberable(given), finished: false });
+    const { answers: remembered } = await recallAnswers(host, stateDir);
+    const sources = { catalog, remembered, decided: [], foundTokens: [], tokenFile: null };
+    const { answers } = resolveAnswers(sources);
+    expect(answers[question.id]).toEqual(given[question.id]);
+    const interview = onlyOpen(question, { answers });
+    expect(answerLines([question], interview, answers).join()).toContain(question.title);
+  },
+);
+
+test("neither a token nor consent is remembered", () => {
+  const kept = rememberable({ ...initialAnswers(catalog), unsupported: true });
+  expect(Object.keys(kept)).not.toContain("token");
+  expect(Object.keys(kept)).not.toContain("unsupported");
+});
