@@ -19,8 +19,9 @@ import {
   leaveFile,
   type Verified,
 } from "./download-file.ts";
+import { createFailedFiles, isOfOneFile } from "./failed-files.ts";
 import { connectionsAllowed, forgiveGap, type Outage } from "./retry.ts";
-import { chooseWork, connectionsToPreempt, createFailedFiles, isOfOneFile } from "./schedule.ts";
+import { chooseWork, connectionsToPreempt } from "./schedule.ts";
 import { createTransfer, type Transfer } from "./transfer.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -47,7 +48,7 @@ export interface PoolOptions {
  * @throws Failure: at once where it concerns all files, after the others where it is that of one; AbortError
  */
 export async function runPool(options: PoolOptions): Promise<void> {
-  const { host, store, tasks, tuning, emit, signal } = options;
+  const { host, source, store, tasks, tuning, emit, signal } = options;
   const nowMs = (): number => host.clock.monotonicMs();
   const connections = new Set<Connection>();
   const inFlight = trackInFlight();
@@ -113,7 +114,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   function failFile(task: BlobTask, error: unknown): void {
     if (stopped) return;
     const networkIsGone = nowMs() - outage.lastByteMs > tuning.failAfterMs;
-    if (!isOfOneFile(error, networkIsGone)) {
+    if (!isOfOneFile(error, { source, networkIsGone })) {
       stop(error);
       return;
     }

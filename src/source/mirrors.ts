@@ -161,6 +161,7 @@ export function preferInOrder(
     list: (repo, revision, signal) =>
       askSoon(signal, (hub, either) => hub.list(repo, revision, either)),
     failureOf: (error) => first.failureOf(error),
+    scopeOf: (failure) => first.scopeOf(failure),
     whoAmI: (signal) => first.whoAmI(signal),
     resolveUrl: (repo, commit, path) => first.resolveUrl(repo, commit, path),
     requireAccess: (repo, commit, path, signal) =>

@@ -1,4 +1,5 @@
 import type { ByteStream, HttpResponse, Reach } from "../host/network.ts";
+import type { Failure } from "../run/failure.ts";
 import type { Listing } from "../run/listing.ts";
 
 /**
@@ -18,7 +19,12 @@ export interface Source {
   open(request: FileRequest): Promise<OpenedFile>;
   /** What a request ended with after the last try, as a failure that says what to do. Others are passed through. */
   failureOf(error: unknown): unknown;
+  /** What a failure of its own means for the other files. */
+  scopeOf(failure: Failure): FailureScope;
 }
+
+/** "network": of one file's server, or of all where nothing else comes either. "all": every file would end so. */
+export type FailureScope = "file" | "network" | "all";
 
 export interface FileName {
   readonly repo: string;

@@ -2,6 +2,7 @@ import { exitCodes, Failure, type FailureDetails } from "../../run/failure.ts";
 import { quoted } from "../../run/shell.ts";
 import { formatMoment } from "../../run/units.ts";
 import { patienceMs } from "../retry.ts";
+import type { FailureScope } from "../source.ts";
 import { isTlsError, proxyStatus, transientErrorOf } from "../transient-error.ts";
 import { rootErrorCode } from "../../run/error-code.ts";
 
@@ -180,4 +181,14 @@ function proxyFailure(error: unknown, endpoint: string): Failure {
     exitCode: exitCodes.network,
     cause: error,
   });
+}
+
+const ofAll = ["hub.tls", "hub.proxy", "hub.token_refused"];
+/** Of a network that was waited for in vain. */
+const ofNetwork = ["hub.unreachable", "hub.rate_limited", "hub.server_error"];
+
+/** What a failure of the Hub means for other files than the one that was asked for. */
+export function scopeOf({ code }: Failure): FailureScope {
+  if (ofAll.includes(code)) return "all";
+  return ofNetwork.includes(code) ? "network" : "file";
 }

@@ -10,7 +10,7 @@ import {
   preferInOrder,
 } from "../mirrors.ts";
 import { failure } from "../../run/failures/table.ts";
-import { failureOfError } from "./failures.ts";
+import { failureOfError, scopeOf } from "./failures.ts";
 import { commitPattern } from "../../run/listing.ts";
 import { checkAccess, openFile, resolveUrl } from "./files.ts";
 import { isRepoId, isSafePath } from "./listing.ts";
@@ -109,6 +109,7 @@ function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): 
       return withToken((own) => openFile(own, request));
     },
     failureOf: (error) => failureOfError(error, endpoint),
+    scopeOf,
   };
 }
 

@@ -178,6 +178,7 @@ function pretendTwo() {
       return { repo: name, revision, commit: revision, files: [] };
     },
     failureOf: (error) => error,
+    scopeOf: () => "file",
     whoAmI: async () => ({ name: endpoint }),
     resolveUrl: () => endpoint,
     requireAccess: async () => {},
