@@ -7,13 +7,12 @@ import { type Memory, askMemory } from "../machine/memory.ts";
 import { type DiskQuestions, askDisks } from "../machine/disks.ts";
 import {
   type DockerAnswer,
-  type ComposeAnswer,
   type GpuAccess,
   askDocker,
   inDockerGroup,
-  askCompose,
   askGpuAccess,
-} from "../docker/info.ts";
+} from "../docker/engine.ts";
+import { type ComposeAnswer, askCompose } from "../docker/compose.ts";
 import { type PortAnswer, askPort } from "../machine/port.ts";
 import { type Probe, readTextInTime } from "../host/time-limit.ts";
 

@@ -1,9 +1,10 @@
 import { compareVersion } from "../run/version.ts";
-import type { ComposeAnswer, DockerAnswer, GpuAccess } from "../docker/info.ts";
+import type { DockerAnswer, GpuAccess } from "../docker/engine.ts";
+import type { ComposeAnswer } from "../docker/compose.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
 import type { Finding } from "./finding.ts";
 import { failure } from "../run/failures/table.ts";
-import { engineProblem } from "../docker/engine.ts";
+import { engineProblem } from "../docker/engine-failures.ts";
 
 /** The first compose that knows `!override`. */
 const oldestCompose = [2, 24, 4];
@@ -22,10 +23,10 @@ export function assessDocker(
         remedy: "curl -fsSL https://get.docker.com | sudo sh",
         failure: failure("docker.missing"),
       };
-    case "trouble":
+    case "unusable":
       return {
         status: "failed",
-        ...engineProblem(answer.trouble, answer.place, { joined: grouped }),
+        ...engineProblem(answer.error, answer.place, { joined: grouped }),
       };
     case "unclear":
       return {

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { Failure } from "../run/failure.ts";
-import { type AnnieAddress, askPublished } from "../deploy/compose/address.ts";
+import { type AnnieAddress, askPublished } from "../deploy/compose/annie-service.ts";
 import { lookupIn, readStackEnv } from "../deploy/compose/env/stack-env.ts";
 
 export interface AnniePlace extends AnnieAddress {

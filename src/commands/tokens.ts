@@ -3,7 +3,7 @@ import { findTokens } from "../source/hub/environment.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { FoundToken } from "../plan/interview.ts";
 import { Secret } from "../run/secret.ts";
-import { keptTokenFile } from "../deploy/compose/token-file.ts";
+import { keptTokenFile } from "../deploy/compose/deployment.ts";
 
 /** Tokens of the environment, of the Hub's token file, and of an earlier setup, as answers to the question of the token. */
 export async function foundTokens(host: Host, stackDir: string | null): Promise<FoundToken[]> {

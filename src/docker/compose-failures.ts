@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { StackConfig } from "./compose-config.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure, type FailureCode } from "../run/failures/table.ts";
-import { type EnginePlace, engineProblem, readEngineError } from "./engine.ts";
+import type { EnginePlace } from "./engine-place.ts";
+import { engineProblem, readEngineError } from "./engine-failures.ts";
 import { parseJson } from "../run/json.ts";
 
 export interface ComposeFailureDetails {
@@ -28,20 +29,20 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
   if (missing) return failure("docker.missing");
   const said = spokenLines(stderr);
   const lines = said.map(({ words }) => words);
-  const trouble = readEngineError(lines.join("\n"));
+  const engineError = readEngineError(lines.join("\n"));
   const recognised = knownOutput.find(({ pattern }) => lines.some((line) => pattern.test(line)));
-  const telling = lines.find((line) => recognised?.pattern.test(line)) ?? lastTelling(lines);
-  const words = redactComposeOutput(telling.replace(/^Error response from daemon: /, ""));
+  const reason = lines.find((line) => recognised?.pattern.test(line)) ?? lastReason(lines);
+  const words = redactComposeOutput(reason.replace(/^Error response from daemon: /, ""));
   const cause = new Error(`docker compose ended with ${exitCode ?? "no status"}: ${words}`);
-  if (trouble !== null) return engineProblem(trouble, place, { cause }).failure;
-  const match = recognised?.pattern.exec(telling);
+  if (engineError !== null) return engineProblem(engineError, place, { cause }).failure;
+  const match = recognised?.pattern.exec(reason);
   if (recognised !== undefined && match !== null && match !== undefined) {
     const image = blamedImage(said, config);
     const serviceOfPort = (port: number) => {
       const service = config?.serviceOfPort.get(port) ?? null;
       return service === ownService ? null : service;
     };
-    const registry = registryOf(image) ?? namedRegistry(telling);
+    const registry = registryOf(image) ?? namedRegistry(reason);
     return recognised.fails({ image, registry, said: words, serviceOfPort }, cause, match);
   }
   return failure("stack.compose_failed", { stackDir, said: words }, cause);
@@ -115,7 +116,7 @@ function spokenLines(stderr: string): Spoken[] {
 }
 
 /** The last line that sounds like a reason. */
-function lastTelling(lines: readonly string[]): string {
+function lastReason(lines: readonly string[]): string {
   const reason = /error|denied|cannot|could not|failed|not /i;
   return lines.findLast((line) => reason.test(line)) ?? lines.at(-1) ?? "";
 }
@@ -161,7 +162,7 @@ interface KnownOutput {
   readonly fails: (known: Known, cause: unknown, match: RegExpExecArray) => Failure;
 }
 
-/** What docker and compose say when something is missing, most telling first: of 20.10, of 28 and 29, of Desktop and snaps. */
+/** What docker and compose say when something is missing, the most specific first: of 20.10, of 28 and 29, of Desktop and snaps. */
 export const knownOutput: readonly KnownOutput[] = [
   {
     code: "compose.missing",

@@ -1,3 +1,5 @@
+import { type Probe, withinLimit, late } from "../host/time-limit.ts";
+import { readEngineError } from "./engine-failures.ts";
 import type { Host } from "../host/host.ts";
 import type { RunResult } from "../host/processes.ts";
 
@@ -47,4 +49,36 @@ export function runCompose(request: ComposeRequest): Promise<RunResult> {
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(onLine === undefined ? {} : { onLine }),
   });
+}
+
+export type ComposeAnswer =
+  | { readonly state: "there"; readonly version: string }
+  | { readonly state: "missing" }
+  /** Docker itself is not there. */
+  | { readonly state: "no-docker" }
+  /** Docker refuses every command: what the check of its engine tells. */
+  | { readonly state: "no-engine" }
+  | { readonly state: "late" };
+
+export async function askCompose(probe: Probe): Promise<ComposeAnswer> {
+  const result = await withinLimit(probe, (signal) =>
+    probe.host.processes.run({
+      command: "docker",
+      args: ["compose", "version", "--short"],
+      signal,
+    }),
+  );
+  return result === late ? { state: "late" } : parseComposeVersion(result);
+}
+
+/** A docker without the plugin takes `compose` or `--short` for a mistake of its own, in different words and with different statuses. */
+export function parseComposeVersion(
+  result: Pick<RunResult, "exitCode" | "stdout" | "stderr" | "missing">,
+): ComposeAnswer {
+  if (result.missing) return { state: "no-docker" };
+  const version = result.stdout.trim().split("\n").at(-1)?.trim().replace(/^v/, "") ?? "";
+  if (result.exitCode === 0 && /^(\d+\.\d+|dev)/.test(version)) {
+    return { state: "there", version };
+  }
+  return { state: readEngineError(result.stderr) === null ? "missing" : "no-engine" };
 }

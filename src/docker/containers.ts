@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type EngineError, readEngineError } from "./engine.ts";
+import { type EngineError, readEngineError } from "./engine-failures.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { ContainerState } from "../run/events/deploy.ts";
@@ -59,7 +59,7 @@ export interface Listing {
   /** Stopped ones too; none where docker did not say. */
   readonly containers: readonly Container[];
   /** Why docker did not say, where that is its engine's fault; `late` where it took too long. */
-  readonly trouble: EngineError | "late" | null;
+  readonly error: EngineError | "late" | null;
 }
 
 export async function listContainers(request: ListRequest): Promise<Listing> {
@@ -68,8 +68,8 @@ export async function listContainers(request: ListRequest): Promise<Listing> {
     args: ["ps", "-a", "--format", "json"],
     timeoutMs: 15_000,
   });
-  if (exitCode === 0) return { containers: parseContainers(stdout), trouble: null };
-  return { containers: [], trouble: timedOut ? "late" : readEngineError(stderr) };
+  if (exitCode === 0) return { containers: parseContainers(stdout), error: null };
+  return { containers: [], error: timedOut ? "late" : readEngineError(stderr) };
 }
 
 /** How often docker itself has started each container again, by name; without those that it does not tell. */

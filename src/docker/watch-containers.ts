@@ -10,7 +10,8 @@ import {
   type ListRequest,
   type TellContainers,
 } from "./containers.ts";
-import { askEnginePlace, type EngineError, engineProblem } from "./engine.ts";
+import { askEnginePlace } from "./engine-place.ts";
+import { type EngineError, engineProblem } from "./engine-failures.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
@@ -77,11 +78,11 @@ export function watchContainers(watched: StackWatchRequest): StackWatch {
   const restartsOf = ({ name }: Container) => restarts.get(name)?.length ?? 0;
 
   async function look(asked: ListRequest): Promise<Listed> {
-    const { containers, trouble } = await listContainers(asked);
-    if (trouble !== null) return { containers, trouble };
+    const { containers, error } = await listContainers(asked);
+    if (error !== null) return { containers, error };
     tell(containers);
     noteRestarts(containers, await countRestarts(asked, containers));
-    return { containers, trouble };
+    return { containers, error };
   }
 
   /** Null once the engine answers again. */
@@ -89,13 +90,13 @@ export function watchContainers(watched: StackWatchRequest): StackWatch {
     const goneAtMs = host.clock.monotonicMs();
     for (;;) {
       await host.clock.sleep(lookAgainMs, asked.signal);
-      const { trouble } = await listContainers(asked);
-      if (trouble === null) return null;
+      const { error } = await listContainers(asked);
+      if (error === null) return null;
       const goneMs = host.clock.monotonicMs() - goneAtMs;
-      if (trouble === "late") {
+      if (error === "late") {
         if (goneMs >= engineLateMs) return failure("docker.no_answer");
       } else if (goneMs >= engineGoneMs) {
-        return engineProblem(trouble, await askEnginePlace(host, asked.signal)).failure;
+        return engineProblem(error, await askEnginePlace(host, asked.signal)).failure;
       }
     }
   }
@@ -103,16 +104,16 @@ export function watchContainers(watched: StackWatchRequest): StackWatch {
   return {
     async check(signal, final = false) {
       const asked = { host, stackDir, ...(signal === undefined ? {} : { signal }) };
-      let { containers, trouble } = await look(asked);
-      if (trouble !== null) return awaitEngine(asked);
+      let { containers, error } = await look(asked);
+      if (error !== null) return awaitEngine(asked);
       // One that crashed once is up a moment later; one in a loop waits ever longer between its starts.
       const isOpen = () =>
         containers.some((each) => each.state === "restarting" && restartsOf(each) === 1) &&
         !containers.some((each) => restartsOf(each) > 1);
       for (let count = 0; count < moreLooks && isOpen(); count += 1) {
         await host.clock.sleep(lookAgainMs, signal);
-        ({ containers, trouble } = await look(asked));
-        if (trouble !== null) return awaitEngine(asked);
+        ({ containers, error } = await look(asked));
+        if (error !== null) return awaitEngine(asked);
       }
       const isThere = containers.some(({ service }) => service === own);
       if (sawOwn && !isThere) return failure("annie.container_gone", { service: own });
@@ -154,7 +155,7 @@ export function watchContainers(watched: StackWatchRequest): StackWatch {
 
 interface Listed {
   readonly containers: readonly Container[];
-  readonly trouble: EngineError | "late" | null;
+  readonly error: EngineError | "late" | null;
 }
 
 /**

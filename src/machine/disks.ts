@@ -3,7 +3,7 @@ import type { RunResult } from "../host/processes.ts";
 import { parseJson } from "../run/json.ts";
 import { lookAtPlace, type Place } from "../host/place.ts";
 import type { DiskSpace } from "../run/events/machine.ts";
-import type { DockerAnswer } from "../docker/info.ts";
+import type { DockerAnswer } from "../docker/engine.ts";
 import { late, withinLimit, type Late, type Probe } from "../host/time-limit.ts";
 
 export interface DiskQuestions {

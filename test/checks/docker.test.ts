@@ -2,15 +2,16 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { EngineError, EnginePlace } from "../../src/docker/engine.ts";
+import type { EnginePlace } from "../../src/docker/engine-place.ts";
+import type { EngineError } from "../../src/docker/engine-failures.ts";
 import {
   askGpuAccess,
   type DockerAnswer,
   inDockerGroup,
   isNvidiaSpecification,
-  parseComposeVersion,
   parseDockerInfo,
-} from "../../src/docker/info.ts";
+} from "../../src/docker/engine.ts";
+import { parseComposeVersion } from "../../src/docker/compose.ts";
 import { assessCompose, assessDocker, assessGpuAccess } from "../../src/checks/docker.ts";
 import type { Finding } from "../../src/checks/finding.ts";
 import { fixture, notInstalled, ran } from "../machine/fixture.ts";
@@ -69,8 +70,8 @@ describe("docker info", () => {
     ],
   ])("knows a daemon that is down, in the words of version %s", (_version, stderr, where) => {
     expect(parseDockerInfo(ran(silent, { stderr, exitCode: 1 }))).toEqual({
-      state: "trouble",
-      trouble: { kind: "down", address: where },
+      state: "unusable",
+      error: { kind: "down", address: where },
       place: null,
     });
   });
@@ -78,7 +79,7 @@ describe("docker info", () => {
   it("finds the reason in the JSON too, where older ones put it and end with status 0", () => {
     const stdout = `{"ID":"","ServerErrors":["Cannot connect to the Docker daemon at ${socket}. Is the docker daemon running?"]}`;
     expect(parseDockerInfo(ran(stdout))).toMatchObject({
-      trouble: { kind: "down", address: socket },
+      error: { kind: "down", address: socket },
     });
   });
 
@@ -88,7 +89,7 @@ describe("docker info", () => {
     `Got permission denied while trying to connect to the Docker daemon socket at ${socket}`,
   ])("knows a socket that is out of bounds: %s", (stderr) => {
     expect(parseDockerInfo(ran(silent, { stderr, exitCode: 1 }))).toMatchObject({
-      trouble: { kind: "denied" },
+      error: { kind: "denied" },
     });
   });
 
@@ -104,8 +105,8 @@ describe("docker info", () => {
   });
 });
 
-function trouble(what: EngineError, place: EnginePlace | null = null): DockerAnswer {
-  return { state: "trouble", trouble: what, place };
+function unusable(what: EngineError, place: EnginePlace | null = null): DockerAnswer {
+  return { state: "unusable", error: what, place };
 }
 
 function check(answer: DockerAnswer, grouped = false): Finding {
@@ -121,12 +122,12 @@ describe("the engine check", () => {
     ["docker.missing", { state: "missing" }, "curl -fsSL https://get.docker.com | sudo sh"],
     [
       "docker.daemon_down",
-      trouble({ kind: "down", address: socket }),
+      unusable({ kind: "down", address: socket }),
       "sudo systemctl start docker",
     ],
     [
       "docker.no_permission",
-      trouble({ kind: "denied" }),
+      unusable({ kind: "denied" }),
       "sudo usermod -aG docker $USER, then log out and in again",
     ],
   ] as const)("%s has the command that mends it", (code, answer, remedy) => {
@@ -136,7 +137,7 @@ describe("the engine check", () => {
   });
 
   it("asks only for a new login where the group is right already", () => {
-    expect(check(trouble({ kind: "denied" }), true).remedy).toMatch(/^Log out and in again/);
+    expect(check(unusable({ kind: "denied" }), true).remedy).toMatch(/^Log out and in again/);
   });
 
   it.each([{ state: "late" }, { state: "unclear", reason: "?" }] as const)(
@@ -241,7 +242,7 @@ describe("the GPU in containers", () => {
     expect(finding.remedy).toContain("nvidia-container-toolkit");
     expect(finding.failure).toBeUndefined();
     expect(assessGpuAccess("none", { docker: "running", hasGpu: false }).remedy).toBeUndefined();
-    expect(assessGpuAccess("none", { docker: "trouble", hasGpu: true }).found).toContain(
+    expect(assessGpuAccess("none", { docker: "unusable", hasGpu: true }).found).toContain(
       "Docker does not answer",
     );
   });

@@ -2,14 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import {
-  askEnginePlace,
-  type EnginePlace,
-  engineProblem,
-  isElsewhere,
-  readEngineError,
-} from "../../src/docker/engine.ts";
-import { parseDockerInfo } from "../../src/docker/info.ts";
+import { askEnginePlace, type EnginePlace, isElsewhere } from "../../src/docker/engine-place.ts";
+import { engineProblem, readEngineError } from "../../src/docker/engine-failures.ts";
+import { parseDockerInfo } from "../../src/docker/engine.ts";
 import { ran } from "../machine/fixture.ts";
 import { look } from "../machine/look.ts";
 import { testHost } from "../machine/test-host.ts";
@@ -132,8 +127,8 @@ const words: readonly [
 
 test.each(words)("%s: each reason why no engine is reached has its code and its fix", (...row) => {
   const [, text, where, code, remedy] = row;
-  const trouble = readEngineError(text);
-  expect(trouble === null ? null : engineProblem(trouble, where)).toMatchObject({
+  const error = readEngineError(text);
+  expect(error === null ? null : engineProblem(error, where)).toMatchObject({
     failure: { code },
     remedy,
   });
@@ -149,7 +144,7 @@ test.each([
 test("a report of Podman's is none of an engine", () => {
   const stdout =
     '{"host":{"arch":"arm64","buildahVersion":"1.33.7"},"version":{"APIVersion":"4.9.4"}}';
-  expect(parseDockerInfo(ran(stdout))).toMatchObject({ trouble: { kind: "podman" } });
+  expect(parseDockerInfo(ran(stdout))).toMatchObject({ error: { kind: "podman" } });
 });
 
 test.each([

@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { HerosEvent } from "../../src/run/event.ts";
-import type { AnnieAddress } from "../../src/deploy/compose/address.ts";
+import type { AnnieAddress } from "../../src/deploy/compose/annie-service.ts";
 import { startStack } from "../../src/deploy/compose/start.ts";
 import { temporaryFolder, testHost } from "../deploy/compose/fixtures.ts";
 

@@ -9,7 +9,7 @@ import {
   type Spot,
 } from "../../src/machine/disks.ts";
 import { assessImagesDisk, assessModelsDisk } from "../../src/checks/disks.ts";
-import { parseDockerInfo } from "../../src/docker/info.ts";
+import { parseDockerInfo } from "../../src/docker/engine.ts";
 import { fixture, notInstalled, ran } from "./fixture.ts";
 
 const gb = 1000 ** 3;

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { PlannedFile } from "../../run/events/plan.ts";
 import type { FilePlace } from "../../run/file-failures.ts";
 import type { Secret } from "../../run/secret.ts";
@@ -57,4 +58,9 @@ export function toPlannedFiles(changes: readonly StackChange[]): readonly Planne
     ...(diff === undefined ? {} : { diff }),
     ...(backupPath === undefined ? {} : { backupPath }),
   }));
+}
+
+/** Where a token is kept that the person chose to keep. */
+export function keptTokenFile(stackDir: string): string {
+  return join(stackDir, "secrets", "hf_token");
 }

@@ -1,11 +1,9 @@
+import { containerCache } from "./annie-service.ts";
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
-import { annieServiceName } from "./own-base.ts";
+import { annieServiceName } from "./annie-service.ts";
 import { chosenComposeFileLine } from "./compose-files.ts";
 import type { Deployment } from "./deployment.ts";
-
-/** Where the Hub cache stands in Annie's container. */
-export const containerCache = "/data/models";
 const tokenName = "hf_token";
 
 /** As in the base that heros lays down. */

@@ -4,7 +4,7 @@ import type { Host } from "../../host/host.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { fileFailure } from "../../run/file-failures.ts";
 import { Secret } from "../../run/secret.ts";
-import { checkOwnStack } from "./own-base.ts";
+import { checkOwnStack } from "./base.ts";
 import { findComposeFiles, herosFile, newBaseFile, projectFolder } from "./compose-files.ts";
 import {
   requireNoData,
@@ -13,15 +13,15 @@ import {
   requireReplaceable,
   requireWritable,
 } from "./preconditions.ts";
-import { keptTokenFile } from "./token-file.ts";
+import { keptTokenFile } from "./deployment.ts";
 import { type ShowLines, unifiedDiff } from "./diff.ts";
 import { lookupIn, readStackEnv, shownEnv } from "./env/stack-env.ts";
 import { readIfThere } from "../../host/text-files.ts";
-import { validateOwnBase } from "./validate-base.ts";
+import { validateOwnBase } from "./base.ts";
 import { editedByHand, overrideText } from "./override.ts";
 import { type PlannedFiles, readPlannedConfig } from "./planned-config.ts";
 import { planEnv } from "./env/plan-env.ts";
-import { keysAlone, redactLines } from "./redact.ts";
+import { keysAlone, redactLines } from "./diff.ts";
 import type { NeededFolder, StackChange, Deployment } from "./deployment.ts";
 
 export interface DeploymentRequest {

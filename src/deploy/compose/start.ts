@@ -8,16 +8,17 @@ import {
   type ListRequest,
   type TellContainers,
 } from "../../docker/containers.ts";
-import { askEnginePlace, engineProblem } from "../../docker/engine.ts";
+import { askEnginePlace } from "../../docker/engine-place.ts";
+import { engineProblem } from "../../docker/engine-failures.ts";
 import { imageProgress, type Silence, watchSilence } from "../../docker/image-progress.ts";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import { Failure, isAbort } from "../../run/failure.ts";
 import { inFolder } from "../../run/shell.ts";
-import { type AnnieAddress, askChosenPort, portInside, publishedAddress } from "./address.ts";
+import { type AnnieAddress, askChosenPort, portInside, publishedAddress } from "./annie-service.ts";
 import { readStackConfig, type StackConfig } from "../../docker/compose-config.ts";
-import { containerCache } from "./override.ts";
-import { annieServiceName } from "./own-base.ts";
+import { containerCache } from "./annie-service.ts";
+import { annieServiceName } from "./annie-service.ts";
 import { explainContainers } from "../../docker/watch-containers.ts";
 import { compareVersion } from "../../run/version.ts";
 
@@ -80,7 +81,7 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
         emit(event);
       },
     });
-    const { containers, trouble } = await listContainers({ host, stackDir, signal });
+    const { containers, error: engineError } = await listContainers({ host, stackDir, signal });
     tell(containers);
     if (result.exitCode === 0) {
       await freshenMount(request, containers);
@@ -88,7 +89,8 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
     }
     const place = await askEnginePlace(host, signal);
     // What looks like a network that failed is an engine that was killed, where it no longer answers.
-    if (trouble !== null && trouble !== "late") throw engineProblem(trouble, place).failure;
+    if (engineError !== null && engineError !== "late")
+      throw engineProblem(engineError, place).failure;
     // Where a container is to blame, its own words say more than compose's.
     if (
       /dependency failed to start|is unhealthy|didn't complete successfully/.test(result.stderr)

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { checkOwnStack } from "../../../src/deploy/compose/own-base.ts";
+import { checkOwnStack } from "../../../src/deploy/compose/base.ts";
 import { editedByHand, overrideText } from "../../../src/deploy/compose/override.ts";
 import { stackPlan } from "./fixtures.ts";
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ComposeFiles } from "../compose-files.ts";
 import type { Deployment } from "../deployment.ts";
-import { editEnv, type EnvEdit } from "./edit-env.ts";
+import { editEnv, type EnvEdit } from "./env-file.ts";
 import { lookupIn, type StackEnv } from "./stack-env.ts";
 import { type Reference, substitute, SubstitutionError } from "./substitute.ts";
 

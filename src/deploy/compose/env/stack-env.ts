@@ -2,7 +2,7 @@ import path from "node:path";
 import { composeEnvironment } from "../../../docker/compose.ts";
 import type { Host } from "../../../host/host.ts";
 import { readIfThere } from "../../../host/text-files.ts";
-import { redactLine } from "../redact.ts";
+import { redactLine } from "../diff.ts";
 import { type EnvEntry, type EnvText, envValue, readEnvFile } from "./env-file.ts";
 
 /** The `.env` of a folder as compose reads it there. */

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Failure } from "../../../../src/run/failure.ts";
 import { decode, encode } from "../../../../src/host/text-files.ts";
-import { editEnv, type EnvEdit } from "../../../../src/deploy/compose/env/edit-env.ts";
+import { editEnv, type EnvEdit } from "../../../../src/deploy/compose/env/env-file.ts";
 import { envValue, readEnvFile } from "../../../../src/deploy/compose/env/env-file.ts";
 import { envCases } from "./env-cases.ts";
 

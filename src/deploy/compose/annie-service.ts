@@ -1,5 +1,4 @@
 import type { Host } from "../../host/host.ts";
-import { annieServiceName } from "./own-base.ts";
 import { runCompose } from "../../docker/compose.ts";
 import type { ListRequest } from "../../docker/containers.ts";
 import {
@@ -7,6 +6,12 @@ import {
   type StackConfig,
   type StackService,
 } from "../../docker/compose-config.ts";
+
+/** Annie's own service; the one that heros adds to. */
+export const annieServiceName = "her-os-core";
+
+/** Where the Hub cache stands in Annie's container. */
+export const containerCache = "/data/models";
 
 /** Where Annie listens inside her container. */
 export const portInside = 8000;
