@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { expect, vi } from "vitest";
 import type { BackgroundSeen } from "../../src/run/events/status.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -27,7 +27,10 @@ export function isRunning(pid: number): Promise<boolean> {
 }
 
 export async function ended(pid: number): Promise<void> {
-  while (await isRunning(pid)) await sleep(20);
+  await vi.waitFor(async () => expect(await isRunning(pid)).toBe(false), {
+    timeout: 60_000,
+    interval: 20,
+  });
 }
 
 /** At the end of a test, whatever became of it. */

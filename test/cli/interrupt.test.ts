@@ -52,6 +52,9 @@ async function setup(...more: string[]): Promise<Pty> {
   return pty;
 }
 
+/** What hangs in these tests would hang for so long. */
+const underWayMs = 60_000;
+
 const unattended = ["--yes", "--allow-unsupported"];
 
 const moments = {
@@ -87,13 +90,12 @@ const moments = {
 };
 
 describe.each(Object.entries(moments))("Ctrl-C while %s", (_name, reach) => {
-  // On a machine that others use too a second may be short.
-  it("stops cleanly within a second", { retry: 2 }, async () => {
+  it("stops cleanly, and waits for nothing that is under way", async () => {
     const pty = await reach();
     const startMs = performance.now();
     pty.type(keys.ctrlC);
     expect((await pty.exit).exitCode).toBe(130);
-    expect(performance.now() - startMs).toBeLessThan(1000);
+    expect(performance.now() - startMs).toBeLessThan(underWayMs / 2);
     expect(pty.text()).toContain("Stopped.");
     expect(pty.cursor().visible).toBe(true);
     expect(pty.text()).not.toMatch(/[░█⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/);
@@ -101,26 +103,22 @@ describe.each(Object.entries(moments))("Ctrl-C while %s", (_name, reach) => {
 });
 
 describe("Ctrl-C twice", () => {
-  it(
-    "ends at once where something does not stop, and leaves the terminal in order",
-    { retry: 2 },
-    async () => {
-      const stubborn = `${wellDocker}\ncase "$*" in *up*) trap "" TERM INT; /bin/sleep 60;; esac`;
-      await sandbox.command("docker", stubborn);
-      hub.setThrottle({});
-      const pty = await setup(...unattended);
-      await pty.waitFor("All models are here");
-      pty.type(keys.ctrlC);
-      const startMs = performance.now();
-      pty.type(keys.ctrlC);
-      expect((await pty.exit).exitCode).toBe(130);
-      expect(performance.now() - startMs).toBeLessThan(500);
-      expect(pty.cursor().visible).toBe(true);
-      // Neither raw nor on the other screen.
-      expect(pty.output().lastIndexOf("\u001b[?1049l")).toBeGreaterThan(
-        pty.output().lastIndexOf("\u001b[?1049h"),
-      );
-      expect(pty.text()).not.toMatch(/[░█]/);
-    },
-  );
+  it("ends at once where something does not stop, and leaves the terminal in order", async () => {
+    const stubborn = `${wellDocker}\ncase "$*" in *up*) trap "" TERM INT; /bin/sleep 60;; esac`;
+    await sandbox.command("docker", stubborn);
+    hub.setThrottle({});
+    const pty = await setup(...unattended);
+    await pty.waitFor("All models are here");
+    pty.type(keys.ctrlC);
+    const startMs = performance.now();
+    pty.type(keys.ctrlC);
+    expect((await pty.exit).exitCode).toBe(130);
+    expect(performance.now() - startMs).toBeLessThan(underWayMs / 2);
+    expect(pty.cursor().visible).toBe(true);
+    // Neither raw nor on the other screen.
+    expect(pty.output().lastIndexOf("\u001b[?1049l")).toBeGreaterThan(
+      pty.output().lastIndexOf("\u001b[?1049h"),
+    );
+    expect(pty.text()).not.toMatch(/[░█]/);
+  });
 });

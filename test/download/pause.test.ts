@@ -1,9 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { countBytes } from "../../src/run/byte-ranges.ts";
 import { placesOf } from "../../src/store/hub-cache/layout.ts";
+import type { Host } from "../../src/host/host.ts";
 import { createPauseSwitch } from "../../src/run/pause-switch.ts";
 import { askedAgain } from "./asked-again.ts";
 import { model, openScene, type Scene } from "./scene.ts";
@@ -17,8 +17,28 @@ async function openLarge(): Promise<Scene> {
   });
 }
 
+/** A host whose clock counts how often the download waited for its next look. */
+function countTicks(host: Host) {
+  let count = 0;
+  let passed: { readonly at: number; readonly resolve: () => void } | null = null;
+  const sleep: Host["clock"]["sleep"] = async (ms, signal) => {
+    count += 1;
+    if (passed !== null && count >= passed.at) passed.resolve();
+    await host.clock.sleep(ms, signal);
+  };
+  return {
+    host: { ...host, clock: { ...host.clock, sleep } },
+    /** Ends after so many more. */
+    pass: (ticks: number) =>
+      new Promise<void>((resolve) => {
+        passed = { at: count + ticks, resolve };
+      }),
+  };
+}
+
 test("a paused download has no connection, has journaled what came, and goes on from there", async () => {
   await using scene = await openLarge();
+  const ticks = countTicks(scene.host);
   const pause = createPauseSwitch();
   const atRest: { sent: number; requests: number; journal: string }[] = [];
   const rest = async (): Promise<void> => {
@@ -26,8 +46,7 @@ test("a paused download has no connection, has journaled what came, and goes on 
     const names = await readdir(staging);
     const journal = names.find((name) => name.endsWith(".heros-journal")) ?? "";
     const before = scene.served.sentBytes();
-    // Eight times as long as a tick, of a clock that runs ten times as fast.
-    await sleep(40);
+    await ticks.pass(8);
     expect(scene.served.sentBytes()).toBe(before);
     const requests = scene.served.requests.length;
     atRest.push({
@@ -40,6 +59,7 @@ test("a paused download has no connection, has journaled what came, and goes on 
   let turned = false;
   await scene.pull([model("big", "big/model")], {
     pause,
+    host: ticks.host,
     // A busy machine is slow to serve, and its clock runs ten times as fast.
     tuning: { idleMs: 60_000 },
     onEvent(event) {
@@ -73,16 +93,18 @@ test("a paused download has no connection, has journaled what came, and goes on 
 
 test("while it rests nothing has a speed or a time left", async () => {
   await using scene = await openLarge();
+  const ticks = countTicks(scene.host);
   const pause = createPauseSwitch();
   pause.toggle();
   let toldAtRest = 0;
   const goOn = async (): Promise<void> => {
-    // Of the download's clock ten times as long: it could have told a dozen times.
-    await sleep(300);
+    // It could have told a dozen times.
+    await ticks.pass(60);
     pause.toggle();
   };
   await scene.pull([model("big", "big/model")], {
     pause,
+    host: ticks.host,
     onEvent(event) {
       if (event.type === "download.paused") void goOn();
       if (event.type !== "download.progress" || !pause.isPaused()) return;

@@ -1,3 +1,7 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { type EventEmitter, once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
@@ -187,22 +191,31 @@ test("silence and an abort end a request before its answer, and in its middle", 
 });
 
 test("bytes that waited while the program was stopped are no silence", async () => {
-  // In a process of its own: it answers while this one stands still.
+  // In a process of its own: it goes on while this one stands still, and a file says that all is sent.
+  const folder = await mkdtemp(join(tmpdir(), "heros-silence-"));
+  const sent = join(folder, "sent");
   const code = `require("net").createServer((s) => s.once("data", () => {
     s.write("HTTP/1.1 200 OK\\r\\nContent-Length: 10\\r\\n\\r\\nhello");
-    setTimeout(() => s.write("world"), 50);
+    process.stdin.once("data", () => {
+      s.write("world", () => require("fs").writeFileSync(${JSON.stringify(sent)}, ""));
+    });
   })).listen(0, "127.0.0.1", function () { console.log(this.address().port); });`;
   const elsewhere = spawn(process.execPath, ["-e", code]);
   try {
     const [line] = (await once(elsewhere.stdout, "data")) as [Buffer];
     const other = `http://127.0.0.1:${line.toString().trim()}/`;
-    const response = await client.read({ url: other, idleTimeoutMs: 200 });
+    const response = await client.read({ url: other, idleTimeoutMs: 2000 });
     const text = readAll(response.body);
     await turn();
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    elsewhere.stdin.write("go on");
+    const cell = new Int32Array(new SharedArrayBuffer(4));
+    for (let waitedMs = 0; waitedMs < 2500 || !existsSync(sent); waitedMs += 100) {
+      Atomics.wait(cell, 0, 0, 100);
+    }
     expect(await text).toBe("helloworld");
   } finally {
     elsewhere.kill();
+    await rm(folder, { recursive: true });
   }
 });
 

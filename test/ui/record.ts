@@ -108,7 +108,8 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
           return pull({ ...work, pause }, placed(world), models);
         },
         (event) => {
-          if (event.type === "download.paused") setTimeout(pause.toggle, 2000);
+          if (event.type === "download.paused")
+            void world.host.clock.sleep(2000).then(pause.toggle);
           if (event.type !== "download.progress" || turned) return;
           if (event.receivedBytes < event.totalBytes * 0.4) return;
           turned = true;

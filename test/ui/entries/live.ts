@@ -1,11 +1,10 @@
-// Plays a recorded run on the terminal that it was started in, every twelfth event a frame; waits for a resize or Ctrl-C where it is told to.
+// Plays a recorded run on the terminal that it was started in, every twelfth event a frame; waits for SIGUSR2 or Ctrl-C where it is told to.
 import { once } from "node:events";
 import { onSuspendAsked, suspendProcess } from "../../../src/cli/suspend-process.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import { recording } from "../recordings.ts";
 
 const pauseAt = Number(process.env["PAUSE_AT"] ?? "-1");
-const resizes = Number(process.env["RESIZES"] ?? "1");
 const stop = Promise.withResolvers<"interrupted">();
 const before = process.env["BEFORE"];
 if (before !== undefined) process.stdout.write(`${before}\n`);
@@ -29,13 +28,9 @@ for (const [index, event] of recording(process.env["RECORDING"] ?? "").entries()
   writer.write(event);
   if (index % 12 === 0 || index === pauseAt) await writer.drawn();
   if (index !== pauseAt) continue;
-  if ((await Promise.race([stop.promise, resized()])) !== "interrupted") continue;
+  if ((await Promise.race([stop.promise, once(process, "SIGUSR2")])) !== "interrupted") continue;
   writer.write({ v: 1, at, type: "run.cancelled", exitCode: 130, hint: "Run heros setup again." });
   process.exitCode = 130;
   break;
 }
 await writer.close();
-
-async function resized(): Promise<void> {
-  for (let count = 0; count < resizes; count++) await once(process.stdout, "resize");
-}
