@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
-import { registerModels } from "./annie/registry.ts";
+import { registerModels } from "./annie/models.ts";
 import { demoHost } from "./demo-host.ts";
 import { createEngine } from "./docker/engine.ts";
 import { reposForCatalog } from "./hub/catalog-repos.ts";

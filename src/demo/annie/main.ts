@@ -6,9 +6,7 @@ import { createServer } from "node:http";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { reportHealth } from "./health.ts";
-import { findModel, type FoundModel } from "./model-loader.ts";
-import type { AnnieConfig } from "./registry.ts";
+import { type AnnieConfig, findModel, type FoundModel, reportHealth } from "./models.ts";
 
 /** How often she looks for models that have come. */
 const lookEveryMs = 200;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Host } from "../../host/host.ts";
-import type { AnnieConfig, RegisteredModel } from "../annie/registry.ts";
+import type { AnnieConfig, RegisteredModel } from "../annie/models.ts";
 import type { Mount, Project, Service } from "./project.ts";
 
 /** A container of the simulated engine. All but Annie's are a name and a time. */

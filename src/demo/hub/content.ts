@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { type ByteRange, type Exchange, send, withFault } from "./exchange.ts";
-import { createGate, type Gate } from "./throttle.ts";
+import { createGate, type Gate } from "./limits.ts";
 
 const chunkBytes = 512 * 1024;
 
@@ -206,4 +206,40 @@ export async function hashBytes(
     if (source.sizeBytes > blockBytes) await nextTurn();
   }
   return hash.digest("hex");
+}
+
+/** Makes and checks signed addresses that are good for a while. */
+export interface Links {
+  sign(path: string): string;
+  verify(url: URL): "good" | "expired" | "forged";
+  /** Those signed so far are expired from now on. */
+  expireAll(): void;
+}
+
+export function createLinks(origin: () => string, lifetimeSeconds: number): Links {
+  const key = randomBytes(32);
+  let generation = 0;
+  const signature = (path: string, expires: string, given: string) =>
+    createHmac("sha256", key).update(`${path}\n${expires}\n${given}`).digest("hex");
+  return {
+    sign(path) {
+      const expires = String(Math.floor(Date.now() / 1000) + lifetimeSeconds);
+      const url = new URL(path, origin());
+      url.searchParams.set("Expires", expires);
+      url.searchParams.set("Generation", String(generation));
+      url.searchParams.set("Signature", signature(url.pathname, expires, String(generation)));
+      return url.href;
+    },
+    verify(url) {
+      const expires = url.searchParams.get("Expires") ?? "";
+      const given = url.searchParams.get("Generation") ?? "";
+      if (url.searchParams.get("Signature") !== signature(url.pathname, expires, given)) {
+        return "forged";
+      }
+      return Number(given) < generation || Number(expires) * 1000 <= Date.now()
+        ? "expired"
+        : "good";
+    },
+    expireAll: () => void generation++,
+  };
 }

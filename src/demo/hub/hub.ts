@@ -3,7 +3,15 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerContent, answerHub, type Tokens, type World } from "./routes.ts";
 import type { Exchange, Intercept, RecordedRequest } from "./exchange.ts";
-import { createLinks, createQuotas, type Quotas, type RateLimits } from "./limits.ts";
+import { createLinks } from "./content.ts";
+import {
+  createGate,
+  createQuotas,
+  type Gate,
+  type Quotas,
+  type RateLimits,
+  type Throttle,
+} from "./limits.ts";
 import {
   addCommit,
   defaultRevision,
@@ -12,7 +20,6 @@ import {
   type HostedRepo,
   type RepoSpec,
 } from "./repository.ts";
-import { createGate, type Gate, type Throttle } from "./throttle.ts";
 
 export interface HubOptions {
   readonly repos: readonly RepoSpec[];

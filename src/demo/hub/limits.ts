@@ -1,39 +1,34 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Exchange, sendError } from "./exchange.ts";
 
-/** Makes and checks signed addresses that are good for a while. */
-export interface Links {
-  sign(path: string): string;
-  verify(url: URL): "good" | "expired" | "forged";
-  /** Those signed so far are expired from now on. */
-  expireAll(): void;
+/** How slow the Hub is. Left out: as fast as the machine. */
+export interface Throttle {
+  readonly bytesPerSecond?: number;
+  readonly bytesPerSecondPerConnection?: number;
+  /** Before each answer. */
+  readonly latencyMs?: number;
 }
 
-export function createLinks(origin: () => string, lifetimeSeconds: number): Links {
-  const key = randomBytes(32);
-  let generation = 0;
-  const signature = (path: string, expires: string, given: string) =>
-    createHmac("sha256", key).update(`${path}\n${expires}\n${given}`).digest("hex");
+/** Lets so many bytes a second pass, in the order in which they were asked for. */
+export interface Gate {
+  readonly bytesPerSecond: number;
+  /** Ends when these bytes may pass. @throws AbortError */
+  pass(bytes: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Timers come late: what was lost to them in this time is made up for. */
+const slackMs = 50;
+
+export function createGate(bytesPerSecond: number): Gate {
+  let freeAtMs = performance.now();
   return {
-    sign(path) {
-      const expires = String(Math.floor(Date.now() / 1000) + lifetimeSeconds);
-      const url = new URL(path, origin());
-      url.searchParams.set("Expires", expires);
-      url.searchParams.set("Generation", String(generation));
-      url.searchParams.set("Signature", signature(url.pathname, expires, String(generation)));
-      return url.href;
+    bytesPerSecond,
+    async pass(bytes, signal) {
+      const nowMs = performance.now();
+      freeAtMs = Math.max(freeAtMs, nowMs - slackMs) + (bytes / bytesPerSecond) * 1000;
+      const waitMs = freeAtMs - nowMs;
+      if (waitMs >= 1) await sleep(waitMs, undefined, { signal });
     },
-    verify(url) {
-      const expires = url.searchParams.get("Expires") ?? "";
-      const given = url.searchParams.get("Generation") ?? "";
-      if (url.searchParams.get("Signature") !== signature(url.pathname, expires, given)) {
-        return "forged";
-      }
-      return Number(given) < generation || Number(expires) * 1000 <= Date.now()
-        ? "expired"
-        : "good";
-    },
-    expireAll: () => void generation++,
   };
 }
 

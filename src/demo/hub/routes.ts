@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { sendModelInfo, sendPathsInfo, sendTree } from "./api.ts";
-import { sendContent } from "./content.ts";
+import { type Links, sendContent } from "./content.ts";
 import { type Exchange, send, sendError, sendJson } from "./exchange.ts";
-import type { Links, Quotas } from "./limits.ts";
+import type { Gate, Quotas } from "./limits.ts";
 import {
   type Commit,
   defaultRevision,
@@ -10,7 +10,6 @@ import {
   type HostedFile,
   type HostedRepo,
 } from "./repository.ts";
-import type { Gate } from "./throttle.ts";
 
 /** What the answers are made from. */
 export interface World {

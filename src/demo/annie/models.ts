@@ -1,8 +1,37 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { RepoFiles } from "../../catalog/catalog.ts";
+import type { Catalog, RepoFiles } from "../../catalog/catalog.ts";
 import { matchesGlob } from "../../run/glob.ts";
-import type { AnnieConfig, RegisteredModel } from "./registry.ts";
+
+/** A model that the demo Annie was built for, as the real one has it in her MODEL_REGISTRY. */
+export interface RegisteredModel {
+  /** Its name in her health report. */
+  readonly name: string;
+  readonly tier: number;
+  readonly capability: string | null;
+  readonly parts: readonly RepoFiles[];
+}
+
+/** What she reads as one line of JSON on stdin when she starts. */
+export interface AnnieConfig {
+  readonly port: number;
+  readonly models: readonly RegisteredModel[];
+  /** Folders on this machine that her variables name, the bind mounts worked out. Null: not set. */
+  readonly bakedModels: string | null;
+  readonly hubCache: string | null;
+  readonly home: string | null;
+  /** From start to her first answer, and again until she has looked for models. */
+  readonly startMs: number;
+}
+
+export function registerModels(catalog: Catalog): RegisteredModel[] {
+  return catalog.models.map(({ id, tier, capability, parts }) => ({
+    name: id,
+    tier,
+    capability,
+    parts,
+  }));
+}
 
 export type Places = Pick<AnnieConfig, "bakedModels" | "hubCache" | "home">;
 
@@ -80,4 +109,40 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+export interface HealthReport {
+  readonly status: "starting" | "healthy";
+  readonly checks: {
+    readonly gpu: { readonly available: boolean; readonly device: string };
+    readonly models: Readonly<Record<string, FoundModel>>;
+  };
+  readonly capabilities: Readonly<Record<string, boolean>>;
+}
+
+/** The health contract: healthy once the models of the lowest tier are there; each capability with its own model. */
+export function reportHealth(
+  models: readonly RegisteredModel[],
+  found: ReadonlyMap<string, FoundModel>,
+): HealthReport {
+  const isReady = (model: RegisteredModel) => found.get(model.name)?.status === "ready";
+  const lowestTier = Math.min(...models.map((model) => model.tier));
+  const capabilities: Record<string, boolean> = {};
+  for (const model of models) {
+    const { capability } = model;
+    if (capability !== null)
+      capabilities[capability] = (capabilities[capability] ?? true) && isReady(model);
+  }
+  return {
+    status: models.filter(({ tier }) => tier === lowestTier).every(isReady)
+      ? "healthy"
+      : "starting",
+    checks: {
+      gpu: { available: true, device: "NVIDIA GB10" },
+      models: Object.fromEntries(
+        models.map(({ name }) => [name, found.get(name) ?? { status: "pending" }]),
+      ),
+    },
+    capabilities,
+  };
 }

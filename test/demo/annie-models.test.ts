@@ -2,9 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findModel } from "../../src/demo/annie/model-loader.ts";
-import { reportHealth } from "../../src/demo/annie/health.ts";
-import type { RegisteredModel } from "../../src/demo/annie/registry.ts";
+import { findModel, type RegisteredModel, reportHealth } from "../../src/demo/annie/models.ts";
 import { layIntoCache } from "./test-demo.ts";
 
 const commit = "c".repeat(40);
