@@ -17,8 +17,13 @@ import { terminate } from "./background.ts";
 import type { Crash } from "./crash.ts";
 import type { Program } from "../record/detach.ts";
 import type { DetachRequest, Handover } from "../record/handover.ts";
-import type { ModelsCommand } from "./models-options.ts";
-import type { HerosCommand, PullCommand, ReplayCommand, SetupCommand } from "./program.ts";
+import type {
+  HerosCommand,
+  ModelsCommand,
+  PullCommand,
+  ReplayCommand,
+  SetupCommand,
+} from "./program.ts";
 import { runCommand } from "./run-command.ts";
 import { noRunLog, openRunLog } from "../record/write.ts";
 

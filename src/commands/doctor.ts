@@ -5,14 +5,14 @@ import { type Detection, detectMachine, unsupportedFailure } from "../checks/det
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { Failure } from "../run/failure.ts";
 import { requireDiskSpace } from "../store/disk-space.ts";
-import { anniePlace } from "./annie-port.ts";
+import { anniePlace } from "../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
-import { viewCache } from "./models/survey.ts";
+import { viewCache } from "./models/view-cache.ts";
 import type { Fetching, Work } from "./request.ts";
-import { isIncomplete } from "./require-place.ts";
-import { recallAnswers } from "./setup/remembered-answers.ts";
-import { tryHubOf } from "./try-hub.ts";
+import { isIncomplete } from "./models-place.ts";
+import { recallAnswers } from "./remembered-answers.ts";
+import { tryHubOf } from "./open-hub.ts";
 
 /**
  * `heros doctor`: the checks of the machine, each with what mends it.

@@ -1,13 +1,20 @@
+import type { Catalog } from "../catalog/catalog.ts";
+import type { TryHub } from "../checks/hub.ts";
+import { keptTokenFile } from "../deploy/compose/deployment.ts";
+import type { Host } from "../host/host.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
+import type { FoundToken } from "../plan/interview.ts";
 import type { Notice } from "../run/events/run.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
+import { isHubOffline } from "../run/hub-offline.ts";
+import { Secret } from "../run/secret.ts";
+import { findTokens } from "../source/hub/environment.ts";
 import { failureOfError } from "../source/hub/failures.ts";
 import { connectHub, type Hub } from "../source/hub/hub.ts";
 import type { TokenRefusal } from "../source/hub/token.ts";
 import type { EndpointSwitch } from "../source/mirrors.ts";
-import type { Fetching, Work } from "./request.ts";
 import type { CacheFallback } from "./list-files.ts";
-import { tokenOf } from "./tokens.ts";
-import { isHubOffline } from "../run/hub-offline.ts";
+import type { Fetching, Work } from "./request.ts";
 
 /** Shorter waits for a list of files pass unseen. */
 const worthTellingMs = 1000;
@@ -86,4 +93,76 @@ export function cacheFallback(work: Work, fetching: Fetching, token: TokenAnswer
         hint: "All of its files are cached. Run heros again later to check for newer ones.",
       }),
   };
+}
+
+/** Tokens of the environment, of the Hub's token file, and of an earlier setup, as answers to the question of the token. */
+export async function foundTokens(host: Host, stackDir: string | null): Promise<FoundToken[]> {
+  const [found, kept] = await Promise.all([
+    findTokens(host),
+    stackDir === null ? [] : keptToken(host, keptTokenFile(stackDir)),
+  ]);
+  const tokens = found.map(({ token, source, where }) => ({
+    answer: { source, token, where },
+    where,
+  }));
+  const isNew = (token: Secret): boolean =>
+    tokens.every(({ answer }) => !answer.token.equals(token));
+  return [...tokens, ...kept.filter(({ answer }) => isNew(answer.token))];
+}
+
+async function keptToken(host: Host, file: string): Promise<FoundToken[]> {
+  const value = (await host.files.readFile(file, "utf8").catch(() => "")).trim();
+  if (!/^[\x21-\x7e]+$/.test(value)) return [];
+  const where = file.startsWith(`${host.home}/`) ? `~${file.slice(host.home.length)}` : file;
+  return [{ answer: { source: "kept", token: new Secret(value), where }, where }];
+}
+
+/** The token itself, for the Hub. */
+export function tokenOf(answer: TokenAnswer): Secret | null {
+  return answer.source === "none" ? null : answer.token;
+}
+
+/** The token where nobody is asked: the one that was given, else the first that is found. */
+export async function givenToken(
+  host: Host,
+  { tokenFile }: { readonly tokenFile: TokenAnswer | null },
+): Promise<TokenAnswer> {
+  return tokenFile ?? (await foundTokens(host, null))[0]?.answer ?? { source: "none" };
+}
+
+/**
+ * Asks an address of the Hub as a download does, once: for the files of the catalog's first model, and whether one of them
+ * can be had.
+ * @param tokenIsAsked a person is still asked for a token, so that what only a token is missing for passes
+ */
+export function tryHubOf(
+  { host }: Pick<Work, "host">,
+  fetching: Fetching,
+  { tokenIsAsked }: { readonly tokenIsAsked: boolean },
+): TryHub {
+  return async (endpoint, signal) => {
+    try {
+      await ask(endpoint, signal);
+    } catch (error) {
+      const ofToken = error instanceof Failure && error.exitCode === exitCodes.usage;
+      if (!tokenIsAsked || !ofToken) throw error;
+    }
+  };
+
+  async function ask(endpoint: string, signal: AbortSignal): Promise<void> {
+    const part = firstPart(fetching.catalog);
+    if (part === null) return;
+    const token = endpoint === fetching.endpoint ? tokenOf(await givenToken(host, fetching)) : null;
+    // Nothing that an earlier run kept, and no waiting: what counts is how it is now.
+    const onTokenRefused = () => {};
+    const hub = connectHub({ host, endpoint, token, onTokenRefused, forMs: 0 });
+    const { commit, files } = await hub.list(part.repo, part.revision, signal);
+    const [file] = files;
+    if (file !== undefined) await hub.requireAccess(part.repo, commit, file.path, signal);
+  }
+}
+
+function firstPart({ models }: Catalog) {
+  const [first] = models.toSorted((one, other) => one.tier - other.tier);
+  return first?.parts[0] ?? null;
 }

@@ -11,8 +11,8 @@ import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { cacheFallback, openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
-import { requirePlace } from "./require-place.ts";
-import { givenToken } from "./tokens.ts";
+import { requirePlace } from "./models-place.ts";
+import { givenToken } from "./open-hub.ts";
 
 /**
  * Downloads models into the Hub cache, and nothing else.

@@ -7,12 +7,12 @@ import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { seeBackground } from "../record/background.ts";
 import type { BackgroundSeen, StatusRead } from "../run/events/status.ts";
 import { Failure } from "../run/failure.ts";
-import { anniePlace } from "./annie-port.ts";
+import { anniePlace } from "../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
-import { listedModels, viewCache } from "./models/survey.ts";
+import { listedModels, viewCache } from "./models/view-cache.ts";
 import type { Fetching, Work } from "./request.ts";
-import { recallAnswers } from "./setup/remembered-answers.ts";
+import { recallAnswers } from "./remembered-answers.ts";
 
 export interface StatusRequest {
   readonly fetching: Placed<Fetching>;

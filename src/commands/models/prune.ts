@@ -4,7 +4,7 @@ import type { Survey } from "../../store/store.ts";
 import { failure } from "../../run/failures/table.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { Placed } from "../models-place.ts";
-import { cachedModels, viewCache } from "./survey.ts";
+import { cachedModels, viewCache } from "./view-cache.ts";
 import type { Fetching, Work } from "../request.ts";
 
 export interface PruneModelsRequest {

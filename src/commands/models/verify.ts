@@ -16,8 +16,8 @@ import { surveyModels } from "../survey-models.ts";
 import type { Hub } from "../../source/hub/hub.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { Placed } from "../models-place.ts";
-import { cachedModels, type CacheView, viewCache } from "./survey.ts";
-import { requireWritable } from "../require-place.ts";
+import { cachedModels, type CacheView, viewCache } from "./view-cache.ts";
+import { requireWritable } from "../models-place.ts";
 import type { Fetching, Work } from "../request.ts";
 
 export interface CheckRequest {

@@ -99,12 +99,12 @@ function askInside(work: Work, world: DemoWorld, ask: NonNullable<Person["ask"]>
     ...answers,
     storage: inWorld(world, answers.storage),
   });
-  return async (...[planning, signal]: Parameters<typeof ask>): Promise<Answers | null> => {
-    const preview: typeof planning.preview = async (answers, stop) => {
+  return async (...[interview, signal]: Parameters<typeof ask>): Promise<Answers | null> => {
+    const preview: typeof interview.preview = async (answers, stop) => {
       await requireFolders(work, storageFolders([answers.storage]));
-      return planning.preview(moved(answers), stop);
+      return interview.preview(moved(answers), stop);
     };
-    const answers = await ask({ ...planning, preview }, signal);
+    const answers = await ask({ ...interview, preview }, signal);
     return answers === null ? null : moved(answers);
   };
 }

@@ -2,9 +2,9 @@ import { detectMachine, type Detection } from "../../checks/detect.ts";
 import { checks } from "../../checks/table.ts";
 import type { FailedChecks } from "../../plan/interview.ts";
 import { modelsPlace } from "../models-place.ts";
-import { recallAnswers } from "./remembered-answers.ts";
+import { recallAnswers } from "../remembered-answers.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
-import { tryHubOf } from "../try-hub.ts";
+import { tryHubOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../request.ts";
 
 /** What a person can put right while heros waits. */

@@ -8,14 +8,14 @@ import { rememberable, type AnswerValues, resolveAnswers } from "../../plan/reso
 import type { Continuation, DetachRequest } from "../../record/handover.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { quoted } from "../../run/shell.ts";
-import { anniePlace } from "../annie-port.ts";
+import { anniePlace } from "../../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../request.ts";
-import { foundTokens } from "../tokens.ts";
+import { foundTokens } from "../open-hub.ts";
 import { bringOnline, closingSummary, dryRunSummary } from "./bring-online.ts";
 import { lookAtMachine } from "./look-at-machine.ts";
-import { prepareInterview } from "./prepare.ts";
-import { rememberAnswers } from "./remembered-answers.ts";
+import { prepareInterview } from "./prepare-interview.ts";
+import { rememberAnswers } from "../remembered-answers.ts";
 
 export interface SetupOptions {
   readonly settings: GatheredSettings;
@@ -65,8 +65,8 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
 
   emit({ type: "stage.started", stage: "plan" });
   for (const notice of portNotices(request)) emit(notice);
-  const { planning, workOut } = await prepareInterview(work, request, detection);
-  const answers = ask === undefined ? planning.answers : await ask(planning, signal);
+  const { interview, workOut } = await prepareInterview(work, request, detection);
+  const answers = ask === undefined ? interview.answers : await ask(interview, signal);
   // What a person takes to read and to choose is no part of how long Annie takes.
   const agreedAtMs = work.elapsedMs();
   const startedAtMs = host.clock.monotonicMs() - (ask === undefined ? agreedAtMs : 0);

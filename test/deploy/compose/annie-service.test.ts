@@ -1,6 +1,6 @@
 import path from "node:path";
 import { expect, test } from "vitest";
-import { anniePlace } from "../../../src/commands/annie-port.ts";
+import { anniePlace } from "../../../src/deploy/compose/annie-service.ts";
 import { start } from "../../docker/fake-docker.ts";
 import { minimalBase, newStackDir, testHost } from "./fixtures.ts";
 import { hostWith } from "./validated-base.ts";

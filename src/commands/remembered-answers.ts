@@ -1,11 +1,11 @@
 import path from "node:path";
-import { writeAtomically } from "../../host/atomic-write.ts";
-import type { Host } from "../../host/host.ts";
-import { cacheVariable, findCacheDir } from "../../source/hub/environment.ts";
-import type { Interview } from "../../plan/interview.ts";
-import { questions } from "../../plan/questions.ts";
-import type { AnswerValues } from "../../plan/resolve.ts";
-import { isRecord, parseJson } from "../../run/json.ts";
+import { writeAtomically } from "../host/atomic-write.ts";
+import type { Host } from "../host/host.ts";
+import { cacheVariable, findCacheDir } from "../source/hub/environment.ts";
+import type { Interview } from "../plan/interview.ts";
+import { questions } from "../plan/questions.ts";
+import type { AnswerValues } from "../plan/resolve.ts";
+import { isRecord, parseJson } from "../run/json.ts";
 
 /** The environment names another cache than the remembered one, and wins. */
 export interface Overruled {

@@ -13,7 +13,7 @@ import { exitCodes, Failure } from "../../run/failure.ts";
 import type { Placed } from "../models-place.ts";
 import { openHub } from "../open-hub.ts";
 import type { Fetching, Work } from "../request.ts";
-import { givenToken } from "../tokens.ts";
+import { givenToken } from "../open-hub.ts";
 
 /** The Hub is asked for a listing at most as long: the cache can answer most of the question without it. */
 const patienceMs = 10_000;

@@ -18,10 +18,10 @@ import type { Survey, SurveyedModel } from "../../store/store.ts";
 import { overruledNotice, placeOf, storagePaths } from "../models-place.ts";
 import { cacheFallback, openHub } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../request.ts";
-import { requirePlace, requireWritable } from "../require-place.ts";
+import { requirePlace, requireWritable } from "../models-place.ts";
 import { surveyModels } from "../survey-models.ts";
-import { foundTokens, tokenOf } from "../tokens.ts";
-import { recallAnswers, rememberAnswers } from "./remembered-answers.ts";
+import { foundTokens, tokenOf } from "../open-hub.ts";
+import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 
 /** Answers worked out to the last byte; nothing of it is written yet. */
 export interface WorkedOut {
@@ -33,7 +33,7 @@ export interface WorkedOut {
 }
 
 export interface Prepared {
-  readonly planning: Interview;
+  readonly interview: Interview;
   workOut(answers: Answers, signal: AbortSignal): Promise<WorkedOut>;
 }
 
@@ -131,7 +131,7 @@ export async function prepareInterview(
   const everything =
     person.ask === undefined ? null : await survey(resolved.answers, catalog.models, signal);
   const first = unlessRefused(resolved.answers);
-  const planning: Interview = {
+  const interview: Interview = {
     machine: detection.machine,
     checks: detection.checks,
     catalog,
@@ -169,7 +169,7 @@ export async function prepareInterview(
     remember: (answers) =>
       rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
   };
-  return { planning, workOut };
+  return { interview, workOut };
 }
 
 function isKept({ token, keepToken }: Answers): boolean {
