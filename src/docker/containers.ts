@@ -1,6 +1,8 @@
+import path from "node:path";
 import { z } from "zod";
 import { type EngineError, readEngineError } from "./engine-failures.ts";
 import type { Host } from "../host/host.ts";
+import { late, type Probe, withinLimit } from "../host/time-limit.ts";
 import type { Emit } from "../run/event.ts";
 import type { ContainerState } from "../run/events/deploy.ts";
 import { runCompose } from "./compose.ts";
@@ -107,6 +109,59 @@ export async function lastExitStatus(
   return last !== undefined && /^\d+$/.test(last) ? Number(last) : null;
 }
 
+/** When a container last started, in milliseconds since 1970; null where docker does not say. */
+export async function askStartedAt(
+  { host, signal }: ListRequest,
+  name: string,
+): Promise<number | null> {
+  const { exitCode, stdout } = await host.processes.run({
+    command: "docker",
+    args: ["inspect", "--type", "container", "--format", "{{.State.StartedAt}}", name],
+    timeoutMs: 15_000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const atMs = exitCode === 0 ? Date.parse(stdout.trim()) : Number.NaN;
+  return Number.isNaN(atMs) ? null : atMs;
+}
+
+/** Of each container of the project, stopped ones too: its folder, and the first of its files. None where docker does not say. */
+export async function askProject(
+  host: Host,
+  name: string,
+): Promise<readonly { readonly folder: string; readonly file: string }[]> {
+  const label = (key: string) => `{{.Label "com.docker.compose.project.${key}"}}`;
+  const { exitCode, stdout } = await host.processes.run({
+    command: "docker",
+    args: [
+      "ps",
+      "--all",
+      "--filter",
+      `label=com.docker.compose.project=${name}`,
+      "--format",
+      `${label("working_dir")}\t${label("config_files")}`,
+    ],
+    timeoutMs: 15_000,
+  });
+  if (exitCode !== 0) return [];
+  return [...new Set(stdout.trim().split("\n"))].flatMap((line) => {
+    const [folder = "", files = ""] = line.split("\t");
+    // Some composes write "." there, which says nothing here.
+    if (!path.isAbsolute(folder)) return [];
+    const [first = ""] = files.split(",");
+    return [{ folder, file: path.resolve(folder, first) }];
+  });
+}
+
+/** Whether docker has a volume of this name. */
+export async function hasVolume(host: Host, name: string): Promise<boolean> {
+  const { exitCode } = await host.processes.run({
+    command: "docker",
+    args: ["volume", "inspect", name],
+    timeoutMs: 15_000,
+  });
+  return exitCode === 0;
+}
+
 /** Tells how containers are, where that changed. */
 export type TellContainers = (containers: readonly Container[]) => void;
 
@@ -138,4 +193,60 @@ function containerState(state: string, health: string): ContainerState {
     default:
       return "exited";
   }
+}
+
+/** A container that runs. */
+export interface RunningContainer {
+  readonly name: string;
+  /** First and last of each range of ports of this machine that lead to it; none where it shares the machine's network. */
+  readonly published: readonly (readonly [number, number])[];
+  readonly service: string | null;
+  /** The folder of the compose project. */
+  readonly projectDir: string | null;
+}
+
+const psLine = z.object({
+  Names: z.string(),
+  Labels: z.string().nullish(),
+  Ports: z.string().nullish(),
+});
+
+/** @param stdout of `docker ps --format '{{json .}}'`: a JSON object a line, its labels in one string */
+export function parseDockerPs(stdout: string): readonly RunningContainer[] {
+  return stdout.split("\n").flatMap((line) => {
+    const { data } = psLine.safeParse(parseJson(line));
+    if (data === undefined) return [];
+    const { Names, Labels, Ports } = data;
+    const label = (name: string): string | null =>
+      // A label's value may hold commas; the next label of compose's begins after one.
+      new RegExp(`(?:^|,)com\\.docker\\.compose\\.${name}=(.*?)(?=,[\\w.-]+=|$)`).exec(
+        Labels ?? "",
+      )?.[1] ?? null;
+    const folder = label("project.working_dir");
+    // Some composes write "." there, which says nothing here.
+    const projectDir = folder?.startsWith("/") === true ? folder : null;
+    return [
+      { name: Names, published: parsePorts(Ports ?? ""), service: label("service"), projectDir },
+    ];
+  });
+}
+
+/** `0.0.0.0:8000->8000/tcp, [::]:9000-9002->80-82/tcp, 5432/tcp`. */
+function parsePorts(text: string): RunningContainer["published"] {
+  return [...text.matchAll(/:(\d+)(?:-(\d+))?->/g)].map(([, first, last]) => [
+    Number(first),
+    Number(last ?? first),
+  ]);
+}
+
+/** The containers that run on this machine, whoever started them; none where docker does not say. */
+export async function askRunning(probe: Probe): Promise<readonly RunningContainer[]> {
+  const result = await withinLimit(probe, (signal) =>
+    probe.host.processes.run({
+      command: "docker",
+      args: ["ps", "--format", "{{json .}}"],
+      signal,
+    }),
+  );
+  return result === late || result.exitCode !== 0 ? [] : parseDockerPs(result.stdout);
 }

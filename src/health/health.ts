@@ -1,9 +1,8 @@
 import { failure } from "../run/failures/table.ts";
-import { z } from "zod";
 import type { Host } from "../host/host.ts";
 import type { AnnieModel } from "../run/events/health.ts";
 import type { Failure } from "../run/failure.ts";
-import { parseJson } from "../run/json.ts";
+import { parseHealthReport } from "../run/health-report.ts";
 import { textOf } from "../host/network.ts";
 
 /** What Annie says of herself, or what is known while she says nothing. */
@@ -22,19 +21,6 @@ export interface Answer {
 
 const nothing = { capabilities: {}, models: {} };
 
-const model = z.object({
-  status: z.string(),
-  source: z.string().optional(),
-  progress: z.union([z.string(), z.number().transform(String)]).optional(),
-});
-
-/** The health contract of her-os. Whatever else the answer holds is passed over. */
-const contract = z.object({
-  status: z.string().min(1),
-  checks: z.object({ models: z.record(z.string(), model).catch({}) }).catch({ models: {} }),
-  capabilities: z.record(z.string(), z.boolean().catch(false)).catch({}),
-});
-
 /** An answer longer than this is not a health report. */
 const mostBytes = 1024 * 1024;
 
@@ -50,29 +36,10 @@ export async function askHealth(host: Host, url: string, signal: AbortSignal): P
     if (!(error instanceof Error)) throw error;
     return { health: { status: "unreachable", ...nothing }, from: "nobody" };
   }
-  const health = readHealth(text);
-  return health === null
-    ? { health: { status: "starting", ...nothing }, from: "stranger" }
-    : { health, from: "annie" };
-}
-
-/** The report in an answer's body; null where the body is none. */
-export function readHealth(text: string): Health | null {
-  const { data } = contract.safeParse(parseJson(text));
-  if (data === undefined) return null;
-  const models = Object.entries(data.checks.models).map(([name, { status, source, progress }]) => [
-    name,
-    {
-      status,
-      ...(source === undefined ? {} : { source }),
-      ...(progress === undefined ? {} : { progress }),
-    },
-  ]);
-  return {
-    status: data.status,
-    capabilities: data.capabilities,
-    models: Object.fromEntries(models) as Record<string, AnnieModel>,
-  };
+  const report = parseHealthReport(text);
+  if (report === null) return { health: { status: "starting", ...nothing }, from: "stranger" };
+  const { status, capabilities, checks } = report;
+  return { health: { status, capabilities, models: checks.models }, from: "annie" };
 }
 
 export interface NotOnline {

@@ -1,7 +1,7 @@
-import { z } from "zod";
+import { askRunning, type RunningContainer } from "../docker/containers.ts";
 import type { Files } from "../host/host.ts";
 import { late, type Probe, withinLimit } from "../host/time-limit.ts";
-import { parseJson } from "../run/json.ts";
+import { isHealthReport } from "../run/health-report.ts";
 import { textOf } from "../host/network.ts";
 
 /** How it stands with the port where Annie is to answer. */
@@ -51,63 +51,12 @@ export type PortOwner =
   | { readonly kind: "process"; readonly name: string; readonly pid: number }
   | { readonly kind: "unknown" };
 
-/** A container that runs. */
-export interface Running {
-  readonly name: string;
-  /** First and last of each range of ports of this machine that lead to it; none where it shares the machine's network. */
-  readonly published: readonly (readonly [number, number])[];
-  readonly service: string | null;
-  /** The folder of the compose project. */
-  readonly projectDir: string | null;
-}
-
-const row = z.object({
-  Names: z.string(),
-  Labels: z.string().nullish(),
-  Ports: z.string().nullish(),
-});
-
-/** @param stdout of `docker ps --format '{{json .}}'`: a JSON object a line, its labels in one string */
-export function parseDockerPs(stdout: string): readonly Running[] {
-  return stdout.split("\n").flatMap((line) => {
-    const { data } = row.safeParse(parseJson(line));
-    if (data === undefined) return [];
-    const { Names, Labels, Ports } = data;
-    const label = (name: string): string | null =>
-      // A label's value may hold commas; the next label of compose's begins after one.
-      new RegExp(`(?:^|,)com\\.docker\\.compose\\.${name}=(.*?)(?=,[\\w.-]+=|$)`).exec(
-        Labels ?? "",
-      )?.[1] ?? null;
-    const folder = label("project.working_dir");
-    // Some composes write "." there, which says nothing here.
-    const projectDir = folder?.startsWith("/") === true ? folder : null;
-    return [
-      { name: Names, published: parsePorts(Ports ?? ""), service: label("service"), projectDir },
-    ];
-  });
-}
-
-/** `0.0.0.0:8000->8000/tcp, [::]:9000-9002->80-82/tcp, 5432/tcp`. */
-function parsePorts(text: string): Running["published"] {
-  return [...text.matchAll(/:(\d+)(?:-(\d+))?->/g)].map(([, first, last]) => [
-    Number(first),
-    Number(last ?? first),
-  ]);
-}
-
-const health = z.object({ status: z.string(), capabilities: z.record(z.string(), z.boolean()) });
-
-/** Whether a body is what Annie's health contract says. */
-export function isAnnie(body: string): boolean {
-  return health.safeParse(parseJson(body)).success;
-}
-
 export async function askPortOwner(
   probe: Probe,
   { port, projectDir: ours }: { readonly port: number; readonly projectDir: string },
 ): Promise<PortOwner> {
   const [containers, annie, listener] = await Promise.all([
-    askContainers(probe),
+    askRunning(probe),
     askHealth(probe, port),
     askListener(probe, port),
   ]);
@@ -127,19 +76,8 @@ export async function askPortOwner(
   return listener === null ? { kind: "unknown" } : { kind: "process", ...listener };
 }
 
-function leadsTo(published: Running["published"], port: number): boolean {
+function leadsTo(published: RunningContainer["published"], port: number): boolean {
   return published.some(([first, last]) => first <= port && port <= last);
-}
-
-async function askContainers(probe: Probe): Promise<readonly Running[]> {
-  const result = await withinLimit(probe, (signal) =>
-    probe.host.processes.run({
-      command: "docker",
-      args: ["ps", "--format", "{{json .}}"],
-      signal,
-    }),
-  );
-  return result === late || result.exitCode !== 0 ? [] : parseDockerPs(result.stdout);
 }
 
 const mostBodyBytes = 256 * 1024;
@@ -154,7 +92,7 @@ async function askHealth(probe: Probe, port: number): Promise<boolean> {
       });
       const text = await textOf(body, mostBodyBytes);
       // 503 is how she says that she is still starting.
-      return (status === 200 || status === 503) && isAnnie(text);
+      return (status === 200 || status === 503) && isHealthReport(text);
     } catch {
       return false;
     }

@@ -4,7 +4,7 @@ import { mkdtemp, mkdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { askPort, isAnnie, parseDockerPs, parseListeners } from "../../src/machine/port.ts";
+import { askPort, parseListeners } from "../../src/machine/port.ts";
 import { installTool } from "./fake-tools.ts";
 import { serve, serveRaw, type TestServer } from "./server.ts";
 import { testProbe } from "./test-host.ts";
@@ -160,25 +160,6 @@ describe("a port that a container has", () => {
   });
 });
 
-describe("what docker ps prints", () => {
-  it("is read line by line, and what is no JSON is left out", () => {
-    const ports = "0.0.0.0:8000->8000/tcp, [::]:9000-9002->80-82/tcp, 5432/tcp";
-    const text = `\n${psLine("a", composeLabels("web", "/srv/a"), ports)}\nwarning: something\n{"Names":"b","Labels":null}\n`;
-    expect(parseDockerPs(text)).toEqual([
-      {
-        name: "a",
-        published: [
-          [8000, 8000],
-          [9000, 9002],
-        ],
-        service: "web",
-        projectDir: "/srv/a",
-      },
-      { name: "b", published: [], service: null, projectDir: null },
-    ]);
-  });
-});
-
 describe("/proc/net/tcp", () => {
   const table = [
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
@@ -191,16 +172,5 @@ describe("/proc/net/tcp", () => {
     expect(parseListeners(table, 8000)).toEqual(["41234"]);
     expect(parseListeners(table, 80)).toEqual(["9"]);
     expect(parseListeners(table, 443)).toEqual([]);
-  });
-});
-
-describe("Annie's health", () => {
-  it.each([
-    [health, true],
-    ['{"status": "ok"}', false],
-    ['{"status": "healthy", "capabilities": ["voice"]}', false],
-    ["<html>", false],
-  ])("%s", (body, expected) => {
-    expect(isAnnie(body)).toBe(expected);
   });
 });

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Catalog, RepoFiles } from "../../catalog/catalog.ts";
 import { matchesGlob } from "../../run/glob.ts";
+import type { HealthReport } from "../../run/health-report.ts";
 
 /** A model that the demo Annie was built for, as the real one has it in her MODEL_REGISTRY. */
 export interface RegisteredModel {
@@ -111,16 +112,7 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-export interface HealthReport {
-  readonly status: "starting" | "healthy";
-  readonly checks: {
-    readonly gpu: { readonly available: boolean; readonly device: string };
-    readonly models: Readonly<Record<string, FoundModel>>;
-  };
-  readonly capabilities: Readonly<Record<string, boolean>>;
-}
-
-/** The health contract: healthy once the models of the lowest tier are there; each capability with its own model. */
+/** As the contract has it: healthy once the models of the lowest tier are there; each capability with its own model. */
 export function reportHealth(
   models: readonly RegisteredModel[],
   found: ReadonlyMap<string, FoundModel>,

@@ -6,6 +6,7 @@ import { errorCode } from "../../run/error-code.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { closedFolder } from "../../run/folder-failures.ts";
 import { quoted } from "../../run/shell.ts";
+import { askProject, hasVolume } from "../../docker/containers.ts";
 import type { StackConfig, StackService } from "../../docker/compose-config.ts";
 import type { StackChange } from "./deployment.ts";
 
@@ -155,12 +156,7 @@ async function dataIn(
   if (source === undefined) return null;
   if (type === "volume") {
     const name = volumeNames.get(source) ?? source;
-    const { exitCode } = await host.processes.run({
-      command: "docker",
-      args: ["volume", "inspect", name],
-      timeoutMs: 15_000,
-    });
-    return exitCode === 0 ? `the volume ${name}` : null;
+    return (await hasVolume(host, name)) ? `the volume ${name}` : null;
   }
   if (type !== "bind") return null;
   try {
@@ -198,34 +194,6 @@ export async function requireOwnProject({ host, name, folders }: Project): Promi
     if (await isGone(host, file)) continue;
     throw failure("stack.project_taken", { name, folder });
   }
-}
-
-/** Of each container of the project, stopped ones too: its folder, and the first of its files. None where docker does not say. */
-async function askProject(
-  host: Host,
-  name: string,
-): Promise<readonly { readonly folder: string; readonly file: string }[]> {
-  const label = (key: string) => `{{.Label "com.docker.compose.project.${key}"}}`;
-  const { exitCode, stdout } = await host.processes.run({
-    command: "docker",
-    args: [
-      "ps",
-      "--all",
-      "--filter",
-      `label=com.docker.compose.project=${name}`,
-      "--format",
-      `${label("working_dir")}\t${label("config_files")}`,
-    ],
-    timeoutMs: 15_000,
-  });
-  if (exitCode !== 0) return [];
-  return [...new Set(stdout.trim().split("\n"))].flatMap((line) => {
-    const [folder = "", files = ""] = line.split("\t");
-    // Some composes write "." there, which says nothing here.
-    if (!path.isAbsolute(folder)) return [];
-    const [first = ""] = files.split(",");
-    return [{ folder, file: path.resolve(folder, first) }];
-  });
 }
 
 /** A file that this user may not look at is there. */

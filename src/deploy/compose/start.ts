@@ -2,6 +2,7 @@ import { failure } from "../../run/failures/table.ts";
 import { composeFailure } from "../../docker/compose-failures.ts";
 import { runCompose } from "../../docker/compose.ts";
 import {
+  askStartedAt,
   type Container,
   containerTeller,
   listContainers,
@@ -208,18 +209,12 @@ export interface MountRequest extends ListRequest {
  * to it for ever. Whether Annie's has such a one; false where that can't be told.
  */
 export async function isMountStale(request: MountRequest): Promise<boolean> {
-  const { host, signal, cacheDir, containers } = request;
+  const { host, cacheDir, containers } = request;
   const annie = containers.find(({ service, name }) => service === annieServiceName && name !== "");
   const folder = await host.files.stat(cacheDir).catch(() => null);
   if (annie === undefined || annie.state === "exited" || folder === null) return false;
-  const { exitCode, stdout } = await host.processes.run({
-    command: "docker",
-    args: ["inspect", "--type", "container", "--format", "{{.State.StartedAt}}", annie.name],
-    timeoutMs: 15_000,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const startedAtMs = exitCode === 0 ? Date.parse(stdout.trim()) : Number.NaN;
-  return folder.birthtimeMs > startedAtMs;
+  const startedAtMs = await askStartedAt(request, annie.name);
+  return startedAtMs !== null && folder.birthtimeMs > startedAtMs;
 }
 
 /** Starts Annie's container again, which mounts the folder that is there now. */
