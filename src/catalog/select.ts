@@ -6,6 +6,11 @@ export function defaultTiers(catalog: Catalog): number[] {
   return catalog.tiers.filter((tier) => tier.required || tier.default).map((tier) => tier.id);
 }
 
+/** Tiers that Annie can't do without. */
+export function requiredTiers(catalog: Catalog): number[] {
+  return catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id);
+}
+
 /**
  * Tier ids as asked, ascending, with the required ones added.
  * @throws Failure `tiers.unknown` (exit 2)
@@ -21,13 +26,17 @@ export function completeTiers(catalog: Catalog, asked: readonly number[]): numbe
       exitCode: exitCodes.usage,
     });
   }
-  const required = catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id);
-  return [...new Set([...required, ...asked])].toSorted((a, b) => a - b);
+  return [...new Set([...requiredTiers(catalog), ...asked])].toSorted((a, b) => a - b);
 }
 
 /** The models of these tiers, lowest tier first. */
 export function modelsOfTiers(catalog: Catalog, tiers: readonly number[]): CatalogModel[] {
   return catalog.models.filter((model) => tiers.includes(model.tier));
+}
+
+/** What these models let her do, each once, by the names of the health contract. */
+export function capabilitiesOf(models: readonly CatalogModel[]): string[] {
+  return [...new Set(models.flatMap(({ capability }) => capability ?? []))];
 }
 
 /**

@@ -1,6 +1,5 @@
 import path from "node:path";
-import type { Catalog } from "../catalog/catalog.ts";
-import { modelsOfTiers } from "../catalog/select.ts";
+import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../catalog/select.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
 import { type Answer, askHealth, notOnline } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
@@ -72,10 +71,7 @@ async function readStatus(
     viewCache(work, { fetching, models, ask: "never" }),
   ]);
 
-  const required = capabilitiesOf(
-    catalog,
-    catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id),
-  );
+  const required = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
   const { health } = answer;
   const lacks = (name: string) => health.capabilities[name] !== true;
   const annie = stateOf(answer, required.some(lacks));
@@ -86,7 +82,7 @@ async function readStatus(
     url,
     health: answer.from === "stranger" ? "stranger" : health.status,
     capabilities: health.capabilities,
-    lacking: capabilitiesOf(catalog, tiers).filter(lacks),
+    lacking: capabilitiesOf(models).filter(lacks),
     loading: health.models,
     tiers,
     cacheDir,
@@ -124,13 +120,6 @@ function stateOf({ from, health }: Answer, lacksRequired: boolean): StatusRead["
   if (from !== "annie") return "absent";
   if (health.status === "starting") return "starting";
   return health.status === "healthy" && !lacksRequired ? "online" : "degraded";
-}
-
-function capabilitiesOf(catalog: Catalog, tiers: readonly number[]): string[] {
-  const names = modelsOfTiers(catalog, tiers).flatMap(({ capability }) =>
-    capability === null ? [] : [capability],
-  );
-  return [...new Set(names)];
 }
 
 /** `heros status [--watch]` */

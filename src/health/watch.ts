@@ -1,3 +1,4 @@
+import { capabilitySentence } from "../run/capabilities.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
@@ -187,16 +188,4 @@ function isHealthy(health: Health): boolean {
 
 function can(health: Health, name: string): boolean {
   return health.capabilities[name] === true;
-}
-
-const sentences: Readonly<Record<string, string>> = {
-  memory_search: "Annie can now search her memory.",
-  voice_stt: "Annie can now listen to voice.",
-  voice_tts: "Annie can now speak.",
-  batch_embedding: "Annie can now re-index her memory overnight.",
-};
-
-/** What a new capability means, as a sentence. */
-export function capabilitySentence(name: string): string {
-  return sentences[name] ?? `Annie has a new ability: ${name.replaceAll(/[_-]+/g, " ")}.`;
 }

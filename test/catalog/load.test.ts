@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import {
+  capabilitiesOf,
   completeTiers,
   defaultTiers,
   modelsByName,
@@ -114,6 +115,11 @@ describe("choosing models", () => {
     expect(() => completeTiers(catalog, [9])).toThrow(
       expect.objectContaining({ code: "tiers.unknown", exitCode: 2 }),
     );
+  });
+
+  it("names once what models let Annie do, and nothing for those that add nothing", () => {
+    const { models } = catalog;
+    expect(capabilitiesOf([...models, ...models])).toEqual(["memory_search"]);
   });
 
   it("finds models by id or repository", () => {

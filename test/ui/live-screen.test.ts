@@ -9,7 +9,8 @@ import { frameColumns, frameRows } from "../../src/ui/ink/frame-size.ts";
 import { liveScreen } from "../../src/ui/ink/live/screen.ts";
 import { noRunKeys } from "../../src/ui/writer.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
-import { awaitedCapabilities, capabilityName } from "../../src/ui/messages/health.ts";
+import { capabilityName } from "../../src/run/capabilities.ts";
+import { awaitedCapabilities } from "../../src/ui/messages/health.ts";
 import { recording, recordings } from "./recordings.ts";
 
 const theme = createTheme({ color: true, unicode: true });

@@ -1,6 +1,6 @@
 import { failure } from "../../run/failures/table.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
-import { modelsOfTiers } from "../../catalog/select.ts";
+import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../../catalog/select.ts";
 import { annieServiceName } from "../../deploy/compose/annie-service.ts";
 import { containerCache } from "../../deploy/compose/annie-service.ts";
 import { containerTeller } from "../../docker/containers.ts";
@@ -142,10 +142,6 @@ export async function bringOnline(
   return { url, onlineAfterMs, fetchedBytes: fetched.value.fetchedBytes };
 }
 
-function requiredTiers(catalog: Catalog): number[] {
-  return catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id);
-}
-
 /** Ids of the models of these tiers; each is told as ready once it is, cached ones too. */
 function modelIds(survey: Survey, tiers: readonly number[]): Set<string> {
   const models = survey.models.filter((model) => tiers.includes(model.label.tier));
@@ -153,13 +149,8 @@ function modelIds(survey: Survey, tiers: readonly number[]): Set<string> {
 }
 
 function wantedCapabilities(catalog: Catalog, { tiers }: Answers) {
-  const required = requiredTiers(catalog);
-  const named = (chosen: readonly number[]) =>
-    modelsOfTiers(catalog, chosen).flatMap(({ capability }) =>
-      capability === null ? [] : [capability],
-    );
-  const tier1 = named(required);
-  const later = named(tiers.filter((tier) => !required.includes(tier)));
+  const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
+  const later = capabilitiesOf(modelsOfTiers(catalog, tiers));
   return { tier1, later: later.filter((name) => !tier1.includes(name)) };
 }
 

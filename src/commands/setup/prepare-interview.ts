@@ -1,5 +1,5 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
-import { modelsOfTiers } from "../../catalog/select.ts";
+import { capabilitiesOf, modelsOfTiers } from "../../catalog/select.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import type { Host } from "../../host/host.ts";
@@ -112,7 +112,7 @@ export async function prepareInterview(
       dryRun: request.dryRun,
       tiers: answers.tiers,
       models: surveyed.models.map(toPlannedModel),
-      capabilities: [...new Set(models.flatMap(({ capability }) => capability ?? []))],
+      capabilities: capabilitiesOf(models),
       totalBytes: surveyed.totalBytes,
       cachedBytes: surveyed.cachedBytes + surveyed.resumedBytes,
       startup: answers.startup,

@@ -1,3 +1,4 @@
+import { capabilityName } from "../../run/capabilities.ts";
 import type { TimedEvent } from "../../run/event.ts";
 import type { AnnieEvent } from "../../run/events/health.ts";
 import type { RunState } from "../../run/state.ts";
@@ -77,15 +78,3 @@ export function awaitedCapabilities({ annie, plan }: Pick<RunState, "annie" | "p
 function addressWords(url: string): string {
   return url.replace(/\/$/, "");
 }
-
-/** `voice_stt` as a person says it. What the catalog does not name is shown with spaces. */
-export function capabilityName(name: string): string {
-  return capabilityNames[name] ?? name.replaceAll("_", " ");
-}
-
-const capabilityNames: Readonly<Record<string, string>> = {
-  memory_search: "memory search",
-  voice_stt: "listening",
-  voice_tts: "speaking",
-  batch_embedding: "deeper memory",
-};

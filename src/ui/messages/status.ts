@@ -1,6 +1,6 @@
 import type { BackgroundSeen, StatusRead } from "../../run/events/status.ts";
 import { formatBytes } from "../../run/units.ts";
-import { capabilityName } from "./health.ts";
+import { capabilityName } from "../../run/capabilities.ts";
 import { progressText } from "./download.ts";
 import { modelStateText } from "./cache.ts";
 import { stageBeginnings } from "./run.ts";

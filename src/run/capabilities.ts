@@ -1,0 +1,39 @@
+/** What Annie can learn to do, in all the words for it. A new one is a row here, and a name in the catalog. */
+interface Capability {
+  /** Its name on the screen. */
+  readonly title: string;
+  /** Told when she has it. */
+  readonly sentence: string;
+}
+
+/** By its name in the health contract, which is the catalog's too. */
+const capabilities: Readonly<Record<string, Capability>> = {
+  memory_search: {
+    title: "memory search",
+    sentence: "Annie can now search her memory.",
+  },
+  voice_stt: {
+    title: "listening",
+    sentence: "Annie can now listen to voice.",
+  },
+  voice_tts: {
+    title: "speaking",
+    sentence: "Annie can now speak.",
+  },
+  batch_embedding: {
+    title: "deeper memory",
+    sentence: "Annie can now re-index her memory overnight.",
+  },
+};
+
+/** `voice_stt` as a person says it. One that has no row is shown with spaces. */
+export function capabilityName(name: string): string {
+  return capabilities[name]?.title ?? name.replaceAll("_", " ");
+}
+
+/** What a new capability means, as a sentence. */
+export function capabilitySentence(name: string): string {
+  return (
+    capabilities[name]?.sentence ?? `Annie has a new ability: ${name.replaceAll(/[_-]+/g, " ")}.`
+  );
+}

@@ -1,0 +1,20 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { parseCatalog } from "../../src/catalog/load.ts";
+import { capabilitiesOf } from "../../src/catalog/select.ts";
+import { capabilityName, capabilitySentence } from "../../src/run/capabilities.ts";
+
+test("each capability of the catalog that heros ships has words of its own", async () => {
+  const file = path.join(import.meta.dirname, "../../assets/catalogs/her-os.yaml");
+  const names = capabilitiesOf(parseCatalog(await readFile(file, "utf8"), file).models);
+  expect(names).not.toEqual([]);
+  for (const name of names) {
+    expect(capabilitySentence(name)).not.toContain("a new ability");
+  }
+});
+
+test("one that nobody knew of is told by its own name", () => {
+  expect(capabilityName("sense_of_smell")).toBe("sense of smell");
+  expect(capabilitySentence("sense-of_smell")).toBe("Annie has a new ability: sense of smell.");
+});
