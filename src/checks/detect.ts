@@ -5,7 +5,8 @@ import type { Clock, Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import { type TryHub, hubOf } from "./hub.ts";
 import type { Machine, CheckFinished, DockerFound } from "../run/events/machine.ts";
-import { Failure, exitCodes } from "../run/failure.ts";
+import { type Failure, exitCodes } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import type { Probe } from "../host/time-limit.ts";
 import { describeGpu } from "../machine/gpu.ts";
 
@@ -70,13 +71,13 @@ export async function detectMachine({
   const failureOf = (id: CheckId) =>
     results.find(({ finished }) => finished.id === id)?.failure ?? null;
   const problems = checks.flatMap(({ id, rank }) => {
-    const failure = failureOf(id);
-    return failure?.exitCode === exitCodes.machine ? [{ failure, rank: rank ?? 0 }] : [];
+    const found = failureOf(id);
+    return found?.exitCode === exitCodes.machine ? [{ found, rank: rank ?? 0 }] : [];
   });
   return {
     machine,
     checks: results.map(({ finished }) => finished),
-    problems: problems.toSorted((a, b) => a.rank - b.rank).map(({ failure }) => failure),
+    problems: problems.toSorted((a, b) => a.rank - b.rank).map(({ found }) => found),
     hubFailure: failureOf("hub"),
     placeFailure: failureOf("disk.models"),
   };
@@ -95,19 +96,20 @@ async function runCheck(
 ): Promise<Result> {
   const startedMs = clock.monotonicMs();
   emit({ type: "check.started", id, title });
-  const { status, found, remedy, failure } = await assessed;
+  const finding = await assessed;
+  const { status, found, remedy } = finding;
   const finished: CheckFinished = {
     type: "check.finished",
     id,
     title,
     status,
-    ...(failure === undefined ? {} : { code: failure.code }),
+    ...(finding.failure === undefined ? {} : { code: finding.failure.code }),
     found,
     ...(remedy === undefined ? {} : { remedy }),
     elapsedMs: Math.round(clock.monotonicMs() - startedMs),
   };
   emit(finished);
-  return { finished, failure: failure ?? null };
+  return { finished, failure: finding.failure ?? null };
 }
 
 async function describeMachine(arch: string, asked: Asked, around: Surroundings): Promise<Machine> {
@@ -148,24 +150,12 @@ async function describeMachine(arch: string, asked: Asked, around: Surroundings)
 }
 
 /** Why her-os is not made for this machine, with what was found; null on a DGX Spark of any maker. Consent outweighs it. */
-export function unsupportedFailure(machine: Machine): Failure | null {
-  const message = unsupportedReason(machine);
-  if (message === null) return null;
-  return new Failure({
-    code: "machine.unsupported",
-    message,
-    hint: "her-os is made for the DGX Spark. To try it here anyway, add --allow-unsupported.",
-    exitCode: exitCodes.machine,
-  });
-}
-
-/** Why her-os is not made for this machine, in one sentence that says what was found; null on a DGX Spark of any maker. */
-export function unsupportedReason(machine: Machine): string | null {
-  if (machine.spark) return null;
+export function unsupportedFailure({ spark, product, arch, gpu }: Machine): Failure | null {
+  if (spark) return null;
   const found = [
-    ...(machine.product === null ? [] : [machine.product]),
-    machine.arch,
-    machine.gpu === null ? "no NVIDIA GPU" : describeGpu(machine.gpu),
+    ...(product === null ? [] : [product]),
+    arch,
+    gpu === null ? "no NVIDIA GPU" : describeGpu(gpu),
   ];
-  return `This machine is not a DGX Spark: ${found.join(", ")}.`;
+  return failure("machine.unsupported", { found });
 }

@@ -2,7 +2,7 @@ import { formatMemory } from "../run/units.ts";
 import type { Memory } from "../machine/memory.ts";
 import type { Gpu } from "../run/events/machine.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
-import { Failure, exitCodes } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { type NvidiaSmi, describeGpu } from "../machine/gpu.ts";
 import type { Product } from "../machine/product.ts";
 import type { Finding } from "./finding.ts";
@@ -67,12 +67,7 @@ export function assessGpu(
     status: "failed",
     found,
     remedy,
-    failure: new Failure({
-      code: "gpu.missing",
-      message: `The GPU of this machine does not answer: ${found}.`,
-      hint: `Try: ${remedy}.`,
-      exitCode: exitCodes.machine,
-    }),
+    failure: failure("gpu.missing", { found, remedy }),
   };
 }
 

@@ -4,6 +4,7 @@ import { late, withinLimit } from "../host/time-limit.ts";
 import { type Detection, detectMachine, unsupportedFailure } from "../checks/detect.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { requireDiskSpace } from "../store/disk-space.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
@@ -46,16 +47,7 @@ export async function performDoctor(
     outcome: first === undefined ? "done" : "failed",
   });
   if (first === undefined) return ["Nothing here keeps Annie from running."];
-  throw new Failure({
-    code: "doctor.problems",
-    message:
-      failures.length === 1
-        ? first.message
-        : `${failures.length} things keep Annie from running. First: ${first.message}`,
-    hint: first.hint,
-    exitCode: first.exitCode,
-    cause: first,
-  });
+  throw failure("doctor.problems", { first, count: failures.length }, first);
 }
 
 export interface JudgedSettings extends Placed<Fetching> {

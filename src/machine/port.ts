@@ -80,7 +80,7 @@ function leadsTo(published: RunningContainer["published"], port: number): boolea
   return published.some(([first, last]) => first <= port && port <= last);
 }
 
-const mostBodyBytes = 256 * 1024;
+const maxBodyBytes = 256 * 1024;
 
 async function askHealth(probe: Probe, port: number): Promise<boolean> {
   const answer = await withinLimit(probe, async (signal) => {
@@ -90,7 +90,7 @@ async function askHealth(probe: Probe, port: number): Promise<boolean> {
         headers: { accept: "application/json" },
         signal,
       });
-      const text = await textOf(body, mostBodyBytes);
+      const text = await textOf(body, maxBodyBytes);
       // 503 is how she says that she is still starting.
       return (status === 200 || status === 503) && isHealthReport(text);
     } catch {

@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
-import { detectMachine, unsupportedReason } from "../../src/checks/detect.ts";
+import { detectMachine, unsupportedFailure } from "../../src/checks/detect.ts";
 import { freePort } from "../host/free-port.ts";
 import { fixture } from "../machine/fixture.ts";
 import { look, startHub, startServer, tryHubOn } from "../machine/look.ts";
@@ -25,7 +25,7 @@ describe("a DGX Spark", () => {
     ]);
     expect(problems).toEqual([]);
     expect(hubFailure).toBeNull();
-    expect(unsupportedReason(machine)).toBeNull();
+    expect(unsupportedFailure(machine)).toBeNull();
     expect(machine).toMatchObject({
       arch: "aarch64",
       product: "NVIDIA DGX Spark",
@@ -104,7 +104,7 @@ describe("a PC with an NVIDIA card", () => {
       },
     });
     expect(problems).toEqual([]);
-    expect(unsupportedReason(machine)).toBe(
+    expect(unsupportedFailure(machine)?.message).toBe(
       "This machine is not a DGX Spark: MSI PRO Z790-A WIFI, x86_64, NVIDIA GeForce RTX 4090 with 24 GiB, driver 570.86.15.",
     );
     expect(machine.docker?.gpuAccess).toBe("runtime");
@@ -119,7 +119,7 @@ describe("a machine with nothing", () => {
   it("is described all the same", async () => {
     const { machine, problems, check } = await look(bare);
     expect(machine).toMatchObject({ product: null, spark: false, gpu: null, docker: null });
-    expect(unsupportedReason(machine)).toBe(
+    expect(unsupportedFailure(machine)?.message).toBe(
       "This machine is not a DGX Spark: x86_64, no NVIDIA GPU.",
     );
     expect(problems.map(({ code }) => code)).toEqual(["docker.missing"]);

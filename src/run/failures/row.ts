@@ -2,7 +2,8 @@ import type { ExitCode } from "../failure.ts";
 
 /** One row of the table of failures: what a person reads when this happens, with the data filled in. */
 export interface FailureRow<Data> {
-  readonly exitCode: ExitCode;
+  /** Of the cause, where the row only gathers others. */
+  readonly exitCode: ExitCode | ((data: Data) => ExitCode);
   /** One sentence: what happened, and where. */
   readonly message: (data: Data) => string;
   /** What to do next, with the command if there is one. */

@@ -4,6 +4,7 @@ import { annieFailures } from "./annie.ts";
 import { dockerFailures } from "./docker.ts";
 import { downloadFailures } from "./download.ts";
 import { hubFailures } from "./hub.ts";
+import { machineFailures } from "./machine.ts";
 import { recordFailures } from "./record.ts";
 import type { FailureRow } from "./row.ts";
 import { stackFailures } from "./stack.ts";
@@ -15,6 +16,7 @@ export const failures = {
   ...dockerFailures,
   ...downloadFailures,
   ...hubFailures,
+  ...machineFailures,
   ...annieFailures,
   ...recordFailures,
   ...stackFailures,
@@ -37,5 +39,12 @@ export function failure<Code extends FailureCode>(
 ): Failure {
   const { exitCode, message, hint, formHint } = failures[code] as FailureRow<unknown>;
   const form = formHint === undefined ? {} : { formHint: formHint(data) };
-  return new Failure({ code, message: message(data), hint: hint(data), ...form, exitCode, cause });
+  return new Failure({
+    code,
+    message: message(data),
+    hint: hint(data),
+    ...form,
+    exitCode: typeof exitCode === "function" ? exitCode(data) : exitCode,
+    cause,
+  });
 }
