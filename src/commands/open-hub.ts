@@ -13,7 +13,7 @@ import { failureOfError } from "../source/hub/failures.ts";
 import { connectHub, type Hub } from "../source/hub/hub.ts";
 import type { TokenRefusal } from "../source/hub/token.ts";
 import type { EndpointSwitch } from "../source/mirrors.ts";
-import type { CacheFallback } from "./list-files.ts";
+import type { CacheFallback } from "./survey-models.ts";
 import type { Fetching, Work } from "./request.ts";
 
 /** Shorter waits for a list of files pass unseen. */

@@ -1,6 +1,5 @@
 import { type Budget, budgetFor, createLink, type Link, type RateCap } from "./bandwidth.ts";
 import type { BlobTask } from "./blob-task.ts";
-import { type BufferPool, createBufferPool } from "./buffer-pool.ts";
 import type { Connection } from "./connection.ts";
 import { createGapFinder, livelyMs, type Outage } from "./retry.ts";
 import type { Tuning } from "./tuning.ts";
@@ -85,4 +84,39 @@ export function createTransfer({
     },
   };
   return transfer;
+}
+
+/** A buffer that a connection fills from the front while the disk empties it behind. */
+export interface PooledBuffer {
+  readonly bytes: Buffer;
+  /** Another needs it for a while: a write that has begun. */
+  hold(): void;
+  /** The last to let go gives it back. Who took it holds it. */
+  release(): void;
+}
+
+/** Buffers of one size that go round. */
+export interface BufferPool {
+  take(): PooledBuffer;
+}
+
+/** Enough for the connections of a fast link; more are let go. */
+const maxKept = 64;
+
+export function createBufferPool(sizeBytes: number): BufferPool {
+  const free: Buffer[] = [];
+  return {
+    take() {
+      const bytes = free.pop() ?? Buffer.allocUnsafeSlow(sizeBytes);
+      let holders = 1;
+      return {
+        bytes,
+        hold: () => void (holders += 1),
+        release() {
+          holders -= 1;
+          if (holders === 0 && free.length < maxKept) free.push(bytes);
+        },
+      };
+    },
+  };
 }

@@ -2,8 +2,7 @@ import type { ByteStream } from "../host/network.ts";
 import { TransientError } from "../source/transient-error.ts";
 import type { Connection } from "./connection.ts";
 import type { Segment } from "./segments.ts";
-import type { PooledBuffer } from "./buffer-pool.ts";
-import type { Transfer } from "./transfer.ts";
+import type { PooledBuffer, Transfer } from "./transfer.ts";
 
 /**
  * Reads a body into a file until the segment's end, which another connection may bring nearer meanwhile. Writes in large

@@ -1,5 +1,3 @@
-import type { FileHash } from "./digest.ts";
-
 /** A file as a source lists it. */
 export interface ListedFile {
   /** In the repository, with "/" between folders. Checked: it stays inside a snapshot folder. */
@@ -21,3 +19,20 @@ export interface Listing {
 }
 
 export const commitPattern = /^[0-9a-f]{40}$/u;
+
+/** What a content must hash to. */
+export interface FileHash {
+  readonly algorithm: "sha256" | "git-sha1";
+  readonly hex: string;
+}
+
+/** What a content hashes to, in hex; `gitSha1` only where it was asked for. */
+export interface Digests {
+  readonly sha256: string;
+  readonly gitSha1: string | null;
+}
+
+/** The one of the two that was promised. */
+export function promisedDigest(hash: FileHash, digests: Digests): string | null {
+  return hash.algorithm === "sha256" ? digests.sha256 : digests.gitSha1;
+}

@@ -1,8 +1,7 @@
 import { type ByteRanges, countBytes } from "../run/byte-ranges.ts";
-import type { Digests } from "../run/digest.ts";
+import type { Digests, ListedFile } from "../run/listing.ts";
 import type { ModelLabel } from "../run/events/download.ts";
 import type { Failure } from "../run/failure.ts";
-import type { ListedFile } from "../run/listing.ts";
 import { neededFor } from "./disk-space.ts";
 
 /**

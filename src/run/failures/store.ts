@@ -1,4 +1,4 @@
-import type { FileHash } from "../digest.ts";
+import type { FileHash } from "../listing.ts";
 import type { DamageReason } from "../events/cache.ts";
 import { exitCodes } from "../failure.ts";
 import { quoted } from "../shell.ts";

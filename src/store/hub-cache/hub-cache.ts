@@ -16,8 +16,14 @@ import {
   stagedPath,
   stagingName,
 } from "./layout.ts";
-import { findLockHolder } from "./lock-holder.ts";
-import { commitOf, findBlob, listSnapshot, lookAtBlob, lookAtFile } from "./look-up.ts";
+import {
+  commitOf,
+  findBlob,
+  findLockHolder,
+  listSnapshot,
+  lookAtBlob,
+  lookAtFile,
+} from "./look-up.ts";
 import { findObstacle, requireSpace } from "./obstacles.ts";
 import { openCache, requireLinks, tidyStaging } from "./open.ts";
 import { publishModel } from "./publish.ts";

@@ -15,7 +15,7 @@ import {
   publishLockPath,
   type RepoPlaces,
 } from "./layout.ts";
-import { findLockHolder } from "./lock-holder.ts";
+import { findLockHolder } from "./look-up.ts";
 import { errorCode } from "../../run/error-code.ts";
 import { isUnlinked, tidyStaging } from "./open.ts";
 

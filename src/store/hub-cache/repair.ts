@@ -3,9 +3,9 @@ import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import { failure } from "../../run/failures/table.ts";
 import { blobPath, damagedSuffix, lockPath, placesOf, stagedPath } from "./layout.ts";
+import { findLockHolder } from "./look-up.ts";
 import { failureOfFiles } from "../disk-space.ts";
 import type { Damage } from "./verify.ts";
-import { findLockHolder } from "./lock-holder.ts";
 import { openPlaces, tidyStaging } from "./open.ts";
 
 /** A file that was put aside. */
