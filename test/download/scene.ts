@@ -7,6 +7,7 @@ import { type ModelRequest, surveyModels } from "../../src/commands/survey-model
 import type { DownloadRequest } from "../../src/download/download.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
 import type { Host } from "../../src/host/host.ts";
+import { steppedClock } from "./stepped-clock.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { connectHub, type Hub } from "../../src/source/hub/hub.ts";
 import type { Attempt } from "../../src/source/hub/attempts.ts";
@@ -138,14 +139,7 @@ export function quickHost(haste = 10): Host {
     platform: "linux",
     nodeArch: process.arch,
   });
-  return {
-    ...host,
-    clock: {
-      ...host.clock,
-      monotonicMs: () => host.clock.monotonicMs() * haste,
-      sleep: (ms, signal) => host.clock.sleep(ms / haste, signal),
-    },
-  };
+  return { ...host, clock: steppedClock(haste) };
 }
 
 export function model(
