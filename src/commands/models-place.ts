@@ -2,7 +2,6 @@ import path from "node:path";
 import { placeFailure } from "../checks/disks.ts";
 import type { Host } from "../host/host.ts";
 import { lookAtPlace } from "../host/place.ts";
-import type { StorageAnswer } from "../plan/answers.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { FilePlace } from "../run/file-failures.ts";
 import { danglingLink } from "../run/folder-failures.ts";
@@ -26,8 +25,10 @@ export function storagePaths(host: Pick<Host, "env" | "home" | "cwd">, stackDir:
   return { "hub-cache": findCacheDir(host), "stack-dir": path.join(stackDir, "models") } as const;
 }
 
-export function placeOf(paths: ReturnType<typeof storagePaths>, storage: StorageAnswer): string {
-  return storage === "hub-cache" || storage === "stack-dir" ? paths[storage] : storage;
+/** The path of one answer. One that was kept or given as a text, and is none of them, counts as the default. */
+export function placeOf(paths: ReturnType<typeof storagePaths>, storage: string): string {
+  if (storage === "stack-dir") return paths["stack-dir"];
+  return storage.startsWith("/") ? storage : paths["hub-cache"];
 }
 
 /**
@@ -43,9 +44,7 @@ export function modelsPlace(
   const paths = storagePaths(host, stackDir);
   const chosen = decided.findLast(({ storage }) => storage !== undefined)?.storage?.[0];
   const kept = remembered.cacheDir ?? remembered.answers.storage?.[0];
-  const storage = chosen ?? kept ?? "hub-cache";
-  if (storage === "stack-dir") return paths["stack-dir"];
-  return storage.startsWith("/") ? storage : paths["hub-cache"];
+  return placeOf(paths, chosen ?? kept ?? "hub-cache");
 }
 
 /** Finds out where the models are, and says so where that is not where the last setup put them. */

@@ -15,8 +15,7 @@ import { type EngineError, engineProblem } from "./engine-failures.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
-import { quoted } from "../run/shell.ts";
-import { formatMemory } from "../run/units.ts";
+import type { LikelyCause } from "../run/failures/annie.ts";
 import { memoryLimitOf, neededBy, readStackConfig, type StackService } from "./compose-config.ts";
 
 /** How often, and how soon again, containers are looked at where one was found restarting. */
@@ -224,41 +223,41 @@ export async function explainContainer(request: ExplainRequest): Promise<Failure
     state,
     exitCode: container.exitCode,
     logLines,
-    advice: advice(request, logLines),
+    likelyCause: likelyCause(request, logLines),
   });
 }
 
-function advice(
+/** What its last lines and its exit status speak for; null where nobody knows. */
+function likelyCause(
   { container, memoryLimit = null, modelsAt, volumes = [] }: ExplainRequest,
   logLines: readonly string[],
-): string {
-  const { service, exitCode, state } = container;
+): LikelyCause | null {
+  const { exitCode, state } = container;
   const log = logLines.join("\n");
-  if (state !== "unhealthy" && exitCode === 137 && memoryLimit !== null) {
-    return `It was killed, most likely at the memory limit of ${formatMemory(memoryLimit)} that the compose file sets: raise mem_limit of ${service}. `;
-  }
   if (state !== "unhealthy" && exitCode === 137) {
-    return "It was killed, most likely for want of memory: choose fewer models (--tiers 1). ";
+    return { kind: "killed", memoryLimitBytes: memoryLimit };
   }
-  if (/hf_token/.test(log) && /permission denied/i.test(log)) {
-    return "Annie may not read the token, which she does not need: delete secrets/hf_token and run heros setup again. ";
-  }
+  if (/hf_token/.test(log) && /permission denied/i.test(log)) return { kind: "token-unreadable" };
   const [inside] = new RegExp(`${modelsAt}[^'"\\s:,)]*`).exec(log) ?? [];
   if (inside !== undefined && /permission denied/i.test(log)) {
     return unreadable(inside, modelsAt, volumes);
   }
   if (/password authentication failed|Unauthorized|authentication failure/i.test(log)) {
-    return "The passwords in .env are not those that the databases were made with: put the old ones back. ";
+    return { kind: "passwords" };
   }
-  return "";
+  return null;
 }
 
-/** A path of the models in the container, as it is on this machine. */
-function unreadable(inside: string, modelsAt: string, volumes: StackService["volumes"]): string {
+/** A path of the models in the container, as it is on this machine where that is known. */
+function unreadable(
+  inside: string,
+  modelsAt: string,
+  volumes: StackService["volumes"],
+): LikelyCause {
   const mount = volumes.find(({ type, target }) => type === "bind" && target === modelsAt);
-  if (mount?.source === undefined) return `Annie may not read ${inside}. `;
+  if (mount?.source === undefined) return { kind: "models-unreadable", path: inside, here: false };
   const place = `${mount.source}${inside.slice(modelsAt.length)}`;
-  return `Annie may not read ${place}. See which folder on the way is closed to other users: namei -l ${quoted(place)}; then open that one alone to them, with chmod go+rx. `;
+  return { kind: "models-unreadable", path: place, here: true };
 }
 
 /** The log as lines that can be shown anywhere: no colours, no control bytes, none too long. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { PlannedFile } from "../../run/events/plan.ts";
 import type { FilePlace } from "../../run/file-failures.ts";
-import type { Secret } from "../../run/secret.ts";
+import { Secret } from "../../run/secret.ts";
 
 /** A model as Annie is told of it. */
 export interface StackModel {
@@ -38,11 +38,19 @@ export interface NeededFolder {
   readonly area: FilePlace["area"];
 }
 
-/** One file of the stack as it is and as it will be. Contents are secrets, because some are. */
+/** What is in a file: a secret where it holds one, or may, for whoever made it could write anything into it. */
+export type FileContent = string | Secret;
+
+/** To be written, or compared; never to be shown. */
+export function textOfFile(content: FileContent): string {
+  return content instanceof Secret ? content.reveal() : content;
+}
+
+/** One file of the stack as it is and as it will be. */
 export interface StackChange extends PlannedFile {
   /** Null where there is no file yet. */
-  readonly oldContent: Secret | null;
-  readonly content: Secret;
+  readonly oldContent: FileContent | null;
+  readonly content: FileContent;
   /** Of a new file; a file that is there keeps the permissions it has, without these. */
   readonly mode: number;
   /** Permission bits that are taken from a file that is there already. */

@@ -101,13 +101,14 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
           forbiddenBits: 0o077,
           folders: [stackFolder, { path: secretsDir, mode: 0o700, area: "stack", closed: true }],
           show: () => ["[secret]"],
+          secret: true,
         }),
       );
     }
 
     for (const { path: file, before, text } of own) {
       const folders = before === null ? [stackFolder] : [];
-      changes.push(change(file, before, text, { folders }));
+      changes.push(change(file, before, text, { folders, secret: before !== null }));
     }
 
     const newHeros = overrideText({
@@ -149,6 +150,7 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
         forbiddenBits: passwords.length > 0 ? 0o077 : 0,
         folders: [stackFolder],
         show: (shown) => shownEnv({ ...env, text: shown }),
+        secret: true,
       }),
     );
     await requireReplaceable(host, changes);
@@ -170,21 +172,30 @@ interface ChangeOptions {
   readonly forbiddenBits?: number;
   readonly folders?: readonly NeededFolder[];
   readonly show?: ShowLines;
+  /** It holds what nobody else should read, or may hold it. */
+  readonly secret?: boolean;
 }
 
 function change(
   file: string,
   before: string | null,
   after: string,
-  { mode = 0o644, forbiddenBits = 0, folders = [], show = redactLines }: ChangeOptions,
+  {
+    mode = 0o644,
+    forbiddenBits = 0,
+    folders = [],
+    show = redactLines,
+    secret = false,
+  }: ChangeOptions,
 ): StackChange {
+  const content = (text: string) => (secret ? new Secret(text) : text);
   const diff = unifiedDiff(path.basename(file), before, after, show);
   return {
     path: file,
     action: before === null ? "created" : before === after ? "unchanged" : "updated",
     ...(diff === "" ? {} : { diff }),
-    oldContent: before === null ? null : new Secret(before),
-    content: new Secret(after),
+    oldContent: before === null ? null : content(before),
+    content: content(after),
     mode,
     forbiddenBits,
     folders,

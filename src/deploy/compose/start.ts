@@ -14,8 +14,8 @@ import { engineProblem } from "../../docker/engine-failures.ts";
 import { imageProgress, type Silence, watchSilence } from "../../docker/image-progress.ts";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
-import { Failure, isAbort } from "../../run/failure.ts";
-import { inFolder } from "../../run/shell.ts";
+import { isAbort } from "../../run/failure.ts";
+import { halfStarted } from "../../run/failures/stack.ts";
 import { type AnnieAddress, askChosenPort, portInside, publishedAddress } from "./annie-service.ts";
 import { readStackConfig, type StackConfig } from "../../docker/compose-config.ts";
 import { containerCache } from "./annie-service.ts";
@@ -111,7 +111,9 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
       config,
       ownService: annieServiceName,
     });
-    throw halfStarted(reason, stackDir, containers);
+    const running = containers.filter(({ state }) => state !== "exited" && state !== "created");
+    if (running.length === 0) throw reason;
+    throw halfStarted(reason, { running: running.map(({ service }) => service), stackDir });
   } catch (error) {
     throw silence.ended.aborted && !signal.aborted ? silence.ended.reason : error;
   } finally {
@@ -138,21 +140,6 @@ async function findAnnie(
   if (config === null) return null;
   const published = publishedAddress(config, request.port ?? portInside);
   return published === "chosen" ? askChosenPort(request) : published;
-}
-
-/** A start that fails in its middle leaves containers that run: that is said, with what stops them. */
-function halfStarted(reason: Failure, stackDir: string, containers: readonly Container[]): Failure {
-  const up = containers.filter(({ state }) => state !== "exited" && state !== "created");
-  if (up.length === 0) return reason;
-  const { code, message, hint, exitCode, cause } = reason;
-  const names = up.map(({ service }) => service).join(", ");
-  return new Failure({
-    code,
-    message,
-    hint: `${hint} Running already: ${names}; stop with: ${inFolder(stackDir, "docker compose stop")}`,
-    exitCode,
-    cause,
-  });
 }
 
 /** A command can't be started in a folder that is not there, which would look as if the command were not there. */

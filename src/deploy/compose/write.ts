@@ -5,7 +5,7 @@ import type { Emit } from "../../run/event.ts";
 import { fileFailure } from "../../run/file-failures.ts";
 import { writeAtomically } from "../../host/atomic-write.ts";
 import { readIfThere } from "../../host/text-files.ts";
-import type { NeededFolder, StackChange } from "./deployment.ts";
+import { type NeededFolder, type StackChange, textOfFile } from "./deployment.ts";
 
 export interface WriteStackRequest {
   readonly host: Host;
@@ -43,12 +43,12 @@ async function writeChange(host: Host, change: StackChange): Promise<void> {
       await writeAtomically({
         host,
         path: backupPath,
-        content: oldContent.reveal(),
+        content: textOfFile(oldContent),
         mode,
         forbiddenBits,
       });
     }
-    await writeAtomically({ host, path: file, content: content.reveal(), mode, forbiddenBits });
+    await writeAtomically({ host, path: file, content: textOfFile(content), mode, forbiddenBits });
   } catch (error) {
     throw fileFailure(error, { folder: path.dirname(file), area: "stack" }) ?? error;
   }
@@ -61,7 +61,8 @@ async function requireAsPlanned(
   before = "Nothing was written. ",
 ): Promise<void> {
   const now = await readIfThere(host, change.path).catch(() => null);
-  if (now === (change.oldContent?.reveal() ?? null)) return;
+  const { oldContent } = change;
+  if (now === (oldContent === null ? null : textOfFile(oldContent))) return;
   throw failure("stack.changed", { file: change.path, before });
 }
 

@@ -1,6 +1,17 @@
 import { exitCodes } from "../failure.ts";
 import { inFolder, quoted } from "../shell.ts";
+import { formatMemory } from "../units.ts";
 import { row } from "./row.ts";
+
+/** What most likely keeps a container from running. */
+export type LikelyCause =
+  /** By the kernel, for its memory; null where the compose file sets no limit. */
+  | { readonly kind: "killed"; readonly memoryLimitBytes: number | null }
+  | { readonly kind: "token-unreadable" }
+  /** `here`: the path is one of this machine, and not one inside the container. */
+  | { readonly kind: "models-unreadable"; readonly path: string; readonly here: boolean }
+  /** The databases were made with others. */
+  | { readonly kind: "passwords" };
 
 interface InStack {
   /** Where her compose files are. */
@@ -58,8 +69,8 @@ export const annieFailures = {
       readonly state: string;
       readonly exitCode: number | null;
       readonly logLines: readonly string[];
-      /** What most likely helps, as a sentence with a blank after it; empty where nobody knows. */
-      readonly advice: string;
+      /** Null where nobody knows. */
+      readonly likelyCause: LikelyCause | null;
     }
   >({
     exitCode: exitCodes.failed,
@@ -68,10 +79,27 @@ export const annieFailures = {
         logLines.length === 0 ? "It wrote nothing." : `Its last lines:\n${logLines.join("\n")}`;
       return `The container ${service} ${whatHappened(state, exitCode)}. ${last}`;
     },
-    hint: ({ stackDir, service, advice }) =>
-      `${advice}See more with: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
+    hint: ({ stackDir, service, likelyCause }) =>
+      `${likelyCause === null ? "" : `${adviceFor(likelyCause, service)} `}See more with: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
   }),
 };
+
+function adviceFor(cause: LikelyCause, service: string): string {
+  switch (cause.kind) {
+    case "killed":
+      return cause.memoryLimitBytes === null
+        ? "It was killed, most likely for want of memory: choose fewer models (--tiers 1)."
+        : `It was killed, most likely at the memory limit of ${formatMemory(cause.memoryLimitBytes)} that the compose file sets: raise mem_limit of ${service}.`;
+    case "token-unreadable":
+      return "Annie may not read the token, which she does not need: delete secrets/hf_token and run heros setup again.";
+    case "models-unreadable":
+      return cause.here
+        ? `Annie may not read ${cause.path}. See which folder on the way is closed to other users: namei -l ${quoted(cause.path)}; then open that one alone to them, with chmod go+rx.`
+        : `Annie may not read ${cause.path}.`;
+    case "passwords":
+      return "The passwords in .env are not those that the databases were made with: put the old ones back.";
+  }
+}
 
 function whatHappened(state: string, exitCode: number | null): string {
   switch (state) {

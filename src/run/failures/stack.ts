@@ -1,4 +1,4 @@
-import { exitCodes } from "../failure.ts";
+import { exitCodes, Failure } from "../failure.ts";
 import { inFolder, quoted } from "../shell.ts";
 import { row } from "./row.ts";
 
@@ -20,6 +20,22 @@ type TakenPort =
       readonly by: "container" | "program";
       readonly service: string | null;
     } & Said);
+
+/** The same failure of a start that left containers running: what runs, and what stops it, is said too. */
+export function halfStarted(
+  reason: Failure,
+  { running, stackDir }: { readonly running: readonly string[]; readonly stackDir: string },
+): Failure {
+  const { code, message, hint, exitCode, cause } = reason;
+  const stop = inFolder(stackDir, "docker compose stop");
+  return new Failure({
+    code,
+    message,
+    hint: `${hint} Running already: ${running.join(", ")}; stop with: ${stop}`,
+    exitCode,
+    cause,
+  });
+}
 
 export const stackFailures = {
   "compose.missing": row<Said | undefined>({

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { Secret } from "../../../src/run/secret.ts";
 import { type PlannedDeployment, planDeployment } from "../../../src/deploy/compose/plan.ts";
-import type { Deployment } from "../../../src/deploy/compose/deployment.ts";
+import { type Deployment, textOfFile } from "../../../src/deploy/compose/deployment.ts";
 import { assetsDir, minimalBase, newStackDir, stackPlan } from "./fixtures.ts";
 import { hostWith, type Said } from "./validated-base.ts";
 
@@ -26,7 +26,7 @@ async function plan(said: Said, change: Partial<Deployment> = {}) {
     expect(await readdir(stackDir)).toEqual(before);
   }
   const ours = planned.changes.find((each) => each.path.endsWith("docker-compose.heros.yml"));
-  const override = parse(ours?.content.reveal() ?? "") as {
+  const override = parse(ours === undefined ? "" : textOfFile(ours.content)) as {
     services: { "her-os-core": Record<string, unknown> };
     secrets?: object;
   };
