@@ -6,9 +6,7 @@ import type { Emit } from "../run/event.ts";
 import { type TryHub, hubOf } from "./hub.ts";
 import type { Machine, CheckFinished, DockerFound } from "../run/events/machine.ts";
 import { type Failure, exitCodes } from "../run/failure.ts";
-import { failure } from "../run/failures/table.ts";
 import type { Probe } from "../host/time-limit.ts";
-import { describeGpu } from "../machine/gpu.ts";
 
 export interface DetectRequest {
   readonly host: Host;
@@ -147,15 +145,4 @@ async function describeMachine(arch: string, asked: Asked, around: Surroundings)
     ports: [{ port: around.port, free: port.state === "free" }],
     hub: hubOf(hub),
   };
-}
-
-/** Why her-os is not made for this machine, with what was found; null on a DGX Spark of any maker. Consent outweighs it. */
-export function unsupportedFailure({ spark, product, arch, gpu }: Machine): Failure | null {
-  if (spark) return null;
-  const found = [
-    ...(product === null ? [] : [product]),
-    arch,
-    gpu === null ? "no NVIDIA GPU" : describeGpu(gpu),
-  ];
-  return failure("machine.unsupported", { found });
 }

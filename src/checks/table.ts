@@ -21,7 +21,10 @@ interface CheckRow<Id extends string> {
 
 const row = <Id extends string>(check: CheckRow<Id>): CheckRow<Id> => check;
 
-/** All checks, in the order in which a report lists them. To add one is to add a row; what it asks of the machine goes into `ask.ts`. */
+/**
+ * All checks, in the order in which a report lists them. To add one is to add a row. What others ask too stands in
+ * `ask.ts`; what it alone asks, it asks of its probe.
+ */
 export const checks = [
   row({
     id: "cpu",

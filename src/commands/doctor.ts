@@ -1,17 +1,18 @@
 import { modelsOfTiers } from "../catalog/select.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
 import { late, withinLimit } from "../host/time-limit.ts";
-import { type Detection, detectMachine, unsupportedFailure } from "../checks/detect.ts";
-import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
-import { Failure } from "../run/failure.ts";
+import { detectMachine } from "../checks/detect.ts";
+import { setupRefusals } from "../checks/refusals.ts";
+import type { Host } from "../host/host.ts";
+import type { Answers } from "../plan/answers.ts";
+import type { Survey } from "../store/store.ts";
+import { resolveAnswers } from "../plan/resolve.ts";
 import { failure } from "../run/failures/table.ts";
-import { requireDiskSpace } from "../store/disk-space.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { viewCache } from "./models/view-cache.ts";
 import type { Fetching, Work } from "./request.ts";
-import { isIncomplete } from "./models-place.ts";
 import { recallAnswers } from "./remembered-answers.ts";
 import { tryHubOf } from "./open-hub.ts";
 
@@ -39,7 +40,11 @@ export async function performDoctor(
     mirrors,
     tryHub: tryHubOf(work, settings, { tokenIsAsked: false }),
   });
-  const failures = await whatIsInTheWay(work, settings, detection);
+  const answers = await answersHere(host, settings);
+  const failures = setupRefusals(detection, {
+    consent: answers.unsupported,
+    survey: await surveyCache(work, settings, answers),
+  });
   const [first] = failures;
   emit({
     type: "stage.finished",
@@ -50,50 +55,25 @@ export async function performDoctor(
   throw failure("doctor.problems", { first, count: failures.length }, first);
 }
 
-export interface JudgedSettings extends Placed<Fetching> {
-  readonly decided: readonly AnswerValues[];
-}
-
 const limitMs = 4000;
 
-/**
- * Everything that `heros setup --yes` would refuse here, the most important first: what the machine lacks, a machine that is
- * no Spark without consent, and, where models are still to be fetched, a place, a disk or a Hub that is not fit for it.
- * @throws AbortError
- */
-export async function whatIsInTheWay(
+/** What of the chosen models is in the cache, as far as it is known without asking the Hub; null where it is not. */
+async function surveyCache(
   work: Work,
-  settings: JudgedSettings,
-  detection: Detection,
-): Promise<readonly Failure[]> {
-  const { catalog, decided, stateDir } = settings;
-  const remembered = await recallAnswers(work.host, stateDir);
-  const sources = { catalog, decided, foundTokens: [], tokenFile: null };
-  const { answers } = resolveAnswers({ ...sources, remembered: remembered.answers });
-  const unsupported = answers.unsupported ? null : unsupportedFailure(detection.machine);
-  const models = modelsOfTiers(catalog, answers.tiers);
+  fetching: Placed<Fetching>,
+  { tiers }: Pick<Answers, "tiers">,
+): Promise<Survey | null> {
+  const models = modelsOfTiers(fetching.catalog, tiers);
   const found = await withinLimit({ host: work.host, signal: work.signal, limitMs }, () =>
-    viewCache(work, { fetching: settings, models, ask: "never" }),
+    viewCache(work, { fetching, models, ask: "never" }),
   );
   const survey = found === late ? null : found.survey;
-  const known = survey !== null && survey.models.every(({ problem }) => problem === null);
-  const complete = known && !isIncomplete(survey);
-  const forModels = complete
-    ? []
-    : [
-        detection.placeFailure,
-        known ? failureOf(() => requireDiskSpace(survey)) : null,
-        detection.hubFailure,
-      ];
-  return [...detection.problems, unsupported, ...forModels].filter((each) => each !== null);
+  return survey?.models.every(({ problem }) => problem === null) === true ? survey : null;
 }
 
-function failureOf(check: () => void): Failure | null {
-  try {
-    check();
-    return null;
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
+/** As `heros setup --yes` would take them. */
+async function answersHere(host: Host, settings: GatheredSettings): Promise<Answers> {
+  const { catalog, decided, stateDir } = settings;
+  const remembered = (await recallAnswers(host, stateDir)).answers;
+  return resolveAnswers({ catalog, decided, foundTokens: [], tokenFile: null, remembered }).answers;
 }

@@ -4,9 +4,10 @@ import type { Host } from "../host/host.ts";
 import { lookAtPlace } from "../host/place.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { FilePlace } from "../run/file-failures.ts";
+import type { Failure } from "../run/failure.ts";
 import { danglingLink } from "../run/folder-failures.ts";
 import { findCacheDir } from "../source/hub/environment.ts";
-import type { Survey } from "../store/store.ts";
+import { isIncomplete, type Survey } from "../store/store.ts";
 import { type Overruled, recallAnswers, type RememberedAnswers } from "./remembered-answers.ts";
 import type { Fetching, Work } from "./request.ts";
 
@@ -70,15 +71,19 @@ export function overruledNotice({ variable, cacheDir, instead }: Overruled) {
   } as const;
 }
 
-/** Whether something still has to be written to the cache: a blob, or a name of one. */
-export function isIncomplete({ blobs, models }: Pick<Survey, "blobs" | "models">): boolean {
-  const files = models.flatMap(({ snapshots }) => snapshots.flatMap((each) => each.files));
-  return blobs.some(({ cached }) => !cached) || files.some(({ linked }) => !linked);
+/** Why what is missing can't be kept there; null where it can, and where nothing is missing: then the cache may be read-only. */
+export async function placeFailureOf(
+  { host }: Pick<Work, "host">,
+  survey: Survey,
+): Promise<Failure | null> {
+  if (!isIncomplete(survey)) return null;
+  return placeFailure(await lookAtPlace(host, survey.cacheDir), { area: "cache", home: host.home });
 }
 
-/** Before anything is written: a cache that has all of the survey may be read-only. @throws Failure `cache.…`, `disk.…` (exit 1) */
+/** Before anything is written. @throws Failure `cache.…`, `disk.…` (exit 1) */
 export async function requirePlace(work: Pick<Work, "host">, survey: Survey): Promise<void> {
-  if (isIncomplete(survey)) await requireWritable(work, survey.cacheDir);
+  const refused = await placeFailureOf(work, survey);
+  if (refused !== null) throw refused;
 }
 
 /** Whether models, or Annie's files, can be kept there. @throws Failure `cache.…`, `stack.…`, `disk.…` (exit 1) */

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import type { Files } from "../host/host.ts";
+import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { fileFailure } from "../run/file-failures.ts";
 
@@ -29,14 +30,25 @@ export async function freeSpace(files: Pick<Files, "statfs">, folder: string): P
  * Checks before the first byte that all models fit.
  * @throws Failure `disk.too_small`, exit status 7
  */
-export function requireDiskSpace(survey: {
+export function requireDiskSpace(space: NeededSpace): void {
+  const tooSmall = diskSpaceFailure(space);
+  if (tooSmall !== null) throw tooSmall;
+}
+
+export interface NeededSpace {
   readonly cacheDir: string;
   readonly neededBytes: number;
   readonly freeBytes: number;
-}): void {
-  const { cacheDir, neededBytes, freeBytes } = survey;
-  if (neededBytes <= freeBytes) return;
-  throw failure("disk.too_small", { folder: cacheDir, neededBytes, freeBytes });
+}
+
+/** `disk.too_small`, exit status 7; null where all fits. */
+export function diskSpaceFailure({
+  cacheDir,
+  neededBytes,
+  freeBytes,
+}: NeededSpace): Failure | null {
+  if (neededBytes <= freeBytes) return null;
+  return failure("disk.too_small", { folder: cacheDir, neededBytes, freeBytes });
 }
 
 /** Errors of the file system as failures that say what to do; others are passed through. */

@@ -141,6 +141,12 @@ export interface ByteSums {
   readonly resumedBytes: number;
 }
 
+/** Whether something still has to be written to the cache: a blob, or a name of one. */
+export function isIncomplete({ blobs, models }: Pick<Survey, "blobs" | "models">): boolean {
+  const files = models.flatMap(({ snapshots }) => snapshots.flatMap((each) => each.files));
+  return blobs.some(({ cached }) => !cached) || files.some(({ linked }) => !linked);
+}
+
 export function sumBytes(blobs: readonly SurveyedBlob[]): ByteSums {
   const sum = (bytesOf: (blob: SurveyedBlob) => number): number =>
     blobs.reduce((bytes, blob) => bytes + bytesOf(blob), 0);

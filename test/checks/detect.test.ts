@@ -1,6 +1,7 @@
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
-import { detectMachine, unsupportedFailure } from "../../src/checks/detect.ts";
+import { detectMachine } from "../../src/checks/detect.ts";
+import { consentFailure } from "../../src/checks/refusals.ts";
 import { freePort } from "../host/free-port.ts";
 import { fixture } from "../machine/fixture.ts";
 import { look, startHub, startServer, tryHubOn } from "../machine/look.ts";
@@ -25,7 +26,7 @@ describe("a DGX Spark", () => {
     ]);
     expect(problems).toEqual([]);
     expect(hubFailure).toBeNull();
-    expect(unsupportedFailure(machine)).toBeNull();
+    expect(consentFailure(machine, false)).toBeNull();
     expect(machine).toMatchObject({
       arch: "aarch64",
       product: "NVIDIA DGX Spark",
@@ -104,7 +105,7 @@ describe("a PC with an NVIDIA card", () => {
       },
     });
     expect(problems).toEqual([]);
-    expect(unsupportedFailure(machine)?.message).toBe(
+    expect(consentFailure(machine, false)?.message).toBe(
       "This machine is not a DGX Spark: MSI PRO Z790-A WIFI, x86_64, NVIDIA GeForce RTX 4090 with 24 GiB, driver 570.86.15.",
     );
     expect(machine.docker?.gpuAccess).toBe("runtime");
@@ -119,7 +120,7 @@ describe("a machine with nothing", () => {
   it("is described all the same", async () => {
     const { machine, problems, check } = await look(bare);
     expect(machine).toMatchObject({ product: null, spark: false, gpu: null, docker: null });
-    expect(unsupportedFailure(machine)?.message).toBe(
+    expect(consentFailure(machine, false)?.message).toBe(
       "This machine is not a DGX Spark: x86_64, no NVIDIA GPU.",
     );
     expect(problems.map(({ code }) => code)).toEqual(["docker.missing"]);

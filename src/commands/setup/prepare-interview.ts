@@ -4,6 +4,7 @@ import { type StackChange, toPlannedFiles } from "../../deploy/compose/deploymen
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import type { Host } from "../../host/host.ts";
 import type { Detection } from "../../checks/detect.ts";
+import { downloadRefusals } from "../../checks/refusals.ts";
 import type { Answers } from "../../plan/answers.ts";
 import type { Interview } from "../../plan/interview.ts";
 import { rememberable, resolveAnswers } from "../../plan/resolve.ts";
@@ -12,13 +13,13 @@ import type { Notice } from "../../run/events/run.ts";
 import { Failure, isAbort } from "../../run/failure.ts";
 import { expandPath } from "../../source/hub/environment.ts";
 import type { Hub } from "../../source/hub/hub.ts";
-import { headroom, requireDiskSpace } from "../../store/disk-space.ts";
+import { headroom } from "../../store/disk-space.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import type { Survey, SurveyedModel } from "../../store/store.ts";
 import { overruledNotice, placeOf, storagePaths } from "../models-place.ts";
 import { cacheFallback, openHub } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../request.ts";
-import { requirePlace, requireWritable } from "../models-place.ts";
+import { placeFailureOf, requireWritable } from "../models-place.ts";
 import { surveyModels } from "../survey-models.ts";
 import { foundTokens, tokenOf } from "../open-hub.ts";
 import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
@@ -87,8 +88,9 @@ export async function prepareInterview(
   const workOut = async (given: Answers, stop: AbortSignal): Promise<WorkedOut> => {
     const surveyed = await survey(given, modelsOfTiers(catalog, given.tiers), stop);
     const answers = unlessRefused(given);
-    await requirePlace(work, surveyed);
-    requireDiskSpace(surveyed);
+    const place = await placeFailureOf(work, surveyed);
+    const [refusal] = downloadRefusals({ survey: surveyed, place, hub: null });
+    if (refusal !== undefined) throw refusal;
     const models = modelsOfTiers(catalog, answers.tiers);
     const { changes, services, notices } = await planDeployment({
       host,

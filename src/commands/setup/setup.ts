@@ -1,7 +1,7 @@
 import { writeStack } from "../../deploy/compose/write.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
-import { unsupportedFailure } from "../../checks/detect.ts";
+import { consentFailure } from "../../checks/refusals.ts";
 import type { Answers } from "../../plan/answers.ts";
 import type { Person } from "../../plan/person.ts";
 import { rememberable, type AnswerValues, resolveAnswers } from "../../plan/resolve.ts";
@@ -71,7 +71,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   const agreedAtMs = work.elapsedMs();
   const startedAtMs = host.clock.monotonicMs() - (ask === undefined ? agreedAtMs : 0);
   if (answers === null) return null;
-  const unsupported = answers.unsupported ? null : unsupportedFailure(detection.machine);
+  const unsupported = consentFailure(detection.machine, answers.unsupported);
   if (unsupported !== null) throw unsupported;
   const { plan, survey, changes, notices } = await workOut(answers, signal);
   for (const notice of notices) emit(notice);
