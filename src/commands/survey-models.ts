@@ -239,13 +239,9 @@ function chooseFiles(listing: Listing, patterns: readonly string[] | null): read
   const chosen = matching(listing, patterns);
   if (chosen !== null) return chosen;
   const absent = absentName(listing, patterns ?? []);
-  const what = patterns === null ? "files" : `file ${absent ?? patterns.join(", ")}`;
-  throw new Failure({
-    code: "hub.file_not_found",
-    message: `${listing.repo} has no ${what} at revision ${listing.revision}.`,
-    hint: "Check the repository, its revision and the names under `files` in the catalog.",
-    exitCode: exitCodes.usage,
-  });
+  const missing = patterns === null ? "files" : `file ${absent ?? patterns.join(", ")}`;
+  const { repo, revision } = listing;
+  throw failure("hub.file_not_found", { repo, revision, missing, listed: true });
 }
 
 function matching(

@@ -30,7 +30,7 @@ export interface DownloadRequest {
   readonly maxConnections?: number | null;
   /** Turned while it runs; left out, nobody pauses. */
   readonly pause?: PauseSwitch | undefined;
-  /** The download rests, and nothing is asked of the source until it goes on. */
+  /** The download is paused, and nothing is asked of the source until it goes on. */
   readonly onPaused?: () => void;
   /** A model is whole and has its name in the store. */
   readonly onModelReady?: (id: string) => void;

@@ -1,4 +1,5 @@
 import { exitCodes, Failure, type FailureDetails } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import { quoted } from "../../run/shell.ts";
 import { formatMoment } from "../../run/units.ts";
 import { patienceMs } from "../retry.ts";
@@ -41,10 +42,12 @@ export function failureOfStatus(
     });
   }
   if (errorHeader === "EntryNotFound") {
-    return usage({
-      code: "hub.file_not_found",
-      message: `${repo} has no file ${asked.path ?? ""} at revision ${asked.revision ?? ""}.`,
-      hint: "Check the names under `files` in the catalog.",
+    const { path = "", revision = "" } = asked;
+    return failure("hub.file_not_found", {
+      repo,
+      revision,
+      missing: `file ${path}`,
+      listed: false,
     });
   }
   if (errorHeader === "RepoNotFound" || (status === 401 && !asked.withToken)) {

@@ -1,4 +1,5 @@
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import type { Source } from "../source.ts";
 
 interface Snapshot {
@@ -21,13 +22,7 @@ export function tellMovedBranches(hub: Source, snapshots: readonly Snapshot[]): 
     const branch = branches.get(`${repo}@${commit}`);
     const gone = error instanceof Failure && error.code === "hub.revision_not_found";
     if (branch === undefined || !gone) throw error;
-    throw new Failure({
-      code: "hub.branch_moved",
-      message: `${repo} changed on the Hub during the download: ${branch} no longer leads to commit ${commit.slice(0, 7)}.`,
-      hint: "Run the same command again. It downloads the new files and keeps those that did not change.",
-      exitCode: exitCodes.network,
-      cause: error,
-    });
+    throw failure("hub.branch_moved", { repo, branch, commit }, error);
   };
   return {
     ...hub,
