@@ -1,9 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import { questions } from "../src/plan/questions.ts";
-import { settings } from "../src/plan/settings.ts";
+import { type Setting, settings } from "../src/plan/settings.ts";
 
 /** docs/configuration.md, from the tables of questions and settings. `npm run docs` writes it anew. */
 export function configurationReference(): string {
+  const names = ({
+    flag,
+    environment,
+    configKey,
+  }: Pick<Setting, "flag" | "environment" | "configKey">) => [flag, environment, configKey];
   const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [
     "# Flags, environment and config file",
@@ -29,8 +34,15 @@ export function configurationReference(): string {
     "",
     row(["flag", "environment", "config file", "what it does"]),
     row(["---", "---", "---", "---"]),
-    ...settings.map(({ flag, environment, configKey, help }) =>
-      row([`\`${flag}\``, `\`${environment}\``, `\`${configKey}\``, help]),
+    ...settings.map((setting) =>
+      row([
+        ...names(setting).map((cell) => `\`${cell}\``),
+        setting.otherName === undefined
+          ? setting.help
+          : `${setting.help}; ${names(setting.otherName)
+              .map((cell) => `\`${cell}\``)
+              .join(", ")} mean the same`,
+      ]),
     ),
     "",
     "## A config file",

@@ -216,7 +216,7 @@ export function addModels(
   addFlags(verify, { questionIds: ["token"], settingIds: everywhere });
   addFlags(repair, {
     questionIds: ["token"],
-    settingIds: [...everywhere, "limitRate", "maxLanes"],
+    settingIds: [...everywhere, "limitRate", "maxConnections"],
   });
   addFlags(prune, { questionIds: ["token"], settingIds: everywhere });
   return [models, ls, verify, repair, prune];

@@ -84,7 +84,7 @@ export async function gatherSettings(
   const [first, ...mirrors] =
     endpoint === null ? [findEndpoint(host.env)] : parseEndpoints(nameOf("endpoint"), endpoint);
   const limitRate = setting("limitRate");
-  const maxLanes = setting("maxLanes");
+  const maxConnections = setting("maxConnections");
   const ownPort = setting("port");
   const port = ownPort ?? nonEmpty(host.env["HER_OS_PORT"]);
   const annieTimeout = setting("annieTimeout");
@@ -99,7 +99,8 @@ export async function gatherSettings(
     stackDir: folder("stackDir") ?? path.join(host.home, "her-os"),
     stateDir: stateDirOf(host),
     limitBytesPerSecond: limitRate === null ? null : parseRate(nameOf("limitRate"), limitRate),
-    maxLanes: maxLanes === null ? null : parseCount(nameOf("maxLanes"), maxLanes),
+    maxConnections:
+      maxConnections === null ? null : parseCount(nameOf("maxConnections"), maxConnections),
     port: port === null ? null : parsePort(ownPort === null ? "HER_OS_PORT" : nameOf("port"), port),
     annieTimeoutMs:
       annieTimeout === null ? 600_000 : parseCount(nameOf("annieTimeout"), annieTimeout) * 1000,

@@ -25,7 +25,7 @@ export async function pull(
   models: readonly CatalogModel[],
 ): Promise<string[]> {
   const { host, emit, signal, pause } = work;
-  const { cacheDir, limitBytesPerSecond, maxLanes } = fetching;
+  const { cacheDir, limitBytesPerSecond, maxConnections } = fetching;
   const token = await givenToken(host, fetching);
   const source = openHub(work, fetching, token);
   const store = openHubCache({ host, cacheDir });
@@ -47,7 +47,7 @@ export async function pull(
     emit,
     signal,
     limitBytesPerSecond,
-    maxConnections: maxLanes,
+    maxConnections,
     pause,
     onPaused: () => host.network.closeIdle(),
   });

@@ -32,7 +32,7 @@ export interface Fetching {
   /** Of heros itself: answers, listings, logs. */
   readonly stateDir: string;
   readonly limitBytesPerSecond: number | null;
-  readonly maxLanes: number | null;
+  readonly maxConnections: number | null;
   /** From `--token-file` and its like. */
   readonly tokenFile: TokenAnswer | null;
 }

@@ -6,7 +6,7 @@ export type SettingId =
   | "endpoint"
   | "catalog"
   | "limitRate"
-  | "maxLanes"
+  | "maxConnections"
   | "port"
   | "annieTimeout";
 
@@ -70,7 +70,7 @@ export const settings: readonly Setting[] = [
     pull: true,
   },
   {
-    id: "maxLanes",
+    id: "maxConnections",
     flag: "--max-connections <n>",
     environment: "HEROS_MAX_CONNECTIONS",
     configKey: "maxConnections",

@@ -15,7 +15,7 @@ describe("the command line", () => {
     for (const flag of ["--max-connections", "--max-lanes"]) {
       for (const command of ["setup", "pull", "models repair"]) {
         const { settingFlags } = commandOf(...command.split(" "), flag, "4");
-        expect(settingFlags, `${command} ${flag}`).toEqual({ maxLanes: "4" });
+        expect(settingFlags, `${command} ${flag}`).toEqual({ maxConnections: "4" });
       }
     }
   });

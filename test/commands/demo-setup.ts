@@ -53,7 +53,7 @@ export function requestOf(world: DemoWorld): SetupRequest {
     assetsDir: `${root}assets`,
     port: world.port,
     limitBytesPerSecond: null,
-    maxLanes: null,
+    maxConnections: null,
     tokenFile: null,
     annieTimeoutMs: 20_000,
     decided: [],

@@ -64,7 +64,7 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   const models = request.models.filter(({ id }) => hurt.has(id));
   const [source, store] = [view.hub, openHubCache({ host, cacheDir })];
   const survey = await surveyModels({ source, store, models, signal });
-  const { limitBytesPerSecond, maxLanes } = request.fetching;
+  const { limitBytesPerSecond, maxConnections } = request.fetching;
   const { fetchedBytes } = await downloadModels({
     host,
     source,
@@ -73,7 +73,7 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
     emit,
     signal,
     limitBytesPerSecond,
-    maxConnections: maxLanes,
+    maxConnections,
   });
   await removeOld();
   const count = countFiles(damaged);

@@ -52,7 +52,7 @@ export async function bringOnline(
       emit,
       signal,
       limitBytesPerSecond: request.limitBytesPerSecond,
-      maxConnections: request.maxLanes,
+      maxConnections: request.maxConnections,
       pause: work.pause,
       onPaused: () => host.network.closeIdle(),
       onModelReady(id) {
