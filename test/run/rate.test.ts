@@ -24,6 +24,18 @@ test("the time left is hidden for three seconds and right afterwards", () => {
   expect(rate.etaSeconds(0, 4000)).toBe(0);
 });
 
+test.each([5, 15, 30])("of a step in speed %i seconds ago so much is told as is due", (seconds) => {
+  const rate = createRate(0, 0);
+  const changedMs = feed(rate, 0, 200, 1_000_000);
+  for (let tick = 1; tick <= seconds * 4; tick += 1) {
+    rate.record(200_000_000 + tick * 500_000, changedMs + tick * 250);
+  }
+  const told = rate.bytesPerSecond(changedMs + seconds * 1000) / 1_000_000;
+  // A mean of a mean in which x times fifteen seconds ago weighs 0.1^x.
+  const x = seconds / 15;
+  expect(told).toBeCloseTo(2 - 0.1 ** x * (1 + x * Math.LN10), 1);
+});
+
 test("a resumed download does not count what was there before", () => {
   const rate = createRate(9_000_000, 0);
   rate.record(9_001_000, 1000);
