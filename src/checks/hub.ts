@@ -49,7 +49,7 @@ async function askHub(probe: Probe, endpoint: string, tryHub: TryHub): Promise<H
 
 /** One that answers is enough; the others are told all the same. Where none does, it is the preferred one's failure. */
 export function assessHubs(answers: EndpointAnswers, { limitMs }: Pick<Probe, "limitMs">): Finding {
-  const findings = answers.map(({ endpoint, answer }) => judgeHub(answer, { endpoint, limitMs }));
+  const findings = answers.map(({ endpoint, answer }) => assessHub(answer, { endpoint, limitMs }));
   const [first, ...others] = findings;
   if (first === undefined) return { status: "ok", found: "not asked: there is no address" };
   if (others.length === 0 || answers[0]?.answer.kind === "offline") return first;
@@ -62,7 +62,7 @@ export function assessHubs(answers: EndpointAnswers, { limitMs }: Pick<Probe, "l
   return { status: others.every(({ status }) => status === "ok") ? "ok" : "warning", found };
 }
 
-function judgeHub(
+function assessHub(
   answer: HubAnswer,
   { endpoint, limitMs }: { readonly endpoint: string } & Pick<Probe, "limitMs">,
 ): Finding {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { chooseGpu, parseNvidiaSmi } from "../../src/machine/gpu.ts";
-import { assessGpu } from "../../src/checks/hardware.ts";
-import { fixture, notInstalled, ran } from "./fixture.ts";
+import { fixture, ran } from "./fixture.ts";
 
 const spark = { spark: true, arch: "aarch64" };
 const pc = { spark: false, arch: "x86_64" };
@@ -23,16 +22,6 @@ describe("nvidia-smi's list", () => {
   it("has one for a card of its own", () => {
     const gpu = chooseGpu(parseNvidiaSmi(ran(fixture("pc/nvidia-smi.csv"))), pc);
     expect(gpu).toMatchObject({ unified: false, memoryBytes: 24564 * 1024 ** 2 });
-    expect(
-      assessGpu(parseNvidiaSmi(ran(fixture("pc/nvidia-smi.csv"))), {
-        gpu,
-        spark: false,
-        limitMs: 4000,
-      }),
-    ).toEqual({
-      status: "ok",
-      found: "NVIDIA GeForce RTX 4090 with 24 GiB, driver 570.86.15",
-    });
   });
 
   it("is read with its header, with units, and with Not Supported in the place of figures", () => {
@@ -85,31 +74,5 @@ describe("nvidia-smi's list", () => {
       state: "failed",
       reason: "status 255",
     });
-  });
-});
-
-describe("a GPU that does not answer", () => {
-  it.each([
-    ["no driver", notInstalled, "no NVIDIA driver is installed (nvidia-smi is missing)"],
-    ["no device", ran("No devices were found\n", { exitCode: 6 }), "nvidia-smi finds no GPU"],
-    [
-      "a broken driver",
-      ran(broken, { exitCode: 9 }),
-      `nvidia-smi says: ${broken.trim().slice(0, -1)}`,
-    ],
-  ])("keeps Annie from running on a Spark: %s", (_name, result, found) => {
-    const finding = assessGpu(parseNvidiaSmi(result), { gpu: null, spark: true, limitMs: 4000 });
-    expect(finding).toMatchObject({
-      status: "failed",
-      found,
-      failure: { code: "gpu.missing", exitCode: 4 },
-    });
-    expect(finding.remedy).toMatch(/sudo/);
-  });
-
-  it("is only told elsewhere, where consent to go on is asked for anyway", () => {
-    const finding = assessGpu({ state: "missing" }, { gpu: null, spark: false, limitMs: 4000 });
-    expect(finding.status).toBe("warning");
-    expect(finding.failure).toBeUndefined();
   });
 });
