@@ -1,0 +1,50 @@
+import fs from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { realClock } from "../../src/host/real-host.ts";
+import { followRecord, lastEvents } from "../../src/record/read.ts";
+
+const host = { files: fs, clock: { ...realClock, sleep: async () => {} } };
+const paused = '{"v":1,"at":5,"type":"download.paused"}';
+const stack = '{"v":1,"at":6,"type":"stage.started","stage":"stack"}';
+const signal = new AbortController().signal;
+
+let folder: string;
+let record: string;
+
+beforeEach(async () => {
+  folder = await fs.mkdtemp(join(tmpdir(), "heros-record-"));
+  record = join(folder, "run.jsonl");
+});
+afterEach(() => fs.rm(folder, { recursive: true }));
+
+test("a line that is written in two pieces is one event, and what is no event is passed over", async () => {
+  await fs.writeFile(
+    record,
+    `no event\n${paused}\n{"v":1,"at":1,"type":"later"}\n${stack.slice(0, 9)}`,
+  );
+  // Each look finds what was written meanwhile; the last finds the end.
+  const pieces = [stack.slice(9), "\n", null];
+  const isWritten = async () => {
+    const piece = pieces.shift() ?? null;
+    if (piece !== null) await fs.appendFile(record, piece);
+    return piece !== null;
+  };
+  const types: string[] = [];
+  for await (const { type } of followRecord({ host, record, isWritten, signal })) types.push(type);
+  expect(types).toEqual(["download.paused", "stage.started"]);
+});
+
+test("the last events are whole ones: a stage that does not exist is none", async () => {
+  const wrong = stack.replace('"stack"', '"elsewhere"');
+  await fs.writeFile(record, [paused, wrong, stack, stack.slice(0, 20)].join("\n"));
+  expect(await lastEvents(host, record)).toEqual([JSON.parse(paused), JSON.parse(stack)]);
+});
+
+test("a record that is not there has no events", async () => {
+  const isWritten = async () => true;
+  const followed = followRecord({ host, record, isWritten, signal });
+  expect((await followed.next()).done).toBe(true);
+  expect(await lastEvents(host, record)).toEqual([]);
+});
