@@ -22,7 +22,7 @@ export interface Answer {
 const nothing = { capabilities: {}, models: {} };
 
 /** An answer longer than this is not a health report. */
-const mostBytes = 1024 * 1024;
+const maxBytes = 1024 * 1024;
 
 /** Asks once. Whatever comes back, a refused connection or a web page too, is an answer. @throws AbortError alone */
 export async function askHealth(host: Host, url: string, signal: AbortSignal): Promise<Answer> {
@@ -30,7 +30,7 @@ export async function askHealth(host: Host, url: string, signal: AbortSignal): P
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(5000)]);
     const { body } = await host.network.request({ url, signal: limit });
-    text = await textOf(body, mostBytes);
+    text = await textOf(body, maxBytes);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Error)) throw error;

@@ -11,7 +11,7 @@ import {
 import { type ComposeText, invalidBase, isYamlMap, readComposeYaml } from "./compose-yaml.ts";
 import { type PlannedFiles, profilesOfAnnie, readPlannedConfig } from "./planned-config.ts";
 
-export interface OwnStack {
+export interface BaseRead {
   /** Services of all files, in order. */
   readonly services: readonly string[];
   /** True where the user's files hand Annie a GPU already: a second reservation would be added, not merged. */
@@ -24,7 +24,7 @@ export interface OwnStack {
  * Looks whether the user's compose files can be built upon.
  * @throws Failure `stack.base_invalid` (exit 2) where one is not YAML, or none has Annie's service
  */
-export function checkOwnStack(files: readonly ComposeText[]): OwnStack {
+export function readBase(files: readonly ComposeText[]): BaseRead {
   const services = new Set<string>();
   let reservesGpu = false;
   let includes = false;
@@ -67,7 +67,7 @@ function hasGpu(service: unknown): boolean {
 }
 
 /** What of the user's own files decides what ours says. */
-export interface OwnJudgement {
+export interface ValidatedBase {
   readonly reservesGpu: boolean;
   /** They publish nothing of Annie. */
   readonly publish: boolean;
@@ -82,7 +82,7 @@ export interface OwnJudgement {
  * @returns null where there is no compose to ask
  * @throws Failure `stack.base_invalid`, `stack.profile_off`, `stack.no_port` (exit 2)
  */
-export async function validateOwnBase(files: PlannedFiles): Promise<OwnJudgement | null> {
+export async function validateBase(files: PlannedFiles): Promise<ValidatedBase | null> {
   const config = await readPlannedConfig(files, null);
   if (config === null) return null;
   const annie = config.services[annieServiceName];

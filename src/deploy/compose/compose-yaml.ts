@@ -32,13 +32,13 @@ export interface ComposeDocument {
  * How many values a file may come to with its anchors written out. A long compose file has some thousands; one that has
  * more than memory holds keeps compose itself busy without end.
  */
-const mostValues = 1_000_000;
+const maxValues = 1_000_000;
 
 /** @throws Failure `stack.base_invalid` (exit 2) */
 export function readComposeYaml({ path, text }: ComposeText): readonly ComposeDocument[] {
   let documents: readonly ComposeDocument[] | null = null;
   try {
-    // Compose's own tags (!reset, !override) are unknown here, and no error. Keys that stand twice are compose's to judge.
+    // Compose's own tags (!reset, !override) are unknown here, and no error. Keys that stand twice are compose's to refuse.
     const options = { merge: true, logLevel: "error", uniqueKeys: false } as const;
     documents = parseAllDocuments(unicode(text), options).flatMap((document) => {
       const read = readDocument(document);
@@ -108,7 +108,7 @@ function plainValue(node: Node, targets: ReadonlyMap<Node, Node>): unknown {
     if (before !== undefined) return before;
     known.set(next, null);
     const plain = isMap(next) ? readMap(next) : readList(next.items);
-    if (plain.count > mostValues || copied > mostValues) {
+    if (plain.count > maxValues || copied > maxValues) {
       throw new Error("its anchors come to more values than can be read");
     }
     known.set(next, plain);

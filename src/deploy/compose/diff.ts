@@ -51,14 +51,14 @@ function range(line: number, count: number): string {
 }
 
 /** So many lines may go and come before a text counts as another one. */
-const mostSteps = 2000;
+const maxSteps = 2000;
 
 /** The shortest way from one list to the other: E. Myers, "An O(ND) Difference Algorithm", 1986. */
 function compare(before: readonly string[], after: readonly string[]): Step[] {
   // On each diagonal, which is `row - column`, the row that so many steps reach; kept for the way back.
   const reached: ReadonlyMap<number, number>[] = [];
   let last: ReadonlyMap<number, number> = new Map([[1, 0]]);
-  for (let count = 0; count <= mostSteps; count += 1) {
+  for (let count = 0; count <= maxSteps; count += 1) {
     const next = new Map<number, number>();
     for (let diagonal = -count; diagonal <= count; diagonal += 2) {
       let row = arrival(last, diagonal).row;

@@ -4,7 +4,6 @@ import type { Host } from "../../host/host.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { fileFailure } from "../../run/file-failures.ts";
 import { Secret } from "../../run/secret.ts";
-import { checkOwnStack } from "./base.ts";
 import { findComposeFiles, herosFile, newBaseFile, projectFolder } from "./compose-files.ts";
 import {
   requireNoData,
@@ -17,7 +16,7 @@ import { keptTokenFile } from "./deployment.ts";
 import { type ShowLines, unifiedDiff } from "./diff.ts";
 import { lookupIn, readStackEnv, shownEnv } from "./env/stack-env.ts";
 import { readIfThere } from "../../host/text-files.ts";
-import { validateOwnBase } from "./base.ts";
+import { readBase, validateBase } from "./base.ts";
 import { editedByHand, overrideText } from "./override.ts";
 import { type PlannedFiles, readPlannedConfig } from "./planned-config.ts";
 import { planEnv } from "./env/plan-env.ts";
@@ -64,7 +63,7 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
         return { path: file, before: isNew ? null : text, text };
       }),
     );
-    const { reservesGpu, texts, services } = checkOwnStack(own);
+    const { reservesGpu, texts, services } = readBase(own);
     const planned: PlannedFiles = {
       host,
       stackDir,
@@ -74,7 +73,7 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
       baseMissing: files.baseMissing,
       port: plan.port,
     };
-    const judged = await validateOwnBase(planned);
+    const checked = await validateBase(planned);
     const projectDir = projectFolder(stackDir, files);
     const projectEnv =
       projectDir === stackDir ? env : await readStackEnv(host, projectDir, lookupIn(env));
@@ -113,9 +112,9 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
 
     const newHeros = overrideText({
       plan,
-      gpuReserved: judged?.reservesGpu ?? reservesGpu,
-      publish: judged?.publish ?? false,
-      secretTaken: judged?.secretTaken ?? false,
+      gpuReserved: checked?.reservesGpu ?? reservesGpu,
+      publish: checked?.publish ?? false,
+      secretTaken: checked?.secretTaken ?? false,
       chosen: files.chosen,
       tokenFile: token !== null ? fromFolder(projectDir, tokenPath) : null,
     });
@@ -132,7 +131,7 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
     });
 
     const keptPort = Number(lookupIn(projectEnv)("HER_OS_PORT") || 8000);
-    const portFollows = keptPort === plan.port || judged === null || (await judged.followsPort());
+    const portFollows = keptPort === plan.port || checked === null || (await checked.followsPort());
     const { text, passwords } = planEnv({
       plan,
       env,
@@ -156,7 +155,7 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
     await requireReplaceable(host, changes);
     // Of the base that heros lays down itself, and in later runs, there is nothing new to say.
     const first = oldHeros === null && own.some((file) => file.text !== base);
-    const notices = first && judged !== null ? judged.notices : [];
+    const notices = first && checked !== null ? checked.notices : [];
     return {
       changes,
       services: config === null ? services : Object.keys(config.services),

@@ -31,9 +31,9 @@ export async function readPlannedConfig(
   const { exitCode, stdout, stderr, missing, timedOut } = await askCompose(files, override, []);
   if (exitCode === 0) return parseStackConfig(stdout);
   if (missing || timedOut || !isVerdict(stderr)) return null;
-  const words = redactComposeOutput(stderr.trim().split("\n").at(-1) ?? "");
+  const reason = redactComposeOutput(stderr.trim().split("\n").at(-1) ?? "");
   throw invalidBase(
-    `Docker Compose does not accept the stack in ${files.stackDir}: ${words}`,
+    `Docker Compose does not accept the stack in ${files.stackDir}: ${reason}`,
     "Correct the compose file, then run heros setup again. Nothing was written.",
   );
 }
@@ -70,7 +70,7 @@ async function askCompose(
   });
 }
 
-/** Whether compose judged the files, rather than that it could not run. */
+/** Whether compose refused the files, rather than that it could not run. */
 function isVerdict(stderr: string): boolean {
   if (readEngineError(stderr) !== null) return false;
   const known = knownOutput.find(({ pattern }) => pattern.test(stderr));

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { checkOwnStack } from "../../../src/deploy/compose/base.ts";
+import { readBase } from "../../../src/deploy/compose/base.ts";
 import { editedByHand, overrideText } from "../../../src/deploy/compose/override.ts";
 import { stackPlan } from "./fixtures.ts";
 
@@ -67,7 +67,7 @@ test.each([
   ["deploy: {resources: {limits: {memory: 8g}}}", false],
 ])("a service with %s reserves a GPU: %s", (line, reservesGpu) => {
   const text = `services:\n  her-os-core:\n    image: x\n    ${line}\n`;
-  expect(checkOwnStack([{ path: "compose.yml", text }])).toMatchObject({
+  expect(readBase([{ path: "compose.yml", text }])).toMatchObject({
     services: ["her-os-core"],
     reservesGpu,
   });
