@@ -1,7 +1,7 @@
 import type { Place } from "../host/place.ts";
-import { type FilePlace, fileFailure } from "../run/file-failures.ts";
+import { type FilePlace, fileFailure } from "../run/file-failure.ts";
 import type { Failure } from "../run/failure.ts";
-import { danglingLink, closedFolder, noSymlinks } from "../run/folder-failures.ts";
+import { failure } from "../run/failures/table.ts";
 import type { FileSystem } from "../host/host.ts";
 import type { Spot } from "../machine/disks.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
@@ -20,16 +20,19 @@ export function placeFailure(
   { area, home }: { readonly area: FilePlace["area"]; readonly home: string },
 ): Failure | null {
   const { path: folder, existing, dangling, isFolder, refusal, fileSystem } = place;
-  if (dangling !== null) return danglingLink(dangling.link, dangling.target, area);
+  if (dangling !== null) return failure(`${area}.broken_link`, dangling);
   const type = fileSystem?.type ?? "";
   if (ofKernel.has(type)) return fileFailure(errorAt("ENOTSUP", existing), { folder, area });
   if (!isFolder) return fileFailure(errorAt("ENOTDIR", existing), { folder, area });
   if (refusal !== null) {
-    const failure = fileFailure(refusal, { folder, area });
-    const closed = failure === null || failure.code.endsWith(".not_writable");
-    return closed ? closedFolder({ folder, area, existing, home }, refusal) : failure;
+    const refused = fileFailure(refusal, { folder, area });
+    const closed = refused === null || refused.code.endsWith(".not_writable");
+    const data = { why: "closed", folder, existing, home } as const;
+    return closed ? failure(`${area}.not_writable`, data, refusal) : refused;
   }
-  return area === "cache" && withoutSymlinks.has(type) ? noSymlinks(folder, type) : null;
+  return area === "cache" && withoutSymlinks.has(type)
+    ? failure("cache.no_symlinks", { folder, type })
+    : null;
 }
 
 /** File systems that never have symbolic links. Of SMB it depends on the server: there one is tried before the first byte. */
@@ -58,9 +61,10 @@ export function assessModelsDisk(
   }: { readonly path: string; readonly home: string } & Pick<Probe, "limitMs">,
 ): Finding {
   if (place === null) return { status: "warning", found: `${path}: ${lateText({ limitMs })}` };
-  const failure = placeFailure(place, { area: "cache", home });
-  if (failure !== null) {
-    return { status: "failed", found: failure.message, remedy: failure.hint, failure };
+  const unusable = placeFailure(place, { area: "cache", home });
+  if (unusable !== null) {
+    const { message: found, hint: remedy } = unusable;
+    return { status: "failed", found, remedy, failure: unusable };
   }
   if (space === null) return { status: "warning", found: `${path}: its space is not known` };
   const found = describe(space);

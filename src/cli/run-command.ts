@@ -13,7 +13,7 @@ import {
 } from "../run/event.ts";
 import type { RunStarted } from "../run/events/run.ts";
 import { type ExitCode, exitCodes, Failure } from "../run/failure.ts";
-import { diskFailure } from "../run/file-failures.ts";
+import { diskFailure } from "../run/file-failure.ts";
 import type { Writer } from "../ui/writer.ts";
 import { type Crash, noCrash } from "./crash.ts";
 

@@ -3,9 +3,9 @@ import { placeFailure } from "../checks/disks.ts";
 import type { Host } from "../host/host.ts";
 import { lookAtPlace } from "../host/place.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
-import type { FilePlace } from "../run/file-failures.ts";
+import type { FilePlace } from "../run/file-failure.ts";
 import type { Failure } from "../run/failure.ts";
-import { danglingLink } from "../run/folder-failures.ts";
+import { failure } from "../run/failures/table.ts";
 import { findCacheDir } from "../source/hub/environment.ts";
 import { isIncomplete, type Survey } from "../store/store.ts";
 import { type Overruled, recallAnswers, type RememberedAnswers } from "./remembered-answers.ts";
@@ -92,8 +92,8 @@ export async function requireWritable(
   folder: string,
   area: FilePlace["area"] = "cache",
 ): Promise<void> {
-  const failure = placeFailure(await lookAtPlace(host, folder), { area, home: host.home });
-  if (failure !== null) throw failure;
+  const unusable = placeFailure(await lookAtPlace(host, folder), { area, home: host.home });
+  if (unusable !== null) throw unusable;
 }
 
 /** A cache behind a link to a disk that is not mounted is not an empty one. @throws Failure `cache.broken_link` (exit 1) */
@@ -102,5 +102,5 @@ export async function requireMounted(
   cacheDir: string,
 ): Promise<void> {
   const { dangling } = await lookAtPlace(host, cacheDir);
-  if (dangling !== null) throw danglingLink(dangling.link, dangling.target);
+  if (dangling !== null) throw failure("cache.broken_link", dangling);
 }

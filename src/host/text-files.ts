@@ -1,6 +1,6 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Host } from "./host.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { errorCode } from "../run/error-code.ts";
 
 /** A compose file or a `.env` is some kilobytes long. */
@@ -14,22 +14,13 @@ export async function readIfThere(host: Host, path: string): Promise<string | nu
   try {
     const stats = await host.files.stat(path);
     if (!stats.isDirectory() && (!stats.isFile() || stats.size > maxBytes)) {
-      throw noTextFile(path);
+      throw failure("stack.no_text_file", { path });
     }
     return decode(await host.files.readFile(path));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return null;
     throw error;
   }
-}
-
-function noTextFile(path: string): Failure {
-  return new Failure({
-    code: "stack.no_text_file",
-    message: `${path} is no text file of usual size, so heros does not read it.`,
-    hint: "Put a regular file in its place, or choose another folder with --stack-dir.",
-    exitCode: exitCodes.usage,
-  });
 }
 
 const utf8OrByte =

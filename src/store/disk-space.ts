@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import type { Files } from "../host/host.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { fileFailure } from "../run/file-failures.ts";
+import { fileFailure } from "../run/file-failure.ts";
 
 const minHeadroom = 64_000_000;
 const maxHeadroom = 1_000_000_000;

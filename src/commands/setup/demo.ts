@@ -6,7 +6,7 @@ import { placeFailure } from "../../checks/disks.ts";
 import type { Answers } from "../../plan/answers.ts";
 import type { Person } from "../../plan/person.ts";
 import type { DemoFolder } from "../../record/handover.ts";
-import type { FilePlace } from "../../run/file-failures.ts";
+import type { FilePlace } from "../../run/file-failure.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../request.ts";
 import { continuationOf, requestOf, setup, type SetupOptions } from "./setup.ts";

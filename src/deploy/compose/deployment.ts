@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { PlannedFile } from "../../run/events/plan.ts";
-import type { FilePlace } from "../../run/file-failures.ts";
+import type { FilePlace } from "../../run/file-failure.ts";
 import { Secret } from "../../run/secret.ts";
 
 /** A model as Annie is told of it. */

@@ -2,7 +2,7 @@ import { failure } from "../../run/failures/table.ts";
 import path from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { Notice } from "../../run/events/run.ts";
-import { fileFailure } from "../../run/file-failures.ts";
+import { fileFailure } from "../../run/file-failure.ts";
 import { Secret } from "../../run/secret.ts";
 import { findComposeFiles, herosFile, newBaseFile, projectFolder } from "./compose-files.ts";
 import {

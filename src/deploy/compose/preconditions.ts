@@ -3,9 +3,7 @@ import path from "node:path";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import { errorCode } from "../../run/error-code.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
-import { closedFolder } from "../../run/folder-failures.ts";
-import { quoted } from "../../run/shell.ts";
+import type { Failure } from "../../run/failure.ts";
 import { askProject, hasVolume } from "../../docker/containers.ts";
 import type { StackConfig, StackService } from "../../docker/compose-config.ts";
 import type { StackChange } from "./deployment.ts";
@@ -77,7 +75,8 @@ export async function requireReplaceable(
     if (oldContent === null || action === "unchanged") continue;
     const target = await host.files.realpath(file);
     const { mode, uid } = await host.files.stat(target);
-    if ((mode & 0o222) === 0) throw readOnlyFile(target);
+    if ((mode & 0o222) === 0)
+      throw failure("stack.not_writable", { why: "read-only", file: target });
     if (own !== 0 && uid !== own) throw sharedFile(target, await userName(host, uid));
     await requireOpen(host, path.dirname(target), path.dirname(target));
   }
@@ -86,16 +85,11 @@ export async function requireReplaceable(
 async function requireOpen(host: Host, folder: string, existing: string): Promise<void> {
   await host.files.access(existing, 2 | 1).catch((error: unknown) => {
     if (errorCode(error) !== "EACCES") throw error;
-    throw closedFolder({ folder, area: "stack", existing, home: host.home }, error);
-  });
-}
-
-function readOnlyFile(file: string): Failure {
-  return new Failure({
-    code: "stack.not_writable",
-    message: `heros needs to change ${file}, which is read-only.`,
-    hint: `Make it writable with: chmod u+w ${quoted(file)}`,
-    exitCode: exitCodes.failed,
+    throw failure(
+      "stack.not_writable",
+      { why: "closed", folder, existing, home: host.home },
+      error,
+    );
   });
 }
 

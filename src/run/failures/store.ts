@@ -41,11 +41,6 @@ export const storeFailures = {
     hint: ({ link }) =>
       `Check where it leads: ls -l ${quoted(link)}. Remove it, or choose another folder with --cache-dir.`,
   }),
-  "cache.broken_link": row<{ readonly link: string }>({
-    exitCode: exitCodes.failed,
-    message: ({ link }) => `${link} is a link that leads nowhere.`,
-    hint: ({ link }) => `Mount the disk that it leads to, or remove it: ls -l ${quoted(link)}.`,
-  }),
   "cache.busy": row<{ readonly repo: string; readonly path: string; readonly holder: string }>({
     exitCode: exitCodes.failed,
     message: ({ repo, path, holder }) =>

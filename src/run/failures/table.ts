@@ -3,6 +3,7 @@ import { cliFailures } from "./cli.ts";
 import { annieFailures } from "./annie.ts";
 import { dockerFailures } from "./docker.ts";
 import { downloadFailures } from "./download.ts";
+import { fileFailures } from "./files.ts";
 import { hubFailures } from "./hub.ts";
 import { machineFailures } from "./machine.ts";
 import { recordFailures } from "./record.ts";
@@ -15,6 +16,7 @@ export const failures = {
   ...cliFailures,
   ...dockerFailures,
   ...downloadFailures,
+  ...fileFailures,
   ...hubFailures,
   ...machineFailures,
   ...annieFailures,

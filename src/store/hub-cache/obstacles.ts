@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
 import type { Host } from "../../host/host.ts";
 import { Failure } from "../../run/failure.ts";
-import { fileFailure } from "../../run/file-failures.ts";
-import { closedFolders } from "../../run/folder-failures.ts";
+import { fileFailure } from "../../run/file-failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import { freeSpace, neededFor, requireDiskSpace } from "../disk-space.ts";
 import type { Survey, SurveyedModel, SurveyedSnapshot } from "../store.ts";
 import { blobPath, journalPath, partialPath, placesOf, type RepoPlaces } from "./layout.ts";
@@ -53,7 +53,9 @@ export async function findObstacle(
       if (found?.isDirectory() === true) return fileFailure(inTheWay("EISDIR", entry), place);
     }
   }
-  return closed.length === 0 ? null : closedFolders([...new Set(closed)]);
+  return closed.length === 0
+    ? null
+    : failure("cache.not_writable", { why: "owned", folders: [...new Set(closed)] });
 }
 
 /** The folders in which something of the model has to be made, the outer ones first. */

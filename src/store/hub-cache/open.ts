@@ -3,7 +3,6 @@ import type { Files, Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import { lookAtPlace } from "../../host/place.ts";
 import { failure } from "../../run/failures/table.ts";
-import { noSymlinks } from "../../run/folder-failures.ts";
 import { cacheTag, foldersOf, placesOf, type RepoPlaces, stagingName } from "./layout.ts";
 import { errorCode } from "../../run/error-code.ts";
 
@@ -79,7 +78,7 @@ async function followLink(files: Doors, place: string, owners: number[]): Promis
   try {
     return await files.realpath(place);
   } catch (cause) {
-    throw failure("cache.broken_link", { link: place }, cause);
+    throw failure("cache.broken_link", { link: place, target: null }, cause);
   }
 }
 
@@ -115,7 +114,7 @@ export async function requireLinks(
     // Where files can't be made either, that is the reason.
     await files.writeFile(trial, "", { flag: "wx" });
     const { fileSystem } = await lookAtPlace(host, cacheDir);
-    throw noSymlinks(cacheDir, fileSystem?.type ?? null, error);
+    throw failure("cache.no_symlinks", { folder: cacheDir, type: fileSystem?.type ?? null }, error);
   } finally {
     await files.rm(trial, { force: true });
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { closedFolder } from "../../src/run/folder-failures.ts";
-import { diskFailure, fileFailure } from "../../src/run/file-failures.ts";
+import { failure } from "../../src/run/failures/table.ts";
+import { diskFailure, fileFailure } from "../../src/run/file-failure.ts";
 
 /** As Node throws it. */
 function nodeError(code: string, more: object = {}): Error {
@@ -36,13 +36,13 @@ describe("an error of the file system", () => {
     [nodeError("EOPNOTSUPP"), "disk.unsupported", 1],
     [nodeError("ENOSYS"), "disk.unsupported", 1],
   ])("%s is %s, wherever it happens", (error, code, exitCode) => {
-    for (const failure of [
+    for (const found of [
       fileFailure(error, cache),
       fileFailure(error, stack),
       diskFailure(error),
     ]) {
-      expect(failure).toMatchObject({ code, exitCode, cause: error });
-      expect(failure?.formHint).not.toMatch(/--[a-z]|HEROS_|HF_/);
+      expect(found).toMatchObject({ code, exitCode, cause: error });
+      expect(found?.formHint).not.toMatch(/--[a-z]|HEROS_|HF_/);
     }
   });
 
@@ -97,9 +97,9 @@ describe("the advice for a folder that may not be written to", () => {
   ])(
     "%s below %s takes nothing from its owner but a folder of the user's",
     (folder, existing, fix) => {
-      const { hint, formHint } = closedFolder({
+      const { hint, formHint } = failure("stack.not_writable", {
+        why: "closed",
         folder,
-        area: "stack",
         existing,
         home: "/home/ann",
       });
@@ -119,7 +119,7 @@ describe("the advice for a folder that may not be written to", () => {
     ["/home/ann", "/home/ann", "/home/ann"],
     ["/home/ann/.cache/hub", "/home/ann", "/home/ann"],
   ])("%s below %s with the home %s takes no folder that is there", (folder, existing, home) => {
-    const { hint } = closedFolder({ folder, area: "cache", existing, home });
+    const { hint } = failure("cache.not_writable", { why: "closed", folder, existing, home });
     const made = folder === existing ? `${existing}/models` : folder;
     expect(hint).toContain(`Fix: sudo mkdir -p ${made} && sudo chown "$USER" ${made}`);
   });

@@ -1,0 +1,262 @@
+import { exitCodes, type ExitCode } from "../failure.ts";
+import { quoted } from "../shell.ts";
+import { row } from "./row.ts";
+
+/** Whose folder it is. */
+export type Area = keyof typeof areas;
+
+const areas = {
+  cache: { flag: "--cache-dir", noun: "models", newFolder: "models" },
+  stack: { flag: "--stack-dir", noun: "Annie's files", newFolder: "her-os" },
+} as const;
+
+/** The flag that chooses another folder. */
+export function flagOf(area: Area): string {
+  return areas[area].flag;
+}
+
+interface DiskError {
+  readonly path: string;
+  /** Linux' name of it: `ENOSPC`. */
+  readonly errno: string;
+  /** Chooses another folder; left out where none can be chosen. */
+  readonly flag?: string | undefined;
+}
+
+interface DiskRow {
+  readonly exitCode: ExitCode;
+  readonly message: (path: string) => string;
+  readonly hint: string;
+  /** False: another folder would not help either, or the hint says it all. */
+  readonly elsewhere: boolean;
+}
+
+/** What disks and limits cause wherever it happens. */
+function diskRow({ exitCode, message, hint, elsewhere }: DiskRow) {
+  const another = elsewhere ? `${hint} Or choose another folder` : null;
+  return row<DiskError>({
+    exitCode,
+    message: ({ path, errno }) => `${message(path)} (${errno})`,
+    hint: ({ flag }) =>
+      another === null || flag === undefined ? hint : `${another} with ${flag}.`,
+    formHint: () => (another === null ? hint : `${another}.`),
+  });
+}
+
+const goesOn = "run heros again: it continues where it stopped.";
+
+/** Why a path can't be written, although its disk is in order. */
+const refusals = {
+  EACCES: (path: string) => `you may not write to ${path}`,
+  EPERM: (path: string) => `the system does not allow it at ${path}`,
+  ENOTDIR: (path: string) => `${path} is, or leads through, a file that should be a folder`,
+  EEXIST: (path: string) => `something else is at ${path}`,
+  EISDIR: (path: string) => `${path} is a folder and should be a file`,
+  ENOTEMPTY: (path: string) => `the folder ${path} is in the way`,
+  ELOOP: (path: string) => `${path} leads through links that go in a circle`,
+};
+
+export type Refusal = keyof typeof refusals;
+
+export function isRefusal(errno: string): errno is Refusal {
+  return Object.hasOwn(refusals, errno);
+}
+
+/** Why a folder's files can't be written. */
+type NotWritable =
+  /** The system says so of a path in the folder. */
+  | {
+      readonly why: "refused";
+      readonly folder: string;
+      readonly path: string;
+      readonly errno: Refusal;
+    }
+  /** Nobody but its owner may write to a folder, or to the nearest one above it that is there. */
+  | {
+      readonly why: "closed";
+      readonly folder: string;
+      readonly existing: string;
+      readonly home: string;
+    }
+  /** Folders of one model belong to another user. */
+  | { readonly why: "owned"; readonly folders: readonly string[] }
+  | { readonly why: "read-only"; readonly file: string };
+
+function notWritableRow(area: Area) {
+  const { flag, noun } = areas[area];
+  return row<NotWritable>({
+    exitCode: exitCodes.failed,
+    message(data) {
+      switch (data.why) {
+        case "refused":
+          return `Can't write ${noun} in ${data.folder}: ${refusals[data.errno](data.path)}.`;
+        case "closed":
+          return `Can't write to ${data.existing}: you don't have permission.`;
+        case "owned":
+          return `Can't write to ${data.folders[0] ?? "the cache"}: it belongs to another user.`;
+        case "read-only":
+          return `heros needs to change ${data.file}, which is read-only.`;
+      }
+    },
+    hint(data) {
+      const { fix, elsewhere } = remedyOf(data, area);
+      return elsewhere ? `${fix} Or choose another folder with ${flag}.` : fix;
+    },
+    formHint(data) {
+      const { fix, elsewhere } = remedyOf(data, area);
+      return elsewhere ? `${fix} Or choose another folder.` : fix;
+    },
+  });
+}
+
+function remedyOf(data: NotWritable, area: Area): { fix: string; elsewhere: boolean } {
+  switch (data.why) {
+    case "refused":
+      return { fix: `See what is there: ls -ld ${quoted(data.path)}.`, elsewhere: true };
+    case "closed": {
+      const own = ownFolder(data, areas[area].newFolder);
+      const use = own.folder === data.folder ? "" : `, and use ${own.folder}`;
+      return { fix: `Fix: ${own.command}${use}.`, elsewhere: true };
+    }
+    case "owned":
+      return {
+        fix: `Fix: sudo chown "$USER" ${data.folders.map(quoted).join(" ")}`,
+        elsewhere: false,
+      };
+    case "read-only":
+      return { fix: `Make it writable with: chmod u+w ${quoted(data.file)}`, elsewhere: false };
+  }
+}
+
+interface OwnFolder {
+  /** Gives the user a folder to write in. */
+  readonly command: string;
+  /** Which one: the folder that was asked for, or a new one in it. */
+  readonly folder: string;
+}
+
+/**
+ * How a user gets a folder that may not be written to. Never recursive, and a folder that is there is taken only in the
+ * user's own home, which itself is nobody's to take: elsewhere the system or somebody else needs it as it is, so a new
+ * folder is made.
+ * @param name of the new folder where the one that was asked for is there and has another owner
+ */
+function ownFolder(
+  { folder: path, existing, home }: { folder: string; existing: string; home: string },
+  name: string,
+): OwnFolder {
+  if (!isOfSystem(home) && existing.startsWith(`${home}/`))
+    return { command: `sudo chown "$USER" ${quoted(existing)}`, folder: path };
+  const folder = existing === path ? `${path.replace(/\/$/, "")}/${name}` : path;
+  return {
+    command: `sudo mkdir -p ${quoted(folder)} && sudo chown "$USER" ${quoted(folder)}`,
+    folder,
+  };
+}
+
+/** Users of the system, and containers, often have a home that is not theirs: `/`, `/usr/sbin`. */
+function isOfSystem(home: string): boolean {
+  return /^\/*(?:[^/]*\/*$|(?:bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)\/)/.test(home);
+}
+
+/** A link on the way to a folder that leads nowhere; `target` is null where nobody looked. */
+function brokenLinkRow(area: Area) {
+  const mount = (target: string): string =>
+    `Mount the disk of ${target}, then run heros again. Or choose another folder`;
+  const remove = (link: string): string =>
+    `Mount the disk that it leads to, or remove it: ls -l ${quoted(link)}.`;
+  return row<{ readonly link: string; readonly target: string | null }>({
+    exitCode: exitCodes.failed,
+    message: ({ link, target }) =>
+      target === null
+        ? `${link} is a link that leads nowhere.`
+        : `${link} is a link to ${target}, and nothing is there: its disk may not be mounted.`,
+    hint: ({ link, target }) =>
+      target === null ? remove(link) : `${mount(target)} with ${areas[area].flag}.`,
+    formHint: ({ link, target }) => (target === null ? remove(link) : `${mount(target)}.`),
+  });
+}
+
+function shortened(path: string): string {
+  return path.length <= 100 ? path : `${path.slice(0, 60)}…${path.slice(-30)}`;
+}
+
+const onLinuxDisk = "Use a folder on a Linux file system, such as ext4.";
+
+/** Disks, files and folders. */
+export const fileFailures = {
+  "disk.full": diskRow({
+    exitCode: exitCodes.disk,
+    message: (path) => `The disk of ${path} is full.`,
+    hint: `Free some space, then ${goesOn}`,
+    elsewhere: false,
+  }),
+  "disk.quota": diskRow({
+    exitCode: exitCodes.disk,
+    message: (path) => `Your disk quota for ${path} is used up.`,
+    hint: `Delete files of yours on that disk, or ask its administrator for a larger quota; then ${goesOn}`,
+    elsewhere: false,
+  }),
+  "disk.failing": diskRow({
+    exitCode: exitCodes.failed,
+    message: (path) => `The disk of ${path} reports an error: it may be failing.`,
+    hint: "See what the system says about it: sudo dmesg | tail.",
+    elsewhere: true,
+  }),
+  "disk.gone": diskRow({
+    exitCode: exitCodes.failed,
+    message: (path) => `The disk of ${path} is no longer there.`,
+    hint: `Connect it, or mount it again. Then ${goesOn}`,
+    elsewhere: false,
+  }),
+  "disk.unsupported": diskRow({
+    exitCode: exitCodes.failed,
+    message: (path) => `The file system of ${path} can't do what heros needs.`,
+    hint: "Use a disk with a Linux file system, such as ext4.",
+    elsewhere: true,
+  }),
+  "disk.read_only": diskRow({
+    exitCode: exitCodes.failed,
+    message: (path) => `The disk of ${path} is read-only.`,
+    hint: "If it was writable before, the system may have found it damaged: sudo dmesg | tail.",
+    elsewhere: true,
+  }),
+  "disk.file_too_large": diskRow({
+    exitCode: exitCodes.disk,
+    message: (path) =>
+      `A file for ${path} is larger than its file system, or this terminal, allows.`,
+    hint: "ulimit -f should say unlimited, and the disk should have a Linux file system, such as ext4.",
+    elsewhere: true,
+  }),
+  "path.too_long": diskRow({
+    exitCode: exitCodes.failed,
+    message: (path) => `The path ${shortened(path)} is too long for its file system.`,
+    hint: "Use a folder with a shorter path.",
+    elsewhere: true,
+  }),
+  "files.too_many_open": diskRow({
+    exitCode: exitCodes.failed,
+    message: () => "Too many files are open: this terminal's limit is too low.",
+    hint: "Raise it with ulimit -n 4096, then run heros again.",
+    elsewhere: false,
+  }),
+  "cache.not_writable": notWritableRow("cache"),
+  "stack.not_writable": notWritableRow("stack"),
+  "cache.broken_link": brokenLinkRow("cache"),
+  "stack.broken_link": brokenLinkRow("stack"),
+  /** The Hub cache is made of links. `type` is as the kernel calls the file system; null where it is not known. */
+  "cache.no_symlinks": row<{ readonly folder: string; readonly type: string | null }>({
+    exitCode: exitCodes.failed,
+    message({ folder, type }) {
+      const named = type === null ? "Its file system" : `Its file system, ${type},`;
+      return `Models can't be kept in ${folder}. ${named} has no symbolic links, and the Hub cache is made of them.`;
+    },
+    hint: () => `${onLinuxDisk} Choose it with --cache-dir.`,
+    formHint: () => onLinuxDisk,
+  }),
+  "stack.no_text_file": row<{ readonly path: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ path }) => `${path} is no text file of usual size, so heros does not read it.`,
+    hint: () => "Put a regular file in its place, or choose another folder with --stack-dir.",
+  }),
+};
