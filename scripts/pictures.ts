@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { createInkWriter, type InkWriter } from "../src/ui/ink/writer.tsx";
 import { createMemoryTerminal, type MemoryTerminal } from "../test/terminal/memory-terminal.ts";
-import { cannedPlanning } from "../test/ui/canned-planning.ts";
+import { cannedInterview } from "../test/ui/canned-interview.ts";
 import { recording } from "../test/ui/recordings.ts";
 import { cellsToSvg } from "./picture-svg.ts";
 
@@ -40,7 +40,7 @@ const scenes: readonly Scene[] = [
     async play(writer, setTime) {
       await playUntil("fresh-setup", (_at, type) => type !== "plan.ready")(writer, setTime);
       // It waits for keys that nobody presses; closing the writer ends it.
-      void writer.ask(cannedPlanning(), new AbortController().signal);
+      void writer.ask(cannedInterview(), new AbortController().signal);
     },
   },
   {

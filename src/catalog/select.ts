@@ -1,4 +1,5 @@
 import { exitCodes, Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import type { Catalog, CatalogModel } from "./catalog.ts";
 
 /** Tiers that are chosen unless somebody says otherwise. */
@@ -19,12 +20,7 @@ export function completeTiers(catalog: Catalog, asked: readonly number[]): numbe
   const known = catalog.tiers.map((tier) => tier.id);
   const wrong = asked.find((id) => !known.includes(id));
   if (wrong !== undefined) {
-    throw new Failure({
-      code: "tiers.unknown",
-      message: `There is no tier ${wrong}.`,
-      hint: `Choose among ${known.join(", ")}, as in --tiers ${known.slice(0, 2).join(",")}.`,
-      exitCode: exitCodes.usage,
-    });
+    throw failure("tiers.unknown", { tier: wrong, known });
   }
   return [...new Set([...requiredTiers(catalog), ...asked])].toSorted((a, b) => a - b);
 }

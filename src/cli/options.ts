@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { QuestionId } from "../plan/answers.ts";
-import { questions } from "../plan/questions.ts";
+import { type QuestionId, questions } from "../plan/questions.ts";
 import { settings, type SettingId } from "../plan/settings.ts";
 
 export const outputs = ["auto", "ink", "plain", "json", "accessible"] as const;

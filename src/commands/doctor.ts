@@ -4,7 +4,7 @@ import { late, withinLimit } from "../host/time-limit.ts";
 import { detectMachine } from "../checks/detect.ts";
 import { setupRefusals } from "../checks/refusals.ts";
 import type { Host } from "../host/host.ts";
-import type { Answers } from "../plan/answers.ts";
+import type { Answers } from "../plan/questions.ts";
 import type { Survey } from "../store/store.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
 import { failure } from "../run/failures/table.ts";

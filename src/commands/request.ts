@@ -1,7 +1,8 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
 import type { EndpointMemory } from "../source/mirrors.ts";
-import type { Answers, TokenAnswer } from "../plan/answers.ts";
+import type { TokenAnswer } from "../plan/answers.ts";
+import type { Answers } from "../plan/questions.ts";
 import type { Person } from "../plan/person.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../run/event.ts";

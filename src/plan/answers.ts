@@ -1,3 +1,6 @@
+import type { Catalog } from "../catalog/catalog.ts";
+import type { CheckFinished, Machine } from "../run/events/machine.ts";
+import type { PlannedModel } from "../run/events/plan.ts";
 import type { Secret } from "../run/secret.ts";
 
 /** Where a token is from; `kept`: by an earlier setup, in the stack's folder. A pasted one is in memory until the person says yes to the plan. */
@@ -10,22 +13,31 @@ export type TokenAnswer =
 /** Where heros looks for tokens by itself. */
 export type FoundSource = "environment" | "hub-file" | "kept";
 
+/** A token that was found, and where a person would look for it: "HF_TOKEN", "~/.cache/huggingface/token", "~/her-os/secrets/hf_token". */
+export interface FoundToken {
+  readonly answer: Exclude<TokenAnswer, { source: "none" | "token-file" | "pasted" }>;
+  readonly where: string;
+}
+
 /** Where models live: the Hub cache that other programs share, a folder of the stack, or an absolute path. */
 export type StorageAnswer = "hub-cache" | "stack-dir" | `/${string}`;
 
 export type Startup = "progressive" | "wait";
 
-/** One answer to each question. */
-export interface Answers {
-  /** Consent to go on although the machine is not a Spark. Not asked on a Spark. */
-  readonly unsupported: boolean;
-  /** Tier ids, ascending; required ones always among them. */
-  readonly tiers: readonly number[];
-  readonly token: TokenAnswer;
-  /** The token is kept in the stack's folder; false: used for this run, and in no file. Asked only where there is a token. */
-  readonly keepToken: boolean;
-  readonly storage: StorageAnswer;
-  readonly startup: Startup;
+/** What the questions are about: this machine, and what there is to choose from. */
+export interface Circumstances {
+  readonly machine: Machine;
+  readonly checks: readonly CheckFinished[];
+  readonly catalog: Catalog;
+  /** Every model of the catalog, with sizes from the Hub and what the default cache holds; `totalBytes` is 0 where the Hub gave no list without a token. */
+  readonly models: readonly PlannedModel[];
+  readonly tokens: readonly FoundToken[];
+  /** Absolute path that each storage answer stands for. */
+  readonly storagePaths: { readonly "hub-cache": string; readonly "stack-dir": string };
+  /** As measured against the Hub; null where it could not be. */
+  readonly bytesPerSecond: number | null;
+  /** What should stay free on the disk besides so many bytes of models. */
+  spareBytes(missingBytes: number): number;
+  /** A typed path with `~` and `$VAR` filled in. */
+  expandPath(typed: string): string;
 }
-
-export type QuestionId = keyof Answers;

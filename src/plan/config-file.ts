@@ -4,21 +4,6 @@ import { questions } from "./questions.ts";
 import { settings } from "./settings.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()], "must be one value");
-const configShape = z.strictObject(
-  Object.fromEntries([
-    ...questions.map((question) => [
-      question.configKey,
-      (question.kind === "many" ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
-    ]),
-    ...settings.flatMap(({ configKey, otherName, many }) =>
-      [configKey, ...(otherName === undefined ? [] : [otherName.configKey])].map((key) => [
-        key,
-        (many === true ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
-      ]),
-    ),
-  ]),
-);
-
 /** Values by config key, each as flags would give it. */
 export type ConfigValues = Readonly<Record<string, readonly string[]>>;
 
@@ -31,7 +16,7 @@ export function parseConfig(text: string, source: string): ConfigValues {
   const { value } = readCheckedYaml({
     text,
     source,
-    shape: configShape,
+    shape: configShape(),
     noun: "The config file",
     code: "config.invalid",
     hint: `Correct that line. The keys are ${[...questions, ...settings].map((row) => row.configKey).join(", ")}.`,
@@ -40,5 +25,22 @@ export function parseConfig(text: string, source: string): ConfigValues {
     Object.entries(value).flatMap(([key, entry]) =>
       entry === undefined ? [] : [[key, (Array.isArray(entry) ? entry : [entry]).map(String)]],
     ),
+  );
+}
+
+function configShape() {
+  return z.strictObject(
+    Object.fromEntries([
+      ...questions.map((question) => [
+        question.configKey,
+        (question.kind === "many" ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
+      ]),
+      ...settings.flatMap(({ configKey, otherName, many }) =>
+        [configKey, ...(otherName === undefined ? [] : [otherName.configKey])].map((key) => [
+          key,
+          (many === true ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
+        ]),
+      ),
+    ]),
   );
 }

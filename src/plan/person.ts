@@ -1,6 +1,6 @@
 import type { BackgroundChoice, BackgroundProcess } from "../run/background.ts";
-import type { Answers } from "./answers.ts";
 import type { FailedChecks, Interview, Remediation } from "./interview.ts";
+import type { Answers } from "./questions.ts";
 
 /** Who answers questions; writers are its implementations. What is absent nobody can answer. Each throws AbortError when the signal fires. */
 export interface Person {

@@ -1,10 +1,10 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import { completeTiers, defaultTiers } from "../catalog/select.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
+import type { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
 import { formatBytes, formatEta } from "../run/units.ts";
-import type { Answers, QuestionId, StorageAnswer } from "./answers.ts";
-import type { Interview } from "./interview.ts";
+import type { Circumstances, Startup, StorageAnswer, TokenAnswer } from "./answers.ts";
 
 export interface Option {
   /** What the flag, the environment variable and the config file call it. */
@@ -17,13 +17,15 @@ export interface Option {
 }
 
 /**
- * One question: its words, its flag, its environment variable, its config key, its answer before anybody gave one, and how
- * it is remembered. Screens, `--help`, the config file, the file of answers and the docs all come from this; to ask something
- * new is to add a row here and its type to `Answers`.
+ * One question, with all that is known of it. `Answers`, the wizard, the accessible writer, the state folder, `--help`, the
+ * environment, the config file, the summary and the docs all come from its row: to add a question is to add a row.
  */
-export interface Question<Id extends QuestionId = QuestionId> {
+export interface Question<Id extends string = string, Answer = unknown> {
   readonly id: Id;
-  /** `many`: any number of options. `secret`: an option, or a text that is typed unseen. `path`: an option, or an absolute path. */
+  /**
+   * `confirm`: consent, without which heros stops; it is never kept. `many`: any number of options.
+   * `secret`: an option, or a text that is typed unseen; outside of screens a file that holds it. `path`: an option, or an absolute path.
+   */
   readonly kind: "confirm" | "one" | "many" | "secret" | "path";
   /** Its answer's heading in a list of answers. */
   readonly title: string;
@@ -32,6 +34,8 @@ export interface Question<Id extends QuestionId = QuestionId> {
   readonly why: string;
   /** A paragraph for the `?` key and the docs. */
   readonly help: string;
+  /** What is shown with it: what the choice adds up to, or how this machine stands against what Annie wants. */
+  readonly facts?: "totals" | "suitability";
   readonly flag: string;
   /** What the flag takes, for `--help`; null where it takes nothing. */
   readonly argument: string | null;
@@ -39,59 +43,49 @@ export interface Question<Id extends QuestionId = QuestionId> {
   readonly summary: string;
   readonly environment: string;
   readonly configKey: string;
-  /** Whether its answer is kept for the next run: never a token, nor consent. */
+  /** Whether the next setup begins with this answer, out of the state folder. */
   readonly remembered: boolean;
-  /** The answer before anybody gave one. */
-  initial(catalog: Catalog): Answers[Id];
+  /** The answer before anybody answered. */
+  initial(catalog: Catalog): Answer;
   /** Whether an earlier run's answers settle it; left out where they always do. */
   isSettled?(answers: Answers): boolean;
   /** Whether it makes sense here, after these answers to the questions before it. One that is decided already is left out by the caller. */
-  applies(planning: Interview, answers: Answers): boolean;
-  options(planning: Interview, answers: Answers): readonly Option[];
+  applies(circumstances: Circumstances, answers: Answers): boolean;
+  options(circumstances: Circumstances, answers: Answers): readonly Option[];
   /** The values of the options that the answers stand for. */
   selected(answers: Answers): readonly string[];
   /**
-   * The answers with these values chosen: option values, or for `path` and `secret` what was typed.
-   * `planning` is there once the screen is; flags and files are read before.
+   * The answer that these values mean: option values, or for `path` and `secret` what was typed.
+   * `circumstances` are there once the screen is; flags and files are read before.
    * @throws Failure `plan.bad_answer` or `tiers.unknown` that says what would be right
    */
-  patch(
-    catalog: Catalog,
-    answers: Answers,
-    values: readonly string[],
-    planning?: Interview,
-  ): Answers;
+  parse(values: readonly string[], catalog: Catalog, circumstances?: Circumstances): Answer;
+  /** Its line in the summary; null where other lines of the plan say it already. */
+  planLine(answers: Answers): string | null;
+  /** What the Hub is asked about before the answer is taken over; null where there is nothing to ask. */
+  secret?(answers: Answers): Secret | null;
 }
 
 /** An option that can be left out. */
-export function option(value: string, label: string, detail: string): Option {
+function option(value: string, label: string, detail: string): Option {
   return { value, label, detail, locked: false };
 }
 
 /** @throws Failure `plan.bad_answer` (exit 2) */
-export function parseYesNo(question: Question, value: string): boolean {
+function parseYesNo(question: Question, value: string): boolean {
   if (/^(yes|true|1)$/i.test(value)) return true;
   if (/^(no|false|0)$/i.test(value)) return false;
   throw badAnswer(question, value, "yes or no");
 }
 
 /** What is no answer to the question, with what would be one; on a form, `formRight`. */
-export function badAnswer(
-  question: Question,
-  value: string,
-  right: string,
-  formRight = right,
-): Failure {
-  return new Failure({
-    code: "plan.bad_answer",
-    message: `"${value}" is no answer to "${question.prompt}"`,
-    hint: `Give ${right} (${question.flag}, ${question.environment}, or ${question.configKey} in the config file).`,
-    formHint: `Give ${formRight}.`,
-    exitCode: exitCodes.usage,
-  });
+function badAnswer(question: Question, value: string, right: string, formRight = right): Failure {
+  const { prompt, flag, environment, configKey } = question;
+  const names = { prompt, flag, environment, configKey };
+  return failure("plan.bad_answer", { ...names, value, right, formRight });
 }
 
-export const tiers: Question<"tiers"> = {
+const tiers: Question<"tiers", readonly number[]> = {
   id: "tiers",
   remembered: true,
   initial: defaultTiers,
@@ -103,17 +97,18 @@ export const tiers: Question<"tiers"> = {
     "Annie needs the first set to be of any use, so it always comes, and comes first. " +
     "The others are fetched after it, while she works already. " +
     "Run heros setup again at any time to add a set: what is there is not fetched twice.",
+  facts: "totals",
   flag: "--tiers",
   argument: "list",
   summary: "sets of models, as 1,2 (default: the required and the important ones)",
   environment: "HEROS_TIERS",
   configKey: "tiers",
   applies: ({ catalog }) => catalog.tiers.some((tier) => !tier.required),
-  options: (planning) => planning.catalog.tiers.map((tier) => tierOption(planning, tier.id)),
+  options: (circumstances) =>
+    circumstances.catalog.tiers.map((tier) => tierOption(circumstances, tier.id)),
   selected: (answers) => answers.tiers.map(String),
-  patch: (catalog, answers, values) => {
-    return { ...answers, tiers: completeTiers(catalog, parseTiers(values)) };
-  },
+  parse: (values, catalog) => completeTiers(catalog, parseTiers(values)),
+  planLine: () => null,
 };
 
 /**
@@ -129,10 +124,10 @@ export function parseTiers(values: readonly string[]): number[] {
   return ids.map(Number);
 }
 
-function tierOption(planning: Interview, id: number): Option {
-  const tier = planning.catalog.tiers.find((candidate) => candidate.id === id);
-  const models = planning.models.filter((model) => model.tier === id);
-  const memoryGib = planning.catalog.models
+function tierOption(circumstances: Circumstances, id: number): Option {
+  const tier = circumstances.catalog.tiers.find((candidate) => candidate.id === id);
+  const models = circumstances.models.filter((model) => model.tier === id);
+  const memoryGib = circumstances.catalog.models
     .filter((model) => model.tier === id)
     .reduce((sum, model) => sum + model.memoryGib, 0);
   const total = models.reduce((sum, model) => sum + model.totalBytes, 0);
@@ -142,8 +137,8 @@ function tierOption(planning: Interview, id: number): Option {
     `${Number(memoryGib.toFixed(1))} GiB of memory`,
     ...(total > 0 && missing === 0 ? ["here already"] : []),
     ...(missing > 0 && missing < total ? [`${formatBytes(total - missing)} here already`] : []),
-    ...(missing > 0 && planning.bytesPerSecond !== null
-      ? [`about ${formatEta(missing / planning.bytesPerSecond)}`]
+    ...(missing > 0 && circumstances.bytesPerSecond !== null
+      ? [`about ${formatEta(missing / circumstances.bytesPerSecond)}`]
       : []),
   ];
   const gains = models.map((model) => model.purpose).filter((purpose) => purpose !== "");
@@ -155,7 +150,7 @@ function tierOption(planning: Interview, id: number): Option {
   };
 }
 
-const token: Question<"token"> = {
+const token: Question<"token", TokenAnswer> = {
   id: "token",
   remembered: false,
   initial: () => ({ source: "none" }),
@@ -180,24 +175,19 @@ const token: Question<"token"> = {
     option("pasted", "Paste a token", "It stays hidden while you paste."),
   ],
   selected: (answers) => [answers.token.source],
-  patch: (_catalog, answers, [value = ""], planning) => {
-    if (value === "none") return { ...answers, token: { source: "none" } };
-    const found = planning?.tokens.find(({ answer }) => answer.source === value);
-    if (found !== undefined) return { ...answers, token: found.answer };
+  parse: ([value = ""], _catalog, circumstances) => {
+    if (value === "none") return { source: "none" };
+    const found = circumstances?.tokens.find(({ answer }) => answer.source === value);
+    if (found !== undefined) return found.answer;
     const pasted = value.trim();
-    if (!/^[\x21-\x7e]{8,}$/.test(pasted)) {
-      throw new Failure({
-        code: "plan.bad_answer",
-        message: "That is not a Hugging Face token.",
-        hint: "A token is one word that begins with hf_. Copy it again from your Hugging Face settings.",
-        exitCode: exitCodes.usage,
-      });
-    }
-    return { ...answers, token: { source: "pasted", token: new Secret(pasted) } };
+    if (!/^[\x21-\x7e]{8,}$/.test(pasted)) throw failure("plan.bad_answer", "token");
+    return { source: "pasted", token: new Secret(pasted) };
   },
+  planLine: () => null,
+  secret: ({ token: answer }) => (answer.source === "none" ? null : answer.token),
 };
 
-const keepToken: Question<"keepToken"> = {
+const keepToken: Question<"keepToken", boolean> = {
   id: "keepToken",
   remembered: true,
   initial: () => true,
@@ -214,27 +204,25 @@ const keepToken: Question<"keepToken"> = {
     "yes: the token is kept in the stack's folder; no: it is used for this run only (default: yes)",
   environment: "HEROS_KEEP_TOKEN",
   configKey: "keepToken",
-  applies: (_planning, { token: { source } }) => source !== "none" && source !== "kept",
+  applies: (_circumstances, { token: { source } }) => source !== "none" && source !== "kept",
   options: () => [
     option("yes", "Keep it", "In Annie's folder, where only you can read it."),
     option("no", "Use it for this run only", "No file is written with it."),
   ],
   selected: (answers) => [answers.keepToken ? "yes" : "no"],
-  patch: (_catalog, answers, [value = ""]) => ({
-    ...answers,
-    keepToken: parseYesNo(keepToken, value),
-  }),
+  parse: ([value = ""]) => parseYesNo(keepToken, value),
+  planLine: () => null,
 };
 
 /** A model whose size nobody tells without a token is one that needs one. */
-function withoutToken(models: Interview["models"]): string {
+function withoutToken(models: Circumstances["models"]): string {
   const closed = models.filter(({ totalBytes }) => totalBytes === 0).map(({ title }) => title);
   return closed.length === 0
     ? "Enough for all of Annie's models."
     : `Not enough for ${closed.join(", ")}: the Hub shows them only to who has accepted their terms.`;
 }
 
-const unsupported: Question<"unsupported"> = {
+const unsupported: Question<"unsupported", boolean> = {
   id: "unsupported",
   remembered: false,
   initial: () => false,
@@ -246,6 +234,7 @@ const unsupported: Question<"unsupported"> = {
   help:
     "heros looks for the Spark's GPU and for the names that NVIDIA and its partners give the machine. " +
     "If you know that this machine is right, or want to try, go on: nothing on it is changed before you say yes to the summary.",
+  facts: "suitability",
   flag: "--allow-unsupported",
   argument: null,
   summary: "go on although this machine is not a DGX Spark",
@@ -257,13 +246,11 @@ const unsupported: Question<"unsupported"> = {
     option("yes", "Go on", "Annie may be slow, or not start."),
   ],
   selected: (answers) => [answers.unsupported ? "yes" : "no"],
-  patch: (_catalog, answers, [value = ""]) => ({
-    ...answers,
-    unsupported: parseYesNo(unsupported, value),
-  }),
+  parse: ([value = ""]) => parseYesNo(unsupported, value),
+  planLine: () => null,
 };
 
-const storage: Question<"storage"> = {
+const storage: Question<"storage", StorageAnswer> = {
   id: "storage",
   remembered: true,
   initial: () => "hub-cache",
@@ -286,9 +273,9 @@ const storage: Question<"storage"> = {
     option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
   ],
   selected: (answers) => [answers.storage],
-  patch: (_catalog, answers, [value = ""], planning) => {
-    const place = planning?.expandPath(value) ?? value;
-    if (isStorage(place)) return { ...answers, storage: place };
+  parse: ([value = ""], _catalog, circumstances) => {
+    const place = circumstances?.expandPath(value) ?? value;
+    if (isStorage(place)) return place;
     const right = "hub-cache, stack-dir, or a folder that begins with /";
     throw badAnswer(
       storage,
@@ -297,9 +284,10 @@ const storage: Question<"storage"> = {
       "the whole path of a folder, such as /data/models or ~/models",
     );
   },
+  planLine: () => null,
 };
 
-const startup: Question<"startup"> = {
+const startup: Question<"startup", Startup> = {
   id: "startup",
   remembered: true,
   initial: () => "progressive",
@@ -322,30 +310,12 @@ const startup: Question<"startup"> = {
     option("wait", "When all is there", "Then everything works at once."),
   ],
   selected: (answers) => [answers.startup],
-  patch: (_catalog, answers, [value = ""]) => {
-    if (value !== "progressive" && value !== "wait") {
-      throw badAnswer(startup, value, "progressive or wait");
-    }
-    return { ...answers, startup: value };
+  parse: ([value = ""]) => {
+    if (value === "progressive" || value === "wait") return value;
+    throw badAnswer(startup, value, "progressive or wait");
   },
+  planLine: () => null,
 };
-
-/** Every question, in the order in which they are asked. */
-export const questions: readonly Question[] = [
-  unsupported,
-  tiers,
-  token,
-  keepToken,
-  storage,
-  startup,
-];
-
-/** The questions to ask here: those that make sense after these answers and are not decided yet. An answer opens or closes only questions after it. */
-export function openQuestions(planning: Interview, answers: Answers): readonly Question[] {
-  return questions.filter(
-    (question) => question.applies(planning, answers) && !planning.decided.has(question.id),
-  );
-}
 
 function isStorage(value: string): value is StorageAnswer {
   return (
@@ -355,9 +325,44 @@ function isStorage(value: string): value is StorageAnswer {
   );
 }
 
-/** Answers before anybody answered: each question's own. */
+/** Every question, in the order in which they are asked. */
+export const questions = [unsupported, tiers, token, keepToken, storage, startup] as const;
+
+type Row = (typeof questions)[number];
+
+export type QuestionId = Row["id"];
+
+/** One answer to each question. */
+export type Answers = {
+  readonly [Id in QuestionId]: ReturnType<Extract<Row, { readonly id: Id }>["initial"]>;
+};
+
+/** The questions to ask here: those that make sense after these answers and are not decided yet. An answer opens or closes only questions after it. */
+export function openQuestions(
+  circumstances: Circumstances & { readonly decided: ReadonlySet<string> },
+  answers: Answers,
+): readonly Question[] {
+  return questions.filter(
+    ({ id, applies }) => applies(circumstances, answers) && !circumstances.decided.has(id),
+  );
+}
+
+/** Answers before anybody answered. */
 export function initialAnswers(catalog: Catalog): Answers {
-  return Object.fromEntries(
-    questions.map((question) => [question.id, question.initial(catalog)]),
-  ) as unknown as Answers;
+  return questions.reduce(
+    (answers, { id, initial }) => ({ ...answers, [id]: initial(catalog) }),
+    {} as Answers,
+  );
+}
+
+/**
+ * The answers with these values as the one to this question.
+ * @throws Failure `plan.bad_answer`, `tiers.unknown` (exit 2)
+ */
+export function withAnswer(
+  answers: Answers,
+  { id, parse }: Question,
+  ...given: Parameters<Question["parse"]>
+): Answers {
+  return { ...answers, [id]: parse(...given) };
 }

@@ -1,6 +1,13 @@
 import type { Catalog } from "../catalog/catalog.ts";
-import type { Answers, QuestionId, TokenAnswer } from "./answers.ts";
-import { initialAnswers, questions } from "./questions.ts";
+import type { TokenAnswer } from "./answers.ts";
+import {
+  type Answers,
+  initialAnswers,
+  type Question,
+  type QuestionId,
+  questions,
+  withAnswer,
+} from "./questions.ts";
 
 /** Values of questions as one place gives them: the flags, the environment, the config file, or an earlier run. */
 export type AnswerValues = Readonly<Partial<Record<QuestionId, readonly string[]>>>;
@@ -29,40 +36,44 @@ export interface ResolvedAnswers {
 export function resolveAnswers(sources: AnswerSources): ResolvedAnswers {
   const { catalog, remembered, foundTokens, tokenFile } = sources;
   const decided = new Set<QuestionId>();
-  let answers: Answers = {
-    ...initialAnswers(catalog),
-    token: tokenFile ?? foundTokens[0] ?? { source: "none" },
-  };
+  const initial = initialAnswers(catalog);
+  let answers: Answers = { ...initial, token: tokenFile ?? foundTokens[0] ?? initial.token };
   if (tokenFile !== null) decided.add("token");
   for (const question of questions) {
-    // A token is found, and never a value of a flag.
+    // What is given for it is the name of a file, which was read already.
     if (question.kind === "secret") continue;
-    const kept = remembered[question.id];
-    if (kept !== undefined)
-      answers = orUnchanged(answers, () => question.patch(catalog, answers, kept));
+    const kept = question.remembered ? remembered[question.id] : undefined;
+    if (kept !== undefined) answers = orUnchanged(answers, { question, values: kept, catalog });
     for (const layer of sources.decided) {
       const values = layer[question.id];
       if (values === undefined) continue;
-      answers = question.patch(catalog, answers, values);
+      answers = withAnswer(answers, question, values, catalog);
       decided.add(question.id);
     }
   }
   return { answers, decided };
 }
 
-/** What to keep of answers for the next time: everything but tokens and consent. */
+/** What to keep of answers for the next time: never a token, nor consent. */
 export function rememberable(answers: Answers): AnswerValues {
   return Object.fromEntries(
     questions
-      .filter((question) => question.remembered)
-      .map((question) => [question.id, question.selected(answers)]),
+      .filter(({ remembered }) => remembered)
+      .map(({ id, selected }) => [id, selected(answers)]),
   );
 }
 
 /** A remembered answer may no longer fit the catalog; then the default stands. */
-function orUnchanged(answers: Answers, change: () => Answers): Answers {
+function orUnchanged(
+  answers: Answers,
+  remembered: {
+    readonly question: Question;
+    readonly values: readonly string[];
+    readonly catalog: Catalog;
+  },
+): Answers {
   try {
-    return change();
+    return withAnswer(answers, remembered.question, remembered.values, remembered.catalog);
   } catch {
     return answers;
   }

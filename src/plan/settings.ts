@@ -1,4 +1,4 @@
-import { exitCodes, Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 
 export type SettingId =
   | "stackDir"
@@ -110,7 +110,8 @@ export function parseRate(name: string, text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)(?:b?(?:\/s)?)$/i.exec(text.trim());
   const powers: Record<string, number> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
   const rate = Number(match?.[1]) * (powers[(match?.[2] ?? "").toLowerCase()] ?? Number.NaN);
-  if (!(rate >= 1)) throw badValue({ name, value: text, right: "a rate such as 50M or 800k" });
+  if (!(rate >= 1))
+    throw failure("settings.bad_value", { name, value: text, right: "a rate such as 50M or 800k" });
   return Math.round(rate);
 }
 
@@ -120,7 +121,7 @@ export function parseRate(name: string, text: string): number {
  */
 export function parseCount(name: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text.trim()))
-    throw badValue({ name, value: text, right: "a whole number from 1" });
+    throw failure("settings.bad_value", { name, value: text, right: "a whole number from 1" });
   return Number(text);
 }
 
@@ -131,21 +132,6 @@ export function parseCount(name: string, text: string): number {
 export function parsePort(name: string, text: string): number {
   const port = /^\d{1,5}$/.test(text.trim()) ? Number(text) : 0;
   if (port < 1 || port > 65_535)
-    throw badValue({ name, value: text, right: "a number from 1 to 65535" });
+    throw failure("settings.bad_value", { name, value: text, right: "a number from 1 to 65535" });
   return port;
-}
-
-interface BadValue {
-  readonly name: string;
-  readonly value: string;
-  readonly right: string;
-}
-
-function badValue({ name, value, right }: BadValue): Failure {
-  return new Failure({
-    code: "settings.bad_value",
-    message: `${name} can't be "${value}".`,
-    hint: `Give ${right}.`,
-    exitCode: exitCodes.usage,
-  });
 }

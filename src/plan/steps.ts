@@ -1,6 +1,5 @@
-import type { Answers } from "./answers.ts";
 import type { Interview } from "./interview.ts";
-import { openQuestions, type Question } from "./questions.ts";
+import { type Answers, openQuestions, type Question } from "./questions.ts";
 
 /**
  * Where an interview stands. Earlier answers come first, where there are any; then each open question; then the summary,
@@ -47,6 +46,11 @@ export function nextStep(interview: Interview, step: Step, answers: Answers): St
 /** The question before; null where there is none. */
 export function previousStep(interview: Interview, step: Step): Step | null {
   return step.index === 0 ? null : stepAt(interview, step.index - 1, step);
+}
+
+/** The question that is asked; null on the summary. */
+export function currentQuestion({ questions, index }: Step): Question | null {
+  return questions[index] ?? null;
 }
 
 /** Whether an earlier run's answers settle every open question, so that the summary is next. */

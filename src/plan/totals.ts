@@ -1,6 +1,7 @@
 import type { Gpu } from "../run/events/machine.ts";
-import type { Answers } from "./answers.ts";
+import type { Circumstances } from "./answers.ts";
 import type { Interview } from "./interview.ts";
+import type { Answers } from "./questions.ts";
 
 /** What sets of models add up to, against what the machine has. */
 export interface Totals {
@@ -25,15 +26,16 @@ export interface Totals {
 }
 
 /** @param tiers ids; the required ones among them */
-export function totalsOf(planning: Interview, tiers: readonly number[]): Totals {
-  const { machine, catalog, bytesPerSecond } = planning;
-  const models = planning.models.filter(({ tier }) => tiers.includes(tier));
+export function totalsOf(circumstances: Circumstances, tiers: readonly number[]): Totals {
+  const { machine, catalog, bytesPerSecond } = circumstances;
+  const models = circumstances.models.filter(({ tier }) => tiers.includes(tier));
   const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
   const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
   const missingBytes = Math.max(0, totalBytes - cachedBytes);
   const disk = machine.disks.find(({ purpose }) => purpose === "models");
   const freeBytes = disk?.freeBytes ?? null;
-  const neededBytes = missingBytes === 0 ? 0 : missingBytes + planning.spareBytes(missingBytes);
+  const neededBytes =
+    missingBytes === 0 ? 0 : missingBytes + circumstances.spareBytes(missingBytes);
   const memoryGib = catalog.models
     .filter(({ tier }) => tiers.includes(tier))
     .reduce((sum, model) => sum + model.memoryGib, 0);
@@ -54,8 +56,8 @@ export function totalsOf(planning: Interview, tiers: readonly number[]): Totals 
 }
 
 /** The required tiers and those that are chosen. */
-export function tiersWith(planning: Interview, chosen: Answers["tiers"]): number[] {
-  return planning.catalog.tiers
+export function tiersWith({ catalog }: Circumstances, chosen: Answers["tiers"]): number[] {
+  return catalog.tiers
     .filter(({ id, required }) => required || chosen.includes(id))
     .map(({ id }) => id);
 }
@@ -73,14 +75,14 @@ export interface Suitability {
 }
 
 /** What is here and what the chosen models want. */
-export function suitabilityOf(planning: Interview): Suitability {
-  const { machine, answers } = planning;
+export function suitabilityOf(interview: Interview): Suitability {
+  const { machine, answers } = interview;
   const arches = { aarch64: "yes", x86_64: "partly" } as const;
   return {
     arch: machine.arch,
     archFits: machine.arch === "aarch64" || machine.arch === "x86_64" ? arches[machine.arch] : "no",
     gpu: machine.gpu,
     gpuInContainers: machine.docker !== null && machine.docker.gpuAccess !== "none",
-    totals: totalsOf(planning, tiersWith(planning, answers.tiers)),
+    totals: totalsOf(interview, tiersWith(interview, answers.tiers)),
   };
 }

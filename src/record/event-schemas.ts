@@ -198,6 +198,7 @@ export const eventSchemas: Schemas = {
     endpoint: text,
     token: z.enum(["none", "environment", "hub-file", "kept", "token-file", "pasted"]),
     tokenKept: yesNo.exactOptional(),
+    answerLines: array(text).exactOptional(),
     files: array(
       object({
         path: text,

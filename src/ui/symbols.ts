@@ -22,7 +22,7 @@ export interface Symbols {
   readonly spinner: readonly string[];
 }
 
-const unicodeSigns: Symbols = {
+const unicodeSymbols: Symbols = {
   ok: "[✓]",
   warning: "[!]",
   failed: "[✗]",
@@ -42,7 +42,7 @@ const unicodeSigns: Symbols = {
   spinner: ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
 };
 
-const asciiSigns: Symbols = {
+const asciiSymbols: Symbols = {
   ok: "[ok]",
   warning: "[ !]",
   failed: "[!!]",
@@ -64,5 +64,5 @@ const asciiSigns: Symbols = {
 
 /** Unicode where the terminal shows it, ASCII elsewhere. */
 export function symbols(unicode: boolean): Symbols {
-  return unicode ? unicodeSigns : asciiSigns;
+  return unicode ? unicodeSymbols : asciiSymbols;
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { initialState, reduce } from "../../src/run/state.ts";
-import { elapsedText } from "../../src/ui/ink/live/header.ts";
+import { elapsedText } from "../../src/ui/ink/header.ts";
 import { sentenceFor } from "../../src/ui/messages/messages.ts";
 import { eventsOf, makeWorld, runSetup } from "./demo-setup.ts";
 

@@ -4,23 +4,24 @@ import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { recallAnswers, rememberAnswers } from "../../src/commands/remembered-answers.ts";
 import type { Interview } from "../../src/plan/interview.ts";
-import { initialAnswers, type Question, questions } from "../../src/plan/questions.ts";
+import { initialAnswers, type Question, questions, withAnswer } from "../../src/plan/questions.ts";
 import { rememberable, resolveAnswers } from "../../src/plan/resolve.ts";
+import { firstStep } from "../../src/plan/steps.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
 import { answerLines } from "../../src/ui/messages/plan.ts";
 import { testHost } from "../machine/test-host.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
-import { cannedPlanning, catalog, spark } from "../ui/canned-planning.ts";
+import { cannedInterview, catalog, spark } from "../ui/canned-interview.ts";
 import { page } from "../ui/wizard-walk.ts";
 
 /** An interview in which this question alone is open. */
 function onlyOpen({ id }: Question, change: Partial<Interview> = {}): Interview {
   const others = questions.filter((other) => other.id !== id).map((other) => other.id);
-  const [found] = cannedPlanning().tokens;
+  const [found] = cannedInterview().tokens;
   // Whether a token is kept is asked only where there is one.
   const token = id === "keepToken" && found !== undefined ? { token: found.answer } : {};
-  return cannedPlanning({
+  return cannedInterview({
     decided: new Set(others),
     machine: { ...spark, spark: false },
     answers: { ...initialAnswers(catalog), ...token },
@@ -71,7 +72,7 @@ test.each(rows.filter(({ question }) => question.remembered))(
     const stateDir = await mkdtemp(path.join(tmpdir(), "heros-answers-"));
     onTestFinished(() => rm(stateDir, { recursive: true }));
     const before = initialAnswers(catalog);
-    const given = question.patch(catalog, before, otherValues(question));
+    const given = withAnswer(before, question, otherValues(question), catalog);
     expect(given).not.toEqual(before);
 
     await rememberAnswers(host, { stateDir, answers: rememberable(given), finished: false });
@@ -80,7 +81,9 @@ test.each(rows.filter(({ question }) => question.remembered))(
     const { answers } = resolveAnswers(sources);
     expect(answers[question.id]).toEqual(given[question.id]);
     const interview = onlyOpen(question, { answers });
-    expect(answerLines([question], interview, answers).join()).toContain(question.title);
+    expect(
+      answerLines(interview, { ...firstStep(interview), questions: [question] }).join(),
+    ).toContain(question.title);
   },
 );
 

@@ -10,7 +10,7 @@ import {
   type Step,
   takeEarlier,
 } from "../../src/plan/steps.ts";
-import { cannedPlanning, catalog, spark } from "../ui/canned-planning.ts";
+import { cannedInterview, catalog, spark } from "../ui/canned-interview.ts";
 
 const answers = initialAnswers(catalog);
 const shown = ({ page, questions, index }: Step) => questions[index]?.id ?? page;
@@ -27,18 +27,18 @@ function walk(interview: Interview, step = firstStep(interview)): string[] {
 }
 
 test("each open question is asked in order, and then comes the summary", () => {
-  const interview = cannedPlanning();
+  const interview = cannedInterview();
   expect(walk(interview)).toEqual(["tiers", "token", "storage", "startup", "summary"]);
 });
 
 test("where all is decided the summary is first, also after an earlier run", () => {
   const decided = new Set(["tiers", "token", "keepToken", "storage", "startup"] as const);
-  expect(firstStep(cannedPlanning({ decided })).page).toBe("summary");
-  expect(firstStep(cannedPlanning({ decided, earlier: "finished" })).page).toBe("summary");
+  expect(firstStep(cannedInterview({ decided })).page).toBe("summary");
+  expect(firstStep(cannedInterview({ decided, earlier: "finished" })).page).toBe("summary");
 });
 
 test("an answer opens the question that follows from it", () => {
-  const interview = cannedPlanning();
+  const interview = cannedInterview();
   const [, asked] = [0, 1].reduce<Step[]>(
     (steps) => [...steps, nextStep(interview, steps.at(-1) as Step, answers)],
     [firstStep(interview)],
@@ -50,7 +50,7 @@ test("an answer opens the question that follows from it", () => {
 });
 
 test("earlier answers are shown first; taken over, they lead to the summary", () => {
-  const interview = cannedPlanning({ earlier: "interrupted" });
+  const interview = cannedInterview({ earlier: "interrupted" });
   const first = firstStep(interview);
   expect(first.page).toBe("earlier");
   expect(settlesAll(first)).toBe(true);
@@ -60,7 +60,7 @@ test("earlier answers are shown first; taken over, they lead to the summary", ()
 
 test("earlier answers never pass for consent: it is asked, and then comes the summary", () => {
   const machine = { ...spark, spark: false };
-  const interview = cannedPlanning({ earlier: "finished", machine });
+  const interview = cannedInterview({ earlier: "finished", machine });
   const first = firstStep(interview);
   expect(settlesAll(first)).toBe(false);
   const asked = takeEarlier(interview, first);
@@ -69,7 +69,7 @@ test("earlier answers never pass for consent: it is asked, and then comes the su
 });
 
 test("back goes to the question before, and from the first one nowhere", () => {
-  const interview = cannedPlanning();
+  const interview = cannedInterview();
   const first = firstStep(interview);
   const second = nextStep(interview, first, { ...answers, tiers: [1] });
   expect(previousStep(interview, first)).toBeNull();

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Answers } from "../../src/plan/answers.ts";
 import type { Interview } from "../../src/plan/interview.ts";
-import { initialAnswers } from "../../src/plan/questions.ts";
+import { type Answers, initialAnswers } from "../../src/plan/questions.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
-import { cannedPlanning, catalog, goodToken, refusal, spark } from "./canned-planning.ts";
+import { cannedInterview, catalog, goodToken, refusal, spark } from "./canned-interview.ts";
 
 interface Talk {
   readonly answers: Answers | null;
@@ -16,14 +15,14 @@ interface Talk {
 async function talk(lines: readonly string[], rest: Partial<Interview> = {}): Promise<Talk> {
   const memory = createMemoryTerminal();
   const writer = createAccessibleWriter(memory.terminal);
-  const planning = cannedPlanning(rest);
+  const interview = cannedInterview(rest);
   memory.type(lines.map((line) => `${line}\n`).join(""));
-  const answers = await writer.ask?.(planning, new AbortController().signal);
+  const answers = await writer.ask?.(interview, new AbortController().signal);
   await writer.close();
   return {
     answers: answers ?? null,
     said: memory.stdout(),
-    remembered: planning.remembered.length,
+    remembered: interview.remembered.length,
   };
 }
 
@@ -96,7 +95,7 @@ test("no consent on another machine stops", async () => {
 test("the end of the input stops", async () => {
   const memory = createMemoryTerminal({ isTty: false });
   const writer = createAccessibleWriter(memory.terminal);
-  const asked = writer.ask?.(cannedPlanning(), new AbortController().signal);
+  const asked = writer.ask?.(cannedInterview(), new AbortController().signal);
   memory.end();
   expect(await asked).toBeNull();
   await writer.close();
@@ -106,7 +105,7 @@ test("an interrupt while it waits ends it", async () => {
   const memory = createMemoryTerminal();
   const writer = createAccessibleWriter(memory.terminal);
   const stop = new AbortController();
-  const asked = writer.ask?.(cannedPlanning(), stop.signal);
+  const asked = writer.ask?.(cannedInterview(), stop.signal);
   stop.abort();
   await expect(asked).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
   await writer.close();

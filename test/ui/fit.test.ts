@@ -4,7 +4,7 @@ import type { Interview } from "../../src/plan/interview.ts";
 import type { Gpu, Machine } from "../../src/run/events/machine.ts";
 import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
 import { suitabilityLines, totalLines } from "../../src/ui/messages/totals.ts";
-import { cannedPlanning, models, spark } from "./canned-planning.ts";
+import { cannedInterview, models, spark } from "./canned-interview.ts";
 import { pageLines } from "./wizard-walk.ts";
 
 const sizes = [
@@ -28,11 +28,11 @@ function withFree(freeBytes: number, rest: Partial<Machine> = {}): Partial<Inter
 }
 
 function said(rest: Partial<Interview>, tiers = [1, 2]): string[] {
-  return totalLines(totalsOf(cannedPlanning(rest), tiers), true).map(({ text }) => text);
+  return totalLines(totalsOf(cannedInterview(rest), tiers), true).map(({ text }) => text);
 }
 
 function shown(rest: Partial<Interview>, columns: number, rows: number): string {
-  const lines = pageLines(openWizard(cannedPlanning(rest)), { columns, rows });
+  const lines = pageLines(openWizard(cannedInterview(rest)), { columns, rows });
   expect(lines.length).toBeLessThanOrEqual(rows - 2);
   return lines.map((line) => line.map(({ text }) => text).join("")).join("\n");
 }
@@ -91,7 +91,7 @@ describe("a machine that is no Spark", () => {
 
   test("is held against what Annie wants, each with a sign", () => {
     const bare = { ...other, gpu: null, memoryBytes: 4 * 1024 ** 3 };
-    const lines = suitabilityLines(suitabilityOf(cannedPlanning(withFree(1_000_000_000, bare))));
+    const lines = suitabilityLines(suitabilityOf(cannedInterview(withFree(1_000_000_000, bare))));
     expect(lines.map(({ fits }) => fits)).toEqual([false, false, false, false]);
     expect(lines.map(({ text }) => text)).toEqual([
       "GPU: none from NVIDIA. Annie's models are made for one.",
@@ -100,7 +100,7 @@ describe("a machine that is no Spark", () => {
       "Processor: x86_64. Not all of Annie's containers are made for it.",
     ]);
     const better = suitabilityLines(
-      suitabilityOf(cannedPlanning(withFree(1e12, { ...other, gpu }))),
+      suitabilityOf(cannedInterview(withFree(1e12, { ...other, gpu }))),
     );
     expect(better.map(({ fits }) => fits)).toEqual([true, false, true, false]);
   });

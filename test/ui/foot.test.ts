@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { initialState } from "../../src/run/state.ts";
-import { frameColumns } from "../../src/ui/ink/frame-size.ts";
+import { frameColumns } from "../../src/ui/ink/line.ts";
 import { lineWidth } from "../../src/ui/ink/line.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
-import type { Press } from "../../src/ui/ink/wizard/keys.ts";
+import type { Press } from "../../src/ui/ink/keys.ts";
 import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";
 import { pressed } from "../../src/ui/ink/wizard/press.ts";
 import { openWizard, previewed, type WizardState } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { cannedPlanning, plannedFrom, spark } from "./canned-planning.ts";
+import { cannedInterview, plannedFrom, spark } from "./canned-interview.ts";
 import { down, enter, escape, text, wizard } from "./wizard-walk.ts";
 
 const elsewhere = { machine: { ...spark, spark: false } };
@@ -25,8 +25,8 @@ const pages: Readonly<Record<string, WizardState>> = {
   "help of a question": wizard([text("?")]),
   "help of the plan": pressed(previewed(summary, plannedFrom(summary.answers)), text("?")),
   leaving: wizard([escape]),
-  "earlier answers": openWizard(cannedPlanning({ earlier: "interrupted" })),
-  "earlier answers, elsewhere": openWizard(cannedPlanning({ earlier: "finished", ...elsewhere })),
+  "earlier answers": openWizard(cannedInterview({ earlier: "interrupted" })),
+  "earlier answers, elsewhere": openWizard(cannedInterview({ earlier: "finished", ...elsewhere })),
 };
 
 test.each(Object.keys(pages))("the keys of a page are never cut: %s", (name) => {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { keys, type Pty } from "../terminal/pty.ts";
 import { openSource } from "../terminal/source-entry.ts";
-import { goodToken } from "./canned-planning.ts";
+import { goodToken } from "./canned-interview.ts";
 import { recording } from "./recordings.ts";
 
 const opened: Pty[] = [];

@@ -5,7 +5,7 @@ import type { TimedEvent } from "../../src/run/event.ts";
 import type { ModelState } from "../../src/run/events/download.ts";
 import { initialState, reduce, type RunState } from "../../src/run/state.ts";
 import { clipLine, lineWidth, type Size } from "../../src/ui/ink/line.ts";
-import { frameColumns, frameRows } from "../../src/ui/ink/frame-size.ts";
+import { frameColumns, frameRows } from "../../src/ui/ink/line.ts";
 import { liveScreen } from "../../src/ui/ink/live/screen.ts";
 import { noRunKeys } from "../../src/ui/writer.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";

@@ -4,11 +4,7 @@ import type { CheckFinished } from "../../src/run/events/machine.ts";
 import { initialState } from "../../src/run/state.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
-import {
-  machinePage,
-  movedOnMachine,
-  pressedOnMachine,
-} from "../../src/ui/ink/wizard/machine-page.ts";
+import { machinePage, movedOnMachine, pressedOnMachine } from "../../src/ui/ink/dialogs.tsx";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
 
 const port: CheckFinished = {
@@ -33,9 +29,9 @@ const gpu: CheckFinished = {
 const blocking: FailedChecks = { checks: [port, gpu, gpu, gpu], blocking: true };
 const harmless: FailedChecks = { checks: [gpu], blocking: false };
 
-function page(trouble: FailedChecks, columns: number, rows: number, from = 0): string[] {
+function page(failed: FailedChecks, columns: number, rows: number, from = 0): string[] {
   const theme = createTheme({ color: false, unicode: true });
-  return machinePage({ trouble, from, state: initialState, size: { columns, rows }, theme }).map(
+  return machinePage({ failed, from, state: initialState, size: { columns, rows }, theme }).map(
     (line) => line.map(({ text }) => text).join(""),
   );
 }
@@ -88,14 +84,14 @@ test("r checks again, q and Esc stop; Enter goes on only where nothing is in the
 });
 
 test.each([
-  { typed: ["what", "r"], trouble: blocking, wish: "again" },
-  { typed: ["", "q"], trouble: blocking, wish: "stop" },
-  { typed: [""], trouble: harmless, wish: "onward" },
-])("in lines, $typed means $wish", async ({ typed, trouble, wish }) => {
+  { typed: ["what", "r"], failed: blocking, wish: "again" },
+  { typed: ["", "q"], failed: blocking, wish: "stop" },
+  { typed: [""], failed: harmless, wish: "onward" },
+])("in lines, $typed means $wish", async ({ typed, failed, wish }) => {
   const memory = createMemoryTerminal();
   const writer = createAccessibleWriter(memory.terminal);
   memory.type(typed.map((line) => `${line}\n`).join(""));
-  expect(await writer.remedy?.(trouble, new AbortController().signal)).toBe(wish);
+  expect(await writer.remedy?.(failed, new AbortController().signal)).toBe(wish);
   await writer.close();
   const said = memory.stdout();
   expect(said).toContain("To mend it: ");

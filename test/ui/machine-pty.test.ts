@@ -7,7 +7,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { keys, type Pty } from "../terminal/pty.ts";
 import { openSource } from "../terminal/source-entry.ts";
 
-const entry = new URL("./entries/trouble.ts", import.meta.url);
+const entry = new URL("./entries/failed-checks.ts", import.meta.url);
 const opened: Pty[] = [];
 const folders: string[] = [];
 

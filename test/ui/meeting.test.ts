@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { meetInLines } from "../../src/ui/accessible/dialogs.ts";
-import { frameColumns, frameRows } from "../../src/ui/ink/frame-size.ts";
+import { frameColumns, frameRows } from "../../src/ui/ink/line.ts";
 import { lineWidth } from "../../src/ui/ink/line.ts";
-import { meetingLines, pressedOnMeeting } from "../../src/ui/ink/background-page.tsx";
+import { backgroundLines, pressedOnBackground } from "../../src/ui/ink/dialogs.tsx";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 
 const run = { command: "setup", pid: 4242 };
@@ -14,7 +14,7 @@ test.each([
   { columns: 60, rows: 15 },
   { columns: 40, rows: 10 },
 ])("the page on a run in the background fits $columns by $rows, all choices on it", (size) => {
-  const lines = meetingLines(run, { index: 0, size, theme });
+  const lines = backgroundLines(run, { index: 0, size, theme });
   expect(lines.length).toBeLessThanOrEqual(frameRows(size) - 1);
   for (const line of lines) expect(lineWidth(line)).toBeLessThanOrEqual(frameColumns(size));
   const text = lines.map((line) => line.map((span) => span.text).join("")).join("\n");
@@ -25,14 +25,14 @@ test.each([
 
 test("arrows, j and k move, Enter and numbers choose, Esc and q leave it alone", () => {
   const letter = (text: string) => ({ kind: "text", text }) as const;
-  expect(pressedOnMeeting(0, { kind: "down" })).toBe(1);
-  expect(pressedOnMeeting(2, letter("j"))).toBe(2);
-  expect(pressedOnMeeting(1, letter("k"))).toBe(0);
-  expect(pressedOnMeeting(1, { kind: "enter" })).toBe("stop");
-  expect(pressedOnMeeting(0, letter("1"))).toBe("watch");
-  expect(pressedOnMeeting(0, letter("9"))).toBe(0);
-  expect(pressedOnMeeting(1, { kind: "escape" })).toBe("quit");
-  expect(pressedOnMeeting(1, letter("q"))).toBe("quit");
+  expect(pressedOnBackground(0, { kind: "down" })).toBe(1);
+  expect(pressedOnBackground(2, letter("j"))).toBe(2);
+  expect(pressedOnBackground(1, letter("k"))).toBe(0);
+  expect(pressedOnBackground(1, { kind: "enter" })).toBe("stop");
+  expect(pressedOnBackground(0, letter("1"))).toBe("watch");
+  expect(pressedOnBackground(0, letter("9"))).toBe(0);
+  expect(pressedOnBackground(1, { kind: "escape" })).toBe("quit");
+  expect(pressedOnBackground(1, letter("q"))).toBe("quit");
 });
 
 test.each([

@@ -28,7 +28,7 @@ import type { Work } from "../../src/commands/request.ts";
 import { setup } from "../../src/commands/setup/setup.ts";
 import { herOs } from "../demo/test-demo.ts";
 import { requestOf } from "../commands/demo-setup.ts";
-import { trouble } from "./hub-trouble.ts";
+import { hubOutage } from "./hub-outage.ts";
 import { spoilCache } from "./spoil-cache.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -87,7 +87,7 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
     }),
   "pull-with-retries": () =>
     inWorld(async (world) => {
-      world.hub.setIntercept(trouble());
+      world.hub.setIntercept(hubOutage());
       const started = { command: "pull", stages: ["download"] as const };
       const events = await record(world, started, (work) => {
         const models = world.catalog.models.filter(({ tier }) => tier <= 2);

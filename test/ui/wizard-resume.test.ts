@@ -1,16 +1,11 @@
 import { expect, test } from "vitest";
-import type { Answers } from "../../src/plan/answers.ts";
+import { currentQuestion } from "../../src/plan/steps.ts";
 import type { Interview } from "../../src/plan/interview.ts";
-import { initialAnswers } from "../../src/plan/questions.ts";
-import type { Press } from "../../src/ui/ink/wizard/keys.ts";
+import { type Answers, initialAnswers } from "../../src/plan/questions.ts";
+import type { Press } from "../../src/ui/ink/keys.ts";
 import { pressed } from "../../src/ui/ink/wizard/press.ts";
-import {
-  currentQuestion,
-  openWizard,
-  previewed,
-  type WizardState,
-} from "../../src/ui/ink/wizard/wizard-state.ts";
-import { cannedPlanning, catalog, plannedFrom, spark } from "./canned-planning.ts";
+import { openWizard, previewed, type WizardState } from "../../src/ui/ink/wizard/wizard-state.ts";
+import { cannedInterview, catalog, plannedFrom, spark } from "./canned-interview.ts";
 import { page, pageLines } from "./wizard-walk.ts";
 
 const kept: Answers = {
@@ -24,7 +19,7 @@ const no: Press = { kind: "text", text: "n" };
 const enter: Press = { kind: "enter" };
 
 function resumed(rest: Partial<Interview> = {}): WizardState {
-  return openWizard(cannedPlanning({ earlier: "interrupted", answers: kept, ...rest }));
+  return openWizard(cannedInterview({ earlier: "interrupted", answers: kept, ...rest }));
 }
 
 test("an interrupted wizard asks first, and shows what was answered", () => {
@@ -85,7 +80,7 @@ test("consent is not kept, so no answer to it is shown as last time's", () => {
 });
 
 test("a wizard that was not interrupted, or has nothing to ask, begins as ever", () => {
-  expect(openWizard(cannedPlanning()).page).not.toBe("earlier");
+  expect(openWizard(cannedInterview()).page).not.toBe("earlier");
   const decided = new Set(["unsupported", "tiers", "token", "storage", "startup"] as const);
   expect(resumed({ decided }).page).not.toBe("earlier");
 });

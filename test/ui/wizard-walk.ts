@@ -1,15 +1,12 @@
+import { currentQuestion } from "../../src/plan/steps.ts";
 import type { Interview } from "../../src/plan/interview.ts";
 import { initialState } from "../../src/run/state.ts";
+import type { Press } from "../../src/ui/ink/keys.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
-import type { Press } from "../../src/ui/ink/wizard/keys.ts";
 import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";
 import { pressed } from "../../src/ui/ink/wizard/press.ts";
-import {
-  currentQuestion,
-  openWizard,
-  type WizardState,
-} from "../../src/ui/ink/wizard/wizard-state.ts";
-import { cannedPlanning } from "./canned-planning.ts";
+import { openWizard, type WizardState } from "../../src/ui/ink/wizard/wizard-state.ts";
+import { cannedInterview } from "./canned-interview.ts";
 
 export const enter: Press = { kind: "enter" };
 export const down: Press = { kind: "down" };
@@ -20,8 +17,8 @@ export function text(value: string): Press {
 }
 
 /** The wizard after these keys. */
-export function wizard(presses: readonly Press[], planning: Partial<Interview> = {}): WizardState {
-  return presses.reduce(pressed, openWizard(cannedPlanning(planning)));
+export function wizard(presses: readonly Press[], interview: Partial<Interview> = {}): WizardState {
+  return presses.reduce(pressed, openWizard(cannedInterview(interview)));
 }
 
 /** The question that is asked now; undefined on the summary. */

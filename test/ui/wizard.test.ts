@@ -7,7 +7,7 @@ import {
   previewed,
   type WizardState,
 } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { cannedPlanning, plannedFrom, spark } from "./canned-planning.ts";
+import { cannedInterview, plannedFrom, spark } from "./canned-interview.ts";
 import { down, enter, escape, page, pageLines, question, text, wizard } from "./wizard-walk.ts";
 
 describe("moving", () => {
@@ -160,7 +160,7 @@ test.each([
   { columns: 200, rows: 60 },
 ])("every page fits $columns by $rows", ({ columns, rows }) => {
   const machine = { ...spark, spark: false };
-  const states: WizardState[] = [openWizard(cannedPlanning({ machine, earlier: "interrupted" }))];
+  const states: WizardState[] = [openWizard(cannedInterview({ machine, earlier: "interrupted" }))];
   for (const press of [text("n"), down, enter, enter, enter, enter, enter]) {
     const last = states.at(-1) ?? wizard([]);
     states.push(pressed(last, press));

@@ -10,7 +10,7 @@ import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import type { Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
 import { type AnnieWatch, watchAnnie } from "../../health/watch.ts";
-import type { Answers } from "../../plan/answers.ts";
+import type { Answers } from "../../plan/questions.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";

@@ -3,7 +3,7 @@ import { type DemoWorld, prepareDemo } from "../../demo/prepare-demo.ts";
 import { lookAtPlace } from "../../host/place.ts";
 import { late, withinLimit } from "../../host/time-limit.ts";
 import { placeFailure } from "../../checks/disks.ts";
-import type { Answers } from "../../plan/answers.ts";
+import type { Answers } from "../../plan/questions.ts";
 import type { Person } from "../../plan/person.ts";
 import type { DemoFolder } from "../../record/handover.ts";
 import type { FilePlace } from "../../run/file-failure.ts";

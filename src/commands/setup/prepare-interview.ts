@@ -5,8 +5,8 @@ import { planDeployment } from "../../deploy/compose/plan.ts";
 import type { Host } from "../../host/host.ts";
 import type { Detection } from "../../checks/detect.ts";
 import { downloadRefusals } from "../../checks/refusals.ts";
-import type { Answers } from "../../plan/answers.ts";
 import type { Interview } from "../../plan/interview.ts";
+import { type Answers, questions } from "../../plan/questions.ts";
 import { rememberable, resolveAnswers } from "../../plan/resolve.ts";
 import type { PlannedModel, PlanReady } from "../../run/events/plan.ts";
 import type { Notice } from "../../run/events/run.ts";
@@ -109,6 +109,7 @@ export async function prepareInterview(
     if (changes.some(({ action }) => action !== "unchanged")) {
       await requireWritable(work, stackDir, "stack");
     }
+    const answerLines = questions.flatMap(({ planLine }) => planLine(answers) ?? []);
     const plan: PlanReady = {
       type: "plan.ready",
       dryRun: request.dryRun,
@@ -123,6 +124,7 @@ export async function prepareInterview(
       endpoint: request.endpoint,
       token: answers.token.source,
       ...(answers.token.source === "none" ? {} : { tokenKept: isKept(answers) }),
+      ...(answerLines.length === 0 ? {} : { answerLines }),
       files: toPlannedFiles(changes),
       services,
     };

@@ -2,7 +2,7 @@ import { writeStack } from "../../deploy/compose/write.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import { consentFailure } from "../../checks/refusals.ts";
-import type { Answers } from "../../plan/answers.ts";
+import type { Answers } from "../../plan/questions.ts";
 import type { Person } from "../../plan/person.ts";
 import { rememberable, type AnswerValues, resolveAnswers } from "../../plan/resolve.ts";
 import type { Continuation, DetachRequest } from "../../record/handover.ts";

@@ -36,6 +36,8 @@ export interface PlanReady {
   readonly token: "none" | "environment" | "hub-file" | "kept" | "token-file" | "pasted";
   /** The token is, or will be, in a file of the stack; absent where there is none. */
   readonly tokenKept?: boolean;
+  /** What other answers come to, a line each, where nothing else of the plan says it; absent where there are none. */
+  readonly answerLines?: readonly string[];
   readonly files: readonly PlannedFile[];
   /** Services that compose will run. */
   readonly services: readonly string[];

@@ -6,6 +6,7 @@ import { downloadFailures } from "./download.ts";
 import { fileFailures } from "./files.ts";
 import { hubFailures } from "./hub.ts";
 import { machineFailures } from "./machine.ts";
+import { planFailures } from "./plan.ts";
 import { recordFailures } from "./record.ts";
 import type { FailureRow } from "./row.ts";
 import { stackFailures } from "./stack.ts";
@@ -20,6 +21,7 @@ export const failures = {
   ...hubFailures,
   ...machineFailures,
   ...annieFailures,
+  ...planFailures,
   ...recordFailures,
   ...stackFailures,
   ...storeFailures,

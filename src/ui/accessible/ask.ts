@@ -1,8 +1,8 @@
-import type { Answers } from "../../plan/answers.ts";
 import type { Interview } from "../../plan/interview.ts";
-import type { Option, Question } from "../../plan/questions.ts";
+import { type Answers, type Option, type Question, withAnswer } from "../../plan/questions.ts";
 import {
   askAnew,
+  currentQuestion,
   firstStep,
   nextStep,
   previousStep,
@@ -26,7 +26,7 @@ import { suitabilityLines, totalLines } from "../messages/totals.ts";
 import type { LineReader } from "./lines.ts";
 
 interface Talk {
-  readonly planning: Interview;
+  readonly interview: Interview;
   readonly reader: LineReader;
   readonly signal: AbortSignal;
   say(line: string): void;
@@ -46,60 +46,55 @@ const quit: Reply = { kind: "quit" };
  * @returns null where the person stops, or where the input ends
  */
 export async function askInLines(talk: Talk): Promise<Answers | null> {
-  const { planning } = talk;
-  let step = firstStep(planning);
+  const { interview } = talk;
+  let step = firstStep(interview);
   if (step.page === "earlier") {
-    const wish = await askEarlier(talk, step);
-    if (wish === null) return null;
-    step = wish === "settled" ? takeEarlier(planning, step) : askAnew(planning, step);
+    const stand = await askEarlier(talk, step);
+    if (stand === null) return null;
+    step = stand ? takeEarlier(interview, step) : askAnew(interview, step);
   }
   for (;;) {
-    const { questions, index, answers } = step;
-    const question = questions[index];
+    const question = currentQuestion(step);
     const reply =
-      question === undefined
-        ? await askForConsent(talk, answers)
-        : await askQuestion(
-            talk,
-            question,
-            answers,
-            `Question ${index + 1} of ${questions.length}.`,
-          );
+      question === null
+        ? await askForConsent(talk, step.answers)
+        : await askQuestion(talk, question, step);
     if (reply.kind === "quit") return null;
     if (reply.kind === "back") {
-      const before = previousStep(planning, step);
+      const before = previousStep(interview, step);
       if (before === null) talk.say("This is the first question.");
       step = before ?? step;
       continue;
     }
-    if (question === undefined) return reply.answers;
+    if (question === null) return reply.answers;
+    // Consent is not kept, so there is nothing new to keep.
     const consents = step.settled && question.kind === "confirm";
-    step = nextStep(planning, step, reply.answers);
+    step = nextStep(interview, step, reply.answers);
     if (consents) continue;
-    if (question.id === "tiers") sayTotals(talk, reply.answers);
-    await planning.remember(reply.answers);
+    if (question.facts === "totals") sayTotals(talk, reply.answers);
+    await interview.remember(reply.answers);
   }
 }
 
 /** Whether the answers of an earlier run stand or are asked anew; null where the person stops. */
-async function askEarlier(talk: Talk, step: Step): Promise<"settled" | "anew" | null> {
-  const { planning, say } = talk;
-  say("");
-  say(earlierTitle(planning.earlier));
-  say(earlierAnswers);
-  for (const line of answerLines(step.questions, planning, step.answers)) say(`${line}.`);
-  say(`1. Yes, ${settlesAll(step) ? "show what would change" : "continue"}. Chosen now.`);
-  say("2. No, ask the questions again, with these answers chosen.");
-  say("3. Stop.");
-  say("Type a number and press Enter. Enter alone means 1.");
-  return untilReply<"settled" | "anew" | null>(talk, {
-    replies: { "": "settled", "1": "settled", "2": "anew", "3": null, q: null },
+async function askEarlier(talk: Talk, step: Step): Promise<boolean | null> {
+  const { interview } = talk;
+  talk.say("");
+  talk.say(earlierTitle(interview.earlier));
+  talk.say(earlierAnswers);
+  for (const line of answerLines(interview, step)) talk.say(`${line}.`);
+  talk.say(`1. Yes, ${settlesAll(step) ? "show what would change" : "continue"}. Chosen now.`);
+  talk.say("2. No, ask the questions again, with these answers chosen.");
+  talk.say("3. Stop.");
+  talk.say("Type a number and press Enter. Enter alone means 1.");
+  return untilReply<boolean | null>(talk, {
+    replies: { "": true, "1": true, "2": false, "3": null, q: null },
     end: null,
   });
 }
 
-function sayTotals({ planning, say }: Talk, { tiers }: Answers): void {
-  for (const { text, fits } of totalLines(totalsOf(planning, tiers), true)) {
+function sayTotals({ interview, say }: Talk, { tiers }: Answers): void {
+  for (const { text, fits } of totalLines(totalsOf(interview, tiers), true)) {
     say(fits ? text : `Warning: ${text}`);
   }
 }
@@ -107,16 +102,15 @@ function sayTotals({ planning, say }: Talk, { tiers }: Answers): void {
 async function askQuestion(
   talk: Talk,
   question: Question,
-  answers: Answers,
-  heading: string,
+  { answers, questions, index: place }: Step,
 ): Promise<Reply> {
-  const options = shownOptions(question, talk.planning, answers);
+  const options = shownOptions(question, talk.interview, answers);
   const chosen = question.selected(answers);
   talk.say("");
-  talk.say(`${heading} ${question.prompt}`);
+  talk.say(`Question ${place + 1} of ${questions.length}. ${question.prompt}`);
   talk.say(question.why);
-  if (question.id === "unsupported") {
-    for (const { text, fits } of suitabilityLines(suitabilityOf(talk.planning))) {
+  if (question.facts === "suitability") {
+    for (const { text, fits } of suitabilityLines(suitabilityOf(talk.interview))) {
       talk.say(fits ? text : `Warning: ${text}`);
     }
   }
@@ -148,7 +142,7 @@ async function tryValues(
   if (values === null) return "That is none of the numbers. Type one of them.";
   if (question.kind === "confirm" && values[0] === "no") return quit;
   const isKept = values.join() === question.selected(answers).join();
-  if (isKept && question.kind !== "secret") return answered(answers);
+  if (isKept && question.kind !== "secret") return taken(answers);
   let given = values;
   const typing = question.kind === "secret" ? "pasted" : typedPath;
   if (values[0] === typing && !isKept) {
@@ -160,13 +154,14 @@ async function tryValues(
   try {
     const patched = isKept
       ? answers
-      : question.patch(talk.planning.catalog, answers, given, talk.planning);
-    if (question.kind !== "secret" || patched.token.source === "none") return answered(patched);
+      : withAnswer(answers, question, given, talk.interview.catalog, talk.interview);
+    const secret = question.secret?.(patched) ?? null;
+    if (secret === null) return taken(patched);
     talk.say("Asking the Hub about this token.");
-    const check = await talk.planning.checkToken(patched.token.token, talk.signal);
+    const check = await talk.interview.checkToken(secret, talk.signal);
     if (!check.ok) return refusedTokenText(check.message, false);
     talk.say(`The Hub knows this token: it is ${check.user}'s.`);
-    return answered(patched);
+    return taken(patched);
   } catch (error) {
     if (error instanceof Failure) return `${error.message} ${error.formHint}`;
     throw error;
@@ -192,7 +187,7 @@ async function askForConsent(talk: Talk, answers: Answers): Promise<Reply> {
   talk.say("Working out what would change.");
   let plan: PlanReady;
   try {
-    plan = await talk.planning.preview(answers, talk.signal);
+    plan = await talk.interview.preview(answers, talk.signal);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     talk.say(`${error.message} ${error.formHint}`);
@@ -203,7 +198,7 @@ async function askForConsent(talk: Talk, answers: Answers): Promise<Reply> {
   for (const line of planLines(plan)) talk.say(`${line}.`);
   for (const file of plan.files) talk.say(`${fileText(file)}.`);
   talk.say("Type yes to begin, d to read what changes in each file, b to go back, or q to stop.");
-  const yes = answered(answers);
+  const yes = taken(answers);
   return untilReply<Reply>(talk, {
     replies: { yes, y: yes, b: { kind: "back" }, q: quit },
     texts: { d: plan.files.flatMap((file) => fileLines(file)) },
@@ -239,7 +234,7 @@ async function untilReply<Meaning>(
   }
 }
 
-function answered(answers: Answers): Reply {
+function taken(answers: Answers): Reply {
   return { kind: "answered", answers };
 }
 
@@ -249,10 +244,10 @@ export const typedPath = "\u0000typed";
 /** The options of a question; one of a path has one more, for a folder that is typed. */
 export function shownOptions(
   question: Question,
-  planning: Interview,
+  interview: Interview,
   answers: Answers,
 ): readonly Option[] {
-  const options = question.options(planning, answers);
+  const options = question.options(interview, answers);
   if (question.kind !== "path") return options;
   return [
     ...options,

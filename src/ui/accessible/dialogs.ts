@@ -29,31 +29,31 @@ export async function meetInLines({
     const typed = line?.trim().toLowerCase() ?? "q";
     if (typed === "q") return "quit";
     const chosen = runningChoices[typed === "" ? 0 : Number(typed) - 1];
-    if (chosen !== undefined) return chosen.meeting;
+    if (chosen !== undefined) return chosen.choice;
     say(instructions);
   }
 }
 
 /** Says what is not right with the machine, and waits for a word about it; the end of the input stops. */
-export async function mendInLines({
-  trouble,
+export async function remedyInLines({
+  failed,
   reader,
   signal,
   say,
 }: {
-  readonly trouble: FailedChecks;
+  readonly failed: FailedChecks;
   readonly reader: LineReader;
   readonly signal: AbortSignal;
   say(line: string): void;
 }): Promise<Remediation> {
   say("");
-  say(failedChecksText(trouble));
-  trouble.checks.forEach(({ title, found, remedy }, index) => {
+  say(failedChecksText(failed));
+  failed.checks.forEach(({ title, found, remedy }, index) => {
     say(`${index + 1}. ${title}: ${found.replace(/\.$/, "")}.`);
     if (remedy !== undefined) say(remedyLine(remedy));
   });
   say(remediationText);
-  const onward = trouble.blocking ? "" : ", Enter alone to go on as it is";
+  const onward = failed.blocking ? "" : ", Enter alone to go on as it is";
   const instructions = `Type r and press Enter to check again${onward}, or q to stop.`;
   say(instructions);
   for (;;) {
@@ -61,7 +61,7 @@ export async function mendInLines({
     const typed = line?.trim().toLowerCase() ?? "q";
     if (typed === "q") return "stop";
     if (typed === "r") return "again";
-    if (typed === "" && !trouble.blocking) return "onward";
+    if (typed === "" && !failed.blocking) return "onward";
     say(instructions);
   }
 }

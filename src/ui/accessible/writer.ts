@@ -7,7 +7,7 @@ import { percentOf } from "../messages/download.ts";
 import type { Sentence } from "../messages/sentence.ts";
 import type { Terminal, Writer } from "../writer.ts";
 import { askInLines } from "./ask.ts";
-import { meetInLines, mendInLines } from "./dialogs.ts";
+import { meetInLines, remedyInLines } from "./dialogs.ts";
 import { createLineReader, type LineReader } from "./lines.ts";
 
 /** A screen reader says every line aloud: not more than one of progress in this time. */
@@ -40,17 +40,17 @@ export function createAccessibleWriter(
       progressAt = event.at;
       output.line(progressSentence(state, checking ? "checked" : "here"));
     },
-    async ask(planning, signal) {
+    async ask(interview, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
-      return askInLines({ planning, reader, signal, say });
+      return askInLines({ interview, reader, signal, say });
     },
     async meet(run, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
       return meetInLines({ run, reader, signal, say });
     },
-    async remedy(trouble, signal) {
+    async remedy(failed, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
-      return mendInLines({ trouble, reader, signal, say });
+      return remedyInLines({ failed, reader, signal, say });
     },
     async close() {
       reader?.close();
@@ -60,7 +60,7 @@ export function createAccessibleWriter(
   };
 }
 
-const toneWords: Readonly<Record<NonNullable<Sentence["mark"]>, string>> = {
+const tonePrefixes: Readonly<Record<NonNullable<Sentence["mark"]>, string>> = {
   ok: "In order: ",
   warning: "Warning: ",
   failed: "Problem: ",
@@ -68,7 +68,7 @@ const toneWords: Readonly<Record<NonNullable<Sentence["mark"]>, string>> = {
 
 /** The signs of the other writers are words here. */
 function tell(line: (text: string) => void, sentence: Sentence): void {
-  const word = sentence.mark === null || sentence.mark === "ok" ? "" : toneWords[sentence.mark];
+  const word = sentence.mark === null || sentence.mark === "ok" ? "" : tonePrefixes[sentence.mark];
   line(ended(word + sentence.text));
   for (const more of sentence.more) line(more);
 }

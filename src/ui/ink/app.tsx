@@ -1,25 +1,24 @@
 import { useApp, useInput, useStdout, useWindowSize } from "ink";
 import {
+  type ReactNode,
   useCallback,
   useEffect,
   useLayoutEffect,
   useRef,
   useState,
   useSyncExternalStore,
-  type ReactNode,
 } from "react";
-import { frameColumns, screenRows } from "./frame-size.ts";
+import { noRunKeys, type RunKeys, type Terminal } from "../writer.ts";
+import { Dialogs } from "./dialogs.tsx";
 import { Frame } from "./frame.tsx";
-import type { Line } from "./line.ts";
+import { type Press, readKeys } from "./keys.ts";
+import { frameColumns, type Line, screenRows } from "./line.ts";
 import { keysNow, noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
 import { liveScreen } from "./live/screen.ts";
-import { noRunKeys, type RunKeys, type Terminal } from "../writer.ts";
-import { ownScreen } from "./own-screen.ts";
 import { newestRows } from "./log-rows.ts";
+import { ownScreen } from "./own-screen.ts";
 import type { Store } from "./store.ts";
 import type { Theme } from "./theme.ts";
-import { type Press, readKeys } from "./wizard/keys.ts";
-import { Dialogs } from "./wizard/dialogs.tsx";
 
 /** A page of the wizard gets at least so many rows, so that it stays in its place from question to question. */
 const pageRows = 20;
@@ -71,14 +70,14 @@ export function App({
     { isActive: hasKeys },
   );
   const isRunning = snapshot.state.run !== null && snapshot.state.closing === null;
-  const front = isRunning && wizard === null ? panelPage(view, panel, snapshot.log) : null;
+  const panelLines = isRunning && wizard === null ? panelPage(view, panel, snapshot.log) : null;
   const above = (lines: readonly Line[], leastRows = 0): readonly Line[] => {
     const room = screenRows(size) - Math.max(lines.length, leastRows);
     const rows = newestRows(snapshot.scrolled, room, { columns: frameColumns(size), theme });
     return [...rows, ...lines];
   };
   return wizard === null ? (
-    <Frame lines={front ?? above(liveScreen(view))} size={size} theme={theme} />
+    <Frame lines={panelLines ?? above(liveScreen(view))} size={size} theme={theme} />
   ) : (
     <Dialogs
       request={wizard}

@@ -1,8 +1,15 @@
 import { Box, Text } from "ink";
 import type { ReactNode } from "react";
 import { printable } from "../clean-text.ts";
-import { frameColumns, screenRows } from "./frame-size.ts";
-import { clipLine, type Line, type Size, type Span, type WidgetName } from "./line.ts";
+import {
+  clipLine,
+  frameColumns,
+  type Line,
+  screenRows,
+  type Size,
+  type Span,
+  type WidgetName,
+} from "./line.ts";
 import { styled, type Theme } from "./theme.ts";
 
 /** What stands for the names; nothing until it is loaded. */

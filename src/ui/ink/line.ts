@@ -38,7 +38,7 @@ export function clipLine(line: Line, columns: number, theme: Theme): Line {
   for (const { text, role } of line) {
     if (left <= 0) break;
     const width = textWidth(text);
-    fitted.push({ text: width <= left ? text : shorten(text, left, theme.signs.ellipsis), role });
+    fitted.push({ text: width <= left ? text : shorten(text, left, theme.symbols.ellipsis), role });
     left -= width;
   }
   return fitted;
@@ -50,4 +50,44 @@ export function spread(left: Line, right: Line, columns: number, theme: Theme): 
   const fitted = clipLine(left, Math.max(0, room), theme);
   const gap = Math.max(1, columns - lineWidth(fitted) - lineWidth(right));
   return [...fitted, span(" ".repeat(gap)), ...right];
+}
+
+/** Some terminals say that they have no columns, or no rows, at all. */
+const usual = { columns: 80, rows: 24 };
+
+/** All rows that are drawn on; the last one is the cursor's. */
+export function screenRows({ rows }: Size): number {
+  return Math.max(1, (rows || usual.rows) - 1);
+}
+
+/** A page leaves one row more, for the last thing that was finished. */
+export function frameRows({ rows }: Size): number {
+  return Math.max(1, (rows || usual.rows) - 2);
+}
+
+/** One column less: a full last column makes some terminals wrap. */
+export function frameColumns({ columns }: Size): number {
+  return Math.max(10, (columns || usual.columns) - 1);
+}
+
+/** What keys do, in one row that is never cut: with less between them where columns are few, then by the shorter list. */
+export function footLine(
+  keys: readonly string[],
+  size: Size,
+  fewer: readonly string[] = keys,
+): Line {
+  return [span(footText(keys, frameColumns(size), fewer), "quiet")];
+}
+
+/** The same beside something else, in so many columns. */
+export function footText(
+  keys: readonly string[],
+  columns: number,
+  fewer: readonly string[] = keys,
+): string {
+  const shown = keys.filter((key) => key !== "");
+  const few = fewer.filter((key) => key !== "");
+  const bare = few.join("  ").replaceAll(":", "");
+  const rows = [shown.join("   "), shown.join("  "), few.join("   "), few.join("  "), bare];
+  return rows.find((row) => textWidth(row) <= columns) ?? bare;
 }

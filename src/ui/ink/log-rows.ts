@@ -108,7 +108,7 @@ const roles = { info: "plain", good: "good", warning: "warning", bad: "bad" } as
 export function scrolledRows(line: ScrolledLine, columns: number, theme: Theme): Line[] {
   const { sentence, apart, demo } = line;
   const role: Role = roles[sentence.tone];
-  const mark = sentence.mark === null ? "" : `${theme.signs[sentence.mark]} `;
+  const mark = sentence.mark === null ? "" : `${theme.symbols[sentence.mark]} `;
   // Where a sign carries the colour the words need none.
   const textRole = mark === "" || sentence.tone === "bad" ? role : "plain";
   const indent = " ".repeat(textWidth(mark));

@@ -1,7 +1,37 @@
+import type { FailedChecks, Interview, Remediation } from "../../plan/interview.ts";
+import type { Answers } from "../../plan/questions.ts";
+import type { BackgroundChoice, BackgroundProcess } from "../../run/background.ts";
 import type { TimedEvent } from "../../run/event.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { logLines, type ScrolledLine, scrolledLines } from "./log-rows.ts";
-import type { DialogRequest } from "./wizard/request.ts";
+
+/** A wizard that somebody waits for. */
+export interface WizardRequest {
+  readonly kind: "questions";
+  readonly interview: Interview;
+  /** Ends when the wizard does, whatever the reason: what it still asks for is no longer wanted. */
+  readonly signal: AbortSignal;
+  /** The answers, or null where the person stopped. */
+  finish(answers: Answers | null): void;
+  fail(error: unknown): void;
+}
+
+/** Something is not right with the machine, and somebody waits for what the person does about it. */
+export interface RemedyRequest {
+  readonly kind: "remedy";
+  readonly failed: FailedChecks;
+  finish(remediation: Remediation): void;
+}
+
+/** A run was found in the background, and somebody waits for what is to become of it. */
+export interface MeetRequest {
+  readonly kind: "meet";
+  readonly run: BackgroundProcess;
+  finish(choice: BackgroundChoice): void;
+}
+
+/** What the person is asked now. */
+export type DialogRequest = WizardRequest | RemedyRequest | MeetRequest;
 
 /** What the root component draws. */
 export interface Snapshot {

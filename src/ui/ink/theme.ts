@@ -14,7 +14,7 @@ const colours = { red: 31, green: 32, yellow: 33, magenta: 35, cyan: 36 } as con
 
 /** How the roles look, and which signs there are. */
 export interface Theme {
-  readonly signs: Symbols;
+  readonly symbols: Symbols;
   readonly unicode: boolean;
   readonly looks: Readonly<Record<Role, Look>>;
 }
@@ -43,7 +43,7 @@ const uncoloured: Theme["looks"] = {
 
 /** Without colours no look is left at all: every meaning has a word or a sign beside it. */
 export function createTheme({ color, unicode }: Pick<Terminal, "color" | "unicode">): Theme {
-  return { signs: symbols(unicode), unicode, looks: color ? coloured : uncoloured };
+  return { symbols: symbols(unicode), unicode, looks: color ? coloured : uncoloured };
 }
 
 /** The text between the escape sequences of its look (ECMA-48, SGR). */

@@ -7,7 +7,7 @@ import {
   ThemeProvider,
 } from "@inkjs/ui";
 import { Box } from "ink";
-import { useEffect, type ReactNode } from "react";
+import { type ReactNode, useEffect } from "react";
 import { textWidth } from "../text-width.ts";
 import type { Theme } from "./theme.ts";
 

@@ -1,13 +1,12 @@
-import type { Answers } from "../../plan/answers.ts";
 import type { FailedChecks, Interview, Remediation } from "../../plan/interview.ts";
+import type { Answers } from "../../plan/questions.ts";
 import type { BackgroundChoice, BackgroundProcess } from "../../run/background.ts";
 import { noRunKeys, type Terminal, type Writer } from "../writer.ts";
-import { frameColumns } from "./frame-size.ts";
-import { ownScreen } from "./own-screen.ts";
+import { frameColumns } from "./line.ts";
 import { scrolledRows } from "./log-rows.ts";
-import { createStore, type Store } from "./store.ts";
+import { ownScreen } from "./own-screen.ts";
+import { createStore, type DialogRequest, type Store } from "./store.ts";
 import { createTheme } from "./theme.ts";
-import type { DialogRequest } from "./wizard/request.ts";
 
 export interface InkOptions {
   /** Monotonic milliseconds, for the time and the countdowns between events. */
@@ -17,8 +16,8 @@ export interface InkOptions {
 }
 
 export interface InkWriter extends Writer {
-  readonly ask: (planning: Interview, signal: AbortSignal) => Promise<Answers | null>;
-  readonly remedy: (trouble: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
+  readonly ask: (interview: Interview, signal: AbortSignal) => Promise<Answers | null>;
+  readonly remedy: (failed: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
   readonly meet: (run: BackgroundProcess, signal: AbortSignal) => Promise<BackgroundChoice>;
   /** Resolves once everything written so far is on the screen. */
   drawn(): Promise<void>;
@@ -90,17 +89,18 @@ export async function createInkWriter(
 
   return {
     write: (event) => store.write(event),
-    ask: (planning, signal) =>
-      front(store, signal, (finish, fail, ended) => ({
+    ask: (interview, signal) =>
+      untilAnswered(store, signal, (finish, fail, ended) => ({
         kind: "questions",
-        planning,
+        interview,
         signal: ended,
         finish,
         fail,
       })),
-    remedy: (trouble, signal) =>
-      front(store, signal, (finish) => ({ kind: "mend", trouble, finish })),
-    meet: (run, signal) => front(store, signal, (finish) => ({ kind: "meet", run, finish })),
+    remedy: (failed, signal) =>
+      untilAnswered(store, signal, (finish) => ({ kind: "remedy", failed, finish })),
+    meet: (run, signal) =>
+      untilAnswered(store, signal, (finish) => ({ kind: "meet", run, finish })),
     async drawn() {
       store.publish();
       await instance.waitUntilRenderFlush();
@@ -129,7 +129,7 @@ function flushed(stream: Terminal["stdout"]): Promise<void> {
 }
 
 /** Puts a page before the live screen until it is answered. */
-async function front<Answer>(
+async function untilAnswered<Answer>(
   store: Store,
   signal: AbortSignal,
   request: (

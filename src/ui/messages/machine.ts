@@ -72,7 +72,7 @@ export const remediationText =
   "Mend it in another window, then check again. Nothing has been changed.";
 
 /** The keys of the page. */
-export function mendKeys({ blocking }: FailedChecks, wide: boolean): string {
+export function remedyKeys({ blocking }: FailedChecks, wide: boolean): string {
   const keys = ["r: check again", ...(blocking ? [] : ["Enter: go on"]), "q: stop"];
   return keys.join(wide ? "   " : "  ");
 }

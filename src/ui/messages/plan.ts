@@ -1,6 +1,5 @@
-import type { Answers } from "../../plan/answers.ts";
 import type { Interview } from "../../plan/interview.ts";
-import type { Question } from "../../plan/questions.ts";
+import type { Step } from "../../plan/steps.ts";
 import type { PlannedFile, PlanReady } from "../../run/events/plan.ts";
 import { formatBytes } from "../../run/units.ts";
 import { counted, listed, say, type Sentence } from "./sentence.ts";
@@ -50,12 +49,13 @@ export function planLines(plan: PlanReady): string[] {
     `Models live in: ${plan.cacheDir}`,
     `Annie's folder: ${plan.stackDir}`,
     `Annie starts: ${startupText(plan.startup)}`,
-    `Hugging Face token: ${tokenWords(plan)}`,
+    `Hugging Face token: ${tokenText(plan)}`,
+    ...(plan.answerLines ?? []),
     ...(plan.services.length === 0 ? [] : [`Containers: ${plan.services.join(", ")}`]),
   ];
 }
 
-function tokenWords({ token, tokenKept }: PlanReady): string {
+function tokenText({ token, tokenKept }: PlanReady): string {
   if (token === "none" || token === "kept" || tokenKept === undefined) return tokens[token];
   return `${tokens[token]}, ${tokenKept ? "kept in her folder" : "for this run only"}`;
 }
@@ -92,18 +92,14 @@ export function earlierTitle(earlier: Interview["earlier"]): string {
 
 export const earlierAnswers = "These are your answers from last time:";
 
-/** A line for each question and what was answered. Consent to another machine is not kept, so there is no earlier answer to it. */
-export function answerLines(
-  questions: readonly Question[],
-  planning: Interview,
-  answers: Answers,
-): string[] {
+/** A line for each question and what was answered. Consent is not kept, so there is no earlier answer to it. */
+export function answerLines(interview: Interview, { questions, answers }: Step): string[] {
   return questions
-    .filter(({ id }) => id !== "unsupported")
+    .filter(({ kind }) => kind !== "confirm")
     .map((question) => {
       const values = question.selected(answers);
       const labels = question
-        .options(planning, answers)
+        .options(interview, answers)
         .filter(({ value, locked }) => locked || values.includes(value))
         .map(({ label }) => label);
       // A folder that was typed is no option.

@@ -2,7 +2,7 @@
 import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import type { Terminal } from "../../../src/ui/writer.ts";
-import { cannedPlanning } from "../canned-planning.ts";
+import { cannedInterview } from "../canned-interview.ts";
 
 const stop = new AbortController();
 const terminal: Terminal = {
@@ -19,8 +19,8 @@ const writer = accessible ? createAccessibleWriter(terminal) : await createInkWr
 const { EARLIER } = process.env;
 const earlier = EARLIER === "interrupted" || EARLIER === "finished" ? EARLIER : "none";
 const otherMachine = process.env["OTHER_MACHINE"] !== undefined;
-const canned = cannedPlanning({ earlier });
-const planning = otherMachine
+const canned = cannedInterview({ earlier });
+const interview = otherMachine
   ? { ...canned, machine: { ...canned.machine, spark: false, product: null, arch: "x86_64" } }
   : canned;
 const demo = process.env["DEMO"] !== undefined;
@@ -37,7 +37,7 @@ writer.write({
 writer.write({ v: 1, at: 1, type: "stage.started", stage: "plan" });
 let outcome = "";
 try {
-  const answers = await writer.ask?.(planning, stop.signal);
+  const answers = await writer.ask?.(interview, stop.signal);
   outcome =
     answers === null || answers === undefined ? "stopped" : `answers ${JSON.stringify(answers)}`;
 } catch (error) {

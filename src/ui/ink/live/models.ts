@@ -3,10 +3,9 @@ import { formatBytes, formatEta, formatSpeed } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
 import { downloadNote, percentOf } from "../../messages/download.ts";
 import { padded, shorten, textWidth } from "../../text-width.ts";
-import { frameColumns } from "../frame-size.ts";
-import { type Line, span, type Span } from "../line.ts";
+import { type LiveView, spinnerSign } from "../header.ts";
+import { frameColumns, type Line, span, type Span } from "../line.ts";
 import type { Theme } from "../theme.ts";
-import { type LiveView, spinnerSign } from "./header.ts";
 
 /** A row for each model that is not here yet, in tier order, and "+N more" where rows are few. */
 export function modelRows(view: LiveView, room: number): Line[] {
@@ -32,10 +31,10 @@ export function totalRows(view: LiveView, airy: boolean): Line[] {
   const columns = columnsFor(view);
   if (download.finished !== null) {
     const words = `All models are here, ${formatBytes(download.totalBytes)}.`;
-    return [[span(`${view.theme.signs.ok} `, "good"), span(words)]];
+    return [[span(`${view.theme.symbols.ok} `, "good"), span(words)]];
   }
   const all = { ...download, title: "All", state: stateNow("downloading", view) };
-  const indent = " ".repeat(view.theme.signs.ok.length + 1);
+  const indent = " ".repeat(view.theme.symbols.ok.length + 1);
   const row: Line = [span(indent), ...figures(all, columns, view.theme, "strong")];
   if (!airy || download.verifiedBytes === 0) return [row];
   return [row, [span(`${indent}${formatBytes(download.verifiedBytes)} of it checked`, "quiet")]];
@@ -55,7 +54,7 @@ function isIdle({ state }: ModelProgress): boolean {
 
 function columnsFor(view: LiveView): ModelColumns {
   const titles = view.state.download.models.map(({ title }) => title);
-  const signWidth = view.theme.signs.ok.length + 1;
+  const signWidth = view.theme.symbols.ok.length + 1;
   return modelColumns(frameColumns(view.size) - signWidth, titles);
 }
 
@@ -73,7 +72,7 @@ function modelRow(model: ModelProgress, view: LiveView, columns: ModelColumns): 
     span(titleText(model.title, columns, view.theme)),
     span(` ${percentText(model)} `),
     // Where there is no room for the words they stand on a row of their own.
-    span(columns.bar > 0 ? words : heldWord(model, view), "warning"),
+    span(columns.bar > 0 ? words : heldText(model, view), "warning"),
   ];
 }
 
@@ -81,7 +80,7 @@ function modelRow(model: ModelProgress, view: LiveView, columns: ModelColumns): 
 function noteRow(model: ModelProgress, view: LiveView, columns: ModelColumns): Line | null {
   const words = noteText(model, view);
   if (words === null || columns.bar > 0) return null;
-  return [span(" ".repeat(view.theme.signs.ok.length + 1)), span(words, "warning")];
+  return [span(" ".repeat(view.theme.symbols.ok.length + 1)), span(words, "warning")];
 }
 
 function noteText(model: ModelProgress, view: LiveView): string | null {
@@ -89,18 +88,18 @@ function noteText(model: ModelProgress, view: LiveView): string | null {
   return note === undefined ? null : cleanText(downloadNote(note, view.elapsedMs));
 }
 
-function heldWord({ id }: ModelProgress, view: LiveView): string {
+function heldText({ id }: ModelProgress, view: LiveView): string {
   const note = view.state.download.notes[id];
   return note?.kind === "retrying" ? "held up" : "waiting";
 }
 
 function modelSign(model: ModelProgress, view: LiveView, held: boolean): Span {
-  const { signs } = view.theme;
-  if (model.state === "failed") return span(signs.failed, "bad");
-  if (held || model.state === "retrying") return span(signs.warning, "warning");
+  const { symbols } = view.theme;
+  if (model.state === "failed") return span(symbols.failed, "bad");
+  if (held || model.state === "retrying") return span(symbols.warning, "warning");
   const rests = stateNow(model.state, view) === "paused";
-  if (rests || model.state === "waiting") return span(signs.waiting, "quiet");
-  return span(model.state === "downloading" ? signs.coming : spinnerSign(view), "accent");
+  if (rests || model.state === "waiting") return span(symbols.waiting, "quiet");
+  return span(model.state === "downloading" ? symbols.coming : spinnerSign(view), "accent");
 }
 
 function stateNow(state: ModelState, { state: { download } }: LiveView): Figures["state"] {
@@ -132,7 +131,7 @@ function figures(
 }
 
 function titleText(text: string, columns: ModelColumns, theme: Theme): string {
-  return padded(shorten(cleanText(text), columns.title, theme.signs.ellipsis), columns.title);
+  return padded(shorten(cleanText(text), columns.title, theme.symbols.ellipsis), columns.title);
 }
 
 function percentText({ receivedBytes, totalBytes }: Figures): string {
@@ -181,7 +180,7 @@ function barText(
 ): [string, string] {
   const share = totalBytes <= 0 ? 1 : Math.min(1, receivedBytes / totalBytes);
   const full = share >= 1 ? width : Math.min(width - 1, Math.floor(share * width));
-  return [theme.signs.barFull.repeat(full), theme.signs.barEmpty.repeat(width - full)];
+  return [theme.symbols.barFull.repeat(full), theme.symbols.barEmpty.repeat(width - full)];
 }
 
 /** Widths of the parts of a model's row; 0 where there is no room for one. */

@@ -2,11 +2,10 @@ import type { RunState } from "../../../run/state.ts";
 import { stopText } from "../../messages/run.ts";
 import { wrapText } from "../../text-width.ts";
 import type { RunKeys } from "../../writer.ts";
-import { frameColumns, screenRows } from "../frame-size.ts";
-import { blank, type Line, span } from "../line.ts";
+import { elapsedText, headerLine, type LiveView, waitSpan } from "../header.ts";
+import type { Press } from "../keys.ts";
+import { blank, frameColumns, type Line, screenRows, span } from "../line.ts";
 import { type ScrolledLine, scrolledRows } from "../log-rows.ts";
-import type { Press } from "../wizard/keys.ts";
-import { elapsedText, headerLine, type LiveView, waitSpan } from "./header.ts";
 
 /** What is in front of the live screen. */
 export type Panel =
@@ -110,7 +109,7 @@ function logPage(view: LiveView, scroll: number, log: readonly ScrolledLine[]): 
   const rows = log.flatMap((line) => scrolledRows(line, frameColumns(view.size), view.theme));
   const room = Math.max(1, screenRows(view.size) - 2);
   const from = Math.max(0, rows.length - room - boundedLog(scroll, rows.length, room));
-  const { up, down } = view.theme.signs;
+  const { up, down } = view.theme.symbols;
   const place = `${Math.min(rows.length, from + room)} of ${rows.length}`;
   return [
     header(view),

@@ -7,11 +7,6 @@ import { annieText, awaitedCapabilities } from "../../messages/health.ts";
 import { remedyLine } from "../../messages/machine.ts";
 import { hubWaitText } from "../../messages/run.ts";
 import { listed } from "../../messages/sentence.ts";
-import { footLine } from "../foot.ts";
-import { frameColumns, frameRows } from "../frame-size.ts";
-import { blank, type Line, span } from "../line.ts";
-import { isLooking } from "../log-rows.ts";
-import type { Role } from "../theme.ts";
 import {
   elapsedText,
   headerLine,
@@ -19,7 +14,10 @@ import {
   spinner,
   spinnerSign,
   stageLines,
-} from "./header.ts";
+} from "../header.ts";
+import { blank, footLine, frameColumns, frameRows, type Line, span } from "../line.ts";
+import { isLooking } from "../log-rows.ts";
+import type { Role } from "../theme.ts";
 import { modelRows, totalRows } from "./models.ts";
 
 /** The rows of the live screen, never more than fit; what has the least to say goes first. */
@@ -63,7 +61,7 @@ function pausedRow({ state, keys, theme }: LiveView): Line[] {
   const others = notPausedText(state);
   return [
     [
-      span(`${theme.signs.warning} `, "warning"),
+      span(`${theme.symbols.warning} `, "warning"),
       span(keys.pause === null ? words : `${words} p goes on.`, "strong"),
       ...(others === "" ? [] : [span(` ${others}`)]),
     ],
@@ -76,7 +74,7 @@ function hubWaitRow({ state: { hubWait }, elapsedMs, theme }: LiveView): Line[] 
   const again = formatDuration(Math.max(1, Math.ceil((hubWait.untilMs - elapsedMs) / 1000)));
   const left = formatDuration(Math.max(0, hubWait.giveUpMs - elapsedMs) / 1000);
   const words = cleanText(`${hubWaitText(hubWait.reason)} Again in ${again}, for ${left} more.`);
-  return [[span(`${theme.signs.warning} `, "warning"), span(words, "warning")]];
+  return [[span(`${theme.symbols.warning} `, "warning"), span(words, "warning")]];
 }
 
 /** Between two stages: what is being done, so that the screen is never still. */
@@ -129,7 +127,7 @@ export function annieLines(view: LiveView): Line[] {
   const { annie } = state;
   if (!concernsAnnie(state)) return [];
   const online = annie.online !== null;
-  const sign = online ? span(view.theme.signs.ok, "good") : annieSign(view);
+  const sign = online ? span(view.theme.symbols.ok, "good") : annieSign(view);
   const first: Line = [
     sign,
     span(" Annie", "strong"),
@@ -139,7 +137,7 @@ export function annieLines(view: LiveView): Line[] {
     there ? [capabilityName(name)] : [],
   );
   const later = awaitedCapabilities(state);
-  const indent = " ".repeat(view.theme.signs.ok.length + 1);
+  const indent = " ".repeat(view.theme.symbols.ok.length + 1);
   return [
     first,
     ...(can.length > 0 ? [[span(`${indent}Works: ${listed(can)}`)]] : []),
@@ -149,9 +147,9 @@ export function annieLines(view: LiveView): Line[] {
 
 function annieSign(view: LiveView): Line[number] {
   const broken = Object.keys(view.state.failedContainers).length > 0;
-  if (broken) return span(view.theme.signs.failed, "bad");
+  if (broken) return span(view.theme.symbols.failed, "bad");
   const begun = Object.keys(view.state.containers).length > 0 || view.state.annie.status !== null;
-  return begun ? span(spinnerSign(view), "accent") : span(view.theme.signs.waiting, "quiet");
+  return begun ? span(spinnerSign(view), "accent") : span(view.theme.symbols.waiting, "quiet");
 }
 
 /** Before her stage begins there is nothing to say of her. */
@@ -188,7 +186,7 @@ function checkLines(check: CheckState, view: LiveView): Line[] {
 }
 
 function checkLine(check: CheckState, view: LiveView): Line {
-  const sign = check.status === "running" ? spinnerSign(view) : view.theme.signs[check.status];
+  const sign = check.status === "running" ? spinnerSign(view) : view.theme.symbols[check.status];
   const found = check.found === "" ? "" : `: ${cleanText(check.found)}`;
   return [span(sign, roles[check.status]), span(` ${check.title}`), span(found)];
 }

@@ -1,15 +1,14 @@
 import type { Question } from "../../../plan/questions.ts";
+import { currentQuestion } from "../../../plan/steps.ts";
 import { cleanText } from "../../clean-text.ts";
 import { stopAskingText } from "../../messages/run.ts";
 import { wrapText } from "../../text-width.ts";
-import { frameColumns, frameRows } from "../frame-size.ts";
-import { blank, type Line, type Size, span } from "../line.ts";
-import type { Press } from "./keys.ts";
+import { blank, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
 import { questionPage } from "./question-page.ts";
 import { resumePage } from "./resume-page.ts";
 import { boundedScroll, summaryPage, withinSummary } from "./summary-page.ts";
 import { wizardHeader, type WizardView } from "./view.ts";
-import { currentQuestion, type WizardState } from "./wizard-state.ts";
+import type { WizardState } from "./wizard-state.ts";
 
 /** The page that the wizard shows now; its keys are always on it. */
 export function wizardPage(view: WizardView): Line[] {
@@ -66,7 +65,7 @@ export function helpPage(view: WizardView, question: Question | null, scroll: nu
   const lines = helpLines(view.size, question);
   const room = helpRoom(view.size);
   const from = boundedScroll(scroll, lines.length, room);
-  const { up, down } = view.theme.signs;
+  const { up, down } = view.theme.symbols;
   const last = Math.min(lines.length, from + room);
   const more = lines.length > room ? `${up} ${down}: read on (${last}/${lines.length})  ` : "";
   return [
@@ -95,17 +94,4 @@ function helpLines(size: Size, question: Question | null): Line[] {
 /** No further than its last row, so that a key back is seen at once. */
 export function withinHelp(scroll: number, size: Size, question: Question | null): number {
   return boundedScroll(scroll, helpLines(size, question).length, helpRoom(size));
-}
-
-/** The arrows read on; any other key goes back. */
-export function pressedOnHelp(state: WizardState, press: Press, scroll: number): WizardState {
-  if (press.kind === "down" || isLetter(press, "j")) return { ...state, help: scroll + 1 };
-  if (press.kind === "up" || isLetter(press, "k")) {
-    return { ...state, help: Math.max(0, scroll - 1) };
-  }
-  return { ...state, help: null };
-}
-
-function isLetter(press: Press, letter: string): boolean {
-  return press.kind === "text" && press.text === letter;
 }

@@ -1,19 +1,15 @@
-import { nextStep } from "../../../plan/steps.ts";
-import type { Question } from "../../../plan/questions.ts";
-import { Failure } from "../../../run/failure.ts";
-import type { Answers } from "../../../plan/answers.ts";
-import { cleanText } from "../../clean-text.ts";
-import type { Press } from "./keys.ts";
-import { pressedOnHelp } from "./pages.ts";
-import { back, pressedOnSummary } from "./press-summary.ts";
-import { pressedOnResume } from "./resume-page.ts";
+import { type Answers, type Question, withAnswer } from "../../../plan/questions.ts";
 import {
+  askAnew,
   currentQuestion,
-  shownOptions,
-  typedPath,
-  type WizardState,
-  showStep,
-} from "./wizard-state.ts";
+  nextStep,
+  previousStep,
+  takeEarlier,
+} from "../../../plan/steps.ts";
+import { Failure } from "../../../run/failure.ts";
+import { cleanText } from "../../clean-text.ts";
+import type { Press } from "../keys.ts";
+import { shownOptions, showStep, typedPath, typedValue, type WizardState } from "./wizard-state.ts";
 
 /** The wizard after a key. Pure: what has to be asked of somebody is left as an effect. */
 export function pressed(state: WizardState, press: Press): WizardState {
@@ -66,7 +62,7 @@ function onOptions(state: WizardState, press: Press, question: Question): Wizard
       return moved(state, options.length - 1);
     case "left":
     case "escape":
-      return back(state);
+      return goneBack(state);
     case "right":
     case "enter":
       return take(state, question);
@@ -131,14 +127,13 @@ function take(state: WizardState, question: Question): WizardState {
     return { ...state, outcome: { answers: null } };
   }
   if (option.value === typedPath) {
-    const { storage } = state.answers;
-    const kept = storage.startsWith("/") ? storage : "";
+    const kept = typedValue(state, question) ?? "";
     return { ...state, typed: state.draft === "" ? kept : state.draft, problem: null };
   }
   if (question.kind === "secret" && option.value === "pasted") {
-    const kept = state.answers.token.source === "pasted";
+    const kept = question.selected(state.answers).includes("pasted");
     return kept
-      ? showStep(state, nextStep(state.planning, state, state.answers))
+      ? showStep(state, nextStep(state.interview, state, state.answers))
       : { ...state, typed: "", problem: null };
   }
   return apply(state, question, [option.value]);
@@ -153,16 +148,18 @@ function ordered(state: WizardState): string[] {
 function apply(state: WizardState, question: Question, values: readonly string[]): WizardState {
   let answers: Answers;
   try {
-    answers = question.patch(state.planning.catalog, state.answers, values, state.planning);
+    const { interview } = state;
+    answers = withAnswer(state.answers, question, values, interview.catalog, interview);
   } catch (error) {
     if (error instanceof Failure)
       return { ...state, problem: `${error.message} ${error.formHint}` };
     throw error;
   }
-  if (question.kind === "secret" && answers.token.source !== "none") {
-    return { ...state, effect: { kind: "token", answers }, problem: null };
+  const secret = question.secret?.(answers) ?? null;
+  if (secret !== null) {
+    return { ...state, effect: { kind: "token", answers, secret }, problem: null };
   }
-  return showStep(state, nextStep(state.planning, state, answers));
+  return showStep(state, nextStep(state.interview, state, answers));
 }
 
 function type(state: WizardState, press: Press, typed: string): WizardState {
@@ -193,7 +190,7 @@ function draftOf(question: Question | null, typed: string): string {
 
 /** Esc while something is being asked of the Hub: the answer is no longer wanted. */
 function callBack(state: WizardState): WizardState {
-  return state.effect?.kind === "preview" ? back(state) : { ...state, effect: null };
+  return state.effect?.kind === "preview" ? goneBack(state) : { ...state, effect: null };
 }
 
 function askToLeave(state: WizardState, press: Press): WizardState {
@@ -207,4 +204,94 @@ function leave(state: WizardState, press: Press): WizardState {
 
 function moved(state: WizardState, cursor: number): WizardState {
   return { ...state, cursor, problem: null };
+}
+
+/** The buttons of the summary, in their order. */
+export const buttons = ["Yes, begin", "Back", "Stop"] as const;
+
+/** The summary after a key: scrolling, its buttons, and a letter for each of them. */
+function pressedOnSummary(state: WizardState, press: Press): WizardState {
+  const last = buttons.length - 1;
+  switch (press.kind) {
+    case "left":
+      return { ...state, cursor: Math.max(0, state.cursor - 1) };
+    case "right":
+      return { ...state, cursor: Math.min(last, state.cursor + 1) };
+    case "up":
+      return { ...state, scroll: Math.max(0, state.scroll - 1) };
+    case "down":
+      return { ...state, scroll: state.scroll + 1 };
+    case "pageUp":
+      return { ...state, scroll: Math.max(0, state.scroll - 10) };
+    case "pageDown":
+      return { ...state, scroll: state.scroll + 10 };
+    case "first":
+      return { ...state, scroll: 0 };
+    case "escape":
+      return goneBack(state);
+    case "enter":
+      return pushed(state, state.cursor);
+    case "text":
+      return onSummaryLetter(state, press.text);
+    default:
+      return state;
+  }
+}
+
+function onSummaryLetter(state: WizardState, text: string): WizardState {
+  switch (text) {
+    case "?":
+      return { ...state, help: 0 };
+    case "k":
+      return pressedOnSummary(state, { kind: "up" });
+    case "j":
+      return pressedOnSummary(state, { kind: "down" });
+    case "y":
+    case "1":
+      return pushed(state, 0);
+    case "b":
+    case "2":
+      return goneBack(state);
+    case "q":
+    case "n":
+    case "3":
+      return { ...state, leaving: true };
+    default:
+      return state;
+  }
+}
+
+function pushed(state: WizardState, button: number): WizardState {
+  if (button === 1) return goneBack(state);
+  if (button === 2) return { ...state, leaving: true };
+  // Without a plan nobody knows what yes would mean.
+  return state.plan === null ? state : { ...state, outcome: { answers: state.answers } };
+}
+
+/** To the page before; where there is none, "Stop here?" is asked. */
+function goneBack(state: WizardState): WizardState {
+  const before = previousStep(state.interview, state);
+  return before === null ? { ...state, leaving: true } : showStep(state, before);
+}
+
+/** Yes: to the plan, or to the one question that last time's answers can't pass. No: the questions, with them chosen. */
+function pressedOnResume(state: WizardState, press: Press): WizardState {
+  const letter = press.kind === "text" ? press.text.toLowerCase() : "";
+  if (press.kind === "enter" || letter === "y")
+    return showStep(state, takeEarlier(state.interview, state));
+  if (letter === "n") return showStep(state, askAnew(state.interview, state));
+  return press.kind === "escape" || letter === "q" ? { ...state, leaving: true } : state;
+}
+
+/** The arrows read on; any other key goes back. */
+function pressedOnHelp(state: WizardState, press: Press, scroll: number): WizardState {
+  if (press.kind === "down" || isLetter(press, "j")) return { ...state, help: scroll + 1 };
+  if (press.kind === "up" || isLetter(press, "k")) {
+    return { ...state, help: Math.max(0, scroll - 1) };
+  }
+  return { ...state, help: null };
+}
+
+function isLetter(press: Press, letter: string): boolean {
+  return press.kind === "text" && press.text === letter;
 }

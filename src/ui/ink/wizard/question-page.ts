@@ -1,11 +1,10 @@
 import type { Option, Question } from "../../../plan/questions.ts";
+import { suitabilityOf, tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { cleanText } from "../../clean-text.ts";
+import { suitabilityLines, totalLines } from "../../messages/totals.ts";
 import { wrapText } from "../../text-width.ts";
-import { footLine } from "../foot.ts";
-import { frameColumns, frameRows } from "../frame-size.ts";
-import { blank, type Line, type Size, span } from "../line.ts";
-import { waitSpan } from "../live/header.ts";
-import { suitabilityRows, totalRows } from "./totals.ts";
+import { waitSpan } from "../header.ts";
+import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
 import { wizardHeader, type WizardView } from "./view.ts";
 import { isChosen, shownOptions } from "./wizard-state.ts";
 
@@ -40,7 +39,7 @@ export function questionPage(view: WizardView, question: Question): Line[] {
   }
 
   const totals = takeOne(totalRows(view, question), moreRows(view, question));
-  const fit = takeOne(suitabilityRows(view, question), []);
+  const suitability = takeOne(suitabilityRows(view, question), []);
   const why = wrapText(question.why, columns).map((text): Line => [span(text, "quiet")]);
   const block = optionBlock(view, question, {
     options: optionRoom,
@@ -54,8 +53,8 @@ export function questionPage(view: WizardView, question: Question): Line[] {
     ...head,
     ...whyRows,
     ...(gaps[0] ?? []),
-    ...fit,
-    ...(fit.length > 0 ? (gaps[2] ?? []) : []),
+    ...suitability,
+    ...(suitability.length > 0 ? (gaps[2] ?? []) : []),
     ...block.rows,
     ...field,
     ...(gaps[1] ?? []),
@@ -101,7 +100,7 @@ function statusLines(view: WizardView, columns: number): Line[] {
   }
   if (wizard.problem !== null) {
     const lines = wrapText(cleanText(wizard.problem), columns - 4);
-    const sign = view.theme.signs.warning;
+    const sign = view.theme.symbols.warning;
     return lines
       .slice(0, 4)
       .map((text, index): Line => [
@@ -109,7 +108,7 @@ function statusLines(view: WizardView, columns: number): Line[] {
         span(text, "warning"),
       ]);
   }
-  if (wizard.index === 0 && wizard.planning.earlier !== "none") {
+  if (wizard.index === 0 && wizard.interview.earlier !== "none") {
     return [[span("Your answers from last time are kept.", "good")]];
   }
   return [];
@@ -117,7 +116,7 @@ function statusLines(view: WizardView, columns: number): Line[] {
 
 function keyLine({ wizard, theme, size }: WizardView, question: Question): Line {
   const many = question.kind === "many";
-  const { up, down } = theme.signs;
+  const { up, down } = theme.symbols;
   if (wizard.typed !== null) {
     const help = question.kind === "secret" ? "?: help" : "";
     const keys = ["Enter: next", "Esc: back", help];
@@ -263,13 +262,17 @@ function optionSigns(
     under,
   }: { readonly option: Option; readonly number: number; readonly under: boolean },
 ): Line {
-  const { signs } = view.theme;
+  const { symbols } = view.theme;
   const chosen = isChosen(option, view.wizard);
   const box =
     question.kind === "many"
-      ? [span(`${chosen ? signs.chosen : signs.open} `, chosen ? "good" : "quiet")]
+      ? [span(`${chosen ? symbols.chosen : symbols.open} `, chosen ? "good" : "quiet")]
       : [];
-  return [span(under ? `${signs.pointer} ` : "  ", "accent"), span(`${number}. `, "quiet"), ...box];
+  return [
+    span(under ? `${symbols.pointer} ` : "  ", "accent"),
+    span(`${number}. `, "quiet"),
+    ...box,
+  ];
 }
 
 function labelLines(view: WizardView, question: Question, option: Option): string[] {
@@ -281,10 +284,63 @@ function labelText(option: Option): string {
 }
 
 function labelIndent(view: WizardView, question: Question): number {
-  return 5 + (question.kind === "many" ? view.theme.signs.chosen.length + 1 : 0);
+  return 5 + (question.kind === "many" ? view.theme.symbols.chosen.length + 1 : 0);
 }
 
 function detailLines(view: WizardView, question: Question, option: Option): string[] {
   const width = frameColumns(view.size) - labelIndent(view, question);
   return wrapText(cleanText(option.detail), width);
+}
+
+/** What the choice of tiers adds up to, against what the machine has; explained where it does not fit. The first of these that has room is shown. */
+export function totalRows(view: WizardView, question: Question): readonly Line[][] {
+  if (question.facts !== "totals") return [];
+  const { interview, chosen } = view.wizard;
+  const columns = frameColumns(view.size);
+  const totals = totalsOf(interview, tiersWith(interview, chosen.map(Number)));
+  const said = totalLines(totals, columns >= 60);
+  const rows = (lines: typeof said): Line[] =>
+    lines.flatMap(({ text, fits }) =>
+      fits ? [[span(text)]] : marked(view, { sign: view.theme.symbols.warning, text }),
+    );
+  const misfits = said.filter(({ fits }) => !fits);
+  const [first] = said;
+  const download = first === undefined ? [] : [first];
+  const short = misfits.slice(0, 1).map((line) => ({ ...line, text: firstSentence(line.text) }));
+  return [said, [...download, ...misfits], misfits, [...download, ...short], short, download]
+    .filter((lines) => lines.length > 0)
+    .map(rows);
+}
+
+function firstSentence(text: string): string {
+  return text.split(/(?<=\.) /)[0] ?? text;
+}
+
+/** How a machine that is no Spark stands against what Annie wants; where rows are few, what does not fit. */
+export function suitabilityRows(view: WizardView, question: Question): readonly Line[][] {
+  if (question.facts !== "suitability") return [];
+  const { symbols } = view.theme;
+  const { interview } = view.wizard;
+  const said = suitabilityLines(suitabilityOf(interview));
+  const rows = (lines: typeof said): Line[] =>
+    lines.flatMap(({ text, fits }) =>
+      marked(view, { sign: fits ? symbols.ok : symbols.warning, text, fits }),
+    );
+  const misfits = said.filter(({ fits }) => !fits);
+  return [said, misfits, misfits.slice(0, 2), misfits.slice(0, 1)].map(rows);
+}
+
+function marked(
+  view: WizardView,
+  {
+    sign,
+    text,
+    fits = false,
+  }: { readonly sign: string; readonly text: string; readonly fits?: boolean },
+): Line[] {
+  const role = fits ? "good" : "warning";
+  return wrapText(cleanText(text), frameColumns(view.size) - sign.length - 1).map((row, index) => [
+    span(index === 0 ? sign : " ".repeat(sign.length), role),
+    span(` ${row}`, fits ? "plain" : role),
+  ]);
 }

@@ -1,27 +1,23 @@
-import { askAnew, settlesAll, takeEarlier } from "../../../plan/steps.ts";
-import { wrapText } from "../../text-width.ts";
-import { answerLines, changeText, earlierAnswers, earlierTitle } from "../../messages/plan.ts";
+import { settlesAll } from "../../../plan/steps.ts";
 import { cleanText } from "../../clean-text.ts";
-import { frameColumns, frameRows } from "../frame-size.ts";
-import { footText } from "../foot.ts";
-import { blank, span, type Line } from "../line.ts";
-import { headerLine, waitSpan } from "../live/header.ts";
-import type { Press } from "./keys.ts";
+import { answerLines, changeText, earlierAnswers, earlierTitle } from "../../messages/plan.ts";
+import { wrapText } from "../../text-width.ts";
+import { headerLine, waitSpan } from "../header.ts";
+import { blank, footText, frameColumns, frameRows, type Line, span } from "../line.ts";
 import type { WizardView } from "./view.ts";
-import { showStep, type WizardState } from "./wizard-state.ts";
 
 /** The first page where an earlier run left answers: what they are, what they would change now, and whether to go on with them. */
 export function resumePage(view: WizardView): Line[] {
-  const { questions, planning, answers } = view.wizard;
+  const { interview } = view.wizard;
   const columns = frameColumns(view.size);
-  const given = answerLines(questions, planning, answers).map(cleanText);
+  const given = answerLines(interview, view.wizard).map(cleanText);
   const whole = given.flatMap((line) =>
     wrapText(line, columns - 4).map((row, index): Line => [
       span(index === 0 ? "  " : "    "),
       span(row),
     ]),
   );
-  const title = wrapText(earlierTitle(planning.earlier), columns).map((text): Line => [
+  const title = wrapText(earlierTitle(interview.earlier), columns).map((text): Line => [
     span(text, "strong"),
   ]);
   const changes = changeRows(view, columns);
@@ -69,14 +65,4 @@ function changeRows(view: WizardView, columns: number): Line[] {
   return wrapText(cleanText(words), columns)
     .slice(0, 4)
     .map((text): Line => [span(text, role)]);
-}
-
-/** Yes: to the plan, or to the one question that last time's answers can't pass. No: the questions, with them chosen. */
-export function pressedOnResume(state: WizardState, press: Press): WizardState {
-  const letter = press.kind === "text" ? press.text.toLowerCase() : "";
-  if (press.kind === "enter" || letter === "y") {
-    return showStep(state, takeEarlier(state.planning, state));
-  }
-  if (letter === "n") return showStep(state, askAnew(state.planning, state));
-  return press.kind === "escape" || letter === "q" ? { ...state, leaving: true } : state;
 }

@@ -1,13 +1,11 @@
 import type { PlanReady } from "../../../run/events/plan.ts";
-import { textWidth, wrapText } from "../../text-width.ts";
-import { fileText, planLines } from "../../messages/plan.ts";
 import { cleanText } from "../../clean-text.ts";
-import { frameColumns, frameRows } from "../frame-size.ts";
-import { footLine } from "../foot.ts";
-import { blank, span, type Line, type Size } from "../line.ts";
+import { fileText, planLines } from "../../messages/plan.ts";
+import { textWidth, wrapText } from "../../text-width.ts";
+import { waitSpan } from "../header.ts";
+import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
 import type { Role } from "../theme.ts";
-import { waitSpan } from "../live/header.ts";
-import { buttons } from "./press-summary.ts";
+import { buttons } from "./press.ts";
 import { wizardHeader, type WizardView } from "./view.ts";
 
 /** The summary: what will be downloaded and started, which files change and how; then yes, back or stop. */
@@ -25,7 +23,7 @@ export function summaryPage(view: WizardView): Line[] {
     ]);
     return [
       header,
-      [span(`${view.theme.signs.failed} This plan does not work.`, "bad")],
+      [span(`${view.theme.symbols.failed} This plan does not work.`, "bad")],
       ...problem,
       blank,
       [span("Esc: back   q: stop", "quiet")],
@@ -118,7 +116,7 @@ function buttonLine({ wizard, theme }: WizardView): Line {
   return buttons.flatMap((label, index) => {
     const under = index === wizard.cursor;
     return [
-      span(under ? `${theme.signs.pointer} ` : "  ", "accent"),
+      span(under ? `${theme.symbols.pointer} ` : "  ", "accent"),
       span(label, under ? "accent" : "plain"),
       span("  "),
     ];
@@ -129,7 +127,7 @@ function keyLine(
   { theme, size }: WizardView,
   place: { readonly scroll: number; readonly room: number; readonly total: number },
 ): Line {
-  const { up, down } = theme.signs;
+  const { up, down } = theme.symbols;
   const last = Math.min(place.total, place.scroll + place.room);
   const isLong = place.total > place.room;
   const more = isLong ? `${up} ${down}: read on (${last} of ${place.total})` : "";

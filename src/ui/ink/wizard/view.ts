@@ -1,7 +1,6 @@
 import type { RunState } from "../../../run/state.ts";
-import { frameColumns } from "../frame-size.ts";
-import type { Line, Size } from "../line.ts";
-import { headerLine } from "../live/header.ts";
+import { headerLine } from "../header.ts";
+import { frameColumns, type Line, type Size } from "../line.ts";
 import type { Theme } from "../theme.ts";
 import type { WizardState } from "./wizard-state.ts";
 

@@ -1,20 +1,21 @@
-import type { Answers } from "../../../plan/answers.ts";
 import type { Interview, TokenCheck } from "../../../plan/interview.ts";
-import type { Option, Question } from "../../../plan/questions.ts";
-import { firstStep, nextStep, type Step } from "../../../plan/steps.ts";
-import { refusedTokenText } from "../../messages/plan.ts";
+import type { Answers, Option, Question } from "../../../plan/questions.ts";
+import { currentQuestion, firstStep, nextStep, type Step } from "../../../plan/steps.ts";
 import type { PlanReady } from "../../../run/events/plan.ts";
+import type { Secret } from "../../../run/secret.ts";
+import { refusedTokenText } from "../../messages/plan.ts";
 
 /** Value of the extra option of a `path` question: a folder that is typed. */
 export const typedPath = "\u0000typed";
 
 /** What the wizard waits for; its component does it, and tells the outcome. */
 export type Effect =
-  | { readonly kind: "token"; readonly answers: Answers }
+  | { readonly kind: "token"; readonly answers: Answers; readonly secret: Secret }
   | { readonly kind: "preview"; readonly answers: Answers };
 
+/** Where the interview stands, and what its page shows. */
 export interface WizardState extends Step {
-  readonly planning: Interview;
+  readonly interview: Interview;
   /** The option under the cursor; on the summary the button. */
   readonly cursor: number;
   /** Option values that are chosen on this page and not taken over yet. */
@@ -38,67 +39,66 @@ export interface WizardState extends Step {
 }
 
 /** The wizard at its first step. */
-export function openWizard(planning: Interview): WizardState {
-  const step = firstStep(planning);
-  return showStep(
-    { ...step, planning, ...pageOf(step), draft: "", typedAnew: 0, outcome: null },
-    step,
-  );
+export function openWizard(interview: Interview): WizardState {
+  return showStep({ interview, draft: "", typedAnew: 0, outcome: null }, firstStep(interview));
 }
 
 /** Another page, with its chosen options from the answers; earlier answers and the summary send for the preview. */
-export function showStep(state: WizardState, step: Step): WizardState {
-  const page: WizardState = { ...state, ...step, ...pageOf(step) };
-  const question = currentQuestion(page);
-  if (question === null || question.kind === "many") return page;
-  const cursor = shownOptions(page).findIndex((option) => isChosen(option, page));
-  return { ...page, cursor: Math.max(0, cursor) };
-}
-
-/** A page that nobody has touched. */
-function pageOf({ page, questions, index, answers }: Step) {
-  const effect: Effect | null = page === "question" ? null : { kind: "preview", answers };
-  return {
+export function showStep(
+  kept: Pick<WizardState, "interview" | "draft" | "typedAnew" | "outcome">,
+  step: Step,
+): WizardState {
+  const { answers } = step;
+  const question = currentQuestion(step);
+  const page: WizardState = {
+    ...kept,
+    ...step,
     cursor: 0,
-    chosen: questions[index]?.selected(answers) ?? [],
+    chosen: question?.selected(answers) ?? [],
     typed: null,
     help: null,
     problem: null,
-    effect,
+    effect: step.page === "question" ? null : { kind: "preview", answers },
     plan: null,
     scroll: 0,
     leaving: false,
   };
-}
-
-export function currentQuestion(state: WizardState): Question | null {
-  return state.questions[state.index] ?? null;
+  if (question === null || question.kind === "many") return page;
+  const cursor = shownOptions(page).findIndex((option) => isChosen(option, page));
+  return { ...page, cursor: Math.max(0, cursor) };
 }
 
 /** The options of the page; a `path` question has one more, for a folder that is typed. */
 export function shownOptions(state: WizardState): readonly Option[] {
   const question = currentQuestion(state);
   if (question === null) return [];
-  const options = question.options(state.planning, state.answers);
+  const options = question.options(state.interview, state.answers);
   if (question.kind !== "path") return options;
-  const other = state.answers.storage.startsWith("/")
-    ? state.answers.storage
-    : "You type its path.";
-  return [...options, { value: typedPath, label: "Another folder", detail: other, locked: false }];
+  const detail = typedValue(state, question) ?? "You type its path.";
+  return [...options, { value: typedPath, label: "Another folder", detail, locked: false }];
+}
+
+/** The answer that is none of the question's options; null where it is one. */
+export function typedValue(
+  { interview, answers }: Pick<WizardState, "interview" | "answers">,
+  question: Question,
+): string | null {
+  const own = question.options(interview, answers).map(({ value }) => value);
+  return question.selected(answers).find((value) => !own.includes(value)) ?? null;
 }
 
 export function isChosen(option: Option, state: WizardState): boolean {
   if (option.locked || state.chosen.includes(option.value)) return true;
   const question = currentQuestion(state);
   if (option.value !== typedPath || question === null) return false;
-  const own = question.options(state.planning, state.answers).map(({ value }) => value);
+  const own = question.options(state.interview, state.answers).map(({ value }) => value);
   return state.chosen.some((value) => !own.includes(value));
 }
 
 /** The check of the token came back. */
 export function tokenChecked(state: WizardState, check: TokenCheck): WizardState {
   if (state.effect?.kind !== "token") return state;
-  if (check.ok) return showStep(state, nextStep(state.planning, state, state.effect.answers));
+  if (check.ok) return showStep(state, nextStep(state.interview, state, state.effect.answers));
   return {
     ...state,
     effect: null,

@@ -1,18 +1,17 @@
+import type * as widgetCode from "../widgets.tsx";
 import { useInput, usePaste } from "ink";
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { currentQuestion } from "../../../plan/steps.ts";
 import { Failure, isAbort } from "../../../run/failure.ts";
 import { Frame, type Widgets } from "../frame.tsx";
+import { type Press, readKeys } from "../keys.ts";
 import type { Line, Size } from "../line.ts";
-import type { Snapshot } from "../store.ts";
+import type { Snapshot, WizardRequest } from "../store.ts";
 import type { Theme } from "../theme.ts";
-import type * as widgetCode from "../widgets.tsx";
-import { type Press, readKeys } from "./keys.ts";
 import { withinPage, wizardPage } from "./pages.ts";
 import { edited, pasted, pressed } from "./press.ts";
 import { editorColumns } from "./question-page.ts";
-import type { WizardRequest } from "./request.ts";
 import {
-  currentQuestion,
   type Effect,
   effectFailed,
   openWizard,
@@ -36,7 +35,7 @@ export function Wizard({
   /** The page with what stands above it. */
   compose?(lines: readonly Line[]): readonly Line[];
 }): ReactNode {
-  const [wizard, setWizard] = useState(() => openWizard(request.planning));
+  const [wizard, setWizard] = useState(() => openWizard(request.interview));
 
   const { widgets, takes } = useWizardWidgets({ wizard, update: setWizard, size, theme });
 
@@ -49,8 +48,8 @@ export function Wizard({
   useEffects(wizard.effect, request, setWizard);
   useEffect(() => {
     // Where they can't be kept the wizard still works; only an interrupted one begins anew.
-    if (wizard.answers !== request.planning.answers) {
-      request.planning.remember(wizard.answers).catch(() => undefined);
+    if (wizard.answers !== request.interview.answers) {
+      request.interview.remember(wizard.answers).catch(() => undefined);
     }
   }, [wizard.answers, request]);
   useEffect(() => {
@@ -92,18 +91,16 @@ function useEffects(effect: Effect | null, request: WizardRequest, update: Updat
 
 async function run(
   effect: Effect,
-  { planning }: WizardRequest,
+  { interview }: WizardRequest,
   signal: AbortSignal,
   show: Update,
 ): Promise<void> {
   if (effect.kind === "token") {
-    const { token } = effect.answers;
-    if (token.source === "none") return;
-    const check = await planning.checkToken(token.token, signal);
+    const check = await interview.checkToken(effect.secret, signal);
     show((state) => tokenChecked(state, check));
     return;
   }
-  const plan = await planning.preview(effect.answers, signal);
+  const plan = await interview.preview(effect.answers, signal);
   show((state) => previewed(state, plan));
 }
 

@@ -1,9 +1,8 @@
 import { expandPath } from "../../src/source/hub/environment.ts";
 import { readFileSync } from "node:fs";
 import { parseCatalog } from "../../src/catalog/load.ts";
-import { initialAnswers } from "../../src/plan/questions.ts";
-import type { Answers } from "../../src/plan/answers.ts";
 import type { Interview } from "../../src/plan/interview.ts";
+import { type Answers, initialAnswers } from "../../src/plan/questions.ts";
 import type { Machine } from "../../src/run/events/machine.ts";
 import type { PlannedModel, PlanReady } from "../../src/run/events/plan.ts";
 import { Failure } from "../../src/run/failure.ts";
@@ -120,13 +119,13 @@ export function plannedFrom(answers: Answers): PlanReady {
   };
 }
 
-export interface CannedPlanning extends Interview {
+export interface CannedInterview extends Interview {
   /** Every set of answers that was remembered, in order. */
   readonly remembered: Answers[];
 }
 
-/** A planning that answers by itself: no Hub, no files. `rest` says what is different. */
-export function cannedPlanning(rest: Partial<Interview> = {}): CannedPlanning {
+/** A interview that answers by itself: no Hub, no files. `rest` says what is different. */
+export function cannedInterview(rest: Partial<Interview> = {}): CannedInterview {
   const remembered: Answers[] = [];
   return {
     machine: spark,

@@ -1,7 +1,7 @@
 import type { Intercept } from "../../src/demo/hub/exchange.ts";
 
 /** A cut, a reset, and a Hub that is too busy now and then. */
-export function trouble(): Intercept {
+export function hubOutage(): Intercept {
   const busy = { answer: { status: 503, headers: { "Retry-After": "2" } } };
   const faults: { readonly after: number; readonly fault: ReturnType<Intercept> }[] = [
     { after: 3, fault: { cutAfterBytes: 400_000 } },

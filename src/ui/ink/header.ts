@@ -1,10 +1,9 @@
-import type { RunState, StageState } from "../../../run/state.ts";
-import { formatDuration } from "../../../run/units.ts";
-import { stageNames } from "../../messages/run.ts";
-import type { RunKeys } from "../../writer.ts";
-import { frameColumns } from "../frame-size.ts";
-import { type Line, lineWidth, type Size, span, type Span, spread } from "../line.ts";
-import type { Role, Theme } from "../theme.ts";
+import type { RunState, StageState } from "../../run/state.ts";
+import { formatDuration } from "../../run/units.ts";
+import { stageNames } from "../messages/run.ts";
+import type { RunKeys } from "../writer.ts";
+import { frameColumns, type Line, lineWidth, type Size, span, type Span, spread } from "./line.ts";
+import type { Role, Theme } from "./theme.ts";
 
 const titles: Readonly<Record<string, string>> = {
   setup: "Setting up Annie",
@@ -60,17 +59,17 @@ const signRoles: Readonly<Record<StageState["state"], Role>> = {
 };
 
 function stageSign(stage: StageState, view: LiveView, short: boolean): Line[number] {
-  const { signs } = view.theme;
+  const { symbols } = view.theme;
   const role = signRoles[stage.state];
   if (stage.state === "running") {
     return span(short ? spinner(view) : spinnerSign(view), role);
   }
   const name = signNames[stage.state];
-  return span(short ? signs.short[name] : signs[name], role);
+  return span(short ? symbols.short[name] : symbols[name], role);
 }
 
 export function spinner({ tick, theme }: { readonly tick: number; readonly theme: Theme }): string {
-  const { spinner: steps } = theme.signs;
+  const { spinner: steps } = theme.symbols;
   return steps[tick % steps.length] ?? "";
 }
 
@@ -79,9 +78,9 @@ export function waitSpan(view: { readonly tick: number; readonly theme: Theme })
   return { ...span(spinner(view), "accent"), widget: "wait" };
 }
 
-/** The spinner in brackets, as wide as the other signs. */
+/** The spinner in brackets, as wide as the other symbols. */
 export function spinnerSign(view: { readonly tick: number; readonly theme: Theme }): string {
-  const inner = view.theme.signs.ok.length - 2;
+  const inner = view.theme.symbols.ok.length - 2;
   return `[${spinner(view).padStart(inner)}]`;
 }
 

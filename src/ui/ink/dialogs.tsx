@@ -1,0 +1,216 @@
+import { useInput } from "ink";
+import { type ReactNode, useState } from "react";
+import type { FailedChecks, Remediation } from "../../plan/interview.ts";
+import {
+  type BackgroundChoice,
+  type BackgroundProcess,
+  runningText,
+} from "../../run/background.ts";
+import type { CheckFinished } from "../../run/events/machine.ts";
+import type { RunState } from "../../run/state.ts";
+import { cleanText } from "../clean-text.ts";
+import { runningChoices } from "../messages/background.ts";
+import { failedChecksText, remediationText, remedyKeys, remedyLine } from "../messages/machine.ts";
+import { wrapText } from "../text-width.ts";
+import { Frame } from "./frame.tsx";
+import { headerLine } from "./header.ts";
+import { type Press, readKeys } from "./keys.ts";
+import { blank, frameColumns, frameRows, type Line, type Size, span } from "./line.ts";
+import type { DialogRequest, RemedyRequest, Snapshot } from "./store.ts";
+import type { Theme } from "./theme.ts";
+import { Wizard } from "./wizard/wizard.tsx";
+
+interface DialogProps<Request> {
+  readonly request: Request;
+  readonly snapshot: Snapshot;
+  readonly size: Size;
+  readonly theme: Theme;
+  /** The page with what stands above it. */
+  compose(lines: readonly Line[]): readonly Line[];
+}
+
+/** The page on which a person is asked something: the machine's troubles, or the questions. */
+export function Dialogs({ request, ...rest }: DialogProps<DialogRequest>): ReactNode {
+  switch (request.kind) {
+    case "remedy":
+      return <FailedChecksPage request={request} {...rest} />;
+    case "meet":
+      return <BackgroundPage {...request} {...rest} />;
+    case "questions":
+      return <Wizard request={request} {...rest} />;
+  }
+}
+
+function FailedChecksPage({
+  request: { failed, finish },
+  snapshot: { state },
+  size,
+  theme,
+  compose,
+}: DialogProps<RemedyRequest>): ReactNode {
+  const [from, setFrom] = useState(0);
+  useInput((input, key) => {
+    for (const press of readKeys(input, key)) {
+      setFrom((before) => movedOnMachine(failed, before, press));
+      const remediation = pressedOnMachine(failed, press);
+      if (remediation !== null) return finish(remediation);
+    }
+  });
+  const lines = compose(machinePage({ failed, from, state, size, theme }));
+  return <Frame lines={lines} size={size} theme={theme} />;
+}
+
+/** Asks what is to become of a run that was found in the background. */
+export function BackgroundPage({
+  run,
+  finish,
+  snapshot: { state },
+  size,
+  theme,
+}: {
+  readonly run: BackgroundProcess;
+  finish(choice: BackgroundChoice): void;
+  readonly snapshot: Snapshot;
+  readonly size: Size;
+  readonly theme: Theme;
+}): ReactNode {
+  const [index, setIndex] = useState(0);
+  useInput((input, key) => {
+    let at = index;
+    for (const press of readKeys(input, key)) {
+      const pressed = pressedOnBackground(at, press);
+      if (typeof pressed === "string") return finish(pressed);
+      at = pressed;
+    }
+    setIndex(at);
+  });
+  const lines = [
+    headerLine({ state, size, theme }),
+    ...backgroundLines(run, { index, size, theme }),
+  ];
+  return <Frame lines={lines} size={size} theme={theme} />;
+}
+
+/** Where the pointer is after a key, or what was chosen. */
+export function pressedOnBackground(index: number, press: Press): number | BackgroundChoice {
+  const last = runningChoices.length - 1;
+  if (press.kind === "enter") return runningChoices[index]?.choice ?? "quit";
+  if (press.kind === "escape") return "quit";
+  if (press.kind === "up") return Math.max(0, index - 1);
+  if (press.kind === "down") return Math.min(last, index + 1);
+  if (press.kind !== "text") return index;
+  const letter = press.text.toLowerCase();
+  if (letter === "q") return "quit";
+  if (letter === "k") return Math.max(0, index - 1);
+  if (letter === "j") return Math.min(last, index + 1);
+  return runningChoices[Number(letter) - 1]?.choice ?? index;
+}
+
+/** What was found and what can become of it; where rows are few the choices alone. */
+export function backgroundLines(
+  run: BackgroundProcess,
+  { index, size, theme }: { readonly index: number; readonly size: Size; readonly theme: Theme },
+): Line[] {
+  const columns = frameColumns(size);
+  const { pointer } = theme.symbols;
+  const title = wrapText(runningText(run), columns).map((text): Line => [span(text, "strong")]);
+  const choices = runningChoices.map(({ label, detail }, place): Line[] => {
+    const under = place === index;
+    const first = [
+      span(under ? `${pointer} ` : "  ", "accent"),
+      span(`${place + 1}. `, "quiet"),
+      span(label, under ? "strong" : "plain"),
+    ];
+    return [
+      first,
+      ...wrapText(detail, columns - 5).map((text): Line => [span(`     ${text}`, "quiet")]),
+    ];
+  });
+  const keys: Line = [
+    span(`${theme.symbols.up} ${theme.symbols.down}: move   Enter: choose`, "quiet"),
+  ];
+  const room = frameRows(size) - title.length - 2;
+  const whole = choices.flat();
+  const shown = whole.length <= room ? whole : choices.flatMap((rows) => rows.slice(0, 1));
+  const gap = shown.length + 3 <= room ? [blank] : [];
+  return [...gap, ...title, ...gap, ...shown, ...gap, keys];
+}
+
+interface MachineView {
+  readonly failed: FailedChecks;
+  /** The first check that is shown. */
+  readonly from: number;
+  readonly state: RunState;
+  readonly size: Size;
+  readonly theme: Theme;
+}
+
+/** What is not right with the machine, each with what mends it; the worst first, as many as have room. */
+export function machinePage(view: MachineView): Line[] {
+  const { failed, from, state, size, theme } = view;
+  const columns = frameColumns(size);
+  const rows = frameRows(size);
+  const blocks = failed.checks.slice(from).map((check) => checkBlock(check, view));
+  const least = (blocks[0]?.length ?? 0) + (blocks.length > 1 ? 2 : 1);
+  const title = wrapText(failedChecksText(failed), columns).map((text): Line => [
+    span(text, "strong"),
+  ]);
+  const header = [headerLine({ state, size, theme })];
+  const head = [
+    ...(least + header.length <= rows ? header : []),
+    ...(least + header.length + title.length <= rows ? title : []),
+  ];
+  const foot: Line[] = [[span(remedyKeys(failed, columns >= 60), "quiet")]];
+  const advice = wrapText(remediationText, columns).map((text): Line => [span(text)]);
+  let room = rows - head.length - foot.length;
+  const shown: Line[] = [];
+  for (const [index, block] of blocks.entries()) {
+    const rest = blocks.length - index - 1;
+    // The first is cut rather than left out: without it nobody knows what to do.
+    const fits = index === 0 ? block.slice(0, room) : block;
+    if (fits.length + (rest > 0 ? 1 : 0) > room && index > 0) {
+      const { up, down } = theme.symbols;
+      shown.push([span(`+${rest + 1} more (${up} ${down})`, "quiet")]);
+      room -= 1;
+      break;
+    }
+    shown.push(...fits);
+    room -= fits.length;
+  }
+  const withAdvice = room >= advice.length ? advice : [];
+  const gap = room >= withAdvice.length + 2 ? [blank] : [];
+  return [...head, ...gap, ...shown, ...gap, ...withAdvice, ...foot];
+}
+
+function checkBlock({ title, found, status, remedy }: CheckFinished, view: MachineView): Line[] {
+  const { theme, size } = view;
+  const sign = theme.symbols[status];
+  const indent = " ".repeat(sign.length + 1);
+  const width = frameColumns(size) - indent.length;
+  const said = wrapText(cleanText(found === "" ? title : `${title}: ${found}`), width);
+  const remedyRows = remedy === undefined ? [] : wrapText(cleanText(remedyLine(remedy)), width);
+  return [
+    ...said.map((text, index): Line => [
+      index === 0 ? span(`${sign} `, status === "failed" ? "bad" : "warning") : span(indent),
+      span(text),
+    ]),
+    ...remedyRows.map((text): Line => [span(indent), span(text, "accent")]),
+  ];
+}
+
+/** The first check that is shown after a key. */
+export function movedOnMachine({ checks }: FailedChecks, from: number, press: Press): number {
+  const letter = press.kind === "text" ? press.text : "";
+  if (press.kind === "down" || letter === "j") return Math.min(checks.length - 1, from + 1);
+  return press.kind === "up" || letter === "k" ? Math.max(0, from - 1) : from;
+}
+
+/** What a key on this page means; null: nothing. */
+export function pressedOnMachine({ blocking }: FailedChecks, press: Press): Remediation | null {
+  if (press.kind === "escape") return "stop";
+  if (press.kind === "enter") return blocking ? null : "onward";
+  if (press.kind !== "text") return null;
+  const letter = press.text.toLowerCase();
+  if (letter === "q") return "stop";
+  return letter === "r" ? "again" : null;
+}
