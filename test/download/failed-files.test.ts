@@ -83,7 +83,9 @@ test("the first failure is the one that the run ends with, and each is told once
     repos,
     intercept: (request) => {
       if (isWeightsOf(request, "second")) return { answer };
-      if (isWeightsOf(request, "first")) return { answer, delayMs: 150 };
+      // Not before the other failure was told.
+      if (isWeightsOf(request, "first"))
+        return scene.of("notice").length > 0 ? { answer } : { reset: true };
       return isWeightsOf(request, "sibling") ? { bytesPerSecond: 10_000 } : undefined;
     },
   });
