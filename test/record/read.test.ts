@@ -13,3 +13,9 @@ test("what a record of before calls passing is a transient leftover now", () => 
   const told = JSON.stringify(parseRecording(text, "old.jsonl"));
   expect(told).toBe(JSON.stringify(lines).replaceAll('"passing"', '"transient"'));
 });
+
+test("a record of before whose containers have a detail is read", () => {
+  const pulling = { v: 1, at: 1, type: "container.changed", service: "db", state: "pulling" };
+  const text = JSON.stringify({ ...pulling, detail: "1.00 GB of 18.0 GB" });
+  expect(parseRecording(text, "old.jsonl")).toMatchObject([pulling]);
+});
