@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { HostFacts } from "../host/real-host.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 
 /**
@@ -70,10 +69,5 @@ function homeOf(user: string, name: string, passwd: string): string {
   const lines = readFileSync(passwd, "utf8").split("\n");
   const home = lines.map((line) => line.split(":")).find(([own]) => own === user)?.[5];
   if (home !== undefined && home !== "") return home;
-  throw new Failure({
-    code: "settings.bad_value",
-    message: `${name} begins with ~${user}, and there is no user ${user} on this machine.`,
-    hint: `Set ${name} to the whole path of a folder.`,
-    exitCode: exitCodes.usage,
-  });
+  throw failure("settings.bad_value", { name, absentUser: user });
 }

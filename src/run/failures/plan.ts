@@ -40,13 +40,19 @@ export const planFailures = {
   "settings.bad_value": row<
     | { readonly name: string; readonly value: string; readonly right: string }
     | { readonly name: string; readonly address: string }
+    | { readonly name: string; readonly absentUser: string }
   >({
     exitCode: exitCodes.usage,
-    message: (bad) =>
-      "address" in bad ? `${bad.name} ${bad.address}.` : `${bad.name} can't be "${bad.value}".`,
-    hint: (bad) =>
-      "address" in bad
-        ? `Set ${bad.name} to an address such as https://huggingface.co`
-        : `Give ${bad.right}.`,
+    message(bad) {
+      if ("address" in bad) return `${bad.name} ${bad.address}.`;
+      if ("value" in bad) return `${bad.name} can't be "${bad.value}".`;
+      const { name, absentUser } = bad;
+      return `${name} begins with ~${absentUser}, and there is no user ${absentUser} on this machine.`;
+    },
+    hint(bad) {
+      if ("address" in bad) return `Set ${bad.name} to an address such as https://huggingface.co`;
+      if ("right" in bad) return `Give ${bad.right}.`;
+      return `Set ${bad.name} to the whole path of a folder.`;
+    },
   }),
 };
