@@ -30,7 +30,7 @@ beforeEach(async () => {
   hub = await startHub({
     tokens: { [token]: "ann" },
     repos: [{ id: "demo/voice", access: "gated", readers: [token], files }],
-    throttle: { bytesPerSecond: 500_000 },
+    throttle: { bytesPerSecond: 50_000 },
   });
 });
 

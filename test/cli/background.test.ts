@@ -12,7 +12,7 @@ import { catalogOf } from "./wrong-input.ts";
 const token = "hf_good_token_1234";
 const bytes = 3_000_000;
 /** So slow that nothing ends before somebody looked. */
-const slow = { bytesPerSecond: 300_000 };
+const slow = { bytesPerSecond: 50_000 };
 const waiting = { timeout: 60_000, interval: 50 };
 
 let sandbox: Sandbox;
@@ -34,7 +34,7 @@ beforeEach(async () => {
         ],
       },
     ],
-    throttle: { bytesPerSecond: 1_000_000 },
+    throttle: slow,
   });
 });
 
@@ -82,7 +82,6 @@ const mostSentBytes = bytes * 2;
 describe("a run that is left in the background", () => {
   it("goes on without a terminal, is told by status, and followed by status --watch to its end", async () => {
     const { pid, page } = await leavePull();
-    hub.setThrottle(slow);
     expect(page).toContain(`heros goes on in the background, as process ${pid}.`);
     expect(page).toContain("heros status --watch");
     expect(page).toContain(`kill ${pid}`);
@@ -132,7 +131,6 @@ describe("a run that is left in the background", () => {
 
   it("is looked away from with Ctrl-C and goes on, and s stops it", async () => {
     const { pid } = await leavePull();
-    hub.setThrottle(slow);
     const first = open(["status", "--watch"]);
     await first.waitFor("s: stop it");
     first.type(keys.ctrlC);
@@ -182,7 +180,6 @@ describe("a run that is left in the background", () => {
 
   it("stays alone where the person wants nothing of it", async () => {
     const { pid } = await leavePull();
-    hub.setThrottle(slow);
     const pty = open(await pullArgs(), { columns: 40, rows: 12 });
     await pty.waitFor("3. Leave it alone");
     pty.type(keys.escape);

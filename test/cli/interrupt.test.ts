@@ -1,7 +1,6 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { freePort } from "../host/free-port.ts";
 import { keys, type Pty } from "../terminal/pty.ts";
 import { openHeros } from "./heros-pty.ts";
 import { makeSandbox, type Sandbox } from "./sandbox.ts";
@@ -9,7 +8,6 @@ import { catalogOf, hosted } from "./wrong-input.ts";
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;
-let annie: Server;
 let port: number;
 const opened: Pty[] = [];
 
@@ -21,12 +19,8 @@ esac`;
 
 beforeEach(async () => {
   sandbox = await makeSandbox();
-  hub = await startHub({ ...hosted, throttle: { bytesPerSecond: 500_000 } });
-  annie = createServer((_request, response) => response.writeHead(503).end());
-  await new Promise<void>((resolve) => annie.listen(0, "127.0.0.1", resolve));
-  ({ port } = annie.address() as AddressInfo);
-  // Her port is free until she starts.
-  await new Promise((resolve) => annie.close(resolve));
+  hub = await startHub({ ...hosted, throttle: { bytesPerSecond: 50_000 } });
+  port = await freePort();
   await sandbox.command("docker", wellDocker);
 });
 

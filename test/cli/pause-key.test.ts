@@ -24,7 +24,8 @@ it("p pauses a pull, which goes on from the same bytes and ends well", async () 
   const files = [{ path: "model.safetensors", sizeBytes: bytes }];
   const hub = await startHub({
     repos: [{ id: "demo/voice", files }],
-    throttle: { bytesPerSecond: 1_000_000 },
+    // So slow that nothing ends before somebody looked.
+    throttle: { bytesPerSecond: 150_000 },
   });
   const catalog = await catalogOf(sandbox, "demo/voice");
   const pty = openHeros(sandbox, ["pull", "--catalog", catalog, "--endpoint", hub.endpoint]);

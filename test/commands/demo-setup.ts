@@ -2,6 +2,7 @@ import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { prepareDemo, type DemoWorld } from "../../src/demo/prepare-demo.ts";
 import { herOs } from "../demo/test-demo.ts";
+import { freePort } from "../host/free-port.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { createEndpointMemory } from "../../src/source/mirrors.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
@@ -14,7 +15,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 export const goodToken = "hf_very_secret_token_1234";
 
 /** A demo's world with a tenth of the bytes, for setups that run in this process. */
-export function makeWorld({ speed = 20, scale = 0.1 } = {}): Promise<DemoWorld> {
+export async function makeWorld({ speed = 20, scale = 0.1 } = {}): Promise<DemoWorld> {
   const { env, execPath, pid, platform, arch } = process;
   return prepareDemo({
     host: realHost({ env, home: os.tmpdir(), cwd: root, pid, platform, nodeArch: arch }),
@@ -22,6 +23,7 @@ export function makeWorld({ speed = 20, scale = 0.1 } = {}): Promise<DemoWorld> 
     nodePath: execPath,
     speed,
     scale,
+    port: await freePort(),
     tokens: { [goodToken]: "ann" },
   });
 }
@@ -55,7 +57,7 @@ export function requestOf(world: DemoWorld): SetupRequest {
     limitBytesPerSecond: null,
     maxConnections: null,
     tokenFile: null,
-    annieTimeoutMs: 20_000,
+    annieTimeoutMs: 100_000,
     decided: [],
     dryRun: false,
     person: {},

@@ -7,6 +7,7 @@ import type { RepoFiles } from "../../src/catalog/catalog.ts";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
+import { freePort } from "../host/free-port.ts";
 import { planDeployment } from "../../src/deploy/compose/plan.ts";
 import { writeStack } from "../../src/deploy/compose/write.ts";
 
@@ -17,7 +18,7 @@ export const herOs = parseCatalog(
 );
 
 /** A demo whose start-up times are a twentieth. */
-export function prepareTestDemo(env: Record<string, string> = {}): Promise<DemoWorld> {
+export async function prepareTestDemo(env: Record<string, string> = {}): Promise<DemoWorld> {
   const host = realHost({
     env: { ...process.env, ...env },
     home: homedir(),
@@ -31,6 +32,7 @@ export function prepareTestDemo(env: Record<string, string> = {}): Promise<DemoW
     catalog: herOs,
     nodePath: process.execPath,
     speed: 20,
+    port: await freePort(),
   });
 }
 

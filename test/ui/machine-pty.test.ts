@@ -22,11 +22,12 @@ async function runShownKill(pty: Pty): Promise<void> {
   const [, pid] = /kill (\d+)/.exec(pty.text()) ?? [];
   const [, port] = /port (\d+) is taken/.exec(pty.text()) ?? [];
   process.kill(Number(pid));
-  await vi.waitFor(async () => {
+  const gone = async (): Promise<void> => {
     const server = createServer().listen(Number(port), "127.0.0.1");
     await once(server, "listening");
     server.close();
-  });
+  };
+  await vi.waitFor(gone, { timeout: 60_000 });
 }
 
 afterEach(async () => {

@@ -10,8 +10,8 @@ const chunkBytes = 512 * 1024;
 export interface ContentAnswer {
   readonly source: ByteSource;
   readonly headers: Readonly<Record<string, string>>;
-  /** All of them have to let a chunk pass. */
-  readonly gates: readonly Gate[];
+  /** All of them have to let a chunk pass; asked for each chunk, so that a new speed holds for what is under way. */
+  gates(): readonly Gate[];
 }
 
 /** Answers GET or HEAD of a file: whole, a range, or 416. */
@@ -52,11 +52,9 @@ export async function sendContent(exchange: Exchange, content: ContentAnswer): P
     response.end();
     return;
   }
-  const gates =
-    fault.bytesPerSecond === undefined
-      ? content.gates
-      : [...content.gates, createGate(fault.bytesPerSecond)];
-  if (gates.length > 0) response.flushHeaders();
+  const own = fault.bytesPerSecond === undefined ? [] : [createGate(fault.bytesPerSecond)];
+  const gates = (): readonly Gate[] => [...content.gates(), ...own];
+  if (gates().length > 0) response.flushHeaders();
   if (!(await pump(exchange, body, gates))) return;
   if (extraBytes > 0) response.write(readBytes(generatedBytes("extra", extraBytes)));
   response.end();
@@ -67,18 +65,23 @@ interface Body extends ByteRange {
 }
 
 /** Sends the bytes; false where a fault or the other side ended it early. */
-async function pump(exchange: Exchange, body: Body, gates: readonly Gate[]): Promise<boolean> {
+async function pump(
+  exchange: Exchange,
+  body: Body,
+  gates: ContentAnswer["gates"],
+): Promise<boolean> {
   const { response, record, fault, signal } = exchange;
   const stopAt =
     body.start + Math.min(fault.cutAfterBytes ?? Infinity, fault.stallAfterBytes ?? Infinity);
   const lastByte = Math.min(body.end, stopAt);
-  const slowest = Math.min(...gates.map((gate) => gate.bytesPerSecond));
-  const maxBytes = Math.max(1024, Math.min(chunkBytes, Math.ceil(slowest / 40)));
 
   for (let offset = body.start; offset < lastByte;) {
+    const closed = gates();
+    const slowest = Math.min(...closed.map((gate) => gate.bytesPerSecond));
+    const maxBytes = Math.max(1024, Math.min(chunkBytes, Math.ceil(slowest / 40)));
     const chunk = body.source.slice(offset, Math.min(maxBytes, lastByte - offset));
     try {
-      for (const gate of gates) await gate.pass(chunk.length, signal);
+      for (const gate of closed) await gate.pass(chunk.length, signal);
       if (signal.aborted) return false;
       if (!response.write(spoil(chunk, offset, fault.garbage))) {
         await once(response, "drain", { signal });

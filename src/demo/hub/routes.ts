@@ -86,7 +86,7 @@ export async function answerContent(exchange: Exchange, world: World): Promise<v
   await sendContent(exchange, {
     source: file.source,
     headers: { ETag: `"${blobName}"` },
-    gates: world.gates(exchange.request.socket),
+    gates: () => world.gates(exchange.request.socket),
   });
 }
 
@@ -168,11 +168,10 @@ async function resolveFile(
   }
   const { blobName, gitSha1, sizeBytes } = await file.identify();
   if (!file.lfs) {
-    const gates = world.gates(exchange.request.socket);
     await sendContent(exchange, {
       source: file.source,
       headers: { ...headers, ETag: `"${gitSha1}"`, "Content-Type": "text/plain; charset=utf-8" },
-      gates,
+      gates: () => world.gates(exchange.request.socket),
     });
     return;
   }
