@@ -6,6 +6,8 @@ import { recallAnswers, rememberAnswers } from "../../src/commands/remembered-an
 import type { Interview } from "../../src/plan/interview.ts";
 import { initialAnswers, type Question, questions, withAnswer } from "../../src/plan/questions.ts";
 import { rememberable, resolveAnswers } from "../../src/plan/resolve.ts";
+import { parseConfig } from "../../src/plan/config-file.ts";
+import { parseArguments } from "../../src/cli/program.ts";
 import { firstStep } from "../../src/plan/steps.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
@@ -91,4 +93,56 @@ test("neither a token nor consent is remembered", () => {
   const kept = rememberable({ ...initialAnswers(catalog), unsupported: true });
   expect(Object.keys(kept)).not.toContain("token");
   expect(Object.keys(kept)).not.toContain("unsupported");
+});
+
+test("a question that is added to the table is asked, given and remembered everywhere", async () => {
+  const madeUp: Question = {
+    id: "colour",
+    kind: "one",
+    title: "Her colour",
+    prompt: "Which colour does Annie like?",
+    why: "It is hers.",
+    help: "She likes one.",
+    flag: "--colour",
+    argument: "name",
+    summary: "her colour",
+    environment: "HEROS_COLOUR",
+    configKey: "colour",
+    remembered: true,
+    initial: () => "red",
+    applies: () => true,
+    options: () =>
+      ["red", "blue"].map((value) => ({ value, label: `As ${value}`, detail: "", locked: false })),
+    selected: (answers) => [{ colour: "red", ...answers }.colour],
+    parse: ([value]) => value,
+    planLine: (answers) => `Her colour: ${{ colour: "red", ...answers }.colour}`,
+  };
+  const table = questions as unknown as Question[];
+  table.push(madeUp);
+  onTestFinished(() => void table.pop());
+
+  const interview = onlyOpen(madeUp);
+  expect(page(openWizard(interview))).toContain("Which colour does Annie like?");
+  const memory = createMemoryTerminal();
+  const writer = createAccessibleWriter(memory.terminal);
+  memory.type("2\nyes\n");
+  const answers = await writer.ask?.(interview, new AbortController().signal);
+  await writer.close();
+  expect(answers).toMatchObject({ colour: "blue" });
+  expect(memory.stdout()).toContain("2. As blue.");
+  if (answers === null || answers === undefined) throw new Error("no answers");
+  expect(questions.flatMap(({ planLine }) => planLine(answers) ?? [])).toEqual([
+    "Her colour: blue",
+  ]);
+
+  expect(parseConfig("colour: blue", "c.yaml")).toEqual({ colour: ["blue"] });
+  const parsed = parseArguments(["setup", "--colour", "blue"]);
+  expect(parsed).toMatchObject({ command: { questionFlags: { colour: "blue" } } });
+  const stateDir = await mkdtemp(path.join(tmpdir(), "heros-answers-"));
+  onTestFinished(() => rm(stateDir, { recursive: true }));
+  const host = testHost();
+  await rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false });
+  const { answers: remembered } = await recallAnswers(host, stateDir);
+  const sources = { catalog, remembered, decided: [], foundTokens: [], tokenFile: null };
+  expect(resolveAnswers(sources).answers).toMatchObject({ colour: "blue" });
 });
