@@ -1,7 +1,9 @@
+import { structuredPatch } from "diff";
+
 /** Lines around a change that are shown with it. */
 const context = 3;
-
-type Step = { readonly sign: " " | "-" | "+"; readonly line: string };
+/** So many lines may go and come before a text counts as another one. */
+const maxEditLength = 2000;
 
 /** The lines of a text as they may be shown, one for each of its lines. */
 export type ShowLines = (text: string) => readonly string[];
@@ -14,106 +16,54 @@ export function unifiedDiff(
   show: ShowLines,
 ): string {
   if (before === after) return "";
-  const steps = compare(linesOf(before ?? ""), linesOf(after));
   const [oldShown, newShown] = [show(before ?? ""), show(after)];
-  const shown = steps.map(() => false);
-  for (const [index, { sign }] of steps.entries()) {
-    if (sign !== " ") shown.fill(true, Math.max(0, index - context), index + context + 1);
-  }
   const output = [`--- ${before === null ? "/dev/null" : name}`, `+++ ${name}`];
-  let oldLine = 1;
-  let newLine = 1;
-  for (let index = 0; index < steps.length;) {
-    if (shown[index] === false) {
-      oldLine += 1;
-      newLine += 1;
-      index += 1;
-      continue;
-    }
-    const length = shown.indexOf(false, index) === -1 ? steps.length : shown.indexOf(false, index);
-    const hunk = steps.slice(index, length);
-    const oldCount = hunk.filter((step) => step.sign !== "+").length;
-    const newCount = hunk.filter((step) => step.sign !== "-").length;
-    output.push(`@@ -${range(oldLine, oldCount)} +${range(newLine, newCount)} @@`);
-    for (const { sign } of hunk) {
+  for (const { oldStart, oldLines, newStart, newLines, signs } of hunksOf(before ?? "", after)) {
+    output.push(`@@ -${range(oldStart, oldLines)} +${range(newStart, newLines)} @@`);
+    let [oldLine, newLine] = [oldStart, newStart];
+    for (const sign of signs) {
       output.push(sign + ((sign === "-" ? oldShown[oldLine - 1] : newShown[newLine - 1]) ?? ""));
       if (sign !== "+") oldLine += 1;
       if (sign !== "-") newLine += 1;
     }
-    index = length;
   }
   return `${output.join("\n")}\n`.toWellFormed();
+}
+
+interface Hunk {
+  readonly oldStart: number;
+  readonly oldLines: number;
+  readonly newStart: number;
+  readonly newLines: number;
+  /** Of each line: "-", "+" or " ". */
+  readonly signs: readonly string[];
+}
+
+function hunksOf(before: string, after: string): Hunk[] {
+  const [old, now] = [before, after].map(withLastNewline) as [string, string];
+  const patch = structuredPatch("", "", old, now, "", "", { context, maxEditLength });
+  if (patch !== undefined) {
+    return patch.hunks.map(({ lines, ...hunk }) => ({
+      ...hunk,
+      signs: lines.map((line) => line.charAt(0)),
+    }));
+  }
+  const [oldLines, newLines] = [old, now].map((text) => text.split("\n").length - 1) as [
+    number,
+    number,
+  ];
+  const signs = [...Array<string>(oldLines).fill("-"), ...Array<string>(newLines).fill("+")];
+  return [{ oldStart: 1, oldLines, newStart: 1, newLines, signs }];
+}
+
+/** Whether the last line ends with one is nothing that a person asks about. */
+function withLastNewline(text: string): string {
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
 }
 
 /** Where a hunk stands: its first line and its length; an empty one stands after the line before. */
 function range(line: number, count: number): string {
   return `${count === 0 ? line - 1 : line},${count}`;
-}
-
-/** So many lines may go and come before a text counts as another one. */
-const maxSteps = 2000;
-
-/** The shortest way from one list to the other: E. Myers, "An O(ND) Difference Algorithm", 1986. */
-function compare(before: readonly string[], after: readonly string[]): Step[] {
-  // On each diagonal, which is `row - column`, the row that so many steps reach; kept for the way back.
-  const reached: ReadonlyMap<number, number>[] = [];
-  let last: ReadonlyMap<number, number> = new Map([[1, 0]]);
-  for (let count = 0; count <= maxSteps; count += 1) {
-    const next = new Map<number, number>();
-    for (let diagonal = -count; diagonal <= count; diagonal += 2) {
-      let row = arrival(last, diagonal).row;
-      while (row < before.length && before[row] === after[row - diagonal]) row += 1;
-      next.set(diagonal, row);
-      if (row >= before.length && row - diagonal >= after.length) {
-        return wayBack({ before, after, reached });
-      }
-    }
-    reached.push(next);
-    last = next;
-  }
-  return [...before.map(removed), ...after.map(added)];
-}
-
-/** Where a diagonal is entered by one more step: downwards from the one above, or to the right from the one below. */
-function arrival(
-  last: ReadonlyMap<number, number>,
-  diagonal: number,
-): { readonly row: number; readonly sign: "-" | "+" } {
-  const [below = -1, above = -1] = [last.get(diagonal + 1), last.get(diagonal - 1)];
-  return below > above ? { row: below, sign: "+" } : { row: above + 1, sign: "-" };
-}
-
-function wayBack(way: {
-  readonly before: readonly string[];
-  readonly after: readonly string[];
-  readonly reached: readonly ReadonlyMap<number, number>[];
-}): Step[] {
-  const { before, after, reached } = way;
-  const steps: Step[] = [];
-  let [row, column] = [before.length, after.length];
-  for (const last of reached.toReversed()) {
-    const diagonal = row - column;
-    const { row: start, sign } = arrival(last, diagonal);
-    while (row > start) {
-      row -= 1;
-      column -= 1;
-      steps.push({ sign: " ", line: before[row] ?? "" });
-    }
-    if (sign === "-") steps.push(removed(before[(row -= 1)] ?? ""));
-    else steps.push(added(after[(column -= 1)] ?? ""));
-  }
-  while (row > 0) steps.push({ sign: " ", line: before[(row -= 1)] ?? "" });
-  return steps.toReversed();
-}
-
-const removed = (line: string): Step => ({ sign: "-", line });
-const added = (line: string): Step => ({ sign: "+", line });
-
-function linesOf(text: string): string[] {
-  if (text === "") return [];
-  const lines = text.split("\n");
-  if (lines.at(-1) === "") lines.pop();
-  return lines;
 }
 
 const secretKey = /(?:pass|secret|token|auth|credential|key|pwd|dsn)/i;
