@@ -9,8 +9,7 @@ import { isHubOffline } from "../run/hub-offline.ts";
 import { Secret } from "../run/secret.ts";
 import { findTokens } from "../source/hub/environment.ts";
 import { failureOfError } from "../source/hub/failures.ts";
-import { connectHub, type Hub } from "../source/hub/hub.ts";
-import type { TokenRefusal } from "../source/hub/token.ts";
+import { connectHub, type Hub, type TokenRefusal } from "../source/hub/hub.ts";
 import type { EndpointSwitch } from "../source/mirrors.ts";
 import type { CacheFallback } from "./survey-models.ts";
 import type { Fetching, Work } from "./request.ts";
@@ -41,9 +40,9 @@ export function openHub(
     ...(forMs === undefined ? {} : { forMs }),
     memory: endpoints,
     onSwitch: (change) => emit(switchNotice(change)),
-    onRetry: ({ trouble, attempt, tookMs, delayMs, leftMs }) => {
+    onRetry: ({ error, attempt, tookMs, delayMs, leftMs }) => {
       if (tookMs + delayMs < worthTellingMs) return;
-      emit({ type: "hub.waiting", reason: trouble.message, attempt, delayMs, leftMs });
+      emit({ type: "hub.waiting", reason: error.message, attempt, delayMs, leftMs });
     },
   });
 }

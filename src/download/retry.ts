@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
-import { delayOf } from "../source/retry.ts";
+import { calculateRetryDelay } from "../source/retry.ts";
 import { isSilence, type TransientError, transientOnceServed } from "../source/transient-error.ts";
 import type { Source } from "../source/source.ts";
 import type { Store } from "../store/store.ts";
@@ -21,14 +21,11 @@ export interface Outage {
   sinceMs: number | null;
 }
 
-/** What a file's server answers wrongly, so often and for so long, it goes on answering. */
-const maxBadAnswers = 5;
 /** While bytes came so lately, a broken connection is its own affair. */
 export const livelyMs = 1500;
 
 /** So many in a row that brought nothing concern the whole file. */
 export const maxOfOneConnection = 4;
-const minDelayMs = 500;
 
 /** Failures of one connection: the file's other connections go on. */
 const ofOneConnection: readonly TransientError["kind"][] = [
@@ -82,8 +79,9 @@ export function handleTransientError(scene: Scene, connection: Connection, error
   const ofTask = everywhere ? 0 : Math.max(task.notBeforeMs, task.toldUntilMs);
   if (nowMs < Math.max(ofTask, outage.notBeforeMs)) {
     if (pauses) {
-      const delayMs = delayOf(transient, Math.max(1, task.attempts), host.random);
-      outage.pausedUntilMs.push(nowMs + Math.min(tuning.failAfterMs, delayMs));
+      const attempt = Math.max(1, task.attempts);
+      const failed = { error: transient, attempt, waitedMs: 0, limitMs: tuning.failAfterMs };
+      outage.pausedUntilMs.push(nowMs + (calculateRetryDelay(failed, host.random) ?? 0));
     } else if (!ofConnection) task.notBeforeMs = Math.max(task.notBeforeMs, task.toldUntilMs);
     return;
   }
@@ -99,15 +97,20 @@ export function handleTransientError(scene: Scene, connection: Connection, error
   // What concerns all files is waited for once, and not by each of them anew.
   const sinceMs = everywhere ? (outage.sinceMs ?? nowMs) : nowMs;
   const longMs = nowMs - Math.min(task.failingSinceMs, sinceMs);
-  const staysBad =
-    transient.kind === "bad-answer" &&
-    task.attempts > maxBadAnswers &&
-    longMs >= tuning.badAnswersMs;
-  if (longMs >= tuning.failAfterMs || staysBad) throw source.failureOf(error);
-  const wantedMs = Math.min(delayOf(transient, attempt, host.random), tuning.failAfterMs - longMs);
   // Silence was a wait already.
   const spentMs = transient.waitMs === null && everywhere ? nowMs - connection.startedMs : 0;
-  const delayMs = Math.round(Math.max(Math.min(wantedMs, minDelayMs), wantedMs - spentMs));
+  const { failAfterMs: limitMs, badAnswersMs } = tuning;
+  const failed = {
+    error: transient,
+    attempt,
+    waitedMs: longMs,
+    limitMs,
+    badAnswersMs,
+    ownAttempts: task.attempts,
+    spentMs,
+  };
+  const delayMs = calculateRetryDelay(failed, host.random);
+  if (delayMs === null) throw source.failureOf(error);
   task.toldUntilMs = nowMs + delayMs;
   if (pauses) outage.pausedUntilMs.push(task.toldUntilMs);
   if (!ofConnection || task.small) task.notBeforeMs = task.toldUntilMs;

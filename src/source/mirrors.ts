@@ -1,8 +1,7 @@
 import type { Clock } from "../host/host.ts";
 import { Failure } from "../run/failure.ts";
 import type { Secret } from "../run/secret.ts";
-import type { Hub } from "./hub/hub-port.ts";
-import type { FileAddress } from "./source.ts";
+import type { FileAddress, Hub } from "./source.ts";
 import { transientCause, TransientError } from "./transient-error.ts";
 
 /** After a failure, an address is asked last for so long, or for as long as it asks us to wait. */
@@ -163,7 +162,6 @@ export function preferInOrder(
     failureOf: (error) => first.failureOf(error),
     scopeOf: (failure) => first.scopeOf(failure),
     whoAmI: (signal) => first.whoAmI(signal),
-    resolveUrl: (repo, commit, path) => first.resolveUrl(repo, commit, path),
     requireAccess: (repo, commit, path, signal) =>
       askSoon(signal, (hub, either) => hub.requireAccess(repo, commit, path, either)),
     async open(request) {

@@ -1,5 +1,10 @@
 import type { Host } from "../host/host.ts";
-import { isSilence, type TransientError, transientErrorOf } from "./transient-error.ts";
+import {
+  isSilence,
+  transientCause,
+  type TransientError,
+  transientErrorOf,
+} from "./transient-error.ts";
 
 /** How long heros waits for a network in all, before the first byte and after it. */
 export const patienceMs = 10 * 60_000;
@@ -7,13 +12,42 @@ export const patienceMs = 10 * 60_000;
 const firstMs = 500;
 /** A network that is back should not be waited for; a server that is asked for less is left alone for longer. */
 const maxDelayMs = { probe: 5000, polite: 30_000 };
+/** A server that answers wrongly, so often and for so long, goes on doing so. */
+const maxBadAnswers = 5;
+
+/** A request that failed. */
+export interface FailedAttempt {
+  readonly error: Pick<TransientError, "kind" | "waitMs">;
+  /** From 1. */
+  readonly attempt: number;
+  /** Since the first of them failed. */
+  readonly waitedMs: number;
+  /** It is given up after so long. */
+  readonly limitMs: number;
+  /** After so long, and so many attempts for the file itself, an answer that stays wrong is given up. Default: as everything else. */
+  readonly badAnswersMs?: number;
+  readonly ownAttempts?: number;
+  /** Of this attempt, what was a wait already: silence. Default 0. */
+  readonly spentMs?: number;
+}
 
 /**
- * Before the next attempt, from 1: exponential backoff with jitter, between half and the whole of 0.5 s, 1 s, 2 s, … 5 s,
- * or 30 s where the server asked for fewer requests. What the server itself asks for counts first.
+ * The whole policy of retrying: exponential backoff with jitter, between half and the whole of 0.5 s, 1 s, 2 s, … 5 s, or 30 s
+ * where the server asked for fewer requests. What the server itself asks for counts first.
+ * @param random in [0, 1)
+ * @returns milliseconds until the next attempt; null where there is to be none
  */
-export function delayOf(
-  { kind, waitMs }: Pick<TransientError, "kind" | "waitMs">,
+export function calculateRetryDelay(failed: FailedAttempt, random: () => number): number | null {
+  const { error, attempt, waitedMs, limitMs, badAnswersMs = limitMs, spentMs = 0 } = failed;
+  const { ownAttempts = attempt } = failed;
+  const staysBad = error.kind === "bad-answer" && ownAttempts > maxBadAnswers;
+  if (waitedMs >= limitMs || (staysBad && waitedMs >= badAnswersMs)) return null;
+  const delayMs = Math.min(backoff(error, attempt, random), limitMs - waitedMs);
+  return Math.round(Math.max(Math.min(delayMs, firstMs), delayMs - spentMs));
+}
+
+function backoff(
+  { kind, waitMs }: FailedAttempt["error"],
   attempt: number,
   random: () => number,
 ): number {
@@ -35,13 +69,108 @@ export async function retryOnce<T>(
 ): Promise<T> {
   try {
     return await task();
-  } catch (error) {
+  } catch (thrown) {
     signal.throwIfAborted();
-    const trouble = transientErrorOf(error);
-    if (trouble === null || trouble.waitMs !== null || isSilence(trouble.cause)) {
-      throw error;
-    }
-    await clock.sleep(delayOf(trouble, 1, random), signal);
+    const error = transientErrorOf(thrown);
+    if (error === null || error.waitMs !== null || isSilence(error.cause)) throw thrown;
+    const failed = { error, attempt: 1, waitedMs: 0, limitMs: patienceMs };
+    await clock.sleep(calculateRetryDelay(failed, random) ?? 0, signal);
     return task();
   }
+}
+
+export interface Attempt {
+  readonly error: TransientError;
+  /** From 1. */
+  readonly attempt: number;
+  /** Until it failed: silence is a wait, too. */
+  readonly tookMs: number;
+  readonly delayMs: number;
+  /** Without an answer it is given up after so much more. */
+  readonly leftMs: number;
+}
+
+/** Asks until there is an answer. @throws at once what no later try mends, and the last error once `forMs` are over; AbortError */
+export type AskAgain = <T>(
+  call: () => Promise<T>,
+  options: {
+    readonly signal: AbortSignal;
+    /** How long an answer is waited for in all. */
+    readonly forMs: number;
+    /** Null for what no later try mends. */
+    readonly isTransient?: (error: unknown) => TransientError | null;
+  },
+) => Promise<T>;
+
+/** More of one attempt is not counted: the program was stopped meanwhile, or the machine slept. */
+const maxAttemptMs = 30_000;
+
+/** The waiting around the policy, for all calls to one server: one call probes it, the others wait for that. */
+export function createAskAgain(
+  { clock, random }: Pick<Host, "clock" | "random">,
+  onRetry: ((attempt: Attempt) => void) | undefined,
+): AskAgain {
+  const shared: { waitedMs: number; probe: Promise<void> | null } = {
+    /** By all calls together, as far as it counts. */
+    waitedMs: 0,
+    /** While one call asks again and again. */
+    probe: null,
+  };
+
+  async function othersProbe(signal: AbortSignal): Promise<void> {
+    while (shared.probe !== null) await untilAborted(shared.probe, signal);
+  }
+
+  return async (call, { signal, forMs, isTransient = transientCause }) => {
+    let sinceMs: number | null = null;
+    let endProbe: (() => void) | null = null;
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        if (endProbe === null && shared.probe !== null) {
+          sinceMs ??= shared.waitedMs;
+          await othersProbe(signal);
+        }
+        const askedMs = clock.monotonicMs();
+        try {
+          return await call();
+        } catch (thrown) {
+          signal.throwIfAborted();
+          const error = isTransient(thrown);
+          if (error === null) throw thrown;
+          if (shared.probe !== null && endProbe === null) continue;
+          sinceMs ??= shared.waitedMs;
+          const tookMs = Math.round(clock.monotonicMs() - askedMs);
+          shared.waitedMs += Math.min(maxAttemptMs, tookMs);
+          const failed = { error, attempt, waitedMs: shared.waitedMs - sinceMs, limitMs: forMs };
+          const delayMs = calculateRetryDelay(failed, random);
+          if (delayMs === null) throw thrown;
+          if (endProbe === null) {
+            const { promise, resolve } = Promise.withResolvers<void>();
+            shared.probe = promise;
+            endProbe = resolve;
+          }
+          onRetry?.({ error, attempt, tookMs, delayMs, leftMs: forMs - failed.waitedMs });
+          await clock.sleep(delayMs, signal);
+          shared.waitedMs += delayMs;
+        }
+      }
+    } finally {
+      if (endProbe !== null) {
+        shared.probe = null;
+        endProbe();
+      }
+    }
+  };
+}
+
+async function untilAborted(event: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([event, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+  signal.throwIfAborted();
 }

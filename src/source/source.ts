@@ -23,6 +23,12 @@ export interface Source {
   scopeOf(failure: Failure): FailureScope;
 }
 
+/** A source with accounts, as the Hub is. */
+export interface Hub extends Source {
+  /** Whose token this is. */
+  whoAmI(signal: AbortSignal): Promise<{ name: string }>;
+}
+
 /** "network": of one file's server, or of all where nothing else comes either. "all": every file would end so. */
 export type FailureScope = "file" | "network" | "all";
 
@@ -57,8 +63,6 @@ export interface OpenedFile {
 /** A signed address, good for all ranges of a file for a while. Whoever fetches only hands it back. */
 export interface FileAddress {
   readonly url: string;
-  /** Of the first answer. */
-  readonly etag: string | null;
   /** Of who sent us there: the address must not be nearer. */
   readonly reach: Reach;
 }

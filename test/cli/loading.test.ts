@@ -73,7 +73,7 @@ test("a pull of what is in the cache loads neither packages nor what speaks HTTP
   const { files, sources, packages, builtins } = await loadedBy(args);
   expect(sources).toContain("src/commands/pull.ts");
   expect(files.length, files.join(" ")).toBeLessThanOrEqual(6);
-  for (const source of ["host/clients.ts", "hub/library.ts", "download/pool.ts"])
+  for (const source of ["host/http-client.ts", "source/hub/api.ts", "download/pool.ts"])
     expect(sources).not.toContain(`src/${source}`);
   expect(packages).toEqual(["commander"]);
   for (const name of ["http", "https", "tls", "http2", "worker_threads", "crypto", "child_process"])

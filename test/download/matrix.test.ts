@@ -109,13 +109,6 @@ const rows: readonly Row[] = [
     told: /not safe to follow/u,
   },
   {
-    name: "ETag that changes half-way",
-    target: "range",
-    strike: once(() => ({ headers: { ETag: '"another"' } })),
-    told: /changed on the server/u,
-    toldOfOneAnswer: false,
-  },
-  {
     name: "403 of an expired signed URL",
     target: "content",
     strike: once(({ scene }) => {

@@ -1,9 +1,163 @@
-import { discard, readText } from "./body.ts";
-import { captivePortal, failureOfError, failureOfStatus, type Asked } from "./failures.ts";
-import { mayHaveToken, sendRequest, type Session } from "./request.ts";
+import { z } from "zod";
+import { type Asked, captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
+import { pathCheck } from "./listing.ts";
+import { discard, mayHaveToken, readText, sendRequest, type Session } from "./request.ts";
 import { retryOnce } from "../retry.ts";
+import { commitPattern, type ListedFile } from "../../run/listing.ts";
 
-export interface ApiAnswer {
+const sha1 = z.string().regex(/^[0-9a-f]{40}$/u);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
+const size = z.number().int().nonnegative();
+
+const treeFile = z.object({
+  type: z.literal("file"),
+  path: z.string(),
+  size,
+  oid: sha1,
+  lfs: z.object({ oid: sha256, size }).optional(),
+});
+const treeOther = z.object({ type: z.enum(["directory", "unknown"]) });
+
+/** One entry of the Hub's tree, as GET /api/models/{id}/tree/{commit} gives it. */
+const treeEntry = z.discriminatedUnion("type", [treeFile, treeOther]);
+
+/** What a tree entry says of a file; null for a folder. */
+function fileOfEntry(entry: z.infer<typeof treeEntry>): ListedFile | null {
+  if (entry.type !== "file") return null;
+  const { path, lfs, oid } = entry;
+  return lfs === undefined
+    ? { path, sizeBytes: entry.size, blobName: oid, hash: { algorithm: "git-sha1", hex: oid } }
+    : {
+        path,
+        sizeBytes: lfs.size,
+        blobName: lfs.oid,
+        hash: { algorithm: "sha256", hex: lfs.oid },
+      };
+}
+
+interface ListCall {
+  readonly session: Session;
+  readonly repo: string;
+  readonly revision: string;
+  readonly signal: AbortSignal;
+}
+
+/** More than the Hub's largest repositories have, which may hold 100,000 files. */
+const most = { pages: 2000, files: 200_000, characters: 64 * 1024 * 1024, ms: 600_000 };
+const info = z.object({ sha: z.string().regex(commitPattern) });
+const tree = z.array(treeEntry);
+
+/** The commit that a branch or a tag points to, by @huggingface/hub over our own requests. */
+export async function fetchCommit(call: ListCall): Promise<string> {
+  const { modelInfo } = await import("@huggingface/hub");
+  const answer = await modelInfo({
+    name: call.repo,
+    revision: call.revision,
+    hubUrl: call.session.endpoint,
+    additionalFields: ["sha"],
+    fetch: libraryFetch(call, info),
+  });
+  return checked(info, answer, call).sha;
+}
+
+const account = z.object({ name: z.string() });
+
+/** Whose token it is. */
+export async function fetchAccount(
+  call: Pick<ListCall, "session" | "signal">,
+): Promise<{ name: string }> {
+  const { endpoint } = call.session;
+  const { text } = await callApi(call.session, {
+    url: `${endpoint}/api/whoami-v2`,
+    asked: {},
+    signal: call.signal,
+  });
+  const parsed = account.safeParse(readJson(text, endpoint));
+  if (!parsed.success) throw captivePortal(endpoint, "its answer can't be read", parsed.error);
+  return parsed.data;
+}
+
+/** All files of a commit, by @huggingface/hub over our own requests. */
+export async function fetchFiles(call: ListCall, commit: string): Promise<ListedFile[]> {
+  const { listFiles } = await import("@huggingface/hub");
+  const files: ListedFile[] = [];
+  const checkPath = pathCheck(call.repo);
+  const pages = listFiles({
+    repo: { type: "model", name: call.repo },
+    revision: commit,
+    recursive: true,
+    hubUrl: call.session.endpoint,
+    fetch: libraryFetch(call, tree),
+  });
+  for await (const entry of pages) {
+    const file = fileOfEntry(checked(treeEntry, entry, call));
+    if (file === null) continue;
+    checkPath(file.path);
+    files.push(file);
+    if (files.length > most.files) throw endless(call);
+  }
+  return files;
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown, { session, repo }: ListCall): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw captivePortal(
+    session.endpoint,
+    `its answer about ${repo} is not of the Hub's form`,
+    parsed.error,
+  );
+}
+
+function endless({ session, repo }: ListCall): Error {
+  return captivePortal(session.endpoint, `its list of the files of ${repo} has no end`);
+}
+
+/**
+ * The library adds no token: our request knows which origin may have it. It is handed answers of the right shape alone, and
+ * of those what we read.
+ */
+function libraryFetch(call: ListCall, shape: z.ZodType): typeof fetch {
+  const { session, repo, revision, signal } = call;
+  const asked = new Set<string>();
+  let characters = 0;
+  let elapsedMs = 0;
+  return async (input) => {
+    const url = typeof input === "string" ? input : input instanceof URL ? input.href : input.url;
+    // A server that passes over the cursor gives the same page again.
+    if (asked.has(url) || asked.size >= most.pages || elapsedMs > most.ms) throw endless(call);
+    asked.add(url);
+    const answer = await callApi(session, { url, asked: { repo, revision }, signal });
+    characters += answer.text.length;
+    elapsedMs += answer.elapsedMs;
+    if (characters > most.characters) throw endless(call);
+    const body = checked(shape, readJson(answer.text, session.endpoint), call);
+    const next = nextPage(answer.headers["link"] ?? "", url, call);
+    return new Response(JSON.stringify(body), {
+      headers: {
+        "content-type": "application/json",
+        ...(next === null ? {} : { link: `<${next}>; rel="next"` }),
+      },
+    });
+  };
+}
+
+/**
+ * The address of the next page, of a Link header (RFC 8288); null on the last one. A mirror may pass on the Hub's own
+ * address: it is asked of the mirror. @throws Failure where it can't be read, for the rest of the list would be missing
+ */
+function nextPage(link: string, from: string, { session, repo }: ListCall): string | null {
+  if (!/\brel\s*=\s*"?next\b/iu.test(link)) return null;
+  const given = /<(?<url>[^<>]*)>[^<>]*\brel\s*=\s*"?next\b/iu.exec(link)?.groups?.["url"];
+  const target = given === undefined || given === "" ? null : URL.parse(given, from);
+  if (target === null || !/^https?:$/u.test(target.protocol)) {
+    throw captivePortal(session.endpoint, `the next page of the files of ${repo} can't be read`);
+  }
+  if (target.origin === new URL(session.endpoint).origin) return target.href;
+  return `${session.endpoint}${target.pathname}${target.search}`;
+}
+
+interface ApiAnswer {
   readonly text: string;
   readonly headers: Readonly<Record<string, string>>;
   /** From the question to the last byte, without the tries that failed. */
@@ -17,7 +171,7 @@ const maxBytes = 16 * 1024 * 1024;
  * One call of the Hub's API.
  * @throws Failure, AbortError
  */
-export async function callApi(
+async function callApi(
   session: Session,
   {
     url,
@@ -65,7 +219,7 @@ export async function callApi(
 }
 
 /** The value of a JSON text. @throws Failure `hub.captive_portal` where it is none */
-export function parseJson(text: string, endpoint: string): unknown {
+function readJson(text: string, endpoint: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

@@ -1,12 +1,11 @@
 import type { ByteStream, HttpResponse, Reach } from "../../host/network.ts";
-import { discard, orAbandon } from "./body.ts";
 import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
-import { mayHaveToken, sendRequest, type Session } from "./request.ts";
+import { discard, mayHaveToken, orAbandon, sendRequest, type Session } from "./request.ts";
 import { retryOnce } from "../retry.ts";
-import type { FileAddress, FileName, FileRequest, OpenedFile } from "../source.ts";
+import type { FileName, FileRequest, OpenedFile } from "../source.ts";
 import { TransientError } from "../transient-error.ts";
 
-export function resolveUrl(endpoint: string, { repo, commit, path }: FileName): string {
+function resolveUrl(endpoint: string, { repo, commit, path }: FileName): string {
   const encoded = path.split("/").map(encodeURIComponent).join("/");
   return `${endpoint}/${repo}/resolve/${commit}/${encoded}`;
 }
@@ -57,12 +56,8 @@ export async function openFile(session: Session, request: FileRequest): Promise<
     orAbandon(response, () => {
       requireNoPage(session, request, response);
       requirePlain(response);
-      requireSameEtag(session, response, known);
     });
-    return {
-      response,
-      address: known ?? { url, etag: response.headers["etag"] ?? null, reach: sentBy },
-    };
+    return { response, address: known ?? { url, reach: sentBy } };
   }
   await discard(response);
   if (known !== null)
@@ -124,24 +119,6 @@ function requireEtag(
   // Other servers have ETags of other kinds; only one that looks like a hash of the same kind says anything.
   if (!/^[0-9a-f]+$/u.test(name) || name.length !== blobName.length) return;
   throw new TransientError("bad-answer", `the Hub names another content for ${path}`);
-}
-
-/** A server that has changed its mind so often has an ETag for each of its machines, and the hash must tell. */
-const maxChanges = 3;
-
-/** One address stands for one content, so all its answers should bear one ETag. */
-function requireSameEtag(
-  { etagChanges }: Session,
-  response: HttpResponse<ByteStream>,
-  known: FileAddress | null,
-): void {
-  const etag = response.headers["etag"] ?? null;
-  if (known === null || known.etag === null || etag === null || etag === known.etag) return;
-  const { host } = new URL(known.url);
-  const changes = (etagChanges.get(host) ?? 0) + 1;
-  etagChanges.set(host, changes);
-  if (changes > maxChanges) return;
-  throw new TransientError("bad-answer", "the file changed on the server while it was fetched");
 }
 
 /** A web page in the place of a file that is none. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Host } from "../../host/host.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import type { Secret } from "../../run/secret.ts";
-import { parseEndpoint } from "./endpoint.ts";
+import { parseEndpoint } from "./environment.ts";
 import {
   createEndpointMemory,
   type EndpointMemory,
@@ -10,18 +10,20 @@ import {
   preferInOrder,
 } from "../mirrors.ts";
 import { failure } from "../../run/failures/table.ts";
-import { failureOfError, scopeOf } from "./failures.ts";
+import { failureOfError, scopeOf, tokenRefused } from "./failures.ts";
 import { commitPattern } from "../../run/listing.ts";
-import { checkAccess, openFile, resolveUrl } from "./files.ts";
+import { checkAccess, openFile } from "./files.ts";
 import { isRepoId, isSafePath } from "./listing.ts";
 import { listingCache } from "./listing-cache.ts";
-import type { Hub } from "./hub-port.ts";
+import type { Hub } from "../source.ts";
 import type { Session } from "./request.ts";
-import { askWithToken, type TokenRefusal } from "./token.ts";
-import { type Attempt, askPatiently } from "./attempts.ts";
-import { patienceMs } from "../retry.ts";
+import { type Attempt, createAskAgain, patienceMs } from "../retry.ts";
+import { transientOnceServed } from "../transient-error.ts";
 
 export type { Hub };
+
+/** `malformed`: it holds characters that no token has and no header may hold, and was not sent. */
+export type TokenRefusal = "refused" | "malformed";
 
 export interface HubOptions {
   readonly host: Pick<Host, "network" | "clock" | "random" | "files" | "pid">;
@@ -50,7 +52,7 @@ export function connectHub(options: HubOptions): Hub {
   const { host, onRetry, forMs = patienceMs, memory = createEndpointMemory() } = options;
   const hub = connectOne({ ...options, memory });
   if (options.offline === true) return hub;
-  if (mirrors.length === 0) return askPatiently(hub, { host, forMs, onRetry });
+  if (mirrors.length === 0) return untilAnswered(hub, { host, forMs, onRetry });
   // What a mirror lists is not kept: the endpoint's word counts as soon as it can be had.
   const others = mirrors.map((endpoint) =>
     connectOne({ ...common, memory, endpoint, token: null }),
@@ -58,14 +60,43 @@ export function connectHub(options: HubOptions): Hub {
   const { onSwitch } = options;
   const { clock } = host;
   const all = preferInOrder([hub, ...others], { clock, memory, onSwitch });
-  return askPatiently(all, { host, forMs, onRetry });
+  return untilAnswered(all, { host, forMs, onRetry });
+}
+
+/** A person waits for the answer, and can ask again. */
+const whoAmIMs = 10_000;
+
+/** A Hub that is asked again until it answers. What a person must put right is thrown at once. */
+function untilAnswered(
+  hub: Hub,
+  {
+    host,
+    forMs,
+    onRetry,
+  }: Required<Pick<HubOptions, "host" | "forMs">> & {
+    readonly onRetry: HubOptions["onRetry"] | undefined;
+  },
+): Hub {
+  const ask = createAskAgain(host, onRetry);
+  return {
+    ...hub,
+    list: (repo, revision, signal) =>
+      ask(() => hub.list(repo, revision, signal), { signal, forMs }),
+    requireAccess: (repo, commit, path, signal) =>
+      ask(() => hub.requireAccess(repo, commit, path, signal), {
+        signal,
+        forMs,
+        isTransient: transientOnceServed,
+      }),
+    whoAmI: (signal) => ask(() => hub.whoAmI(signal), { signal, forMs: Math.min(forMs, whoAmIMs) }),
+  };
 }
 
 function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): Hub {
   const { host, token, offline: cacheAlone = false, stateDir, memory, onTokenRefused } = options;
   const endpoint = parseEndpoint("--endpoint", options.endpoint);
   const { answerLimitMs = 30_000 } = options;
-  const session: Session = { host, endpoint, token, answerLimitMs, etagChanges: new Map() };
+  const session: Session = { host, endpoint, token, answerLimitMs };
   const withToken = <T>(call: (session: Session) => Promise<T>): Promise<T> =>
     askWithToken({ session, refused: memory.refusedTokens, onTokenRefused }, call);
   const kept = listingCache(host, stateDir === undefined ? null : join(stateDir, "listings"));
@@ -82,7 +113,7 @@ function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): 
       if (cacheAlone)
         throw failure("hub.offline", { missing: `the list of files of ${repo} at ${revision}` });
       // Not before something is asked: what checks the answers takes longer to load than all else here.
-      const { fetchCommit, fetchFiles } = await import("./library.ts");
+      const { fetchCommit, fetchFiles } = await import("./api.ts");
       const call = { repo, revision, signal };
       const commit = pinned
         ? revision
@@ -95,10 +126,9 @@ function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): 
     },
     async whoAmI(signal) {
       if (cacheAlone) throw failure("hub.offline", { missing: "an answer to whose token this is" });
-      const { fetchAccount } = await import("./library.ts");
+      const { fetchAccount } = await import("./api.ts");
       return fetchAccount({ session, signal });
     },
-    resolveUrl: (repo, commit, path) => resolveUrl(endpoint, { repo, commit, path }),
     async requireAccess(repo, commit, path, signal) {
       if (cacheAlone) throw failure("hub.offline", { missing: `${path} of ${repo}` });
       await withToken((own) => checkAccess(own, { repo, commit, path, signal }));
@@ -121,4 +151,42 @@ function requireNames(repo: string, revision: string): void {
     hint: "Check the catalog: a repository is written owner/name, a revision is a branch, a tag or a commit.",
     exitCode: exitCodes.usage,
   });
+}
+
+interface TokenUse {
+  readonly session: Session;
+  /** By the Hub, in this run. */
+  readonly refused: Set<Secret>;
+  /** Absent where a token must be right. */
+  readonly onTokenRefused: ((why: TokenRefusal) => void) | undefined;
+}
+
+/**
+ * Asks with the token, and without it once it is known to be refused: a stale one keeps even what everybody may see from
+ * being read. @throws Failure `hub.token_refused` where the token must be right, and what `call` throws
+ */
+async function askWithToken<T>(
+  { session, refused, onTokenRefused }: TokenUse,
+  call: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { token, endpoint } = session;
+  const without = { ...session, token: null };
+  if (token === null || refused.has(token)) return call(without);
+  const drop = (why: TokenRefusal): void => {
+    if (!refused.has(token)) onTokenRefused?.(why);
+    refused.add(token);
+  };
+  if (!/^[\x21-\x7e]+$/u.test(token.reveal())) {
+    if (onTokenRefused === undefined) throw tokenRefused(endpoint);
+    drop("malformed");
+    return call(without);
+  }
+  try {
+    return await call(session);
+  } catch (error) {
+    const stale = error instanceof Failure && error.code === "hub.token_refused";
+    if (!stale || onTokenRefused === undefined) throw error;
+    drop("refused");
+    return call(without);
+  }
 }

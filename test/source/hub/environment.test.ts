@@ -3,8 +3,13 @@ import fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { parseEndpoint, parseEndpoints } from "../../../src/source/hub/endpoint.ts";
-import { findCacheDir, findEndpoint, findTokens } from "../../../src/source/hub/environment.ts";
+import {
+  parseEndpoint,
+  parseEndpoints,
+  findCacheDir,
+  findEndpoint,
+  findTokens,
+} from "../../../src/source/hub/environment.ts";
 import { isHubOffline } from "../../../src/run/hub-offline.ts";
 
 const place = (env: Record<string, string>) => ({ env, home: "/home/annie", cwd: "/place" });

@@ -180,7 +180,6 @@ function pretendTwo() {
     failureOf: (error) => error,
     scopeOf: () => "file",
     whoAmI: async () => ({ name: endpoint }),
-    resolveUrl: () => endpoint,
     requireAccess: async () => {},
     open: () => Promise.reject(new Error("not asked for")),
   });

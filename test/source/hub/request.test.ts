@@ -28,7 +28,6 @@ async function askedBy(
     endpoint: new URL(from).origin,
     token: new Secret("hf_first"),
     answerLimitMs: 1000,
-    etagChanges: new Map<string, number>(),
   };
   const { signal } = new AbortController();
   await sendRequest(session, { url: from, signal, redirects });
