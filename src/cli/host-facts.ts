@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -70,4 +71,20 @@ function homeOf(user: string, name: string, passwd: string): string {
   const home = lines.map((line) => line.split(":")).find(([own]) => own === user)?.[5];
   if (home !== undefined && home !== "") return home;
   throw failure("settings.bad_value", { name, absentUser: user });
+}
+
+/** The folder that holds package.json, of a checkout as of an installation: two above this file either way. */
+const root = new URL("../../", import.meta.url);
+
+/** Absolute path of a file or a folder that ships with heros. */
+export function shippedPath(name: string): string {
+  return fileURLToPath(new URL(name, root));
+}
+
+/** The version of package.json. */
+export function herosVersion(): string {
+  const { version } = JSON.parse(readFileSync(shippedPath("package.json"), "utf8")) as {
+    version: string;
+  };
+  return version;
 }

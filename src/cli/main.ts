@@ -11,15 +11,14 @@ import {
 } from "../record/handover.ts";
 import { exitCodes } from "../run/failure.ts";
 import { createPauseSwitch } from "../run/pause-switch.ts";
-import { printableJson } from "../run/printable-json.ts";
+import { printableJson } from "../run/json.ts";
 import { cleanText } from "../ui/clean-text.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
 import { type Crash, watchForCrash } from "./crash.ts";
-import { hostFacts } from "./host-facts.ts";
+import { herosVersion, hostFacts, shippedPath } from "./host-facts.ts";
 import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-writer.ts";
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
-import { herosVersion, shippedPath } from "./app-files.ts";
 import { attachTo, canDetach, findRunningFor, terminate } from "./background.ts";
 import { closingOf } from "./run-command.ts";
 import { onSuspendAsked, suspendProcess } from "./suspend-process.ts";

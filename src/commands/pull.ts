@@ -8,11 +8,9 @@ import { openHubCache } from "../store/hub-cache/hub-cache.ts";
 import { downloadModels } from "./download-models.ts";
 import { surveyModels } from "./survey-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
-import { type Placed, placeModels } from "./models-place.ts";
-import { cacheFallback, openHub } from "./open-hub.ts";
+import { type Placed, placeModels, requirePlace } from "./models-place.ts";
+import { cacheFallback, givenToken, openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./request.ts";
-import { requirePlace } from "./models-place.ts";
-import { givenToken } from "./open-hub.ts";
 
 /**
  * Downloads models into the Hub cache, and nothing else.

@@ -3,7 +3,7 @@ import type { Host } from "../host/host.ts";
 import type { EndpointMemory } from "../source/mirrors.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import type { Answers } from "../plan/questions.ts";
-import type { Person } from "../plan/person.ts";
+import type { Person } from "../plan/interview.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../run/event.ts";
 import type { PauseSwitch } from "../run/pause-switch.ts";

@@ -1,3 +1,4 @@
+import type { BackgroundProcess, BackgroundChoice } from "../run/background.ts";
 import type { CheckFinished } from "../run/events/machine.ts";
 import type { PlanReady } from "../run/events/plan.ts";
 import type { Secret } from "../run/secret.ts";
@@ -33,3 +34,13 @@ export interface FailedChecks {
 
 /** What the person wants: the checks again, to go on as it is, or to stop. */
 export type Remediation = "again" | "onward" | "stop";
+
+/** Who answers questions; writers are its implementations. What is absent nobody can answer. Each throws AbortError when the signal fires. */
+export interface Person {
+  /** Asks the questions that are not decided, shows the summary, and ends with yes (the answers) or no (null). */
+  readonly ask?: (interview: Interview, signal: AbortSignal) => Promise<Answers | null>;
+  /** Shows what is not right with the machine and waits until the person has mended it, goes on all the same, or stops. */
+  readonly remedy?: (failed: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
+  /** Asks what is to become of a run that was found in the background. */
+  readonly meet?: (run: BackgroundProcess, signal: AbortSignal) => Promise<BackgroundChoice>;
+}

@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
 import type { TimedEvent } from "../run/event.ts";
-import { printableJson } from "../run/printable-json.ts";
+import { printableJson } from "../run/json.ts";
 import { recordsDir } from "./state-dir.ts";
 
 const keptLogs = 10;

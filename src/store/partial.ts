@@ -2,9 +2,8 @@ import type { FileHandle } from "node:fs/promises";
 import type { Files } from "../host/host.ts";
 import { openOwn } from "../host/own-file.ts";
 import { addRange, type ByteRanges, countBytes } from "../run/byte-ranges.ts";
-import { inFolder } from "./in-folder.ts";
+import { inFolder, type Partial } from "./store.ts";
 import { encodeLine, trustedRanges } from "./journal.ts";
-import type { Partial } from "./store.ts";
 
 /** Where a partial and its journal lie. */
 export interface PartialPaths {

@@ -1,3 +1,5 @@
+import type { Files } from "../host/host.ts";
+import { errorCode } from "../run/error-code.ts";
 import { type ByteRanges, countBytes } from "../run/byte-ranges.ts";
 import type { Digests, ListedFile } from "../run/listing.ts";
 import type { ModelLabel } from "../run/events/download.ts";
@@ -209,4 +211,19 @@ export interface Publication {
   /** Between two looks at a lock that another process holds. */
   readonly lockRetryMs: number;
   readonly signal: AbortSignal;
+}
+
+/** Makes something in a folder which another heros may have removed as empty a moment ago. */
+export async function inFolder<Result>(
+  files: Pick<Files, "mkdir">,
+  folder: string,
+  make: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await make();
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+  await files.mkdir(folder, { recursive: true });
+  return make();
 }

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { initialState } from "../../src/run/state.ts";
-import { frameColumns } from "../../src/ui/ink/line.ts";
-import { lineWidth } from "../../src/ui/ink/line.ts";
+import { frameColumns, lineWidth } from "../../src/ui/ink/line.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 import type { Press } from "../../src/ui/ink/keys.ts";
 import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";

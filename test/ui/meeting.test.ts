@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { meetInLines } from "../../src/ui/accessible/dialogs.ts";
-import { frameColumns, frameRows } from "../../src/ui/ink/line.ts";
-import { lineWidth } from "../../src/ui/ink/line.ts";
+import { frameColumns, frameRows, lineWidth } from "../../src/ui/ink/line.ts";
 import { backgroundLines, pressedOnBackground } from "../../src/ui/ink/dialogs.tsx";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 

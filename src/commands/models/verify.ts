@@ -15,9 +15,8 @@ import { downloadModels } from "../download-models.ts";
 import { surveyModels } from "../survey-models.ts";
 import type { Hub } from "../../source/hub/hub.ts";
 import { formatBytes } from "../../run/units.ts";
-import type { Placed } from "../models-place.ts";
+import { type Placed, requireWritable } from "../models-place.ts";
 import { cachedModels, type CacheView, viewCache } from "./view-cache.ts";
-import { requireWritable } from "../models-place.ts";
 import type { Fetching, Work } from "../request.ts";
 
 export interface CheckRequest {

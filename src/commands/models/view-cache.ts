@@ -10,9 +10,8 @@ import type { ListedModel } from "../../run/events/cache.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import type { Placed } from "../models-place.ts";
-import { openHub } from "../open-hub.ts";
+import { givenToken, openHub } from "../open-hub.ts";
 import type { Fetching, Work } from "../request.ts";
-import { givenToken } from "../open-hub.ts";
 
 /** The Hub is asked for a listing at most as long: the cache can answer most of the question without it. */
 const patienceMs = 10_000;

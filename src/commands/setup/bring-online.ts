@@ -1,8 +1,7 @@
 import { failure } from "../../run/failures/table.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../../catalog/select.ts";
-import { annieServiceName } from "../../deploy/compose/annie-service.ts";
-import { containerCache } from "../../deploy/compose/annie-service.ts";
+import { annieServiceName, containerCache } from "../../deploy/compose/annie-service.ts";
 import { containerTeller } from "../../docker/containers.ts";
 import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../docker/watch-containers.ts";

@@ -4,7 +4,7 @@ import { lookAtPlace } from "../../host/place.ts";
 import { late, withinLimit } from "../../host/time-limit.ts";
 import { placeFailure } from "../../checks/disks.ts";
 import type { Answers } from "../../plan/questions.ts";
-import type { Person } from "../../plan/person.ts";
+import type { Person } from "../../plan/interview.ts";
 import type { DemoFolder } from "../../record/handover.ts";
 import type { FilePlace } from "../../run/file-failure.ts";
 import type { GatheredSettings } from "../gather-settings.ts";

@@ -16,12 +16,16 @@ import type { Hub } from "../../source/hub/hub.ts";
 import { headroom } from "../../store/disk-space.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import type { Survey, SurveyedModel } from "../../store/store.ts";
-import { overruledNotice, placeOf, storagePaths } from "../models-place.ts";
-import { cacheFallback, openHub } from "../open-hub.ts";
+import {
+  overruledNotice,
+  placeFailureOf,
+  placeOf,
+  requireWritable,
+  storagePaths,
+} from "../models-place.ts";
+import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../request.ts";
-import { placeFailureOf, requireWritable } from "../models-place.ts";
 import { surveyModels } from "../survey-models.ts";
-import { foundTokens, tokenOf } from "../open-hub.ts";
 import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 
 /** Answers worked out to the last byte; nothing of it is written yet. */

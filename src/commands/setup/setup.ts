@@ -1,9 +1,14 @@
+import { type Detection, detectMachine } from "../../checks/detect.ts";
+import { modelsPlace } from "../models-place.ts";
+import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
+import { foundTokens, tryHubOf } from "../open-hub.ts";
+import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
+import { consentFailure, failedChecks } from "../../checks/refusals.ts";
 import { writeStack } from "../../deploy/compose/write.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
-import { consentFailure } from "../../checks/refusals.ts";
 import type { Answers } from "../../plan/questions.ts";
-import type { Person } from "../../plan/person.ts";
+import type { Person } from "../../plan/interview.ts";
 import { rememberable, type AnswerValues, resolveAnswers } from "../../plan/resolve.ts";
 import type { Continuation, DetachRequest } from "../../record/handover.ts";
 import type { Notice } from "../../run/events/run.ts";
@@ -11,11 +16,8 @@ import { quoted } from "../../run/shell.ts";
 import { anniePlace } from "../../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../request.ts";
-import { foundTokens } from "../open-hub.ts";
 import { bringOnline, closingSummary, dryRunSummary } from "./bring-online.ts";
-import { lookAtMachine } from "./look-at-machine.ts";
 import { prepareInterview } from "./prepare-interview.ts";
-import { rememberAnswers } from "../remembered-answers.ts";
 
 export interface SetupOptions {
   readonly settings: GatheredSettings;
@@ -166,4 +168,44 @@ export async function rootNotice(host: Host, stackDir: string): Promise<Notice |
     message: `heros is running as root: Annie's files in ${stackDir} and her models will belong to root, not to ${user}.`,
     hint: `To keep them as ${user}, cancel and run heros setup without sudo. If Docker refuses: sudo usermod -aG docker ${quoted(user)}, then log in again.`,
   };
+}
+
+/**
+ * Looks at the machine, again and again where somebody mends it meanwhile.
+ * @returns null where the person stops although nothing is in the way
+ * @throws Failure of exit status 4 for what keeps Annie from running; AbortError
+ */
+export async function lookAtMachine(
+  { host, emit, signal }: Work,
+  request: SetupRequest,
+): Promise<Detection | null> {
+  const { stackDir, stateDir, port, endpoint, mirrors, dryRun, person } = request;
+  const { remedy } = person;
+  const modelsPath = modelsPlace(host, request, await recallAnswers(host, stateDir));
+  const tryHub = tryHubOf({ host }, request, { tokenIsAsked: person.ask !== undefined });
+  for (;;) {
+    emit({ type: "stage.started", stage: "machine" });
+    const detection = await detectMachine({
+      host,
+      emit,
+      signal,
+      modelsPath,
+      stackDir,
+      projectDir: await findProjectFolder(host, stackDir),
+      port,
+      endpoint,
+      mirrors,
+      tryHub,
+    });
+    const failed = failedChecks(detection);
+    const [problem] = detection.problems;
+    if (dryRun || remedy === undefined || failed === null) {
+      if (problem !== undefined && !dryRun) throw problem;
+      return detection;
+    }
+    const choice = await remedy(failed, signal);
+    if (choice === "again") continue;
+    if (problem !== undefined) throw problem;
+    return choice === "onward" ? detection : null;
+  }
 }

@@ -1,7 +1,6 @@
-import { containerCache } from "./annie-service.ts";
+import { annieServiceName, containerCache } from "./annie-service.ts";
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
-import { annieServiceName } from "./annie-service.ts";
 import { chosenComposeFileLine } from "./compose-files.ts";
 import type { Deployment } from "./deployment.ts";
 const tokenName = "hf_token";

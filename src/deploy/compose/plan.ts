@@ -12,16 +12,19 @@ import {
   requireReplaceable,
   requireWritable,
 } from "./preconditions.ts";
-import { keptTokenFile } from "./deployment.ts";
-import { type ShowLines, unifiedDiff } from "./diff.ts";
+import {
+  type Deployment,
+  keptTokenFile,
+  type NeededFolder,
+  type StackChange,
+} from "./deployment.ts";
+import { keysAlone, redactLines, type ShowLines, unifiedDiff } from "./diff.ts";
 import { lookupIn, readStackEnv, shownEnv } from "./env/stack-env.ts";
 import { readIfThere } from "../../host/text-files.ts";
 import { readBase, validateBase } from "./base.ts";
 import { editedByHand, overrideText } from "./override.ts";
 import { type PlannedFiles, readPlannedConfig } from "./planned-config.ts";
 import { planEnv } from "./env/plan-env.ts";
-import { keysAlone, redactLines } from "./diff.ts";
-import type { NeededFolder, StackChange, Deployment } from "./deployment.ts";
 
 export interface DeploymentRequest {
   readonly host: Host;

@@ -1,7 +1,6 @@
 import { readEngineError } from "../../docker/engine-failures.ts";
 import type { Host } from "../../host/host.ts";
-import { standIns } from "./annie-service.ts";
-import { annieServiceName } from "./annie-service.ts";
+import { annieServiceName, standIns } from "./annie-service.ts";
 import { runCompose } from "../../docker/compose.ts";
 import { knownOutput, redactComposeOutput } from "../../docker/compose-failures.ts";
 import { invalidBase } from "./compose-yaml.ts";

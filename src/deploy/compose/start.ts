@@ -1,6 +1,6 @@
 import { failure } from "../../run/failures/table.ts";
 import { composeFailure } from "../../docker/compose-failures.ts";
-import { runCompose } from "../../docker/compose.ts";
+import { compareVersion, runCompose } from "../../docker/compose.ts";
 import {
   askStartedAt,
   type Container,
@@ -16,12 +16,16 @@ import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import { isAbort } from "../../run/failure.ts";
 import { halfStarted } from "../../run/failures/stack.ts";
-import { type AnnieAddress, askChosenPort, portInside, publishedAddress } from "./annie-service.ts";
+import {
+  type AnnieAddress,
+  annieServiceName,
+  askChosenPort,
+  containerCache,
+  portInside,
+  publishedAddress,
+} from "./annie-service.ts";
 import { readStackConfig, type StackConfig } from "../../docker/compose-config.ts";
-import { containerCache } from "./annie-service.ts";
-import { annieServiceName } from "./annie-service.ts";
 import { explainContainers } from "../../docker/watch-containers.ts";
-import { compareVersion } from "../../run/version.ts";
 
 export interface StartStackRequest {
   readonly host: Host;

@@ -3,8 +3,7 @@ import type { Host } from "../../host/host.ts";
 import { readBootId } from "../../host/process-table.ts";
 import { failureOfFiles, freeSpace } from "../disk-space.ts";
 import type { Hashing } from "../hashing.ts";
-import { inFolder } from "../in-folder.ts";
-import type { Store, WantedBlob } from "../store.ts";
+import { inFolder, type Store, type WantedBlob } from "../store.ts";
 import {
   journalPath,
   lockPath,

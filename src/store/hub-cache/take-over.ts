@@ -11,8 +11,7 @@ import {
 } from "./layout.ts";
 import { isOtherDisk, moveFile } from "./move-file.ts";
 import { readJournal, readPartial } from "../partial.ts";
-import { inFolder } from "../in-folder.ts";
-import type { SurveyedBlob } from "../store.ts";
+import { inFolder, type SurveyedBlob } from "../store.ts";
 
 export interface TakeOver {
   readonly host: Pick<Host, "files" | "fileLocks">;

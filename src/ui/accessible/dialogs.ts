@@ -1,5 +1,5 @@
 import type { FailedChecks, Remediation } from "../../plan/interview.ts";
-import { runningChoices } from "../messages/background.ts";
+import { runningChoices } from "../messages/run.ts";
 import { failedChecksText, remediationText, remedyLine } from "../messages/machine.ts";
 import {
   type BackgroundChoice,

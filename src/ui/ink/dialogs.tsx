@@ -9,7 +9,7 @@ import {
 import type { CheckFinished } from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state.ts";
 import { cleanText } from "../clean-text.ts";
-import { runningChoices } from "../messages/background.ts";
+import { runningChoices } from "../messages/run.ts";
 import { failedChecksText, remediationText, remedyKeys, remedyLine } from "../messages/machine.ts";
 import { wrapText } from "../text-width.ts";
 import { Frame } from "./frame.tsx";

@@ -1,7 +1,6 @@
 import type { TimedEvent } from "../../run/event.ts";
-import { printableJson } from "../../run/printable-json.ts";
-import { createLineOutput } from "../line-output.ts";
-import type { Terminal, Writer } from "../writer.ts";
+import { printableJson } from "../../run/json.ts";
+import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 
 /** The contract: at most five `download.progress` in any second. */
 const progressPerSecond = 5;

@@ -1,13 +1,12 @@
 import type { TimedEvent } from "../../run/event.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
-import { createLineOutput } from "../line-output.ts";
+import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { printable } from "../clean-text.ts";
 import { foldText } from "../text-width.ts";
 import { symbols } from "../symbols.ts";
 import { isTold, sentenceFor } from "../messages/messages.ts";
 import { percentOf, progressText } from "../messages/download.ts";
 import type { Sentence } from "../messages/sentence.ts";
-import type { Terminal, Writer } from "../writer.ts";
 
 const progressStepPercent = 10;
 const progressIntervalMs = 30_000;

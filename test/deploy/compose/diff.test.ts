@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { unifiedDiff } from "../../../src/deploy/compose/diff.ts";
+import { redactLine, unifiedDiff } from "../../../src/deploy/compose/diff.ts";
 import { redactComposeOutput } from "../../../src/docker/compose-failures.ts";
-import { redactLine } from "../../../src/deploy/compose/diff.ts";
 
 const same = (text: string) => text.split("\n");
 

@@ -4,8 +4,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Failure } from "../../../../src/run/failure.ts";
 import { decode, encode } from "../../../../src/host/text-files.ts";
-import { editEnv, type EnvEdit } from "../../../../src/deploy/compose/env/env-file.ts";
-import { envValue, readEnvFile } from "../../../../src/deploy/compose/env/env-file.ts";
+import {
+  editEnv,
+  type EnvEdit,
+  envValue,
+  readEnvFile,
+} from "../../../../src/deploy/compose/env/env-file.ts";
 import { envCases } from "./env-cases.ts";
 
 const answers = JSON.parse(
