@@ -2,7 +2,7 @@
  * Finds lines that no test holds in place: changes one condition or constant at a time where being wrong hurts, and sees
  * that a test fails for each.
  *
- *     node scripts/mutate.ts [--count 200] [--seed 1] [--from N] [--only src/store] [--list]
+ *     node scripts/mutate.ts [--count 200] [--seed 1] [--only src/store] [--pick 0-49,77] [--rounds 3] [--list]
  *
  * Works in a copy of the sources. What survives is told, and ends the run with 1, unless scripts/mutations-accepted.txt
  * says why no test can or need see it.
@@ -10,6 +10,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  chmodSync,
   cpSync,
   globSync,
   mkdtempSync,
@@ -19,143 +20,48 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, normalize } from "node:path";
+import { basename, dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, stripVTControlCharacters } from "node:util";
-import { parseAst } from "rolldown/parseAst";
+import { type Mutant, mutantsOf } from "./mutants.ts";
 
 const rooms = ["src/source", "src/store", "src/download", "src/deploy"];
-/** Tests nearest to a file first, in batches that grow: most mutants fall in the first. */
-const batches = [3, 9, 30];
-const limitMs = 180_000;
+/** How many tests run in each round, the nearest to a file first: most mutants fall in the first. */
+const batches = [2, 6, 34];
+/** A test that takes as long hangs; the tests alone, so that a busy machine is no reason. */
+const testLimitMs = 40_000;
+/** What stands still within a test, so that no clock of its own ends it, says nothing for as long. */
+const silenceMs = 75_000;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({
   options: {
     count: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
-    /** Skips those before, so that a run can be continued. */
-    from: { type: "string", default: "0" },
+    /** Of the chosen ones these alone, so that a run can be parted. */
+    pick: { type: "string" },
+    /** Fewer are quicker, and say less of what survives. */
+    rounds: { type: "string", default: "3" },
     only: { type: "string", default: "src/" },
     list: { type: "boolean", default: false },
   },
 });
 
-/** One change: these characters of the file become that text. */
-interface Mutant {
-  readonly file: string;
-  readonly line: number;
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
-  readonly before: string;
-  /** The line, as the list of accepted ones knows it. */
-  readonly source: string;
+const rounds = Math.min(batches.length, Number(values.rounds));
+
+/** Imported by tests that start the built program, which so sees a change only in a build of its own. */
+const startsBuild = new Set(["test/cli/sandbox.ts", "test/cli/heros-pty.ts"]);
+
+interface Related {
+  readonly test: string;
+  /** Of imports between the two. */
+  readonly distance: number;
+  readonly built: boolean;
 }
 
-interface Node {
-  readonly type: string;
-  readonly start: number;
-  readonly end: number;
-  readonly [key: string]: unknown;
-}
-
-const operators: Readonly<Record<string, string>> = {
-  "<": "<=",
-  "<=": "<",
-  ">": ">=",
-  ">=": ">",
-  "===": "!==",
-  "!==": "===",
-  "&&": "||",
-  "||": "&&",
-  "*": "/",
-  "/": "*",
-  "-": "+",
-};
-
-function mutantsOf(file: string): Mutant[] {
-  const code = readFileSync(join(root, file), "utf8");
-  const mutants: Mutant[] = [];
-  const change = (start: number, end: number, text: string): void => {
-    const line = code.slice(0, start).split("\n").length;
-    const source = code.split("\n")[line - 1]?.trim() ?? "";
-    mutants.push({ file, line, start, end, text, before: code.slice(start, end), source });
-  };
-  const visit = (node: Node): void => {
-    // Types are no code.
-    if (node.type.startsWith("TS") && !("expression" in node)) return;
-    switch (node.type) {
-      case "BinaryExpression":
-      case "LogicalExpression": {
-        const { left, right, operator } = node as unknown as {
-          left: Node;
-          right: Node;
-          operator: string;
-        };
-        const other = operators[operator];
-        const at = code.indexOf(operator, left.end);
-        if (other !== undefined && at < right.start) change(at, at + operator.length, other);
-        break;
-      }
-      case "IfStatement":
-      case "ConditionalExpression": {
-        const { test } = node as unknown as { test: Node };
-        change(test.start, test.end, `!(${code.slice(test.start, test.end)})`);
-        break;
-      }
-      case "Literal": {
-        const { value } = node;
-        if (typeof value === "boolean") change(node.start, node.end, String(!value));
-        if (typeof value === "number") {
-          change(
-            node.start,
-            node.end,
-            String(value <= 10 && value % 1 === 0 ? value + 1 : value * 10),
-          );
-        }
-        break;
-      }
-      case "MemberExpression": {
-        const text = code.slice(node.start, node.end);
-        if (text === "Math.min") change(node.start, node.end, "Math.max");
-        if (text === "Math.max") change(node.start, node.end, "Math.min");
-        break;
-      }
-    }
-    for (const [key, value] of Object.entries(node)) {
-      if (/^(?:typeAnnotation|typeParameters|typeArguments|returnType)$/.test(key)) continue;
-      for (const child of Array.isArray(value) ? (value as unknown[]) : [value]) {
-        if (isNode(child)) visit(child);
-      }
-    }
-  };
-  visit(parseAst(code, { lang: "ts" }) as unknown as Node);
-  return mutants;
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === "object" && value !== null && "type" in value && "start" in value;
-}
-
-/** The same choice for the same seed. */
-function shuffled<T>(items: readonly T[], seed: number): T[] {
-  let state = seed;
-  const random = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  return items
-    .map((item) => ({ item, key: random() }))
-    .toSorted((a, b) => a.key - b.key)
-    .map(({ item }) => item);
-}
-
-/** For each file, the tests that import it, the nearest first. */
-function testsByFile(): Map<string, string[]> {
-  const found = new Map<string, { test: string; distance: number }[]>();
+/** For each file of src, the tests that see it: those beside it, then those that import it, the nearest first. */
+function testsByFile(): (file: string) => Related[] {
+  const sources = new Set(globSync("{src,test}/**/*.{ts,tsx}", { cwd: root }));
   const imports = new Map<string, string[]>();
   const importsOf = (file: string): string[] => {
     const known = imports.get(file);
@@ -167,121 +73,193 @@ function testsByFile(): Map<string, string[]> {
     imports.set(file, all);
     return all;
   };
-  const sources = new Set(globSync("{src,test}/**/*.{ts,tsx}", { cwd: root }));
-  for (const test of [...sources].filter((file) => /\.test\.tsx?$/.test(file)).toSorted()) {
+  const tests = [...sources].filter((file) => /\.test\.tsx?$/.test(file)).toSorted();
+  const seenBy = tests.map((test) => {
     const distances = new Map([[test, 0]]);
     for (const [file, distance] of distances) {
       for (const next of importsOf(file)) {
         if (!distances.has(next)) distances.set(next, distance + 1);
       }
     }
-    for (const [file, distance] of distances) {
-      const list = found.get(file) ?? [];
-      list.push({ test, distance });
-      found.set(file, list);
-    }
-  }
-  return new Map(
-    [...found].map(([file, list]) => [
-      file,
-      list.toSorted((a, b) => a.distance - b.distance).map(({ test }) => test),
-    ]),
-  );
+    const built = [...startsBuild].some((file) => distances.has(file));
+    return { test, distances, built };
+  });
+  return (file) => {
+    const folder = dirname(file).replace(/^src/, "test");
+    const name = basename(file).replace(/\.tsx?$/, "");
+    const far = ({ test, distance, built }: Related): number => {
+      if (dirname(test) === folder) return basename(test).startsWith(name) ? 0 : distance / 10;
+      return distance + (built ? 100 : 0);
+    };
+    return seenBy
+      .flatMap(({ test, distances, built }): Related[] => {
+        const distance = distances.get(file) ?? (built ? 50 : null);
+        return distance === null ? [] : [{ test, distance, built }];
+      })
+      .toSorted((a, b) => far(a) - far(b));
+  };
 }
 
-async function firstFailure(folder: string, tests: readonly string[]): Promise<string | null> {
-  const child = spawn("node_modules/.bin/vitest", ["run", "--bail=1", ...tests], {
+/** @returns the output where it failed, or hung; null where the tests passed. */
+async function failureOf(command: string, args: readonly string[]): Promise<string | null> {
+  const child = spawn(`node_modules/.bin/${command}`, args, {
     cwd: folder,
     env: { ...process.env, CI: "true" },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
+  const kill = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  };
+  process.once("exit", kill);
   let output = "";
+  let alarm = setTimeout(kill, silenceMs);
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      clearTimeout(alarm);
+      alarm = setTimeout(kill, silenceMs);
+    });
   }
-  // What hangs is seen too.
-  const alarm = setTimeout(() => process.kill(-(child.pid ?? 0), "SIGKILL"), limitMs);
   const [status] = (await once(child, "close")) as [number | null];
   clearTimeout(alarm);
-  if (status === null) return "a test that hangs";
+  process.off("exit", kill);
   if (status === 0) return null;
-  const failed = /^\s*FAIL\s+(.*)$/m.exec(stripVTControlCharacters(output))?.[1];
-  return failed ?? output.trim().split("\n").at(-1) ?? "vitest";
+  return stripVTControlCharacters(status === null ? `${output}\nnothing more, it hangs` : output);
 }
 
+async function runTests(tests: readonly Related[]): Promise<string | null> {
+  if (tests.some(({ built }) => built)) {
+    const failure = await failureOf("node", ["scripts/build.ts"]);
+    if (failure !== null) return `the build: ${failure.trim().split("\n").at(-1) ?? ""}`;
+  }
+  const limits = [`--testTimeout=${testLimitMs}`, `--hookTimeout=${testLimitMs}`];
+  // It says something with each test that ends.
+  const options = ["run", "--bail=1", "--reporter=verbose", ...limits];
+  const output = await failureOf("vitest", [...options, ...tests.map(({ test }) => test)]);
+  if (output === null) return null;
+  return /^\s*FAIL\s+(.*)$/m.exec(output)?.[1] ?? output.trim().split("\n").at(-1) ?? "vitest";
+}
+
+/** How often a test saw a change of a file: it is asked first about the next. */
+const seen = new Map<string, number>();
+/** Tests that also fail without any change: they see nothing. */
+const broken = new Set<string>();
+const trusted = new Set<string>();
+
+/** @returns the test that failed; null where none did. */
+async function witnessOf(mutant: Mutant): Promise<string | null> {
+  const path = join(folder, mutant.file);
+  const code = codeOf.get(mutant.file) ?? "";
+  const changed = code.slice(0, mutant.start) + mutant.text + code.slice(mutant.end);
+  const sightings = ({ test }: Related): number => seen.get(`${mutant.file} ${test}`) ?? 0;
+  const tests = related(mutant.file)
+    .filter(({ test }) => !broken.has(test))
+    .toSorted((a, b) => sightings(b) - sightings(a));
+  try {
+    for (let done = 0, round = 0; done < tests.length && round < rounds; round += 1) {
+      const batch = tests.slice(done, done + (batches[round] ?? 0));
+      done += batch.length;
+      writeFileSync(path, changed);
+      const failed = await runTests(batch);
+      if (failed === null) continue;
+      const witness = batch.find(({ test }) => failed.includes(test));
+      if (witness === undefined || trusted.has(witness.test)) return told(failed);
+      writeFileSync(path, code);
+      if ((await runTests([witness])) === null) {
+        trusted.add(witness.test);
+        return told(failed);
+      }
+      console.log(`${witness.test} fails without any change, and is left out`);
+      broken.add(witness.test);
+      return await witnessOf(mutant);
+    }
+    return null;
+  } finally {
+    writeFileSync(path, code);
+  }
+
+  function told(failed: string): string {
+    const test = tests.find((each) => failed.includes(each.test))?.test;
+    if (test !== undefined) {
+      const key = `${mutant.file} ${test}`;
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+    }
+    return failed;
+  }
+}
+
+/** Whether `0-49,77` names it. */
+function isPicked(index: number): boolean {
+  if (values.pick === undefined) return true;
+  return values.pick.split(",").some((part) => {
+    const [from = 0, to = from] = part.split("-").map(Number);
+    return index >= from && index <= to;
+  });
+}
+
+const short = (text: string, length = 60): string => text.replaceAll(/\s+/g, " ").slice(0, length);
+const changeOf = ({ before, text }: Mutant): string => `${short(before)} → ${short(text)}`;
+const describe = (mutant: Mutant): string =>
+  `${mutant.file}:${mutant.line} ${changeOf(mutant)} in: ${short(mutant.source, 90)}`;
+
+/** The changes that no test need see: file | line | change | reason. */
 const accepted = readFileSync(join(root, "scripts/mutations-accepted.txt"), "utf8")
   .split("\n")
   .filter((line) => line !== "" && !line.startsWith("#"))
-  .map((line) => line.split(" | "));
-const isAccepted = ({ file, source, before, text }: Mutant): boolean =>
-  accepted.some(
-    ([path, line, changed]) =>
-      path === file && line === source && changed === `${before} → ${text}`,
-  );
+  .map((text) => {
+    const [file = "", line = "", change = "", reason = ""] = text.split(" | ");
+    return { name: `${file} ${line} ${change}`, reason };
+  });
+const nameOf = (mutant: Mutant): string =>
+  `${mutant.file} ${short(mutant.source, 90)} ${changeOf(mutant)}`;
 
 const files = globSync(
   rooms.map((room) => `${room}/**/*.ts`),
   { cwd: root },
 ).toSorted();
-const candidates = shuffled(files.flatMap(mutantsOf), Number(values.seed));
+/** As it was at the start: somebody may go on working meanwhile. */
+const codeOf = new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")]));
+const candidates = [...codeOf]
+  .flatMap(([file, code]) => mutantsOf(file, code, Number(values.seed)))
+  .toSorted((a, b) => (a.rank < b.rank ? -1 : 1));
 const chosen = candidates
-  .slice(0, Number(values.count))
-  .filter(({ file }) => file.startsWith(values.only));
+  .filter(({ file }) => file.startsWith(values.only))
+  .slice(0, Number(values.count));
 console.log(`${chosen.length} of ${candidates.length} changes in ${rooms.join(", ")}`);
 if (values.list) {
-  for (const mutant of chosen) console.log(describe(mutant));
+  for (const [index, mutant] of chosen.entries()) console.log(`${index} ${describe(mutant)}`);
   process.exit(0);
 }
 
 const folder = mkdtempSync(join(tmpdir(), "heros-mutate-"));
+// Some tests start heros as somebody else.
+chmodSync(folder, 0o755);
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
-for (const name of [
-  "src",
-  "test",
-  "bin",
-  "assets",
-  "scripts",
-  "docs",
-  "dist",
-  "package.json",
-  "tsconfig.json",
-  "vitest.config.ts",
-]) {
+for (const name of ["src", "test", "bin", "assets", "scripts", "docs", "dist"]) {
   cpSync(join(root, name), join(folder, name), { recursive: true });
+}
+for (const name of ["package.json", "tsconfig.json", "vitest.config.ts"]) {
+  cpSync(join(root, name), join(folder, name));
 }
 symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
 
 const related = testsByFile();
 let survivors = 0;
 for (const [index, mutant] of chosen.entries()) {
-  if (index < Number(values.from)) continue;
+  if (!isPicked(index)) continue;
   const startedMs = performance.now();
-  const code = readFileSync(join(root, mutant.file), "utf8");
-  const changed = code.slice(0, mutant.start) + mutant.text + code.slice(mutant.end);
-  writeFileSync(join(folder, mutant.file), changed);
-  const tests = related.get(mutant.file) ?? [];
-  let seenBy: string | null = null;
-  let done = 0;
-  for (const size of batches) {
-    const batch = tests.slice(done, done + size);
-    if (seenBy !== null || batch.length === 0) break;
-    seenBy = await firstFailure(folder, batch);
-    done += size;
-  }
-  writeFileSync(join(folder, mutant.file), code);
+  const reason = accepted.find(({ name }) => name === nameOf(mutant))?.reason;
+  const witness = reason === undefined ? await witnessOf(mutant) : `accepted: ${reason}`;
   const seconds = Math.round((performance.now() - startedMs) / 1000);
-  const survived = seenBy === null && !isAccepted(mutant);
-  if (survived) survivors += 1;
-  const result = seenBy ?? (survived ? "SURVIVED" : "accepted");
-  console.log(`${index} ${describe(mutant)}: ${result} (${seconds} s)`);
+  if (witness === null) survivors += 1;
+  console.log(`${index} ${describe(mutant)}: ${witness ?? "SURVIVED"} (${seconds} s)`);
 }
-console.log(`${survivors} of ${chosen.length} survived`);
+const names = new Set(candidates.map(nameOf));
+for (const { name } of accepted) {
+  if (!names.has(name)) console.log(`accepted, but no longer there: ${name}`);
+}
+console.log(`${survivors} survived`);
 process.exit(survivors === 0 ? 0 : 1);
-
-function describe({ file, line, before, text, source }: Mutant): string {
-  const short = (words: string): string => words.replaceAll(/\s+/g, " ").slice(0, 60);
-  return `${file}:${line} ${short(before)} → ${short(text)} in: ${source.slice(0, 90)}`;
-}
