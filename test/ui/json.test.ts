@@ -20,34 +20,6 @@ function progress(at: number): TimedEvent {
   };
 }
 
-const retry: Omit<Extract<TimedEvent, { type: "download.retrying" }>, "at"> = {
-  v: 1,
-  type: "download.retrying",
-  repo: "o/a",
-  path: "w",
-  reason: "reset",
-  attempt: 1,
-  delayMs: 1,
-};
-
-test("at most five of progress are in any second, and nothing else is left out", async () => {
-  const memory = createMemoryTerminal({ isTty: false });
-  const writer = createJsonWriter(memory.terminal);
-  for (let at = 0; at < 10_000; at += 10) {
-    writer.write(progress(at));
-    writer.write({ ...retry, at });
-  }
-  await writer.close();
-  const lines = memory.stdout().trim().split("\n");
-  const events = lines.map((line) => JSON.parse(line) as TimedEvent);
-  const times = events.filter(({ type }) => type === "download.progress").map(({ at }) => at);
-  expect(times.length).toBe(50);
-  for (const time of times) {
-    expect(times.filter((at) => at >= time && at < time + 1000).length).toBeLessThanOrEqual(5);
-  }
-  expect(events.filter(({ type }) => type === "download.retrying").length).toBe(1000);
-});
-
 test("each line begins with v, at and type", async () => {
   const memory = createMemoryTerminal({ isTty: false });
   const writer = createJsonWriter(memory.terminal);

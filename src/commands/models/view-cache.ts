@@ -8,7 +8,8 @@ import type { Store, Survey } from "../../store/store.ts";
 import { listFromStore, surveyModels } from "../survey-models.ts";
 import type { ListedModel } from "../../run/events/cache.ts";
 import type { Notice } from "../../run/events/run.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import type { Placed } from "../models-place.ts";
 import { givenToken, openHub } from "../open-hub.ts";
 import type { Fetching, Work } from "../request.ts";
@@ -112,13 +113,7 @@ async function patiently(
   } catch (cause) {
     signal.throwIfAborted();
     if (!limit.aborted) throw cause;
-    throw new Failure({
-      code: "hub.unreachable",
-      message: `The Hub at ${hub.endpoint} does not say what belongs to ${repo}.`,
-      hint: "Look at the network with heros doctor, then try again.",
-      exitCode: exitCodes.network,
-      cause,
-    });
+    throw failure("hub.unreachable", { endpoint: hub.endpoint, asked: repo }, cause);
   }
 }
 

@@ -2,7 +2,8 @@ import { isAbsolute, join, resolve } from "node:path";
 import type { Host } from "../../host/host.ts";
 import { Secret } from "../../run/secret.ts";
 import { isLoopback } from "../../host/network.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import type { Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 
 export interface HubToken {
   readonly token: Secret;
@@ -103,12 +104,7 @@ export function parseEndpoint(source: string, text: string): string {
   const given = text.trim();
   const url = given.includes("://") ? URL.parse(given) : withScheme(given);
   const refuse = (problem: string): Failure =>
-    new Failure({
-      code: "settings.bad_value",
-      message: `${source} ${problem}.`,
-      hint: `Set ${source} to an address such as https://huggingface.co`,
-      exitCode: exitCodes.usage,
-    });
+    failure("settings.bad_value", { name: source, address: problem });
   if (given.includes("@")) {
     throw refuse("holds a user's name or password, which heros does not send to a Hub");
   }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../../host/host.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { Failure } from "../../run/failure.ts";
 import type { Secret } from "../../run/secret.ts";
 import { parseEndpoint } from "./environment.ts";
 import {
@@ -10,7 +10,7 @@ import {
   preferInOrder,
 } from "../mirrors.ts";
 import { failure } from "../../run/failures/table.ts";
-import { failureOfError, scopeOf, tokenRefused } from "./failures.ts";
+import { failureOfError, scopeOf } from "./failures.ts";
 import { commitPattern } from "../../run/listing.ts";
 import { checkAccess, openFile } from "./files.ts";
 import { isRepoId, isSafePath } from "./listing.ts";
@@ -144,13 +144,9 @@ function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): 
 }
 
 function requireNames(repo: string, revision: string): void {
-  if (isRepoId(repo) && isSafePath(revision)) return;
-  throw new Failure({
-    code: isRepoId(repo) ? "hub.revision_not_found" : "hub.repo_not_found",
-    message: `${JSON.stringify(isRepoId(repo) ? revision : repo)} can't be the name of a ${isRepoId(repo) ? "revision" : "repository"} on the Hub.`,
-    hint: "Check the catalog: a repository is written owner/name, a revision is a branch, a tag or a commit.",
-    exitCode: exitCodes.usage,
-  });
+  if (!isRepoId(repo)) throw failure("hub.repo_not_found", { impossible: JSON.stringify(repo) });
+  if (isSafePath(revision)) return;
+  throw failure("hub.revision_not_found", { impossible: JSON.stringify(revision) });
 }
 
 interface TokenUse {
@@ -177,7 +173,7 @@ async function askWithToken<T>(
     refused.add(token);
   };
   if (!/^[\x21-\x7e]+$/u.test(token.reveal())) {
-    if (onTokenRefused === undefined) throw tokenRefused(endpoint);
+    if (onTokenRefused === undefined) throw failure("hub.token_refused", { endpoint });
     drop("malformed");
     return call(without);
   }

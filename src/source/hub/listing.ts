@@ -1,4 +1,4 @@
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 
 /** Checks the names of one listing, one after the other. @throws Failure `hub.unsafe_path` for a name that would leave the cache folder, or that two files share. */
 export function pathCheck(repo: string): (path: string) => void {
@@ -8,12 +8,7 @@ export function pathCheck(repo: string): (path: string) => void {
       seen.add(path);
       return;
     }
-    throw new Failure({
-      code: "hub.unsafe_path",
-      message: `The Hub lists a file of ${repo} under a name that heros will not write: ${JSON.stringify(path)}.`,
-      hint: "Nothing was written. Report it to the owner of the repository, or check the address in HF_ENDPOINT.",
-      exitCode: exitCodes.failed,
-    });
+    throw failure("hub.unsafe_path", { repo, path });
   };
 }
 

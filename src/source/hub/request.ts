@@ -6,7 +6,7 @@ import {
   isLoopback,
   tooNear,
 } from "../../host/network.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import type { Secret } from "../../run/secret.ts";
 import { TransientError } from "../transient-error.ts";
 import { captivePortal } from "./failures.ts";
@@ -71,7 +71,9 @@ export async function sendRequest(
       ...(noNearerThan === undefined ? {} : { noNearerThan }),
     });
     const response = await asked.catch((error: unknown) => {
-      throw rootErrorCode(error) === tooNear ? sentInside(session.endpoint, url, error) : error;
+      if (rootErrorCode(error) !== tooNear) throw error;
+      const { host } = new URL(url);
+      throw failure("hub.unsafe_redirect", { endpoint: session.endpoint, host }, error);
     });
     const { status, headers } = response;
     const location = headers["location"];
@@ -100,12 +102,7 @@ export async function sendRequest(
     }
     return { response, url, reach: response.reach };
   }
-  throw new Failure({
-    code: "hub.redirect_loop",
-    message: `${new URL(request.url).host} sends us from one address to the next without end.`,
-    hint: "Check HF_ENDPOINT and the proxy.",
-    exitCode: exitCodes.network,
-  });
+  throw failure("hub.redirect_loop", { host: new URL(request.url).host });
 }
 
 /** Whether the token may go to this address: the Hub's origin, and encrypted unless it is this machine. */
@@ -119,18 +116,6 @@ function authorization({ endpoint, token }: Session, url: string): Record<string
   return token !== null && mayHaveToken(endpoint, url)
     ? { authorization: `Bearer ${token.reveal()}` }
     : {};
-}
-
-/** A Hub out there must not make us ask what only this machine and its network can. */
-function sentInside(endpoint: string, url: string, cause: unknown): Failure {
-  const { host } = new URL(url);
-  return new Failure({
-    code: "hub.unsafe_redirect",
-    message: `${endpoint} sent heros to ${host}, an address inside this machine or its network. It was not followed.`,
-    hint: "Use another Hub or mirror: heros … --endpoint https://huggingface.co",
-    exitCode: exitCodes.network,
-    cause,
-  });
 }
 
 /** Plain http off this machine is followed from there alone: a mirror in one's own network may have no other. */
