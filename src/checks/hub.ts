@@ -1,6 +1,6 @@
 import { Failure } from "../run/failure.ts";
 import { type Probe, withinLimit, late, lateText } from "../host/time-limit.ts";
-import { isHubOffline } from "../run/hub-offline.ts";
+import { isHubOffline } from "../source/hub/environment.ts";
 import type { Finding } from "./finding.ts";
 import type { Machine } from "../run/events/machine.ts";
 

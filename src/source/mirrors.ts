@@ -5,7 +5,7 @@ import type { FileAddress, Hub } from "./source.ts";
 import { transientCause, TransientError } from "./transient-error.ts";
 
 /** After a failure, an address is asked last for so long, or for as long as it asks us to wait. */
-const restMs = 60_000;
+const demotedMs = 60_000;
 /** One that says nothing for so long is not waited for alone: the next is asked beside it. */
 const headStartMs = 3000;
 
@@ -49,14 +49,14 @@ export function preferInOrder(
   { clock, memory = createEndpointMemory(), onSwitch }: Preference,
 ): Hub {
   const [first] = hubs;
-  const { restUntilMs } = memory;
+  const { demotedUntilMs } = memory;
   const owners = new WeakMap<FileAddress, Hub>();
-  const isResting = ({ endpoint }: Hub): boolean =>
-    (restUntilMs.get(endpoint) ?? Number.NEGATIVE_INFINITY) > clock.monotonicMs();
+  const isDemoted = ({ endpoint }: Hub): boolean =>
+    (demotedUntilMs.get(endpoint) ?? Number.NEGATIVE_INFINITY) > clock.monotonicMs();
 
-  /** By preference, those at rest last; `passOver` others have been tried for this already. */
+  /** By preference, those that failed lately last; `passOver` others have been tried for this already. */
   function order(passOver: number): Hub[] {
-    const all = [...hubs.filter((hub) => !isResting(hub)), ...hubs.filter(isResting)];
+    const all = [...hubs.filter((hub) => !isDemoted(hub)), ...hubs.filter(isDemoted)];
     const from = passOver % all.length;
     return [...all.slice(from), ...all.slice(0, from)];
   }
@@ -65,10 +65,10 @@ export function preferInOrder(
   function noteAnswer(hub: Hub, errors: ReadonlyMap<Hub, unknown>): void {
     const { endpoint } = hub;
     const from = memory.inUse ?? first.endpoint;
-    restUntilMs.delete(endpoint);
+    demotedUntilMs.delete(endpoint);
     if (endpoint === from) return;
     const left = hubs.find((other) => other.endpoint === from);
-    const failed = left !== undefined && isResting(left) && errors.has(left);
+    const failed = left !== undefined && isDemoted(left) && errors.has(left);
     if (!failed && hub !== first) return;
     memory.inUse = endpoint;
     onSwitch?.({ from, to: endpoint, error: failed ? errors.get(left) : null });
@@ -76,13 +76,13 @@ export function preferInOrder(
 
   /** What of another address' failure is worth asking the next for; else it is thrown. */
   function noteFailure(hub: Hub, error: unknown): void {
-    const trouble = transientCause(error);
+    const transient = transientCause(error);
     const failed = error instanceof Failure && worthAnother.has(error.code);
     // Of the preferred one, "gated" and its like are the last word; a mirror has no token and may not know better.
-    if (trouble === null && !failed && hub === first) throw error;
-    if (trouble === null && !(error instanceof Failure)) throw error;
-    if (trouble === null && !(failed && !absent.test(error.code))) return;
-    restUntilMs.set(hub.endpoint, clock.monotonicMs() + (trouble?.waitMs ?? restMs));
+    if (transient === null && !failed && hub === first) throw error;
+    if (transient === null && !(error instanceof Failure)) throw error;
+    if (transient === null && !(failed && !absent.test(error.code))) return;
+    demotedUntilMs.set(hub.endpoint, clock.monotonicMs() + (transient?.waitMs ?? demotedMs));
   }
 
   /** One after the other. */
@@ -185,7 +185,7 @@ function soonest(errors: readonly unknown[]): unknown {
 /** What a run knows of the Hub's addresses and of its own token, whoever asks them. */
 export interface EndpointMemory {
   /** Until when one is asked last, by its address. */
-  readonly restUntilMs: Map<string, number>;
+  readonly demotedUntilMs: Map<string, number>;
   /** The one that is asked first by now; null while none was left. */
   inUse: string | null;
   /** Tokens that are no longer sent. */
@@ -193,5 +193,5 @@ export interface EndpointMemory {
 }
 
 export function createEndpointMemory(): EndpointMemory {
-  return { restUntilMs: new Map(), inUse: null, refusedTokens: new Set() };
+  return { demotedUntilMs: new Map(), inUse: null, refusedTokens: new Set() };
 }

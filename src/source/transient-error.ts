@@ -40,7 +40,7 @@ export class TransientError extends Error {
   }
 }
 
-const passing: Readonly<Record<string, string>> = {
+const reasons: Readonly<Record<string, string>> = {
   ECONNRESET: "the connection was cut",
   ECONNREFUSED: "nothing answers at that address",
   ECONNABORTED: "the connection was cut",
@@ -56,28 +56,28 @@ const passing: Readonly<Record<string, string>> = {
   HPE_INVALID_CONSTANT: "the answer was garbled",
 };
 
-/** Node's error as trouble that passes, or null where no retry mends it. */
+/** Node's error as a transient one, or null where no retry mends it. */
 export function transientErrorOf(error: unknown): TransientError | null {
   if (error instanceof TransientError) return error;
   const code = rootErrorCode(error);
   if (code === null) return null;
   const known =
-    passing[code] ??
+    reasons[code] ??
     (code.startsWith("HPE_") ? "the answer was garbled" : null) ??
     (proxyStatus(error) >= 500 ? "the proxy can't reach the server" : null);
   return known === null ? null : new TransientError("network", known, null, error);
 }
 
 /** What somebody else may say in the Hub's place for a while. */
-const strangers = ["hub.captive_portal", "hub.redirect_loop"];
+const ofOthers = ["hub.captive_portal", "hub.redirect_loop"];
 
 /** The same once the Hub has answered well: then even a stranger in its place passes. */
 export function transientOnceServed(error: unknown): TransientError | null {
-  if (!(error instanceof Failure) || !strangers.includes(error.code)) return transientCause(error);
+  if (!(error instanceof Failure) || !ofOthers.includes(error.code)) return transientCause(error);
   return new TransientError("strange", error.message.replace(/\.$/u, ""), null, error);
 }
 
-/** The same of a failure that says in words what such trouble ended with. */
+/** The same of a failure that says in words what such an error ended with. */
 export function transientCause(error: unknown): TransientError | null {
   return error instanceof Failure ? transientErrorOf(error.cause) : transientErrorOf(error);
 }

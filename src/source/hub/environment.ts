@@ -22,6 +22,11 @@ export function findEndpoint(env: Env): string {
   return parseEndpoint("HF_ENDPOINT", filled(env, "HF_ENDPOINT") ?? defaultEndpoint);
 }
 
+/** Whether HF_HUB_OFFLINE says that the Hub may not be asked, with the words that huggingface_hub takes for yes. */
+export function isHubOffline(env: Env): boolean {
+  return ["1", "ON", "YES", "TRUE"].includes((env["HF_HUB_OFFLINE"] ?? "").toUpperCase());
+}
+
 /** The Hub cache, absolute: the first variable that is set, in huggingface_hub's order, with `~` and `$VAR` expanded. */
 export function findCacheDir(place: Place): string {
   const { env } = place;

@@ -9,8 +9,8 @@ import {
   findCacheDir,
   findEndpoint,
   findTokens,
+  isHubOffline,
 } from "../../../src/source/hub/environment.ts";
-import { isHubOffline } from "../../../src/run/hub-offline.ts";
 
 const place = (env: Record<string, string>) => ({ env, home: "/home/annie", cwd: "/place" });
 

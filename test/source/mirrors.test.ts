@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
-import type { Intercept, RecordedRequest } from "../../../src/demo/hub/exchange.ts";
-import { type EmbeddedHub, startHub } from "../../../src/demo/hub/hub.ts";
-import { connectHub, type Hub } from "../../../src/source/hub/hub.ts";
+import type { Intercept, RecordedRequest } from "../../src/demo/hub/exchange.ts";
+import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
+import { connectHub, type Hub } from "../../src/source/hub/hub.ts";
 import {
   createEndpointMemory,
   type EndpointSwitch,
   preferInOrder,
-} from "../../../src/source/mirrors.ts";
-import { TransientError } from "../../../src/source/transient-error.ts";
-import { exitCodes, Failure } from "../../../src/run/failure.ts";
-import { Secret } from "../../../src/run/secret.ts";
-import { model, openScene, type Scene } from "../../download/scene.ts";
+} from "../../src/source/mirrors.ts";
+import { TransientError } from "../../src/source/transient-error.ts";
+import { exitCodes, Failure } from "../../src/run/failure.ts";
+import { Secret } from "../../src/run/secret.ts";
+import { model, openScene, type Scene } from "../download/scene.ts";
 
 const repo = "org/model";
 const files = [
