@@ -49,7 +49,7 @@ export function wantsUnicode(env: OutputFacts["env"]): boolean {
   return /utf-?8/i.test(locale) && env["TERM"] !== "linux";
 }
 
-/** Loads the one writer that is used; the others, and Ink above all, cost time to import. */
+/** Loads the one writer that is used; the others, and Ink above all, cost time to import, as does what counts cells, which a pipe has none of. */
 export async function openWriter(name: WriterName, terminal: Terminal): Promise<Writer> {
   switch (name) {
     case "ink": {
@@ -58,7 +58,9 @@ export async function openWriter(name: WriterName, terminal: Terminal): Promise<
     }
     case "plain": {
       const { createPlainWriter } = await import("../ui/plain/writer.ts");
-      return createPlainWriter(terminal);
+      if (!terminal.stdout.isTTY && !terminal.stderr.isTTY) return createPlainWriter(terminal);
+      const { foldText } = await import("../ui/plain/fold-text.ts");
+      return createPlainWriter(terminal, foldText);
     }
     case "json": {
       const { createJsonWriter } = await import("../ui/json/writer.ts");

@@ -58,6 +58,7 @@ test("status --json loads no screen", async () => {
   expect(sources.filter((source) => source.startsWith("src/ui/ink/"))).toEqual([]);
   expect(packages).not.toContain("react");
   expect(packages).not.toContain("ink");
+  expect(packages).not.toContain("string-width");
 });
 
 test("a pull of what is in the cache loads neither packages nor what speaks HTTP", async () => {

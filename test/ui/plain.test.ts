@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { HerosEvent, TimedEvent } from "../../src/run/event.ts";
+import { foldText } from "../../src/ui/plain/fold-text.ts";
 import { createPlainWriter } from "../../src/ui/plain/writer.ts";
 import type { Terminal } from "../../src/ui/writer.ts";
 import { recording } from "./recordings.ts";
@@ -82,7 +83,7 @@ test.each([40, 80])(
     };
     const shown = async (isTty: boolean) => {
       const memory = createMemoryTerminal({ isTty, columns });
-      const writer = createPlainWriter(memory.terminal);
+      const writer = createPlainWriter(memory.terminal, foldText);
       writer.write(listed);
       await writer.close();
       return memory.stdout().trimEnd().split("\n");

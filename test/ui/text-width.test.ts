@@ -1,6 +1,5 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
-import { foldText, shorten, textWidth, wrapText } from "../../src/ui/text-width.ts";
+import { shorten, textWidth, wrapText } from "../../src/ui/text-width.ts";
 import { createEmulator } from "../terminal/emulator.ts";
 
 const texts = [
@@ -37,25 +36,7 @@ test("a text is cut where a wide character does not fit any more", () => {
 test("a text is wrapped between words, and within one that is too long", () => {
   expect(wrapText("one two three", 7)).toEqual(["one two", "three"]);
   expect(wrapText("日本語 abc", 4)).toEqual(["日本", "語", "abc"]);
-});
-
-test("a folded text loses nothing but where it is broken, and keeps its columns", () => {
-  expect(foldText("    id  tier 1  here  Voice: speech to text", 30, 2)).toEqual([
-    "    id  tier 1  here  Voice:",
-    "      speech to text",
-  ]);
-  expect(foldText("short", 80, 2)).toEqual(["short"]);
-  expect(foldText("see /a/very/long/path/that/is/to/be/copied now", 20, 2)).toEqual([
-    "see",
-    "  /a/very/long/path/that/is/to/be/copied",
-    "  now",
-  ]);
-  const words = fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { minLength: 1 });
-  fc.assert(
-    fc.property(words, fc.integer({ min: 20, max: 60 }), (parts, width) => {
-      const lines = foldText(parts.join("  "), width, 4);
-      expect(lines.every((line) => textWidth(line) <= width)).toBe(true);
-      expect(lines.join(" ").split(/ +/)).toEqual(parts);
-    }),
-  );
+  expect(wrapText("see /a/long/path now", 7)).toEqual(["see", "/a/long", "/path", "now"]);
+  expect(wrapText("see /a/long/path", 12)).toEqual(["see", "/a/long/path"]);
+  expect(wrapText("a 1234567890 b", 8)).toEqual(["a", "12345678", "90 b"]);
 });

@@ -2,7 +2,7 @@ import type { TimedEvent } from "../../run/event.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { printable } from "../clean-text.ts";
-import { foldText } from "../text-width.ts";
+import type { foldText } from "./fold-text.ts";
 import { symbols } from "../symbols.ts";
 import { isTold, sentenceFor } from "../messages/messages.ts";
 import { percentOf, progressText } from "../messages/download.ts";
@@ -14,6 +14,8 @@ const progressIntervalMs = 30_000;
 /** A line for everything that is worth one, without any escape sequence: pipes, CI, cron, `TERM=dumb`. Failures go to stderr. */
 export function createPlainWriter(
   terminal: Pick<Terminal, "stdout" | "stderr" | "unicode" | "verbosity">,
+  /** Where a line has an end. */
+  fold: typeof foldText = (text) => [text],
 ): Writer {
   const polish = (text: string): string => printable(text, terminal.unicode);
   const out = createLineOutput(terminal.stdout, polish);
@@ -27,9 +29,9 @@ export function createPlainWriter(
     const isError = event.type === "run.failed" || event.type === "container.failed";
     const columns = columnsOf(isError ? terminal.stderr : terminal.stdout);
     const output = isError ? err : out;
-    for (const line of foldText(mark + sentence.text, columns, mark.length || 4)) output.line(line);
+    for (const line of fold(mark + sentence.text, columns, mark.length || 4)) output.line(line);
     for (const more of sentence.more) {
-      for (const line of foldText(`    ${more}`, columns, 2)) output.line(line);
+      for (const line of fold(`    ${more}`, columns, 2)) output.line(line);
     }
   }
 
