@@ -1,12 +1,5 @@
-import {
-  ConfirmInput,
-  defaultTheme,
-  extendTheme,
-  Spinner,
-  TextInput,
-  ThemeProvider,
-} from "@inkjs/ui";
-import { Box } from "ink";
+import { ConfirmInput, TextInput } from "@inkjs/ui";
+import { Box, Text, useAnimation } from "ink";
 import { type ReactNode, useEffect } from "react";
 import { textWidth } from "../text-width.ts";
 import type { Theme } from "./theme.ts";
@@ -62,12 +55,9 @@ export function Confirm({
 }
 
 /** Turns by itself, where nothing else on the page moves. */
-export function Wait({ theme }: { readonly theme: Theme }): ReactNode {
-  return (
-    <ThemeProvider theme={themed(theme)}>
-      <Spinner type={theme.unicode ? "dots" : "line"} />
-    </ThemeProvider>
-  );
+export function Wait({ theme: { looks, symbols } }: { readonly theme: Theme }): ReactNode {
+  const { frame } = useAnimation({ interval: 80 });
+  return <Text {...looks.accent}>{symbols.spinner[frame % symbols.spinner.length]}</Text>;
 }
 
 /** An effect of a parent runs after those of its children, in which their listening begins. */
@@ -76,11 +66,4 @@ function useListening(onListening: Listens["onListening"]): void {
     onListening(true);
     return () => onListening(false);
   }, [onListening]);
-}
-
-function themed({ looks }: Theme): typeof defaultTheme {
-  const { color } = looks.accent;
-  return extendTheme(defaultTheme, {
-    components: { Spinner: { styles: { frame: () => (color === undefined ? {} : { color }) } } },
-  });
 }
