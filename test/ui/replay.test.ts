@@ -48,31 +48,38 @@ describe.each(recordings)("%s", (name) => {
     expect(memory.stdout()).not.toContain("\u001b");
     expectGolden(`${name}.accessible.txt`, lines(memory));
   });
+});
 
-  test.each([
-    { columns: 80, rows: 24, unicode: true },
-    { columns: 40, rows: 12, unicode: false },
-  ])("on a live screen of $columns by $rows", async ({ columns, rows, unicode }) => {
-    const memory = createMemoryTerminal({ columns, rows, unicode });
-    let at = 0;
-    const writer = await createInkWriter(memory.terminal, { now: () => at, frameMs: 0 });
-    const frames: string[] = [];
-    for (const [index, event] of events.entries()) {
-      at = event.at;
-      writer.write(event);
-      if (!isFrameTaken(events, index)) continue;
-      await writer.drawn();
-      await memory.emulator.settled();
-      frames.push(`--- after ${event.at} ms, ${event.type}`, memory.emulator.text());
-    }
-    await writer.close();
+/** What one screen shows that lines can't: each kind of run once, the small screen in ASCII. */
+test.each([
+  { name: "fresh-setup", columns: 80, rows: 24, unicode: true },
+  { name: "crashing-container", columns: 80, rows: 24, unicode: true },
+  { name: "pull-paused", columns: 80, rows: 24, unicode: true },
+  { name: "models-repair", columns: 80, rows: 24, unicode: true },
+  { name: "fresh-setup", columns: 40, rows: 12, unicode: false },
+  { name: "pull-with-retries", columns: 40, rows: 12, unicode: false },
+  { name: "demo-setup", columns: 120, rows: 35, unicode: true },
+])("$name on a live screen of $columns by $rows", async ({ name, columns, rows, unicode }) => {
+  const events = recording(name);
+  const memory = createMemoryTerminal({ columns, rows, unicode });
+  let at = 0;
+  const writer = await createInkWriter(memory.terminal, { now: () => at, frameMs: 0 });
+  const frames: string[] = [];
+  for (const [index, event] of events.entries()) {
+    at = event.at;
+    writer.write(event);
+    if (!isFrameTaken(events, index)) continue;
+    await writer.drawn();
     await memory.emulator.settled();
-    const { emulator } = memory;
-    expect(emulator.cursor().visible).toBe(true);
-    frames.push("--- everything at the end", emulator.everything(), "");
-    emulator.dispose();
-    expectGolden(`${name}.ink-${columns}x${rows}.txt`, frames.join("\n"));
-  });
+    frames.push(`--- after ${event.at} ms, ${event.type}`, memory.emulator.text());
+  }
+  await writer.close();
+  await memory.emulator.settled();
+  const { emulator } = memory;
+  expect(emulator.cursor().visible).toBe(true);
+  frames.push("--- everything at the end", emulator.everything(), "");
+  emulator.dispose();
+  expectGolden(`${name}.ink-${columns}x${rows}.txt`, frames.join("\n"));
 });
 
 /** Four frames on the way, and one of a rest. */
