@@ -1,13 +1,13 @@
 import { stripVTControlCharacters } from "node:util";
 import { cleanup, render } from "ink-testing-library";
 import { afterEach, expect, test, vi } from "vitest";
-import { App } from "../../src/ui/ink/app.tsx";
-import { createStore } from "../../src/ui/ink/store.ts";
-import { createTheme } from "../../src/ui/ink/theme.ts";
-import { createPauseSwitch } from "../../src/run/pause-switch.ts";
-import { noRunKeys, type RunKeys } from "../../src/ui/writer.ts";
-import { keys as typed } from "../terminal/pty.ts";
-import { recording } from "./recordings.ts";
+import { App } from "../../../../src/ui/ink/app.tsx";
+import { createStore } from "../../../../src/ui/ink/store.ts";
+import { createTheme } from "../../../../src/ui/ink/theme.ts";
+import { createPauseSwitch } from "../../../../src/run/pause-switch.ts";
+import { noRunKeys, type RunKeys } from "../../../../src/ui/writer.ts";
+import { keys as typed } from "../../../terminal/pty.ts";
+import { recording } from "../../recordings.ts";
 
 afterEach(cleanup);
 

@@ -1,33 +1,23 @@
 import { expect, test } from "vitest";
-import type { FailedChecks } from "../../src/plan/interview.ts";
-import type { CheckFinished } from "../../src/run/events/machine.ts";
-import { initialState } from "../../src/run/state.ts";
-import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
-import { createTheme } from "../../src/ui/ink/theme.ts";
-import { machinePage, movedOnMachine, pressedOnMachine } from "../../src/ui/ink/dialogs.tsx";
-import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
+import type { FailedChecks } from "../../../src/plan/interview.ts";
+import { initialState } from "../../../src/run/state.ts";
+import { frameColumns, frameRows, lineWidth } from "../../../src/ui/ink/line.ts";
+import { createTheme } from "../../../src/ui/ink/theme.ts";
+import {
+  backgroundLines,
+  machinePage,
+  movedOnMachine,
+  pressedOnBackground,
+  pressedOnMachine,
+} from "../../../src/ui/ink/dialogs.tsx";
+import { failedGpu, failedPort } from "../failed-checks.ts";
 
-const port: CheckFinished = {
-  type: "check.finished",
-  id: "port",
-  title: "Port for Annie",
-  status: "failed",
-  code: "port.taken",
-  found: "port 8000 is taken by python3 (process 4711)",
-  remedy: "Stop it (kill 4711), or take another port (heros setup --port 8001).",
-  elapsedMs: 3,
+const run = { command: "setup", pid: 4242 };
+const blocking: FailedChecks = {
+  checks: [failedPort, failedGpu, failedGpu, failedGpu],
+  blocking: true,
 };
-const gpu: CheckFinished = {
-  type: "check.finished",
-  id: "docker.gpu",
-  title: "GPU in containers",
-  status: "warning",
-  found: "Docker can't give the GPU to containers",
-  remedy: "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
-  elapsedMs: 3,
-};
-const blocking: FailedChecks = { checks: [port, gpu, gpu, gpu], blocking: true };
-const harmless: FailedChecks = { checks: [gpu], blocking: false };
+const harmless: FailedChecks = { checks: [failedGpu], blocking: false };
 
 function page(failed: FailedChecks, columns: number, rows: number, from = 0): string[] {
   const theme = createTheme({ color: false, unicode: true });
@@ -84,16 +74,29 @@ test("r checks again, q and Esc stop; Enter goes on only where nothing is in the
 });
 
 test.each([
-  { typed: ["what", "r"], failed: blocking, wish: "again" },
-  { typed: ["", "q"], failed: blocking, wish: "stop" },
-  { typed: [""], failed: harmless, wish: "onward" },
-])("in lines, $typed means $wish", async ({ typed, failed, wish }) => {
-  const memory = createMemoryTerminal();
-  const writer = createAccessibleWriter(memory.terminal);
-  memory.type(typed.map((line) => `${line}\n`).join(""));
-  expect(await writer.remedy?.(failed, new AbortController().signal)).toBe(wish);
-  await writer.close();
-  const said = memory.stdout();
-  expect(said).toContain("To mend it: ");
-  expect(said).toContain("Type r and press Enter to check again");
+  { columns: 200, rows: 60 },
+  { columns: 80, rows: 24 },
+  { columns: 60, rows: 15 },
+  { columns: 40, rows: 10 },
+])("the page on a run in the background fits $columns by $rows, all choices on it", (size) => {
+  const theme = createTheme({ color: false, unicode: false });
+  const lines = backgroundLines(run, { index: 0, size, theme });
+  expect(lines.length).toBeLessThanOrEqual(frameRows(size) - 1);
+  for (const line of lines) expect(lineWidth(line)).toBeLessThanOrEqual(frameColumns(size));
+  const text = lines.map((line) => line.map((span) => span.text).join("")).join("\n");
+  expect(text).toMatch(
+    /process\s+4242[^]*> 1\. Look at it[^]*2\. Stop it, and go on here[^]*3\. Leave it alone/,
+  );
+});
+
+test("arrows, j and k move, Enter and numbers choose, Esc and q leave it alone", () => {
+  const letter = (text: string) => ({ kind: "text", text }) as const;
+  expect(pressedOnBackground(0, { kind: "down" })).toBe(1);
+  expect(pressedOnBackground(2, letter("j"))).toBe(2);
+  expect(pressedOnBackground(1, letter("k"))).toBe(0);
+  expect(pressedOnBackground(1, { kind: "enter" })).toBe("stop");
+  expect(pressedOnBackground(0, letter("1"))).toBe("watch");
+  expect(pressedOnBackground(0, letter("9"))).toBe(0);
+  expect(pressedOnBackground(1, { kind: "escape" })).toBe("quit");
+  expect(pressedOnBackground(1, letter("q"))).toBe("quit");
 });

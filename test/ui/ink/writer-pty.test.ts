@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { keys, type Pty } from "../terminal/pty.ts";
-import { openSource } from "../terminal/source-entry.ts";
-import { goodToken } from "./canned-interview.ts";
-import { recording } from "./recordings.ts";
+import { keys, type Pty } from "../../terminal/pty.ts";
+import { openSource } from "../../terminal/source-entry.ts";
+import { goodToken } from "../canned-interview.ts";
+import { recording } from "../recordings.ts";
 
 const opened: Pty[] = [];
 
@@ -11,7 +11,7 @@ function openLive(
   size: { readonly columns: number; readonly rows: number },
   env: Readonly<Record<string, string>>,
 ): Pty {
-  const pty = openSource({ entry: new URL("./entries/live.ts", import.meta.url), ...size, env });
+  const pty = openSource({ entry: new URL("../entries/live.ts", import.meta.url), ...size, env });
   opened.push(pty);
   return pty;
 }
@@ -130,7 +130,7 @@ describe("Ctrl-Z", () => {
 
   test("gives the terminal back to the shell, and fg draws the screen anew", async () => {
     const pty = openSource({
-      entry: new URL("./entries/live.ts", import.meta.url),
+      entry: new URL("../entries/live.ts", import.meta.url),
       env: { ...env, PS1: "shell: " },
       shell: "bash --norc --noprofile -i",
     });
@@ -155,7 +155,7 @@ describe("Ctrl-Z", () => {
 
   test("sent by somebody else does the same, and so does CONT", async () => {
     const pty = openSource({
-      entry: new URL("./entries/live.ts", import.meta.url),
+      entry: new URL("../entries/live.ts", import.meta.url),
       env: { ...env, PS1: "shell: " },
       shell: "bash --norc --noprofile -i",
     });
@@ -196,7 +196,7 @@ describe("Ctrl-Z", () => {
 
 test("the accessible wizard hides a token while it is typed, and draws nothing", async () => {
   const pty = openSource({
-    entry: new URL("./entries/wizard.ts", import.meta.url),
+    entry: new URL("../entries/wizard.ts", import.meta.url),
     env: { ACCESSIBLE: "1" },
   });
   opened.push(pty);

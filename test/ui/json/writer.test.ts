@@ -1,9 +1,9 @@
 import { Writable } from "node:stream";
 import { expect, test } from "vitest";
-import type { TimedEvent } from "../../src/run/event.ts";
-import { createJsonWriter } from "../../src/ui/json/writer.ts";
-import type { Terminal } from "../../src/ui/writer.ts";
-import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
+import type { TimedEvent } from "../../../src/run/event.ts";
+import { createJsonWriter } from "../../../src/ui/json/writer.ts";
+import type { Terminal } from "../../../src/ui/writer.ts";
+import { createMemoryTerminal } from "../../terminal/memory-terminal.ts";
 
 function progress(at: number): TimedEvent {
   return {

@@ -1,13 +1,17 @@
 import { expect, test } from "vitest";
-import { initialState } from "../../src/run/state.ts";
-import { frameColumns, lineWidth } from "../../src/ui/ink/line.ts";
-import { createTheme } from "../../src/ui/ink/theme.ts";
-import type { Press } from "../../src/ui/ink/keys.ts";
-import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";
-import { pressed } from "../../src/ui/ink/wizard/press.ts";
-import { openWizard, previewed, type WizardState } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { cannedInterview, plannedFrom, spark } from "./canned-interview.ts";
-import { down, enter, escape, text, wizard } from "./wizard-walk.ts";
+import { initialState } from "../../../../src/run/state.ts";
+import { frameColumns, lineWidth } from "../../../../src/ui/ink/line.ts";
+import { createTheme } from "../../../../src/ui/ink/theme.ts";
+import type { Press } from "../../../../src/ui/ink/keys.ts";
+import { wizardPage } from "../../../../src/ui/ink/wizard/pages.ts";
+import { pressed } from "../../../../src/ui/ink/wizard/press.ts";
+import {
+  openWizard,
+  previewed,
+  type WizardState,
+} from "../../../../src/ui/ink/wizard/wizard-state.ts";
+import { cannedInterview, plannedFrom, spark } from "../../canned-interview.ts";
+import { down, enter, escape, text, wizard } from "../../wizard-walk.ts";
 
 const elsewhere = { machine: { ...spark, spark: false } };
 const toFolder: readonly Press[] = [enter, enter, down, down, enter];
@@ -53,4 +57,20 @@ test("a terminal that says it has no columns and no rows is taken for a usual on
       theme,
     });
   expect(at(0, 0)).toEqual(at(80, 24));
+});
+
+test.each([
+  { columns: 40, rows: 12 },
+  { columns: 40, rows: 20 },
+  { columns: 80, rows: 24 },
+])("no row moves with the cursor at $columns by $rows", (size) => {
+  for (const presses of [[], [enter], [enter, enter], [enter, enter, enter]]) {
+    const heights = [0, 1, 2].map((steps) => {
+      const moves = Array.from({ length: steps }, () => down);
+      const moved = wizard([...presses, ...moves]);
+      const theme = createTheme({ color: false, unicode: true });
+      return wizardPage({ wizard: moved, state: initialState, tick: 0, size, theme }).length;
+    });
+    expect(new Set(heights).size).toBe(1);
+  }
 });

@@ -1,16 +1,16 @@
 import { stripVTControlCharacters } from "node:util";
 import { cleanup, render } from "ink-testing-library";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Interview } from "../../src/plan/interview.ts";
-import type { Answers } from "../../src/plan/questions.ts";
-import { initialState } from "../../src/run/state.ts";
-import { App } from "../../src/ui/ink/app.tsx";
-import { createStore, type Store } from "../../src/ui/ink/store.ts";
-import { createTheme } from "../../src/ui/ink/theme.ts";
-import { Wizard } from "../../src/ui/ink/wizard/wizard.tsx";
-import { keys } from "../terminal/pty.ts";
-import { cannedInterview } from "./canned-interview.ts";
-import { recording } from "./recordings.ts";
+import type { Interview } from "../../../../src/plan/interview.ts";
+import type { Answers } from "../../../../src/plan/questions.ts";
+import { initialState } from "../../../../src/run/state.ts";
+import { App } from "../../../../src/ui/ink/app.tsx";
+import { createStore, type Store } from "../../../../src/ui/ink/store.ts";
+import { createTheme } from "../../../../src/ui/ink/theme.ts";
+import { Wizard } from "../../../../src/ui/ink/wizard/wizard.tsx";
+import { keys } from "../../../terminal/pty.ts";
+import { cannedInterview } from "../../canned-interview.ts";
+import { recording } from "../../recordings.ts";
 
 const theme = createTheme({ color: false, unicode: true });
 

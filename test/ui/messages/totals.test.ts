@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { suitabilityOf, totalsOf } from "../../src/plan/totals.ts";
-import type { Interview } from "../../src/plan/interview.ts";
-import type { Gpu, Machine } from "../../src/run/events/machine.ts";
-import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { suitabilityLines, totalLines } from "../../src/ui/messages/totals.ts";
-import { cannedInterview, models, spark } from "./canned-interview.ts";
-import { pageLines } from "./wizard-walk.ts";
+import { suitabilityOf, totalsOf } from "../../../src/plan/totals.ts";
+import type { Interview } from "../../../src/plan/interview.ts";
+import type { Gpu, Machine } from "../../../src/run/events/machine.ts";
+import { openWizard } from "../../../src/ui/ink/wizard/wizard-state.ts";
+import { suitabilityLines, totalLines } from "../../../src/ui/messages/totals.ts";
+import { cannedInterview, models, spark } from "../canned-interview.ts";
+import { pageLines } from "../wizard-walk.ts";
 
 const sizes = [
   [200, 60],

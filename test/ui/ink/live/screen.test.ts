@@ -1,16 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseRecording } from "../../src/record/read.ts";
-import type { TimedEvent } from "../../src/run/event.ts";
-import type { ModelState } from "../../src/run/events/download.ts";
-import { initialState, reduce, type RunState } from "../../src/run/state.ts";
-import { clipLine, frameColumns, frameRows, lineWidth, type Size } from "../../src/ui/ink/line.ts";
-import { liveScreen } from "../../src/ui/ink/live/screen.ts";
-import { noRunKeys } from "../../src/ui/writer.ts";
-import { createTheme } from "../../src/ui/ink/theme.ts";
-import { capabilityName } from "../../src/run/capabilities.ts";
-import { awaitedCapabilities } from "../../src/ui/messages/health.ts";
-import { recording, recordings } from "./recordings.ts";
+import { parseRecording } from "../../../../src/record/read.ts";
+import type { TimedEvent } from "../../../../src/run/event.ts";
+import type { ModelState } from "../../../../src/run/events/download.ts";
+import { initialState, reduce, type RunState } from "../../../../src/run/state.ts";
+import {
+  clipLine,
+  frameColumns,
+  frameRows,
+  lineWidth,
+  type Size,
+} from "../../../../src/ui/ink/line.ts";
+import { liveScreen } from "../../../../src/ui/ink/live/screen.ts";
+import { noRunKeys } from "../../../../src/ui/writer.ts";
+import { createTheme } from "../../../../src/ui/ink/theme.ts";
+import { capabilityName } from "../../../../src/run/capabilities.ts";
+import { awaitedCapabilities } from "../../../../src/ui/messages/health.ts";
+import { recording, recordings } from "../../recordings.ts";
 
 const theme = createTheme({ color: true, unicode: true });
 

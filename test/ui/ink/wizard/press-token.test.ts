@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { pasted, pressed } from "../../src/ui/ink/wizard/press.ts";
-import { tokenChecked } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { down, enter, escape, page, question, text, wizard } from "./wizard-walk.ts";
+import { pasted, pressed } from "../../../../src/ui/ink/wizard/press.ts";
+import { tokenChecked } from "../../../../src/ui/ink/wizard/wizard-state.ts";
+import { down, enter, escape, page, question, text, wizard } from "../../wizard-walk.ts";
 
 describe("a token", () => {
   const toToken = [enter];

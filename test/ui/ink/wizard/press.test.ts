@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { withinPage } from "../../src/ui/ink/wizard/pages.ts";
-import { pressed } from "../../src/ui/ink/wizard/press.ts";
+import { withinPage } from "../../../../src/ui/ink/wizard/pages.ts";
+import { pressed } from "../../../../src/ui/ink/wizard/press.ts";
 import {
   effectFailed,
   openWizard,
   previewed,
   type WizardState,
-} from "../../src/ui/ink/wizard/wizard-state.ts";
-import { cannedInterview, plannedFrom, spark } from "./canned-interview.ts";
-import { down, enter, escape, page, pageLines, question, text, wizard } from "./wizard-walk.ts";
+} from "../../../../src/ui/ink/wizard/wizard-state.ts";
+import { cannedInterview, plannedFrom, spark } from "../../canned-interview.ts";
+import { down, enter, escape, page, pageLines, question, text, wizard } from "../../wizard-walk.ts";
 
 describe("moving", () => {
   test("arrows, j and k, and numbers reach the same option", () => {

@@ -1,12 +1,16 @@
 import { expect, test } from "vitest";
-import { currentQuestion } from "../../src/plan/steps.ts";
-import type { Interview } from "../../src/plan/interview.ts";
-import { type Answers, initialAnswers } from "../../src/plan/questions.ts";
-import type { Press } from "../../src/ui/ink/keys.ts";
-import { pressed } from "../../src/ui/ink/wizard/press.ts";
-import { openWizard, previewed, type WizardState } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { cannedInterview, catalog, plannedFrom, spark } from "./canned-interview.ts";
-import { page, pageLines } from "./wizard-walk.ts";
+import { currentQuestion } from "../../../../src/plan/steps.ts";
+import type { Interview } from "../../../../src/plan/interview.ts";
+import { type Answers, initialAnswers } from "../../../../src/plan/questions.ts";
+import type { Press } from "../../../../src/ui/ink/keys.ts";
+import { pressed } from "../../../../src/ui/ink/wizard/press.ts";
+import {
+  openWizard,
+  previewed,
+  type WizardState,
+} from "../../../../src/ui/ink/wizard/wizard-state.ts";
+import { cannedInterview, catalog, plannedFrom, spark } from "../../canned-interview.ts";
+import { page, pageLines } from "../../wizard-walk.ts";
 
 const kept: Answers = {
   ...initialAnswers(catalog),

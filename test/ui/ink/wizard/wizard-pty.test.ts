@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { keys, type Pty } from "../terminal/pty.ts";
-import { openSource } from "../terminal/source-entry.ts";
-import { goodToken } from "./canned-interview.ts";
+import { keys, type Pty } from "../../../terminal/pty.ts";
+import { openSource } from "../../../terminal/source-entry.ts";
+import { goodToken } from "../../canned-interview.ts";
 
-const entry = new URL("./entries/wizard.ts", import.meta.url);
+const entry = new URL("../../entries/wizard.ts", import.meta.url);
 const opened: Pty[] = [];
 
 function openWizard(

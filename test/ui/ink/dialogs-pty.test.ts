@@ -4,10 +4,10 @@ import path from "node:path";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
-import { keys, type Pty } from "../terminal/pty.ts";
-import { openSource } from "../terminal/source-entry.ts";
+import { keys, type Pty } from "../../terminal/pty.ts";
+import { openSource } from "../../terminal/source-entry.ts";
 
-const entry = new URL("./entries/failed-checks.ts", import.meta.url);
+const entry = new URL("../entries/failed-checks.ts", import.meta.url);
 const opened: Pty[] = [];
 const folders: string[] = [];
 

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import type { HerosEvent, TimedEvent } from "../../src/run/event.ts";
-import { foldText } from "../../src/ui/plain/fold-text.ts";
-import { createPlainWriter } from "../../src/ui/plain/writer.ts";
-import type { Terminal } from "../../src/ui/writer.ts";
-import { recording } from "./recordings.ts";
-import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
+import type { HerosEvent, TimedEvent } from "../../../src/run/event.ts";
+import { foldText } from "../../../src/ui/plain/fold-text.ts";
+import { createPlainWriter } from "../../../src/ui/plain/writer.ts";
+import type { Terminal } from "../../../src/ui/writer.ts";
+import { recording } from "../recordings.ts";
+import { createMemoryTerminal } from "../../terminal/memory-terminal.ts";
 
 async function plainLines(
   events: readonly TimedEvent[],

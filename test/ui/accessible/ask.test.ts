@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Interview } from "../../src/plan/interview.ts";
-import { type Answers, initialAnswers } from "../../src/plan/questions.ts";
-import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
-import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
-import { cannedInterview, catalog, goodToken, refusal, spark } from "./canned-interview.ts";
+import type { Interview } from "../../../src/plan/interview.ts";
+import { type Answers, initialAnswers } from "../../../src/plan/questions.ts";
+import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
+import { createMemoryTerminal } from "../../terminal/memory-terminal.ts";
+import { cannedInterview, catalog, goodToken, refusal, spark } from "../canned-interview.ts";
 
 interface Talk {
   readonly answers: Answers | null;
