@@ -145,7 +145,6 @@ async function runTests(tests: readonly Related[]): Promise<string | null> {
 const seen = new Map<string, number>();
 /** Tests that also fail without any change: they see nothing. */
 const broken = new Set<string>();
-const trusted = new Set<string>();
 
 /** @returns the test that failed; null where none did. */
 async function witnessOf(mutant: Mutant): Promise<string | null> {
@@ -164,11 +163,13 @@ async function witnessOf(mutant: Mutant): Promise<string | null> {
       const failed = await runTests(batch);
       if (failed === null) continue;
       const witness = batch.find(({ test }) => failed.includes(test));
-      if (witness === undefined || trusted.has(witness.test)) return told(failed);
+      if (witness === undefined) return failed;
+      // Each time anew: what fails on a busy machine may have passed before.
       writeFileSync(path, code);
       if ((await runTests([witness])) === null) {
-        trusted.add(witness.test);
-        return told(failed);
+        const key = `${mutant.file} ${witness.test}`;
+        seen.set(key, (seen.get(key) ?? 0) + 1);
+        return failed;
       }
       console.log(`${witness.test} fails without any change, and is left out`);
       broken.add(witness.test);
@@ -177,15 +178,6 @@ async function witnessOf(mutant: Mutant): Promise<string | null> {
     return null;
   } finally {
     writeFileSync(path, code);
-  }
-
-  function told(failed: string): string {
-    const test = tests.find((each) => failed.includes(each.test))?.test;
-    if (test !== undefined) {
-      const key = `${mutant.file} ${test}`;
-      seen.set(key, (seen.get(key) ?? 0) + 1);
-    }
-    return failed;
   }
 }
 
