@@ -72,6 +72,14 @@ export function budgetFor(totalBytes: number, tuning: Tuning): Budget {
   };
 }
 
+/** When one of so many connections writes what it holds. */
+export function writeBytesOf(
+  { heldBytes, minWriteBytes, maxWriteBytes }: Budget,
+  connections: number,
+): number {
+  return Math.min(maxWriteBytes, Math.max(minWriteBytes, heldBytes / Math.max(1, connections)));
+}
+
 function clamp(value: number, min: number, max: number): number {
   return Math.round(Math.min(max, Math.max(min, value)));
 }

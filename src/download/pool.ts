@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { Source } from "../source/source.ts";
 import type { Store } from "../store/store.ts";
-import type { RateCap } from "./bandwidth.ts";
+import { type RateCap, writeBytesOf } from "./bandwidth.ts";
 import type { BlobTask } from "./blob-task.ts";
 import { type ConnectionCount, createConnectionCount } from "./connection-count.ts";
 import {
@@ -285,8 +285,7 @@ function adjustConnections(adjusting: Adjusted): void {
   const busy = adjusting.busy && gapMs === 0;
   if (gapMs > 0) forgiveGap(gapMs, adjusting);
   const { tuning, link, budget, receivedBytes } = transfer;
-  const share = budget.heldBytes / Math.max(1, connections.size);
-  transfer.writeBytes = Math.min(budget.maxWriteBytes, Math.max(budget.minWriteBytes, share));
+  transfer.writeBytes = writeBytesOf(budget, connections.size);
   for (const connection of connections) connection.tick();
   for (const task of tasks) {
     if (task.open !== null && task.state === "fetching") {

@@ -101,6 +101,14 @@ test("a collapse halves them once, and they grow again when it is over", () => {
   expect(count.target()).toBe(32);
 });
 
+test("two seconds of a slow link are no collapse", () => {
+  const count = start();
+  watch(count, { speed: capped, seconds: 3 });
+  watch(count, { speed: (connections) => connections * 4e6, seconds: 2 }, 3000);
+  watch(count, { speed: capped, seconds: 5 }, 5000);
+  expect(count.target()).toBe(32);
+});
+
 test("after a refusal there are half as many, for a while, and longer after the next", () => {
   const count = start();
   watch(count, { speed: capped, seconds: 3 });

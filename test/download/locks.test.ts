@@ -60,3 +60,25 @@ test("without a way to lock, a pull goes on and says so once", async () => {
   expect(scene.of("notice")).toMatchObject([{ level: "warning", code: "cache.no_locks" }]);
   expect(scene.of("file.verified")).toHaveLength(2);
 });
+
+test("each lock is let go once", async () => {
+  await using scene = await openScene({ repos });
+  const taken: string[] = [];
+  const left: string[] = [];
+  const { fileLocks } = scene.host;
+  const counting: typeof fileLocks = {
+    ...fileLocks,
+    async acquire(path) {
+      const answer = await fileLocks.acquire(path);
+      if (answer === "held") taken.push(path);
+      return answer;
+    },
+    release(path) {
+      left.push(path);
+      fileLocks.release(path);
+    },
+  };
+  await scene.pull([model("m", repo)], { host: { ...scene.host, fileLocks: counting } });
+  expect(taken.length).toBeGreaterThanOrEqual(2);
+  expect(left.toSorted()).toEqual(taken.toSorted());
+});

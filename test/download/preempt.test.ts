@@ -48,6 +48,9 @@ test("nobody gives way to work that is on its way, must wait, or is of their own
   expect(
     connectionsToPreempt({ tasks, connections: [connectionAt(third, 900_000)], nowMs }),
   ).toEqual([]);
+  expect(
+    connectionsToPreempt({ tasks, connections: [connectionAt(third, 1_100_000)], nowMs }),
+  ).toHaveLength(1);
   expect(connectionsToPreempt({ tasks, connections: long, nowMs })).toHaveLength(1);
   first.open?.segments.take(6 * mebibyte);
   expect(connectionsToPreempt({ tasks, connections: long, nowMs })).toEqual([]);

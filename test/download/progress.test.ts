@@ -111,3 +111,19 @@ test("silence brings the speed to nothing within five seconds, and the time with
   for (let atMs = 20_025; atMs <= 25_100; atMs += 25) telling.tick(4, atMs);
   expect(told.at(-1)).toMatchObject({ bytesPerSecond: 0, etaSeconds: null });
 });
+
+test("while a file is compared that came and was not right, others have a time left, and it has none", () => {
+  const { tasks, told, telling } = record(15);
+  const [, second] = tasks;
+  if (second !== undefined && second.open !== null) {
+    Object.assign(second.open, { refetch: {} });
+    second.receivedBytes = second.blob.sizeBytes;
+  }
+  telling.tell(4, 15_025);
+  expect(told.at(-1)?.models[1]).toMatchObject({ state: "repairing", etaSeconds: null });
+  expect(told.at(-1)?.models[2]?.etaSeconds).toBeCloseTo(70, 0);
+  expect(told.at(-1)?.etaSeconds).toBeCloseTo(70, 0);
+  for (const task of tasks) task.receivedBytes = task.blob.sizeBytes;
+  telling.tell(4, 15_050);
+  expect(told.at(-1)?.etaSeconds).toBeNull();
+});

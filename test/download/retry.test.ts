@@ -4,6 +4,7 @@ import { handleTransientError } from "../../src/download/retry.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { TransientError } from "../../src/source/transient-error.ts";
 import { openFile } from "./open-file.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
 import { quickHost } from "./scene.ts";
 
 const silence = Object.assign(new Error("silence"), { code: "ETIMEDOUT" });
@@ -36,4 +37,34 @@ test.each<[string, TransientError]>([
   // They are told one after the other, before the first has left.
   for (const connection of silent) handleTransientError(scene, connection, trouble);
   expect(Math.min(...limits)).toBe(4);
+});
+
+/** What is told of a failure that concerns all, of a connection that asked ten seconds ago. */
+function delayAfter(trouble: TransientError, attempts = 9): unknown {
+  const nowMs = 100_000;
+  const task = openFile(1, 100_000_000);
+  task.attempts = attempts;
+  const host = { ...quickHost(), clock: { ...quickHost().clock, monotonicMs: () => nowMs } };
+  const connection = createConnection(task, nowMs - 10_000);
+  const told: HerosEvent[] = [];
+  const scene = {
+    host,
+    emit: (event: HerosEvent) => void told.push(event),
+    tuning: usualTuning,
+    source: { failureOf: (error: unknown) => error },
+    store: { failureOf: (error: unknown) => error },
+    outage: { notBeforeMs: 0, pausedUntilMs: [], attempts: 0, lastByteMs: 0, sinceMs: null },
+    connections: new Set([connection]),
+    connectionCount: { shrink: () => {}, limit: () => {} },
+  };
+  handleTransientError(scene, connection, trouble);
+  return told;
+}
+
+test("silence was a wait already, what a server asks for was not", () => {
+  const silent = new TransientError("network", "no byte came", null, silence);
+  expect(delayAfter(silent)).toMatchObject([{ delayMs: 500, scope: "all", attempt: 10 }]);
+  const wait = { ms: 30_000, until: new Date(0) };
+  const asked = new TransientError("rate-limited", "slow down", wait);
+  expect(delayAfter(asked)).toMatchObject([{ delayMs: 30_000, scope: "all" }]);
 });

@@ -89,3 +89,24 @@ test("a file that must wait is passed over", () => {
   waiting.notBeforeMs = 11_000;
   expect(ask([waiting, next], 1)).toMatchObject([{ priority: 2 }]);
 });
+
+test.each([
+  [1.5, 0],
+  [3, 1.5],
+])("of %d MiB that a slow connection has before it, another gets %d MiB", (left, taken) => {
+  const task = openFile(1, left * mebibyte);
+  const connection = createConnection(task, 0);
+  connection.segment = task.open?.segments.take(left * mebibyte) ?? null;
+  connection.receivedBytes = 100_000;
+  const work = chooseWork({
+    tasks: [task],
+    connections: new Set([connection]),
+    width: 4,
+    nowMs: 10_000,
+    link: createLink(),
+    budget: budgetFor(1e9, usualTuning),
+    tuning: usualTuning,
+  });
+  const segment = work?.segment ?? null;
+  expect(segment === null ? 0 : segment.end - segment.at).toBe(taken * mebibyte);
+});

@@ -71,8 +71,8 @@ const secretKey = /(?:pass|secret|token|auth|credential|key|pwd|dsn)/i;
 /** A line of a `.env` or compose file as it may be shown: values whose name says secret, and credentials in addresses, are left out. */
 export function redactLine(line: string): string {
   const match = /^(\s*(?:export\s+|-\s*)?["']?([A-Za-z_][\w.-]*)["']?\s*[=:]\s*)(\S.*)$/.exec(line);
-  const [, start, key, value = ""] = match ?? [];
-  if (start !== undefined && key !== undefined && secretKey.test(key) && !harmless(value)) {
+  const [, start = "", key = "", value = ""] = match ?? [];
+  if (secretKey.test(key) && !harmless(value)) {
     return `${start}[secret]`;
   }
   return line

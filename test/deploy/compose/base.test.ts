@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { Secret } from "../../../src/run/secret.ts";
 import { type PlannedDeployment, planDeployment } from "../../../src/deploy/compose/plan.ts";
+import { readBase } from "../../../src/deploy/compose/base.ts";
 import { type Deployment, textOfFile } from "../../../src/deploy/compose/deployment.ts";
 import { assetsDir, minimalBase, newStackDir, stackPlan } from "./fixtures.ts";
 import { hostWith, type Said } from "./validated-base.ts";
@@ -57,6 +58,12 @@ test.each([
       },
     },
   ],
+  ...[{ driver: "nvidia" }, { driver: "cdi" }, { capabilities: ["gpu"] }].map(
+    (device): [string, object] => [
+      `a reservation with ${JSON.stringify(device)} alone`,
+      { deploy: { resources: { reservations: { devices: [device] } } } },
+    ],
+  ),
 ])("a GPU that the user's files hand over is not reserved again: %s", async (_what, gpu) => {
   const { core } = await plan({ annie: { ports: published, ...gpu } }, { gpu: true });
   expect(core).not.toHaveProperty("deploy");
@@ -66,6 +73,23 @@ test("what is no GPU leaves ours in", async () => {
   const annie = { ports: published, devices: [{ source: "/dev/snd" }], gpus: [], runtime: "runc" };
   const { core } = await plan({ annie }, { gpu: true });
   expect(core).toHaveProperty("deploy.resources.reservations.devices.0.driver", "nvidia");
+});
+
+test.each([
+  ["her-os-core:", false],
+  ["her-os-core: {image: mine, devices: [/dev/snd]}", false],
+  ["her-os-core: {devices: [/dev/nvidia0]}", true],
+  ["her-os-core: {gpus: all}", true],
+  ["her-os-core: {runtime: nvidia}", true],
+  ["her-os-core: {deploy: {resources: {reservations: {devices: [{driver: cdi}]}}}}", true],
+  ["her-os-core: {deploy: {resources: {limits: {}}}}", false],
+  ["her-os-core: {image: a, image: b}", false],
+])("without compose, {%s} hands over a GPU: %s", (service, reservesGpu) => {
+  const text = `services:\n  ${service}\n`;
+  expect(readBase([{ path: "/x/compose.yml", text }])).toMatchObject({
+    services: ["her-os-core"],
+    reservesGpu,
+  });
 });
 
 test("what compose does not accept is said before anything is written", async () => {

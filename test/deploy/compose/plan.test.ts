@@ -145,6 +145,33 @@ test("our file that was edited by hand is kept and named", async () => {
   expect(await read(stackDir, "docker-compose.heros.yml")).not.toContain("# mine");
 });
 
+test("of our file that was edited by hand the summary shows no values, of an older one of ours it does", async () => {
+  const stackDir = await newStackDir();
+  await setUpStack({ stackDir });
+  const host = testHost();
+  const plan = stackPlan(path.join(stackDir, "../hub"), { tiers: [1, 2, 3] });
+  const diffOfOurs = async (): Promise<string> => {
+    const { changes } = await planDeployment({ host, stackDir, plan, assetsDir });
+    return changes.find((each) => each.path.endsWith(".heros.yml"))?.diff ?? "";
+  };
+  expect(await diffOfOurs()).not.toContain("[hidden]");
+  const ours = await read(stackDir, "docker-compose.heros.yml");
+  await put(stackDir, { "docker-compose.heros.yml": `${ours}x-mine: xyzzy\n` });
+  expect(await diffOfOurs()).toContain("-x-mine: [hidden]");
+});
+
+test("what a person's own files hold is handled as a secret, what heros lays down is not", async () => {
+  const isSecret = async (files: Readonly<Record<string, string>>): Promise<boolean> => {
+    const stackDir = await newStackDir(files);
+    const plan = stackPlan("/models");
+    const { changes } = await planDeployment({ host: testHost(), stackDir, plan, assetsDir });
+    const base = changes.find((each) => each.path.endsWith("docker-compose.yml"));
+    return base?.content instanceof Secret;
+  };
+  expect(await isSecret({ "docker-compose.yml": minimalBase })).toBe(true);
+  expect(await isSecret({})).toBe(false);
+});
+
 test("a new choice rewrites our file without a backup", async () => {
   const stackDir = await newStackDir();
   await setUpStack({ stackDir });

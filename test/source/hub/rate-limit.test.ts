@@ -6,6 +6,7 @@ const later = "Sat, 21 Nov 2026 12:00:07 GMT";
 
 test.each<[string, Record<string, string>, number | null]>([
   ["nothing", {}, null],
+  ["a limit that does not say what is left", { ratelimit: '"resolvers";t=55' }, 56_000],
   ["seconds", { "retry-after": "7" }, 7000],
   ["a part of a second", { "retry-after": "0.5" }, 500],
   ["a date", { "retry-after": later }, 7000],

@@ -1,9 +1,19 @@
 import { Readable } from "node:stream";
 import { expect, test } from "vitest";
-import type { HttpRequest, HttpResponse } from "../../../src/host/network.ts";
-import { Secret } from "../../../src/run/secret.ts";
-import { sendRequest } from "../../../src/source/hub/request.ts";
-import { quickHost } from "../../download/scene.ts";
+import type { Host } from "../../../src/host/host.ts";
+import type { HttpRequest } from "../../../src/host/network.ts";
+import { type HubRequest, sendRequest } from "../../../src/source/hub/request.ts";
+import { answerOf, sessionOver } from "./session.ts";
+
+/** Sends a request of a Hub at its origin, over this network. */
+async function sendTo(
+  request: Host["network"]["request"],
+  asked: Omit<HubRequest, "signal">,
+  read = request,
+) {
+  const session = sessionOver(new URL(asked.url).origin, request, read);
+  return sendRequest(session, { ...asked, signal: new AbortController().signal });
+}
 
 /** Asks `from`, which sends on to `to`. @returns what was asked in all */
 async function askedBy(
@@ -12,25 +22,9 @@ async function askedBy(
   redirects: "all" | "none-elsewhere" = "all",
 ): Promise<HttpRequest[]> {
   const asked: HttpRequest[] = [];
-  const request = async (each: HttpRequest): Promise<HttpResponse> => {
-    asked.push(each);
-    const first = asked.length === 1;
-    return {
-      status: first ? 302 : 200,
-      headers: first ? { location: to } : {},
-      body: Readable.from([]),
-      reach: "public",
-    };
-  };
-  const host = quickHost();
-  const session = {
-    host: { ...host, network: { ...host.network, request } },
-    endpoint: new URL(from).origin,
-    token: new Secret("hf_first"),
-    answerLimitMs: 1000,
-  };
-  const { signal } = new AbortController();
-  await sendRequest(session, { url: from, signal, redirects });
+  const request = async (each: HttpRequest) =>
+    asked.push(each) === 1 ? answerOf(302, { location: to }) : answerOf(200);
+  await sendTo(request, { url: from, redirects });
   return asked;
 }
 
@@ -64,4 +58,41 @@ test("within the Hub a redirect is followed with the token, also by who goes now
   expect(asked[1]?.headers).toHaveProperty("authorization", "Bearer hf_first");
   const stopped = await askedBy("https://hub.test/a", "https://cdn.test/b", "none-elsewhere");
   expect(stopped).toHaveLength(1);
+});
+
+test.each([
+  [10, "is followed"],
+  [11, "is given up"],
+])("a chain of %i redirects %s", async (hops, end) => {
+  let asked = 0;
+  const request = async () =>
+    (asked += 1) > hops ? answerOf(200) : answerOf(307, { location: `/${asked}` });
+  const sent = sendTo(request, { url: "https://hub.test/a", redirects: "all" });
+  if (end === "is followed") expect((await sent).response.status).toBe(200);
+  else await expect(sent).rejects.toMatchObject({ code: "hub.redirect_loop" });
+});
+
+test("a large body is read piece by piece, any other as a whole", async () => {
+  const used: string[] = [];
+  const by = (name: string) => async () => {
+    used.push(name);
+    return answerOf(200);
+  };
+  const [request, read] = [by("request"), by("read")];
+  const asked = { url: "https://hub.test/a", redirects: "all" } as const;
+  await sendTo(request, asked, read);
+  await sendTo(request, { ...asked, large: true }, read);
+  expect(used).toEqual(["request", "read"]);
+});
+
+test.each([
+  ["a short", 60_000, false],
+  ["a long", 70_000, true],
+])("%s body that nobody wants is read to its end, or not: %i bytes", async (_, bytes, isCut) => {
+  const body = Readable.from([Buffer.alloc(bytes), Buffer.alloc(1)]);
+  let asked = 0;
+  const request = async () =>
+    (asked += 1) === 1 ? answerOf(302, { location: "/b" }, body) : answerOf(200);
+  await sendTo(request, { url: "https://hub.test/a", redirects: "all" });
+  expect(body.readableEnded).toBe(!isCut);
 });

@@ -35,6 +35,12 @@ function read(text: string): object | null {
   }
 }
 
+test.each(["utf16le", "utf16be"])("a file in %s is refused for that", (encoding) => {
+  const bytes = Buffer.from("\uFEFFA=1\n", "utf16le");
+  const text = decode(encoding === "utf16le" ? bytes : bytes.swap16());
+  expect(() => readEnvFile(envText(text))).toThrow("UTF-16");
+});
+
 test.each(envCases)("%j is read as compose reads it", (signs) => {
   expect(answers).toHaveProperty([signs]);
   expect(read(fromBytes(signs))).toEqual(answers[signs]);
