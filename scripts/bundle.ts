@@ -44,6 +44,8 @@ export async function bundle(request: BundleRequest): Promise<void> {
     const { output } = await build.generate({
       format: "esm",
       sourcemap: true,
+      // Node reads and hashes every byte at each start; licences stay.
+      comments: { legal: true, annotation: false, jsdoc: false },
       entryFileNames: "[name].js",
       chunkFileNames: "cli/[name]-[hash].js",
       codeSplitting: {
