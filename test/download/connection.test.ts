@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   type Connection,
   createConnection,
+  speedOf,
   watchConnections,
 } from "../../src/download/connection.ts";
 import { openFile } from "./open-file.ts";
@@ -63,4 +64,11 @@ test("one that was passed over asks again once the others are done, and then wai
   // It asked after their last byte.
   expect(alone(-100)).toEqual([false]);
   expect(alone(null)).toEqual([false]);
+});
+
+test("a connection has a speed once a byte of it came, and some time passed", () => {
+  expect(speedOf(connectionWith(0, 2000), 2000)).toBeNull();
+  expect(speedOf(connectionWith(5000, 0), 0)).toBeNull();
+  expect(speedOf(connectionWith(5000, 2000), 2000)).toBe(2500);
+  expect(speedOf(connectionWith(1, 1), 1)).toBe(1000);
 });

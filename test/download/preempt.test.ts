@@ -87,3 +87,13 @@ test("tier 1 that proves damaged is fetched again before the rest of tier 3", as
   );
   expect(cut.length).toBeGreaterThan(0);
 });
+
+test("for a file that comes as a whole one connection stops, and none where one is at it", () => {
+  const [first, third] = [openFile(1, 40 * mebibyte), openFile(3, 1e9)] as const;
+  first.whole = true;
+  const connections = [third, third, third].map((task) => connectionAt(task, 32 * mebibyte));
+  const tasks = [first, third];
+  expect(connectionsToPreempt({ tasks, connections, nowMs })).toHaveLength(1);
+  first.open?.segments.take(40 * mebibyte);
+  expect(connectionsToPreempt({ tasks, connections, nowMs })).toEqual([]);
+});

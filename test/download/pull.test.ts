@@ -191,6 +191,23 @@ test("a branch that moved brings the new commit, and the old one's blobs serve a
   expect(await readdir(join(root, "snapshots"))).toHaveLength(2);
 });
 
+test("offline, three of the files that are missing are named, and how many there are besides", async () => {
+  const files = ["a", "b", "c", "d", "e"].map((path) => ({ path, content: path }));
+  await using scene = await openScene({ repos: [{ id: "o/m", files }] });
+  const names = files.map(({ path }) => path);
+  // As the cache knows it once it was listed.
+  await scene.pull([model("m", "o/m", { files: names.slice(0, 1) })]);
+  const hub = scene.hub({ offline: true });
+  const missing = (of: readonly string[]) =>
+    scene.pull([model("m", "o/m", { files: of })], { hub }).catch((error: unknown) => error);
+  expect(await missing(names)).toMatchObject({
+    message: expect.stringContaining("b of o/m, c of o/m, d of o/m, 1 more files") as string,
+  });
+  expect(await missing(names.slice(0, 4))).toMatchObject({
+    message: expect.not.stringContaining("more files") as string,
+  });
+});
+
 test("offline, what the cache has is enough, and what it lacks is named", async () => {
   await using scene = await openScene({ repos: [whisper, embedding] });
   await scene.pull([model("e", embedding.id)]);

@@ -39,27 +39,40 @@ test.each<[string, TransientError]>([
   expect(Math.min(...limits)).toBe(4);
 });
 
-/** What is told of a failure that concerns all, of a connection that asked ten seconds ago. */
-function delayAfter(trouble: TransientError, attempts = 9): unknown {
-  const nowMs = 100_000;
-  const task = openFile(1, 100_000_000);
-  task.attempts = attempts;
+const nowMs = 100_000;
+
+/** What is made of a failure of a connection that asked ten seconds ago. */
+function handle(
+  trouble: TransientError,
+  file: { readonly attempts: number; readonly lastByteMs: number | null },
+  lastByteMs: number,
+) {
+  const task = Object.assign(openFile(1, 100_000_000), file);
   const host = { ...quickHost(), clock: { ...quickHost().clock, monotonicMs: () => nowMs } };
   const connection = createConnection(task, nowMs - 10_000);
   const told: HerosEvent[] = [];
+  const limits: number[] = [];
   const scene = {
     host,
     emit: (event: HerosEvent) => void told.push(event),
     tuning: usualTuning,
     source: { failureOf: (error: unknown) => error },
     store: { failureOf: (error: unknown) => error },
-    outage: { notBeforeMs: 0, pausedUntilMs: [], attempts: 0, lastByteMs: 0, sinceMs: null },
+    outage: { notBeforeMs: 0, pausedUntilMs: [], attempts: 0, lastByteMs, sinceMs: null },
     connections: new Set([connection]),
-    connectionCount: { shrink: () => {}, limit: () => {} },
+    connectionCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
   };
   handleTransientError(scene, connection, trouble);
-  return told;
+  return { told, limits };
 }
+
+/** Nothing came of any file for long. */
+const delayAfter = (trouble: TransientError) =>
+  handle(trouble, { attempts: 9, lastByteMs: null }, 0).told;
+
+/** Bytes of other files come. */
+const limitsAfter = (trouble: TransientError, file: Parameters<typeof handle>[1]) =>
+  handle(trouble, file, nowMs).limits;
 
 test("silence was a wait already, what a server asks for was not", () => {
   const silent = new TransientError("network", "no byte came", null, silence);
@@ -67,4 +80,12 @@ test("silence was a wait already, what a server asks for was not", () => {
   const wait = { ms: 30_000, until: new Date(0) };
   const asked = new TransientError("rate-limited", "slow down", wait);
   expect(delayAfter(asked)).toMatchObject([{ delayMs: 30_000, scope: "all" }]);
+});
+
+test("a connection that is refused is one too many once, while nothing comes of its file", () => {
+  const refused = new TransientError("refused", "403");
+  expect(limitsAfter(refused, { attempts: 0, lastByteMs: null })).toEqual([1]);
+  expect(limitsAfter(refused, { attempts: 1, lastByteMs: null })).toEqual([]);
+  expect(limitsAfter(refused, { attempts: 1, lastByteMs: nowMs - 5000 })).toEqual([]);
+  expect(limitsAfter(refused, { attempts: 1, lastByteMs: nowMs - 1000 })).toEqual([1]);
 });

@@ -81,3 +81,15 @@ test.each([
   expect(shown).toContain("/s/x.env: line");
   expect(shown).not.toContain("s3cret");
 });
+
+test("a text of which too much changes is shown as another one", () => {
+  const of = (sign: string) => Array.from({ length: 1100 }, (_, line) => `${sign}${line}\n`);
+  const diff = unifiedDiff("f", of("a").join(""), of("b").join(""), same);
+  expect(diff.split("\n").slice(2, 4)).toEqual(["@@ -1,1100 +1,1100 @@", "-a0"]);
+  expect(
+    apply(
+      of("a").map((line) => line.trim()),
+      diff,
+    ),
+  ).toEqual(of("b").map((line) => line.trim()));
+});

@@ -218,3 +218,13 @@ test("a file that changed since the plan was shown is not overwritten", async ()
   });
   expect(await readdir(stackDir)).toEqual([".env"]);
 });
+
+test.each([0o601, 0o610, 0o644])(
+  "a .env that gets passwords is closed: it was %i",
+  async (mode) => {
+    const stackDir = await newStackDir({ ".env": "A=1\n" });
+    await chmod(path.join(stackDir, ".env"), mode);
+    await setUpStack({ stackDir });
+    expect((await stat(path.join(stackDir, ".env"))).mode & 0o777).toBe(0o600);
+  },
+);

@@ -23,6 +23,19 @@ test("an error that compose tells as JSON is read too", async () => {
   });
 });
 
+test.each([
+  ["2.28.1", false],
+  ["2.29.0", true],
+  ["v2.29", true],
+  ["3.0.0", true],
+])("compose %s is asked for its progress as JSON: %s", async (version, asJson) => {
+  const { error } = await start(
+    fails("Bind for 0.0.0.0:8123 failed: port is already allocated"),
+    `case "$*" in *" version --short") echo ${version}; exit ;; "compose --progress json up -d") ${asJson ? "" : "exit 98"} ;; *" up -d") ${asJson ? "exit 98" : ""} ;; esac`,
+  );
+  expect(error).toMatchObject({ message: expect.stringMatching(/^Port 8123/) as string });
+});
+
 test("without docker on the PATH it is docker that is missing", async () => {
   const error: unknown = await startStack({
     host: testHost({ PATH: "/nonexistent" }),

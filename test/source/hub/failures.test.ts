@@ -9,17 +9,25 @@ const asked = {
 };
 
 test.each([
-  [401, undefined, false],
-  [401, undefined, true],
-  [403, undefined, true],
-  [403, "GatedRepo", false],
-  [403, "GatedRepo", true],
-  [404, "RepoNotFound", false],
-  [404, "RepoNotFound", true],
-  [404, "RevisionNotFound", true],
-  [404, "EntryNotFound", true],
-])("an answer %s %s, token %s, is told without flags on a form", (status, header, withToken) => {
-  const failure = failureOfStatus(status, header, { ...asked, withToken });
-  expect(failure?.formHint).not.toMatch(/--[a-z]|HF_TOKEN/);
-  expect(failure?.formHint).not.toBe("");
+  [401, undefined, false, "hub.repo_not_found"],
+  [401, undefined, true, "hub.token_refused"],
+  [403, undefined, true, "hub.forbidden"],
+  [403, "GatedRepo", false, "hub.gated"],
+  [403, "GatedRepo", true, "hub.gated"],
+  [404, "RepoNotFound", false, "hub.repo_not_found"],
+  [404, "RepoNotFound", true, "hub.repo_not_found"],
+  [404, "RevisionNotFound", true, "hub.revision_not_found"],
+  [404, "EntryNotFound", true, "hub.file_not_found"],
+])(
+  "an answer %s %s, token %s, is %s, without flags on a form",
+  (status, header, withToken, code) => {
+    const failure = failureOfStatus(status, header, { ...asked, withToken });
+    expect(failure?.code).toBe(code);
+    expect(failure?.formHint).not.toMatch(/--[a-z]|HF_TOKEN/);
+    expect(failure?.formHint).not.toBe("");
+  },
+);
+
+test("an answer of 404 that the Hub does not explain says nothing certain", () => {
+  expect(failureOfStatus(404, undefined, { ...asked, withToken: true })).toBeNull();
 });

@@ -1,7 +1,8 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { placesOf } from "../../../src/store/hub-cache/layout.ts";
+import { linkSnapshot, publishModel } from "../../../src/store/hub-cache/publish.ts";
 import type { Host } from "../../../src/host/host.ts";
 import { model, openScene, type Scene } from "../../download/scene.ts";
 import { mountDisk } from "../../download/small-disk.ts";
@@ -101,4 +102,51 @@ test("where the disk takes no more files, the run fails as for a full one", asyn
     scene.pull([model("m", repo)], { host: withSlowPublishing(scene) }),
   ).rejects.toMatchObject({ code: "disk.full", exitCode: 7 });
   expect(scene.of("model.ready")).toEqual([]);
+});
+
+test("a new snapshot of a repository that is there appears with all its files", async () => {
+  const files = [config, weights, { path: "parts/vocab.json", content: "[]" }];
+  await using scene = await openScene({ repos: [{ id: repo, files }] });
+  await scene.pull([model("m", repo)]);
+  const places = placesOf(scene.cacheDir, repo);
+  await rm(join(places.snapshots, scene.served.commit(repo)), { recursive: true });
+  const [snapshot] = (await scene.survey([model("m", repo)])).models[0]?.snapshots ?? [];
+  if (snapshot === undefined) throw new Error("no snapshot");
+  const seen: string[][] = [];
+  const symlinkAndLook: typeof symlink = async (target, path) => {
+    await symlink(target, path);
+    seen.push(await readdir(snapshot.path).catch(() => []));
+  };
+  const doors = { ...scene.host.files, symlink: symlinkAndLook };
+  await linkSnapshot(doors, snapshot, { ...places, pid: process.pid });
+  expect(seen).toEqual(files.map(() => []));
+  expect((await readdir(snapshot.path)).toSorted()).toEqual([
+    "config.json",
+    "model.safetensors",
+    "parts",
+  ]);
+});
+
+test("where a folder became a link to nowhere since it was looked at, a model is not published", async () => {
+  await using scene = await openScene({ repos: [{ id: repo, files: [config] }] });
+  await scene.pull([model("m", repo)]);
+  const { snapshots } = placesOf(scene.cacheDir, repo);
+  await rm(snapshots, { recursive: true });
+  const survey = await scene.survey([model("m", repo)]);
+  const [first] = survey.models;
+  if (first === undefined) throw new Error("no model");
+  await symlink("/nowhere", snapshots);
+  const { signal } = new AbortController();
+  await expect(
+    publishModel(scene.host, { survey, model: first, lockRetryMs: 10, signal }),
+  ).rejects.toMatchObject({ code: "cache.broken_link" });
+});
+
+test("a commit is found as main, a branch as itself", async () => {
+  await using scene = await openScene({ repos: [{ id: repo, files: [config] }] });
+  const commit = scene.served.commit(repo);
+  const { refs } = placesOf(scene.cacheDir, repo);
+  await scene.pull([model("m", repo, { revision: commit })]);
+  expect(await readdir(refs)).toEqual(["main"]);
+  expect(await readFile(join(refs, "main"), "utf8")).toBe(commit);
 });

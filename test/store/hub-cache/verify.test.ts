@@ -63,16 +63,18 @@ async function placeOf(path: string): Promise<string> {
 
 describe("verifying the cache", () => {
   test("finds nothing wrong with what was downloaded, and tells each file's hash and the way there", async () => {
-    const { damaged, files } = await verify();
+    const { damaged, files, bytes } = await verify();
     expect(damaged).toEqual([]);
     expect(files).toBe(2);
+    expect(bytes).toBe(3_000_002);
+    expect(scene.of("verify.finished")).toMatchObject([{ files: 2, bytes, damaged: 0 }]);
     const config = scene.of("file.verified").find(({ path }) => path === "config.json");
     expect(config?.sha256).toBe(createHash("sha256").update("{}").digest("hex"));
     expect(scene.of("verify.progress").at(-1)).toMatchObject({
       checkedFiles: 2,
       checkedBytes: 3_000_002,
       totalBytes: 3_000_002,
-      models: [{ id: "voice", state: "ready" }],
+      models: [{ id: "voice", state: "ready", verifiedBytes: 3_000_002 }],
     });
     expect(() => requireSound(damaged)).not.toThrow();
   });
@@ -101,6 +103,15 @@ describe("verifying the cache", () => {
         hint: expect.stringContaining("heros models repair") as unknown,
       }),
     );
+  });
+
+  test("finds a folder where a file should be", async () => {
+    const blob = await blobOf("parts/model.safetensors");
+    await rm(blob);
+    await mkdir(blob);
+    expect((await verify()).damaged).toMatchObject([
+      { path: "parts/model.safetensors", reason: "unreadable", found: "not a file" },
+    ]);
   });
 
   test("finds a wrong size, a link that leads nowhere, a link that leads elsewhere and a link that is gone", async () => {
