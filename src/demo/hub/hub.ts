@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { answerContent, answerHub, type Tokens, type World } from "./routes.ts";
 import type { Exchange, Intercept, RecordedRequest } from "./exchange.ts";
 import { createLinks } from "./content.ts";
+import { realClock } from "../../host/real-host.ts";
 import {
+  type HubClock,
   createGate,
   createQuotas,
   type Gate,
@@ -28,6 +29,8 @@ export interface HubOptions {
   /** Old id to new id. */
   readonly renames?: Readonly<Record<string, string>>;
   readonly throttle?: Throttle;
+  /** Measures the throttle and delays. Default: the real one. */
+  readonly clock?: HubClock;
   readonly intercept?: Intercept;
   /** Entries of a tree in one answer. Default 1000. */
   readonly pageSize?: number;
@@ -70,6 +73,7 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
   const requests: Exchange["record"][] = [];
   const contentFiles = new Map<string, HostedFile>();
   const connectionGates = new WeakMap<Socket, Gate>();
+  const { clock = realClock } = options;
   const quotas: Quotas = createQuotas(options.rateLimits);
   let intercept = options.intercept;
   let throttle = options.throttle ?? {};
@@ -78,7 +82,7 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
 
   function setThrottle(next: Throttle) {
     throttle = next;
-    sharedGate = next.bytesPerSecond === undefined ? null : createGate(next.bytesPerSecond);
+    sharedGate = next.bytesPerSecond === undefined ? null : createGate(next.bytesPerSecond, clock);
   }
 
   function gates(socket: Socket): Gate[] {
@@ -86,7 +90,8 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
     const result = sharedGate === null ? [] : [sharedGate];
     if (rate === undefined) return result;
     let gate = connectionGates.get(socket);
-    if (gate?.bytesPerSecond !== rate) connectionGates.set(socket, (gate = createGate(rate)));
+    if (gate?.bytesPerSecond !== rate)
+      connectionGates.set(socket, (gate = createGate(rate, clock)));
     return [gate, ...result];
   }
 
@@ -114,7 +119,7 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
     const fault = intercept?.(record) ?? {};
     const exchange: Exchange = { request, response, url, record, fault, signal: gone.signal };
     const delayMs = (throttle.latencyMs ?? 0) + (fault.delayMs ?? 0);
-    if (delayMs > 0) await sleep(delayMs, undefined, { signal: gone.signal });
+    if (delayMs > 0) await clock.sleep(delayMs, gone.signal);
     if (fault.reset === true && fault.cutAfterBytes === undefined) request.socket.resetAndDestroy();
     else if (origin === "hub") await answerHub(exchange, world);
     else await answerContent(exchange, world);

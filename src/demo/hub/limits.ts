@@ -1,4 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../../host/host.ts";
+import { realClock } from "../../host/real-host.ts";
 import { type Exchange, sendError } from "./exchange.ts";
 
 /** How slow the Hub is. Left out: as fast as the machine. */
@@ -19,15 +20,18 @@ export interface Gate {
 /** Timers come late: what was lost to them in this time is made up for. */
 const slackMs = 50;
 
-export function createGate(bytesPerSecond: number): Gate {
-  let freeAtMs = performance.now();
+/** What a Hub measures its time by, and waits with. */
+export type HubClock = Pick<Clock, "monotonicMs" | "sleep">;
+
+export function createGate(bytesPerSecond: number, clock: HubClock = realClock): Gate {
+  let freeAtMs = clock.monotonicMs();
   return {
     bytesPerSecond,
     async pass(bytes, signal) {
-      const nowMs = performance.now();
+      const nowMs = clock.monotonicMs();
       freeAtMs = Math.max(freeAtMs, nowMs - slackMs) + (bytes / bytesPerSecond) * 1000;
       const waitMs = freeAtMs - nowMs;
-      if (waitMs >= 1) await sleep(waitMs, undefined, { signal });
+      if (waitMs >= 1) await clock.sleep(waitMs, signal);
     },
   };
 }
