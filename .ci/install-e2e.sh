@@ -66,7 +66,7 @@ check "a second run ends with 0" installs 0 --no-setup
 check "and is quick ($seconds s)" test "$seconds" -le 3
 check "and changes nothing" test "$(current)" = "$first"
 
-echo "export const addedByTheTest = 1;" >>"$checkout/src/progress/units.ts"
+echo "export const addedByTheTest = 1;" >>"$checkout/src/run/units.ts"
 check "other sources install beside it" installs 0 --no-setup
 second=$(current)
 check "and are what runs" test "$second" != "$first"
@@ -74,7 +74,7 @@ check "rolling back ends with 0" installs 0 --rollback
 check "and brings the first one back" test "$(current)" = "$first"
 check "which answers" version_answers
 
-echo "this is no TypeScript" >>"$checkout/src/progress/units.ts"
+echo "this is no TypeScript" >>"$checkout/src/run/units.ts"
 check "a build that fails ends with 1" installs 1 --no-setup
 check "and leaves what was there" test "$(current)" = "$first"
 check "which answers still" version_answers
