@@ -21,7 +21,7 @@ test("compose reads .env files as it did when its answers were written down", as
     answers[signs] = await ask(folder);
   }
   await expect(`${JSON.stringify(answers, null, 2)}\n`).toMatchFileSnapshot(
-    "../stack/env/compose-answers.json",
+    "../deploy/compose/env/compose-answers.json",
   );
 });
 
