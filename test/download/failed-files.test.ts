@@ -127,3 +127,21 @@ test("what was left has its partial and journal, and its lock is free", async ()
   expect(survey.resumedBytes).toBeGreaterThan(0);
   expect(scene.of("model.ready")).toHaveLength(4);
 });
+
+test("what failed is told also where one file alone goes on", async () => {
+  const pair = ["first", "second"].map((name) => ({
+    id: `o/${name}`,
+    files: [{ path: "model.safetensors", sizeBytes }],
+  }));
+  await using scene = await openScene({
+    repos: pair,
+    intercept: (request) =>
+      isWeightsOf(request, "second")
+        ? { answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } } }
+        : { bytesPerSecond: 1_000_000 },
+  });
+  const pull = scene.pull([model("first", "o/first"), model("second", "o/second", { tier: 2 })]);
+  await expect(pull).rejects.toMatchObject({ code: "hub.file_not_found" });
+  expect(scene.of("notice")).toMatchObject([{ code: "hub.file_not_found" }]);
+  expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["first"]);
+});

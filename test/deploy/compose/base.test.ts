@@ -1,11 +1,13 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { Secret } from "../../../src/run/secret.ts";
 import { type PlannedDeployment, planDeployment } from "../../../src/deploy/compose/plan.ts";
 import { readBase } from "../../../src/deploy/compose/base.ts";
 import { type Deployment, textOfFile } from "../../../src/deploy/compose/deployment.ts";
-import { assetsDir, minimalBase, newStackDir, stackPlan } from "./fixtures.ts";
+import { fakeDocker } from "../../docker/fake-docker.ts";
+import { assetsDir, minimalBase, newStackDir, put, stackPlan, testHost } from "./fixtures.ts";
 import { hostWith, type Said } from "./validated-base.ts";
 
 const published = [
@@ -180,4 +182,35 @@ test("a volume that ours covers is told, and who else fills it", async () => {
   ]);
   expect(notices[1]?.message).toContain("model-warmup");
   expect((await plan({ annie: { ports: published } })).notices).toEqual([]);
+});
+
+test("what a person should know of their own files is told the first time alone", async () => {
+  const models = { type: "volume", source: "model-cache", target: "/data/models" };
+  const host = await hostWith({ annie: { ports: published, volumes: [models] } });
+  const stackDir = await newStackDir({ "docker-compose.yml": minimalBase });
+  const told = async () =>
+    (await planDeployment({ host, stackDir, plan: stackPlan("/models"), assetsDir })).notices;
+  expect(await told()).toHaveLength(1);
+  await put(stackDir, { "docker-compose.heros.yml": "services: {}\n" });
+  expect(await told()).toEqual([]);
+});
+
+test("the last port of all is compared with a lower one", async () => {
+  const docker = await fakeDocker(`echo "$HER_OS_PORT" >>"$log.ports"
+cat <<EOT
+{"services":{"her-os-core":{"ports":[{"host_ip":"127.0.0.1","target":8000,"published":"$HER_OS_PORT","protocol":"tcp"}]}}}
+EOT`);
+  const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+  const stackDir = await newStackDir({ "docker-compose.yml": minimalBase });
+  const { changes } = await planDeployment({
+    host,
+    stackDir,
+    plan: stackPlan("/models", { port: 65_535 }),
+    assetsDir,
+  });
+  const asked = (await readFile(join(docker.bin, "calls.ports"), "utf8")).trim().split("\n");
+  expect(Math.max(...asked.map(Number))).toBe(65_535);
+  expect(new Set(asked).size).toBe(2);
+  const env = changes.find((each) => each.path.endsWith(".env"));
+  expect(env === undefined ? "" : textOfFile(env.content)).toContain("HER_OS_PORT=65535");
 });

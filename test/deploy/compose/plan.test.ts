@@ -228,3 +228,18 @@ test.each([0o601, 0o610, 0o644])(
     expect((await stat(path.join(stackDir, ".env"))).mode & 0o777).toBe(0o600);
   },
 );
+
+test.each([
+  ["EACCES", { code: "stack.not_writable" }],
+  ["ESTALE", { code: "disk.gone" }],
+])("a folder that may not be written to, for %s, ends as that", async (code, failure) => {
+  const stackDir = await newStackDir({ "docker-compose.yml": minimalBase });
+  const host = testHost();
+  const access = async (): Promise<never> => {
+    throw Object.assign(new Error(code), { code });
+  };
+  const closed = { ...host, files: { ...host.files, access } };
+  await expect(
+    planDeployment({ host: closed, stackDir, plan: stackPlan("/models"), assetsDir }),
+  ).rejects.toMatchObject(failure);
+});

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { failureOfStatus } from "../../../src/source/hub/failures.ts";
+import { failureOfError, failureOfStatus } from "../../../src/source/hub/failures.ts";
+import { TransientError } from "../../../src/source/transient-error.ts";
 
 const asked = {
   endpoint: "https://huggingface.co",
@@ -30,4 +31,23 @@ test.each([
 
 test("an answer of 404 that the Hub does not explain says nothing certain", () => {
   expect(failureOfStatus(404, undefined, { ...asked, withToken: true })).toBeNull();
+});
+
+const coded = (code: string, more: object = {}) =>
+  Object.assign(new Error(code), { code, ...more });
+
+test.each([
+  [coded("ECONNREFUSED"), "hub.unreachable"],
+  [coded("CERT_HAS_EXPIRED"), "hub.tls"],
+  [coded("ERR_PROXY_TUNNEL", { statusCode: 407 }), "hub.proxy"],
+  [coded("ERR_PROXY_TUNNEL", { statusCode: 502 }), "hub.unreachable"],
+  [coded("ERR_PROXY_INVALID_CONFIG"), "hub.proxy"],
+  [new TransientError("server", "503"), "hub.server_error"],
+  [new TransientError("rate-limited", "429"), "hub.rate_limited"],
+])("%s ends as %s", (error, code) => {
+  expect(failureOfError(error, asked.endpoint)).toMatchObject({ code });
+});
+
+test.each([coded("ENOENT"), new Error("a bug"), "no error"])("%s is none of the Hub's", (error) => {
+  expect(failureOfError(error, asked.endpoint)).toBe(error);
 });
