@@ -22,7 +22,9 @@ async function pullAsked(answer: () => Answer, maxConnections = 4) {
     if (origin !== "content") return undefined;
     const nowMs = scene.host.clock.monotonicMs();
     askedMs.push(nowMs);
-    if (askedMs.length !== 3) return undefined;
+    // Where nothing came yet, it would be the whole server's.
+    const comes = scene.served.sentBytes() > 0;
+    if (askedMs.length < 3 || !comes || refusedMs < Number.POSITIVE_INFINITY) return undefined;
     refusedMs = nowMs;
     return { answer: answer() };
   });

@@ -59,7 +59,8 @@ export const smallTuning: Partial<Tuning> = {
 };
 
 export async function openScene(options: HubOptions): Promise<Scene> {
-  const served = await startHub(options);
+  // Its time stands still with the clocks of heros.
+  const served = await startHub({ clock: steppedClock(1), ...options });
   const folder = await mkdtemp(join(tmpdir(), "heros-download-"));
   const host = quickHost();
   const cacheDir = join(folder, "hub");
