@@ -2,6 +2,7 @@ import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { prepareDemo, type DemoWorld } from "../../src/demo/prepare-demo.ts";
 import { herOs } from "../demo/test-demo.ts";
+import { steppedClock } from "../download/stepped-clock.ts";
 import { freePort } from "../host/free-port.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { createEndpointMemory } from "../../src/source/mirrors.ts";
@@ -14,11 +15,12 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** Accepted by the world's Hub. */
 export const goodToken = "hf_very_secret_token_1234";
 
-/** A demo's world with a tenth of the bytes, for setups that run in this process. */
+/** A demo's world with a tenth of the bytes and of the waits, for setups that run in this process. */
 export async function makeWorld({ speed = 20, scale = 0.1 } = {}): Promise<DemoWorld> {
   const { env, execPath, pid, platform, arch } = process;
+  const host = realHost({ env, home: os.tmpdir(), cwd: root, pid, platform, nodeArch: arch });
   return prepareDemo({
-    host: realHost({ env, home: os.tmpdir(), cwd: root, pid, platform, nodeArch: arch }),
+    host: { ...host, clock: steppedClock(10) },
     catalog: herOs,
     nodePath: execPath,
     speed,
@@ -57,7 +59,7 @@ export function requestOf(world: DemoWorld): SetupRequest {
     limitBytesPerSecond: null,
     maxConnections: null,
     tokenFile: null,
-    annieTimeoutMs: 100_000,
+    annieTimeoutMs: 1_000_000,
     decided: [],
     dryRun: false,
     person: {},
