@@ -46,6 +46,7 @@ function handle(
   trouble: TransientError,
   file: { readonly attempts: number; readonly lastByteMs: number | null },
   lastByteMs: number,
+  failedBefore = 0,
 ) {
   const task = Object.assign(openFile(1, 100_000_000), file);
   const host = { ...quickHost(), clock: { ...quickHost().clock, monotonicMs: () => nowMs } };
@@ -58,7 +59,13 @@ function handle(
     tuning: usualTuning,
     source: { failureOf: (error: unknown) => error },
     store: { failureOf: (error: unknown) => error },
-    outage: { notBeforeMs: 0, pausedUntilMs: [], attempts: 0, lastByteMs, sinceMs: null },
+    outage: {
+      notBeforeMs: 0,
+      pausedUntilMs: [],
+      attempts: failedBefore,
+      lastByteMs,
+      sinceMs: null,
+    },
     connections: new Set([connection]),
     connectionCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
   };
@@ -88,4 +95,12 @@ test("a connection that is refused is one too many once, while nothing comes of 
   expect(limitsAfter(refused, { attempts: 1, lastByteMs: null })).toEqual([]);
   expect(limitsAfter(refused, { attempts: 1, lastByteMs: nowMs - 5000 })).toEqual([]);
   expect(limitsAfter(refused, { attempts: 1, lastByteMs: nowMs - 1000 })).toEqual([1]);
+});
+
+test("what concerns all is counted for all, what concerns one file for that one", () => {
+  const cut = new TransientError("network", "cut");
+  const file = { attempts: 1, lastByteMs: null };
+  expect(handle(cut, file, 0, 6).told).toMatchObject([{ scope: "all", attempt: 7 }]);
+  expect(handle(cut, { ...file, attempts: 8 }, 0, 6).told).toMatchObject([{ attempt: 9 }]);
+  expect(handle(cut, file, nowMs, 6).told).toMatchObject([{ scope: "file", attempt: 2 }]);
 });

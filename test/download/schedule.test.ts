@@ -66,6 +66,13 @@ test("before anything is known, segments are as short as the budget says", () =>
   expect(asked.map(({ bytes }) => bytes)).toEqual(asked.map(() => usualTuning.minSegmentBytes));
 });
 
+test("of a server far away twenty megabytes a second are assumed until it is known", () => {
+  const link = createLink();
+  for (let times = 0; times < 16; times += 1) link.noteAnswer(30);
+  const [first] = ask([openFile(1, 1e9)], 32, link);
+  expect(first?.bytes).toBe(0.03 * 20e6 * usualTuning.farRoundTrips);
+});
+
 test("a slow connection gets no more than it brings in three seconds, and the largest set no segment over 32 MiB", () => {
   const slow = ask([openFile(1, 50e9)], 4, linkOf(40, 1e6, 4));
   expect(slow[0]?.bytes).toBe(3e6);

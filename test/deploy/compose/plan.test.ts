@@ -219,13 +219,15 @@ test("a file that changed since the plan was shown is not overwritten", async ()
   expect(await readdir(stackDir)).toEqual([".env"]);
 });
 
-test.each([0o601, 0o610, 0o644])(
-  "a .env that gets passwords is closed: it was %i",
+test.each([0o601, 0o610, 0o644, 0o600])(
+  "a token that lies open is closed, though it stays: it was %i",
   async (mode) => {
-    const stackDir = await newStackDir({ ".env": "A=1\n" });
-    await chmod(path.join(stackDir, ".env"), mode);
-    await setUpStack({ stackDir });
-    expect((await stat(path.join(stackDir, ".env"))).mode & 0o777).toBe(0o600);
+    const stackDir = await newStackDir();
+    const token = path.join(stackDir, "secrets/hf_token");
+    await setUpStack({ stackDir, change: { token: new Secret("hf_abcdefghijklmnop") } });
+    await chmod(token, mode);
+    expect((await setUpStack({ stackDir }))["secrets/hf_token"]).toBe("unchanged");
+    expect((await stat(token)).mode & 0o777).toBe(0o600);
   },
 );
 

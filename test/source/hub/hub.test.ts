@@ -40,6 +40,15 @@ test("a listing has every page's files, with the names that their blobs get", as
   }
 });
 
+test("a listing of one file is kept, too", async () => {
+  await using scene = await openScene({ repos: [{ id: repo, files: files.slice(0, 1) }] });
+  const list = () => scene.hub().list(repo, scene.served.commit(repo), signal);
+  const listing = await list();
+  scene.served.forgetRequests();
+  expect(await list()).toEqual(listing);
+  expect(scene.served.requests).toHaveLength(0);
+});
+
 test("a commit is listed once; a torn or foreign listing is asked for again", async () => {
   await using scene = await openScene({ repos: [{ id: repo, files }] });
   const commit = scene.served.commit(repo);
