@@ -17,12 +17,16 @@ const models = names.map((name) => model(name, `o/${name}`, { tier: tiers[name] 
 const isWeightsOf = ({ file, method }: RecordedRequest, name: string): boolean =>
   file?.repo === `o/${name}` && file.path === "model.safetensors" && method === "GET";
 
-/** The weights of tier 2 fail soon, those of tier 1 come slowly, those of tier 3 would take a minute. */
-function failSecond(fault: ReturnType<Intercept>): Intercept {
+/** Where the Hub sends them to, after it was asked whether they may be had. */
+const isContentOf = (request: RecordedRequest, name: string): boolean =>
+  request.origin === "content" && isWeightsOf(request, name);
+
+/** The weights of tier 2 fail, those of tier 1 come once that was told, those of tier 3 would take a minute. */
+function failSecond(fault: ReturnType<Intercept>, told: Promise<void>): Intercept {
   return (request) => {
     if (isWeightsOf(request, "second")) return fault;
     if (isWeightsOf(request, "third")) return { bytesPerSecond: 10_000 };
-    return isWeightsOf(request, "first") ? { bytesPerSecond: 250_000 } : undefined;
+    return isContentOf(request, "first") ? { until: told } : undefined;
   };
 }
 
@@ -52,8 +56,12 @@ const fails: [string, ReturnType<Intercept>, object][] = [
 test.each(fails)(
   "where a file of tier 2 %s, tier 1 and its siblings end, and tier 3 is left",
   async (_, fault, failure) => {
-    await using scene = await openScene({ repos, intercept: failSecond(fault) });
-    const pull = scene.pull(models, { tuning: { firstConnections: 4 } });
+    const told = Promise.withResolvers<void>();
+    await using scene = await openScene({ repos, intercept: failSecond(fault, told.promise) });
+    const pull = scene.pull(models, {
+      tuning: { firstConnections: 4, idleMs: 120_000 },
+      onEvent: ({ type }) => type === "notice" && told.resolve(),
+    });
     await expect(pull).rejects.toThrow(expect.objectContaining(failure));
     const ready = scene.of("model.ready").map(({ id }) => id);
     expect(ready.toSorted()).toEqual(["first", "sibling"]);
@@ -133,14 +141,19 @@ test("what failed is told also where one file alone goes on", async () => {
     id: `o/${name}`,
     files: [{ path: "model.safetensors", sizeBytes }],
   }));
+  const told = Promise.withResolvers<void>();
   await using scene = await openScene({
     repos: pair,
-    intercept: (request) =>
-      isWeightsOf(request, "second")
-        ? { answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } } }
-        : { bytesPerSecond: 1_000_000 },
+    intercept: (request) => {
+      if (isWeightsOf(request, "second"))
+        return { answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } } };
+      return isContentOf(request, "first") ? { until: told.promise } : undefined;
+    },
   });
-  const pull = scene.pull([model("first", "o/first"), model("second", "o/second", { tier: 2 })]);
+  const pull = scene.pull([model("first", "o/first"), model("second", "o/second", { tier: 2 })], {
+    tuning: { idleMs: 120_000 },
+    onEvent: ({ type }) => type === "notice" && told.resolve(),
+  });
   await expect(pull).rejects.toMatchObject({ code: "hub.file_not_found" });
   expect(scene.of("notice")).toMatchObject([{ code: "hub.file_not_found" }]);
   expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["first"]);

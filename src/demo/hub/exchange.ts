@@ -99,6 +99,8 @@ export interface RecordedRequest {
 export interface Fault {
   /** Wait before anything is answered. */
   readonly delayMs?: number;
+  /** Nothing is answered before this. */
+  readonly until?: Promise<void>;
   /** Instead of the true answer. */
   readonly answer?: {
     readonly status: number;

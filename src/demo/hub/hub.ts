@@ -120,6 +120,7 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
     const exchange: Exchange = { request, response, url, record, fault, signal: gone.signal };
     const delayMs = (throttle.latencyMs ?? 0) + (fault.delayMs ?? 0);
     if (delayMs > 0) await clock.sleep(delayMs, gone.signal);
+    await fault.until;
     if (fault.reset === true && fault.cutAfterBytes === undefined) request.socket.resetAndDestroy();
     else if (origin === "hub") await answerHub(exchange, world);
     else await answerContent(exchange, world);
