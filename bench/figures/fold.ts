@@ -1,5 +1,5 @@
 import type { TimedEvent } from "../../src/run/event.ts";
-import { createStore } from "../../src/ui/ink/store.ts";
+import { createStore } from "../../src/ui/ink/screen-store.ts";
 import { median, milliseconds, type Figure } from "../figure.ts";
 
 const eventsPerSecond = 10_000;

@@ -1,6 +1,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from "yaml";
 import type { z } from "zod";
-import { exitCodes, Failure } from "../run/failure.ts";
+import { exitCodes } from "../run/exit-codes.ts";
+import { Failure } from "../run/failure.ts";
 
 type Key = string | number;
 

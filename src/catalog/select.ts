@@ -1,4 +1,5 @@
-import { exitCodes, Failure } from "../run/failure.ts";
+import { exitCodes } from "../run/exit-codes.ts";
+import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Catalog, CatalogModel } from "./catalog.ts";
 

@@ -1,11 +1,12 @@
-import { type Asked, askEverything, type Surroundings } from "./ask.ts";
+import { type Asked, askEverything, type Surroundings } from "./ask-machine.ts";
 import { type CheckId, checks } from "./table.ts";
 import type { Finding } from "./finding.ts";
 import type { Clock, Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import { type TryHub, hubOf } from "./hub.ts";
 import type { Machine, CheckFinished, DockerFound } from "../run/events/machine.ts";
-import { type Failure, exitCodes } from "../run/failure.ts";
+import { exitCodes } from "../run/exit-codes.ts";
+import type { Failure } from "../run/failure.ts";
 import type { Probe } from "../host/time-limit.ts";
 
 export interface DetectRequest {

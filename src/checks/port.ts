@@ -1,6 +1,6 @@
 import { lateText, type Probe } from "../host/time-limit.ts";
 import type { Finding } from "./finding.ts";
-import { quoted } from "../run/shell.ts";
+import { quoted } from "../run/shell-quote.ts";
 import { failure } from "../run/failures/table.ts";
 import type { PortAnswer } from "../machine/port.ts";
 

@@ -1,6 +1,6 @@
 import type { Finding } from "./finding.ts";
 import type { Probe } from "../host/time-limit.ts";
-import type { Asked, Surroundings } from "./ask.ts";
+import type { Asked, Surroundings } from "./ask-machine.ts";
 import { assessImagesDisk, assessModelsDisk } from "./disks.ts";
 import { assessCompose, assessDocker, assessGpuAccess } from "./docker.ts";
 import { assessCpu, assessGpu, assessMemory, assessProduct } from "./hardware.ts";

@@ -9,7 +9,7 @@ import {
   noHandover,
   parseHandover,
 } from "../record/handover.ts";
-import { exitCodes } from "../run/failure.ts";
+import { exitCodes } from "../run/exit-codes.ts";
 import { createPauseSwitch } from "../run/pause-switch.ts";
 import { printableJson } from "../run/json.ts";
 import { cleanText } from "../ui/clean-text.ts";
@@ -19,7 +19,7 @@ import { herosVersion, hostFacts, shippedPath } from "./host-facts.ts";
 import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-writer.ts";
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
-import { attachTo, canDetach, findRunningFor, terminate } from "./background.ts";
+import { attachTo, canDetach, findRunningFor, terminate } from "./attach-to-background.ts";
 import { closingOf } from "./run-command.ts";
 import { onSuspendAsked, suspendProcess } from "./suspend-process.ts";
 

@@ -12,7 +12,7 @@ import { anniePlace } from "../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { viewCache } from "./models/view-cache.ts";
-import type { Fetching, Work } from "./request.ts";
+import type { Fetching, Work } from "./command-request.ts";
 import { recallAnswers } from "./remembered-answers.ts";
 import { tryHubOf } from "./open-hub.ts";
 

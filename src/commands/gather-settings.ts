@@ -11,7 +11,7 @@ import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
 import { parseEndpoints, expandPath, findEndpoint } from "../source/hub/environment.ts";
 import { stateDirOf } from "../record/state-dir.ts";
-import type { Fetching } from "./request.ts";
+import type { Fetching } from "./command-request.ts";
 import { errorCode } from "../run/error-code.ts";
 
 /** What the arguments say, as it was typed, and what only the command line knows. */

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { placeFailure } from "../checks/disks.ts";
 import type { Host } from "../host/host.ts";
-import { lookAtPlace } from "../host/place.ts";
+import { lookAtPlace } from "../host/target-folder.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { FilePlace } from "../run/file-failure.ts";
 import type { Failure } from "../run/failure.ts";
@@ -9,7 +9,7 @@ import { failure } from "../run/failures/table.ts";
 import { findCacheDir } from "../source/hub/environment.ts";
 import { isIncomplete, type Survey } from "../store/store.ts";
 import { type Overruled, recallAnswers, type RememberedAnswers } from "./remembered-answers.ts";
-import type { Fetching, Work } from "./request.ts";
+import type { Fetching, Work } from "./command-request.ts";
 
 /** Of a run: what it was told of places. */
 export interface PlaceSettings extends Pick<Fetching, "cacheDir" | "stateDir"> {

@@ -4,14 +4,15 @@ import { keptTokenFile } from "../deploy/compose/deployment.ts";
 import type { Host } from "../host/host.ts";
 import type { FoundToken, TokenAnswer } from "../plan/answers.ts";
 import type { Notice } from "../run/events/run.ts";
-import { exitCodes, Failure } from "../run/failure.ts";
+import { exitCodes } from "../run/exit-codes.ts";
+import { Failure } from "../run/failure.ts";
 import { isHubOffline, findTokens } from "../source/hub/environment.ts";
 import { Secret } from "../run/secret.ts";
 import { failureOfError } from "../source/hub/failures.ts";
 import { connectHub, type Hub, type TokenRefusal } from "../source/hub/hub.ts";
 import type { EndpointSwitch } from "../source/mirrors.ts";
 import type { CacheFallback } from "./survey-models.ts";
-import type { Fetching, Work } from "./request.ts";
+import type { Fetching, Work } from "./command-request.ts";
 
 /** Shorter waits for a list of files pass unseen. */
 const worthTellingMs = 1000;

@@ -10,7 +10,7 @@ import { surveyModels } from "./survey-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels, requirePlace } from "./models-place.ts";
 import { cacheFallback, givenToken, openHub } from "./open-hub.ts";
-import type { Fetching, Work } from "./request.ts";
+import type { Fetching, Work } from "./command-request.ts";
 
 /**
  * Downloads models into the Hub cache, and nothing else.

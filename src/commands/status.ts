@@ -3,14 +3,14 @@ import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../catalog/select.
 import { herosFile } from "../deploy/compose/compose-files.ts";
 import { type Answer, askHealth, notOnline } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
-import { seeBackground } from "../record/background.ts";
+import { seeBackground } from "../record/background-run.ts";
 import type { BackgroundSeen, StatusRead } from "../run/events/status.ts";
 import { Failure } from "../run/failure.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { listedModels, viewCache } from "./models/view-cache.ts";
-import type { Fetching, Work } from "./request.ts";
+import type { Fetching, Work } from "./command-request.ts";
 import { recallAnswers } from "./remembered-answers.ts";
 
 export interface StatusRequest {

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { missingRanges, prefixBytes } from "../run/byte-ranges.ts";
-import { type Digests, promisedDigest } from "../run/listing.ts";
+import { type Digests, promisedDigest } from "../run/file-listing.ts";
 import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Source } from "../source/source.ts";
@@ -10,7 +10,7 @@ import type { ConnectionCount } from "./connection-count.ts";
 import { type Connection, RangesUnsupported } from "./connection.ts";
 import { fetchRange, fetchSmall, fetchWholeAlone } from "./fetch-range.ts";
 import { createRefetch } from "./refetch.ts";
-import { handleTransientError, type Outage } from "./retry.ts";
+import { handleTransientError, type Outage } from "./handle-transient-error.ts";
 import { createSegments } from "./segments.ts";
 import type { Transfer } from "./transfer.ts";
 import type { Tuning } from "./tuning.ts";

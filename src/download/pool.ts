@@ -20,7 +20,7 @@ import {
   type Verified,
 } from "./download-file.ts";
 import { createFailedFiles, isOfOneFile } from "./failed-files.ts";
-import { connectionsAllowed, forgiveGap, type Outage } from "./retry.ts";
+import { connectionsAllowed, forgiveGap, type Outage } from "./handle-transient-error.ts";
 import { chooseWork, connectionsToPreempt } from "./schedule.ts";
 import { createTransfer, type Transfer } from "./transfer.ts";
 import type { Tuning } from "./tuning.ts";

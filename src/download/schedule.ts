@@ -1,7 +1,7 @@
 import type { Budget, Link } from "./bandwidth.ts";
 import type { BlobTask } from "./blob-task.ts";
 import type { Connection } from "./connection.ts";
-import { maxOfOneConnection } from "./retry.ts";
+import { maxOfOneConnection } from "./handle-transient-error.ts";
 import type { Segment } from "./segments.ts";
 import type { Tuning } from "./tuning.ts";
 

@@ -1,7 +1,7 @@
 import { type Budget, budgetFor, createLink, type Link, type RateCap } from "./bandwidth.ts";
 import type { BlobTask } from "./blob-task.ts";
 import type { Connection } from "./connection.ts";
-import { createGapFinder, livelyMs, type Outage } from "./retry.ts";
+import { createGapFinder, livelyMs, type Outage } from "./handle-transient-error.ts";
 import type { Tuning } from "./tuning.ts";
 
 /** What all connections share. */

@@ -1,4 +1,4 @@
-import { patienceMs } from "../source/retry.ts";
+import { patienceMs } from "../source/retry-policy.ts";
 
 /** Numbers that the engine runs on; tests make them small. */
 export interface Tuning {

@@ -7,7 +7,7 @@ import { errorCode } from "../run/error-code.ts";
 import { createHttpStreamClient, createIdleWatch } from "./http-stream-client.ts";
 import { type HttpRequest, type HttpResponse, isLoopback, type Network } from "./network.ts";
 import { readProxies } from "./proxies.ts";
-import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./reach.ts";
+import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./address-reach.ts";
 
 export type HttpClient = Omit<Network, "portIsFree">;
 type Env = Readonly<Record<string, string | undefined>>;

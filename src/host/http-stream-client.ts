@@ -3,7 +3,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { HttpStream, type ConnectionControl } from "./http-stream.ts";
 import type { ByteStream, HttpRequest, HttpResponse, Reach } from "./network.ts";
-import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./reach.ts";
+import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./address-reach.ts";
 
 /** GET and HEAD over sockets that read into buffers that are used again: Node's HTTP client copies each piece twice and leaves it to be collected. */
 export interface HttpStreamClient {

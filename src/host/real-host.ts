@@ -4,7 +4,7 @@ import { realFileLocks } from "./file-locks.ts";
 import type { Clock, Host, System } from "./host.ts";
 import type { HttpClient } from "./http-client.ts";
 import type { Network } from "./network.ts";
-import { parseMountTable } from "./place.ts";
+import { parseMountTable } from "./target-folder.ts";
 import { childEnv, realProcesses } from "./processes.ts";
 
 export const realClock: Clock = {

@@ -9,7 +9,7 @@ import {
   isAlive,
   processMarks,
   rememberBackground,
-} from "./background.ts";
+} from "./background-run.ts";
 import {
   type Continuation,
   type DetachRequest,

@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import type { BackgroundRun } from "./background.ts";
+import type { BackgroundRun } from "./background-run.ts";
 import { backgroundFile } from "./state-dir.ts";
 
 /** A run that goes on in the background, and where it is remembered. */
@@ -21,7 +21,7 @@ export async function findRunning(find: FindRunning): Promise<RunningInBackgroun
   const { host, stateDirs, forgetEnded } = find;
   for (const stateDir of stateDirs) {
     if (!(await isThere(host, backgroundFile(stateDir)))) continue;
-    const { forgetBackground, isAlive, recallBackground } = await import("./background.ts");
+    const { forgetBackground, isAlive, recallBackground } = await import("./background-run.ts");
     const run = await recallBackground(host, stateDir);
     if (run !== null && (await isAlive(host, run))) return { run, stateDir };
     if (forgetEnded) await forgetBackground(host, stateDir);

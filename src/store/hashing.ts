@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import type { Digests } from "../run/listing.ts";
+import type { Digests } from "../run/file-listing.ts";
 import type { FollowingHash } from "./store.ts";
 
 /** One file to hash. */

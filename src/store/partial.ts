@@ -3,7 +3,13 @@ import type { Files } from "../host/host.ts";
 import { openOwn } from "../host/own-file.ts";
 import { addRange, type ByteRanges, countBytes } from "../run/byte-ranges.ts";
 import { inFolder, type Partial } from "./store.ts";
-import { encodeLine, trustedRanges } from "./journal.ts";
+import {
+  type Journal,
+  type JournaledBlob,
+  openJournal,
+  readJournal,
+  trustedRanges,
+} from "./journal.ts";
 
 /** Where a partial and its journal lie. */
 export interface PartialPaths {
@@ -12,14 +18,6 @@ export interface PartialPaths {
   readonly journal: string;
 }
 
-interface BlobSize {
-  readonly blobName: string;
-  readonly sizeBytes: number;
-}
-
-const compactBytes = 256 * 1024;
-/** Of a journal that is read: far more than one with the most lines and gaps has. */
-const maxJournalBytes = 16 * 1024 * 1024;
 /** To one file. One alone would wait for this program between two writes, and many spin at the lock of the file's inode. */
 const writesAtOnce = 3;
 
@@ -27,7 +25,7 @@ const writesAtOnce = 3;
 export async function readPartial(
   files: Pick<Files, "open" | "stat">,
   paths: PartialPaths,
-  blob: BlobSize,
+  blob: JournaledBlob,
   bootId: string,
 ): Promise<ByteRanges> {
   const handle = await openOwn(files, paths.partial, "read");
@@ -42,7 +40,7 @@ export async function readPartial(
 async function trusted(
   files: Pick<Files, "open" | "stat">,
   partial: FileHandle,
-  { paths, blob, bootId }: { paths: PartialPaths; blob: BlobSize; bootId: string },
+  { paths, blob, bootId }: { paths: PartialPaths; blob: JournaledBlob; bootId: string },
 ): Promise<ByteRanges> {
   const { size } = await partial.stat();
   if (size !== blob.sizeBytes) return [];
@@ -50,41 +48,25 @@ async function trusted(
   return trustedRanges(text, blob, bootId) ?? [];
 }
 
-/** The journal's text; "" where there is none of ours. */
-export async function readJournal(
-  files: Pick<Files, "open" | "stat">,
-  path: string,
-): Promise<string> {
-  const journal = await openOwn(files, path, "read");
-  if (journal === null) return "";
-  try {
-    const { size } = await journal.stat();
-    return size > maxJournalBytes ? "" : await journal.readFile("utf8");
-  } finally {
-    await journal.close();
-  }
-}
-
 /** Opens a partial to go on with it, or starts one. A line at the latest after `noteBytes`. Only one process may: the lock is the caller's. */
 export async function openPartial(
   files: Pick<Files, "open" | "stat" | "mkdir" | "rename" | "rm">,
   paths: PartialPaths,
-  blob: BlobSize,
+  blob: JournaledBlob,
   { bootId, noteBytes }: { readonly bootId: string; readonly noteBytes: number },
 ): Promise<Partial> {
   const { partial: path, journal: journalFile, folder } = paths;
   const { handle, held } = await openBytes();
   let written = held;
   let synced: ByteRanges = [];
-  let journal: FileHandle;
-  let journalBytes = 0;
+  let journal: Journal;
   try {
     await handle.truncate(blob.sizeBytes);
     if (written.length > 0) {
       await handle.datasync();
       synced = written;
     }
-    journal = await openJournal();
+    journal = await openJournal(files, journalFile, { ...blob, written, synced }, bootId);
   } catch (error) {
     await handle.close();
     throw error;
@@ -96,8 +78,6 @@ export async function openPartial(
   const turns = Array.from({ length: writesAtOnce }, () => Promise.resolve());
   let turn = 0;
   let noting: Promise<void> | null = null;
-  /** Journals that another took the place of; a sync may still be at work on them. */
-  const retired: FileHandle[] = [];
 
   /** The bytes that are there, as far as they can be trusted; else a new file. */
   async function openBytes(): Promise<{ handle: FileHandle; held: ByteRanges }> {
@@ -111,30 +91,10 @@ export async function openPartial(
     return { handle: await inFolder(files, folder, () => files.open(path, "wx+")), held: [] };
   }
 
-  /** A journal with one line, in place of the old one, so that it never grows without end. */
-  async function openJournal(): Promise<FileHandle> {
-    const temporary = `${journalFile}.new`;
-    const line = encodeLine({ ...blob, written, synced }, bootId);
-    await files.rm(temporary, { force: true });
-    const opened = await files.open(temporary, "wx");
-    await opened.write(line);
-    await opened.datasync();
-    await files.rename(temporary, journalFile);
-    journalBytes = line.length;
-    return opened;
-  }
-
   async function append(): Promise<void> {
     noted = written;
     unnotedBytes = 0;
-    if (journalBytes > compactBytes) {
-      retired.push(journal);
-      journal = await openJournal();
-      return;
-    }
-    const line = encodeLine({ ...blob, written: noted, synced }, bootId);
-    journalBytes += line.length;
-    await journal.write(line);
+    await journal.append({ written, synced });
   }
 
   async function putAll(bytes: Buffer, position: number): Promise<void> {
@@ -153,7 +113,7 @@ export async function openPartial(
     await handle.datasync();
     synced = before;
     await inTurn(append);
-    await journal.datasync();
+    await journal.sync();
   }
 
   /** One line for all writes that end while the one before is on its way. */
@@ -199,7 +159,7 @@ export async function openPartial(
     async close() {
       await syncs;
       await queue;
-      await Promise.all([handle, journal, ...retired].map((file) => file.close()));
+      await Promise.all([handle.close(), journal.close()]);
     },
   };
 }

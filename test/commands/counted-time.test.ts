@@ -3,7 +3,7 @@ import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { initialState, reduce } from "../../src/run/state.ts";
 import { elapsedText } from "../../src/ui/ink/header.ts";
-import { sentenceFor } from "../../src/ui/messages/messages.ts";
+import { sentenceFor } from "../../src/ui/messages/sentence-for.ts";
 import { eventsOf, makeWorld, runSetup } from "./demo-setup.ts";
 
 /** As long as a person reads. */

@@ -7,7 +7,7 @@ import { freePort } from "../host/free-port.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { createEndpointMemory } from "../../src/source/mirrors.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import type { SetupRequest } from "../../src/commands/request.ts";
+import type { SetupRequest } from "../../src/commands/command-request.ts";
 import { setup } from "../../src/commands/setup/setup.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));

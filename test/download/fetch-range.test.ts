@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createTask } from "../../src/download/blob-task.ts";
 import { createConnection } from "../../src/download/connection.ts";
 import { fetchSmall } from "../../src/download/fetch-range.ts";
-import type { Outage } from "../../src/download/retry.ts";
+import type { Outage } from "../../src/download/handle-transient-error.ts";
 import { createTransfer } from "../../src/download/transfer.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import type { FileAddress, FileRequest, OpenedFile, Source } from "../../src/source/source.ts";

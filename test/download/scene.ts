@@ -10,7 +10,7 @@ import type { Host } from "../../src/host/host.ts";
 import { steppedClock } from "./stepped-clock.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { connectHub, type Hub } from "../../src/source/hub/hub.ts";
-import type { Attempt } from "../../src/source/retry.ts";
+import type { Attempt } from "../../src/source/retry-policy.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { Secret } from "../../src/run/secret.ts";
 import type { Hashing } from "../../src/store/hashing.ts";

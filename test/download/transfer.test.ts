@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createConnection } from "../../src/download/connection.ts";
-import type { Outage } from "../../src/download/retry.ts";
+import type { Outage } from "../../src/download/handle-transient-error.ts";
 import { createBufferPool, createTransfer } from "../../src/download/transfer.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { openFile } from "./open-file.ts";

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { rooms } from "../../scripts/lint/layers.ts";
 import { parseArguments } from "../../src/cli/program.ts";
-import { exitCodes } from "../../src/run/failure.ts";
+import { exitCodes } from "../../src/run/exit-codes.ts";
 import { ownFiles, read, root } from "./own-files.ts";
 
 /** First and last column of the tables in a part of a page. */

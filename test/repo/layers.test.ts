@@ -67,7 +67,12 @@ const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
   deploy: ["plan", "catalog"],
 };
 const mayImportFiles: Readonly<Record<string, readonly string[]>> = {
-  download: ["source/source.ts", "source/transient-error.ts", "source/retry.ts", "store/store.ts"],
+  download: [
+    "source/source.ts",
+    "source/transient-error.ts",
+    "source/retry-policy.ts",
+    "store/store.ts",
+  ],
 };
 const rooms = Object.keys(mayImport);
 const targets = [...rooms, "ui"];

@@ -24,7 +24,7 @@ import { stages, type Stage } from "../../src/run/events/run.ts";
 import { createPauseSwitch } from "../../src/run/pause-switch.ts";
 import { type CheckRequest, repair, verify } from "../../src/commands/models/verify.ts";
 import { pull } from "../../src/commands/pull.ts";
-import type { Work } from "../../src/commands/request.ts";
+import type { Work } from "../../src/commands/command-request.ts";
 import { setup } from "../../src/commands/setup/setup.ts";
 import { herOs } from "../demo/test-demo.ts";
 import { requestOf } from "../commands/demo-setup.ts";

@@ -4,7 +4,7 @@ import { formatBytes } from "../../run/units.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { type Placed, placeModels, requireMounted } from "../models-place.ts";
 import { chosenModels, type ModelChoice } from "../pull.ts";
-import type { Fetching, Work } from "../request.ts";
+import type { Fetching, Work } from "../command-request.ts";
 import { pruneModels } from "./prune.ts";
 import { repair, verify } from "./verify.ts";
 import { listedModels, viewCache } from "./view-cache.ts";

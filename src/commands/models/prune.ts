@@ -5,7 +5,7 @@ import { failure } from "../../run/failures/table.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { Placed } from "../models-place.ts";
 import { cachedModels, viewCache } from "./view-cache.ts";
-import type { Fetching, Work } from "../request.ts";
+import type { Fetching, Work } from "../command-request.ts";
 
 export interface PruneModelsRequest {
   readonly fetching: Placed<Fetching>;

@@ -17,7 +17,7 @@ import type { Hub } from "../../source/hub/hub.ts";
 import { formatBytes } from "../../run/units.ts";
 import { type Placed, requireWritable } from "../models-place.ts";
 import { cachedModels, type CacheView, viewCache } from "./view-cache.ts";
-import type { Fetching, Work } from "../request.ts";
+import type { Fetching, Work } from "../command-request.ts";
 
 export interface CheckRequest {
   readonly fetching: Placed<Fetching>;

@@ -1,6 +1,6 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
-import type { Listing } from "../../run/listing.ts";
+import type { Listing } from "../../run/file-listing.ts";
 import type { Hub } from "../../source/hub/hub.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
@@ -12,7 +12,7 @@ import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { Placed } from "../models-place.ts";
 import { givenToken, openHub } from "../open-hub.ts";
-import type { Fetching, Work } from "../request.ts";
+import type { Fetching, Work } from "../command-request.ts";
 
 /** The Hub is asked for a listing at most as long: the cache can answer most of the question without it. */
 const patienceMs = 10_000;

@@ -11,10 +11,11 @@ import { downloadModels } from "../download-models.ts";
 import { type AnnieWatch, watchAnnie } from "../../health/watch.ts";
 import type { Answers } from "../../plan/questions.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
-import { exitCodes, Failure } from "../../run/failure.ts";
+import { exitCodes } from "../../run/exit-codes.ts";
+import { Failure } from "../../run/failure.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
 import { openHub } from "../open-hub.ts";
-import type { SetupRequest, Work } from "../request.ts";
+import type { SetupRequest, Work } from "../command-request.ts";
 
 export interface BringOnline {
   readonly request: SetupRequest;

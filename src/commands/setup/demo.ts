@@ -1,6 +1,6 @@
 import path from "node:path";
 import { type DemoWorld, prepareDemo } from "../../demo/prepare-demo.ts";
-import { lookAtPlace } from "../../host/place.ts";
+import { lookAtPlace } from "../../host/target-folder.ts";
 import { late, withinLimit } from "../../host/time-limit.ts";
 import { placeFailure } from "../../checks/disks.ts";
 import type { Answers } from "../../plan/questions.ts";
@@ -8,7 +8,7 @@ import type { Person } from "../../plan/interview.ts";
 import type { DemoFolder } from "../../record/handover.ts";
 import type { FilePlace } from "../../run/file-failure.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
-import type { SetupRequest, Work } from "../request.ts";
+import type { SetupRequest, Work } from "../command-request.ts";
 import { continuationOf, requestOf, setup, type SetupOptions } from "./setup.ts";
 
 export interface DemoOptions extends SetupOptions {

@@ -24,7 +24,7 @@ import {
   storagePaths,
 } from "../models-place.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
-import type { SetupRequest, Work } from "../request.ts";
+import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyModels } from "../survey-models.ts";
 import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 

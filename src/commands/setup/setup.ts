@@ -12,10 +12,10 @@ import type { Person } from "../../plan/interview.ts";
 import { rememberable, type AnswerValues, resolveAnswers } from "../../plan/resolve.ts";
 import type { Continuation, DetachRequest } from "../../record/handover.ts";
 import type { Notice } from "../../run/events/run.ts";
-import { quoted } from "../../run/shell.ts";
+import { quoted } from "../../run/shell-quote.ts";
 import { anniePlace } from "../../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
-import type { SetupRequest, Work } from "../request.ts";
+import type { SetupRequest, Work } from "../command-request.ts";
 import { bringOnline, closingSummary, dryRunSummary } from "./bring-online.ts";
 import { prepareInterview } from "./prepare-interview.ts";
 

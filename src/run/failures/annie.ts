@@ -1,5 +1,5 @@
-import { exitCodes } from "../failure.ts";
-import { inFolder, quoted } from "../shell.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { inFolder, quoted } from "../shell-quote.ts";
 import { formatMemory } from "../units.ts";
 import { row } from "./row.ts";
 

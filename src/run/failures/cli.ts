@@ -1,4 +1,4 @@
-import { exitCodes } from "../failure.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { row } from "./row.ts";
 
 /** A file that was named. */

@@ -1,5 +1,5 @@
-import type { FileHash } from "../listing.ts";
-import { exitCodes } from "../failure.ts";
+import type { FileHash } from "../file-listing.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { row } from "./row.ts";
 
 export const downloadFailures = {

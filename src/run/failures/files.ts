@@ -1,5 +1,5 @@
-import { exitCodes, type ExitCode } from "../failure.ts";
-import { quoted } from "../shell.ts";
+import { exitCodes, type ExitCode } from "../exit-codes.ts";
+import { quoted } from "../shell-quote.ts";
 import { row } from "./row.ts";
 
 /** Whose folder it is. */

@@ -1,5 +1,5 @@
-import { exitCodes } from "../failure.ts";
-import { quoted } from "../shell.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { quoted } from "../shell-quote.ts";
 import { formatMoment } from "../units.ts";
 import { row } from "./row.ts";
 

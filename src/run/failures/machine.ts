@@ -1,4 +1,5 @@
-import { exitCodes, type Failure } from "../failure.ts";
+import { exitCodes } from "../exit-codes.ts";
+import type { Failure } from "../failure.ts";
 import { row } from "./row.ts";
 
 export const machineFailures = {

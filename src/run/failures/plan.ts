@@ -1,4 +1,4 @@
-import { exitCodes } from "../failure.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { row } from "./row.ts";
 
 /** A value that is no answer to a question, and where it can be given. */

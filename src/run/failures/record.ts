@@ -1,4 +1,4 @@
-import { exitCodes } from "../failure.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { row } from "./row.ts";
 
 const whereRecordsAre = "Records of runs are in ~/.local/state/heros/logs.";

@@ -1,4 +1,4 @@
-import type { ExitCode } from "../failure.ts";
+import type { ExitCode } from "../exit-codes.ts";
 
 /** One row of the table of failures: what a person reads when this happens, with the data filled in. */
 export interface FailureRow<Data> {

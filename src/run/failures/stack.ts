@@ -1,5 +1,6 @@
-import { exitCodes, Failure } from "../failure.ts";
-import { inFolder, quoted } from "../shell.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { Failure } from "../failure.ts";
+import { inFolder, quoted } from "../shell-quote.ts";
 import { row } from "./row.ts";
 
 const again = "then run heros setup again.";

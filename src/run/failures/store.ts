@@ -1,7 +1,7 @@
-import type { FileHash } from "../listing.ts";
+import type { FileHash } from "../file-listing.ts";
 import type { DamageReason } from "../events/cache.ts";
-import { exitCodes } from "../failure.ts";
-import { quoted } from "../shell.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { quoted } from "../shell-quote.ts";
 import { formatBytes } from "../units.ts";
 import { hashName } from "./download.ts";
 import { row } from "./row.ts";

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { type Asked, captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
 import { pathCheck } from "./listing.ts";
 import { discard, mayHaveToken, readText, sendRequest, type Session } from "./request.ts";
-import { retryOnce } from "../retry.ts";
-import { commitPattern, type ListedFile } from "../../run/listing.ts";
+import { retryOnce } from "../retry-policy.ts";
+import { commitPattern, type ListedFile } from "../../run/file-listing.ts";
 
 const sha1 = z.string().regex(/^[0-9a-f]{40}$/u);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);

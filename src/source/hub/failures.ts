@@ -1,6 +1,6 @@
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { patienceMs } from "../retry.ts";
+import { patienceMs } from "../retry-policy.ts";
 import type { FailureScope } from "../source.ts";
 import { isTlsError, proxyStatus, transientErrorOf } from "../transient-error.ts";
 import { rootErrorCode } from "../../run/error-code.ts";

@@ -1,7 +1,7 @@
 import type { ByteStream, HttpResponse, Reach } from "../../host/network.ts";
 import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
 import { discard, mayHaveToken, orAbandon, sendRequest, type Session } from "./request.ts";
-import { retryOnce } from "../retry.ts";
+import { retryOnce } from "../retry-policy.ts";
 import type { FileName, FileRequest, OpenedFile } from "../source.ts";
 import { TransientError } from "../transient-error.ts";
 

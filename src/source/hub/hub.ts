@@ -11,12 +11,12 @@ import {
 } from "../mirrors.ts";
 import { failure } from "../../run/failures/table.ts";
 import { failureOfError, scopeOf } from "./failures.ts";
-import { commitPattern } from "../../run/listing.ts";
+import { commitPattern } from "../../run/file-listing.ts";
 import { checkAccess, openFile } from "./files.ts";
 import { isRepoId, isSafePath, listingCache } from "./listing.ts";
 import type { Hub } from "../source.ts";
 import type { Session } from "./request.ts";
-import { type Attempt, createAskAgain, patienceMs } from "../retry.ts";
+import { type Attempt, createAskAgain, patienceMs } from "../retry-policy.ts";
 import { transientOnceServed } from "../transient-error.ts";
 
 export type { Hub };

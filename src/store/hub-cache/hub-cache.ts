@@ -24,7 +24,7 @@ import {
   lookAtFile,
 } from "./look-up.ts";
 import { findObstacle, requireSpace } from "./obstacles.ts";
-import { openCache, requireLinks, tidyStaging } from "./open.ts";
+import { openCache, requireLinks, tidyStaging } from "./prepare-folders.ts";
 import { publishModel } from "./publish.ts";
 
 export interface HubCacheOptions {

@@ -7,7 +7,7 @@ import { freeSpace, neededFor, requireDiskSpace } from "../disk-space.ts";
 import type { Survey, SurveyedModel, SurveyedSnapshot } from "../store.ts";
 import { blobPath, journalPath, partialPath, placesOf, type RepoPlaces } from "./layout.ts";
 import { findBlob } from "./look-up.ts";
-import { openPlaces } from "./open.ts";
+import { openPlaces } from "./prepare-folders.ts";
 
 const writeAndSearch = 2 | 1;
 

@@ -17,7 +17,7 @@ import {
 } from "./layout.ts";
 import { findLockHolder } from "./look-up.ts";
 import { errorCode } from "../../run/error-code.ts";
-import { isUnlinked, tidyStaging } from "./open.ts";
+import { isUnlinked, tidyStaging } from "./prepare-folders.ts";
 
 /** A repository of the catalog, and what of it is wanted. */
 export interface PruneRepo {

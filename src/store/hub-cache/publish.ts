@@ -5,7 +5,7 @@ import { sideBySide } from "../../run/concurrency.ts";
 import { errorCode } from "../../run/error-code.ts";
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { commitPattern } from "../../run/listing.ts";
+import { commitPattern } from "../../run/file-listing.ts";
 import type { Publication, SurveyedBlob, SurveyedSnapshot } from "../store.ts";
 import {
   blobPath,
@@ -21,7 +21,7 @@ import {
 } from "./layout.ts";
 import { findBlob, readRef } from "./look-up.ts";
 import { isOtherDisk, moveFile } from "./move-file.ts";
-import { openPlaces } from "./open.ts";
+import { openPlaces } from "./prepare-folders.ts";
 
 type Doors = Pick<Host, "files" | "fileLocks" | "clock" | "pid">;
 

@@ -6,7 +6,7 @@ import { blobPath, damagedSuffix, lockPath, placesOf, stagedPath } from "./layou
 import { findLockHolder } from "./look-up.ts";
 import { failureOfFiles } from "../disk-space.ts";
 import type { Damage } from "./verify.ts";
-import { openPlaces, tidyStaging } from "./open.ts";
+import { openPlaces, tidyStaging } from "./prepare-folders.ts";
 
 /** A file that was put aside. */
 export interface AsideFile {

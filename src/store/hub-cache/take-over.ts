@@ -10,7 +10,8 @@ import {
   stagedPath,
 } from "./layout.ts";
 import { isOtherDisk, moveFile } from "./move-file.ts";
-import { readJournal, readPartial } from "../partial.ts";
+import { readJournal } from "../journal.ts";
+import { readPartial } from "../partial.ts";
 import { inFolder, type SurveyedBlob } from "../store.ts";
 
 export interface TakeOver {

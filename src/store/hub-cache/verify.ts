@@ -2,7 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Files, Host } from "../../host/host.ts";
 import { sideBySide } from "../../run/concurrency.ts";
 import { errorCode } from "../../run/error-code.ts";
-import { promisedDigest } from "../../run/listing.ts";
+import { promisedDigest } from "../../run/file-listing.ts";
 import type { Emit } from "../../run/event.ts";
 import type { DamageReason } from "../../run/events/cache.ts";
 import type { ModelProgress } from "../../run/events/download.ts";

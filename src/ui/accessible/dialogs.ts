@@ -5,7 +5,7 @@ import {
   type BackgroundChoice,
   type BackgroundProcess,
   runningText,
-} from "../../run/background.ts";
+} from "../../run/background-process.ts";
 import type { LineReader } from "./lines.ts";
 
 /** Asks what is to become of a run in the background; the end of the input leaves it alone. */

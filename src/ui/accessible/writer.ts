@@ -2,10 +2,10 @@ import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { formatBytes, formatEta } from "../../run/units.ts";
 import { printable } from "../clean-text.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
-import { isTold, sentenceFor } from "../messages/messages.ts";
+import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { percentOf } from "../messages/download.ts";
 import type { Sentence } from "../messages/sentence.ts";
-import { askInLines } from "./ask.ts";
+import { askInLines } from "./ask-questions.ts";
 import { meetInLines, remedyInLines } from "./dialogs.ts";
 import { createLineReader, type LineReader } from "./lines.ts";
 

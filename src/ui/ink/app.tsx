@@ -17,7 +17,7 @@ import { keysNow, noPanel, panelPage, pressedLive, withinLog } from "./live/pane
 import { liveScreen } from "./live/screen.ts";
 import { newestRows } from "./log-rows.ts";
 import { ownScreen } from "./own-screen.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "./screen-store.ts";
 import type { Theme } from "./theme.ts";
 
 /** A page of the wizard gets at least so many rows, so that it stays in its place from question to question. */

@@ -5,7 +5,7 @@ import {
   type BackgroundChoice,
   type BackgroundProcess,
   runningText,
-} from "../../run/background.ts";
+} from "../../run/background-process.ts";
 import type { CheckFinished } from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state.ts";
 import { cleanText } from "../clean-text.ts";
@@ -16,7 +16,7 @@ import { Frame } from "./frame.tsx";
 import { headerLine } from "./header.ts";
 import { type Press, readKeys } from "./keys.ts";
 import { blank, frameColumns, frameRows, type Line, type Size, span } from "./line.ts";
-import type { DialogRequest, RemedyRequest, Snapshot } from "./store.ts";
+import type { DialogRequest, RemedyRequest, Snapshot } from "./screen-store.ts";
 import type { Theme } from "./theme.ts";
 import { Wizard } from "./wizard/wizard.tsx";
 

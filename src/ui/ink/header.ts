@@ -4,6 +4,7 @@ import { stageNames } from "../messages/run.ts";
 import type { RunKeys } from "../writer.ts";
 import { frameColumns, type Line, lineWidth, type Size, span, type Span, spread } from "./line.ts";
 import type { Role, Theme } from "./theme.ts";
+import type { WizardState } from "./wizard/wizard-state.ts";
 
 const titles: Readonly<Record<string, string>> = {
   setup: "Setting up Annie",
@@ -93,4 +94,23 @@ export interface LiveView {
   readonly theme: Theme;
   /** Those that mean something now. */
   readonly keys: RunKeys;
+}
+
+/** All that a page of the wizard is made from. */
+export interface WizardView {
+  readonly wizard: WizardState;
+  readonly state: RunState;
+  readonly tick: number;
+  readonly size: Size;
+  readonly theme: Theme;
+}
+
+/** The first row of the wizard's pages: what this is, and at which question. */
+export function wizardHeader(view: WizardView): Line {
+  const { index, questions } = view.wizard;
+  const { state, size, theme } = view;
+  if (index >= questions.length) return headerLine({ state, size, theme });
+  const short = frameColumns(size) < 60;
+  const place = `${short ? "" : "Question "}${index + 1} of ${questions.length}`;
+  return headerLine({ state, size, theme, right: place });
 }

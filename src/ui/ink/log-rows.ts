@@ -1,7 +1,7 @@
 import type { TimedEvent } from "../../run/event.ts";
 import type { RunState } from "../../run/state.ts";
 import { machineSentence } from "../messages/machine.ts";
-import { isTold, sentenceFor } from "../messages/messages.ts";
+import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { demoText } from "../messages/run.ts";
 import type { Sentence } from "../messages/sentence.ts";
 import { textWidth, wrapText } from "../text-width.ts";

@@ -1,11 +1,11 @@
 import type { FailedChecks, Interview, Remediation } from "../../plan/interview.ts";
 import type { Answers } from "../../plan/questions.ts";
-import type { BackgroundChoice, BackgroundProcess } from "../../run/background.ts";
+import type { BackgroundChoice, BackgroundProcess } from "../../run/background-process.ts";
 import { noRunKeys, type Terminal, type Writer } from "../writer.ts";
 import { frameColumns } from "./line.ts";
 import { scrolledRows } from "./log-rows.ts";
 import { ownScreen } from "./own-screen.ts";
-import { createStore, type DialogRequest, type Store } from "./store.ts";
+import { createStore, type DialogRequest, type Store } from "./screen-store.ts";
 import { createTheme } from "./theme.ts";
 
 export interface InkOptions {

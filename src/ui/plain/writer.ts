@@ -4,7 +4,7 @@ import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { printable } from "../clean-text.ts";
 import type { foldText } from "./fold-text.ts";
 import { symbols } from "../symbols.ts";
-import { isTold, sentenceFor } from "../messages/messages.ts";
+import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { percentOf, progressText } from "../messages/download.ts";
 import type { Sentence } from "../messages/sentence.ts";
 

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Fault, Intercept } from "../../../src/demo/hub/exchange.ts";
-import type { Attempt } from "../../../src/source/retry.ts";
+import type { Attempt } from "../../../src/source/retry-policy.ts";
 import { connectHub, type Hub } from "../../../src/source/hub/hub.ts";
 import type { Clock } from "../../../src/host/host.ts";
 import { model, openScene, quickHost } from "../../download/scene.ts";

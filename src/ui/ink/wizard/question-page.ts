@@ -3,9 +3,8 @@ import { suitabilityOf, tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { cleanText } from "../../clean-text.ts";
 import { suitabilityLines, totalLines } from "../../messages/totals.ts";
 import { wrapText } from "../../text-width.ts";
-import { waitSpan } from "../header.ts";
 import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
-import { wizardHeader, type WizardView } from "./view.ts";
+import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
 import { isChosen, shownOptions } from "./wizard-state.ts";
 
 /** One question: prompt, why, options, what is wrong, keys; what has the least to say goes first where rows are few. */

@@ -2,11 +2,10 @@ import type { PlanReady } from "../../../run/events/plan.ts";
 import { cleanText } from "../../clean-text.ts";
 import { fileText, planLines } from "../../messages/plan.ts";
 import { textWidth, wrapText } from "../../text-width.ts";
-import { waitSpan } from "../header.ts";
 import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
 import type { Role } from "../theme.ts";
 import { buttons } from "./press.ts";
-import { wizardHeader, type WizardView } from "./view.ts";
+import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
 
 /** The summary: what will be downloaded and started, which files change and how; then yes, back or stop. */
 export function summaryPage(view: WizardView): Line[] {

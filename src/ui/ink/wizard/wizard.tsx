@@ -6,7 +6,7 @@ import { Failure, isAbort } from "../../../run/failure.ts";
 import { Frame, type Widgets } from "../frame.tsx";
 import { type Press, readKeys } from "../keys.ts";
 import type { Line, Size } from "../line.ts";
-import type { Snapshot, WizardRequest } from "../store.ts";
+import type { Snapshot, WizardRequest } from "../screen-store.ts";
 import type { Theme } from "../theme.ts";
 import { withinPage, wizardPage } from "./pages.ts";
 import { edited, pasted, pressed } from "./press.ts";

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { cleanup, render } from "ink-testing-library";
 import { afterEach, expect, test, vi } from "vitest";
 import { App } from "../../../../src/ui/ink/app.tsx";
-import { createStore } from "../../../../src/ui/ink/store.ts";
+import { createStore } from "../../../../src/ui/ink/screen-store.ts";
 import { createTheme } from "../../../../src/ui/ink/theme.ts";
 import { createPauseSwitch } from "../../../../src/run/pause-switch.ts";
 import { noRunKeys, type RunKeys } from "../../../../src/ui/writer.ts";

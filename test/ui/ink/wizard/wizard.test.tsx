@@ -5,7 +5,7 @@ import type { Interview } from "../../../../src/plan/interview.ts";
 import type { Answers } from "../../../../src/plan/questions.ts";
 import { initialState } from "../../../../src/run/state.ts";
 import { App } from "../../../../src/ui/ink/app.tsx";
-import { createStore, type Store } from "../../../../src/ui/ink/store.ts";
+import { createStore, type Store } from "../../../../src/ui/ink/screen-store.ts";
 import { createTheme } from "../../../../src/ui/ink/theme.ts";
 import { Wizard } from "../../../../src/ui/ink/wizard/wizard.tsx";
 import { keys } from "../../../terminal/pty.ts";

@@ -7,7 +7,7 @@ import {
   fileSystemOf,
   parseMountTable,
   lookAtPlace,
-} from "../../src/host/place.ts";
+} from "../../src/host/target-folder.ts";
 import { testHost } from "../machine/test-host.ts";
 import { mountMemory } from "./mounted.ts";
 

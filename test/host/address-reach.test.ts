@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createHttpClient } from "../../src/host/http-client.ts";
 import { readNoProxy, readProxies } from "../../src/host/proxies.ts";
-import { reachOf } from "../../src/host/reach.ts";
+import { reachOf } from "../../src/host/address-reach.ts";
 
 let server: Server;
 let port = 0;

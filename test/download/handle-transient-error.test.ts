@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createConnection } from "../../src/download/connection.ts";
-import { handleTransientError } from "../../src/download/retry.ts";
+import { handleTransientError } from "../../src/download/handle-transient-error.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { TransientError } from "../../src/source/transient-error.ts";
 import { openFile } from "./open-file.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { calculateRetryDelay, type FailedAttempt } from "../../src/source/retry.ts";
+import { calculateRetryDelay, type FailedAttempt } from "../../src/source/retry-policy.ts";
 
 const failed: FailedAttempt = {
   error: { kind: "network", waitMs: null },

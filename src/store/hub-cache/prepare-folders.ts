@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Files, Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
-import { lookAtPlace } from "../../host/place.ts";
+import { lookAtPlace } from "../../host/target-folder.ts";
 import { failure } from "../../run/failures/table.ts";
 import { cacheTag, foldersOf, placesOf, type RepoPlaces, stagingName } from "./layout.ts";
 import { errorCode } from "../../run/error-code.ts";
