@@ -12,7 +12,7 @@ export default defineConfig({
     // Only to end what hangs: how long a test takes is the machine's affair.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Tests wait for processes and sockets more than they compute, so that a core keeps two workers busy.
-    maxWorkers: 2 * availableParallelism(),
+    // Tests wait for processes and sockets more than they compute, so that a core keeps three workers busy.
+    maxWorkers: 3 * availableParallelism(),
   },
 });
