@@ -20,8 +20,7 @@ export async function askPort(
   probe: Probe,
   { port, projectDir }: { readonly port: number; readonly projectDir: string },
 ): Promise<PortAnswer> {
-  const { network } = probe.host;
-  const free = await withinLimit(probe, () => network.portIsFree(port));
+  const free = await withinLimit(probe, (signal) => staysFree(probe.host, port, signal));
   if (free === late) return { state: "late" };
   if (free) return { state: "free" };
   const [owner, other] = await Promise.all([
@@ -29,6 +28,21 @@ export async function askPort(
     findFreePort(probe, port),
   ]);
   return { state: "taken", owner, other };
+}
+
+const lookAgainMs = 50;
+
+/** Whoever looks has the port for a moment, so a port that is taken is looked at again: another heros may have been looking. */
+async function staysFree(
+  { network, clock, random }: Probe["host"],
+  port: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (let look = 1; look <= 3; look += 1) {
+    if (await network.portIsFree(port)) return true;
+    if (look < 3) await clock.sleep(lookAgainMs * (0.5 + random()), signal);
+  }
+  return false;
 }
 
 /** The next free port above, so that the hint is a command that works; null where none is near. */

@@ -89,6 +89,20 @@ describe("a port", () => {
     expect(await testProbe().host.network.portIsFree(other)).toBe(true);
   });
 
+  it("is free where another heros had it for the moment of its own look", async () => {
+    const port = await busyPort();
+    const probe = testProbe();
+    const clock = {
+      ...probe.host.clock,
+      async sleep(ms: number, signal?: AbortSignal) {
+        if (ms > 1000) return probe.host.clock.sleep(ms, signal);
+        await servers.splice(0)[0]?.close();
+      },
+    };
+    const looking = { ...probe, host: { ...probe.host, clock } };
+    expect(await findingAt(looking, { port, projectDir: "/s" })).toMatchObject({ status: "ok" });
+  });
+
   it("is fine where Annie answers, even while she only starts", async () => {
     const finding = await findingAt(testProbe(), {
       port: await busyPort(health, 503),
