@@ -80,7 +80,7 @@ it("takes consent, the chosen folder and a pasted token that is not kept along i
   pty.type(keys.enter);
   await pty.waitFor("Is this right?");
   pty.type("y");
-  await pty.waitFor("b: leave it in the background");
+  await pty.waitFor("b: background");
   pty.type("b");
   expect((await pty.exit).exitCode).toBe(0);
 

@@ -108,7 +108,7 @@ describe("a run that is left in the background", () => {
     process.kill(pid, "SIGHUP");
 
     const watching = open(["status", "--watch"]);
-    await watching.waitFor(/Downloading models[^]*s: stop it/);
+    await watching.waitFor(/Downloading models[^]*s: stop/);
     hub.setThrottle({});
     expect((await watching.exit).exitCode).toBe(0);
     expect(watching.text()).toMatch(/voice is here, whole and checked\.[^]*Done in/);
@@ -132,14 +132,14 @@ describe("a run that is left in the background", () => {
   it("is looked away from with Ctrl-C and goes on, and s stops it", async () => {
     const { pid } = await leavePull();
     const first = open(["status", "--watch"]);
-    await first.waitFor("s: stop it");
+    await first.waitFor("s: stop");
     first.type(keys.ctrlC);
     expect((await first.exit).exitCode).toBe(130);
     expect(first.text()).toContain(`heros goes on in the background, as process ${pid}.`);
     expect(await isRunning(pid)).toBe(true);
 
     const second = open(["status", "--watch"]);
-    await second.waitFor("s: stop it");
+    await second.waitFor("s: stop");
     second.type("s");
     await second.waitFor("Stop the run in the background?");
     second.type("y");
@@ -203,7 +203,7 @@ describe("a run that is left in the background", () => {
   it("is no loss where it can't be started", async () => {
     await sandbox.file("home/.local/state/heros/logs", "in the way of the records");
     const pty = open(await pullArgs());
-    await pty.waitFor("b: leave it in the background");
+    await pty.waitFor("b: background");
     pty.type("b");
     expect((await pty.exit).exitCode).toBe(1);
     expect(pty.text()).toMatch(/could not be left in the background: [^]*Nothing is lost/);

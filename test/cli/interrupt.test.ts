@@ -72,7 +72,7 @@ const moments = {
     const pty = await setup(...unattended);
     await pty.waitFor("kB/s");
     pty.type("p");
-    await pty.waitFor("Paused. p goes on.");
+    await pty.waitFor("Paused. Press p to resume.");
     return pty;
   },
   async "Annie is awaited"() {

@@ -32,7 +32,7 @@ it("p pauses a pull, which goes on from the same bytes and ends well", async () 
   try {
     await pty.waitFor(/\d+ kB\/3\.00 MB|[12]\.\d\d\/3\.00 MB/);
     pty.type("p");
-    await pty.waitFor("Paused. p goes on.");
+    await pty.waitFor("Paused. Press p to resume.");
     // Without a connection nothing can come.
     await vi.waitFor(async () => expect(await connectionsTo(hub)).toBe(0), waiting);
     expect(pty.text()).not.toMatch(/MB\/s|left/);

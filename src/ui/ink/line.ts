@@ -76,18 +76,32 @@ export function footLine(
   size: Size,
   fewer: readonly string[] = keys,
 ): Line {
-  return [span(footText(keys, frameColumns(size), fewer), "quiet")];
+  return footSpans(keys, frameColumns(size), fewer);
 }
 
-/** The same beside something else, in so many columns. */
-export function footText(
+/** The same beside something else, in so many columns. The last key of the shorter list, which is help, goes last. */
+export function footSpans(
   keys: readonly string[],
   columns: number,
   fewer: readonly string[] = keys,
-): string {
+): Line {
   const shown = keys.filter((key) => key !== "");
   const few = fewer.filter((key) => key !== "");
-  const bare = few.join("  ").replaceAll(":", "");
-  const rows = [shown.join("   "), shown.join("  "), few.join("   "), few.join("  "), bare];
-  return rows.find((row) => textWidth(row) <= columns) ?? bare;
+  const wanted = [keyRow(shown, "   "), keyRow(shown, "  "), keyRow(few, "   "), keyRow(few, "  ")];
+  for (let kept = few; ; kept = [...kept.slice(0, -2), ...kept.slice(-1)]) {
+    const bare = keyRow(kept, "  ", " ");
+    const row = [...wanted, bare].find((line) => lineWidth(line) <= columns);
+    if (row !== undefined || kept.length <= 1) return row ?? bare;
+  }
+}
+
+/** "q: stop   l: log": a key is brighter than what it does. */
+function keyRow(keys: readonly string[], between: string, colon = ": "): Line {
+  return keys.flatMap((text, index) => {
+    const gap = index === 0 ? [] : [span(between)];
+    const [key = "", ...words] = text.split(": ");
+    return words.length === 0
+      ? [...gap, span(text, "quiet")]
+      : [...gap, span(key, "strong"), span(`${colon}${words.join(": ")}`, "quiet")];
+  });
 }

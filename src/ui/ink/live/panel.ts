@@ -4,7 +4,7 @@ import { wrapText } from "../../text-width.ts";
 import type { RunKeys } from "../../writer.ts";
 import { elapsedText, headerLine, type LiveView, waitSpan } from "../header.ts";
 import type { Press } from "../keys.ts";
-import { blank, frameColumns, type Line, screenRows, span } from "../line.ts";
+import { blank, footLine, frameColumns, type Line, screenRows, span } from "../line.ts";
 import { type ScrolledLine, scrolledRows } from "../log-rows.ts";
 
 /** What is in front of the live screen. */
@@ -79,18 +79,17 @@ export function panelPage(
     case "leaving":
       return [
         header(view),
-        [waitSpan(view), span(" Leaving it in the background", "strong")],
-        ...wrapped("It stops here, with every byte kept, and goes on there.", view),
+        [waitSpan(view), span(" Moving to the background; nothing is lost", "strong")],
       ];
     case "help":
-      return [header(view), ...helpLines(view), blank, [span("Any key: back", "quiet")]];
+      return [header(view), ...helpLines(view), blank, footLine(["Any key: back"], view.size)];
     case "quit":
       return [
         header(view),
         [span("Stop here?", "strong")],
         ...wrapped(stopText(view.state), view),
         blank,
-        yesOrNo,
+        yesOrNo(view),
       ];
     case "end":
       return [
@@ -98,12 +97,14 @@ export function panelPage(
         [span("Stop the run in the background?", "strong")],
         ...wrapped(stopText(view.state), view),
         blank,
-        yesOrNo,
+        yesOrNo(view),
       ];
   }
 }
 
-const yesOrNo: Line = [span("y/N", "strong"), span("   y: stop   any other key: go on", "quiet")];
+function yesOrNo({ size }: LiveView): Line {
+  return footLine(["y: stop", "any other key: keep going"], size);
+}
 
 function logPage(view: LiveView, scroll: number, log: readonly ScrolledLine[]): Line[] {
   const rows = log.flatMap((line) => scrolledRows(line, frameColumns(view.size), view.theme));
@@ -114,7 +115,7 @@ function logPage(view: LiveView, scroll: number, log: readonly ScrolledLine[]): 
   return [
     header(view),
     ...rows.slice(from, from + room),
-    [span(`${up} ${down}: read on (${place})   Esc: back`, "quiet")],
+    footLine([`${up} ${down}: scroll (${place})`, "Esc: back"], view.size),
   ];
 }
 
@@ -137,19 +138,23 @@ function header(view: LiveView): Line {
 function helpLines(view: LiveView): Line[] {
   const { pause, leave, end } = view.keys;
   return [
-    ...(pause === null ? [] : ["p: pause the download, and go on from the same bytes."]),
-    ...(leave === null
-      ? []
-      : ["b: leave it running in the background, and use or close this terminal."]),
+    ...(pause === null ? [] : ["p: pause or resume the download."]),
+    ...(leave === null ? [] : ["b: keep going in the background; you can close this terminal."]),
     ...(end === null
-      ? [`q or Ctrl-C: stop. ${stopText(view.state)}`]
-      : [
-          "q or Ctrl-C: look away. The run goes on in the background.",
-          `s: stop the run. ${stopText(view.state)}`,
-        ]),
-    "l: the log, with every step in words.",
-    "Ctrl-Z: leave heros for a moment; the shell's fg comes back to it.",
-  ].flatMap((text) => wrapped(text, view));
+      ? [`q, Ctrl-C: stop. ${stopText(view.state)}`]
+      : ["q, Ctrl-C: detach; the run continues.", `s: stop the run. ${stopText(view.state)}`]),
+    "l: log of every step.",
+    "Ctrl-Z: suspend heros; fg brings it back.",
+  ].flatMap((text) => {
+    const [first = blank, ...rest] = wrapped(text, view);
+    return [keyed(first), ...rest];
+  });
+}
+
+/** A line that begins with a key. */
+function keyed([{ text } = span("")]: Line): Line {
+  const end = text.indexOf(":");
+  return [span(text.slice(0, end), "strong"), span(text.slice(end))];
 }
 
 function wrapped(text: string, { size }: LiveView): Line[] {

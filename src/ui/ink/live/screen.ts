@@ -15,7 +15,7 @@ import {
   spinnerSign,
   stageLines,
 } from "../header.ts";
-import { blank, footLine, frameColumns, frameRows, type Line, span } from "../line.ts";
+import { blank, footLine, frameRows, type Line, span } from "../line.ts";
 import { isLooking } from "../log-rows.ts";
 import type { Role } from "../theme.ts";
 import { modelRows, totalRows } from "./models.ts";
@@ -62,7 +62,7 @@ function pausedRow({ state, keys, theme }: LiveView): Line[] {
   return [
     [
       span(`${theme.symbols.warning} `, "warning"),
-      span(keys.pause === null ? words : `${words} p goes on.`, "strong"),
+      span(keys.pause === null ? words : `${words} Press p to resume.`, "strong"),
       ...(others === "" ? [] : [span(` ${others}`)]),
     ],
   ];
@@ -98,19 +98,13 @@ function hasBegun({ download, stages }: RunState): boolean {
   );
 }
 
-/** Where columns are few the first keys are the ones to know; help has them all. */
-function keyLine({ state: { run }, size, keys }: LiveView): Line {
-  const { pause, leave, end } = keys;
-  const wide = frameColumns(size) >= 70;
-  const again =
-    run === null || run.demo || !run.stages.includes("download") || !wide || leave !== null
-      ? ""
-      : ` (heros ${run.command} goes on from there)`;
+/** Help has them all: where columns are few the log is left to it. */
+function keyLine({ size, keys: { pause, leave, end } }: LiveView): Line {
   const words = [
-    end === null ? `q: stop${again}` : "q: look away",
-    ...(pause === null ? [] : [pause.isPaused() ? "p: go on" : "p: pause"]),
-    ...(leave === null ? [] : [wide ? "b: leave it in the background" : "b: background"]),
-    ...(end === null ? [] : ["s: stop it"]),
+    end === null ? "q: stop" : "q: detach",
+    ...(pause === null ? [] : [pause.isPaused() ? "p: resume" : "p: pause"]),
+    ...(leave === null ? [] : ["b: background"]),
+    ...(end === null ? [] : ["s: stop"]),
     "l: log",
     "?: help",
   ];

@@ -5,7 +5,7 @@ import { answerLines, changeText, earlierAnswers, earlierTitle } from "../../mes
 import { stopAskingText } from "../../messages/run.ts";
 import { wrapText } from "../../text-width.ts";
 import { headerLine, waitSpan, wizardHeader, type WizardView } from "../header.ts";
-import { blank, footText, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
+import { blank, footSpans, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
 import { questionPage } from "./question-page.ts";
 import { boundedScroll, summaryPage, withinSummary } from "./summary-page.ts";
 import type { WizardState } from "./wizard-state.ts";
@@ -55,10 +55,8 @@ function resumePage(view: WizardView): Line[] {
   const gap = "   ";
   const foot: Line = [
     { ...span("Y/n", "strong"), widget: "confirm" },
-    span(
-      `${gap}${footText(keys, columns - "Y/n".length - gap.length, ["y: yes", "n: start over", "q: stop"])}`,
-      "quiet",
-    ),
+    span(gap),
+    ...footSpans(keys, columns - "Y/n".length - gap.length, ["y: yes", "n: start over", "q: stop"]),
   ];
   let room = frameRows(view.size) - title.length - changes.length - 2;
   const take = (lines: readonly Line[]): readonly Line[] => {

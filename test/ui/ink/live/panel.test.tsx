@@ -32,13 +32,13 @@ function showRun(keys: RunKeys = noRunKeys) {
 
 test("l shows every step in words, scrolls to the first, and Esc comes back", async () => {
   const { text, press } = showRun();
-  expect(text()).toContain("q: stop (heros setup goes on from there)   l: log   ?: help");
-  await press("l", /read on \((\d+) of \1\)/);
+  expect(text()).toContain("q: stop   l: log   ?: help");
+  await press("l", /scroll \((\d+) of \1\)/);
   expect(text()).toContain("Checked demo/");
   expect(text()).not.toContain("█");
   await press("\u001b[H", "heros 0.1.0: setting up Annie on this machine.");
   await press("j", /^(?![^]*heros 0\.1\.0)/);
-  await press("\u001b[F", /read on \((\d+) of \1\)/);
+  await press("\u001b[F", /scroll \((\d+) of \1\)/);
   await press(typed.escape, "█");
 });
 
@@ -54,8 +54,8 @@ test("q asks, y interrupts, and any other key goes on", async () => {
 
 test("? says what the keys do", async () => {
   const { text, press } = showRun();
-  await press("?", "the shell's fg comes back");
-  expect(text()).toContain("q or Ctrl-C: stop.");
+  await press("?", "fg brings it back");
+  expect(text()).toContain("q, Ctrl-C: stop.");
   await press("x", "█");
 });
 
@@ -63,14 +63,14 @@ test("p turns the pause, and the screen says so once the download rests", async 
   const pause = createPauseSwitch();
   const { text, press, store } = showRun({ ...noRunKeys, pause });
   expect(text()).toContain("p: pause");
-  await press("p", "Pausing. p goes on.");
+  await press("p", "Pausing. Press p to resume.");
   expect(pause.isPaused()).toBe(true);
   store.write({ v: 1, at: 5_000, type: "download.paused" });
-  await press("?", "p: pause the download, and go on from the same bytes.");
-  await press("x", "Paused. p goes on.");
+  await press("?", "p: pause or resume the download.");
+  await press("x", "Paused. Press p to resume.");
   expect(text()).not.toMatch(/B\/s|left/);
   store.write({ v: 1, at: 5_001, type: "container.changed", service: "kokoro", state: "pulling" });
-  await press("?", "p: pause the download");
+  await press("?", "p: pause or resume");
   await press("x", "(kokoro)");
   await press("p", "p: pause");
   expect(pause.isPaused()).toBe(false);
@@ -79,8 +79,8 @@ test("p turns the pause, and the screen says so once the download rests", async 
 test("b leaves the run at once, where it can be left", async () => {
   const leave = vi.fn<() => void>();
   const { text, press } = showRun({ ...noRunKeys, leave });
-  expect(text()).toContain("b: leave it in the background");
-  await press("b", "Leaving it in the background");
+  expect(text()).toContain("b: background");
+  await press("b", "Moving to the background");
   expect(leave).toHaveBeenCalledOnce();
   cleanup();
   const demo = showRun();
@@ -90,7 +90,7 @@ test("b leaves the run at once, where it can be left", async () => {
 test("s asks and stops the run in the background, and q looks away without a question", async () => {
   const end = vi.fn<() => void>();
   const { text, press } = showRun({ ...noRunKeys, end });
-  expect(text()).toContain("q: look away   s: stop it");
+  expect(text()).toContain("q: detach   s: stop");
   await press("s", "Stop the run in the background?");
   await press("n", "█");
   expect(end).not.toHaveBeenCalled();
