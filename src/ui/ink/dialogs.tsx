@@ -15,7 +15,7 @@ import { wrapText } from "../text-width.ts";
 import { Frame } from "./frame.tsx";
 import { headerLine } from "./header.ts";
 import { type Press, readKeys } from "./keys.ts";
-import { blank, frameColumns, frameRows, type Line, type Size, span } from "./line.ts";
+import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "./line.ts";
 import type { DialogRequest, RemedyRequest, Snapshot } from "./screen-store.ts";
 import type { Theme } from "./theme.ts";
 import { Wizard } from "./wizard/wizard.tsx";
@@ -126,9 +126,8 @@ export function backgroundLines(
       ...wrapText(detail, columns - 5).map((text): Line => [span(`     ${text}`, "quiet")]),
     ];
   });
-  const keys: Line = [
-    span(`${theme.symbols.up} ${theme.symbols.down}: move   Enter: choose`, "quiet"),
-  ];
+  const { up, down } = theme.symbols;
+  const keys = footLine([`${up} ${down}: move`, "Enter: choose"], size);
   const room = frameRows(size) - title.length - 2;
   const whole = choices.flat();
   const shown = whole.length <= room ? whole : choices.flatMap((rows) => rows.slice(0, 1));
@@ -160,7 +159,7 @@ export function machinePage(view: MachineView): Line[] {
     ...(least + header.length <= rows ? header : []),
     ...(least + header.length + title.length <= rows ? title : []),
   ];
-  const foot: Line[] = [[span(remedyKeys(failed, columns >= 60), "quiet")]];
+  const foot: Line[] = [footLine(remedyKeys(failed), size)];
   const advice = wrapText(remediationText, columns).map((text): Line => [span(text)]);
   let room = rows - head.length - foot.length;
   const shown: Line[] = [];

@@ -87,10 +87,12 @@ export function footSpans(
 ): Line {
   const shown = keys.filter((key) => key !== "");
   const few = fewer.filter((key) => key !== "");
-  const wanted = [keyRow(shown, "   "), keyRow(shown, "  "), keyRow(few, "   "), keyRow(few, "  ")];
+  const whole = [keyRow(shown, "   "), keyRow(shown, "  ")];
   for (let kept = few; ; kept = [...kept.slice(0, -2), ...kept.slice(-1)]) {
     const bare = keyRow(kept, "  ", " ");
-    const row = [...wanted, bare].find((line) => lineWidth(line) <= columns);
+    const row = [...whole, keyRow(kept, "   "), keyRow(kept, "  "), bare].find(
+      (line) => lineWidth(line) <= columns,
+    );
     if (row !== undefined || kept.length <= 1) return row ?? bare;
   }
 }

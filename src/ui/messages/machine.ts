@@ -72,7 +72,6 @@ export const remediationText =
   "Mend it in another window, then check again. Nothing has been changed.";
 
 /** The keys of the page. */
-export function remedyKeys({ blocking }: FailedChecks, wide: boolean): string {
-  const keys = ["r: check again", ...(blocking ? [] : ["Enter: go on"]), "q: stop"];
-  return keys.join(wide ? "   " : "  ");
+export function remedyKeys({ blocking }: FailedChecks): string[] {
+  return ["r: check again", ...(blocking ? [] : ["Enter: go on"]), "q: stop"];
 }

@@ -27,7 +27,7 @@ test("the keys are never cut: as columns go, first the gaps, then the colons, th
   expect(text(50)).toBe("q: stop  p: pause  b: background  l: log  ?: help");
   expect(text(45)).toBe("q stop  p pause  b background  l log  ?: help".replace("?:", "?"));
   expect(text(40)).toBe("q stop  p pause  b background  ? help");
-  expect(text(20)).toBe("q stop  ? help");
+  expect(text(20)).toBe("q: stop   ?: help");
   fc.assert(
     fc.property(fc.integer({ min: 14, max: 80 }), (columns) => {
       expect(lineWidth(footSpans(keys, columns))).toBeLessThanOrEqual(columns);

@@ -5,7 +5,16 @@ import { answerLines, changeText, earlierAnswers, earlierTitle } from "../../mes
 import { stopAskingText } from "../../messages/run.ts";
 import { wrapText } from "../../text-width.ts";
 import { headerLine, waitSpan, wizardHeader, type WizardView } from "../header.ts";
-import { blank, footSpans, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
+import {
+  blank,
+  footLine,
+  footSpans,
+  frameColumns,
+  frameRows,
+  type Line,
+  type Size,
+  span,
+} from "../line.ts";
 import { questionPage } from "./question-page.ts";
 import { boundedScroll, summaryPage, withinSummary } from "./summary-page.ts";
 import type { WizardState } from "./wizard-state.ts";
@@ -104,7 +113,8 @@ function leavingPage(view: WizardView): Line[] {
     blank,
     [
       { ...span("y/N", "strong"), widget: "confirm" },
-      span("   y: stop   n or Esc: go on", "quiet"),
+      span("   "),
+      ...footSpans(["y: stop", "n or Esc: go on"], frameColumns(view.size) - "y/N   ".length),
     ],
   ];
 }
@@ -126,11 +136,11 @@ export function helpPage(view: WizardView, question: Question | null, scroll: nu
   const from = boundedScroll(scroll, lines.length, room);
   const { up, down } = view.theme.symbols;
   const last = Math.min(lines.length, from + room);
-  const more = lines.length > room ? `${up} ${down}: read on (${last}/${lines.length})  ` : "";
+  const more = lines.length > room ? `${up} ${down}: read on (${last}/${lines.length})` : "";
   return [
     wizardHeader(view),
     ...lines.slice(from, from + room),
-    [span(`${more}Esc: back`, "quiet")],
+    footLine([more, "Esc: back"], view.size),
   ];
 }
 

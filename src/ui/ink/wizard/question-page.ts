@@ -133,7 +133,7 @@ function keyLine({ wizard, theme, size }: WizardView, question: Question): Line 
       "q: stop",
     ],
     size,
-    [many ? "Space" : `${up} ${down}`, "Enter", first ? "" : "Esc", "?: help", "q: stop"],
+    [many ? "Space: toggle" : "", "Enter: next", first ? "" : "Esc: back", "q: stop", "?: help"],
   );
 }
 

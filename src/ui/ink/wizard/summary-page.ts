@@ -25,7 +25,7 @@ export function summaryPage(view: WizardView): Line[] {
       [span(`${view.theme.symbols.failed} This plan does not work.`, "bad")],
       ...problem,
       blank,
-      [span("Esc: back   q: stop", "quiet")],
+      footLine(["Esc: back", "q: stop"], view.size),
     ];
   }
   const promise = columns < 60 ? [] : [span(" Nothing has been changed yet.")];

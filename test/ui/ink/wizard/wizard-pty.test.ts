@@ -154,7 +154,7 @@ test("a terminal that is resized in the middle shows the whole page anew", async
   await pty.waitFor("What should Annie be able to do?");
   pty.resize(40, 12);
   await pty.waitFor(
-    (screen) => screen.includes("Space   Enter") && screen.includes("1. [✓] Memory"),
+    (screen) => screen.includes("Space: toggle   Enter: next") && screen.includes("1. [✓] Memory"),
   );
   pty.resize(100, 30);
   await pty.waitFor("Enhancement: 15.2 GB");
