@@ -50,15 +50,18 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ["run", "host", "machine", "docker", "catalog", "source", "store", "deploy", "health"],
   },
   record: { imports: ["run", "host"] },
+  release: { imports: ["run", "host", "source", "store", "download"] },
   demo: { imports: ["run", "host", "catalog"] },
-  commands: { imports: ["run", "host", ...stages, "record", "demo"] },
+  commands: { imports: ["run", "host", ...stages, "record", "release", "demo"] },
   // What the writers share: their interface and their sentences.
   ui: { imports: ["run"], types: ["plan"] },
   "ui/ink": { imports: ["run", "plan", "ui"] },
   "ui/plain": { imports: ["run", "ui"] },
   "ui/json": { imports: ["run", "ui"] },
   "ui/accessible": { imports: ["run", "plan", "ui"] },
-  cli: { imports: ["run", "host", ...stages, "record", "demo", "commands", "ui", ...writers] },
+  cli: {
+    imports: ["run", "host", ...stages, "record", "release", "demo", "commands", "ui", ...writers],
+  },
 };
 
 // Everybody else asks the Host, so that a test can be another world.

@@ -140,7 +140,11 @@ function fetches({ name }: HerosCommand): boolean {
 
 /** What is said once and has no bars needs no live screen, which takes a fifth of a second to load. */
 function answersInLines(command: HerosCommand): boolean {
-  return command.name === "status" || (command.name === "models" && command.action === "ls");
+  const { name } = command;
+  return (
+    ["status", "release", "version"].includes(name) ||
+    (name === "models" && command.action === "ls")
+  );
 }
 
 /** What ends a run before it has a writer: in JSON mode it still ends in the closing record. @returns the exit status */

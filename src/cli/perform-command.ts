@@ -24,6 +24,7 @@ import type {
   ReplayCommand,
   SetupCommand,
 } from "./program.ts";
+import type { ReleaseCommand } from "./release-commands.ts";
 import { runCommand } from "./run-command.ts";
 import { noRunLog, openRunLog } from "../record/write.ts";
 
@@ -64,7 +65,7 @@ export async function performCommand(performance: Performance): Promise<number> 
   const { command, handover, host, writer, signal, crash, quit, pause, detach, program, argv } =
     performance;
   const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
-  const title = command.name === "models" ? `models ${command.action}` : command.name;
+  const title = titleOf(command);
   const stateDir = backgroundDirOf(host, demo);
   const status = await runCommand({
     host,
@@ -91,6 +92,11 @@ export async function performCommand(performance: Performance): Promise<number> 
   // Nothing is left of a demo, its record neither; who watches it has that open.
   if (demo && command.inBackground) await host.files.rm(stateDir, { recursive: true, force: true });
   return status;
+}
+
+function titleOf(command: Performance["command"]): string {
+  if (command.name === "models") return `models ${command.action}`;
+  return command.name === "release" ? "release install" : command.name;
 }
 
 /** What a command does; the code of each is loaded when it is its turn. */
@@ -176,6 +182,38 @@ function planCommand(performance: Performance): CommandPlan {
         },
       };
     }
+    case "release":
+    case "version":
+      return planRelease(command);
+  }
+}
+
+/** The same of the commands about versions of heros, which have no stages and leave no record. */
+function planRelease(command: ReleaseCommand): CommandPlan {
+  const common = { stages: [], demo: false, recorded: false };
+  const appDir = shippedPath(".");
+  switch (command.name) {
+    case "release":
+      return {
+        ...common,
+        resumeHint: "Run the same command again: it installs the whole.",
+        work: async (work) => {
+          const { performReleaseInstall } = await import("../commands/release/install.ts");
+          const { prefix, modifyPath, dryRun, verbosity } = command;
+          const isQuiet = verbosity === "quiet";
+          const asked = { prefix, modifyPath, dryRun, quiet: isQuiet };
+          return performReleaseInstall(work, { appDir, ...asked });
+        },
+      };
+    case "version":
+      return {
+        ...common,
+        resumeHint: "",
+        work: async (work) => {
+          const { performVersion } = await import("../commands/release/version.ts");
+          return performVersion(work, { appDir, version: herosVersion() });
+        },
+      };
   }
 }
 

@@ -10,6 +10,7 @@ import {
   factor,
   type Values,
 } from "./options.ts";
+import { addRelease, type ReleaseCommand } from "./release-commands.ts";
 import { Command, CommanderError, Option } from "commander";
 
 export interface SetupCommand extends CommonOptions {
@@ -47,6 +48,7 @@ export type HerosCommand =
   | DoctorCommand
   | StatusCommand
   | ModelsCommand
+  | ReleaseCommand
   | ReplayCommand;
 
 /** What the arguments ask for: a command, or a text that answers at once (`--help`). */
@@ -111,6 +113,7 @@ export function parseArguments(argv: readonly string[]): Parsed {
       command = { ...commonOptions(values), name: "status", watch: values["watch"] === true };
     });
   const models = addModels(program, (parsed) => (command = parsed));
+  const release = addRelease(program, (parsed) => (command = parsed));
   const replay = common(program.command("replay"))
     .argument("<file>", "a record of a run, as in ~/.local/state/heros/logs")
     .description("show a recorded run again, in any output")
@@ -139,7 +142,7 @@ export function parseArguments(argv: readonly string[]): Parsed {
 
   if (argv.length === 0) return { kind: "text", text: program.helpInformation() };
   let complaint = "";
-  for (const each of [program, setup, pull, doctor, status, replay, ...models]) {
+  for (const each of [program, setup, pull, doctor, status, replay, ...models, ...release]) {
     each.exitOverride().configureOutput({
       writeOut: (written) => (text += written),
       writeErr: (written) => (complaint += written),

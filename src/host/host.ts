@@ -8,6 +8,7 @@ export type Files = Pick<
   typeof fs,
   | "access"
   | "chmod"
+  | "cp"
   | "lstat"
   | "mkdir"
   | "mkdtemp"

@@ -295,6 +295,14 @@ export const eventSchemas: Schemas = {
     kept: array(object({ file: text, reason: text })),
   }),
   "file.removed": prunedFile,
+  "upgrade.checked": object({ current: text, latest: text }),
+  "version.read": object({
+    version: text,
+    platform: text,
+    commit: orNull(text),
+    folder: text,
+    channel: z.enum(["stable", "beta", "checkout"]),
+  }),
   "annie.health": object({
     status: text,
     capabilities: record(text, yesNo),

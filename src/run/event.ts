@@ -3,6 +3,7 @@ import type { DownloadEvent } from "./events/download.ts";
 import type { MachineEvent } from "./events/machine.ts";
 import type { ModelsEvent } from "./events/cache.ts";
 import type { PlanEvent } from "./events/plan.ts";
+import type { ReleaseEvent } from "./events/release.ts";
 import type { RunEvent } from "./events/run.ts";
 import type { StackEvent } from "./events/deploy.ts";
 import type { StatusEvent } from "./events/status.ts";
@@ -16,7 +17,8 @@ export type HerosEvent =
   | DownloadEvent
   | ModelsEvent
   | AnnieEvent
-  | StatusEvent;
+  | StatusEvent
+  | ReleaseEvent;
 
 /** An event as writers and recordings have it; `at` in milliseconds since the run began. */
 export type TimedEvent = { readonly v: 1; readonly at: number } & HerosEvent;

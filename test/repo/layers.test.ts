@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   deploy: ["run", "host", "docker"],
   checks: ["run", "host", "machine", "docker", "catalog", "source", "store", "deploy", "health"],
   record: ["run", "host"],
+  release: ["run", "host", "source", "store", "download"],
   demo: ["run", "host", "catalog"],
   commands: [
     "run",
@@ -33,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "deploy",
     "checks",
     "record",
+    "release",
     "demo",
   ],
   "ui/ink": ["run", "plan", "ui"],
@@ -53,6 +55,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "deploy",
     "checks",
     "record",
+    "release",
     "demo",
     "commands",
     "ui",

@@ -8,6 +8,7 @@ import { hubFailures } from "./hub.ts";
 import { machineFailures } from "./machine.ts";
 import { planFailures } from "./plan.ts";
 import { recordFailures } from "./record.ts";
+import { releaseFailures } from "./release.ts";
 import type { FailureRow } from "./row.ts";
 import { stackFailures } from "./stack.ts";
 import { storeFailures } from "./store.ts";
@@ -23,6 +24,7 @@ export const failures = {
   ...annieFailures,
   ...planFailures,
   ...recordFailures,
+  ...releaseFailures,
   ...stackFailures,
   ...storeFailures,
 };

@@ -40,6 +40,7 @@ const commandWords: Readonly<Record<string, string>> = {
   "models verify": "checking the models in the cache",
   "models repair": "repairing the models in the cache",
   "models prune": "looking for what nothing needs",
+  "release install": "installing this version",
 };
 
 /** The sentence that every screen of a demo has beside its "DEMO". */

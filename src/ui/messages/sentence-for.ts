@@ -5,6 +5,7 @@ import { downloadSentence } from "./download.ts";
 import { machineSentence } from "./machine.ts";
 import { modelsSentence } from "./cache.ts";
 import { planSentence } from "./plan.ts";
+import { releaseSentence } from "./release.ts";
 import { runSentence } from "./run.ts";
 import type { Sentence } from "./sentence.ts";
 import { stackSentence } from "./deploy.ts";
@@ -18,6 +19,8 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
   switch (event.type) {
     case "run.started":
     case "run.succeeded":
+      // What was asked is the whole answer.
+      return state.run?.command === "version" ? null : runSentence(event, state);
     case "run.failed":
     case "run.cancelled":
     case "stage.started":
@@ -61,6 +64,9 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
       return modelsSentence(event);
     case "status.read":
       return statusSentence(event);
+    case "upgrade.checked":
+    case "version.read":
+      return releaseSentence(event);
   }
 }
 

@@ -1,0 +1,42 @@
+import type { Command } from "commander";
+import { common, commonOptions, type CommonOptions, type Values } from "./options.ts";
+
+/** Of an unpacked release: install.sh and `heros upgrade` run it, and nobody else. */
+export interface ReleaseInstallCommand extends CommonOptions {
+  readonly name: "release";
+  readonly prefix: string | null;
+  readonly modifyPath: boolean;
+  readonly dryRun: boolean;
+}
+
+export interface VersionCommand extends CommonOptions {
+  readonly name: "version";
+}
+
+export type ReleaseCommand = ReleaseInstallCommand | VersionCommand;
+
+/** Adds the commands about versions of heros. @returns all commands that were added */
+export function addRelease(
+  program: Command,
+  parsed: (command: ReleaseCommand) => void,
+): readonly Command[] {
+  const release = program.command("release", { hidden: true }).helpCommand(false);
+  const install = common(release.command("install"))
+    .description("install the unpacked release that this program is in")
+    .option("--prefix <dir>", "install below DIR instead of ~/.local")
+    .option("--modify-path", "put the folder of the launcher into the PATH of your shell")
+    .option("--dry-run", "show what would be done, and do none of it")
+    .action((values: Values) => {
+      parsed({
+        ...commonOptions(values),
+        name: "release",
+        prefix: typeof values["prefix"] === "string" ? values["prefix"] : null,
+        modifyPath: values["modifyPath"] === true,
+        dryRun: values["dryRun"] === true,
+      });
+    });
+  const version = common(program.command("version"))
+    .description("the version, and where it is installed")
+    .action((values: Values) => parsed({ ...commonOptions(values), name: "version" }));
+  return [release, install, version];
+}

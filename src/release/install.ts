@@ -1,0 +1,217 @@
+import path from "node:path";
+import type { Host } from "../host/host.ts";
+import { errorCode } from "../run/error-code.ts";
+import type { Emit } from "../run/event.ts";
+import { failure } from "../run/failures/table.ts";
+import {
+  linkedId,
+  makeFolder,
+  type Places,
+  pointLink,
+  removeUnneeded,
+  runningFrom,
+  switchTo,
+  versionFolder,
+  withLock,
+} from "./installation.ts";
+import { requireLauncherPlace, writeLauncher } from "./launcher.ts";
+import { noteMade } from "./manifest.ts";
+import { proveStarts, proveVersion, warmCompileCache } from "./prove.ts";
+import { platformOf, readVersion, type ReleaseTree } from "./tree.ts";
+
+export interface Installing {
+  readonly host: Host;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+export interface Installed {
+  readonly version: string;
+  /** False: this very release was installed already. */
+  readonly changed: boolean;
+}
+
+export function launcherOf({ bin }: Places): string {
+  return path.join(bin, "heros");
+}
+
+/**
+ * Installs the unpacked release that this program runs from: its tree becomes a folder of `versions`, proves itself there, and
+ * only then the link `current` leads to it. Killed at any moment, whatever was current before is current still.
+ * @throws Failure `release.broken`, `release.busy` (1), `release.…` (4), `disk.full` (7); AbortError
+ */
+export async function install(
+  installing: Installing,
+  tree: ReleaseTree,
+  places: Places,
+): Promise<Installed> {
+  const { host, signal } = installing;
+  const { data, bin } = places;
+  await requireFits(host, tree, places);
+  const absent = [...(await absentFolders(host, data)), ...(await absentFolders(host, bin))];
+  await makeFolder(host, data);
+  try {
+    return await withLock(installing, data, async () => {
+      for (const folder of absent) await noteMade(host, data, { kind: "folder", path: folder });
+      await makeFolder(host, bin);
+      // This also loads what starts programs: in a moment this one's own files may be elsewhere.
+      await proveVersion({ host, signal, ...tree });
+      const known = await findInstalled(installing, tree, data);
+      const id = known ?? (await bringIn(installing, tree, data));
+      const changed = id !== (await linkedId(host, data, "current"));
+      await switchTo(host, data, id);
+      await noteMade(host, data, { kind: "launcher", path: launcherOf(places) });
+      await writeLauncher(host, launcherOf(places), data);
+      await removeUnneeded(host, data);
+      return { version: tree.version, changed };
+    });
+  } catch (error) {
+    if ((await linkedId(host, data, "current")) === null) await leaveNothing(host, data, absent);
+    throw error;
+  }
+}
+
+/** What an installation checks before it changes anything. @throws Failure `release.wrong_platform`, `release.foreign_launcher` (4) */
+export async function requireFits(host: Host, tree: ReleaseTree, places: Places): Promise<void> {
+  const machine = platformOf(host);
+  const { platform } = tree;
+  if (platform !== machine) throw failure("release.wrong_platform", { platform, machine });
+  await requireLauncherPlace(host, launcherOf(places));
+}
+
+/** The folder itself and those above it, as far as they are not there; the deepest first. */
+async function absentFolders({ files }: Host, folder: string): Promise<string[]> {
+  const absent: string[] = [];
+  for (let place = folder; place !== path.dirname(place); place = path.dirname(place)) {
+    const code = await files.lstat(place).then(
+      () => null,
+      (error: unknown) => errorCode(error),
+    );
+    if (code !== "ENOENT") break;
+    absent.push(place);
+  }
+  return absent;
+}
+
+/** The version that is this very release, runs, and is linked or is the tree itself; null where there is none. */
+async function findInstalled(
+  { host, signal }: Installing,
+  tree: ReleaseTree,
+  data: string,
+): Promise<string | null> {
+  const versions = path.join(data, "versions");
+  const real = await host.files.realpath(versions).catch(() => null);
+  if (path.dirname(tree.folder) === real) {
+    await proveStarts({ host, signal, ...tree });
+    return path.basename(tree.folder);
+  }
+  const describe = (folder: string): Promise<string> =>
+    host.files.readFile(path.join(folder, "release.json"), "utf8").catch(() => "");
+  const own = await describe(tree.folder);
+  for (const name of ["current", "previous"] as const) {
+    const id = await linkedId(host, data, name);
+    if (id === null) continue;
+    const folder = versionFolder(data, id);
+    if ((await describe(folder)) !== own) continue;
+    try {
+      await proveStarts({ host, signal, folder, version: tree.version });
+      return id;
+    } catch {
+      // It is damaged: the fresh one takes its place, under another name.
+      signal.throwIfAborted();
+    }
+  }
+  return null;
+}
+
+/** Takes the tree into `versions`, where it must prove itself. @returns its name there */
+async function bringIn(
+  { host, signal }: Installing,
+  tree: ReleaseTree,
+  data: string,
+): Promise<string> {
+  const versions = path.join(data, "versions");
+  await makeFolder(host, versions);
+  const inUse = new Set([
+    ...(await runningFrom(host, versions)),
+    await linkedId(host, data, "current"),
+    await linkedId(host, data, "previous"),
+  ]);
+  let id = tree.id;
+  for (let count = 2; inUse.has(id); count += 1) id = `${tree.id}.${count}`;
+  const folder = versionFolder(data, id);
+  await host.files.rm(folder, { recursive: true, force: true });
+  await moveTree(host, tree.folder, folder);
+  try {
+    await proveStarts({ host, signal, folder, version: tree.version });
+    await warmCompileCache({ host, signal, folder });
+  } catch (error) {
+    await host.files.rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+  return id;
+}
+
+/** Where it can't be moved, it is copied: another disk, a folder that is only to be read. */
+const notMovable = ["EXDEV", "EACCES", "EPERM", "EROFS", "EBUSY"];
+
+async function moveTree({ files, pid }: Host, from: string, to: string): Promise<void> {
+  try {
+    await files.rename(from, to);
+    return;
+  } catch (error) {
+    if (!notMovable.includes(errorCode(error) ?? "")) throw error;
+  }
+  const copy = path.join(path.dirname(to), `.copy-${pid}`);
+  try {
+    await files.rm(copy, { recursive: true, force: true });
+    await files.cp(from, copy, { recursive: true, verbatimSymlinks: true });
+    await files.rename(copy, to);
+  } catch (error) {
+    await files.rm(copy, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** After a first installation that failed. Only folders that were made, and are empty, go. */
+async function leaveNothing({ files }: Host, data: string, made: readonly string[]): Promise<void> {
+  for (const name of ["manifest.json", "lock"]) {
+    await files.rm(path.join(data, name), { force: true });
+  }
+  for (const folder of [path.join(data, "versions"), ...made]) {
+    await files.rmdir(folder).catch(() => {});
+  }
+}
+
+export interface RolledBack {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * Goes back to the version that was current before, once it has proved that it still starts; the other becomes the previous one.
+ * @throws Failure `release.no_previous`, `release.broken`, `release.busy` (1); AbortError
+ */
+export async function rollBack(installing: Installing, data: string): Promise<RolledBack> {
+  const { host, signal } = installing;
+  return withLock(installing, data, async () => {
+    const now = await linkedId(host, data, "current");
+    const before = await findEarlier(host, data, now);
+    if (now === null || before === null) throw failure("release.no_previous", { now });
+    const folder = versionFolder(data, before);
+    const version = await readVersion(host, folder);
+    await proveStarts({ host, signal, folder, version });
+    await pointLink(host, data, { name: "current", id: before });
+    await pointLink(host, data, { name: "previous", id: now });
+    return { from: await readVersion(host, versionFolder(data, now)), to: version };
+  });
+}
+
+/** A roll-back that was killed leaves both links on one version: then it is the other that is there. */
+async function findEarlier(host: Host, data: string, now: string | null): Promise<string | null> {
+  const previous = await linkedId(host, data, "previous");
+  if (previous !== null && previous !== now) return previous;
+  const names = await host.files.readdir(path.join(data, "versions")).catch(() => []);
+  const others = names.filter((name) => name !== now && !name.startsWith("."));
+  return others.length === 1 ? (others[0] ?? null) : null;
+}

@@ -1,0 +1,182 @@
+import path from "node:path";
+import type { Host } from "../host/host.ts";
+import { removeOfDead } from "../host/process-table.ts";
+import { errorCode } from "../run/error-code.ts";
+import type { Emit } from "../run/event.ts";
+import { failure } from "../run/failures/table.ts";
+import { findLockHolder } from "../store/hub-cache/look-up.ts";
+
+/** Where heros is installed. */
+export interface Places {
+  /** Holds `versions`, the links `current` and `previous`, `manifest.json` and the lock. */
+  readonly data: string;
+  /** Holds the launcher. */
+  readonly bin: string;
+}
+
+/** Where an installation goes: below the prefix, else where the XDG Base Directory Specification says. */
+export function placesFor(host: Pick<Host, "env" | "home" | "cwd">, prefix: string | null): Places {
+  if (prefix !== null) {
+    const folder = path.resolve(host.cwd, prefix);
+    return { data: path.join(folder, "share/heros"), bin: path.join(folder, "bin") };
+  }
+  const base = host.env["XDG_DATA_HOME"];
+  const absolute = base !== undefined && path.isAbsolute(base);
+  const data = absolute ? base : path.join(host.home, ".local/share");
+  return { data: path.join(data, "heros"), bin: path.join(host.home, ".local/bin") };
+}
+
+/** The data folder that a tree is installed in; null for one that only lies somewhere. */
+export async function dataOfTree(
+  { files }: Pick<Host, "files">,
+  tree: string,
+): Promise<string | null> {
+  const versions = path.dirname(tree);
+  if (path.basename(versions) !== "versions") return null;
+  const data = path.dirname(versions);
+  const [current, previous] = await Promise.all([
+    linkedId({ files }, data, "current"),
+    linkedId({ files }, data, "previous"),
+  ]);
+  return [current, previous].includes(path.basename(tree)) ? data : null;
+}
+
+export function versionFolder(data: string, id: string): string {
+  return path.join(data, "versions", id);
+}
+
+type LinkName = "current" | "previous";
+
+/** The version that a link leads to; null where there is no such link. */
+export async function linkedId(
+  { files }: Pick<Host, "files">,
+  data: string,
+  name: LinkName,
+): Promise<string | null> {
+  const target = await files.readlink(path.join(data, name)).catch(() => null);
+  return target === null ? null : path.basename(target);
+}
+
+/** Makes the link lead to the version. Whoever looks sees the old link or the new one, after a kill -9 too. */
+export async function pointLink(
+  host: Pick<Host, "files" | "pid">,
+  data: string,
+  { name, id }: { readonly name: LinkName; readonly id: string },
+): Promise<void> {
+  const fresh = path.join(data, `${name}.new-${host.pid}`);
+  await host.files.rm(fresh, { force: true });
+  await host.files.symlink(`versions/${id}`, fresh);
+  await host.files.rename(fresh, path.join(data, name));
+}
+
+/**
+ * Makes a version the current one, and the one before the previous one. That comes first: killed between the two, the same
+ * done again ends well.
+ */
+export async function switchTo(
+  host: Pick<Host, "files" | "pid">,
+  data: string,
+  id: string,
+): Promise<void> {
+  const before = await linkedId(host, data, "current");
+  if (before === id) return;
+  if (before !== null) await pointLink(host, data, { name: "previous", id: before });
+  await pointLink(host, data, { name: "current", id });
+}
+
+/** Removes what no link leads to: older versions, unless a program still runs from them, and what a killed installation left. */
+export async function removeUnneeded(host: Pick<Host, "files">, data: string): Promise<void> {
+  const { files } = host;
+  const kept = new Set([
+    await linkedId(host, data, "current"),
+    await linkedId(host, data, "previous"),
+  ]);
+  await removeOfDead(
+    files,
+    data,
+    (name) => /^(?:current|previous)\.new-(\d+)$/u.exec(name)?.[1] ?? null,
+  );
+  const versions = path.join(data, "versions");
+  const found = await files.readdir(versions).catch(() => []);
+  const others = found.filter((name) => !kept.has(name));
+  if (others.length === 0) return;
+  const running = await runningFrom(host, versions);
+  for (const name of others.filter((each) => !running.has(each))) {
+    await files.rm(path.join(versions, name), { recursive: true, force: true });
+  }
+}
+
+/** The versions whose Node is some process's program: a download in the background may outlive an upgrade or two. */
+export async function runningFrom(
+  { files }: Pick<Host, "files">,
+  versions: string,
+): Promise<ReadonlySet<string>> {
+  const real = await files.realpath(versions);
+  const names = await files.readdir("/proc").catch(() => []);
+  const programs = await Promise.all(
+    names
+      .filter((name) => /^\d+$/u.test(name))
+      .map((pid) => files.readlink(`/proc/${pid}/exe`).catch(() => "")),
+  );
+  return new Set(
+    programs
+      .filter((program) => program.startsWith(`${real}/`))
+      .map((program) => program.slice(real.length + 1).split("/")[0] ?? ""),
+  );
+}
+
+export interface Locking {
+  readonly host: Pick<Host, "files" | "fileLocks" | "clock">;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+const lookAgainMs = 200;
+/** An installation takes seconds; one that takes longer has a problem that a person should look at. */
+const patienceMs = 60_000;
+
+/**
+ * Does this while no other installation changes the data folder. Without locks on this machine it is done all the same.
+ * @throws Failure `release.busy` (1) where another one holds the lock for a minute; AbortError
+ */
+export async function withLock<Result>(
+  { host, emit, signal }: Locking,
+  data: string,
+  task: () => Promise<Result>,
+): Promise<Result> {
+  const lock = path.join(data, "lock");
+  const startedMs = host.clock.monotonicMs();
+  let told = false;
+  for (;;) {
+    const answer = await host.fileLocks.acquire(lock);
+    if (answer !== "busy") break;
+    const holder = (await findLockHolder(host.files, lock)) ?? "another program";
+    if (host.clock.monotonicMs() - startedMs > patienceMs)
+      throw failure("release.busy", { holder });
+    if (!told) {
+      const message = `Waiting for another installation (${holder}) to finish.`;
+      emit({ type: "notice", level: "info", code: "release.waiting", message });
+    }
+    told = true;
+    await host.clock.sleep(lookAgainMs, signal);
+  }
+  try {
+    return await task();
+  } finally {
+    host.fileLocks.release(lock);
+  }
+}
+
+/** Makes a folder with those above it. @returns the topmost that was not there before; null where all were */
+export async function makeFolder(
+  { files }: Pick<Host, "files">,
+  folder: string,
+): Promise<string | null> {
+  try {
+    return (await files.mkdir(folder, { recursive: true, mode: 0o755 })) ?? null;
+  } catch (cause) {
+    const errno = errorCode(cause) ?? "";
+    if (["ENOSPC", "EDQUOT"].includes(errno)) throw cause;
+    throw failure("release.not_writable", { folder, errno }, cause);
+  }
+}

@@ -1,0 +1,64 @@
+import path from "node:path";
+import { writeAtomically } from "../host/atomic-write.ts";
+import type { Host } from "../host/host.ts";
+import { errorCode } from "../run/error-code.ts";
+import { failure } from "../run/failures/table.ts";
+import { nodeFlag } from "./tree.ts";
+
+/** By this line install.sh and heros know a launcher of theirs. */
+const mark = "# Starts heros. Written by install.sh";
+
+/** The program in the user's PATH: it starts whatever version is current. The same text as install.sh writes. */
+export function launcherText(data: string): string {
+  const inData = (name: string): string => inQuotes(path.join(data, name));
+  return `#!/bin/sh
+${mark}; "sh install.sh --uninstall" removes it.
+exec ${inData("current/runtime/node")} ${nodeFlag} ${inData("current/app/bin/heros.js")} "$@"
+`;
+}
+
+function inQuotes(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** What stands at the launcher's place. `text` is that of a launcher. */
+export type Launcher =
+  | { readonly kind: "none" | "foreign" }
+  | { readonly kind: "ours"; readonly text: string };
+
+export async function readLauncher(
+  { files }: Pick<Host, "files">,
+  file: string,
+): Promise<Launcher> {
+  try {
+    const stats = await files.lstat(file);
+    if (!stats.isFile() || stats.size > 64 * 1024) return { kind: "foreign" };
+    const text = await files.readFile(file, "utf8");
+    return text.split("\n")[1]?.startsWith(mark) === true
+      ? { kind: "ours", text }
+      : { kind: "foreign" };
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT") return { kind: "none" };
+    if (code === "EACCES" || code === "ENOTDIR") return { kind: "foreign" };
+    throw error;
+  }
+}
+
+/** A file that is not ours is never written over. @throws Failure `release.foreign_launcher` (4) */
+export async function requireLauncherPlace(host: Pick<Host, "files">, file: string): Promise<void> {
+  const { kind } = await readLauncher(host, file);
+  if (kind === "foreign") throw failure("release.foreign_launcher", { file });
+}
+
+/** Writes the launcher where it is not there as it should be. */
+export async function writeLauncher(
+  host: Pick<Host, "files" | "pid" | "random">,
+  file: string,
+  data: string,
+): Promise<void> {
+  const content = launcherText(data);
+  const there = await readLauncher(host, file);
+  if (there.kind === "ours" && there.text === content) return;
+  await writeAtomically({ host, path: file, content, mode: 0o755 });
+}

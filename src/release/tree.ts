@@ -1,0 +1,96 @@
+import path from "node:path";
+import { z } from "zod";
+import type { Host } from "../host/host.ts";
+import { failure } from "../run/failures/table.ts";
+import { parseJson } from "../run/json.ts";
+
+/** An unpacked release: `app/`, `runtime/node`, `bin/heros`, and `release.json`, which says what it is. */
+export interface ReleaseTree {
+  /** Absolute, without links. */
+  readonly folder: string;
+  readonly version: string;
+  /** `linux-arm64`, `linux-x64`. */
+  readonly platform: string;
+  readonly commit: string | null;
+  /** Its folder below `versions`: the version, and for a checkout's build a name of its own. */
+  readonly id: string;
+}
+
+/** Safe as the name of a folder, and never one with a dot in front. */
+export const versionPattern = /^[0-9A-Za-z][0-9A-Za-z.+-]*$/u;
+
+const shape = z.looseObject({
+  schema: z.literal(1),
+  version: z.string().regex(versionPattern),
+  platform: z.string().regex(versionPattern),
+  commit: z.string().nullish(),
+  id: z
+    .string()
+    .regex(/^[0-9A-Za-z][\w.+-]*$/u)
+    .optional(),
+});
+
+/**
+ * Reads what an unpacked release says of itself.
+ * @throws Failure `release.no_tree` (2) where the folder holds none
+ */
+export async function readTree({ files }: Pick<Host, "files">, folder: string) {
+  const text = await files.readFile(path.join(folder, "release.json"), "utf8").catch(() => "");
+  const { data } = shape.safeParse(parseJson(text));
+  if (data === undefined) throw failure("release.no_tree", { folder });
+  const { version, platform, commit = null, id = version } = data;
+  return { folder, version, platform, commit, id } satisfies ReleaseTree;
+}
+
+/** The version of the program in a tree; "unknown" where it does not say. */
+export async function readVersion({ files }: Pick<Host, "files">, folder: string): Promise<string> {
+  const text = await files.readFile(path.join(folder, "app/package.json"), "utf8").catch(() => "");
+  return (
+    z.looseObject({ version: z.string() }).safeParse(parseJson(text)).data?.version ?? "unknown"
+  );
+}
+
+/** The tree that a program's own `app` folder belongs to; null in a checkout and in a package of npm's. */
+export async function treeOfApp(
+  { files }: Pick<Host, "files">,
+  appDir: string,
+): Promise<string | null> {
+  const app = await files.realpath(appDir);
+  const folder = path.dirname(app);
+  if (path.basename(app) !== "app") return null;
+  return files.access(path.join(folder, "runtime/node")).then(
+    () => folder,
+    () => null,
+  );
+}
+
+/** Where a tree's upgrades come from: a tree without the address of releases was built on this machine. */
+export async function channelOf(
+  { files }: Pick<Host, "files">,
+  folder: string,
+  version: string,
+): Promise<"stable" | "beta" | "checkout"> {
+  const isRelease = await files.access(path.join(folder, "release-base")).then(
+    () => true,
+    () => false,
+  );
+  if (!isRelease) return "checkout";
+  return version.includes("-") ? "beta" : "stable";
+}
+
+/** As releases are named: `linux-arm64`. */
+export function platformOf({ platform, arch }: Pick<Host, "platform" | "arch">): string {
+  const names: Readonly<Record<string, string>> = { aarch64: "arm64", x86_64: "x64" };
+  return `${platform}-${names[arch] ?? arch}`;
+}
+
+/** Starts the heros of a tree, as the launcher does. */
+export function programOf(folder: string): { readonly command: string; readonly args: string[] } {
+  return {
+    command: path.join(folder, "runtime/node"),
+    args: [nodeFlag, path.join(folder, "app/bin/heros.js")],
+  };
+}
+
+/** The same as in the first line of bin/heros.js. */
+export const nodeFlag = "--max-semi-space-size=2";
