@@ -75,3 +75,11 @@ test("links between the pages lead somewhere", async () => {
     expect(lost, page).toEqual([]);
   }
 });
+
+test("README.md shows every picture that is made, and each loads quickly", async () => {
+  const readme = await read("README.md");
+  const pictures = (await ownFiles()).filter((path) => path.startsWith("assets/pictures/"));
+  expect(pictures.length).toBeGreaterThan(2);
+  expect(pictures.filter((path) => !readme.includes(`](${path})`))).toEqual([]);
+  for (const path of pictures) expect((await read(path)).length, path).toBeLessThan(300_000);
+});

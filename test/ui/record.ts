@@ -7,13 +7,11 @@
  * Every event is one that a run emitted, in a demo's world without its DEMO. Only what differs from machine to machine
  * is replaced: folders, addresses, ports.
  */
-import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { runCommand } from "../../src/cli/run-command.ts";
 import { noRunLog } from "../../src/record/write.ts";
 import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
@@ -29,6 +27,7 @@ import { setup } from "../../src/commands/setup/setup.ts";
 import { herOs } from "../demo/test-demo.ts";
 import { requestOf } from "../commands/demo-setup.ts";
 import { hubOutage } from "./hub-outage.ts";
+import { recordDemo } from "./record-demo.ts";
 import { spoilCache } from "./spoil-cache.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -39,22 +38,7 @@ type OnEvent = (event: TimedEvent, interrupt: () => void) => void;
 
 const recordings: Readonly<Record<string, () => Promise<void>>> = {
   "demo-setup": async () => {
-    const args = ["setup", "--demo", "--yes", "--json", "--demo-speed", String(speed)];
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      path.join(root, "bin/heros.js"),
-      ...args,
-    ]);
-    const events = stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as TimedEvent);
-    const online = events.find((event) => event.type === "annie.online");
-    await keep("demo-setup", events, [
-      [/\/[^"\s]*\/heros-demo-[^/"\s]+/g, "/tmp/heros-demo"],
-      ...addresses(Number(new URL(online?.url ?? "http://localhost").port)),
-      // What is left is the demo's Hub.
-      [/127\.0\.0\.1:(?!8000\b)\d+/g, "127.0.0.1:9000"],
-    ]);
+    await keepLines("demo-setup", await recordDemo(["--demo-speed", String(speed)]));
   },
   "fresh-setup": () =>
     inWorld(async (world) => {
@@ -230,7 +214,7 @@ function addresses(port: number): Replacement[] {
   return [[new RegExp(`\\b${port}\\b`, "g"), "8000"]];
 }
 
-async function keep(
+function keep(
   name: string,
   events: readonly TimedEvent[],
   replacements: readonly Replacement[],
@@ -238,10 +222,12 @@ async function keep(
   const lines = events.map((event) =>
     replacements.reduce((text, [from, to]) => text.replaceAll(from, to), JSON.stringify(event)),
   );
+  return keepLines(name, lines);
+}
+
+async function keepLines(name: string, lines: readonly string[]): Promise<void> {
   await writeFile(new URL(`${name}.jsonl`, fixtures), `${lines.join("\n")}\n`);
-  process.stdout.write(
-    `${name}: ${events.length} events, to ${events.at(-1)?.type ?? "nothing"}\n`,
-  );
+  process.stdout.write(`${name}: ${lines.length} events, to ${lines.at(-1)?.slice(0, 80)}\n`);
 }
 
 const wanted = process.argv.slice(2);

@@ -1,0 +1,201 @@
+// Makes the pictures of the README from heros' own screens: npm run pictures
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import type { Interview } from "../../src/plan/interview.ts";
+import type { TimedEvent } from "../../src/run/event.ts";
+import { createInkWriter, type InkWriter } from "../../src/ui/ink/writer.tsx";
+import { createMemoryTerminal, type MemoryTerminal } from "../../test/terminal/memory-terminal.ts";
+import { keys } from "../../test/terminal/pty.ts";
+import { cannedInterview, models } from "../../test/ui/canned-interview.ts";
+import { filmSvg, type Frame, stillSvg } from "./svg.ts";
+
+// Read by the colour library when Ink is loaded, which is later: the pictures have a terminal's sixteen colours.
+process.env["FORCE_COLOR"] = "1";
+
+const folder = new URL("../../assets/pictures/", import.meta.url);
+const recording = await readFile(new URL("setup-demo.jsonl", import.meta.url), "utf8");
+const events = parse(recording);
+const plan = find("plan.ready");
+const online = find("annie.online");
+const machine = find("machine.detected");
+
+/** The questions as the recorded run would have asked them. */
+const recordedInterview: Partial<Interview> = {
+  machine,
+  models: plan.models,
+  tokens: [],
+  answers: { ...cannedInterview().answers, tiers: plan.tiers },
+  preview: async () => plan,
+};
+
+/** A screen that plays the recording, and of which pictures are taken. */
+interface Stage {
+  readonly writer: InkWriter;
+  readonly memory: MemoryTerminal;
+  /** Plays on, up to the first event for which `until` holds. */
+  playTo(
+    until: (event: TimedEvent) => boolean,
+    seen?: (event: TimedEvent) => Promise<void>,
+  ): Promise<void>;
+  frame(holdMs: number): Promise<Frame>;
+}
+
+async function onStage(
+  rows: number,
+  perform: (stage: Stage) => Promise<void>,
+  recorded: readonly TimedEvent[] = events,
+): Promise<void> {
+  const memory = createMemoryTerminal({ columns: 84, rows });
+  let now = 0;
+  const writer = await createInkWriter(memory.terminal, { now: () => now, frameMs: 0 });
+  let next = 0;
+  await perform({
+    writer,
+    memory,
+    async playTo(until, seen) {
+      for (; next < recorded.length; next += 1) {
+        const event = recorded[next];
+        if (event === undefined || until(event)) return;
+        now = event.at;
+        writer.write(event);
+        await seen?.(event);
+      }
+    },
+    async frame(holdMs) {
+      await writer.drawn();
+      await memory.emulator.settled();
+      return { cells: memory.emulator.cells(), holdMs };
+    },
+  });
+  await writer.close();
+  memory.emulator.dispose();
+}
+
+/** Answers the questions with Enter alone, and shows each page to `seen`. */
+async function answer(
+  { writer, memory }: Stage,
+  interview: Partial<Interview>,
+  seen: (page: number) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  let answered = false;
+  const asked = writer
+    .ask(cannedInterview(interview), stop.signal)
+    .then(() => undefined)
+    .catch(() => undefined)
+    .finally(() => {
+      answered = true;
+    });
+  for (let page = 0; page < 12; page += 1) {
+    await pageSettled(memory, writer);
+    if (answered) return;
+    await seen(page);
+    memory.type(keys.enter);
+  }
+  stop.abort();
+  await asked;
+  throw new Error("Twelve times Enter did not end the questions.");
+}
+
+/** Resolves once a page stands still: it may look for something first. */
+async function pageSettled(memory: MemoryTerminal, writer: InkWriter): Promise<void> {
+  let before: string;
+  do {
+    before = memory.emulator.text();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await writer.drawn();
+    await memory.emulator.settled();
+  } while (memory.emulator.text() !== before);
+}
+
+/** The first question as a Spark that is no demo asks it: with the sizes that the models have on the Hub. */
+async function takeQuestions(): Promise<void> {
+  const uncached = models.map((model) => ({ ...model, cachedBytes: 0 }));
+  const title = "heros setup has checked the machine and asks what Annie should be able to do";
+  await onStage(
+    36,
+    async (stage) => {
+      await stage.playTo(({ type }) => type === "plan.ready");
+      await answer(stage, { models: uncached, tokens: [] }, async (page) => {
+        if (page === 0) await keepStill("machine-and-tiers", title, await stage.frame(0));
+      });
+    },
+    parse(
+      recording
+        .replace('"demo":true', '"demo":false')
+        .replaceAll(/http:\/\/127\.0\.0\.1:9000/g, "https://huggingface.co")
+        .replaceAll(/[\d.]+ GB free of [\d.]+ GB/g, "3.12 TB free of 4.03 TB"),
+    ),
+  );
+}
+
+async function takeDownload(): Promise<void> {
+  await onStage(30, async (stage) => {
+    const middle = (plan.at + online.at) / 2;
+    await stage.playTo(({ at }) => at >= middle);
+    const title = "heros setup downloads the models while Annie's containers start";
+    await keepStill("download", title, await stage.frame(0));
+    await stage.playTo(() => false);
+    const ending = "Annie is online: her address, what she can do, and what to know next";
+    await keepStill("annie-online", ending, await stage.frame(0));
+  });
+}
+
+/** The whole run: what was typed, the checks, the questions, the download quicker than it was, the end. */
+async function takeFilm(): Promise<void> {
+  const frames: Frame[] = [];
+  await onStage(30, async (stage) => {
+    const take = async (holdMs: number): Promise<void> => {
+      frames.push(await stage.frame(holdMs));
+    };
+    await stage.playTo(
+      ({ type }) => type === "machine.detected",
+      async ({ type }) => {
+        if (type === "check.finished") await take(150);
+      },
+    );
+    await stage.playTo(({ type }) => type === "plan.ready");
+    await take(1500);
+    await answer(stage, recordedInterview, (page) => take(page === 0 ? 3500 : 2000));
+    let due = plan.at;
+    await stage.playTo(
+      ({ type }) => type === "run.succeeded",
+      async ({ at }) => {
+        if (at < due) return;
+        // What comes after Annie is online is one long download: it goes by quicker still.
+        due = at + (at < online.at + 1000 ? 500 : 4000);
+        await take(at < online.at + 1000 ? 400 : 500);
+      },
+    );
+    await stage.playTo(() => false);
+    await take(8000);
+  });
+  const title = "A run of heros setup --demo: checks, questions, downloads, and Annie is online";
+  await keep("setup", filmSvg(frames, title));
+}
+
+function keepStill(name: string, title: string, { cells }: Frame): Promise<void> {
+  return keep(name, stillSvg(cells, title));
+}
+
+async function keep(name: string, svg: string): Promise<void> {
+  await writeFile(new URL(`${name}.svg`, folder), svg);
+  console.log(`assets/pictures/${name}.svg  ${Math.ceil(svg.length / 1000)} kB`);
+}
+
+function parse(lines: string): TimedEvent[] {
+  return lines
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as TimedEvent);
+}
+
+function find<Type extends TimedEvent["type"]>(type: Type): Extract<TimedEvent, { type: Type }> {
+  const found = events.find((event) => event.type === type);
+  if (found === undefined) throw new Error(`The recording has no ${type}.`);
+  return found as Extract<TimedEvent, { type: Type }>;
+}
+
+await mkdir(folder, { recursive: true });
+await takeQuestions();
+await takeDownload();
+await takeFilm();
