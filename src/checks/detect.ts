@@ -34,7 +34,7 @@ export interface Detection {
   readonly machine: Machine;
   /** In the order of a report. */
   readonly checks: readonly CheckFinished[];
-  /** What keeps Annie from running, the most important first; each with exit status 4. */
+  /** What prevents Annie from running, the most important first; each with exit status 4. */
   readonly problems: readonly Failure[];
   /** The Hub is out of reach, or not to be used for a download: it matters where something must be fetched. */
   readonly hubFailure: Failure | null;

@@ -66,28 +66,28 @@ export function assessModelsDisk(
     const { message: found, hint: remedy } = unusable;
     return { status: "failed", found, remedy, failure: unusable };
   }
-  if (space === null) return { status: "warning", found: `${path}: its space is not known` };
+  if (space === null) return { status: "warning", found: `${path}: free space unknown` };
   const found = describe(space);
   if (place.fileSystem !== null && maybeWithoutSymlinks(place.fileSystem)) {
     return {
       status: "warning",
-      found: `${found}, over the network`,
+      found: `${found}, a network share`,
       remedy:
-        "Models need symbolic links: mount this share with the option mfsymlinks, or name a folder on a disk of this machine with --cache-dir.",
+        "Models need symbolic links: mount this share with the option mfsymlinks, or choose a folder on a local disk with --cache-dir.",
     };
   }
   if (space.freeBytes < spaceForModelsBytes) {
     return {
       status: "warning",
       found,
-      remedy: `All models want about ${formatBytes(spaceForModelsBytes)}: free some space, choose fewer models (--tiers 1), or name another folder with --cache-dir.`,
+      remedy: `All models together need about ${formatBytes(spaceForModelsBytes)}: free some space, choose fewer models (--tiers 1), or choose another folder with --cache-dir.`,
     };
   }
   if (rotational) {
     return {
       status: "warning",
       found: `${found}, a spinning disk`,
-      remedy: "Models load slowly from it: name a folder on an SSD with --cache-dir.",
+      remedy: "Models load slowly from it: choose a folder on an SSD with --cache-dir.",
     };
   }
   return orSilence({ status: "ok", found }, silent, limitMs);
@@ -109,7 +109,7 @@ export function assessImagesDisk(
   return {
     status: "warning",
     found,
-    remedy: `The containers want about ${formatBytes(spaceForImagesBytes)}: docker system prune frees what no container uses.`,
+    remedy: `The containers need about ${formatBytes(spaceForImagesBytes)}: remove unused images with docker image prune, or free space in another way.`,
   };
 }
 

@@ -30,8 +30,8 @@ export function assessDocker(
     case "unclear":
       return {
         status: "warning",
-        found: `docker info says: ${answer.reason}`,
-        remedy: "See what docker info says, and whether docker ps works.",
+        found: `docker info failed: ${answer.reason}`,
+        remedy: "Check that docker info and docker ps work.",
       };
     case "late":
       return {
@@ -47,18 +47,18 @@ export function assessGpuAccess(
   { docker, hasGpu }: { readonly docker: DockerAnswer["state"]; readonly hasGpu: boolean },
 ): Finding {
   if (docker !== "running") {
-    return { status: "warning", found: "not looked at: Docker does not answer" };
+    return { status: "warning", found: "not checked: Docker is not running" };
   }
   switch (access) {
     case "cdi":
-      return { status: "ok", found: "containers can use it (CDI)" };
+      return { status: "ok", found: "available to containers (CDI)" };
     case "runtime":
-      return { status: "ok", found: "containers can use it (nvidia runtime)" };
+      return { status: "ok", found: "available to containers (nvidia runtime)" };
     case "none":
-      if (!hasGpu) return { status: "warning", found: "no GPU that containers could use" };
+      if (!hasGpu) return { status: "warning", found: "not available: no GPU found" };
       return {
         status: "warning",
-        found: "Docker can't give the GPU to containers",
+        found: "not available to containers",
         remedy:
           "sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
       };
@@ -68,15 +68,15 @@ export function assessGpuAccess(
 export function assessCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "limitMs">): Finding {
   switch (answer.state) {
     case "no-docker":
-      return { status: "warning", found: "not looked at: Docker is not installed" };
+      return { status: "warning", found: "not checked: Docker is not installed" };
     case "no-engine":
-      return { status: "warning", found: "not checked: see the Docker engine" };
+      return { status: "warning", found: "not checked: Docker is not running" };
     case "late":
       return { status: "warning", found: `docker compose: ${lateText({ limitMs })}` };
     case "missing":
       return {
         status: "failed",
-        found: "the plugin is not installed",
+        found: "not installed",
         remedy: "sudo apt-get install docker-compose-plugin",
         failure: failure("compose.missing", undefined),
       };
@@ -85,7 +85,7 @@ export function assessCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "l
       if ((compareVersion(answer.version, oldestCompose) ?? 0) < 0) {
         return {
           status: "warning",
-          found: `Compose ${answer.version}, older than ${oldestCompose.join(".")}`,
+          found: `Compose ${answer.version}, but ${oldestCompose.join(".")} or newer is required`,
           remedy: "sudo apt-get install --only-upgrade docker-compose-plugin",
         };
       }

@@ -24,7 +24,7 @@ export function assessCpu(arch: string, { count, kinds }: Cpu): Finding {
   return {
     status: "warning",
     found,
-    remedy: "The containers of the stack exist for aarch64, and in part for x86_64.",
+    remedy: "The stack's containers need aarch64; some also run on x86_64.",
   };
 }
 
@@ -56,13 +56,13 @@ export function assessGpu(
     return {
       status: "warning",
       found,
-      remedy: "Restart the machine, then see whether nvidia-smi answers.",
+      remedy: "Restart the machine, then check that nvidia-smi responds.",
     };
   }
   const remedy =
     smi.state === "missing"
       ? "sudo apt-get update && sudo apt-get dist-upgrade, then restart the machine"
-      : "sudo reboot, then see whether nvidia-smi lists the GPU";
+      : "sudo reboot, then check that nvidia-smi lists the GPU";
   return {
     status: "failed",
     found,
@@ -74,9 +74,9 @@ export function assessGpu(
 function describeSilence(smi: NvidiaSmi, limitMs: number): string {
   switch (smi.state) {
     case "missing":
-      return "no NVIDIA driver is installed (nvidia-smi is missing)";
+      return "the NVIDIA driver is not installed (no nvidia-smi)";
     case "failed":
-      return `nvidia-smi says: ${smi.reason.replace(/\.$/, "")}`;
+      return `nvidia-smi failed: ${smi.reason.replace(/\.$/, "")}`;
     case "late":
       return `nvidia-smi: ${lateText({ limitMs })}`;
     case "none":
@@ -86,27 +86,26 @@ function describeSilence(smi: NvidiaSmi, limitMs: number): string {
 }
 
 export function assessMemory(memory: Memory | null, machine: { readonly spark: boolean }): Finding {
-  if (memory === null)
-    return { status: "warning", found: "the system does not say how much there is" };
+  if (memory === null) return { status: "warning", found: "size unknown" };
   const shared = machine.spark ? ", shared by CPU and GPU" : "";
   const swap = memory.swapBytes === 0 ? "" : " with swap";
   const found = `${formatMemory(memory.totalBytes)}${shared}, ${formatMemory(memory.availableBytes)} free${swap}`;
   if (memory.availableBytes < memoryForAllBytes) {
-    const wanted = formatMemory(memoryForAllBytes);
+    const needed = formatMemory(memoryForAllBytes);
     return {
       status: "warning",
       found,
       remedy:
         memory.totalBytes < memoryForAllBytes
-          ? `All models at once want about ${wanted}; choose fewer models (--tiers 1).`
-          : `All models at once want about ${wanted}. Close other programs first: nvidia-smi lists those that use the GPU.`,
+          ? `All models together need about ${needed}: choose fewer models (--tiers 1).`
+          : `All models together need about ${needed}: close other programs first (nvidia-smi lists the ones that use the GPU).`,
     };
   }
   if (machine.spark && memory.totalBytes < unifiedClassBytes) {
     return {
       status: "warning",
       found,
-      remedy: "A DGX Spark has 128 GB: look in its firmware settings for memory that is set aside.",
+      remedy: "A DGX Spark has 128 GB: check its firmware settings for reserved memory.",
     };
   }
   return { status: "ok", found };

@@ -47,17 +47,17 @@ async function askHub(probe: Probe, endpoint: string, tryHub: TryHub): Promise<H
   }
 }
 
-/** One that answers is enough; the others are told all the same. Where none does, it is the preferred one's failure. */
+/** One that answers is enough; the others are shown too. Where none does, it is the preferred one's failure. */
 export function assessHubs(answers: EndpointAnswers, { limitMs }: Pick<Probe, "limitMs">): Finding {
   const findings = answers.map(({ endpoint, answer }) => assessHub(answer, { endpoint, limitMs }));
   const [first, ...others] = findings;
-  if (first === undefined) return { status: "ok", found: "not asked: there is no address" };
+  if (first === undefined) return { status: "ok", found: "not checked: no address is set" };
   if (others.length === 0 || answers[0]?.answer.kind === "offline") return first;
   const found = findings.map((finding) => finding.found).join("; ");
   const used = answers.find(({ answer }) => answer.kind === "hub");
   if (used === undefined) return { ...first, found };
   if (first.status !== "ok") {
-    return { status: "warning", found: `${found}; models come from ${used.endpoint}` };
+    return { status: "warning", found: `${found}; downloading from ${used.endpoint} instead` };
   }
   return { status: others.every(({ status }) => status === "ok") ? "ok" : "warning", found };
 }
@@ -70,7 +70,7 @@ function assessHub(
     case "hub":
       return { status: "ok", found: `${endpoint} answers in ${answer.elapsedMs} ms` };
     case "offline":
-      return { status: "ok", found: "not asked: HF_HUB_OFFLINE is set" };
+      return { status: "ok", found: "not checked: HF_HUB_OFFLINE is set" };
     case "late":
       return { status: "warning", found: `${endpoint}: ${lateText({ limitMs })}` };
     case "unusable": {

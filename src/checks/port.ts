@@ -25,9 +25,9 @@ function assessOwner(
 ): Finding {
   switch (owner.kind) {
     case "our-stack":
-      return { status: "ok", found: `port ${port} belongs to the stack that runs already` };
+      return { status: "ok", found: `port ${port} is used by the stack that is already running` };
     case "annie":
-      return { status: "ok", found: `port ${port}: Annie answers there already` };
+      return { status: "ok", found: `port ${port}: Annie is already running there` };
     case "container": {
       const { name, projectDir } = owner;
       const from = projectDir === null ? "" : ` of ${projectDir}`;
@@ -38,7 +38,7 @@ function assessOwner(
     }
     case "process":
       return taken(port, other, {
-        by: `${owner.name} (process ${owner.pid})`,
+        by: `${owner.name} (PID ${owner.pid})`,
         stop: `kill ${owner.pid}`,
       });
     case "unknown":
@@ -54,13 +54,14 @@ function taken(
   const elsewhere = other === null ? null : `heros setup --port ${other}`;
   const ways = [
     ...(stop === null ? [] : [`stop it (${stop})`]),
-    ...(elsewhere === null ? [] : [`take another port (${elsewhere})`]),
+    ...(elsewhere === null ? [] : [`use another port (${elsewhere})`]),
   ];
-  const sentence = ways.length === 0 ? `see who has it (sudo ss -ltnp)` : ways.join(", or ");
+  const sentence =
+    ways.length === 0 ? "find the program that uses it (sudo ss -ltnp)" : ways.join(", or ");
   const remedy = `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
   return {
     status: "failed",
-    found: `port ${port} is taken by ${by}`,
+    found: `port ${port} is in use by ${by}`,
     remedy,
     failure: failure("port.taken", { from: "check", port, by, remedy }),
   };

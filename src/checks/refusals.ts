@@ -8,7 +8,7 @@ import type { Detection } from "./detect.ts";
 import { checks } from "./table.ts";
 
 /**
- * All that keeps a setup without questions from its end, what is to be fixed first in front: what the machine lacks, consent
+ * All that stops a setup without questions, what is to be fixed first in front: what the machine lacks, consent
  * where it is no Spark, and a place, a disk or a Hub that is of no use for the models that are still to be fetched.
  */
 export function setupRefusals(
@@ -55,13 +55,13 @@ export function downloadRefusals({ survey, place, hub }: DownloadConditions): re
   return [place, space, hub].filter((each) => each !== null);
 }
 
-/** What a person can put right while heros waits. */
+/** What a person can fix while heros waits. */
 const fixable = new Set<string>(checks.flatMap(({ id, fixable: can }) => (can ? [id] : [])));
 
-/** What is worth stopping for: what failed, and warnings that a command mends. The worst first; null where there is nothing. */
+/** What is worth stopping for: what failed, and warnings that a command fixes. The worst first; null where there is nothing. */
 export function failedChecks({ checks: finished, problems }: Detection): {
   readonly checks: readonly CheckFinished[];
-  /** Annie can't run before they are mended. */
+  /** Annie can't run until they are fixed. */
   readonly blocking: boolean;
 } | null {
   const failed = finished.filter(

@@ -11,9 +11,9 @@ import { assessPort } from "./port.ts";
 interface CheckRow<Id extends string> {
   readonly id: Id;
   readonly title: string;
-  /** Its place among the things that keep Annie from running, the first to be fixed first; null where it alone never does. */
+  /** Its place among the checks that can prevent Annie from running, the first to be fixed first; null where it never does. */
   readonly rank: number | null;
-  /** Whether a person can put it right in another window. Memory and disks are what they are; the questions take them into account. */
+  /** Whether a person can fix it in another terminal. Memory and disks are what they are; the questions take them into account. */
   readonly fixable: boolean;
   /** Its judgement and its fix, as soon as the answers that it needs are there. */
   readonly assess: (asked: Asked, probe: Probe, around: Surroundings) => Promise<Finding>;
@@ -23,7 +23,7 @@ const row = <Id extends string>(check: CheckRow<Id>): CheckRow<Id> => check;
 
 /**
  * All checks, in the order in which a report lists them. To add one is to add a row. What others ask too stands in
- * `ask.ts`; what it alone asks, it asks of its probe.
+ * `ask-machine.ts`; what it alone asks, it asks of its probe.
  */
 export const checks = [
   row({

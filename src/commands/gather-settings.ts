@@ -141,7 +141,7 @@ async function readTokenFile(
   // Who left the run to the background chose to use none, whatever could be found.
   if (piped && value === "" && options.inBackground) return { source: "none" };
   if (!/^[\x21-\x7e]+$/.test(value)) {
-    throw failure("token.malformed", { where: piped ? "What came on the standard input" : file });
+    throw failure("token.malformed", { where: piped ? "Standard input" : file });
   }
   return { source: "token-file", token: new Secret(value) };
 }
@@ -194,7 +194,7 @@ async function readNamed(
     );
   });
   if (text !== null) return text;
-  throw failure(`${noun}.unreadable`, { file, reason: "it is larger than 1 MB" });
+  throw failure(`${noun}.unreadable`, { file, reason: "larger than 1 MB" });
 }
 
 /** Null where the file has more bytes than it may have. */

@@ -50,7 +50,7 @@ export function openHub(
 /** Who brings the files is worth knowing: a mirror is somebody else. */
 function switchNotice({ from, to, error }: EndpointSwitch): Notice {
   if (error === null) {
-    const message = `${to} answers again. Going on with it.`;
+    const message = `${to} is available again. Continuing with it.`;
     return { type: "notice", level: "info", code: "hub.endpoint_back", message };
   }
   const failure = failureOfError(error, from);
@@ -59,7 +59,7 @@ function switchNotice({ from, to, error }: EndpointSwitch): Notice {
     type: "notice",
     level: "warning",
     code: "hub.mirror",
-    message: `${why} Going on with ${to}.`,
+    message: `${why} Continuing with ${to}.`,
     hint: "Files from there are checked like all others, and it gets no token.",
   };
 }

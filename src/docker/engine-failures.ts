@@ -13,7 +13,7 @@ export type EngineError =
   /** The command is Podman under Docker's name. */
   | { readonly kind: "podman" };
 
-/** One problem in all the forms in which it is told. */
+/** One problem, in all the forms in which it is shown. */
 export interface EngineProblem {
   /** After "Docker engine:". */
   readonly found: string;
@@ -84,10 +84,10 @@ export function engineProblem(
     }
     case "denied": {
       const remedy = joined
-        ? "Log out and in again: you are in the docker group, but this login is older."
-        : "sudo usermod -aG docker $USER, then log out and in again";
+        ? "Log out and back in: you joined the docker group after you logged in."
+        : "sudo usermod -aG docker $USER, then log out and back in";
       return {
-        found: "runs, but you may not use it",
+        found: "running, but you don't have permission to use it",
         remedy,
         failure: failure("docker.no_permission", { remedy, joined }, cause),
       };

@@ -78,11 +78,10 @@ function parseYesNo(question: Question, value: string): boolean {
   throw badAnswer(question, value, "yes or no");
 }
 
-/** What is no answer to the question, with what would be one; on a form, `formRight`. */
-function badAnswer(question: Question, value: string, right: string, formRight = right): Failure {
-  const { prompt, flag, environment, configKey } = question;
-  const names = { prompt, flag, environment, configKey };
-  return failure("plan.bad_answer", { ...names, value, right, formRight });
+/** A value that was given for the question, and what is valid. */
+function badAnswer(question: Question, value: string, right: string): Failure {
+  const { flag, environment, configKey } = question;
+  return failure("plan.bad_answer", { value, right, given: { flag, environment, configKey } });
 }
 
 const tiers: Question<"tiers", readonly number[]> = {
@@ -119,7 +118,7 @@ export function parseTiers(values: readonly string[]): number[] {
   const ids = values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== "");
   const wrong = ids.find((id) => !/^\d+$/.test(id));
   if (wrong !== undefined || ids.length === 0) {
-    throw badAnswer(tiers, wrong ?? "", "numbers with commas between, as in 1,2");
+    throw badAnswer(tiers, wrong ?? "", "numbers separated by commas, for example 1,2");
   }
   return ids.map(Number);
 }
@@ -276,13 +275,11 @@ const storage: Question<"storage", StorageAnswer> = {
   parse: ([value = ""], _catalog, circumstances) => {
     const place = circumstances?.expandPath(value) ?? value;
     if (isStorage(place)) return place;
-    const right = "hub-cache, stack-dir, or a folder that begins with /";
-    throw badAnswer(
-      storage,
-      value,
-      right,
-      "the whole path of a folder, such as /data/models or ~/models",
-    );
+    if (circumstances !== undefined) {
+      const right = "an absolute path, for example /data/models or ~/models";
+      throw failure("plan.bad_answer", { value, right, given: null });
+    }
+    throw badAnswer(storage, value, "hub-cache, stack-dir, or an absolute path");
   },
   planLine: () => null,
 };

@@ -111,7 +111,11 @@ export function parseRate(name: string, text: string): number {
   const powers: Record<string, number> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
   const rate = Number(match?.[1]) * (powers[(match?.[2] ?? "").toLowerCase()] ?? Number.NaN);
   if (!(rate >= 1))
-    throw failure("settings.bad_value", { name, value: text, right: "a rate such as 50M or 800k" });
+    throw failure("settings.bad_value", {
+      name,
+      value: text,
+      right: "a rate, for example 50M or 800k",
+    });
   return Math.round(rate);
 }
 
@@ -121,7 +125,11 @@ export function parseRate(name: string, text: string): number {
  */
 export function parseCount(name: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text.trim()))
-    throw failure("settings.bad_value", { name, value: text, right: "a whole number from 1" });
+    throw failure("settings.bad_value", {
+      name,
+      value: text,
+      right: "a whole number of at least 1",
+    });
   return Number(text);
 }
 

@@ -34,19 +34,19 @@ export function parseLine(line: string, place: string): TimedEvent | null {
     throw broken(place, "is not JSON", cause);
   }
   if (typeof value !== "object" || value === null || !("v" in value)) {
-    throw broken(place, "is no event of heros");
+    throw broken(place, "is not a heros event");
   }
   if (typeof value.v === "number" && value.v > 1) {
     throw failure("replay.newer", { place, version: value.v });
   }
   const { at, type }: Readonly<Record<string, unknown>> = { ...value };
   if (value.v !== 1 || typeof type !== "string" || typeof at !== "number" || !(at >= 0)) {
-    throw broken(place, "is no event of heros");
+    throw broken(place, "is not a heros event");
   }
   if (!isKnown(type)) return null;
   const event = withPresentNames({ ...value });
   const { error } = eventSchemas[type].safeParse(event);
-  if (error !== undefined) throw broken(place, `is not a whole ${type}`, error);
+  if (error !== undefined) throw broken(place, `is an incomplete ${type} event`, error);
   return event as TimedEvent;
 }
 

@@ -1,8 +1,8 @@
-/** What Annie can learn to do, in all the words for it. A new one is a row here, and a name in the catalog. */
+/** What Annie can do, in all the words for it. A new one is a row here, and a name in the catalog. */
 interface Capability {
-  /** Its name on the screen. */
+  /** Its name on the screen: the first words of its model's purpose in the catalog. */
   readonly title: string;
-  /** Told when she has it. */
+  /** Shown once she has it. */
   readonly sentence: string;
 }
 
@@ -13,20 +13,20 @@ const capabilities: Readonly<Record<string, Capability>> = {
     sentence: "Annie can now search her memory.",
   },
   voice_stt: {
-    title: "listening",
-    sentence: "Annie can now listen to voice.",
+    title: "speech-to-text",
+    sentence: "Annie can now understand speech.",
   },
   voice_tts: {
-    title: "speaking",
+    title: "text-to-speech",
     sentence: "Annie can now speak.",
   },
   batch_embedding: {
-    title: "deeper memory",
+    title: "better memory",
     sentence: "Annie can now re-index her memory overnight.",
   },
 };
 
-/** `voice_stt` as a person says it. One that has no row is shown with spaces. */
+/** `voice_stt` in words. One that has no row is shown with spaces. */
 export function capabilityName(name: string): string {
   return capabilities[name]?.title ?? name.replaceAll("_", " ");
 }

@@ -65,7 +65,7 @@ describe("the disk for images", () => {
       },
     );
     expect(finding.status).toBe("warning");
-    expect(finding.remedy).toContain("docker system prune");
+    expect(finding.remedy).toContain("docker image prune");
     expect(assessImagesDisk([spotWith(900 * gb)], { limitMs }).status).toBe("ok");
   });
 

@@ -128,7 +128,7 @@ describe("the engine check", () => {
     [
       "docker.no_permission",
       unusable({ kind: "denied" }),
-      "sudo usermod -aG docker $USER, then log out and in again",
+      "sudo usermod -aG docker $USER, then log out and back in",
     ],
   ] as const)("%s has the command that mends it", (code, answer, remedy) => {
     const finding = check(answer);
@@ -137,7 +137,7 @@ describe("the engine check", () => {
   });
 
   it("asks only for a new login where the group is right already", () => {
-    expect(check(unusable({ kind: "denied" }), true).remedy).toMatch(/^Log out and in again/);
+    expect(check(unusable({ kind: "denied" }), true).remedy).toMatch(/^Log out and back in/);
   });
 
   it.each([{ state: "late" }, { state: "unclear", reason: "?" }] as const)(
@@ -191,7 +191,7 @@ describe("docker compose version", () => {
   it("is no second problem where Docker itself is missing, and none where it hangs", () => {
     expect(assessCompose(parseComposeVersion(notInstalled), { limitMs })).toEqual({
       status: "warning",
-      found: "not looked at: Docker is not installed",
+      found: "not checked: Docker is not installed",
     });
     expect(assessCompose({ state: "late" }, { limitMs })).toEqual({
       status: "warning",
@@ -243,7 +243,7 @@ describe("the GPU in containers", () => {
     expect(finding.failure).toBeUndefined();
     expect(assessGpuAccess("none", { docker: "running", hasGpu: false }).remedy).toBeUndefined();
     expect(assessGpuAccess("none", { docker: "unusable", hasGpu: true }).found).toContain(
-      "Docker does not answer",
+      "Docker is not running",
     );
   });
 });

@@ -69,12 +69,12 @@ describe("a GPU that answers", () => {
 
 describe("a GPU that does not answer", () => {
   it.each([
-    ["no driver", notInstalled, "no NVIDIA driver is installed (nvidia-smi is missing)"],
+    ["no driver", notInstalled, "the NVIDIA driver is not installed (no nvidia-smi)"],
     ["no device", ran("No devices were found\n", { exitCode: 6 }), "nvidia-smi finds no GPU"],
     [
       "a broken driver",
       ran(broken, { exitCode: 9 }),
-      `nvidia-smi says: ${broken.trim().slice(0, -1)}`,
+      `nvidia-smi failed: ${broken.trim().slice(0, -1)}`,
     ],
   ])("keeps Annie from running on a Spark: %s", (_name, result, found) => {
     const finding = assessGpu(parseNvidiaSmi(result), { gpu: null, spark: true, limitMs: 4000 });
@@ -109,7 +109,7 @@ describe("the memory check", () => {
 
   it("asks to close programs where too little is free, and to choose less where there is too little", () => {
     expect(assessMemory(memory(121.7, 8), { spark: true }).remedy).toContain(
-      "Close other programs",
+      "close other programs",
     );
     expect(assessMemory(memory(16, 14), { spark: false }).remedy).toContain("choose fewer models");
   });

@@ -126,7 +126,7 @@ describe("several addresses of the Hub", () => {
     const last = await hub(json);
     const found = await judge([gone, await hub(page("text/html", login)), last]);
     expect(found).toMatchObject({ status: "warning", code: null, used: last });
-    expect(found.found).toContain(`models come from ${last}`);
+    expect(found.found).toContain(`downloading from ${last} instead`);
   });
 
   it("are the failure of the first where none answers", async () => {

@@ -80,7 +80,7 @@ describe("a port", () => {
     const finding = await findingAt(testProbe(), { port, projectDir: "/s" });
     expect(finding.status).toBe("failed");
     expect(finding.found).toMatch(
-      new RegExp(`^port ${port} is taken by .+ \\(process ${process.pid}\\)$`),
+      new RegExp(`^port ${port} is in use by .+ \\(PID ${process.pid}\\)$`),
     );
     expect(finding.remedy).toContain(`kill ${process.pid}`);
     expect(finding.failure).toMatchObject({ code: "port.taken", exitCode: 4 });
@@ -109,7 +109,7 @@ describe("a port", () => {
       projectDir: "/s",
     });
     expect(finding).toMatchObject({ status: "ok" });
-    expect(finding.found).toMatch(/Annie answers there already$/);
+    expect(finding.found).toMatch(/Annie is already running there$/);
   });
 
   it("is taken where a program listens and says nothing", async () => {
@@ -144,7 +144,7 @@ describe("a port that a container has", () => {
     const ps = psLine("old-her-os-core-1", composeLabels("her-os-core", "/srv/old"));
     const finding = await findingWith(ps, "/home/ann/her-os", health);
     expect(finding.failure?.code).toBe("port.taken");
-    expect(finding.found).toMatch(/is taken by the container old-her-os-core-1 of \/srv\/old$/);
+    expect(finding.found).toMatch(/is in use by the container old-her-os-core-1 of \/srv\/old$/);
     expect(finding.remedy).toContain("docker stop old-her-os-core-1");
   });
 
@@ -161,7 +161,7 @@ describe("a port that a container has", () => {
 
   it("is taken where another service has it", async () => {
     const ps = psLine("open-webui", {});
-    expect((await findingWith(ps, "/srv")).found).toMatch(/taken by the container open-webui$/);
+    expect((await findingWith(ps, "/srv")).found).toMatch(/in use by the container open-webui$/);
   });
 
   it("is fine where the folder is not told, and Annie answers", async () => {

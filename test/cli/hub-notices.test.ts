@@ -28,7 +28,7 @@ test("where the first address is dead, a mirror serves pull, models and doctor, 
     expect(of(pulled, "notice").map(({ code, message }) => [code, message])).toEqual([
       [
         "hub.mirror",
-        `The Hub at ${dead} can't be reached: nothing answers at that address. Going on with ${mirror.endpoint}.`,
+        `Can't reach the Hub at ${dead}: connection refused. Continuing with ${mirror.endpoint}.`,
       ],
     ]);
 
@@ -41,7 +41,7 @@ test("where the first address is dead, a mirror serves pull, models and doctor, 
     const told = await heros(...asked, "--stack-dir", sandbox.dir);
     const check = of(told, "check.finished").find(({ id }) => id === "hub");
     expect(check).toMatchObject({ status: "warning" });
-    expect(check?.found).toContain(`models come from ${mirror.endpoint}`);
+    expect(check?.found).toContain(`downloading from ${mirror.endpoint} instead`);
   } finally {
     await mirror.close();
   }

@@ -136,7 +136,7 @@ describe("heros models verify and repair", () => {
       code: "models.damaged",
       exitCode: 6,
       message: expect.stringMatching(
-        /model\.safetensors of demo\/voice is damaged: its SHA-256 is [0-9a-f]{64}, and should be [0-9a-f]{64}/,
+        /model\.safetensors of demo\/voice is damaged: its SHA-256 is [0-9a-f]{64}, expected [0-9a-f]{64}/,
       ) as unknown,
     });
     expect(found.hint).toContain("heros models repair");

@@ -197,7 +197,7 @@ describe("heros pull, given something wrong,", () => {
     );
     const failure = failureOf(await pull(await catalogOf(sandbox, "demo/voice")));
     expect(failure).toMatchObject({ code: "disk.too_small", exitCode: 7 });
-    expect(failure.message).toMatch(/need 9\d+ TB on the disk of .*cache/);
+    expect(failure.message).toMatch(/Not enough disk space in .*cache: the models need 9\d+ TB/);
     expect(hub.sentBytes()).toBe(0);
   });
 

@@ -48,7 +48,9 @@ describe("heros status", () => {
       models: [{ id: "qwen3-embedding-0.6b", state: "unknown" }, {}, {}],
     });
     const plain = await sandbox.run(["status"]);
-    expect(plain.stdout).toMatch(/\[✓\] Annie is online at http:.*\n.*memory search\n.*listening/);
+    expect(plain.stdout).toMatch(
+      /\[✓\] Annie is online at http:.*\n.*memory search\n.*speech-to-text/,
+    );
   });
 
   it("says once how Annie is, in each writer", async () => {

@@ -114,7 +114,7 @@ const words: readonly [
     `permission denied while trying to connect to the docker API at ${socket}`,
     null,
     "docker.no_permission",
-    "sudo usermod -aG docker $USER, then log out and in again",
+    "sudo usermod -aG docker $USER, then log out and back in",
   ],
   [
     "podman-docker",

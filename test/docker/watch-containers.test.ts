@@ -63,7 +63,7 @@ test("a container that starts again and again is named with the last run's lines
     code: "annie.container_failed",
     exitCode: 1,
     message:
-      "The container her-os-core starts again and again (exit status 3). Its last lines:\nboot\nno memory",
+      "The container her-os-core keeps restarting (exit status 3). Last lines of its log:\nboot\nno memory",
   });
   expect(events.filter((event) => event.type !== "container.changed")).toEqual([
     {
@@ -90,7 +90,7 @@ test("what Annie waits for counts as Annie does", async () => {
     ],
   ]);
   expect(await watchContainers(request).check()).toMatchObject({
-    message: expect.stringContaining("postgres ended with exit status 1") as string,
+    message: expect.stringContaining("postgres stopped with exit status 1") as string,
   });
 });
 
@@ -117,12 +117,12 @@ test("unhealthy counts only when time is up", async () => {
   const { request } = await stackWith([[{ ...core, Health: "unhealthy" }]]);
   expect(await watchContainers(request).check()).toBeNull();
   expect(await explainContainers(request)).toMatchObject({
-    message: expect.stringContaining("does not get healthy") as string,
+    message: expect.stringContaining("is running, but unhealthy") as string,
   });
 });
 
 test.each([
-  [137, "killed", /want of memory/],
+  [137, "killed", /ran out of memory/],
   [
     1,
     "PermissionError: [Errno 13] Permission denied: '/run/secrets/hf_token'",
@@ -131,9 +131,9 @@ test.each([
   [
     1,
     "[Errno 13] Permission denied: '/data/models/models--x/refs'",
-    /namei -l '\/my hub\/models--x\/refs';/,
+    /namei -l '\/my hub\/models--x\/refs'\)/,
   ],
-  [1, 'FATAL: password authentication failed for user "her_os"', /put the old ones back/],
+  [1, 'FATAL: password authentication failed for user "her_os"', /restore the old ones/],
 ])("exit status %i with %j comes with advice", async (ExitCode, log, hint) => {
   const { request } = await stackWith(
     [[{ Service: "her-os-core", State: "exited", ExitCode }]],

@@ -26,7 +26,7 @@ test("each change is told once, in order, and both promises are kept", async () 
       message: "Annie can now search her memory.",
     },
     { type: "annie.health", ...complete, models: {} },
-    { type: "capability.ready", name: "voice_stt", message: "Annie can now listen to voice." },
+    { type: "capability.ready", name: "voice_stt", message: "Annie can now understand speech." },
     // Steady for three seconds; the first of these answers counts.
     { type: "annie.online", elapsedMs: 2000, url: new URL(server.url).origin },
   ]);
@@ -120,15 +120,15 @@ test.each([
     { status: "degraded", capabilities: {} },
     "annie.degraded",
     exitCodes.degraded,
-    /lacks memory_search/,
+    /without memory search/,
   ],
   [
     { status: "healthy", capabilities: {} },
     "annie.degraded",
     exitCodes.degraded,
-    /lacks memory_search/,
+    /without memory search/,
   ],
-  ["<html>", "annie.unreachable", exitCodes.failed, /Something answers/],
+  ["<html>", "annie.unreachable", exitCodes.failed, /Something other than Annie/],
 ])("when time is up, %j is %s", async (answer, code, exitCode, message) => {
   const server = await annieServer(answer);
   const { watch } = watching(server.url, { onlineTimeoutMs: 10_000 });

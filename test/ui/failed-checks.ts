@@ -6,8 +6,8 @@ export const failedPort: CheckFinished = {
   title: "Port for Annie",
   status: "failed",
   code: "port.taken",
-  found: "port 8000 is taken by python3 (process 4711)",
-  remedy: "Stop it (kill 4711), or take another port (heros setup --port 8001).",
+  found: "port 8000 is in use by python3 (PID 4711)",
+  remedy: "Stop it (kill 4711), or use another port (heros setup --port 8001).",
   elapsedMs: 3,
 };
 export const failedGpu: CheckFinished = {
@@ -15,7 +15,7 @@ export const failedGpu: CheckFinished = {
   id: "docker.gpu",
   title: "GPU in containers",
   status: "warning",
-  found: "Docker can't give the GPU to containers",
+  found: "not available to containers",
   remedy: "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
   elapsedMs: 3,
 };

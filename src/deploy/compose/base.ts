@@ -40,7 +40,7 @@ export function readBase(files: readonly ComposeText[]): BaseRead {
     const names = files.map((file) => file.path).join(", ");
     throw invalidBase(
       `${names} has no service named ${annieServiceName}`,
-      `heros adds to the service ${annieServiceName}. Name it so, or choose another folder with --stack-dir.`,
+      `heros extends the service ${annieServiceName}. Rename yours, or choose another folder with --stack-dir.`,
     );
   }
   return { services: [...services], reservesGpu, texts: documents.flatMap(({ texts }) => texts) };
@@ -108,7 +108,7 @@ async function withoutAnnie(files: PlannedFiles): Promise<Failure> {
   if (profiles === null) {
     return invalidBase(
       `${files.own.join(", ")} has no service named ${annieServiceName}`,
-      `heros adds to the service ${annieServiceName}. Name it so, or choose another folder with --stack-dir.`,
+      `heros extends the service ${annieServiceName}. Rename yours, or choose another folder with --stack-dir.`,
     );
   }
   const { stackDir } = files;

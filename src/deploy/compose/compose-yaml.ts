@@ -48,14 +48,14 @@ export function readComposeYaml({ path, text }: ComposeText): readonly ComposeDo
     const [summary = ""] = error instanceof Error ? error.message.split("\n") : [];
     throw invalidBase(
       `${path} is not valid YAML: ${summary.replace(/:$/, "")}`,
-      "Correct the file; `docker compose config -q` in its folder checks it.",
+      "Fix the file. To check it, run docker compose config -q in its folder.",
       error,
     );
   }
   if (documents.length > 0) return documents;
   throw invalidBase(
     `${path} is not a compose file: it has no services`,
-    "Correct the file, or move it away: heros writes a new one where there is none.",
+    "Fix the file, or move it away: heros then writes a new one.",
   );
 }
 

@@ -214,8 +214,8 @@ async function readNamed(host: Host, file: string): Promise<string> {
   const text = await readIfThere(host, file);
   if (text !== null) return text;
   throw failure("stack.base_invalid", {
-    problem: `${file} is not there, though COMPOSE_FILE in .env names it`,
-    remedy: "Put the file back, or take its name out of COMPOSE_FILE.",
+    problem: `${file} does not exist, but COMPOSE_FILE in .env names it`,
+    remedy: "Restore the file, or remove its name from COMPOSE_FILE.",
   });
 }
 

@@ -32,8 +32,8 @@ export async function readPlannedConfig(
   if (missing || timedOut || !isVerdict(stderr)) return null;
   const reason = redactComposeOutput(stderr.trim().split("\n").at(-1) ?? "");
   throw invalidBase(
-    `Docker Compose does not accept the stack in ${files.stackDir}: ${reason}`,
-    "Correct the compose file, then run heros setup again. Nothing was written.",
+    `Docker Compose rejects the stack in ${files.stackDir}: ${reason}`,
+    "Nothing was written. Fix the compose file, then run heros setup again.",
   );
 }
 

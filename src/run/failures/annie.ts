@@ -1,9 +1,10 @@
+import { capabilityName } from "../capabilities.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { inFolder, quoted } from "../shell-quote.ts";
 import { formatMemory } from "../units.ts";
 import { row } from "./row.ts";
 
-/** What most likely keeps a container from running. */
+/** Why a container probably fails. */
 export type LikelyCause =
   /** By the kernel, for its memory; null where the compose file sets no limit. */
   | { readonly kind: "killed"; readonly memoryLimitBytes: number | null }
@@ -18,34 +19,35 @@ interface InStack {
   readonly stackDir: string;
 }
 
+const named = (lacks: readonly string[]) => lacks.map(capabilityName).join(", ");
+
 const herLog = ({ stackDir }: InStack) =>
-  `See what she writes with: ${inFolder(stackDir, "docker compose logs her-os-core")}`;
+  `Check her logs: ${inFolder(stackDir, "docker compose logs her-os-core")}`;
 
 export const annieFailures = {
   "annie.unreachable": row<InStack & { url: string; from: "nobody" | "stranger" }>({
     exitCode: exitCodes.failed,
     message: ({ url, from }) =>
       from === "nobody"
-        ? `Annie does not answer at ${url}.`
-        : `Something answers at ${url}, but not as Annie does.`,
+        ? `Annie does not respond at ${url}.`
+        : `Something other than Annie responds at ${url}.`,
     hint: (data) =>
-      data.from === "nobody"
-        ? herLog(data)
-        : "Look whether another program has her port: sudo ss -ltnp",
+      data.from === "nobody" ? herLog(data) : "See which program uses her port: sudo ss -ltnp",
   }),
   "annie.still_starting": row<InStack>({
     exitCode: exitCodes.failed,
-    message: () => "Annie is still starting, although her first models are there.",
+    message: () => "Annie is still starting, although her required models are ready.",
     hint: herLog,
   }),
   "annie.unsteady": row<InStack & { relapses: number }>({
     exitCode: exitCodes.degraded,
     message: ({ relapses }) =>
-      `Annie is not stable: she was healthy and then failed again ${relapses} times.`,
+      `Annie is unstable: she became healthy and failed again ${relapses} times.`,
     hint: herLog,
   }),
   "annie.degraded": row<
     InStack & {
+      /** Capabilities, by their names in the health contract. */
       readonly lacks: readonly string[];
       /** Her own word for how she is; null where she is online and every model is there. */
       readonly status: string | null;
@@ -54,14 +56,14 @@ export const annieFailures = {
     exitCode: exitCodes.degraded,
     message: ({ status, lacks }) =>
       status === null
-        ? `Annie is online, but can't do everything yet: she lacks ${lacks.join(", ")}, though the models are here.`
-        : `Annie runs, but calls herself "${status}"${lacks.length === 0 ? "" : ` and lacks ${lacks.join(", ")}`}.`,
+        ? `Annie is online without ${named(lacks)}, although the models are ready.`
+        : `Annie is running${lacks.length === 0 ? "" : ` without ${named(lacks)}`}, and reports "${status}".`,
     hint: herLog,
   }),
   "annie.container_gone": row<{ service: string }>({
     exitCode: exitCodes.failed,
-    message: ({ service }) => `The container of ${service} was removed while heros was at it.`,
-    hint: () => "Run heros setup again, which starts it.",
+    message: ({ service }) => `The container of ${service} was removed while heros was running.`,
+    hint: () => "Run heros setup again: it starts the container.",
   }),
   "annie.container_failed": row<
     InStack & {
@@ -69,18 +71,20 @@ export const annieFailures = {
       readonly state: string;
       readonly exitCode: number | null;
       readonly logLines: readonly string[];
-      /** Null where nobody knows. */
+      /** Null where it is not known. */
       readonly likelyCause: LikelyCause | null;
     }
   >({
     exitCode: exitCodes.failed,
     message: ({ service, state, exitCode, logLines }) => {
       const last =
-        logLines.length === 0 ? "It wrote nothing." : `Its last lines:\n${logLines.join("\n")}`;
+        logLines.length === 0
+          ? "Its log is empty."
+          : `Last lines of its log:\n${logLines.join("\n")}`;
       return `The container ${service} ${whatHappened(state, exitCode)}. ${last}`;
     },
     hint: ({ stackDir, service, likelyCause }) =>
-      `${likelyCause === null ? "" : `${adviceFor(likelyCause, service)} `}See more with: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
+      `${likelyCause === null ? "" : `${adviceFor(likelyCause, service)} `}Check its log: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
   }),
 };
 
@@ -88,26 +92,26 @@ function adviceFor(cause: LikelyCause, service: string): string {
   switch (cause.kind) {
     case "killed":
       return cause.memoryLimitBytes === null
-        ? "It was killed, most likely for want of memory: choose fewer models (--tiers 1)."
-        : `It was killed, most likely at the memory limit of ${formatMemory(cause.memoryLimitBytes)} that the compose file sets: raise mem_limit of ${service}.`;
+        ? "It probably ran out of memory: choose fewer models (--tiers 1)."
+        : `It probably exceeded its memory limit of ${formatMemory(cause.memoryLimitBytes)}: raise mem_limit of ${service} in the compose file.`;
     case "token-unreadable":
-      return "Annie may not read the token, which she does not need: delete secrets/hf_token and run heros setup again.";
+      return "Annie can't read the token, which she does not need: delete secrets/hf_token, then run heros setup again.";
     case "models-unreadable":
       return cause.here
-        ? `Annie may not read ${cause.path}. See which folder on the way is closed to other users: namei -l ${quoted(cause.path)}; then open that one alone to them, with chmod go+rx.`
-        : `Annie may not read ${cause.path}.`;
+        ? `Annie can't read ${cause.path}. Find the folder that is closed to other users (namei -l ${quoted(cause.path)}), then open only that one: chmod go+rx.`
+        : `Annie can't read ${cause.path}.`;
     case "passwords":
-      return "The passwords in .env are not those that the databases were made with: put the old ones back.";
+      return "The passwords in .env are not the ones the databases were created with: restore the old ones.";
   }
 }
 
 function whatHappened(state: string, exitCode: number | null): string {
   switch (state) {
     case "restarting":
-      return `starts again and again${exitCode === null ? "" : ` (exit status ${exitCode})`}`;
+      return `keeps restarting${exitCode === null ? "" : ` (exit status ${exitCode})`}`;
     case "unhealthy":
-      return "runs, but does not get healthy";
+      return "is running, but unhealthy";
     default:
-      return `ended with exit status ${exitCode}`;
+      return `stopped with exit status ${exitCode}`;
   }
 }

@@ -7,8 +7,8 @@ type NamedFile = { readonly file: string; readonly reason: string };
 function unreadable(noun: "config" | "catalog" | "token") {
   return row<NamedFile>({
     exitCode: exitCodes.usage,
-    message: ({ file, reason }) => `The ${noun} file ${file} can't be read (${reason}).`,
-    hint: () => `Give the path of a ${noun} file that you may read.`,
+    message: ({ file, reason }) => `Can't read the ${noun} file ${file} (${reason}).`,
+    hint: () => `Check the path and the permissions of the ${noun} file.`,
   });
 }
 
@@ -21,7 +21,7 @@ function linesOf(complaint: string): readonly [string, readonly string[]] {
   return [first, more];
 }
 
-/** What was typed, the files that it names, and what is asked of a command. */
+/** Arguments, the files that they name, and where heros was started. */
 export const cliFailures = {
   /** Arguments that make no sense, or none together. */
   "usage.wrong": row<{ readonly complaint: string }>({
@@ -33,13 +33,13 @@ export const cliFailures = {
     },
     hint({ complaint }) {
       const [, more] = linesOf(complaint);
-      return [...more, "heros --help lists commands, heros setup --help their flags."].join(" ");
+      return [...more, "Run heros COMMAND --help for usage."].join(" ");
     },
   }),
   "usage.no_home": row({
     exitCode: exitCodes.usage,
-    message: () => "HOME is not set to a folder's full path, and this user has no home folder.",
-    hint: () => "Set HOME to a folder that you can write to: HOME=/var/lib/heros heros setup",
+    message: () => "HOME is not set to an absolute path, and this user has no home folder.",
+    hint: () => "Set HOME to a folder you can write to: HOME=/var/lib/heros heros setup",
   }),
   "usage.no_folder": row({
     exitCode: exitCodes.usage,
@@ -52,12 +52,12 @@ export const cliFailures = {
   "token.malformed": row<{ readonly where: string }>({
     exitCode: exitCodes.usage,
     message: ({ where }) =>
-      `${where} does not hold a Hugging Face token: it should be one word in one line.`,
-    hint: () => "Copy the token again from your Hugging Face settings into that file.",
+      `${where} does not contain a Hugging Face token (one word on one line).`,
+    hint: () => "Copy the token again from https://huggingface.co/settings/tokens",
   }),
   "prune.needs_yes": row<{ readonly size: string }>({
     exitCode: exitCodes.usage,
-    message: ({ size }) => `Nothing was removed: nobody can be asked here whether ${size} may go.`,
-    hint: () => "Add --yes to remove it, or --dry-run to look only.",
+    message: ({ size }) => `Nothing was removed: removing ${size} needs your confirmation.`,
+    hint: () => "Add --yes to remove the files, or --dry-run to list them.",
   }),
 };

@@ -4,7 +4,7 @@ import { row } from "./row.ts";
 
 const again = "then run heros setup again.";
 
-/** What is known of an image that could not be had, and what docker said of it. */
+/** What is known of an image that could not be pulled, and what docker said of it. */
 export interface ImageBlame {
   /** As the compose file names it. */
   readonly image: string | null;
@@ -23,6 +23,9 @@ interface Remedy {
   readonly remedy: string;
 }
 
+const restart = "Restart Docker (this interrupts every container): sudo systemctl restart docker";
+
+const cantPull = ({ image }: ImageBlame) => `Can't pull ${image ?? "an image"}`;
 const theImage = ({ image }: ImageBlame) => (image === null ? "An image" : `The image ${image}`);
 const theRegistry = ({ registry }: ImageBlame) => registry ?? "its registry";
 const isDockerHub = ({ registry }: ImageBlame) => registry === null || registry === "Docker Hub";
@@ -32,96 +35,96 @@ const login = (blame: ImageBlame) =>
 export const dockerFailures = {
   "docker.missing": row({
     exitCode: exitCodes.machine,
-    message: () => "Docker is not installed on this machine, and Annie runs in its containers.",
-    hint: () => "Install it with: curl -fsSL https://get.docker.com | sudo sh",
+    message: () => "Docker is not installed, and Annie runs in Docker containers.",
+    hint: () => "Install it: curl -fsSL https://get.docker.com | sudo sh",
   }),
   "docker.daemon_down": row<{ address: string | null; remedy: string | null }>({
     exitCode: exitCodes.machine,
     message: ({ address }) =>
-      `Docker is installed, but does not answer${address === null ? "" : ` at ${address}`}.`,
+      address === null
+        ? "Docker is installed, but not running."
+        : `Docker is installed, but does not respond at ${address}.`,
     hint: ({ address, remedy }) =>
       remedy === null
-        ? `Start the engine that listens at ${address ?? "its socket"}, or choose another one with DOCKER_HOST.`
-        : `Start it with: ${remedy}`,
+        ? `Start the engine that listens at ${address ?? "its socket"}, or choose another with DOCKER_HOST.`
+        : `Start it: ${remedy}`,
   }),
   "docker.no_permission": row<Remedy & { joined: boolean }>({
     exitCode: exitCodes.machine,
-    message: () => "Docker runs, but you may not use it yet.",
+    message: () => "You don't have permission to use Docker.",
     hint: ({ remedy, joined }) => (joined ? remedy : `Run: ${remedy}.`),
   }),
   "docker.context_broken": row<Remedy & { name: string | null }>({
     exitCode: exitCodes.machine,
     message: ({ name }) =>
-      `Docker is set to the context${name === null ? "" : ` "${name}"`}, which does not exist.`,
-    hint: ({ remedy }) => `Go back to the default one: ${remedy}`,
+      `Docker's current context${name === null ? "" : `, "${name}",`} does not exist.`,
+    hint: ({ remedy }) => `Switch to the default context: ${remedy}`,
   }),
   "docker.podman": row<Remedy>({
     exitCode: exitCodes.machine,
     message: () =>
-      "The docker command here is Podman; Annie needs Docker Engine and its compose plugin.",
-    hint: ({ remedy }) => `Install Docker with: ${remedy}`,
+      "The docker command here is Podman. Annie needs Docker Engine and Docker Compose.",
+    hint: ({ remedy }) => `Install Docker: ${remedy}`,
   }),
   "docker.elsewhere": row<Remedy & { where: string }>({
     exitCode: exitCodes.machine,
     message: ({ where }) =>
-      `Docker's engine is on another machine (${where}), which can't see the models on this one.`,
-    hint: ({ remedy }) => `Use this machine's engine (${remedy}), or run heros over there.`,
+      `The Docker engine is on another machine (${where}) and can't read the models on this one.`,
+    hint: ({ remedy }) => `Use this machine's engine (${remedy}), or run heros on that machine.`,
   }),
   "docker.no_answer": row({
     exitCode: exitCodes.machine,
-    message: () => "Docker does not answer.",
-    hint: () => "Restart it with: sudo systemctl restart docker",
+    message: () => "Docker does not respond.",
+    hint: () => restart,
   }),
   "docker.gpu_unavailable": row<Said>({
     exitCode: exitCodes.machine,
-    message: ({ said }) => `Docker can't give the GPU to containers. Docker says: ${said}`,
+    message: ({ said }) => `Containers can't use the GPU. Docker says: ${said}`,
     hint: () =>
-      "Run: sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
+      "Set it up: sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
   }),
   "docker.disk_full": row<Said>({
     exitCode: exitCodes.disk,
-    message: ({ said }) =>
-      `There is no space left on the disk where Docker keeps its images. Docker says: ${said}`,
-    hint: () => `Free some space, for example with: docker image prune — ${again}`,
+    message: ({ said }) => `The disk that holds Docker's images is full. Docker says: ${said}`,
+    hint: () => `Free some space, for example with docker image prune, ${again}`,
   }),
   "docker.wrong_architecture": row<ImageBlame>({
     exitCode: exitCodes.machine,
     message: (blame) =>
-      `${theImage(blame)} is not made for this kind of processor. Docker says: ${blame.said}`,
-    hint: () => `Choose an image for this machine in the compose file, ${again}`,
+      `${theImage(blame)} does not support this processor. Docker says: ${blame.said}`,
+    hint: () => `Choose an image for this processor in the compose file, ${again}`,
   }),
   "docker.folder_unseen": row<Said & { folder: string | null }>({
     exitCode: exitCodes.machine,
     message: ({ folder, said }) =>
-      `Docker can't see the folder ${folder ?? "of the stack"}. Docker says: ${said}`,
+      `Docker can't access ${folder === null ? "the stack's folder" : `the folder ${folder}`}. Docker says: ${said}`,
     hint: () =>
-      "Docker Desktop shares folders under Settings, Resources, File sharing. Docker from a snap sees folders in your home that aren't hidden: choose such ones with --stack-dir and --storage.",
+      "With Docker Desktop, share the folder under Settings > Resources > File sharing. With Docker from a snap, choose folders in your home that aren't hidden: --stack-dir, --storage.",
   }),
   "docker.credentials": row<Said>({
     exitCode: exitCodes.machine,
     message: ({ said }) =>
-      `Docker can't read its registry logins, so it fetches no image. Docker says: ${said}`,
-    hint: () =>
-      `Remove the line "credsStore" (or "credHelpers") from ~/.docker/config.json, ${again}`,
+      `Docker can't read its registry credentials, so it can't pull images. Docker says: ${said}`,
+    hint: () => `Remove "credsStore" (or "credHelpers") from ~/.docker/config.json, ${again}`,
   }),
   "docker.pull_rate_limited": row<ImageBlame>({
     exitCode: exitCodes.network,
     message: (blame) =>
-      `${theImage(blame)} could not be fetched: ${theRegistry(blame)} allows no more downloads from this address for now. Docker says: ${blame.said}`,
-    hint: (blame) => `Log in, which raises the limit (${login(blame)}), or wait, ${again}`,
+      `${cantPull(blame)}: ${theRegistry(blame)} limits downloads from this address. Docker says: ${blame.said}`,
+    hint: (blame) => `Log in to raise the limit (${login(blame)}), or wait a while, ${again}`,
   }),
   "docker.registry_error": row<ImageBlame & { status: string }>({
     exitCode: exitCodes.network,
     message: (blame) =>
-      `${theImage(blame)} could not be fetched: ${theRegistry(blame)} has trouble of its own (${blame.status}). Docker says: ${blame.said}`,
+      `${cantPull(blame)}: ${theRegistry(blame)} has a server error (${blame.status}). Docker says: ${blame.said}`,
     hint: () => "Run heros setup again later.",
   }),
   "docker.pull_certificate": row<ImageBlame>({
     exitCode: exitCodes.network,
     message: (blame) =>
-      `${theImage(blame)} could not be fetched: Docker does not trust the certificate of ${theRegistry(blame)}. Docker says: ${blame.said}`,
+      `${cantPull(blame)}: Docker does not trust the certificate of ${theRegistry(blame)}. Docker says: ${blame.said}`,
     hint: (blame) =>
-      `Where your network has a certificate authority of its own, Docker needs its certificate as /etc/docker/certs.d/${isDockerHub(blame) ? "docker.io" : blame.registry}/ca.crt, ${again}`,
+      `If your network has its own certificate authority, save its certificate as /etc/docker/certs.d/${isDockerHub(blame) ? "docker.io" : blame.registry}/ca.crt, ${again}`,
   }),
   "docker.pull_network": row<
     | ({ readonly how: "unreachable"; readonly proxy: boolean } & ImageBlame)
@@ -135,43 +138,43 @@ export const dockerFailures = {
     exitCode: exitCodes.network,
     message: (data) =>
       data.how === "silent"
-        ? `Docker waited ${formatDuration(data.silentMs / 1000)} for ${data.images.join(", ")}, and ${data.registry ?? "the registry"} sent nothing.`
-        : `${theImage(data)} could not be fetched: Docker does not reach ${theRegistry(data)}. Docker says: ${data.said}`,
+        ? `Can't pull ${data.images.join(", ")}: ${data.registry ?? "the registry"} has sent nothing for ${formatDuration(data.silentMs / 1000)}.`
+        : `${cantPull(data)}: Docker can't reach ${theRegistry(data)}. Docker says: ${data.said}`,
     hint: (data) => {
       if (data.how === "silent") {
-        return "Check the connection, then run heros setup again. If that waits too, restart Docker first: sudo systemctl restart docker";
+        return `Check your connection, ${again} If it stalls again: ${restart}`;
       }
       return data.proxy
-        ? `Check the proxy that Docker is set to (docker info shows it), ${again}`
-        : `Check the connection, ${again}`;
+        ? `Check Docker's proxy (docker info shows it), ${again}`
+        : `Check your connection, ${again}`;
     },
   }),
   "docker.pull_refused": row<ImageBlame>({
     exitCode: exitCodes.failed,
     message: (blame) =>
-      `${theImage(blame)} could not be fetched: ${theRegistry(blame)} does not allow it without a login, or does not have it. Docker says: ${blame.said}`,
-    hint: (blame) => `Check its name in the compose file, or log in with: ${login(blame)}`,
+      `${cantPull(blame)}: it does not exist on ${theRegistry(blame)}, or you don't have access. Docker says: ${blame.said}`,
+    hint: (blame) => `Check its name in the compose file, or log in: ${login(blame)}`,
   }),
   "docker.image_missing": row<ImageBlame>({
     exitCode: exitCodes.failed,
     message: (blame) =>
-      `${theImage(blame)} does not exist in ${theRegistry(blame)}. Docker says: ${blame.said}`,
-    hint: () => "Check its name and version in the compose file and HER_OS_VERSION in .env.",
+      `${cantPull(blame)}: it does not exist on ${theRegistry(blame)}. Docker says: ${blame.said}`,
+    hint: () => "Check its name and tag in the compose file, and HER_OS_VERSION in .env.",
   }),
   "docker.no_network": row<Said>({
     exitCode: exitCodes.machine,
-    message: ({ said }) => `Docker has no addresses left for another network. Docker says: ${said}`,
-    hint: () => "Remove networks that nothing uses with: docker network prune",
+    message: ({ said }) => `Docker has no free addresses for another network. Docker says: ${said}`,
+    hint: () => "Remove unused networks: docker network prune",
   }),
   "docker.firewall": row<Said>({
     exitCode: exitCodes.machine,
-    message: ({ said }) => `Docker can't set its firewall rules. Docker says: ${said}`,
-    hint: () => "Restart Docker with: sudo systemctl restart docker",
+    message: ({ said }) => `Docker can't set up its firewall rules. Docker says: ${said}`,
+    hint: () => restart,
   }),
   "docker.version_mismatch": row<Said>({
     exitCode: exitCodes.machine,
     message: ({ said }) =>
-      `The docker command and its engine are of versions that don't fit. Docker says: ${said}`,
-    hint: () => "Update both with: sudo apt-get install --only-upgrade docker-ce docker-ce-cli",
+      `The docker command and the Docker engine have incompatible versions. Docker says: ${said}`,
+    hint: () => "Update both: sudo apt-get install --only-upgrade docker-ce docker-ce-cli",
   }),
 };

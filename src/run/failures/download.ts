@@ -3,7 +3,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { row } from "./row.ts";
 
 export const downloadFailures = {
-  /** The source gave wrong bytes, time after time. */
+  /** The source sent wrong bytes each time. */
   "download.hash_mismatch": row<{
     readonly repo: string;
     readonly path: string;
@@ -12,9 +12,9 @@ export const downloadFailures = {
   }>({
     exitCode: exitCodes.hash,
     message: ({ repo, path, hash, found }) =>
-      `${path} of ${repo} does not have the content that the Hub promises: its ${hashName(hash)} is ${found ?? "nothing"}, and should be ${hash.hex}.`,
+      `${path} of ${repo} does not match the Hub's checksum: its ${hashName(hash)} is ${found ?? "unknown"}, expected ${hash.hex}.`,
     hint: () =>
-      "It was fetched three times. Run heros again later; if it stays so, look for a proxy or a mirror that changes files.",
+      "heros downloaded it three times. Run heros again later. If it fails again, check for a proxy or a mirror that alters files.",
   }),
 };
 

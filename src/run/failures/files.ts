@@ -45,15 +45,15 @@ function diskRow({ exitCode, message, hint, elsewhere }: DiskRow) {
 
 const goesOn = "run heros again: it continues where it stopped.";
 
-/** Why a path can't be written, although its disk is in order. */
+/** Why a path can't be written, although its disk works. */
 const refusals = {
-  EACCES: (path: string) => `you may not write to ${path}`,
-  EPERM: (path: string) => `the system does not allow it at ${path}`,
-  ENOTDIR: (path: string) => `${path} is, or leads through, a file that should be a folder`,
-  EEXIST: (path: string) => `something else is at ${path}`,
-  EISDIR: (path: string) => `${path} is a folder and should be a file`,
-  ENOTEMPTY: (path: string) => `the folder ${path} is in the way`,
-  ELOOP: (path: string) => `${path} leads through links that go in a circle`,
+  EACCES: (path: string) => `you don't have permission to write to ${path}`,
+  EPERM: (path: string) => `the system does not permit it at ${path}`,
+  ENOTDIR: (path: string) => `${path}, or part of it, is a file instead of a folder`,
+  EEXIST: (path: string) => `${path} already exists`,
+  EISDIR: (path: string) => `${path} is a folder instead of a file`,
+  ENOTEMPTY: (path: string) => `the folder ${path} is not empty`,
+  ELOOP: (path: string) => `${path} contains a loop of links`,
 };
 
 export type Refusal = keyof typeof refusals;
@@ -95,7 +95,7 @@ function notWritableRow(area: Area) {
         case "owned":
           return `Can't write to ${data.folders[0] ?? "the cache"}: it belongs to another user.`;
         case "read-only":
-          return `heros needs to change ${data.file}, which is read-only.`;
+          return `heros must change ${data.file}, which is read-only.`;
       }
     },
     hint(data) {
@@ -112,7 +112,7 @@ function notWritableRow(area: Area) {
 function remedyOf(data: NotWritable, area: Area): { fix: string; elsewhere: boolean } {
   switch (data.why) {
     case "refused":
-      return { fix: `See what is there: ls -ld ${quoted(data.path)}.`, elsewhere: true };
+      return { fix: `Check that path: ls -ld ${quoted(data.path)}.`, elsewhere: true };
     case "closed": {
       const own = ownFolder(data, areas[area].newFolder);
       const use = own.folder === data.folder ? "" : `, and use ${own.folder}`;
@@ -124,7 +124,7 @@ function remedyOf(data: NotWritable, area: Area): { fix: string; elsewhere: bool
         elsewhere: false,
       };
     case "read-only":
-      return { fix: `Make it writable with: chmod u+w ${quoted(data.file)}`, elsewhere: false };
+      return { fix: `Make it writable: chmod u+w ${quoted(data.file)}`, elsewhere: false };
   }
 }
 
@@ -159,18 +159,18 @@ function isOfSystem(home: string): boolean {
   return /^\/*(?:[^/]*\/*$|(?:bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)\/)/.test(home);
 }
 
-/** A link on the way to a folder that leads nowhere; `target` is null where nobody looked. */
+/** A broken link in the path of a folder; `target` is null where it was not read. */
 function brokenLinkRow(area: Area) {
   const mount = (target: string): string =>
-    `Mount the disk of ${target}, then run heros again. Or choose another folder`;
+    `Mount the disk that holds ${target}, then run heros again. Or choose another folder`;
   const remove = (link: string): string =>
-    `Mount the disk that it leads to, or remove it: ls -l ${quoted(link)}.`;
+    `See where it points: ls -l ${quoted(link)}. Mount that disk, or remove the link.`;
   return row<{ readonly link: string; readonly target: string | null }>({
     exitCode: exitCodes.failed,
     message: ({ link, target }) =>
       target === null
-        ? `${link} is a link that leads nowhere.`
-        : `${link} is a link to ${target}, and nothing is there: its disk may not be mounted.`,
+        ? `${link} is a broken link.`
+        : `${link} links to ${target}, which does not exist. Its disk may not be mounted.`,
     hint: ({ link, target }) =>
       target === null ? remove(link) : `${mount(target)} with ${areas[area].flag}.`,
     formHint: ({ link, target }) => (target === null ? remove(link) : `${mount(target)}.`),
@@ -187,45 +187,44 @@ const onLinuxDisk = "Use a folder on a Linux file system, such as ext4.";
 export const fileFailures = {
   "disk.full": diskRow({
     exitCode: exitCodes.disk,
-    message: (path) => `The disk of ${path} is full.`,
+    message: (path) => `The disk that holds ${path} is full.`,
     hint: `Free some space, then ${goesOn}`,
     elsewhere: false,
   }),
   "disk.quota": diskRow({
     exitCode: exitCodes.disk,
-    message: (path) => `Your disk quota for ${path} is used up.`,
-    hint: `Delete files of yours on that disk, or ask its administrator for a larger quota; then ${goesOn}`,
+    message: (path) => `Your disk quota for ${path} is exceeded.`,
+    hint: `Delete files of yours on that disk, or ask its administrator for a larger quota, then ${goesOn}`,
     elsewhere: false,
   }),
   "disk.failing": diskRow({
     exitCode: exitCodes.failed,
-    message: (path) => `The disk of ${path} reports an error: it may be failing.`,
-    hint: "See what the system says about it: sudo dmesg | tail.",
+    message: (path) => `The disk that holds ${path} reports an error and may be failing.`,
+    hint: "Check the system log: sudo dmesg | tail.",
     elsewhere: true,
   }),
   "disk.gone": diskRow({
     exitCode: exitCodes.failed,
-    message: (path) => `The disk of ${path} is no longer there.`,
-    hint: `Connect it, or mount it again. Then ${goesOn}`,
+    message: (path) => `The disk that holds ${path} is no longer available.`,
+    hint: `Reconnect or remount it, then ${goesOn}`,
     elsewhere: false,
   }),
   "disk.unsupported": diskRow({
     exitCode: exitCodes.failed,
-    message: (path) => `The file system of ${path} can't do what heros needs.`,
+    message: (path) => `The file system of ${path} lacks features that heros needs.`,
     hint: "Use a disk with a Linux file system, such as ext4.",
     elsewhere: true,
   }),
   "disk.read_only": diskRow({
     exitCode: exitCodes.failed,
-    message: (path) => `The disk of ${path} is read-only.`,
-    hint: "If it was writable before, the system may have found it damaged: sudo dmesg | tail.",
+    message: (path) => `The disk that holds ${path} is read-only.`,
+    hint: "If it was writable before, the system may have found errors on it: sudo dmesg | tail.",
     elsewhere: true,
   }),
   "disk.file_too_large": diskRow({
     exitCode: exitCodes.disk,
-    message: (path) =>
-      `A file for ${path} is larger than its file system, or this terminal, allows.`,
-    hint: "ulimit -f should say unlimited, and the disk should have a Linux file system, such as ext4.",
+    message: (path) => `A file at ${path} is larger than its file system or this terminal allows.`,
+    hint: "Check that ulimit -f says unlimited and that the disk has a Linux file system, such as ext4.",
     elsewhere: true,
   }),
   "path.too_long": diskRow({
@@ -236,8 +235,8 @@ export const fileFailures = {
   }),
   "files.too_many_open": diskRow({
     exitCode: exitCodes.failed,
-    message: () => "Too many files are open: this terminal's limit is too low.",
-    hint: "Raise it with ulimit -n 4096, then run heros again.",
+    message: () => "Too many open files: this terminal's limit is too low.",
+    hint: "Raise it (ulimit -n 4096), then run heros again.",
     elsewhere: false,
   }),
   "cache.not_writable": notWritableRow("cache"),
@@ -248,15 +247,15 @@ export const fileFailures = {
   "cache.no_symlinks": row<{ readonly folder: string; readonly type: string | null }>({
     exitCode: exitCodes.failed,
     message({ folder, type }) {
-      const named = type === null ? "Its file system" : `Its file system, ${type},`;
-      return `Models can't be kept in ${folder}. ${named} has no symbolic links, and the Hub cache is made of them.`;
+      const named = type === null ? "its file system" : `its file system (${type})`;
+      return `Can't keep models in ${folder}: ${named} has no symbolic links, which the Hub cache needs.`;
     },
     hint: () => `${onLinuxDisk} Choose it with --cache-dir.`,
     formHint: () => onLinuxDisk,
   }),
   "stack.no_text_file": row<{ readonly path: string }>({
     exitCode: exitCodes.usage,
-    message: ({ path }) => `${path} is no text file of usual size, so heros does not read it.`,
-    hint: () => "Put a regular file in its place, or choose another folder with --stack-dir.",
+    message: ({ path }) => `Can't read ${path}: it is not a text file of a reasonable size.`,
+    hint: () => "Replace it with a regular file, or choose another folder with --stack-dir.",
   }),
 };

@@ -7,55 +7,55 @@ type AtHub = { readonly endpoint: string };
 
 /** A hint that ends with how to get and give a token, on a command line and on a form. */
 function tokenHint(before: string): { readonly hint: string; readonly formHint: string } {
-  const make = `${before}Make a token at https://huggingface.co/settings/tokens and`;
+  const make = `${before}Create a token at https://huggingface.co/settings/tokens and`;
   return {
-    hint: `${make} set HF_TOKEN, or give it with --token-file.`,
-    formHint: `${make} paste it where you are asked for one.`,
+    hint: `${make} set HF_TOKEN, or pass it with --token-file.`,
+    formHint: `${make} paste it when asked for one.`,
   };
 }
 
 function gatedHint({ repo, withToken }: { readonly repo: string; readonly withToken: boolean }) {
   const page = `https://huggingface.co/${repo}`;
-  const accept = `Accept the terms at ${page} with the account that the token belongs to, then run heros again.`;
+  const accept = `Accept the terms at ${page} with the account that owns the token, then run heros again.`;
   return withToken
     ? { hint: accept, formHint: accept }
     : tokenHint(`Accept the terms at ${page}. `);
 }
 
-/** What was asked for is not there; `impossible`: its name can't be one, and nobody was asked. */
+/** What the Hub does not have; `impossible`: its name is invalid, and the Hub was not asked. */
 type Missing<Asked> = Asked | { readonly impossible: string };
 const namesInCatalog =
-  "Check the catalog: a repository is written owner/name, a revision is a branch, a tag or a commit.";
+  "Check the catalog: a repository is owner/name, and a revision is a branch, a tag or a commit.";
 
 /** Without a token the Hub does not tell a missing repository from a private one. */
 type MissingRepo = Missing<AtHub & { readonly repo: string; readonly withToken: boolean }>;
 
 function missingRepoHint(data: MissingRepo): { readonly hint: string; readonly formHint: string } {
   if ("impossible" in data) return { hint: namesInCatalog, formHint: namesInCatalog };
-  const hint = "Check the repository's name in the catalog, and that the token may read it.";
+  const hint = "Check the repository's name in the catalog, and that the token can read it.";
   return data.withToken
     ? { hint, formHint: hint }
-    : tokenHint("Check the name in the catalog. If it is private or gated: ");
+    : tokenHint("Check the repository's name in the catalog. If it is private or gated: ");
 }
 
 /** The Hub, and what stands between it and this machine. */
 export const hubFailures = {
   "hub.token_refused": row<AtHub>({
     exitCode: exitCodes.usage,
-    message: ({ endpoint }) => `The Hub at ${endpoint} does not accept the token.`,
+    message: ({ endpoint }) => `The Hub at ${endpoint} rejected the token.`,
     hint: () => tokenHint("").hint,
     formHint: () => tokenHint("").formHint,
   }),
   "hub.forbidden": row<AtHub & { readonly repo: string }>({
     exitCode: exitCodes.usage,
-    message: ({ endpoint, repo }) => `The Hub at ${endpoint} does not let this token read ${repo}.`,
+    message: ({ endpoint, repo }) => `The token has no access to ${repo} on ${endpoint}.`,
     hint: () =>
-      "Use a token with the right to read this repository (`hf auth whoami` shows whose it is).",
+      "Use a token that can read this repository (hf auth whoami shows whose token it is).",
   }),
   "hub.gated": row<{ readonly repo: string; readonly withToken: boolean }>({
     exitCode: exitCodes.usage,
     message: ({ repo }) =>
-      `${repo} is gated: its owner asks you to accept terms before the files can be downloaded.`,
+      `${repo} is gated: you must accept its terms before you can download it.`,
     hint: (data) => gatedHint(data).hint,
     formHint: (data) => gatedHint(data).formHint,
   }),
@@ -63,10 +63,10 @@ export const hubFailures = {
     exitCode: exitCodes.usage,
     message(data) {
       if ("impossible" in data) {
-        return `${data.impossible} can't be the name of a repository on the Hub.`;
+        return `${data.impossible} is not a valid repository name.`;
       }
       const { repo, endpoint, withToken } = data;
-      const perhaps = withToken ? "the token may not see it" : "it is private";
+      const perhaps = withToken ? "the token has no access to it" : "it is private";
       return `There is no repository ${repo} on ${endpoint}, or ${perhaps}.`;
     },
     hint: (data) => missingRepoHint(data).hint,
@@ -78,7 +78,7 @@ export const hubFailures = {
     exitCode: exitCodes.usage,
     message: (data) =>
       "impossible" in data
-        ? `${data.impossible} can't be the name of a revision on the Hub.`
+        ? `${data.impossible} is not a valid revision.`
         : `${data.repo} has no revision ${data.revision} on ${data.endpoint}.`,
     hint: (data) =>
       "impossible" in data
@@ -88,74 +88,73 @@ export const hubFailures = {
   "hub.unsafe_path": row<{ readonly repo: string; readonly path: string }>({
     exitCode: exitCodes.failed,
     message: ({ repo, path }) =>
-      `The Hub lists a file of ${repo} under a name that heros will not write: ${JSON.stringify(path)}.`,
-    hint: () =>
-      "Nothing was written. Report it to the owner of the repository, or check the address in HF_ENDPOINT.",
+      `${repo} lists a file with an unsafe name: ${JSON.stringify(path)}.`,
+    hint: () => "Nothing was written. Report it to the repository's owner, or check HF_ENDPOINT.",
   }),
   /** A page for people where the Hub's answer should be: a login page of a hotel, a proxy, a wrong address. */
   "hub.captive_portal": row<AtHub & { readonly what: string }>({
     exitCode: exitCodes.network,
-    message: ({ endpoint, what }) => `${endpoint} did not answer as a Hub: ${what}.`,
+    message: ({ endpoint, what }) => `${endpoint} did not answer like a Hub: ${what}.`,
     hint: ({ endpoint }) =>
-      `Open ${endpoint} in a browser on this machine: a network may want you to log in first. Or check HF_ENDPOINT and the proxy.`,
+      `Open ${endpoint} in a browser on this machine: your network may require a login. Or check HF_ENDPOINT and the proxy.`,
   }),
   "hub.redirect_loop": row<{ readonly host: string }>({
     exitCode: exitCodes.network,
-    message: ({ host }) => `${host} sends us from one address to the next without end.`,
+    message: ({ host }) => `Too many redirects from ${host}.`,
     hint: () => "Check HF_ENDPOINT and the proxy.",
   }),
   /** A Hub out there must not make us ask what only this machine and its network can. */
   "hub.unsafe_redirect": row<AtHub & { readonly host: string }>({
     exitCode: exitCodes.network,
     message: ({ endpoint, host }) =>
-      `${endpoint} sent heros to ${host}, an address inside this machine or its network. It was not followed.`,
-    hint: () => "Use another Hub or mirror: heros … --endpoint https://huggingface.co",
+      `${endpoint} redirected to ${host}, an address on this machine or its network, so heros did not follow.`,
+    hint: () => "Use another Hub or mirror, for example --endpoint https://huggingface.co",
   }),
   "hub.tls": row<AtHub & { readonly reason: string }>({
     exitCode: exitCodes.network,
     message: ({ endpoint, reason }) =>
-      `The secure connection to ${endpoint} can't be trusted (${reason}).`,
+      `The certificate of ${endpoint} can't be trusted (${reason}).`,
     hint: () =>
-      "Check the machine's date. If your network has a certificate of its own, add it to the system's store, or name its file in SSL_CERT_FILE.",
+      "Check the machine's date. If your network uses its own certificate, add it to the system's store, or set SSL_CERT_FILE to its path.",
   }),
   /** One that wants a password, forbids the address, or is of a kind that heros can't use: `unusable` says which. */
   "hub.proxy": row<AtHub & { readonly status: number; readonly unusable: string | null }>({
     exitCode: exitCodes.network,
     message: ({ endpoint, status, unusable }) =>
       unusable === null
-        ? `The proxy does not let us through to ${endpoint}${status === 0 ? "" : ` (${status})`}.`
+        ? `The proxy refuses connections to ${endpoint}${status === 0 ? "" : ` (${status})`}.`
         : `${unusable}.`,
     hint: () =>
-      "Set HTTPS_PROXY to an http:// proxy, with the name and password that it wants; NO_PROXY lists what needs none.",
+      "Set HTTPS_PROXY to an http:// proxy, with a user name and password if it needs them. NO_PROXY lists the hosts to reach without it.",
   }),
   /** `until`: when the Hub said to come back. */
   "hub.rate_limited": row<AtHub & { readonly until: Date | null }>({
     exitCode: exitCodes.network,
     message: ({ endpoint, until }) =>
       until === null
-        ? `The Hub at ${endpoint} asks us to slow down, again and again.`
-        : `The Hub at ${endpoint} asks us to wait until ${formatMoment(until)}.`,
+        ? `The Hub at ${endpoint} limits how often it is asked.`
+        : `The Hub at ${endpoint} allows no more requests until ${formatMoment(until)}.`,
     hint: ({ until }) =>
       until === null
-        ? "Wait five minutes and run heros again: it goes on where it was. A token raises the limit."
-        : "Run heros again after that: it goes on where it was. A token raises the limit.",
+        ? "Wait five minutes, then run heros again: it continues where it stopped. A token raises the limit."
+        : "Run heros again after that: it continues where it stopped. A token raises the limit.",
   }),
   "hub.server_error": row<AtHub & { readonly reason: string }>({
     exitCode: exitCodes.network,
     message: ({ endpoint, reason }) => `The Hub at ${endpoint} has a problem: ${reason}.`,
     hint: () =>
-      "Look at https://status.huggingface.co, and run heros again later: it goes on where it was.",
+      "Check https://status.huggingface.co, then run heros again later: it continues where it stopped.",
   }),
-  /** `asked`: the repository of a list that a person waited for. */
+  /** `asked`: the repository whose list of files was needed. */
   "hub.unreachable": row<AtHub & ({ readonly reason: string } | { readonly asked: string })>({
     exitCode: exitCodes.network,
     message: (data) =>
       "asked" in data
-        ? `The Hub at ${data.endpoint} does not say what belongs to ${data.asked}.`
-        : `The Hub at ${data.endpoint} can't be reached: ${data.reason}.`,
+        ? `Can't get the list of files of ${data.asked} from the Hub at ${data.endpoint}.`
+        : `Can't reach the Hub at ${data.endpoint}: ${data.reason}.`,
     hint: (data) =>
       "asked" in data
-        ? "Look at the network with heros doctor, then try again."
+        ? "Check the network with heros doctor, then try again."
         : `Check the network, the proxy and HF_ENDPOINT: curl -I ${quoted(data.endpoint)}`,
   }),
   /** `missing`: "file a.json", "files". `listed`: its list of files says so, and not an answer to a question for one. */
@@ -179,14 +178,14 @@ export const hubFailures = {
   }>({
     exitCode: exitCodes.network,
     message: ({ repo, branch, commit }) =>
-      `${repo} changed on the Hub during the download: ${branch} no longer leads to commit ${commit.slice(0, 7)}.`,
+      `${repo} changed on the Hub during the download: ${branch} no longer points to commit ${commit.slice(0, 7)}.`,
     hint: () =>
-      "Run the same command again. It downloads the new files and keeps those that did not change.",
+      "Run the same command again: it downloads the new files and keeps the unchanged ones.",
   }),
   "hub.offline": row<{ readonly missing: string }>({
     exitCode: exitCodes.network,
-    message: ({ missing }) => `HF_HUB_OFFLINE is set, and the cache does not have ${missing}.`,
+    message: ({ missing }) => `HF_HUB_OFFLINE is set, but the cache does not contain ${missing}.`,
     hint: () =>
-      "Unset HF_HUB_OFFLINE and run heros again, or point HF_HUB_CACHE to a cache that has it.",
+      "Unset HF_HUB_OFFLINE and run heros again, or set HF_HUB_CACHE to a cache that contains it.",
   }),
 };

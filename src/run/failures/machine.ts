@@ -16,8 +16,8 @@ export const machineFailures = {
     readonly remedy: string;
   }>({
     exitCode: exitCodes.machine,
-    message: ({ found }) => `The GPU of this machine does not answer: ${found}.`,
-    hint: ({ remedy }) => `Try: ${remedy}.`,
+    message: ({ found }) => `The GPU does not respond: ${found}.`,
+    hint: ({ remedy }) => `Fix: ${remedy}.`,
   }),
   /** What `heros doctor` ends with: the first of them says what to do, and with which exit status. */
   "doctor.problems": row<{ readonly first: Failure; readonly count: number }>({
@@ -25,7 +25,7 @@ export const machineFailures = {
     message: ({ first, count }) =>
       count === 1
         ? first.message
-        : `${count} things keep Annie from running. First: ${first.message}`,
+        : `${count} problems prevent Annie from running. The first: ${first.message}`,
     hint: ({ first }) => first.hint,
   }),
 };

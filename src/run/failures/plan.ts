@@ -1,40 +1,47 @@
 import { exitCodes } from "../exit-codes.ts";
 import { row } from "./row.ts";
 
-/** A value that is no answer to a question, and where it can be given. */
+/** A value that does not answer a question. */
 interface BadAnswer {
   readonly value: string;
-  readonly prompt: string;
-  readonly flag: string;
-  readonly environment: string;
-  readonly configKey: string;
-  /** What would be an answer; on a form, `formRight`. */
+  /** What is valid. */
   readonly right: string;
-  readonly formRight: string;
+  /** Where it can be given; null where it was typed on a form. */
+  readonly given: {
+    readonly flag: string;
+    readonly environment: string;
+    readonly configKey: string;
+  } | null;
 }
 
-/** What is answered, chosen and set for a plan. */
+const tokenHint =
+  "A token is one word that starts with hf_. Copy it again from https://huggingface.co/settings/tokens";
+
+/** Answers, choices and settings. */
 export const planFailures = {
   "plan.bad_answer": row<BadAnswer | "token">({
     exitCode: exitCodes.usage,
-    message: (bad) =>
-      bad === "token"
-        ? "That is not a Hugging Face token."
-        : `"${bad.value}" is no answer to "${bad.prompt}"`,
-    hint: (bad) =>
-      bad === "token"
-        ? "A token is one word that begins with hf_. Copy it again from your Hugging Face settings."
-        : `Give ${bad.right} (${bad.flag}, ${bad.environment}, or ${bad.configKey} in the config file).`,
-    formHint: (bad) =>
-      bad === "token"
-        ? "A token is one word that begins with hf_. Copy it again from your Hugging Face settings."
-        : `Give ${bad.formRight}.`,
+    message(bad) {
+      if (bad === "token") return "That is not a Hugging Face token.";
+      const { value, given } = bad;
+      return given === null
+        ? `"${value}" is not valid.`
+        : `Invalid ${given.flag} value "${value}".`;
+    },
+    hint(bad) {
+      if (bad === "token") return tokenHint;
+      const { right, given } = bad;
+      if (given === null) return `Give ${right}.`;
+      const { flag, environment, configKey } = given;
+      return `Give ${right} (${flag}, ${environment}, or ${configKey} in the config file).`;
+    },
+    formHint: (bad) => (bad === "token" ? tokenHint : `Give ${bad.right}.`),
   }),
   "tiers.unknown": row<{ readonly tier: number; readonly known: readonly number[] }>({
     exitCode: exitCodes.usage,
-    message: ({ tier }) => `There is no tier ${tier}.`,
+    message: ({ tier }) => `There is no set ${tier}.`,
     hint: ({ known }) =>
-      `Choose among ${known.join(", ")}, as in --tiers ${known.slice(0, 2).join(",")}.`,
+      `Choose from ${known.join(", ")}, for example --tiers ${known.slice(0, 2).join(",")}.`,
   }),
   /** `name`: what it was given as; a flag, a variable, a key of the config file. */
   "settings.bad_value": row<
@@ -45,14 +52,15 @@ export const planFailures = {
     exitCode: exitCodes.usage,
     message(bad) {
       if ("address" in bad) return `${bad.name} ${bad.address}.`;
-      if ("value" in bad) return `${bad.name} can't be "${bad.value}".`;
+      if ("value" in bad) return `Invalid ${bad.name} "${bad.value}": give ${bad.right}.`;
       const { name, absentUser } = bad;
-      return `${name} begins with ~${absentUser}, and there is no user ${absentUser} on this machine.`;
+      return `${name} starts with ~${absentUser}, but this machine has no user ${absentUser}.`;
     },
     hint(bad) {
-      if ("address" in bad) return `Set ${bad.name} to an address such as https://huggingface.co`;
-      if ("right" in bad) return `Give ${bad.right}.`;
-      return `Set ${bad.name} to the whole path of a folder.`;
+      if ("address" in bad)
+        return `Set ${bad.name} to an address, for example https://huggingface.co`;
+      if ("right" in bad) return "Run heros COMMAND --help for usage.";
+      return `Set ${bad.name} to an absolute path.`;
     },
   }),
 };

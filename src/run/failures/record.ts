@@ -9,41 +9,41 @@ type Line = { readonly place: string };
 export const recordFailures = {
   "background.not_started": row<{ readonly command: string; readonly reason: string }>({
     exitCode: exitCodes.failed,
-    message: ({ reason }) => `heros could not be left in the background: ${reason}.`,
+    message: ({ reason }) => `heros could not continue in the background: ${reason}.`,
     hint: ({ command }) =>
-      `Nothing is lost. Run heros ${command} again: it goes on where it stopped.`,
+      `Nothing is lost. Run heros ${command} again: it continues where it stopped.`,
   }),
   "background.still_running": row<{ readonly pid: number }>({
     exitCode: exitCodes.failed,
-    message: ({ pid }) => `The run in the background, process ${pid}, does not stop.`,
-    hint: ({ pid }) => `End it with: kill -9 ${pid}. What is downloaded is kept.`,
+    message: ({ pid }) => `The background run (PID ${pid}) does not stop.`,
+    hint: ({ pid }) => `Force it to stop: kill -9 ${pid}. Downloaded data is kept.`,
   }),
   "background.lost": row<{ readonly command: string }>({
     exitCode: exitCodes.failed,
     message: () =>
-      "The run in the background ended without a word: it was killed, or the machine stopped.",
+      "The background run ended unexpectedly: it was killed, or the machine shut down.",
     hint: ({ command }) =>
-      `Nothing that came is lost. Run heros ${command} again: it goes on where it stopped.`,
+      `Nothing is lost. Run heros ${command} again: it continues where it stopped.`,
   }),
   "replay.unreadable": row<{ readonly file: string; readonly reason: string }>({
     exitCode: exitCodes.usage,
-    message: ({ file, reason }) => `The record ${file} can't be read (${reason}).`,
+    message: ({ file, reason }) => `Can't read the record ${file} (${reason}).`,
     hint: () => whereRecordsAre,
   }),
   "replay.empty": row<{ readonly file: string }>({
     exitCode: exitCodes.usage,
-    message: ({ file }) => `${file} holds no events of a run.`,
+    message: ({ file }) => `${file} contains no events.`,
     hint: () => whereRecordsAre,
   }),
   "replay.newer": row<Line & { readonly version: number }>({
     exitCode: exitCodes.usage,
     message: ({ place, version }) =>
-      `${place} is of version ${version}, and this heros knows version 1.`,
-    hint: () => "Play it with a newer heros.",
+      `${place} has format version ${version}, but this heros reads version 1.`,
+    hint: () => "Replay it with a newer heros.",
   }),
   "replay.broken": row<Line & { readonly what: string }>({
     exitCode: exitCodes.usage,
     message: ({ place, what }) => `${place} ${what}.`,
-    hint: () => "Give a file of JSON lines as heros records them, or take that line out.",
+    hint: () => "Give a file of JSON lines that heros recorded, or remove that line.",
   }),
 };

@@ -23,38 +23,42 @@ export const storeFailures = {
   }>({
     exitCode: exitCodes.disk,
     message: ({ folder, neededBytes, freeBytes }) =>
-      `The models need ${formatBytes(neededBytes)} on the disk of ${folder}, and ${formatBytes(freeBytes)} are free.`,
+      `Not enough disk space in ${folder}: the models need ${formatBytes(neededBytes)}, and ${formatBytes(freeBytes)} is free.`,
     hint: ({ neededBytes, freeBytes }) =>
-      `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models (--tiers 1), or give another disk with --cache-dir.`,
+      `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models (--tiers 1), or choose a folder on another disk with --cache-dir.`,
     formHint: ({ neededBytes, freeBytes }) =>
       `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models, or choose a folder on another disk.`,
   }),
   "cache.changed": row<{ readonly repo: string; readonly path: string }>({
     exitCode: exitCodes.failed,
-    message: ({ repo, path }) => `${path} of ${repo} was removed from the cache while heros ran.`,
-    hint: () => "Run heros again: it downloads what is missing.",
+    message: ({ repo, path }) =>
+      `${path} of ${repo} was removed from the cache while heros was running.`,
+    hint: () => "Run heros again: it downloads the missing files.",
   }),
   "cache.foreign_link": row<{ readonly link: string; readonly uid: number }>({
     exitCode: exitCodes.failed,
     message: ({ link, uid }) =>
-      `${link} is a link that another user (${uid}) made, so heros does not write through it.`,
+      `${link} is a link created by another user (UID ${uid}), so heros does not write through it.`,
     hint: ({ link }) =>
-      `Check where it leads: ls -l ${quoted(link)}. Remove it, or choose another folder with --cache-dir.`,
+      `See where it points: ls -l ${quoted(link)}. Remove the link, or choose another folder with --cache-dir.`,
   }),
   "cache.busy": row<{ readonly repo: string; readonly path: string; readonly holder: string }>({
     exitCode: exitCodes.failed,
     message: ({ repo, path, holder }) =>
-      `${path} of ${repo} can't be repaired now: ${holder} works on it.`,
-    hint: () => "Wait until it is done, then run heros models repair again.",
+      `Can't repair ${path} of ${repo} now: ${holder} is using it.`,
+    hint: () => "Wait until it finishes, then run heros models repair again.",
   }),
-  /** `others`: how many more are not right. */
+  /** `others`: how many more are damaged or missing. */
   "models.damaged": row<{ readonly first: DamagedFile; readonly others: number }>({
     exitCode: exitCodes.hash,
     message({ first, others }) {
-      const more = others === 0 ? "" : ` ${others} more ${others === 1 ? "is" : "are"} not right.`;
+      const more =
+        others === 0
+          ? ""
+          : ` ${others} more ${others === 1 ? "file is" : "files are"} damaged or missing.`;
       return `${first.path} of ${first.repo} ${damageWords(first)}.${more}`;
     },
-    hint: () => "Put it right with: heros models repair",
+    hint: () => "Repair: heros models repair",
   }),
 };
 
@@ -62,14 +66,14 @@ function damageWords({ reason, expected, found, hash }: DamagedFile): string {
   const kind = hashName(hash);
   switch (reason) {
     case "missing":
-      return `is missing; its ${kind} should be ${expected}`;
+      return `is missing (expected ${kind} ${expected})`;
     case "link":
-      return `is a link to ${found ?? "nothing"}, and should lead to the content with the ${kind} ${expected}`;
+      return `is a link to ${found ?? "nothing"} instead of to the file with ${kind} ${expected}`;
     case "size":
-      return `is damaged: it has ${found ?? "0"} bytes, and should have ${expected} (${kind} ${hash.hex})`;
+      return `is damaged: it has ${found ?? "0"} bytes, expected ${expected} (${kind} ${hash.hex})`;
     case "hash":
-      return `is damaged: its ${kind} is ${found ?? "unknown"}, and should be ${expected}`;
+      return `is damaged: its ${kind} is ${found ?? "unknown"}, expected ${expected}`;
     case "unreadable":
-      return `can't be read (${found ?? "unknown reason"}); its ${kind} should be ${expected}`;
+      return `can't be read (${found ?? "unknown reason"}; expected ${kind} ${expected})`;
   }
 }

@@ -104,13 +104,13 @@ function checked<T>(schema: z.ZodType<T>, value: unknown, { session, repo }: Lis
   if (parsed.success) return parsed.data;
   throw captivePortal(
     session.endpoint,
-    `its answer about ${repo} is not of the Hub's form`,
+    `its answer about ${repo} has an unknown format`,
     parsed.error,
   );
 }
 
 function endless({ session, repo }: ListCall): Error {
-  return captivePortal(session.endpoint, `its list of the files of ${repo} has no end`);
+  return captivePortal(session.endpoint, `its list of the files of ${repo} does not end`);
 }
 
 /**
@@ -209,7 +209,7 @@ async function callApi(
         ? null
         : failureOfStatus(status, errorHeader, { ...asked, endpoint, withToken });
       const { host: from } = new URL(answered);
-      const sent = from === new URL(url).host ? "" : `it sent us to ${from}, which gave `;
+      const sent = from === new URL(url).host ? "" : `it redirected to ${from}, which returned `;
       throw failure ?? captivePortal(endpoint, `${sent}status ${status} with ${kindOf(headers)}`);
     });
   } catch (error) {

@@ -111,12 +111,12 @@ export function parseEndpoint(source: string, text: string): string {
   const refuse = (problem: string): Failure =>
     failure("settings.bad_value", { name: source, address: problem });
   if (given.includes("@")) {
-    throw refuse("holds a user's name or password, which heros does not send to a Hub");
+    throw refuse("contains a user name or password, which heros does not send to a Hub");
   }
   if (url === null || !/^https?:$/u.test(url.protocol)) {
-    throw refuse(`is not the address of a Hub: ${JSON.stringify(text)}`);
+    throw refuse(`is not a Hub address: ${JSON.stringify(text)}`);
   }
-  if (url.search !== "" || url.hash !== "") throw refuse("must end before ? and #");
+  if (url.search !== "" || url.hash !== "") throw refuse("must not contain ? or #");
   return url.href.replace(/\/+$/u, "");
 }
 

@@ -118,7 +118,7 @@ function requireEtag(
   if (name === undefined || name === blobName) return;
   // Other servers have ETags of other kinds; only one that looks like a hash of the same kind says anything.
   if (!/^[0-9a-f]+$/u.test(name) || name.length !== blobName.length) return;
-  throw new TransientError("bad-answer", `the Hub names another content for ${path}`);
+  throw new TransientError("bad-answer", `the Hub reports different content for ${path}`);
 }
 
 /** A web page in the place of a file that is none. */
@@ -129,7 +129,7 @@ function requireNoPage(
 ): void {
   const page = /\bhtml\b/iu.test(headers["content-type"] ?? "");
   if (!page || status >= 300 || /\.x?html?$/iu.test(path)) return;
-  throw captivePortal(endpoint, `a web page in the place of ${path} of ${repo}`);
+  throw captivePortal(endpoint, `a web page instead of ${path} of ${repo}`);
 }
 
 function requirePlain(response: HttpResponse<ByteStream>): void {

@@ -124,7 +124,7 @@ function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): 
       return { repo, revision, commit, files };
     },
     async whoAmI(signal) {
-      if (cacheAlone) throw failure("hub.offline", { missing: "an answer to whose token this is" });
+      if (cacheAlone) throw failure("hub.offline", { missing: "the owner of the token" });
       const { fetchAccount } = await import("./api.ts");
       return fetchAccount({ session, signal });
     },

@@ -126,7 +126,7 @@ function redirectTarget(endpoint: string, from: string, location: string): URL {
   const open = target?.protocol === "http:" && !isLoopback(target.hostname);
   const downgraded = source.protocol === "https:" && target?.protocol === "http:";
   if (target === null || !/^https?:$/u.test(target.protocol) || downgraded || (guarded && open)) {
-    throw captivePortal(endpoint, "it sent us to an address that is not safe to follow");
+    throw captivePortal(endpoint, "it redirected to an unsafe address");
   }
   return target;
 }
@@ -218,7 +218,7 @@ export async function readText(
   { endpoint, maxBytes }: { readonly endpoint: string; readonly maxBytes: number },
 ): Promise<string> {
   const bytes = await readBytes(answer, maxBytes);
-  if (bytes === null) throw captivePortal(endpoint, "its answer has no end");
+  if (bytes === null) throw captivePortal(endpoint, "its answer does not end");
   const encoding = (answer.headers["content-encoding"] ?? "").trim().toLowerCase();
   if (encoding === "" || encoding === "identity") return bytes.toString("utf8");
   const zlib = await import("node:zlib");
@@ -229,7 +229,7 @@ export async function readText(
     br: zlib.brotliDecompressSync,
     zstd: zlib.zstdDecompressSync,
   }[encoding];
-  const what = `its answer is packed (${encoding}) and can't be read`;
+  const what = `its compressed answer (${encoding}) can't be read`;
   if (unpack === undefined) throw captivePortal(endpoint, what);
   try {
     return unpack(bytes, { maxOutputLength: maxBytes }).toString("utf8");

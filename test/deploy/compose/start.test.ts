@@ -7,7 +7,7 @@ import { temporaryFolder, testHost } from "./fixtures.ts";
 
 test("the port that is taken is named", async () => {
   const { error } = await start(fails("Bind for 0.0.0.0:8123 failed: port is already allocated"));
-  expect(error).toMatchObject({ message: expect.stringMatching(/^Port 8123 is taken/) as string });
+  expect(error).toMatchObject({ message: expect.stringMatching(/^Port 8123 is in use/) as string });
 });
 
 test("an error that compose tells as JSON is read too", async () => {
@@ -121,7 +121,8 @@ test("where a container is to blame for compose's failure, it is named with its 
   expect(error).toMatchObject({
     code: "annie.container_failed",
     exitCode: 1,
-    message: "The container postgres ended with exit status 4. Its last lines:\nthe last words",
+    message:
+      "The container postgres stopped with exit status 4. Last lines of its log:\nthe last words",
     hint: expect.stringContaining("docker compose logs postgres") as string,
   });
 });

@@ -20,7 +20,7 @@ function openTrouble(env: Readonly<Record<string, string>> = {}): Pty {
 /** Ends whoever has the port, by the command that the screen shows, and waits until the port is free. */
 async function runShownKill(pty: Pty): Promise<void> {
   const [, pid] = /kill (\d+)/.exec(pty.text()) ?? [];
-  const [, port] = /port (\d+) is taken/.exec(pty.text()) ?? [];
+  const [, port] = /port (\d+) is in use/.exec(pty.text()) ?? [];
   process.kill(Number(pid));
   const gone = async (): Promise<void> => {
     const server = createServer().listen(Number(port), "127.0.0.1");
@@ -64,7 +64,7 @@ test("q ends as if nobody had been asked: the failure, its remedy, status 4", as
   await pty.waitFor("r: check again");
   pty.type("q");
   expect((await pty.exit).exitCode).toBe(4);
-  expect(pty.everything()).toMatch(/\[✗\] Port \d+, where Annie answers, is taken by/);
+  expect(pty.everything()).toMatch(/\[✗\] Port \d+, which Annie needs, is in use by/);
   expect(pty.everything()).toContain("Error code port.taken, exit status 4.");
 });
 

@@ -38,7 +38,7 @@ test.each([
     const lines = page(blocking, columns, rows);
     expect(lines.length).toBeLessThanOrEqual(rows - 2);
     const words = lines.map((line) => line.trim()).join(" ");
-    expect(words).toContain("[✗] Port for Annie: port 8000 is taken by python3 (process 4711)");
+    expect(words).toContain("[✗] Port for Annie: port 8000 is in use by python3 (PID 4711)");
     expect(words).toContain("kill 4711");
     expect(words).toContain("heros setup --port 8001");
     expect(lines.at(-1)).toMatch(/r: check again +q: stop/);

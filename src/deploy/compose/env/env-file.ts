@@ -137,12 +137,12 @@ function readName(
   const end = behind(nameSigns, text, start);
   const name = text.slice(start, end);
   if (!properName.test(name)) {
-    throw wrong(from, "a variable's name holds a sign that is not allowed there");
+    throw wrong(from, "a variable name contains an invalid character");
   }
   // At the very end of the file compose takes a name alone for a value without a name.
   if (end >= text.length) return { key: "", end: start, alone: false };
   const key = name.replace(/\p{White_Space}+$/u, "");
-  if (key.includes(" ")) throw wrong(from, "a variable's name holds a space");
+  if (key.includes(" ")) throw wrong(from, "a variable name contains a space");
   return { key, end: end + 1, alone: text[end] === "\n" };
 }
 
@@ -220,7 +220,7 @@ export function editEnv(env: EnvText, edits: readonly EnvEdit[]): string {
     text = editOne(text, edit, entry);
     entries = readEnvFile({ ...env, text });
     if (envValue(entries, key) === wanted) continue;
-    throw invalidEnv(env.path, `${key} can't be changed where it stands`);
+    throw invalidEnv(env.path, `${key} can't be changed where it is set`);
   }
   return text;
 }

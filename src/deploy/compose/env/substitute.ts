@@ -57,7 +57,7 @@ function valueOf(variable: string, substitution: Substitution): string {
   switch (kind) {
     case "required":
       if (isSet || onReference !== undefined) return value ?? "";
-      throw new SubstitutionError(`${name} is required and has no value`);
+      throw new SubstitutionError(`${name} is required but has no value`);
     case "default":
       return isSet ? value : substitute(word, substitution);
     case "alternative":

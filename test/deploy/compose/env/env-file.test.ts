@@ -124,7 +124,7 @@ test("an edit gives the key its value, and takes away no line but its own", () =
 });
 
 test("a file that is wrong is told by its line, and shows nothing of it", () => {
-  expect(() => readEnvFile(envText("B=1\nA='s3cret\nB=2\n"))).toThrow("/x/.env is wrong: line 2");
+  expect(() => readEnvFile(envText("B=1\nA='s3cret\nB=2\n"))).toThrow("/x/.env is invalid: line 2");
   expect(() => readEnvFile(envText("A=1\nMII+s3cret==\n"))).toThrow(
     expect.objectContaining({
       code: "stack.env_invalid",
