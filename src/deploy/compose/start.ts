@@ -70,12 +70,15 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
     silence,
     AbortSignal.any([signal, stopPolling.signal]),
   );
+  // A mistake there ends compose, and is told below.
+  const mistake = new AbortController();
+  polling.catch((error: unknown) => mistake.abort(error));
   try {
     const result = await runCompose({
       host,
       stackDir,
       args,
-      signal: AbortSignal.any([signal, silence.ended]),
+      signal: AbortSignal.any([signal, silence.ended, mistake.signal]),
       onLine(line) {
         silence.broken();
         const event = images.read(line);

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { startStack } from "../../../src/deploy/compose/start.ts";
+import { restartAnnie, startStack } from "../../../src/deploy/compose/start.ts";
 import { fails, fakeDocker, start } from "../../docker/fake-docker.ts";
 import { temporaryFolder, testHost } from "./fixtures.ts";
 
@@ -141,6 +141,43 @@ test("being interrupted is not an error of docker's", async () => {
     signal: stop.signal,
   });
   await expect(started).rejects.toMatchObject({ name: "AbortError" });
+});
+
+test("a mistake of ours in a look at the containers ends the start, and is told", async () => {
+  const docker = await fakeDocker(
+    'case "$*" in *" version --short") echo 2.26.1 ;; *" up -d") sleep 60 ;; esac',
+  );
+  const started = startStack({
+    host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
+    stackDir: await temporaryFolder(),
+    emit: () => {},
+    signal: new AbortController().signal,
+    tell: () => {
+      throw new TypeError("a mistake");
+    },
+  });
+  await expect(started).rejects.toThrow("a mistake");
+});
+
+test("docker has more than ten seconds to tell its version, and a minute to start Annie again", async () => {
+  const host = testHost();
+  const limits = new Map<string, number>();
+  const run: typeof host.processes.run = async (command) => {
+    const name = command.args?.[1] ?? "";
+    if (command.timeoutMs !== undefined) limits.set(name, command.timeoutMs);
+    const result = await host.processes.run({ ...command, command: "true" });
+    return { ...result, stdout: name === "version" ? "2.26.1" : "" };
+  };
+  const request = {
+    host: { ...host, processes: { ...host.processes, run } },
+    stackDir: await temporaryFolder(),
+    emit: () => {},
+    signal: new AbortController().signal,
+  };
+  await startStack(request);
+  await restartAnnie(request);
+  expect(limits.get("version")).toBeGreaterThan(10_000);
+  expect(limits.get("restart")).toBeGreaterThan(60_000);
 });
 
 const running =
