@@ -76,8 +76,8 @@ export function handleTransientError(scene: Scene, connection: Connection, error
   // A small file is its connection's only work; the connection goes on with others, unless the server asks it to wait.
   const pauses = ofConnection && !crowded && (!task.small || transient.waitMs !== null);
   // Siblings that fail for the same reason at the same time say nothing new.
-  const ofTask = everywhere ? 0 : Math.max(task.notBeforeMs, task.toldUntilMs);
-  if (nowMs < Math.max(ofTask, outage.notBeforeMs)) {
+  const ofTask = everywhere ? [] : [task.notBeforeMs, task.toldUntilMs];
+  if (nowMs < Math.max(outage.notBeforeMs, ...ofTask)) {
     if (pauses) {
       const attempt = Math.max(1, task.attempts);
       const failed = { error: transient, attempt, waitedMs: 0, limitMs: tuning.failAfterMs };

@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { createConnection } from "../../src/download/connection.ts";
-import { handleTransientError } from "../../src/download/handle-transient-error.ts";
+import {
+  createGapFinder,
+  handleTransientError,
+} from "../../src/download/handle-transient-error.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { TransientError } from "../../src/source/transient-error.ts";
 import { openFile } from "./open-file.ts";
@@ -44,7 +47,11 @@ const nowMs = 100_000;
 /** What is made of a failure of a connection that asked ten seconds ago. */
 function handle(
   trouble: TransientError,
-  file: { readonly attempts: number; readonly lastByteMs: number | null },
+  file: {
+    readonly attempts: number;
+    readonly lastByteMs: number | null;
+    readonly failingSinceMs?: number;
+  },
   lastByteMs: number,
   failedBefore = 0,
 ) {
@@ -70,7 +77,7 @@ function handle(
     connectionCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
   };
   handleTransientError(scene, connection, trouble);
-  return { told, limits };
+  return { told, limits, task };
 }
 
 /** Nothing came of any file for long. */
@@ -103,4 +110,24 @@ test("what concerns all is counted for all, what concerns one file for that one"
   expect(handle(cut, file, 0, 6).told).toMatchObject([{ scope: "all", attempt: 7 }]);
   expect(handle(cut, { ...file, attempts: 8 }, 0, 6).told).toMatchObject([{ attempt: 9 }]);
   expect(handle(cut, file, nowMs, 6).told).toMatchObject([{ scope: "file", attempt: 2 }]);
+});
+
+test("a file waits as a whole after four failures in a row, before that its connection alone", () => {
+  const cut = new TransientError("network", "cut");
+  const waits = (attempts: number) =>
+    handle(cut, { attempts, lastByteMs: null }, nowMs).task.notBeforeMs > nowMs;
+  expect([0, 1, 2, 3].map(waits)).toEqual([false, false, false, true]);
+});
+
+test("a file that fails for ten minutes is given up", () => {
+  const cut = new TransientError("network", "cut");
+  const after = (failingMs: number) =>
+    handle(cut, { attempts: 9, lastByteMs: null, failingSinceMs: nowMs - failingMs }, nowMs);
+  expect(after(599_900).told).toMatchObject([{ delayMs: 100 }]);
+  expect(() => after(600_000)).toThrow(cut);
+});
+
+test("a tick that comes more than a second late is a gap, in which nobody was silent", () => {
+  const gapMs = createGapFinder(100, 0);
+  expect([100, 1200, 2301, 2401].map(gapMs)).toEqual([0, 0, 1001, 0]);
 });

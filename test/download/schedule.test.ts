@@ -97,23 +97,57 @@ test("a file that must wait is passed over", () => {
   expect(ask([waiting, next], 1)).toMatchObject([{ priority: 2 }]);
 });
 
-test.each([
-  [1.5, 0],
-  [3, 1.5],
-])("of %d MiB that a slow connection has before it, another gets %d MiB", (left, taken) => {
-  const task = openFile(1, left * mebibyte);
-  const connection = createConnection(task, 0);
-  connection.segment = task.open?.segments.take(left * mebibyte) ?? null;
-  connection.receivedBytes = 100_000;
-  const work = chooseWork({
-    tasks: [task],
-    connections: new Set([connection]),
+/** What another connection gets beside these, which asked ten seconds ago. */
+function besides(tasks: readonly BlobTask[], connections: readonly Connection[]) {
+  return chooseWork({
+    tasks,
+    connections: new Set(connections),
     width: 4,
-    nowMs: 10_000,
+    nowMs: 20_000,
     link: createLink(),
     budget: budgetFor(1e9, usualTuning),
     tuning: usualTuning,
   });
-  const segment = work?.segment ?? null;
-  expect(segment === null ? 0 : segment.end - segment.at).toBe(taken * mebibyte);
+}
+
+/** Has so many bytes of the file before it, and received so many in ten seconds. */
+function connectionWith(task: BlobTask, leftBytes: number, receivedBytes: number): Connection {
+  const connection = createConnection(task, 10_000);
+  connection.segment = task.open?.segments.take(leftBytes) ?? null;
+  connection.receivedBytes = receivedBytes;
+  return connection;
+}
+
+test.each([
+  [1.5, 0.1, 0],
+  [3, 0.1, 1.5],
+  [3, 20, 0],
+])(
+  "of %d MiB before a connection that received %d in ten seconds, another gets %d MiB",
+  (left, received, taken) => {
+    const task = openFile(1, left * mebibyte);
+    const connection = connectionWith(task, left * mebibyte, received * mebibyte);
+    const segment = besides([task], [connection])?.segment ?? null;
+    expect(segment === null ? 0 : segment.end - segment.at).toBe(taken * mebibyte);
+  },
+);
+
+test.each([
+  ["whose server knows no ranges", { whole: true }],
+  ["of which nothing comes", { attempts: 4 }],
+])("what is left of a file %s is not shared out", (_, change) => {
+  const task = Object.assign(openFile(1, 3 * mebibyte), change);
+  const connection = connectionWith(task, 3 * mebibyte, 100_000);
+  expect(besides([task], [connection])).toBeNull();
+});
+
+test("what a later priority's connection has before it is not shared out for an earlier one", () => {
+  const [first, later] = [openFile(1, mebibyte), openFile(2, 100 * mebibyte)];
+  const connections = [
+    connectionWith(first, mebibyte, 100_000),
+    connectionWith(later, 3 * mebibyte, 100_000),
+  ];
+  const work = besides([first, later], connections);
+  expect(work?.task).toBe(later);
+  expect(work?.segment?.start).toBe(3 * mebibyte);
 });

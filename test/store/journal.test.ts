@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { addRange, type ByteRanges } from "../../src/run/byte-ranges.ts";
-import { encodeLine, trustedRanges } from "../../src/store/journal.ts";
+import { encodeLine, openJournal, trustedRanges } from "../../src/store/journal.ts";
+import { createMemoryDisk } from "./memory-disk.ts";
 
 const blob = { blobName: "a".repeat(64), sizeBytes: 1000 };
 const range = fc
@@ -70,4 +71,19 @@ test("with any byte changed, a line is not believed", () => {
       expect(trustedRanges(text, blob, "boot")).toBeNull();
     }),
   );
+});
+
+test("a journal of more than 256 KiB is begun anew with what is known then", async () => {
+  const { files, read } = createMemoryDisk();
+  const written = Array.from({ length: 300 }, (_, at) => ({ start: 3 * at, end: 3 * at + 1 }));
+  const state = { ...blob, written, synced: [] };
+  const journal = await openJournal(files, "journal", state, "boot");
+  const lengths: number[] = [];
+  while (read("journal").length > (lengths.at(-1) ?? 0)) {
+    lengths.push(read("journal").length);
+    await journal.append(state);
+  }
+  expect(lengths.at(-1)).toBeGreaterThan(256 * 1024);
+  expect(lengths.at(-2)).toBeLessThanOrEqual(256 * 1024);
+  expect(read("journal").toString()).toBe(encodeLine(state, "boot"));
 });

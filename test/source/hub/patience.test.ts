@@ -121,6 +121,16 @@ test.each(endings)("a Hub that %s is given up after ten minutes", async (_, how,
   expect(outage.spentMs()).toBeGreaterThan(9 * minutes);
 });
 
+test("who a token is from is asked for ten seconds: a person waits for the answer", async () => {
+  await using outage = await openOutage({
+    code: "ECONNREFUSED",
+    forMs: Number.POSITIVE_INFINITY,
+  });
+  await expect(outage.hub.whoAmI(signal)).rejects.toMatchObject({ code: "hub.unreachable" });
+  const [first] = outage.told;
+  expect((first?.leftMs ?? 0) + (first?.tookMs ?? 0)).toBe(10_000);
+});
+
 test("a wait that is too long says when it is over", async () => {
   const answer = { status: 429, headers: { "Retry-After": "86400" } };
   await using outage = await openOutage({
@@ -161,6 +171,8 @@ test("many questions at once are one probe", async () => {
   const one = () => outage.hub.list(repo, "main", signal);
   await Promise.all(Array.from({ length: 8 }, one));
   const late = outage.asked.filter((atMs) => atMs > 0.5 * minutes && atMs < 2 * minutes);
+  // One counts its attempts, and the others wait for it.
+  expect(outage.told.map(({ attempt }) => attempt)).toEqual(outage.told.map((_, at) => at + 1));
   // Each probe asks twice, every few seconds.
   expect(late.length).toBeLessThan(2 * 45);
   expect(outage.told.length).toBeLessThan(60);

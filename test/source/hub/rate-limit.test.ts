@@ -20,6 +20,7 @@ test.each<[string, Record<string, string>, number | null]>([
   ["what nobody can read", { "retry-after": "soon" }, null],
   ["a limit that is used up", { ratelimit: '"resolvers";r=0;t=55' }, 56_000],
   ["a limit of which something is left", { ratelimit: '"api";r=12;t=55' }, null],
+  ["a limit of which one request is left", { ratelimit: '"api";r=1;t=55' }, null],
   ["both", { ratelimit: '"api";r=0;t=2', "retry-after": "9" }, 3000],
   [
     "a limit with something left, and seconds",

@@ -20,6 +20,7 @@ import {
   placesOf,
   type RepoPlaces,
 } from "../../../src/store/hub-cache/layout.ts";
+import { openCache, requireLinks } from "../../../src/store/hub-cache/prepare-folders.ts";
 import { encodeLine } from "../../../src/store/journal.ts";
 import { readBootId } from "../../../src/host/process-table.ts";
 import type { Files } from "../../../src/host/host.ts";
@@ -225,4 +226,23 @@ describe("what the cache has of a branch", () => {
     await expectPulled();
     expect(await readFile(ref, "utf8")).toBe(scene.served.commit(repo));
   });
+});
+
+test("where nothing is to be downloaded, no folder is made", async () => {
+  const cacheDir = join(scene.folder, "not-there");
+  expect((await openCache(scene.host.files, cacheDir, [])).size).toBe(0);
+  expect(existsSync(cacheDir)).toBe(false);
+});
+
+test("a cache without links is told, another run's trial of them is not", async () => {
+  const { host, cacheDir } = scene;
+  const requireWith = (code: string) => {
+    const symlinkFails = async (): Promise<never> => {
+      throw Object.assign(new Error(code), { code });
+    };
+    return requireLinks({ ...host, files: { ...host.files, symlink: symlinkFails } }, cacheDir);
+  };
+  await mkdir(cacheDir, { recursive: true });
+  await expect(requireWith("EPERM")).rejects.toMatchObject({ code: "cache.no_symlinks" });
+  await expect(requireWith("EEXIST")).resolves.toBeUndefined();
 });
