@@ -73,8 +73,12 @@ function colourRules({ background, border, text, colours }: Palette): string {
   return `.screen{fill:${background};stroke:${border}}.back{fill:${background}}.fore{fill:${text}}${rules}`;
 }
 
-/** How much of a cell these signs fill: its width, counted from the left, and how densely. */
-const blocks: Readonly<Record<string, readonly [width: number, opacity: number]>> = {
+const barHeight = cellHeight - 6;
+
+/** How much of a cell a sign fills: its width, counted from the left, how densely, and how high. */
+type Block = readonly [width: number, opacity: number, height?: number];
+
+const blocks: Readonly<Record<string, Block>> = {
   "█": [1, 1],
   "▓": [1, 0.75],
   "▒": [1, 0.5],
@@ -86,6 +90,8 @@ const blocks: Readonly<Record<string, readonly [width: number, opacity: number]>
   "▍": [3 / 8, 1],
   "▎": [2 / 8, 1],
   "▏": [1 / 8, 1],
+  "━": [1, 1, 3],
+  "─": [1, 1, 1],
 };
 
 interface Run {
@@ -120,16 +126,15 @@ function drawRun({ look, behind, block, column, cells }: Run): string[] {
   const drawn = behind === null ? [] : [rectangle(x, 0, columns, cellHeight, behind)];
   const bar = blocks[block];
   if (bar !== undefined) {
-    const [width, opacity] = bar;
+    const [width, opacity, height = barHeight] = bar;
+    const top = (cellHeight - height) / 2;
     const shade = opacity === 1 ? "" : ` fill-opacity="${opacity}"`;
     // A part of a cell stands alone: two of them have a gap between them.
     return width === 1
-      ? [...drawn, rectangle(x, 3, columns, cellHeight - 6, look, shade)]
+      ? [...drawn, rectangle(x, top, columns, height, look, shade)]
       : [
           ...drawn,
-          ...cells.map((_, index) =>
-            rectangle(x + index * cellWidth, 3, width, cellHeight - 6, look),
-          ),
+          ...cells.map((_, index) => rectangle(x + index * cellWidth, top, width, height, look)),
         ];
   }
   const text = cells.map((cell) => (cell.text === "" ? " " : cell.text)).join("");
@@ -154,7 +159,7 @@ function rectangle(
   look: string,
   shade = "",
 ): string {
-  return `<rect x="${round(x)}" y="${y}" width="${round(columns * cellWidth)}" height="${height}" class="${look}"${shade}/>`;
+  return `<rect x="${round(x)}" y="${round(y)}" width="${round(columns * cellWidth)}" height="${height}" class="${look}"${shade}/>`;
 }
 
 function lookOf(cell: Cell): string {

@@ -2,16 +2,30 @@ const gibibyte = 1024 ** 3;
 
 /** Bytes as the Hub shows them, in powers of 1000 and three figures: "1.19 GB", "781 MB", "12 B". */
 export function formatBytes(bytes: number): string {
+  const { unit, size, digits } = unitOf(bytes);
+  return `${(Math.max(0, bytes) / size).toFixed(digits)} ${unit}`;
+}
+
+/** A part and the whole in the whole's unit and with its digits: "0.87" and "5.09 GB". The part is rounded down: it is never the whole before all is there. */
+export function formatBytesOf(part: number, whole: number): [string, string] {
+  const { size, digits } = unitOf(whole);
+  const step = 10 ** digits;
+  const bounded = Math.min(Math.max(0, part), Math.max(0, whole));
+  const shown = bounded < whole ? Math.floor((bounded / size) * step) / step : whole / size;
+  return [shown.toFixed(digits), formatBytes(whole)];
+}
+
+function unitOf(bytes: number) {
   const units = ["B", "kB", "MB", "GB", "TB"] as const;
-  let value = Math.max(0, bytes);
+  let size = 1;
   let index = 0;
-  while (value >= 999.5 && index < units.length - 1) {
-    value /= 1000;
+  while (bytes / size >= 999.5 && index < units.length - 1) {
+    size *= 1000;
     index += 1;
   }
-  if (index === 0) return `${Math.round(value)} B`;
-  const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-  return `${value.toFixed(digits)} ${units[index] ?? "TB"}`;
+  const value = bytes / size;
+  const digits = index === 0 ? 0 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return { unit: units[index] ?? "TB", size, digits };
 }
 
 /** Memory in GiB, as Linux and the GPU count it: "121.6 GiB". */

@@ -13,8 +13,10 @@ export interface Symbols {
   readonly pointer: string;
   readonly chosen: string;
   readonly open: string;
-  readonly barFull: string;
-  readonly barEmpty: string;
+  /** The bar over all; what is verified is the darkest. */
+  readonly bar: Readonly<Record<"verified" | "received" | "empty", string>>;
+  /** One row's bar. */
+  readonly thinBar: Readonly<Record<"full" | "empty", string>>;
   readonly separator: string;
   readonly up: string;
   readonly down: string;
@@ -33,8 +35,8 @@ const unicodeSymbols: Symbols = {
   pointer: "›",
   chosen: "[✓]",
   open: "[ ]",
-  barFull: "█",
-  barEmpty: "░",
+  bar: { verified: "█", received: "▓", empty: "░" },
+  thinBar: { full: "━", empty: "─" },
   separator: "·",
   up: "↑",
   down: "↓",
@@ -53,8 +55,8 @@ const asciiSymbols: Symbols = {
   pointer: ">",
   chosen: "[x]",
   open: "[ ]",
-  barFull: "#",
-  barEmpty: "-",
+  bar: { verified: "#", received: "=", empty: "." },
+  thinBar: { full: "=", empty: "." },
   separator: "-",
   up: "Up",
   down: "Down",

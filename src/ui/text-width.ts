@@ -3,7 +3,7 @@ import wrapAnsi from "wrap-ansi";
 
 /** One cell each, whatever stands beside them. Frames are full of these, and to count them so is a hundred times quicker. */
 const narrow =
-  /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u024f\u2010-\u2027\u2039\u203a\u2580-\u259f\u2713\u2717\u2800-\u28ff]*$/;
+  /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u024f\u2010-\u2027\u2039\u203a\u2500-\u259f\u2713\u2717\u2800-\u28ff]*$/;
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** How many cells a terminal needs for the text: two for CJK and emoji, none for combining marks. */

@@ -51,7 +51,7 @@ export function annieText({ annie, containers, plan }: RunState): string {
   if (annie.status !== null && annie.status !== "unreachable") {
     const missing = awaitedCapabilities({ annie, plan });
     const waits = annie.status === "healthy" && missing.length > 0;
-    return waits ? `is up, and still lacks ${listed(missing)}` : healthText(annie.status);
+    return waits ? `is up, still loading ${listed(missing)}` : healthText(annie.status);
   }
   const awaited = Object.values(containers).filter(
     ({ state: now }) => now !== "running" && now !== "healthy",

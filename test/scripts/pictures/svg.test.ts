@@ -28,9 +28,10 @@ test("a reader with a light screen gets light colours", async () => {
 });
 
 test("bars become rectangles, so that no font leaves gaps in them", async () => {
-  const svg = await stillOf("██▌░░");
+  const svg = await stillOf("██▌░░━─");
   expect(svg.match(/<rect x="[\d.]+" y="3"/g)?.length).toBe(3);
-  expect(svg).not.toMatch(/[█▌░]/);
+  expect(svg.match(/height="[31]" class/g)?.length).toBe(2);
+  expect(svg).not.toMatch(/[█▌░━─]/);
 });
 
 test("what is inverse stands in the background's colour on its own", async () => {

@@ -82,10 +82,10 @@ function undisturbed(size: { readonly columns: number; readonly rows: number }):
   return text;
 }
 
-/** One header, as wide as the screen when it is drawn anew, and one row for all models: a ghost would stay. */
+/** One header, as wide as the screen when it is drawn anew, and one bar over all: a ghost would stay. */
 function isDrawnOnce(screen: string, columns: number): boolean {
   const [header, ...ghosts] = headers(screen);
-  const rows = screen.match(/^ {4}All /gm) ?? [];
+  const rows = screen.match(/^[█▓░]+ +\d+%$/gm) ?? [];
   return header?.length === columns - 1 && ghosts.length === 0 && rows.length === 1;
 }
 

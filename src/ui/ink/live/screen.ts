@@ -3,10 +3,10 @@ import { formatDuration } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
 import { notPausedText } from "../../messages/download.ts";
 import { capabilityName } from "../../../run/capabilities.ts";
+import { counted } from "../../messages/sentence.ts";
 import { annieText, awaitedCapabilities } from "../../messages/health.ts";
 import { remedyLine } from "../../messages/machine.ts";
 import { hubWaitText } from "../../messages/run.ts";
-import { listed } from "../../messages/sentence.ts";
 import {
   elapsedText,
   headerLine,
@@ -15,53 +15,89 @@ import {
   spinnerSign,
   stageLines,
 } from "../header.ts";
-import { blank, footLine, frameRows, type Line, span } from "../line.ts";
+import { blank, footLine, frameColumns, frameRows, type Line, lineWidth, span } from "../line.ts";
 import { isLooking } from "../log-rows.ts";
 import type { Role } from "../theme.ts";
-import { modelRows, totalRows } from "./models.ts";
+import { awaitedContainers, containerRows, modelRows, totalRows } from "./progress-rows.ts";
 
-/** The rows of the live screen, never more than fit; what has the least to say goes first. */
+/** Before what Annie can do gets rows. */
+const leastModels = 4;
+
+/**
+ * The rows of the live screen, never more than fit. Each part takes what is left by those that say more: at 40 by 12
+ * the keys, the bar over all and Annie still stand.
+ */
 export function liveScreen(view: LiveView): Line[] {
   const { state } = view;
   if (state.run === null || state.closing !== null) return [];
   const rows = frameRows(view.size);
-  const roomy = rows >= 20;
-  const head = [
-    ...(roomy ? [blank] : []),
-    headerLine({ ...view, right: elapsedText(view) }),
-    ...stageLines(view),
+  let room = rows;
+  const take = (lines: readonly Line[]): readonly Line[] => {
+    const taken = lines.slice(0, Math.max(0, room));
+    room -= taken.length;
+    return taken;
+  };
+  const header = take([headerLine({ ...view, right: elapsedText(view) })]);
+  const looking = isLooking(state);
+  const annie = looking ? [] : annieLines(view);
+  const [bar, figures] = topRows(view);
+  const total = take(bar);
+  const health = take(annie.slice(0, 1));
+  const foot = take([keyLine(view)]);
+  const held = looking ? [] : take([...hubWaitRow(view), ...pausedRow(view)]);
+  const stages = take(stageLines(view));
+  const below = take(figures);
+  // Rows between the parts: kept free on a usual screen, and on a small one what is left.
+  const air = rows >= 20 ? 3 : 0;
+  const body = looking
+    ? take(checkRows(view, room - air))
+    : bar.length === 0 || !hasBegun(state)
+      ? []
+      : take(modelRows(view, Math.max(leastModels, room - air - annie.length)));
+  const abilities = take(annie.slice(1));
+  const containers =
+    health.length === 0 || state.annie.online !== null ? [] : take(containerRows(view, room - air));
+  const gap = (): readonly Line[] => take([blank]);
+  const [overFoot, overAnnie, overTotal] = [gap(), health.length > 0 ? gap() : [], gap()];
+  const [underTotal, top] = [body.length > 0 && total.length > 0 ? gap() : [], gap()];
+  return [
+    ...(rows >= 20 ? top : []),
+    ...header,
+    ...stages,
+    ...overTotal,
+    ...total,
+    ...below,
+    ...held,
+    ...underTotal,
+    ...body,
+    ...overAnnie,
+    ...(containers.length > 0 && isSilent(state) ? [waitsLine(view)] : health),
+    ...abilities,
+    ...containers,
+    ...overFoot,
+    ...foot,
   ];
-  const foot: Line[] = rows >= 12 ? [blank, keyLine(view)] : [];
-  const airy = rows >= 16;
-  const body = bodyRows(view, rows - head.length - foot.length - (airy ? 1 : 0), airy);
-  const lines = [...head, ...(airy ? [blank] : []), ...body, ...foot];
-  return lines.slice(0, rows);
 }
 
-function bodyRows(view: LiveView, room: number, airy: boolean): Line[] {
+/** The bar over all and its figures, or what is being done before there is one. */
+function topRows(view: LiveView): [Line[], Line[]] {
   const { state } = view;
-  if (isLooking(state)) return checkRows(view, room);
-  const annie = annieLines(view);
-  const models = state.download.models;
-  if (models.length === 0 || !hasBegun(state)) {
-    const waiting = view.state.hubWait === null ? waitingRow(view) : hubWaitRow(view);
-    return [...waiting, ...(annie.length > 0 && airy ? [blank] : []), ...annie].slice(0, room);
+  if (isLooking(state)) return [[], []];
+  if (state.download.models.length === 0 || !hasBegun(state)) {
+    return [state.hubWait === null ? waitingRow(view) : [], []];
   }
-  const gap = airy && annie.length > 0 ? [blank] : [];
-  const total = [...totalRows(view, airy), ...hubWaitRow(view), ...pausedRow(view)];
-  const forModels = Math.max(1, room - annie.length - gap.length - total.length);
-  return [...modelRows(view, forModels), ...total, ...gap, ...annie];
+  const [bar, ...figures] = totalRows(view);
+  return [bar === undefined ? [] : [bar], figures];
 }
 
 /** That nothing moves is meant so, and what ends it. */
-function pausedRow({ state, keys, theme }: LiveView): Line[] {
+function pausedRow({ state, keys }: LiveView): Line[] {
   const wanted = keys.pause?.isPaused() ?? state.download.paused;
   if (!wanted || state.download.finished !== null) return [];
   const words = state.download.paused ? "Paused." : "Pausing.";
   const others = notPausedText(state);
   return [
     [
-      span(`${theme.symbols.warning} `, "warning"),
       span(keys.pause === null ? words : `${words} Press p to resume.`, "strong"),
       ...(others === "" ? [] : [span(` ${others}`)]),
     ],
@@ -122,21 +158,40 @@ export function annieLines(view: LiveView): Line[] {
   if (!concernsAnnie(state)) return [];
   const online = annie.online !== null;
   const sign = online ? span(view.theme.symbols.ok, "good") : annieSign(view);
-  const first: Line = [
-    sign,
-    span(" Annie", "strong"),
-    span(` ${cleanText(annieText(state))}`, online ? "good" : "plain"),
-  ];
+  const indent = " ".repeat(view.theme.symbols.ok.length + 1);
+  const said = cleanText(annieText(state));
+  const whole: Line = [sign, span(" Annie", "strong"), span(` ${said}`, online ? "good" : "plain")];
+  const fits = annie.online === null || lineWidth(whole) <= frameColumns(view.size);
+  const first: readonly Line[] = fits
+    ? [whole]
+    : [
+        [sign, span(" Annie is online", "good")],
+        [span(indent), span(cleanText(annie.online?.url ?? ""))],
+      ];
   const can = Object.entries(annie.capabilities).flatMap(([name, there]) =>
     there ? [capabilityName(name)] : [],
   );
   const later = awaitedCapabilities(state);
-  const indent = " ".repeat(view.theme.symbols.ok.length + 1);
-  return [
-    first,
-    ...(can.length > 0 ? [[span(`${indent}Works: ${listed(can)}`)]] : []),
-    ...(later.length > 0 ? [[span(`${indent}Still to come: ${listed(later)}`, "quiet")]] : []),
-  ];
+  const fact = (label: string, names: readonly string[], role: Role): Line[] =>
+    names.length === 0
+      ? []
+      : [
+          [
+            span(`${indent}${label}`, "quiet"),
+            span(names.join(` ${view.theme.symbols.separator} `), role),
+          ],
+        ];
+  return [...first, ...fact("Ready   ", can, "plain"), ...fact("Soon    ", later, "quiet")];
+}
+
+function isSilent({ annie }: RunState): boolean {
+  return annie.status === null || annie.status === "unreachable";
+}
+
+/** Annie's first row where her containers have rows of their own. */
+function waitsLine(view: LiveView): Line {
+  const count = counted(awaitedContainers(view.state).length, "container");
+  return [annieSign(view), span(" Annie", "strong"), span(` is waiting for ${count}`)];
 }
 
 function annieSign(view: LiveView): Line[number] {

@@ -83,7 +83,7 @@ describe("the live screen", () => {
     const rows = texts(fold([started, manyModels(1)]), { columns: 100, rows: 24 }).split("\n");
     expect(rows.filter((row) => row.includes("1.00 MB/s"))).toHaveLength(2);
     expect(rows.filter((row) => row.includes("1 min 20 s left"))).toEqual([
-      expect.stringMatching(/^ +All /),
+      expect.stringMatching(/^10\/100 B +1\.00 MB\/s/),
     ]);
   });
 
@@ -148,13 +148,98 @@ describe("the live screen", () => {
     if (almost.type !== "download.progress") throw new Error("not progress");
     const event: TimedEvent = { ...almost, receivedBytes: 999_999, totalBytes: 1_000_000 };
     const text = texts(fold([started, event]), { columns: 120, rows: 24 });
-    expect(text.split("\n").find((line) => line.includes("All"))).toMatch(/░ +99%/);
+    expect(text.split("\n").find((line) => line.includes("░"))).toMatch(/░ +99%/);
   });
 
   test("is empty before a run and after its end", () => {
     expect(screen(initialState, { columns: 80, rows: 24 })).toEqual([]);
     expect(screen(fold(recording("fresh-setup")), { columns: 80, rows: 24 })).toEqual([]);
   });
+});
+
+/** In the middle of the first model, while compose fetches the images of all containers. */
+function setupWithContainers(): RunState {
+  const events = recording("fresh-setup").filter(({ at }) => at <= 3300);
+  const services = ["her-os-core", "postgres", "redis", "neo4j", "qdrant", "kokoro"];
+  const pulling = services.map((service, index): TimedEvent => {
+    const bytes = index === 0 ? { receivedBytes: 9e9, totalBytes: 18e9 } : {};
+    return { v: 1, at: 3300, type: "container.changed", service, state: "pulling", ...bytes };
+  });
+  return fold([...events, ...pulling]);
+}
+
+describe("a setup in the middle of its downloads", () => {
+  const rowsAt = (columns: number, rows: number): string[] =>
+    texts(setupWithContainers(), { columns, rows }).split("\n");
+
+  test("at 80 by 24 shows the bar over all first, each model, Annie, each container, and the keys", () => {
+    const rows = rowsAt(80, 24);
+    const place = (pattern: RegExp): number => rows.findIndex((row) => pattern.test(row));
+    const places = [
+      /^▓+░+ +7%$/,
+      /^31\/400 MB {3}14\.6 MB\/s$/,
+      /Qwen3 Embedding 0\.6B ━+─+ 31\.5\/59\.6 MB 14\.6 MB\/s$/,
+      /GLiNER/,
+      /Whisper/,
+      /Kokoro 82M/,
+      /Qwen3 Embedding 8B/,
+      /Qwen3 Reranker/,
+      /Annie is waiting for 6 containers/,
+      /postgres/,
+      /redis/,
+      /neo4j/,
+      /qdrant/,
+      /kokoro/,
+      /her-os-core +━+─+ +9\.0\/18\.0 GB +pulling$/,
+      /^q: stop/,
+    ].map(place);
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    // The sizes of models and images end in one column.
+    const ends = rows.flatMap((row) =>
+      / [MG]B /.test(row) ? [row.search(/[MG]B (?!.*[MG]B )/)] : [],
+    );
+    expect(new Set(ends.slice(1)).size).toBe(1);
+  });
+
+  test("at 40 by 12 shows the bar over all, Annie and the keys", () => {
+    const rows = rowsAt(40, 12);
+    expect(rows).toContainEqual(expect.stringMatching(/^▓+░+ +7%$/));
+    expect(rows).toContainEqual(expect.stringContaining("Annie waits for her-os-core"));
+    expect(rows).toContainEqual(expect.stringContaining("Qwen3 Embedding 0.6B"));
+    expect(rows.at(-1)).toMatch(/^q: stop/);
+  });
+
+  test("a model that waits has a size and no bar", () => {
+    const [row] = rowsAt(80, 24).filter((text) => text.includes("Whisper"));
+    expect(row).toMatch(/^\[ \] Whisper large v3 +97\.7 MB +waiting$/);
+  });
+});
+
+test("what is verified is a darker part of the bar", () => {
+  const progress = manyModels(1);
+  if (progress.type !== "download.progress") throw new Error("not progress");
+  const bytes = { receivedBytes: 50, verifiedBytes: 25, totalBytes: 100 };
+  const text = texts(fold([started, { ...progress, ...bytes }]), { columns: 46, rows: 24 });
+  expect(text).toContain(`${"█".repeat(10)}${"▓".repeat(10)}${"░".repeat(20)}  50%`);
+});
+
+test("no time left is told beside a speed that says another", () => {
+  const progress = manyModels(1);
+  if (progress.type !== "download.progress") throw new Error("not progress");
+  const told = { receivedBytes: 0, totalBytes: 80e6, etaSeconds: 80 };
+  const at = (bytesPerSecond: number): string =>
+    texts(fold([started, { ...progress, ...told, bytesPerSecond }]), { columns: 80, rows: 24 });
+  expect(at(1e6)).toContain("1.00 MB/s   1 min 20 s left");
+  expect(at(3e5)).toContain("300 kB/s");
+  expect(at(3e5)).not.toContain("left");
+});
+
+test("titles that begin alike can be told apart where they are cut", () => {
+  const state = setupWithContainers();
+  const text = texts(state, { columns: 36, rows: 24 });
+  expect(text).toMatch(/Qwen3 E\S*… 0\.6B/);
+  expect(text).toMatch(/Qwen3 Embedding 8B|Qwen3 E\S*… 8B/);
 });
 
 test("only what was chosen is still awaited of Annie", () => {
