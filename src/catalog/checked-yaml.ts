@@ -1,7 +1,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from "yaml";
 import type { z } from "zod";
-import { exitCodes } from "../run/exit-codes.ts";
-import { Failure } from "../run/failure.ts";
+import type { Failure } from "../run/failure.ts";
+import type { InvalidYaml } from "../run/failures/cli.ts";
 
 type Key = string | number;
 
@@ -10,36 +10,27 @@ export interface YamlFile<Shape extends z.ZodType> {
   /** The file's name, for errors. */
   readonly source: string;
   readonly shape: Shape;
-  /** What the file is, as a sentence begins: "The catalog". */
-  readonly noun: string;
-  readonly code: string;
-  readonly hint: string;
+  readonly failure: (where: InvalidYaml, cause?: unknown) => Failure;
 }
 
 export interface CheckedYaml<Value> {
   readonly value: Value;
-  /** The error for a key that the shape let pass and that is wrong all the same. */
+  /** The error for a key that has the right shape, and is wrong. */
   wrong(path: readonly Key[], problem: string): Failure;
 }
 
 /**
  * Reads a YAML file of a known shape.
- * @throws Failure with the given code (exit 2) that names file, line and key
+ * @throws Failure of the file (exit 2) that names file, line and key
  */
 export function readCheckedYaml<Shape extends z.ZodType>(
   file: YamlFile<Shape>,
 ): CheckedYaml<z.output<Shape>> {
-  const { text, source, shape, noun, code, hint } = file;
+  const { text, source, shape } = file;
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const failure = (offset: number, problem: string, cause?: unknown) =>
-    new Failure({
-      code,
-      message: `${noun} ${source}, line ${lines.linePos(offset).line}, is wrong: ${problem}.`,
-      hint,
-      exitCode: exitCodes.usage,
-      cause,
-    });
+    file.failure({ file: source, line: lines.linePos(offset).line, problem }, cause);
 
   const syntax = document.errors[0];
   if (syntax !== undefined) {
@@ -55,8 +46,7 @@ export function readCheckedYaml<Shape extends z.ZodType>(
     const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
     const path = (issue?.path ?? []).map((key) => (typeof key === "symbol" ? String(key) : key));
     const full = unknown === undefined ? path : [...path, unknown];
-    const problem =
-      unknown === undefined ? (issue?.message ?? "not as expected") : "there is no such key";
+    const problem = unknown === undefined ? (issue?.message ?? "invalid value") : "unknown key";
     throw failure(offsetOf(document, full), `${keyName(full)}: ${problem}`, parsed.error);
   }
   return {
@@ -74,12 +64,12 @@ function valueOf(
     return document.toJS();
   } catch (cause) {
     const many = cause instanceof Error && cause.message.startsWith("Excessive");
-    throw failure(many ? "its aliases have no end" : "an alias has no anchor", cause);
+    throw failure(many ? "its aliases do not end" : "an alias has no anchor", cause);
   }
 }
 
 function keyName(path: readonly Key[]): string {
-  return path.length === 0 ? "the whole" : path.join(".");
+  return path.length === 0 ? "the file" : path.join(".");
 }
 
 /** Where the key stands in the text, or the closest of its parents that does. */

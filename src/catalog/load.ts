@@ -1,11 +1,12 @@
 import { z } from "zod";
 import type { Catalog, CatalogModel, RepoFiles } from "./catalog.ts";
+import { failure } from "../run/failures/table.ts";
 import { readCheckedYaml } from "./checked-yaml.ts";
 
 const repoName = z
   .string()
   .regex(/^[\w.-]+\/[\w.-]+$/, "must be owner/name, as in openai/whisper-large-v3")
-  .refine((name) => !name.includes("..") && !name.includes("--"), "must not hold '..' or '--'");
+  .refine((name) => !name.includes("..") && !name.includes("--"), "must not contain '..' or '--'");
 const revision = z
   .string()
   .regex(/^(?!.*\.\.)\w[\w./-]*$/, "must be a commit or a branch")
@@ -21,7 +22,7 @@ const tierShape = z.strictObject({
 });
 
 const modelShape = repoFiles.extend({
-  id: z.string().regex(/^[a-zA-Z0-9][\w.-]*$/, "must be letters, digits, '.', '_' and '-'"),
+  id: z.string().regex(/^[a-zA-Z0-9][\w.-]*$/, "must consist of letters, digits, '.', '_' and '-'"),
   title: z.string().min(1).optional(),
   tier: z.int().positive(),
   purpose: z.string().default(""),
@@ -48,19 +49,17 @@ export function parseCatalog(text: string, source: string): Catalog {
     text,
     source,
     shape: catalogShape,
-    noun: "The catalog",
-    code: "catalog.invalid",
-    hint: "Correct that line; docs/catalog.md lists every key.",
+    failure: (where, cause) => failure("catalog.invalid", where, cause),
   });
   const tiers = new Set<number>();
   for (const [index, { id }] of value.tiers.entries()) {
-    if (tiers.has(id)) throw wrong(["tiers", index, "id"], `tier ${id} is there twice`);
+    if (tiers.has(id)) throw wrong(["tiers", index, "id"], `tier ${id} is duplicated`);
     tiers.add(id);
   }
   const ids = new Set<string>();
   for (const [index, { id, tier }] of value.models.entries()) {
-    if (ids.has(id)) throw wrong(["models", index, "id"], `"${id}" is there twice`);
-    if (!tiers.has(tier)) throw wrong(["models", index, "tier"], `there is no tier ${tier}`);
+    if (ids.has(id)) throw wrong(["models", index, "id"], `"${id}" is duplicated`);
+    if (!tiers.has(tier)) throw wrong(["models", index, "tier"], `unknown tier ${tier}`);
     ids.add(id);
   }
   return {

@@ -1,5 +1,3 @@
-import { exitCodes } from "../run/exit-codes.ts";
-import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Catalog, CatalogModel } from "./catalog.ts";
 
@@ -43,12 +41,7 @@ export function capabilitiesOf(models: readonly CatalogModel[]): string[] {
 export function modelsByName(catalog: Catalog, names: readonly string[]): CatalogModel[] {
   for (const name of names) {
     if (!catalog.models.some((model) => isNamed(model, name))) {
-      throw new Failure({
-        code: "models.unknown",
-        message: `The catalog has no model "${name}".`,
-        hint: `It has ${catalog.models.map((model) => model.id).join(", ")}.`,
-        exitCode: exitCodes.usage,
-      });
+      throw failure("models.unknown", { name, known: catalog.models.map(({ id }) => id) });
     }
   }
   return catalog.models.filter((model) => names.some((name) => isNamed(model, name)));

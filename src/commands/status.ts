@@ -5,7 +5,8 @@ import { type Answer, askHealth, notOnline } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { seeBackground } from "../record/background-run.ts";
 import type { BackgroundSeen, StatusRead } from "../run/events/status.ts";
-import { Failure } from "../run/failure.ts";
+import type { Failure } from "../run/failure.ts";
+import { notOnlineNow } from "../run/failures/annie.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
@@ -93,22 +94,13 @@ async function readStatus(
     background,
   };
   if (annie === "online") return { event, problem: null };
-  const {
-    code,
-    message,
-    hint: advice,
-    exitCode,
-  } = notOnline({ answer, url, tier1: required, stackDir });
   const setUp = await host.files.stat(path.join(stackDir, herosFile)).catch(() => null);
-  const hint =
-    background?.state === "running" && background.command === "setup"
-      ? "She is being set up in the background. Look at it with: heros status --watch"
-      : answer.from === "stranger"
-        ? advice
-        : setUp === null
-          ? "Set her up with: heros setup"
-          : `${advice}. heros setup starts her again.`;
-  return { event, problem: new Failure({ code, message, hint, exitCode }) };
+  const problem = notOnlineNow(notOnline({ answer, url, tier1: required, stackDir }), {
+    inBackground: background?.state === "running" && background.command === "setup",
+    stranger: answer.from === "stranger",
+    setUp: setUp !== null,
+  });
+  return { event, problem };
 }
 
 /** What of a run in the background is news: not each of its bytes. */

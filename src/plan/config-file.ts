@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { readCheckedYaml } from "../catalog/checked-yaml.ts";
+import { failure } from "../run/failures/table.ts";
 import { questions } from "./questions.ts";
 import { settings } from "./settings.ts";
 
@@ -13,13 +14,12 @@ export type ConfigValues = Readonly<Record<string, readonly string[]>>;
  */
 export function parseConfig(text: string, source: string): ConfigValues {
   if (text.trim() === "") return {};
+  const keys = [...questions, ...settings].map(({ configKey }) => configKey);
   const { value } = readCheckedYaml({
     text,
     source,
     shape: configShape(),
-    noun: "The config file",
-    code: "config.invalid",
-    hint: `Correct that line. The keys are ${[...questions, ...settings].map((row) => row.configKey).join(", ")}.`,
+    failure: (where, cause) => failure("config.invalid", { ...where, keys }, cause),
   });
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, entry]) =>

@@ -13,7 +13,7 @@ export interface FailureDetails {
   readonly cause?: unknown;
 }
 
-/** An error that a person can mend. Everything else that is thrown is a bug of heros, and is shown with its stack. */
+/** An error that a person can fix. Everything else that is thrown is a bug of heros, and is shown with its stack. */
 export class Failure extends Error {
   override readonly name = "Failure";
   readonly code: string;
@@ -28,6 +28,15 @@ export class Failure extends Error {
     this.formHint = formHint;
     this.exitCode = exitCode;
   }
+}
+
+/** The same failure with other words, or another exit status, where more is known than where it was thrown. */
+export function retold(
+  failure: Failure,
+  change: Partial<Pick<FailureDetails, "message" | "hint" | "exitCode">>,
+): Failure {
+  const { code, message, hint, exitCode } = failure;
+  return new Failure({ code, message, hint, exitCode, ...change, cause: failure });
 }
 
 /** Whether the error says only that the person, or a signal, stopped the work. Stopping is not an error. */

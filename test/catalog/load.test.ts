@@ -59,30 +59,30 @@ describe("a catalog", () => {
       "a key that does not exist",
       small.replace("    title: Search", "    titel: Search"),
       13,
-      "models.1.titel: there is no such key",
+      "models.1.titel: unknown key",
     ],
     ["a repository that is no owner/name", small.replace("owner/ears", "ears"), 9, "models.0.repo"],
     [
       "a tier that does not exist",
       small.replace("tier: 2", "tier: 7"),
       11,
-      "models.0.tier: there is no tier 7",
+      "models.0.tier: unknown tier 7",
     ],
     ["a text where a number should be", small.replace("1.5", "much"), 18, "models.1.memoryGib"],
     [
       "an id that is there twice",
       small.replace("id: search", "id: ears"),
       12,
-      'models.1.id: "ears" is there twice',
+      'models.1.id: "ears" is duplicated',
     ],
     ["a path that climbs", small.replace("owner/ears", "../ears"), 9, "models.0.repo"],
     ["another schema", small.replace("schema: 1", "schema: 2"), 1, "schema"],
     ["broken YAML", small.replace("tiers:", "tiers: ["), 4, ""],
-    ["nothing at all", "", 1, "the whole"],
+    ["nothing at all", "", 1, "the file"],
   ])("names file, line and key of %s", (_what, text, line, problem) => {
     const failure = failureOf(text);
     expect(failure).toMatchObject({ code: "catalog.invalid", exitCode: 2 });
-    expect(failure.message).toContain(`mine.yaml, line ${line},`);
+    expect(failure.message).toContain(`mine.yaml, line ${line}:`);
     expect(failure.message).toContain(problem);
   });
 

@@ -119,7 +119,9 @@ describe("heros setup", () => {
     expect(run.error).toBeInstanceOf(Failure);
     expect(run.error).toMatchObject({
       exitCode: 3,
-      message: expect.stringMatching(/^Annie is online, but/) as unknown,
+      message: expect.stringMatching(
+        /^Annie is online, but some of her models are not ready/,
+      ) as unknown,
     });
   });
 

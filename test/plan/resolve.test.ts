@@ -124,7 +124,7 @@ describe("the config file", () => {
     expect(() => parseConfig("startup: wait\ntier: 1\n", "c.yaml")).toThrow(
       expect.objectContaining({
         code: "config.invalid",
-        message: "The config file c.yaml, line 2, is wrong: tier: there is no such key.",
+        message: "Invalid config file c.yaml, line 2: tier: unknown key.",
       }),
     );
     expect(() => parseConfig("startup: [a]\n", "c.yaml")).toThrow(

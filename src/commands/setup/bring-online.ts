@@ -11,8 +11,8 @@ import { downloadModels } from "../download-models.ts";
 import { type AnnieWatch, watchAnnie } from "../../health/watch.ts";
 import type { Answers } from "../../plan/questions.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
-import { exitCodes } from "../../run/exit-codes.ts";
 import { Failure } from "../../run/failure.ts";
+import { onlineWithout } from "../../run/failures/annie.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
 import { openHub } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
@@ -124,7 +124,8 @@ export async function bringOnline(
     // What became of her after she was online stopped the download, and not the other way round.
     const stage = stop.signal.aborted ? "annie" : "download";
     emit({ type: "stage.finished", stage, outcome: "failed" });
-    throw stop.signal.aborted ? stop.signal.reason : onlineWithout(fetched.reason);
+    if (stop.signal.aborted) throw stop.signal.reason;
+    throw fetched.reason instanceof Failure ? onlineWithout(fetched.reason) : fetched.reason;
   }
   annie.value.allReady();
   const { missing } = await annie.value.complete.catch((error: unknown) => {
@@ -152,18 +153,6 @@ function wantedCapabilities(catalog: Catalog, { tiers }: Answers) {
   const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
   const later = capabilitiesOf(modelsOfTiers(catalog, tiers));
   return { tier1, later: later.filter((name) => !tier1.includes(name)) };
-}
-
-/** Annie runs on what she has; what stopped the rest is told, and the next run goes on with it. */
-function onlineWithout(reason: unknown): unknown {
-  if (!(reason instanceof Failure)) return reason;
-  return new Failure({
-    code: reason.code,
-    message: `Annie is online, but not all of her models are here: ${reason.message}`,
-    hint: reason.hint,
-    exitCode: exitCodes.degraded,
-    cause: reason,
-  });
 }
 
 export interface Online {

@@ -1,5 +1,6 @@
 import { capabilityName } from "../capabilities.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { type Failure, retold } from "../failure.ts";
 import { inFolder, quoted } from "../shell-quote.ts";
 import { formatMemory } from "../units.ts";
 import { row } from "./row.ts";
@@ -23,6 +24,32 @@ const named = (lacks: readonly string[]) => lacks.map(capabilityName).join(", ")
 
 const herLog = ({ stackDir }: InStack) =>
   `Check her logs: ${inFolder(stackDir, "docker compose logs her-os-core")}`;
+
+/** A failure of the download while Annie runs on her first models. */
+export function onlineWithout(reason: Failure): Failure {
+  return retold(reason, {
+    message: `Annie is online, but some of her models are not ready: ${reason.message}`,
+    exitCode: exitCodes.degraded,
+  });
+}
+
+/** Why `heros status` does not find Annie online; its hint is what would bring her online. */
+export function notOnlineNow(
+  reason: Failure,
+  known: { readonly inBackground: boolean; readonly stranger: boolean; readonly setUp: boolean },
+): Failure {
+  if (known.inBackground) {
+    return retold(reason, {
+      hint: "heros setup is running in the background. Follow it: heros status --watch",
+    });
+  }
+  if (known.stranger) return reason;
+  return retold(reason, {
+    hint: known.setUp
+      ? `Start her again with heros setup. ${reason.hint}`
+      : "Set her up: heros setup",
+  });
+}
 
 export const annieFailures = {
   "annie.unreachable": row<InStack & { url: string; from: "nobody" | "stranger" }>({

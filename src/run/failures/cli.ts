@@ -4,6 +4,13 @@ import { row } from "./row.ts";
 /** A file that was named. */
 type NamedFile = { readonly file: string; readonly reason: string };
 
+/** A file that was read, and is not what it should be. */
+export interface InvalidYaml {
+  readonly file: string;
+  readonly line: number;
+  readonly problem: string;
+}
+
 function unreadable(noun: "config" | "catalog" | "token") {
   return row<NamedFile>({
     exitCode: exitCodes.usage,
@@ -45,6 +52,16 @@ export const cliFailures = {
     exitCode: exitCodes.usage,
     message: () => "The current folder no longer exists.",
     hint: () => "Change to another folder and run heros again: cd ~",
+  }),
+  "catalog.invalid": row<InvalidYaml>({
+    exitCode: exitCodes.usage,
+    message: ({ file, line, problem }) => `Invalid catalog ${file}, line ${line}: ${problem}.`,
+    hint: () => "Fix that line. docs/catalog.md lists every key.",
+  }),
+  "config.invalid": row<InvalidYaml & { readonly keys: readonly string[] }>({
+    exitCode: exitCodes.usage,
+    message: ({ file, line, problem }) => `Invalid config file ${file}, line ${line}: ${problem}.`,
+    hint: ({ keys }) => `Fix that line. The keys are ${keys.join(", ")}.`,
   }),
   "config.unreadable": unreadable("config"),
   "catalog.unreadable": unreadable("catalog"),

@@ -43,6 +43,12 @@ export const planFailures = {
     hint: ({ known }) =>
       `Choose from ${known.join(", ")}, for example --tiers ${known.slice(0, 2).join(",")}.`,
   }),
+  /** By its id in the catalog, or by its repository. */
+  "models.unknown": row<{ readonly name: string; readonly known: readonly string[] }>({
+    exitCode: exitCodes.usage,
+    message: ({ name }) => `The catalog has no model "${name}".`,
+    hint: ({ known }) => `Choose from ${known.join(", ")}.`,
+  }),
   /** `name`: what it was given as; a flag, a variable, a key of the config file. */
   "settings.bad_value": row<
     | { readonly name: string; readonly value: string; readonly right: string }

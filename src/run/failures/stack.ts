@@ -1,5 +1,5 @@
 import { exitCodes } from "../exit-codes.ts";
-import { Failure } from "../failure.ts";
+import { type Failure, retold } from "../failure.ts";
 import { inFolder, quoted } from "../shell-quote.ts";
 import { row } from "./row.ts";
 
@@ -22,19 +22,14 @@ type TakenPort =
       readonly service: string | null;
     } & Said);
 
-/** The same failure of a start that left containers running: what runs, and what stops it, is said too. */
+/** A failure of a start that left containers running: its hint says which, and what stops them. */
 export function halfStarted(
   reason: Failure,
   { running, stackDir }: { readonly running: readonly string[]; readonly stackDir: string },
 ): Failure {
-  const { code, message, hint, exitCode, cause } = reason;
   const stop = inFolder(stackDir, "docker compose stop");
-  return new Failure({
-    code,
-    message,
-    hint: `${hint} Already running: ${running.join(", ")}. Stop them: ${stop}`,
-    exitCode,
-    cause,
+  return retold(reason, {
+    hint: `${reason.hint} Already running: ${running.join(", ")}. Stop them: ${stop}`,
   });
 }
 
