@@ -3,7 +3,7 @@ import { completeTiers, defaultTiers } from "../catalog/select.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
-import { formatBytes, formatEta } from "../run/units.ts";
+import { formatBytes, formatEta, formatMemory } from "../run/units.ts";
 import type { Circumstances, Startup, StorageAnswer, TokenAnswer } from "./answers.ts";
 
 export interface Option {
@@ -14,6 +14,18 @@ export interface Option {
   readonly detail: string;
   /** Can't be left out. */
   readonly locked: boolean;
+  /** Where the option is a set of models: what a grid has columns for. */
+  readonly set?: ModelSet;
+}
+
+/** What a set of models gives and takes. */
+export interface ModelSet {
+  /** "Memory search, names and dates". */
+  readonly gives: string;
+  /** 0 where the Hub tells no size. */
+  readonly totalBytes: number;
+  readonly cachedBytes: number;
+  readonly memoryBytes: number;
 }
 
 /**
@@ -88,18 +100,18 @@ const tiers: Question<"tiers", readonly number[]> = {
   id: "tiers",
   remembered: true,
   initial: defaultTiers,
-  title: "Annie can do",
+  title: "Models",
   kind: "many",
   prompt: "What should Annie be able to do?",
-  why: "Each choice is a set of models to download; you can add one later.",
+  why: "Each choice downloads a set of models. You can add more later.",
   help:
-    "Annie needs the first set to be of any use, so it always comes, and comes first. " +
-    "The others are fetched after it, while she works already. " +
-    "Run heros setup again at any time to add a set: what is there is not fetched twice.",
+    "The required set downloads first; Annie works while the others download. " +
+    "To add a set later, run heros setup again: existing files are reused. " +
+    "Downloads and disks are in GB, as on the Hub; memory is in GiB, as Linux counts it. 1 GiB is 1.07 GB.",
   facts: "totals",
   flag: "--tiers",
   argument: "list",
-  summary: "sets of models, as 1,2 (default: the required and the important ones)",
+  summary: "sets of models, such as 1,2 (default: the required and the recommended ones)",
   environment: "HEROS_TIERS",
   configKey: "tiers",
   applies: ({ catalog }) => catalog.tiers.some((tier) => !tier.required),
@@ -129,37 +141,54 @@ function tierOption(circumstances: Circumstances, id: number): Option {
   const memoryGib = circumstances.catalog.models
     .filter((model) => model.tier === id)
     .reduce((sum, model) => sum + model.memoryGib, 0);
-  const total = models.reduce((sum, model) => sum + model.totalBytes, 0);
-  const missing = models.reduce((sum, model) => sum + model.totalBytes - model.cachedBytes, 0);
+  const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
+  const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
+  const missing = Math.max(0, totalBytes - cachedBytes);
   const details = [
-    total === 0 ? "size not known yet" : formatBytes(total),
-    `${Number(memoryGib.toFixed(1))} GiB of memory`,
-    ...(total > 0 && missing === 0 ? ["here already"] : []),
-    ...(missing > 0 && missing < total ? [`${formatBytes(total - missing)} here already`] : []),
+    totalBytes === 0 ? "size unknown" : formatBytes(totalBytes),
+    `${formatMemory(memoryGib * gibibyte)} memory`,
+    ...(totalBytes > 0 && missing === 0 ? ["cached"] : []),
+    ...(missing > 0 && cachedBytes > 0 ? [`${formatBytes(cachedBytes)} cached`] : []),
     ...(missing > 0 && circumstances.bytesPerSecond !== null
       ? [`about ${formatEta(missing / circumstances.bytesPerSecond)}`]
       : []),
   ];
-  const gains = models.map((model) => model.purpose).filter((purpose) => purpose !== "");
+  const gives = givesText(models.map((model) => model.purpose));
   return {
     value: String(id),
-    label: gains.length > 0 ? gains.join("; ") : (tier?.name ?? `Tier ${id}`),
-    detail: `${tier?.name ?? `Tier ${id}`}: ${details.join(", ")}`,
+    label: tier?.name ?? `Tier ${id}`,
+    detail: `${gives === "" ? "" : `${gives}. `}${details.join(", ")}`,
     locked: tier?.required ?? false,
+    set: { gives, totalBytes, cachedBytes, memoryBytes: memoryGib * gibibyte },
   };
+}
+
+const gibibyte = 1024 ** 3;
+
+/** "Memory search, names and dates". */
+function givesText(purposes: readonly string[]): string {
+  return purposes
+    .filter((purpose) => purpose !== "")
+    .map((purpose, index) =>
+      // A word of capitals keeps them: "TTS", "OCR of receipts".
+      index > 0 && /^[A-Z][a-z]/.test(purpose)
+        ? purpose.slice(0, 1).toLowerCase() + purpose.slice(1)
+        : purpose,
+    )
+    .join(", ");
 }
 
 const token: Question<"token", TokenAnswer> = {
   id: "token",
   remembered: false,
   initial: () => ({ source: "none" }),
-  title: "Hugging Face token",
+  title: "Token",
   kind: "secret",
   prompt: "Use a Hugging Face token?",
-  why: "Annie's own models need none; with one the Hub allows more requests an hour.",
+  why: "Annie's models don't need one; a token raises the Hub's rate limit.",
   help:
-    "The Hugging Face Hub is where the models are. A token says who you are; it is needed only for models whose terms you had to accept. " +
-    "A token that you use here is checked with the Hub and sent to the Hub alone. Whether it is kept is asked next.",
+    "The models are downloaded from the Hugging Face Hub; a token tells it who you are. Only gated models need a token. " +
+    "A token that you use here is checked with the Hub and sent nowhere else. Next you choose whether to save it.",
   flag: "--token-file",
   argument: "file",
   summary: "file that holds a Hugging Face token (default: HF_TOKEN, else the Hub's token file)",
@@ -168,10 +197,10 @@ const token: Question<"token", TokenAnswer> = {
   applies: () => true,
   options: ({ tokens, models }) => [
     ...tokens.map(({ answer, where }) =>
-      option(answer.source, `Use the token found in ${where}`, "It is not shown."),
+      option(answer.source, `Use the token in ${where}`, "Found on this machine; never shown."),
     ),
-    option("none", "Go on without one", withoutToken(models)),
-    option("pasted", "Paste a token", "It stays hidden while you paste."),
+    option("none", "Continue without a token", withoutToken(models)),
+    option("pasted", "Paste a token", "The token itself is never shown."),
   ],
   selected: (answers) => [answers.token.source],
   parse: ([value = ""], _catalog, circumstances) => {
@@ -190,35 +219,34 @@ const keepToken: Question<"keepToken", boolean> = {
   id: "keepToken",
   remembered: true,
   initial: () => true,
-  title: "The token afterwards",
+  title: "Save the token",
   kind: "one",
-  prompt: "Keep the token for the next time?",
-  why: "Annie does not need it; heros would find it again when you add models later.",
+  prompt: "Save the token for next time?",
+  why: "Annie doesn't need it; heros can use it when you add models later.",
   help:
-    "Keep it: it is written to secrets/hf_token in Annie's folder, a file that only you can read. " +
-    "For this run only: it is in no file and is forgotten when heros ends. A token that was kept before stays until you delete that file.",
+    "Yes: the token is saved to secrets/hf_token in Annie's folder, a file that only you can read. " +
+    "No: it is used for this run and written nowhere. A token that was saved before stays until you delete that file.",
   flag: "--keep-token",
   argument: "choice",
-  summary:
-    "yes: the token is kept in the stack's folder; no: it is used for this run only (default: yes)",
+  summary: "yes: save the token in the stack's folder; no: use it for this run only (default: yes)",
   environment: "HEROS_KEEP_TOKEN",
   configKey: "keepToken",
   applies: (_circumstances, { token: { source } }) => source !== "none" && source !== "kept",
   options: () => [
-    option("yes", "Keep it", "In Annie's folder, where only you can read it."),
-    option("no", "Use it for this run only", "No file is written with it."),
+    option("yes", "Save it", "In Annie's folder, in a file that only you can read."),
+    option("no", "Use it for this run only", "It is not written to any file."),
   ],
   selected: (answers) => [answers.keepToken ? "yes" : "no"],
   parse: ([value = ""]) => parseYesNo(keepToken, value),
   planLine: () => null,
 };
 
-/** A model whose size nobody tells without a token is one that needs one. */
+/** A model whose size the Hub tells nobody without a token is gated. */
 function withoutToken(models: Circumstances["models"]): string {
   const closed = models.filter(({ totalBytes }) => totalBytes === 0).map(({ title }) => title);
   return closed.length === 0
-    ? "Enough for all of Annie's models."
-    : `Not enough for ${closed.join(", ")}: the Hub shows them only to who has accepted their terms.`;
+    ? "All of Annie's models can be downloaded without one."
+    : `Not enough for ${closed.join(", ")}: the Hub requires a token that has access.`;
 }
 
 const unsupported: Question<"unsupported", boolean> = {
@@ -226,23 +254,23 @@ const unsupported: Question<"unsupported", boolean> = {
   remembered: false,
   initial: () => false,
   isSettled: (answers) => answers.unsupported,
-  title: "On another machine",
+  title: "Other machine",
   kind: "confirm",
-  prompt: "This does not look like a DGX Spark. Go on all the same?",
-  why: "Annie is made for it; elsewhere she may be slow, or not start at all.",
+  prompt: "This does not look like a DGX Spark. Continue anyway?",
+  why: "Annie is made for the DGX Spark; elsewhere she may be slow, or not start.",
   help:
-    "heros looks for the Spark's GPU and for the names that NVIDIA and its partners give the machine. " +
-    "If you know that this machine is right, or want to try, go on: nothing on it is changed before you say yes to the summary.",
+    "heros looks for the Spark's GPU and for the product names that NVIDIA and its partners use. " +
+    "If you know that this machine is right, or want to try, continue: nothing is changed until you confirm the plan.",
   facts: "suitability",
   flag: "--allow-unsupported",
   argument: null,
-  summary: "go on although this machine is not a DGX Spark",
+  summary: "continue on a machine that is not a DGX Spark",
   environment: "HEROS_ALLOW_UNSUPPORTED",
   configKey: "allowUnsupported",
   applies: ({ machine }) => !machine.spark,
   options: () => [
-    option("no", "Stop here", "Nothing has been changed."),
-    option("yes", "Go on", "Annie may be slow, or not start."),
+    option("no", "Cancel", "Nothing has been changed."),
+    option("yes", "Continue", "Annie may be slow, or not start."),
   ],
   selected: (answers) => [answers.unsupported ? "yes" : "no"],
   parse: ([value = ""]) => parseYesNo(unsupported, value),
@@ -253,22 +281,22 @@ const storage: Question<"storage", StorageAnswer> = {
   id: "storage",
   remembered: true,
   initial: () => "hub-cache",
-  title: "Models live in",
+  title: "Model folder",
   kind: "path",
-  prompt: "Where should the models live?",
-  why: "They take the most space of all that is downloaded.",
+  prompt: "Where should models be stored?",
+  why: "Models are the largest part of the download.",
   help:
-    "The Hub's cache is the folder in which all programs on this machine look for Hugging Face models, so that nothing is stored twice. " +
-    "Choose Annie's own folder to keep Annie's models to herself, or type a folder on another disk.",
+    "The Hub cache is where other programs on this machine look for Hugging Face models too, so nothing is stored twice. " +
+    "Choose Annie's own folder to keep her models apart, or type a folder on another disk.",
   flag: "--storage",
   argument: "place",
   summary:
-    "where models live: hub-cache, stack-dir or a folder that begins with / (default: hub-cache)",
+    "where models are stored: hub-cache, stack-dir or a folder that begins with / (default: hub-cache)",
   environment: "HEROS_STORAGE",
   configKey: "storage",
   applies: () => true,
   options: ({ storagePaths }) => [
-    option("hub-cache", "Shared with other programs (the Hub's cache)", storagePaths["hub-cache"]),
+    option("hub-cache", "Hub cache, shared with other programs", storagePaths["hub-cache"]),
     option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
   ],
   selected: (answers) => [answers.storage],
@@ -288,23 +316,23 @@ const startup: Question<"startup", Startup> = {
   id: "startup",
   remembered: true,
   initial: () => "progressive",
-  title: "Annie starts",
+  title: "Start Annie",
   kind: "one",
   prompt: "When should Annie start?",
-  why: "She can work with the first models while the rest is on its way.",
+  why: "She can work with the required models while the rest download.",
   help:
-    "At once: her containers start now, she is online as soon as her first models are here, and each further ability comes as its model does. " +
-    "When all is there: nothing starts before every chosen model is downloaded and checked.",
+    "Right away: her containers start now. She is online once the required models are downloaded, and can do more as each of the others is ready. " +
+    "After all downloads finish: nothing starts until every chosen model is downloaded and verified.",
   flag: "--startup",
   argument: "when",
   summary:
-    "progressive: Annie starts at once; wait: when all models are there (default: progressive)",
+    "progressive: start Annie right away; wait: after all downloads finish (default: progressive)",
   environment: "HEROS_STARTUP",
   configKey: "startup",
   applies: () => true,
   options: () => [
-    option("progressive", "At once", "Online with her first models; the rest follows."),
-    option("wait", "When all is there", "Then everything works at once."),
+    option("progressive", "Right away", "Online with the required models; the rest follow."),
+    option("wait", "After all downloads finish", "Everything works from the start."),
   ],
   selected: (answers) => [answers.startup],
   parse: ([value = ""]) => {

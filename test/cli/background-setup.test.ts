@@ -64,9 +64,9 @@ it("takes consent, the chosen folder and a pasted token that is not kept along i
     // It wins over an answer of an earlier run, and over none of this one.
     env: { HF_HUB_CACHE: join(sandbox.home, "from-environment") },
   });
-  await pty.waitFor("Go on all the same?");
+  await pty.waitFor("Continue anyway?");
   pty.type("2");
-  await pty.waitFor(/2\. Go on/);
+  await pty.waitFor(/2\. Continue/);
   pty.type(keys.enter);
   await pty.waitFor("Paste");
   pty.type(`2${keys.enter}`);

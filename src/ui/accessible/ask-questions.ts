@@ -22,7 +22,7 @@ import {
   planLines,
   refusedTokenText,
 } from "../messages/plan.ts";
-import { suitabilityLines, totalLines } from "../messages/totals.ts";
+import { misfitLines, suitabilityLines, totalLines } from "../messages/totals.ts";
 import type { LineReader } from "./lines.ts";
 
 interface Talk {
@@ -94,9 +94,9 @@ async function askEarlier(talk: Talk, step: Step): Promise<boolean | null> {
 }
 
 function sayTotals({ interview, say }: Talk, { tiers }: Answers): void {
-  for (const { text, fits } of totalLines(totalsOf(interview, tiers), true)) {
-    say(fits ? text : `Warning: ${text}`);
-  }
+  const totals = totalsOf(interview, tiers);
+  for (const text of totalLines(totals)) say(text);
+  for (const text of misfitLines(totals)) say(`Warning: ${text}`);
 }
 
 async function askQuestion(
@@ -255,13 +255,9 @@ export function shownOptions(
   ];
 }
 
-/** "2. Speech-to-text. Important: 3.09 GB. Chosen now." */
+/** "2. Listen. Speech-to-text. 3.09 GB, 8.8 GiB memory. Chosen now." */
 export function optionText(option: Option, index: number, chosen: readonly string[]): string {
-  const state = option.locked
-    ? " Always part of it."
-    : chosen.includes(option.value)
-      ? " Chosen now."
-      : "";
+  const state = option.locked ? " Required." : chosen.includes(option.value) ? " Chosen now." : "";
   return `${index + 1}. ${option.label}. ${option.detail.replace(/\.$/, "")}.${state}`;
 }
 

@@ -10,13 +10,12 @@ import {
 } from "react";
 import { noRunKeys, type RunKeys, type Terminal } from "../writer.ts";
 import { Dialogs } from "./dialogs.tsx";
-import { Frame } from "./frame.tsx";
+import { Frame, ownScreen } from "./frame.tsx";
 import { type Press, readKeys } from "./keys.ts";
 import { frameColumns, type Line, screenRows } from "./line.ts";
 import { keysNow, noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
 import { liveScreen } from "./live/screen.ts";
 import { newestRows } from "./log-rows.ts";
-import { ownScreen } from "./own-screen.ts";
 import type { Store } from "./screen-store.ts";
 import type { Theme } from "./theme.ts";
 

@@ -4,7 +4,6 @@ import type { BackgroundChoice, BackgroundProcess } from "../../run/background-p
 import { noRunKeys, type Terminal, type Writer } from "../writer.ts";
 import { frameColumns } from "./line.ts";
 import { scrolledRows } from "./log-rows.ts";
-import { ownScreen } from "./own-screen.ts";
 import { createStore, type DialogRequest, type Store } from "./screen-store.ts";
 import { createTheme } from "./theme.ts";
 
@@ -34,7 +33,7 @@ export async function createInkWriter(
   terminal: Terminal,
   options: InkOptions = {},
 ): Promise<InkWriter> {
-  const [{ render, renderToString }, { App }, { Lines }] = await Promise.all([
+  const [{ render, renderToString }, { App }, { Lines, ownScreen }] = await Promise.all([
     import("ink"),
     import("./app.tsx"),
     import("./frame.tsx"),

@@ -1,75 +1,107 @@
 import type { Suitability, Totals } from "../../plan/totals.ts";
 import { formatBytes, formatEta, formatMemory } from "../../run/units.ts";
+import { textWidth } from "../text-width.ts";
 import { counted } from "./sentence.ts";
 
-/** A line on what a choice comes to; one that does not fit is a warning. */
-export interface TotalLine {
-  readonly text: string;
-  readonly fits: boolean;
-}
-
-/** What the chosen models come to, and where they do not fit, why and what would help. `wide`: there is room for all of it. */
-export function totalLines(totals: Totals, wide: boolean): TotalLine[] {
-  return [
-    { text: downloadLine(totals, wide), fits: true },
-    { text: memoryLine(totals), fits: true },
-    ...misfits(totals).map((text) => ({ text, fits: false })),
-  ];
-}
-
-function downloadLine(totals: Totals, wide: boolean): string {
+/** What the chosen models come to, in sentences; where they do not fit, why and what would help. */
+export function totalLines(totals: Totals): string[] {
   const { missingBytes, cachedBytes, seconds, freeBytes, unknown } = totals;
-  const unsized = unknown === 0 ? "" : `, and ${counted(unknown, "model")} of unknown size`;
-  if (missingBytes === 0 && unknown === 0) return "Nothing to download: all of it is here already.";
   const time = seconds === null ? "" : `, about ${formatEta(seconds)}`;
-  const here = cachedBytes === 0 || !wide ? "" : `; ${formatBytes(cachedBytes)} are here already`;
-  const free = freeBytes === null || !wide ? "" : `; ${formatBytes(freeBytes)} are free`;
-  return `To download: ${formatBytes(missingBytes)}${unsized}${time}${here}${free}.`;
+  const cached = cachedBytes === 0 ? "" : `; ${formatBytes(cachedBytes)} already cached`;
+  const free = freeBytes === null ? "" : `; ${formatBytes(freeBytes)} of disk space free`;
+  const download =
+    missingBytes === 0 && unknown === 0
+      ? "Nothing to download: everything is cached."
+      : `To download: ${sizeText(totals)}${time}${cached}${free}.`;
+  return [download, `Memory: ${memoryText(totals)}.`];
 }
 
-function memoryLine({ memoryBytes, hasMemoryBytes, ownMemory }: Totals): string {
-  const whose = ownMemory ? " of the GPU's" : " of";
-  return `Memory: ${formatMemory(memoryBytes)}${whose} ${formatMemory(hasMemoryBytes)}.`;
+/** The same in one row, or in rows where it is too long for one: "4.31 GB to download · about 39 s · 10.3 of 121.6 GiB memory · 3.12 TB free". */
+export function totalRow(
+  totals: Totals,
+  { columns, separator }: { readonly columns: number; readonly separator: string },
+): string[] {
+  const { missingBytes, cachedBytes, seconds, freeBytes, unknown } = totals;
+  const isThere = missingBytes === 0 && unknown === 0;
+  const rest = [
+    ...(cachedBytes === 0 || isThere ? [] : [`${formatBytes(cachedBytes)} cached`]),
+    `${memoryText(totals)} memory`,
+    ...(freeBytes === null ? [] : [`${formatBytes(freeBytes)} free`]),
+  ];
+  const time = seconds === null ? [] : [formatEta(seconds)];
+  const download = isThere ? "Nothing to download" : `${sizeText(totals)} to download`;
+  const whole = [download, ...time.map((eta) => `about ${eta}`), ...rest];
+  const short = [isThere ? download : sizeText(totals), ...time, ...rest];
+  const between = ` ${separator} `;
+  const rows = [[...whole, "1 GiB is 1.07 GB"], whole, short].map((parts) => parts.join(between));
+  const row = rows.find((text) => textWidth(text) <= columns);
+  return row === undefined ? partRows(short, { columns, separator }) : [row];
 }
 
-function misfits(totals: Totals): string[] {
+/** Parts with a separator between, as many in a row as fit. */
+export function partRows(
+  parts: readonly string[],
+  { columns, separator }: { readonly columns: number; readonly separator: string },
+): string[] {
+  const between = ` ${separator} `;
+  return parts.reduce<string[]>((rows, part) => {
+    const joined = `${rows.at(-1) ?? ""}${between}${part}`;
+    return rows.length > 0 && textWidth(joined) <= columns
+      ? [...rows.slice(0, -1), joined]
+      : [...rows, part];
+  }, []);
+}
+
+function sizeText({ missingBytes, unknown }: Totals): string {
+  const unsized = unknown === 0 ? "" : ` + ${counted(unknown, "model")} of unknown size`;
+  return formatBytes(missingBytes) + unsized;
+}
+
+/** "10.3 of 121.6 GiB". */
+function memoryText({ memoryBytes, hasMemoryBytes, ownMemory }: Totals): string {
+  const needed = formatMemory(memoryBytes).replace(" GiB", "");
+  return `${needed} of ${formatMemory(hasMemoryBytes)}${ownMemory ? " GPU" : ""}`;
+}
+
+/** What does not fit, and what would help. */
+export function misfitLines(totals: Totals): string[] {
   const { lackingBytes, memoryBytes, hasMemoryBytes, freeMemoryBytes, ownMemory } = totals;
   const disk =
     lackingBytes === 0
       ? []
       : [
-          `${formatBytes(lackingBytes)} more disk space is needed. Take fewer models, free some space, or choose a folder on another disk later.`,
+          `${formatBytes(lackingBytes)} more disk space is needed. Choose fewer models, free some space, or store them on another disk (asked later).`,
         ];
   if (memoryBytes > hasMemoryBytes) {
     const where = ownMemory ? "the GPU has" : "this machine has";
     return [
       ...disk,
-      `That is more memory than ${where}: not all of it can work at once. Take fewer models.`,
+      `These need more memory than ${where}. Not all of them can run together: choose fewer models.`,
     ];
   }
   if (memoryBytes > freeMemoryBytes) {
     return [
       ...disk,
-      `Only ${formatMemory(freeMemoryBytes)} of memory are free now. Close other programs before Annie starts, or take fewer models.`,
+      `Only ${formatMemory(freeMemoryBytes)} of memory is free now. Close other programs before Annie starts, or choose fewer models.`,
     ];
   }
   return disk;
 }
 
-/** One thing that Annie wants, what is here of it, and whether that is enough. */
+/** One thing that Annie needs, what there is of it, and whether that is enough. */
 export interface SuitabilityLine {
   readonly text: string;
   readonly fits: boolean;
 }
 
-/** What is here against what Annie wants, a line each; what does not fit says what it means. */
+/** What there is against what Annie needs, a line each; what does not fit says what it means. */
 export function suitabilityLines(fit: Suitability): SuitabilityLine[] {
   return [gpuLine(fit), machineMemoryLine(fit), diskLine(fit), processorLine(fit)];
 }
 
 function gpuLine({ gpu, gpuInContainers }: Suitability): SuitabilityLine {
   if (gpu === null) {
-    return { text: "GPU: none from NVIDIA. Annie's models are made for one.", fits: false };
+    return { text: "GPU: none from NVIDIA. Annie's models need one.", fits: false };
   }
   return gpuInContainers
     ? { text: `GPU: ${gpu.name}, and containers can use it.`, fits: true }
@@ -79,15 +111,15 @@ function gpuLine({ gpu, gpuInContainers }: Suitability): SuitabilityLine {
 function machineMemoryLine({ totals }: Suitability): SuitabilityLine {
   const { memoryBytes, hasMemoryBytes, ownMemory } = totals;
   const has = `${formatMemory(hasMemoryBytes)}${ownMemory ? " on the GPU" : ""}`;
-  const wants = `Annie's models want ${formatMemory(memoryBytes)}`;
+  const needs = `Annie's models need ${formatMemory(memoryBytes)}`;
   return memoryBytes <= hasMemoryBytes
-    ? { text: `Memory: ${has}; ${wants}.`, fits: true }
-    : { text: `Memory: ${has}, but ${wants}. Take fewer of them.`, fits: false };
+    ? { text: `Memory: ${has}; ${needs}.`, fits: true }
+    : { text: `Memory: ${has}, but ${needs}. Choose fewer.`, fits: false };
 }
 
 function diskLine({ totals }: Suitability): SuitabilityLine {
   const { freeBytes, missingBytes, lackingBytes } = totals;
-  if (freeBytes === null) return { text: "Disk: not known how much is free.", fits: false };
+  if (freeBytes === null) return { text: "Disk: free space unknown.", fits: false };
   const wants = `${formatBytes(missingBytes)} to download`;
   return lackingBytes === 0
     ? { text: `Disk: ${formatBytes(freeBytes)} free, ${wants}.`, fits: true }
@@ -100,10 +132,10 @@ function processorLine({ arch, archFits }: Suitability): SuitabilityLine {
       return { text: `Processor: ${arch}, as in a DGX Spark.`, fits: true };
     case "partly":
       return {
-        text: `Processor: ${arch}. Not all of Annie's containers are made for it.`,
+        text: `Processor: ${arch}. Some of Annie's containers are not built for it.`,
         fits: false,
       };
     case "no":
-      return { text: `Processor: ${arch}. Annie's containers are not made for it.`, fits: false };
+      return { text: `Processor: ${arch}. Annie's containers are not built for it.`, fits: false };
   }
 }

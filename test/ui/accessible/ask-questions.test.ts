@@ -34,7 +34,7 @@ test("Enter alone keeps what is chosen, and yes begins", async () => {
     startup: "progressive",
   });
   expect(said).toContain("Question 1 of 4. What should Annie be able to do?");
-  expect(said).toContain("2. Speech-to-text. Important: 3.09 GB");
+  expect(said).toContain("2. Listen. Speech-to-text. 3.09 GB");
   expect(said).toContain("Nothing has been changed yet.");
   expect(said).not.toContain("\u001b");
   expect(remembered).toBe(4);
@@ -43,14 +43,16 @@ test("Enter alone keeps what is chosen, and yes begins", async () => {
 test("numbers choose, b goes back with the answers kept", async () => {
   const { answers, said } = await talk(["1 2 3", "2", "b", "b", "", "2", "2", "2", "yes"]);
   expect(answers).toMatchObject({ tiers: [1, 2, 3], storage: "stack-dir", startup: "wait" });
-  expect(said.match(/3\. Better memory, re-indexed overnight\..*Chosen now\./g)?.length).toBe(1);
+  expect(
+    said.match(/3\. Think deeper\. Re-indexes memory overnight\..*Chosen now\./g)?.length,
+  ).toBe(1);
 });
 
 test("a token is checked, a refusal is said, and neither is written out", async () => {
   const lines = ["", "3", "hf_wrongwrong", "3", goodToken, "2", "", "", "yes"];
   const { answers, said } = await talk(lines);
   expect(answers).toMatchObject({ token: { source: "pasted" }, keepToken: false });
-  expect(said).toContain("Question 3 of 5. Keep the token for the next time?");
+  expect(said).toContain("Question 3 of 5. Save the token for next time?");
   expect(said).toContain(`${refusal} Choose something else.`);
   expect(said).toContain("it is ada's");
   expect(said).not.toMatch(/hf_/);
@@ -76,7 +78,7 @@ test("a plan that does not work says why, and leads back", async () => {
 
 test("help and diffs are read on demand, and nonsense is answered", async () => {
   const { said } = await talk(["?", "99", "", "", "", "", "what", "d", "yes"]);
-  expect(said).toContain("what is there is not fetched twice");
+  expect(said).toContain("existing files are reused");
   expect(said).toContain("That is none of the numbers.");
   expect(said).toContain("Type one of: yes");
   expect(said).toContain("+HER_OS_PORT=8000");

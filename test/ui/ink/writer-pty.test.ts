@@ -206,7 +206,7 @@ test("the accessible wizard hides a token while it is typed, and draws nothing",
   pty.type(`3${keys.enter}`);
   await pty.waitFor("Paste the token and press Enter.");
   pty.type(`x${keys.backspace}${goodToken}${keys.enter}`);
-  await pty.waitFor("Question 3 of 5. Keep the token");
+  await pty.waitFor("Question 3 of 5. Save the token");
   pty.type(keys.enter);
   await pty.waitFor("Question 4 of 5.");
   pty.type(keys.enter);

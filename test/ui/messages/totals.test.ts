@@ -3,7 +3,12 @@ import { suitabilityOf, totalsOf } from "../../../src/plan/totals.ts";
 import type { Interview } from "../../../src/plan/interview.ts";
 import type { Gpu, Machine } from "../../../src/run/events/machine.ts";
 import { openWizard } from "../../../src/ui/ink/wizard/wizard-state.ts";
-import { suitabilityLines, totalLines } from "../../../src/ui/messages/totals.ts";
+import {
+  misfitLines,
+  suitabilityLines,
+  totalLines,
+  totalRow,
+} from "../../../src/ui/messages/totals.ts";
 import { cannedInterview, models, spark } from "../canned-interview.ts";
 import { pageLines } from "../wizard-walk.ts";
 
@@ -28,7 +33,8 @@ function withFree(freeBytes: number, rest: Partial<Machine> = {}): Partial<Inter
 }
 
 function said(rest: Partial<Interview>, tiers = [1, 2]): string[] {
-  return totalLines(totalsOf(cannedInterview(rest), tiers), true).map(({ text }) => text);
+  const totals = totalsOf(cannedInterview(rest), tiers);
+  return [...totalLines(totals), ...misfitLines(totals)];
 }
 
 function shown(rest: Partial<Interview>, columns: number, rows: number): string {
@@ -40,15 +46,31 @@ function shown(rest: Partial<Interview>, columns: number, rows: number): string 
 describe("what a choice comes to", () => {
   test("is its download, its time, what is here already, and its memory, against what there is", () => {
     expect(said({})).toEqual([
-      "To download: 4.31 GB, about 39 s; 784 MB are here already; 3.12 TB are free.",
-      "Memory: 10.3 GiB of 121.6 GiB.",
+      "To download: 4.31 GB, about 39 s; 784 MB already cached; 3.12 TB of disk space free.",
+      "Memory: 10.3 of 121.6 GiB.",
+    ]);
+  });
+
+  test("is one row where it fits, fewer words where columns are few, then rows of whole parts", () => {
+    const totals = totalsOf(cannedInterview(), [1, 2]);
+    const at = (columns: number) => totalRow(totals, { columns, separator: "·" });
+    expect(at(100)).toEqual([
+      "4.31 GB to download · about 39 s · 784 MB cached · 10.3 of 121.6 GiB memory · 3.12 TB free",
+    ]);
+    expect(at(110)[0]).toMatch(/ · 1 GiB is 1\.07 GB$/);
+    expect(at(79)).toEqual([
+      "4.31 GB · 39 s · 784 MB cached · 10.3 of 121.6 GiB memory · 3.12 TB free",
+    ]);
+    expect(at(39)).toEqual([
+      "4.31 GB · 39 s · 784 MB cached",
+      "10.3 of 121.6 GiB memory · 3.12 TB free",
     ]);
   });
 
   test("counts what should stay free besides, and says how much more is needed and what helps", () => {
     const [, , misfit] = said(withFree(4_350_000_000));
     expect(misfit).toBe(
-      "42.8 MB more disk space is needed. Take fewer models, free some space, or choose a folder on another disk later.",
+      "42.8 MB more disk space is needed. Choose fewer models, free some space, or store them on another disk (asked later).",
     );
   });
 
@@ -57,22 +79,23 @@ describe("what a choice comes to", () => {
     expect(said(withFree(1e12, { memoryBytes })).join()).toContain("more memory than this machine");
     expect(said(withFree(1e12, { gpu })).join()).toContain("more memory than the GPU has");
     const busy = withFree(1e12, { memoryAvailableBytes: memoryBytes });
-    expect(said(busy).join()).toContain("Only 8 GiB of memory are free now.");
+    expect(said(busy).join()).toContain("Only 8 GiB of memory is free now.");
   });
 
   test.each(sizes.slice(0, -1))(
-    "at %i by %i the choice under the cursor says size, memory, what is here, and time",
+    "at %i by %i the choice under the cursor says what it gives, its size and its memory",
     (columns, rows) => {
       const words = shown({}, columns, rows).replaceAll(/\s+/g, " ");
-      expect(words).toContain("2.00 GB, 1.6 GiB of memory, 784 MB here already, about 11 s");
-      expect(words).toContain("To download: 4.31 GB, about 39 s");
+      expect(words).toMatch(/Remember .*2\.00 GB .*required/);
+      expect(words).toMatch(/Memory search, names and dates .*1\.6 GiB/);
+      expect(words).toMatch(/4\.31 GB .*39 s · 784 MB cached/);
     },
   );
 
   test("that is all here needs no download, whatever is free", () => {
     const here = models.map((model) => ({ ...model, cachedBytes: model.totalBytes }));
     const lines = said({ models: here, ...withFree(0) });
-    expect(lines[0]).toBe("Nothing to download: all of it is here already.");
+    expect(lines[0]).toBe("Nothing to download: everything is cached.");
     expect(lines).toHaveLength(2);
   });
 
@@ -94,10 +117,10 @@ describe("a machine that is no Spark", () => {
     const lines = suitabilityLines(suitabilityOf(cannedInterview(withFree(1_000_000_000, bare))));
     expect(lines.map(({ fits }) => fits)).toEqual([false, false, false, false]);
     expect(lines.map(({ text }) => text)).toEqual([
-      "GPU: none from NVIDIA. Annie's models are made for one.",
-      "Memory: 4 GiB, but Annie's models want 10.3 GiB. Take fewer of them.",
+      "GPU: none from NVIDIA. Annie's models need one.",
+      "Memory: 4 GiB, but Annie's models need 10.3 GiB. Choose fewer.",
       "Disk: only 1.00 GB free, 4.31 GB to download.",
-      "Processor: x86_64. Not all of Annie's containers are made for it.",
+      "Processor: x86_64. Some of Annie's containers are not built for it.",
     ]);
     const better = suitabilityLines(
       suitabilityOf(cannedInterview(withFree(1e12, { ...other, gpu }))),
@@ -110,7 +133,7 @@ describe("a machine that is no Spark", () => {
     (columns, rows) => {
       const text = shown(withFree(1e12, { ...other, gpu: null }), columns, rows);
       expect(text).toMatch(/\[!\] /);
-      expect(text).toMatch(/1\. Stop here\n(.*\n)?.*2\. Go on/);
+      expect(text).toMatch(/1\. Cancel\n(.*\n)?.*2\. Continue/);
     },
   );
 });

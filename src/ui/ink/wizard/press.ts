@@ -103,7 +103,7 @@ function onLetter(state: WizardState, text: string, question: Question): WizardS
 function toggled(state: WizardState, index: number): WizardState {
   const option = shownOptions(state)[index];
   if (option === undefined) return state;
-  if (option.locked) return { ...state, problem: `${option.label}: always part of it.` };
+  if (option.locked) return { ...state, problem: `${option.label} is required.` };
   const chosen = state.chosen.includes(option.value)
     ? state.chosen.filter((value) => value !== option.value)
     : [...state.chosen, option.value];

@@ -1,10 +1,11 @@
 import type { Option, Question } from "../../../plan/questions.ts";
 import { suitabilityOf, tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { cleanText } from "../../clean-text.ts";
-import { suitabilityLines, totalLines } from "../../messages/totals.ts";
+import { misfitLines, suitabilityLines, totalRow } from "../../messages/totals.ts";
 import { wrapText } from "../../text-width.ts";
 import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
 import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
+import { gridMoreRows, type OptionBlock, type OptionRoom, setsGrid } from "./sets-grid.ts";
 import { isChosen, shownOptions } from "./wizard-state.ts";
 
 /** One question: prompt, why, options, what is wrong, keys; what has the least to say goes first where rows are few. */
@@ -43,7 +44,8 @@ export function questionPage(view: WizardView, question: Question): Line[] {
   const block = optionBlock(view, question, {
     options: optionRoom,
     more: room,
-    spared: why.length,
+    // What a set gives says more than why it is asked.
+    spared: isGrid(question) ? 0 : why.length,
   });
   room -= block.more;
   const whyRows = take(why);
@@ -140,27 +142,13 @@ function keyLine({ wizard, theme, size }: WizardView, question: Question): Line 
 /** Of which options a part that is longer than a row is shown whole. */
 type Whose = "all" | "current" | "none";
 
-export interface OptionBlock {
-  readonly rows: readonly Line[];
-  /** How many of them are beyond one row for each option. */
-  readonly more: number;
-}
-
-export interface OptionRoom {
-  /** Rows for the options themselves. */
-  readonly options: number;
-  /** How many more there are for the rest of them. */
-  readonly more: number;
-  /** How many of those would be welcome elsewhere. */
-  readonly spared: number;
-}
-
 /**
  * The options, those around the cursor where not all have room. Details of the one under the cursor come before long
  * labels, those before everybody's details; what is left out or cut is always the same, so that no row moves with the cursor.
  */
 export function optionBlock(view: WizardView, question: Question, room: OptionRoom): OptionBlock {
   const options = shownOptions(view.wizard);
+  if (isGrid(question)) return setsGrid(view, room);
   if (options.length > room.options) {
     const first = Math.min(view.wizard.cursor, options.length - room.options);
     const shown = options.slice(first, first + room.options);
@@ -178,12 +166,18 @@ export function optionBlock(view: WizardView, question: Question, room: OptionRo
 
 /** The rows that the option under the cursor wants beyond its first: for all of it, for its details, for their first row. */
 export function moreRows(view: WizardView, question: Question): readonly number[] {
+  if (isGrid(question)) return gridMoreRows(view);
   const options = shownOptions(view.wizard);
   const details = options.map((option) => detailLines(view, question, option).length);
   const both = options.map(
     (option, index) => labelLines(view, question, option).length - 1 + (details[index] ?? 0),
   );
   return [Math.max(0, ...both), Math.max(0, ...details), 1];
+}
+
+/** Sets of models are compared, in columns. */
+function isGrid({ facts }: Question): boolean {
+  return facts === "totals";
 }
 
 interface Rule {
@@ -278,8 +272,8 @@ function labelLines(view: WizardView, question: Question, option: Option): strin
   return wrapText(labelText(option), frameColumns(view.size) - labelIndent(view, question));
 }
 
-function labelText(option: Option): string {
-  return cleanText(option.label) + (option.locked ? " (always)" : "");
+function labelText({ label, locked }: Option): string {
+  return cleanText(label) + (locked ? " (required)" : "");
 }
 
 function labelIndent(view: WizardView, question: Question): number {
@@ -291,24 +285,22 @@ function detailLines(view: WizardView, question: Question, option: Option): stri
   return wrapText(cleanText(option.detail), width);
 }
 
-/** What the choice of tiers adds up to, against what the machine has; explained where it does not fit. The first of these that has room is shown. */
+/** What the chosen sets add up to, against what the machine has; explained where it does not fit. The first of these that has room is shown. */
 export function totalRows(view: WizardView, question: Question): readonly Line[][] {
   if (question.facts !== "totals") return [];
   const { interview, chosen } = view.wizard;
   const columns = frameColumns(view.size);
   const totals = totalsOf(interview, tiersWith(interview, chosen.map(Number)));
-  const said = totalLines(totals, columns >= 60);
-  const rows = (lines: typeof said): Line[] =>
-    lines.flatMap(({ text, fits }) =>
-      fits ? [[span(text)]] : marked(view, { sign: view.theme.symbols.warning, text }),
-    );
-  const misfits = said.filter(({ fits }) => !fits);
-  const [first] = said;
-  const download = first === undefined ? [] : [first];
-  const short = misfits.slice(0, 1).map((line) => ({ ...line, text: firstSentence(line.text) }));
-  return [said, [...download, ...misfits], misfits, [...download, ...short], short, download]
-    .filter((lines) => lines.length > 0)
-    .map(rows);
+  const said = totalRow(totals, { columns, separator: view.theme.symbols.separator }).map(
+    (text): Line => [span(text, "strong")],
+  );
+  const first = said.slice(0, 1);
+  const warned = (text: string): Line[] => marked(view, { sign: view.theme.symbols.warning, text });
+  const misfits = misfitLines(totals);
+  const whole = misfits.flatMap(warned);
+  const short = misfits.slice(0, 1).flatMap((text) => warned(firstSentence(text)));
+  const candidates = [[...said, ...whole], [...first, ...whole], whole, [...first, ...short]];
+  return [...candidates, short, first].filter((rows) => rows.length > 0);
 }
 
 function firstSentence(text: string): string {

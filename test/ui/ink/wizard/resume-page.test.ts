@@ -29,9 +29,9 @@ function resumed(rest: Partial<Interview> = {}): WizardState {
 test("an interrupted wizard asks first, and shows what was answered", () => {
   const text = page(resumed());
   expect(text).toContain("Go on where you stopped?");
-  expect(text).toContain("Memory search");
+  expect(text).toContain("Models: Remember");
   expect(text).toContain("/data/models");
-  expect(text).toContain("When all is there");
+  expect(text).toContain("After all downloads finish");
 });
 
 test.each([yes, enter])("$kind goes to the plan with the kept answers", (press) => {

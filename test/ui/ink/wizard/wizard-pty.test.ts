@@ -15,7 +15,7 @@ function openWizard(
   return pty;
 }
 
-const keyRow = /\?: help|Esc: back|n or Esc|y: yes|Esc takes it back|Working out/;
+const keyRow = /\?:? help|Esc:? back|n or Esc|y: yes|Esc takes it back|Working out/;
 
 /** Presses, and waits for what must then be on the screen: one page, its keys, and nothing left of the one before. */
 async function press(pty: Pty, key: string, seen: string | RegExp): Promise<void> {
@@ -52,14 +52,14 @@ describe.each([
     expect(pty.text()).toContain("DEMO");
     await press(pty, keys.down + keys.down + keys.space, /19\.5 GB/);
     await press(pty, keys.enter, "Use a Hugging Face token?");
-    await press(pty, keys.enter, "Where should the models live?");
+    await press(pty, keys.enter, "Where should models be stored?");
     await press(pty, keys.escape, "Use a Hugging Face token?");
-    await press(pty, keys.escape, /3\. \[✓\] Better memory/);
+    await press(pty, keys.escape, /\[✓\] Think deeper/);
     await press(pty, `3${keys.space}`, /4\.31 GB/);
     await press(pty, keys.enter, "Use a Hugging Face token?");
-    await press(pty, keys.enter, "Where should the models live?");
+    await press(pty, keys.enter, "Where should models be stored?");
     await press(pty, keys.enter, "When should Annie start?");
-    await press(pty, "j", /› 2\. When all is there/);
+    await press(pty, "j", /› 2\. After all downloads finish/);
     await press(pty, keys.enter, "Is this right?");
     await pty.waitFor("Yes, begin");
     expect(pty.scrollback()).toEqual([]);
@@ -81,8 +81,8 @@ describe.each([
     await press(pty, keys.enter, "The Hub does not know this");
     pty.paste(goodToken);
     await pty.waitFor("A token is here");
-    await press(pty, keys.enter, "Keep the token for the next time?");
-    await press(pty, `2${keys.enter}`, "Where should the models live?");
+    await press(pty, keys.enter, "Save the token for next time?");
+    await press(pty, `2${keys.enter}`, "Where should models be stored?");
     await press(pty, keys.enter, "When should Annie start?");
     await press(pty, keys.enter, "Yes, begin");
     pty.type("y");
@@ -122,7 +122,7 @@ test("the diff is coloured, scrolls to its end, and stays in the screen", async 
   const pty = openWizard({ columns: 80, rows: 24 });
   await pty.waitFor("What should Annie be able to do?");
   await press(pty, keys.enter, "Use a Hugging Face token?");
-  await press(pty, keys.enter, "Where should the models live?");
+  await press(pty, keys.enter, "Where should models be stored?");
   await press(pty, keys.enter, "When should Annie start?");
   await press(pty, keys.enter, "+# Written by heros.");
   await press(pty, "\u001b[6~\u001b[6~", "+HER_OS_PORT=8000");
@@ -139,7 +139,7 @@ test("the diff is coloured, scrolls to its end, and stays in the screen", async 
 test("NO_COLOR leaves no colour, and ASCII no other sign", async () => {
   const pty = openWizard({ columns: 80, rows: 24 }, { NO_COLOR: "1", ASCII: "1" });
   await pty.waitFor("What should Annie be able to do?");
-  expect(pty.text()).toContain("> 1. [x] Memory search");
+  expect(pty.text()).toContain("> [x] Remember");
   await press(pty, "q", "Stop here?");
   pty.type("y");
   await expectLeftAsFound(pty, 0);
@@ -154,10 +154,10 @@ test("a terminal that is resized in the middle shows the whole page anew", async
   await pty.waitFor("What should Annie be able to do?");
   pty.resize(40, 12);
   await pty.waitFor(
-    (screen) => screen.includes("Space: toggle   Enter: next") && screen.includes("1. [✓] Memory"),
+    (screen) => screen.includes("Space: toggle   Enter: next") && screen.includes("[✓] Remember"),
   );
   pty.resize(100, 30);
-  await pty.waitFor("Enhancement: 15.2 GB");
+  await pty.waitFor("Re-indexes memory overnight     15.2 GB");
   expect(pty.text().match(/What should Annie/g)?.length).toBe(1);
   await press(pty, "q", "Stop here?");
   pty.type("y");

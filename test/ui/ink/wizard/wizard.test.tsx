@@ -69,9 +69,9 @@ describe("a question", () => {
   test("shows what can be chosen, what it costs, and its keys", () => {
     const { text } = showWizard();
     expect(text()).toContain("What should Annie be able to do?");
-    expect(text()).toMatch(/› 1\. \[✓\] .*\(always\)/);
-    expect(text()).toContain("Important: 3.09 GB");
-    expect(text()).toMatch(/To download: 4\.31 GB, about .*; 3\.12 TB are free\./);
+    expect(text()).toMatch(/› \[✓\] Remember .* 2\.00 GB +1\.6 GiB +required/);
+    expect(text()).toMatch(/ \[ \] Think deeper .* 15\.2 GB +14\.1 GiB/);
+    expect(text()).toMatch(/4\.31 GB .*39 s · .*10\.3 of 121\.6 GiB memory · 3\.12 TB free/);
     expect(text()).toContain("Space: toggle");
   });
 
