@@ -183,6 +183,7 @@ function planCommand(performance: Performance): CommandPlan {
       };
     }
     case "release":
+    case "upgrade":
     case "version":
       return planRelease(command);
   }
@@ -203,6 +204,15 @@ function planRelease(command: ReleaseCommand): CommandPlan {
           const isQuiet = verbosity === "quiet";
           const asked = { prefix, modifyPath, dryRun, quiet: isQuiet };
           return performReleaseInstall(work, { appDir, ...asked });
+        },
+      };
+    case "upgrade":
+      return {
+        ...common,
+        resumeHint: "Run the same command again.",
+        work: async (work) => {
+          const { performRollback } = await import("../commands/release/upgrade.ts");
+          return performRollback(work, { appDir });
         },
       };
     case "version":

@@ -9,11 +9,16 @@ export interface ReleaseInstallCommand extends CommonOptions {
   readonly dryRun: boolean;
 }
 
+export interface UpgradeCommand extends CommonOptions {
+  readonly name: "upgrade";
+  readonly rollback: boolean;
+}
+
 export interface VersionCommand extends CommonOptions {
   readonly name: "version";
 }
 
-export type ReleaseCommand = ReleaseInstallCommand | VersionCommand;
+export type ReleaseCommand = ReleaseInstallCommand | UpgradeCommand | VersionCommand;
 
 /** Adds the commands about versions of heros. @returns all commands that were added */
 export function addRelease(
@@ -35,8 +40,14 @@ export function addRelease(
         dryRun: values["dryRun"] === true,
       });
     });
+  const upgrade = common(program.command("upgrade", { hidden: true }))
+    .description("go back to the version that was installed before")
+    .requiredOption("--rollback", "go back to the version that was installed before")
+    .action((values: Values) => {
+      parsed({ ...commonOptions(values), name: "upgrade", rollback: values["rollback"] === true });
+    });
   const version = common(program.command("version"))
     .description("the version, and where it is installed")
     .action((values: Values) => parsed({ ...commonOptions(values), name: "version" }));
-  return [release, install, version];
+  return [release, install, upgrade, version];
 }

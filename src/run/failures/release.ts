@@ -31,6 +31,11 @@ export const releaseFailures = {
     message: ({ version, why }) => `heros ${version} does not start on this machine: ${why}.`,
     hint: () => "It was not installed. The version that was installed before still works.",
   }),
+  "release.not_installed": row<{ readonly folder: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ folder }) => `The heros in ${folder} runs from there and is not installed.`,
+    hint: () => "Use the installed one, or install it: sh install.sh",
+  }),
   "release.no_previous": row<{ readonly now: string | null }>({
     exitCode: exitCodes.failed,
     message: () => "There is no earlier version to go back to.",

@@ -41,6 +41,7 @@ const commandWords: Readonly<Record<string, string>> = {
   "models repair": "repairing the models in the cache",
   "models prune": "looking for what nothing needs",
   "release install": "installing this version",
+  upgrade: "changing the installed version",
 };
 
 /** The sentence that every screen of a demo has beside its "DEMO". */

@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ReleaseWorld } from "./release-world.ts";
+
+/** In [0, 1), the same in every run: mulberry32. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+let world: ReleaseWorld;
+beforeEach(async () => {
+  world = await ReleaseWorld.make();
+});
+afterEach(() => world.remove());
+
+const limitMs = 25_000;
+
+test("kill -9 at any moment of an installation or a roll-back leaves a heros that answers", async () => {
+  const random = seeded(11);
+  const began = performance.now();
+  await world.install("1.0.0");
+  await world.install("1.0.1");
+  // As long as one takes where nobody kills it.
+  const tookMs = performance.now() - began;
+  const outcomes = { killed: 0, ended: 0 };
+  for (let round = 2; round < 52 && performance.now() - began < limitMs; round += 1) {
+    const version = `1.0.${round}`;
+    const [file, args] =
+      round % 3 === 0
+        ? [world.launcher, ["upgrade", "--rollback"]]
+        : [join(await world.unpack(version), "bin/heros"), ["release", "install"]];
+    const { child, ended } = world.start(file, args);
+    const timer = setTimeout(() => child.kill("SIGKILL"), random() * (tookMs / 2));
+    const { status } = await ended;
+    clearTimeout(timer);
+    outcomes[status === null ? "killed" : "ended"] += 1;
+    const answer = await world.heros("--version");
+    expect({ round, ...answer }).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^1\.0\.\d+\n$/),
+    });
+  }
+  expect(outcomes.killed).toBeGreaterThan(0);
+  // What was left does not stand in the way.
+  expect(await world.install("2.0.0")).toMatchObject({ status: 0, stderr: "" });
+  expect((await world.heros("--version")).stdout).toBe("2.0.0\n");
+  expect((await world.heros("upgrade", "--rollback")).status).toBe(0);
+  expect((await world.versions()).length).toBe(2);
+});
