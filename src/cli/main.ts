@@ -142,7 +142,7 @@ function fetches({ name }: HerosCommand): boolean {
 function answersInLines(command: HerosCommand): boolean {
   const { name } = command;
   return (
-    ["status", "release", "upgrade", "version"].includes(name) ||
+    ["status", "release", "upgrade", "uninstall", "version"].includes(name) ||
     (name === "models" && command.action === "ls")
   );
 }

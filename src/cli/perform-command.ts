@@ -184,13 +184,22 @@ function planCommand(performance: Performance): CommandPlan {
     }
     case "release":
     case "upgrade":
+    case "uninstall":
     case "version":
-      return planRelease(command);
+      return planRelease({ command, writer, gather });
   }
 }
 
 /** The same of the commands about versions of heros, which have no stages and leave no record. */
-function planRelease(command: ReleaseCommand): CommandPlan {
+function planRelease({
+  command,
+  writer,
+  gather,
+}: {
+  readonly command: ReleaseCommand;
+  readonly writer: Writer;
+  readonly gather: (work: Work) => Promise<GatheredSettings>;
+}): CommandPlan {
   const common = { stages: [], demo: false, recorded: false };
   const appDir = shippedPath(".");
   switch (command.name) {
@@ -213,6 +222,17 @@ function planRelease(command: ReleaseCommand): CommandPlan {
         work: async (work) => {
           const { performRollback } = await import("../commands/release/upgrade.ts");
           return performRollback(work, { appDir });
+        },
+      };
+    case "uninstall":
+      return {
+        ...common,
+        resumeHint: "Run the same command again: it removes the rest.",
+        work: async (work) => {
+          const { performUninstall } = await import("../commands/release/uninstall.ts");
+          const { yes, purge } = command;
+          const settings = await gather(work);
+          return performUninstall(work, { appDir, settings, yes, purge, person: writer });
         },
       };
     case "version":

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { common, commonOptions, type CommonOptions, type Values } from "./options.ts";
+import { addFlags, common, commonOptions, type CommonOptions, type Values } from "./options.ts";
 
 /** Of an unpacked release: install.sh and `heros upgrade` run it, and nobody else. */
 export interface ReleaseInstallCommand extends CommonOptions {
@@ -14,11 +14,21 @@ export interface UpgradeCommand extends CommonOptions {
   readonly rollback: boolean;
 }
 
+export interface UninstallCommand extends CommonOptions {
+  readonly name: "uninstall";
+  readonly yes: boolean;
+  readonly purge: boolean;
+}
+
 export interface VersionCommand extends CommonOptions {
   readonly name: "version";
 }
 
-export type ReleaseCommand = ReleaseInstallCommand | UpgradeCommand | VersionCommand;
+export type ReleaseCommand =
+  | ReleaseInstallCommand
+  | UpgradeCommand
+  | UninstallCommand
+  | VersionCommand;
 
 /** Adds the commands about versions of heros. @returns all commands that were added */
 export function addRelease(
@@ -46,8 +56,17 @@ export function addRelease(
     .action((values: Values) => {
       parsed({ ...commonOptions(values), name: "upgrade", rollback: values["rollback"] === true });
     });
+  const uninstall = common(program.command("uninstall"))
+    .description("remove heros; models, the stack and your answers stay unless you say otherwise")
+    .option("-y, --yes", "ask nothing, and keep data")
+    .option("--purge", "remove the catalog's models, answers and logs too")
+    .action((values: Values) => {
+      const [yes, purge] = [values["yes"] === true, values["purge"] === true];
+      parsed({ ...commonOptions(values), name: "uninstall", yes, purge });
+    });
+  addFlags(uninstall, { settingIds: ["stackDir", "cacheDir", "catalog"] });
   const version = common(program.command("version"))
     .description("the version, and where it is installed")
     .action((values: Values) => parsed({ ...commonOptions(values), name: "version" }));
-  return [release, install, upgrade, version];
+  return [release, install, upgrade, uninstall, version];
 }

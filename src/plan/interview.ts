@@ -35,6 +35,12 @@ export interface FailedChecks {
 /** What the person wants: the checks again, to go on as it is, or to stop. */
 export type Remediation = "again" | "onward" | "stop";
 
+/** A question that is answered with yes or no, and what to know before. */
+export interface Confirmation {
+  readonly question: string;
+  readonly details: readonly string[];
+}
+
 /** Who answers questions; writers are its implementations. What is absent nobody can answer. Each throws AbortError when the signal fires. */
 export interface Person {
   /** Asks the questions that are not decided, shows the summary, and ends with yes (the answers) or no (null). */
@@ -43,4 +49,5 @@ export interface Person {
   readonly remedy?: (failed: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
   /** Asks what is to become of a run that was found in the background. */
   readonly meet?: (run: BackgroundProcess, signal: AbortSignal) => Promise<BackgroundChoice>;
+  readonly confirm?: (confirmation: Confirmation, signal: AbortSignal) => Promise<boolean>;
 }

@@ -42,6 +42,17 @@ export const releaseFailures = {
     hint: ({ now }) =>
       now === null ? "Install heros first: sh install.sh" : `Installed now: ${now}`,
   }),
+  "uninstall.needs_yes": row({
+    exitCode: exitCodes.usage,
+    message: () => "heros uninstall can't ask its questions without an interactive terminal.",
+    hint: () => "Add --yes to remove heros and keep its data; --yes --purge removes models too.",
+  }),
+  "uninstall.running": row<{ readonly command: string; readonly pid: number }>({
+    exitCode: exitCodes.failed,
+    message: ({ command, pid }) =>
+      `heros ${command} is running in the background (PID ${pid}), and uses what --purge removes.`,
+    hint: ({ pid }) => `Stop it first: kill ${pid}`,
+  }),
   "release.busy": row<{ readonly holder: string }>({
     exitCode: exitCodes.failed,
     message: ({ holder }) => `Another installation is running (${holder}).`,

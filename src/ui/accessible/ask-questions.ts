@@ -23,7 +23,7 @@ import {
   refusedTokenText,
 } from "../messages/plan.ts";
 import { misfitLines, suitabilityLines, totalLines } from "../messages/totals.ts";
-import type { LineReader } from "./lines.ts";
+import type { LineReader } from "../lines.ts";
 
 interface Talk {
   readonly interview: Interview;

@@ -6,7 +6,7 @@ import {
   type BackgroundProcess,
   runningText,
 } from "../../run/background-process.ts";
-import type { LineReader } from "./lines.ts";
+import type { LineReader } from "../lines.ts";
 
 /** Asks what is to become of a run in the background; the end of the input leaves it alone. */
 export async function meetInLines({

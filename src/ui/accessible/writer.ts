@@ -1,13 +1,14 @@
 import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { formatBytes, formatEta } from "../../run/units.ts";
 import { printable } from "../clean-text.ts";
+import { confirmInLines } from "../confirm-in-lines.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { percentOf } from "../messages/download.ts";
 import type { Sentence } from "../messages/sentence.ts";
 import { askInLines } from "./ask-questions.ts";
 import { meetInLines, remedyInLines } from "./dialogs.ts";
-import { createLineReader, type LineReader } from "./lines.ts";
+import { createLineReader, type LineReader } from "../lines.ts";
 
 /** A screen reader says every line aloud: not more than one of progress in this time. */
 const progressIntervalMs = 10_000;
@@ -50,6 +51,10 @@ export function createAccessibleWriter(
     async remedy(failed, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
       return remedyInLines({ failed, reader, signal, say });
+    },
+    async confirm(confirmation, signal) {
+      reader ??= createLineReader(terminal.stdin, terminal.interrupt);
+      return confirmInLines({ confirmation, reader, signal, say });
     },
     async close() {
       reader?.close();

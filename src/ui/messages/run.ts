@@ -42,6 +42,7 @@ const commandWords: Readonly<Record<string, string>> = {
   "models prune": "looking for what nothing needs",
   "release install": "installing this version",
   upgrade: "changing the installed version",
+  uninstall: "removing heros",
 };
 
 /** The sentence that every screen of a demo has beside its "DEMO". */

@@ -2,6 +2,7 @@ import type { TimedEvent } from "../../run/event.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { printable } from "../clean-text.ts";
+import type { LineReader } from "../lines.ts";
 import type { foldText } from "./fold-text.ts";
 import { symbols } from "../symbols.ts";
 import { isTold, sentenceFor } from "../messages/sentence-for.ts";
@@ -13,7 +14,7 @@ const progressIntervalMs = 30_000;
 
 /** A line for everything that is worth one, without any escape sequence: pipes, CI, cron, `TERM=dumb`. Failures go to stderr. */
 export function createPlainWriter(
-  terminal: Pick<Terminal, "stdout" | "stderr" | "unicode" | "verbosity">,
+  terminal: Pick<Terminal, "stdin" | "stdout" | "stderr" | "unicode" | "verbosity" | "interrupt">,
   /** Where a line has an end. */
   fold: typeof foldText = (text) => [text],
 ): Writer {
@@ -23,6 +24,7 @@ export function createPlainWriter(
   const marks = symbols(terminal.unicode);
   const progressLine = createProgressLine();
   let state: RunState = initialState;
+  let reader: LineReader | null = null;
 
   function tell(sentence: Sentence, event: TimedEvent): void {
     const mark = sentence.mark === null ? "" : `${marks[sentence.mark]} `;
@@ -35,6 +37,15 @@ export function createPlainWriter(
     }
   }
 
+  const confirm: NonNullable<Writer["confirm"]> = async (confirmation, signal) => {
+    const [{ confirmInLines }, { createLineReader }] = await Promise.all([
+      import("../confirm-in-lines.ts"),
+      import("../lines.ts"),
+    ]);
+    reader ??= createLineReader(terminal.stdin, terminal.interrupt);
+    return confirmInLines({ confirmation, reader, signal, say: out.line });
+  };
+
   return {
     write(event) {
       state = reduce(state, event);
@@ -43,7 +54,9 @@ export function createPlainWriter(
       const line = terminal.verbosity === "quiet" ? null : progressLine(event, state);
       if (line !== null) out.line(line);
     },
+    ...(terminal.stdin.isTTY && terminal.stdout.isTTY ? { confirm } : {}),
     async close() {
+      reader?.close();
       await Promise.all([out.flush(), err.flush()]);
       out.release();
       err.release();

@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { errorCode } from "../run/error-code.ts";
+import type { Installing } from "./install.ts";
+import { withLock } from "./installation.ts";
+import { readLauncher } from "./launcher.ts";
+import { type Made, readManifest } from "./manifest.ts";
+import { removeLine } from "./shell-path.ts";
+
+/** Something that stays, although the manifest names it. */
+export interface Kept {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Of the data folder, what heros and install.sh put there. */
+const own = [
+  "downloads",
+  "installing",
+  "current",
+  "previous",
+  "versions",
+  "manifest.json",
+  "lock",
+  "upgrade.lock",
+];
+
+/**
+ * Removes what the manifest names and is still as it was made, then the versions; folders that were made go where nothing is
+ * left in them. `launcher` is that of an installation without a manifest.
+ * @throws Failure `release.busy` (1); Node's errors, AbortError
+ */
+export async function uninstall(
+  installing: Installing,
+  data: string,
+  launcher: string,
+): Promise<readonly Kept[]> {
+  const { files } = installing.host;
+  const manifest = await readManifest(installing.host, data);
+  const made: readonly Made[] = manifest.some(({ kind }) => kind === "launcher")
+    ? manifest
+    : [...manifest, { kind: "launcher", path: launcher }];
+  const kept = await withLock(installing, data, async () => {
+    const reasons: Kept[] = [];
+    for (const entry of made) {
+      const reason = await remove(installing, data, entry);
+      if (reason !== null) reasons.push({ path: entry.path, reason });
+    }
+    for (const name of own) await files.rm(path.join(data, name), { recursive: true, force: true });
+    return reasons;
+  });
+  const folders = made.filter(({ kind }) => kind === "folder").map((entry) => entry.path);
+  const deepestFirst = [data, ...folders].toSorted((one, other) => other.length - one.length);
+  for (const folder of deepestFirst) await files.rmdir(folder).catch(() => {});
+  return kept;
+}
+
+/** @returns why it stays; null where it is gone, or a folder, whose turn comes last */
+async function remove({ host }: Installing, data: string, entry: Made): Promise<string | null> {
+  switch (entry.kind) {
+    case "launcher": {
+      const found = await readLauncher(host, entry.path);
+      if (found.kind !== "ours") return found.kind === "none" ? null : "it is not from heros";
+      if (!found.text.includes(path.join(data, "current").replaceAll("'", String.raw`'\''`))) {
+        return "it starts another installation";
+      }
+      await host.files.rm(entry.path);
+      return null;
+    }
+    case "file": {
+      const content = await host.files.readFile(entry.path).catch((error: unknown) => {
+        if (errorCode(error) === "ENOENT") return null;
+        throw error;
+      });
+      if (content === null) return null;
+      const found = createHash("sha256").update(content).digest("hex");
+      if (found !== entry.sha256) return "it was changed";
+      await host.files.rm(entry.path);
+      return null;
+    }
+    case "line": {
+      const { path: file, line, whole } = entry;
+      await removeLine(host, { file, line, whole });
+      return null;
+    }
+    case "folder":
+      return null;
+  }
+}

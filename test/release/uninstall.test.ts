@@ -1,0 +1,96 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { keys, openPty } from "../terminal/pty.ts";
+import { ReleaseWorld } from "./release-world.ts";
+
+let world: ReleaseWorld;
+beforeEach(async () => {
+  world = await ReleaseWorld.make();
+});
+afterEach(() => world.remove());
+
+async function put(...names: string[]): Promise<void> {
+  for (const name of names) {
+    const file = join(world.home, name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, name);
+  }
+}
+
+/** Of the first model of the catalog, and of somebody else. */
+const model = ".cache/huggingface/hub/models--Qwen--Qwen3-Embedding-0.6B";
+const foreignModel = ".cache/huggingface/hub/models--other--model/blobs/1";
+
+test("nothing of heros stays in an empty home", async () => {
+  await world.install("1.0.0", {}, ["--modify-path"]);
+  await world.install("1.1.0");
+  const { status, stdout } = await world.heros("uninstall", "--yes");
+  expect(status).toBe(0);
+  expect(stdout).toContain("heros 1.1.0 is removed.");
+  expect(await world.homeFiles()).toEqual([]);
+});
+
+test("everything of the user's stays, in the same folders too", async () => {
+  await put(".local/bin/mine", ".local/share/other/file", ".bashrc", foreignModel);
+  await world.install("1.0.0", {}, ["--modify-path"]);
+  await put(".local/share/heros/notes", `${model}/blobs/1`, ".local/state/heros/answers.json");
+  const before = (await world.homeFiles()).filter((file) => !/heros\/(?!notes|answers)/.test(file));
+  const { status, stdout } = await world.heros("uninstall", "--yes");
+  expect(status).toBe(0);
+  expect(await world.homeFiles()).toEqual(before.filter((file) => file !== ".local/bin/heros"));
+  expect(await readFile(join(world.home, ".bashrc"), "utf8")).toBe(".bashrc\n");
+  expect(stdout).toContain("Models stay: 65 B in ");
+  expect(stdout).toContain(`Answers and logs stay: ${world.home}/.local/state/heros`);
+});
+
+test("--purge takes the catalog's models, answers and logs with it, and nothing else", async () => {
+  await put(foreignModel, `${model}/blobs/1`, ".cache/huggingface/hub/.heros/notes");
+  await put(".local/state/heros/answers.json", ".local/state/heros/logs/1.jsonl");
+  await put(".local/state/heros/mine");
+  await world.install("1.0.0");
+  expect((await world.heros("uninstall", "--yes", "--purge")).status).toBe(0);
+  const files = await world.homeFiles();
+  const left = [foreignModel, ".cache/huggingface/hub/.heros/notes", ".local/state/heros/mine"];
+  for (const file of left) expect(files).toContain(file);
+  expect(files.filter((file) => /Qwen|answers|logs|\.local\/(?:bin|share)/.test(file))).toEqual([]);
+});
+
+test("without a terminal it needs --yes, and an installation of another prefix is left alone", async () => {
+  await world.install("1.0.0");
+  const { status, stderr } = await world.heros("uninstall");
+  expect(status).toBe(2);
+  expect(stderr).toContain("Add --yes to remove heros and keep its data");
+
+  const prefix = join(world.root, "elsewhere");
+  await world.install("1.1.0", {}, ["--prefix", prefix]);
+  expect((await world.run(join(prefix, "bin/heros"), ["uninstall", "--yes"])).status).toBe(0);
+  expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
+  expect(await world.homeFiles()).toContain(".local/bin/heros");
+});
+
+test("on a terminal it asks, and Enter alone means no", async () => {
+  await put(`${model}/blobs/1`);
+  await world.install("1.0.0");
+  const start = () =>
+    openPty({
+      command: world.launcher,
+      args: ["uninstall"],
+      cwd: world.root,
+      columns: 120,
+      env: { HOME: world.home, PATH: "/usr/bin:/bin", LANG: "C.UTF-8" },
+    });
+  const first = start();
+  await first.waitFor((text) => text.includes("Remove heros 1.0.0?"));
+  first.type(keys.enter);
+  expect((await first.exit).exitCode).toBe(130);
+  expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
+
+  const second = start();
+  await second.waitFor((text) => text.includes("Remove heros 1.0.0?"));
+  second.type("y\r");
+  await second.waitFor((text) => text.includes("Remove the models, too"));
+  second.type("y\r");
+  expect((await second.exit).exitCode).toBe(0);
+  expect((await world.homeFiles()).filter((file) => /heros|Qwen/.test(file))).toEqual([]);
+});
