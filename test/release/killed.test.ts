@@ -40,10 +40,11 @@ test("kill -9 at any moment of an installation or a roll-back leaves a heros tha
     const { status } = await ended;
     clearTimeout(timer);
     outcomes[status === null ? "killed" : "ended"] += 1;
-    const answer = await world.heros("--version");
-    expect({ round, ...answer }).toMatchObject({
-      status: 0,
-      stdout: expect.stringMatching(/^1\.0\.\d+\n$/),
+    const { status: answered, stdout } = await world.heros("--version");
+    expect({ round, answered, stdout: stdout.replace(/\d+\n$/, "") }).toEqual({
+      round,
+      answered: 0,
+      stdout: "1.0.",
     });
   }
   expect(outcomes.killed).toBeGreaterThan(0);
