@@ -88,6 +88,7 @@ function testsByFile(): (file: string) => Related[] {
     const folder = dirname(file).replace(/^src/, "test");
     const name = basename(file).replace(/\.tsx?$/, "");
     const far = ({ test, distance, built }: Related): number => {
+      if (test === `${folder}/${name}.test.ts`) return -1;
       if (dirname(test) === folder) return basename(test).startsWith(name) ? 0 : distance / 10;
       return distance + (built ? 100 : 0);
     };
@@ -138,7 +139,8 @@ async function runTests(tests: readonly Related[]): Promise<string | null> {
   const options = ["run", "--bail=1", "--reporter=verbose", ...limits];
   const output = await failureOf("vitest", [...options, ...tests.map(({ test }) => test)]);
   if (output === null) return null;
-  return /^\s*FAIL\s+(.*)$/m.exec(output)?.[1] ?? output.trim().split("\n").at(-1) ?? "vitest";
+  const named = /^\s*FAIL\s+(.*)$/m.exec(output) ?? /^\s*(\w*Error: .*)$/m.exec(output);
+  return named?.[1] ?? output.trim().split("\n").at(-1) ?? "vitest";
 }
 
 /** How often a test saw a change of a file: it is asked first about the next. */
@@ -163,16 +165,21 @@ async function witnessOf(mutant: Mutant): Promise<string | null> {
       const failed = await runTests(batch);
       if (failed === null) continue;
       const witness = batch.find(({ test }) => failed.includes(test));
-      if (witness === undefined) return failed;
+      // What hangs, or throws beside a test, names none.
+      const witnesses = witness === undefined ? batch : [witness];
       // Each time anew: what fails on a busy machine may have passed before.
       writeFileSync(path, code);
-      if ((await runTests([witness])) === null) {
-        const key = `${mutant.file} ${witness.test}`;
-        seen.set(key, (seen.get(key) ?? 0) + 1);
+      if ((await runTests(witnesses)) === null) {
+        for (const { test } of witnesses) {
+          const key = `${mutant.file} ${test}`;
+          seen.set(key, (seen.get(key) ?? 0) + 1);
+        }
         return failed;
       }
-      console.log(`${witness.test} fails without any change, and is left out`);
-      broken.add(witness.test);
+      for (const { test } of witnesses) {
+        console.log(`${test} fails without any change, and is left out`);
+        broken.add(test);
+      }
       return await witnessOf(mutant);
     }
     return null;
