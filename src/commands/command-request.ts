@@ -6,6 +6,7 @@ import type { Answers } from "../plan/questions.ts";
 import type { Person } from "../plan/interview.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../run/event.ts";
+import type { PlanReady } from "../run/events/plan.ts";
 import type { PauseSwitch } from "../run/pause-switch.ts";
 
 /** What every piece of work has at hand. */
@@ -51,6 +52,17 @@ export interface SetupRequest extends Fetching {
   readonly dryRun: boolean;
   /** Hears the answers, once there is consent, and when it was given: 0 where nobody was asked. */
   readonly onSettled?: (answers: Answers, agreedAtMs: number) => void;
+  /** The closing page where it is not the usual one; null where nothing was started. */
+  readonly summary?: (online: Online | null, plan: PlanReady) => Promise<string[]>;
   /** Who is asked; without `ask`, nobody. */
   readonly person: Pick<Person, "ask" | "remedy">;
+}
+
+/** What a setup came to. */
+export interface Online {
+  readonly url: string;
+  /** What came over the network in this run. */
+  readonly fetchedBytes: number;
+  /** To the last capability, from the start of the run or from yes. */
+  readonly completeAfterMs: number;
 }

@@ -83,6 +83,7 @@ Hugepagesize:       2048 kB
     const part = index % 10 < 5 ? "0xd87" : "0xd85";
     return `processor\t: ${index}\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: ${part}\n\n`;
   }).join(""),
+  "/proc/sys/kernel/hostname": "spark\n",
   "/etc/dgx-release": `DGX_NAME="DGX Spark"
 DGX_PRETTY_NAME="NVIDIA DGX Spark"
 DGX_SWBUILD_DATE="2025-09-10-13-50-03"

@@ -4,6 +4,8 @@ interface Capability {
   readonly title: string;
   /** Shown once she has it. */
   readonly sentence: string;
+  /** She uses it while nobody talks to her. */
+  readonly nightly?: true;
 }
 
 /** By its name in the health contract, which is the catalog's too. */
@@ -21,14 +23,20 @@ const capabilities: Readonly<Record<string, Capability>> = {
     sentence: "Annie can now speak.",
   },
   batch_embedding: {
-    title: "better memory",
+    title: "nightly re-index",
     sentence: "Annie can now re-index her memory overnight.",
+    nightly: true,
   },
 };
 
 /** `voice_stt` in words. One that has no row is shown with spaces. */
 export function capabilityName(name: string): string {
   return capabilities[name]?.title ?? name.replaceAll("_", " ");
+}
+
+/** Whether what it brings comes in the night. */
+export function isNightly(name: string): boolean {
+  return capabilities[name]?.nightly === true;
 }
 
 /** What a new capability means, as a sentence. */

@@ -30,6 +30,8 @@ export function shorten(text: string, width: number, ellipsis: string): string {
  * line of its own; `hard` for all of the text would begin it behind other words, and so cut it once more.
  */
 export function wrapText(text: string, width: number): string[] {
+  // As it is: spaces may make columns of it.
+  if (textWidth(text) <= width) return [text.trim()];
   const words = text.split(" ").filter((word) => word !== "");
   const pieces = words.map((word) =>
     textWidth(word) <= width ? word : wrapAnsi(word, width, { hard: true }).replaceAll("\n", " "),

@@ -14,11 +14,15 @@ async function replay(writer: Writer, events: readonly TimedEvent[]): Promise<vo
 
 /** What lines say, without signs, the words that stand for signs, and the dot at the end. */
 function sayings(text: string): string[] {
-  return text
-    .split("\n")
-    .map((line) => line.trim().replace(/^(\[.{1,2}\]|Warning:|Problem:) /u, ""))
-    .map((line) => line.replace(/\.$/, ""))
-    .filter((line) => line !== "" && !isProgress(line));
+  return (
+    text
+      .split("\n")
+      // A screen has how long it took beside the words, lines in brackets.
+      .map((line) => line.replace(/^(\S.* online) {2,}(\S.*)$/, "$1 ($2)"))
+      .map((line) => line.trim().replace(/^(\[.{1,2}\]|Warning:|Problem:) /u, ""))
+      .map((line) => line.replace(/\.$/, ""))
+      .filter((line) => line !== "" && !isProgress(line))
+  );
 }
 
 /** How far it is at a moment, which each writer tells at moments of its own. */
@@ -48,7 +52,7 @@ describe.each(recordings)("%s", (name) => {
     const lines = sayings(plain.stdout());
     expect(left.length).toBeGreaterThan(1);
     expect(left.filter((line) => !lines.includes(line) && line !== "DEMO")).toEqual([]);
-    const isEnd = (line: string) => /^(Done in|Stopped)|^Error code/.test(line);
+    const isEnd = (line: string) => /^(Done in|Stopped|Annie is online \()|^Error code/.test(line);
     const end = lines.findIndex(isEnd);
     expect(left.slice(left.findIndex(isEnd))).toEqual(lines.slice(end));
   });

@@ -21,6 +21,7 @@ export async function recordDemo(args: readonly string[]): Promise<string[]> {
       .replaceAll(/\/[^"\s]*\/heros-demo-[^/"\s]+/g, "/tmp/heros-demo")
       .replaceAll(new RegExp(`\\b${port}\\b`, "g"), "8000")
       // What is left is the demo's Hub.
-      .replaceAll(/127\.0\.0\.1:(?!8000\b)\d+/g, "127.0.0.1:9000"),
+      .replaceAll(/127\.0\.0\.1:(?!8000\b)\d+/g, "127.0.0.1:9000")
+      .replaceAll(/\S+ [^"\s]*bin\/heros\.js setup/g, "heros setup"),
   );
 }

@@ -10,12 +10,10 @@ import type { Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
 import { type AnnieWatch, watchAnnie } from "../../health/watch.ts";
 import type { Answers } from "../../plan/questions.ts";
-import type { PlanReady } from "../../run/events/plan.ts";
 import { Failure } from "../../run/failure.ts";
 import { onlineWithout } from "../../run/failures/annie.ts";
-import { formatBytes, formatDuration } from "../../run/units.ts";
 import { openHub } from "../open-hub.ts";
-import type { SetupRequest, Work } from "../command-request.ts";
+import type { Online, SetupRequest, Work } from "../command-request.ts";
 
 export interface BringOnline {
   readonly request: SetupRequest;
@@ -40,7 +38,6 @@ export async function bringOnline(
   const firstModels = modelIds(survey, requiredTiers(request.catalog));
   let url = `http://127.0.0.1:${request.port}`;
   let watch: AnnieWatch | null = null;
-  let onlineAfterMs = 0;
 
   const fetchModels = async () => {
     emit({ type: "stage.started", stage: "download" });
@@ -97,7 +94,7 @@ export async function bringOnline(
       laterTimeoutMs: request.annieTimeoutMs,
     });
     if (firstModels.size === 0) watch.tier1Ready();
-    onlineAfterMs = (await watch.online).elapsedMs;
+    await watch.online;
     // Whatever becomes of her and her containers later, while models are still fetched, stops the run too.
     watch.complete.catch((error: unknown) => stop.abort(error));
     return watch;
@@ -140,7 +137,8 @@ export async function bringOnline(
   if (missing.length > 0) {
     throw failure("annie.degraded", { stackDir: request.stackDir, status: null, lacks: missing });
   }
-  return { url, onlineAfterMs, fetchedBytes: fetched.value.fetchedBytes };
+  const completeAfterMs = host.clock.monotonicMs() - startedAtMs;
+  return { url, completeAfterMs, fetchedBytes: fetched.value.fetchedBytes };
 }
 
 /** Ids of the models of these tiers; each is told as ready once it is, cached ones too. */
@@ -153,42 +151,4 @@ function wantedCapabilities(catalog: Catalog, { tiers }: Answers) {
   const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
   const later = capabilitiesOf(modelsOfTiers(catalog, tiers));
   return { tier1, later: later.filter((name) => !tier1.includes(name)) };
-}
-
-export interface Online {
-  readonly url: string;
-  /** Since the run began. */
-  readonly onlineAfterMs: number;
-  /** What came over the network in this run. */
-  readonly fetchedBytes: number;
-}
-
-/** The closing page of a setup that worked. */
-export function closingSummary({
-  url,
-  onlineAfterMs,
-  fetchedBytes,
-  plan,
-}: Online & { readonly plan: PlanReady }): string[] {
-  return [
-    `Annie is online at ${url}, ${afterWords(onlineAfterMs)}.`,
-    fetchedBytes === 0
-      ? `All of her models were there already (${formatBytes(plan.totalBytes)}).`
-      : `All of her models are there: ${formatBytes(plan.totalBytes)}, every byte checked.`,
-    `Her folder is ${plan.stackDir}; docker compose up -d and docker compose down work there.`,
-    "Run heros setup again to add models; heros doctor checks the machine.",
-  ];
-}
-
-/** The closing page of a dry run. */
-export function dryRunSummary(plan: PlanReady): string[] {
-  const changed = plan.files.filter((file) => file.action !== "unchanged").length;
-  return [
-    "This was a dry run: nothing was written, nothing was fetched.",
-    `heros setup would write ${changed} ${changed === 1 ? "file" : "files"} in ${plan.stackDir} and fetch ${formatBytes(plan.totalBytes - plan.cachedBytes)} into ${plan.cacheDir}.`,
-  ];
-}
-
-function afterWords(elapsedMs: number): string {
-  return elapsedMs < 1000 ? "in less than a second" : `after ${formatDuration(elapsedMs / 1000)}`;
 }

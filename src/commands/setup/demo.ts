@@ -9,6 +9,7 @@ import type { DemoFolder } from "../../record/handover.ts";
 import type { FilePlace } from "../../run/file-failure.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
+import { demoSummary } from "./closing-words.ts";
 import { continuationOf, requestOf, setup, type SetupOptions } from "./setup.ts";
 
 export interface DemoOptions extends SetupOptions {
@@ -63,14 +64,12 @@ export async function performDemo(
         demo: { folder, port },
       }));
     };
-    const words = await setup(inside, { ...request, onSettled });
-    if (words === null) return null;
-    return [
-      words[0] ?? "",
-      ...(dryRun ? [] : ["The demo's Annie has stopped: this address no longer answers."]),
-      keep ? `This was a demo. ${kept}` : "This was a demo: nothing of it is left on this machine.",
-      "Run heros setup to do the same for real.",
-    ];
+    const summary: SetupRequest["summary"] = (online, plan) =>
+      demoSummary(
+        { online, plan },
+        { host: work.host, assetsDir, nodePath, kept: keep ? world.folder : null },
+      );
+    return await setup(inside, { ...request, onSettled, summary });
   } finally {
     await world.dispose({ keep: keep || detach.isMade() });
   }

@@ -16,7 +16,8 @@ import { quoted } from "../../run/shell-quote.ts";
 import { anniePlace } from "../../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
-import { bringOnline, closingSummary, dryRunSummary } from "./bring-online.ts";
+import { bringOnline } from "./bring-online.ts";
+import { closingSummary, dryRunSummary } from "./closing-words.ts";
 import { prepareInterview } from "./prepare-interview.ts";
 
 export interface SetupOptions {
@@ -79,7 +80,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   for (const notice of notices) emit(notice);
   emit(ask === undefined ? plan : { ...plan, agreedAtMs });
   emit({ type: "stage.finished", stage: "plan", outcome: "done" });
-  if (dryRun) return dryRunSummary(plan);
+  if (dryRun) return request.summary?.(null, plan) ?? dryRunSummary(plan);
 
   request.onSettled?.(answers, ask === undefined ? 0 : agreedAtMs);
   const { cacheDir } = survey;
@@ -91,7 +92,9 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
 
   const online = await bringOnline(work, { request, answers, survey, startedAtMs });
   await rememberAnswers(host, { ...kept, finished: true });
-  return closingSummary({ ...online, plan });
+  return (
+    request.summary?.(online, plan) ?? closingSummary({ host, online, plan }, request.assetsDir)
+  );
 }
 
 /** A cache that was given by its path is the answer to where models are kept, for the next setup too. */

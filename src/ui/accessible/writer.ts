@@ -5,7 +5,7 @@ import { confirmInLines } from "../confirm-in-lines.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { percentOf } from "../messages/download.ts";
-import type { Sentence } from "../messages/sentence.ts";
+import { type Sentence, withAside } from "../messages/sentence.ts";
 import { askInLines } from "./ask-questions.ts";
 import { meetInLines, remedyInLines } from "./dialogs.ts";
 import { createLineReader, type LineReader } from "../lines.ts";
@@ -73,7 +73,7 @@ const tonePrefixes: Readonly<Record<NonNullable<Sentence["mark"]>, string>> = {
 /** The signs of the other writers are words here. */
 function tell(line: (text: string) => void, sentence: Sentence): void {
   const word = sentence.mark === null || sentence.mark === "ok" ? "" : tonePrefixes[sentence.mark];
-  line(ended(word + sentence.text));
+  line(ended(word + withAside(sentence)));
   for (const more of sentence.more) line(more);
 }
 

@@ -5,7 +5,7 @@ import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { demoText } from "../messages/run.ts";
 import type { Sentence } from "../messages/sentence.ts";
 import { textWidth, wrapText } from "../text-width.ts";
-import { blank, type Line, span } from "./line.ts";
+import { blank, type Line, lineWidth, span } from "./line.ts";
 import type { Role, Theme } from "./theme.ts";
 
 /** A finished thing, which scrolls away above the live part of the screen. */
@@ -116,19 +116,43 @@ export function scrolledRows(line: ScrolledLine, columns: number, theme: Theme):
     ...(mark === "" ? [] : [index === 0 ? span(mark, role) : span(indent)]),
     span(words, textRole),
   ]);
+  const more = sentence.more.flatMap((words) => moreRows(words, columns));
   return [
     ...(apart ? [blank] : []),
     ...(demo ? wrapText(demoText, columns).map((words): Line => [span(words, "demo")]) : []),
-    ...text,
-    ...sentence.more.flatMap((words) => moreRows(words, columns)),
+    ...besideFirst(text, sentence.aside, Math.min(columns, asideColumns)),
+    ...more,
   ];
 }
 
-/** What belongs to a sentence stands a little to the right, as far as it was moved already. */
+/** Where an aside ends: one block with the lines below it. */
+const asideColumns = 56;
+
+function besideFirst(
+  text: readonly Line[],
+  aside: string | null,
+  columns: number,
+): readonly Line[] {
+  const [first, ...rest] = text;
+  if (aside === null || first === undefined) return text;
+  const gap = Math.max(2, columns - lineWidth(first) - textWidth(aside));
+  return [[...first, span(" ".repeat(gap)), span(aside, "quiet")], ...rest];
+}
+
+/** What belongs to a sentence stands a little to the right, as far as it was moved already; in a column it stays in it. */
 function moreRows(words: string, columns: number): Line[] {
   const text = words.trimStart();
   const indent = " ".repeat(Math.min(4 + words.length - text.length, Math.floor(columns / 4)));
-  return wrapText(text, columns - indent.length).map((row): Line => [span(indent + row)]);
+  const room = columns - indent.length;
+  const [, label = "", value = ""] = /^(\S.*? {2,})(\S.*)$/.exec(text) ?? [];
+  if (label === "" || textWidth(label) * 3 > room) {
+    return wrapText(text, room).map((row): Line => [span(indent + row)]);
+  }
+  return wrapText(value, room - textWidth(label)).map((row, index): Line => [
+    span(indent),
+    span(index === 0 ? label : " ".repeat(textWidth(label)), "quiet"),
+    span(row),
+  ]);
 }
 
 /** The newest rows, as many as there is room for. */

@@ -11,7 +11,7 @@ import type {
 } from "../../run/events/run.ts";
 import type { RunState } from "../../run/state.ts";
 import { formatDuration } from "../../run/units.ts";
-import { say, type Sentence, tookText } from "./sentence.ts";
+import { factLine, say, type Sentence, tookText } from "./sentence.ts";
 
 /** What users call the stages. */
 export const stageNames: Readonly<Record<Stage, string>> = {
@@ -83,11 +83,7 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
       });
     }
     case "run.succeeded":
-      return say(endWords(event, state), {
-        tone: "good",
-        from: "quiet",
-        more: event.summary,
-      });
+      return endSentence(event, state);
     case "run.failed":
       return failureSentence(event, state);
     case "run.cancelled":
@@ -103,10 +99,14 @@ export function hubWaitText(reason: string): string {
   return `Waiting for the Hub: ${reason}.`;
 }
 
-function endWords({ elapsedMs, background }: RunSucceeded, { countedFromMs }: RunState): string {
-  return background === undefined
-    ? `Done in ${tookText(elapsedMs - countedFromMs)}.`
-    : goesOnWords(background);
+/** A setup ends with Annie, and the time she took from yes; what she can do and what to type stand in a column. */
+function endSentence(event: RunSucceeded, { annie, countedFromMs }: RunState): Sentence {
+  const { elapsedMs, background, command } = event;
+  const page = { tone: "good", from: "quiet", more: event.summary.map(factLine) } as const;
+  if (background !== undefined) return say(goesOnWords(background), page);
+  return command === "setup" && annie.online !== null
+    ? say("Annie is online", { ...page, mark: "ok", aside: tookText(annie.online.elapsedMs) })
+    : say(`Done in ${tookText(elapsedMs - countedFromMs)}.`, page);
 }
 
 function goesOnWords({ pid }: { readonly pid: number }): string {

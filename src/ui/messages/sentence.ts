@@ -9,6 +9,8 @@ export interface Sentence {
   /** A check's or a step's outcome, for a sign before the line. */
   readonly mark: "ok" | "warning" | "failed" | null;
   readonly text: string;
+  /** Beside the text, where a screen has room: how long it took. Lines have it in brackets. */
+  readonly aside: string | null;
   /** Lines under it: what to do, the last lines of a log. */
   readonly more: readonly string[];
 }
@@ -19,9 +21,23 @@ export function say(text: string, rest: Partial<Omit<Sentence, "text">> = {}): S
     tone: rest.tone ?? "info",
     from: rest.from ?? "normal",
     mark: rest.mark ?? null,
+    aside: rest.aside ?? null,
     text: cleanText(text),
     more: (rest.more ?? []).map(cleanText),
   };
+}
+
+/** The text as a line has it. */
+export function withAside({ text, aside }: Pick<Sentence, "text" | "aside">): string {
+  return aside === null ? text : `${text} (${aside})`;
+}
+
+const labelWidth = 11;
+
+/** "Next: heros status" as a row of a column of short labels; anything else as it is. */
+export function factLine(text: string): string {
+  const [, label = "", value = ""] = /^([A-Z][a-z]*(?: [a-z]+)?): (.+)$/.exec(text) ?? [];
+  return label === "" || label.length >= labelWidth - 1 ? text : label.padEnd(labelWidth) + value;
 }
 
 /** "a", "a and b", "a, b and c". */

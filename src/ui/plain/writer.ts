@@ -7,7 +7,7 @@ import type { foldText } from "./fold-text.ts";
 import { symbols } from "../symbols.ts";
 import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { percentOf, progressText } from "../messages/download.ts";
-import type { Sentence } from "../messages/sentence.ts";
+import { type Sentence, withAside } from "../messages/sentence.ts";
 
 const progressStepPercent = 10;
 const progressIntervalMs = 30_000;
@@ -31,7 +31,8 @@ export function createPlainWriter(
     const isError = event.type === "run.failed" || event.type === "container.failed";
     const columns = columnsOf(isError ? terminal.stderr : terminal.stdout);
     const output = isError ? err : out;
-    for (const line of fold(mark + sentence.text, columns, mark.length || 4)) output.line(line);
+    for (const line of fold(mark + withAside(sentence), columns, mark.length || 4))
+      output.line(line);
     for (const more of sentence.more) {
       for (const line of fold(`    ${more}`, columns, 2)) output.line(line);
     }

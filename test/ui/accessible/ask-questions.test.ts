@@ -43,9 +43,9 @@ test("Enter alone keeps what is chosen, and yes begins", async () => {
 test("numbers choose, b goes back with the answers kept", async () => {
   const { answers, said } = await talk(["1 2 3", "2", "b", "b", "", "2", "2", "2", "yes"]);
   expect(answers).toMatchObject({ tiers: [1, 2, 3], storage: "stack-dir", startup: "wait" });
-  expect(
-    said.match(/3\. Think deeper\. Re-indexes memory overnight\..*Chosen now\./g)?.length,
-  ).toBe(1);
+  expect(said.match(/3\. Think deeper\. Nightly re-index of memory\..*Chosen now\./g)?.length).toBe(
+    1,
+  );
 });
 
 test("a token is checked, a refusal is said, and neither is written out", async () => {

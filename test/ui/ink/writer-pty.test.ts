@@ -38,7 +38,7 @@ test.each([
     expect(pty.cursor().visible).toBe(true);
     expect(count(text, "Setting up Annie")).toBe(0);
     expect(text).not.toMatch(/[░█⠋⠙]/);
-    for (const once of ["[✓] Processor", "[✓] GLiNER medium v2.1 is here", "Done in "]) {
+    for (const once of ["[✓] Processor", "[✓] GLiNER medium v2.1 is here", "Next       heros"]) {
       expect(count(text, once)).toBe(1);
     }
   },

@@ -127,7 +127,7 @@ test("quiet tells failed checks, Annie online and the end, and no progress", asy
   expect(lines).toEqual([
     "[✗] B: bad",
     "[✓] Annie is online at http://127.0.0.1:8000, after 2 s.",
-    "Done in 3 s.",
+    "[✓] Annie is online (2 s)",
   ]);
 });
 

@@ -157,7 +157,7 @@ test("a terminal that is resized in the middle shows the whole page anew", async
     (screen) => screen.includes("Space: toggle   Enter: next") && screen.includes("[✓] Remember"),
   );
   pty.resize(100, 30);
-  await pty.waitFor("Re-indexes memory overnight     15.2 GB");
+  await pty.waitFor("Nightly re-index of memory      15.2 GB");
   expect(pty.text().match(/What should Annie/g)?.length).toBe(1);
   await press(pty, "q", "Stop here?");
   pty.type("y");

@@ -1,0 +1,137 @@
+import path from "node:path";
+import type { Online } from "../command-request.ts";
+import { lookupIn, readStackEnv } from "../../deploy/compose/env/stack-env.ts";
+import type { Host } from "../../host/host.ts";
+import { capabilityName, isNightly } from "../../run/capabilities.ts";
+import type { PlanReady } from "../../run/events/plan.ts";
+import { inFolder, quoted } from "../../run/shell-quote.ts";
+import { formatBytes, formatDuration } from "../../run/units.ts";
+
+export interface Ending {
+  /** Of the world in which Annie runs. */
+  readonly host: Host;
+  readonly online: Online;
+  readonly plan: PlanReady;
+}
+
+/** The closing page of a setup that worked: "Label: value", or an address alone. */
+export async function closingSummary(
+  { host, online, plan }: Ending,
+  /** Absolute: the folder that ships with heros. */
+  assetsDir: string,
+): Promise<string[]> {
+  const heros = (await installedCommand(host, assetsDir)) ?? "heros";
+  return [
+    online.url,
+    ...(await laptopLines(host, plan.stackDir, online.url)),
+    ...abilityLines(plan),
+    modelsLine(online, plan),
+    `Next: ${heros} status, ${heros} doctor`,
+    `Stop her: ${inFolder(plan.stackDir, "docker compose down")}`,
+  ];
+}
+
+/** The closing page of a demo. `host` is the real one, `kept` the demo's folder where it stays. */
+export async function demoSummary(
+  { online, plan }: Pick<Ending, "plan"> & { readonly online: Online | null },
+  {
+    host,
+    assetsDir,
+    nodePath,
+    kept,
+  }: {
+    readonly host: Host;
+    readonly assetsDir: string;
+    readonly nodePath: string;
+    readonly kept: string | null;
+  },
+): Promise<string[]> {
+  const heros =
+    (await installedCommand(host, assetsDir)) ??
+    `${quoted(nodePath)} ${quoted(path.join(assetsDir, "../bin/heros.js"))}`;
+  return [
+    ...(online === null ? dryRunSummary(plan) : [...abilityLines(plan), modelsLine(online, plan)]),
+    `Simulated: the machine, Docker, the Hub and Annie; ${kept === null ? "nothing of it is left" : `kept in ${kept}`}`,
+    ...(installedFolder(assetsDir) === null
+      ? []
+      : [`Installed: heros itself; to remove it: ${heros} uninstall`]),
+    `For real: ${heros} setup`,
+  ];
+}
+
+/** The closing page of a dry run. */
+export function dryRunSummary(plan: PlanReady): string[] {
+  const changed = plan.files.filter((file) => file.action !== "unchanged").length;
+  return [
+    "This was a dry run: nothing was written or downloaded.",
+    `heros setup would write ${changed} ${changed === 1 ? "file" : "files"} in ${plan.stackDir} and download ${formatBytes(plan.totalBytes - plan.cachedBytes)} into ${plan.cacheDir}.`,
+  ];
+}
+
+function abilityLines({ capabilities = [] }: PlanReady): string[] {
+  const names = (nightly: boolean) =>
+    capabilities.filter((name) => isNightly(name) === nightly).map(capabilityName);
+  const [now, tonight] = [names(false), names(true)];
+  return [
+    ...(now.length === 0 ? [] : [`Ready: ${now.join(", ")}`]),
+    ...(tonight.length === 0 ? [] : [`Tonight: ${tonight.join(", ")}`]),
+  ];
+}
+
+function modelsLine({ fetchedBytes, completeAfterMs }: Online, { totalBytes }: PlanReady): string {
+  const size = formatBytes(totalBytes);
+  return fetchedBytes === 0
+    ? `Models: ${size}, all cached before`
+    : `Models: ${size}, downloaded and verified in ${formatDuration(Math.max(1, completeAfterMs / 1000))}`;
+}
+
+/** How she is reached from another machine: by a tunnel, or directly where she is bound to the network. */
+async function laptopLines(host: Host, stackDir: string, url: string): Promise<string[]> {
+  const { hostname, port } = new URL(url);
+  const name = await hostName(host);
+  // Bound to one address of the network, she is reached there.
+  if (name === null || !/^(127\..*|localhost|\[::1\])$/.test(hostname)) return [];
+  const env = await readStackEnv(host, stackDir).catch(() => null);
+  const bind = host.env["HER_OS_BIND"] ?? (env === null ? null : lookupIn(env)("HER_OS_BIND"));
+  return bind === "0.0.0.0" || bind === "::" || bind === "[::]"
+    ? [`From your laptop: http://${name}:${port}`]
+    : [`From your laptop: ssh -L ${port}:localhost:${port} ${name}`];
+}
+
+async function hostName({ files }: Host): Promise<string | null> {
+  const text = await files.readFile("/proc/sys/kernel/hostname", "utf8").catch(() => "");
+  const name = text.trim();
+  return /^[\w.-]+$/.test(name) && name !== "localhost" ? name : null;
+}
+
+/** How heros is started in a shell as it is now: by its name where it is on PATH, else by where it lies; null where it was not installed. */
+async function installedCommand(host: Host, assetsDir: string): Promise<string | null> {
+  const { files, home, env } = host;
+  const isThere = (file: string) =>
+    files.access(file).then(
+      () => true,
+      () => false,
+    );
+  for (const folder of (env["PATH"] ?? "").split(":").filter(path.isAbsolute)) {
+    if (await isThere(path.join(folder, "heros"))) return "heros";
+  }
+  const folder = installedFolder(assetsDir);
+  const usual = path.join(home, ".local/bin/heros");
+  const launchers = [...(folder === null ? [] : [path.join(folder, "../../bin/heros")]), usual];
+  for (const launcher of launchers) if (await isThere(launcher)) return shellPath(host, launcher);
+  return null;
+}
+
+/** Where install.sh put this heros, `~/.local/share/heros`; null for one that it did not install. */
+function installedFolder(assetsDir: string): string | null {
+  return (
+    /^(?<folder>.+)\/versions\/[^/]+\/app\/assets\/?$/.exec(assetsDir)?.groups?.["folder"] ?? null
+  );
+}
+
+function shellPath({ home }: Host, file: string): string {
+  const below = path.relative(home, file);
+  return below.startsWith("..")
+    ? quoted(file)
+    : `~/${below === quoted(below) ? below : quoted(below)}`;
+}
