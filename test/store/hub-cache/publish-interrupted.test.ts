@@ -56,7 +56,7 @@ test("her-os finds a model when it is whole, and not after a kill at 2 % or at 6
   await expect(once(child, "exit")).resolves.toEqual([0, null]);
   expect(lookAsHerOs(scene)).toBe(placesOf(scene.cacheDir, repo).root);
   await expectWhole(scene, large);
-}, 60_000);
+});
 
 const changing = ["mkdir", "rename", "rm", "rmdir", "symlink", "writeFile"] as const;
 
@@ -106,7 +106,7 @@ test("killed at any moment of its publication, a model is absent or whole, and n
     await expectWhole(scene);
   }
   expect(nth).toBeGreaterThan(8);
-}, 60_000);
+});
 
 /** The loader's rule, for a test that looks often. */
 function lookForFolder({ cacheDir }: Scene): string | null {
