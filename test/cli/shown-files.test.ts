@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { freePort } from "../host/free-port.ts";
 import { makeSandbox, type Sandbox } from "./sandbox.ts";
 import { catalogOf, hosted } from "./wrong-input.ts";
 
@@ -41,6 +42,8 @@ it.each(["plain", "json", "accessible"])(
       hub.endpoint,
       "--stack-dir",
       path.dirname(base),
+      "--port",
+      String(await freePort()),
     ]);
     expect(run.exitCode).toBe(1);
     const logs = path.join(sandbox.home, ".local/state/heros/logs");

@@ -116,18 +116,24 @@ test("a network that is gone for too long ends everything at once", async () => 
 });
 
 test("what was left has its partial and journal, and its lock is free", async () => {
+  const begun = Promise.withResolvers<void>();
+  const answer = { status: 404, headers: { "X-Error-Code": "EntryNotFound" } };
   await using scene = await openScene({
     repos,
     intercept: (request) => {
-      if (isWeightsOf(request, "second"))
-        return {
-          answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } },
-          delayMs: 200,
-        };
-      return isWeightsOf(request, "third") ? { bytesPerSecond: 500_000 } : undefined;
+      if (isWeightsOf(request, "second")) return { answer, until: begun.promise };
+      return isWeightsOf(request, "third") ? { bytesPerSecond: 100_000 } : undefined;
     },
   });
-  await expect(scene.pull(models, { tuning: { firstConnections: 16 } })).rejects.toThrow();
+  const pull = scene.pull(models, {
+    tuning: { firstConnections: 16, idleMs: 120_000 },
+    onEvent(event) {
+      if (event.type !== "download.progress") return;
+      const third = event.models.find(({ id }) => id === "third");
+      if ((third?.receivedBytes ?? 0) > 50_000) begun.resolve();
+    },
+  });
+  await expect(pull).rejects.toThrow();
   const before = scene.served.sentBytes({ repo: "o/third" });
   expect(before).toBeGreaterThan(0);
   scene.served.setIntercept(undefined);
