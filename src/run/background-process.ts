@@ -1,13 +1,13 @@
-/** A run that goes on in the background. */
+/** A run in the background. */
 export interface BackgroundProcess {
   readonly command: string;
   readonly pid: number;
 }
 
-/** What a person wants with it: to look at it until it ends, to stop it and go on here, or to leave everything as it is. */
+/** What to do with it: watch it until it ends, stop it and continue here, or leave it running. */
 export type BackgroundChoice = "watch" | "stop" | "quit";
 
 /** What was found. */
 export function runningText({ command, pid }: BackgroundProcess): string {
-  return `heros ${command} is at work already, in the background, as process ${pid}.`;
+  return `heros ${command} is already running in the background (PID ${pid}).`;
 }

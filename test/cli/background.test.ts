@@ -82,7 +82,7 @@ const mostSentBytes = bytes * 2;
 describe("a run that is left in the background", () => {
   it("goes on without a terminal, is told by status, and followed by status --watch to its end", async () => {
     const { pid, page } = await leavePull();
-    expect(page).toContain(`heros goes on in the background, as process ${pid}.`);
+    expect(page).toContain(`heros continues in the background (PID ${pid}).`);
     expect(page).toContain("heros status --watch");
     expect(page).toContain(`kill ${pid}`);
 
@@ -97,7 +97,9 @@ describe("a run that is left in the background", () => {
       });
     }, waiting);
     expect((await sandbox.run(["status"])).stdout).toMatch(
-      new RegExp(`heros pull, process ${pid}, for [^]*Getting the models[^]*3\\.00 MB`),
+      new RegExp(
+        `heros pull \\(PID ${pid}\\), running for [^]*Downloading the models[^]*3\\.00 MB`,
+      ),
     );
     // A session of its own, no terminal, and no token where others can see it.
     const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
@@ -111,7 +113,7 @@ describe("a run that is left in the background", () => {
     await watching.waitFor(/Downloading models[^]*s: stop/);
     hub.setThrottle({});
     expect((await watching.exit).exitCode).toBe(0);
-    expect(watching.text()).toMatch(/voice is here, whole and checked\.[^]*Done in/);
+    expect(watching.text()).toMatch(/voice: downloaded and verified\.[^]*Done in/);
     await ended(pid);
     await expectModel();
     expect(hub.sentBytes()).toBeLessThan(mostSentBytes);
@@ -135,7 +137,7 @@ describe("a run that is left in the background", () => {
     await first.waitFor("s: stop");
     first.type(keys.ctrlC);
     expect((await first.exit).exitCode).toBe(130);
-    expect(first.text()).toContain(`heros goes on in the background, as process ${pid}.`);
+    expect(first.text()).toContain(`heros continues in the background (PID ${pid}).`);
     expect(await isRunning(pid)).toBe(true);
 
     const second = open(["status", "--watch"]);
@@ -167,12 +169,12 @@ describe("a run that is left in the background", () => {
   it("is stopped, where a person says so, and the second run goes on with its bytes", async () => {
     const { pid } = await leavePull();
     const pty = open(await pullArgs());
-    await pty.waitFor(`at work already, in the background, as process ${pid}.`);
+    await pty.waitFor(`already running in the background (PID ${pid}).`);
     hub.setThrottle({});
     pty.type("2");
     expect((await pty.exit).exitCode).toBe(0);
     expect(await isRunning(pid)).toBe(false);
-    expect(pty.text()).toContain("voice is here, whole and checked.");
+    expect(pty.text()).toContain("voice: downloaded and verified.");
     expect(await keptRun(sandbox)).toBeNull();
     expect(hub.sentBytes()).toBeLessThan(mostSentBytes);
     await expectModel();
@@ -181,7 +183,7 @@ describe("a run that is left in the background", () => {
   it("stays alone where the person wants nothing of it", async () => {
     const { pid } = await leavePull();
     const pty = open(await pullArgs(), { columns: 40, rows: 12 });
-    await pty.waitFor("3. Leave it alone");
+    await pty.waitFor("3. Leave it running");
     pty.type(keys.escape);
     expect((await pty.exit).exitCode).toBe(130);
     expect(await isRunning(pid)).toBe(true);
@@ -193,7 +195,7 @@ describe("a run that is left in the background", () => {
     await ended(pid);
     expect(await seenRun(sandbox)).toMatchObject({ pid, state: "lost", closing: null });
     const told = await sandbox.run(["status"]);
-    expect(told.stdout).toContain("heros pull was cut short.");
+    expect(told.stdout).toContain("heros pull was interrupted.");
     hub.setThrottle({});
     const run = await sandbox.run([...(await pullArgs()), "--json"]);
     expect(run.exitCode).toBe(0);

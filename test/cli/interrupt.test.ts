@@ -78,7 +78,7 @@ const moments = {
   async "Annie is awaited"() {
     hub.setThrottle({});
     const pty = await setup(...unattended);
-    await pty.waitFor("All models are here");
+    await pty.waitFor("All models are ready");
     return pty;
   },
 };
@@ -102,7 +102,7 @@ describe("Ctrl-C twice", () => {
     await sandbox.command("docker", stubborn);
     hub.setThrottle({});
     const pty = await setup(...unattended);
-    await pty.waitFor("All models are here");
+    await pty.waitFor("All models are ready");
     pty.type(keys.ctrlC);
     const startMs = performance.now();
     pty.type(keys.ctrlC);

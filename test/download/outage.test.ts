@@ -101,8 +101,8 @@ describe("an outage of minutes", () => {
       const size = { columns: 100, rows: 24 };
       const view = { state, size, theme, tick: 0, elapsedMs, keys: noRunKeys };
       const rows = liveScreen(view).map((line) => line.map(({ text }) => text).join(""));
-      const row = rows.find((text) => text.includes("again in"));
-      return Number(/the connection was cut, again in (\d+) s/u.exec(row ?? "")?.[1]);
+      const row = rows.find((text) => text.includes("retrying in"));
+      return Number(/the connection was cut, retrying in (\d+) s/u.exec(row ?? "")?.[1]);
     });
     const seconds = Math.ceil(delayMs / 1000);
     expect(shown).toEqual(Array.from({ length: seconds }, (_, second) => seconds - second));
@@ -113,13 +113,13 @@ describe("an outage of minutes", () => {
     ["accessible", createAccessibleWriter],
   ])("is told by the %s writer, a line an attempt", async (_, create) => {
     const said = await saidBy(create);
-    const lines = said.split("\n").filter((line) => line.includes("Attempt"));
+    const lines = said.split("\n").filter((line) => line.includes("(attempt "));
     const waits = retries().filter(({ scope }) => scope !== "lane");
     expect(lines).toHaveLength(waits.length);
     expect(lines[0]).toMatch(
-      /model\.safetensors: the connection was cut\. Attempt \d+ in \d+ s\.$/u,
+      /model\.safetensors: the connection was cut\. Retrying in \d+ s \(attempt \d+\)\.$/u,
     );
-    expect(lines.some((line) => /Attempt \d+ in [3-5] s\.$/u.test(line))).toBe(true);
-    expect(said).toContain("is here, whole and checked");
+    expect(lines.some((line) => /Retrying in [3-5] s \(attempt \d+\)\.$/u.test(line))).toBe(true);
+    expect(said).toContain("downloaded and verified");
   });
 });

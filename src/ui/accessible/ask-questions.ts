@@ -76,17 +76,17 @@ export async function askInLines(talk: Talk): Promise<Answers | null> {
   }
 }
 
-/** Whether the answers of an earlier run stand or are asked anew; null where the person stops. */
+/** Whether the answers of an earlier run stand or are asked again; null where the person stops. */
 async function askEarlier(talk: Talk, step: Step): Promise<boolean | null> {
   const { interview } = talk;
   talk.say("");
   talk.say(earlierTitle(interview.earlier));
   talk.say(earlierAnswers);
   for (const line of answerLines(interview, step)) talk.say(`${line}.`);
-  talk.say(`1. Yes, ${settlesAll(step) ? "show what would change" : "continue"}. Chosen now.`);
-  talk.say("2. No, ask the questions again, with these answers chosen.");
-  talk.say("3. Stop.");
-  talk.say("Type a number and press Enter. Enter alone means 1.");
+  talk.say(`1. Yes, ${settlesAll(step) ? "show what would change" : "continue"}. Selected.`);
+  talk.say("2. No, start over, with these answers selected.");
+  talk.say("3. Quit.");
+  talk.say("Type a number and press Enter. Press Enter alone for 1.");
   return untilReply<boolean | null>(talk, {
     replies: { "": true, "1": true, "2": false, "3": null, q: null },
     end: null,
@@ -139,7 +139,7 @@ async function tryValues(
   answers: Answers,
   values: readonly string[] | null,
 ): Promise<Reply | string> {
-  if (values === null) return "That is none of the numbers. Type one of them.";
+  if (values === null) return "Type one of the numbers above.";
   if (question.kind === "confirm" && values[0] === "no") return quit;
   const isKept = values.join() === question.selected(answers).join();
   if (isKept && question.kind !== "secret") return taken(answers);
@@ -157,10 +157,10 @@ async function tryValues(
       : withAnswer(answers, question, given, talk.interview.catalog, talk.interview);
     const secret = question.secret?.(patched) ?? null;
     if (secret === null) return taken(patched);
-    talk.say("Asking the Hub about this token.");
+    talk.say("Checking the token with the Hub.");
     const check = await talk.interview.checkToken(secret, talk.signal);
     if (!check.ok) return refusedTokenText(check.message, false);
-    talk.say(`The Hub knows this token: it is ${check.user}'s.`);
+    talk.say(`The Hub accepts the token. Account: ${check.user}.`);
     return taken(patched);
   } catch (error) {
     if (error instanceof Failure) return `${error.message} ${error.formHint}`;
@@ -172,32 +172,32 @@ async function readText(talk: Talk, question: Question): Promise<string | null> 
   if (question.kind === "secret") {
     for (;;) {
       const line = await talk.reader.nextUnseen(talk.signal, () =>
-        talk.say("Paste the token and press Enter. It is not shown."),
+        talk.say("Paste the token and press Enter. It stays hidden."),
       );
       if (line?.trim() !== "?") return line?.trim() ?? null;
       talk.say(question.help);
     }
   }
-  talk.say("Type the whole path of the folder and press Enter.");
+  talk.say("Type the full path of the folder and press Enter.");
   return (await talk.reader.next(talk.signal))?.trim() ?? null;
 }
 
 async function askForConsent(talk: Talk, answers: Answers): Promise<Reply> {
   talk.say("");
-  talk.say("Working out what would change.");
+  talk.say("Preparing the plan.");
   let plan: PlanReady;
   try {
     plan = await talk.interview.preview(answers, talk.signal);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     talk.say(`${error.message} ${error.formHint}`);
-    talk.say("Type b to change an answer, or q to stop.");
+    talk.say("Type b to change an answer, or q to quit.");
     return untilReply<Reply>(talk, { replies: { b: { kind: "back" }, q: quit }, end: quit });
   }
-  talk.say("This is what will happen. Nothing has been changed yet.");
+  talk.say("Review the plan. Nothing has been changed yet.");
   for (const line of planLines(plan)) talk.say(`${line}.`);
   for (const file of plan.files) talk.say(`${fileText(file)}.`);
-  talk.say("Type yes to begin, d to read what changes in each file, b to go back, or q to stop.");
+  talk.say("Type yes to start, d to read the changes to each file, b to go back, or q to quit.");
   const yes = taken(answers);
   return untilReply<Reply>(talk, {
     replies: { yes, y: yes, b: { kind: "back" }, q: quit },
@@ -251,13 +251,13 @@ export function shownOptions(
   if (question.kind !== "path") return options;
   return [
     ...options,
-    { value: typedPath, label: "Another folder", detail: "You type its path.", locked: false },
+    { value: typedPath, label: "Another folder", detail: "Type its path.", locked: false },
   ];
 }
 
-/** "2. Listen. Speech-to-text. 3.09 GB, 8.8 GiB memory. Chosen now." */
+/** "2. Listen. Speech-to-text. 3.09 GB, 8.8 GiB memory. Selected." */
 export function optionText(option: Option, index: number, chosen: readonly string[]): string {
-  const state = option.locked ? " Required." : chosen.includes(option.value) ? " Chosen now." : "";
+  const state = option.locked ? " Required." : chosen.includes(option.value) ? " Selected." : "";
   return `${index + 1}. ${option.label}. ${option.detail.replace(/\.$/, "")}.${state}`;
 }
 
@@ -265,9 +265,9 @@ export function optionText(option: Option, index: number, chosen: readonly strin
 export function instructions(question: Question): string {
   const what =
     question.kind === "many"
-      ? "Type the numbers that you want, with spaces between, and press Enter."
+      ? "Type the numbers to select, separated by spaces, and press Enter."
       : "Type a number and press Enter.";
-  return `${what} Enter alone keeps what is chosen now. Type ? for help, b to go back, q to stop.`;
+  return `${what} Press Enter alone to keep the selection. Type ? for help, b to go back, q to quit.`;
 }
 
 /** Option values for typed numbers; null where one is none of them. */

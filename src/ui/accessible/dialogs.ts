@@ -1,6 +1,6 @@
 import type { FailedChecks, Remediation } from "../../plan/interview.ts";
 import { runningChoices } from "../messages/run.ts";
-import { failedChecksText, remediationText, remedyLine } from "../messages/machine.ts";
+import { failedChecksText, remedyLine } from "../messages/machine.ts";
 import {
   type BackgroundChoice,
   type BackgroundProcess,
@@ -22,7 +22,7 @@ export async function meetInLines({
 }): Promise<BackgroundChoice> {
   say(runningText(run));
   runningChoices.forEach(({ label, detail }, index) => say(`${index + 1}. ${label}. ${detail}`));
-  const instructions = "Type a number and press Enter. Enter alone means 1.";
+  const instructions = "Type a number and press Enter. Press Enter alone for 1.";
   say(instructions);
   for (;;) {
     const line = await reader.next(signal);
@@ -34,7 +34,7 @@ export async function meetInLines({
   }
 }
 
-/** Says what is not right with the machine, and waits for a word about it; the end of the input stops. */
+/** Says which checks failed, and waits for a word about it; the end of the input stops. */
 export async function remedyInLines({
   failed,
   reader,
@@ -52,9 +52,8 @@ export async function remedyInLines({
     say(`${index + 1}. ${title}: ${found.replace(/\.$/, "")}.`);
     if (remedy !== undefined) say(remedyLine(remedy));
   });
-  say(remediationText);
-  const onward = failed.blocking ? "" : ", Enter alone to go on as it is";
-  const instructions = `Type r and press Enter to check again${onward}, or q to stop.`;
+  const onward = failed.blocking ? "" : ", Enter alone to continue anyway";
+  const instructions = `Fix this in another terminal, then type r and press Enter to check again${onward}, or q to quit.`;
   say(instructions);
   for (;;) {
     const line = await reader.next(signal);

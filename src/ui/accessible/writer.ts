@@ -38,7 +38,7 @@ export function createAccessibleWriter(
       progressAt ??= event.at;
       if (event.at - progressAt < progressIntervalMs) return;
       progressAt = event.at;
-      output.line(progressSentence(state, checking ? "checked" : "here"));
+      output.line(progressSentence(state, checking ? "verified" : "downloaded"));
     },
     async ask(interview, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
@@ -81,8 +81,8 @@ function ended(text: string): string {
   return /[.:!?]$/.test(text) ? text : `${text}.`;
 }
 
-function progressSentence({ download }: RunState, done: "here" | "checked"): string {
+function progressSentence({ download }: RunState, done: "downloaded" | "verified"): string {
   const { receivedBytes, totalBytes, etaSeconds } = download;
   const left = etaSeconds === null ? "" : ` About ${formatEta(etaSeconds)} left.`;
-  return `${percentOf(receivedBytes, totalBytes)} percent of the models are ${done}, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
+  return `${percentOf(receivedBytes, totalBytes)} percent of the models ${done}, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
 }

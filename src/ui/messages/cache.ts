@@ -21,20 +21,17 @@ export function modelsSentence(event: ModelsSaid): Sentence {
         mark: "failed",
         from: "quiet",
         more: [
-          `Where: ${event.file}`,
-          `Should be: ${sizeOrHash(event, event.expected)}`,
-          ...(event.found === null ? [] : [`Is: ${sizeOrHash(event, event.found)}`]),
+          `File: ${event.file}`,
+          `Expected: ${sizeOrHash(event, event.expected)}`,
+          ...(event.found === null ? [] : [`Found: ${sizeOrHash(event, event.found)}`]),
         ],
       });
     case "verify.finished": {
-      const checked = `${counted(event.files, "file")} (${formatBytes(event.bytes)}) checked in ${formatDuration(event.elapsedMs / 1000)}`;
-      if (event.files === 0) return say("Nothing of these models is in the cache.");
+      const checked = `${counted(event.files, "file")} (${formatBytes(event.bytes)}) verified in ${formatDuration(event.elapsedMs / 1000)}`;
+      if (event.files === 0) return say("None of these models is in the cache.");
       return event.damaged === 0
-        ? say(`${checked}: all are as the Hub promises.`, { tone: "good", mark: "ok" })
-        : say(
-            `${checked}: ${event.damaged} ${event.damaged === 1 ? "is" : "are"} not as the Hub promises.`,
-            { tone: "bad" },
-          );
+        ? say(`${checked}: all match the Hub's checksums.`, { tone: "good", mark: "ok" })
+        : say(`${checked}: ${counted(event.damaged, "file")} damaged.`, { tone: "bad" });
     }
     case "prune.planned":
       return prunePlan(event);
@@ -43,20 +40,19 @@ export function modelsSentence(event: ModelsSaid): Sentence {
   }
 }
 
-/** "here", "1.20 of 3.09 GB", "missing". */
+/** "downloaded, 3.09 GB", "1.20 GB of 3.09 GB downloaded", "not downloaded, 3.09 GB". */
 export function modelStateText({ state, receivedBytes, totalBytes }: ListedModel): string {
-  const total = totalBytes === null ? "size not known" : formatBytes(totalBytes);
+  const total = totalBytes === null ? "size unknown" : formatBytes(totalBytes);
   switch (state) {
     case "here":
-      return `here, ${total}`;
+      return `downloaded, ${total}`;
     case "partly":
       return totalBytes === null
-        ? `partly here, ${formatBytes(receivedBytes)}`
-        : `partly here, ${formatBytes(receivedBytes)} of ${total}`;
+        ? `${formatBytes(receivedBytes)} downloaded, size unknown`
+        : `${formatBytes(receivedBytes)} of ${total} downloaded`;
     case "missing":
-      return `missing, ${total}`;
     case "unknown":
-      return `missing, ${total}`;
+      return `not downloaded, ${total}`;
   }
 }
 
@@ -71,7 +67,7 @@ function listedSentence({ cacheDir, models }: ModelsListed): Sentence {
   const places = models.flatMap(({ id, path }) => (path === null ? [] : [`${id}: ${path}`]));
   return say(`Models in ${cacheDir}:`, {
     from: "quiet",
-    more: places.length === 0 ? lines : [...lines, "They are loaded from:", ...places],
+    more: places.length === 0 ? lines : [...lines, "Folders:", ...places],
   });
 }
 
@@ -80,11 +76,11 @@ function damageWords({ reason }: FileDamaged): string {
     case "missing":
       return "is missing";
     case "link":
-      return "is a link that does not lead to its content";
+      return "is a broken link";
     case "size":
       return "has the wrong size";
     case "hash":
-      return "has the wrong content";
+      return "has the wrong checksum";
     case "unreadable":
       return "can't be read";
   }
@@ -95,11 +91,11 @@ function sizeOrHash({ reason }: FileDamaged, value: string): string {
 }
 
 const leftovers: Readonly<Record<PrunedFile["kind"], string>> = {
-  partial: "rest of a download that is over, or that the catalog no longer wants",
-  damaged: "damaged file that was put aside",
-  blob: "content that nothing links to",
-  incomplete: "unfinished download of another program, older than a day",
-  transient: "rest of a heros that was stopped",
+  partial: "unfinished download that is no longer needed",
+  damaged: "damaged file, set aside",
+  blob: "unused",
+  incomplete: "unfinished download of another program, more than a day old",
+  transient: "left by an interrupted heros",
 };
 
 function leftoverWords({ kind, bytes, file }: PrunedFile): string {
@@ -107,15 +103,15 @@ function leftoverWords({ kind, bytes, file }: PrunedFile): string {
 }
 
 function prunePlan({ files, bytes, kept, dryRun, cacheDir }: PrunePlanned): Sentence {
-  const keptLines = kept.map(({ file, reason }) => `Kept: ${file}, because ${reason}`);
+  const keptLines = kept.map(({ file, reason }) => `Kept: ${file} (${reason})`);
   if (files.length === 0) {
-    return say(`Nothing in ${cacheDir} is left over from the catalog's models.`, {
+    return say(`No unused files in ${cacheDir}.`, {
       from: "quiet",
       more: keptLines,
     });
   }
-  const beginning = dryRun ? "Nothing needs" : "Removing what nothing needs:";
-  return say(`${beginning} ${counted(files.length, "file")}, ${formatBytes(bytes)}.`, {
+  const unused = `${counted(files.length, "unused file")}, ${formatBytes(bytes)}`;
+  return say(dryRun ? `${unused}.` : `Removing ${unused}.`, {
     from: "quiet",
     more: [...files.map(leftoverWords), ...keptLines],
   });

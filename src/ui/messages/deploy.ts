@@ -4,19 +4,19 @@ import { say, type Sentence } from "./sentence.ts";
 
 const written = {
   created: "Created",
-  updated: "Changed",
-  unchanged: "Left as it was",
+  updated: "Updated",
+  unchanged: "Unchanged",
 } as const;
 
 export const containerText: Readonly<Record<ContainerState, string>> = {
-  pulling: "fetching its image",
+  pulling: "downloading its image",
   created: "created",
   starting: "starting",
   running: "running",
   healthy: "ready",
-  unhealthy: "running, but not well",
-  restarting: "starting again",
-  exited: "ended",
+  unhealthy: "running, but unhealthy",
+  restarting: "restarting",
+  exited: "exited",
 };
 
 export function stackSentence(event: StackEvent): Sentence {
@@ -27,26 +27,26 @@ export function stackSentence(event: StackEvent): Sentence {
         more:
           event.backupPath === undefined
             ? []
-            : [`It was edited by hand. Your version is kept as ${event.backupPath}`],
+            : [`You had edited it; your version is saved as ${event.backupPath}`],
       });
     case "stack.command":
       return say(`Running: ${event.command}`, { from: "verbose" });
     case "container.changed":
       return say(`${event.service}: ${containerLine(event)}.`, containerTone(event));
     case "container.failed":
-      return say(`The container ${event.service} does not run${exitWords(event.exitCode)}.`, {
+      return say(`Container ${event.service} failed${exitWords(event.exitCode)}.`, {
         tone: "bad",
         from: "quiet",
         mark: "failed",
         more:
           event.logLines.length === 0
-            ? ["It wrote no log."]
-            : ["Its last lines:", ...event.logLines.map((line) => `  ${line}`)],
+            ? ["Its log is empty."]
+            : ["Last lines of its log:", ...event.logLines.map((line) => `  ${line}`)],
       });
   }
 }
 
-/** "fetching its image, 45%". */
+/** "downloading its image, 1.00 GB of 18.0 GB". */
 export function containerLine(event: ContainerChanged): string {
   const words = containerText[event.state];
   const exit = event.state === "exited" ? exitWords(event.exitCode ?? null) : "";
@@ -54,14 +54,12 @@ export function containerLine(event: ContainerChanged): string {
   return `${words}${exit}${progress === null ? "" : `, ${progress}`}`;
 }
 
-/** "1.00 GB of 18.0 GB", "no answer from ghcr.io for 30 s"; null where no more is known of an image. */
+/** "1.00 GB of 18.0 GB", "nothing from ghcr.io for 30 s"; null where no more is known of an image. */
 export function pullProgress(event: ContainerChanged): string | null {
   const { silentMs, unanswered = false, registry = "its registry" } = event;
   if (silentMs !== undefined) {
     const time = formatDuration(silentMs / 1000);
-    return unanswered
-      ? `no answer from ${registry} for ${time}`
-      : `${registry}, for ${time} so far`;
+    return unanswered ? `nothing from ${registry} for ${time}` : `${time} so far, from ${registry}`;
   }
   const { receivedBytes, totalBytes } = event;
   if (receivedBytes === undefined || totalBytes === undefined) return null;

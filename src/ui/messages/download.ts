@@ -15,40 +15,44 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
         tone: "warning",
       });
     case "download.blocked":
-      return say(
-        `${fileName(event)}: ${holderWords(event.holder)} fetches it already. Waiting for that.`,
-      );
+      return say(`Waiting for ${fileName(event)}: ${holderWords(event.holder)} is downloading it.`);
     case "download.paused":
       return say(pausedWords(state));
     case "download.resumed":
-      return say("The download goes on.");
+      return say("Download resumed.");
     case "file.started":
       return say(
         event.resumedBytes > 0
-          ? `Going on with ${fileName(event)}: ${formatBytes(event.resumedBytes)} of ${formatBytes(event.totalBytes)} are here.`
-          : `Getting ${fileName(event)}, ${formatBytes(event.totalBytes)}.`,
+          ? `Resuming ${fileName(event)} at ${formatBytes(event.resumedBytes)} of ${formatBytes(event.totalBytes)}.`
+          : `Downloading ${fileName(event)}, ${formatBytes(event.totalBytes)}.`,
         { from: "verbose" },
       );
     case "file.verified":
-      return say(`Checked ${fileName(event)}, ${formatBytes(event.bytes)}.`, { from: "verbose" });
+      return say(`Verified ${fileName(event)}, ${formatBytes(event.bytes)}.`, { from: "verbose" });
     case "model.ready":
-      return say(`${event.title ?? modelTitle(event.id, state)} is here, whole and checked.`, {
+      return say(`${event.title ?? modelTitle(event.id, state)}: downloaded and verified.`, {
         tone: "good",
         mark: "ok",
+        // That all were cached was told in one line.
+        from: isAllCached(state) ? "verbose" : "normal",
       });
     case "download.finished":
       return say(
         event.fetchedBytes === 0
-          ? "All models were here already. Nothing was downloaded."
-          : `All models are here. ${cameWords(event, state)}`,
+          ? "All models are ready; nothing to download."
+          : `All models are ready. ${cameWords(event, state)}`,
         { tone: "good" },
       );
   }
 }
 
+function isAllCached({ download: { planned } }: RunState): boolean {
+  return planned !== null && planned.files > 0 && planned.cachedBytes >= planned.totalBytes;
+}
+
 function pausedWords(state: RunState): string {
   const { receivedBytes, totalBytes } = state.download;
-  const paused = `The download is paused. ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} are here and safe.`;
+  const paused = `Download paused at ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.`;
   return [paused, notPausedText(state)].join(" ").trimEnd();
 }
 
@@ -56,7 +60,7 @@ function pausedWords(state: RunState): string {
 export function notPausedText({ containers }: RunState): string {
   const images = Object.values(containers).filter(({ state }) => state === "pulling");
   if (images.length === 0) return "";
-  return `Not paused: Docker downloads images (${images.map(({ service }) => service).join(", ")}).`;
+  return `Docker keeps downloading images (${images.map(({ service }) => service).join(", ")}).`;
 }
 
 /** "1.20 GB of 4.31 GB (28%), 38.2 MB/s, about 1 min 20 s left". */
@@ -83,13 +87,13 @@ export function percentOf(part: number, whole: number): number {
   return Math.min(99, Math.max(0, Math.floor((part / whole) * 100)));
 }
 
-/** "connection reset, again in 4 s", for the row of a model. */
+/** "connection reset, retrying in 4 s", for the row of a model. */
 export function downloadNote(note: Note, elapsedMs: number): string {
-  if (note.kind === "blocked") return `${holderWords(note.holder)} fetches it, waiting`;
+  if (note.kind === "blocked") return `waiting for ${holderWords(note.holder)}`;
   const leftMs = note.untilMs - elapsedMs;
   return leftMs > 0
-    ? `${reasonWords(note.reason)}, again in ${waitWords(leftMs)}`
-    : `${reasonWords(note.reason)}, trying again (${note.attempt + 1})`;
+    ? `${reasonWords(note.reason)}, retrying in ${waitWords(leftMs)}`
+    : `${reasonWords(note.reason)}, retrying (attempt ${note.attempt + 1})`;
 }
 
 /** What a number of HTTP's means; any other reason is a sentence already. */
@@ -104,8 +108,8 @@ function cameWords(
 ): string {
   const planned = download.planned;
   const before = planned === null ? 0 : planned.cachedBytes + planned.resumedBytes;
-  const came = `${formatBytes(event.fetchedBytes)} came in ${tookText(event.elapsedMs)}`;
-  return before === 0 ? `${came}.` : `${came}; ${formatBytes(before)} were here before.`;
+  const came = `Downloaded ${formatBytes(event.fetchedBytes)} in ${tookText(event.elapsedMs)}`;
+  return before === 0 ? `${came}.` : `${came} (${formatBytes(before)} already cached).`;
 }
 
 export function modelTitle(id: string, state: RunState): string {
@@ -119,15 +123,15 @@ export function modelTitle(id: string, state: RunState): string {
 function plannedWords(event: Extract<DownloadEvent, { type: "download.planned" }>): string {
   const missing = event.totalBytes - event.cachedBytes - event.resumedBytes;
   if (missing <= 0 && event.resumedBytes === 0) {
-    return `All ${counted(event.files, "file")} (${formatBytes(event.totalBytes)}) are here already.`;
+    return `All ${counted(event.files, "file")} (${formatBytes(event.totalBytes)}) are already cached.`;
   }
   const here = event.cachedBytes + event.resumedBytes;
   return [
     `${formatBytes(Math.max(0, missing))} to download`,
     here > 0
-      ? `, ${formatBytes(here)} of ${formatBytes(event.totalBytes)} are here already`
+      ? ` (${formatBytes(here)} of ${formatBytes(event.totalBytes)} already cached)`
       : ` in ${counted(event.files, "file")}`,
-    `; ${formatBytes(event.freeBytes)} are free on the disk.`,
+    `; ${formatBytes(event.freeBytes)} free on the disk.`,
   ].join("");
 }
 
@@ -137,8 +141,8 @@ function againWords({
   delayMs,
 }: Extract<DownloadEvent, { type: "download.retrying" }>): string {
   return scope === "lane"
-    ? "Other connections go on with it."
-    : `Attempt ${attempt + 1} in ${waitWords(delayMs)}.`;
+    ? "Its other connections continue."
+    : `Retrying in ${waitWords(delayMs)} (attempt ${attempt + 1}).`;
 }
 
 function fileName({ repo, path }: { readonly repo: string; readonly path: string }): string {

@@ -16,7 +16,7 @@ export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): 
       });
     case "annie.online":
       return say(
-        `Annie is online at ${addressWords(event.url)}, after ${tookText(event.elapsedMs)}.`,
+        `Annie is online at ${addressWords(event.url)} after ${tookText(event.elapsedMs)}.`,
         {
           tone: "good",
           from: "quiet",
@@ -32,16 +32,16 @@ export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): 
 export function healthText(status: string): string {
   switch (status) {
     case "unreachable":
-      return "does not answer yet";
+      return "is not answering yet";
     case "starting":
     case "loading":
       return "is starting";
     case "healthy":
-      return "answers and is well";
+      return "is healthy";
     case "degraded":
-      return "answers, but part of her does not work";
+      return "is up, but part of her is not working";
     default:
-      return `answers: ${status}`;
+      return `reports: ${status}`;
   }
 }
 
@@ -60,11 +60,11 @@ export function annieText({ annie, containers, plan }: RunState): string {
   const shown = awaited.find((event) => pullProgress(event) !== null) ?? awaited[0];
   if (shown === undefined) {
     const begun = Object.keys(containers).length > 0;
-    return begun ? "is starting, and does not answer yet" : "is about to start";
+    return begun ? "is starting…" : "is about to start";
   }
   const others = awaited.length - 1;
-  const more = others === 0 ? "" : `, and ${counted(others, "more container")}`;
-  return `waits for ${shown.service} (${containerLine(shown)})${more}`;
+  const more = others === 0 ? "" : ` and ${counted(others, "more container")}`;
+  return `is waiting for ${shown.service} (${containerLine(shown)})${more}`;
 }
 
 /** What she can't do yet and will be able to: what nobody chose is not awaited. */

@@ -49,9 +49,9 @@ export function machineText(machine: Machine): string {
   return `This is not a DGX Spark: ${machine.product ?? machine.arch} with ${memory} and ${gpu}.`;
 }
 
-/** What mends a check that is not right. */
+/** What to do about a check that failed. */
 export function remedyLine(remedy: string): string {
-  return `To mend it: ${remedy}`;
+  return `Fix: ${remedy}`;
 }
 
 function article(name: string): string {
@@ -61,17 +61,17 @@ function article(name: string): string {
 
 /** What the checks came to, above the list of them. */
 export function failedChecksText({ blocking, checks }: FailedChecks): string {
-  if (!blocking) return "Annie can be set up here, but not all is right.";
+  if (!blocking) return "Annie can run here, but this needs attention:";
   return checks.length === 1
-    ? "This keeps Annie from running here."
-    : "Some of this keeps Annie from running here.";
+    ? "Annie can't run until this is fixed:"
+    : "Annie can't run until these are fixed:";
 }
 
 /** What to do about it. */
 export const remediationText =
-  "Mend it in another window, then check again. Nothing has been changed.";
+  "Fix this in another terminal, then press r. Nothing has been changed.";
 
 /** The keys of the page. */
 export function remedyKeys({ blocking }: FailedChecks): string[] {
-  return ["r: check again", ...(blocking ? [] : ["Enter: go on"]), "q: stop"];
+  return ["r: check again", ...(blocking ? [] : ["Enter: continue"]), "q: quit"];
 }

@@ -6,28 +6,28 @@ import { counted, listed, say, type Sentence } from "./sentence.ts";
 
 const actions: Readonly<Record<PlannedFile["action"], string>> = {
   created: "Create",
-  updated: "Change",
-  unchanged: "Leave as it is",
+  updated: "Update",
+  unchanged: "Unchanged",
 };
 
 const tokens: Readonly<Record<PlanReady["token"], string>> = {
   none: "none",
-  environment: "the one in HF_TOKEN",
-  "hub-file": "the one that the Hub's tools keep",
-  kept: "the one kept in her folder",
-  "token-file": "the one in the file you named",
-  pasted: "the one you pasted",
+  environment: "from HF_TOKEN",
+  "hub-file": "from the Hub's token file",
+  kept: "saved in Annie's folder",
+  "token-file": "from the file you named",
+  pasted: "pasted",
 };
 
 /** Told in a line; the whole plan where nothing else will show it, as in a dry run. */
 export function planSentence(plan: PlanReady): Sentence {
   if (plan.dryRun) {
-    return say(`This is what heros would do. Nothing was written.`, {
+    return say("Dry run: nothing was written. heros would do this:", {
       from: "quiet",
       more: [...planLines(plan), ...plan.files.flatMap((file) => fileLines(file))],
     });
   }
-  return say(`The plan: ${downloadSizeText(plan)}.`, {
+  return say(`Plan: ${downloadSizeText(plan)}.`, {
     more: planLines(plan).filter((line) => !line.startsWith("Download: ")),
   });
 }
@@ -36,9 +36,9 @@ export function planSentence(plan: PlanReady): Sentence {
 export function downloadSizeText(plan: PlanReady): string {
   const missing = Math.max(0, plan.totalBytes - plan.cachedBytes);
   const models = counted(plan.models.length, "model");
-  if (missing === 0) return `${models}, all here already`;
+  if (missing === 0) return `${models}, all already cached`;
   if (plan.cachedBytes === 0) return `${models}, ${formatBytes(missing)} to download`;
-  return `${models}, ${formatBytes(missing)} to download, ${formatBytes(plan.cachedBytes)} here already`;
+  return `${models}, ${formatBytes(missing)} to download, ${formatBytes(plan.cachedBytes)} already cached`;
 }
 
 /** The facts of a plan, a line each. */
@@ -57,23 +57,22 @@ export function planLines(plan: PlanReady): string[] {
 
 function tokenText({ token, tokenKept }: PlanReady): string {
   if (token === "none" || token === "kept" || tokenKept === undefined) return tokens[token];
-  return `${tokens[token]}, ${tokenKept ? "kept in her folder" : "for this run only"}`;
+  return `${tokens[token]}, ${tokenKept ? "saved in Annie's folder" : "for this run only"}`;
 }
 
 /** What the Hub said against a token, and what to do; `typed`: it was pasted. */
 export function refusedTokenText(message: string, typed: boolean): string {
-  return `${message} ${typed ? "Paste another one, or press Esc." : "Choose something else."}`;
+  return `${message} ${typed ? "Paste another one, or press Esc." : "Choose another option."}`;
 }
 
 export function startupText(startup: PlanReady["startup"]): string {
-  return startup === "progressive"
-    ? "as soon as her first models are here"
-    : "when all of her models are here";
+  return startup === "progressive" ? "right away" : "after all downloads finish";
 }
 
-/** "Change ~/her-os/.env". */
+/** "Update: ~/her-os/.env". */
 export function fileText(file: PlannedFile): string {
-  const kept = file.backupPath === undefined ? "" : ` (yours is kept as ${file.backupPath})`;
+  const kept =
+    file.backupPath === undefined ? "" : ` (your version is saved as ${file.backupPath})`;
   return `${actions[file.action]}: ${file.path}${kept}`;
 }
 
@@ -86,11 +85,11 @@ export function fileLines(file: PlannedFile): string[] {
 /** What is asked where an earlier run left answers. */
 export function earlierTitle(earlier: Interview["earlier"]): string {
   return earlier === "finished"
-    ? "Annie was set up here before. Go on with the same answers?"
-    : "Go on where you stopped?";
+    ? "Annie is already set up here. Use the same answers again?"
+    : "Continue where you left off?";
 }
 
-export const earlierAnswers = "These are your answers from last time:";
+export const earlierAnswers = "Your answers from last time:";
 
 /** A line for each question and what was answered. Consent is not kept, so there is no earlier answer to it. */
 export function answerLines(interview: Interview, { questions, answers }: Step): string[] {
@@ -111,9 +110,9 @@ export function answerLines(interview: Interview, { questions, answers }: Step):
 export function changeText(plan: PlanReady): string {
   const missing = Math.max(0, plan.totalBytes - plan.cachedBytes);
   const changed = plan.files.filter(({ action }) => action !== "unchanged").length;
-  const here = `${formatBytes(plan.cachedBytes)} of ${formatBytes(plan.totalBytes)} of models are here`;
+  const here = `${formatBytes(plan.cachedBytes)} of ${formatBytes(plan.totalBytes)} of models already cached`;
   if (missing === 0 && changed === 0) {
-    return "Nothing would change: all models are here, and every file is as it should be.";
+    return "Nothing would change: all models are ready and every file is up to date.";
   }
-  return `${here}; ${formatBytes(missing)} would be downloaded and ${counted(changed, "file")} changed.`;
+  return `${here}; ${formatBytes(missing)} to download, ${counted(changed, "file")} to write.`;
 }

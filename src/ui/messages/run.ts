@@ -24,22 +24,22 @@ export const stageNames: Readonly<Record<Stage, string>> = {
 
 /** What each stage does. */
 export const stageBeginnings: Readonly<Record<Stage, string>> = {
-  machine: "Looking at this machine.",
-  plan: "Making a plan.",
+  machine: "Checking this machine.",
+  plan: "Planning the setup.",
   stack: "Preparing Annie's containers.",
-  download: "Getting the models.",
-  annie: "Waiting for Annie.",
+  download: "Downloading the models.",
+  annie: "Waiting for Annie to come online.",
 };
 
 const commandWords: Readonly<Record<string, string>> = {
   setup: "setting up Annie on this machine",
   pull: "downloading models",
   doctor: "checking this machine",
-  status: "asking how Annie is",
-  "models ls": "looking at the models in the cache",
-  "models verify": "checking the models in the cache",
-  "models repair": "repairing the models in the cache",
-  "models prune": "looking for what nothing needs",
+  status: "checking on Annie",
+  "models ls": "listing the models",
+  "models verify": "verifying the cached models",
+  "models repair": "repairing the cached models",
+  "models prune": "looking for unused files",
   "release install": "installing this version",
   upgrade: "changing the installed version",
   uninstall: "removing heros",
@@ -47,7 +47,7 @@ const commandWords: Readonly<Record<string, string>> = {
 
 /** The sentence that every screen of a demo has beside its "DEMO". */
 export const demoText =
-  "DEMO: the machine, the Hub and Annie are simulated here. Nothing of yours is changed.";
+  "DEMO: the machine, the Hub and Annie are simulated. Nothing on this machine is changed.";
 
 type RunSaid =
   | RunStarted
@@ -76,7 +76,7 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
       });
     case "hub.waiting": {
       const left = formatDuration(event.leftMs / 1000);
-      return say(`${hubWaitText(event.reason)} Trying again for ${left}.`, {
+      return say(`${hubWaitText(event.reason)} Retrying for another ${left}.`, {
         tone: "warning",
         mark: "warning",
         from: state.hubWait?.news === false ? "verbose" : "normal",
@@ -87,7 +87,7 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
     case "run.failed":
       return failureSentence(event, state);
     case "run.cancelled":
-      return say(event.background === undefined ? "Stopped." : goesOnWords(event.background), {
+      return say(event.background === undefined ? "Stopped." : backgroundText(event.background), {
         tone: "warning",
         from: "quiet",
         more: hintLines(event.hint),
@@ -103,14 +103,14 @@ export function hubWaitText(reason: string): string {
 function endSentence(event: RunSucceeded, { annie, countedFromMs }: RunState): Sentence {
   const { elapsedMs, background, command } = event;
   const page = { tone: "good", from: "quiet", more: event.summary.map(factLine) } as const;
-  if (background !== undefined) return say(goesOnWords(background), page);
+  if (background !== undefined) return say(backgroundText(background), page);
   return command === "setup" && annie.online !== null
     ? say("Annie is online", { ...page, mark: "ok", aside: tookText(annie.online.elapsedMs) })
     : say(`Done in ${tookText(elapsedMs - countedFromMs)}.`, page);
 }
 
-function goesOnWords({ pid }: { readonly pid: number }): string {
-  return `heros goes on in the background, as process ${pid}.`;
+function backgroundText({ pid }: { readonly pid: number }): string {
+  return `heros continues in the background (PID ${pid}).`;
 }
 
 function failureSentence(event: RunFailed, state: RunState): Sentence {
@@ -124,7 +124,7 @@ function failureSentence(event: RunFailed, state: RunState): Sentence {
     const [advice, ...more] = [...hintLines(event.hint), code];
     return say(advice, { tone: "bad", from: "quiet", more });
   }
-  return say(isNew ? first : first.replace(/\s+Its last lines:$/, ""), {
+  return say(isNew ? first : first.replace(/\s+[^.]*:$/, ""), {
     tone: "bad",
     from: "quiet",
     mark: "failed",
@@ -158,18 +158,18 @@ export function stopText({ run, notices }: Pick<RunState, "run" | "notices">): s
   if (run === null || run.demo) {
     const kept = notices.find(({ code }) => code === "demo.kept");
     return kept === undefined
-      ? "The demo ends, and nothing of it is left."
+      ? "The demo ends and leaves nothing behind."
       : `The demo ends. ${kept.message}`;
   }
-  if (!run.stages.includes("download")) return "It stops here; nothing is left half done.";
-  return `What is downloaded is kept; heros ${run.command} goes on from there.`;
+  if (!run.stages.includes("download")) return "heros stops; nothing is left half done.";
+  return `Everything downloaded is kept; run heros ${run.command} again to continue.`;
 }
 
 /** The same while the questions are asked, when nothing has begun. */
 export function stopAskingText(state: Pick<RunState, "run" | "notices">): string {
   return state.run?.demo === true
     ? stopText(state)
-    : "Nothing has been changed. Your answers are kept for the next time.";
+    : "Nothing has been changed. Your answers are saved for next time.";
 }
 
 /** What can become of it; the first is meant where nothing is chosen. */
@@ -178,7 +178,7 @@ export const runningChoices: readonly {
   readonly label: string;
   readonly detail: string;
 }[] = [
-  { choice: "watch", label: "Look at it", detail: "Until it ends, or you look away with q." },
-  { choice: "stop", label: "Stop it, and go on here", detail: "What is downloaded is kept." },
-  { choice: "quit", label: "Leave it alone", detail: "It goes on in the background." },
+  { choice: "watch", label: "Watch it", detail: "Until it ends, or you detach with q." },
+  { choice: "stop", label: "Stop it and continue here", detail: "Everything downloaded is kept." },
+  { choice: "quit", label: "Leave it running", detail: "It continues in the background." },
 ];

@@ -89,6 +89,6 @@ function createProgressLine(): (event: TimedEvent, state: RunState) => string | 
     if (step <= shownStep && event.at - shownAt < progressIntervalMs) return null;
     shownStep = Math.max(step, shownStep);
     shownAt = event.at;
-    return `${checking ? "Checked" : "Models"}: ${progressText(download)}`;
+    return `${checking ? "Verified" : "Models"}: ${progressText(download)}`;
   };
 }

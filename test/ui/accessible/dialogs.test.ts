@@ -21,7 +21,7 @@ test.each([
   const { signal } = new AbortController();
   const say = (line: string) => void said.push(line);
   expect(await meetInLines({ run, reader, signal, say })).toBe(meeting);
-  expect(said[0]).toContain("process 4242");
+  expect(said[0]).toContain("PID 4242");
   expect(said.filter((line) => line.startsWith("Type a number"))).toHaveLength(told);
 });
 
@@ -36,6 +36,6 @@ test.each([
   expect(await writer.remedy?.(failed, new AbortController().signal)).toBe(wish);
   await writer.close();
   const said = memory.stdout();
-  expect(said).toContain("To mend it: ");
-  expect(said).toContain("Type r and press Enter to check again");
+  expect(said).toContain("Fix: ");
+  expect(said).toContain("type r and press Enter to check again");
 });

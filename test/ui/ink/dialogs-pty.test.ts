@@ -41,10 +41,10 @@ test("what is mended in another window is seen at r, one after the other, and th
   const docker = path.join(folder, "docker");
   const pty = openTrouble({ DOCKER_IS_AT: docker });
   await pty.waitFor("r: check again");
-  expect(pty.text()).toContain("To mend it: curl -fsSL https://get.docker.com | sudo sh");
+  expect(pty.text()).toContain("Fix: curl -fsSL https://get.docker.com | sudo sh");
   await runShownKill(pty);
   pty.type("r");
-  await pty.waitFor("This keeps Annie from running here.");
+  await pty.waitFor("Annie can't run until this is fixed:");
   await writeFile(docker, "");
   pty.type("r");
   await pty.waitFor("What should Annie be able to do?");
@@ -81,7 +81,7 @@ test("Ctrl-C there, and while it looks again, interrupts and leaves the terminal
 
 test("a screen reader is told the same, and r is typed as a line", async () => {
   const pty = openTrouble({ ACCESSIBLE: "1" });
-  await pty.waitFor("Type r and press Enter to check again, or q to stop.");
+  await pty.waitFor("type r and press Enter to check again, or q to quit.");
   await runShownKill(pty);
   pty.type(`r${keys.enter}`);
   await pty.waitFor("Question 1 of 4.");

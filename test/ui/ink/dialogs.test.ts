@@ -41,7 +41,7 @@ test.each([
     expect(words).toContain("[✗] Port for Annie: port 8000 is in use by python3 (PID 4711)");
     expect(words).toContain("kill 4711");
     expect(words).toContain("heros setup --port 8001");
-    expect(lines.at(-1)).toMatch(/r: check again +q: stop/);
+    expect(lines.at(-1)).toMatch(/r: check again +q: quit/);
   },
 );
 
@@ -70,7 +70,7 @@ test("r checks again, q and Esc stop; Enter goes on only where nothing is in the
   expect(pressedOnMachine(blocking, { kind: "escape" })).toBe("stop");
   expect(pressedOnMachine(blocking, { kind: "enter" })).toBeNull();
   expect(pressedOnMachine(harmless, { kind: "enter" })).toBe("onward");
-  expect(page(harmless, 80, 24).at(-1)).toContain("Enter: go on");
+  expect(page(harmless, 80, 24).at(-1)).toContain("Enter: continue");
 });
 
 test.each([
@@ -85,7 +85,7 @@ test.each([
   for (const line of lines) expect(lineWidth(line)).toBeLessThanOrEqual(frameColumns(size));
   const text = lines.map((line) => line.map((span) => span.text).join("")).join("\n");
   expect(text).toMatch(
-    /process\s+4242[^]*> 1\. Look at it[^]*2\. Stop it, and go on here[^]*3\. Leave it alone/,
+    /PID\s+4242[^]*> 1\. Watch it[^]*2\. Stop it and continue here[^]*3\. Leave it running/,
   );
 });
 

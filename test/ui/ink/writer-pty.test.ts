@@ -38,7 +38,11 @@ test.each([
     expect(pty.cursor().visible).toBe(true);
     expect(count(text, "Setting up Annie")).toBe(0);
     expect(text).not.toMatch(/[░█⠋⠙]/);
-    for (const once of ["[✓] Processor", "[✓] GLiNER medium v2.1 is here", "Next       heros"]) {
+    for (const once of [
+      "[✓] Processor",
+      "[✓] GLiNER medium v2.1: downloaded",
+      "Next       heros",
+    ]) {
       expect(count(text, once)).toBe(1);
     }
   },
@@ -212,7 +216,7 @@ test("the accessible wizard hides a token while it is typed, and draws nothing",
   pty.type(keys.enter);
   await pty.waitFor("Question 5 of 5.");
   pty.type(keys.enter);
-  await pty.waitFor("Type yes to begin");
+  await pty.waitFor("Type yes to start");
   pty.type(`yes${keys.enter}`);
   expect((await pty.exit).exitCode).toBe(0);
   expect(pty.everything()).toContain('"source":"pasted"');

@@ -126,7 +126,7 @@ test("quiet tells failed checks, Annie online and the end, and no progress", asy
   const lines = await plainLines([progress(0, 0), progress(1, 900_000_000), ...events], "quiet");
   expect(lines).toEqual([
     "[✗] B: bad",
-    "[✓] Annie is online at http://127.0.0.1:8000, after 2 s.",
+    "[✓] Annie is online at http://127.0.0.1:8000 after 2 s.",
     "[✓] Annie is online (2 s)",
   ]);
 });
@@ -139,7 +139,7 @@ test("verbose tells more than normal", async () => {
   expect(await plainLines(events)).toEqual([]);
   expect(await plainLines(events, "verbose")).toEqual([
     "Running: docker compose up -d",
-    "Left as it was: /s/.env",
+    "Unchanged: /s/.env",
   ]);
 });
 
@@ -158,7 +158,7 @@ test("Annie's health is told when her status changes, not with each model's perc
     health(3, "healthy", "3%"),
     health(4, "healthy", "4%"),
   ];
-  expect(await plainLines(events)).toEqual(["Annie is starting.", "Annie answers and is well."]);
+  expect(await plainLines(events)).toEqual(["Annie is starting.", "Annie is healthy."]);
 });
 
 test("without UTF-8 our own typography is ASCII, and a folder's name stays as it is", async () => {
@@ -196,7 +196,7 @@ test("how far an image is stands in no line, but that nothing is heard of it doe
   expect((await plainLines([pulling, moving])).length).toBe(1);
   const [, ...told] = await plainLines([pulling, silent, unanswered]);
   expect(told).toEqual([
-    expect.stringContaining("ghcr.io, for 30 s so far"),
-    expect.stringContaining("no answer from ghcr.io for 30 s"),
+    expect.stringContaining("30 s so far, from ghcr.io"),
+    expect.stringContaining("nothing from ghcr.io for 30 s"),
   ]);
 });

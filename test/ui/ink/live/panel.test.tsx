@@ -34,7 +34,7 @@ test("l shows every step in words, scrolls to the first, and Esc comes back", as
   const { text, press } = showRun();
   expect(text()).toContain("q: stop   l: log   ?: help");
   await press("l", /scroll \((\d+) of \1\)/);
-  expect(text()).toContain("Checked demo/");
+  expect(text()).toContain("Verified demo/");
   expect(text()).not.toContain("█");
   await press("\u001b[H", "heros 0.1.0: setting up Annie on this machine.");
   await press("j", /^(?![^]*heros 0\.1\.0)/);
@@ -44,7 +44,7 @@ test("l shows every step in words, scrolls to the first, and Esc comes back", as
 
 test("q asks, y interrupts, and any other key goes on", async () => {
   const { press } = showRun();
-  await press("q", "What is downloaded is kept; heros setup goes on from there.");
+  await press("q", "Everything downloaded is kept; run heros setup again to continue.");
   await press("n", "█");
   expect(interrupt).not.toHaveBeenCalled();
   await press("q", "Stop here?");

@@ -138,9 +138,9 @@ describe("the live screen", () => {
     };
     const state = fold([started, manyModels(1), retrying]);
     const size = { columns: 90, rows: 24 };
-    expect(texts(state, size, 6000)).toContain("the connection was reset, again in 8 s");
-    expect(texts(state, size, 12_500)).toContain("again in 2 s");
-    expect(texts(state, size, 15_000)).toContain("trying again (2)");
+    expect(texts(state, size, 6000)).toContain("the connection was reset, retrying in 8 s");
+    expect(texts(state, size, 12_500)).toContain("retrying in 2 s");
+    expect(texts(state, size, 15_000)).toContain("retrying (attempt 2)");
   });
 
   test("keeps a bar from being full before everything is here", () => {
@@ -205,7 +205,7 @@ describe("a setup in the middle of its downloads", () => {
   test("at 40 by 12 shows the bar over all, Annie and the keys", () => {
     const rows = rowsAt(40, 12);
     expect(rows).toContainEqual(expect.stringMatching(/^▓+░+ +7%$/));
-    expect(rows).toContainEqual(expect.stringContaining("Annie waits for her-os-core"));
+    expect(rows).toContainEqual(expect.stringContaining("Annie is waiting for her-os-core"));
     expect(rows).toContainEqual(expect.stringContaining("Qwen3 Embedding 0.6B"));
     expect(rows.at(-1)).toMatch(/^q: stop/);
   });

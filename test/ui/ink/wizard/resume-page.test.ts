@@ -28,7 +28,7 @@ function resumed(rest: Partial<Interview> = {}): WizardState {
 
 test("an interrupted wizard asks first, and shows what was answered", () => {
   const text = page(resumed());
-  expect(text).toContain("Go on where you stopped?");
+  expect(text).toContain("Continue where you left off?");
   expect(text).toContain("Models: Remember");
   expect(text).toContain("/data/models");
   expect(text).toContain("After all downloads finish");
@@ -60,7 +60,7 @@ test("no asks the questions, with the kept answers chosen", () => {
 test("Esc asks whether to stop, and comes back", () => {
   const leaving = pressed(resumed(), { kind: "escape" });
   expect(page(leaving)).toContain("Stop here?");
-  expect(page(pressed(leaving, no))).toContain("Go on where you stopped?");
+  expect(page(pressed(leaving, no))).toContain("Continue where you left off?");
 });
 
 test("yes passes no consent that was not given", () => {
@@ -91,13 +91,11 @@ test("a wizard that was not interrupted, or has nothing to ask, begins as ever",
 
 test("a second run says what is there and what would change, and forces nothing", () => {
   const second = resumed({ earlier: "finished" });
-  expect(page(second)).toContain("Annie was set up here before. Go on with the same answers?");
+  expect(page(second)).toContain("Annie is already set up here. Use the same answers again?");
   expect(page(second)).toContain("Working out what would change");
   const known = previewed(second, plannedFrom(second.answers));
-  expect(page(known)).toMatch(
-    /784 MB of 2\.00 GB of models are here; 1\.22 GB would be downloaded/,
-  );
-  expect(page(known)).toContain("2 files changed");
+  expect(page(known)).toMatch(/784 MB of 2\.00 GB of models already cached; 1\.22 GB to download/);
+  expect(page(known)).toContain("2 files to write");
   const plan = { ...plannedFrom(kept), files: [], cachedBytes: plannedFrom(kept).totalBytes };
   expect(page(previewed(second, plan))).toContain("Nothing would change");
   expect(currentQuestion(pressed(known, no))?.id).toBe("tiers");
@@ -114,7 +112,7 @@ test.each([
     const lines = pageLines(known, { columns, rows });
     expect(lines.length).toBeLessThanOrEqual(rows - 2);
     const text = lines.map((line) => line.map((part) => part.text).join("")).join(" ");
-    expect(text).toMatch(/Go on where you stopped\?|with the same/);
+    expect(text).toMatch(/Continue where you left off\?|the same answers/);
     expect(text).toContain("2 files");
     expect(text).toMatch(/y: .*n: .*q: stop$/);
   }

@@ -117,7 +117,7 @@ test("Stop here? is answered with y alone: n, Enter and Esc go on", async () => 
 
 test("an interrupted wizard goes to the plan with one key, once", async () => {
   const { press, text } = showWizard({ earlier: "interrupted" });
-  expect(text()).toContain("Go on where you stopped?");
+  expect(text()).toContain("Continue where you left off?");
   await press(keys.enter, "Is this right?");
   await press(keys.escape, "When should Annie start?");
 });
@@ -141,7 +141,7 @@ test("the summary shows what is downloaded and which lines of which files change
     decided: new Set(["tiers", "token", "startup", "storage"]),
   });
   await press("", "Is this right?");
-  expect(text()).toMatch(/Download: 3 models, 4\.31 GB to download, 784 MB here already/);
+  expect(text()).toMatch(/Download: 3 models, 4\.31 GB to download, 784 MB already cached/);
   expect(text()).toMatch(/Create: .*docker-compose\.heros\.yml/);
   expect(text()).toContain("  +# Written by heros.");
   expect(text()).toContain("› Yes, begin");
