@@ -14,7 +14,7 @@ export function report(outcomes: readonly Outcome[]): string {
   const notes = outcomes.flatMap((outcome) => outcome.notes ?? []);
   return [
     markdownTable([
-      ["target", "heros", "beside", "ratio", "wanted", "holds"],
+      ["target", "heros", "beside", "ratio", "goal", "holds"],
       ...targets.map(({ what, heros, beside, measured, wanted, holds }) => [
         what,
         heros,
