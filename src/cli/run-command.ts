@@ -114,7 +114,7 @@ export function closingOf(
   return {
     type: "run.failed",
     code: "bug",
-    message: `heros made a mistake: ${error instanceof Error ? error.message : String(error)}`,
+    message: `This is a bug in heros: ${error instanceof Error ? error.message : String(error)}`,
     hint: "Please report it, with the newest file of ~/.local/state/heros/logs.",
     exitCode: exitCodes.failed,
     stack: error instanceof Error ? stackInSource(error.stack ?? error.message) : String(error),

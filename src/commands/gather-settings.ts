@@ -194,7 +194,7 @@ async function readNamed(
     );
   });
   if (text !== null) return text;
-  throw failure(`${noun}.unreadable`, { file, reason: "larger than 1 MB" });
+  throw failure(`${noun}.unreadable`, { file, reason: "it is larger than 1 MB" });
 }
 
 /** Null where the file has more bytes than it may have. */

@@ -62,7 +62,7 @@ describe("heros replay", () => {
     const absent = await sandbox.run(["replay", "nowhere.jsonl"]);
     expect(absent).toMatchObject({ exitCode: 2, stdout: "" });
     expect(absent.stderr).toContain("nowhere.jsonl");
-    expect(() => parseRecording("\n", "empty.jsonl")).toThrow(/empty\.jsonl holds no events/);
+    expect(() => parseRecording("\n", "empty.jsonl")).toThrow(/empty\.jsonl contains no events/);
   });
 
   it("leaves out events that were added since, within the same version", () => {

@@ -11,10 +11,19 @@ export interface InvalidYaml {
   readonly problem: string;
 }
 
+/** Why a file can't be read, by Linux' name of it. */
+export const readErrors: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EISDIR: "it is a folder",
+  ENOENT: "no such file",
+  ENOTDIR: "no such file",
+};
+
 function unreadable(noun: "config" | "catalog" | "token") {
   return row<NamedFile>({
     exitCode: exitCodes.usage,
-    message: ({ file, reason }) => `Can't read the ${noun} file ${file} (${reason}).`,
+    message: ({ file, reason }) =>
+      `Can't read the ${noun} file ${file}: ${readErrors[reason] ?? reason}.`,
     hint: () => `Check the path and the permissions of the ${noun} file.`,
   });
 }

@@ -81,7 +81,7 @@ export const dockerFailures = {
     exitCode: exitCodes.machine,
     message: ({ said }) => `Containers can't use the GPU. Docker says: ${said}`,
     hint: () =>
-      "Set it up: sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
+      "Set it up (this restarts Docker): sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
   }),
   "docker.disk_full": row<Said>({
     exitCode: exitCodes.disk,
@@ -142,7 +142,7 @@ export const dockerFailures = {
         : `${cantPull(data)}: Docker can't reach ${theRegistry(data)}. Docker says: ${data.said}`,
     hint: (data) => {
       if (data.how === "silent") {
-        return `Check your connection, ${again} If it stalls again: ${restart}`;
+        return `Check your connection, ${again} If it stalls again, restart Docker first (this interrupts every container): sudo systemctl restart docker`;
       }
       return data.proxy
         ? `Check Docker's proxy (docker info shows it), ${again}`

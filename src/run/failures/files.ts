@@ -36,7 +36,7 @@ function diskRow({ exitCode, message, hint, elsewhere }: DiskRow) {
   const another = elsewhere ? `${hint} Or choose another folder` : null;
   return row<DiskError>({
     exitCode,
-    message: ({ path, errno }) => `${message(path)} (${errno})`,
+    message: ({ path, errno }) => `${message(path)} (${errno}).`,
     hint: ({ flag }) =>
       another === null || flag === undefined ? hint : `${another} with ${flag}.`,
     formHint: () => (another === null ? hint : `${another}.`),
@@ -187,55 +187,55 @@ const onLinuxDisk = "Use a folder on a Linux file system, such as ext4.";
 export const fileFailures = {
   "disk.full": diskRow({
     exitCode: exitCodes.disk,
-    message: (path) => `The disk that holds ${path} is full.`,
+    message: (path) => `The disk that holds ${path} is full`,
     hint: `Free some space, then ${goesOn}`,
     elsewhere: false,
   }),
   "disk.quota": diskRow({
     exitCode: exitCodes.disk,
-    message: (path) => `Your disk quota for ${path} is exceeded.`,
+    message: (path) => `Your disk quota for ${path} is exceeded`,
     hint: `Delete files of yours on that disk, or ask its administrator for a larger quota, then ${goesOn}`,
     elsewhere: false,
   }),
   "disk.failing": diskRow({
     exitCode: exitCodes.failed,
-    message: (path) => `The disk that holds ${path} reports an error and may be failing.`,
+    message: (path) => `The disk that holds ${path} reports an error and may be failing`,
     hint: "Check the system log: sudo dmesg | tail.",
     elsewhere: true,
   }),
   "disk.gone": diskRow({
     exitCode: exitCodes.failed,
-    message: (path) => `The disk that holds ${path} is no longer available.`,
+    message: (path) => `The disk that holds ${path} is no longer available`,
     hint: `Reconnect or remount it, then ${goesOn}`,
     elsewhere: false,
   }),
   "disk.unsupported": diskRow({
     exitCode: exitCodes.failed,
-    message: (path) => `The file system of ${path} lacks features that heros needs.`,
+    message: (path) => `The file system of ${path} lacks features that heros needs`,
     hint: "Use a disk with a Linux file system, such as ext4.",
     elsewhere: true,
   }),
   "disk.read_only": diskRow({
     exitCode: exitCodes.failed,
-    message: (path) => `The disk that holds ${path} is read-only.`,
+    message: (path) => `The disk that holds ${path} is read-only`,
     hint: "If it was writable before, the system may have found errors on it: sudo dmesg | tail.",
     elsewhere: true,
   }),
   "disk.file_too_large": diskRow({
     exitCode: exitCodes.disk,
-    message: (path) => `A file at ${path} is larger than its file system or this terminal allows.`,
+    message: (path) => `A file at ${path} is larger than its file system or this terminal allows`,
     hint: "Check that ulimit -f says unlimited and that the disk has a Linux file system, such as ext4.",
     elsewhere: true,
   }),
   "path.too_long": diskRow({
     exitCode: exitCodes.failed,
-    message: (path) => `The path ${shortened(path)} is too long for its file system.`,
+    message: (path) => `The path ${shortened(path)} is too long for its file system`,
     hint: "Use a folder with a shorter path.",
     elsewhere: true,
   }),
   "files.too_many_open": diskRow({
     exitCode: exitCodes.failed,
-    message: () => "Too many open files: this terminal's limit is too low.",
+    message: () => "Too many open files: this terminal's limit is too low",
     hint: "Raise it (ulimit -n 4096), then run heros again.",
     elsewhere: false,
   }),
@@ -255,7 +255,7 @@ export const fileFailures = {
   }),
   "stack.no_text_file": row<{ readonly path: string }>({
     exitCode: exitCodes.usage,
-    message: ({ path }) => `Can't read ${path}: it is not a text file of a reasonable size.`,
+    message: ({ path }) => `Can't read ${path}: it is not a regular text file, or it is too large.`,
     hint: () => "Replace it with a regular file, or choose another folder with --stack-dir.",
   }),
 };

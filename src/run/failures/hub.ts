@@ -35,7 +35,9 @@ function missingRepoHint(data: MissingRepo): { readonly hint: string; readonly f
   const hint = "Check the repository's name in the catalog, and that the token can read it.";
   return data.withToken
     ? { hint, formHint: hint }
-    : tokenHint("Check the repository's name in the catalog. If it is private or gated: ");
+    : tokenHint(
+        "Check the repository's name in the catalog. A private or gated one needs a token. ",
+      );
 }
 
 /** The Hub, and what stands between it and this machine. */
@@ -132,7 +134,7 @@ export const hubFailures = {
     exitCode: exitCodes.network,
     message: ({ endpoint, until }) =>
       until === null
-        ? `The Hub at ${endpoint} limits how often it is asked.`
+        ? `The Hub at ${endpoint} limits requests from this address.`
         : `The Hub at ${endpoint} allows no more requests until ${formatMoment(until)}.`,
     hint: ({ until }) =>
       until === null
@@ -168,8 +170,8 @@ export const hubFailures = {
     message: ({ repo, revision, missing }) => `${repo} has no ${missing} at revision ${revision}.`,
     hint: ({ listed }) =>
       listed
-        ? "Check the repository, its revision and the names under `files` in the catalog."
-        : "Check the names under `files` in the catalog.",
+        ? 'Check the repository, its revision and the names under "files" in the catalog.'
+        : 'Check the names under "files" in the catalog.',
   }),
   "hub.branch_moved": row<{
     readonly repo: string;

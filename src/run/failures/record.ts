@@ -1,4 +1,5 @@
 import { exitCodes } from "../exit-codes.ts";
+import { readErrors } from "./cli.ts";
 import { row } from "./row.ts";
 
 const whereRecordsAre = "Records of runs are in ~/.local/state/heros/logs.";
@@ -27,7 +28,8 @@ export const recordFailures = {
   }),
   "replay.unreadable": row<{ readonly file: string; readonly reason: string }>({
     exitCode: exitCodes.usage,
-    message: ({ file, reason }) => `Can't read the record ${file} (${reason}).`,
+    message: ({ file, reason }) =>
+      `Can't read the record ${file}: ${readErrors[reason] ?? reason}.`,
     hint: () => whereRecordsAre,
   }),
   "replay.empty": row<{ readonly file: string }>({

@@ -135,7 +135,7 @@ export const stackFailures = {
   "stack.password_lost": row<{ name: string; place: string; envPath: string }>({
     exitCode: exitCodes.usage,
     message: ({ name, place }) =>
-      `${place} already holds a database, but ${name}, its password, is not set.`,
+      `There is already a database in ${place}, but ${name}, its password, is not set.`,
     hint: ({ name, envPath }) =>
       `Put the line ${name}=… back into ${envPath}, ${again} A new password can't open this database.`,
   }),
