@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { failureExamples } from "../../scripts/failure-examples.ts";
 import { rooms } from "../../scripts/lint/layers.ts";
+import { troubleshooting } from "../../scripts/troubleshooting.ts";
 import { parseArguments } from "../../src/cli/program.ts";
 import { exitCodes } from "../../src/run/exit-codes.ts";
 import { ownFiles, read, root } from "./own-files.ts";
@@ -51,6 +53,13 @@ test("README.md and docs/install.md give the exit statuses that there are", asyn
     .flatMap(([statuses]) => statuses.split(", "))
     .map(Number);
   expect(install.filter((status) => status < 128 && !known.includes(status))).toEqual([]);
+});
+
+test("docs/troubleshooting.md has an entry for each code, as the table says it (npm run docs writes it)", async () => {
+  const page = await read("docs/troubleshooting.md");
+  const headings = [...page.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+  expect(headings).toEqual([...Object.keys(failureExamples), "bug"].toSorted());
+  expect(page).toBe(troubleshooting());
 });
 
 test("README.md lists the commands that there are", async () => {

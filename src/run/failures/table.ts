@@ -13,7 +13,10 @@ import type { FailureRow } from "./row.ts";
 import { stackFailures } from "./stack.ts";
 import { storeFailures } from "./store.ts";
 
-/** Every failure that heros can end with: code, sentence, hint, exit status. A row stands with those of its area. */
+/**
+ * Every failure that heros can end with: code, sentence, hint, exit status. A row stands with those of its area, and has an
+ * example in `scripts/failure-examples.ts`, from which docs/troubleshooting.md is made.
+ */
 export const failures = {
   ...cliFailures,
   ...dockerFailures,
@@ -30,7 +33,8 @@ export const failures = {
 };
 
 export type FailureCode = keyof typeof failures;
-type DataOf<Code extends FailureCode> =
+/** What a row is filled in with; void where it needs nothing. */
+export type DataOf<Code extends FailureCode> =
   (typeof failures)[Code] extends FailureRow<infer Data> ? Data : never;
 
 /**

@@ -1,0 +1,258 @@
+import type { DataOf, FailureCode } from "../src/run/failures/table.ts";
+import { failure } from "../src/run/failures/table.ts";
+
+type Example<Code extends FailureCode> = DataOf<Code> extends void ? undefined : DataOf<Code>;
+
+const endpoint = "https://huggingface.co";
+const stackDir = "/home/ann/her-os";
+const cacheDir = "/home/ann/.cache/huggingface/hub";
+const repo = "openai/whisper-large-v3";
+const revision = "06f233fe06e710322aca913c1bc4249a0d71fce1";
+const path = "model.safetensors";
+const hash = {
+  algorithm: "sha256",
+  hex: "9f7c1d5e1a0b3f7d0c5b8e2a4d6f8091a2b3c4d5e6f708192a3b4c5d6e7f8091",
+} as const;
+const image = "ghcr.io/her-os/core:1.4";
+const registry = "ghcr.io";
+const onDisk = { path: `${cacheDir}/.heros`, flag: "--cache-dir" };
+
+/** Data for each row of the table of failures, as they could be: docs/troubleshooting.md shows the sentences with them. */
+export const failureExamples: {
+  readonly [Code in FailureCode]: readonly [Example<Code>, ...Example<Code>[]];
+} = {
+  "annie.container_failed": [
+    {
+      stackDir,
+      service: "her-os-core",
+      state: "restarting",
+      exitCode: 137,
+      logLines: ["loading whisper-large-v3", "Killed"],
+      likelyCause: { kind: "killed", memoryLimitBytes: 8 * 1024 ** 3 },
+    },
+    {
+      stackDir,
+      service: "postgres",
+      state: "exited",
+      exitCode: 1,
+      logLines: [],
+      likelyCause: { kind: "passwords" },
+    },
+  ],
+  "annie.container_gone": [{ service: "her-os-core" }],
+  "annie.degraded": [
+    { stackDir, status: "degraded", lacks: ["memory_search"] },
+    { stackDir, status: null, lacks: ["voice_stt"] },
+  ],
+  "annie.still_starting": [{ stackDir }],
+  "annie.unreachable": [
+    { stackDir, url: "http://127.0.0.1:8000", from: "nobody" },
+    { stackDir, url: "http://127.0.0.1:8000", from: "stranger" },
+  ],
+  "annie.unsteady": [{ stackDir, relapses: 3 }],
+  "background.lost": [{ command: "setup" }],
+  "background.not_started": [{ command: "setup", reason: "no more processes can be started" }],
+  "background.still_running": [{ pid: 20923 }],
+  "cache.broken_link": [{ link: cacheDir, target: "/mnt/models" }],
+  "cache.busy": [{ repo, path, holder: "heros pull (PID 20923)" }],
+  "cache.changed": [{ repo, path }],
+  "cache.foreign_link": [{ link: `${cacheDir}/.heros`, uid: 1001 }],
+  "cache.no_symlinks": [{ folder: "/media/ann/usb", type: "exfat" }],
+  "cache.not_writable": [
+    { why: "closed", folder: "/data/models", existing: "/data", home: "/home/ann" },
+    { why: "owned", folders: [`${cacheDir}/models--openai--whisper-large-v3`] },
+  ],
+  "catalog.invalid": [{ file: "mine.yaml", line: 13, problem: "models.1.titel: unknown key" }],
+  "catalog.unreadable": [{ file: "mine.yaml", reason: "ENOENT" }],
+  "compose.missing": [undefined],
+  "config.invalid": [
+    { file: "heros.yaml", line: 2, problem: "tier: unknown key", keys: ["tiers", "storage"] },
+  ],
+  "config.unreadable": [{ file: "heros.yaml", reason: "EACCES" }],
+  "disk.failing": [{ ...onDisk, errno: "EIO" }],
+  "disk.file_too_large": [{ ...onDisk, errno: "EFBIG" }],
+  "disk.full": [{ ...onDisk, errno: "ENOSPC" }],
+  "disk.gone": [{ ...onDisk, errno: "ENODEV" }],
+  "disk.quota": [{ ...onDisk, errno: "EDQUOT" }],
+  "disk.read_only": [{ ...onDisk, errno: "EROFS" }],
+  "disk.too_small": [{ folder: cacheDir, neededBytes: 20.6e9, freeBytes: 12.1e9 }],
+  "disk.unsupported": [{ ...onDisk, errno: "EOPNOTSUPP" }],
+  "docker.context_broken": [
+    { name: "lab", remedy: "unset DOCKER_CONTEXT; docker context use default" },
+  ],
+  "docker.credentials": [{ said: 'exec: "docker-credential-pass": executable file not found' }],
+  "docker.daemon_down": [
+    { address: "unix:///var/run/docker.sock", remedy: "sudo systemctl start docker" },
+  ],
+  "docker.disk_full": [{ said: "write /var/lib/docker/tmp: no space left on device" }],
+  "docker.elsewhere": [{ where: "ssh://lab", remedy: "unset DOCKER_HOST" }],
+  "docker.firewall": [{ said: "Unable to enable DIRECT ACCESS FILTERING - DROP rule" }],
+  "docker.folder_unseen": [
+    { folder: "/data/models", said: "mounts denied: the path /data/models is not shared" },
+  ],
+  "docker.gpu_unavailable": [
+    { said: 'could not select device driver "nvidia" with capabilities: [[gpu]]' },
+  ],
+  "docker.image_missing": [{ image, registry, said: "manifest unknown" }],
+  "docker.missing": [undefined],
+  "docker.no_answer": [undefined],
+  "docker.no_network": [{ said: "all predefined address pools have been fully subnetted" }],
+  "docker.no_permission": [
+    { joined: false, remedy: "sudo usermod -aG docker $USER, then log out and back in" },
+  ],
+  "docker.podman": [
+    { remedy: "sudo apt-get remove podman-docker && curl -fsSL https://get.docker.com | sudo sh" },
+  ],
+  "docker.pull_certificate": [
+    { image, registry, said: "tls: failed to verify certificate: x509: unknown authority" },
+  ],
+  "docker.pull_network": [
+    { how: "unreachable", image, registry, proxy: false, said: "dial tcp: no such host" },
+    { how: "silent", silentMs: 300_000, images: [image], registry },
+  ],
+  "docker.pull_rate_limited": [
+    { image: "postgres:17", registry: "Docker Hub", said: "toomanyrequests" },
+  ],
+  "docker.pull_refused": [{ image, registry, said: "unauthorized" }],
+  "docker.registry_error": [
+    { image, registry, status: "503", said: "received unexpected HTTP status: 503" },
+  ],
+  "docker.version_mismatch": [
+    { said: "client version 1.52 is too new. Maximum supported API version is 1.41" },
+  ],
+  "docker.wrong_architecture": [
+    { image, registry, said: "no matching manifest for linux/arm64/v8" },
+  ],
+  "doctor.problems": [{ first: failure("docker.missing"), count: 2 }],
+  "download.hash_mismatch": [{ repo, path, hash, found: hash.hex.replace("9f7c", "04d1") }],
+  "files.too_many_open": [{ ...onDisk, errno: "EMFILE" }],
+  "gpu.missing": [
+    {
+      found: "nvidia-smi finds no GPU",
+      remedy: "sudo reboot, then check that nvidia-smi lists the GPU",
+    },
+  ],
+  "hub.branch_moved": [{ repo, branch: "main", commit: revision }],
+  "hub.captive_portal": [{ endpoint, what: "status 200 with a web page" }],
+  "hub.file_not_found": [{ repo, revision, missing: "file config.json", listed: true }],
+  "hub.forbidden": [{ endpoint, repo }],
+  "hub.gated": [{ repo, withToken: false }],
+  "hub.offline": [{ missing: `${path} of ${repo}` }],
+  "hub.proxy": [{ endpoint, status: 407, unusable: null }],
+  "hub.rate_limited": [{ endpoint, until: null }],
+  "hub.redirect_loop": [{ host: "hub.example.org" }],
+  "hub.repo_not_found": [{ endpoint, repo: "openai/whisper", withToken: false }],
+  "hub.revision_not_found": [{ endpoint, repo, revision: "v4" }],
+  "hub.server_error": [{ endpoint, reason: "status 503" }],
+  "hub.tls": [{ endpoint, reason: "SELF_SIGNED_CERT_IN_CHAIN" }],
+  "hub.token_refused": [{ endpoint }],
+  "hub.unreachable": [{ endpoint, reason: "the DNS server does not respond" }],
+  "hub.unsafe_path": [{ repo, path: "../../.bashrc" }],
+  "hub.unsafe_redirect": [{ endpoint: "https://hub.example.org", host: "192.168.1.1" }],
+  "machine.unsupported": [{ found: ["x86_64", "no NVIDIA GPU"] }],
+  "models.damaged": [
+    {
+      first: {
+        repo,
+        path,
+        hash,
+        reason: "size",
+        expected: "3087130976",
+        found: "3087130624",
+      },
+      others: 1,
+    },
+  ],
+  "models.unknown": [{ name: "whisper", known: ["whisper-large-v3", "kokoro-82m"] }],
+  "path.too_long": [{ ...onDisk, errno: "ENAMETOOLONG" }],
+  "plan.bad_answer": [
+    {
+      value: "x",
+      right: "numbers separated by commas, for example 1,2",
+      given: { flag: "--tiers", environment: "HEROS_TIERS", configKey: "tiers" },
+    },
+    "token",
+  ],
+  "port.taken": [
+    {
+      from: "check",
+      port: 8000,
+      by: "nginx (PID 812)",
+      remedy: "Stop it (kill 812), or use another port (heros setup --port 8001).",
+    },
+    {
+      from: "docker",
+      port: "5432",
+      service: "postgres",
+      by: "container",
+      said: "Bind for 0.0.0.0:5432 failed: port is already allocated",
+    },
+  ],
+  "prune.needs_yes": [{ size: "3.1 GB" }],
+  "release.broken": [{ version: "0.2.0", why: "exec format error" }],
+  "release.busy": [{ holder: "PID 20923" }],
+  "release.foreign_launcher": [{ file: "/home/ann/.local/bin/heros" }],
+  "release.no_previous": [{ now: "0.1.0" }],
+  "release.no_tree": [{ folder: "/home/ann/Downloads" }],
+  "release.not_installed": [{ folder: "/home/ann/heros" }],
+  "release.not_writable": [{ folder: "/opt/heros", errno: "EACCES" }],
+  "release.wrong_platform": [{ platform: "linux-arm64", machine: "linux-x64" }],
+  "replay.broken": [{ place: "run.jsonl, line 7", what: "is not JSON" }],
+  "replay.empty": [{ file: "run.jsonl" }],
+  "replay.newer": [{ place: "run.jsonl, line 1", version: 2 }],
+  "replay.unreadable": [{ file: "run.jsonl", reason: "ENOENT" }],
+  "settings.bad_value": [
+    { name: "--port", value: "abc", right: "a number from 1 to 65535" },
+    { name: "HF_HOME", absentUser: "bob" },
+  ],
+  "stack.address_unknown": [{ said: "listen tcp 10.0.0.9:8000: cannot assign requested address" }],
+  "stack.base_invalid": [
+    {
+      problem: "docker-compose.mine.yml does not exist, but COMPOSE_FILE in .env names it",
+      remedy: "Restore the file, or remove its name from COMPOSE_FILE.",
+    },
+    { said: 'service "her-os-core" refers to undefined network lan: invalid compose project' },
+  ],
+  "stack.broken_link": [{ link: stackDir, target: "/mnt/her-os" }],
+  "stack.changed": [{ file: `${stackDir}/.env`, before: "Nothing was written. " }],
+  "stack.compose_failed": [{ stackDir, said: "unexpected end of input" }],
+  "stack.env_invalid": [{ file: `${stackDir}/.env`, problem: "line 4: a quote is not closed" }],
+  "stack.folder_missing": [
+    { needs: "stack", folder: stackDir },
+    {
+      needs: "service",
+      folder: "/data/models",
+      said: "bind source path does not exist: /data/models",
+    },
+  ],
+  "stack.name_taken": [
+    { name: "her-os-core", said: 'The container name "/her-os-core" is already in use' },
+  ],
+  "stack.no_port": [{ service: "her-os-core", networkMode: "none" }],
+  "stack.no_text_file": [{ path: `${stackDir}/.env` }],
+  "stack.not_writable": [
+    { why: "closed", folder: "/opt/her-os", existing: "/opt", home: "/home/ann" },
+    { why: "read-only", file: `${stackDir}/.env` },
+  ],
+  "stack.other_owner": [
+    { place: stackDir, owner: "ann", asRoot: true },
+    { place: `${stackDir}/.env`, owner: "bob", asRoot: false },
+  ],
+  "stack.password_lost": [
+    {
+      name: "POSTGRES_PASSWORD",
+      place: "the volume her-os_postgres",
+      envPath: `${stackDir}/.env`,
+    },
+  ],
+  "stack.profile_off": [{ service: "her-os-core", profiles: ["gpu"], stackDir }],
+  "stack.project_taken": [{ name: "her-os", folder: "/srv/her-os" }],
+  "tiers.unknown": [{ tier: 5, known: [1, 2, 3] }],
+  "token.malformed": [{ where: "token.txt" }],
+  "token.unreadable": [{ file: "token.txt", reason: "EACCES" }],
+  "uninstall.needs_yes": [undefined],
+  "uninstall.running": [{ command: "setup", pid: 20923 }],
+  "usage.no_folder": [undefined],
+  "usage.no_home": [undefined],
+  "usage.wrong": [{ complaint: "unknown command 'setpu'\n(Did you mean setup?)" }],
+};
