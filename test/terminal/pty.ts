@@ -1,4 +1,6 @@
-import { spawn } from "@lydell/node-pty";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type IPty, spawn } from "@lydell/node-pty";
+import type { Socket } from "node:net";
 import { createEmulator, type Emulator } from "./emulator.ts";
 
 export interface PtyOptions {
@@ -48,6 +50,7 @@ export function openPty({ command, args, env, cwd, columns = 80, rows = 24 }: Pt
   });
   let output = "";
   let ended = false;
+  readToTheEnd(child, () => output.length);
   child.onData((data) => {
     output += data;
     emulator.write(data);
@@ -93,5 +96,27 @@ export function openPty({ command, args, env, cwd, columns = 80, rows = 24 }: Pt
       child.resize(newColumns, newRows);
     },
     dispose: emulator.dispose,
+  };
+}
+
+/**
+ * node-pty closes its end 200 ms after the program has ended, whatever of its output it has read by then: on a busy machine
+ * the last lines would be missing. Here it is closed once a turn of the event loop brings nothing any more.
+ */
+function readToTheEnd(child: IPty, readBytes: () => number): void {
+  const { _socket: socket } = child as IPty & { _socket: Pick<Socket, "destroy"> };
+  const destroy = socket.destroy.bind(socket);
+  const closeOnceRead = async (): Promise<void> => {
+    for (let before = -1; before !== readBytes();) {
+      before = readBytes();
+      await nextTurn();
+      await nextTurn();
+    }
+    destroy();
+  };
+  socket.destroy = (error) => {
+    if (error === undefined) void closeOnceRead();
+    else destroy(error);
+    return socket as Socket;
   };
 }
