@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import { ownFiles, read } from "./own-files.ts";
+
+/** What the program used to say, and the best programs don't. Regular expressions, whatever the case; words stand for themselves. */
+const banned = [
+  "all the same",
+  "are here[.:,]",
+  "as the Hub promises",
+  "asking how Annie is",
+  "at once",
+  "at work",
+  "anew",
+  "bytes came",
+  "came in \\d",
+  "can't be \\\\?\"",
+  "chosen now",
+  "does not answer yet",
+  "every byte kept",
+  "faster than life",
+  "go on all",
+  "goes? on (?:from|there|to|where|with)",
+  "going on with",
+  "here already",
+  "is here(?:,|\\.| whole)",
+  "is no (?:answer|event) (?:to|of)",
+  "keeps? (?:Annie|her|models|you) from",
+  "listen to voice",
+  "looks? away",
+  "mend(?:s|ed)?",
+  "nobody can (?:answer|be asked)",
+  "of it checked",
+  "puts? (?:it )?right",
+  "see what she writes",
+  "is wrong:",
+  "to be of any use",
+  "want(?:s)? about",
+  "were here before",
+  "what is not right",
+  "when all is there",
+  "whole and checked",
+  "without a word",
+].map((phrase) => new RegExp(`(?<![\\w-])${phrase}(?!\\w)`, "gi"));
+
+/** Where people read the program's words. */
+const places: readonly { readonly place: string; readonly files: RegExp }[] = [
+  { place: "the failures", files: /^src\/run\/(?:failures\/|file-failure|capabilities)/ },
+  { place: "what docker's words mean", files: /^src\/docker\// },
+  { place: "the checks", files: /^src\/checks\// },
+  { place: "docs/troubleshooting.md", files: /^docs\/troubleshooting\.md$/ },
+];
+
+/** The program's own words: the code without its comments, a page as it is. */
+function wordsOf(file: string, text: string): string {
+  return file.endsWith(".md") ? text : text.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, "");
+}
+
+function bannedIn(words: string): string[] {
+  return words
+    .split("\n")
+    .flatMap((line, index) =>
+      banned.flatMap((phrase) =>
+        [...line.matchAll(phrase)].map(([found]) => `${index + 1}: ${found}`),
+      ),
+    );
+}
+
+test("a phrase that is banned is found in words, and in no comment", () => {
+  expect(bannedIn('say("To mend it: run this");\nsay("recommended");')).toEqual(["1: mend"]);
+  expect(bannedIn(wordsOf("a.ts", "  // at once\n/** at once */\nx = `At once`;"))).toEqual([
+    "3: At once",
+  ]);
+});
+
+test.each(places)("$place say nothing that the best programs don't", async ({ files }) => {
+  const named = (await ownFiles()).filter((file) => files.test(file));
+  expect(named).not.toEqual([]);
+  const found = await Promise.all(
+    named.map(async (file) =>
+      bannedIn(wordsOf(file, await read(file))).map((phrase) => `${file}:${phrase}`),
+    ),
+  );
+  expect(found.flat()).toEqual([]);
+});
