@@ -72,7 +72,7 @@ export const listedModels = arrayOf(
 );
 
 export const prunedFile = object({
-  kind: z.enum(["partial", "damaged", "blob", "incomplete", "transient"]),
+  kind: z.enum(["partial", "damaged", "blob", "incomplete", "transient", "passing"]),
   repo: text,
   file: text,
   bytes: count,

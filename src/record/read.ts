@@ -3,23 +3,42 @@ import type { Host } from "../host/host.ts";
 import type { TimedEvent } from "../run/event.ts";
 import { type Failure, isAbort } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { isRecord } from "../run/json.ts";
 import { eventSchemas } from "./event-schemas.ts";
 
 /**
  * The events of a recorded run. Types that this heros does not know are left out: they were added since, within version 1.
+ * A last line that was cut off, by a kill or a full disk, becomes a notice.
  * @throws Failure `replay.broken`, `replay.newer`, `replay.empty` (exit 2), which name file and line
  */
 export function parseRecording(text: string, file: string): TimedEvent[] {
   const events: TimedEvent[] = [];
-  for (const [index, line] of text.split("\n").entries()) {
+  const lines = text.split("\n");
+  for (const [index, line] of lines.entries()) {
     if (line.trim() === "") continue;
+    if (index === lines.length - 1 && events.length > 0 && !isJson(line)) {
+      events.push(cutOff(events.at(-1)?.at ?? 0));
+      break;
+    }
     const place = `${file}, line ${index + 1},`;
     const event = parseLine(line, place);
     if (event !== null) events.push(event);
   }
   if (events.length > 0) return events;
   throw failure("replay.empty", { file });
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function cutOff(at: number): TimedEvent {
+  const message = "The last line of this record is cut off, so it is left out.";
+  return { v: 1, at, type: "notice", level: "warning", code: "replay.cut_off", message };
 }
 
 /**
@@ -44,23 +63,10 @@ export function parseLine(line: string, place: string): TimedEvent | null {
     throw broken(place, "is not a heros event");
   }
   if (!isKnown(type)) return null;
-  const event = withPresentNames({ ...value });
+  const event = { ...value };
   const { error } = eventSchemas[type].safeParse(event);
   if (error !== undefined) throw broken(place, `is an incomplete ${type} event`, error);
   return event as TimedEvent;
-}
-
-/** Records of before call a leftover "passing" that is "transient" now. */
-function withPresentNames(event: Readonly<Record<string, unknown>>) {
-  const rename = (leftover: unknown): unknown =>
-    isRecord(leftover) && leftover["kind"] === "passing"
-      ? { ...leftover, kind: "transient" }
-      : leftover;
-  const { type, files } = event;
-  if (type === "prune.planned" && Array.isArray(files)) {
-    return { ...event, files: files.map(rename) };
-  }
-  return type === "file.removed" ? rename(event) : event;
 }
 
 function isKnown(type: string): type is TimedEvent["type"] {

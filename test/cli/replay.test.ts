@@ -41,8 +41,16 @@ describe("heros replay", () => {
     expect(run.exitCode).toBe(0);
   });
 
+  it("plays a record whose last line is cut off up to there, and says so", async () => {
+    const file = await sandbox.file("killed.jsonl", `${first}\n{"v":1,"at`);
+    const run = await sandbox.run(["replay", file]);
+    expect(run.exitCode).toBe(0);
+    expect(run.stdout).toMatch(/downloading models[^]*cut off[^]*The record ends here/);
+  });
+
   it.each([
-    ["no JSON", `${first}\n{"v":1,"at`, "replay.broken", 2],
+    ["no JSON", `${first}\n{"v":1,"at\n`, "replay.broken", 2],
+    ["no JSON, and the only one", `{"v":1,"at`, "replay.broken", 1],
     ["no event", `${first}\n\n[]\n`, "replay.broken", 3],
     [
       "an event without what belongs to it",

@@ -76,7 +76,9 @@ export type Leftover =
   /** Another program's unfinished file, older than a day. */
   | "incomplete"
   /** A folder or a link of a heros that was killed. */
-  | "transient";
+  | "transient"
+  /** Records of before call it so. */
+  | "passing";
 
 export interface PrunedFile {
   readonly kind: Leftover;

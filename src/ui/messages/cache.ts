@@ -96,6 +96,7 @@ const leftovers: Readonly<Record<PrunedFile["kind"], string>> = {
   blob: "unused",
   incomplete: "unfinished download of another program, more than a day old",
   transient: "left by an interrupted heros",
+  passing: "left by an interrupted heros",
 };
 
 function leftoverWords({ kind, bytes, file }: PrunedFile): string {
