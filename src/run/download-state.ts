@@ -1,5 +1,10 @@
 import type { TimedEvent } from "./event.ts";
-import type { DownloadFinished, DownloadPlanned, ModelProgress } from "./events/download.ts";
+import type {
+  DownloadBlocked,
+  DownloadFinished,
+  DownloadPlanned,
+  ModelProgress,
+} from "./events/download.ts";
 import type { PlanReady } from "./events/plan.ts";
 
 /** What holds a model up: a retry with its countdown, or another program that fetches the same file. */
@@ -36,6 +41,8 @@ export interface DownloadState {
   readonly models: readonly ModelProgress[];
   /** By model id, or by repository where no model was told. */
   readonly notes: Readonly<Record<string, Note>>;
+  /** What another program downloads, by model as notes are: the first file of each that was waited for. Lines tell that one alone. */
+  readonly blocked: Readonly<Record<string, Pick<DownloadBlocked, "path" | "holder">>>;
   /** When the last progress came, to tell silence from work. */
   readonly progressAt: number | null;
   readonly startedFiles: number;
@@ -55,6 +62,7 @@ export const initialDownload: DownloadState = {
   paused: false,
   models: [],
   notes: {},
+  blocked: {},
   progressAt: null,
   startedFiles: 0,
   verifiedFiles: 0,
@@ -130,6 +138,10 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
     case "download.blocked":
       return {
         ...state,
+        blocked: {
+          ...state.blocked,
+          [event.model ?? event.repo]: firstBlocked(state, event),
+        },
         notes: {
           ...state.notes,
           [event.model ?? event.repo]: {
@@ -231,4 +243,12 @@ function filterNotes(
   const entries = Object.entries(notes);
   const kept = entries.filter(([key, note]) => stays(note, key));
   return kept.length === entries.length ? notes : Object.fromEntries(kept);
+}
+
+function firstBlocked(
+  { blocked }: DownloadState,
+  event: DownloadBlocked,
+): Pick<DownloadBlocked, "path" | "holder"> {
+  const before = blocked[event.model ?? event.repo];
+  return before?.holder === event.holder ? before : { path: event.path, holder: event.holder };
 }

@@ -35,6 +35,12 @@ export interface AnnieState {
   readonly ready: readonly { readonly name: string; readonly message: string }[];
 }
 
+/** How a container is, as it was told last. */
+export interface ContainerNow extends ContainerChanged {
+  /** In another state than before: lines tell that alone. */
+  readonly news: boolean;
+}
+
 /** Everything a screen shows, folded from the events. */
 export interface RunState {
   readonly run: RunStarted | null;
@@ -51,7 +57,7 @@ export interface RunState {
   /** While the Hub is waited for before anything can be downloaded. */
   readonly hubWait: HubWait | null;
   readonly download: DownloadState;
-  readonly containers: Readonly<Record<string, ContainerChanged>>;
+  readonly containers: Readonly<Record<string, ContainerNow>>;
   readonly failedContainers: Readonly<Record<string, ContainerFailed>>;
   readonly annie: AnnieState;
   /** The last ones where there are very many. */
@@ -133,7 +139,13 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
       return { command: event.command };
     case "container.changed":
       return {
-        containers: { ...state.containers, [event.service]: event },
+        containers: {
+          ...state.containers,
+          [event.service]: {
+            ...event,
+            news: state.containers[event.service]?.state !== event.state,
+          },
+        },
         failedContainers: isUp(event.state)
           ? without(state.failedContainers, event.service)
           : state.failedContainers,

@@ -4,14 +4,14 @@ import { printable } from "../clean-text.ts";
 import { confirmInLines } from "../confirm-in-lines.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { isTold, sentenceFor } from "../messages/sentence-for.ts";
-import { percentOf } from "../messages/download.ts";
+import { createProgressPace, percentOf } from "../messages/download.ts";
 import { type Sentence, withAside } from "../messages/sentence.ts";
 import { askInLines } from "./ask-questions.ts";
 import { meetInLines, remedyInLines } from "./dialogs.ts";
 import { createLineReader, type LineReader } from "../lines.ts";
 
 /** A screen reader says every line aloud: not more than one of progress in this time. */
-const progressIntervalMs = 10_000;
+const progressGapMs = 10_000;
 
 /** Full sentences, each said once; questions with numbered choices. */
 export function createAccessibleWriter(
@@ -19,7 +19,7 @@ export function createAccessibleWriter(
 ): Writer {
   const output = createLineOutput(terminal.stdout, (text) => printable(text, terminal.unicode));
   let state: RunState = initialState;
-  let progressAt: number | null = null;
+  const isProgressDue = createProgressPace(progressGapMs);
   let reader: LineReader | null = null;
 
   function say(line: string): void {
@@ -31,14 +31,9 @@ export function createAccessibleWriter(
       state = reduce(state, event);
       const sentence = sentenceFor(event, state);
       if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(say, sentence);
-      const checking = event.type === "verify.progress";
-      if (!checking && event.type !== "download.progress") return;
-      if (terminal.verbosity === "quiet" || state.download.paused) return;
-      // The first one comes ten seconds after the download began.
-      progressAt ??= event.at;
-      if (event.at - progressAt < progressIntervalMs) return;
-      progressAt = event.at;
-      output.line(progressSentence(state, checking ? "verified" : "downloaded"));
+      if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
+      const done = event.type === "verify.progress" ? "verified" : "downloaded";
+      output.line(progressSentence(state, done));
     },
     async ask(interview, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);

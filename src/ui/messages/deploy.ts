@@ -1,5 +1,6 @@
 import type { ContainerChanged, ContainerState, StackEvent } from "../../run/events/deploy.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
+import type { RunState } from "../../run/state.ts";
 import { say, type Sentence } from "./sentence.ts";
 
 const written = {
@@ -19,7 +20,11 @@ export const containerText: Readonly<Record<ContainerState, string>> = {
   exited: "exited",
 };
 
-export function stackSentence(event: StackEvent): Sentence {
+/** Null where a container is as it was told to be. */
+export function stackSentence(
+  event: StackEvent,
+  { containers }: Pick<RunState, "containers">,
+): Sentence | null {
   switch (event.type) {
     case "file.written":
       return say(`${written[event.action]}: ${event.path}`, {
@@ -32,6 +37,7 @@ export function stackSentence(event: StackEvent): Sentence {
     case "stack.command":
       return say(`Running: ${event.command}`, { from: "verbose" });
     case "container.changed":
+      if (containers[event.service]?.news === false && pullProgress(event) === null) return null;
       return say(`${event.service}: ${containerLine(event)}.`, containerTone(event));
     case "container.failed":
       return say(`Container ${event.service} failed${exitWords(event.exitCode)}.`, {

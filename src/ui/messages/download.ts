@@ -1,3 +1,4 @@
+import type { TimedEvent } from "../../run/event.ts";
 import type { DownloadEvent, DownloadProgress } from "../../run/events/download.ts";
 import type { Note } from "../../run/download-state.ts";
 import type { RunState } from "../../run/state.ts";
@@ -15,7 +16,7 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
         tone: "warning",
       });
     case "download.blocked":
-      return say(`Waiting for ${fileName(event)}: ${holderWords(event.holder)} is downloading it.`);
+      return say(...blockedWords(event, state));
     case "download.paused":
       return say(pausedWords(state));
     case "download.resumed":
@@ -44,6 +45,19 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
         { tone: "good" },
       );
   }
+}
+
+/** A line a model; its other files only where all is told. */
+function blockedWords(
+  event: Extract<DownloadEvent, { type: "download.blocked" }>,
+  state: RunState,
+): Parameters<typeof say> {
+  const { model, path, holder, repo } = event;
+  const who = `${holderWords(holder)} is downloading it.`;
+  const isFirst = state.download.blocked[model ?? repo]?.path === path;
+  return isFirst
+    ? [`Waiting for ${model === undefined ? repo : modelTitle(model, state)}: ${who}`]
+    : [`Waiting for ${fileName(event)}: ${who}`, { from: "verbose" }];
 }
 
 function isAllCached({ download: { planned } }: RunState): boolean {
@@ -79,6 +93,34 @@ export function progressText(
     ...(etaSeconds === null ? [] : [`about ${formatEta(etaSeconds)} left`]),
   ];
   return parts.join(", ");
+}
+
+const progressStepPercent = 10;
+const progressIntervalMs = 30_000;
+
+/**
+ * Whether a line on the progress is due after this event: with each further 10%, and after 30 seconds in which more came.
+ * A writer has one of its own.
+ * @param gapMs at least so much time between two lines
+ */
+export function createProgressPace(gapMs = 0): (event: TimedEvent, state: RunState) => boolean {
+  let said: { readonly step: number; readonly at: number; readonly bytes: number } | null = null;
+  return (event, { download }) => {
+    if (event.type !== "download.progress" && event.type !== "verify.progress") return false;
+    const { receivedBytes: bytes, totalBytes, paused } = download;
+    if (totalBytes === 0 || paused) return false;
+    const step = Math.floor(percentOf(bytes, totalBytes) / progressStepPercent);
+    const now = { step: Math.max(step, said?.step ?? 0), at: event.at, bytes };
+    // Where the run begins is no news.
+    const isFirst = said === null;
+    const isDue =
+      said !== null &&
+      bytes !== said.bytes &&
+      event.at - said.at >= gapMs &&
+      (step > said.step || event.at - said.at >= progressIntervalMs);
+    if (isFirst || isDue) said = now;
+    return isDue;
+  };
 }
 
 /** Whole percent; 100 only when nothing is missing. */

@@ -38,7 +38,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "stack.command":
     case "container.changed":
     case "container.failed":
-      return stackSentence(event);
+      return stackSentence(event, state);
     case "download.progress":
     case "verify.progress":
       return null;

@@ -6,11 +6,8 @@ import type { LineReader } from "../lines.ts";
 import type { foldText } from "./fold-text.ts";
 import { symbols } from "../symbols.ts";
 import { isTold, sentenceFor } from "../messages/sentence-for.ts";
-import { percentOf, progressText } from "../messages/download.ts";
+import { createProgressPace, progressText } from "../messages/download.ts";
 import { type Sentence, withAside } from "../messages/sentence.ts";
-
-const progressStepPercent = 10;
-const progressIntervalMs = 30_000;
 
 /** A line for everything that is worth one, without any escape sequence: pipes, CI, cron, `TERM=dumb`. Failures go to stderr. */
 export function createPlainWriter(
@@ -22,7 +19,7 @@ export function createPlainWriter(
   const out = createLineOutput(terminal.stdout, polish);
   const err = createLineOutput(terminal.stderr, polish);
   const marks = symbols(terminal.unicode);
-  const progressLine = createProgressLine();
+  const isProgressDue = createProgressPace();
   let state: RunState = initialState;
   let reader: LineReader | null = null;
 
@@ -52,8 +49,9 @@ export function createPlainWriter(
       state = reduce(state, event);
       const sentence = sentenceFor(event, state);
       if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(sentence, event);
-      const line = terminal.verbosity === "quiet" ? null : progressLine(event, state);
-      if (line !== null) out.line(line);
+      if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
+      const what = event.type === "verify.progress" ? "Verified" : "Models";
+      out.line(`${what}: ${progressText(state.download)}`);
     },
     ...(terminal.stdin.isTTY && terminal.stdout.isTTY ? { confirm } : {}),
     async close() {
@@ -68,27 +66,4 @@ export function createPlainWriter(
 /** A pipe has no end of a line, and a terminal that says it has none breaks lines by itself. */
 function columnsOf({ isTTY, columns }: Terminal["stdout"]): number {
   return isTTY && columns > 0 ? columns : Number.POSITIVE_INFINITY;
-}
-
-/** A line each further 10%, and each 30 seconds where those are far apart. */
-function createProgressLine(): (event: TimedEvent, state: RunState) => string | null {
-  let shownStep: number | null = null;
-  let shownAt = 0;
-  return (event, { download }) => {
-    const checking = event.type === "verify.progress";
-    if (!checking && event.type !== "download.progress") return null;
-    if (download.totalBytes === 0 || download.paused) return null;
-    const { receivedBytes, totalBytes } = download;
-    const step = Math.floor(percentOf(receivedBytes, totalBytes) / progressStepPercent);
-    if (shownStep === null) {
-      // Where the run begins is no news.
-      shownStep = step;
-      shownAt = event.at;
-      return null;
-    }
-    if (step <= shownStep && event.at - shownAt < progressIntervalMs) return null;
-    shownStep = Math.max(step, shownStep);
-    shownAt = event.at;
-    return `${checking ? "Verified" : "Models"}: ${progressText(download)}`;
-  };
 }

@@ -200,3 +200,30 @@ test("how far an image is stands in no line, but that nothing is heard of it doe
     expect.stringContaining("nothing from ghcr.io for 30 s"),
   ]);
 });
+
+test("an image is told once, however often a record of before says that it is pulled", async () => {
+  const events = [1, 2, 3].map((at): TimedEvent => ({ ...pulling, at }));
+  expect(await plainLines(events)).toEqual(["kokoro: downloading its image."]);
+  const again: TimedEvent = { ...pulling, at: 5 };
+  const created: TimedEvent = { ...pulling, at: 4, state: "created" };
+  expect((await plainLines([...events, created, again])).length).toBe(2);
+});
+
+test("what another program downloads is a line a model, and a line a file where all is told", async () => {
+  const blocked = { v: 1, type: "download.blocked", model: "whisper", repo: "o/whisper" } as const;
+  const events = ["a.json", "b.bin", "b.bin"].map((path, at): TimedEvent => ({
+    ...blocked,
+    at,
+    path,
+    holder: "heros, process 7",
+  }));
+  expect(await plainLines(events)).toEqual([
+    "Waiting for whisper: heros, process 7 is downloading it.",
+  ]);
+  expect(await plainLines(events, "verbose")).toHaveLength(3);
+});
+
+test("progress that says nothing new is not told again", async () => {
+  const still = Array.from({ length: 400 }, (_, second) => progress(second * 1000, 150_000_000));
+  expect(await plainLines([progress(0, 0), ...still])).toHaveLength(1);
+});
