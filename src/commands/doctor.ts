@@ -17,7 +17,7 @@ import { recallAnswers } from "./remembered-answers.ts";
 import { tryHubOf } from "./open-hub.ts";
 
 /**
- * `heros doctor`: the checks of the machine, each with what mends it.
+ * `heros doctor`: the checks of the machine, each with what fixes it.
  * @throws Failure `doctor.problems` where setup would refuse, with its exit status: 4, 1, 5 or 7
  */
 export async function performDoctor(

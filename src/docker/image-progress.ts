@@ -66,7 +66,7 @@ export function imageProgress(serviceOfImage: ReadonlyMap<string, string>): Imag
     };
   }
 
-  /** Fetched, given up, or at work on something later. */
+  /** Fetched, given up, or busy with something later. */
   function done(id: string): null {
     const service = serviceNamed(id);
     if (service !== undefined) pending.delete(service);

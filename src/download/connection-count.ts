@@ -141,7 +141,7 @@ export function createConnectionCount({
     },
     limit(connections, nowMs) {
       if (connections >= target) return;
-      // A try that is refused is over; one refusal after the other must not put the next try off for ever.
+      // A try that is refused is over; one refusal after the other must not put the next try off forever.
       if (nowMs >= holdUntilMs) hold(nowMs);
       trial = null;
       bestSpeed = 0;

@@ -2,7 +2,7 @@ import { TransientError } from "../source/transient-error.ts";
 import type { BlobTask } from "./blob-task.ts";
 import type { Segment } from "./segments.ts";
 
-/** One connection at work. */
+/** One connection that fetches. */
 export interface Connection {
   readonly task: BlobTask;
   segment: Segment | null;

@@ -55,7 +55,7 @@ export interface Verified {
  * 5. verify the promised digest once all bytes are there; a content that is wrong is fetched again and compared (refetch.ts)
  * 6. keep it: it is the store's, and unlocked. Its model is published once it is whole (download.ts)
  *
- * @throws what no later try mends, as a Failure where a person can mend it
+ * @throws what no later try fixes, as a Failure where a person can fix it
  */
 export async function downloadFile(engine: Engine, connection: Connection): Promise<void> {
   const { source, tuning, transfer } = engine;
@@ -217,7 +217,7 @@ function refetch(engine: Engine, task: BlobTask, opened: OpenTask, digests: Dige
   task.state = "fetching";
 }
 
-/** The same for a small file that is in memory: a wrong one is fetched anew. @throws Failure `download.hash_mismatch` */
+/** The same for a small file that is in memory: a wrong one is fetched again. @throws Failure `download.hash_mismatch` */
 async function finishSmall(engine: Engine, task: BlobTask, content: Buffer): Promise<void> {
   const { store } = engine;
   const { blob } = task;

@@ -13,7 +13,7 @@ export interface FailedFiles {
 
 /**
  * A model fails alone: files of its own priority and of earlier ones go on to their end. Those of later ones are left for the
- * next run, so that a person learns soon what has to be mended.
+ * next run, so that a person learns soon what has to be fixed.
  */
 export function createFailedFiles(): FailedFiles {
   const models = new Set<string>();

@@ -58,7 +58,7 @@ interface Scene {
 
 /**
  * Decides when a connection's file is tried again after an error, and says so.
- * @throws what no later try mends, as a Failure where a person can mend it
+ * @throws what no later try fixes, as a Failure where a person can fix it
  */
 export function handleTransientError(scene: Scene, connection: Connection, error: unknown): void {
   if (error instanceof ConnectionReassigned) return;
@@ -94,7 +94,7 @@ export function handleTransientError(scene: Scene, connection: Connection, error
     outage.sinceMs ??= nowMs;
   }
   const attempt = everywhere ? Math.max(outage.attempts, task.attempts) : task.attempts;
-  // What concerns all files is waited for once, and not by each of them anew.
+  // What concerns all files is waited for once, and not by each of them again.
   const sinceMs = everywhere ? (outage.sinceMs ?? nowMs) : nowMs;
   const longMs = nowMs - Math.min(task.failingSinceMs, sinceMs);
   // Silence was a wait already.
@@ -121,7 +121,7 @@ export function handleTransientError(scene: Scene, connection: Connection, error
   scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs, scope });
 }
 
-/** Beside this one. Those that wait in vain for as long as it did are none; one that asked a moment ago may be. */
+/** Beside this one. Those that wait without an answer for as long as it did are none; one that asked a moment ago may be. */
 function connectionsServed(
   connections: ReadonlySet<Connection>,
   refused: Connection,

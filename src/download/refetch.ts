@@ -9,7 +9,7 @@ import type { Partial } from "../store/store.ts";
 
 /**
  * A file whose hash is wrong, fetched a second time and compared, round by round: only what differs is written, and the
- * hash is tried again after each round that found something. So the rest need not come once the damage is mended.
+ * hash is tried again after each round that found something. So the rest need not come once the damage is fixed.
  */
 export interface Refetch {
   /** Bytes to fetch next; null when the whole file was compared. */
@@ -20,7 +20,7 @@ export interface Refetch {
   takeReplacedBytes(): number;
 }
 
-/** Enough to keep all connections at work. */
+/** Enough to keep all connections busy. */
 const segmentsPerRound = 8;
 const minShare = 1 / 16;
 

@@ -29,7 +29,7 @@ export function takeEarlier(interview: Interview, { answers }: Step): Step {
   return stepAt(interview, firstUnsettled(open, answers), { answers, settled: true });
 }
 
-/** The questions are asked anew, with the earlier answers chosen. */
+/** The questions are asked again, with the earlier answers chosen. */
 export function askAnew(interview: Interview, { answers }: Step): Step {
   return stepAt(interview, 0, { answers, settled: false });
 }

@@ -113,7 +113,7 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
         models: event.models,
         progressAt: event.at,
       };
-    // A repair goes on with a download, whose bars begin anew.
+    // A repair goes on with a download, whose bars start over.
     case "verify.finished":
       return initialDownload;
     case "download.retrying":

@@ -5,7 +5,7 @@ export function errorCode(error: unknown): string | null {
     : null;
 }
 
-/** The same, where need be of what caused the error; of several attempts, that of the first. */
+/** The same, if it has none, of what caused the error; of several attempts, that of the first. */
 export function rootErrorCode(error: unknown): string | null {
   const own = errorCode(error);
   if (own !== null || !(error instanceof Error)) return own;

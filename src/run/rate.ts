@@ -3,7 +3,7 @@
  * (github.com/console-rs/indicatif, src/state.rs). The clock comes in as numbers, so that a recording replays.
  */
 export interface Rate {
-  /** Tells how many bytes there are in all by now. A smaller number than before starts the mean anew. */
+  /** Tells how many bytes there are in all by now. A smaller number than before starts the mean over. */
   record(totalBytes: number, nowMs: number): void;
   bytesPerSecond(nowMs: number): number;
   /** Seconds until the rest has come; null for the first 3 s, and when nothing moves. */

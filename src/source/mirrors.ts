@@ -42,7 +42,7 @@ export interface Preference {
 /**
  * One Hub made of several, in order of preference: where one fails, the next is asked at once, and the one that failed
  * comes last for a minute. They must serve the same commits; that the bytes are the same, the hashes tell.
- * @throws of what a later try may mend that which asks for the shortest wait, by preference; else what the first threw
+ * @throws of what a later try may fix that which asks for the shortest wait, by preference; else what the first threw
  */
 export function preferInOrder(
   hubs: readonly [Hub, ...Hub[]],

@@ -90,14 +90,14 @@ export interface Attempt {
   readonly leftMs: number;
 }
 
-/** Asks until there is an answer. @throws at once what no later try mends, and the last error once `forMs` are over; AbortError */
+/** Asks until there is an answer. @throws at once what no later try fixes, and the last error once `forMs` are over; AbortError */
 export type AskAgain = <T>(
   call: () => Promise<T>,
   options: {
     readonly signal: AbortSignal;
     /** How long an answer is waited for in all. */
     readonly forMs: number;
-    /** Null for what no later try mends. */
+    /** Null for what no later try fixes. */
     readonly isTransient?: (error: unknown) => TransientError | null;
   },
 ) => Promise<T>;

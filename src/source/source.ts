@@ -4,7 +4,7 @@ import type { Listing } from "../run/file-listing.ts";
 
 /**
  * Where bytes come from: the Hub; later a registry, a bucket, a folder. Every call throws Failure for what a person can
- * mend, and AbortError.
+ * fix, and AbortError.
  */
 export interface Source {
   /** The address that sentences name. */

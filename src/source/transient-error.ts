@@ -18,7 +18,7 @@ export type TransientKind =
   /** An answer that does not fit the question: a wrong range, a wrong length, an encoding nobody asked for. */
   | "bad-answer";
 
-/** An error that trying again may mend. */
+/** An error that trying again may fix. */
 export class TransientError extends Error {
   override readonly name = "TransientError";
   readonly kind: TransientKind;
@@ -56,7 +56,7 @@ const reasons: Readonly<Record<string, string>> = {
   HPE_INVALID_CONSTANT: "the answer was garbled",
 };
 
-/** Node's error as a transient one, or null where no retry mends it. */
+/** Node's error as a transient one, or null where no retry fixes it. */
 export function transientErrorOf(error: unknown): TransientError | null {
   if (error instanceof TransientError) return error;
   const code = rootErrorCode(error);

@@ -84,7 +84,7 @@ function checksum(body: string): string {
   return createHash("sha256").update(body).digest("hex").slice(0, 16);
 }
 
-/** A longer one is begun anew, with the last line alone. */
+/** A longer one is started over, with the last line alone. */
 const compactBytes = 256 * 1024;
 /** Of a journal that is read: far more than one with the most lines and gaps has. */
 const maxJournalBytes = 16 * 1024 * 1024;
@@ -123,7 +123,7 @@ export async function openJournal(
   const { blobName, sizeBytes } = first;
   let bytes = 0;
   let file = await begin(first);
-  /** Others took the place of these; a sync may still be at work on them. */
+  /** Others took the place of these; a sync may still be running on them. */
   const retired: FileHandle[] = [];
 
   async function begin(state: JournalState): Promise<FileHandle> {

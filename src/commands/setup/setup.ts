@@ -174,7 +174,7 @@ export async function rootNotice(host: Host, stackDir: string): Promise<Notice |
 }
 
 /**
- * Looks at the machine, again and again where somebody mends it meanwhile.
+ * Looks at the machine, again and again where somebody fixes it meanwhile.
  * @returns null where the person stops although nothing is in the way
  * @throws Failure of exit status 4 for what keeps Annie from running; AbortError
  */

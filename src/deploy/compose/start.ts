@@ -199,8 +199,8 @@ export interface MountRequest extends ListRequest {
 }
 
 /**
- * A container keeps the folder that was there when it started: one that was deleted and made anew meanwhile stands empty
- * to it for ever. Whether Annie's has such a one; false where that can't be told.
+ * A container keeps the folder that was there when it started: one that was deleted and made again meanwhile stands empty
+ * to it forever. Whether Annie's has such a one; false where that can't be told.
  */
 export async function isMountStale(request: MountRequest): Promise<boolean> {
   const { host, cacheDir, containers } = request;

@@ -77,7 +77,7 @@ export interface DownloadBlocked {
   readonly holder: string | null;
 }
 
-/** A person let the download rest: no connection is at work, and all that came is safe on disk. */
+/** A person let the download rest: no connection is open, and all that came is safe on disk. */
 export interface DownloadPaused {
   readonly type: "download.paused";
 }

@@ -18,7 +18,7 @@ export interface CheckFinished {
   readonly code?: string;
   /** What was found, as a person reads it: "NVIDIA GB10, driver 580.142". */
   readonly found: string;
-  /** The one command, or the one sentence, that mends it. */
+  /** The one command, or the one sentence, that fixes it. */
   readonly remedy?: string;
   readonly elapsedMs: number;
 }

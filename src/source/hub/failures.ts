@@ -85,7 +85,7 @@ export function failureOfError(error: unknown, endpoint: string): unknown {
 }
 
 const ofAll = ["hub.tls", "hub.proxy", "hub.token_refused"];
-/** Of a network that was waited for in vain. */
+/** Of a network that was waited for without an answer. */
 const ofNetwork = ["hub.unreachable", "hub.rate_limited", "hub.server_error"];
 
 /** What a failure of the Hub means for other files than the one that was asked for. */

@@ -40,7 +40,7 @@ export interface HubOptions {
   readonly forMs?: number;
   /** How long one answer of the API may take. Default 30 s: a page of a listing has some hundred kB. */
   readonly answerLimitMs?: number;
-  /** Shared by all Hubs of a run, so that each does not find out anew which address fails. */
+  /** Shared by all Hubs of a run, so that each does not find out again which address fails. */
   readonly memory?: EndpointMemory;
   readonly onSwitch?: (change: EndpointSwitch) => void;
 }

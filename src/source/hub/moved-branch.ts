@@ -10,7 +10,7 @@ interface Snapshot {
 
 /**
  * The Hub of a download of these. A commit that is gone although a branch had just led to it is no mistake of the catalog:
- * somebody has pushed the branch anew meanwhile. @throws Failure `hub.branch_moved` there
+ * somebody has pushed to the branch again meanwhile. @throws Failure `hub.branch_moved` there
  */
 export function tellMovedBranches(hub: Source, snapshots: readonly Snapshot[]): Source {
   const branches = new Map(

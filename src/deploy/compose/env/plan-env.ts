@@ -19,7 +19,7 @@ export interface PlanEnvRequest {
 
 export interface PlannedEnv {
   readonly text: string;
-  /** The passwords that are made anew. */
+  /** The passwords that are made again. */
   readonly passwords: readonly string[];
 }
 
