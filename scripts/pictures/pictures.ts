@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import type { Interview } from "../../src/plan/interview.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { createInkWriter, type InkWriter } from "../../src/ui/ink/writer.tsx";
+import { createEmulator } from "../../test/terminal/emulator.ts";
 import { createMemoryTerminal, type MemoryTerminal } from "../../test/terminal/memory-terminal.ts";
 import { keys } from "../../test/terminal/pty.ts";
 import { cannedInterview, models } from "../../test/ui/canned-interview.ts";
@@ -12,8 +13,10 @@ import { filmSvg, type Frame, stillSvg } from "./svg.ts";
 process.env["FORCE_COLOR"] = "1";
 
 const folder = new URL("../../assets/pictures/", import.meta.url);
-const recording = await readFile(new URL("setup-demo.jsonl", import.meta.url), "utf8");
-const events = parse(recording);
+const columns = 84;
+/** A run of the demo, and one in the demo's world that ends as a real one does. */
+const events = await eventsOf("setup-demo");
+const realEvents = await eventsOf("setup");
 const plan = find("plan.ready");
 const online = find("annie.online");
 const machine = find("machine.detected");
@@ -41,10 +44,10 @@ interface Stage {
 
 async function onStage(
   rows: number,
+  recorded: readonly TimedEvent[],
   perform: (stage: Stage) => Promise<void>,
-  recorded: readonly TimedEvent[] = events,
 ): Promise<void> {
-  const memory = createMemoryTerminal({ columns: 84, rows });
+  const memory = createMemoryTerminal({ columns, rows });
   let now = 0;
   const writer = await createInkWriter(memory.terminal, { now: () => now, frameMs: 0 });
   let next = 0;
@@ -107,43 +110,39 @@ async function pageSettled(memory: MemoryTerminal, writer: InkWriter): Promise<v
   } while (memory.emulator.text() !== before);
 }
 
-/** The first question as a Spark that is no demo asks it: with the sizes that the models have on the Hub. */
+/** The first question, with the sizes that the models have on the Hub. */
 async function takeQuestions(): Promise<void> {
   const uncached = models.map((model) => ({ ...model, cachedBytes: 0 }));
   const title = "heros setup has checked the machine and asks what Annie should be able to do";
-  await onStage(
-    36,
-    async (stage) => {
-      await stage.playTo(({ type }) => type === "plan.ready");
-      await answer(stage, { models: uncached, tokens: [] }, async (page) => {
-        if (page === 0) await keepStill("machine-and-tiers", title, await stage.frame(0));
-      });
-    },
-    parse(
-      recording
-        .replace('"demo":true', '"demo":false')
-        .replaceAll(/http:\/\/127\.0\.0\.1:9000/g, "https://huggingface.co")
-        .replaceAll(/[\d.]+ GB free of [\d.]+ GB/g, "3.12 TB free of 4.03 TB"),
-    ),
-  );
+  await onStage(36, realEvents, async (stage) => {
+    await stage.playTo(({ type }) => type === "plan.ready");
+    await answer(stage, { models: uncached, tokens: [] }, async (page) => {
+      if (page === 0) await keepStill("machine-and-tiers", title, await stage.frame(0));
+    });
+  });
 }
 
 async function takeDownload(): Promise<void> {
-  await onStage(30, async (stage) => {
+  await onStage(30, events, async (stage) => {
     const middle = (plan.at + online.at) / 2;
     await stage.playTo(({ at }) => at >= middle);
     const title = "heros setup downloads the models while Annie's containers start";
     await keepStill("download", title, await stage.frame(0));
+  });
+}
+
+async function takeEnding(): Promise<void> {
+  await onStage(30, realEvents, async (stage) => {
     await stage.playTo(() => false);
-    const ending = "Annie is online: her address, what she can do, and what to know next";
-    await keepStill("annie-online", ending, await stage.frame(0));
+    const title = "Annie is online: her address, what she can do, and what to know next";
+    await keepStill("annie-online", title, await stage.frame(0));
   });
 }
 
 /** The whole run: what was typed, the checks, the questions, the download quicker than it was, the end. */
 async function takeFilm(): Promise<void> {
-  const frames: Frame[] = [];
-  await onStage(30, async (stage) => {
+  const frames = [await typed("$ ", 600), await typed("$ heros setup --demo", 1400)];
+  await onStage(30, events, async (stage) => {
     const take = async (holdMs: number): Promise<void> => {
       frames.push(await stage.frame(holdMs));
     };
@@ -173,6 +172,16 @@ async function takeFilm(): Promise<void> {
   await keep("setup", filmSvg(frames, title));
 }
 
+/** A shell in which this was typed. */
+async function typed(text: string, holdMs: number): Promise<Frame> {
+  const shell = createEmulator({ columns, rows: 30 });
+  shell.write(text);
+  await shell.settled();
+  const cells = shell.cells();
+  shell.dispose();
+  return { cells, holdMs };
+}
+
 function keepStill(name: string, title: string, { cells }: Frame): Promise<void> {
   return keep(name, stillSvg(cells, title));
 }
@@ -182,8 +191,9 @@ async function keep(name: string, svg: string): Promise<void> {
   console.log(`assets/pictures/${name}.svg  ${Math.ceil(svg.length / 1000)} kB`);
 }
 
-function parse(lines: string): TimedEvent[] {
-  return lines
+async function eventsOf(name: string): Promise<TimedEvent[]> {
+  const text = await readFile(new URL(`${name}.jsonl`, import.meta.url), "utf8");
+  return text
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as TimedEvent);
@@ -198,4 +208,5 @@ function find<Type extends TimedEvent["type"]>(type: Type): Extract<TimedEvent, 
 await mkdir(folder, { recursive: true });
 await takeQuestions();
 await takeDownload();
+await takeEnding();
 await takeFilm();
