@@ -16,7 +16,13 @@ import { cleanText } from "../ui/clean-text.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
 import { type Crash, watchForCrash } from "./crash.ts";
 import { herosVersion, hostFacts, shippedPath } from "./host-facts.ts";
-import { chooseWriter, openWriter, wantsColor, wantsUnicode } from "./open-writer.ts";
+import {
+  chooseWriter,
+  openWriter,
+  terminalFeatures,
+  wantsColor,
+  wantsUnicode,
+} from "./open-writer.ts";
 import { parseArguments, type HerosCommand } from "./program.ts";
 import { performCommand } from "./perform-command.ts";
 import { attachTo, canDetach, findRunningFor, terminate } from "./attach-to-background.ts";
@@ -90,12 +96,16 @@ async function perform(
     pause: fetches(command) ? pause : null,
     leave: canDetach(command) ? leave : null,
   };
+  const color = wantsColor({ flag: command.color, isTty: isatty(1), env });
+  const features = terminalFeatures({ isTty: isatty(1), color, env });
   const terminal: Terminal = {
     stdin,
     stdout,
     stderr,
-    color: wantsColor({ flag: command.color, isTty: isatty(1), env }),
+    color,
     unicode: wantsUnicode(env),
+    // A replay is no run: the window keeps its title.
+    features: command.name === "replay" ? { ...features, title: false, progress: false } : features,
     verbosity: command.verbosity,
     interrupt,
     suspend: suspendProcess,

@@ -1,4 +1,4 @@
-import type { Terminal, Writer } from "../ui/writer.ts";
+import { noFeatures, type Terminal, type TerminalFeatures, type Writer } from "../ui/writer.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Output } from "./options.ts";
 
@@ -47,6 +47,49 @@ export function wantsColor(facts: {
 export function wantsUnicode(env: OutputFacts["env"]): boolean {
   const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
   return /utf-?8/i.test(locale) && env["TERM"] !== "linux";
+}
+
+/** Terminals that set a title and keep the one before. Of any other, and of Linux' console, nothing is asked. */
+const titled =
+  /^(xterm|screen|tmux|rxvt|alacritty|kitty|foot|konsole|vte|gnome|wezterm|ghostty|contour|st-|mlterm|iterm)/i;
+
+/** What the terminal understands beside text. */
+export function terminalFeatures(facts: {
+  readonly isTty: boolean;
+  readonly color: boolean;
+  readonly env: OutputFacts["env"];
+}): TerminalFeatures {
+  const { isTty, color, env } = facts;
+  const term = env["TERM"] ?? "";
+  if (!isTty || !titled.test(term)) return noFeatures;
+  const isSet = (name: string): boolean => (env[name] ?? "") !== "";
+  const inTmux = term.startsWith("tmux") || isSet("TMUX");
+  const inScreen = !inTmux && (term.startsWith("screen") || isSet("STY"));
+  // GNU screen hands on neither links nor progress; tmux hands on links.
+  const progress = !inTmux && !inScreen && showsProgress(env);
+  return { title: true, progress, links: color && !inScreen };
+}
+
+/**
+ * Who takes OSC 9;4 for progress, from which version on, as each says of itself; for others it may be a notification:
+ * Windows Terminal, ConEmu, VTE 0.80, Konsole 25.04, Ghostty 1.2, WezTerm of February 2025, iTerm2 3.6.6.
+ */
+function showsProgress(env: OutputFacts["env"]): boolean {
+  if ((env["WT_SESSION"] ?? "") !== "" || env["ConEmuANSI"] === "ON") return true;
+  if (Number(env["VTE_VERSION"]) >= 8000 || Number(env["KONSOLE_VERSION"]) >= 250_400) return true;
+  const since: Readonly<Record<string, readonly number[]>> = {
+    ghostty: [1, 2],
+    WezTerm: [20_250_209],
+    "iTerm.app": [3, 6, 6],
+  };
+  const first = since[env["TERM_PROGRAM"] ?? ""];
+  if (first === undefined) return false;
+  const version = (env["TERM_PROGRAM_VERSION"] ?? "").split(/[.-]/).map(Number);
+  for (const [index, part] of first.entries()) {
+    const own = version[index] ?? 0;
+    if (own !== part) return own > part;
+  }
+  return true;
 }
 
 /** Loads the one writer that is used; the others, and Ink above all, cost time to import, as does what counts cells, which a pipe has none of. */

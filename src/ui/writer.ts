@@ -29,9 +29,23 @@ export interface Terminal {
   readonly suspend?: (whom: "group" | "program") => Promise<void>;
   /** Tells that somebody else asks the program to suspend itself. @returns what ends the telling */
   readonly onSuspendAsked?: (listener: () => void) => () => void;
+  /** What it understands beside text. Absent: nothing. */
+  readonly features?: TerminalFeatures;
   /** What keys can do with what is shown now. Absent: nothing. */
   readonly keys?: () => RunKeys;
 }
+
+/** Control sequences beyond those for a screen; false where they would show, or mean something else. */
+export interface TerminalFeatures {
+  /** A title that can be set, kept and brought back; a bell. */
+  readonly title: boolean;
+  /** Progress in the tab or in the taskbar. */
+  readonly progress: boolean;
+  /** Addresses that can be clicked. */
+  readonly links: boolean;
+}
+
+export const noFeatures: TerminalFeatures = { title: false, progress: false, links: false };
 
 /** What the keys of a run can do beside looking and stopping; null where there is nothing of the kind. */
 export interface RunKeys {

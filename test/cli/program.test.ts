@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { chooseWriter, wantsColor, wantsUnicode } from "../../src/cli/open-writer.ts";
+import {
+  chooseWriter,
+  terminalFeatures,
+  wantsColor,
+  wantsUnicode,
+} from "../../src/cli/open-writer.ts";
 import { parseArguments, type HerosCommand } from "../../src/cli/program.ts";
 import { questions } from "../../src/plan/questions.ts";
 import { settings } from "../../src/plan/settings.ts";
@@ -137,5 +142,55 @@ describe("choosing how to show a run", () => {
     expect(wantsUnicode({ LANG: "C" })).toBe(false);
     expect(wantsUnicode({ LANG: "en_GB.UTF-8", LC_ALL: "C" })).toBe(false);
     expect(wantsUnicode({ LANG: "en_GB.UTF-8", TERM: "linux" })).toBe(false);
+  });
+});
+
+describe("what the terminal understands beside text", () => {
+  const seen = (env: Record<string, string>, rest = { isTty: true, color: true }) => {
+    const { title, progress, links } = terminalFeatures({ ...rest, env });
+    return [
+      ...(title ? ["title"] : []),
+      ...(progress ? ["progress"] : []),
+      ...(links ? ["links"] : []),
+    ];
+  };
+  const TERM = "xterm-256color";
+
+  it("is nothing on what is no terminal, on a dumb one and on the console of Linux", () => {
+    expect(seen({ TERM }, { isTty: false, color: true })).toEqual([]);
+    for (const term of ["dumb", "linux", "vt220", ""]) expect(seen({ TERM: term })).toEqual([]);
+    expect(seen({})).toEqual([]);
+  });
+
+  it("is a title and links on the usual ones, and no links without colours", () => {
+    expect(seen({ TERM })).toEqual(["title", "links"]);
+    expect(seen({ TERM }, { isTty: true, color: false })).toEqual(["title"]);
+    expect(seen({ TERM: "screen" })).toEqual(["title"]);
+    expect(seen({ TERM: "screen-256color", TMUX: "/tmp/tmux" })).toEqual(["title", "links"]);
+  });
+
+  it.each([
+    { WT_SESSION: "f00" },
+    { ConEmuANSI: "ON" },
+    { VTE_VERSION: "8000" },
+    { KONSOLE_VERSION: "250400" },
+    { TERM_PROGRAM: "ghostty", TERM_PROGRAM_VERSION: "1.2.0" },
+    { TERM_PROGRAM: "WezTerm", TERM_PROGRAM_VERSION: "20250209-182623-44866cc1" },
+    { TERM_PROGRAM: "iTerm.app", TERM_PROGRAM_VERSION: "3.6.6" },
+  ])("is progress too for %o, but not through tmux", (env) => {
+    expect(seen({ TERM, ...env })).toContain("progress");
+    expect(seen({ TERM, ...env, TMUX: "/tmp/tmux" })).not.toContain("progress");
+  });
+
+  it.each([
+    { VTE_VERSION: "7804" },
+    { KONSOLE_VERSION: "241201" },
+    { TERM_PROGRAM: "ghostty", TERM_PROGRAM_VERSION: "1.1.3" },
+    { TERM_PROGRAM: "ghostty" },
+    { TERM_PROGRAM: "WezTerm", TERM_PROGRAM_VERSION: "20240203-110809-5046fc22" },
+    { TERM_PROGRAM: "iTerm.app", TERM_PROGRAM_VERSION: "3.5.14" },
+    { TERM_PROGRAM: "Apple_Terminal", TERM_PROGRAM_VERSION: "455" },
+  ])("is no progress for %o", (env) => {
+    expect(seen({ TERM, ...env })).not.toContain("progress");
   });
 });

@@ -8,9 +8,9 @@ import {
   useState,
   useSyncExternalStore,
 } from "react";
-import { noRunKeys, type RunKeys, type Terminal } from "../writer.ts";
+import { noFeatures, noRunKeys, type RunKeys, type Terminal } from "../writer.ts";
 import { Dialogs } from "./dialogs.tsx";
-import { Frame, ownScreen } from "./frame.tsx";
+import { Frame } from "./frame.tsx";
 import { type Press, readKeys } from "./keys.ts";
 import { frameColumns, type Line, screenRows } from "./line.ts";
 import { keysNow, noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
@@ -18,6 +18,9 @@ import { liveScreen } from "./live/screen.ts";
 import { newestRows } from "./log-rows.ts";
 import type { Store } from "./screen-store.ts";
 import type { Theme } from "./theme.ts";
+import { createWindow, type Window } from "./window.ts";
+
+const usualWindow = createWindow(noFeatures);
 
 /** A page of the wizard gets at least so many rows, so that it stays in its place from question to question. */
 const pageRows = 20;
@@ -31,6 +34,7 @@ export function App({
   suspend = null,
   onSuspendAsked = null,
   keys = () => noRunKeys,
+  window = usualWindow,
 }: {
   readonly store: Store;
   readonly theme: Theme;
@@ -40,12 +44,13 @@ export function App({
   readonly suspend?: NonNullable<Terminal["suspend"]> | null;
   readonly onSuspendAsked?: NonNullable<Terminal["onSuspendAsked"]> | null;
   readonly keys?: () => RunKeys;
+  readonly window?: Window;
 }): ReactNode {
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot);
   const size = useWindowSize();
   const { wizard } = snapshot;
-  useOwnScreen();
-  const stop = useSuspend(suspend);
+  useWindow(window);
+  const stop = useSuspend(suspend, window);
   useEffect(() => onSuspendAsked?.(() => stop("program")), [onSuspendAsked, stop]);
   const [panel, setPanel] = useState(noPanel);
   const now = keysNow(keys(), snapshot.state);
@@ -96,14 +101,15 @@ function letters(press: Press): Press[] {
 }
 
 /** However the program ends, the usual screen is there again. */
-function useOwnScreen(): void {
+function useWindow(window: Window): void {
   const { stdout } = useStdout();
-  useLayoutEffect(() => () => void stdout.write(ownScreen.leave), [stdout]);
+  useLayoutEffect(() => () => void stdout.write(window.leave()), [stdout, window]);
 }
 
 /** Hands the terminal back as it was found, stops, and draws the screen anew when the program goes on. */
 function useSuspend(
   suspend: NonNullable<Terminal["suspend"]> | null,
+  window: Window,
 ): (whom: "group" | "program") => void {
   const { suspendTerminal } = useApp();
   const { stdout } = useStdout();
@@ -113,9 +119,9 @@ function useSuspend(
       if (suspend === null || stopped.current) return;
       stopped.current = true;
       const stop = async (): Promise<void> => {
-        stdout.write(ownScreen.leave);
+        stdout.write(window.leave());
         await suspend(whom);
-        stdout.write(ownScreen.enter);
+        stdout.write(window.enter());
       };
       suspendTerminal(stop)
         .catch(() => undefined)
@@ -123,6 +129,6 @@ function useSuspend(
           stopped.current = false;
         });
     },
-    [suspend, suspendTerminal, stdout],
+    [suspend, suspendTerminal, stdout, window],
   );
 }

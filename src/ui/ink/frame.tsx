@@ -10,21 +10,7 @@ import {
   type Span,
   type WidgetName,
 } from "./line.ts";
-import { styled, type Theme } from "./theme.ts";
-
-/**
- * The terminal's other screen, on which the program draws while it runs. Nothing there is wrapped anew when the
- * terminal is resized, and nothing goes to the scrollback: on the usual screen a terminal that loses rows or columns has
- * pushed parts of a frame into the scrollback before any program hears of it.
- */
-const wipe = "\u001b[H\u001b[J";
-
-export const ownScreen = {
-  enter: `\u001b[?1049h${wipe}`,
-  wipe,
-  /** Emptied first: a terminal that has no other screen keeps no part of a frame. */
-  leave: `${wipe}\u001b[?1049l`,
-} as const;
+import { asLink, styled, type Theme } from "./theme.ts";
 
 /** What stands for the names; nothing until it is loaded. */
 export type Widgets = Readonly<Record<WidgetName, ReactNode>>;
@@ -108,8 +94,9 @@ export function Lines({
 
 /** One row, which is never wrapped. Looks are written into its text: a node a span would double what a frame costs. */
 export function Row({ line, theme }: { readonly line: Line; readonly theme: Theme }): ReactNode {
-  const text = line.map((span) =>
-    styled(printable(span.text, theme.unicode), theme.looks[span.role]),
-  );
+  const text = line.map(({ text: words, role, link }) => {
+    const look = styled(printable(words, theme.unicode), theme.looks[role]);
+    return link === undefined || !theme.links ? look : asLink(look, link);
+  });
   return <Text wrap="truncate-end">{line.length === 0 ? " " : text.join("")}</Text>;
 }

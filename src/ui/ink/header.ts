@@ -12,6 +12,11 @@ const titles: Readonly<Record<string, string>> = {
   doctor: "Checking this machine",
 };
 
+/** What runs, as a person calls it. */
+export function runTitle({ run }: Pick<RunState, "run">): string {
+  return run === null ? "heros" : (titles[run.command] ?? `heros ${run.command}`);
+}
+
 type HeaderView = Pick<LiveView, "state" | "size" | "theme"> & {
   /** The time, or the place among the questions. */
   readonly right?: string;
@@ -20,7 +25,7 @@ type HeaderView = Pick<LiveView, "state" | "size" | "theme"> & {
 /** The first row of every screen: what runs, whether it is a demo, how long. */
 export function headerLine({ state, size, theme, right = "" }: HeaderView): Line {
   const { run } = state;
-  const title = run === null ? "heros" : (titles[run.command] ?? `heros ${run.command}`);
+  const title = runTitle(state);
   const demo = run?.demo === true ? [span("DEMO", "demo")] : [];
   const gap = demo.length > 0 && right !== "" ? [span("  ")] : [];
   const end = [...demo, ...gap, span(right, "quiet")];

@@ -8,6 +8,8 @@ export type WidgetName = "editor" | "confirm" | "wait";
 export interface Span {
   readonly text: string;
   readonly role: Role;
+  /** An address that a click on the text opens. */
+  readonly link?: string;
   /** Drawn in place of the text, once its code is loaded. */
   readonly widget?: WidgetName;
 }
@@ -26,6 +28,11 @@ export function span(text: string, role: Role = "plain"): Span {
   return { text, role };
 }
 
+/** The text, which opens what it names where it is an address. */
+export function linked(text: string, role: Role = "plain"): Span {
+  return /^https?:\/\/[!-~]+$/.test(text) ? { text, role, link: text } : span(text, role);
+}
+
 export function lineWidth(line: Line): number {
   return line.reduce((sum, { text }) => sum + textWidth(text), 0);
 }
@@ -35,10 +42,13 @@ export function clipLine(line: Line, columns: number, theme: Theme): Line {
   if (lineWidth(line) <= columns) return line;
   const fitted: Span[] = [];
   let left = columns;
-  for (const { text, role } of line) {
+  for (const { text, ...rest } of line) {
     if (left <= 0) break;
     const width = textWidth(text);
-    fitted.push({ text: width <= left ? text : shorten(text, left, theme.symbols.ellipsis), role });
+    fitted.push({
+      text: width <= left ? text : shorten(text, left, theme.symbols.ellipsis),
+      ...rest,
+    });
     left -= width;
   }
   return fitted;

@@ -5,7 +5,7 @@ import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { demoText } from "../messages/run.ts";
 import type { Sentence } from "../messages/sentence.ts";
 import { textWidth, wrapText } from "../text-width.ts";
-import { blank, type Line, lineWidth, span } from "./line.ts";
+import { blank, type Line, lineWidth, linked, span } from "./line.ts";
 import type { Role, Theme } from "./theme.ts";
 
 /** A finished thing, which scrolls away above the live part of the screen. */
@@ -146,7 +146,7 @@ function moreRows(words: string, columns: number): Line[] {
   const room = columns - indent.length;
   const [, label = "", value = ""] = /^(\S.*? {2,})(\S.*)$/.exec(text) ?? [];
   if (label === "" || textWidth(label) * 3 > room) {
-    return wrapText(text, room).map((row): Line => [span(indent + row)]);
+    return wrapText(text, room).map((row): Line => [span(indent), linked(row)]);
   }
   return wrapText(value, room - textWidth(label)).map((row, index): Line => [
     span(indent),

@@ -1,5 +1,5 @@
 import { symbols, type Symbols } from "../symbols.ts";
-import type { Terminal } from "../writer.ts";
+import { noFeatures, type Terminal } from "../writer.ts";
 
 /** What a piece of text is, from which its look follows. */
 export type Role = "plain" | "quiet" | "strong" | "good" | "warning" | "bad" | "accent" | "demo";
@@ -16,6 +16,7 @@ const colours = { red: 31, green: 32, yellow: 33, magenta: 35, cyan: 36 } as con
 export interface Theme {
   readonly symbols: Symbols;
   readonly unicode: boolean;
+  readonly links: boolean;
   readonly looks: Readonly<Record<Role, Look>>;
 }
 
@@ -42,8 +43,13 @@ const uncoloured: Theme["looks"] = {
 };
 
 /** Without colours no look is left at all: every meaning has a word or a sign beside it. */
-export function createTheme({ color, unicode }: Pick<Terminal, "color" | "unicode">): Theme {
-  return { symbols: symbols(unicode), unicode, looks: color ? coloured : uncoloured };
+export function createTheme({
+  color,
+  unicode,
+  features = noFeatures,
+}: Pick<Terminal, "color" | "unicode" | "features">): Theme {
+  const { links } = features;
+  return { symbols: symbols(unicode), unicode, links, looks: color ? coloured : uncoloured };
 }
 
 /** The text between the escape sequences of its look (ECMA-48, SGR). */
@@ -56,6 +62,11 @@ export function styled(text: string, { color, bold, dimColor }: Look): string {
   if (begin.length === 0 || text === "") return text;
   const end = begin.map((code) => (code > 30 ? 39 : 22));
   return `${sgr(begin)}${text}${sgr(end)}`;
+}
+
+/** The text as a link (OSC 8). */
+export function asLink(text: string, address: string): string {
+  return `\u001b]8;;${address}\u001b\\${text}\u001b]8;;\u001b\\`;
 }
 
 function sgr(codes: readonly number[]): string {

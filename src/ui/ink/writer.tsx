@@ -1,11 +1,13 @@
 import type { FailedChecks, Interview, Remediation } from "../../plan/interview.ts";
 import type { Answers } from "../../plan/questions.ts";
+import type { RunState } from "../../run/state.ts";
 import type { BackgroundChoice, BackgroundProcess } from "../../run/background-process.ts";
-import { noRunKeys, type Terminal, type Writer } from "../writer.ts";
+import { noFeatures, noRunKeys, type Terminal, type Writer } from "../writer.ts";
 import { frameColumns } from "./line.ts";
 import { scrolledRows } from "./log-rows.ts";
 import { createStore, type DialogRequest, type Store } from "./screen-store.ts";
 import { createTheme } from "./theme.ts";
+import { createWindow, ownScreen } from "./window.ts";
 
 export interface InkOptions {
   /** Monotonic milliseconds, for the time and the countdowns between events. */
@@ -33,7 +35,7 @@ export async function createInkWriter(
   terminal: Terminal,
   options: InkOptions = {},
 ): Promise<InkWriter> {
-  const [{ render, renderToString }, { App }, { Lines, ownScreen }] = await Promise.all([
+  const [{ render, renderToString }, { App }, { Lines }] = await Promise.all([
     import("ink"),
     import("./app.tsx"),
     import("./frame.tsx"),
@@ -45,6 +47,7 @@ export async function createInkWriter(
   });
   const hasKeys = terminal.stdin.isTTY;
   const theme = createTheme(terminal);
+  const window = createWindow(terminal.features ?? noFeatures);
   const app = (
     <App
       store={store}
@@ -54,9 +57,14 @@ export async function createInkWriter(
       suspend={terminal.suspend ?? null}
       onSuspendAsked={terminal.onSuspendAsked ?? null}
       keys={() => terminal.keys?.() ?? noRunKeys}
+      window={window}
     />
   );
-  terminal.stdout.write(ownScreen.enter);
+  terminal.stdout.write(window.enter());
+  const unsubscribe = store.subscribe(() => {
+    const changed = window.show(store.snapshot());
+    if (changed !== "") terminal.stdout.write(changed);
+  });
   const instance = render(app, {
     stdout: terminal.stdout,
     stdin: terminal.stdin,
@@ -110,13 +118,26 @@ export async function createInkWriter(
       store.stop();
       store.publish();
       await instance.waitUntilRenderFlush();
+      unsubscribe();
       instance.unmount();
       await instance.waitUntilExit();
       terminal.stdout.off("resize", onResize);
       leaveLines();
+      if (terminal.features?.title === true && isWorthABell(store.snapshot().state)) {
+        terminal.stdout.write("\u0007");
+      }
       await flushed(terminal.stdout);
     },
   };
+}
+
+const longRunMs = 60_000;
+
+/** Whoever waited longer than a minute looks elsewhere by now; who stopped the run, or left it, is there. */
+function isWorthABell({ closing, elapsedMs, countedFromMs }: RunState): boolean {
+  if (closing === null || closing.type === "run.cancelled") return false;
+  const left = closing.type === "run.succeeded" && closing.background !== undefined;
+  return !left && elapsedMs - countedFromMs > longRunMs;
 }
 
 /** Resolves once the stream has handed on what it holds; whoever read it may have gone. */

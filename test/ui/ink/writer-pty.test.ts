@@ -198,6 +198,71 @@ describe("Ctrl-Z", () => {
   });
 });
 
+describe("the window's title and progress", () => {
+  const pauseAt = recording("fresh-setup").findIndex(({ at }) => at > 8_600);
+  const features = { FEATURES: "1", RECORDING: "fresh-setup" };
+  const size = { columns: 80, rows: 24 };
+  const restored = "\u001b]9;4;0;0\u001b\\\u001b]2;\u001b\\\u001b[23;0t";
+
+  test("tell how far a run is, and are as before after it", async () => {
+    const pty = openLive(size, features);
+    expect((await pty.exit).exitCode).toBe(0);
+    const output = pty.output();
+    expect(output.startsWith("\u001b[22;0t")).toBe(true);
+    expect(output).toContain("\u001b]2;53% Setting up Annie\u001b\\\u001b]9;4;1;53\u001b\\");
+    expect(count(output, restored)).toBe(1);
+    expect(output.slice(output.indexOf(restored) + restored.length)).not.toMatch(/\]2;|\]9;4/);
+    // Her address can be clicked in what stays.
+    expect(output.slice(output.indexOf(restored))).toContain(
+      "\u001b]8;;http://127.0.0.1:8000\u001b\\http://127.0.0.1:8000\u001b]8;;\u001b\\",
+    );
+    // A run of a few seconds rings no bell.
+    expect(output).not.toContain("\u0007");
+  });
+
+  test("are as before after Ctrl-C", async () => {
+    const pty = openLive(size, { ...features, PAUSE_AT: String(pauseAt) });
+    await pty.waitFor(/Annie +8 s/);
+    pty.type(keys.ctrlC);
+    expect((await pty.exit).exitCode).toBe(130);
+    expect(count(pty.output(), restored)).toBe(1);
+  });
+
+  test("are as before after an error that nobody caught", async () => {
+    const pty = openLive(size, { ...features, PAUSE_AT: String(pauseAt), CRASH: "1" });
+    await pty.exit;
+    expect(count(pty.output(), restored)).toBe(1);
+  });
+
+  test("are given back at Ctrl-Z, and there again at fg", async () => {
+    const pty = openSource({
+      entry: new URL("../entries/live.ts", import.meta.url),
+      env: { ...features, PAUSE_AT: String(pauseAt), PS1: "shell: " },
+      shell: "bash --norc --noprofile -i",
+    });
+    opened.push(pty);
+    await pty.waitFor(/Annie +8 s/);
+    pty.type(keys.ctrlZ);
+    await pty.waitFor(/Stopped[^]*shell: $/);
+    expect(count(pty.output(), restored)).toBe(1);
+    pty.type("fg\r");
+    await pty.waitFor(/Setting up Annie +8 s/);
+    const again = pty.output().slice(pty.output().indexOf(restored));
+    expect(again).toContain("\u001b[22;0t");
+    pty.type(keys.ctrlC);
+    await pty.waitFor(/Stopped\.\n[^]*shell: $/);
+    expect(count(pty.output(), restored)).toBe(2);
+    pty.type("exit\r");
+    await pty.exit;
+  });
+
+  test("are left alone where the terminal has neither", async () => {
+    const pty = openLive(size, { RECORDING: "fresh-setup" });
+    await pty.exit;
+    expect(pty.output()).not.toMatch(/\]2;|\]9;|\]8;|\[2[23];0t/);
+  });
+});
+
 test("the accessible wizard hides a token while it is typed, and draws nothing", async () => {
   const pty = openSource({
     entry: new URL("../entries/wizard.ts", import.meta.url),

@@ -15,7 +15,16 @@ import {
   spinnerSign,
   stageLines,
 } from "../header.ts";
-import { blank, footLine, frameColumns, frameRows, type Line, lineWidth, span } from "../line.ts";
+import {
+  blank,
+  footLine,
+  frameColumns,
+  frameRows,
+  type Line,
+  lineWidth,
+  linked,
+  span,
+} from "../line.ts";
 import { isLooking } from "../log-rows.ts";
 import type { Role } from "../theme.ts";
 import { awaitedContainers, containerRows, modelRows, totalRows } from "./progress-rows.ts";
@@ -159,14 +168,17 @@ export function annieLines(view: LiveView): Line[] {
   const online = annie.online !== null;
   const sign = online ? span(view.theme.symbols.ok, "good") : annieSign(view);
   const indent = " ".repeat(view.theme.symbols.ok.length + 1);
-  const said = cleanText(annieText(state));
-  const whole: Line = [sign, span(" Annie", "strong"), span(` ${said}`, online ? "good" : "plain")];
-  const fits = annie.online === null || lineWidth(whole) <= frameColumns(view.size);
+  const who = span(" Annie", "strong");
+  const url = cleanText(annie.online?.url.replace(/\/$/, "") ?? "");
+  const whole: Line = online
+    ? [sign, who, span(" is online at ", "good"), linked(url, "good")]
+    : [sign, who, span(` ${cleanText(annieText(state))}`)];
+  const fits = !online || lineWidth(whole) <= frameColumns(view.size);
   const first: readonly Line[] = fits
     ? [whole]
     : [
-        [sign, span(" Annie is online", "good")],
-        [span(indent), span(cleanText(annie.online?.url ?? ""))],
+        [sign, who, span(" is online", "good")],
+        [span(indent), linked(url)],
       ];
   const can = Object.entries(annie.capabilities).flatMap(([name, there]) =>
     there ? [capabilityName(name)] : [],
