@@ -1,0 +1,115 @@
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("../..", import.meta.url));
+let folder: string;
+
+/** A stand-in for Node, which takes seconds to pack. */
+const standIn = "#!/bin/sh\necho v24.21.0\n";
+
+async function release(name: string, ...more: readonly string[]): Promise<string> {
+  const out = path.join(folder, name);
+  const args = ["--built", "--out", out, "--node-file", path.join(folder, "node")];
+  const signing = [
+    "--key",
+    path.join(folder, "current"),
+    "--next-key",
+    path.join(folder, "next.pub"),
+  ];
+  const base = ["--base-url", "http://127.0.0.1:8080/"];
+  await run(
+    process.execPath,
+    ["scripts/release/release.ts", ...args, ...signing, ...base, ...more],
+    {
+      cwd: root,
+    },
+  );
+  return out;
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "heros-release-test-"));
+  await writeFile(path.join(folder, "node"), standIn, { mode: 0o755 });
+  for (const key of ["current", "next"]) {
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path.join(folder, key)]);
+  }
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+it("makes the same bytes twice, in two folders", async () => {
+  const [first, second] = [await release("one"), await release("two", "--platform", "linux-arm64")];
+  const names = (await readdir(first)).toSorted();
+  expect(names).toEqual([
+    "SHA256SUMS",
+    "SHA256SUMS.sig",
+    "heros-0.1.0-linux-arm64.tar.gz",
+    "heros-0.1.0-linux-arm64.tar.xz",
+    "heros-0.1.0-linux-x64.tar.gz",
+    "heros-0.1.0-linux-x64.tar.xz",
+  ]);
+  for (const name of names.filter((each) => each.includes("arm64"))) {
+    const [one, two] = await Promise.all(
+      [first, second].map((out) => readFile(path.join(out, name))),
+    );
+    expect(one?.equals(two ?? Buffer.alloc(0)), name).toBe(true);
+  }
+  await run("sha256sum", ["--check", "--strict", "SHA256SUMS"], { cwd: first });
+});
+
+it("holds the program, its licences, its parts, and the keys that the next release is checked with", async () => {
+  const out = path.join(folder, "one");
+  await run("tar", ["-xf", "heros-0.1.0-linux-arm64.tar.xz"], { cwd: out });
+  const tree = path.join(out, "heros-0.1.0-linux-arm64");
+  expect((await readdir(tree)).toSorted()).toEqual([
+    "LICENSE",
+    "THIRD-PARTY-LICENSES.txt",
+    "app",
+    "bin",
+    "release-base",
+    "release-keys",
+    "release.json",
+    "runtime",
+    "sbom.cdx.json",
+  ]);
+  const text = async (name: string): Promise<string> => readFile(path.join(tree, name), "utf8");
+  expect(await text("release-base")).toBe("http://127.0.0.1:8080\n");
+  const keys = await text("release-keys");
+  expect(keys.trim().split("\n")).toHaveLength(2);
+  const sums = await readFile(path.join(out, "SHA256SUMS"));
+  const check = ["-Y", "verify", "-f", path.join(tree, "release-keys"), "-I", "release@heros"];
+  check.push("-n", "heros-release", "-s", path.join(out, "SHA256SUMS.sig"));
+  execFileSync("ssh-keygen", check, { input: sums });
+  const sbom = JSON.parse(await text("sbom.cdx.json")) as { components: { name: string }[] };
+  const names = sbom.components.map(({ name }) => name);
+  for (const name of ["node", "ink", "react", "zod", "yaml"]) expect(names).toContain(name);
+  expect(names).not.toContain("vitest");
+  expect(await text("THIRD-PARTY-LICENSES.txt")).toContain("Permission is hereby granted");
+  expect((await stat(path.join(tree, "bin/heros"))).mode & 0o777).toBe(0o755);
+  // The program stands there whole: nothing is fetched to start it.
+  const started = await run(process.execPath, [path.join(tree, "app/bin/heros.js"), "--help"]);
+  expect(started.stdout).toContain("brings Annie online");
+});
+
+it("makes a package that npm installs without a build", async () => {
+  const args = ["pack", "--dry-run", "--json", "--ignore-scripts"];
+  const { stdout } = await run("npm", args, { cwd: root });
+  const [packed] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+  const paths = packed.files.map(({ path: each }) => each);
+  const others = paths.filter((each) => !/^(?:dist|assets)\//.test(each));
+  expect(others.toSorted()).toEqual([
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "bin/heros.js",
+    "package.json",
+  ]);
+  for (const needed of ["dist/cli/main.js", "dist/annie/main.js"]) expect(paths).toContain(needed);
+  expect(paths.filter((each) => /picture|\.ts$/.test(each))).toEqual([]);
+});
