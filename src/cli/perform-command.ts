@@ -1,4 +1,5 @@
 import { readFile } from "node:fs";
+import path from "node:path";
 import { promisify } from "node:util";
 import type { Host } from "../host/host.ts";
 import { createEndpointMemory } from "../source/mirrors.ts";
@@ -201,7 +202,7 @@ function planRelease({
   readonly gather: (work: Work) => Promise<GatheredSettings>;
 }): CommandPlan {
   const common = { stages: [], demo: false, recorded: false };
-  const appDir = shippedPath(".");
+  const appDir = path.dirname(shippedPath("package.json"));
   switch (command.name) {
     case "release":
       return {
@@ -218,9 +219,12 @@ function planRelease({
     case "upgrade":
       return {
         ...common,
-        resumeHint: "Run the same command again.",
+        resumeHint: "What is downloaded is kept. Run the same command again to continue.",
         work: async (work) => {
-          const { performRollback } = await import("../commands/release/upgrade.ts");
+          const { performRollback, performUpgrade } =
+            await import("../commands/release/upgrade.ts");
+          const { version, channel, check, rollback } = command;
+          if (!rollback) return performUpgrade(work, { appDir, version, channel, check });
           return performRollback(work, { appDir });
         },
       };

@@ -66,6 +66,8 @@ export function parseArguments(argv: readonly string[]): Parsed {
   const program = new Command("heros")
     .description("Sets up her-os on a DGX Spark, downloads its models, and brings Annie online.")
     .option("-V, --version", "print the version alone")
+    // heros upgrade has a --version of its own.
+    .enablePositionalOptions()
     .helpCommand(false);
 
   const setup = common(program.command("setup"))

@@ -1,4 +1,5 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { failure } from "../run/failures/table.ts";
 import { addFlags, common, commonOptions, type CommonOptions, type Values } from "./options.ts";
 
 /** Of an unpacked release: install.sh and `heros upgrade` run it, and nobody else. */
@@ -11,6 +12,9 @@ export interface ReleaseInstallCommand extends CommonOptions {
 
 export interface UpgradeCommand extends CommonOptions {
   readonly name: "upgrade";
+  readonly version: string | null;
+  readonly channel: "stable" | "beta" | null;
+  readonly check: boolean;
   readonly rollback: boolean;
 }
 
@@ -50,11 +54,29 @@ export function addRelease(
         dryRun: values["dryRun"] === true,
       });
     });
-  const upgrade = common(program.command("upgrade", { hidden: true }))
-    .description("go back to the version that was installed before")
-    .requiredOption("--rollback", "go back to the version that was installed before")
+  const channels = ["stable", "beta"] as const;
+  const upgrade = common(program.command("upgrade"))
+    .description("install the newest version; downloads are verified by signature")
+    .option("--check", "only tell whether there is a newer version")
+    .option("--version <version>", "this version, older or newer")
+    .addOption(new Option("--channel <name>", "where new versions come from").choices(channels))
+    .addOption(
+      new Option("--rollback", "go back to the version that was installed before").conflicts([
+        "check",
+        "version",
+        "channel",
+      ]),
+    )
     .action((values: Values) => {
-      parsed({ ...commonOptions(values), name: "upgrade", rollback: values["rollback"] === true });
+      const { version = null, channel } = values;
+      parsed({
+        ...commonOptions(values),
+        name: "upgrade",
+        version: typeof version === "string" ? parseVersion(version) : null,
+        channel: channels.find((name) => name === channel) ?? null,
+        check: values["check"] === true,
+        rollback: values["rollback"] === true,
+      });
     });
   const uninstall = common(program.command("uninstall"))
     .description("remove heros; models, the stack and your answers stay unless you say otherwise")
@@ -69,4 +91,11 @@ export function addRelease(
     .description("the version, and where it is installed")
     .action((values: Values) => parsed({ ...commonOptions(values), name: "version" }));
   return [release, install, upgrade, uninstall, version];
+}
+
+/** With or without the v of its tag. @throws Failure `usage.wrong` (2) */
+function parseVersion(text: string): string {
+  const version = text.replace(/^v/u, "");
+  if (/^\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?$/u.test(version)) return version;
+  throw failure("usage.wrong", { complaint: `Invalid --version "${text}": give one like 1.2.3` });
 }

@@ -5,6 +5,7 @@ import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
 import {
   linkedId,
+  lockOf,
   makeFolder,
   type Places,
   pointLink,
@@ -51,7 +52,7 @@ export async function install(
   const absent = [...(await absentFolders(host, data)), ...(await absentFolders(host, bin))];
   await makeFolder(host, data);
   try {
-    return await withLock(installing, data, async () => {
+    return await withLock(installing, lockOf(data), async () => {
       for (const folder of absent) await noteMade(host, data, { kind: "folder", path: folder });
       await makeFolder(host, bin);
       // This also loads what starts programs: in a moment this one's own files may be elsewhere.
@@ -194,7 +195,7 @@ export interface RolledBack {
  */
 export async function rollBack(installing: Installing, data: string): Promise<RolledBack> {
   const { host, signal } = installing;
-  return withLock(installing, data, async () => {
+  return withLock(installing, lockOf(data), async () => {
     const now = await linkedId(host, data, "current");
     const before = await findEarlier(host, data, now);
     if (now === null || before === null) throw failure("release.no_previous", { now });

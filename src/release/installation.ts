@@ -41,6 +41,11 @@ export async function dataOfTree(
   return [current, previous].includes(path.basename(tree)) ? data : null;
 }
 
+/** Held while links and versions change. */
+export function lockOf(data: string): string {
+  return path.join(data, "lock");
+}
+
 export function versionFolder(data: string, id: string): string {
   return path.join(data, "versions", id);
 }
@@ -136,15 +141,14 @@ const lookAgainMs = 200;
 const patienceMs = 60_000;
 
 /**
- * Does this while no other installation changes the data folder. Without locks on this machine it is done all the same.
+ * Does this while no other installation of the user holds this lock. Without locks on this machine it is done all the same.
  * @throws Failure `release.busy` (1) where another one holds the lock for a minute; AbortError
  */
 export async function withLock<Result>(
   { host, emit, signal }: Locking,
-  data: string,
+  lock: string,
   task: () => Promise<Result>,
 ): Promise<Result> {
-  const lock = path.join(data, "lock");
   const startedMs = host.clock.monotonicMs();
   let told = false;
   for (;;) {

@@ -3,6 +3,7 @@ import { writeAtomically } from "../host/atomic-write.ts";
 import type { Host } from "../host/host.ts";
 import { errorCode } from "../run/error-code.ts";
 import { failure } from "../run/failures/table.ts";
+import { readManifest } from "./manifest.ts";
 import { nodeFlag } from "./tree.ts";
 
 /** By this line install.sh and heros know a launcher of theirs. */
@@ -43,6 +44,26 @@ export async function readLauncher(
     if (code === "EACCES" || code === "ENOTDIR") return { kind: "foreign" };
     throw error;
   }
+}
+
+/** Whether a launcher's text starts what is current in this data folder. */
+export function startsFrom(text: string, data: string): boolean {
+  return text.split("\n").includes(launcherText(data).split("\n")[2] ?? "");
+}
+
+/** The launcher of an installation: as its manifest names it, else where install.sh puts it. */
+export async function findLauncher(
+  host: Pick<Host, "files" | "home">,
+  data: string,
+): Promise<string> {
+  const made = await readManifest(host, data);
+  const named = made.find(({ kind }) => kind === "launcher")?.path;
+  if (named !== undefined) return named;
+  const inPrefix = path.resolve(data, "../../bin/heros");
+  const found = await readLauncher(host, inPrefix);
+  return found.kind === "ours" && startsFrom(found.text, data)
+    ? inPrefix
+    : path.join(host.home, ".local/bin/heros");
 }
 
 /** A file that is not ours is never written over. @throws Failure `release.foreign_launcher` (4) */

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { errorCode } from "../run/error-code.ts";
 import type { Installing } from "./install.ts";
-import { withLock } from "./installation.ts";
-import { readLauncher } from "./launcher.ts";
+import { lockOf, withLock } from "./installation.ts";
+import { findLauncher, readLauncher, startsFrom } from "./launcher.ts";
 import { type Made, readManifest } from "./manifest.ts";
 import { removeLine } from "./shell-path.ts";
 
@@ -27,20 +27,17 @@ const own = [
 
 /**
  * Removes what the manifest names and is still as it was made, then the versions; folders that were made go where nothing is
- * left in them. `launcher` is that of an installation without a manifest.
+ * left in them.
  * @throws Failure `release.busy` (1); Node's errors, AbortError
  */
-export async function uninstall(
-  installing: Installing,
-  data: string,
-  launcher: string,
-): Promise<readonly Kept[]> {
+export async function uninstall(installing: Installing, data: string): Promise<readonly Kept[]> {
   const { files } = installing.host;
   const manifest = await readManifest(installing.host, data);
+  // install.sh notes nothing.
   const made: readonly Made[] = manifest.some(({ kind }) => kind === "launcher")
     ? manifest
-    : [...manifest, { kind: "launcher", path: launcher }];
-  const kept = await withLock(installing, data, async () => {
+    : [...manifest, { kind: "launcher", path: await findLauncher(installing.host, data) }];
+  const kept = await withLock(installing, lockOf(data), async () => {
     const reasons: Kept[] = [];
     for (const entry of made) {
       const reason = await remove(installing, data, entry);
@@ -61,9 +58,7 @@ async function remove({ host }: Installing, data: string, entry: Made): Promise<
     case "launcher": {
       const found = await readLauncher(host, entry.path);
       if (found.kind !== "ours") return found.kind === "none" ? null : "it is not from heros";
-      if (!found.text.includes(path.join(data, "current").replaceAll("'", String.raw`'\''`))) {
-        return "it starts another installation";
-      }
+      if (!startsFrom(found.text, data)) return "it starts another installation";
       await host.files.rm(entry.path);
       return null;
     }

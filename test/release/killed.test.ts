@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { startReleaseServer } from "./release-server.ts";
 import { ReleaseWorld } from "./release-world.ts";
 
 /** In [0, 1), the same in every run: mulberry32. */
@@ -21,20 +22,27 @@ afterEach(() => world.remove());
 
 const limitMs = 25_000;
 
-test("kill -9 at any moment of an installation or a roll-back leaves a heros that answers", async () => {
+test("kill -9 at any moment of an installation, an upgrade or a roll-back leaves a heros that answers", async () => {
   const random = seeded(11);
+  const server = await startReleaseServer(world);
+  onTestFinished(() => server.close());
+  const { files } = server;
+  // Newer than all that are installed here.
+  await server.publish("1.0.99", ["latest/download"]);
   const began = performance.now();
-  await world.install("1.0.0");
-  await world.install("1.0.1");
+  await world.install("1.0.0", { files });
+  await world.install("1.0.1", { files });
   // As long as one takes where nobody kills it.
   const tookMs = performance.now() - began;
+  const programOf = async (round: number): Promise<[string, string[]]> => {
+    if (round % 3 === 0) return [world.launcher, ["upgrade", "--rollback"]];
+    if (round % 3 === 1) return [world.launcher, ["upgrade"]];
+    const tree = await world.unpack(`1.0.${round}`, { files });
+    return [join(tree, "bin/heros"), ["release", "install"]];
+  };
   const outcomes = { killed: 0, ended: 0 };
   for (let round = 2; round < 52 && performance.now() - began < limitMs; round += 1) {
-    const version = `1.0.${round}`;
-    const [file, args] =
-      round % 3 === 0
-        ? [world.launcher, ["upgrade", "--rollback"]]
-        : [join(await world.unpack(version), "bin/heros"), ["release", "install"]];
+    const [file, args] = await programOf(round);
     const { child, ended } = world.start(file, args);
     const timer = setTimeout(() => child.kill("SIGKILL"), random() * (tookMs / 2));
     const { status } = await ended;

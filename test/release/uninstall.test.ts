@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { keys, openPty } from "../terminal/pty.ts";
@@ -67,6 +67,17 @@ test("without a terminal it needs --yes, and an installation of another prefix i
   expect((await world.run(join(prefix, "bin/heros"), ["uninstall", "--yes"])).status).toBe(0);
   expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
   expect(await world.homeFiles()).toContain(".local/bin/heros");
+});
+
+test("an installation by install.sh, which has no manifest, goes too", async () => {
+  const prefix = join(world.root, "elsewhere");
+  await world.install("1.0.0", {}, ["--prefix", prefix]);
+  const data = join(prefix, "share/heros");
+  for (const name of ["manifest.json", "current/release.json"]) await rm(join(data, name));
+  const { status } = await world.run(join(prefix, "bin/heros"), ["uninstall", "--yes"]);
+  expect(status).toBe(0);
+  // Nobody noted who made the folders.
+  expect(await readdir(prefix, { recursive: true })).toEqual(["bin", "share"]);
 });
 
 test("on a terminal it asks, and Enter alone means no", async () => {

@@ -1,6 +1,5 @@
 import type { Person } from "../../plan/interview.ts";
-import { launcherOf } from "../../release/install.ts";
-import { dataOfTree, placesFor } from "../../release/installation.ts";
+import { dataOfTree } from "../../release/installation.ts";
 import { readVersion, treeOfApp } from "../../release/tree.ts";
 import { uninstall } from "../../release/uninstall.ts";
 import { failure } from "../../run/failures/table.ts";
@@ -53,7 +52,7 @@ export async function performUninstall(
   const noState =
     stateFiles.length > 0 && (purge || (asked && (await ask("Remove answers and logs, too?"))));
 
-  const kept = await uninstall({ host, emit, signal }, data, launcherOf(placesFor(host, null)));
+  const kept = await uninstall({ host, emit, signal }, data);
   const gone = [...(noModels ? models.folders : []), ...(noState ? stateFiles : [])];
   for (const each of gone) await host.files.rm(each, { recursive: true, force: true });
   if (noModels) await host.files.rmdir(`${models.cacheDir}/.heros`).catch(() => {});

@@ -1,7 +1,9 @@
 import { exitCodes } from "../exit-codes.ts";
 import { quoted } from "../shell-quote.ts";
+import { formatBytes } from "../units.ts";
 import { row } from "./row.ts";
 
+const nothingChanged = "Nothing was changed.";
 const otherFolder = "Or install it elsewhere: heros release install --prefix DIR";
 
 /** Installed versions: install, upgrade, roll back, uninstall. */
@@ -41,6 +43,73 @@ export const releaseFailures = {
     message: () => "There is no earlier version to go back to.",
     hint: ({ now }) =>
       now === null ? "Install heros first: sh install.sh" : `Installed now: ${now}`,
+  }),
+  "release.from_checkout": row<{ readonly folder: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ folder }) => `The heros in ${folder} was built from a checkout.`,
+    hint: () => "To renew it, update the checkout and run there: sh install.sh",
+  }),
+  "release.bad_base": row<{ readonly base: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ base }) => `HEROS_BASE_URL is not an http or https address: ${base}`,
+    hint: () => "Give the address that releases are below, or unset it: unset HEROS_BASE_URL",
+  }),
+  "release.unreachable": row<{ readonly base: string; readonly reason: string }>({
+    exitCode: exitCodes.network,
+    message: ({ base, reason }) => `The release can't be fetched from ${base}: ${reason}.`,
+    hint: () => `${nothingChanged} Check the network, then run this again.`,
+  }),
+  "release.not_found": row<{ readonly url: string }>({
+    exitCode: exitCodes.network,
+    message: ({ url }) => `There is no such release: ${url} does not exist.`,
+    hint: () => `${nothingChanged} Check --version and --channel.`,
+  }),
+  "release.no_platform": row<{ readonly platform: string; readonly folder: string }>({
+    exitCode: exitCodes.machine,
+    message: ({ platform, folder }) => `The release at ${folder} has nothing for ${platform}.`,
+    hint: () => nothingChanged,
+  }),
+  "release.no_ssh_keygen": row({
+    exitCode: exitCodes.hash,
+    message: () => "ssh-keygen is missing, so the release's signature can't be verified.",
+    hint: () =>
+      `${nothingChanged} Install it (sudo apt-get install openssh-client), then run this again.`,
+  }),
+  "release.bad_signature": row<{ readonly base: string }>({
+    exitCode: exitCodes.hash,
+    message: ({ base }) => `The release at ${base} is not signed with a key of heros.`,
+    hint: () => `${nothingChanged} Don't install this release; check the address and report it.`,
+  }),
+  "release.wrong_version": row<{ readonly wanted: string; readonly found: string }>({
+    exitCode: exitCodes.hash,
+    message: ({ wanted, found }) => `The server offers heros ${found} in the place of ${wanted}.`,
+    hint: () => `${nothingChanged} Check the address that releases come from.`,
+  }),
+  "release.older": row<{ readonly current: string; readonly latest: string }>({
+    exitCode: exitCodes.failed,
+    message: ({ current, latest }) =>
+      `heros ${latest} is older than the installed heros ${current}.`,
+    hint: ({ latest }) => `To install it anyway: heros upgrade --version ${latest}`,
+  }),
+  "release.hash_mismatch": row<{ readonly name: string; readonly sha256: string }>({
+    exitCode: exitCodes.hash,
+    message: ({ name, sha256 }) => `${name} does not have the signed SHA-256 ${sha256}.`,
+    hint: () => `${nothingChanged} Run this again later; if it stays so, report it.`,
+  }),
+  "release.bad_archive": row<{ readonly name: string; readonly why: string }>({
+    exitCode: exitCodes.hash,
+    message: ({ name, why }) => `${name} was not unpacked: ${why}.`,
+    hint: () => `${nothingChanged} Please report it.`,
+  }),
+  "release.no_space": row<{
+    readonly folder: string;
+    readonly neededBytes: number;
+    readonly freeBytes: number;
+  }>({
+    exitCode: exitCodes.disk,
+    message: ({ folder, neededBytes, freeBytes }) =>
+      `The upgrade needs ${formatBytes(neededBytes)} in ${folder}, and ${formatBytes(freeBytes)} are free.`,
+    hint: () => `${nothingChanged} Free some space, then run this again.`,
   }),
   "uninstall.needs_yes": row({
     exitCode: exitCodes.usage,

@@ -50,7 +50,8 @@ export function createPlainWriter(
       const sentence = sentenceFor(event, state);
       if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(sentence, event);
       if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
-      const what = event.type === "verify.progress" ? "Verified" : "Models";
+      const downloaded = state.run?.command === "upgrade" ? "Downloaded" : "Models";
+      const what = event.type === "verify.progress" ? "Verified" : downloaded;
       out.line(`${what}: ${progressText(state.download)}`);
     },
     ...(terminal.stdin.isTTY && terminal.stdout.isTTY ? { confirm } : {}),

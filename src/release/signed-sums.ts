@@ -1,0 +1,196 @@
+import path from "node:path";
+import type { Host } from "../host/host.ts";
+import { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
+import { abandon, readText, sendRequest, type Session } from "../source/hub/request.ts";
+import { createAskAgain } from "../source/retry-policy.ts";
+import { isTlsError, transientErrorOf } from "../source/transient-error.ts";
+
+/** Where releases are. Below it stand `latest/download/…`, `download/beta/…` and `download/v<version>/…`. */
+export interface ReleaseSource {
+  readonly host: Pick<Host, "network" | "clock" | "random" | "files" | "processes" | "env">;
+  /** Without a slash at its end. */
+  readonly base: string;
+  readonly signal: AbortSignal;
+}
+
+export interface Wanted {
+  readonly channel: "stable" | "beta";
+  /** This one, whatever the channel has. */
+  readonly version: string | null;
+}
+
+/** A tarball as the signed sums name it. */
+export interface Tarball {
+  readonly version: string;
+  readonly name: string;
+  readonly url: string;
+  readonly sha256: string;
+}
+
+const maxBytes = 64 * 1024;
+/** A person waits, and can run it again. */
+const patienceMs = 20_000;
+
+export function sessionOf({ host, base }: ReleaseSource): Session {
+  return { host, endpoint: base, token: null, answerLimitMs: 30_000 };
+}
+
+/**
+ * The tarball for this platform, as SHA256SUMS names it, whose signature is checked first.
+ * @param keys the file with the keys that may sign
+ * @throws Failure `release.unreachable`, `release.not_found` (5), `release.bad_signature`, `release.no_ssh_keygen`,
+ *   `release.wrong_version` (6), `release.no_platform` (4); AbortError
+ */
+export async function findTarball(
+  source: ReleaseSource,
+  { wanted, keys, platform }: { wanted: Wanted; keys: string; platform: string },
+): Promise<Tarball> {
+  const folder = folderOf(source.base, wanted);
+  const [sums, signature] = await Promise.all([
+    readSmall(source, `${folder}/SHA256SUMS`),
+    readSmall(source, `${folder}/SHA256SUMS.sig`),
+  ]);
+  await verifySignature(source, { keys, sums, signature });
+  const found = tarballsOf(sums, platform);
+  const packed = (await hasXz(source)) ? ".tar.xz" : ".tar.gz";
+  const tarball = found.find(({ name }) => name.endsWith(packed));
+  if (tarball === undefined) throw failure("release.no_platform", { platform, folder });
+  const { version } = tarball;
+  if (wanted.version !== null && version !== wanted.version) {
+    throw failure("release.wrong_version", { wanted: wanted.version, found: version });
+  }
+  return { ...tarball, url: `${folder}/${tarball.name}` };
+}
+
+function folderOf(base: string, { channel, version }: Wanted): string {
+  if (version !== null) return `${base}/download/v${version}`;
+  return channel === "beta" ? `${base}/download/beta` : `${base}/latest/download`;
+}
+
+/** Lines as sha256sum writes them. */
+export function tarballsOf(sums: string, platform: string): Omit<Tarball, "url">[] {
+  return sums.split("\n").flatMap((line) => {
+    const groups =
+      /^(?<sha256>[0-9a-f]{64}) [ *](?<name>heros-(?<version>\d+\.\d+\.\d+[0-9A-Za-z.+-]*?)-(?<built>linux-\w+)\.tar\.[xg]z)$/u.exec(
+        line,
+      )?.groups;
+    if (groups === undefined) return [];
+    const { sha256 = "", name = "", version = "", built } = groups;
+    return built === platform ? [{ sha256, name, version }] : [];
+  });
+}
+
+/** @throws Failure `release.bad_signature`, `release.no_ssh_keygen` (6): nothing goes past either */
+async function verifySignature(
+  { host, base, signal }: ReleaseSource,
+  { keys, sums, signature }: { keys: string; sums: string; signature: string },
+): Promise<void> {
+  const temporary = host.env["TMPDIR"] ?? "";
+  const root = path.isAbsolute(temporary) ? temporary : "/tmp";
+  const folder = await host.files.mkdtemp(path.join(root, "heros-signature-"));
+  try {
+    const file = path.join(folder, "SHA256SUMS.sig");
+    await host.files.writeFile(file, signature);
+    const identity = ["-I", "release@heros", "-n", "heros-release"];
+    const { exitCode, missing, stderr } = await host.processes.run({
+      command: "ssh-keygen",
+      args: ["-Y", "verify", "-f", keys, ...identity, "-s", file],
+      input: sums,
+      timeoutMs: 30_000,
+      signal,
+    });
+    if (missing) throw failure("release.no_ssh_keygen");
+    if (exitCode !== 0) throw failure("release.bad_signature", { base }, stderr);
+  } finally {
+    await host.files.rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function hasXz({ host, signal }: ReleaseSource): Promise<boolean> {
+  return !(await host.processes.run({ command: "xz", args: ["--version"], signal })).missing;
+}
+
+/** A short text, asked for again for a while where the network does not give it. */
+async function readSmall(source: ReleaseSource, url: string): Promise<string> {
+  const { host, base: endpoint, signal } = source;
+  const ask = createAskAgain(host, undefined);
+  try {
+    return await ask(
+      async () => {
+        const options = { url, signal, timeLimitMs: 30_000, redirects: "all" } as const;
+        const { response } = await sendRequest(sessionOf(source), options);
+        if (response.status !== 200) {
+          abandon(response);
+          throw refusal(url, response.status);
+        }
+        return await readText(response, { endpoint, maxBytes });
+      },
+      { signal, forMs: patienceMs },
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    throw releaseFailure(error, endpoint);
+  }
+}
+
+export function refusal(url: string, status: number): Failure {
+  return status === 404 || status === 410
+    ? failure("release.not_found", { url })
+    : failure("release.unreachable", { base: url, reason: `status ${status}` });
+}
+
+/** What a request ended with, in words about releases; bugs are passed through. */
+export function releaseFailure(error: unknown, base: string): unknown {
+  if (error instanceof Failure) {
+    if (!error.code.startsWith("hub.")) return error;
+    const reason =
+      error.code === "hub.redirect_loop"
+        ? "it redirects in circles"
+        : "something else answers there, or it redirects to an unsafe address";
+    return failure("release.unreachable", { base, reason }, error);
+  }
+  if (isTlsError(error)) {
+    return failure(
+      "release.unreachable",
+      { base, reason: "its certificate is not trusted" },
+      error,
+    );
+  }
+  const transient = transientErrorOf(error);
+  if (transient === null) return error;
+  const reason = transient.message.replace("the Hub", "the server");
+  return failure("release.unreachable", { base, reason }, error);
+}
+
+/** By precedence, as semver.org 2.0.0 §11 has it: below 0 where `one` is older. Build metadata does not count. */
+export function compareVersions(one: string, other: string): number {
+  const [first, second] = [partsOf(one), partsOf(other)];
+  for (let index = 0; index < 3; index += 1) {
+    const difference = Number(first.core[index] ?? 0) - Number(second.core[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  if (first.pre.length === 0 || second.pre.length === 0)
+    return second.pre.length - first.pre.length;
+  for (const [index, part] of first.pre.entries()) {
+    const against = second.pre[index];
+    if (against === undefined) return 1;
+    const difference = comparePart(part, against);
+    if (difference !== 0) return difference;
+  }
+  return first.pre.length - second.pre.length;
+}
+
+function comparePart(one: string, other: string): number {
+  const [isNumber, otherIs] = [/^\d+$/u.test(one), /^\d+$/u.test(other)];
+  if (isNumber && otherIs) return Number(one) - Number(other);
+  if (isNumber !== otherIs) return isNumber ? -1 : 1;
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+function partsOf(version: string): { readonly core: string[]; readonly pre: string[] } {
+  const [plain = ""] = version.split("+");
+  const dash = plain.indexOf("-");
+  const core = (dash === -1 ? plain : plain.slice(0, dash)).split(".");
+  return { core, pre: dash === -1 ? [] : plain.slice(dash + 1).split(".") };
+}

@@ -1,0 +1,160 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { answer, type ReleaseServer, startReleaseServer } from "./release-server.ts";
+import { ReleaseWorld } from "./release-world.ts";
+
+let world: ReleaseWorld;
+let server: ReleaseServer;
+beforeEach(async () => {
+  world = await ReleaseWorld.make();
+  server = await startReleaseServer(world);
+  await world.install("1.0.0", { files: server.files });
+});
+afterEach(async () => {
+  await server.close();
+  await world.remove();
+});
+
+const latest = "latest/download";
+
+/** The closing record of `heros upgrade`, and whether what was installed answers still. */
+async function upgrade(...args: string[]) {
+  const { status, stdout } = await world.heros("upgrade", "--json", ...args);
+  const events = stdout.trim().split("\n");
+  const closing = JSON.parse(events.at(-1) ?? "") as { type: string; code?: string };
+  return { status, code: closing.code ?? closing.type, events };
+}
+
+async function expectUntouched(): Promise<void> {
+  expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
+  expect(await world.versions()).toEqual(["1.0.0"]);
+}
+
+test("it installs the newest version, and its own roll-back goes back", async () => {
+  await server.publish("1.1.0", [latest]);
+  const { status, stdout } = await world.heros("upgrade");
+  expect({ status, stdout }).toEqual({
+    status: 0,
+    stdout: expect.stringContaining("heros 1.0.0 → 1.1.0") as string,
+  });
+  expect((await world.heros("--version")).stdout).toBe("1.1.0\n");
+  expect(await world.homeFiles()).not.toContain(".local/share/heros/downloads");
+  await world.heros("upgrade", "--rollback");
+  expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
+});
+
+test("--check tells both versions and changes nothing", async () => {
+  await server.publish("1.1.0", [latest], { key: "next" });
+  const { status, events } = await upgrade("--check");
+  expect(status).toBe(0);
+  expect(events.map((line) => JSON.parse(line) as unknown)).toContainEqual(
+    expect.objectContaining({ type: "upgrade.checked", current: "1.0.0", latest: "1.1.0" }),
+  );
+  expect(server.asked.filter((path) => path.includes(".tar."))).toEqual([]);
+  await expectUntouched();
+});
+
+test("channels, a version that is named, and the newest one already installed", async () => {
+  await server.publish("1.0.0", [latest]);
+  expect(await upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
+  await expectUntouched();
+  await server.publish("1.2.0-beta.1", ["download/beta"]);
+  expect((await upgrade("--channel", "beta")).status).toBe(0);
+  // From now on its own channel is the beta's.
+  await server.publish("1.2.0-beta.2", ["download/beta"]);
+  expect((await upgrade()).status).toBe(0);
+  expect((await world.heros("--version")).stdout).toBe("1.2.0-beta.2\n");
+  await server.publish("0.9.0", ["download/v0.9.0"]);
+  expect((await upgrade("--version", "v0.9.0")).status).toBe(0);
+  expect((await world.heros("--version")).stdout).toBe("0.9.0\n");
+});
+
+test("answers that are cut are asked for again", async () => {
+  const name = await server.publish("1.1.0", [latest]);
+  let cuts = 0;
+  for (const file of ["SHA256SUMS", name]) {
+    server.faults.set(`${latest}/${file}`, (request, response, bytes) => {
+      cuts += 1;
+      if (cuts > 4) return answer(request, response, bytes);
+      response.writeHead(200, { "content-length": bytes.length });
+      response.write(bytes.subarray(0, bytes.length * (0.3 * (1 + (cuts % 3)))), () =>
+        response.destroy(),
+      );
+    });
+  }
+  expect(await upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
+  expect((await world.heros("--version")).stdout).toBe("1.1.0\n");
+});
+
+test("a killed download goes on where it was", async () => {
+  const name = await server.publish("1.1.0", [latest]);
+  const path = `${latest}/${name}`;
+  const size = server.content.get(path)?.length ?? 0;
+  const half = Promise.withResolvers<void>();
+  server.faults.set(path, (request, response, bytes) => {
+    if (request.headers.range === "bytes=0-0") return answer(request, response, bytes);
+    const [, from = "0"] = /bytes=(\d+)-/.exec(request.headers.range ?? "") ?? [];
+    // The first half of the file comes, and then nothing.
+    const start = Number(from);
+    const end = Number(/-(\d+)$/.exec(request.headers.range ?? "")?.[1] ?? size - 1) + 1;
+    const range = `bytes ${start}-${end - 1}/${size}`;
+    response.writeHead(206, { "content-length": end - start, "content-range": range });
+    response.write(bytes.subarray(start, Math.max(start, Math.min(end, size / 2))));
+  });
+  const { child, ended } = world.start(world.launcher, ["upgrade", "--json"]);
+  child.stdout.on("data", (text: string) => {
+    const received = [...text.matchAll(/"receivedBytes":(\d+)/g)].map(([, bytes]) => Number(bytes));
+    if (received.some((bytes) => bytes > size / 4)) half.resolve();
+  });
+  await half.promise;
+  child.kill("SIGKILL");
+  await ended;
+  server.faults.clear();
+  const before = server.asked.length;
+  expect(await upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
+  const ranges = server.asked.slice(before).flatMap((line) => {
+    const [, start, end] = /\.tar\.xz bytes=(\d+)-(\d+)$/.exec(line) ?? [];
+    return start === undefined || end === "0" ? [] : [Number(end) - Number(start) + 1];
+  });
+  expect(ranges.length).toBeGreaterThan(0);
+  expect(ranges.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(size);
+});
+
+test("HEROS_BASE_URL is asked in the place of the release's own address", async () => {
+  await server.publish("1.1.0", [`mirror/${latest}`]);
+  const env = { HEROS_BASE_URL: `${server.base}/mirror/` };
+  expect((await world.run(world.launcher, ["upgrade"], env)).status).toBe(0);
+  expect((await world.heros("--version")).stdout).toBe("1.1.0\n");
+  const wrong = await world.run(world.launcher, ["upgrade"], { HEROS_BASE_URL: "ftp://x" });
+  expect(wrong.status).toBe(2);
+});
+
+test("what was built from a checkout says how it is renewed", async () => {
+  const other = await ReleaseWorld.make();
+  try {
+    await other.install("1.0.0");
+    const { status, stderr } = await other.heros("upgrade");
+    expect(status).toBe(2);
+    expect(stderr).toContain("update the checkout and run there: sh install.sh");
+  } finally {
+    await other.remove();
+  }
+});
+
+test("installations below a prefix and below XDG_DATA_HOME stay where they are", async () => {
+  await server.publish("1.1.0", [latest]);
+  const prefix = join(world.root, "pre fix");
+  await world.install("1.0.0", { files: server.files }, ["--prefix", prefix]);
+  const launcher = join(prefix, "bin/heros");
+  expect((await world.run(launcher, ["upgrade"])).status).toBe(0);
+  expect((await world.run(launcher, ["--version"])).stdout).toBe("1.1.0\n");
+  await expectUntouched();
+
+  const tree = await world.unpack("1.0.1", { files: server.files });
+  const env = { XDG_DATA_HOME: join(world.root, "xdg") };
+  await world.run(join(tree, "bin/heros"), ["release", "install"], env);
+  expect((await world.heros("upgrade")).status).toBe(0);
+  expect((await world.heros("--version")).stdout).toBe("1.1.0\n");
+  expect(await readdir(join(env.XDG_DATA_HOME, "heros/versions"))).toEqual(["1.0.1", "1.1.0"]);
+});
