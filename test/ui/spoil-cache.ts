@@ -13,6 +13,6 @@ export async function spoilCache(cacheDir: string): Promise<void> {
 
 /** The content that stands under this name in the cache. */
 async function contentOf(cacheDir: string, repo: string, name: string): Promise<string> {
-  const [found = ""] = globSync(`${cacheDir}/models--demo--${repo}/snapshots/*/${name}`);
+  const [found = ""] = globSync(`${cacheDir}/models--*--${repo}/snapshots/*/${name}`);
   return realpath(found);
 }
