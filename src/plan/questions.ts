@@ -100,7 +100,7 @@ const tiers: Question<"tiers", readonly number[]> = {
   id: "tiers",
   remembered: true,
   initial: defaultTiers,
-  title: "Models",
+  title: "Sets",
   kind: "many",
   prompt: "What should Annie be able to do?",
   why: "Each choice downloads a set of models. You can add more later.",
@@ -199,7 +199,7 @@ const token: Question<"token", TokenAnswer> = {
     ...tokens.map(({ answer, where }) =>
       option(answer.source, `Use the token in ${where}`, "Found on this machine; never shown."),
     ),
-    option("none", "Continue without a token", withoutToken(models)),
+    option("none", "No token", withoutToken(models)),
     option("pasted", "Paste a token", "The token itself is never shown."),
   ],
   selected: (answers) => [answers.token.source],
@@ -269,7 +269,7 @@ const unsupported: Question<"unsupported", boolean> = {
   configKey: "allowUnsupported",
   applies: ({ machine }) => !machine.spark,
   options: () => [
-    option("no", "Cancel", "Nothing has been changed."),
+    option("no", "Quit", "Nothing has been changed."),
     option("yes", "Continue", "Annie may be slow, or not start."),
   ],
   selected: (answers) => [answers.unsupported ? "yes" : "no"],

@@ -3,7 +3,7 @@ import type { Interview } from "../../src/plan/interview.ts";
 import { initialState } from "../../src/run/state.ts";
 import type { Press } from "../../src/ui/ink/keys.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
-import { wizardPage } from "../../src/ui/ink/wizard/pages.ts";
+import { withinPage, wizardPage } from "../../src/ui/ink/wizard/pages.ts";
 import { pressed } from "../../src/ui/ink/wizard/press.ts";
 import { openWizard, type WizardState } from "../../src/ui/ink/wizard/wizard-state.ts";
 import { cannedInterview } from "./canned-interview.ts";
@@ -29,6 +29,12 @@ export function question(state: WizardState): string | undefined {
 export function pageLines(state: WizardState, size: { columns: number; rows: number }) {
   const theme = createTheme({ color: false, unicode: true });
   return wizardPage({ wizard: state, state: initialState, tick: 0, size, theme });
+}
+
+/** The wizard with nothing scrolled further than its page shows. */
+export function within(state: WizardState, size: { columns: number; rows: number }): WizardState {
+  const theme = createTheme({ color: false, unicode: true });
+  return withinPage({ wizard: state, state: initialState, tick: 0, size, theme });
 }
 
 /** The page as text, on a terminal where nothing has to be left out. */

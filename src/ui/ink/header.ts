@@ -110,12 +110,46 @@ export interface WizardView {
   readonly theme: Theme;
 }
 
-/** The first row of the wizard's pages: what this is, and at which question. */
+/** The first row of the wizard's pages: the steps until Annie is online, at which question this is, whether it is a demo. */
 export function wizardHeader(view: WizardView): Line {
-  const { index, questions } = view.wizard;
-  const { state, size, theme } = view;
-  if (index >= questions.length) return headerLine({ state, size, theme });
-  const short = frameColumns(size) < 60;
-  const place = `${short ? "" : "Question "}${index + 1} of ${questions.length}`;
-  return headerLine({ state, size, theme, right: place });
+  const { index, questions, page } = view.wizard;
+  const place = `${index + 1} of ${questions.length}`;
+  if (page === "summary") return stepsHeader(view, { at: "Review", short: "Review" });
+  if (page === "earlier") return stepsHeader(view, { at: "Questions", short: "" });
+  return stepsHeader(view, { at: "Questions", words: `Question ${place}`, short: place });
+}
+
+const askedSteps = [stageNames.machine, "Questions", "Review"] as const;
+
+/** The steps with the one that is reached; where columns are few, without the title, or that step alone. */
+export function stepsHeader(
+  { state, size, theme }: Pick<WizardView, "state" | "size" | "theme">,
+  now: {
+    readonly at: (typeof askedSteps)[number];
+    /** What it is called while it is the one. */
+    readonly words?: string;
+    /** The same where columns are few. */
+    readonly short: string;
+  },
+): Line {
+  const { symbols } = theme;
+  const { run } = state;
+  const columns = frameColumns(size);
+  const reached = askedSteps.indexOf(now.at);
+  const later = (["download", "annie"] as const).filter((stage) => run?.stages.includes(stage));
+  const steps = [...askedSteps, ...later.map((stage) => stageNames[stage])].flatMap(
+    (name, index) => [
+      ...(index === 0 ? [] : [span(` ${symbols.pointer} `, "quiet")]),
+      ...(index < reached ? [span(`${symbols.short.ok} `, "good")] : []),
+      index === reached
+        ? span(now.words ?? name, "accent")
+        : span(name, index < reached ? "plain" : "quiet"),
+    ],
+  );
+  const demo = run?.demo === true ? [span("DEMO", "demo")] : [];
+  const end = demo.length === 0 ? 0 : lineWidth(demo) + 2;
+  const titled = [span(runTitle(state), "strong"), span("   "), ...steps];
+  const shown = [titled, steps].find((row) => lineWidth(row) + end <= columns);
+  if (shown === undefined) return headerLine({ state, size, theme, right: now.short });
+  return demo.length === 0 ? shown : spread(shown, demo, columns, theme);
 }

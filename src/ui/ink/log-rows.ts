@@ -1,9 +1,9 @@
 import type { TimedEvent } from "../../run/event.ts";
 import type { RunState } from "../../run/state.ts";
-import { machineSentence } from "../messages/machine.ts";
+import { machineSentence, machineText } from "../messages/machine.ts";
 import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { demoText } from "../messages/run.ts";
-import type { Sentence } from "../messages/sentence.ts";
+import { say, type Sentence } from "../messages/sentence.ts";
 import { textWidth, wrapText } from "../text-width.ts";
 import { blank, type Line, lineWidth, linked, span } from "./line.ts";
 import type { Role, Theme } from "./theme.ts";
@@ -84,6 +84,15 @@ function checkLines(state: RunState, verbosity: Verbosity): ScrolledLine[] {
     );
     return isTold(sentence, verbosity) ? [{ sentence, apart: false, demo: false }] : [];
   });
+}
+
+/** All checks of the machine, and what machine it is. */
+export function checkRows(state: RunState, columns: number, theme: Theme): Line[] {
+  const machine = state.machine === null ? [] : [say(machineText(state.machine))];
+  const sentences = [...machine, ...checkLines(state, "verbose").map(({ sentence }) => sentence)];
+  return sentences.flatMap((sentence) =>
+    scrolledRows({ sentence, apart: false, demo: false }, columns, theme),
+  );
 }
 
 /** The checks tick in side by side; once the machine is known they scroll away in order. */

@@ -125,7 +125,7 @@ describe("after an earlier run", () => {
     const spoken = await talk([first, "yes"], { earlier: "interrupted", answers });
     expect(spoken.answers).toEqual(answers);
     expect(spoken.said).toContain("Continue where you left off?");
-    expect(spoken.said).toContain("Models live in: /data/models.");
+    expect(spoken.said).toContain("Model folder: /data/models.");
     expect(spoken.said).not.toContain("Question 1");
   });
 

@@ -50,7 +50,7 @@ test("what is mended in another window is seen at r, one after the other, and th
   await pty.waitFor("What should Annie be able to do?");
   expect(pty.scrollback()).toEqual([]);
   pty.type("q");
-  await pty.waitFor("Stop here?");
+  await pty.waitFor("Quit setup?");
   pty.type("y");
   expect((await pty.exit).exitCode).toBe(130);
   expect(pty.cursor().visible).toBe(true);

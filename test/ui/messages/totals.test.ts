@@ -133,7 +133,7 @@ describe("a machine that is no Spark", () => {
     (columns, rows) => {
       const text = shown(withFree(1e12, { ...other, gpu: null }), columns, rows);
       expect(text).toMatch(/\[!\] /);
-      expect(text).toMatch(/1\. Cancel\n(.*\n)?.*2\. Continue/);
+      expect(text).toMatch(/1\. Quit\n(.*\n)?.*2\. Continue/);
     },
   );
 });

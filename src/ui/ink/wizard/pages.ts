@@ -4,7 +4,7 @@ import { cleanText } from "../../clean-text.ts";
 import { answerLines, changeText, earlierAnswers, earlierTitle } from "../../messages/plan.ts";
 import { stopAskingText } from "../../messages/run.ts";
 import { wrapText } from "../../text-width.ts";
-import { headerLine, waitSpan, wizardHeader, type WizardView } from "../header.ts";
+import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
 import {
   blank,
   footLine,
@@ -15,9 +15,10 @@ import {
   type Size,
   span,
 } from "../line.ts";
+import { checkRows } from "../log-rows.ts";
 import { questionPage } from "./question-page.ts";
-import { boundedScroll, summaryPage, withinSummary } from "./summary-page.ts";
-import type { WizardState } from "./wizard-state.ts";
+import { boundedScroll, diffRows, summaryPage, withinSummary } from "./summary-page.ts";
+import type { Panel, WizardState } from "./wizard-state.ts";
 
 /** The page that the wizard shows now; its keys are always on it. */
 export function wizardPage(view: WizardView): Line[] {
@@ -29,18 +30,23 @@ export function wizardPage(view: WizardView): Line[] {
 }
 
 /** The state with nothing scrolled further than its page shows. */
-export function withinPage(wizard: WizardState, size: Size): WizardState {
-  const question = currentQuestion(wizard);
-  if (wizard.help !== null) return { ...wizard, help: withinHelp(wizard.help, size, question) };
-  if (question !== null || wizard.plan === null || wizard.scroll === 0) return wizard;
-  return { ...wizard, scroll: withinSummary(wizard.scroll, size, wizard.plan) };
+export function withinPage(view: WizardView): WizardState {
+  const { wizard } = view;
+  if (wizard.panel !== null) {
+    const total = panelLines(view, wizard.panel).length;
+    const scroll = boundedScroll(wizard.panel.scroll, total, panelRoom(view.size));
+    return { ...wizard, panel: { ...wizard.panel, scroll } };
+  }
+  if (currentQuestion(wizard) !== null || wizard.plan === null || wizard.scroll === 0)
+    return wizard;
+  return { ...wizard, scroll: withinSummary(view, wizard.plan) };
 }
 
 function pageOf(view: WizardView): Line[] {
   const question = currentQuestion(view.wizard);
   if (view.wizard.leaving) return leavingPage(view);
   if (view.wizard.page === "earlier") return resumePage(view);
-  if (view.wizard.help !== null) return helpPage(view, question, view.wizard.help);
+  if (view.wizard.panel !== null) return panelPage(view, view.wizard.panel);
   return question === null ? summaryPage(view) : questionPage(view, question);
 }
 
@@ -59,13 +65,13 @@ function resumePage(view: WizardView): Line[] {
     span(text, "strong"),
   ]);
   const changes = changeRows(view, columns);
-  const yes = settlesAll(view.wizard) ? "show the plan" : "continue";
-  const keys = [`y: ${yes}`, "n: start over", "q: stop"];
+  const yes = settlesAll(view.wizard) ? "review" : "continue";
+  const keys = [`y: ${yes}`, "n: start over", "q: quit"];
   const gap = "   ";
   const foot: Line = [
     { ...span("Y/n", "strong"), widget: "confirm" },
     span(gap),
-    ...footSpans(keys, columns - "Y/n".length - gap.length, ["y: yes", "n: start over", "q: stop"]),
+    ...footSpans(keys, columns - "Y/n".length - gap.length, ["y: yes", "n: start over", "q: quit"]),
   ];
   let room = frameRows(view.size) - title.length - changes.length - 2;
   const take = (lines: readonly Line[]): readonly Line[] => {
@@ -79,7 +85,7 @@ function resumePage(view: WizardView): Line[] {
   const why = take([[span(earlierAnswers, "quiet")]]);
   const gaps = [take([blank]), take([blank]), take([blank])];
   return [
-    headerLine(view),
+    wizardHeader(view),
     ...title,
     ...(gaps[1] ?? []),
     ...why,
@@ -106,7 +112,7 @@ function changeRows(view: WizardView, columns: number): Line[] {
 function leavingPage(view: WizardView): Line[] {
   return [
     wizardHeader(view),
-    [span("Stop here?", "strong")],
+    [span("Quit setup?", "strong")],
     ...wrapText(cleanText(stopAskingText(view.state)), frameColumns(view.size)).map(
       (text): Line => [span(text)],
     ),
@@ -114,53 +120,61 @@ function leavingPage(view: WizardView): Line[] {
     [
       { ...span("y/N", "strong"), widget: "confirm" },
       span("   "),
-      ...footSpans(["y: stop", "n or Esc: go on"], frameColumns(view.size) - "y/N   ".length),
+      ...footSpans(["y: quit", "n or Esc: continue"], frameColumns(view.size) - "y/N   ".length),
     ],
   ];
 }
 
 const summaryHelp =
-  "This page shows all that heros will do: what it downloads and to where, which of its files it writes, and which containers it starts. " +
-  "Lines with a plus are added, lines with a minus are taken out. Files of yours are never overwritten. " +
-  "Nothing happens before you say yes.";
+  "This is everything that heros will do: which models it downloads and where to, which files it writes, and which containers it starts. " +
+  "+ and - count the lines that are added to a file and removed from it; d shows them. Your own files are never overwritten. " +
+  "Nothing happens until you press y.";
 
 const questionKeys =
-  "Keys: the arrows, or j and k, move; 1–9 select, Space toggles, a selects all or none; Enter continues, Esc goes back and keeps your answers.";
+  "Keys: the arrows, or j and k, move; 1–9 select, Space toggles, a selects all or none; Enter continues, Esc goes back and keeps your answers; l shows the checks of this machine; q quits.";
 
-const summaryKeys = "Keys: y begins, b or Esc goes back, q stops; the arrows, or j and k, read on.";
+const summaryKeys =
+  "Keys: y starts, n or q quits, d shows the file changes, b or Esc goes back, l shows the checks of this machine; the arrows, or j and k, scroll.";
 
-/** What the question means, its keys and its flag; scrolled where it is longer than the screen. */
-export function helpPage(view: WizardView, question: Question | null, scroll: number): Line[] {
-  const lines = helpLines(view.size, question);
-  const room = helpRoom(view.size);
-  const from = boundedScroll(scroll, lines.length, room);
+/** What is in front of the page; scrolled where it is longer than the screen. */
+function panelPage(view: WizardView, panel: Panel): Line[] {
+  const lines = panelLines(view, panel);
+  const room = panelRoom(view.size);
+  const from = boundedScroll(panel.scroll, lines.length, room);
   const { up, down } = view.theme.symbols;
   const last = Math.min(lines.length, from + room);
-  const more = lines.length > room ? `${up} ${down}: read on (${last}/${lines.length})` : "";
+  const more = lines.length > room ? `${up} ${down}: scroll (${last}/${lines.length})` : "";
+  const close = { help: "Esc: back", diff: "d: close", checks: "l: close" }[panel.kind];
   return [
     wizardHeader(view),
     ...lines.slice(from, from + room),
-    footLine([more, "Esc: back"], view.size),
+    footLine([more, close], view.size),
   ];
 }
 
-function helpRoom(size: Size): number {
+function panelRoom(size: Size): number {
   return Math.max(1, frameRows(size) - 2);
 }
 
-function helpLines(size: Size, question: Question | null): Line[] {
-  const columns = frameColumns(size);
+function panelLines(view: WizardView, { kind }: Panel): Line[] {
+  const columns = frameColumns(view.size);
+  switch (kind) {
+    case "help":
+      return helpLines(columns, currentQuestion(view.wizard));
+    case "diff":
+      return view.wizard.plan === null ? [] : diffRows(view.wizard.plan, columns);
+    case "checks":
+      return checkRows(view.state, columns, view.theme);
+  }
+}
+
+function helpLines(columns: number, question: Question | null): Line[] {
   const wrapped = (text: string, role: "plain" | "quiet"): Line[] =>
     wrapText(text, columns).map((line) => [span(line, role)]);
   return [
     ...wrapped(question?.help ?? summaryHelp, "plain"),
     blank,
     ...wrapped(question === null ? summaryKeys : questionKeys, "quiet"),
-    ...(question === null ? [] : wrapped(`Answered before it is asked: ${question.flag}`, "quiet")),
+    ...(question === null ? [] : wrapped(`To skip this question: ${question.flag}`, "quiet")),
   ];
-}
-
-/** No further than its last row, so that a key back is seen at once. */
-export function withinHelp(scroll: number, size: Size, question: Question | null): number {
-  return boundedScroll(scroll, helpLines(size, question).length, helpRoom(size));
 }

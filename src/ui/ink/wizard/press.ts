@@ -9,14 +9,21 @@ import {
 import { Failure } from "../../../run/failure.ts";
 import { cleanText } from "../../clean-text.ts";
 import type { Press } from "../keys.ts";
-import { shownOptions, showStep, typedPath, typedValue, type WizardState } from "./wizard-state.ts";
+import {
+  type Panel,
+  shownOptions,
+  showStep,
+  typedPath,
+  typedValue,
+  type WizardState,
+} from "./wizard-state.ts";
 
 /** The wizard after a key. Pure: what has to be asked of somebody is left as an effect. */
 export function pressed(state: WizardState, press: Press): WizardState {
   if (state.outcome !== null) return state;
   if (state.leaving) return leave(state, press);
   if (state.page === "earlier") return pressedOnResume(state, press);
-  if (state.help !== null) return pressedOnHelp(state, press, state.help);
+  if (state.panel !== null) return pressedOnPanel(state, press, state.panel);
   if (state.effect !== null)
     return press.kind === "escape" ? callBack(state) : askToLeave(state, press);
   if (state.typed !== null) return type(state, press, state.typed);
@@ -26,7 +33,7 @@ export function pressed(state: WizardState, press: Press): WizardState {
 
 /** Text that was pasted: taken over where something is typed, or where a secret can be. */
 export function pasted(state: WizardState, text: string): WizardState {
-  if (state.leaving || state.page === "earlier" || state.help !== null || state.effect !== null)
+  if (state.leaving || state.page === "earlier" || state.panel !== null || state.effect !== null)
     return state;
   const question = currentQuestion(state);
   if (question?.kind === "secret")
@@ -87,7 +94,8 @@ function onText(state: WizardState, text: string, question: Question): WizardSta
 
 function onLetter(state: WizardState, text: string, question: Question): WizardState {
   const options = shownOptions(state);
-  if (text === "?") return { ...state, help: 0 };
+  if (text === "?") return opened(state, "help");
+  if (text === "l") return opened(state, "checks");
   if (text === "q") return { ...state, leaving: true };
   if (text === "k") return onOptions(state, { kind: "up" }, question);
   if (text === "j") return onOptions(state, { kind: "down" }, question);
@@ -167,7 +175,7 @@ function type(state: WizardState, press: Press, typed: string): WizardState {
   switch (press.kind) {
     case "text":
       // No token holds this sign.
-      if (question?.kind === "secret" && press.text === "?") return { ...state, help: 0 };
+      if (question?.kind === "secret" && press.text === "?") return opened(state, "help");
       return typedAs(state, typed + press.text);
     case "backspace":
       return typedAs(state, typed.replace(/.$/su, ""));
@@ -206,10 +214,10 @@ function moved(state: WizardState, cursor: number): WizardState {
   return { ...state, cursor, problem: null };
 }
 
-/** The buttons of the summary, in their order. */
-export const buttons = ["Yes, begin", "Back", "Stop"] as const;
+/** The buttons of the review, in their order. */
+export const buttons = ["Yes, start", "Back", "Quit"] as const;
 
-/** The summary after a key: scrolling, its buttons, and a letter for each of them. */
+/** The review after a key: scrolling, its buttons, and a letter for each of them. */
 function pressedOnSummary(state: WizardState, press: Press): WizardState {
   const last = buttons.length - 1;
   switch (press.kind) {
@@ -241,7 +249,11 @@ function pressedOnSummary(state: WizardState, press: Press): WizardState {
 function onSummaryLetter(state: WizardState, text: string): WizardState {
   switch (text) {
     case "?":
-      return { ...state, help: 0 };
+      return opened(state, "help");
+    case "d":
+      return state.plan === null ? state : opened(state, "diff");
+    case "l":
+      return opened(state, "checks");
     case "k":
       return pressedOnSummary(state, { kind: "up" });
     case "j":
@@ -283,13 +295,25 @@ function pressedOnResume(state: WizardState, press: Press): WizardState {
   return press.kind === "escape" || letter === "q" ? { ...state, leaving: true } : state;
 }
 
+function opened(state: WizardState, kind: Panel["kind"]): WizardState {
+  return { ...state, panel: { kind, scroll: 0 } };
+}
+
+const farAway = 1_000_000;
+
 /** The arrows read on; any other key goes back. */
-function pressedOnHelp(state: WizardState, press: Press, scroll: number): WizardState {
-  if (press.kind === "down" || isLetter(press, "j")) return { ...state, help: scroll + 1 };
-  if (press.kind === "up" || isLetter(press, "k")) {
-    return { ...state, help: Math.max(0, scroll - 1) };
-  }
-  return { ...state, help: null };
+function pressedOnPanel(state: WizardState, press: Press, panel: Panel): WizardState {
+  const scrolled = (rows: number): WizardState => ({
+    ...state,
+    panel: { ...panel, scroll: Math.max(0, panel.scroll + rows) },
+  });
+  if (press.kind === "down" || isLetter(press, "j")) return scrolled(1);
+  if (press.kind === "up" || isLetter(press, "k")) return scrolled(-1);
+  if (press.kind === "pageDown" || isLetter(press, " ")) return scrolled(10);
+  if (press.kind === "pageUp") return scrolled(-10);
+  if (press.kind === "first") return scrolled(-farAway);
+  if (press.kind === "last") return scrolled(farAway);
+  return { ...state, panel: null };
 }
 
 function isLetter(press: Press, letter: string): boolean {

@@ -132,10 +132,10 @@ function keyLine({ wizard, theme, size }: WizardView, question: Question): Line 
       "Enter: next",
       first ? "" : "Esc: back",
       "?: help",
-      "q: stop",
+      "q: quit",
     ],
     size,
-    [many ? "Space: toggle" : "", "Enter: next", first ? "" : "Esc: back", "q: stop", "?: help"],
+    [many ? "Space: toggle" : "", "Enter: next", first ? "" : "Esc: back", "q: quit", "?: help"],
   );
 }
 

@@ -1,17 +1,36 @@
-import type { PlanReady } from "../../../run/events/plan.ts";
+import type { PlannedFile, PlanReady } from "../../../run/events/plan.ts";
+import { formatBytes } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
-import { fileText, planLines } from "../../messages/plan.ts";
-import { textWidth, wrapText } from "../../text-width.ts";
-import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
+import {
+  cachedText,
+  diffCounts,
+  diffLines,
+  downloadText,
+  fileText,
+  type PlanFact,
+  planFacts,
+} from "../../messages/plan.ts";
+import { padded, shorten, textWidth, wrapText } from "../../text-width.ts";
+import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
+import {
+  blank,
+  footLine,
+  frameColumns,
+  frameRows,
+  type Line,
+  lineWidth,
+  type Size,
+  span,
+  type Span,
+  spread,
+} from "../line.ts";
 import type { Role } from "../theme.ts";
 import { buttons } from "./press.ts";
-import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
 
-/** The summary: what will be downloaded and started, which files change and how; then yes, back or stop. */
+/** The review: what will be downloaded and started, and how many lines of which files change; then yes, back or quit. */
 export function summaryPage(view: WizardView): Line[] {
-  const { wizard } = view;
+  const { wizard, theme } = view;
   const columns = frameColumns(view.size);
-  const rows = frameRows(view.size);
   const header = wizardHeader(view);
   if (wizard.effect !== null) {
     return [header, [waitSpan(view), span(" Working out what would change")]];
@@ -22,27 +41,33 @@ export function summaryPage(view: WizardView): Line[] {
     ]);
     return [
       header,
-      [span(`${view.theme.symbols.failed} This plan does not work.`, "bad")],
+      [span(`${theme.symbols.failed} This plan does not work.`, "bad")],
       ...problem,
       blank,
-      footLine(["Esc: back", "q: stop"], view.size),
+      footLine(["Esc: back", "q: quit"], view.size),
     ];
   }
-  const promise = columns < 60 ? [] : [span(" Nothing has been changed yet.")];
-  const title: Line = [span("Is this right?", "strong"), ...promise];
-  const lines = summaryLines(wizard.plan, columns);
-  const airy = rows >= airyRows;
+  const lines = summaryLines(view, wizard.plan);
+  const airy = frameRows(view.size) >= airyRows;
   const room = summaryRoom(view.size);
   const scroll = boundedScroll(wizard.scroll, lines.length, room);
-  const shown = lines.slice(scroll, scroll + room);
+  const promise = columns < 60 ? [] : [span(" Nothing has been changed yet.")];
+  const title: Line = [span("Set up Annie like this?", "strong"), ...promise];
+  const last = Math.min(lines.length, scroll + room);
+  const more = `${theme.symbols.up} ${theme.symbols.down} ${last}/${lines.length}`;
   return [
     header,
-    title,
+    lines.length > room ? spread(title, [span(more, "quiet")], columns, theme) : title,
     ...(airy ? [blank] : []),
-    ...shown,
+    ...lines.slice(scroll, scroll + room),
     ...(airy ? [blank] : []),
     buttonLine(view),
-    keyLine(view, { scroll, room, total: lines.length }),
+    footLine(["y: start", "n: quit", "d: file changes", "Esc: back", "?: help"], view.size, [
+      "y: start",
+      "n: quit",
+      "d: changes",
+      "?: help",
+    ]),
   ];
 }
 
@@ -54,9 +79,9 @@ function summaryRoom(size: Size): number {
 }
 
 /** The scroll that is shown, so that a key back is seen at once. */
-export function withinSummary(scroll: number, size: Size, plan: PlanReady): number {
-  const total = summaryLines(plan, frameColumns(size)).length;
-  return boundedScroll(scroll, total, summaryRoom(size));
+export function withinSummary(view: WizardView, plan: PlanReady): number {
+  const total = summaryLines(view, plan).length;
+  return boundedScroll(view.wizard.scroll, total, summaryRoom(view.size));
 }
 
 /** How far the text can be scrolled so that its last row stays the last. */
@@ -64,36 +89,117 @@ export function boundedScroll(scroll: number, total: number, room: number): numb
   return Math.min(scroll, Math.max(0, total - room));
 }
 
-/** Facts, then each file with its diff in colours; a sign stands before each line of a diff anyway. */
-export function summaryLines(plan: PlanReady, columns: number): Line[] {
-  const facts = planLines(plan).flatMap((text) => hanging(cleanText(text), columns));
-  const files = plan.files.flatMap((file): Line[] => [
-    ...hanging(cleanText(fileText(file)), columns, "strong"),
-    ...(file.diff ?? "")
-      .split("\n")
-      .filter((line) => line !== "" && !/^(---|\+\+\+) /.test(line))
-      .flatMap((line) => diffLines(line, columns)),
+/** Labels in a column and what they stand for beside them; where columns are few, below them. */
+function summaryLines(view: WizardView, plan: PlanReady): Line[] {
+  const columns = frameColumns(view.size);
+  const { bytesPerSecond } = view.wizard.interview;
+  const facts = [
+    { label: "Download", value: downloadText(plan, bytesPerSecond) },
+    ...planFacts(plan),
+    ...plan.files.flatMap((file) => backupFact(file, plan)),
+  ];
+  const labels = ["Models", "Files", ...facts.map(({ label }) => label)];
+  const width = Math.max(...labels.map((label) => textWidth(label))) + 2;
+  const isNarrow = columns < 50;
+  const indent = isNarrow ? 2 : width;
+  const [download, ...others] = facts.map(({ label, value }: PlanFact) => ({
+    label,
+    rows: wrapText(cleanText(value), columns - indent).map((text): Line => [span(text)]),
+  }));
+  const models = { label: "Models", rows: modelRows(view, plan, columns - indent) };
+  const files = { label: "Files", rows: fileRows(plan, columns - indent) };
+  const size = download === undefined ? [] : [download];
+  // Where rows are few too, what is to be agreed to is seen first.
+  const blocks = isNarrow
+    ? [...size, files, models, ...others]
+    : [models, ...size, files, ...others];
+  return blocks.flatMap(({ label, rows }) => {
+    if (!isNarrow) return labelled(label, rows, width);
+    const [first = blank] = rows;
+    const beside = label.length + 1 + lineWidth(first);
+    return rows.length === 1 && beside <= columns
+      ? labelled(label, rows, label.length + 1)
+      : [[span(label, "quiet")], ...labelled("", rows, indent)];
+  });
+}
+
+function labelled(label: string, rows: readonly Line[], width: number): Line[] {
+  return rows.map((row, index) => [span(padded(index === 0 ? label : "", width), "quiet"), ...row]);
+}
+
+/** A row a model, its size in a column. */
+function modelRows({ theme }: WizardView, { models }: PlanReady, columns: number): Line[] {
+  const sizes = models.map(({ totalBytes }) => (totalBytes === 0 ? "" : formatBytes(totalBytes)));
+  const sizeWidth = Math.max(0, ...sizes.map((size) => size.length));
+  const titles = models.map(({ title }) => cleanText(title));
+  const widest = Math.max(0, ...titles.map((title) => textWidth(title)));
+  const width = Math.min(widest, columns - sizeWidth - 2);
+  return models.map((model, index) => [
+    span(padded(shorten(titles[index] ?? "", width, theme.symbols.ellipsis), width)),
+    span(`  ${(sizes[index] ?? "").padStart(sizeWidth)}`),
+    ...noteOf(cachedText(model), columns - width - sizeWidth - 4),
   ]);
+}
+
+function noteOf(note: string, columns: number): Span[] {
+  return note === "" || note.length > columns ? [] : [span(`  ${note}`, "quiet")];
+}
+
+/** "+128 docker-compose.yml  +24 docker-compose.heros.yml  +4 .env", as many in a row as fit. */
+function fileRows(plan: PlanReady, columns: number): Line[] {
+  const changed = plan.files.filter(({ action }) => action !== "unchanged");
+  if (changed.length === 0) return [[span("no changes", "good")]];
+  return changed.reduce<Line[]>((rows, file) => {
+    const entry = fileSpans(file, plan);
+    const row = rows.at(-1);
+    const joined = row === undefined ? entry : [...row, span("  "), ...entry];
+    return row !== undefined && lineWidth(joined) <= columns
+      ? [...rows.slice(0, -1), joined]
+      : [...rows, entry];
+  }, []);
+}
+
+function fileSpans(file: PlannedFile, plan: PlanReady): Span[] {
+  const { added, removed } = diffCounts(file);
+  return [
+    ...(added === 0 ? [] : [span(`+${added} `, "good")]),
+    ...(removed === 0 ? [] : [span(`-${removed} `, "bad")]),
+    span(shownPath(file.path, plan)),
+  ];
+}
+
+/** Below Annie's folder, which the page names, without it. */
+function shownPath(file: string, { stackDir }: PlanReady): string {
+  return cleanText(file.startsWith(`${stackDir}/`) ? file.slice(stackDir.length + 1) : file);
+}
+
+function backupFact(file: PlannedFile, plan: PlanReady): PlanFact[] {
+  if (file.backupPath === undefined) return [];
+  const value = `your ${shownPath(file.path, plan)} is saved as ${shownPath(file.backupPath, plan)}`;
+  return [{ label: "Backup", value }];
+}
+
+/** Each file with its diff in colours; a sign stands before each line of a diff anyway. */
+export function diffRows(plan: PlanReady, columns: number): Line[] {
   const changed = plan.files.some(({ action }) => action !== "unchanged");
   return [
-    ...facts,
-    ...(plan.files.length === 0 ? [] : [blank]),
-    ...(plan.files.length > 0 && !changed
-      ? [[span("No file changes.", "good")] satisfies Line]
-      : []),
-    ...files,
+    ...(changed ? [] : [[span("No file changes.", "good")] satisfies Line]),
+    ...plan.files.flatMap((file): Line[] => [
+      ...hanging(cleanText(fileText(file)), columns, "strong"),
+      ...diffLines(file.diff ?? "").flatMap((line) => rowsOfDiff(line, columns)),
+    ]),
   ];
 }
 
 /** Wrapped, with the later lines a little to the right. */
-function hanging(text: string, columns: number, role: Role = "plain"): Line[] {
+function hanging(text: string, columns: number, role: Role): Line[] {
   return wrapText(text, columns - 2).map((line, index): Line => [
     span(index === 0 ? line : `  ${line}`, role),
   ]);
 }
 
 /** A line of a diff; one that is too long goes on further to the right, under its sign. */
-function diffLines(line: string, columns: number): Line[] {
+function rowsOfDiff(line: string, columns: number): Line[] {
   const role = diffRole(line);
   const text = cleanText(line);
   // Wrapping would close up columns that somebody aligned.
@@ -120,20 +226,4 @@ function buttonLine({ wizard, theme }: WizardView): Line {
       span("  "),
     ];
   });
-}
-
-function keyLine(
-  { theme, size }: WizardView,
-  place: { readonly scroll: number; readonly room: number; readonly total: number },
-): Line {
-  const { up, down } = theme.symbols;
-  const last = Math.min(place.total, place.scroll + place.room);
-  const isLong = place.total > place.room;
-  const more = isLong ? `${up} ${down}: read on (${last} of ${place.total})` : "";
-  const short = isLong ? `${up} ${down} ${last}/${place.total}` : "";
-  return footLine(["y: yes", more, "Esc: back", "?: help", "q: stop"], size, [
-    "y: yes",
-    short,
-    "Esc: back",
-  ]);
 }

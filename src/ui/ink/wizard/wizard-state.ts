@@ -13,6 +13,12 @@ export type Effect =
   | { readonly kind: "token"; readonly answers: Answers; readonly secret: Secret }
   | { readonly kind: "preview"; readonly answers: Answers };
 
+/** What a key puts in front of a page: help, the lines that change in each file, or the checks of the machine. */
+export interface Panel {
+  readonly kind: "help" | "diff" | "checks";
+  readonly scroll: number;
+}
+
 /** Where the interview stands, and what its page shows. */
 export interface WizardState extends Step {
   readonly interview: Interview;
@@ -26,8 +32,8 @@ export interface WizardState extends Step {
   readonly draft: string;
   /** Grows where what is typed changed by another hand than its editor's, which then begins anew. */
   readonly typedAnew: number;
-  /** How far the help is scrolled; null where it is not shown. */
-  readonly help: number | null;
+  /** What is in front of the page. */
+  readonly panel: Panel | null;
   /** What is wrong with the answer, said in place. */
   readonly problem: string | null;
   readonly effect: Effect | null;
@@ -56,7 +62,7 @@ export function showStep(
     cursor: 0,
     chosen: question?.selected(answers) ?? [],
     typed: null,
-    help: null,
+    panel: null,
     problem: null,
     effect: step.page === "question" ? null : { kind: "preview", answers },
     plan: null,
@@ -74,7 +80,7 @@ export function shownOptions(state: WizardState): readonly Option[] {
   if (question === null) return [];
   const options = question.options(state.interview, state.answers);
   if (question.kind !== "path") return options;
-  const detail = typedValue(state, question) ?? "You type its path.";
+  const detail = typedValue(state, question) ?? "Type its path.";
   return [...options, { value: typedPath, label: "Another folder", detail, locked: false }];
 }
 

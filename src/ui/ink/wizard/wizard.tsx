@@ -42,7 +42,10 @@ export function Wizard({
   useInput((input, key) => {
     const presses = readKeys(input, key);
     if (takes(presses)) return;
-    for (const press of presses) setWizard((state) => withinPage(pressed(state, press), size));
+    const view = { state: snapshot.state, tick: snapshot.tick, size, theme };
+    for (const press of presses) {
+      setWizard((now) => withinPage({ ...view, wizard: pressed(now, press) }));
+    }
   });
   usePaste((text) => setWizard((state) => pasted(state, text)));
   useEffects(wizard.effect, request, setWizard);
@@ -182,7 +185,7 @@ export function useWizardWidgets({
 function listenerOf(wizard: WizardState): Listener {
   if (wizard.leaving || wizard.page === "earlier") return "confirm";
   const editing = wizard.typed !== null && currentQuestion(wizard)?.kind === "path";
-  return editing && wizard.help === null ? "editor" : null;
+  return editing && wizard.panel === null ? "editor" : null;
 }
 
 function isOwn(press: Press, listener: Listener): boolean {

@@ -20,8 +20,8 @@ describe("a token", () => {
   test("that is being pasted can be asked about, and stays in its field", () => {
     const typing = pasted(wizard([...toToken, down, enter]), "hf_goodgoodgood");
     const helped = pressed(typing, text("?"));
-    expect(helped).toMatchObject({ help: 0, typed: "hf_goodgoodgood" });
-    expect(pressed(helped, escape)).toMatchObject({ help: null, typed: "hf_goodgoodgood" });
+    expect(helped).toMatchObject({ panel: { kind: "help" }, typed: "hf_goodgoodgood" });
+    expect(pressed(helped, escape)).toMatchObject({ panel: null, typed: "hf_goodgoodgood" });
   });
 
   test("is kept or used for this run only, as chosen; nobody without one is asked", () => {

@@ -29,7 +29,7 @@ function resumed(rest: Partial<Interview> = {}): WizardState {
 test("an interrupted wizard asks first, and shows what was answered", () => {
   const text = page(resumed());
   expect(text).toContain("Continue where you left off?");
-  expect(text).toContain("Models: Remember");
+  expect(text).toContain("Sets: Remember");
   expect(text).toContain("/data/models");
   expect(text).toContain("After all downloads finish");
 });
@@ -47,7 +47,7 @@ test.each([yes, enter])("$kind promises the plan only where it comes next", (pre
     [elsewhere, false],
   ] as const) {
     expect(currentQuestion(pressed(state, press)) === null).toBe(isNext);
-    expect(page(state).includes("show the plan")).toBe(isNext);
+    expect(page(state).includes("review")).toBe(isNext);
   }
 });
 
@@ -59,7 +59,7 @@ test("no asks the questions, with the kept answers chosen", () => {
 
 test("Esc asks whether to stop, and comes back", () => {
   const leaving = pressed(resumed(), { kind: "escape" });
-  expect(page(leaving)).toContain("Stop here?");
+  expect(page(leaving)).toContain("Quit setup?");
   expect(page(pressed(leaving, no))).toContain("Continue where you left off?");
 });
 
@@ -114,6 +114,6 @@ test.each([
     const text = lines.map((line) => line.map((part) => part.text).join("")).join(" ");
     expect(text).toMatch(/Continue where you left off\?|the same answers/);
     expect(text).toContain("2 files");
-    expect(text).toMatch(/y: .*n: .*q: stop$/);
+    expect(text).toMatch(/y:? .*n:? .*q:? quit$/);
   }
 });

@@ -15,14 +15,14 @@ function openWizard(
   return pty;
 }
 
-const keyRow = /\?:? help|Esc:? back|n or Esc|y: yes|Esc takes it back|Working out/;
+const keyRow = /d:? close|\?:? help|Esc:? back|n or Esc|y:? start|Esc takes it back|Working out/;
 
 /** Presses, and waits for what must then be on the screen: one page, its keys, and nothing left of the one before. */
 async function press(pty: Pty, key: string, seen: string | RegExp): Promise<void> {
   pty.type(key);
   await pty.waitFor((screen) => {
     const rows = screen.split("\n");
-    const headers = rows.filter((row) => row.startsWith("Setting up Annie"));
+    const headers = rows.filter((row) => /^Setting up Annie|› Review/.test(row));
     const foots = rows.filter((row) => keyRow.test(row));
     const isThere = typeof seen === "string" ? screen.includes(seen) : seen.test(screen);
     return isThere && headers.length === 1 && foots.length === 1;
@@ -60,8 +60,8 @@ describe.each([
     await press(pty, keys.enter, "Where should models be stored?");
     await press(pty, keys.enter, "When should Annie start?");
     await press(pty, "j", /› 2\. After all downloads finish/);
-    await press(pty, keys.enter, "Is this right?");
-    await pty.waitFor("Yes, begin");
+    await press(pty, keys.enter, "Set up Annie like this?");
+    await pty.waitFor("Yes, start");
     expect(pty.scrollback()).toEqual([]);
     expect(pty.text()).toContain("DEMO");
     pty.type("y");
@@ -84,7 +84,7 @@ describe.each([
     await press(pty, keys.enter, "Save the token for next time?");
     await press(pty, `2${keys.enter}`, "Where should models be stored?");
     await press(pty, keys.enter, "When should Annie start?");
-    await press(pty, keys.enter, "Yes, begin");
+    await press(pty, keys.enter, "Yes, start");
     pty.type("y");
     await expectLeftAsFound(pty, 0);
     expect(pty.everything().replaceAll("\n", "")).toContain('"source":"pasted"');
@@ -100,9 +100,9 @@ describe.each([
   test("q asks, and then stops with nothing chosen", async () => {
     const pty = openWizard(size);
     await pty.waitFor("What should Annie be able to do?");
-    await press(pty, "q", "Stop here?");
+    await press(pty, "q", "Quit setup?");
     await press(pty, "x", "What should Annie be able to do?");
-    await press(pty, "q", "Stop here?");
+    await press(pty, "q", "Quit setup?");
     pty.type("y");
     await expectLeftAsFound(pty, 0);
     expect(pty.text()).toContain("stopped");
@@ -124,7 +124,8 @@ test("the diff is coloured, scrolls to its end, and stays in the screen", async 
   await press(pty, keys.enter, "Use a Hugging Face token?");
   await press(pty, keys.enter, "Where should models be stored?");
   await press(pty, keys.enter, "When should Annie start?");
-  await press(pty, keys.enter, "+# Written by heros.");
+  await press(pty, keys.enter, "Set up Annie like this?");
+  await press(pty, "d", "+# Written by heros.");
   await press(pty, "\u001b[6~\u001b[6~", "+HER_OS_PORT=8000");
   const row = pty.screen().findIndex((line) => line.includes("-COMPOSE_FILE"));
   // Red is the second colour of every terminal, green the third.
@@ -132,6 +133,7 @@ test("the diff is coloured, scrolls to its end, and stays in the screen", async 
   const added = pty.screen().findIndex((line) => line.includes("+HER_OS_PORT"));
   expect(pty.cells()[added]?.[2]?.foreground).toEqual({ kind: "palette", index: 2 });
   expect(pty.scrollback()).toEqual([]);
+  await press(pty, "d", "Set up Annie like this?");
   pty.type("y");
   await expectLeftAsFound(pty, 0);
 });
@@ -140,7 +142,7 @@ test("NO_COLOR leaves no colour, and ASCII no other sign", async () => {
   const pty = openWizard({ columns: 80, rows: 24 }, { NO_COLOR: "1", ASCII: "1" });
   await pty.waitFor("What should Annie be able to do?");
   expect(pty.text()).toContain("> [x] Remember");
-  await press(pty, "q", "Stop here?");
+  await press(pty, "q", "Quit setup?");
   pty.type("y");
   await expectLeftAsFound(pty, 0);
   // oxlint-disable-next-line no-control-regex -- escape sequences are what is looked for
@@ -159,7 +161,7 @@ test("a terminal that is resized in the middle shows the whole page anew", async
   pty.resize(100, 30);
   await pty.waitFor("Nightly re-index of memory      15.2 GB");
   expect(pty.text().match(/What should Annie/g)?.length).toBe(1);
-  await press(pty, "q", "Stop here?");
+  await press(pty, "q", "Quit setup?");
   pty.type("y");
   await expectLeftAsFound(pty, 0);
 });

@@ -86,8 +86,8 @@ describe("a question", () => {
     await press("o", "Folder: data/models");
     for (let step = 0; step < 7; step++) await press(keys.left, "Folder:");
     await press("/", "Folder: /data/models");
-    await press(keys.enter, "Models live in: /data/models");
-    expect(text()).toContain("Is this right?");
+    await press(keys.enter, /Model folder +\/data\/models/);
+    expect(text()).toContain("Set up Annie like this?");
   });
 
   test("clears a typed folder with Ctrl-U, and leaves the field with Esc", async () => {
@@ -103,22 +103,22 @@ describe("a question", () => {
   });
 });
 
-test("Stop here? is answered with y alone: n, Enter and Esc go on", async () => {
+test("Quit setup? is answered with y alone: n, Enter and Esc go on", async () => {
   const { press, outcome } = showWizard();
   for (const key of ["n", keys.enter, keys.escape]) {
-    await press("q", "Stop here?");
+    await press("q", "Quit setup?");
     await press("", "y/N");
     await press(key, "What should Annie be able to do?");
   }
-  await press("q", "Stop here?");
-  await press("y", "Stop here?");
+  await press("q", "Quit setup?");
+  await press("y", "Quit setup?");
   expect(await outcome).toBeNull();
 });
 
 test("an interrupted wizard goes to the plan with one key, once", async () => {
   const { press, text } = showWizard({ earlier: "interrupted" });
   expect(text()).toContain("Continue where you left off?");
-  await press(keys.enter, "Is this right?");
+  await press(keys.enter, "Set up Annie like this?");
   await press(keys.escape, "When should Annie start?");
 });
 
@@ -133,18 +133,21 @@ test("a page that waits for the Hub has a spinner that turns", async () => {
     expect(frames.size).toBeGreaterThan(3);
   });
   expect(text()).toMatch(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Working out what would change/m);
-  await press(keys.escape, "Stop here?");
+  await press(keys.escape, "Quit setup?");
 });
 
 test("the summary shows what is downloaded and which lines of which files change", async () => {
   const { press, text, outcome } = showWizard({
     decided: new Set(["tiers", "token", "startup", "storage"]),
   });
-  await press("", "Is this right?");
-  expect(text()).toMatch(/Download: 3 models, 4\.31 GB to download, 784 MB already cached/);
-  expect(text()).toMatch(/Create: .*docker-compose\.heros\.yml/);
+  await press("", "Set up Annie like this?");
+  expect(text()).toMatch(/Models +Qwen3 Embedding 0\.6B +1\.22 GB\n +GLiNER .* 784 MB +cached/);
+  expect(text()).toMatch(/Download +4\.31 GB, about 39 s \(784 MB cached\)/);
+  expect(text()).toMatch(/Files +\+14 docker-compose\.heros\.yml  \+2 -1 \.env/);
+  expect(text()).toContain("› Yes, start");
+  await press("d", /Create: .*docker-compose\.heros\.yml/);
   expect(text()).toContain("  +# Written by heros.");
-  expect(text()).toContain("› Yes, begin");
+  await press("d", "Set up Annie like this?");
   await press(keys.enter, "");
   expect((await outcome)?.tiers).toEqual([1, 2]);
 });
