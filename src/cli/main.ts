@@ -95,6 +95,7 @@ async function perform(
     ...noRunKeys,
     pause: fetches(command) ? pause : null,
     leave: canDetach(command) ? leave : null,
+    replay: command.name === "replay",
   };
   const color = wantsColor({ flag: command.color, isTty: isatty(1), env });
   const features = terminalFeatures({ isTty: isatty(1), color, env });

@@ -51,7 +51,7 @@ export async function performReplay(request: ReplayRequest): Promise<number> {
     return exitCodes.done;
   } catch (error) {
     if (!signal.aborted) throw error;
-    writer.write(cancelled(last?.at ?? 0, "The replay was stopped; the recorded run goes on."));
+    writer.write(cancelled(last?.at ?? 0, "It was a replay: no run was touched."));
     return exitCodes.interrupted;
   } finally {
     await writer.close();

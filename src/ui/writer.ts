@@ -55,9 +55,11 @@ export interface RunKeys {
   readonly leave: (() => void) | null;
   /** s: stops the run in the background that is shown here. */
   readonly end: (() => void) | null;
+  /** A record is shown: q ends that, and touches no run. */
+  readonly replay: boolean;
 }
 
-export const noRunKeys: RunKeys = { pause: null, leave: null, end: null };
+export const noRunKeys: RunKeys = { pause: null, leave: null, end: null, replay: false };
 
 /** Whole lines to a stream that may be a pipe whose reader has gone. */
 export interface LineOutput {

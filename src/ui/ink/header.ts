@@ -18,18 +18,20 @@ export function runTitle({ run }: Pick<RunState, "run">): string {
 }
 
 type HeaderView = Pick<LiveView, "state" | "size" | "theme"> & {
+  readonly keys?: RunKeys;
   /** The time, or the place among the questions. */
   readonly right?: string;
 };
 
-/** The first row of every screen: what runs, whether it is a demo, how long. */
-export function headerLine({ state, size, theme, right = "" }: HeaderView): Line {
-  const { run } = state;
-  const title = runTitle(state);
-  const demo = run?.demo === true ? [span("DEMO", "demo")] : [];
-  const gap = demo.length > 0 && right !== "" ? [span("  ")] : [];
-  const end = [...demo, ...gap, span(right, "quiet")];
-  return spread([span(title, "strong")], end, frameColumns(size), theme);
+/** The first row of every screen: what runs, whether it is a demo or a record, how long. */
+export function headerLine({ state, size, theme, keys, right = "" }: HeaderView): Line {
+  const marks = [
+    ...(state.run?.demo === true ? [span("DEMO", "demo")] : []),
+    ...(keys?.replay === true ? [span("REPLAY", "demo")] : []),
+    ...(right === "" ? [] : [span(right, "quiet")]),
+  ];
+  const end = marks.flatMap((mark, index) => (index === 0 ? [mark] : [span("  "), mark]));
+  return spread([span(runTitle(state), "strong")], end, frameColumns(size), theme);
 }
 
 /** "1 min 12 s", since the person said yes or, where nobody was asked, since the start. */
@@ -40,8 +42,19 @@ export function elapsedText({ state, elapsedMs }: Pick<LiveView, "state" | "elap
 /** The stages side by side, each with its sign; nothing where there is one alone. */
 export function stageLines(view: LiveView): Line[] {
   if (view.state.stages.length < 2) return [];
-  const long = stageSpans(view, false);
-  return [lineWidth(long) <= frameColumns(view.size) ? long : stageSpans(view, true)];
+  const columns = frameColumns(view.size);
+  const rows = [stageSpans(view, false), stageSpans(view, true)];
+  const fits = rows.find((row) => lineWidth(row) <= columns);
+  return [fits ?? stageSigns(view)];
+}
+
+/** The signs, and the names of those that run: on a screen that has no room for all. */
+function stageSigns(view: LiveView): Line {
+  const running = view.state.stages.filter(({ state }) => state === "running");
+  return [
+    ...view.state.stages.map((stage) => stageSign(stage, view, true)),
+    ...running.map(({ stage }) => span(` ${stageNames[stage]}`)),
+  ];
 }
 
 function stageSpans(view: LiveView, short: boolean): Line {

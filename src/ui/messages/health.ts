@@ -50,7 +50,7 @@ export function annieText({ annie, containers, plan }: RunState): string {
   if (annie.online !== null) return `is online at ${addressWords(annie.online.url)}`;
   if (annie.status !== null && annie.status !== "unreachable") {
     const missing = awaitedCapabilities({ annie, plan });
-    const waits = annie.status === "healthy" && missing.length > 0;
+    const waits = annie.status === "healthy" && !Object.values(annie.capabilities).includes(true);
     return waits ? `is up, still loading ${listed(missing)}` : healthText(annie.status);
   }
   const awaited = Object.values(containers).filter(

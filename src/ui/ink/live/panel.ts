@@ -36,8 +36,8 @@ export function pressedLive(panel: Panel, press: Press, keys: RunKeys): Pressed 
         return { panel: { kind: "leaving" }, act: "leave" };
       }
       if (letter === "s" && keys.end !== null) return turn({ kind: "end" });
-      // Where the run goes on in the background anyway there is nothing to ask.
-      if (letter === "q" && keys.end !== null) return act("stop");
+      // Where no run is stopped by it there is nothing to ask.
+      if (letter === "q" && (keys.end !== null || keys.replay)) return act("stop");
       return turn(letter === "q" ? { kind: "quit" } : panel);
     case "leaving":
       return turn(panel);
@@ -136,13 +136,14 @@ function header(view: LiveView): Line {
 }
 
 function helpLines(view: LiveView): Line[] {
-  const { pause, leave, end } = view.keys;
+  const { pause, leave, end, replay } = view.keys;
+  const stop = replay ? "It is a record: no run is touched." : stopText(view.state);
   return [
     ...(pause === null ? [] : ["p: pause or resume the download."]),
     ...(leave === null ? [] : ["b: keep going in the background; you can close this terminal."]),
     ...(end === null
-      ? [`q, Ctrl-C: stop. ${stopText(view.state)}`]
-      : ["q, Ctrl-C: detach; the run continues.", `s: stop the run. ${stopText(view.state)}`]),
+      ? [`q, Ctrl-C: ${replay ? "stop the replay" : "stop"}. ${stop}`]
+      : ["q, Ctrl-C: detach; the run continues.", `s: stop the run. ${stop}`]),
     "l: log of every step.",
     "Ctrl-Z: suspend heros; fg brings it back.",
   ].flatMap((text) => {
@@ -162,12 +163,13 @@ function wrapped(text: string, { size }: LiveView): Line[] {
 }
 
 /** The keys that mean something at this moment of the run. */
-export function keysNow({ pause, leave, end }: RunKeys, state: RunState): RunKeys {
+export function keysNow({ pause, leave, end, replay }: RunKeys, state: RunState): RunKeys {
   const under = (name: string) =>
     state.stages.some(({ stage, state: now }) => stage === name && now === "running");
   return {
     pause: under("download") && state.download.finished === null ? pause : null,
     leave: under("download") || under("annie") ? leave : null,
     end: state.closing === null ? end : null,
+    replay,
   };
 }

@@ -144,9 +144,9 @@ function hasBegun({ download, stages }: RunState): boolean {
 }
 
 /** Help has them all: where columns are few the log is left to it. */
-function keyLine({ size, keys: { pause, leave, end } }: LiveView): Line {
+function keyLine({ size, keys: { pause, leave, end, replay } }: LiveView): Line {
   const words = [
-    end === null ? "q: stop" : "q: detach",
+    replay ? "q: stop the replay" : end === null ? "q: stop" : "q: detach",
     ...(pause === null ? [] : [pause.isPaused() ? "p: resume" : "p: pause"]),
     ...(leave === null ? [] : ["b: background"]),
     ...(end === null ? [] : ["s: stop"]),

@@ -110,3 +110,15 @@ test("the log keeps the newest two hundred sentences", () => {
   expect(log).toHaveLength(200);
   expect(log.at(-1)?.sentence.text).toBe("Running: docker 499");
 });
+
+test("a replay says that it is one, and q ends it without a question", async () => {
+  const { text, press } = showRun({ ...noRunKeys, replay: true });
+  expect(text()).toMatch(/^ *Setting up Annie +REPLAY {2}\d s$/m);
+  expect(text()).toContain("q: stop the replay");
+  await press("?", "q, Ctrl-C: stop the replay. It is a record: no run is touched.");
+  expect(text()).not.toContain("heros setup");
+  await press("x", "q: stop the replay");
+  expect(interrupt).not.toHaveBeenCalled();
+  await press("q", "q: stop the replay");
+  await vi.waitFor(() => expect(interrupt).toHaveBeenCalledOnce());
+});

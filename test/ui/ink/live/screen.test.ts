@@ -111,6 +111,14 @@ describe("the live screen", () => {
     );
   });
 
+  test("names the steps as far as there is room, and those that run in any case", () => {
+    const state = fold(recording("fresh-setup").filter(({ at }) => at <= 3000));
+    const steps = (columns: number) => texts(state, { columns, rows: 12 }).split("\n")[1];
+    expect(steps(80)).toMatch(/^\[✓\] Machine {2}\[✓\] Plan/);
+    expect(steps(40)).toMatch(/^✓Machine ✓Plan ✓Stack .Models .Annie$/);
+    expect(steps(30)).toMatch(/^✓✓✓.{2} Models Annie$/);
+  });
+
   test("says how many models have no row, and keeps those that work", () => {
     const text = texts(fold([started, manyModels(30)]), { columns: 80, rows: 15 });
     expect(text).toMatch(/\+\d+ more/);
