@@ -1,6 +1,8 @@
 import { questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
 import { inBackgroundFlag } from "../record/handover.ts";
+import { arrangeHelp, helpCommand } from "./help.ts";
+import { complaintOf, wordsOf } from "./mistyped.ts";
 import { failure } from "../run/failures/table.ts";
 import {
   addFlags,
@@ -68,7 +70,7 @@ export function parseArguments(argv: readonly string[]): Parsed {
     .option("-V, --version", "print the version alone")
     // heros upgrade has a --version of its own.
     .enablePositionalOptions()
-    .helpCommand(false);
+    .addHelpCommand(helpCommand());
 
   const setup = common(program.command("setup"))
     .description("ask what is open, write Annie's files, fetch the models, start her")
@@ -142,7 +144,8 @@ export function parseArguments(argv: readonly string[]): Parsed {
     settingIds: ["stackDir", "cacheDir", "catalog", "port"],
   });
 
-  if (argv.length === 0) return { kind: "text", text: program.helpInformation() };
+  arrangeHelp(program);
+  const words = argv.length === 0 ? ["--help"] : wordsOf(program, argv);
   let complaint = "";
   for (const each of [program, setup, pull, doctor, status, replay, ...models, ...release]) {
     each.exitOverride().configureOutput({
@@ -151,17 +154,13 @@ export function parseArguments(argv: readonly string[]): Parsed {
     });
   }
   try {
-    program.parse([...argv], { from: "user" });
+    program.parse([...words], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: "text", text };
     // `heros models` alone asks what there is.
     if (error.code === "commander.help") return { kind: "text", text: complaint };
-    throw failure(
-      "usage.wrong",
-      { complaint: complaint === "" ? error.message : complaint },
-      error,
-    );
+    throw failure("usage.wrong", { complaint: complaintOf(error, complaint) }, error);
   }
   if (command === undefined) return { kind: "text", text };
   return { kind: "command", command };

@@ -228,7 +228,7 @@ const keepToken: Question<"keepToken", boolean> = {
     "No: it is used for this run and written nowhere. A token that was saved before stays until you delete that file.",
   flag: "--keep-token",
   argument: "choice",
-  summary: "yes: save the token in the stack's folder; no: use it for this run only (default: yes)",
+  summary: "whether to save the token in the stack's folder: yes or no (default: yes)",
   environment: "HEROS_KEEP_TOKEN",
   configKey: "keepToken",
   applies: (_circumstances, { token: { source } }) => source !== "none" && source !== "kept",
@@ -326,7 +326,7 @@ const startup: Question<"startup", Startup> = {
   flag: "--startup",
   argument: "when",
   summary:
-    "progressive: start Annie right away; wait: after all downloads finish (default: progressive)",
+    "when Annie starts: progressive (right away) or wait (after all downloads finish) (default: progressive)",
   environment: "HEROS_STARTUP",
   configKey: "startup",
   applies: () => true,

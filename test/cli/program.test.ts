@@ -15,6 +15,12 @@ function commandOf(...argv: string[]): HerosCommand {
   return parsed.command;
 }
 
+function helpOf(...argv: string[]): string {
+  const parsed = parseArguments(argv);
+  if (parsed.kind !== "text") throw new Error("no help");
+  return parsed.text;
+}
+
 describe("the command line", () => {
   it("takes a setting by its other name too", () => {
     for (const flag of ["--max-connections", "--max-lanes"]) {
@@ -86,13 +92,60 @@ describe("the command line", () => {
     }
   });
 
+  const commands = [
+    "setup",
+    "pull",
+    "doctor",
+    "status",
+    "replay",
+    "models",
+    "models ls",
+    "models verify",
+    "models repair",
+    "models prune",
+    "upgrade",
+    "uninstall",
+    "version",
+  ];
+
+  it.each(["", ...commands])("helps with heros %s in 80 columns, in sentences", (words) => {
+    const text = helpOf(...words.split(" ").filter(Boolean), "--help");
+    expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(text).toContain(`Examples:\n  heros ${words}`.trimEnd());
+    const rows = text
+      .slice(0, text.indexOf("Examples:"))
+      .matchAll(/^ {2}\S.*?(?: {2,}|\n +)(\S+)/gm);
+    for (const [, word] of rows) expect(word).toMatch(/^(?:[A-Z]|heros|YAML)/);
+  });
+
+  it("helps with help COMMAND as with --help", () => {
+    for (const words of ["pull", "models", "models prune"]) {
+      const argv = words.split(" ");
+      expect(helpOf("help", ...argv)).toBe(helpOf(...argv, "--help"));
+    }
+    expect(helpOf("help")).toBe(helpOf("--help"));
+  });
+
   it.each([
-    [["setup", "--tier", "1"], /unknown option '--tier'/, /--tiers/],
-    [["sutup"], /unknown command 'sutup'/, /setup/],
-    [["setup", "--output", "xml"], /'xml' is invalid/, /heros --help/],
-    [["setup", "--tiers"], /argument missing/, /heros --help/],
-    [["setup", "now"], /too many arguments/, /heros --help/],
-    [["setup", "--demo", "--demo-speed", "0"], /above 0/, /heros --help/],
+    [["setup", "--tier", "1"], /unknown option '--tier'/, /^Did you mean --tiers\? Run /],
+    [["sutup"], /unknown command 'sutup'/, /^Did you mean setup\? Run /],
+    [["staus", "--help"], /unknown command 'staus'/, /Did you mean status\?/],
+    [["install"], /unknown command 'install'/, /Did you mean heros setup\?/],
+    [["stop"], /unknown command 'stop'/, /^Run heros COMMAND --help/],
+    [["models", "list"], /unknown command 'models list'/, /Did you mean heros models ls\?/],
+    [["help", "staus"], /unknown command 'staus'/, /Did you mean status\?/],
+    [
+      ["setup", "--output", "xml"],
+      /^Invalid --output "xml": give auto, ink, plain, json or accessible\.$/,
+      /heros COMMAND --help/,
+    ],
+    [["setup", "--tiers"], /^--tiers needs a value\.$/, /^Use --tiers <list>\./],
+    [["setup", "now"], /too many arguments/, /heros COMMAND --help/],
+    [
+      ["setup", "--demo", "--demo-speed", "0"],
+      /^Invalid --demo-speed "0": /,
+      /heros COMMAND --help/,
+    ],
   ])("refuses %j, and says what would be right", (argv, message, hint) => {
     expect(() => parseArguments(argv)).toThrow(
       expect.objectContaining({

@@ -1,0 +1,118 @@
+import { Command, type Help } from "commander";
+import { questions } from "../plan/questions.ts";
+import { settings } from "../plan/settings.ts";
+
+/** What is typed for it, and what that does. */
+type Example = readonly [line: string, effect: string];
+
+/** Of each command, by its words after `heros`; those of heros itself by none. */
+const examples: Readonly<Record<string, readonly Example[]>> = {
+  "": [
+    ["heros setup --demo", "Try it on a simulated Spark"],
+    ["heros setup", "Set up Annie; asks a few questions"],
+    ["heros status", "See how she is"],
+  ],
+  setup: [
+    ["heros setup --demo --demo-speed 20", "Try it on a simulated Spark"],
+    ["heros setup --dry-run", "See the plan"],
+    ["heros setup --yes --tiers 1,2", "Ask nothing"],
+  ],
+  pull: [
+    ["heros pull --tiers 1", "The required models"],
+    ["heros pull openai/whisper-large-v3", "One repository of the Hub"],
+  ],
+  doctor: [["heros doctor", "Check this machine"]],
+  status: [
+    ["heros status --watch", "Watch a run in the background"],
+    ["heros status --json", "For a script"],
+  ],
+  models: [["heros models ls", "See which models are downloaded"]],
+  "models ls": [["heros models ls --tiers 1,2", "The models of two sets"]],
+  "models verify": [["heros models verify", "Verify all cached models"]],
+  "models repair": [["heros models repair whisper-large-v3", "Repair one model"]],
+  "models prune": [
+    ["heros models prune", "See what is unused"],
+    ["heros models prune --yes", "Remove it"],
+  ],
+  replay: [["heros replay run.jsonl --output plain", "Read a recorded run"]],
+  upgrade: [
+    ["heros upgrade --check", "See whether there is a newer version"],
+    ["heros upgrade --rollback", "Go back to the version before"],
+  ],
+  uninstall: [["heros uninstall --yes", "Remove heros and keep the models"]],
+  version: [["heros version --json", "For a bug report"]],
+};
+
+/** `heros help` and its row; `wordsOf` answers it. */
+export function helpCommand(): Command {
+  return new Command("help")
+    .argument("[command]")
+    .description("show the help of a command")
+    .helpGroup("heros:");
+}
+
+/** Headings of commands. */
+const commandGroups: Readonly<Record<string, readonly string[]>> = {
+  "Annie:": ["setup", "status", "doctor"],
+  "Models:": ["pull", "models"],
+  "heros:": ["version", "upgrade", "uninstall", "replay"],
+};
+
+/** Headings of options, after those of the command alone. */
+const optionGroups: Readonly<Record<string, readonly string[]>> = {
+  "Answers:": questions.map(({ flag }) => flag),
+  "Settings:": [...settings.map(({ flag }) => flag.replace(/ .*/, "")), "--config"],
+  "Output:": ["--output", "--json", "--no-color", "--quiet", "--verbose"],
+};
+
+const format: Partial<Help> = {
+  groupItems: (all, visible, groupOf) => {
+    const order = ["Options:", ...Object.keys(optionGroups), ...Object.keys(commandGroups)];
+    const shown = [...new Set(all.map(groupOf))].toSorted(
+      (a, b) => order.indexOf(a) - order.indexOf(b),
+    );
+    return new Map(
+      shown.map((group) => [group, visible.filter((item) => groupOf(item) === group)]),
+    );
+  },
+  optionDescription: ({ description, argChoices, defaultValue }) =>
+    sentence(description) +
+    (argChoices === undefined ? "" : `: ${argChoices.join(", ")}`) +
+    (typeof defaultValue === "string" ? ` (default: ${defaultValue})` : ""),
+  argumentDescription: ({ description }) => sentence(description),
+  subcommandTerm: (command) => command.name(),
+  subcommandDescription: (command) => sentence(command.summary() || command.description()),
+  commandDescription: (command) => `${sentence(command.description()).replace(/\.$/, "")}.`,
+};
+
+/** Gives a command and all below it their help: groups, sentences and examples. */
+export function arrangeHelp(command: Command, words = ""): void {
+  command.configureHelp(format).helpOption("-h, --help", "show this help");
+  if (command.commands.length > 0) command.usage("COMMAND [options]");
+  for (const option of command.options) {
+    const heading = headingOf(optionGroups, option.long ?? "");
+    if (heading !== undefined) option.helpGroup(heading);
+  }
+  const shown = examples[words] ?? [];
+  const width = Math.max(0, ...shown.map(([line]) => line.length));
+  const lines = shown.map(([line, effect]) => `  ${line.padEnd(width)}  ${effect}`);
+  if (lines.length > 0) command.addHelpText("after", ["", "Examples:", ...lines].join("\n"));
+  if (words === "") command.addHelpText("after", "\nRun heros COMMAND --help for usage.");
+  for (const sub of command.commands) {
+    const heading = words === "" ? headingOf(commandGroups, sub.name()) : undefined;
+    if (heading !== undefined) sub.helpGroup(heading);
+    arrangeHelp(sub, `${words} ${sub.name()}`.trim());
+  }
+}
+
+function headingOf(
+  groups: Readonly<Record<string, readonly string[]>>,
+  name: string,
+): string | undefined {
+  return Object.keys(groups).find((heading) => groups[heading]?.includes(name));
+}
+
+/** With a capital; a name of ours keeps its own letters. */
+function sentence(text: string): string {
+  return text.startsWith("heros") ? text : text.charAt(0).toUpperCase() + text.slice(1);
+}
