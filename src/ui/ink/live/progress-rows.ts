@@ -108,7 +108,8 @@ function moreRow(left: number, view: LiveView): Line[] {
   return left <= 0 ? [] : [[span(`${indentOf(view)}+${left} more`, "quiet")]];
 }
 
-function indentOf({ theme }: LiveView): string {
+/** As wide as a sign and the space after it. */
+export function indentOf({ theme }: LiveView): string {
   return " ".repeat(theme.symbols.ok.length + 1);
 }
 

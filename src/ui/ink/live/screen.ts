@@ -1,6 +1,7 @@
 import type { CheckState, RunState } from "../../../run/state.ts";
 import { formatDuration } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
+import { textWidth } from "../../text-width.ts";
 import { notPausedText } from "../../messages/download.ts";
 import { capabilityName } from "../../../run/capabilities.ts";
 import { counted } from "../../messages/sentence.ts";
@@ -26,8 +27,14 @@ import {
   span,
 } from "../line.ts";
 import { isLooking } from "../log-rows.ts";
-import type { Role } from "../theme.ts";
-import { awaitedContainers, containerRows, modelRows, totalRows } from "./progress-rows.ts";
+import type { Role, Theme } from "../theme.ts";
+import {
+  awaitedContainers,
+  containerRows,
+  indentOf,
+  modelRows,
+  totalRows,
+} from "./progress-rows.ts";
 
 /** Before what Annie can do gets rows. */
 const leastModels = 4;
@@ -48,10 +55,11 @@ export function liveScreen(view: LiveView): Line[] {
   };
   const header = take([headerLine({ ...view, right: elapsedText(view) })]);
   const looking = isLooking(state);
-  const annie = looking ? [] : annieLines(view);
+  const annie = looking || !concernsAnnie(state) ? [] : annieLines(view);
+  const able = annie.length === 0 ? [] : abilityLines(view);
   const [bar, figures] = topRows(view);
   const total = take(bar);
-  const health = take(annie.slice(0, 1));
+  const health = take(annie);
   const foot = take([keyLine(view)]);
   const held = looking ? [] : take([...hubWaitRow(view), ...pausedRow(view)]);
   const stages = take(stageLines(view));
@@ -62,8 +70,8 @@ export function liveScreen(view: LiveView): Line[] {
     ? take(checkRows(view, room - air))
     : bar.length === 0 || !hasBegun(state)
       ? []
-      : take(modelRows(view, Math.max(leastModels, room - air - annie.length)));
-  const abilities = take(annie.slice(1));
+      : take(modelRows(view, Math.min(room, Math.max(leastModels, room - air - able.length))));
+  const abilities = take(able);
   const containers =
     health.length === 0 || state.annie.online !== null ? [] : take(containerRows(view, room - air));
   const gap = (): readonly Line[] => take([blank]);
@@ -160,40 +168,49 @@ function keyLine({ size, keys: { pause, leave, end, replay } }: LiveView): Line 
   );
 }
 
-/** Annie's rows: how she is and what is awaited, then what she can do and what still comes. */
-export function annieLines(view: LiveView): Line[] {
+/** How Annie is and what is awaited; her address on a row of its own where columns are few. */
+function annieLines(view: LiveView): Line[] {
   const { state } = view;
   const { annie } = state;
-  if (!concernsAnnie(state)) return [];
   const online = annie.online !== null;
   const sign = online ? span(view.theme.symbols.ok, "good") : annieSign(view);
-  const indent = " ".repeat(view.theme.symbols.ok.length + 1);
   const who = span(" Annie", "strong");
   const url = cleanText(annie.online?.url.replace(/\/$/, "") ?? "");
   const whole: Line = online
     ? [sign, who, span(" is online at ", "good"), linked(url, "good")]
     : [sign, who, span(` ${cleanText(annieText(state))}`)];
-  const fits = !online || lineWidth(whole) <= frameColumns(view.size);
-  const first: readonly Line[] = fits
-    ? [whole]
-    : [
-        [sign, who, span(" is online", "good")],
-        [span(indent), linked(url)],
-      ];
+  if (!online || lineWidth(whole) <= frameColumns(view.size)) return [whole];
+  return [
+    [sign, who, span(" is online", "good")],
+    [span(indentOf(view)), linked(url)],
+  ];
+}
+
+/** What she can do, and what still comes. */
+function abilityLines(view: LiveView): Line[] {
+  const { annie } = view.state;
   const can = Object.entries(annie.capabilities).flatMap(([name, there]) =>
     there ? [capabilityName(name)] : [],
   );
-  const later = awaitedCapabilities(state);
-  const fact = (label: string, names: readonly string[], role: Role): Line[] =>
-    names.length === 0
-      ? []
-      : [
-          [
-            span(`${indent}${label}`, "quiet"),
-            span(names.join(` ${view.theme.symbols.separator} `), role),
-          ],
-        ];
-  return [...first, ...fact("Ready   ", can, "plain"), ...fact("Soon    ", later, "quiet")];
+  const later = awaitedCapabilities(view.state);
+  const fact = (label: string, names: readonly string[], role: Role): Line[] => {
+    if (names.length === 0) return [];
+    const start = `${indentOf(view)}${label}`;
+    const words = fittingNames(names, frameColumns(view.size) - start.length, view.theme);
+    return [[span(start, "quiet"), span(words, role)]];
+  };
+  return [...fact("Ready   ", can, "plain"), ...fact("Soon    ", later, "quiet")];
+}
+
+/** As many names as have room, and how many have none. */
+function fittingNames(names: readonly string[], columns: number, { symbols }: Theme): string {
+  const between = ` ${symbols.separator} `;
+  for (let kept = names.length; kept > 0; kept -= 1) {
+    const left = names.length - kept;
+    const words = [...names.slice(0, kept), ...(left === 0 ? [] : [`+${left}`])].join(between);
+    if (textWidth(words) <= columns) return words;
+  }
+  return `+${names.length}`;
 }
 
 function isSilent({ annie }: RunState): boolean {

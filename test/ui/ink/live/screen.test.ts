@@ -224,6 +224,14 @@ describe("a setup in the middle of its downloads", () => {
   });
 });
 
+test("at 40 by 12 her address has a row, and at 60 by 15 what is left out is counted", () => {
+  const state = fold(recording("fresh-setup").filter(({ at }) => at <= 7000));
+  const small = texts(state, { columns: 40, rows: 12 });
+  expect(small).toMatch(/^\[✓\] Annie is online\n {4}http:\/\/127\.0\.0\.1:8000\nq: stop/m);
+  const wide = texts(state, { columns: 60, rows: 15 });
+  expect(wide).toMatch(/^ {4}Soon {4}speech-to-text · text-to-speech · \+1$/m);
+});
+
 test("what is verified is a darker part of the bar", () => {
   const progress = manyModels(1);
   if (progress.type !== "download.progress") throw new Error("not progress");
