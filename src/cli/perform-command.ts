@@ -203,6 +203,8 @@ function planRelease({
 }): CommandPlan {
   const common = { stages: [], demo: false, recorded: false };
   const appDir = path.dirname(shippedPath("package.json"));
+  // Whatever the user's umask is: nobody else may write to a program, nor to what Node compiles of it.
+  process.umask(process.umask() | 0o022);
   switch (command.name) {
     case "release":
       return {

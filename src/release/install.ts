@@ -4,6 +4,7 @@ import { errorCode } from "../run/error-code.ts";
 import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
 import {
+  absentFolders,
   linkedId,
   lockOf,
   makeFolder,
@@ -80,20 +81,6 @@ export async function requireFits(host: Host, tree: ReleaseTree, places: Places)
   await requireLauncherPlace(host, launcherOf(places));
 }
 
-/** The folder itself and those above it, as far as they are not there; the deepest first. */
-async function absentFolders({ files }: Host, folder: string): Promise<string[]> {
-  const absent: string[] = [];
-  for (let place = folder; place !== path.dirname(place); place = path.dirname(place)) {
-    const code = await files.lstat(place).then(
-      () => null,
-      (error: unknown) => errorCode(error),
-    );
-    if (code !== "ENOENT") break;
-    absent.push(place);
-  }
-  return absent;
-}
-
 /** The version that is this very release, runs, and is linked or is the tree itself; null where there is none. */
 async function findInstalled(
   { host, signal }: Installing,
@@ -142,6 +129,7 @@ async function bringIn(
   for (let count = 2; inUse.has(id); count += 1) id = `${tree.id}.${count}`;
   const folder = versionFolder(data, id);
   await host.files.rm(folder, { recursive: true, force: true });
+  await forgetCompiled(host, tree.folder);
   await moveTree(host, tree.folder, folder);
   try {
     await proveStarts({ host, signal, folder, version: tree.version });
@@ -151,6 +139,17 @@ async function bringIn(
     throw error;
   }
   return id;
+}
+
+/** What Node has kept there of this very run, with whatever permissions. */
+async function forgetCompiled({ files }: Host, folder: string): Promise<void> {
+  const packages = path.join(folder, "app/node_modules");
+  try {
+    await files.rm(path.join(packages, ".cache"), { recursive: true, force: true });
+    await files.rmdir(packages);
+  } catch {
+    // Packages are in it, or it is only to be read.
+  }
 }
 
 /** Where it can't be moved, it is copied: another disk, a folder that is only to be read. */

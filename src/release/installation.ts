@@ -166,21 +166,48 @@ export async function withLock<Result>(
   }
   try {
     return await task();
+  } catch (error) {
+    throw refusalOf(error, path.dirname(lock));
   } finally {
     host.fileLocks.release(lock);
   }
 }
 
-/** Makes a folder with those above it. @returns the topmost that was not there before; null where all were */
-export async function makeFolder(
+/** A refusal of the file system as the failure that says so; others are passed through. */
+function refusalOf(error: unknown, folder: string): unknown {
+  const errno = errorCode(error) ?? "";
+  if (!["EACCES", "EPERM", "EROFS"].includes(errno)) return error;
+  const at = error instanceof Error && "path" in error ? String(error.path) : folder;
+  return failure("release.not_writable", { folder: at, errno }, error);
+}
+
+/** The folder itself and those above it, as far as they are not there; the deepest first. */
+export async function absentFolders(
   { files }: Pick<Host, "files">,
   folder: string,
-): Promise<string | null> {
-  try {
-    return (await files.mkdir(folder, { recursive: true, mode: 0o755 })) ?? null;
-  } catch (cause) {
-    const errno = errorCode(cause) ?? "";
-    if (["ENOSPC", "EDQUOT"].includes(errno)) throw cause;
-    throw failure("release.not_writable", { folder, errno }, cause);
+): Promise<string[]> {
+  const absent: string[] = [];
+  for (let place = folder; place !== path.dirname(place); place = path.dirname(place)) {
+    const code = await files.lstat(place).then(
+      () => null,
+      (error: unknown) => errorCode(error),
+    );
+    if (code !== "ENOENT") break;
+    absent.push(place);
+  }
+  return absent;
+}
+
+/** Makes a folder with those above it, one by one: in /proc, Node's own `recursive` never ends. @throws Failure `release.not_writable` (4) */
+export async function makeFolder(host: Pick<Host, "files">, folder: string): Promise<void> {
+  for (const place of (await absentFolders(host, folder)).toReversed()) {
+    try {
+      await host.files.mkdir(place, { mode: 0o755 });
+    } catch (cause) {
+      const errno = errorCode(cause) ?? "";
+      if (errno === "EEXIST") continue;
+      if (["ENOSPC", "EDQUOT"].includes(errno)) throw cause;
+      throw failure("release.not_writable", { folder, errno }, cause);
+    }
   }
 }

@@ -13,6 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { launcherText } from "../../src/release/launcher.ts";
+import { nodeFlag } from "../../src/release/tree.ts";
 import { ReleaseWorld } from "./release-world.ts";
 
 let world: ReleaseWorld;
@@ -198,6 +199,57 @@ test("two installations at once both end well", async () => {
   expect((await Promise.all(runs)).map(({ status }) => status)).toEqual([0, 0]);
   expect(await world.versions()).toEqual(["1.0.0", "1.1.0"]);
   expect(["1.0.0\n", "1.1.0\n"]).toContain((await world.heros("--version")).stdout);
+});
+
+test("the launcher is the one that install.sh writes, and starts Node as bin/heros.js does", async () => {
+  const script = await readFile(new URL("../../install.sh", import.meta.url), "utf8");
+  const template = /launcher_text\(\) \{\n {2}cat <<TEXT\n(.*?)TEXT\n/su.exec(script)?.[1] ?? "";
+  const filled = template
+    .replace('$(quoted "$data/current/runtime/node")', "'/d/current/runtime/node'")
+    .replace('$(quoted "$data/current/app/bin/heros.js")', "'/d/current/app/bin/heros.js'")
+    .replace(String.raw`\$@`, "$@");
+  expect(launcherText("/d")).toBe(filled);
+  const entry = await readFile(new URL("../../bin/heros.js", import.meta.url), "utf8");
+  expect(entry.split("\n")[0]).toBe(`#!/usr/bin/env -S node ${nodeFlag}`);
+});
+
+test("a folder that can't be made is a failure that says so", async () => {
+  const { status, stderr } = await world.install("1.0.0", {}, ["--prefix", "/proc/heros"]);
+  expect(status).toBe(4);
+  expect(stderr).toContain("can't be written to (ENOENT)");
+});
+
+test.runIf(process.getuid?.() === 0)(
+  "an installation of another user's is not changed, and it says so",
+  async () => {
+    await world.install("1.0.0");
+    await chmod(world.root, 0o755);
+    const heros = join(await world.unpack("1.1.0"), "bin/heros");
+    const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    const args = [...nobody, heros, "release", "install"];
+    const { status, stderr } = await world.run("setpriv", args);
+    expect(status).toBe(4);
+    expect(stderr).toContain("can't be written to (EACCES)");
+    expect(await world.versions()).toEqual(["1.0.0"]);
+    expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
+  },
+);
+
+test("with a umask of 000 nobody else may write to what is installed", async () => {
+  const tree = await world.unpack("1.0.0");
+  const script = 'umask 000; exec "$0" release install';
+  expect((await world.run("/bin/sh", ["-c", script, join(tree, "bin/heros")])).status).toBe(0);
+  const found = await world.run("find", [
+    join(world.home, ".local"),
+    "-perm",
+    "-002",
+    "!",
+    "-type",
+    "l",
+  ]);
+  expect(
+    found.stdout.split("\n").filter((file) => !/\/app\/(?:dist|bin|assets)/.test(file)),
+  ).toEqual([""]);
 });
 
 test("a release on another disk is copied", async () => {

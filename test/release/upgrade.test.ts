@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { answer, type ReleaseServer, startReleaseServer } from "./release-server.ts";
 import { ReleaseWorld } from "./release-world.ts";
@@ -68,6 +68,20 @@ test("channels, a version that is named, and the newest one already installed", 
   await server.publish("0.9.0", ["download/v0.9.0"]);
   expect((await upgrade("--version", "v0.9.0")).status).toBe(0);
   expect((await world.heros("--version")).stdout).toBe("0.9.0\n");
+});
+
+test("foreign owners and open permissions in a tarball are not taken over", async () => {
+  await server.publish("1.1.0", [latest], {
+    pack: (tree) => {
+      const strange = ["--owner=1234", "--group=1234", "--mode=a+rwX"];
+      return Promise.resolve([...strange, "-C", dirname(tree), basename(tree)]);
+    },
+  });
+  const script = 'umask 000; exec "$0" upgrade';
+  expect((await world.run("/bin/sh", ["-c", script, world.launcher])).status).toBe(0);
+  const of = (...tests: string[]) => world.run("find", [`${world.data}/versions/1.1.0`, ...tests]);
+  expect((await of("-perm", "-002")).stdout).toBe("");
+  expect((await of("!", "-user", String(process.getuid?.()))).stdout).toBe("");
 });
 
 test("answers that are cut are asked for again", async () => {

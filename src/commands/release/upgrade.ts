@@ -3,7 +3,6 @@ import { z } from "zod";
 import type { Host } from "../../host/host.ts";
 import { backgroundDirOf } from "../../record/state-dir.ts";
 import { findRunning } from "../../record/find-running.ts";
-import { fetchTarball } from "../../release/fetch-tarball.ts";
 import { rollBack } from "../../release/install.ts";
 import { dataOfTree, withLock } from "../../release/installation.ts";
 import { findLauncher } from "../../release/launcher.ts";
@@ -21,7 +20,6 @@ import {
   type ReleaseTree,
   treeOfApp,
 } from "../../release/tree.ts";
-import { unpack } from "../../release/unpack.ts";
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { exitCodes } from "../../run/exit-codes.ts";
@@ -117,6 +115,11 @@ interface BringIn {
 /** From the network to the installed version. What is left of a download stays for the next time; another release's goes. */
 async function bringIn(work: Work, { source, tarball, data }: BringIn): Promise<void> {
   const { host, emit, signal } = work;
+  // Most upgrades find nothing to do, and need no engine.
+  const [{ fetchTarball }, { unpack }] = await Promise.all([
+    import("../../release/fetch-tarball.ts"),
+    import("../../release/unpack.ts"),
+  ]);
   const folder = path.join(data, "downloads");
   const { name, version } = tarball;
   for (const other of await host.files.readdir(folder).catch(() => [])) {
