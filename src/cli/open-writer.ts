@@ -22,7 +22,7 @@ export function chooseWriter(facts: OutputFacts): WriterName {
   const terminal = stdinIsTty && stdoutIsTty;
   if (output === "ink" && !terminal) {
     throw failure("usage.wrong", {
-      complaint: "--output ink needs a terminal for its input and output; use --output plain here",
+      complaint: "--output ink needs an interactive terminal; use --output plain",
     });
   }
   if (output !== "auto") return output;

@@ -24,13 +24,11 @@ export type Values = Readonly<Record<string, unknown>>;
 /** Adds the flags that every command has. */
 export function common(command: Command): Command {
   return command
-    .addOption(
-      new Option("--output <how>", "how to show what happens").choices(outputs).default("auto"),
-    )
+    .addOption(new Option("--output <how>", "output format").choices(outputs).default("auto"))
     .option("--json", "the same as --output json")
     .option("--no-color", "no colours")
-    .option("-q, --quiet", "only what matters in the end")
-    .option("-v, --verbose", "more of what happens")
+    .option("-q, --quiet", "print only results and problems")
+    .option("-v, --verbose", "print more details")
     .option("--config <file>", "YAML file with answers and settings");
 }
 
@@ -103,6 +101,6 @@ function attributeName(flag: string): string {
 
 /** @throws InvalidArgumentError */
 export function factor(text: string): string {
-  if (!(Number(text) > 0)) throw new InvalidArgumentError("It must be a number above 0.");
+  if (!(Number(text) > 0)) throw new InvalidArgumentError("Give a number greater than 0.");
   return text;
 }

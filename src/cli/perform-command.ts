@@ -114,8 +114,8 @@ function planCommand(performance: Performance): CommandPlan {
         // In the background its lines are the record.
         recorded: !demo && !command.dryRun && !command.inBackground,
         resumeHint: demo
-          ? "The demo is over. heros setup does the same for real."
-          : "What is downloaded is kept. Run heros setup again: it goes on where it stopped.",
+          ? "The demo is over. For the real setup, run heros setup."
+          : "Everything downloaded is kept. Run heros setup again to continue.",
         work: async (work) => {
           const person = whoAnswers(command, writer);
           return setUp(work, performance, { command, person, settings: await gather(work) });
@@ -127,8 +127,7 @@ function planCommand(performance: Performance): CommandPlan {
         stages: ["download"],
         demo: false,
         recorded: !command.inBackground,
-        resumeHint:
-          "What is downloaded is kept. Run the same command again: it goes on where it stopped.",
+        resumeHint: "Everything downloaded is kept. Run the same command again to continue.",
         work: async (work) => {
           const { performPull } = await import("../commands/pull.ts");
           return performPull(work, {
@@ -143,7 +142,7 @@ function planCommand(performance: Performance): CommandPlan {
         stages: ["machine"],
         demo: false,
         recorded: false,
-        resumeHint: "Run heros doctor again for the whole check.",
+        resumeHint: "Run heros doctor again to complete the check.",
         work: async (work) => {
           const { performDoctor } = await import("../commands/doctor.ts");
           return performDoctor(work, await gather(work));
@@ -154,7 +153,7 @@ function planCommand(performance: Performance): CommandPlan {
         stages: [],
         demo: false,
         recorded: false,
-        resumeHint: "Annie goes on. heros status asks again.",
+        resumeHint: "Annie is not affected. Run heros status to see her status.",
         work: async (work) => {
           const { performStatus } = await import("../commands/status.ts");
           return performStatus(work, { settings: await gather(work), watch: command.watch });
@@ -168,8 +167,8 @@ function planCommand(performance: Performance): CommandPlan {
         recorded: action === "repair" || (action === "prune" && yes && !dryRun),
         resumeHint:
           action === "repair"
-            ? "What was fetched is kept. Run the same command again: it goes on where it stopped."
-            : "Run the same command again for the whole of it.",
+            ? "Everything downloaded is kept. Run the same command again to continue."
+            : "Run the same command again to complete it.",
         work: async (work) => {
           const { performModels } = await import("../commands/models/models.ts");
           return performModels(work, {
@@ -286,11 +285,11 @@ function whoAnswers(command: SetupCommand, writer: Writer): Person {
   if (command.yes) return {};
   if (writer.ask !== undefined) return writer;
   if (command.dryRun) return {};
-  const where =
+  const needs =
     command.output === "auto"
-      ? "without an interactive terminal"
-      : `with --output ${command.output}`;
-  const complaint = `heros setup can't ask its questions ${where}\nAdd --yes to take the defaults, or use --output accessible to answer line by line.`;
+      ? "needs an interactive terminal"
+      : `can't ask its questions with --output ${command.output}`;
+  const complaint = `heros setup ${needs}\nAdd --yes to take the defaults, or --output accessible to answer line by line.`;
   throw failure("usage.wrong", { complaint });
 }
 

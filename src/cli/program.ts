@@ -66,23 +66,21 @@ export function parseArguments(argv: readonly string[]): Parsed {
   let command: HerosCommand | undefined;
   let text = "";
   const program = new Command("heros")
-    .description("Sets up her-os on a DGX Spark, downloads its models, and brings Annie online.")
-    .option("-V, --version", "print the version alone")
+    .description("Sets up her-os on a DGX Spark: downloads its models and brings Annie online.")
+    .option("-V, --version", "print the version")
     // heros upgrade has a --version of its own.
     .enablePositionalOptions()
     .addHelpCommand(helpCommand());
 
   const setup = common(program.command("setup"))
-    .description("ask what is open, write Annie's files, fetch the models, start her")
-    .option("-y, --yes", "ask nothing: flags, environment, config file and defaults decide")
-    .option("--dry-run", "show what would be done, and do none of it")
-    .option("--demo", "the same on a simulated Spark, with a Hub of its own and no Docker")
+    .description("configure, download and start Annie; safe to run again")
+    .option("-y, --yes", "no questions: flags, environment, config file and defaults decide")
+    .option("--dry-run", "show the plan and change nothing")
+    .option("--demo", "run on a simulated Spark, without Docker")
     .addOption(
-      new Option("--demo-speed <factor>", "how many times faster than life the demo is")
-        .default("1")
-        .argParser(factor),
+      new Option("--demo-speed <factor>", "demo speed multiplier").default("1").argParser(factor),
     )
-    .option("--keep-demo", "keep the demo's folder when it ends, and say where it is")
+    .option("--keep-demo", "keep the demo's folder, and print its path")
     .addOption(new Option(inBackgroundFlag).hideHelp())
     .action((values: Values) => {
       command = {
@@ -97,33 +95,31 @@ export function parseArguments(argv: readonly string[]): Parsed {
       };
     });
   const pull = common(program.command("pull"))
-    .argument("[model...]", "ids of the catalog, or repositories; none means the chosen tiers")
+    .argument("[model...]", "catalog ids or repositories (default: the selected sets)")
     .description("download models into the Hub cache, and nothing else")
-    .option("--all", "the models of every tier")
+    .option("--all", "the models of every set")
     .addOption(new Option(inBackgroundFlag).hideHelp())
     .action((models: string[], values: Values) => {
       command = { ...commonOptions(values), name: "pull", models, all: values["all"] === true };
     });
   const doctor = common(program.command("doctor"))
-    .description("check the machine; each check has an id and the command that mends it")
+    .description("check the machine; each problem is shown with its fix")
     .action((values: Values) => {
       command = { ...commonOptions(values), name: "doctor" };
     });
 
   const status = common(program.command("status"))
-    .description("what is online and what is still coming, from this machine alone")
-    .option("--watch", "again and again, until Ctrl-C")
+    .description("show what is online and what is still downloading")
+    .option("--watch", "keep updating until Ctrl-C")
     .action((values: Values) => {
       command = { ...commonOptions(values), name: "status", watch: values["watch"] === true };
     });
   const models = addModels(program, (parsed) => (command = parsed));
   const release = addRelease(program, (parsed) => (command = parsed));
   const replay = common(program.command("replay"))
-    .argument("<file>", "a record of a run, as in ~/.local/state/heros/logs")
+    .argument("<file>", "a record from ~/.local/state/heros/logs")
     .description("show a recorded run again, in any output")
-    .addOption(
-      new Option("--speed <factor>", "how many times faster than it was").argParser(factor),
-    )
+    .addOption(new Option("--speed <factor>", "speed multiplier").argParser(factor))
     .action((file: string, values: Values) => {
       const speed = values["speed"] === undefined ? null : Number(values["speed"]);
       command = { ...commonOptions(values), name: "replay", file, speed };
@@ -183,7 +179,7 @@ export function addModels(
 ): readonly Command[] {
   const models = program
     .command("models")
-    .description("the models in the cache: ls, verify, repair, prune")
+    .description("list, verify, repair or prune the models in the cache")
     .helpCommand(false);
   const take = (action: ModelsCommand["action"], names: readonly string[], values: Values) =>
     parsed({
@@ -195,24 +191,24 @@ export function addModels(
       yes: values["yes"] === true,
       dryRun: values["dryRun"] === true,
     });
-  const names = "ids of the catalog, or repositories; none means those that the cache has";
+  const names = "catalog ids or repositories (default: those in the cache)";
 
   const ls = common(models.command("ls"))
-    .description("each model of the catalog: here, partly here or missing, its size, and where")
-    .option("--all", "the models of every tier, as without --tiers")
+    .description("list the models: ready, partly downloaded or missing, with size and place")
+    .option("--all", "the models of every set (default)")
     .action((values: Values) => take("ls", [], values));
   const verify = common(models.command("verify"))
     .argument("[model...]", names)
-    .description("hash every cached file; changes nothing")
+    .description("verify the cached models against their checksums; changes nothing")
     .action((chosen: string[], values: Values) => take("verify", chosen, values));
   const repair = common(models.command("repair"))
     .argument("[model...]", names)
-    .description("verify, then fetch again what is damaged or missing")
+    .description("verify, then download again what is damaged or missing")
     .action((chosen: string[], values: Values) => take("repair", chosen, values));
   const prune = common(models.command("prune"))
-    .description("remove what nothing needs from the repositories of the catalog")
-    .option("-y, --yes", "remove it; without this it is only shown")
-    .option("--dry-run", "show what would be removed, and remove none of it")
+    .description("show unused files of the catalog's repositories, or remove them")
+    .option("-y, --yes", "remove them (default: only show them)")
+    .option("--dry-run", "only show what would be removed")
     .action((values: Values) => take("prune", [], values));
 
   const everywhere = ["cacheDir", "catalog", "endpoint"] as const;

@@ -51,7 +51,7 @@ export async function performDoctor(
     stage: "machine",
     outcome: first === undefined ? "done" : "failed",
   });
-  if (first === undefined) return ["Nothing here keeps Annie from running."];
+  if (first === undefined) return ["Ready: this machine can run Annie."];
   throw failure("doctor.problems", { first, count: failures.length }, first);
 }
 

@@ -66,8 +66,8 @@ export function overruledNotice({ variable, cacheDir, instead }: Overruled) {
     type: "notice",
     level: "warning",
     code: "cache.environment_wins",
-    message: `${variable} is set, so models are looked for in ${instead}, not in ${cacheDir}, where the last setup put them.`,
-    hint: `To use ${cacheDir}: unset ${variable}, or give it with --cache-dir.`,
+    message: `${variable} is set, so heros uses the models in ${instead}, not those of the last setup in ${cacheDir}.`,
+    hint: `To use ${cacheDir}, unset ${variable} or add --cache-dir.`,
   } as const;
 }
 

@@ -60,7 +60,7 @@ function switchNotice({ from, to, error }: EndpointSwitch): Notice {
     level: "warning",
     code: "hub.mirror",
     message: `${why} Continuing with ${to}.`,
-    hint: "Files from there are checked like all others, and it gets no token.",
+    hint: "Its files are verified like all others, and it does not get the token.",
   };
 }
 
@@ -71,8 +71,8 @@ function tokenNotice({ where = "this machine" }: { where?: string }, why: TokenR
     code: "hub.token_refused",
     message:
       why === "malformed"
-        ? `What was found in ${where} is not a Hugging Face token. Continuing without it.`
-        : `The Hub does not accept the token found in ${where}. Continuing without it.`,
+        ? `${where} does not contain a Hugging Face token. Continuing without it.`
+        : `The Hub rejected the token found in ${where}. Continuing without it.`,
     hint: `Public models need no token. Remove it from ${where}, or put a new one there: https://huggingface.co/settings/tokens`,
   };
 }

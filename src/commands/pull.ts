@@ -52,8 +52,8 @@ export async function pull(
   emit({ type: "stage.finished", stage: "download", outcome: "done" });
   return [
     fetchedBytes === 0
-      ? `Everything was there already: ${formatBytes(survey.totalBytes)} in ${cacheDir}.`
-      : `${formatBytes(survey.totalBytes)} of models are in ${cacheDir}; ${formatBytes(fetchedBytes)} downloaded.`,
+      ? `All models are already cached: ${formatBytes(survey.totalBytes)} in ${cacheDir}.`
+      : `Models are ready: ${formatBytes(survey.totalBytes)} in ${cacheDir} (${formatBytes(fetchedBytes)} downloaded now).`,
   ];
 }
 
@@ -94,7 +94,7 @@ export function chosenModels(
 ): readonly CatalogModel[] {
   const { names, all, tiers: tiersGiven } = choice;
   if ([names.length > 0, all, tiersGiven].filter(Boolean).length > 1) {
-    const complaint = "Name models, or give --tiers, or --all: only one of them";
+    const complaint = "Give model names, --tiers or --all, but only one of them";
     throw failure("usage.wrong", { complaint });
   }
   if (names.length > 0) return modelsByName(catalog, names);

@@ -49,7 +49,7 @@ export const settings: readonly Setting[] = [
     flag: "--endpoint <url>",
     environment: "HEROS_ENDPOINT",
     configKey: "endpoint",
-    help: "another Hub or a mirror; several in order of preference, with commas or the flag again: the token goes to the first alone (default: HF_ENDPOINT, else https://huggingface.co)",
+    help: "another Hub or mirror; separate several with commas, in order of preference; only the first gets the token (default: HF_ENDPOINT, else https://huggingface.co)",
     pull: true,
     many: true,
   },
@@ -58,7 +58,7 @@ export const settings: readonly Setting[] = [
     flag: "--catalog <file>",
     environment: "HEROS_CATALOG",
     configKey: "catalog",
-    help: "another catalog of models (default: the one of her-os)",
+    help: "another catalog of models (default: her-os)",
     pull: true,
   },
   {
@@ -66,7 +66,7 @@ export const settings: readonly Setting[] = [
     flag: "--limit-rate <rate>",
     environment: "HEROS_LIMIT_RATE",
     configKey: "limitRate",
-    help: "download no faster than this, as 50M for 50 MB a second",
+    help: "maximum download speed, for example 50M for 50 MB per second",
     pull: true,
   },
   {
@@ -79,7 +79,7 @@ export const settings: readonly Setting[] = [
       environment: "HEROS_MAX_LANES",
       configKey: "maxLanes",
     },
-    help: "no more connections than this at once",
+    help: "maximum number of parallel connections",
     pull: true,
   },
   {
@@ -87,7 +87,7 @@ export const settings: readonly Setting[] = [
     flag: "--port <n>",
     environment: "HEROS_PORT",
     configKey: "port",
-    help: "port at which Annie answers (default: HER_OS_PORT, else the one of an earlier setup, else 8000)",
+    help: "port of Annie (default: HER_OS_PORT, else the one of an earlier setup, else 8000)",
     pull: false,
   },
   {
@@ -95,7 +95,7 @@ export const settings: readonly Setting[] = [
     flag: "--annie-timeout <seconds>",
     environment: "HEROS_ANNIE_TIMEOUT",
     configKey: "annieTimeout",
-    help: "how long Annie may take to come online once her models are there (default: 600)",
+    help: "seconds to wait for Annie once her models are ready (default: 600)",
     pull: false,
   },
 ];

@@ -48,7 +48,7 @@ export async function detachRun(detach: Detach): Promise<ClosingEvent> {
   try {
     const { pid } = await startBackground({ ...detach, elapsedMs: counted }, continuation);
     const kept =
-      demo === null ? "What is downloaded is kept." : "Nothing of the demo is left then.";
+      demo === null ? "Everything downloaded is kept." : "Nothing of the demo is left then.";
     return {
       type: "run.succeeded",
       command,

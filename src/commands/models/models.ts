@@ -67,19 +67,19 @@ export async function listModels(
       type: "notice",
       level: "warning",
       code: problem.code,
-      message: `Not known how large these are: ${titles}. ${problem.message}`,
+      message: `The size of ${titles} is unknown. ${problem.message}`,
       hint: problem.hint,
     });
   }
   const listed = listedModels(survey, models);
   work.emit({ type: "models.listed", cacheDir: survey.cacheDir, models: listed });
   const missing = listed.filter(({ state }) => state !== "here");
-  if (missing.length === 0) return ["All of these models are here."];
+  if (missing.length === 0) return ["All of these models are ready."];
   const known = missing.filter(({ totalBytes }) => totalBytes !== null);
   const bytes = known.reduce((sum, each) => sum + (each.totalBytes ?? 0) - each.receivedBytes, 0);
   const size = known.length === 0 ? "" : `${formatBytes(bytes)} to download. `;
   const named = missing.length === 1 ? missing[0]?.id : "MODEL";
   return [
-    `${listed.length - missing.length} of ${listed.length} are here. ${size}Get one with heros pull ${named ?? "MODEL"}.`,
+    `${listed.length - missing.length} of ${listed.length} models are ready. ${size}Download one: heros pull ${named ?? "MODEL"}`,
   ];
 }

@@ -44,7 +44,7 @@ export async function pruneModels(
   });
   if (files.length === 0) return ["There is nothing to remove."];
   if (mode === "show") {
-    return [`Nothing was removed. heros models prune --yes frees ${formatBytes(bytes)}.`];
+    return [`Nothing was removed. To free ${formatBytes(bytes)}: heros models prune --yes`];
   }
   if (mode === "refuse") {
     throw failure("prune.needs_yes", { size: formatBytes(bytes) });

@@ -76,8 +76,8 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   });
   await removeOld();
   const count = countFiles(damaged);
-  const files = count === 1 ? "One file is" : `${count} files are`;
-  return [`${files} as the Hub promises again; ${formatBytes(fetchedBytes)} were fetched.`];
+  const files = count === 1 ? "1 file" : `${count} files`;
+  return [`Repaired ${files}: ${formatBytes(fetchedBytes)} downloaded and verified.`];
 }
 
 async function check(
@@ -94,8 +94,8 @@ async function check(
       type: "notice",
       level: "warning",
       code: "models.unchecked",
-      message: `${checked.uncheckedFiles} ${checked.uncheckedFiles === 1 ? "file" : "files"} could not be checked: their hashes are not known here.`,
-      hint: "Name the models, so that the Hub is asked: heros models verify MODEL",
+      message: `${checked.uncheckedFiles} ${checked.uncheckedFiles === 1 ? "file" : "files"} could not be verified: no checksums are known for them.`,
+      hint: "Name the models to get the checksums from the Hub: heros models verify MODEL",
     });
   }
   // What can't be judged must not pass for sound; damage that was found says more.
@@ -106,8 +106,8 @@ async function check(
 
 function checkedWords({ files, bytes }: Verification): string[] {
   return files === 0
-    ? ["The cache has none of these models yet. Get them with heros pull."]
-    : [`Everything is as the Hub promises: ${formatBytes(bytes)}, every byte checked.`];
+    ? ["None of these models is in the cache. Download them: heros pull"]
+    : [`All files match the Hub's checksums: ${formatBytes(bytes)} verified.`];
 }
 
 /** Before anything is put aside: can what is damaged be had again, and does it fit? */

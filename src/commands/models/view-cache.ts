@@ -122,7 +122,7 @@ function judgedByCache(repo: string, problem: Failure | null): Notice {
     type: "notice",
     level: "warning",
     code: "models.judged_by_cache",
-    message: `The Hub could not be asked what belongs to ${repo}: only what the cache has of it is known.`,
+    message: `Can't get the list of files of ${repo} from the Hub: only its cached files are known.`,
     hint: problem === null ? "HF_HUB_OFFLINE is set." : problem.message,
   };
 }

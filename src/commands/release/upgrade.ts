@@ -163,7 +163,7 @@ async function runInstall(
   if (end?.type === "run.succeeded") return;
   if (end?.type === "run.failed") throw new Failure(end);
   const why = stderr.trim().split("\n")[0] ?? "";
-  throw failure("release.broken", { version, why: why || "it ended without a word" });
+  throw failure("release.broken", { version, why: why || "it exited without an error message" });
 }
 
 /** How `release install` is told where this installation is: by the prefix where the launcher is below it, else as XDG has it. */

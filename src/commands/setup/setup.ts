@@ -169,7 +169,7 @@ export async function rootNotice(host: Host, stackDir: string): Promise<Notice |
     level: "warning",
     code: "setup.as_root",
     message: `heros is running as root: Annie's files in ${stackDir} and her models will belong to root, not to ${user}.`,
-    hint: `To keep them as ${user}, cancel and run heros setup without sudo. If Docker refuses: sudo usermod -aG docker ${quoted(user)}, then log in again.`,
+    hint: `To keep them as ${user}, cancel and run heros setup without sudo. If Docker denies access: sudo usermod -aG docker ${quoted(user)}, then log in again.`,
   };
 }
 

@@ -17,7 +17,7 @@ export const recordFailures = {
   "background.still_running": row<{ readonly pid: number }>({
     exitCode: exitCodes.failed,
     message: ({ pid }) => `The background run (PID ${pid}) does not stop.`,
-    hint: ({ pid }) => `Force it to stop: kill -9 ${pid}. Downloaded data is kept.`,
+    hint: ({ pid }) => `Force it to stop: kill -9 ${pid}. Everything downloaded is kept.`,
   }),
   "background.lost": row<{ readonly command: string }>({
     exitCode: exitCodes.failed,
