@@ -57,6 +57,12 @@ export function formatEta(seconds: number): string {
     : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
+/** A time of day by this machine's clock: "14:05:12". */
+export function formatTime(moment: Date): string {
+  const parts = [moment.getHours(), moment.getMinutes(), moment.getSeconds()];
+  return parts.map((part) => String(part).padStart(2, "0")).join(":");
+}
+
 /** A moment by this machine's clock: "2026-11-28 14:05". */
 export function formatMoment(moment: Date): string {
   const two = (part: number): string => String(part).padStart(2, "0");

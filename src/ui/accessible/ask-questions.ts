@@ -19,6 +19,7 @@ import {
   earlierTitle,
   fileLines,
   fileText,
+  pastedTokenText,
   planLines,
   refusedTokenText,
 } from "../messages/plan.ts";
@@ -150,6 +151,10 @@ async function tryValues(
     if (text === null) return quit;
     if (text === "") return "Nothing was typed. Choose again.";
     given = [text];
+    if (question.kind === "secret") {
+      const token = pastedTokenText(text);
+      talk.say(`Received: ${token.text}.${token.odd === null ? "" : ` ${token.odd}`}`);
+    }
   }
   try {
     const patched = isKept

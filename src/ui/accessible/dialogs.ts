@@ -1,6 +1,6 @@
 import type { FailedChecks, Remediation } from "../../plan/interview.ts";
 import { runningChoices } from "../messages/run.ts";
-import { failedChecksText, remedyLine } from "../messages/machine.ts";
+import { failedChecksText, recheckText, remedyLine } from "../messages/machine.ts";
 import {
   type BackgroundChoice,
   type BackgroundProcess,
@@ -37,16 +37,20 @@ export async function meetInLines({
 /** Says which checks failed, and waits for a word about it; the end of the input stops. */
 export async function remedyInLines({
   failed,
+  before,
   reader,
   signal,
   say,
 }: {
   readonly failed: FailedChecks;
+  /** What was found at the look before; null at the first. */
+  readonly before: FailedChecks | null;
   readonly reader: LineReader;
   readonly signal: AbortSignal;
   say(line: string): void;
 }): Promise<Remediation> {
   say("");
+  if (before !== null) say(recheckText({ before, now: failed }, null));
   say(failedChecksText(failed));
   failed.checks.forEach(({ title, found, remedy }, index) => {
     say(`${index + 1}. ${title}: ${found.replace(/\.$/, "")}.`);

@@ -1,3 +1,4 @@
+import type { FailedChecks } from "../../plan/interview.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { formatBytes, formatEta } from "../../run/units.ts";
 import { printable } from "../clean-text.ts";
@@ -21,6 +22,7 @@ export function createAccessibleWriter(
   let state: RunState = initialState;
   const isProgressDue = createProgressPace(progressGapMs);
   let reader: LineReader | null = null;
+  let failedBefore: FailedChecks | null = null;
 
   function say(line: string): void {
     output.line(line);
@@ -45,7 +47,9 @@ export function createAccessibleWriter(
     },
     async remedy(failed, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
-      return remedyInLines({ failed, reader, signal, say });
+      const before = failedBefore;
+      failedBefore = failed;
+      return remedyInLines({ failed, before, reader, signal, say });
     },
     async confirm(confirmation, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);

@@ -77,7 +77,11 @@ export function App({
   const panelLines = isRunning && wizard === null ? panelPage(view, panel, snapshot.log) : null;
   const above = (lines: readonly Line[], leastRows = 0): readonly Line[] => {
     const room = screenRows(size) - Math.max(lines.length, leastRows);
-    const rows = newestRows(snapshot.scrolled, room, { columns: frameColumns(size), theme });
+    const rows = newestRows(snapshot.scrolled, room, {
+      columns: frameColumns(size),
+      theme,
+      unfolds: wizard !== null,
+    });
     return [...rows, ...lines];
   };
   return wizard === null ? (

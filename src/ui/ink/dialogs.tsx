@@ -9,15 +9,17 @@ import {
 import type { CheckFinished } from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state.ts";
 import { cleanText } from "../clean-text.ts";
-import { runningChoices } from "../messages/run.ts";
+import { runningChoices, stageNames } from "../messages/run.ts";
 import { failedChecksText, remediationText, remedyKeys, remedyLine } from "../messages/machine.ts";
 import { wrapText } from "../text-width.ts";
 import { Frame } from "./frame.tsx";
-import { headerLine } from "./header.ts";
+import { headerLine, stepsHeader } from "./header.ts";
 import { type Press, readKeys } from "./keys.ts";
 import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "./line.ts";
 import type { DialogRequest, RemedyRequest, Snapshot } from "./screen-store.ts";
+import { checkRows } from "./log-rows.ts";
 import type { Theme } from "./theme.ts";
+import { boundedScroll } from "./wizard/summary-page.ts";
 import { Wizard } from "./wizard/wizard.tsx";
 
 interface DialogProps<Request> {
@@ -42,21 +44,32 @@ export function Dialogs({ request, ...rest }: DialogProps<DialogRequest>): React
 }
 
 function FailedChecksPage({
-  request: { failed, finish },
+  request: { failed, since, finish },
   snapshot: { state },
   size,
   theme,
-  compose,
-}: DialogProps<RemedyRequest>): ReactNode {
+}: Omit<DialogProps<RemedyRequest>, "compose">): ReactNode {
   const [from, setFrom] = useState(0);
+  // How far the list of all checks is scrolled; null where it is not shown.
+  const [all, setAll] = useState<number | null>(null);
   useInput((input, key) => {
+    let shown = all;
     for (const press of readKeys(input, key)) {
+      if (shown !== null || isLetter(press, "l")) {
+        shown = movedOnChecks(shown, press);
+        continue;
+      }
       setFrom((before) => movedOnMachine(failed, before, press));
       const remediation = pressedOnMachine(failed, press);
       if (remediation !== null) return finish(remediation);
     }
+    setAll(shown);
   });
-  const lines = compose(machinePage({ failed, from, state, size, theme }));
+  const lines =
+    all === null
+      ? machinePage({ failed, since, from, state, size, theme })
+      : allChecksPage({ scroll: all, state, size, theme });
+  // What failed stands on this page; the lines above would say it once more.
   return <Frame lines={lines} size={size} theme={theme} />;
 }
 
@@ -135,8 +148,43 @@ export function backgroundLines(
   return [...gap, ...title, ...gap, ...shown, ...gap, keys];
 }
 
+/** How far the list of all checks is scrolled after a key; null closes it. */
+export function movedOnChecks(scroll: number | null, press: Press): number | null {
+  if (scroll === null) return 0;
+  if (press.kind === "down" || isLetter(press, "j")) return scroll + 1;
+  return press.kind === "up" || isLetter(press, "k") ? Math.max(0, scroll - 1) : null;
+}
+
+function isLetter(press: Press, letter: string): boolean {
+  return press.kind === "text" && press.text.toLowerCase() === letter;
+}
+
+/** All checks, those that passed among them. */
+function allChecksPage({
+  scroll,
+  state,
+  size,
+  theme,
+}: Pick<MachineView, "state" | "size" | "theme"> & { readonly scroll: number }): Line[] {
+  const lines = checkRows(state, frameColumns(size), theme);
+  const room = Math.max(1, frameRows(size) - 2);
+  const from = boundedScroll(scroll, lines.length, room);
+  const more = lines.length > room ? `${theme.symbols.up} ${theme.symbols.down}: scroll` : "";
+  return [
+    machineHeader({ state, size, theme }),
+    ...lines.slice(from, from + room),
+    footLine([more, "l: close"], size),
+  ];
+}
+
+function machineHeader(view: Pick<MachineView, "state" | "size" | "theme">): Line {
+  return stepsHeader(view, { at: stageNames.machine, short: "" });
+}
+
 interface MachineView {
   readonly failed: FailedChecks;
+  /** When it was checked again, and what is different since. */
+  readonly since: string | null;
   /** The first check that is shown. */
   readonly from: number;
   readonly state: RunState;
@@ -146,7 +194,7 @@ interface MachineView {
 
 /** What is not right with the machine, each with what mends it; the worst first, as many as have room. */
 export function machinePage(view: MachineView): Line[] {
-  const { failed, from, state, size, theme } = view;
+  const { failed, since, from, state, size, theme } = view;
   const columns = frameColumns(size);
   const rows = frameRows(size);
   const blocks = failed.checks.slice(from).map((check) => checkBlock(check, view));
@@ -154,11 +202,19 @@ export function machinePage(view: MachineView): Line[] {
   const title = wrapText(failedChecksText(failed), columns).map((text): Line => [
     span(text, "strong"),
   ]);
-  const header = [headerLine({ state, size, theme })];
-  const head = [
-    ...(least + header.length <= rows ? header : []),
-    ...(least + header.length + title.length <= rows ? title : []),
-  ];
+  const header = [machineHeader({ state, size, theme })];
+  const news = wrapText(cleanText(since ?? ""), columns).flatMap((text): Line[] =>
+    text === "" ? [] : [[span(text, "accent")]],
+  );
+  let taken = least;
+  const take = (lines: readonly Line[]): readonly Line[] => {
+    if (taken + lines.length > rows) return [];
+    taken += lines.length;
+    return lines;
+  };
+  // After another look the first thing to know is whether it helped.
+  const [newsRows, headerRows, titleRows] = [take(news), take(header), take(title)];
+  const head = [...(headerRows ?? []), ...(newsRows ?? []), ...(titleRows ?? [])];
   const foot: Line[] = [footLine(remedyKeys(failed), size)];
   const advice = wrapText(remediationText, columns).map((text): Line => [span(text)]);
   let room = rows - head.length - foot.length;

@@ -132,13 +132,13 @@ export function wizardHeader(view: WizardView): Line {
   return stepsHeader(view, { at: "Questions", words: `Question ${place}`, short: place });
 }
 
-const askedSteps = [stageNames.machine, "Questions", "Review"] as const;
+const askedSteps = [stageNames.machine, "Questions", "Review"];
 
 /** The steps with the one that is reached; where columns are few, without the title, or that step alone. */
 export function stepsHeader(
   { state, size, theme }: Pick<WizardView, "state" | "size" | "theme">,
   now: {
-    readonly at: (typeof askedSteps)[number];
+    readonly at: string;
     /** What it is called while it is the one. */
     readonly words?: string;
     /** The same where columns are few. */

@@ -5,7 +5,7 @@ import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { demoText } from "../messages/run.ts";
 import { say, type Sentence } from "../messages/sentence.ts";
 import { textWidth, wrapText } from "../text-width.ts";
-import { blank, type Line, lineWidth, linked, span } from "./line.ts";
+import { blank, footSpans, type Line, lineWidth, linked, span } from "./line.ts";
 import type { Role, Theme } from "./theme.ts";
 
 /** A finished thing, which scrolls away above the live part of the screen. */
@@ -14,6 +14,8 @@ export interface ScrolledLine {
   /** A closing page stands apart: an empty row goes before it. */
   readonly apart: boolean;
   readonly demo: boolean;
+  /** Checks that passed are folded into this line; what it says where columns are few. */
+  readonly folded?: string;
 }
 
 type Verbosity = "quiet" | "normal" | "verbose";
@@ -44,12 +46,23 @@ export function scrolledLines(
 ): readonly ScrolledLine[] {
   const closing = event.type.startsWith("run.") && event.type !== "run.started";
   const lines: ScrolledLine[] = [];
-  if (endsChecks(event, state, closing)) lines.push(...checkLines(state, verbosity));
+  if (endsChecks(event, state, closing)) {
+    const isFolded = state.machine !== null && verbosity !== "verbose";
+    const all = checkLines(state, verbosity);
+    lines.push(...all.filter(({ sentence }) => !isFolded || sentence.mark !== "ok"));
+  }
   const kept =
     verbosity === "verbose" ? event.type !== "check.finished" : !shownLive.has(event.type);
   const sentence = kept ? sentenceFor(event, state) : null;
   if (sentence !== null && isTold(sentence, verbosity)) {
-    lines.push({ sentence, apart: closing, demo: closing && state.run?.demo === true });
+    lines.push({
+      sentence,
+      apart: closing,
+      demo: closing && state.run?.demo === true,
+      ...(event.type === "machine.detected"
+        ? { folded: machineText(event, state.checks, { short: true }) }
+        : {}),
+    });
   }
   return lines;
 }
@@ -88,7 +101,7 @@ function checkLines(state: RunState, verbosity: Verbosity): ScrolledLine[] {
 
 /** All checks of the machine, and what machine it is. */
 export function checkRows(state: RunState, columns: number, theme: Theme): Line[] {
-  const machine = state.machine === null ? [] : [say(machineText(state.machine))];
+  const machine = state.machine === null ? [] : [say(machineText(state.machine, state.checks))];
   const sentences = [...machine, ...checkLines(state, "verbose").map(({ sentence }) => sentence)];
   return sentences.flatMap((sentence) =>
     scrolledRows({ sentence, apart: false, demo: false }, columns, theme),
@@ -113,9 +126,15 @@ export function isLooking(state: RunState): boolean {
 
 const roles = { info: "plain", good: "good", warning: "warning", bad: "bad" } as const;
 
-/** A finished thing in rows of at most so many columns. */
-export function scrolledRows(line: ScrolledLine, columns: number, theme: Theme): Line[] {
-  const { sentence, apart, demo } = line;
+/** A finished thing in rows of at most so many columns. `unfolds`: a key shows what is folded into it. */
+export function scrolledRows(
+  line: ScrolledLine,
+  columns: number,
+  theme: Theme,
+  unfolds = false,
+): Line[] {
+  const { sentence, apart, demo, folded } = line;
+  if (folded !== undefined) return foldedRows(sentence, { folded, unfolds, columns, theme });
   const role: Role = roles[sentence.tone];
   const mark = sentence.mark === null ? "" : `${theme.symbols[sentence.mark]} `;
   // Where a sign carries the colour the words need none.
@@ -132,6 +151,32 @@ export function scrolledRows(line: ScrolledLine, columns: number, theme: Theme):
     ...besideFirst(text, sentence.aside, Math.min(columns, asideColumns)),
     ...more,
   ];
+}
+
+/** One row, as much of it as fits. */
+function foldedRows(
+  { mark, text }: Sentence,
+  {
+    folded,
+    unfolds,
+    columns,
+    theme,
+  }: {
+    readonly folded: string;
+    readonly unfolds: boolean;
+    readonly columns: number;
+    readonly theme: Theme;
+  },
+): Line[] {
+  const { symbols } = theme;
+  const sign = mark === null ? [] : [span(`${symbols[mark]} `, "good")];
+  const more = unfolds
+    ? [span(` ${symbols.separator} `, "quiet"), ...footSpans(["l: details"], columns)]
+    : [];
+  const [long, short] = [text, folded].map((words) => [...sign, span(words)]);
+  const rows = [...(long ?? []), ...more];
+  const shown = [rows, long ?? [], [...(short ?? []), ...more], short ?? []];
+  return [shown.find((row) => lineWidth(row) <= columns) ?? short ?? []];
 }
 
 /** Where an aside ends: one block with the lines below it. */
@@ -168,12 +213,16 @@ function moreRows(words: string, columns: number): Line[] {
 export function newestRows(
   lines: readonly ScrolledLine[],
   room: number,
-  { columns, theme }: { readonly columns: number; readonly theme: Theme },
+  {
+    columns,
+    theme,
+    unfolds = false,
+  }: { readonly columns: number; readonly theme: Theme; readonly unfolds?: boolean },
 ): Line[] {
   const rows: Line[] = [];
   for (const line of lines.toReversed()) {
     if (rows.length >= room) break;
-    rows.unshift(...scrolledRows(line, columns, theme));
+    rows.unshift(...scrolledRows(line, columns, theme, unfolds));
   }
   return room <= 0 ? [] : rows.slice(-room);
 }

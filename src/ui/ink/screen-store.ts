@@ -20,6 +20,8 @@ export interface WizardRequest {
 export interface RemedyRequest {
   readonly kind: "remedy";
   readonly failed: FailedChecks;
+  /** When the machine was checked again, and what is different since; null at the first look. */
+  readonly since: string | null;
   finish(remediation: Remediation): void;
 }
 

@@ -3,6 +3,8 @@ import type { Answers } from "../../plan/questions.ts";
 import type { RunState } from "../../run/state.ts";
 import type { BackgroundChoice, BackgroundProcess } from "../../run/background-process.ts";
 import { noFeatures, noRunKeys, type Terminal, type Writer } from "../writer.ts";
+import { formatTime } from "../../run/units.ts";
+import { recheckText } from "../messages/machine.ts";
 import { frameColumns } from "./line.ts";
 import { scrolledRows } from "./log-rows.ts";
 import { createStore, type DialogRequest, type Store } from "./screen-store.ts";
@@ -12,6 +14,8 @@ import { createWindow, ownScreen } from "./window.ts";
 export interface InkOptions {
   /** Monotonic milliseconds, for the time and the countdowns between events. */
   readonly now?: () => number;
+  /** The time of day. */
+  readonly clock?: () => Date;
   /** Between two frames. 0: a frame for each event, without a timer, as recordings want it. */
   readonly frameMs?: number;
 }
@@ -77,6 +81,8 @@ export async function createInkWriter(
     // The store tells of four changes a second; only a key is answered sooner.
     maxFps: 60,
   });
+  const clock = options.clock ?? (() => new Date());
+  let before: FailedChecks | null = null;
   let closed = false;
   // Before Ink's own listener: it draws only what differs from a frame that may not be there any more.
   const onResize = (): void => {
@@ -104,8 +110,12 @@ export async function createInkWriter(
         finish,
         fail,
       })),
-    remedy: (failed, signal) =>
-      untilAnswered(store, signal, (finish) => ({ kind: "remedy", failed, finish })),
+    remedy(failed, signal) {
+      const at = formatTime(clock());
+      const since = before === null ? null : recheckText({ before, now: failed }, at);
+      before = failed;
+      return untilAnswered(store, signal, (finish) => ({ kind: "remedy", failed, since, finish }));
+    },
     meet: (run, signal) =>
       untilAnswered(store, signal, (finish) => ({ kind: "meet", run, finish })),
     async drawn() {

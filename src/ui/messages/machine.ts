@@ -2,7 +2,7 @@ import type { FailedChecks } from "../../plan/interview.ts";
 import type { CheckStatus, Machine, MachineEvent } from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state.ts";
 import { formatMemory } from "../../run/units.ts";
-import { say, type Sentence } from "./sentence.ts";
+import { listed, say, type Sentence } from "./sentence.ts";
 
 const tones: Readonly<Record<CheckStatus, Sentence["tone"]>> = {
   ok: "good",
@@ -13,7 +13,7 @@ const tones: Readonly<Record<CheckStatus, Sentence["tone"]>> = {
 /** @param rightBefore checks that need not be told again */
 export function machineSentence(
   event: MachineEvent,
-  { rightBefore }: Pick<RunState, "rightBefore">,
+  { rightBefore, checks }: Pick<RunState, "rightBefore" | "checks">,
 ): Sentence {
   switch (event.type) {
     case "check.started":
@@ -26,7 +26,7 @@ export function machineSentence(
         more: event.remedy === undefined ? [] : [remedyLine(event.remedy)],
       });
     case "machine.detected":
-      return say(machineText(event), { from: rightBefore.length === 0 ? "normal" : "verbose" });
+      return machineKnown(event, { rightBefore, checks });
   }
 }
 
@@ -38,25 +38,62 @@ function fromWhen(
   return status === "ok" && rightBefore.includes(id) ? "verbose" : "normal";
 }
 
-/** "This is an NVIDIA DGX Spark with 121.6 GiB of memory." */
-export function machineText(machine: Machine): string {
-  const memory = `${formatMemory(machine.memoryBytes)} of memory`;
-  if (machine.spark) {
-    const name = machine.product ?? "DGX Spark";
-    return `This is ${article(name)} ${name} with ${memory}.`;
-  }
+/** What the checks came to; once more where one passes that did not before. */
+function machineKnown(
+  machine: Machine,
+  { rightBefore, checks }: Pick<RunState, "rightBefore" | "checks">,
+): Sentence {
+  const isNews = checks.some(({ id, status }) => status === "ok" && !rightBefore.includes(id));
+  const isWell = machine.spark && checks.every(({ status }) => status === "ok");
+  return say(machineText(machine, checks), {
+    from: rightBefore.length === 0 || isNews ? "normal" : "verbose",
+    ...(isWell ? { tone: "good", mark: "ok" } : {}),
+  });
+}
+
+/** "NVIDIA DGX Spark, 121.6 GiB memory, 11 checks passed"; `short`: without the memory. */
+export function machineText(
+  machine: Machine,
+  checks: RunState["checks"],
+  { short = false }: { readonly short?: boolean } = {},
+): string {
+  const passed = checks.filter(({ status }) => status === "ok").length;
+  const of = passed === checks.length ? "" : ` of ${checks.length}`;
   const gpu = machine.gpu === null ? "no NVIDIA GPU" : machine.gpu.name;
-  return `This is not a DGX Spark: ${machine.product ?? machine.arch} with ${memory} and ${gpu}.`;
+  const facts = [`${formatMemory(machine.memoryBytes)} memory`, ...(machine.spark ? [] : [gpu])];
+  return [
+    machine.spark
+      ? (machine.product ?? "DGX Spark")
+      : `Not a DGX Spark: ${machine.product ?? machine.arch}`,
+    ...(short ? [] : facts),
+    ...(checks.length === 0 ? [] : [`${passed}${of} checks passed`]),
+  ].join(", ");
+}
+
+/** When the machine was checked again, and what is different since. */
+export function recheckText(
+  { before, now }: { readonly before: FailedChecks; readonly now: FailedChecks },
+  at: string | null,
+): string {
+  const was = new Map(before.checks.map((check) => [check.id, check]));
+  const still = new Set(now.checks.map(({ id }) => id));
+  const titles = (checks: FailedChecks["checks"]): string =>
+    listed(checks.map(({ title }) => title));
+  const told = [
+    ["Fixed", before.checks.filter(({ id }) => !still.has(id))],
+    ["New", now.checks.filter(({ id }) => !was.has(id))],
+    ["Changed", now.checks.filter(({ id, found }) => (was.get(id)?.found ?? found) !== found)],
+  ] as const;
+  const news = told.flatMap(([word, checks]) =>
+    checks.length === 0 ? [] : [`${word}: ${titles(checks)}.`],
+  );
+  const words = news.length === 0 ? "Nothing has changed." : news.join(" ");
+  return `Checked again${at === null ? "" : ` at ${at}`}. ${words}`;
 }
 
 /** What to do about a check that failed. */
 export function remedyLine(remedy: string): string {
   return `Fix: ${remedy}`;
-}
-
-function article(name: string): string {
-  // Initials are read letter by letter: an NVIDIA, an ASUS, an HP, an MSI; a Dell, a Lenovo.
-  return /^(NV|HP|MSI|[AEIO])/.test(name) ? "an" : "a";
 }
 
 /** What the checks came to, above the list of them. */
@@ -73,5 +110,5 @@ export const remediationText =
 
 /** The keys of the page. */
 export function remedyKeys({ blocking }: FailedChecks): string[] {
-  return ["r: check again", ...(blocking ? [] : ["Enter: continue"]), "q: quit"];
+  return ["r: check again", ...(blocking ? [] : ["Enter: continue"]), "l: all checks", "q: quit"];
 }

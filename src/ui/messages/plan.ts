@@ -112,6 +112,27 @@ function tokenText({ token, tokenKept }: PlanReady): string {
   return `${tokens[token]}, ${tokenKept ? "saved in Annie's folder" : "for this run only"}`;
 }
 
+/** Shorter than any token of the Hub: hf_ and 34 letters and digits. */
+const shortToken = 20;
+
+/** What was pasted as a token, without a sign of it, and what is odd about it; `odd` is null where it looks like one. */
+export function pastedTokenText(pasted: string): {
+  readonly text: string;
+  readonly odd: string | null;
+} {
+  const length = counted(pasted.length, "character");
+  if (!pasted.startsWith("hf_")) {
+    const odd = /\s/.test(pasted) ? "It contains spaces." : "It does not begin with hf_.";
+    return { text: length, odd };
+  }
+  const text = `hf_…, ${length}`;
+  if (/\s/.test(pasted)) return { text, odd: "It contains spaces." };
+  return {
+    text,
+    odd: pasted.length < shortToken ? "It is shorter than a token usually is." : null,
+  };
+}
+
 /** What the Hub said against a token, and what to do; `typed`: it was pasted. */
 export function refusedTokenText(message: string, typed: boolean): string {
   return `${message} ${typed ? "Paste another one, or press Esc." : "Choose another option."}`;

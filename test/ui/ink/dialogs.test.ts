@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { FailedChecks } from "../../../src/plan/interview.ts";
-import { initialState } from "../../../src/run/state.ts";
+import { initialState, reduce } from "../../../src/run/state.ts";
 import { frameColumns, frameRows, lineWidth } from "../../../src/ui/ink/line.ts";
+import { scrolledLines, scrolledRows } from "../../../src/ui/ink/log-rows.ts";
 import { createTheme } from "../../../src/ui/ink/theme.ts";
 import {
   backgroundLines,
@@ -10,7 +11,9 @@ import {
   pressedOnBackground,
   pressedOnMachine,
 } from "../../../src/ui/ink/dialogs.tsx";
+import { recheckText } from "../../../src/ui/messages/machine.ts";
 import { failedGpu, failedPort } from "../failed-checks.ts";
+import { recording } from "../recordings.ts";
 
 const run = { command: "setup", pid: 4242 };
 const blocking: FailedChecks = {
@@ -21,8 +24,9 @@ const harmless: FailedChecks = { checks: [failedGpu], blocking: false };
 
 function page(failed: FailedChecks, columns: number, rows: number, from = 0): string[] {
   const theme = createTheme({ color: false, unicode: true });
-  return machinePage({ failed, from, state: initialState, size: { columns, rows }, theme }).map(
-    (line) => line.map(({ text }) => text).join(""),
+  const view = { failed, since: null, from, state: initialState, theme };
+  return machinePage({ ...view, size: { columns, rows } }).map((line) =>
+    line.map(({ text }) => text).join(""),
   );
 }
 
@@ -41,9 +45,67 @@ test.each([
     expect(words).toContain("[✗] Port for Annie: port 8000 is in use by python3 (PID 4711)");
     expect(words).toContain("kill 4711");
     expect(words).toContain("heros setup --port 8001");
-    expect(lines.at(-1)).toMatch(/r: check again +q: quit/);
+    expect(lines.at(-1)).toMatch(/r: check again +l: all checks +q: quit/);
   },
 );
+
+test("checks that passed are one row, as much of it as fits, with the key that shows them", () => {
+  const events = recording("fresh-setup");
+  const theme = createTheme({ color: false, unicode: true });
+  let state = initialState;
+  const scrolled = events.flatMap((event) => {
+    state = reduce(state, event);
+    return event.type === "plan.ready" ? [] : scrolledLines(event, state, "normal");
+  });
+  const at = (columns: number, unfolds: boolean): string[] =>
+    scrolled
+      .slice(0, 1)
+      .flatMap((line) => scrolledRows(line, columns, theme, unfolds))
+      .map((row) => row.map(({ text }) => text).join(""));
+  const whole = "[✓] NVIDIA DGX Spark, 121.6 GiB memory, 11 checks passed";
+  expect(at(79, false)).toEqual([whole]);
+  expect(at(79, true)).toEqual([`${whole} · l: details`]);
+  expect(at(59, true)).toEqual([whole]);
+  expect(at(39, true)).toEqual(["[✓] NVIDIA DGX Spark, 11 checks passed"]);
+});
+
+test("after another look it says when that was, and what was fixed, is new or is as before", () => {
+  const fixed = recheckText({ before: blocking, now: harmless }, "14:05:12");
+  expect(fixed).toBe("Checked again at 14:05:12. Fixed: Port for Annie.");
+  expect(recheckText({ before: harmless, now: blocking }, null)).toBe(
+    "Checked again. New: Port for Annie.",
+  );
+  expect(recheckText({ before: harmless, now: harmless }, null)).toMatch(/Nothing has changed\.$/);
+  const other = { ...failedGpu, found: "no runtime is set" };
+  expect(recheckText({ before: harmless, now: { ...harmless, checks: [other] } }, null)).toMatch(
+    / Changed: GPU in containers\.$/,
+  );
+  const theme = createTheme({ color: false, unicode: true });
+  for (const [columns, rows] of [
+    [80, 24],
+    [60, 15],
+    [40, 12],
+  ] as const) {
+    const lines = machinePage({
+      failed: harmless,
+      since: fixed,
+      from: 0,
+      state: initialState,
+      size: { columns, rows },
+      theme,
+    });
+    const words = lines
+      .map((line) =>
+        line
+          .map(({ text }) => text)
+          .join("")
+          .trim(),
+      )
+      .join(" ");
+    expect(words).toContain(fixed);
+    expect(lines.length).toBeLessThanOrEqual(rows - 2);
+  }
+});
 
 test("where rows are few it says how many more there are", () => {
   expect(page(blocking, 40, 12).join("\n")).toContain("+3 more");

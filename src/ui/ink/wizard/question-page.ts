@@ -1,6 +1,7 @@
 import type { Option, Question } from "../../../plan/questions.ts";
 import { suitabilityOf, tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { cleanText } from "../../clean-text.ts";
+import { pastedTokenText } from "../../messages/plan.ts";
 import { misfitLines, suitabilityLines, totalRow } from "../../messages/totals.ts";
 import { wrapText } from "../../text-width.ts";
 import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
@@ -65,16 +66,17 @@ export function questionPage(view: WizardView, question: Question): Line[] {
   ];
 }
 
-/** The field in which a text is typed. A secret's field says neither the text nor its length. */
+/** The field in which a text is typed. A secret's field says how long it is and what is odd about it, never the text. */
 function typedLines(view: WizardView, question: Question, typed: string): Line[] {
   if (question.kind === "secret") {
-    const words = typed === "" ? "Paste it here; it stays hidden" : "A token is here, hidden";
+    const label = span("  Token: ", "strong");
+    const cursor = span("_", "accent");
+    if (typed === "") return [[label, span("paste it here; it stays hidden", "quiet"), cursor]];
+    const { text, odd } = pastedTokenText(typed);
+    const sign = view.theme.symbols.warning;
     return [
-      [
-        span("  Token: ", "strong"),
-        span(words, typed === "" ? "quiet" : "good"),
-        span("_", "accent"),
-      ],
+      [label, span(text, odd === null ? "good" : "plain"), cursor],
+      ...(odd === null ? [] : [[span(`  ${sign} ${odd}`, "warning")]]),
     ];
   }
   const text = `${tail(typed, editorColumns(view.size) - 1)}_`;

@@ -64,11 +64,15 @@ describe("a token", () => {
     expect(tokenChecked(back, { ok: true, user: "ada" })).toBe(back);
   });
 
-  test("never shows on the page, nor how long it is", () => {
-    const short = pasted(wizard([...toToken, down, enter]), "hf_aaaaaaaa");
-    const long = pasted(wizard([...toToken, down, enter]), `hf_${"b".repeat(60)}`);
-    expect(page(short)).toBe(page(long));
-    expect(page(short)).not.toContain("hf_");
+  test("is described before the Hub is asked, and never shown", () => {
+    const shown = (token: string): string => page(pasted(wizard([...toToken, down, enter]), token));
+    expect(shown(`hf_${"b".repeat(34)}`)).toMatch(/Token: hf_…, 37 characters_\n\n/);
+    expect(shown("hf_aaaaaaaa")).toMatch(/11 characters_\n.*\[!\] It is shorter than a token/);
+    expect(shown("ghp_cccccccccc")).toMatch(/Token: 14 characters_\n.*does not begin with hf_\./);
+    expect(shown("hf_dd dddd")).toContain("It contains spaces.");
+    for (const letter of ["a", "b", "c", "d"]) {
+      expect(shown(`hf_${letter.repeat(34)}`)).not.toContain(letter.repeat(3));
+    }
   });
 });
 

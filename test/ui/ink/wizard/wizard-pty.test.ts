@@ -77,10 +77,10 @@ describe.each([
     await press(pty, keys.enter, "Use a Hugging Face token?");
     await press(pty, `3${keys.enter}`, "it stays hidden");
     pty.paste("hf_wrongwrongwrong");
-    await pty.waitFor("A token is here");
+    await pty.waitFor("hf_…, 18 characters");
     await press(pty, keys.enter, "The Hub does not know this");
     pty.paste(goodToken);
-    await pty.waitFor("A token is here");
+    await pty.waitFor("hf_…, 15 characters");
     await press(pty, keys.enter, "Save the token for next time?");
     await press(pty, `2${keys.enter}`, "Where should models be stored?");
     await press(pty, keys.enter, "When should Annie start?");
