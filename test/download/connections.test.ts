@@ -34,9 +34,10 @@ test.each([1, 6])(
   },
 );
 
-/** From this machine to these ports, by the kernel's own list. */
+/** From this machine to these ports, by the kernel's own list: while others connect, it may give a row twice. */
 function countConnections(ports: readonly string[]): number {
   const rows = readFileSync("/proc/net/tcp", "utf8").trim().split("\n");
   const established = rows.map((row) => row.trim().split(/\s+/u)).filter((row) => row[3] === "01");
-  return established.filter((row) => ports.some((port) => row[2]?.endsWith(`:${port}`))).length;
+  const ours = established.filter((row) => ports.some((port) => row[2]?.endsWith(`:${port}`)));
+  return new Set(ours.map((row) => row[1])).size;
 }
