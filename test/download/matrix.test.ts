@@ -106,7 +106,7 @@ const rows: readonly Row[] = [
       count <= 3
         ? { answer: { status: 302, headers: { Location: "http://login.example/" } } }
         : undefined,
-    told: /not safe to follow/u,
+    told: /unsafe address/u,
   },
   {
     name: "403 of an expired signed URL",
@@ -139,12 +139,12 @@ const rows: readonly Row[] = [
   {
     name: "DNS failure for a while",
     refuse: (count) => (count <= 3 ? error("EAI_AGAIN") : undefined),
-    told: /name server does not answer/u,
+    told: /DNS server does not respond/u,
   },
   {
     name: "connection refused for a while",
     refuse: (count) => (count <= 3 ? error("ECONNREFUSED") : undefined),
-    told: /nothing answers/u,
+    told: /connection refused/u,
   },
 ];
 const { cells, pass } = crossOut(rows);
