@@ -74,7 +74,7 @@ it("takes consent, the chosen folder and a pasted token that is not kept along i
   pty.paste(token);
   await pty.waitFor("hidden");
   pty.type(keys.enter);
-  await pty.waitFor("Where should the models live?");
+  await pty.waitFor("Where should models be stored?");
   pty.type("2");
   await pty.waitFor(/› 2\./);
   pty.type(keys.enter);
