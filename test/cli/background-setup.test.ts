@@ -78,7 +78,7 @@ it("takes consent, the chosen folder and a pasted token that is not kept along i
   pty.type("2");
   await pty.waitFor(/› 2\./);
   pty.type(keys.enter);
-  await pty.waitFor("Is this right?");
+  await pty.waitFor("Set up Annie like this?");
   pty.type("y");
   await pty.waitFor("b: background");
   pty.type("b");
