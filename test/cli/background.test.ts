@@ -208,7 +208,9 @@ describe("a run that is left in the background", () => {
     await pty.waitFor("b: background");
     pty.type("b");
     expect((await pty.exit).exitCode).toBe(1);
-    expect(pty.text()).toMatch(/could not continue in the background: [^]*(?:Nothing is lost|nothing is lost)/);
+    expect(pty.text()).toMatch(
+      /could not continue in the background: [^]*(?:Nothing is lost|nothing is lost)/,
+    );
     expect(pty.text()).toContain("Error code background.not_started, exit status 1.");
     expect(await keptRun(sandbox)).toBeNull();
   });
