@@ -188,7 +188,6 @@ export const failureExamples: {
       said: "Bind for 0.0.0.0:5432 failed: port is already allocated",
     },
   ],
-  "prune.needs_yes": [{ size: "3.1 GB" }],
   "release.bad_archive": [{ name: "heros-0.2.0-linux-arm64.tar.xz", why: "tar can't read it" }],
   "release.bad_base": [{ base: "ftp://example.com/heros" }],
   "release.bad_signature": [{ base: "https://example.com/heros" }],

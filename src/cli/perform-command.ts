@@ -177,7 +177,6 @@ function planCommand(performance: Performance): CommandPlan {
             choice: choiceOf(command),
             yes,
             dryRun,
-            attended: writer.ask !== undefined,
           });
         },
       };

@@ -205,16 +205,17 @@ describe("heros models verify and repair", () => {
 });
 
 describe("heros models prune", () => {
-  it("shows what could go, refuses to remove it unasked, and removes it with --yes", async () => {
+  it("shows what could go, and removes it with --yes alone", async () => {
     const partial = join(blobs, `${strangeName}.heros-partial`);
     await writeFile(partial, "left over");
-    const dry = await heros("models", "prune", "--dry-run");
-    expect(dry.exitCode).toBe(0);
-    expect(the(dry, "prune.planned")).toMatchObject({ dryRun: true, files: [{ file: partial }] });
-    expect(failureOf(await heros("models", "prune"))).toMatchObject({
-      code: "prune.needs_yes",
-      exitCode: 2,
-    });
+    for (const flags of [[], ["--dry-run"], ["--dry-run", "--yes"]]) {
+      const shown = await heros("models", "prune", ...flags);
+      expect(shown.exitCode).toBe(0);
+      expect(the(shown, "prune.planned")).toMatchObject({
+        dryRun: true,
+        files: [{ file: partial }],
+      });
+    }
     expect(existsSync(partial)).toBe(true);
     const run = await heros("models", "prune", "--yes");
     expect(run.exitCode).toBe(0);

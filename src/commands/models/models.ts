@@ -15,8 +15,6 @@ export interface ModelsRequest {
   readonly choice: ModelChoice;
   readonly yes: boolean;
   readonly dryRun: boolean;
-  /** A person reads the output. */
-  readonly attended: boolean;
 }
 
 /** `heros models ls | verify | repair | prune` */
@@ -24,7 +22,7 @@ export async function performModels(
   work: Work,
   request: ModelsRequest,
 ): Promise<readonly string[]> {
-  const { action, choice, yes, dryRun, attended } = request;
+  const { action, choice, yes, dryRun } = request;
   const settings = await placeModels(work, request.settings);
   const { catalog, cacheDir } = settings;
   await requireMounted(work, cacheDir);
@@ -41,10 +39,8 @@ export async function performModels(
       const checked = { fetching: settings, models, named };
       return action === "verify" ? verify(work, checked) : repair(work, checked);
     }
-    case "prune": {
-      const mode = dryRun ? "show" : yes ? "remove" : attended ? "show" : "refuse";
-      return pruneModels(work, { fetching: settings, mode });
-    }
+    case "prune":
+      return pruneModels(work, { fetching: settings, remove: yes && !dryRun });
   }
 }
 

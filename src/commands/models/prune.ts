@@ -1,7 +1,6 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { planPrune, prune, type PruneRepo } from "../../store/hub-cache/prune.ts";
 import type { Survey } from "../../store/store.ts";
-import { failure } from "../../run/failures/table.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { Placed } from "../models-place.ts";
 import { cachedModels, viewCache } from "./view-cache.ts";
@@ -9,18 +8,18 @@ import type { Fetching, Work } from "../command-request.ts";
 
 export interface PruneModelsRequest {
   readonly fetching: Placed<Fetching>;
-  /** `remove`: consent was given. `show`: only look. `refuse`: as `show`, and an error where there is something to remove. */
-  readonly mode: "remove" | "show" | "refuse";
+  /** Consent was given; without it the files are only shown. */
+  readonly remove: boolean;
 }
 
 /**
- * Removes from the catalog's repositories what nothing needs.
+ * Shows the unused files of the catalog's repositories, or removes them.
  * @returns the sentences of the closing page
- * @throws Failure `prune.needs_yes` (exit 2) after it told what could go; AbortError
+ * @throws AbortError
  */
 export async function pruneModels(
   work: Work,
-  { fetching, mode }: PruneModelsRequest,
+  { fetching, remove }: PruneModelsRequest,
 ): Promise<string[]> {
   const { host, emit, signal } = work;
   const { cacheDir } = fetching;
@@ -32,7 +31,7 @@ export async function pruneModels(
   emit({
     type: "prune.planned",
     cacheDir,
-    dryRun: mode !== "remove",
+    dryRun: !remove,
     bytes,
     files: files.map(({ kind, repo, file, bytes: gained }) => ({
       kind,
@@ -43,15 +42,12 @@ export async function pruneModels(
     kept,
   });
   if (files.length === 0) return ["There is nothing to remove."];
-  if (mode === "show") {
+  if (!remove) {
     return [`Nothing was removed. To free ${formatBytes(bytes)}: heros models prune --yes`];
-  }
-  if (mode === "refuse") {
-    throw failure("prune.needs_yes", { size: formatBytes(bytes) });
   }
   const done = await prune({ host, cacheDir, files, emit, signal });
   const gained = done.files.reduce((sum, file) => sum + file.bytes, 0);
-  const left = done.kept.map(({ file, reason }) => `Kept: ${file}, because ${reason}.`);
+  const left = done.kept.map(({ file, reason }) => `Kept: ${file} (${reason})`);
   const noun = done.files.length === 1 ? "file" : "files";
   return [`${done.files.length} ${noun} removed, ${formatBytes(gained)} freed.`, ...left];
 }

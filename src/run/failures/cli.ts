@@ -81,9 +81,4 @@ export const cliFailures = {
       `${where} does not contain a Hugging Face token (one word on one line).`,
     hint: () => "Copy the token again from https://huggingface.co/settings/tokens",
   }),
-  "prune.needs_yes": row<{ readonly size: string }>({
-    exitCode: exitCodes.usage,
-    message: ({ size }) => `Nothing was removed: removing ${size} needs your confirmation.`,
-    hint: () => "Add --yes to remove the files, or --dry-run to list them.",
-  }),
 };
