@@ -4,6 +4,9 @@ import { herosFile } from "../deploy/compose/compose-files.ts";
 import { type Answer, askHealth, notOnline } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { seeBackground } from "../record/background-run.ts";
+import { findRunning } from "../record/find-running.ts";
+import { backgroundDirOf } from "../record/state-dir.ts";
+import type { Notice } from "../run/events/run.ts";
 import type { BackgroundSeen, StatusRead } from "../run/events/status.ts";
 import type { Failure } from "../run/failure.ts";
 import { notOnlineNow } from "../run/failures/annie.ts";
@@ -27,7 +30,7 @@ export interface StatusRequest {
 const watchMs = 2000;
 
 /**
- * Tells how everything is: once, or again and again whenever it changed.
+ * Tells how everything is: once, or again and again whenever it changed. Where nothing runs at first there is nothing to watch.
  * @returns the sentences of the closing page, if Annie is online
  * @throws Failure `annie.…` where she is degraded (3) or not there (1); AbortError, which is how a watch ends
  */
@@ -35,18 +38,42 @@ export async function status(work: Work, request: StatusRequest): Promise<string
   const { host, emit, signal } = work;
   const address = await anniePlace(host, request.stackDir, request.port);
   const url = `http://${address.host}:${address.port}`;
+  await tellOfDemo(work);
   let told = "";
   for (;;) {
     const { event, problem } = await readStatus(work, { ...request, url });
+    const idle = told === "" && event.annie === "absent" && event.background?.state !== "running";
     const text = JSON.stringify({ ...event, background: lasting(event.background) });
     if (text !== told) emit(event);
     told = text;
-    if (!request.watch) {
+    if (!request.watch || idle) {
+      if (request.watch) emit(nothingToWatch);
       if (problem !== null) throw problem;
       return [];
     }
     await host.clock.sleep(watchMs, signal);
   }
+}
+
+const nothingToWatch: Notice = {
+  type: "notice",
+  level: "info",
+  code: "status.nothing_runs",
+  message: "Nothing to watch: Annie is not running, and nothing is downloading in the background.",
+};
+
+/** A demo in the background has a state folder of its own. */
+async function tellOfDemo({ host, emit }: Work): Promise<void> {
+  const stateDirs = [backgroundDirOf(host, true)];
+  const running = await findRunning({ host, stateDirs, forgetEnded: false });
+  if (running === null) return;
+  emit({
+    type: "notice",
+    level: "info",
+    code: "status.demo_runs",
+    message: `A demo is running in the background (PID ${running.run.pid}).`,
+    hint: "Watch or stop it: heros status --watch",
+  });
 }
 
 /** From the answers, the cache and the `.env` on this disk, and from Annie herself; the Hub is not asked. */

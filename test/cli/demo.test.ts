@@ -79,11 +79,17 @@ describe("heros setup --demo", () => {
       record: string;
     };
     try {
-      // It is no run that a real one meets, or that status tells of.
+      // It is no run that a real one meets: status has a line on it, and no more.
       const status = await sandbox.run(["status", "--json", "--port", "9"]);
       expect(status.events().find(({ type }) => type === "status.read")).toMatchObject({
         background: null,
       });
+      expect(status.events()).toContainEqual(
+        expect.objectContaining({
+          code: "status.demo_runs",
+          message: expect.stringContaining(String(pid)) as unknown,
+        }),
+      );
       await vi.waitFor(
         async () => expect(await readFile(record, "utf8")).toContain("download.planned"),
         { timeout: 60_000 },

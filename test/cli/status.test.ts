@@ -118,6 +118,15 @@ describe("heros status", () => {
     expect(failureOf(run).hint).toContain("heros setup");
   });
 
+  it("does not watch where nothing runs, and says so", async () => {
+    await new Promise((resolve) => annie.close(resolve));
+    const run = await sandbox.run(["status", "--watch"]);
+    expect(run.exitCode).toBe(1);
+    expect(run.stdout.match(/Annie is not answering/g)).toHaveLength(1);
+    expect(run.stdout).toContain("Nothing to watch: ");
+    expect(run.stderr).toContain("heros setup");
+  });
+
   it("watches until Ctrl-C, and tells what changed", async () => {
     health = healthOf("starting", {});
     let told = 0;
