@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { keys, openPty } from "../terminal/pty.ts";
+import { keys, openPty, type Pty } from "../terminal/pty.ts";
 import { ReleaseWorld } from "./release-world.ts";
 
 let world: ReleaseWorld;
@@ -80,17 +80,19 @@ test("an installation by install.sh, which has no manifest, goes too", async () 
   expect(await readdir(prefix, { recursive: true })).toEqual(["bin", "share"]);
 });
 
+function start(): Pty {
+  return openPty({
+    command: world.launcher,
+    args: ["uninstall"],
+    cwd: world.root,
+    columns: 120,
+    env: { HOME: world.home, PATH: `${world.root}:/usr/bin:/bin`, LANG: "C.UTF-8" },
+  });
+}
+
 test("on a terminal it asks, and Enter alone means no", async () => {
   await put(`${model}/blobs/1`);
   await world.install("1.0.0");
-  const start = () =>
-    openPty({
-      command: world.launcher,
-      args: ["uninstall"],
-      cwd: world.root,
-      columns: 120,
-      env: { HOME: world.home, PATH: "/usr/bin:/bin", LANG: "C.UTF-8" },
-    });
   const first = start();
   await first.waitFor((text) => text.includes("Remove heros 1.0.0?"));
   first.type(keys.enter);
@@ -100,8 +102,41 @@ test("on a terminal it asks, and Enter alone means no", async () => {
   const second = start();
   await second.waitFor((text) => text.includes("Remove heros 1.0.0?"));
   second.type("y\r");
-  await second.waitFor((text) => text.includes("Remove the models, too"));
+  await second.waitFor((text) => text.includes("Also remove the models"));
   second.type("y\r");
   expect((await second.exit).exitCode).toBe(0);
   expect((await world.homeFiles()).filter((file) => /heros|Qwen/.test(file))).toEqual([]);
+});
+
+test("on a terminal it stops Annie, and takes her volumes only after a question of its own", async () => {
+  const docker = `#!/bin/sh
+case "$*" in
+  "compose ps -a --format json") echo '{"Service":"core","Name":"her-os-core-1","State":"running"}' ;;
+  "compose config --format json") echo '{"volumes":{"memory":{"name":"her-os_memory"}}}' ;;
+  "system df"*) echo '[{"Name":"her-os_memory","Size":"1.2GB"},{"Name":"other","Size":"5GB"}]' ;;
+  "compose down"*) echo "$PWD $*" >>'${world.root}/downs' ;;
+  *) exit 1 ;;
+esac
+`;
+  await writeFile(join(world.root, "docker"), docker, { mode: 0o755 });
+  await put("her-os/docker-compose.heros.yml");
+  for (const [answers, asked] of [
+    [["y", ""], []],
+    [["y", "y", ""], ["compose down"]],
+    [["y", "y", "y"], ["compose down --volumes"]],
+  ] as const) {
+    await world.install("1.0.0");
+    const pty = start();
+    const questions = ["Remove heros", "Also stop Annie", "Also remove her volumes"];
+    for (const [index, answer] of answers.entries()) {
+      await pty.waitFor((text) => text.includes(questions[index] ?? ""));
+      pty.type(`${answer}\r`);
+    }
+    expect((await pty.exit).exitCode).toBe(0);
+    const downs = await readFile(join(world.root, "downs"), "utf8").catch(() => "");
+    expect(downs).toBe(asked.map((args) => `${world.home}/her-os ${args}\n`).join(""));
+    await rm(join(world.root, "downs"), { force: true });
+    const kept = asked.length === 0 ? "Still running: her-os-core-1" : "The stack stays";
+    expect(pty.everything()).toContain(kept);
+  }
 });

@@ -1,3 +1,7 @@
+import path from "node:path";
+import { runCompose } from "../../docker/compose.ts";
+import { composeFailure } from "../../docker/compose-failures.ts";
+import type { Host } from "../../host/host.ts";
 import type { Person } from "../../plan/interview.ts";
 import { dataOfTree } from "../../release/installation.ts";
 import { readVersion, treeOfApp } from "../../release/tree.ts";
@@ -5,6 +9,7 @@ import { uninstall } from "../../release/uninstall.ts";
 import { failure } from "../../run/failures/table.ts";
 import { inFolder } from "../../run/shell-quote.ts";
 import { formatBytes } from "../../run/units.ts";
+import { stagingName } from "../../store/hub-cache/layout.ts";
 import type { Work } from "../command-request.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { type LeftBehind, lookAround } from "./left-behind.ts";
@@ -22,7 +27,7 @@ export interface UninstallRequest {
 /**
  * `heros uninstall [--yes] [--purge]`
  * @returns the sentences of the closing page; null where the person said no
- * @throws Failure `uninstall.…` (1, 2), `release.…` (1, 2); AbortError
+ * @throws Failure `uninstall.…` (1, 2), `release.…` (1, 2, 4), of docker (1, 4); AbortError
  */
 export async function performUninstall(
   work: Work,
@@ -38,45 +43,103 @@ export async function performUninstall(
   if (!yes && confirm === undefined) throw failure("uninstall.needs_yes");
   const version = await readVersion(host, folder);
   const left = await lookAround(work, settings);
-  const { models, stateFiles, background } = left;
-  if (purge && background !== null) throw failure("uninstall.running", background);
+  if (purge && left.background !== null) throw failure("uninstall.running", left.background);
 
-  const ask = async (question: string, details: readonly string[] = []): Promise<boolean> =>
+  const ask: Ask = async (question, details = []) =>
     (await confirm?.({ question, details }, signal)) === true;
-  const asked = !yes && background === null;
   if (!yes && !(await ask(`Remove heros ${version}?`, keptLines(left)))) return null;
-  const size = formatBytes(models.bytes);
-  const noModels =
-    models.folders.length > 0 &&
-    (purge || (asked && (await ask(`Remove the models, too (${size} in ${models.cacheDir})?`))));
-  const noState =
-    stateFiles.length > 0 && (purge || (asked && (await ask("Remove answers and logs, too?"))));
+  const going = await chooseMore(left, { purge, ask: yes ? () => Promise.resolve(false) : ask });
 
+  if (going.containers) await removeContainers(work, left, going.volumes);
   const kept = await uninstall({ host, emit, signal }, data);
-  const gone = [...(noModels ? models.folders : []), ...(noState ? stateFiles : [])];
-  for (const each of gone) await host.files.rm(each, { recursive: true, force: true });
-  if (noModels) await host.files.rmdir(`${models.cacheDir}/.heros`).catch(() => {});
-  if (noState) await host.files.rmdir(left.stateDir).catch(() => {});
+  await removeData(host, left, going);
+  const { bytes, cacheDir } = left.models;
   return [
     `heros ${version} is removed.`,
-    ...(noModels ? [`Models removed: ${size}.`] : []),
-    ...kept.map(({ path, reason }) => `Kept: ${path}, because ${reason}.`),
-    ...keptLines({
-      ...left,
-      models: noModels ? { ...models, folders: [] } : models,
-      stateFiles: noState ? [] : stateFiles,
-    }),
-    ...runningLines(left),
+    ...(going.models ? [`Models removed: ${formatBytes(bytes)} from ${cacheDir}`] : []),
+    ...kept.map((each) => `Kept: ${each.path}, because ${each.reason}.`),
+    ...afterwards(left, going),
   ];
+}
+
+type Ask = (question: string, details?: readonly string[]) => Promise<boolean>;
+
+/** What goes beside heros itself. */
+interface Going {
+  readonly models: boolean;
+  readonly state: boolean;
+  readonly containers: boolean;
+  readonly volumes: boolean;
+}
+
+/** Asks about everything that is there; what a run in the background works with is not asked about. */
+async function chooseMore(
+  { models, stateFiles, containers, volumes, background }: LeftBehind,
+  { purge, ask }: { readonly purge: boolean; readonly ask: Ask },
+): Promise<Going> {
+  const choose = async (there: boolean, question: string): Promise<boolean> =>
+    there && (purge || (background === null && (await ask(question))));
+  const size = formatBytes(models.bytes);
+  const noModels = await choose(
+    models.folders.length > 0,
+    `Also remove the models (${size} in ${models.cacheDir})?`,
+  );
+  const noState = await choose(stateFiles.length > 0, "Also remove answers and logs?");
+  // What Annie remembers is in her volumes: no flag removes it.
+  const names = containers.length > 0 ? ` (${containers.join(", ")})` : "";
+  const hasStack = containers.length + volumes.length > 0 && background === null;
+  const noContainers =
+    hasStack && (await ask(`Also stop Annie and remove her containers${names}?`));
+  const noVolumes =
+    noContainers &&
+    volumes.length > 0 &&
+    (await ask(`Also remove her volumes, with all she remembers (${volumeNames(volumes)})?`));
+  return { models: noModels, state: noState, containers: noContainers, volumes: noVolumes };
+}
+
+/** @throws Failure of docker; then heros is still installed */
+async function removeContainers(
+  { host, signal }: Work,
+  { stackDir }: LeftBehind,
+  volumes: boolean,
+): Promise<void> {
+  if (stackDir === null) return;
+  const args = ["down", ...(volumes ? ["--volumes"] : [])];
+  const { exitCode, stderr, missing } = await runCompose({ host, stackDir, args, signal });
+  if (exitCode !== 0) throw composeFailure({ stackDir, exitCode, stderr, missing });
+}
+
+async function removeData({ files }: Host, left: LeftBehind, going: Going): Promise<void> {
+  const { models, stateFiles, stateDir } = left;
+  const gone = [...(going.models ? models.folders : []), ...(going.state ? stateFiles : [])];
+  for (const each of gone) await files.rm(each, { recursive: true, force: true });
+  if (going.models) await files.rmdir(path.join(models.cacheDir, stagingName)).catch(() => {});
+  if (going.state) await files.rmdir(stateDir).catch(() => {});
+}
+
+/** What stays and what still runs. */
+function afterwards(left: LeftBehind, going: Going): string[] {
+  const { models, stateFiles, volumes, containers } = left;
+  const now: LeftBehind = {
+    ...left,
+    models: going.models ? { ...models, folders: [] } : models,
+    stateFiles: going.state ? [] : stateFiles,
+    volumes: going.volumes ? [] : volumes,
+    containers: going.containers ? [] : containers,
+  };
+  return [...keptLines(now), ...runningLines(now)];
+}
+
+function volumeNames(volumes: LeftBehind["volumes"]): string {
+  return volumes.map(({ name, size }) => (size === null ? name : `${name}, ${size}`)).join("; ");
 }
 
 function keptLines({ models, stackDir, volumes, stateDir, stateFiles }: LeftBehind): string[] {
   const { cacheDir, folders, bytes } = models;
-  const named = volumes.map(({ name, size }) => (size === null ? name : `${name} (${size})`));
   return [
     ...(folders.length > 0 ? [`Models stay: ${formatBytes(bytes)} in ${cacheDir}`] : []),
     ...(stackDir === null ? [] : [`The stack stays: ${stackDir}`]),
-    ...(named.length > 0 ? [`Annie's volumes stay: ${named.join(", ")}`] : []),
+    ...(volumes.length > 0 ? [`Annie's volumes stay: ${volumeNames(volumes)}`] : []),
     ...(stateFiles.length > 0 ? [`Answers and logs stay: ${stateDir}`] : []),
   ];
 }
