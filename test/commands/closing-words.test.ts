@@ -76,6 +76,17 @@ test("where she is open to the network the laptop needs no tunnel", async () => 
   expect(there.filter((line) => line.startsWith("From"))).toEqual([]);
 });
 
+test("the setting that opens her to the network is named where her compose files have it", async () => {
+  const plan = planIn(path.join(home, "her-os"));
+  const lines = () => closingSummary({ host: hostWith({}), online, plan }, "/opt/heros/assets");
+  await put("her-os/docker-compose.yml", 'ports: ["127.0.0.1:8000:8000"]\n');
+  expect((await lines()).filter((line) => line.includes("HER_OS_BIND"))).toEqual([]);
+  await put("her-os/docker-compose.yml", 'ports: ["${HER_OS_BIND:-127.0.0.1}:8000:8000"]\n');
+  expect(await lines()).toContain(
+    `To open her to your network: HER_OS_BIND=0.0.0.0 in ${home}/her-os/.env`,
+  );
+});
+
 test("heros is named as a shell finds it: by its path until it is on PATH", async () => {
   const launcher = await put(".local/bin/heros", "#!/bin/sh\n");
   const next = async (env: Host["env"]) =>

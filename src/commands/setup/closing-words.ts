@@ -93,9 +93,25 @@ async function laptopLines(host: Host, stackDir: string, url: string): Promise<s
   if (name === null || !/^(127\..*|localhost|\[::1\])$/.test(hostname)) return [];
   const env = await readStackEnv(host, stackDir).catch(() => null);
   const bind = host.env["HER_OS_BIND"] ?? (env === null ? null : lookupIn(env)("HER_OS_BIND"));
-  return bind === "0.0.0.0" || bind === "::" || bind === "[::]"
-    ? [`From your laptop: http://${name}:${port}`]
-    : [`From your laptop: ssh -L ${port}:localhost:${port} ${name}`];
+  if (bind === "0.0.0.0" || bind === "::" || bind === "[::]") {
+    return [`From your laptop: http://${name}:${port}`];
+  }
+  const setting = path.join(stackDir, ".env");
+  return [
+    `From your laptop: ssh -L ${port}:localhost:${port} ${name}`,
+    ...((await hasBindSetting(host, stackDir))
+      ? [`To open her to your network: HER_OS_BIND=0.0.0.0 in ${setting}`]
+      : []),
+  ];
+}
+
+/** Not where the user's own compose file publishes her at an address that it names itself. */
+async function hasBindSetting({ files }: Host, stackDir: string): Promise<boolean> {
+  for (const name of ["docker-compose.yml", "docker-compose.heros.yml"]) {
+    const text = await files.readFile(path.join(stackDir, name), "utf8").catch(() => "");
+    if (text.includes("${HER_OS_BIND")) return true;
+  }
+  return false;
 }
 
 async function hostName({ files }: Host): Promise<string | null> {
