@@ -17,9 +17,9 @@ const columns = 84;
 /** A run of the demo, and one in the demo's world that ends as a real one does. */
 const events = await eventsOf("setup-demo");
 const realEvents = await eventsOf("setup");
-const plan = find("plan.ready");
-const online = find("annie.online");
-const machine = find("machine.detected");
+const plan = find(events, "plan.ready");
+const online = find(events, "annie.online");
+const machine = find(events, "machine.detected");
 
 /** The questions as the recorded run would have asked them. */
 const recordedInterview: Partial<Interview> = {
@@ -110,15 +110,30 @@ async function pageSettled(memory: MemoryTerminal, writer: InkWriter): Promise<v
   } while (memory.emulator.text() !== before);
 }
 
-/** The first question, with the sizes that the models have on the Hub. */
+/** The first question and the review, with the sizes that the models have on the Hub. */
 async function takeQuestions(): Promise<void> {
   const uncached = models.map((model) => ({ ...model, cachedBytes: 0 }));
-  const title = "heros setup has checked the machine and asks what Annie should be able to do";
+  const realPlan = find(realEvents, "plan.ready");
+  const interview: Partial<Interview> = {
+    models: uncached,
+    tokens: [],
+    async preview({ tiers }) {
+      const chosen = uncached.filter(({ tier }) => tiers.includes(tier));
+      const totalBytes = chosen.reduce((sum, model) => sum + model.totalBytes, 0);
+      return { ...realPlan, tiers, models: chosen, totalBytes, cachedBytes: 0 };
+    },
+  };
   await onStage(36, realEvents, async (stage) => {
+    const pages: Frame[] = [];
     await stage.playTo(({ type }) => type === "plan.ready");
-    await answer(stage, { models: uncached, tokens: [] }, async (page) => {
-      if (page === 0) await keepStill("machine-and-tiers", title, await stage.frame(0));
+    await answer(stage, interview, async () => {
+      pages.push(await stage.frame(0));
     });
+    const [first, last] = [pages[0], pages.at(-1)];
+    if (first === undefined || last === undefined) throw new Error("No question was asked.");
+    const question = "heros setup has checked the machine and asks what Annie should be able to do";
+    await keepStill("machine-and-tiers", question, first);
+    await keepStill("review", "The review: what will be downloaded, written and started", last);
   });
 }
 
@@ -155,7 +170,8 @@ async function takeFilm(): Promise<void> {
     await stage.playTo(({ type }) => type === "plan.ready");
     await take(1500);
     await answer(stage, recordedInterview, (page) => take(page === 0 ? 3500 : 2000));
-    let due = plan.at;
+    // Not the frame between a plan and what begins with it.
+    let due = plan.at + 100;
     await stage.playTo(
       ({ type }) => type === "run.succeeded",
       async ({ at }) => {
@@ -199,8 +215,11 @@ async function eventsOf(name: string): Promise<TimedEvent[]> {
     .map((line) => JSON.parse(line) as TimedEvent);
 }
 
-function find<Type extends TimedEvent["type"]>(type: Type): Extract<TimedEvent, { type: Type }> {
-  const found = events.find((event) => event.type === type);
+function find<Type extends TimedEvent["type"]>(
+  recorded: readonly TimedEvent[],
+  type: Type,
+): Extract<TimedEvent, { type: Type }> {
+  const found = recorded.find((event) => event.type === type);
   if (found === undefined) throw new Error(`The recording has no ${type}.`);
   return found as Extract<TimedEvent, { type: Type }>;
 }
