@@ -219,10 +219,10 @@ begin_staging() {
   if ! mkdir "$data/installing" 2>/dev/null; then
     other=$(cat "$data/installing/pid" 2>/dev/null)
     if [ -n "$other" ] && kill -0 "$other" 2>/dev/null; then
-      fail 1 "Another installation is at work (process $other)." "Let it end, then run this again."
+      fail 1 "Another installation is running (PID $other)." "Let it finish, then run this again."
     fi
     rm -rf "$data/installing"
-    mkdir "$data/installing" || fail 1 "$data/installing can't be made." "Is another installation at work?"
+    mkdir "$data/installing" || fail 1 "Can't create $data/installing." "Is another installation running?"
   fi
   stage=$data/installing
   trap 'end_staging' EXIT

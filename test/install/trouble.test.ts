@@ -170,7 +170,7 @@ test("after kill -9 the next run clears up and goes on", async () => {
 test("a second installation beside the first is refused, and does not disturb it", async () => {
   const { child, ended } = await startAndHang();
   const { status, stderr } = await world.run(only);
-  expect(stderr).toContain(`Another installation is at work (process ${child.pid})`);
+  expect(stderr).toContain(`Another installation is running (PID ${child.pid})`);
   expect(status).toBe(1);
   expect(await world.homeFiles()).toContain(".local/share/heros/installing");
   child.kill("SIGTERM");

@@ -135,10 +135,10 @@ function waitingRow(view: LiveView): Line[] {
   const running = view.state.stages.find(({ state }) => state === "running")?.stage;
   if (running === undefined || running === "annie") return [];
   const words = {
-    machine: "Almost done looking",
+    machine: "Almost done checking the machine",
     plan: "Asking the Hub about the models",
     stack: view.state.command ?? "Preparing Annie's containers",
-    download: "Looking at what is here already",
+    download: "Checking what is already downloaded",
   }[running];
   return [[span(`${spinner(view)} `, "accent"), span(words)]];
 }
