@@ -296,7 +296,7 @@ const storage: Question<"storage", StorageAnswer> = {
   configKey: "storage",
   applies: () => true,
   options: ({ storagePaths }) => [
-    option("hub-cache", "Hub cache, shared with other programs", storagePaths["hub-cache"]),
+    option("hub-cache", "Shared Hub cache", storagePaths["hub-cache"]),
     option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
   ],
   selected: (answers) => [answers.storage],

@@ -12,7 +12,7 @@ import { noFeatures, noRunKeys, type RunKeys, type Terminal } from "../writer.ts
 import { Dialogs } from "./dialogs.tsx";
 import { Frame } from "./frame.tsx";
 import { type Press, readKeys } from "./keys.ts";
-import { frameColumns, type Line, screenRows } from "./line.ts";
+import { frameColumns, frameRows, type Line, screenRows } from "./line.ts";
 import { keysNow, noPanel, panelPage, pressedLive, withinLog } from "./live/panel.ts";
 import { liveScreen } from "./live/screen.ts";
 import { newestRows } from "./log-rows.ts";
@@ -76,7 +76,7 @@ export function App({
   const isRunning = snapshot.state.run !== null && snapshot.state.closing === null;
   const panelLines = isRunning && wizard === null ? panelPage(view, panel, snapshot.log) : null;
   const above = (lines: readonly Line[], leastRows = 0): readonly Line[] => {
-    const room = screenRows(size) - Math.max(lines.length, leastRows);
+    const room = screenRows(size) - Math.max(lines.length, Math.min(leastRows, frameRows(size)));
     const rows = newestRows(snapshot.scrolled, room, {
       columns: frameColumns(size),
       theme,

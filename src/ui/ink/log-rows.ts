@@ -3,7 +3,7 @@ import type { RunState } from "../../run/state.ts";
 import { machineSentence, machineText } from "../messages/machine.ts";
 import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { demoText } from "../messages/run.ts";
-import { say, type Sentence } from "../messages/sentence.ts";
+import type { Sentence } from "../messages/sentence.ts";
 import { textWidth, wrapText } from "../text-width.ts";
 import { blank, footSpans, type Line, lineWidth, linked, span } from "./line.ts";
 import type { Role, Theme } from "./theme.ts";
@@ -99,13 +99,9 @@ function checkLines(state: RunState, verbosity: Verbosity): ScrolledLine[] {
   });
 }
 
-/** All checks of the machine, and what machine it is. */
+/** All checks of the machine, those that passed among them. */
 export function checkRows(state: RunState, columns: number, theme: Theme): Line[] {
-  const machine = state.machine === null ? [] : [say(machineText(state.machine, state.checks))];
-  const sentences = [...machine, ...checkLines(state, "verbose").map(({ sentence }) => sentence)];
-  return sentences.flatMap((sentence) =>
-    scrolledRows({ sentence, apart: false, demo: false }, columns, theme),
-  );
+  return checkLines(state, "verbose").flatMap((line) => scrolledRows(line, columns, theme));
 }
 
 /** The checks tick in side by side; once the machine is known they scroll away in order. */

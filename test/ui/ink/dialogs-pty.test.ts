@@ -47,7 +47,7 @@ test("what is mended in another window is seen at r, one after the other, and th
   await pty.waitFor("Annie can't run until this is fixed:");
   expect(pty.text()).toMatch(/Checked again at \d\d:\d\d:\d\d\. Fixed: Port for Annie\./);
   pty.type("l");
-  await pty.waitFor(/\[✓\] Processor/);
+  await pty.waitFor(/\[✓\] Processor[^]*\[✗\] Docker engine/);
   pty.type("l");
   await pty.waitFor("Annie can't run until this is fixed:");
   await writeFile(docker, "");

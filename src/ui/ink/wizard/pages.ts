@@ -130,8 +130,10 @@ const summaryHelp =
   "+ and - count the lines that are added to a file and removed from it; d shows them. Your own files are never overwritten. " +
   "Nothing happens until you press y.";
 
-const questionKeys =
-  "Keys: the arrows, or j and k, move; 1–9 select, Space toggles, a selects all or none; Enter continues, Esc goes back and keeps your answers; l shows the checks of this machine; q quits.";
+function questionKeys({ kind }: Question): string {
+  const toggles = kind === "many" ? ", Space toggles, a selects all or none" : "";
+  return `Keys: the arrows, or j and k, move; 1–9 select${toggles}; Enter continues, Esc goes back and keeps your answers; l shows the checks of this machine; q quits.`;
+}
 
 const summaryKeys =
   "Keys: y starts, n or q quits, d shows the file changes, b or Esc goes back, l shows the checks of this machine; the arrows, or j and k, scroll.";
@@ -174,7 +176,9 @@ function helpLines(columns: number, question: Question | null): Line[] {
   return [
     ...wrapped(question?.help ?? summaryHelp, "plain"),
     blank,
-    ...wrapped(question === null ? summaryKeys : questionKeys, "quiet"),
-    ...(question === null ? [] : wrapped(`To skip this question: ${question.flag}`, "quiet")),
+    ...wrapped(question === null ? summaryKeys : questionKeys(question), "quiet"),
+    ...(question === null
+      ? []
+      : wrapped(`To skip this question next time: ${question.flag}`, "quiet")),
   ];
 }
