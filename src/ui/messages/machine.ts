@@ -10,11 +10,8 @@ const tones: Readonly<Record<CheckStatus, Sentence["tone"]>> = {
   failed: "bad",
 };
 
-/** @param rightBefore checks that need not be told again */
-export function machineSentence(
-  event: MachineEvent,
-  { rightBefore, checks }: Pick<RunState, "rightBefore" | "checks">,
-): Sentence {
+/** Checks that passed are told by their number, in one line with the machine; `heros doctor` lists them. */
+export function machineSentence(event: MachineEvent, state: CheckedState): Sentence {
   switch (event.type) {
     case "check.started":
       return say(`Checking: ${event.title}.`, { from: "verbose" });
@@ -22,27 +19,27 @@ export function machineSentence(
       return say(event.found === "" ? event.title : `${event.title}: ${event.found}`, {
         tone: tones[event.status],
         mark: event.status,
-        from: fromWhen(event, rightBefore),
+        from: fromWhen(event, state),
         more: event.remedy === undefined ? [] : [remedyLine(event.remedy)],
       });
     case "machine.detected":
-      return machineKnown(event, { rightBefore, checks });
+      return machineKnown(event, state);
   }
 }
 
+/** `rightBefore`: checks that need not be told again. */
+type CheckedState = Pick<RunState, "run" | "rightBefore" | "checks">;
+
 function fromWhen(
-  { id, status }: { readonly id: string; readonly status: CheckStatus },
-  rightBefore: readonly string[],
+  { status }: { readonly status: CheckStatus },
+  { run }: CheckedState,
 ): Sentence["from"] {
   if (status === "failed") return "quiet";
-  return status === "ok" && rightBefore.includes(id) ? "verbose" : "normal";
+  return status === "ok" && run?.command !== "doctor" ? "verbose" : "normal";
 }
 
 /** What the checks came to; once more where one passes that did not before. */
-function machineKnown(
-  machine: Machine,
-  { rightBefore, checks }: Pick<RunState, "rightBefore" | "checks">,
-): Sentence {
+function machineKnown(machine: Machine, { rightBefore, checks }: CheckedState): Sentence {
   const isNews = checks.some(({ id, status }) => status === "ok" && !rightBefore.includes(id));
   const isWell = machine.spark && checks.every(({ status }) => status === "ok");
   return say(machineText(machine, checks), {

@@ -39,7 +39,7 @@ test.each([
     expect(count(text, "Setting up Annie")).toBe(0);
     expect(text).not.toMatch(/[░█⠋⠙]/);
     for (const once of [
-      "[✓] Processor",
+      "11 checks passed",
       "[✓] GLiNER medium v2.1: downloaded",
       "Next       heros",
     ]) {
@@ -110,7 +110,7 @@ test("what was on the terminal before stays there, and the run's lines come afte
   expect((await pty.exit).exitCode).toBe(0);
   expect(pty.everything().split("\n").slice(0, 2)).toEqual([
     "$ heros setup",
-    expect.stringContaining("[✓] Processor"),
+    expect.stringContaining("11 checks passed"),
   ]);
 });
 

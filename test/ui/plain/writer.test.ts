@@ -166,11 +166,11 @@ test("without UTF-8 our own typography is ASCII, and a folder's name stays as it
   const writer = createPlainWriter(memory.terminal);
   const found = "10 × Cortex-X925 — see docs…";
   const check = { type: "check.finished", id: "cpu", title: "Processor", elapsedMs: 1 } as const;
-  writer.write({ v: 1, at: 0, ...check, status: "ok", found });
+  writer.write({ v: 1, at: 0, ...check, status: "warning", found });
   writer.write({ v: 1, at: 1, type: "file.written", path: "/home/jürgen/.env", action: "created" });
   await writer.close();
   expect(memory.stdout()).toBe(
-    "[ok] Processor: 10 x Cortex-X925 - see docs...\nCreated: /home/jürgen/.env\n",
+    "[ !] Processor: 10 x Cortex-X925 - see docs...\nCreated: /home/jürgen/.env\n",
   );
 });
 
@@ -226,4 +226,18 @@ test("what another program downloads is a line a model, and a line a file where 
 test("progress that says nothing new is not told again", async () => {
   const still = Array.from({ length: 400 }, (_, second) => progress(second * 1000, 150_000_000));
   expect(await plainLines([progress(0, 0), ...still])).toHaveLength(1);
+});
+
+test.each([
+  ["setup", []],
+  ["doctor", ["[✓] Memory: enough"]],
+] as const)("checks that pass are listed by heros doctor: %s", async (command, told) => {
+  const passed = { id: "memory", title: "Memory", status: "ok", found: "enough" } as const;
+  const started = { herosVersion: "1", demo: false, stages: [] };
+  const [, ...lines] = await plainLines([
+    { v: 1, at: 0, type: "run.started", command, ...started },
+    { v: 1, at: 1, type: "check.finished", ...passed, elapsedMs: 1 },
+    { v: 1, at: 2, type: "check.finished", ...passed, status: "warning", elapsedMs: 1 },
+  ]);
+  expect(lines).toEqual([...told, "[!] Memory: enough"]);
 });
