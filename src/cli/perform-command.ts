@@ -97,6 +97,7 @@ export async function performCommand(performance: Performance): Promise<number> 
 
 function titleOf(command: Performance["command"]): string {
   if (command.name === "models") return `models ${command.action}`;
+  if (command.name === "upgrade" && command.rollback) return "upgrade --rollback";
   return command.name === "release" ? "release install" : command.name;
 }
 

@@ -107,8 +107,11 @@ async function verifySignature(
   }
 }
 
-async function hasXz({ host, signal }: ReleaseSource): Promise<boolean> {
-  return !(await host.processes.run({ command: "xz", args: ["--version"], signal })).missing;
+/** Whether tar can unpack what xz packed: it starts that program. */
+async function hasXz({ host }: ReleaseSource): Promise<boolean> {
+  const folders = (host.env["PATH"] ?? "").split(path.delimiter).filter(path.isAbsolute);
+  const found = folders.map((folder) => host.files.access(path.join(folder, "xz")));
+  return (await Promise.allSettled(found)).some(({ status }) => status === "fulfilled");
 }
 
 /** A short text, asked for again for a while where the network does not give it. */

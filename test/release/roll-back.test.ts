@@ -14,7 +14,7 @@ test("a roll-back swaps the two versions, and another one swaps them again", asy
   await world.install("1.1.0");
   const { status, stdout } = await world.heros("upgrade", "--rollback");
   expect(status).toBe(0);
-  expect(stdout).toContain("heros 1.0.0 is current again; heros 1.1.0 was before.");
+  expect(stdout).toContain("Went back from heros 1.1.0 to 1.0.0.");
   expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
   expect(await world.link("previous")).toBe("versions/1.1.0");
   await world.heros("upgrade", "--rollback");

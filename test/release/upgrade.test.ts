@@ -36,7 +36,7 @@ test("it installs the newest version, and its own roll-back goes back", async ()
   const { status, stdout } = await world.heros("upgrade");
   expect({ status, stdout }).toEqual({
     status: 0,
-    stdout: expect.stringContaining("heros 1.0.0 → 1.1.0") as string,
+    stdout: expect.stringContaining("Upgraded heros 1.0.0 to 1.1.0.") as string,
   });
   expect((await world.heros("--version")).stdout).toBe("1.1.0\n");
   expect(await world.homeFiles()).not.toContain(".local/share/heros/downloads");

@@ -75,7 +75,7 @@ export async function performUpgrade(
     bringIn(work, { source, tarball, data }),
   );
   return [
-    `heros ${current.version} → ${latest}`,
+    `Upgraded heros ${current.version} to ${latest}.`,
     ...(await backgroundLine(host, current.version)),
     "To go back: heros upgrade --rollback",
   ];
@@ -195,5 +195,5 @@ export async function performRollback(
   const data = folder === null ? null : await dataOfTree(host, folder);
   if (data === null) throw failure("release.not_installed", { folder: folder ?? appDir });
   const { from, to } = await rollBack({ host, emit, signal }, data);
-  return [`heros ${to} is current again; heros ${from} was before.`];
+  return [`Went back from heros ${from} to ${to}.`, `To undo this: heros upgrade --rollback`];
 }

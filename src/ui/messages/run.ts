@@ -41,7 +41,8 @@ const commandWords: Readonly<Record<string, string>> = {
   "models repair": "repairing the cached models",
   "models prune": "looking for unused files",
   "release install": "installing this version",
-  upgrade: "changing the installed version",
+  upgrade: "looking for a newer version",
+  "upgrade --rollback": "going back to the version before",
   uninstall: "removing heros",
 };
 
