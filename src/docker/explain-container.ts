@@ -26,7 +26,7 @@ export interface ExplainRequest {
   readonly signal?: AbortSignal;
 }
 
-/** A container that keeps Annie from running, with its last lines of log. Emits `container.failed`. */
+/** A container that prevents Annie from running, with its last lines of log. Emits `container.failed`. */
 export async function explainContainer(request: ExplainRequest): Promise<Failure> {
   const { host, stackDir, emit, container, signal } = request;
   const { service, state } = container;

@@ -40,7 +40,7 @@ export interface StackWatchRequest {
 
 export interface StackWatch {
   /**
-   * Looks at the containers once, tells what changed, and says what, if anything, keeps Annie from running: a container
+   * Looks at the containers once, tells what changed, and says what, if anything, prevents Annie from running: a container
    * that ended, starts again and again or was taken away, or an engine that is gone.
    * To be asked every few seconds, to the end of the run: a container that crashes once is forgiven. With `final`,
    * one that is merely unhealthy counts too.
@@ -156,7 +156,7 @@ interface Listed {
 }
 
 /**
- * Which container keeps Annie from running, with its last lines of log; null where all of them run.
+ * Which container prevents Annie from running, with its last lines of log; null where all of them run.
  * Emits `container.failed`.
  */
 export function explainContainers(

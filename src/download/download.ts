@@ -103,7 +103,7 @@ async function leaveOutBlocked(
 function tellBlocked(emit: Emit, blocked: readonly Blocked[]): void {
   for (const { model, failure: why } of blocked) {
     const { code, message, hint } = why;
-    const told = `${model.title} is left out. ${message}`;
+    const told = `${model.title} is skipped. ${message}`;
     emit({ type: "notice", level: "warning", code, message: told, hint });
   }
 }

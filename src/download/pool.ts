@@ -223,8 +223,8 @@ const noLocks = {
   type: "notice",
   level: "warning",
   code: "cache.no_locks",
-  message: "Files in the cache can't be locked, so don't run a second download into it meanwhile.",
-  hint: "Locks need perl, and a file system that has them.",
+  message: "Files in the cache can't be locked: don't start a second download into it.",
+  hint: "Locks need perl and a file system that supports them.",
 } as const;
 
 /** What is under way, so that nothing is left behind at the end. */

@@ -45,7 +45,7 @@ export interface Confirmation {
 export interface Person {
   /** Asks the questions that are not decided, shows the summary, and ends with yes (the answers) or no (null). */
   readonly ask?: (interview: Interview, signal: AbortSignal) => Promise<Answers | null>;
-  /** Shows what is not right with the machine and waits until the person has fixed it, continues anyway, or stops. */
+  /** Shows what is wrong with the machine and waits until the person has fixed it, continues anyway, or stops. */
   readonly remedy?: (failed: FailedChecks, signal: AbortSignal) => Promise<Remediation>;
   /** Asks what is to become of a run that was found in the background. */
   readonly meet?: (run: BackgroundProcess, signal: AbortSignal) => Promise<BackgroundChoice>;

@@ -70,7 +70,7 @@ async function follow({ host, run, signal, show }: Attach): Promise<ClosingEvent
 
 /** Other work comes first; two runs would fetch in each other's way. */
 async function awaitEnd({ host, run, stateDir, signal, show }: Attach): Promise<void> {
-  const message = `${runningText(run)} Waiting for its end.`;
+  const message = `${runningText(run)} Waiting for it to finish.`;
   show({ v: 1, at: 0, type: "notice", level: "info", code: "background.awaited", message });
   while (await isAlive(host, run)) await host.clock.sleep(awaitMs, signal);
   await forgetBackground(host, stateDir);
@@ -91,7 +91,7 @@ function lookedAway({ pid }: BackgroundRun): ClosingEvent {
   return {
     type: "run.cancelled",
     exitCode: exitCodes.interrupted,
-    hint: "To come back to it: heros status --watch",
+    hint: "To follow it again: heros status --watch",
     background: { pid },
   };
 }

@@ -48,14 +48,14 @@ export async function detachRun(detach: Detach): Promise<ClosingEvent> {
   try {
     const { pid } = await startBackground({ ...detach, elapsedMs: counted }, continuation);
     const kept =
-      demo === null ? "Everything downloaded is kept." : "Nothing of the demo is left then.";
+      demo === null ? "Everything downloaded is kept." : "The demo then leaves nothing behind.";
     return {
       type: "run.succeeded",
       command,
       elapsedMs,
       summary: [
         "You can close this terminal.",
-        "To come back to it: heros status --watch",
+        "To follow it: heros status --watch",
         `To stop it: press s there, or kill ${pid}. ${kept}`,
       ],
       background: { pid },

@@ -37,7 +37,7 @@ function isJson(line: string): boolean {
 }
 
 function cutOff(at: number): TimedEvent {
-  const message = "The last line of this record is cut off, so it is left out.";
+  const message = "The last line of this record is incomplete and was skipped.";
   return { v: 1, at, type: "notice", level: "warning", code: "replay.cut_off", message };
 }
 

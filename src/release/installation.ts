@@ -141,7 +141,7 @@ const lookAgainMs = 200;
 const patienceMs = 60_000;
 
 /**
- * Does this while no other installation of the user holds this lock. Without locks on this machine it is done all the same.
+ * Does this while no other installation of the user holds this lock. Without locks on this machine it is done anyway.
  * @throws Failure `release.busy` (1) where another one holds the lock for a minute; AbortError
  */
 export async function withLock<Result>(

@@ -45,7 +45,7 @@ export async function performModels(
 }
 
 /**
- * Tells of each model whether it is here, and where.
+ * Tells of each model whether it is downloaded, and where.
  * @returns the sentences of the closing page
  * @throws AbortError
  */

@@ -25,7 +25,7 @@ export interface BringOnline {
 
 /**
  * Fetches the models and starts Annie: side by side, or one after the other where the answers say so.
- * Whatever fails first stops the rest, with one exception: once tier 1 is there, a download that fails no longer keeps Annie from coming online.
+ * Whatever fails first stops the rest, with one exception: once tier 1 is there, a download that fails no longer stops Annie from coming online.
  * @throws Failure of the download (5, 6, 7), of the stack (1, 4), of Annie (1, 3); AbortError
  */
 export async function bringOnline(

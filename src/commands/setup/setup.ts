@@ -176,7 +176,7 @@ export async function rootNotice(host: Host, stackDir: string): Promise<Notice |
 /**
  * Looks at the machine, again and again where somebody fixes it meanwhile.
  * @returns null where the person stops although nothing is in the way
- * @throws Failure of exit status 4 for what keeps Annie from running; AbortError
+ * @throws Failure of exit status 4 for what prevents Annie from running; AbortError
  */
 export async function lookAtMachine(
   { host, emit, signal }: Work,

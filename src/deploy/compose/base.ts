@@ -158,14 +158,14 @@ function volumeNotices({ services }: StackConfig, annie: StackService): Notice[]
       type: "notice",
       level: "info",
       code: "stack.volume_covered",
-      message: `Annie reads her models from the model folder instead of ${source}, which is left as it is.`,
+      message: `Annie reads her models from the model folder instead of ${source}, which stays unchanged.`,
     },
     ...others.map(([name]): Notice => ({
       type: "notice",
       level: "warning",
       code: "stack.volume_apart",
-      message: `The service ${name} still uses ${source}, which Annie no longer reads: what it downloads there is downloaded twice.`,
-      hint: `Take ${name} out of the compose file, or give it a profile that is off.`,
+      message: `The service ${name} still uses ${source}, which Annie no longer reads, and downloads models there a second time.`,
+      hint: `Remove ${name} from the compose file, or give it a profile that is not enabled.`,
     })),
   ];
 }

@@ -24,7 +24,7 @@ export interface CapabilityReady {
   readonly type: "capability.ready";
   /** As in the health contract: `voice_stt`. */
   readonly name: string;
-  /** "Annie can now listen to voice." */
+  /** "Annie can now understand speech." */
   readonly message: string;
 }
 

@@ -65,7 +65,7 @@ export function connectHub(options: HubOptions): Hub {
 /** A person waits for the answer, and can ask again. */
 const whoAmIMs = 10_000;
 
-/** A Hub that is asked again until it answers. What a person must put right is thrown at once. */
+/** A Hub that is asked again until it answers. What a person must fix is thrown at once. */
 function untilAnswered(
   hub: Hub,
   {

@@ -77,7 +77,7 @@ async function planRepo(
     const names: string[] = await files.readdir(folder).catch(() => []);
     if (names.length === 0) return;
     if (!(await isUnlinked(files, cacheDir, folder))) {
-      kept.push({ file: folder, reason: "it is behind a link, and heros removes nothing there" });
+      kept.push({ file: folder, reason: "it is behind a link, where heros removes nothing" });
       return;
     }
     for (const name of names.toSorted()) {
@@ -94,7 +94,7 @@ async function planRepo(
       const lock = lockPath(places, verdict.blobName);
       const user = await findLockHolder(files, lock);
       if (user !== null) {
-        kept.push({ file, reason: `${user} works on it` });
+        kept.push({ file, reason: `${user} is using it` });
         continue;
       }
       const bytes = Math.min(there.size, there.blocks * 512);
@@ -179,14 +179,14 @@ export async function prune(work: PruneWork): Promise<{ files: PrunedFile[]; kep
         await host.files.mkdir(placesOf(cacheDir, found.repo).locks, { recursive: true });
         const answer = await host.fileLocks.acquire(lock);
         if (answer !== "held") {
-          const reason = answer === "busy" ? "another program works on it" : "it can't be locked";
+          const reason = answer === "busy" ? "another program is using it" : "it can't be locked";
           kept.push({ file: found.file, reason });
           continue;
         }
       }
       try {
         if (!(await isUnlinked(host.files, cacheDir, dirname(found.file)))) {
-          kept.push({ file: found.file, reason: "its folder is behind a link by now" });
+          kept.push({ file: found.file, reason: "its folder is now behind a link" });
           continue;
         }
         await host.files.rm(found.file, { recursive: true, force: true });
@@ -287,5 +287,5 @@ export function classifyBlobEntry(name: string, state: BlobFolderState): Verdict
   // A download under way links its blobs when all of them are there.
   return holder === null
     ? { kind: "blob", blobName: name }
-    : { reason: `${holder} works in this repository` };
+    : { reason: `${holder} is using this repository` };
 }

@@ -110,7 +110,7 @@ function useWindow(window: Window): void {
   useLayoutEffect(() => () => void stdout.write(window.leave()), [stdout, window]);
 }
 
-/** Hands the terminal back as it was found, stops, and draws the screen anew when the program goes on. */
+/** Hands the terminal back as it was found, stops, and draws the screen again when the program continues. */
 function useSuspend(
   suspend: NonNullable<Terminal["suspend"]> | null,
   window: Window,

@@ -192,7 +192,7 @@ interface MachineView {
   readonly theme: Theme;
 }
 
-/** What is not right with the machine, each with what mends it; the worst first, as many as have room. */
+/** What is wrong with the machine, each with its fix; the worst first, as many as have room. */
 export function machinePage(view: MachineView): Line[] {
   const { failed, since, from, state, size, theme } = view;
   const columns = frameColumns(size);

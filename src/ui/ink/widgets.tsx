@@ -17,7 +17,7 @@ export function Editor({
   onSubmit,
   onListening,
 }: Listens & {
-  /** What is there at first; another key makes it begin anew. */
+  /** What is there at first; another key makes it start over. */
   readonly text: string;
   /** A longer text shows its end, where the typing goes on. */
   readonly columns: number;

@@ -5,7 +5,7 @@ import { runTitle } from "./header.ts";
 import type { Snapshot } from "./screen-store.ts";
 
 /**
- * The terminal's other screen, on which the program draws while it runs. Nothing there is wrapped anew when the
+ * The terminal's other screen, on which the program draws while it runs. Nothing there is wrapped again when the
  * terminal is resized, and nothing goes to the scrollback: on the usual screen a terminal that loses rows or columns has
  * pushed parts of a frame into the scrollback before any program hears of it.
  */

@@ -109,7 +109,7 @@ test("leaves what is behind a lock that another process holds", async () => {
     expect(kept.map((each) => each.file)).toEqual([file, blob]);
     const { host, cacheDir } = scene;
     const late = await prune({ host, cacheDir, files: found.slice(0, 1), emit: () => {}, signal });
-    const reason = "another program works on it";
+    const reason = "another program is using it";
     expect(late).toMatchObject({ files: [], kept: [{ file, reason }] });
     expect(existsSync(file)).toBe(true);
   } finally {

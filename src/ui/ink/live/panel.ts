@@ -25,7 +25,7 @@ export interface Pressed {
 export function pressedLive(panel: Panel, press: Press, keys: RunKeys): Pressed {
   const letter = press.kind === "text" ? press.text.toLowerCase() : "";
   const turn = (next: Panel): Pressed => ({ panel: next, act: null });
-  // A panel of its own, so that the screen is drawn anew at once.
+  // A panel of its own, so that the screen is drawn again right away.
   const act = (what: Pressed["act"]): Pressed => ({ panel: { ...noPanel }, act: what });
   switch (panel.kind) {
     case "none":

@@ -30,7 +30,7 @@ export interface WizardState extends Step {
   readonly typed: string | null;
   /** A folder that was typed and not taken over. */
   readonly draft: string;
-  /** Grows where what is typed changed by another hand than its editor's, which then begins anew. */
+  /** Grows where what is typed changed by another hand than its editor's, which then starts over. */
   readonly typedAnew: number;
   /** What is in front of the page. */
   readonly panel: Panel | null;

@@ -50,7 +50,7 @@ export function Wizard({
   usePaste((text) => setWizard((state) => pasted(state, text)));
   useEffects(wizard.effect, request, setWizard);
   useEffect(() => {
-    // Where they can't be kept the wizard still works; only an interrupted one begins anew.
+    // Where they can't be kept the wizard still works; only an interrupted one starts over.
     if (wizard.answers !== request.interview.answers) {
       request.interview.remember(wizard.answers).catch(() => undefined);
     }
