@@ -134,7 +134,8 @@ export function scrolledRows(
   const role: Role = roles[sentence.tone];
   const mark = sentence.mark === null ? "" : `${theme.symbols[sentence.mark]} `;
   // Where a sign carries the colour the words need none.
-  const textRole = mark === "" || sentence.tone === "bad" ? role : "plain";
+  const ending = apart && sentence.tone === "good";
+  const textRole = mark === "" || sentence.tone === "bad" ? role : ending ? "strong" : "plain";
   const indent = " ".repeat(textWidth(mark));
   const text = wrapText(sentence.text, columns - textWidth(mark)).map((words, index): Line => [
     ...(mark === "" ? [] : [index === 0 ? span(mark, role) : span(indent)]),

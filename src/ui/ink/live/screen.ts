@@ -89,8 +89,8 @@ export function liveScreen(view: LiveView): Line[] {
     ...body,
     ...overAnnie,
     ...(containers.length > 0 && isSilent(state) ? [waitsLine(view)] : health),
-    ...abilities,
     ...containers,
+    ...abilities,
     ...overFoot,
     ...foot,
   ];
