@@ -72,7 +72,7 @@ it("takes consent, the chosen folder and a pasted token that is not kept along i
   pty.type(`2${keys.enter}`);
   await pty.waitFor(/Token:/);
   pty.paste(token);
-  await pty.waitFor("hidden");
+  await pty.waitFor(/\d+ characters/);
   pty.type(keys.enter);
   await pty.waitFor("Where should models be stored?");
   pty.type("2");

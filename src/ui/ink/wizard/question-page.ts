@@ -99,7 +99,7 @@ function tail(text: string, width: number): string {
 function statusLines(view: WizardView, columns: number): Line[] {
   const { wizard } = view;
   if (wizard.effect?.kind === "token") {
-    return [[waitSpan(view), span(" Asking the Hub about this token. Esc takes it back.")]];
+    return [[waitSpan(view), span(" Checking the token with the Hub. Esc cancels.")]];
   }
   if (wizard.problem !== null) {
     const lines = wrapText(cleanText(wizard.problem), columns - 4);
@@ -112,7 +112,7 @@ function statusLines(view: WizardView, columns: number): Line[] {
       ]);
   }
   if (wizard.index === 0 && wizard.interview.earlier !== "none") {
-    return [[span("Your answers from last time are kept.", "good")]];
+    return [[span("Your answers from last time are selected.", "good")]];
   }
   return [];
 }
