@@ -11,7 +11,7 @@ import { parseArguments } from "../../src/cli/program.ts";
 import { firstStep } from "../../src/plan/steps.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
-import { answerLines } from "../../src/ui/messages/plan.ts";
+import { answerFacts } from "../../src/ui/messages/plan.ts";
 import { testHost } from "../machine/test-host.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
 import { cannedInterview, catalog, spark } from "../ui/canned-interview.ts";
@@ -84,8 +84,10 @@ test.each(rows.filter(({ question }) => question.remembered))(
     expect(answers[question.id]).toEqual(given[question.id]);
     const interview = onlyOpen(question, { answers });
     expect(
-      answerLines(interview, { ...firstStep(interview), questions: [question] }).join(),
-    ).toContain(question.title);
+      answerFacts(interview, { ...firstStep(interview), questions: [question] }).map(
+        ({ label }) => label,
+      ),
+    ).toEqual(question.kind === "confirm" ? [] : [question.title]);
   },
 );
 

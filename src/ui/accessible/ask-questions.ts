@@ -14,7 +14,7 @@ import { suitabilityOf, totalsOf } from "../../plan/totals.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
 import { Failure } from "../../run/failure.ts";
 import {
-  answerLines,
+  answerFacts,
   earlierAnswers,
   earlierTitle,
   fileLines,
@@ -83,7 +83,7 @@ async function askEarlier(talk: Talk, step: Step): Promise<boolean | null> {
   talk.say("");
   talk.say(earlierTitle(interview.earlier));
   talk.say(earlierAnswers);
-  for (const line of answerLines(interview, step)) talk.say(`${line}.`);
+  for (const { label, value } of answerFacts(interview, step)) talk.say(`${label}: ${value}.`);
   talk.say(`1. Yes, ${settlesAll(step) ? "show what would change" : "continue"}. Selected.`);
   talk.say("2. No, start over, with these answers selected.");
   talk.say("3. Quit.");

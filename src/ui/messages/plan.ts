@@ -45,7 +45,7 @@ function missingBytes({ totalBytes, cachedBytes }: PlanReady): number {
   return Math.max(0, totalBytes - cachedBytes);
 }
 
-/** Something that a plan says, under its name. */
+/** Something that a plan or an answer says, under its name. */
 export interface PlanFact {
   readonly label: string;
   readonly value: string;
@@ -164,8 +164,8 @@ export function earlierTitle(earlier: Interview["earlier"]): string {
 
 export const earlierAnswers = "Your answers from last time:";
 
-/** A line for each question and what was answered. Consent is not kept, so there is no earlier answer to it. */
-export function answerLines(interview: Interview, { questions, answers }: Step): string[] {
+/** Each question and what was answered. Consent is not kept, so there is no earlier answer to it. */
+export function answerFacts(interview: Interview, { questions, answers }: Step): PlanFact[] {
   return questions
     .filter(({ kind }) => kind !== "confirm")
     .map((question) => {
@@ -175,7 +175,8 @@ export function answerLines(interview: Interview, { questions, answers }: Step):
         .filter(({ value, locked }) => locked || values.includes(value))
         .map(({ label }) => label);
       // A folder that was typed is no option.
-      return `${question.title}: ${(labels.length > 0 ? labels : values).join(", ")}`;
+      const value = (labels.length > 0 ? labels : values).join(", ");
+      return { label: question.title, value };
     });
 }
 
@@ -183,9 +184,11 @@ export function answerLines(interview: Interview, { questions, answers }: Step):
 export function changeText(plan: PlanReady): string {
   const missing = missingBytes(plan);
   const changed = plan.files.filter(({ action }) => action !== "unchanged").length;
-  const here = `${formatBytes(plan.cachedBytes)} of ${formatBytes(plan.totalBytes)} of models already cached`;
   if (missing === 0 && changed === 0) {
     return "Nothing would change: all models are ready and every file is up to date.";
   }
-  return `${here}; ${formatBytes(missing)} to download, ${counted(changed, "file")} to write.`;
+  const cached = plan.cachedBytes === 0 ? "" : ` (${formatBytes(plan.cachedBytes)} already cached)`;
+  const download =
+    missing === 0 ? "All models are ready" : `${formatBytes(missing)} to download${cached}`;
+  return `${download}, ${changed === 0 ? "no file to write" : `${counted(changed, "file")} to write`}.`;
 }

@@ -1,9 +1,9 @@
 import type { Question } from "../../../plan/questions.ts";
 import { currentQuestion, settlesAll } from "../../../plan/steps.ts";
 import { cleanText } from "../../clean-text.ts";
-import { answerLines, changeText, earlierAnswers, earlierTitle } from "../../messages/plan.ts";
+import { answerFacts, changeText, earlierAnswers, earlierTitle } from "../../messages/plan.ts";
 import { stopAskingText } from "../../messages/run.ts";
-import { wrapText } from "../../text-width.ts";
+import { padded, textWidth, wrapText } from "../../text-width.ts";
 import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
 import {
   blank,
@@ -54,13 +54,15 @@ function pageOf(view: WizardView): Line[] {
 function resumePage(view: WizardView): Line[] {
   const { interview } = view.wizard;
   const columns = frameColumns(view.size);
-  const given = answerLines(interview, view.wizard).map(cleanText);
-  const whole = given.flatMap((line) =>
-    wrapText(line, columns - 4).map((row, index): Line => [
-      span(index === 0 ? "  " : "    "),
+  const given = answerFacts(interview, view.wizard);
+  const width = Math.max(0, ...given.map(({ label }) => textWidth(label))) + 2;
+  const answers = given.map(({ label, value }) =>
+    wrapText(cleanText(value), columns - width - 2).map((row, index): Line => [
+      span(`  ${padded(index === 0 ? label : "", width)}`, "quiet"),
       span(row),
     ]),
   );
+  const whole = answers.flat();
   const title = wrapText(earlierTitle(interview.earlier), columns).map((text): Line => [
     span(text, "strong"),
   ]);
@@ -79,7 +81,7 @@ function resumePage(view: WizardView): Line[] {
     room -= lines.length;
     return lines;
   };
-  const cut = given.map((line): Line => [span("  "), span(line)]);
+  const cut = answers.flatMap((rows) => rows.slice(0, 1));
   const shown = whole.length <= room ? whole : cut.slice(0, room);
   room -= shown.length;
   const why = take([[span(earlierAnswers, "quiet")]]);
