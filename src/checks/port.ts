@@ -39,7 +39,8 @@ function assessOwner(
     case "process":
       return taken(port, other, {
         by: `${owner.name} (PID ${owner.pid})`,
-        stop: `kill ${owner.pid}`,
+        // Process 1 is the system itself, which listens for services that it starts.
+        stop: owner.pid === 1 ? null : `kill ${owner.pid}`,
       });
     case "unknown":
       return taken(port, other, { by: "another program", stop: null });

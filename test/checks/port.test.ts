@@ -89,6 +89,14 @@ describe("a port", () => {
     expect(await testProbe().host.network.portIsFree(other)).toBe(true);
   });
 
+  it("of the system itself is never told to be killed", () => {
+    const owner = { kind: "process", name: "systemd", pid: 1 } as const;
+    const answer = { state: "taken", owner, other: 8001 } as const;
+    const { found, remedy } = assessPort(8000, answer, { limitMs: 4000 });
+    expect(found).toBe("port 8000 is in use by systemd (PID 1)");
+    expect(remedy).toBe("Use another port (heros setup --port 8001).");
+  });
+
   it("is free where another heros had it for the moment of its own look", async () => {
     const port = await busyPort();
     const probe = testProbe();

@@ -17,9 +17,9 @@ it("commands that are advised have their values quoted for a shell", async () =>
   expect(bare).toEqual([]);
 });
 
-it("no advice takes whole trees from their owner, or deletes them", async () => {
+it("no advice takes whole trees from their owner, or deletes them or what Docker keeps", async () => {
   const harmful =
-    /sudo (?:rm|chmod)\b|(?:chown|chmod) (?:-\w*R|--recursive)|rm -\w*[rf]\w* (?:[/'~]|\$\{)/g;
+    /sudo (?:rm|chmod)\b|(?:chown|chmod) (?:-\w*R|--recursive)|rm -\w*[rf]\w* (?:[/'~]|\$\{)|docker (?:system|volume|container) (?:prune|rm)|prune (?:-a|--all|--volumes)|compose down (?:-v|--volumes)/g;
   const found = (await sources())
     .filter(([file]) => file.startsWith("src/"))
     .flatMap(([file, text]) => [...text.matchAll(harmful)].map(([words]) => `${file}: ${words}`));
