@@ -10,6 +10,11 @@ const titles: Readonly<Record<string, string>> = {
   setup: "Setting up Annie",
   pull: "Downloading models",
   doctor: "Checking this machine",
+  "models verify": "Verifying models",
+  "models repair": "Repairing models",
+  "models prune": "Finding unused files",
+  upgrade: "Upgrading heros",
+  uninstall: "Removing heros",
 };
 
 /** What runs, as a person calls it. */
