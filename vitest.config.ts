@@ -10,8 +10,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
     // Only to end what hangs: how long a test takes is the machine's affair.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Tests wait for processes and sockets more than they compute, so that a core keeps three workers busy.
     maxWorkers: 3 * availableParallelism(),
   },

@@ -13,9 +13,17 @@ let folder: string;
 /** A stand-in for Node, which takes seconds to pack. */
 const standIn = "#!/bin/sh\necho v24.21.0\n";
 
-async function release(name: string, ...more: readonly string[]): Promise<string> {
+async function release(name: string): Promise<string> {
   const out = path.join(folder, name);
-  const args = ["--built", "--out", out, "--node-file", path.join(folder, "node")];
+  const args = [
+    "--built",
+    "--platform",
+    "linux-arm64",
+    "--out",
+    out,
+    "--node-file",
+    path.join(folder, "node"),
+  ];
   const signing = [
     "--key",
     path.join(folder, "current"),
@@ -23,13 +31,9 @@ async function release(name: string, ...more: readonly string[]): Promise<string
     path.join(folder, "next.pub"),
   ];
   const base = ["--base-url", "http://127.0.0.1:8080/"];
-  await run(
-    process.execPath,
-    ["scripts/release/release.ts", ...args, ...signing, ...base, ...more],
-    {
-      cwd: root,
-    },
-  );
+  await run(process.execPath, ["scripts/release/release.ts", ...args, ...signing, ...base], {
+    cwd: root,
+  });
   return out;
 }
 
@@ -44,17 +48,15 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 it("makes the same bytes twice, in two folders", async () => {
-  const [first, second] = [await release("one"), await release("two", "--platform", "linux-arm64")];
+  const [first, second] = [await release("one"), await release("two")];
   const names = (await readdir(first)).toSorted();
   expect(names).toEqual([
     "SHA256SUMS",
     "SHA256SUMS.sig",
     "heros-0.1.0-linux-arm64.tar.gz",
     "heros-0.1.0-linux-arm64.tar.xz",
-    "heros-0.1.0-linux-x64.tar.gz",
-    "heros-0.1.0-linux-x64.tar.xz",
   ]);
-  for (const name of names.filter((each) => each.includes("arm64"))) {
+  for (const name of names) {
     const [one, two] = await Promise.all(
       [first, second].map((out) => readFile(path.join(out, name))),
     );
