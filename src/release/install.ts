@@ -33,6 +33,9 @@ export interface Installed {
   readonly changed: boolean;
 }
 
+/** As access(2) has it. */
+const mayWrite = 2;
+
 export function launcherOf({ bin }: Places): string {
   return path.join(bin, "heros");
 }
@@ -56,6 +59,7 @@ export async function install(
     return await withLock(installing, lockOf(data), async () => {
       for (const folder of absent) await noteMade(host, data, { kind: "folder", path: folder });
       await makeFolder(host, bin);
+      await host.files.access(bin, mayWrite);
       // This also loads what starts programs: in a moment this one's own files may be elsewhere.
       await proveVersion({ host, signal, ...tree });
       const known = await findInstalled(installing, tree, data);

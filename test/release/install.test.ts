@@ -4,6 +4,7 @@ import {
   cp,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   rm,
   stat,
@@ -230,6 +231,16 @@ test.runIf(process.getuid?.() === 0)(
     const { status, stderr } = await world.run("setpriv", args);
     expect(status).toBe(4);
     expect(stderr).toContain("can't be written to (EACCES)");
+
+    // A folder for launchers that is somebody else's: found out before anything is switched.
+    const own = join(world.root, "own");
+    await mkdir(join(own, "bin"), { recursive: true });
+    await mkdir(join(own, "share"), { mode: 0o777 });
+    await chmod(join(own, "share"), 0o777);
+    const other = await world.run("setpriv", [...args, "--prefix", own]);
+    expect(other.status).toBe(4);
+    expect(other.stderr).toContain(`${own}/bin can't be written to (EACCES)`);
+    expect(await readdir(join(own, "share"))).toEqual([]);
     expect(await world.versions()).toEqual(["1.0.0"]);
     expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
   },

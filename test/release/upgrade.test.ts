@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, truncate } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { answer, type ReleaseServer, startReleaseServer } from "./release-server.ts";
@@ -99,6 +99,18 @@ test("answers that are cut are asked for again", async () => {
   }
   expect(await upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
   expect((await world.heros("--version")).stdout).toBe("1.1.0\n");
+});
+
+test("what is left of a release that was published twice is not taken for it", async () => {
+  const name = await server.publish("1.1.0", [latest], { runtime: "exit 1" });
+  expect((await upgrade()).code).toBe("release.broken");
+  const downloads = join(world.data, "downloads");
+  const [folder = ""] = await readdir(downloads);
+  await server.publish("1.1.0", [latest]);
+  // Of the same length, by chance.
+  const size = server.content.get(`${latest}/${name}`)?.length ?? 0;
+  await truncate(join(downloads, folder, name), size);
+  expect(await upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
 });
 
 test("a killed download goes on where it was", async () => {

@@ -120,18 +120,21 @@ async function bringIn(work: Work, { source, tarball, data }: BringIn): Promise<
     import("../../release/fetch-tarball.ts"),
     import("../../release/unpack.ts"),
   ]);
-  const folder = path.join(data, "downloads");
-  const { name, version } = tarball;
-  for (const other of await host.files.readdir(folder).catch(() => [])) {
-    if (other.startsWith(name)) continue;
-    await host.files.rm(path.join(folder, other), { recursive: true, force: true });
+  const downloads = path.join(data, "downloads");
+  // By its hash: a release that is published again under its old name is another download.
+  const own = tarball.sha256.slice(0, 16);
+  for (const other of await host.files.readdir(downloads).catch(() => [])) {
+    if (other === own) continue;
+    await host.files.rm(path.join(downloads, other), { recursive: true, force: true });
   }
+  const folder = path.join(downloads, own);
+  const { version } = tarball;
   const file = await fetchTarball({ ...source, host, emit, folder }, tarball);
   const platform = platformOf(host);
   const into = path.join(folder, "unpacked");
   const tree = await unpack({ host, signal, file, version, platform, into });
   await runInstall(work, tree, data);
-  await host.files.rm(folder, { recursive: true, force: true });
+  await host.files.rm(downloads, { recursive: true, force: true });
 }
 
 const closing = z.discriminatedUnion("type", [
