@@ -73,7 +73,7 @@ function childOf(command: Command, word: string): Command | undefined {
 }
 
 /** What commander says of arguments, in the words of heros: a sentence, and in a second line what would be right. */
-export function complaintOf(error: CommanderError, said: string): string {
+export function complaintOf(error: CommanderError, said: string, words: readonly string[]): string {
   const text = (said === "" ? error.message : said).trim().replace(/^error: /, "");
   const invalid = /^option '(?:-\w, )?(--\S+)[^']*' argument '([^]*)' is invalid\. (.*)$/.exec(
     text,
@@ -84,7 +84,11 @@ export function complaintOf(error: CommanderError, said: string): string {
   }
   const missing = /^option '(?:-\w, )?(--\S+) (<[^']*>)' argument missing$/.exec(text);
   if (missing !== null) return `${missing[1]} needs a value\nUse ${missing[1]} ${missing[2]}.`;
-  return text.replace(/^\((Did you mean .*\?)\)$/m, "$1");
+  const unknown = /^unknown command '(.*)'/.exec(text)?.[1];
+  const before = unknown === undefined ? [] : ["heros", ...words.slice(0, words.indexOf(unknown))];
+  return text.replace(/^\(Did you mean (one of )?(.*)\?\)$/m, (_, oneOf = "", names: string) => {
+    return `Did you mean ${oneOf}${[...before, names].join(" ")}?`;
+  });
 }
 
 function rightWords(right: string): string {

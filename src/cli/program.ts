@@ -156,7 +156,7 @@ export function parseArguments(argv: readonly string[]): Parsed {
     if (error.exitCode === 0) return { kind: "text", text };
     // `heros models` alone asks what there is.
     if (error.code === "commander.help") return { kind: "text", text: complaint };
-    throw failure("usage.wrong", { complaint: complaintOf(error, complaint) }, error);
+    throw failure("usage.wrong", { complaint: complaintOf(error, complaint, words) }, error);
   }
   if (command === undefined) return { kind: "text", text };
   return { kind: "command", command };

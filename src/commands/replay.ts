@@ -46,7 +46,7 @@ export async function performReplay(request: ReplayRequest): Promise<number> {
       last = event;
     }
     if (last !== null && !isClosing(last)) {
-      writer.write(cancelled(last.at, "The record ends here: this run was cut short."));
+      writer.write(cancelled(last.at, "The record ends here: the run was interrupted."));
     }
     return exitCodes.done;
   } catch (error) {

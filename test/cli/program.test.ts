@@ -128,12 +128,13 @@ describe("the command line", () => {
 
   it.each([
     [["setup", "--tier", "1"], /unknown option '--tier'/, /^Did you mean --tiers\? Run /],
-    [["sutup"], /unknown command 'sutup'/, /^Did you mean setup\? Run /],
-    [["staus", "--help"], /unknown command 'staus'/, /Did you mean status\?/],
+    [["sutup"], /unknown command 'sutup'/, /^Did you mean heros setup\? Run /],
+    [["staus", "--help"], /unknown command 'staus'/, /Did you mean heros status\?/],
+    [["models", "verfy"], /unknown command 'verfy'/, /Did you mean heros models verify\?/],
     [["install"], /unknown command 'install'/, /Did you mean heros setup\?/],
     [["stop"], /unknown command 'stop'/, /^Run heros COMMAND --help/],
     [["models", "list"], /unknown command 'models list'/, /Did you mean heros models ls\?/],
-    [["help", "staus"], /unknown command 'staus'/, /Did you mean status\?/],
+    [["help", "staus"], /unknown command 'staus'/, /Did you mean heros status\?/],
     [
       ["setup", "--output", "xml"],
       /^Invalid --output "xml": give auto, ink, plain, json or accessible\.$/,
