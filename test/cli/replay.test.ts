@@ -45,7 +45,7 @@ describe("heros replay", () => {
     const file = await sandbox.file("killed.jsonl", `${first}\n{"v":1,"at`);
     const run = await sandbox.run(["replay", file]);
     expect(run.exitCode).toBe(0);
-    expect(run.stdout).toMatch(/downloading models[^]*cut off[^]*The record ends here/);
+    expect(run.stdout).toMatch(/downloading models[^]*incomplete[^]*The record ends here/);
   });
 
   it.each([
