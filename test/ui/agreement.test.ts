@@ -4,6 +4,7 @@ import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createInkWriter } from "../../src/ui/ink/writer.tsx";
 import { createPlainWriter } from "../../src/ui/plain/writer.ts";
 import type { Writer } from "../../src/ui/writer.ts";
+import { spokenFact } from "../../src/ui/messages/sentence.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
 import { recording, recordings } from "./recordings.ts";
 
@@ -20,7 +21,7 @@ function sayings(text: string): string[] {
       // A screen has how long it took beside the words, lines in brackets.
       .map((line) => line.replace(/^(\S.* online) {2,}(\S.*)$/, "$1 ($2)"))
       .map((line) => line.trim().replace(/^(\[.{1,2}\]|Warning:|Problem:) /u, ""))
-      .map((line) => line.replace(/\.$/, ""))
+      .map((line) => spokenFact(line.replace(/\.$/, "")))
       .filter((line) => line !== "" && !isProgress(line))
   );
 }

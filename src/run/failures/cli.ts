@@ -45,7 +45,9 @@ export const cliFailures = {
     message({ complaint }) {
       const [first] = linesOf(complaint);
       const end = /[.?]$/.test(first) ? "" : ".";
-      return `${first.charAt(0).toUpperCase()}${first.slice(1)}${end}`;
+      // A command keeps its name.
+      const isNamed = /^heros\b/.test(first);
+      return `${isNamed ? first : first.charAt(0).toUpperCase() + first.slice(1)}${end}`;
     },
     hint({ complaint }) {
       const [, more] = linesOf(complaint);

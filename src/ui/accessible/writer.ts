@@ -6,7 +6,7 @@ import { confirmInLines } from "../confirm-in-lines.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { isTold, sentenceFor } from "../messages/sentence-for.ts";
 import { createProgressPace, percentOf } from "../messages/download.ts";
-import { type Sentence, withAside } from "../messages/sentence.ts";
+import { type Sentence, spokenFact, withAside } from "../messages/sentence.ts";
 import { askInLines } from "./ask-questions.ts";
 import { meetInLines, remedyInLines } from "./dialogs.ts";
 import { createLineReader, type LineReader } from "../lines.ts";
@@ -73,7 +73,7 @@ const tonePrefixes: Readonly<Record<NonNullable<Sentence["mark"]>, string>> = {
 function tell(line: (text: string) => void, sentence: Sentence): void {
   const word = sentence.mark === null || sentence.mark === "ok" ? "" : tonePrefixes[sentence.mark];
   line(ended(word + withAside(sentence)));
-  for (const more of sentence.more) line(more);
+  for (const more of sentence.more) line(spokenFact(more));
 }
 
 function ended(text: string): string {

@@ -40,6 +40,11 @@ export function factLine(text: string): string {
   return label === "" || label.length >= labelWidth - 1 ? text : label.padEnd(labelWidth) + value;
 }
 
+/** The same row as it is spoken, where no column can be heard. */
+export function spokenFact(row: string): string {
+  return row.replace(/^([A-Z][a-z]*(?: [a-z]+)?) {2,}(?=\S)/, "$1: ");
+}
+
 /** "a", "a and b", "a, b and c". */
 export function listed(parts: readonly string[]): string {
   if (parts.length <= 1) return parts[0] ?? "";
