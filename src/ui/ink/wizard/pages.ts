@@ -102,7 +102,7 @@ function resumePage(view: WizardView): Line[] {
 function changeRows(view: WizardView, columns: number): Line[] {
   const { plan, problem } = view.wizard;
   if (plan === null && problem === null) {
-    return [[waitSpan(view), span(" Working out what would change")]];
+    return [[waitSpan(view), span(" Preparing the plan")]];
   }
   const role = problem === null ? "plain" : "warning";
   const words = plan === null ? (problem ?? "") : changeText(plan);

@@ -33,7 +33,7 @@ export function summaryPage(view: WizardView): Line[] {
   const columns = frameColumns(view.size);
   const header = wizardHeader(view);
   if (wizard.effect !== null) {
-    return [header, [waitSpan(view), span(" Working out what would change")]];
+    return [header, [waitSpan(view), span(" Preparing the plan")]];
   }
   if (wizard.plan === null) {
     const problem = wrapText(cleanText(wizard.problem ?? ""), columns - 5).map((text): Line => [

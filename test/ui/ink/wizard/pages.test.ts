@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { initialState } from "../../../../src/run/state.ts";
+import { initialState, reduce } from "../../../../src/run/state.ts";
 import { frameColumns, lineWidth } from "../../../../src/ui/ink/line.ts";
 import { createTheme } from "../../../../src/ui/ink/theme.ts";
 import type { Press } from "../../../../src/ui/ink/keys.ts";
@@ -11,7 +11,7 @@ import {
   type WizardState,
 } from "../../../../src/ui/ink/wizard/wizard-state.ts";
 import { cannedInterview, plannedFrom, spark } from "../../canned-interview.ts";
-import { down, enter, escape, text, wizard } from "../../wizard-walk.ts";
+import { down, enter, escape, pageLines, text, wizard } from "../../wizard-walk.ts";
 
 const elsewhere = { machine: { ...spark, spark: false } };
 const toFolder: readonly Press[] = [enter, enter, down, down, enter];
@@ -27,6 +27,8 @@ const pages: Readonly<Record<string, WizardState>> = {
   plan: previewed(summary, plannedFrom(summary.answers)),
   "help of a question": wizard([text("?")]),
   "help of the plan": pressed(previewed(summary, plannedFrom(summary.answers)), text("?")),
+  "file changes": pressed(previewed(summary, plannedFrom(summary.answers)), text("d")),
+  "checks of the machine": wizard([text("l")]),
   leaving: wizard([escape]),
   "earlier answers": openWizard(cannedInterview({ earlier: "interrupted" })),
   "earlier answers, elsewhere": openWizard(cannedInterview({ earlier: "finished", ...elsewhere })),
@@ -44,6 +46,37 @@ test.each(Object.keys(pages))("the keys of a page are never cut: %s", (name) => 
       expect(width, `${columns} columns`).toBeLessThanOrEqual(frameColumns(size));
     }
   }
+});
+
+test("at 80 by 24 the whole review and its decision are seen without scrolling", () => {
+  const plan = previewed(summary, plannedFrom(summary.answers));
+  const rows = pageLines(plan, { columns: 80, rows: 24 }).map((line) =>
+    line.map((part) => part.text).join(""),
+  );
+  for (const label of ["Models ", "Download ", "Files ", "Start Annie ", "Containers "]) {
+    expect(rows.filter((row) => row.startsWith(label))).toHaveLength(1);
+  }
+  expect(rows.join("\n")).toContain("› Yes, start    Back    Quit");
+  expect(rows.at(-1)).toMatch(/^y: start +n: quit +d: file changes +Esc: back +\?: help$/);
+  expect(rows.join("\n")).not.toContain("↑");
+});
+
+test("the steps until Annie is online stand in the header, the one that is reached in words", () => {
+  const stages = ["machine", "plan", "stack", "download", "annie"] as const;
+  const started = { v: 1, at: 0, type: "run.started", command: "setup" } as const;
+  const state = reduce(initialState, { ...started, herosVersion: "0.1.0", demo: true, stages });
+  const theme = createTheme({ color: false, unicode: true });
+  const header = (shown: WizardState, columns: number): string => {
+    const lines = wizardPage({ wizard: shown, state, tick: 0, size: { columns, rows: 15 }, theme });
+    return (lines[0] ?? []).map((part) => part.text).join("");
+  };
+  const first = wizard([]);
+  const whole = /^Setting up Annie +✓ Machine › Question 1 of 4 › Review › \w+ › Annie +DEMO$/;
+  expect(header(first, 80)).toMatch(whole);
+  expect(header(first, 60)).toMatch(/^✓ Machine › Question 1 of 4 › Review › \w+ › Annie +DEMO$/);
+  expect(header(first, 40)).toMatch(/^Setting up Annie +DEMO +1 of 4$/);
+  expect(header(summary, 80)).toMatch(/ ✓ Machine › ✓ Questions › Review › /);
+  expect(header(summary, 40)).toMatch(/ Review$/);
 });
 
 test("a terminal that says it has no columns and no rows is taken for a usual one", () => {

@@ -15,7 +15,7 @@ function openWizard(
   return pty;
 }
 
-const keyRow = /d:? close|\?:? help|Esc:? back|n or Esc|y:? start|Esc cancels|Working out/;
+const keyRow = /d:? close|\?:? help|Esc:? back|n or Esc|y:? start|Esc cancels|Preparing the plan/;
 
 /** Presses, and waits for what must then be on the screen: one page, its keys, and nothing left of the one before. */
 async function press(pty: Pty, key: string, seen: string | RegExp): Promise<void> {

@@ -132,7 +132,7 @@ test("a page that waits for the Hub has a spinner that turns", async () => {
     frames.add(text());
     expect(frames.size).toBeGreaterThan(3);
   });
-  expect(text()).toMatch(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Working out what would change/m);
+  expect(text()).toMatch(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Preparing the plan/m);
   await press(keys.escape, "Quit setup?");
 });
 
