@@ -78,7 +78,7 @@ echo "this is no TypeScript" >>"$checkout/src/run/units.ts"
 check "a build that fails ends with 1" installs 1 --no-setup
 check "and leaves what was there" test "$(current)" = "$first"
 check "which answers still" version_answers
-check "without debris" test "$(ls "$home/.local/share/heros" | tr '\n' ' ')" = "current previous versions "
+check "without debris" test "$(ls "$home/.local/share/heros" | tr '\n' ' ')" = "current lock manifest.json previous versions "
 
 check "uninstalling ends with 0" installs 0 --uninstall
 check "and leaves no program" test ! -e "$home/.local/bin/heros" -a ! -e "$home/.local/share/heros"

@@ -1,6 +1,6 @@
 /**
- * Makes a release of this checkout in `release/`: a tarball for each platform, their sums, and the signature of the
- * sums. The same sources make the same bytes, wherever and whenever.
+ * Makes a release of this checkout in `release/`: a tarball for each platform, their sums, the signature of the sums, and an
+ * install.sh that knows the keys and the address. The same sources make the same bytes, wherever and whenever.
  *
  *     npm run release -- [--key FILE [--next-key FILE.pub] --base-url URL] [--platform linux-arm64]… [--out DIR]
  *
@@ -80,6 +80,7 @@ if (values.key !== undefined) {
     join(out, "SHA256SUMS"),
   ]);
 }
+writeFileSync(join(out, "install.sh"), stampedInstaller(), { mode: 0o755 });
 process.stdout.write(
   `${sums}heros ${version} is in ${out}, ${origin === null ? "not signed" : "signed"}\n`,
 );
@@ -181,6 +182,18 @@ function publicKey(file: string): string {
     throw new Error(`${basename(file)} is no public key of ssh-keygen`);
   }
   return `${type} ${body}`;
+}
+
+/** install.sh with the keys and the address in it. */
+function stampedInstaller(): string {
+  const text = readFileSync(join(root, "install.sh"), "utf8");
+  if (origin === null) return text;
+  const stamp = (source: string, name: string, value: string): string => {
+    const line = new RegExp(`^${name}='[^']*'$`, "mu");
+    if (!line.test(source)) throw new Error(`install.sh has no line for ${name}`);
+    return source.replace(line, () => `${name}='${value}'`);
+  };
+  return stamp(stamp(text, "release_keys", origin.keys.trimEnd()), "release_base", origin.base);
 }
 
 function git(...args: readonly string[]): string | null {

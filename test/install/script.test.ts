@@ -1,10 +1,19 @@
-import { spawnSync } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { spawn as spawnPty } from "@lydell/node-pty";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { parseArguments } from "../../src/cli/program.ts";
-import { settings } from "../../src/plan/settings.ts";
 import { script, World } from "./world.ts";
+
+const builder = join(script, "../scripts/from-source.sh");
+const shells = [
+  ["sh"],
+  ["dash"],
+  ["busybox", "ash"],
+  ["bash"],
+  ["bash", "--posix"],
+  ["ksh"],
+].filter(([name = "sh"]) => spawnSync(name, ["-c", ":"]).error === undefined);
 
 let world: World;
 let text: string;
@@ -14,65 +23,70 @@ beforeAll(async () => {
 });
 afterAll(() => world.remove());
 
-const shells = [["sh"], ["dash"], ["busybox", "ash"], ["bash", "--posix"], ["ksh"]].filter(
-  ([name = "sh"]) => spawnSync(name, ["-c", ":"]).error === undefined,
-);
-
-test.each(shells)("%s %s takes the script for well written", (name = "sh", ...args) => {
-  const { status, stderr } = spawnSync(name, [...args, "-n", script], { encoding: "utf8" });
-  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+test.each(shells)("%s %s takes the scripts for well written", (name = "sh", ...args) => {
+  for (const file of [script, builder]) {
+    const { status, stderr } = spawnSync(name, [...args, "-n", file], { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  }
 });
 
-test("cut short anywhere, it does nothing", async () => {
-  const end = text.trimEnd().length;
-  const cuts = new Set<number>();
-  for (let cut = 0; cut < end; cut += 1009) cuts.add(cut);
-  for (let line = text.indexOf("\n"); line !== -1; line = text.indexOf("\n", line + 400))
-    cuts.add(line);
-  for (let cut = end - 30; cut < end; cut++) cuts.add(cut);
-  expect(cuts.size).toBeGreaterThan(50);
-  const run = async (cut: number) => {
-    const options = { args: ["--no-setup"], env: { HEROS_SOURCE: world.checkout } };
-    const { stdout } = await world.run({ ...options, piped: text.slice(0, cut) });
-    expect(stdout, `cut at ${cut}`).toBe("");
-    expect(await world.homeFiles(), `cut at ${cut}`).toEqual([]);
-  };
-  const waiting = [...cuts];
-  await Promise.all(
-    Array.from({ length: 4 }, async () => {
-      for (let cut = waiting.pop(); cut !== undefined; cut = waiting.pop()) await run(cut);
-    }),
+test("a person can read it in one go: at most 250 lines, none of them endless", () => {
+  const lines = text.split("\n");
+  expect(lines.length).toBeLessThanOrEqual(250);
+  expect(lines.filter((line) => line.length > 140)).toEqual([]);
+});
+
+/** Runs what is given, less and less of it, and says so. It goes on where a shell ends at the wrong syntax. */
+const shortening = `
+text=$(cat "$1" && echo .) text=\${text%.} size=\${#text} step=$2
+PATH=$3
+while [ "$size" -gt 0 ]; do
+  count=0
+  while [ "$count" -lt "$step" ] && [ "$size" -gt 0 ]; do text=\${text%?} size=$((size - 1)) count=$((count + 1)); done
+  (eval "$text" || :) </dev/null 2>/dev/null
+done
+echo "tried all"
+`;
+
+/** @returns the programs that were called, by any beginning of the text */
+async function callsOf(file: string, [name = "sh", ...args]: readonly string[], step: number) {
+  const home = await mkdtemp(join(world.root, "cut-"));
+  const programs = join(home, "programs");
+  await mkdir(programs);
+  // Half a name may be that of another program.
+  const words = (await readFile(file, "utf8")).match(/[A-Za-z][\w-]*/g) ?? [];
+  const names = new Set(
+    words.flatMap((word) => Array.from(word, (_, at) => word.slice(0, at + 1))),
   );
-  expect(await world.npmCalls()).toEqual([]);
+  const first = join(programs, "heros-stand-in");
+  const standIn = `#!${world.bin}/sh\necho "$0" >>'${home}/called'\n`;
+  await writeFile(first, standIn, { mode: 0o755 });
+  await Promise.all([...names].map((each) => symlink(first, join(programs, each))));
+  const shell = execFileSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim();
+  const all = [...args, "-c", shortening, "sh", file, String(step), programs];
+  const env = { PATH: world.bin, HOME: home, LC_ALL: "C" };
+  const { status, stdout } = spawnSync(shell, all, { cwd: home, encoding: "utf8", env });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: "tried all\n" });
+  const left = await readdir(home);
+  if (!left.includes("called")) expect(left).toEqual(["programs"]);
+  return left.includes("called") ? readFile(join(home, "called"), "utf8") : "";
+}
+
+test.each(shells)("%s %s runs nothing of it where it was cut short", async (...shell) => {
+  // Each byte by the shell that is sh on Debian; by the others some.
+  expect(await callsOf(script, shell, shell[0] === "dash" ? 1 : 29)).toBe("");
+});
+
+test("of a script without the brace, it would see what is called", async () => {
+  const other = join(world.root, "other.sh");
+  await writeFile(other, "ask() {\n  make it\n}\nask\n");
+  expect(await callsOf(other, ["sh"], 1)).toContain("/as\n");
 });
 
 test("its --help is the text alone, on stdout", async () => {
   const { status, stdout, stderr } = await world.run({ args: ["--help"] });
   expect(stdout).toContain("--rollback");
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-});
-
-test("it knows the flags of heros setup, and no others", () => {
-  const help = parseArguments(["setup", "--help"]);
-  const options = help.kind === "text" ? help.text.match(/^ {2}(-\w, )?--[\w-]+( [<[])?/gm) : null;
-  const expected = new Map<string, string>();
-  for (const option of options ?? []) {
-    const kind = /[<[]$/.test(option) ? "value" : "alone";
-    for (const flag of option.match(/(^|\s)--?[\w-]+/g) ?? []) expected.set(flag.trim(), kind);
-  }
-  for (const flag of ["-h", "--help"]) expected.delete(flag);
-  // Other names of settings, which no help shows.
-  for (const { otherName } of settings) {
-    if (otherName !== undefined) expected.set(otherName.flag.split(" ")[0] ?? "", "value");
-  }
-  expect(expected.size).toBeGreaterThan(15);
-
-  const body = /^setup_flag\(\) \{\n.*?^\}/ms.exec(text)?.[0] ?? "";
-  const known = new Map<string, string>();
-  for (const [, flags = "", kind = ""] of body.matchAll(/^ +(-.*)\) echo (\w+) ;;$/gm)) {
-    for (const flag of flags.split(" | ")) known.set(flag, kind);
-  }
-  expect(known).toEqual(expected);
 });
 
 test("piped into sh where there is a terminal, heros asks on that", async () => {

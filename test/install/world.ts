@@ -16,10 +16,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+const root = fileURLToPath(new URL("../../", import.meta.url));
 export const script = fileURLToPath(new URL("../../install.sh", import.meta.url));
 
 const tools =
-  "awk basename cat chmod cp cut date df dirname find git grep gzip head id ln ls mkdir mv ps readlink rm rmdir sed sh sha256sum sha512sum sleep sort tail tar tr uname".split(
+  "basename cat cp cut df dirname find flock getconf git grep gzip head id ldd ls mkdir mv readlink rm rmdir sed sh sha256sum sha512sum sort ssh-keygen tail tar tr uname wget xz".split(
     " ",
   );
 
@@ -32,19 +33,29 @@ case $1 in
   pack) while [ "$1" != --pack-destination ]; do shift; done; cp "$WORLD"/node-linux-*.tgz "$2" ;;
   ci)
     if [ -f "$WORLD/npm-fails" ]; then cat "$WORLD/npm-fails"; exit 1; fi
-    if [ -f "$WORLD/npm-hangs" ]; then echo $$ >"$WORLD/npm-hangs"; exec sleep 600; fi
+    if [ -f "$WORLD/npm-hangs" ]; then echo $$ >"$WORLD/npm-hangs"; exec "$WORLD/bin/long-sleep" 600; fi
     mkdir -p node_modules/left ;;
 esac
 `;
 
-// Stands for heros: it says how it was started.
+// The built heros. What takes long it leaves out, and of a setup it says how it was started.
 const heros = `
 import { readFileSync } from "node:fs";
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 const args = process.argv.slice(2);
 const token = process.env.HF_TOKEN;
 if (args[0] === "--version") console.log(version);
-else console.log(JSON.stringify({ args, tty: process.stdin.isTTY === true, node: process.argv0, token }));
+else if (args[0] === "doctor") console.log(JSON.stringify({ v: 1, type: "run.started" }));
+else if (["setup", "pull"].includes(args[0]))
+  console.log(JSON.stringify({ args, tty: process.stdin.isTTY === true, token, umask: process.umask() }));
+else await (await import("../dist/cli/main.js")).main();
+`;
+
+// Stands for the build: it takes what was built for the tests.
+const build = `
+import { cpSync } from "node:fs";
+const filter = (path) => !/\\.map$|warm\\.js$/.test(path);
+cpSync(${JSON.stringify(`${root}dist`)}, new URL("../dist", import.meta.url), { recursive: true, filter });
 `;
 
 export interface Ended {
@@ -59,6 +70,10 @@ export interface RunOptions {
   /** The script itself comes by stdin, as from curl. */
   readonly piped?: string;
   readonly cwd?: string;
+  /** Stdin is closed, not empty. */
+  readonly closed?: boolean;
+  /** By its command line, instead of sh. */
+  readonly shell?: readonly string[];
   readonly file?: string;
 }
 
@@ -69,11 +84,11 @@ export class World {
   readonly checkout: string;
   readonly bin: string;
 
-  private constructor(root: string, home: string) {
-    this.root = root;
-    this.home = join(root, home);
-    this.checkout = join(root, "check out");
-    this.bin = join(root, "bin");
+  private constructor(folder: string, home: string) {
+    this.root = folder;
+    this.home = join(folder, home);
+    this.checkout = join(folder, "check out");
+    this.bin = join(folder, "bin");
   }
 
   static async make(home = "home"): Promise<World> {
@@ -82,8 +97,12 @@ export class World {
       await mkdir(join(folder.startsWith("/") ? "" : world.root, folder), { recursive: true });
     }
     for (const tool of tools) {
-      await symlink(await which(tool), join(world.bin, tool)).catch(() => undefined);
+      const program = await which(tool).catch(() => null);
+      if (program !== null) await symlink(program, join(world.bin, tool));
     }
+    await symlink(await which("sleep"), join(world.bin, "long-sleep"));
+    // Nobody waits between two tries.
+    await writeFile(join(world.bin, "sleep"), "#!/bin/sh\n", { mode: 0o755 });
     await writeFile(join(world.bin, "npm"), npm, { mode: 0o755 });
     await world.makeCheckout();
     await world.packNode(`#!/bin/sh\nexec '${process.execPath}' "$@"\n`);
@@ -91,17 +110,28 @@ export class World {
   }
 
   private async makeCheckout(): Promise<void> {
-    for (const folder of ["bin", "src", "scripts"]) {
+    for (const folder of ["bin", "src", "assets", "scripts/release"]) {
       await mkdir(join(this.checkout, folder), { recursive: true });
     }
-    await cp(script, join(this.checkout, "install.sh"));
-    await writeFile(
-      join(this.checkout, "package.json"),
-      '{\n  "name": "heros",\n  "version": "1.2.3",\n  "type": "module"\n}\n',
-    );
-    await writeFile(join(this.checkout, "bin/heros.js"), heros);
-    await writeFile(join(this.checkout, "src/main.ts"), "export {};\n");
-    await writeFile(join(this.checkout, "scripts/build.ts"), "");
+    const copied = [
+      "scripts/from-source.sh",
+      "scripts/release/tree.ts",
+      "scripts/release/contents.ts",
+    ];
+    for (const file of ["install.sh", "LICENSE", ...copied]) {
+      await cp(join(root, file), join(this.checkout, file));
+    }
+    const made = {
+      "package.json":
+        '{\n  "name": "heros",\n  "version": "1.2.3",\n  "license": "Apache-2.0",\n  "type": "module"\n}\n',
+      "package-lock.json": '{ "packages": {} }\n',
+      "assets/catalog.yaml": "",
+      "bin/heros.js": heros,
+      "src/main.ts": "export {};\n",
+      "scripts/build.ts": build,
+    };
+    for (const [file, text] of Object.entries(made))
+      await writeFile(join(this.checkout, file), text);
   }
 
   /** Makes the archive of the runtime, and pins its hash. */
@@ -131,18 +161,17 @@ export class World {
   }
 
   /** A process without a terminal, in a session of its own. */
-  start({ args = [], env = {}, piped, cwd, file }: RunOptions = {}) {
-    const child = spawn(
-      "sh",
-      piped === undefined
-        ? [file ?? join(this.checkout, "install.sh"), ...args]
-        : ["-s", "--", ...args],
-      {
-        cwd: cwd ?? this.root,
-        env: { HOME: this.home, PATH: this.bin, WORLD: this.root, ...env },
-        detached: true,
-      },
-    );
+  start(options: RunOptions = {}) {
+    const { args = [], env = {}, piped, cwd = this.root, file, closed = false } = options;
+    const [shell = "sh", ...before] = options.shell ?? ["sh"];
+    const started = file ?? join(this.checkout, "install.sh");
+    const own = piped === undefined ? [started, ...args] : ["-s", "--", ...args];
+    const line = closed ? ["-c", 'exec "$@" <&-', "sh", shell, ...before] : before;
+    const child = spawn(closed ? "sh" : shell, [...line, ...own], {
+      cwd,
+      env: { HOME: this.home, PATH: this.bin, WORLD: this.root, ...env },
+      detached: true,
+    });
     // A script that is cut short may end before it has read everything.
     child.stdin.on("error", () => undefined);
     child.stdin.end(piped ?? "");

@@ -67,12 +67,14 @@ test("it is written so that an old Node can read it", async () => {
   expect(text).not.toMatch(/^import\s|\bconst\b|\blet\b|=>|\?\.|\?\?|`|\basync\b|\bawait\b/m);
 });
 
-test("its first line and the launcher that install.sh writes start Node with the same flags", async () => {
+test("its first line and the launchers of a release start Node with the same flags", async () => {
   const flags = /^#!\/usr\/bin\/env -S node (?<flags>.+)\n/u.exec(
     await read("bin/heros.js"),
   )?.groups;
   expect(flags?.["flags"]).toMatch(/^--max-semi-space-size=\d+$/u);
-  expect(await read("install.sh")).toContain(`runtime/node") ${flags?.["flags"]} $(quoted`);
+  const flag = flags?.["flags"];
+  expect(await read("scripts/release/tree.ts")).toContain(`runtime/node" ${flag} "$here`);
+  expect(await read("src/release/tree.ts")).toContain(`nodeFlag = "${flag}"`);
 });
 
 test("it starts by its own first line", () => {

@@ -55,6 +55,7 @@ it("makes the same bytes twice, in two folders", async () => {
     "SHA256SUMS.sig",
     "heros-0.1.0-linux-arm64.tar.gz",
     "heros-0.1.0-linux-arm64.tar.xz",
+    "install.sh",
   ]);
   for (const name of names) {
     const [one, two] = await Promise.all(
