@@ -126,7 +126,7 @@ fetch() {
     *) fail 2 "heros is downloaded by https only, not from $1" "Check HEROS_BASE_URL and HEROS_SOURCE." ;;
   esac
   by=by_curl bar='' said=$work/said url=$1 to=$2
-  has curl || { has wget && by=by_wget; } || fail 4 "Neither curl nor wget is installed to download heros." "Install one first."
+  has curl || { has wget && by=by_wget; } || fail 4 "heros can't be downloaded without curl or wget." "Install one of them first."
   if [ -z "$quiet" ] && [ -t 2 ] && [ $# = 3 ]; then bar='-#' said=/dev/stderr; fi
   for pause in 1 3 9 0; do
     run "$by" "$url" "$to" && return
@@ -160,6 +160,7 @@ get_release() {
   archive=${from:-$cache/$file}
   [ -n "$from" ] || is_sum "$archive" "$sum" || fetch "${base%/}/${place:-latest/download}/$file" "$archive" bar
   is_sum "$archive" "$sum" || { rm -f "$cache/$file" && fail 6 "$file doesn't match its checksum." "$nothing"; }
+  [ -n "$from" ] || { mv "$archive" "$work/$file" && archive=$work/$file; }
   say "Verified $file"
   tree=$work/in/${file%.tar.*}
   run tar -xf "$archive" -C "$work/in" --no-same-owner --no-same-permissions 2>"$work/said" ||
@@ -167,7 +168,6 @@ get_release() {
   # Files and folders below one folder of its name; no links, nothing beside it.
   { [ "$work/in/$(ls -A "$work/in")" = "$tree" ] && [ -z "$(find "$tree" ! -type f ! -type d)" ]; } ||
     fail 6 "$file holds what no release holds." "$nothing"
-  rm -f "$cache/$file"
 }
 
 # Sets `tree` to a release that is built from the sources, or was built from the very same ones before.
