@@ -62,11 +62,17 @@ export const failureExamples: {
     { why: "closed", folder: "/data/models", existing: "/data", home: "/home/ann" },
     { why: "owned", folders: [`${cacheDir}/models--openai--whisper-large-v3`] },
   ],
-  "catalog.invalid": [{ file: "mine.yaml", line: 13, problem: "models.1.titel: unknown key" }],
+  "catalog.invalid": [
+    { file: "mine.yaml", problems: [{ line: 13, problem: "models.1.titel: unknown key" }] },
+  ],
   "catalog.unreadable": [{ file: "mine.yaml", reason: "ENOENT" }],
   "compose.missing": [undefined],
   "config.invalid": [
-    { file: "heros.yaml", line: 2, problem: "tier: unknown key", keys: ["tiers", "storage"] },
+    {
+      file: "heros.yaml",
+      problems: [{ line: 2, problem: "tier: unknown key" }],
+      keys: ["tiers", "storage"],
+    },
   ],
   "config.unreadable": [{ file: "heros.yaml", reason: "EACCES" }],
   "disk.failing": [{ ...onDisk, errno: "EIO" }],

@@ -15,13 +15,18 @@ export interface YamlFile<Shape extends z.ZodType> {
 
 export interface CheckedYaml<Value> {
   readonly value: Value;
-  /** The error for a key that has the right shape, and is wrong. */
-  wrong(path: readonly Key[], problem: string): Failure;
+  /** @throws Failure for keys that have the right shape, and are wrong; nothing where there are none */
+  require(wrong: readonly WrongKey[]): void;
+}
+
+export interface WrongKey {
+  readonly path: readonly Key[];
+  readonly problem: string;
 }
 
 /**
  * Reads a YAML file of a known shape.
- * @throws Failure of the file (exit 2) that names file, line and key
+ * @throws Failure of the file (exit 2) that names the file, and line and key of all that is wrong
  */
 export function readCheckedYaml<Shape extends z.ZodType>(
   file: YamlFile<Shape>,
@@ -29,30 +34,49 @@ export function readCheckedYaml<Shape extends z.ZodType>(
   const { text, source, shape } = file;
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
-  const failure = (offset: number, problem: string, cause?: unknown) =>
-    file.failure({ file: source, line: lines.linePos(offset).line, problem }, cause);
-
-  const syntax = document.errors[0];
-  if (syntax !== undefined) {
-    throw failure(
-      syntax.pos[0],
-      (syntax.message.split(" at line ")[0] ?? "it is not YAML").trim(),
-      syntax,
+  const failure = (
+    found: readonly { readonly offset: number; readonly problem: string }[],
+    cause?: unknown,
+  ) => {
+    const problems = found
+      .map(({ offset, problem }) => ({ line: lines.linePos(offset).line, problem }))
+      .toSorted((one, other) => one.line - other.line);
+    return file.failure({ file: source, problems }, cause);
+  };
+  const ofKeys = (wrong: readonly WrongKey[], cause?: unknown) =>
+    failure(
+      wrong.map(({ path, problem }) => ({
+        offset: offsetOf(document, path),
+        problem: `${keyName(path)}: ${problem}`,
+      })),
+      cause,
     );
+
+  const { errors } = document;
+  if (errors.length > 0) {
+    const found = errors.map(({ pos, message }) => ({
+      offset: pos[0],
+      problem: (message.split(" at line ")[0] ?? "it is not YAML").trim(),
+    }));
+    throw failure(found, errors[0]);
   }
-  const parsed = shape.safeParse(valueOf(document, (problem, cause) => failure(0, problem, cause)));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
-    const path = (issue?.path ?? []).map((key) => (typeof key === "symbol" ? String(key) : key));
-    const full = unknown === undefined ? path : [...path, unknown];
-    const problem = unknown === undefined ? (issue?.message ?? "invalid value") : "unknown key";
-    throw failure(offsetOf(document, full), `${keyName(full)}: ${problem}`, parsed.error);
-  }
+  const parsed = shape.safeParse(
+    valueOf(document, (problem, cause) => failure([{ offset: 0, problem }], cause)),
+  );
+  if (!parsed.success) throw ofKeys(parsed.error.issues.flatMap(wrongKeys), parsed.error);
   return {
     value: parsed.data,
-    wrong: (path, problem) => failure(offsetOf(document, path), `${keyName(path)}: ${problem}`),
+    require(wrong) {
+      if (wrong.length > 0) throw ofKeys(wrong);
+    },
   };
+}
+
+function wrongKeys(issue: z.core.$ZodIssue): WrongKey[] {
+  const path = issue.path.map((key) => (typeof key === "symbol" ? String(key) : key));
+  return issue.code === "unrecognized_keys"
+    ? issue.keys.map((key) => ({ path: [...path, key], problem: "unknown key" }))
+    : [{ path, problem: issue.message }];
 }
 
 /** An alias may have no anchor, or stand for thousands of others; the library says either in its own way. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Catalog, CatalogModel, RepoFiles } from "./catalog.ts";
 import { failure } from "../run/failures/table.ts";
-import { readCheckedYaml } from "./checked-yaml.ts";
+import { readCheckedYaml, type WrongKey } from "./checked-yaml.ts";
 
 const repoName = z
   .string()
@@ -42,26 +42,32 @@ const catalogShape = z.strictObject({
  * Reads a catalog of models.
  * @param text YAML, schema 1
  * @param source the file's name, for errors
- * @throws Failure `catalog.invalid` (exit 2) that names file, line and key
+ * @throws Failure `catalog.invalid` (exit 2) that names the file, and line and key of all that is wrong
  */
 export function parseCatalog(text: string, source: string): Catalog {
-  const { value, wrong } = readCheckedYaml({
+  const { value, require } = readCheckedYaml({
     text,
     source,
     shape: catalogShape,
     failure: (where, cause) => failure("catalog.invalid", where, cause),
   });
   const tiers = new Set<number>();
+  const ids = new Set<string>();
+  const wrong: WrongKey[] = [];
   for (const [index, { id }] of value.tiers.entries()) {
-    if (tiers.has(id)) throw wrong(["tiers", index, "id"], `tier ${id} is duplicated`);
+    const path = ["tiers", index, "id"];
+    if (tiers.has(id)) wrong.push({ path, problem: `tier ${id} is duplicated` });
     tiers.add(id);
   }
-  const ids = new Set<string>();
   for (const [index, { id, tier }] of value.models.entries()) {
-    if (ids.has(id)) throw wrong(["models", index, "id"], `"${id}" is duplicated`);
-    if (!tiers.has(tier)) throw wrong(["models", index, "tier"], `unknown tier ${tier}`);
+    const path = ["models", index];
+    if (ids.has(id)) wrong.push({ path: [...path, "id"], problem: `"${id}" is duplicated` });
+    if (!tiers.has(tier)) {
+      wrong.push({ path: [...path, "tier"], problem: `unknown tier ${tier}` });
+    }
     ids.add(id);
   }
+  require(wrong);
   return {
     stack: value.stack,
     tiers: value.tiers.toSorted((a, b) => a.id - b.id),

@@ -10,7 +10,7 @@ export type ConfigValues = Readonly<Record<string, readonly string[]>>;
 
 /**
  * Reads a config file (YAML, the keys of the questions and the settings).
- * @throws Failure `config.invalid` (exit 2) that names file, line and key
+ * @throws Failure `config.invalid` (exit 2) that names the file, and line and key of all that is wrong
  */
 export function parseConfig(text: string, source: string): ConfigValues {
   if (text.trim() === "") return {};

@@ -86,6 +86,20 @@ describe("a catalog", () => {
     expect(failure.message).toContain(problem);
   });
 
+  it("names all that is wrong at once", () => {
+    const text = small
+      .replace("owner/ears", "ears")
+      .replace("1.5", "much")
+      .replace("schema: 1", "schema: 2");
+    expect(failureOf(text).message).toMatch(
+      /^Invalid catalog mine\.yaml, line 1: schema: .+; line 9: models\.0\.repo: .+; line 18: models\.1\.memoryGib: .+\.$/u,
+    );
+    const meaning = small.replace("tier: 2", "tier: 7").replace("id: search", "id: ears");
+    expect(failureOf(meaning).message).toMatch(
+      /line 11: .+ unknown tier 7; line 12: .+ duplicated/u,
+    );
+  });
+
   it("is what ships: the models of her-os, pinned to commits", async () => {
     const catalog = parseCatalog(
       await readFile("assets/catalogs/her-os.yaml", "utf8"),

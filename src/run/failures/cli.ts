@@ -7,8 +7,23 @@ type NamedFile = { readonly file: string; readonly reason: string };
 /** A file that was read, and is not what it should be. */
 export interface InvalidYaml {
   readonly file: string;
-  readonly line: number;
-  readonly problem: string;
+  /** In order of the lines; one at least. */
+  readonly problems: readonly { readonly line: number; readonly problem: string }[];
+}
+
+/** More of them would scroll the first away. */
+const maxProblems = 8;
+
+function inYaml({ file, problems }: InvalidYaml): string {
+  const told = problems
+    .slice(0, maxProblems)
+    .map(({ line, problem }) => `line ${line}: ${problem}`);
+  const more = problems.length - told.length;
+  return `${file}, ${told.join("; ")}${more > 0 ? `; and ${more} more` : ""}.`;
+}
+
+function fixLines({ problems }: InvalidYaml): string {
+  return problems.length === 1 ? "Fix that line." : "Fix those lines.";
 }
 
 /** Why a file can't be read, by Linux' name of it. */
@@ -66,13 +81,13 @@ export const cliFailures = {
   }),
   "catalog.invalid": row<InvalidYaml>({
     exitCode: exitCodes.usage,
-    message: ({ file, line, problem }) => `Invalid catalog ${file}, line ${line}: ${problem}.`,
-    hint: () => "Fix that line. docs/catalog.md lists every key.",
+    message: (found) => `Invalid catalog ${inYaml(found)}`,
+    hint: (found) => `${fixLines(found)} docs/catalog.md lists every key.`,
   }),
   "config.invalid": row<InvalidYaml & { readonly keys: readonly string[] }>({
     exitCode: exitCodes.usage,
-    message: ({ file, line, problem }) => `Invalid config file ${file}, line ${line}: ${problem}.`,
-    hint: ({ keys }) => `Fix that line. The keys are ${keys.join(", ")}.`,
+    message: (found) => `Invalid config file ${inYaml(found)}`,
+    hint: (found) => `${fixLines(found)} The keys are ${found.keys.join(", ")}.`,
   }),
   "config.unreadable": unreadable("config"),
   "catalog.unreadable": unreadable("catalog"),
