@@ -80,8 +80,9 @@ function ended(text: string): string {
   return /[.:!?]$/.test(text) ? text : `${text}.`;
 }
 
-function progressSentence({ download }: RunState, done: "downloaded" | "verified"): string {
+function progressSentence({ download, run }: RunState, done: "downloaded" | "verified"): string {
   const { receivedBytes, totalBytes, etaSeconds } = download;
   const left = etaSeconds === null ? "" : ` About ${formatEta(etaSeconds)} left.`;
-  return `${percentOf(receivedBytes, totalBytes)} percent of the models ${done}, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
+  const what = run?.command === "upgrade" ? "release" : "models";
+  return `${percentOf(receivedBytes, totalBytes)} percent of the ${what} ${done}, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { HerosEvent, TimedEvent } from "../../../src/run/event.ts";
+import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
 import { foldText } from "../../../src/ui/plain/fold-text.ts";
 import { createPlainWriter } from "../../../src/ui/plain/writer.ts";
 import type { Terminal } from "../../../src/ui/writer.ts";
@@ -40,6 +41,22 @@ test("a line comes with each further tenth", async () => {
   expect(lines.length).toBe(10);
   expect(lines[0]).toBe("Models: 100 MB of 1.00 GB (10%), 10.0 MB/s");
   expect(lines.at(-1)).toBe("Models: 1.00 GB of 1.00 GB (100%)");
+});
+
+test("an upgrade downloads no models", async () => {
+  const started = { type: "run.started", command: "upgrade", herosVersion: "1.0.0" } as const;
+  const events = [0, 200_000_000].map((bytes, index) => progress(index * 200, bytes));
+  const first: TimedEvent = { v: 1, at: 0, ...started, demo: false, stages: [] };
+  const lines = await plainLines([first, ...events]);
+  expect(lines.at(-1)).toBe("Downloaded: 200 MB of 1.00 GB (20%), 10.0 MB/s");
+
+  const memory = createMemoryTerminal({ isTty: false, verbosity: "normal" });
+  const accessible = createAccessibleWriter(memory.terminal);
+  for (const event of [first, progress(0, 0), progress(11_000, 200_000_000)]) {
+    accessible.write(event);
+  }
+  await accessible.close();
+  expect(memory.stdout()).toContain("20 percent of the release downloaded");
 });
 
 test("a line comes every 30 seconds where the tenths are far apart", async () => {
