@@ -63,15 +63,15 @@ export function createAccessibleWriter(
   };
 }
 
-const tonePrefixes: Readonly<Record<NonNullable<Sentence["mark"]>, string>> = {
-  ok: "In order: ",
+const markWords: Readonly<Record<NonNullable<Sentence["mark"]>, string>> = {
+  ok: "",
   warning: "Warning: ",
   failed: "Problem: ",
 };
 
 /** The signs of the other writers are words here. */
 function tell(line: (text: string) => void, sentence: Sentence): void {
-  const word = sentence.mark === null || sentence.mark === "ok" ? "" : tonePrefixes[sentence.mark];
+  const word = sentence.mark === null ? "" : markWords[sentence.mark];
   line(ended(word + withAside(sentence)));
   for (const more of sentence.more) line(spokenFact(more));
 }

@@ -14,6 +14,8 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
     case "download.retrying":
       return say(`${fileName(event)}: ${reasonWords(event.reason)}. ${againWords(event)}`, {
         tone: "warning",
+        // Nothing waits where one of many connections does.
+        from: event.scope === "lane" ? "verbose" : "normal",
       });
     case "download.blocked":
       return say(...blockedWords(event, state));

@@ -258,3 +258,16 @@ test.each([
   ]);
   expect(lines).toEqual([...told, "[!] Memory: enough"]);
 });
+
+test("a connection that is retried while the others continue is told where all is told", async () => {
+  const retrying = { v: 1, at: 1, type: "download.retrying", repo: "o/m", path: "a.bin" } as const;
+  const why = { reason: "the connection was cut", attempt: 1, delayMs: 1000 };
+  const events: TimedEvent[] = [
+    { ...retrying, ...why, scope: "lane" },
+    { ...retrying, ...why, scope: "file" },
+  ];
+  expect(await plainLines(events)).toEqual([
+    "o/m/a.bin: the connection was cut. Retrying in 1 s (attempt 2).",
+  ]);
+  expect(await plainLines(events, "verbose")).toHaveLength(2);
+});
