@@ -124,3 +124,12 @@ test("a demo from a checkout installs nothing, and names the program by its path
     "For real: /node /src/heros/bin/heros.js setup",
   ]);
 });
+
+test("from its own folder a checkout is started by a short command", async () => {
+  const node = await put("bin/node", "");
+  const host = hostWith({ PATH: path.dirname(node) });
+  const words = { host, assetsDir: path.join(home, "assets"), nodePath: node, kept: null };
+  const last = async () => (await demoSummary({ online, plan: planIn("/s") }, words)).at(-1);
+  await put("bin/heros.js", "");
+  expect(await last()).toBe("For real: node bin/heros.js setup");
+});

@@ -47,8 +47,7 @@ export async function demoSummary(
   },
 ): Promise<string[]> {
   const heros =
-    (await installedCommand(host, assetsDir)) ??
-    `${quoted(nodePath)} ${quoted(path.join(assetsDir, "../bin/heros.js"))}`;
+    (await installedCommand(host, assetsDir)) ?? (await checkoutCommand(host, assetsDir, nodePath));
   return [
     ...(online === null ? dryRunSummary(plan) : [...abilityLines(plan), modelsLine(online, plan)]),
     `Simulated: the machine, Docker, the Hub and Annie; ${kept === null ? "nothing of it is left" : `kept in ${kept}`}`,
@@ -136,6 +135,23 @@ async function installedCommand(host: Host, assetsDir: string): Promise<string |
   const launchers = [...(folder === null ? [] : [path.join(folder, "../../bin/heros")]), usual];
   for (const launcher of launchers) if (await isThere(launcher)) return shellPath(host, launcher);
   return null;
+}
+
+/** How heros is started from a checkout: as short as it works here, for a command in two rows can't be copied. */
+async function checkoutCommand(host: Host, assetsDir: string, nodePath: string): Promise<string> {
+  const { cwd, env, files } = host;
+  const entry = path.join(assetsDir, "../bin/heros.js");
+  const below = path.relative(cwd, entry);
+  const real = (file: string) => files.realpath(file).catch(() => null);
+  const own = await real(nodePath);
+  let node = quoted(nodePath);
+  for (const folder of (env["PATH"] ?? "").split(":").filter(path.isAbsolute)) {
+    const found = await real(path.join(folder, "node"));
+    if (found === null) continue;
+    if (found === own) node = "node";
+    break;
+  }
+  return `${node} ${quoted(below.startsWith("..") ? entry : below)}`;
 }
 
 /** Where install.sh put this heros, `~/.local/share/heros`; null for one that it did not install. */
