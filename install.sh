@@ -233,7 +233,7 @@ main() {
   choose_folders
   case $next$(grep -qs '^# Starts heros\. Written by install\.sh' "$bin/heros" || echo :absent) in
     --uninstall) start uninstall --yes "$@" ;;
-    --rollback) start upgrade --rollback ;;
+    --rollback) [ ! -x "$data/previous/bin/heros" ] || bin=$data/previous/bin; start upgrade --rollback ;;
     --uninstall:absent) say "heros is not installed at $data." && exit 0 ;;
     --rollback:absent) fail 1 "heros is not installed at $data." "Install it: sh install.sh" ;;
   esac

@@ -110,6 +110,15 @@ test("other sources become another version; the one before is kept, older ones a
   expect((await world.heros("--version")).stdout).toBe("1.2.3\n");
 });
 
+test("a current version that does not start is no obstacle to going back", async () => {
+  await world.run(only);
+  await world.edit("export const a = 2;\n");
+  await world.run(only);
+  await rm(join(world.data, "current/runtime/node"));
+  expect((await world.run({ args: ["--rollback"] })).status).toBe(0);
+  expect((await world.heros("--version")).stdout).toBe("1.2.3\n");
+});
+
 test("without an earlier version there is nothing to go back to", async () => {
   await world.run(only);
   const { status, stderr } = await world.run({ args: ["--rollback"] });
