@@ -238,7 +238,6 @@ main() {
     --rollback:absent) fail 1 "heros is not installed at $data." "Install it: sh install.sh" ;;
   esac
   install
-  case " $* " in *" --demo "*) say "After the demo heros stays installed. To remove it: $bin/heros uninstall" ;; esac
   case $next in '') exit 0 ;; --pre*) start pull --all "$@" </dev/null ;; esac
   [ -n "$asks" ] || start setup "$@" </dev/null
   # Where stdin is this script, questions are asked on the terminal, if there is one that opens.

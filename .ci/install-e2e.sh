@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh for real: a fresh clone, an empty home, the machine's own Node and npm first
+# install.sh for real: a checkout and a release; a fresh clone, an empty home, the machine's own Node and npm first
 # on the PATH, and an ordinary user where this is started by root.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -92,6 +92,29 @@ git -c safe.directory='*' -C "$checkout" checkout -q -- .
 settings+=("PATH=$work/bin")
 check "without Node and npm it installs too" installs 0 --no-setup
 check "and what it installed answers" version_answers
+
+# A release, by curl: made as npm run release makes it, but with a stand-in for Node, which takes minutes to pack.
+served=$work/served
+mkdir -p "$served/latest"
+mv "$home/.local/share/heros/current/runtime/node" "$work/node24"
+printf '#!/bin/sh\nexec %s "$@"\n' "$work/node24" >"$work/node"
+chmod 755 "$work/node"
+rm -r "$home" && mkdir "$home"
+[ "$(id -u)" != 0 ] || chown 65534:65534 "$home"
+ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+exec 3< <(exec python3 -u -m http.server --bind 127.0.0.1 --directory "$served" 0 2>&1)
+trap 'kill $!; rm -rf "$work"' EXIT
+read -r line <&3
+base=http://127.0.0.1:$(sed 's/.* port \([0-9]*\) .*/\1/' <<<"$line")
+(cd "$root" && PATH=$root/node_modules/.bin:$PATH node scripts/release/release.ts --built --base-url "$base" --key "$work/key" \
+  --node-file "$work/node" --out "$served/latest/download" --platform "linux-$("$work/node24" -p process.arch)") || bad=$((bad + 1))
+echo "curl -fsSL $base/latest/download/install.sh | sh -s -- \"\$@\"" >"$work/install.sh"
+checkout=$work
+check "curl … | sh -s -- --demo --yes ends with 0" installs 0 --demo --yes
+check "Annie is online" says "Annie is online"
+check "and heros answers" version_answers
+check "uninstalling it ends with 0" installs 0 --uninstall
+check "and leaves no program" test ! -e "$home/.local/bin" -a ! -e "$home/.local/share"
 
 echo "$bad failed"
 [ "$bad" = 0 ]
