@@ -6,14 +6,14 @@ import { failure } from "../run/failures/table.ts";
 import { readManifest } from "./manifest.ts";
 import { nodeFlag } from "./tree.ts";
 
-/** By this line install.sh and heros know a launcher of theirs. */
+/** By this line install.sh and heros know a launcher of theirs, of an earlier version too. */
 const mark = "# Starts heros. Written by install.sh";
 
-/** The program in the user's PATH: it starts whatever version is current. The same text as install.sh writes. */
+/** The program in the user's PATH: it starts whatever version is current. */
 export function launcherText(data: string): string {
   const inData = (name: string): string => inQuotes(path.join(data, name));
   return `#!/bin/sh
-${mark}; "sh install.sh --uninstall" removes it.
+${mark}; "heros uninstall" removes it.
 exec ${inData("current/runtime/node")} ${nodeFlag} ${inData("current/app/bin/heros.js")} "$@"
 `;
 }
