@@ -24,7 +24,7 @@ export interface DemoRequest {
   readonly folder?: string | null;
   /** Annie's; by default one that nobody listens on. */
   readonly port?: number | null;
-  /** What the demo's Hub accepts, and whose each is. */
+  /** What the demo's Hub accepts beside all that looks like a token, and whose each is. */
   readonly tokens?: Readonly<Record<string, string>>;
 }
 
@@ -77,6 +77,7 @@ export async function prepareDemo({
   const hub = await startHub({
     repos: reposForCatalog(catalog, { scale: demoScale * scale }),
     tokens,
+    guest: "you",
     throttle: { bytesPerSecond: bytesPerSecond * speed, latencyMs: Math.min(20, 20 / speed) },
   });
   const port = givenPort ?? (await freePort());

@@ -131,6 +131,17 @@ test("rehearses the catalog of her-os, with a fiftieth of its bytes among files 
   expect(all).toBeLessThan(420e6);
 });
 
+test("takes every token that looks like one of the Hub's, and no other", async () => {
+  const { hub } = await openDemo();
+  const statusOf = async (token: string): Promise<number> => {
+    const headers = { authorization: `Bearer ${token}` };
+    return (await fetch(`${hub.endpoint}/api/whoami-v2`, { headers })).status;
+  };
+  expect(await statusOf(`hf_${"aB3".repeat(12).slice(0, 34)}`)).toBe(200);
+  expect(await statusOf("hf_short")).toBe(401);
+  expect(await statusOf("ghp_0123456789012345678901234567890123")).toBe(401);
+});
+
 test("plays every folder of the machine in its own", async () => {
   const demo = await openDemo();
   const { folder, host } = demo;

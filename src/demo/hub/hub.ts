@@ -26,6 +26,8 @@ export interface HubOptions {
   readonly repos: readonly RepoSpec[];
   /** Default none: every token is refused. */
   readonly tokens?: Tokens;
+  /** Whose every other token is that looks like one of the Hub's; left out: nobody's, and it is refused. */
+  readonly guest?: string;
   /** Old id to new id. */
   readonly renames?: Readonly<Record<string, string>>;
   readonly throttle?: Throttle;
@@ -150,6 +152,7 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
   const world: World = {
     repos,
     tokens: options.tokens ?? {},
+    guest: options.guest ?? null,
     renames: options.renames ?? {},
     pageSize: options.pageSize ?? 1000,
     quotas,

@@ -15,6 +15,7 @@ import {
 export interface World {
   readonly repos: ReadonlyMap<string, HostedRepo>;
   readonly tokens: Tokens;
+  readonly guest: string | null;
   readonly renames: Readonly<Record<string, string>>;
   readonly pageSize: number;
   readonly quotas: Quotas;
@@ -39,7 +40,7 @@ export async function answerHub(exchange: Exchange, world: World): Promise<void>
   const [first = "", second = "", ...rest] = names.map(String);
   const api = first === "api";
   if (world.quotas.refuse(exchange, api ? "api" : "resolvers")) return;
-  if (refuseWrongToken(exchange, world.tokens)) return;
+  if (refuseWrongToken(exchange, world)) return;
   if (api && second === "whoami-v2") whoAmI(exchange, world);
   else if (api && second === "models" && rest.length >= 2) {
     const [owner = "", name = "", verb = "", revision, ...path] = rest;
@@ -92,8 +93,8 @@ export async function answerContent(exchange: Exchange, world: World): Promise<v
 
 function whoAmI(exchange: Exchange, world: World): void {
   const token = sentToken(exchange);
-  const name = token === null ? undefined : world.tokens[token];
-  if (name === undefined) sendError(exchange, 401, null, "Invalid username or password.");
+  const name = token === null ? null : ownerOf(token, world);
+  if (name === null) sendError(exchange, 401, null, "Invalid username or password.");
   else {
     sendJson(exchange, {
       type: "user",
@@ -208,10 +209,16 @@ export function sentToken({ request }: Exchange): string | null {
   return /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? null;
 }
 
+/** Whose token it is; null where it is nobody's. */
+function ownerOf(token: string, { tokens, guest }: Pick<World, "tokens" | "guest">): string | null {
+  if (Object.hasOwn(tokens, token)) return tokens[token] ?? null;
+  return /^hf_[A-Za-z0-9]{17,}$/.test(token) ? guest : null;
+}
+
 /** Refuses a token that nobody knows, as the Hub does on every address. True where it did. */
-export function refuseWrongToken(exchange: Exchange, tokens: Tokens): boolean {
+function refuseWrongToken(exchange: Exchange, world: World): boolean {
   const token = sentToken(exchange);
-  if (token === null || Object.hasOwn(tokens, token)) return false;
+  if (token === null || ownerOf(token, world) !== null) return false;
   sendError(exchange, 401, null, "Invalid credentials in Authorization header");
   return true;
 }
