@@ -25,7 +25,11 @@ export interface Surroundings {
   /** Of the Hub, in order of preference. */
   readonly endpoints: readonly string[];
   readonly tryHub: TryHub;
+  readonly consent: Consent;
 }
+
+/** Whether somebody agreed to a machine that is no DGX Spark, is still asked, or is not asked at all. */
+export type Consent = "given" | "asked" | "missing";
 
 /** Everything that is asked of the machine, each answer on its way. */
 export interface Asked {

@@ -1,4 +1,4 @@
-import { type Asked, askEverything, type Surroundings } from "./ask-machine.ts";
+import { type Asked, askEverything, type Consent, type Surroundings } from "./ask-machine.ts";
 import { type CheckId, checks } from "./table.ts";
 import type { Finding } from "./finding.ts";
 import type { Clock, Host } from "../host/host.ts";
@@ -26,6 +26,8 @@ export interface DetectRequest {
   /** Asked where the endpoint fails, in order of preference. */
   readonly mirrors?: readonly string[];
   readonly tryHub: TryHub;
+  /** To a machine that is no DGX Spark. Default `asked`: that it is none is a warning then. */
+  readonly consent?: Consent;
   /** How long one question to the machine may take; one that gets no answer ends as a warning. Default 4 s. */
   readonly limitMs?: number;
 }
@@ -55,10 +57,11 @@ export async function detectMachine({
   endpoint,
   mirrors = [],
   tryHub,
+  consent = "asked",
   ...places
 }: DetectRequest): Promise<Detection> {
   signal.throwIfAborted();
-  const surroundings = { ...places, endpoints: [endpoint, ...mirrors], tryHub };
+  const surroundings = { ...places, endpoints: [endpoint, ...mirrors], tryHub, consent };
   const probe: Probe = { host, signal, limitMs };
   const work = { emit, clock: host.clock };
   const asked = askEverything(probe, surroundings);

@@ -1,10 +1,12 @@
 import { formatMemory } from "../run/units.ts";
 import type { Memory } from "../machine/memory.ts";
-import type { Gpu } from "../run/events/machine.ts";
+import type { Gpu, Machine } from "../run/events/machine.ts";
+import type { Failure } from "../run/failure.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
 import { failure } from "../run/failures/table.ts";
 import { type NvidiaSmi, describeGpu } from "../machine/gpu.ts";
 import type { Product } from "../machine/product.ts";
+import type { Consent } from "./ask-machine.ts";
 import type { Finding } from "./finding.ts";
 import type { Cpu } from "../machine/cpu.ts";
 
@@ -28,17 +30,44 @@ export function assessCpu(arch: string, { count, kinds }: Cpu): Finding {
   };
 }
 
-export function assessProduct({ spark, label, osVersion }: Product): Finding {
+export function assessProduct(
+  { spark, label, osVersion }: Product,
+  { arch, gpu, consent }: Pick<Machine, "arch" | "gpu"> & { readonly consent: Consent },
+): Finding {
   if (spark) {
     return {
       status: "ok",
       found: `${label ?? "DGX Spark"}${osVersion === null ? "" : `, DGX OS ${osVersion}`}`,
     };
   }
+  const found = label === null ? "not a DGX Spark" : `${label}, not a DGX Spark`;
+  if (consent === "given") return { status: "warning", found };
+  if (consent === "asked") return { status: "warning", found, remedy: consentRemedies.asked };
   return {
-    status: "warning",
-    found: label === null ? "not a DGX Spark" : `${label}, not a DGX Spark`,
+    status: "failed",
+    found,
+    remedy: consentRemedies.missing,
+    failure: unsupportedFailure({ product: label, arch, gpu }),
   };
+}
+
+const consentRemedies = {
+  asked: "agree to it when heros setup asks",
+  missing: "add --allow-unsupported to try it anyway",
+} as const;
+
+/** Why her-os is not set up on this machine without consent, with what was found. */
+export function unsupportedFailure({
+  product,
+  arch,
+  gpu,
+}: Pick<Machine, "product" | "arch" | "gpu">): Failure {
+  const found = [
+    ...(product === null ? [] : [product]),
+    arch,
+    gpu === null ? "no NVIDIA GPU" : describeGpu(gpu),
+  ];
+  return failure("machine.unsupported", { found });
 }
 
 export function assessGpu(

@@ -1,9 +1,8 @@
 import { isIncomplete, type Survey } from "../store/store.ts";
 import { diskSpaceFailure } from "../store/disk-space.ts";
-import type { Failure } from "../run/failure.ts";
+import { type Failure, retold } from "../run/failure.ts";
 import type { CheckFinished, Machine } from "../run/events/machine.ts";
-import { failure } from "../run/failures/table.ts";
-import { describeGpu } from "../machine/gpu.ts";
+import { unsupportedFailure } from "./hardware.ts";
 import type { Detection } from "./detect.ts";
 import { checks } from "./table.ts";
 
@@ -12,30 +11,22 @@ import { checks } from "./table.ts";
  * where it is no Spark, and a place, a disk or a Hub that is of no use for the models that are still to be fetched.
  */
 export function setupRefusals(
-  detection: Detection,
-  { consent, survey }: { readonly consent: boolean; readonly survey: Survey | null },
+  { problems, placeFailure: place, hubFailure: hub }: Detection,
+  survey: Survey | null,
 ): readonly Failure[] {
-  const { machine, problems, placeFailure: place, hubFailure: hub } = detection;
-  const unsupported = consentFailure(machine, consent);
-  return [
-    ...problems,
-    ...(unsupported === null ? [] : [unsupported]),
-    ...downloadRefusals({ survey, place, hub }),
-  ];
+  return [...problems, ...downloadRefusals({ survey, place, hub })];
 }
 
-/** Why her-os is not set up on this machine without consent, with what was found; null on a DGX Spark of any maker. */
-export function consentFailure(
-  { spark, product, arch, gpu }: Machine,
-  consent: boolean,
-): Failure | null {
-  if (spark || consent) return null;
-  const found = [
-    ...(product === null ? [] : [product]),
-    arch,
-    gpu === null ? "no NVIDIA GPU" : describeGpu(gpu),
-  ];
-  return failure("machine.unsupported", { found });
+/** The first of them, which also names the others. */
+export function refusalOf(first: Failure, others: readonly Failure[]): Failure {
+  if (others.length === 0) return first;
+  const also = others.map(({ message, hint }) => `Also: ${message} ${hint}`);
+  return retold(first, { hint: [first.hint, ...also].join("\n") });
+}
+
+/** Why her-os is not set up on this machine once consent was asked for; null on a DGX Spark of any maker. */
+export function consentFailure(machine: Machine, consent: boolean): Failure | null {
+  return machine.spark || consent ? null : unsupportedFailure(machine);
 }
 
 /** What is known of a download before it begins. */
@@ -58,15 +49,20 @@ export function downloadRefusals({ survey, place, hub }: DownloadConditions): re
 /** What a person can fix while heros waits. */
 const fixable = new Set<string>(checks.flatMap(({ id, fixable: can }) => (can ? [id] : [])));
 
-/** What is worth stopping for: what failed, and warnings that a command fixes. The worst first; null where there is nothing. */
+/**
+ * What is worth stopping for: what failed, and warnings that a command fixes. Consent is asked later, and is named only
+ * beside what stops Annie. The worst first; null where there is nothing.
+ */
 export function failedChecks({ checks: finished, problems }: Detection): {
   readonly checks: readonly CheckFinished[];
   /** Annie can't run until they are fixed. */
   readonly blocking: boolean;
 } | null {
+  const isBeside = (id: string) => id === "product" && problems.length > 0;
   const failed = finished.filter(
     ({ id, status, remedy }) =>
-      status === "failed" || (status === "warning" && remedy !== undefined && fixable.has(id)),
+      status === "failed" ||
+      (status === "warning" && remedy !== undefined && (fixable.has(id) || isBeside(id))),
   );
   if (failed.length === 0 && problems.length === 0) return null;
   const codes = problems.map(({ code }) => code);

@@ -36,9 +36,12 @@ export const checks = [
   row({
     id: "product",
     title: "Product",
-    rank: null,
+    rank: 5,
     fixable: false,
-    assess: async ({ product }) => assessProduct(await product),
+    async assess(asked, { host }, { consent }) {
+      const [product, gpu] = await Promise.all([asked.product, asked.gpu]);
+      return assessProduct(product, { arch: host.arch, gpu, consent });
+    },
   }),
   row({
     id: "gpu",

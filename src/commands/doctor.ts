@@ -1,18 +1,15 @@
-import { modelsOfTiers } from "../catalog/select.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
-import { late, withinLimit } from "../host/time-limit.ts";
 import { detectMachine } from "../checks/detect.ts";
-import { setupRefusals } from "../checks/refusals.ts";
+import { refusalOf, setupRefusals } from "../checks/refusals.ts";
 import type { Host } from "../host/host.ts";
 import type { Answers } from "../plan/questions.ts";
-import type { Survey } from "../store/store.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
 import { failure } from "../run/failures/table.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
-import { type Placed, placeModels } from "./models-place.ts";
-import { viewCache } from "./models/view-cache.ts";
-import type { Fetching, Work } from "./command-request.ts";
+import { placeModels } from "./models-place.ts";
+import { surveyKept } from "./models/view-cache.ts";
+import type { Work } from "./command-request.ts";
 import { recallAnswers } from "./remembered-answers.ts";
 import { tryHubOf } from "./open-hub.ts";
 
@@ -28,6 +25,7 @@ export async function performDoctor(
   const settings = await placeModels(work, given);
   const { cacheDir, stackDir, endpoint, mirrors, port } = settings;
   emit({ type: "stage.started", stage: "machine" });
+  const answers = await answersHere(host, settings);
   const detection = await detectMachine({
     host,
     emit,
@@ -39,36 +37,21 @@ export async function performDoctor(
     endpoint,
     mirrors,
     tryHub: tryHubOf(work, settings, { tokenIsAsked: false }),
+    consent: answers.unsupported ? "given" : "missing",
   });
-  const answers = await answersHere(host, settings);
-  const failures = setupRefusals(detection, {
-    consent: answers.unsupported,
-    survey: await surveyCache(work, settings, answers),
-  });
-  const [first] = failures;
+  const failures = setupRefusals(detection, await surveyKept(work, settings, answers.tiers));
+  const [first, ...others] = failures;
   emit({
     type: "stage.finished",
     stage: "machine",
     outcome: first === undefined ? "done" : "failed",
   });
   if (first === undefined) return ["Ready: this machine can run Annie."];
-  throw failure("doctor.problems", { first, count: failures.length }, first);
-}
-
-const limitMs = 4000;
-
-/** What of the chosen models is in the cache, as far as it is known without asking the Hub; null where it is not. */
-async function surveyCache(
-  work: Work,
-  fetching: Placed<Fetching>,
-  { tiers }: Pick<Answers, "tiers">,
-): Promise<Survey | null> {
-  const models = modelsOfTiers(fetching.catalog, tiers);
-  const found = await withinLimit({ host: work.host, signal: work.signal, limitMs }, () =>
-    viewCache(work, { fetching, models, ask: "never" }),
-  );
-  const survey = found === late ? null : found.survey;
-  return survey?.models.every(({ problem }) => problem === null) === true ? survey : null;
+  // A disk that is too small for what is chosen is no check's finding: it would not be told otherwise.
+  const told = detection.checks.flatMap(({ status, code }) => (status === "failed" ? [code] : []));
+  const untold = others.filter(({ code }) => !told.includes(code));
+  const all = failure("doctor.problems", { first, count: failures.length }, first);
+  throw refusalOf(all, untold);
 }
 
 /** As `heros setup --yes` would take them. */

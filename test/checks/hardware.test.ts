@@ -39,19 +39,32 @@ describe("the processor", () => {
 });
 
 describe("the product", () => {
+  const pc = { arch: "x86_64", gpu: null };
+
   it("of a Spark is told with its DGX OS", () => {
     const product = { spark: true, label: "NVIDIA DGX Spark", osVersion: "7.5.0" };
-    expect(assessProduct(product)).toEqual({
+    expect(assessProduct(product, { ...pc, consent: "missing" })).toEqual({
       status: "ok",
       found: "NVIDIA DGX Spark, DGX OS 7.5.0",
     });
   });
 
-  it("that is no Spark is named, and nothing solves that: whoever runs heros has agreed to it or is told how", () => {
-    const label = "QEMU Standard PC (Q35 + ICH9, 2009)";
-    expect(assessProduct({ spark: false, label, osVersion: null })).toEqual({
+  it("that is no Spark refuses, unless somebody agreed to it or is still asked", () => {
+    const product = { spark: false, label: "QEMU Standard PC", osVersion: null };
+    const found = "QEMU Standard PC, not a DGX Spark";
+    expect(assessProduct(product, { ...pc, consent: "given" })).toEqual({
       status: "warning",
-      found: "QEMU Standard PC (Q35 + ICH9, 2009), not a DGX Spark",
+      found,
+    });
+    expect(assessProduct(product, { ...pc, consent: "asked" })).toMatchObject({
+      status: "warning",
+      remedy: "agree to it when heros setup asks",
+    });
+    expect(assessProduct(product, { ...pc, consent: "missing" })).toMatchObject({
+      status: "failed",
+      found,
+      remedy: "add --allow-unsupported to try it anyway",
+      failure: { code: "machine.unsupported" },
     });
   });
 });

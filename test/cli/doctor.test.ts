@@ -65,6 +65,24 @@ describe("heros doctor on a machine that is no Spark", () => {
   });
 });
 
+describe("a machine that lacks several things", () => {
+  it("has as many problems as checks that failed, and setup --yes names each of them", async () => {
+    await sandbox.command("docker", "exit 127");
+    const cacheDir = join(sandbox.dir, "file");
+    await writeFile(cacheDir, "");
+    const run = await heros("doctor", { cacheDir });
+    const checks = run.events().filter((event) => event.type === "check.finished");
+    const failed = checks.filter(({ status }) => status === "failed");
+    expect(failed.map(({ id }) => id)).toContain("product");
+    expect(failureOf(run).message).toContain(`${failed.length} problems prevent Annie`);
+    const setup = failureOf(await heros("setup", { cacheDir, args: ["--yes"] }));
+    const also = setup.hint.split("\n").filter((line) => line.startsWith("Also: "));
+    expect(also).toHaveLength(failed.length - 1);
+    expect(also.join("\n")).toContain("--allow-unsupported");
+    expect(also.join("\n")).toContain(cacheDir);
+  });
+});
+
 /** What pull can't work with, and the check that must not pass. */
 const troubles: [what: string, check: string, lay: () => Promise<Given>][] = [
   [

@@ -1,4 +1,6 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
+import { modelsOfTiers } from "../../catalog/select.ts";
+import { late, withinLimit } from "../../host/time-limit.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
 import type { Listing } from "../../run/file-listing.ts";
 import type { Hub } from "../../source/hub/hub.ts";
@@ -52,6 +54,22 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   });
   const survey = await surveyModels({ source: hub, store, models, signal, lenient: true });
   return { survey, hub: { ...hub, offline: online.offline } };
+}
+
+const limitMs = 4000;
+
+/** What of these sets is in the cache, as far as it is known without asking the Hub; null where it is not. */
+export async function surveyKept(
+  work: Work,
+  fetching: Placed<Fetching>,
+  tiers: readonly number[],
+): Promise<Survey | null> {
+  const models = modelsOfTiers(fetching.catalog, tiers);
+  const found = await withinLimit({ host: work.host, signal: work.signal, limitMs }, () =>
+    viewCache(work, { fetching, models, ask: "never" }),
+  );
+  const survey = found === late ? null : found.survey;
+  return survey?.models.every(({ problem }) => problem === null) === true ? survey : null;
 }
 
 interface Listers {

@@ -4,7 +4,7 @@ import { type StackChange, toPlannedFiles } from "../../deploy/compose/deploymen
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import type { Host } from "../../host/host.ts";
 import type { Detection } from "../../checks/detect.ts";
-import { downloadRefusals } from "../../checks/refusals.ts";
+import { downloadRefusals, refusalOf } from "../../checks/refusals.ts";
 import type { Interview } from "../../plan/interview.ts";
 import { type Answers, questions } from "../../plan/questions.ts";
 import { rememberable, resolveAnswers } from "../../plan/resolve.ts";
@@ -93,8 +93,8 @@ export async function prepareInterview(
     const surveyed = await survey(given, modelsOfTiers(catalog, given.tiers), stop);
     const answers = unlessRefused(given);
     const place = await placeFailureOf(work, surveyed);
-    const [refusal] = downloadRefusals({ survey: surveyed, place, hub: null });
-    if (refusal !== undefined) throw refusal;
+    const [refusal, ...others] = downloadRefusals({ survey: surveyed, place, hub: null });
+    if (refusal !== undefined) throw refusalOf(refusal, others);
     const models = modelsOfTiers(catalog, answers.tiers);
     const { changes, services, notices } = await planDeployment({
       host,

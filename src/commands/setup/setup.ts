@@ -3,7 +3,7 @@ import { modelsPlace } from "../models-place.ts";
 import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
-import { consentFailure, failedChecks } from "../../checks/refusals.ts";
+import { consentFailure, failedChecks, refusalOf, setupRefusals } from "../../checks/refusals.ts";
 import { writeStack } from "../../deploy/compose/write.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
@@ -16,6 +16,7 @@ import { quoted } from "../../run/shell-quote.ts";
 import { anniePlace } from "../../deploy/compose/annie-service.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
+import { surveyKept } from "../models/view-cache.ts";
 import { bringOnline } from "./bring-online.ts";
 import { closingSummary, dryRunSummary } from "./closing-words.ts";
 import { prepareInterview } from "./prepare-interview.ts";
@@ -62,7 +63,9 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   const detection = await lookAtMachine(work, request);
   if (detection === null) return null;
   for (const { code, message, hint } of detection.problems) {
-    emit({ type: "notice", level: "warning", code, message, hint });
+    // Consent is asked for below, in a dry run too.
+    if (code !== "machine.unsupported")
+      emit({ type: "notice", level: "warning", code, message, hint });
   }
   emit({ type: "stage.finished", stage: "machine", outcome: "done" });
 
@@ -178,13 +181,18 @@ export async function rootNotice(host: Host, stackDir: string): Promise<Notice |
  * @returns null where the person stops although nothing is in the way
  * @throws Failure of exit status 4 for what prevents Annie from running; AbortError
  */
-export async function lookAtMachine(
-  { host, emit, signal }: Work,
-  request: SetupRequest,
-): Promise<Detection | null> {
+export async function lookAtMachine(work: Work, request: SetupRequest): Promise<Detection | null> {
+  const { host, emit, signal } = work;
   const { stackDir, stateDir, port, endpoint, mirrors, dryRun, person } = request;
   const { remedy } = person;
-  const modelsPath = modelsPlace(host, request, await recallAnswers(host, stateDir));
+  const remembered = await recallAnswers(host, stateDir);
+  const modelsPath = modelsPlace(host, request, remembered);
+  const { answers, decided } = resolveAnswers({
+    ...request,
+    remembered: remembered.answers,
+    foundTokens: [],
+  });
+  const isAsked = person.ask !== undefined && !decided.has("unsupported");
   const tryHub = tryHubOf({ host }, request, { tokenIsAsked: person.ask !== undefined });
   for (;;) {
     emit({ type: "stage.started", stage: "machine" });
@@ -199,12 +207,15 @@ export async function lookAtMachine(
       endpoint,
       mirrors,
       tryHub,
+      consent: answers.unsupported ? "given" : isAsked ? "asked" : "missing",
     });
     const failed = failedChecks(detection);
     const [problem] = detection.problems;
     if (dryRun || remedy === undefined || failed === null) {
-      if (problem !== undefined && !dryRun) throw problem;
-      return detection;
+      if (problem === undefined || dryRun) return detection;
+      const placed = { ...request, cacheDir: modelsPath };
+      const refusals = setupRefusals(detection, await surveyKept(work, placed, answers.tiers));
+      throw refusalOf(problem, refusals.slice(1));
     }
     const choice = await remedy(failed, signal);
     if (choice === "again") continue;

@@ -25,7 +25,7 @@ export const machineFailures = {
     message: ({ first, count }) =>
       count === 1
         ? first.message
-        : `${count} problems prevent Annie from running. The first: ${first.message}`,
+        : `${count} problems prevent Annie from running. Fix this first: ${first.message}`,
     hint: ({ first }) => first.hint,
   }),
 };

@@ -4,7 +4,7 @@ import { formatBytes, formatEta } from "../../run/units.ts";
 import { printable } from "../clean-text.ts";
 import { confirmInLines } from "../confirm-in-lines.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
-import { isTold, sentenceFor } from "../messages/sentence-for.ts";
+import { isTold, sentencesFor } from "../messages/sentence-for.ts";
 import { createProgressPace, percentOf } from "../messages/download.ts";
 import { type Sentence, spokenFact, withAside } from "../messages/sentence.ts";
 import { askInLines } from "./ask-questions.ts";
@@ -30,9 +30,11 @@ export function createAccessibleWriter(
 
   return {
     write(event) {
+      const before = state;
       state = reduce(state, event);
-      const sentence = sentenceFor(event, state);
-      if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(say, sentence);
+      for (const sentence of sentencesFor(event, { before, state })) {
+        if (isTold(sentence, terminal.verbosity)) tell(say, sentence);
+      }
       if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
       const done = event.type === "verify.progress" ? "verified" : "downloaded";
       output.line(progressSentence(state, done));

@@ -1,7 +1,7 @@
 import type { TimedEvent } from "../../run/event.ts";
 import type { RunState } from "../../run/state.ts";
-import { machineSentence, machineText } from "../messages/machine.ts";
-import { isTold, sentenceFor } from "../messages/sentence-for.ts";
+import { checkedSentence, machineText } from "../messages/machine.ts";
+import { isTold, sentenceFor, sentencesFor } from "../messages/sentence-for.ts";
 import { demoText } from "../messages/run.ts";
 import type { Sentence } from "../messages/sentence.ts";
 import { textWidth, wrapText } from "../text-width.ts";
@@ -73,30 +73,19 @@ const keptLines = 200;
 export function logLines(
   log: readonly ScrolledLine[],
   event: TimedEvent,
-  state: RunState,
+  states: { readonly before: RunState; readonly state: RunState },
 ): readonly ScrolledLine[] {
-  const sentence = sentenceFor(event, state);
-  if (sentence === null) return log;
-  return [...log.slice(1 - keptLines), { sentence, apart: false, demo: false }];
+  const sentences = sentencesFor(event, states);
+  if (sentences.length === 0) return log;
+  const added = sentences.map((sentence) => ({ sentence, apart: false, demo: false }));
+  return [...log, ...added].slice(-keptLines);
 }
 
 function checkLines(state: RunState, verbosity: Verbosity): ScrolledLine[] {
-  return state.checks.flatMap((check) => {
-    if (check.status === "running") return [];
-    const sentence = machineSentence(
-      {
-        type: "check.finished",
-        id: check.id,
-        title: check.title,
-        status: check.status,
-        found: check.found,
-        elapsedMs: 0,
-        ...(check.remedy === null ? {} : { remedy: check.remedy }),
-      },
-      state,
-    );
-    return isTold(sentence, verbosity) ? [{ sentence, apart: false, demo: false }] : [];
-  });
+  return state.checks
+    .flatMap(checkedSentence(state))
+    .filter((sentence) => isTold(sentence, verbosity))
+    .map((sentence) => ({ sentence, apart: false, demo: false }));
 }
 
 /** All checks of the machine, those that passed among them. */

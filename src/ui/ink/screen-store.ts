@@ -103,9 +103,10 @@ export function createStore({ now, frameMs, verbosity }: StoreOptions): Store {
 
   return {
     write(event) {
+      const before = state;
       state = reduce(state, event);
       stateAt = now();
-      log = logLines(log, event, state);
+      log = logLines(log, event, { before, state });
       for (const line of scrolledLines(event, state, verbosity)) scrolled.push(line);
       // The first event is what the person waits for.
       if (frameMs === 0 || event.type === "run.started") publish();

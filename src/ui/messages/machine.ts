@@ -27,6 +27,25 @@ export function machineSentence(event: MachineEvent, state: CheckedState): Sente
   }
 }
 
+/** The checks that can be told now, and could not `before`: all in front of them are known. */
+export function checkSentences(before: RunState["checks"], state: RunState): Sentence[] {
+  const known = (checks: RunState["checks"]): number => {
+    const open = checks.findIndex(({ status }) => status === "running");
+    return open < 0 ? checks.length : open;
+  };
+  return state.checks.slice(known(before), known(state.checks)).flatMap(checkedSentence(state));
+}
+
+/** A check that is done, from what is known of it; none while it runs. */
+export function checkedSentence(state: RunState) {
+  return ({ id, title, status, found, remedy }: RunState["checks"][number]): Sentence[] => {
+    if (status === "running") return [];
+    const fix = remedy === null ? {} : { remedy };
+    const type = "check.finished";
+    return [machineSentence({ type, id, title, status, found, elapsedMs: 0, ...fix }, state)];
+  };
+}
+
 /** `rightBefore`: checks that need not be told again. */
 type CheckedState = Pick<RunState, "run" | "rightBefore" | "checks">;
 

@@ -2,7 +2,7 @@ import type { TimedEvent } from "../../run/event.ts";
 import type { RunState } from "../../run/state.ts";
 import { annieSentence } from "./health.ts";
 import { downloadSentence } from "./download.ts";
-import { machineSentence } from "./machine.ts";
+import { checkSentences, machineSentence } from "./machine.ts";
 import { modelsSentence } from "./cache.ts";
 import { planSentence } from "./plan.ts";
 import { releaseSentence } from "./release.ts";
@@ -68,6 +68,19 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "version.read":
       return releaseSentence(event);
   }
+}
+
+/**
+ * The sentences that an event adds to lines. Checks are told in the order of their table, each as soon as all before it are
+ * known: the machine answers them in another order every time.
+ */
+export function sentencesFor(
+  event: TimedEvent,
+  { before, state }: { readonly before: RunState; readonly state: RunState },
+): readonly Sentence[] {
+  if (event.type === "check.finished") return checkSentences(before.checks, state);
+  const sentence = sentenceFor(event, state);
+  return sentence === null ? [] : [sentence];
 }
 
 /** Whether it is told at this verbosity. */

@@ -5,7 +5,7 @@ import { printable } from "../clean-text.ts";
 import type { LineReader } from "../lines.ts";
 import type { foldText } from "./fold-text.ts";
 import { symbols } from "../symbols.ts";
-import { isTold, sentenceFor } from "../messages/sentence-for.ts";
+import { isTold, sentencesFor } from "../messages/sentence-for.ts";
 import { createProgressPace, progressText } from "../messages/download.ts";
 import { type Sentence, withAside } from "../messages/sentence.ts";
 
@@ -46,9 +46,11 @@ export function createPlainWriter(
 
   return {
     write(event) {
+      const before = state;
       state = reduce(state, event);
-      const sentence = sentenceFor(event, state);
-      if (sentence !== null && isTold(sentence, terminal.verbosity)) tell(sentence, event);
+      for (const sentence of sentencesFor(event, { before, state })) {
+        if (isTold(sentence, terminal.verbosity)) tell(sentence, event);
+      }
       if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
       const downloaded = state.run?.command === "upgrade" ? "Downloaded" : "Models";
       const what = event.type === "verify.progress" ? "Verified" : downloaded;

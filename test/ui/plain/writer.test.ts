@@ -43,6 +43,31 @@ test("a line comes with each further tenth", async () => {
   expect(lines.at(-1)).toBe("Models: 1.00 GB of 1.00 GB (100%)");
 });
 
+test("checks are told in the order of their table, each once all before it are known", async () => {
+  const ids = ["cpu", "gpu", "docker"];
+  const started = ids.map((id): TimedEvent => ({
+    v: 1,
+    at: 0,
+    type: "check.started",
+    id,
+    title: id,
+  }));
+  const finished = ["docker", "cpu", "gpu"].map((id): TimedEvent => ({
+    v: 1,
+    at: 1,
+    type: "check.finished",
+    id,
+    title: id,
+    status: "failed",
+    found: "broken",
+    elapsedMs: 1,
+  }));
+  expect(await plainLines([...started, ...finished.slice(0, 1)])).toEqual([]);
+  expect(await plainLines([...started, ...finished.slice(0, 2)])).toEqual(["[✗] cpu: broken"]);
+  const all = await plainLines([...started, ...finished]);
+  expect(all).toEqual(ids.map((id) => `[✗] ${id}: broken`));
+});
+
 test("an upgrade downloads no models", async () => {
   const started = { type: "run.started", command: "upgrade", herosVersion: "1.0.0" } as const;
   const events = [0, 200_000_000].map((bytes, index) => progress(index * 200, bytes));
@@ -251,10 +276,11 @@ test.each([
 ] as const)("checks that pass are listed by heros doctor: %s", async (command, told) => {
   const passed = { id: "memory", title: "Memory", status: "ok", found: "enough" } as const;
   const started = { herosVersion: "1", demo: false, stages: [] };
+  const other = { ...passed, id: "disk", status: "warning" } as const;
   const [, ...lines] = await plainLines([
     { v: 1, at: 0, type: "run.started", command, ...started },
     { v: 1, at: 1, type: "check.finished", ...passed, elapsedMs: 1 },
-    { v: 1, at: 2, type: "check.finished", ...passed, status: "warning", elapsedMs: 1 },
+    { v: 1, at: 2, type: "check.finished", ...other, elapsedMs: 1 },
   ]);
   expect(lines).toEqual([...told, "[!] Memory: enough"]);
 });
