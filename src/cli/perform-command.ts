@@ -118,8 +118,12 @@ function planCommand(performance: Performance): CommandPlan {
           ? "The demo is over. For the real setup, run heros setup."
           : "Everything downloaded is kept. Run heros setup again to continue.",
         work: async (work) => {
+          const settings = await gather(work);
+          // What was given wrongly comes before who is asked for the rest.
+          const { resolveAnswers } = await import("../plan/resolve.ts");
+          resolveAnswers({ ...settings, remembered: {}, foundTokens: [] });
           const person = whoAnswers(command, writer);
-          return setUp(work, performance, { command, person, settings: await gather(work) });
+          return setUp(work, performance, { command, person, settings });
         },
       };
     }

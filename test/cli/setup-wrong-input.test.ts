@@ -45,6 +45,13 @@ describe("heros setup, given something wrong,", () => {
     });
   });
 
+  it.each([
+    ["--port", "abc"],
+    ["--tiers", "x"],
+  ])("names a wrong %s before it misses a terminal", async (flag, value) => {
+    expect(failureOf(await setup(flag, value)).message).toContain(`"${value}"`);
+  });
+
   it.each(["plain", "json"])("names a way that is open where %s was asked for", async (output) => {
     const pty = openHeros(sandbox, ["setup", "--output", output]);
     expect((await pty.exit).exitCode).toBe(2);
