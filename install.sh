@@ -111,11 +111,7 @@ by_curl() {
 }
 by_wget() {
   [ "$only" = https ] || set -- "$@" --max-redirect=0
-  wget -nv -S -o "$work/said" ${bar:+--show-progress} -t 1 -T 30 -c -O "$2" "$1" ${3:+"$3"}
-  set -- "$2" $?
-  sed -n 's|^ *HTTP/[0-9.]* \([0-9]*\).*|\1|p' "$work/said" | tail -n 1 >"$work/code"
-  if grep -qi '^ *location: *http:' "$work/said"; then rm -f "$1" && return 1; fi
-  return "$2"
+  exec wget -nv -S -o "$work/said" ${bar:+--show-progress} -t 1 -T 30 -c -O "$2" "$1" ${3:+"$3"}
 }
 
 # fetch ADDRESS FILE [bar]: resumes what is there. Plain http is for this machine alone, and no redirect leads to it.
@@ -129,9 +125,11 @@ fetch() {
   has curl || { has wget && by=by_wget; } || fail 4 "heros can't be downloaded without curl or wget." "Install one of them first."
   if [ -z "$quiet" ] && [ -t 2 ] && [ $# = 3 ]; then bar='-#' said=/dev/stderr; fi
   for pause in 1 3 9 0; do
-    run "$by" "$url" "$to" && return
+    run "$by" "$url" "$to" && ! grep -qis '^ *location: *http:' "$work/said" && return
+    set -- $?
+    [ "$by" = by_curl ] || sed -n 's|^ *HTTP/[0-9.]* \([0-9]*\).*|\1|p' "$work/said" | tail -n 1 >"$work/code"
     # Another try changes nothing: no such file, a refused redirect, a certificate. It starts over: a part that doesn't fit.
-    case $?:$(cat "$work/code") in *:40[034] | *:410 | *:30? | 60:*) break ;; 33:* | *:416) rm -f "$to" ;; esac
+    case $1:$(cat "$work/code") in *:40[034] | *:410 | *:30? | 60:*) break ;; 1:200 | 33:* | *:416) rm -f "$to" ;; esac
     run sleep "$pause"
   done
   fail 5 "$url could not be downloaded. $(grep -s . "$work/said" | tail -n 1)" "Check the network, then run this again: it resumes."

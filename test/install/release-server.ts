@@ -28,6 +28,8 @@ export class ReleaseServer {
   /** Of each answer, as parts of the whole file, where the connection is cut; none when used up. */
   cuts: number[] = [];
   redirectTo: string | null = null;
+  /** Called for each request, which then gets no answer. */
+  silent: (() => void) | null = null;
   private readonly server: Server;
 
   private constructor(folder: string) {
@@ -63,6 +65,7 @@ export class ReleaseServer {
     this.asked.length = 0;
     this.cuts = [];
     this.redirectTo = null;
+    this.silent = null;
     const names = ["SHA256SUMS", "SHA256SUMS.sig", "install.sh", tarball("xz"), tarball("gz")];
     const read = async (name: string) =>
       [name, await readFile(join(this.folder, "out", name))] as const;
@@ -107,6 +110,10 @@ export class ReleaseServer {
     this.asked.push({ url, range });
     const name = /^\/(?:latest\/download|download\/v0\.1\.0)\/([^/]+)$/u.exec(url)?.[1] ?? "";
     const content = this.files.get(name);
+    if (this.silent !== null) {
+      this.silent();
+      return;
+    }
     if (this.redirectTo !== null) {
       response.writeHead(302, { location: `${this.redirectTo}${url}` }).end();
       return;

@@ -213,6 +213,20 @@ describe("where something is wrong nothing is installed, and the version that wa
     expect(server.asked).toHaveLength(1);
   });
 
+  test.each(["curl", "wget"] as const)(
+    "a server that hangs, and a signal to %s",
+    async (program) => {
+      await use(program);
+      const asked = new Promise<void>((resolve) => (server.silent = resolve));
+      const { child, ended } = world.start({ piped, args: ["--no-setup"] });
+      await asked;
+      child.kill("SIGTERM");
+      // It ends once nothing that it started holds its streams.
+      const outcomeOfSignal = { ...(await ended), homeFiles: await world.homeFiles() };
+      expect(outcomeOfSignal).toEqual(refused(143, "Cancelled"));
+    },
+  );
+
   test("a mirror by plain http", async () => {
     const env = { HEROS_BASE_URL: "http://127.0.0.1.example.com/heros" };
     expect(await outcome({ env })).toEqual(refused(2, "by https only"));
