@@ -1,5 +1,5 @@
 import { type TryHub, type EndpointAnswers, askHubs } from "./hub.ts";
-import { type Cpu, parseCpuinfo } from "../machine/cpu.ts";
+import { type Cpu, parseCpuinfo } from "../machine/product.ts";
 import { type NvidiaSmi, askNvidiaSmi, chooseGpu } from "../machine/gpu.ts";
 import { type Product, readDmi, readPciIds, recogniseProduct } from "../machine/product.ts";
 import type { Gpu } from "../run/events/machine.ts";

@@ -8,7 +8,7 @@ import { type NvidiaSmi, describeGpu } from "../machine/gpu.ts";
 import type { Product } from "../machine/product.ts";
 import type { Consent } from "./ask-machine.ts";
 import type { Finding } from "./finding.ts";
-import type { Cpu } from "../machine/cpu.ts";
+import type { Cpu } from "../machine/product.ts";
 
 /** From here on a machine counts as one with 128 GB: firmware keeps 2 to 4 GB for the display, so the system sees 119.7 to 121.7 GiB. */
 const unifiedClassBytes = 110 * 1024 ** 3;

@@ -2,7 +2,7 @@ import { questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
 import { inBackgroundFlag } from "../record/handover.ts";
 import { arrangeHelp, helpCommand } from "./help.ts";
-import { complaintOf, wordsOf } from "./mistyped.ts";
+import { complaintOf, wordsOf } from "./help.ts";
 import { failure } from "../run/failures/table.ts";
 import {
   addFlags,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { assessCpu, assessGpu, assessMemory, assessProduct } from "../../src/checks/hardware.ts";
-import { parseCpuinfo } from "../../src/machine/cpu.ts";
+import { parseCpuinfo } from "../../src/machine/product.ts";
 import { chooseGpu, parseNvidiaSmi } from "../../src/machine/gpu.ts";
 import { type Memory, parseMeminfo } from "../../src/machine/memory.ts";
 import { fixture, notInstalled, ran } from "../machine/fixture.ts";

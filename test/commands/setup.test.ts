@@ -126,14 +126,21 @@ describe("heros setup", () => {
   });
 
   it("fetches tier 1 to its end where a later tier fails first", async () => {
-    world.hub.setIntercept(({ file, method }) => {
+    const told = Promise.withResolvers<void>();
+    let held = 0;
+    world.hub.setIntercept(({ file, method, origin }) => {
       if (file?.path !== "model.safetensors" || method !== "GET") return undefined;
       if (file.repo === "openai/whisper-large-v3") {
         return { answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } } };
       }
-      return file.repo === "Qwen/Qwen3-Embedding-0.6B" ? { bytesPerSecond: 1_000_000 } : undefined;
+      // One connection waits; the others go on to the later tier.
+      const waits = origin === "content" && file.repo === "Qwen/Qwen3-Embedding-0.6B" && held === 0;
+      if (waits) held += 1;
+      return waits ? { until: told.promise } : undefined;
     });
-    const run = await runSetup(world);
+    const run = await runSetup(world, {
+      onEvent: (event) => event.type === "notice" && told.resolve(),
+    });
     const [failed, ready] = [
       run.events.findIndex((event) => event.type === "notice"),
       run.events.findIndex(

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { herosFile } from "../../deploy/compose/compose-files.ts";
 import { listContainers } from "../../docker/containers.ts";
-import { listVolumes, type Volume } from "../../docker/volumes.ts";
+import { listVolumes, type Volume } from "../../docker/containers.ts";
 import type { Host } from "../../host/host.ts";
 import { late, withinLimit } from "../../host/time-limit.ts";
 import { seeBackground } from "../../record/background-run.ts";
