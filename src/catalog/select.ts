@@ -29,6 +29,19 @@ export function modelsOfTiers(catalog: Catalog, tiers: readonly number[]): Catal
   return catalog.models.filter((model) => tiers.includes(model.tier));
 }
 
+/** What the system and the databases need beside the models. */
+export const systemMemoryGib = 8;
+
+/** What these models take once loaded, in GiB: each set to a tenth, as it is shown, so that the sum is the sum of what is shown. */
+export function memoryGibOf(models: readonly CatalogModel[]): number {
+  const tiers = [...new Set(models.map(({ tier }) => tier))];
+  const tenths = tiers.map((tier) => {
+    const gib = models.reduce((sum, model) => sum + (model.tier === tier ? model.memoryGib : 0), 0);
+    return Math.round(gib * 10);
+  });
+  return tenths.reduce((sum, each) => sum + each, 0) / 10;
+}
+
 /** What these models let her do, each once, by the names of the health contract. */
 export function capabilitiesOf(models: readonly CatalogModel[]): string[] {
   return [...new Set(models.flatMap(({ capability }) => capability ?? []))];

@@ -26,6 +26,8 @@ export interface Surroundings {
   readonly endpoints: readonly string[];
   readonly tryHub: TryHub;
   readonly consent: Consent;
+  /** Memory that the chosen models take. */
+  readonly modelsGib: number;
 }
 
 /** Whether somebody agreed to a machine that is no DGX Spark, is still asked, or is not asked at all. */

@@ -28,6 +28,8 @@ export interface DetectRequest {
   readonly tryHub: TryHub;
   /** To a machine that is no DGX Spark. Default `asked`: that it is none is a warning then. */
   readonly consent?: Consent;
+  /** Memory that the chosen models take. */
+  readonly modelsGib: number;
   /** How long one question to the machine may take; one that gets no answer ends as a warning. Default 4 s. */
   readonly limitMs?: number;
 }

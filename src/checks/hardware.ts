@@ -1,3 +1,4 @@
+import { systemMemoryGib } from "../catalog/select.ts";
 import { formatMemory } from "../run/units.ts";
 import type { Memory } from "../machine/memory.ts";
 import type { Gpu, Machine } from "../run/events/machine.ts";
@@ -12,8 +13,6 @@ import type { Cpu } from "../machine/product.ts";
 
 /** From here on a machine counts as one with 128 GB: firmware keeps 2 to 4 GB for the display, so the system sees 119.7 to 121.7 GiB. */
 const unifiedClassBytes = 110 * 1024 ** 3;
-/** All models loaded (25 GiB) and the databases beside them. */
-const memoryForAllBytes = 32 * 1024 ** 3;
 
 export function assessCpu(arch: string, { count, kinds }: Cpu): Finding {
   const names = kinds.map((kind) =>
@@ -114,20 +113,25 @@ function describeSilence(smi: NvidiaSmi, limitMs: number): string {
   }
 }
 
-export function assessMemory(memory: Memory | null, machine: { readonly spark: boolean }): Finding {
+/** `modelsGib`: what the chosen models take. */
+export function assessMemory(
+  memory: Memory | null,
+  machine: { readonly spark: boolean; readonly modelsGib: number },
+): Finding {
   if (memory === null) return { status: "warning", found: "size unknown" };
   const shared = machine.spark ? ", shared by CPU and GPU" : "";
   const swap = memory.swapBytes === 0 ? "" : " with swap";
   const found = `${formatMemory(memory.totalBytes)}${shared}, ${formatMemory(memory.availableBytes)} free${swap}`;
-  if (memory.availableBytes < memoryForAllBytes) {
-    const needed = formatMemory(memoryForAllBytes);
+  const neededBytes = (machine.modelsGib + systemMemoryGib) * 1024 ** 3;
+  if (memory.availableBytes < neededBytes) {
+    const needed = `The chosen models need ${machine.modelsGib} GiB, and the system about ${systemMemoryGib} GiB`;
     return {
       status: "warning",
       found,
       remedy:
-        memory.totalBytes < memoryForAllBytes
-          ? `All models together need about ${needed}: choose fewer models (--tiers 1).`
-          : `All models together need about ${needed}: close other programs first (nvidia-smi lists the ones that use the GPU).`,
+        memory.totalBytes < neededBytes
+          ? `${needed}: choose fewer models (--tiers 1).`
+          : `${needed}: close other programs first (nvidia-smi lists the ones that use the GPU).`,
     };
   }
   if (machine.spark && memory.totalBytes < unifiedClassBytes) {

@@ -58,7 +58,10 @@ export const checks = [
     title: "Memory",
     rank: null,
     fixable: false,
-    assess: async ({ memory, firstGuess }) => assessMemory(await memory, await firstGuess),
+    async assess({ memory, firstGuess }, _probe, { modelsGib }) {
+      const { spark } = await firstGuess;
+      return assessMemory(await memory, { spark, modelsGib });
+    },
   }),
   row({
     id: "disk.models",

@@ -1,3 +1,4 @@
+import { memoryGibOf, modelsOfTiers } from "../catalog/select.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
 import { detectMachine } from "../checks/detect.ts";
 import { refusalOf, setupRefusals } from "../checks/refusals.ts";
@@ -37,6 +38,7 @@ export async function performDoctor(
     endpoint,
     mirrors,
     tryHub: tryHubOf(work, settings, { tokenIsAsked: false }),
+    modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)),
     consent: answers.unsupported ? "given" : "missing",
   });
   const failures = setupRefusals(detection, await surveyKept(work, settings, answers.tiers));

@@ -1,5 +1,5 @@
 import type { Catalog } from "../catalog/catalog.ts";
-import { completeTiers, defaultTiers } from "../catalog/select.ts";
+import { completeTiers, defaultTiers, memoryGibOf, modelsOfTiers } from "../catalog/select.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
@@ -138,9 +138,7 @@ export function parseTiers(values: readonly string[]): number[] {
 function tierOption(circumstances: Circumstances, id: number): Option {
   const tier = circumstances.catalog.tiers.find((candidate) => candidate.id === id);
   const models = circumstances.models.filter((model) => model.tier === id);
-  const memoryGib = circumstances.catalog.models
-    .filter((model) => model.tier === id)
-    .reduce((sum, model) => sum + model.memoryGib, 0);
+  const memoryGib = memoryGibOf(modelsOfTiers(circumstances.catalog, [id]));
   const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
   const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
   const missing = Math.max(0, totalBytes - cachedBytes);

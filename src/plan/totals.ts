@@ -1,3 +1,4 @@
+import { memoryGibOf, modelsOfTiers } from "../catalog/select.ts";
 import type { Gpu } from "../run/events/machine.ts";
 import type { Circumstances } from "./answers.ts";
 import type { Interview } from "./interview.ts";
@@ -36,9 +37,7 @@ export function totalsOf(circumstances: Circumstances, tiers: readonly number[])
   const freeBytes = disk?.freeBytes ?? null;
   const neededBytes =
     missingBytes === 0 ? 0 : missingBytes + circumstances.spareBytes(missingBytes);
-  const memoryGib = catalog.models
-    .filter(({ tier }) => tiers.includes(tier))
-    .reduce((sum, model) => sum + model.memoryGib, 0);
+  const memoryGib = memoryGibOf(modelsOfTiers(catalog, tiers));
   const gpuBytes = machine.gpu?.memoryBytes ?? null;
   return {
     totalBytes,

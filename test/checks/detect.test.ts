@@ -168,6 +168,7 @@ describe("this very machine", () => {
     const host = testHost();
     const endpoint = (await startHub()).url;
     const { machine, checks } = await detectMachine({
+      modelsGib: 24.5,
       host,
       emit: () => {},
       signal: new AbortController().signal,

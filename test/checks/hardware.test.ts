@@ -108,31 +108,45 @@ describe("a GPU that does not answer", () => {
 
 describe("the memory check", () => {
   it.each([119.7, 121.6, 121.7])("takes %d GiB for the 128 GB of a Spark", (total) => {
-    expect(assessMemory(memory(total, 100), { spark: true })).toEqual({
+    expect(assessMemory(memory(total, 100), { spark: true, modelsGib: 24.5 })).toEqual({
       status: "ok",
       found: `${total} GiB, shared by CPU and GPU, 100 GiB free`,
     });
   });
 
+  it("adds what the system needs to what the chosen models need, and says both", () => {
+    const small = memory(16, 14);
+    const finding = assessMemory(small, { spark: false, modelsGib: 10.4 });
+    expect(finding.remedy).toBe(
+      "The chosen models need 10.4 GiB, and the system about 8 GiB: choose fewer models (--tiers 1).",
+    );
+    expect(assessMemory(small, { spark: false, modelsGib: 1.6 }).status).toBe("ok");
+  });
+
   it("says so where a Spark shows less", () => {
-    const finding = assessMemory(memory(62, 50), { spark: true });
+    const finding = assessMemory(memory(62, 50), { spark: true, modelsGib: 24.5 });
     expect(finding).toMatchObject({ status: "warning" });
     expect(finding.remedy).toContain("firmware");
   });
 
   it("asks to close programs where too little is free, and to choose less where there is too little", () => {
-    expect(assessMemory(memory(121.7, 8), { spark: true }).remedy).toContain(
+    expect(assessMemory(memory(121.7, 8), { spark: true, modelsGib: 24.5 }).remedy).toContain(
       "close other programs",
     );
-    expect(assessMemory(memory(16, 14), { spark: false }).remedy).toContain("choose fewer models");
+    expect(assessMemory(memory(16, 14), { spark: false, modelsGib: 24.5 }).remedy).toContain(
+      "choose fewer models",
+    );
   });
 
   it("says that swap is counted", () => {
-    const found = assessMemory(parseMeminfo(fixture("spark/meminfo")), { spark: true }).found;
+    const found = assessMemory(parseMeminfo(fixture("spark/meminfo")), {
+      spark: true,
+      modelsGib: 24.5,
+    }).found;
     expect(found).toBe("121.6 GiB, shared by CPU and GPU, 131.3 GiB free with swap");
   });
 
   it("ends as a warning where nobody knows", () => {
-    expect(assessMemory(null, { spark: false }).status).toBe("warning");
+    expect(assessMemory(null, { spark: false, modelsGib: 24.5 }).status).toBe("warning");
   });
 });

@@ -25,6 +25,7 @@ test("is taken for a DGX Spark on which everything is in order", async () => {
   const demo = await openDemo();
 
   const { machine, problems } = await detectMachine({
+    modelsGib: 24.5,
     host: demo.host,
     emit: () => {},
     signal,

@@ -38,6 +38,7 @@ export async function look(pretended: Pretended): Promise<Seen> {
   const events: HerosEvent[] = [];
   const folder = await newFolder();
   const detection = await detectMachine({
+    modelsGib: 24.5,
     host,
     emit: (event) => {
       events.push(event);

@@ -1,4 +1,5 @@
 import { type Detection, detectMachine } from "../../checks/detect.ts";
+import { memoryGibOf, modelsOfTiers } from "../../catalog/select.ts";
 import { modelsPlace } from "../models-place.ts";
 import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
@@ -207,6 +208,7 @@ export async function lookAtMachine(work: Work, request: SetupRequest): Promise<
       endpoint,
       mirrors,
       tryHub,
+      modelsGib: memoryGibOf(modelsOfTiers(request.catalog, answers.tiers)),
       consent: answers.unsupported ? "given" : isAsked ? "asked" : "missing",
     });
     const failed = failedChecks(detection);

@@ -47,7 +47,7 @@ describe("what a choice comes to", () => {
   test("is its download, its time, what is here already, and its memory, against what there is", () => {
     expect(said({})).toEqual([
       "To download: 4.31 GB, about 39 s; 784 MB already cached; 3.12 TB of disk space free.",
-      "Memory: 10.3 of 121.6 GiB.",
+      "Memory: 10.4 of 121.6 GiB.",
     ]);
   });
 
@@ -55,15 +55,15 @@ describe("what a choice comes to", () => {
     const totals = totalsOf(cannedInterview(), [1, 2]);
     const at = (columns: number) => totalRow(totals, { columns, separator: "·" });
     expect(at(100)).toEqual([
-      "4.31 GB to download · about 39 s · 784 MB cached · 10.3 of 121.6 GiB memory · 3.12 TB free",
+      "4.31 GB to download · about 39 s · 784 MB cached · 10.4 of 121.6 GiB memory · 3.12 TB free",
     ]);
     expect(at(110)[0]).toMatch(/ · 1 GiB is 1\.07 GB$/);
     expect(at(79)).toEqual([
-      "4.31 GB · 39 s · 784 MB cached · 10.3 of 121.6 GiB memory · 3.12 TB free",
+      "4.31 GB · 39 s · 784 MB cached · 10.4 of 121.6 GiB memory · 3.12 TB free",
     ]);
     expect(at(39)).toEqual([
       "4.31 GB · 39 s · 784 MB cached",
-      "10.3 of 121.6 GiB memory · 3.12 TB free",
+      "10.4 of 121.6 GiB memory · 3.12 TB free",
     ]);
   });
 
@@ -118,7 +118,7 @@ describe("a machine that is no Spark", () => {
     expect(lines.map(({ fits }) => fits)).toEqual([false, false, false, false]);
     expect(lines.map(({ text }) => text)).toEqual([
       "GPU: none from NVIDIA. Annie's models need one.",
-      "Memory: 4 GiB, but Annie's models need 10.3 GiB. Choose fewer.",
+      "Memory: 4 GiB, but Annie's models need 10.4 GiB. Choose fewer.",
       "Disk: only 1.00 GB free, 4.31 GB to download.",
       "Processor: x86_64. Some of Annie's containers are not built for it.",
     ]);
