@@ -38,7 +38,7 @@ export async function status(work: Work, request: StatusRequest): Promise<string
   const { host, emit, signal } = work;
   const address = await anniePlace(host, request.stackDir, request.port);
   const url = `http://${address.host}:${address.port}`;
-  await tellOfDemo(work);
+  const demoRuns = await tellOfDemo(work);
   let told = "";
   for (;;) {
     const { event, problem } = await readStatus(work, { ...request, url });
@@ -47,6 +47,9 @@ export async function status(work: Work, request: StatusRequest): Promise<string
     if (text !== told) emit(event);
     told = text;
     if (!request.watch || idle) {
+      // Whoever tries the demo has no Annie yet that could be missed.
+      const { annie, setUp, background: real } = event;
+      if (demoRuns && annie === "absent" && setUp === false && real === null) return [];
       if (request.watch) emit(nothingToWatch);
       if (problem !== null) throw problem;
       return [];
@@ -62,11 +65,11 @@ const nothingToWatch: Notice = {
   message: "Nothing to watch: Annie is not running, and nothing is downloading in the background.",
 };
 
-/** A demo in the background has a state folder of its own. */
-async function tellOfDemo({ host, emit }: Work): Promise<void> {
+/** A demo in the background has a state folder of its own. @returns whether one runs */
+async function tellOfDemo({ host, emit }: Work): Promise<boolean> {
   const stateDirs = [backgroundDirOf(host, true)];
   const running = await findRunning({ host, stateDirs, forgetEnded: false });
-  if (running === null) return;
+  if (running === null) return false;
   emit({
     type: "notice",
     level: "info",
@@ -74,6 +77,7 @@ async function tellOfDemo({ host, emit }: Work): Promise<void> {
     message: `A demo is running in the background (PID ${running.run.pid}).`,
     hint: "Watch or stop it: heros status --watch",
   });
+  return true;
 }
 
 /** From the answers, the cache and the `.env` on this disk, and from Annie herself; the Hub is not asked. */
@@ -93,10 +97,14 @@ async function readStatus(
   });
   const { tiers } = answers;
   const models = modelsOfTiers(catalog, tiers);
-  const [answer, background, { survey }] = await Promise.all([
+  const [answer, background, { survey }, setUp] = await Promise.all([
     askHealth(host, `${url}/health`, signal),
     seeBackground(host, stateDir),
     viewCache(work, { fetching, models, ask: "never" }),
+    host.files.stat(path.join(stackDir, herosFile)).then(
+      () => true,
+      () => false,
+    ),
   ]);
 
   const required = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
@@ -108,6 +116,7 @@ async function readStatus(
     type: "status.read",
     annie,
     url,
+    setUp,
     health: answer.from === "stranger" ? "stranger" : health.status,
     capabilities: health.capabilities,
     lacking: capabilitiesOf(models).filter(lacks),
@@ -121,11 +130,10 @@ async function readStatus(
     background,
   };
   if (annie === "online") return { event, problem: null };
-  const setUp = await host.files.stat(path.join(stackDir, herosFile)).catch(() => null);
   const problem = notOnlineNow(notOnline({ answer, url, tier1: required, stackDir }), {
     inBackground: background?.state === "running" && background.command === "setup",
     stranger: answer.from === "stranger",
-    setUp: setUp !== null,
+    setUp,
   });
   return { event, problem };
 }

@@ -313,6 +313,7 @@ export const eventSchemas: Schemas = {
   "status.read": object({
     annie: z.enum(["online", "degraded", "starting", "absent"]),
     url: text,
+    setUp: yesNo.exactOptional(),
     health: text,
     capabilities: record(text, yesNo),
     lacking: array(text),

@@ -84,6 +84,8 @@ describe("heros setup --demo", () => {
       expect(status.events().find(({ type }) => type === "status.read")).toMatchObject({
         background: null,
       });
+      expect(status.exitCode).toBe(0);
+      expect((await sandbox.run(["status", "--port", "9"])).stdout).not.toMatch(/Annie is|Models/);
       expect(status.events()).toContainEqual(
         expect.objectContaining({
           code: "status.demo_runs",

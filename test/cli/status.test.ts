@@ -122,7 +122,8 @@ describe("heros status", () => {
     await new Promise((resolve) => annie.close(resolve));
     const run = await sandbox.run(["status", "--watch"]);
     expect(run.exitCode).toBe(1);
-    expect(run.stdout.match(/Annie is not answering/g)).toHaveLength(1);
+    expect(run.stdout.match(/^Annie is not set up yet/gm)).toHaveLength(1);
+    expect(run.stdout).toContain("Models of sets 1 and 2: 0 of 3 downloaded");
     expect(run.stdout).toContain("Nothing to watch: ");
     expect(run.stderr).toContain("heros setup");
   });

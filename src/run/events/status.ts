@@ -32,6 +32,8 @@ export interface StatusRead {
   /** `online`: healthy, with all of the first tier's capabilities. `absent`: Annie does not answer. */
   readonly annie: "online" | "degraded" | "starting" | "absent";
   readonly url: string;
+  /** Her compose files are there; left out by records of older versions. */
+  readonly setUp?: boolean;
   /** Her own word; `unreachable` where nobody answers. */
   readonly health: string;
   readonly capabilities: Readonly<Record<string, boolean>>;

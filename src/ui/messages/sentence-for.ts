@@ -9,7 +9,7 @@ import { releaseSentence } from "./release.ts";
 import { runSentence } from "./run.ts";
 import type { Sentence } from "./sentence.ts";
 import { stackSentence } from "./deploy.ts";
-import { statusSentence } from "./status.ts";
+import { isNotSetUp, statusSentence } from "./status.ts";
 
 /**
  * What an event says to a person, the same in every writer; null where only a bar or a row changes.
@@ -63,7 +63,10 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "file.removed":
       return modelsSentence(event);
     case "status.read":
-      return statusSentence(event);
+      // Before the first setup, the demo that runs is all there is to tell.
+      return isNotSetUp(event) && state.notices.some(({ code }) => code === "status.demo_runs")
+        ? null
+        : statusSentence(event);
     case "upgrade.checked":
     case "version.read":
       return releaseSentence(event);

@@ -18,7 +18,7 @@ export function statusSentence(event: StatusRead): Sentence {
   } as const;
   return say(annieLine(event), {
     from: "quiet",
-    mark: mark[event.annie],
+    mark: isNotSetUp(event) ? null : mark[event.annie],
     tone: event.annie === "online" ? "good" : "warning",
     more: [
       ...(able.length === 0 ? [] : [`Ready: ${listed(able.map(capabilityName))}`]),
@@ -35,12 +35,19 @@ export function statusSentence(event: StatusRead): Sentence {
   });
 }
 
+/** Nobody answers, and nobody could. */
+export function isNotSetUp({ annie, health, setUp }: StatusRead): boolean {
+  return annie === "absent" && health === "unreachable" && setUp === false;
+}
+
 /** What became of that setup, or that another run downloads the same models, stands in the lines below. */
 function isToldOfBackground({ background }: StatusRead): boolean {
   return background?.state === "running" || background?.command === "setup";
 }
 
-function annieLine({ annie, url, health }: StatusRead): string {
+function annieLine(event: StatusRead): string {
+  const { annie, url, health } = event;
+  if (isNotSetUp(event)) return `Annie is not set up yet: nothing answers at ${url}.`;
   switch (annie) {
     case "online":
       return `Annie is online at ${url}.`;
@@ -63,15 +70,17 @@ function loadingLines({ loading }: StatusRead): string[] {
   );
 }
 
-function modelLines({ models, cacheDir, receivedBytes, totalBytes }: StatusRead): string[] {
+function modelLines(event: StatusRead): string[] {
+  const { models, tiers, cacheDir, receivedBytes, totalBytes } = event;
+  const chosen = `Models of ${tiers.length === 1 ? "set" : "sets"} ${listed(tiers.map(String))}`;
   const open = models.filter(({ state }) => state !== "here");
   if (open.length === 0) {
-    return [`Models: all ${models.length} downloaded, ${formatBytes(totalBytes)}`];
+    return [`${chosen}: all ${models.length} downloaded, ${formatBytes(totalBytes)}`];
   }
   const bytes =
     totalBytes === 0 ? "" : `, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}`;
   return [
-    `Models: ${models.length - open.length} of ${models.length} downloaded${bytes}, in ${cacheDir}`,
+    `${chosen}: ${models.length - open.length} of ${models.length} downloaded${bytes}, in ${cacheDir}`,
     ...open.map((model) => `${model.title}: ${modelStateText(model)}`),
   ];
 }
