@@ -49,19 +49,20 @@ export function helpCommand(): Command {
   return new Command("help")
     .argument("[command]")
     .description("show the help of a command")
-    .helpGroup("heros:");
+    .helpGroup("Program:");
 }
 
 /** Headings of commands. */
 const commandGroups: Readonly<Record<string, readonly string[]>> = {
-  "Annie:": ["setup", "status", "doctor"],
+  "Setup:": ["setup", "status", "doctor"],
   "Models:": ["pull", "models"],
-  "heros:": ["version", "upgrade", "uninstall", "replay"],
+  "Program:": ["version", "upgrade", "uninstall", "replay"],
 };
 
 /** Headings of options, after those of the command alone. */
 const optionGroups: Readonly<Record<string, readonly string[]>> = {
   "Answers:": questions.map(({ flag }) => flag),
+  "Selection:": [],
   "Settings:": [...settings.map(({ flag }) => flag.replace(/ .*/, "")), "--config"],
   "Output:": ["--output", "--json", "--no-color", "--quiet", "--verbose"],
 };
@@ -92,11 +93,13 @@ export function arrangeHelp(command: Command, words = ""): void {
   if (command.commands.length > 0) command.usage("COMMAND [options]");
   for (const option of command.options) {
     const heading = headingOf(optionGroups, option.long ?? "");
-    if (heading !== undefined) option.helpGroup(heading);
+    // Only setup asks questions; elsewhere the same flags choose.
+    const shown = heading === "Answers:" && words !== "setup" ? "Selection:" : heading;
+    if (shown !== undefined) option.helpGroup(shown);
   }
-  const shown = examples[words] ?? [];
-  const width = Math.max(0, ...shown.map(([line]) => line.length));
-  const lines = shown.map(([line, effect]) => `  ${line.padEnd(width)}  ${effect}`);
+  const told = examples[words] ?? [];
+  const width = Math.max(0, ...told.map(([line]) => line.length));
+  const lines = told.map(([line, effect]) => `  ${line.padEnd(width)}  ${effect}`);
   if (lines.length > 0) command.addHelpText("after", ["", "Examples:", ...lines].join("\n"));
   if (words === "") command.addHelpText("after", "\nRun heros COMMAND --help for usage.");
   for (const sub of command.commands) {

@@ -95,7 +95,10 @@ export function parseArguments(argv: readonly string[]): Parsed {
       };
     });
   const pull = common(program.command("pull"))
-    .argument("[model...]", "catalog ids or repositories (default: the selected sets)")
+    .argument(
+      "[model...]",
+      "catalog ids or repositories (default: the sets of the last setup, else the required and the recommended ones)",
+    )
     .description("download models into the Hub cache, and nothing else")
     .option("--all", "the models of every set")
     .addOption(new Option(inBackgroundFlag).hideHelp())

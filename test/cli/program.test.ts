@@ -118,6 +118,15 @@ describe("the command line", () => {
     for (const [, word] of rows) expect(word).toMatch(/^(?:[A-Z]|heros|YAML)/);
   });
 
+  it("speaks of answers only where something is asked", () => {
+    expect(helpOf("setup", "--help")).toContain("\nAnswers:\n");
+    for (const words of ["pull", "doctor", "status", "models ls"]) {
+      const text = helpOf(...words.split(" "), "--help");
+      expect(text).not.toContain("Answers:");
+      expect(text).toContain("\nSelection:\n");
+    }
+  });
+
   it("helps with help COMMAND as with --help", () => {
     for (const words of ["pull", "models", "models prune"]) {
       const argv = words.split(" ");
