@@ -2,7 +2,7 @@ import type { FailedChecks } from "../../plan/interview.ts";
 import type { CheckStatus, Machine, MachineEvent } from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state.ts";
 import { formatMemory } from "../../run/units.ts";
-import { listed, say, type Sentence } from "./sentence.ts";
+import { counted, listed, say, type Sentence } from "./sentence.ts";
 
 const tones: Readonly<Record<CheckStatus, Sentence["tone"]>> = {
   ok: "good",
@@ -73,8 +73,6 @@ export function machineText(
   checks: RunState["checks"],
   { short = false }: { readonly short?: boolean } = {},
 ): string {
-  const passed = checks.filter(({ status }) => status === "ok").length;
-  const of = passed === checks.length ? "" : ` of ${checks.length}`;
   const gpu = machine.gpu === null ? "no NVIDIA GPU" : machine.gpu.name;
   const facts = [`${formatMemory(machine.memoryBytes)} memory`, ...(machine.spark ? [] : [gpu])];
   return [
@@ -82,7 +80,18 @@ export function machineText(
       ? (machine.product ?? "DGX Spark")
       : `Not a DGX Spark: ${machine.product ?? machine.arch}`,
     ...(short ? [] : facts),
-    ...(checks.length === 0 ? [] : [`${passed}${of} checks passed`]),
+    ...(checks.length === 0 ? [] : [checkCounts(checks)]),
+  ].join(", ");
+}
+
+/** "11 checks passed"; "4 checks passed, 3 warnings, 4 failed". */
+function checkCounts(checks: RunState["checks"]): string {
+  const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length;
+  const [warnings, failed] = [count("warning"), count("failed")];
+  return [
+    `${counted(count("ok"), "check")} passed`,
+    ...(warnings === 0 ? [] : [counted(warnings, "warning")]),
+    ...(failed === 0 ? [] : [`${failed} failed`]),
   ].join(", ");
 }
 

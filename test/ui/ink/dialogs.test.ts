@@ -11,7 +11,7 @@ import {
   pressedOnBackground,
   pressedOnMachine,
 } from "../../../src/ui/ink/dialogs.tsx";
-import { recheckText } from "../../../src/ui/messages/machine.ts";
+import { recheckText, machineText } from "../../../src/ui/messages/machine.ts";
 import { failedGpu, failedPort } from "../failed-checks.ts";
 import { recording } from "../recordings.ts";
 
@@ -67,6 +67,19 @@ test("checks that passed are one row, as much of it as fits, with the key that s
   expect(at(79, true)).toEqual([`${whole} · l: details`]);
   expect(at(59, true)).toEqual([whole]);
   expect(at(39, true)).toEqual(["[✓] NVIDIA DGX Spark, 11 checks passed"]);
+});
+
+test("warnings and failures are counted beside what passed", () => {
+  const { machine } = recording("fresh-setup").reduce(reduce, initialState);
+  const check = { title: "", found: "", remedy: null };
+  const checks = (["ok", "ok", "warning", "failed"] as const).map((status) => ({
+    id: status,
+    status,
+    ...check,
+  }));
+  expect(machine === null ? "" : machineText(machine, checks)).toMatch(
+    /, 2 checks passed, 1 warning, 1 failed$/,
+  );
 });
 
 test("after another look it says when that was, and what was fixed, is new or is as before", () => {
