@@ -135,7 +135,8 @@ export const failureExamples: {
   "gpu.missing": [
     {
       found: "nvidia-smi finds no GPU",
-      remedy: "sudo reboot, then check that nvidia-smi lists the GPU",
+      remedy:
+        "sudo reboot. If nvidia-smi still lists no GPU, update the driver: sudo apt-get update && sudo apt-get dist-upgrade",
     },
   ],
   "hub.branch_moved": [{ repo, branch: "main", commit: revision }],
@@ -169,7 +170,7 @@ export const failureExamples: {
       others: 1,
     },
   ],
-  "models.unknown": [{ name: "whisper", known: ["whisper-large-v3", "kokoro-82m"] }],
+  "models.unknown": [{ name: "whisper", known: ["whisper-large-v3", "qwen3-embedding-8b"] }],
   "path.too_long": [{ ...onDisk, errno: "ENAMETOOLONG" }],
   "plan.bad_answer": [
     {

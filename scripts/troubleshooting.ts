@@ -21,16 +21,44 @@ export function troubleshooting(): string {
   });
   if (bug.type === "run.failed") entries.push(entry(bug.code, [bug]));
   return [
-    "# Troubleshooting",
+    "<!-- Made by `npm run docs` from the tables in `src/run/failures`; don't edit it by hand. -->",
     "",
-    "Made by `npm run docs` from the tables in `src/run/failures`; don't edit it by hand.",
+    "# Troubleshooting",
     "",
     "Every error has a code: it is on the screen, and in the last JSON line. For each code this page has the [exit status](../README.md#exit-statuses), what heros says (names, paths and numbers are examples), and what to do.",
     "",
-    "`heros doctor` checks the machine. Each run is recorded in `~/.local/state/heros/logs`.",
+    "`heros doctor` checks the machine. Each setup and pull is recorded in `~/.local/state/heros/logs`.",
+    "",
+    "| what is wrong | codes |",
+    "|---|---|",
+    ...symptoms.map(([symptom, areas]) => `| ${symptom} | ${linksTo(codes, areas)} |`),
     "",
     ...entries.toSorted(([one = ""], [other = ""]) => (one < other ? -1 : 1)).flat(),
   ].join("\n");
+}
+
+/** What a person sees, and the first words of the codes that tell of it. */
+const symptoms: readonly (readonly [symptom: string, areas: readonly string[]])[] = [
+  ["Docker does not work", ["docker", "compose"]],
+  ["A container or an image fails", ["annie.container", "stack"]],
+  ["The network or the Hub fails", ["hub", "download"]],
+  ["The disk is full, or a folder can't be used", ["disk", "cache", "files", "path"]],
+  ["The machine lacks something", ["machine", "gpu", "port", "doctor"]],
+  ["Annie does not answer", ["annie"]],
+  ["A token is refused", ["token", "hub.unauthorized", "hub.gated", "hub.forbidden"]],
+  ["Installing or upgrading fails", ["release", "uninstall"]],
+];
+
+function linksTo(codes: readonly string[], areas: readonly string[]): string {
+  const found = codes.filter((code) =>
+    areas.some(
+      (area) => code.startsWith(`${area}.`) || code === area || code.startsWith(`${area}_`),
+    ),
+  );
+  return found
+    .toSorted()
+    .map((code) => `[${code}](#${code.replaceAll(".", "")})`)
+    .join(", ");
 }
 
 function tell(code: FailureCode, data: unknown): Told {

@@ -90,7 +90,7 @@ export function assessGpu(
   const remedy =
     smi.state === "missing"
       ? "sudo apt-get update && sudo apt-get dist-upgrade, then restart the machine"
-      : "sudo reboot, then check that nvidia-smi lists the GPU";
+      : "sudo reboot. If nvidia-smi still lists no GPU, update the driver: sudo apt-get update && sudo apt-get dist-upgrade";
   return {
     status: "failed",
     found,

@@ -78,7 +78,13 @@ export async function runCommand(run: CommandRun): Promise<number> {
     const summary = await Promise.race([working, crash.caught]);
     closing =
       summary === null
-        ? { type: "run.cancelled", exitCode: exitCodes.interrupted, hint: "Nothing was changed." }
+        ? {
+            type: "run.cancelled",
+            exitCode: exitCodes.interrupted,
+            hint: started.demo
+              ? "The demo is over. Nothing outside its folder was changed."
+              : "Nothing was changed.",
+          }
         : { type: "run.succeeded", command: started.command, elapsedMs: elapsedMs(), summary };
   } catch (error) {
     if (crash.happened()) {
