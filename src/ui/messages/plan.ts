@@ -1,4 +1,5 @@
 import type { Interview } from "../../plan/interview.ts";
+import type { Question } from "../../plan/questions.ts";
 import type { Step } from "../../plan/steps.ts";
 import type { PlannedFile, PlannedModel, PlanReady } from "../../run/events/plan.ts";
 import { formatBytes, formatEta } from "../../run/units.ts";
@@ -136,6 +137,11 @@ export function pastedTokenText(pasted: string): {
 /** What the Hub said against a token, and what to do; `typed`: it was pasted. */
 export function refusedTokenText(message: string, typed: boolean): string {
   return `${message} ${typed ? "Paste another one, or press Esc." : "Choose another option."}`;
+}
+
+/** What is missing where Enter comes before anything was typed. */
+export function emptyFieldText(kind: Question["kind"]): string {
+  return `${kind === "secret" ? "Paste a token" : "Type a folder"} first, or press Esc.`;
 }
 
 export function startupText(startup: PlanReady["startup"]): string {

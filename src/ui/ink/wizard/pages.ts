@@ -130,15 +130,31 @@ function leavingPage(view: WizardView): Line[] {
 const summaryHelp =
   "This is everything that heros will do: which models it downloads and where to, which files it writes, and which containers it starts. " +
   "+ and - count the lines that are added to a file and removed from it; d shows them. Your own files are never overwritten. " +
-  "Nothing happens until you press y.";
+  "Nothing happens until you press y, or Enter on Yes, start.";
 
-function questionKeys({ kind }: Question): string {
-  const toggles = kind === "many" ? ", Space toggles, a selects all or none" : "";
-  return `Keys: the arrows, or j and k, move; 1–9 select${toggles}; Enter continues, Esc goes back and keeps your answers; l shows the checks of this machine; q quits.`;
+const failedPlanHelp =
+  "heros can't do this as answered. Go back to change an answer, or fix what the page names and come here again. Nothing has been changed.";
+
+const digits: Readonly<Record<Question["kind"], string>> = {
+  many: "Space, or its number 1–9, toggles a set; a selects all or none",
+  confirm: "1–9 go to an answer",
+  one: "1–9 go to an answer",
+  secret: "1–9 go to an answer",
+  path: "1–9 go to an answer",
+};
+
+function questionKeys({ kind }: Question, isTyping: boolean): string {
+  if (isTyping) {
+    return "Keys: Enter takes what you typed or pasted, Esc goes back to the answers; Backspace deletes, Ctrl-U clears. All other keys are text.";
+  }
+  return `Keys: up and down, or j and k, move; ${digits[kind]}; Enter or the right arrow continues; Esc or the left arrow goes back and keeps your answers; l shows the checks of this machine; q quits.`;
 }
 
 const summaryKeys =
-  "Keys: y starts, n or q quits, d shows the file changes, b or Esc goes back, l shows the checks of this machine; the arrows, or j and k, scroll.";
+  "Keys: y starts, n or q quits, d shows the file changes, b or Esc goes back, l shows the checks of this machine; left and right choose a button, Enter presses it; up and down, or j and k, scroll.";
+
+const failedPlanKeys =
+  "Keys: b or Esc goes back, l shows the checks of this machine, n or q quits.";
 
 /** What is in front of the page; scrolled where it is longer than the screen. */
 function panelPage(view: WizardView, panel: Panel): Line[] {
@@ -147,12 +163,17 @@ function panelPage(view: WizardView, panel: Panel): Line[] {
   const from = boundedScroll(panel.scroll, lines.length, room);
   const { up, down } = view.theme.symbols;
   const last = Math.min(lines.length, from + room);
-  const more = lines.length > room ? `${up} ${down}: scroll (${last}/${lines.length})` : "";
-  const close = { help: "Esc: back", diff: "d: close", checks: "l: close" }[panel.kind];
+  const place = `(${last}/${lines.length})`;
+  const isLong = lines.length > room;
+  const letter = { help: "?", diff: "d", checks: "l" }[panel.kind];
   return [
     wizardHeader(view),
     ...lines.slice(from, from + room),
-    footLine([more, close], view.size),
+    footLine(
+      [isLong ? `${up} ${down} PgUp PgDn: scroll ${place}` : "", `${letter} or Esc: close`],
+      view.size,
+      [isLong ? `${up} ${down}: scroll ${place}` : "", "Esc: close"],
+    ),
   ];
 }
 
@@ -164,7 +185,7 @@ function panelLines(view: WizardView, { kind }: Panel): Line[] {
   const columns = frameColumns(view.size);
   switch (kind) {
     case "help":
-      return helpLines(columns, currentQuestion(view.wizard));
+      return helpLines(columns, view.wizard);
     case "diff":
       return view.wizard.plan === null ? [] : diffRows(view.wizard.plan, columns);
     case "checks":
@@ -172,13 +193,20 @@ function panelLines(view: WizardView, { kind }: Panel): Line[] {
   }
 }
 
-function helpLines(columns: number, question: Question | null): Line[] {
+function helpLines(columns: number, wizard: WizardState): Line[] {
+  const question = currentQuestion(wizard);
+  const [help, keys] =
+    question !== null
+      ? [question.help, questionKeys(question, wizard.typed !== null)]
+      : wizard.plan !== null
+        ? [summaryHelp, summaryKeys]
+        : [failedPlanHelp, failedPlanKeys];
   const wrapped = (text: string, role: "plain" | "quiet"): Line[] =>
     wrapText(text, columns).map((line) => [span(line, role)]);
   return [
-    ...wrapped(question?.help ?? summaryHelp, "plain"),
+    ...wrapped(help, "plain"),
     blank,
-    ...wrapped(question === null ? summaryKeys : questionKeys(question), "quiet"),
+    ...wrapped(keys, "quiet"),
     ...(question === null
       ? []
       : wrapped(`To skip this question next time: ${question.flag}`, "quiet")),

@@ -8,6 +8,7 @@ import {
 } from "../../../plan/steps.ts";
 import { Failure } from "../../../run/failure.ts";
 import { cleanText } from "../../clean-text.ts";
+import { emptyFieldText } from "../../messages/plan.ts";
 import type { Press } from "../keys.ts";
 import {
   type Panel,
@@ -101,7 +102,9 @@ function onLetter(state: WizardState, text: string, question: Question): WizardS
   if (text === "j") return onOptions(state, { kind: "down" }, question);
   const number = /^[1-9]$/.test(text) ? Number(text) - 1 : null;
   if (number !== null) {
-    return number >= options.length ? state : moved(state, number);
+    if (number >= options.length) return state;
+    const there = moved(state, number);
+    return question.kind === "many" ? toggled(there, number) : there;
   }
   if (question.kind !== "many") return state;
   if (text === " ") return toggled(state, state.cursor);
@@ -184,7 +187,8 @@ function type(state: WizardState, press: Press, typed: string): WizardState {
     case "escape":
       return { ...state, typed: null, draft: draftOf(question, typed), problem: null };
     case "enter":
-      if (question === null || typed.trim() === "") return { ...state, typed: null };
+      if (question === null) return { ...state, typed: null };
+      if (typed.trim() === "") return { ...state, problem: emptyFieldText(question.kind) };
       return apply(state, question, [typed.trim()]);
     default:
       return state;
@@ -301,7 +305,7 @@ function opened(state: WizardState, kind: Panel["kind"]): WizardState {
 
 const farAway = 1_000_000;
 
-/** The arrows read on; any other key goes back. */
+/** The arrows read on; any other key but those that lead from page to page goes back. */
 function pressedOnPanel(state: WizardState, press: Press, panel: Panel): WizardState {
   const scrolled = (rows: number): WizardState => ({
     ...state,
@@ -313,6 +317,7 @@ function pressedOnPanel(state: WizardState, press: Press, panel: Panel): WizardS
   if (press.kind === "pageUp") return scrolled(-10);
   if (press.kind === "first") return scrolled(-farAway);
   if (press.kind === "last") return scrolled(farAway);
+  if (press.kind === "left" || press.kind === "right") return state;
   return { ...state, panel: null };
 }
 

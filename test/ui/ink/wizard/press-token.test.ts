@@ -50,6 +50,11 @@ describe("a token", () => {
     expect(question(refused)).toBe("token");
   });
 
+  test("is wanted before Enter", () => {
+    const empty = wizard([...toToken, down, enter, enter]);
+    expect(empty).toMatchObject({ typed: "", problem: "Paste a token first, or press Esc." });
+  });
+
   test("that is no token is refused without asking", () => {
     const state = pressed(pasted(wizard([...toToken, down, enter]), "two words"), enter);
     expect(state.effect).toBeNull();

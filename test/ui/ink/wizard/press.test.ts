@@ -24,6 +24,7 @@ describe("moving", () => {
     expect(wizard([down]).cursor).toBe(1);
     expect(wizard([text("j"), text("j"), text("k")]).cursor).toBe(1);
     expect(wizard([text("2")]).cursor).toBe(1);
+    expect(wizard([enter, text("2")])).toMatchObject({ cursor: 1, chosen: ["none"] });
   });
 
   test("goes round at both ends", () => {
@@ -38,11 +39,13 @@ describe("moving", () => {
 });
 
 describe("choosing many", () => {
-  test("a number selects, space toggles; Enter takes it over", () => {
+  test("space and numbers toggle; Enter takes it over", () => {
     expect(wizard([down, down, text(" "), enter]).answers.tiers).toEqual([1, 2, 3]);
-    expect(wizard([text("2")])).toMatchObject({ cursor: 1, chosen: ["1", "2"] });
-    expect(wizard([text("2"), enter]).answers.tiers).toEqual([1, 2]);
-    expect(wizard([text("2"), text(" "), enter]).answers.tiers).toEqual([1]);
+    expect(wizard([text("3")])).toMatchObject({ cursor: 2, chosen: ["1", "2", "3"] });
+    expect(wizard([text("3"), enter]).answers.tiers).toEqual([1, 2, 3]);
+    expect(wizard([text("2"), enter]).answers.tiers).toEqual([1]);
+    expect(wizard([text("2"), text("2"), enter]).answers.tiers).toEqual([1, 2]);
+    expect(wizard([text("1")]).problem).toBe("Remember is required.");
   });
 
   test("what is locked stays, and it is said why", () => {
@@ -60,7 +63,7 @@ describe("choosing many", () => {
 
 describe("back", () => {
   test("keeps the answers, and shows what was chosen", () => {
-    const there = wizard([text("3"), text(" "), enter, enter]);
+    const there = wizard([text("3"), enter, enter]);
     expect(question(there)).toBe("storage");
     const back = pressed(pressed(there, escape), escape);
     expect(question(back)).toBe("tiers");
@@ -98,6 +101,11 @@ describe("a folder", () => {
     );
     const away = [escape, escape, enter, text("3"), enter].reduce(pressed, typed);
     expect(away.typed).toBe("/data");
+  });
+
+  test("is wanted before Enter", () => {
+    const empty = wizard([enter, enter, text("3"), enter, enter]);
+    expect(empty).toMatchObject({ typed: "", problem: "Type a folder first, or press Esc." });
   });
 
   test("that is no path is refused in place", () => {
@@ -160,6 +168,23 @@ test("help shows the question's paragraph, and any key leaves it", () => {
   const help = wizard([text("?")]);
   expect(page(help)).toMatch(/existing\s+files\s+are\s+reused/);
   expect(pressed(help, text("q"))).toMatchObject({ panel: null, leaving: false });
+  expect(pressed(help, { kind: "right" })).toBe(help);
+});
+
+test("help names the keys that mean something there", () => {
+  const shown = (state: WizardState): string => page(state).replaceAll(/\s+/g, " ");
+  expect(shown(wizard([text("?")]))).toContain("or its number 1–9, toggles");
+  expect(shown(wizard([text("?")]))).toContain("the right arrow continues");
+  const typing = shown(wizard([enter, down, enter, text("?")]));
+  expect(typing).toContain("All other keys are text.");
+  expect(typing).not.toMatch(/j and k|q quits/);
+  const review = wizard([enter, enter, enter, enter]);
+  const told = shown(pressed(previewed(review, plannedFrom(review.answers)), text("?")));
+  expect(told).toContain("until you press y, or Enter on Yes, start.");
+  expect(told).toContain("left and right choose a button");
+  const broken = shown(pressed(effectFailed(review, "It does not work."), text("?")));
+  expect(broken).toContain("b or Esc goes back");
+  expect(broken).not.toMatch(/y starts|file changes/);
 });
 
 test.each([
