@@ -19,6 +19,8 @@ export interface Interview extends Circumstances {
   readonly earlier: "none" | "interrupted" | "finished";
   /** Works the answers out: sizes, files with their diffs, services. Writes nothing. @throws Failure */
   preview(answers: Answers, signal?: AbortSignal): Promise<PlanReady>;
+  /** Whether models can be kept in the folder of the answers; judged without touching it. @throws Failure that says why not */
+  checkFolder(answers: Answers, signal?: AbortSignal): Promise<void>;
   checkToken(token: Secret, signal?: AbortSignal): Promise<TokenCheck>;
   /** Keeps the answers given so far, without any token, so that an interrupted wizard can go on. */
   remember(answers: Answers): Promise<void>;

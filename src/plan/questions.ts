@@ -76,6 +76,8 @@ export interface Question<Id extends string = string, Answer = unknown> {
   planLine(answers: Answers): string | null;
   /** What the Hub is asked about before the answer is taken over; null where there is nothing to ask. */
   secret?(answers: Answers): Secret | null;
+  /** Whether the answer is a folder that was typed, which is looked at before it is taken over. */
+  typesFolder?(answers: Answers): boolean;
 }
 
 /** An option that can be left out. */
@@ -308,6 +310,7 @@ const storage: Question<"storage", StorageAnswer> = {
     throw badAnswer(storage, value, "hub-cache, stack-dir, or an absolute path");
   },
   planLine: () => null,
+  typesFolder: ({ storage: place }) => place.startsWith("/"),
 };
 
 const startup: Question<"startup", Startup> = {

@@ -230,6 +230,23 @@ describe("heros setup", () => {
     expect(planning?.models.every(({ totalBytes }) => totalBytes > 0)).toBe(true);
   });
 
+  it("judges a folder while the questions are asked, and writes nothing there", async () => {
+    const told: string[] = [];
+    const ask = async ({ checkFolder, answers }: Interview) => {
+      for (const storage of ["/etc/passwd/models", `${world.folder}/new`] as const) {
+        await checkFolder({ ...answers, storage: storage as `/${string}` }).then(
+          () => told.push("fine"),
+          (error: unknown) => told.push(error instanceof Failure ? error.code : String(error)),
+        );
+      }
+      return null;
+    };
+    const run = await runSetup(world, { request: { person: { ask } } });
+    expect(run).toMatchObject({ error: null, words: null });
+    expect(told).toEqual(["cache.not_writable", "fine"]);
+    expect(await readdir(world.folder)).not.toContain("new");
+  });
+
   it("plans without such a token where nobody is asked", async () => {
     const env = { ...world.host.env, HF_TOKEN: "hf_stale_stale_stale" };
     const host = { ...world.host, env };

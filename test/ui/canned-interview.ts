@@ -160,6 +160,16 @@ export function cannedInterview(rest: Partial<Interview> = {}): CannedInterview 
       }
       return plannedFrom(answers);
     },
+    async checkFolder({ storage }) {
+      if (storage.startsWith("/proc")) {
+        throw new Failure({
+          code: "cache.not_supported",
+          message: `Models can't be stored in ${storage}.`,
+          hint: "Choose another folder.",
+          exitCode: 1,
+        });
+      }
+    },
     async checkToken(token) {
       return token.reveal() === goodToken
         ? { ok: true, user: "ada" }

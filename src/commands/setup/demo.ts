@@ -103,7 +103,11 @@ function askInside(work: Work, world: DemoWorld, ask: NonNullable<Person["ask"]>
       await requireFolders(work, storageFolders([answers.storage]));
       return interview.preview(moved(answers), stop);
     };
-    const answers = await ask({ ...interview, preview }, signal);
+    const checkFolder: typeof interview.checkFolder = async (answers, stop) => {
+      await requireFolders(work, storageFolders([answers.storage]));
+      await interview.checkFolder(moved(answers), stop);
+    };
+    const answers = await ask({ ...interview, preview, checkFolder }, signal);
     return answers === null ? null : moved(answers);
   };
 }

@@ -2,7 +2,9 @@ import type { CatalogModel } from "../../catalog/catalog.ts";
 import { capabilitiesOf, modelsOfTiers } from "../../catalog/select.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
+import { placeFailure } from "../../checks/disks.ts";
 import type { Host } from "../../host/host.ts";
+import { lookAtPlace } from "../../host/target-folder.ts";
 import type { Detection } from "../../checks/detect.ts";
 import { downloadRefusals, refusalOf } from "../../checks/refusals.ts";
 import type { Interview } from "../../plan/interview.ts";
@@ -20,6 +22,7 @@ import {
   overruledNotice,
   placeFailureOf,
   placeOf,
+  requirePlace,
   requireWritable,
   storagePaths,
 } from "../models-place.ts";
@@ -165,6 +168,13 @@ export async function prepareInterview(
     spareBytes: headroom,
     expandPath: (typed) => expandPath(typed, host),
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
+    checkFolder: async (answers, stop = signal) => {
+      const place = await lookAtPlace(host, placeOf(paths, answers.storage));
+      if (placeFailure(place, { area: "cache", home: host.home }) === null) return;
+      // One that can only be read will do where every model is there.
+      const models = modelsOfTiers(catalog, answers.tiers);
+      await requirePlace(work, await survey(answers, models, stop));
+    },
     checkToken: async (token, stop = signal) => {
       try {
         const { name } = await openHub(work, request, { source: "pasted", token }).whoAmI(stop);

@@ -160,6 +160,8 @@ async function tryValues(
     const patched = isKept
       ? answers
       : withAnswer(answers, question, given, talk.interview.catalog, talk.interview);
+    if (question.typesFolder?.(patched) === true)
+      await talk.interview.checkFolder(patched, talk.signal);
     const secret = question.secret?.(patched) ?? null;
     if (secret === null) return taken(patched);
     talk.say("Checking the token with the Hub.");

@@ -65,7 +65,19 @@ test("a token stays when Enter keeps it after going back", async () => {
 });
 
 test("a folder is typed, and a wrong one refused", async () => {
-  const { answers, said } = await talk(["", "", "3", "data", "3", "~/models", "", "yes"]);
+  const { answers, said } = await talk([
+    "",
+    "",
+    "3",
+    "data",
+    "3",
+    "/proc/x",
+    "3",
+    "~/models",
+    "",
+    "yes",
+  ]);
+  expect(said).toContain("Models can't be stored in /proc/x. Choose another folder.");
   expect(answers?.storage).toBe("/home/ann/models");
   expect(said).not.toMatch(/--[a-z]|HEROS_|config file/);
 });

@@ -170,6 +170,9 @@ function apply(state: WizardState, question: Question, values: readonly string[]
   if (secret !== null) {
     return { ...state, effect: { kind: "token", answers, secret }, problem: null };
   }
+  if (question.typesFolder?.(answers) === true) {
+    return { ...state, effect: { kind: "folder", answers }, problem: null };
+  }
   return showStep(state, nextStep(state.interview, state, answers));
 }
 
@@ -200,7 +203,7 @@ function draftOf(question: Question | null, typed: string): string {
   return question?.kind === "path" ? typed : "";
 }
 
-/** Esc while something is being asked of the Hub: the answer is no longer wanted. */
+/** Esc while something is being asked of the Hub or the machine: the answer is no longer wanted. */
 function callBack(state: WizardState): WizardState {
   return state.effect?.kind === "preview" ? goneBack(state) : { ...state, effect: null };
 }

@@ -101,6 +101,9 @@ function statusLines(view: WizardView, columns: number): Line[] {
   if (wizard.effect?.kind === "token") {
     return [[waitSpan(view), span(" Checking the token with the Hub. Esc cancels.")]];
   }
+  if (wizard.effect?.kind === "folder") {
+    return [[waitSpan(view), span(" Checking the folder. Esc cancels.")]];
+  }
   if (wizard.problem !== null) {
     const lines = wrapText(cleanText(wizard.problem), columns - 4);
     const sign = view.theme.symbols.warning;

@@ -11,6 +11,7 @@ export const typedPath = "\u0000typed";
 /** What the wizard waits for; its component does it, and tells the outcome. */
 export type Effect =
   | { readonly kind: "token"; readonly answers: Answers; readonly secret: Secret }
+  | { readonly kind: "folder"; readonly answers: Answers }
   | { readonly kind: "preview"; readonly answers: Answers };
 
 /** What a key puts in front of a page: help, the lines that change in each file, or the checks of the machine. */
@@ -111,6 +112,12 @@ export function tokenChecked(state: WizardState, check: TokenCheck): WizardState
     typed: state.typed === null ? null : "",
     problem: refusedTokenText(check.message, state.typed !== null),
   };
+}
+
+/** The folder that was typed can hold models. */
+export function folderChecked(state: WizardState): WizardState {
+  if (state.effect?.kind !== "folder") return state;
+  return showStep(state, nextStep(state.interview, state, state.effect.answers));
 }
 
 export function previewed(state: WizardState, plan: PlanReady): WizardState {

@@ -14,6 +14,7 @@ import { editorColumns } from "./question-page.ts";
 import {
   type Effect,
   effectFailed,
+  folderChecked,
   openWizard,
   previewed,
   tokenChecked,
@@ -101,6 +102,11 @@ async function run(
   if (effect.kind === "token") {
     const check = await interview.checkToken(effect.secret, signal);
     show((state) => tokenChecked(state, check));
+    return;
+  }
+  if (effect.kind === "folder") {
+    await interview.checkFolder(effect.answers, signal);
+    show(folderChecked);
     return;
   }
   const plan = await interview.preview(effect.answers, signal);

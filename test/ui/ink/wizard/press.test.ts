@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { pressed } from "../../../../src/ui/ink/wizard/press.ts";
 import {
   effectFailed,
+  folderChecked,
   openWizard,
   previewed,
   type WizardState,
@@ -86,7 +87,9 @@ describe("a folder", () => {
       pressed,
       typed,
     );
-    const next = pressed(fixed, enter);
+    const asking = pressed(fixed, enter);
+    expect(asking.effect).toMatchObject({ kind: "folder" });
+    const next = folderChecked(asking);
     expect(next.answers.storage).toBe("/data/models");
     expect(question(next)).toBe("startup");
     const back = pressed(next, escape);
@@ -101,6 +104,20 @@ describe("a folder", () => {
     );
     const away = [escape, escape, enter, text("3"), enter].reduce(pressed, typed);
     expect(away.typed).toBe("/data");
+  });
+
+  test("that can't hold models is refused where it is typed; Esc calls the question back", () => {
+    const at = wizard([enter, enter, text("3"), enter]);
+    const asking = pressed(Array.from("/proc/x", text).reduce(pressed, at), enter);
+    expect(page(asking)).toContain("Checking the folder. Esc cancels.");
+    const refused = effectFailed(asking, "Models can't be stored there.");
+    expect(question(refused)).toBe("storage");
+    expect(page(refused)).toContain("Models can't be stored there.");
+    expect(refused.typed).toBe("/proc/x");
+    const back = pressed(asking, escape);
+    expect(back).toMatchObject({ effect: null, typed: "/proc/x" });
+    // The answer comes too late: nothing changes.
+    expect(folderChecked(back)).toBe(back);
   });
 
   test("is wanted before Enter", () => {
@@ -118,7 +135,7 @@ describe("a folder", () => {
 
   test.each(["~/models", "$HOME/models", "${HOME}/models/"])("may be %s", (words) => {
     const at = wizard([enter, enter, text("3"), enter]);
-    const next = pressed(Array.from(words, text).reduce(pressed, at), enter);
+    const next = folderChecked(pressed(Array.from(words, text).reduce(pressed, at), enter));
     expect(next.answers.storage).toBe("/home/ann/models");
   });
 });
