@@ -39,6 +39,11 @@ export function wrapText(text: string, width: number): string[] {
   return wrapAnsi(pieces.join(" "), width).split("\n");
 }
 
+/** The text in lines of at most so many cells that together are the text: no space is lost. */
+export function wrapWhole(text: string, width: number): string[] {
+  return wrapAnsi(text, width, { hard: true, trim: false }).split("\n");
+}
+
 /** The text followed by as many spaces as make it so wide. */
 export function padded(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - textWidth(text)));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { shorten, textWidth, wrapText } from "../../src/ui/text-width.ts";
+import { shorten, textWidth, wrapText, wrapWhole } from "../../src/ui/text-width.ts";
 import { createEmulator } from "../terminal/emulator.ts";
 
 const texts = [
@@ -39,4 +39,12 @@ test("a text is wrapped between words, and within one that is too long", () => {
   expect(wrapText("see /a/long/path now", 7)).toEqual(["see", "/a/long", "/path", "now"]);
   expect(wrapText("see /a/long/path", 12)).toEqual(["see", "/a/long/path"]);
   expect(wrapText("a 1234567890 b", 8)).toEqual(["a", "12345678", "90 b"]);
+});
+
+test("a text whose spaces mean something keeps each of them", () => {
+  for (const text of ["a  b    c      1234567890abc", "key:          value # comment"]) {
+    const lines = wrapWhole(text, 8);
+    expect(lines.join("")).toBe(text);
+    expect(lines.every((line) => textWidth(line) <= 8)).toBe(true);
+  }
 });

@@ -74,13 +74,14 @@ export function planFacts(plan: PlanReady): PlanFact[] {
   ];
 }
 
-/** "4.31 GB, about 39 s (784 MB cached)", at the measured speed. */
+/** "4.31 GB, about 39 s (784 MB cached), plus any missing container images", at the measured speed. */
 export function downloadText(plan: PlanReady, bytesPerSecond: number | null): string {
   const missing = missingBytes(plan);
-  if (missing === 0) return "nothing: all models are cached";
+  const images = plan.services.length === 0 ? "" : ", plus any missing container images";
+  if (missing === 0) return `all models are cached${images}`;
   const time = bytesPerSecond === null ? "" : `, about ${formatEta(missing / bytesPerSecond)}`;
   const cached = plan.cachedBytes === 0 ? "" : ` (${formatBytes(plan.cachedBytes)} cached)`;
-  return `${formatBytes(missing)}${time}${cached}`;
+  return `${formatBytes(missing)}${time}${cached}${images}`;
 }
 
 /** "cached", "784 MB cached"; nothing where nothing of it is. */

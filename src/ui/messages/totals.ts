@@ -21,12 +21,11 @@ export function totalRow(
   totals: Totals,
   { columns, separator }: { readonly columns: number; readonly separator: string },
 ): string[] {
-  const { missingBytes, cachedBytes, seconds, freeBytes, unknown } = totals;
+  const { missingBytes, cachedBytes, seconds, unknown } = totals;
   const isThere = missingBytes === 0 && unknown === 0;
   const rest = [
     ...(cachedBytes === 0 || isThere ? [] : [`${formatBytes(cachedBytes)} cached`]),
-    `${memoryText(totals)} memory`,
-    ...(freeBytes === null ? [] : [`${formatBytes(freeBytes)} free`]),
+    ...memoryAndDisk(totals),
   ];
   const time = seconds === null ? [] : [formatEta(seconds)];
   const download = isThere ? "Nothing to download" : `${sizeText(totals)} to download`;
@@ -36,6 +35,12 @@ export function totalRow(
   const rows = [[...whole, "1 GiB is 1.07 GB"], whole, short].map((parts) => parts.join(between));
   const row = rows.find((text) => textWidth(text) <= columns);
   return row === undefined ? partRows(short, { columns, separator }) : [row];
+}
+
+/** "10.3 of 121.6 GiB memory", "3.12 TB free". */
+export function memoryAndDisk(totals: Totals): string[] {
+  const free = totals.freeBytes === null ? [] : [`${formatBytes(totals.freeBytes)} free`];
+  return [`${memoryText(totals)} memory`, ...free];
 }
 
 /** Parts with a separator between, as many in a row as fit. */

@@ -1,4 +1,5 @@
 import type { PlannedFile, PlanReady } from "../../../run/events/plan.ts";
+import { tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { formatBytes } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
 import {
@@ -10,7 +11,8 @@ import {
   type PlanFact,
   planFacts,
 } from "../../messages/plan.ts";
-import { padded, shorten, textWidth, wrapText } from "../../text-width.ts";
+import { memoryAndDisk } from "../../messages/totals.ts";
+import { padded, shorten, textWidth, wrapText, wrapWhole } from "../../text-width.ts";
 import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
 import {
   blank,
@@ -96,6 +98,7 @@ function summaryLines(view: WizardView, plan: PlanReady): Line[] {
   const facts = [
     { label: "Download", value: downloadText(plan, bytesPerSecond) },
     ...planFacts(plan),
+    { label: "Needs", value: needsText(view) },
     ...plan.files.flatMap((file) => backupFact(file, plan)),
   ];
   const labels = ["Models", "Files", ...facts.map(({ label }) => label)];
@@ -123,18 +126,37 @@ function summaryLines(view: WizardView, plan: PlanReady): Line[] {
   });
 }
 
+/** "10.3 of 121.6 GiB memory · 3.12 TB free", the disk where it is the one that was looked at. */
+function needsText({ theme, wizard: { interview, answers } }: WizardView): string {
+  const totals = totalsOf(interview, tiersWith(interview, answers.tiers));
+  const isElsewhere = answers.storage.startsWith("/");
+  return memoryAndDisk({ ...totals, freeBytes: isElsewhere ? null : totals.freeBytes }).join(
+    ` ${theme.symbols.separator} `,
+  );
+}
+
 function labelled(label: string, rows: readonly Line[], width: number): Line[] {
   return rows.map((row, index) => [span(padded(index === 0 ? label : "", width), "quiet"), ...row]);
 }
 
-/** A row a model, its size in a column. */
-function modelRows({ theme }: WizardView, { models }: PlanReady, columns: number): Line[] {
+/** A row a model behind the name of its set, its size in a column. */
+function modelRows({ theme, wizard }: WizardView, { models }: PlanReady, room: number): Line[] {
+  const sets = models.map(({ tier }, index) =>
+    models[index - 1]?.tier === tier
+      ? ""
+      : cleanText(wizard.interview.catalog.tiers.find(({ id }) => id === tier)?.name ?? ""),
+  );
+  const setWidth = Math.max(0, ...sets.map((set) => textWidth(set))) + 2;
+  // Where columns are few, the models' own names have them.
+  const isNamed = room - setWidth >= 48;
+  const columns = isNamed ? room - setWidth : room;
   const sizes = models.map(({ totalBytes }) => (totalBytes === 0 ? "" : formatBytes(totalBytes)));
   const sizeWidth = Math.max(0, ...sizes.map((size) => size.length));
   const titles = models.map(({ title }) => cleanText(title));
   const widest = Math.max(0, ...titles.map((title) => textWidth(title)));
   const width = Math.min(widest, columns - sizeWidth - 2);
   return models.map((model, index) => [
+    ...(isNamed ? [span(padded(sets[index] ?? "", setWidth))] : []),
     span(padded(shorten(titles[index] ?? "", width, theme.symbols.ellipsis), width)),
     span(`  ${(sizes[index] ?? "").padStart(sizeWidth)}`),
     ...noteOf(cachedText(model), columns - width - sizeWidth - 4),
@@ -198,14 +220,13 @@ function hanging(text: string, columns: number, role: Role): Line[] {
   ]);
 }
 
-/** A line of a diff; one that is too long goes on further to the right, under its sign. */
+/** A line of a diff; one that is too long goes on further to the right, under its sign, with every space that it has. */
 function rowsOfDiff(line: string, columns: number): Line[] {
   const role = diffRole(line);
   const text = cleanText(line);
-  // Wrapping would close up columns that somebody aligned.
   if (textWidth(text) + 2 <= columns) return [[span(`  ${text}`, role)]];
   const [, indent = ""] = /^(.\s*)/.exec(text) ?? [];
-  const rest = wrapText(text.slice(indent.length), Math.max(10, columns - indent.length - 4));
+  const rest = wrapWhole(text.slice(indent.length), Math.max(10, columns - indent.length - 4));
   return rest.map((part, index): Line => [
     span(index === 0 ? `  ${indent}${part}` : `  ${" ".repeat(indent.length)}  ${part}`, role),
   ]);

@@ -53,7 +53,7 @@ test("at 80 by 24 the whole review and its decision are seen without scrolling",
   const rows = pageLines(plan, { columns: 80, rows: 24 }).map((line) =>
     line.map((part) => part.text).join(""),
   );
-  for (const label of ["Models ", "Download ", "Files ", "Start Annie ", "Containers "]) {
+  for (const label of ["Models ", "Download ", "Files ", "Start Annie ", "Containers ", "Needs "]) {
     expect(rows.filter((row) => row.startsWith(label))).toHaveLength(1);
   }
   expect(rows.join("\n")).toContain("› Yes, start    Back    Quit");

@@ -141,8 +141,14 @@ test("the summary shows what is downloaded and which lines of which files change
     decided: new Set(["tiers", "token", "startup", "storage"]),
   });
   await press("", "Set up Annie like this?");
-  expect(text()).toMatch(/Models +Qwen3 Embedding 0\.6B +1\.22 GB\n +GLiNER .* 784 MB +cached/);
-  expect(text()).toMatch(/Download +4\.31 GB, about 39 s \(784 MB cached\)/);
+  expect(text()).toMatch(
+    /Models +Remember +Qwen3 Embedding 0\.6B +1\.22 GB\n +GLiNER .* 784 MB +cached/,
+  );
+  expect(text()).toMatch(/\n +Listen +Whisper large v3 +3\.09 GB/);
+  expect(text()).toMatch(
+    /Download +4\.31 GB, about 39 s \(784 MB cached\), plus any missing container/,
+  );
+  expect(text()).toMatch(/Needs +10\.3 of 121\.6 GiB memory · 3\.12 TB free/);
   expect(text()).toMatch(/Files +\+14 docker-compose\.heros\.yml  \+2 -1 \.env/);
   expect(text()).toContain("› Yes, start");
   await press("d", /Create: .*docker-compose\.heros\.yml/);
