@@ -14,6 +14,8 @@ export interface Option {
   readonly detail: string;
   /** Can't be left out. */
   readonly locked: boolean;
+  /** What is best for most people, where that is not obvious. */
+  readonly recommended?: boolean;
   /** Where the option is a set of models: what a grid has columns for. */
   readonly set?: ModelSet;
 }
@@ -81,8 +83,8 @@ export interface Question<Id extends string = string, Answer = unknown> {
 }
 
 /** An option that can be left out. */
-function option(value: string, label: string, detail: string): Option {
-  return { value, label, detail, locked: false };
+function option(value: string, label: string, detail: string, recommended = false): Option {
+  return { value, label, detail, locked: false, recommended };
 }
 
 /** @throws Failure `plan.bad_answer` (exit 2) */
@@ -140,13 +142,13 @@ export function parseTiers(values: readonly string[]): number[] {
 function tierOption(circumstances: Circumstances, id: number): Option {
   const tier = circumstances.catalog.tiers.find((candidate) => candidate.id === id);
   const models = circumstances.models.filter((model) => model.tier === id);
-  const memoryGib = memoryGibOf(modelsOfTiers(circumstances.catalog, [id]));
+  const memoryBytes = memoryGibOf(modelsOfTiers(circumstances.catalog, [id])) * 1024 ** 3;
   const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
   const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
   const missing = Math.max(0, totalBytes - cachedBytes);
   const details = [
     totalBytes === 0 ? "size unknown" : formatBytes(totalBytes),
-    `${formatMemory(memoryGib * gibibyte)} memory`,
+    `${formatMemory(memoryBytes)} memory`,
     ...(totalBytes > 0 && missing === 0 ? ["cached"] : []),
     ...(missing > 0 && cachedBytes > 0 ? [`${formatBytes(cachedBytes)} cached`] : []),
     ...(missing > 0 && circumstances.bytesPerSecond !== null
@@ -159,11 +161,9 @@ function tierOption(circumstances: Circumstances, id: number): Option {
     label: tier?.name ?? `Tier ${id}`,
     detail: `${gives === "" ? "" : `${gives}. `}${details.join(", ")}`,
     locked: tier?.required ?? false,
-    set: { gives, totalBytes, cachedBytes, memoryBytes: memoryGib * gibibyte },
+    set: { gives, totalBytes, cachedBytes, memoryBytes },
   };
 }
-
-const gibibyte = 1024 ** 3;
 
 /** "Memory search, names and dates". */
 function givesText(purposes: readonly string[]): string {
@@ -196,10 +196,15 @@ const token: Question<"token", TokenAnswer> = {
   configKey: "tokenFile",
   applies: () => true,
   options: ({ tokens, models }) => [
-    ...tokens.map(({ answer, where }) =>
-      option(answer.source, `Use the token in ${where}`, "Found on this machine; never shown."),
+    ...tokens.map(({ answer: { source }, where }, index) =>
+      option(
+        source,
+        `Use the token in ${where}`,
+        "Found on this machine; never shown.",
+        index === 0,
+      ),
     ),
-    option("none", "No token", withoutToken(models)),
+    option("none", "No token", withoutToken(models), tokens.length === 0 && !models.some(isGated)),
     option("pasted", "Paste a token", "The token itself is never shown."),
   ],
   selected: (answers) => [answers.token.source],
@@ -241,9 +246,11 @@ const keepToken: Question<"keepToken", boolean> = {
   planLine: () => null,
 };
 
-/** A model whose size the Hub tells nobody without a token is gated. */
+/** The Hub tells nobody without a token how large it is. */
+const isGated = ({ totalBytes }: Circumstances["models"][number]): boolean => totalBytes === 0;
+
 function withoutToken(models: Circumstances["models"]): string {
-  const closed = models.filter(({ totalBytes }) => totalBytes === 0).map(({ title }) => title);
+  const closed = models.filter(isGated).map(({ title }) => title);
   return closed.length === 0
     ? "All of Annie's models can be downloaded without one."
     : `Not enough for ${closed.join(", ")}: the Hub requires a token that has access.`;
@@ -296,7 +303,7 @@ const storage: Question<"storage", StorageAnswer> = {
   configKey: "storage",
   applies: () => true,
   options: ({ storagePaths }) => [
-    option("hub-cache", "Shared Hub cache", storagePaths["hub-cache"]),
+    option("hub-cache", "Shared Hub cache", storagePaths["hub-cache"], true),
     option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
   ],
   selected: (answers) => [answers.storage],
@@ -332,7 +339,7 @@ const startup: Question<"startup", Startup> = {
   configKey: "startup",
   applies: () => true,
   options: () => [
-    option("progressive", "Right away", "Online with the required models; the rest follow."),
+    option("progressive", "Right away", "Online with the required models; the rest follow.", true),
     option("wait", "After all downloads finish", "Everything works from the start."),
   ],
   selected: (answers) => [answers.startup],
@@ -344,11 +351,8 @@ const startup: Question<"startup", Startup> = {
 };
 
 function isStorage(value: string): value is StorageAnswer {
-  return (
-    value === "hub-cache" ||
-    value === "stack-dir" ||
-    (value.startsWith("/") && !value.includes("\0"))
-  );
+  const isPath = value.startsWith("/") && !value.includes("\0");
+  return value === "hub-cache" || value === "stack-dir" || isPath;
 }
 
 /** Every question, in the order in which they are asked. */

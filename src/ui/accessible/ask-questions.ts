@@ -264,8 +264,9 @@ export function shownOptions(
 
 /** "2. Listen. Speech-to-text. 3.09 GB, 8.8 GiB memory. Selected." */
 export function optionText(option: Option, index: number, chosen: readonly string[]): string {
+  const advised = option.recommended === true ? " Recommended." : "";
   const state = option.locked ? " Required." : chosen.includes(option.value) ? " Selected." : "";
-  return `${index + 1}. ${option.label}. ${option.detail.replace(/\.$/, "")}.${state}`;
+  return `${index + 1}. ${option.label}. ${option.detail.replace(/\.$/, "")}.${advised}${state}`;
 }
 
 /** What can be typed. */

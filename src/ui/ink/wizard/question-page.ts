@@ -41,7 +41,7 @@ export function questionPage(view: WizardView, question: Question): Line[] {
 
   const totals = takeOne(totalRows(view, question), moreRows(view, question));
   const suitability = takeOne(suitabilityRows(view, question), []);
-  const why = wrapText(question.why, columns).map((text): Line => [span(text, "quiet")]);
+  const why = wrapText(whyText(view, question), columns).map((text): Line => [span(text, "quiet")]);
   const block = optionBlock(view, question, {
     options: optionRoom,
     more: room,
@@ -64,6 +64,12 @@ export function questionPage(view: WizardView, question: Question): Line[] {
     ...(totals.length > 0 ? (gaps[2] ?? []) : []),
     ...foot,
   ];
+}
+
+/** Why it is asked; in the demo once, that its sizes are not the real ones. */
+function whyText({ state }: WizardView, { why, facts }: Question): string {
+  const isSmall = state.run?.demo === true && facts === "totals";
+  return isSmall ? `${why} In the demo, sizes are 1/50 of the real ones.` : why;
 }
 
 /** The field in which a text is typed. A secret's field says how long it is and what is odd about it, never the text. */
@@ -140,7 +146,7 @@ function keyLine({ wizard, theme, size }: WizardView, question: Question): Line 
       "q: quit",
     ],
     size,
-    [many ? "Space: toggle" : "", "Enter: next", first ? "" : "Esc: back", "q: quit", "?: help"],
+    [many ? "Space: pick" : "", "Enter: next", first ? "" : "Esc: back", "q: quit", "?: help"],
   );
 }
 
@@ -277,8 +283,8 @@ function labelLines(view: WizardView, question: Question, option: Option): strin
   return wrapText(labelText(option), frameColumns(view.size) - labelIndent(view, question));
 }
 
-function labelText({ label, locked }: Option): string {
-  return cleanText(label) + (locked ? " (required)" : "");
+function labelText({ label, locked, recommended }: Option): string {
+  return cleanText(label) + (locked ? " (required)" : recommended ? " (recommended)" : "");
 }
 
 function labelIndent(view: WizardView, question: Question): number {

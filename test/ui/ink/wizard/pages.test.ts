@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { initialState, reduce } from "../../../../src/run/state.ts";
 import { frameColumns, lineWidth } from "../../../../src/ui/ink/line.ts";
+import { recording } from "../../recordings.ts";
 import { createTheme } from "../../../../src/ui/ink/theme.ts";
 import type { Press } from "../../../../src/ui/ink/keys.ts";
 import { wizardPage } from "../../../../src/ui/ink/wizard/pages.ts";
@@ -77,6 +78,42 @@ test("the steps until Annie is online stand in the header, the one that is reach
   expect(header(first, 40)).toMatch(/^Setting up Annie +DEMO +1 of 4$/);
   expect(header(summary, 80)).toMatch(/ ✓ Machine › ✓ Questions › Review › /);
   expect(header(summary, 40)).toMatch(/ Review$/);
+});
+
+test("what is recommended is marked, and once where nothing else was found", () => {
+  const marked = (state: WizardState): string[] =>
+    pageLines(state, { columns: 80, rows: 24 })
+      .map((line) => line.map((part) => part.text).join(""))
+      .filter((row) => row.includes("recommended"));
+  expect(marked(wizard([enter]))).toEqual([
+    "  1. Use the token in ~/.cache/huggingface/token (recommended)",
+  ]);
+  expect(marked(wizard([enter], { tokens: [] }))).toEqual(["› 1. No token (recommended)"]);
+  expect(marked(wizard([enter, enter]))).toEqual(["› 1. Shared Hub cache (recommended)"]);
+  expect(marked(wizard([enter, enter, enter]))).toEqual(["› 1. Right away (recommended)"]);
+});
+
+test("the demo says once that its sizes are not the real ones", () => {
+  const [started] = recording("demo-setup");
+  const state = started === undefined ? initialState : reduce(initialState, started);
+  const theme = createTheme({ color: false, unicode: true });
+  const shown = (page: WizardState): string =>
+    wizardPage({ wizard: page, state, tick: 0, size: { columns: 80, rows: 24 }, theme })
+      .map((line) => line.map((part) => part.text).join(""))
+      .join(" ");
+  expect(shown(wizard([]))).toMatch(/sizes are +1\/50 of the real ones\./);
+  expect(shown(wizard([enter]))).not.toContain("1/50");
+  expect(
+    pageLines(wizard([]), { columns: 80, rows: 24 })
+      .flat()
+      .map(({ text: words }) => words)
+      .join(""),
+  ).not.toContain("1/50");
+});
+
+test("at 40 columns the sets name all of their keys", () => {
+  const foot = pageLines(wizard([]), { columns: 40, rows: 12 }).at(-1) ?? [];
+  expect(foot.map((part) => part.text).join("")).toBe("Space pick  Enter next  q quit  ? help");
 });
 
 test("a terminal that says it has no columns and no rows is taken for a usual one", () => {

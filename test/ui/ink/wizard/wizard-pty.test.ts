@@ -156,7 +156,7 @@ test("a terminal that is resized in the middle shows the whole page anew", async
   await pty.waitFor("What should Annie be able to do?");
   pty.resize(40, 12);
   await pty.waitFor(
-    (screen) => screen.includes("Space: toggle   Enter: next") && screen.includes("[✓] Remember"),
+    (screen) => screen.includes("Space pick  Enter next") && screen.includes("[✓] Remember"),
   );
   pty.resize(100, 30);
   await pty.waitFor("Nightly re-index of memory      15.2 GB");
