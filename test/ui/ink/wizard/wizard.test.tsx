@@ -128,10 +128,13 @@ test("a page that waits for the Hub has a spinner that turns", async () => {
     preview: () => new Promise(() => undefined),
   });
   const frames = new Set<string>();
-  await vi.waitFor(() => {
-    frames.add(text());
-    expect(frames.size).toBeGreaterThan(3);
-  });
+  await vi.waitFor(
+    () => {
+      frames.add(text());
+      expect(frames.size).toBeGreaterThan(3);
+    },
+    { timeout: 60_000, interval: 10 },
+  );
   expect(text()).toMatch(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Preparing the plan/m);
   await press(keys.escape, "Quit setup?");
 });
