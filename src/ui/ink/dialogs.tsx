@@ -52,9 +52,15 @@ function FailedChecksPage({
   const [from, setFrom] = useState(0);
   // How far the list of all checks is scrolled; null where it is not shown.
   const [all, setAll] = useState<number | null>(null);
+  const [isHelped, setHelped] = useState(false);
   useInput((input, key) => {
     let shown = all;
+    let helped = isHelped;
     for (const press of readKeys(input, key)) {
+      if (helped || (shown === null && isLetter(press, "?"))) {
+        helped = !helped;
+        continue;
+      }
       if (shown !== null || isLetter(press, "l")) {
         shown = movedOnChecks(shown, press);
         continue;
@@ -64,10 +70,13 @@ function FailedChecksPage({
       if (remediation !== null) return finish(remediation);
     }
     setAll(shown);
+    setHelped(helped);
   });
-  const lines =
-    all === null
-      ? machinePage({ failed, since, from, state, size, theme })
+  const view = { failed, since, from, state, size, theme };
+  const lines = isHelped
+    ? machineHelpPage(view)
+    : all === null
+      ? machinePage(view)
       : allChecksPage({ scroll: all, state, size, theme });
   // What failed stands on this page; the lines above would say it once more.
   return <Frame lines={lines} size={size} theme={theme} />;
@@ -140,7 +149,12 @@ export function backgroundLines(
     ];
   });
   const { up, down } = theme.symbols;
-  const keys = footLine([`${up} ${down}: move`, "Enter: choose"], size);
+  const short = [`${up} ${down}: move`, "Enter: choose"];
+  const keys = footLine(
+    [...short.slice(0, 1), "Enter or 1-3: choose", "q or Esc: leave it running"],
+    size,
+    short,
+  );
   const room = frameRows(size) - title.length - 2;
   const whole = choices.flat();
   const shown = whole.length <= room ? whole : choices.flatMap((rows) => rows.slice(0, 1));
@@ -174,6 +188,24 @@ function allChecksPage({
     machineHeader({ state, size, theme }),
     ...lines.slice(from, from + room),
     footLine([more, "l: close"], size),
+  ];
+}
+
+/** What the page of failed checks is, and its keys. */
+export function machineHelpPage(
+  view: Pick<MachineView, "failed" | "state" | "size" | "theme">,
+): Line[] {
+  const { size, failed } = view;
+  const onward = failed.blocking ? "" : "Enter continues without a fix; ";
+  const paragraphs = [
+    "heros checked this machine and found what is listed here, the most serious first. Each fix is for another terminal. Nothing has been changed.",
+    `Keys: r checks again; ${onward}up and down, or j and k, scroll; l shows all checks; q or Esc quits.`,
+  ];
+  const lines = paragraphs.flatMap((text) => wrapText(text, frameColumns(size)));
+  return [
+    machineHeader(view),
+    ...lines.slice(0, Math.max(1, frameRows(size) - 2)).map((text): Line => [span(text)]),
+    footLine(["Esc: close"], size),
   ];
 }
 
@@ -215,7 +247,8 @@ export function machinePage(view: MachineView): Line[] {
   // After another look the first thing to know is whether it helped.
   const [newsRows, headerRows, titleRows] = [take(news), take(header), take(title)];
   const head = [...(headerRows ?? []), ...(newsRows ?? []), ...(titleRows ?? [])];
-  const foot: Line[] = [footLine(remedyKeys(failed), size)];
+  const keys = remedyKeys(failed);
+  const foot: Line[] = [footLine([...keys.slice(0, -1), "q or Esc: quit", "?: help"], size, keys)];
   const advice = wrapText(remediationText, columns).map((text): Line => [span(text)]);
   let room = rows - head.length - foot.length;
   const shown: Line[] = [];

@@ -46,6 +46,10 @@ test("what is mended in another window is seen at r, one after the other, and th
   pty.type("r");
   await pty.waitFor("Annie can't run until this is fixed:");
   expect(pty.text()).toMatch(/Checked again at \d\d:\d\d:\d\d\. Fixed: Port for Annie\./);
+  pty.type("?");
+  await pty.waitFor("q or Esc quits.");
+  pty.type("q");
+  await pty.waitFor("Annie can't run until this is fixed:");
   pty.type("l");
   await pty.waitFor(/\[✓\] Processor[^]*\[✗\] Docker engine/);
   pty.type("l");

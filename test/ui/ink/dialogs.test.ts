@@ -6,6 +6,7 @@ import { scrolledLines, scrolledRows } from "../../../src/ui/ink/log-rows.ts";
 import { createTheme } from "../../../src/ui/ink/theme.ts";
 import {
   backgroundLines,
+  machineHelpPage,
   machinePage,
   movedOnMachine,
   pressedOnBackground,
@@ -45,7 +46,9 @@ test.each([
     expect(words).toContain("[✗] Port for Annie: port 8000 is in use by python3 (PID 4711)");
     expect(words).toContain("kill 4711");
     expect(words).toContain("heros setup --port 8001");
-    expect(lines.at(-1)).toMatch(/r: check again +l: all checks +q: quit/);
+    expect(lines.at(-1)).toMatch(
+      /r: check again +l: all checks +q(: quit$| or Esc: quit +\?: help$)/,
+    );
   },
 );
 
@@ -117,6 +120,21 @@ test("after another look it says when that was, and what was fixed, is new or is
       .join(" ");
     expect(words).toContain(fixed);
     expect(lines.length).toBeLessThanOrEqual(rows - 2);
+  }
+});
+
+test("? tells what the page is and each of its keys", () => {
+  const theme = createTheme({ color: false, unicode: true });
+  for (const size of [
+    { columns: 80, rows: 24 },
+    { columns: 40, rows: 12 },
+  ]) {
+    const shown = (failed: FailedChecks): string =>
+      machineHelpPage({ failed, state: initialState, size, theme })
+        .map((line) => line.map(({ text }) => text).join(""))
+        .join(" ");
+    expect(shown(blocking)).toMatch(/r checks again; up and down.* q or Esc quits\. Esc: close$/);
+    expect(shown(harmless)).toContain("Enter continues without");
   }
 });
 
