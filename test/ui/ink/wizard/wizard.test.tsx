@@ -71,7 +71,7 @@ describe("a question", () => {
     expect(text()).toContain("What should Annie be able to do?");
     expect(text()).toMatch(/› \[✓\] Remember .* 2\.00 GB +1\.6 GiB +required/);
     expect(text()).toMatch(/ \[ \] Think deeper .* 15\.2 GB +14\.1 GiB/);
-    expect(text()).toMatch(/4\.31 GB .*39 s · .*10\.3 of 121\.6 GiB memory · 3\.12 TB free/);
+    expect(text()).toMatch(/4\.31 GB .*39 s · .*10\.4 of 121\.6 GiB memory · 3\.12 TB free/);
     expect(text()).toContain("Space: toggle");
   });
 
@@ -151,7 +151,7 @@ test("the summary shows what is downloaded and which lines of which files change
   expect(text()).toMatch(
     /Download +4\.31 GB, about 39 s \(784 MB cached\), plus any missing container/,
   );
-  expect(text()).toMatch(/Needs +10\.3 of 121\.6 GiB memory · 3\.12 TB free/);
+  expect(text()).toMatch(/Needs +10\.4 of 121\.6 GiB memory · 3\.12 TB free/);
   expect(text()).toMatch(/Files +\+14 docker-compose\.heros\.yml  \+2 -1 \.env/);
   expect(text()).toContain("› Yes, start");
   await press("d", /Create: .*docker-compose\.heros\.yml/);
