@@ -198,7 +198,9 @@ install() {
   [ -z "$dry" ] || { printf 'Would %s\n' "take heros from ${sources:-${from:-$base}}" "unpack it in $cache" \
     "install it in $data" "write $bin/heros" ${next:+"continue with $next"} >&2 && exit; }
   if [ -n "$sources" ]; then build_sources; else get_release; fi
-  run "$tree/bin/heros" release install ${prefix:+--prefix "$prefix"} ${quiet:+--quiet} ${modify:+--modify-path} >&2
+  # What is started next must make sense before anything is installed.
+  case $next in '') set -- ;; --pre*) set -- -- pull --all "$@" ;; *) set -- -- setup "$@" ;; esac
+  run "$tree/bin/heros" release install ${prefix:+--prefix "$prefix"} ${quiet:+--quiet} ${modify:+--modify-path} "$@" >&2
   set -- $?
   end_work
   case $1 in 0) ;; 126 | 127) fail 4 "Programs in $cache can't be run." "Is it mounted noexec? $elsewhere" ;; *) exit "$1" ;; esac
@@ -235,7 +237,7 @@ main() {
     --uninstall:absent) say "heros is not installed at $data." && exit 0 ;;
     --rollback:absent) fail 1 "heros is not installed at $data." "Install it: sh install.sh" ;;
   esac
-  install
+  install "$@"
   case $next in '') exit 0 ;; --pre*) start pull --all "$@" </dev/null ;; esac
   [ -n "$asks" ] || start setup "$@" </dev/null
   # Where stdin is this script, questions are asked on the terminal, if there is one that opens.

@@ -118,7 +118,11 @@ export function parseArguments(argv: readonly string[]): Parsed {
       command = { ...commonOptions(values), name: "status", watch: values["watch"] === true };
     });
   const models = addModels(program, (parsed) => (command = parsed));
-  const release = addRelease(program, (parsed) => (command = parsed));
+  const release = addRelease(
+    program,
+    (parsed) => (command = parsed),
+    (next) => void parseArguments(next),
+  );
   const replay = common(program.command("replay"))
     .argument("<file>", "a record from ~/.local/state/heros/logs")
     .description("show a recorded run again, in any output")

@@ -34,10 +34,15 @@ export type ReleaseCommand =
   | UninstallCommand
   | VersionCommand;
 
-/** Adds the commands about versions of heros. @returns all commands that were added */
+/**
+ * Adds the commands about versions of heros.
+ * @param check throws `usage.wrong` for arguments that heros could not be started with
+ * @returns all commands that were added
+ */
 export function addRelease(
   program: Command,
   parsed: (command: ReleaseCommand) => void,
+  check: (argv: readonly string[]) => void,
 ): readonly Command[] {
   const release = program.command("release", { hidden: true }).helpCommand(false);
   const install = common(release.command("install"))
@@ -45,7 +50,12 @@ export function addRelease(
     .option("--prefix <dir>", "install below DIR instead of ~/.local")
     .option("--modify-path", "put the folder of the launcher into the PATH of your shell")
     .option("--dry-run", "show what would be done, and do none of it")
-    .action((values: Values) => {
+    .argument(
+      "[next...]",
+      "after --: what is started next, and must make sense before anything is installed",
+    )
+    .action((next: readonly string[], values: Values) => {
+      if (next.length > 0) check(next);
       parsed({
         ...commonOptions(values),
         name: "release",

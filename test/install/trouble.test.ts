@@ -16,6 +16,9 @@ describe("wrong usage ends with 2, and does nothing", () => {
     [["--prefix"], "--prefix needs a value"],
     [["--prefix", ""], "--prefix needs a value"],
     [["--no-setup", "--from"], "--from needs a value"],
+    [["--uninstal"], "Unknown option '--uninstal'"],
+    [["--yes", "--tiers"], "--tiers needs a value"],
+    [["--pre-download-models", "--demo"], "Unknown option '--demo'"],
   ])("%j", async (args, sentence) => {
     const { status, stdout, stderr } = await world.run({ args });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
