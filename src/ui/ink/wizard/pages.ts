@@ -122,7 +122,11 @@ function leavingPage(view: WizardView): Line[] {
     [
       { ...span("y/N", "strong"), widget: "confirm" },
       span("   "),
-      ...footSpans(["y: quit", "n or Esc: continue"], frameColumns(view.size) - "y/N   ".length),
+      ...footSpans(
+        ["y or q: quit", "any other key: continue"],
+        frameColumns(view.size) - "y/N   ".length,
+        ["y: quit", "n: continue"],
+      ),
     ],
   ];
 }

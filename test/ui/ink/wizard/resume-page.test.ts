@@ -60,6 +60,7 @@ test("no asks the questions, with the kept answers chosen", () => {
 test("Esc asks whether to stop, and comes back", () => {
   const leaving = pressed(resumed(), { kind: "escape" });
   expect(page(leaving)).toContain("Quit setup?");
+  expect(page(leaving)).toContain("y or q: quit   any other key: continue");
   expect(page(pressed(leaving, no))).toContain("Continue where you left off?");
 });
 

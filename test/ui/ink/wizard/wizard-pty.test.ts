@@ -15,7 +15,8 @@ function openWizard(
   return pty;
 }
 
-const keyRow = /Esc:? close|\?:? help|Esc:? back|n or Esc|y:? start|Esc cancels|Preparing the plan/;
+const keyRow =
+  /Esc:? close|\?:? help|Esc:? back|y(?: or q)?:? quit|y:? start|Esc cancels|Preparing the plan/;
 
 /** Presses, and waits for what must then be on the screen: one page, its keys, and nothing left of the one before. */
 async function press(pty: Pty, key: string, seen: string | RegExp): Promise<void> {
