@@ -82,7 +82,7 @@ export async function runCommand(run: CommandRun): Promise<number> {
             type: "run.cancelled",
             exitCode: exitCodes.interrupted,
             hint: started.demo
-              ? "The demo is over. Nothing outside its folder was changed."
+              ? "The demo is over. Only its own folder was changed."
               : "Nothing was changed.",
           }
         : { type: "run.succeeded", command: started.command, elapsedMs: elapsedMs(), summary };

@@ -124,6 +124,9 @@ async function askQuestion(
     if (typed === "b") return { kind: "back" };
     if (typed === "?") {
       talk.say(question.help);
+      // Who heard the help may have lost the question.
+      talk.say(question.prompt);
+      talk.say(instructions(question));
       continue;
     }
     const values = typed === "" ? chosen : chosenValues(typed, options);

@@ -48,7 +48,7 @@ const commandWords: Readonly<Record<string, string>> = {
 
 /** The sentence that every screen of a demo has beside its "DEMO". */
 export const demoText =
-  "DEMO: the machine, the Hub and Annie are simulated. Nothing on this machine is changed.";
+  "DEMO: the machine, the Hub and Annie are simulated. Only the demo's own folder is changed.";
 
 type RunSaid =
   | RunStarted
