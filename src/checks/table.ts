@@ -39,7 +39,9 @@ export const checks = [
     rank: 5,
     fixable: false,
     async assess(asked, { host }, { consent }) {
-      const [product, gpu] = await Promise.all([asked.product, asked.gpu]);
+      const product = await asked.product;
+      // Only a refusal names the GPU, which a tool that hangs may have to be asked for.
+      const gpu = consent === "missing" && !product.spark ? await asked.gpu : null;
       return assessProduct(product, { arch: host.arch, gpu, consent });
     },
   }),
