@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 home=$work/home
 checkout=$work/checkout
-bad=0
+. "$root/.ci/check.sh"
 
 as_user() {
   local run=(env -i "HOME=$home" PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 "$@")
@@ -16,18 +16,6 @@ as_user() {
     run=(setpriv --reuid 65534 --regid 65534 --clear-groups "${run[@]}")
   fi
   setsid --wait "${run[@]}" </dev/null
-}
-
-# check NAME COMMAND…
-check() {
-  local name=$1
-  shift
-  if "$@"; then
-    echo "ok      $name"
-  else
-    echo "FAILED  $name"
-    bad=$((bad + 1))
-  fi
 }
 
 # installs STATUS [ARGUMENT…]: runs install.sh in the checkout; its output goes to $work/output.

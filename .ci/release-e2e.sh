@@ -6,19 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 export PATH="$PWD/node_modules/.bin:$PATH"
 work=$(mktemp -d "${TMPDIR:-/tmp}/heros-release-e2e.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-bad=0
-
-# check NAME COMMAND…
-check() {
-  local name=$1
-  shift
-  if "$@"; then
-    echo "ok      $name"
-  else
-    echo "FAILED  $name"
-    bad=$((bad + 1))
-  fi
-}
+. .ci/check.sh
 
 missing=()
 command -v llvm-strip >/dev/null || missing+=(llvm)
