@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import { errorCode } from "../run/error-code.ts";
 import { failure } from "../run/failures/table.ts";
 import { readManifest } from "./manifest.ts";
+import { inQuotes } from "../run/shell-quote.ts";
 import { nodeFlag } from "./tree.ts";
 
 /** By this line install.sh and heros know a launcher of theirs, of an earlier version too. */
@@ -16,10 +17,6 @@ export function launcherText(data: string): string {
 ${mark}; "heros uninstall" removes it.
 exec ${inData("current/runtime/node")} ${nodeFlag} ${inData("current/app/bin/heros.js")} "$@"
 `;
-}
-
-function inQuotes(word: string): string {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** What stands at the launcher's place. `text` is that of a launcher. */
