@@ -43,7 +43,7 @@ export interface Confirmation {
   readonly details: readonly string[];
 }
 
-/** Who answers questions; writers are its implementations. What is absent nobody can answer. Each throws AbortError when the signal fires. */
+/** Who answers questions; writers implement it. A method that is missing can't be asked for. Each throws AbortError when the signal fires. */
 export interface Person {
   /** Asks the questions that are not decided, shows the summary, and ends with yes (the answers) or no (null). */
   readonly ask?: (interview: Interview, signal: AbortSignal) => Promise<Answers | null>;

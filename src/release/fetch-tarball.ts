@@ -35,8 +35,8 @@ const unpacked = 5;
 const maxBytes = 2_000_000_000;
 
 /**
- * Downloads a tarball by the engine that downloads models, so that a killed download goes on where it was. The whole file
- * is hashed once more at the end, for it may have lain there.
+ * Downloads a tarball by the engine that downloads models, so that a killed download resumes. The whole file is hashed
+ * once more at the end: it may have been there before.
  * @returns the file's path
  * @throws Failure `release.unreachable`, `release.not_found` (5), `release.hash_mismatch` (6), `release.no_space` (7); AbortError
  */

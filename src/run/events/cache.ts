@@ -8,7 +8,7 @@ export interface ListedModel {
   readonly purpose: string;
   /** Its own repository; it may need files of others too. */
   readonly repo: string;
-  /** `here` is whole and can be loaded; `unknown`: nothing of it is here, and its size could not be asked for. */
+  /** `here`: complete, can be loaded; `unknown`: nothing is cached, and its size could not be asked for. */
   readonly state: "here" | "partly" | "missing" | "unknown";
   /** Null where its size is not known. */
   readonly totalBytes: number | null;
