@@ -1,4 +1,5 @@
-import { compareVersion, type ComposeAnswer } from "../docker/compose.ts";
+import type { ComposeAnswer } from "../docker/compose.ts";
+import { compareVersion } from "../run/version.ts";
 import type { DockerAnswer, GpuAccess } from "../docker/engine.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
 import type { Finding } from "./finding.ts";

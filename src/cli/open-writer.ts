@@ -1,5 +1,6 @@
 import { noFeatures, type Terminal, type TerminalFeatures, type Writer } from "../ui/writer.ts";
 import { failure } from "../run/failures/table.ts";
+import { compareNumbers } from "../run/version.ts";
 import type { Output } from "./options.ts";
 
 export type WriterName = Exclude<Output, "auto">;
@@ -85,11 +86,7 @@ function showsProgress(env: OutputFacts["env"]): boolean {
   const first = since[env["TERM_PROGRAM"] ?? ""];
   if (first === undefined) return false;
   const version = (env["TERM_PROGRAM_VERSION"] ?? "").split(/[.-]/).map(Number);
-  for (const [index, part] of first.entries()) {
-    const own = version[index] ?? 0;
-    if (own !== part) return own > part;
-  }
-  return true;
+  return compareNumbers(version, first) >= 0;
 }
 
 /** Loads the one writer that is used; the others, and Ink above all, cost time to import, as does what counts cells, which a pipe has none of. */

@@ -165,35 +165,3 @@ export function releaseFailure(error: unknown, base: string): unknown {
   const reason = transient.message.replace("the Hub", "the server");
   return failure("release.unreachable", { base, reason }, error);
 }
-
-/** By precedence, as semver.org 2.0.0 §11 has it: below 0 where `one` is older. Build metadata does not count. */
-export function compareVersions(one: string, other: string): number {
-  const [first, second] = [partsOf(one), partsOf(other)];
-  for (let index = 0; index < 3; index += 1) {
-    const difference = Number(first.core[index] ?? 0) - Number(second.core[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  if (first.pre.length === 0 || second.pre.length === 0)
-    return second.pre.length - first.pre.length;
-  for (const [index, part] of first.pre.entries()) {
-    const against = second.pre[index];
-    if (against === undefined) return 1;
-    const difference = comparePart(part, against);
-    if (difference !== 0) return difference;
-  }
-  return first.pre.length - second.pre.length;
-}
-
-function comparePart(one: string, other: string): number {
-  const [isNumber, otherIs] = [/^\d+$/u.test(one), /^\d+$/u.test(other)];
-  if (isNumber && otherIs) return Number(one) - Number(other);
-  if (isNumber !== otherIs) return isNumber ? -1 : 1;
-  return one < other ? -1 : one > other ? 1 : 0;
-}
-
-function partsOf(version: string): { readonly core: string[]; readonly pre: string[] } {
-  const [plain = ""] = version.split("+");
-  const dash = plain.indexOf("-");
-  const core = (dash === -1 ? plain : plain.slice(0, dash)).split(".");
-  return { core, pre: dash === -1 ? [] : plain.slice(dash + 1).split(".") };
-}

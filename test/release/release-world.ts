@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 export const platform = `linux-${process.arch === "arm64" ? "arm64" : "x64"}`;
@@ -109,6 +110,14 @@ export class ReleaseWorld {
     return this.start(file, args, env).ended;
   }
 
+  /** The closing record of `heros upgrade`, and all before it. */
+  async upgrade(...args: string[]) {
+    const { status, stdout } = await this.heros("upgrade", "--json", ...args);
+    const events = stdout.trim().split("\n");
+    const closing = JSON.parse(events.at(-1) ?? "") as { type: string; code?: string };
+    return { status, code: closing.code ?? closing.type, events };
+  }
+
   /** Runs the installed one. */
   heros(...args: string[]): Promise<Ended> {
     return this.run(this.launcher, args);
@@ -131,4 +140,10 @@ export class ReleaseWorld {
   remove(): Promise<void> {
     return rm(this.root, { recursive: true, force: true });
   }
+}
+
+/** Version 1.0.0 is installed, alone, and answers. */
+export async function expectUntouched(world: ReleaseWorld): Promise<void> {
+  expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
+  expect(await world.versions()).toEqual(["1.0.0"]);
 }

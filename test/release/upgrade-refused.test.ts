@@ -5,7 +5,7 @@ import { link, mkdir, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type ReleaseServer, startReleaseServer } from "./release-server.ts";
-import { platform, ReleaseWorld } from "./release-world.ts";
+import { expectUntouched, platform, ReleaseWorld } from "./release-world.ts";
 
 let world: ReleaseWorld;
 let server: ReleaseServer;
@@ -26,23 +26,10 @@ beforeEach(() => {
 
 const latest = "latest/download";
 
-/** The closing record of `heros upgrade`, and whether what was installed answers still. */
-async function upgrade(...args: string[]) {
-  const { status, stdout } = await world.heros("upgrade", "--json", ...args);
-  const events = stdout.trim().split("\n");
-  const closing = JSON.parse(events.at(-1) ?? "") as { type: string; code?: string };
-  return { status, code: closing.code ?? closing.type, events };
-}
-
-async function expectUntouched(): Promise<void> {
-  expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
-  expect(await world.versions()).toEqual(["1.0.0"]);
-}
-
 test("an older version is installed only where it is named", async () => {
   await server.publish("0.9.0", [latest]);
-  expect(await upgrade()).toMatchObject({ status: 1, code: "release.older" });
-  await expectUntouched();
+  expect(await world.upgrade()).toMatchObject({ status: 1, code: "release.older" });
+  await expectUntouched(world);
 });
 
 test.each([
@@ -119,8 +106,8 @@ test.each([
       break;
     default:
   }
-  expect(await upgrade(...args)).toMatchObject({ status, code });
-  await expectUntouched();
+  expect(await world.upgrade(...args)).toMatchObject({ status, code });
+  await expectUntouched(world);
 });
 
 test("without ssh-keygen nothing is installed", async () => {
@@ -133,7 +120,7 @@ test("without ssh-keygen nothing is installed", async () => {
   const { status, stderr } = await world.run(world.launcher, ["upgrade"], { PATH: bin });
   expect(status).toBe(6);
   expect(stderr).toContain("ssh-keygen is missing");
-  await expectUntouched();
+  await expectUntouched(world);
 });
 
 test.each([
@@ -153,24 +140,24 @@ test.each([
       return [...more, "-C", dirname(tree), basename(tree)];
     },
   });
-  expect(await upgrade()).toMatchObject({ status: 6, code: "release.bad_archive" });
+  expect(await world.upgrade()).toMatchObject({ status: 6, code: "release.bad_archive" });
   expect(existsSync("/dev/shm/heros-escaped")).toBe(false);
-  await expectUntouched();
+  await expectUntouched(world);
 });
 
 test("a version that does not start is not switched to", async () => {
   const runtime = `case "$*" in *install*) exec '${process.execPath}' "$@" ;; esac; echo no luck >&2; exit 1`;
   await server.publish("1.1.0", [latest], { runtime });
-  expect(await upgrade()).toMatchObject({ status: 1, code: "release.broken" });
+  expect(await world.upgrade()).toMatchObject({ status: 1, code: "release.broken" });
   await server.publish("1.1.0", [latest], { runtime: "echo no luck >&2; exit 1" });
-  const second = await upgrade();
+  const second = await world.upgrade();
   expect(second).toMatchObject({ status: 1, code: "release.broken" });
   expect(second.events.at(-1)).toContain("no luck");
-  await expectUntouched();
+  await expectUntouched(world);
 });
 
 test("what heros has not is told: an unknown version", async () => {
-  expect(await upgrade("--version", "7.0.0")).toMatchObject({
+  expect(await world.upgrade("--version", "7.0.0")).toMatchObject({
     status: 5,
     code: "release.not_found",
   });

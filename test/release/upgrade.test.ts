@@ -2,7 +2,7 @@ import { readdir, truncate } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { answer, type ReleaseServer, startReleaseServer } from "./release-server.ts";
-import { ReleaseWorld } from "./release-world.ts";
+import { expectUntouched, ReleaseWorld } from "./release-world.ts";
 
 let world: ReleaseWorld;
 let server: ReleaseServer;
@@ -17,19 +17,6 @@ afterEach(async () => {
 });
 
 const latest = "latest/download";
-
-/** The closing record of `heros upgrade`, and whether what was installed answers still. */
-async function upgrade(...args: string[]) {
-  const { status, stdout } = await world.heros("upgrade", "--json", ...args);
-  const events = stdout.trim().split("\n");
-  const closing = JSON.parse(events.at(-1) ?? "") as { type: string; code?: string };
-  return { status, code: closing.code ?? closing.type, events };
-}
-
-async function expectUntouched(): Promise<void> {
-  expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
-  expect(await world.versions()).toEqual(["1.0.0"]);
-}
 
 test("it installs the newest version, and its own roll-back goes back", async () => {
   await server.publish("1.1.0", [latest]);
@@ -46,27 +33,27 @@ test("it installs the newest version, and its own roll-back goes back", async ()
 
 test("--check tells both versions and changes nothing", async () => {
   await server.publish("1.1.0", [latest], { key: "next" });
-  const { status, events } = await upgrade("--check");
+  const { status, events } = await world.upgrade("--check");
   expect(status).toBe(0);
   expect(events.map((line) => JSON.parse(line) as unknown)).toContainEqual(
     expect.objectContaining({ type: "upgrade.checked", current: "1.0.0", latest: "1.1.0" }),
   );
   expect(server.asked.filter((path) => path.includes(".tar."))).toEqual([]);
-  await expectUntouched();
+  await expectUntouched(world);
 });
 
 test("channels, a version that is named, and the newest one already installed", async () => {
   await server.publish("1.0.0", [latest]);
-  expect(await upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
-  await expectUntouched();
+  expect(await world.upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
+  await expectUntouched(world);
   await server.publish("1.2.0-beta.1", ["download/beta"]);
-  expect((await upgrade("--channel", "beta")).status).toBe(0);
+  expect((await world.upgrade("--channel", "beta")).status).toBe(0);
   // From now on its own channel is the beta's.
   await server.publish("1.2.0-beta.2", ["download/beta"]);
-  expect((await upgrade()).status).toBe(0);
+  expect((await world.upgrade()).status).toBe(0);
   expect((await world.heros("--version")).stdout).toBe("1.2.0-beta.2\n");
   await server.publish("0.9.0", ["download/v0.9.0"]);
-  expect((await upgrade("--version", "v0.9.0")).status).toBe(0);
+  expect((await world.upgrade("--version", "v0.9.0")).status).toBe(0);
   expect((await world.heros("--version")).stdout).toBe("0.9.0\n");
 });
 
@@ -97,20 +84,20 @@ test("answers that are cut are asked for again", async () => {
       );
     });
   }
-  expect(await upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
+  expect(await world.upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
   expect((await world.heros("--version")).stdout).toBe("1.1.0\n");
 });
 
 test("what is left of a release that was published twice is not taken for it", async () => {
   const name = await server.publish("1.1.0", [latest], { runtime: "exit 1" });
-  expect((await upgrade()).code).toBe("release.broken");
+  expect((await world.upgrade()).code).toBe("release.broken");
   const downloads = join(world.data, "downloads");
   const [folder = ""] = await readdir(downloads);
   await server.publish("1.1.0", [latest]);
   // Of the same length, by chance.
   const size = server.content.get(`${latest}/${name}`)?.length ?? 0;
   await truncate(join(downloads, folder, name), size);
-  expect(await upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
+  expect(await world.upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
 });
 
 test("a killed download goes on where it was", async () => {
@@ -138,7 +125,7 @@ test("a killed download goes on where it was", async () => {
   await ended;
   server.faults.clear();
   const before = server.asked.length;
-  expect(await upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
+  expect(await world.upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
   const ranges = server.asked.slice(before).flatMap((line) => {
     const [, start, end] = /\.tar\.xz bytes=(\d+)-(\d+)$/.exec(line) ?? [];
     return start === undefined || end === "0" ? [] : [Number(end) - Number(start) + 1];
@@ -175,7 +162,7 @@ test("installations below a prefix and below XDG_DATA_HOME stay where they are",
   const launcher = join(prefix, "bin/heros");
   expect((await world.run(launcher, ["upgrade"])).status).toBe(0);
   expect((await world.run(launcher, ["--version"])).stdout).toBe("1.1.0\n");
-  await expectUntouched();
+  await expectUntouched(world);
 
   const tree = await world.unpack("1.0.1", { files: server.files });
   const env = { XDG_DATA_HOME: join(world.root, "xdg") };

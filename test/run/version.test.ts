@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compareVersion } from "../../src/docker/compose.ts";
+import { compareVersion } from "../../src/run/version.ts";
 
 test("versions are compared number by number, whatever stands before and after them", () => {
   const sign = (version: string, other: readonly number[]) =>

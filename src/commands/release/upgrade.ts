@@ -6,12 +6,7 @@ import { findRunning } from "../../record/find-running.ts";
 import { rollBack } from "../../release/install.ts";
 import { dataOfTree, withLock } from "../../release/installation.ts";
 import { findLauncher } from "../../release/launcher.ts";
-import {
-  compareVersions,
-  findTarball,
-  type ReleaseSource,
-  type Tarball,
-} from "../../release/signed-sums.ts";
+import { findTarball, type ReleaseSource, type Tarball } from "../../release/signed-sums.ts";
 import {
   channelOf,
   platformOf,
@@ -21,6 +16,7 @@ import {
   treeOfApp,
 } from "../../release/tree.ts";
 import { Failure } from "../../run/failure.ts";
+import { compareVersions } from "../../run/version.ts";
 import { failure } from "../../run/failures/table.ts";
 import { exitCodes } from "../../run/exit-codes.ts";
 import { parseJson } from "../../run/json.ts";

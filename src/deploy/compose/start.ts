@@ -1,6 +1,7 @@
 import { failure } from "../../run/failures/table.ts";
 import { composeFailure } from "../../docker/compose-failures.ts";
-import { compareVersion, runCompose } from "../../docker/compose.ts";
+import { runCompose } from "../../docker/compose.ts";
+import { compareVersion } from "../../run/version.ts";
 import {
   askStartedAt,
   type Container,
