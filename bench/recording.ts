@@ -1,6 +1,6 @@
 /**
  * Records the events of a pull with faults as JSON lines, and checks what a screen would show of it: bars that never run backwards,
- * a time left that is true where the speed is even, a speed that falls to nothing when nothing comes.
+ * a time left that is true as far as the speed is even, a speed that falls to nothing when nothing comes.
  *
  *     npm run build && node bench/recording.ts [--megabytes 1000] [--rate 40] [--silence 8] [--save FILE] [--check]
  *
@@ -109,17 +109,39 @@ const firstAfter = moved.find(({ atMs }) => atMs > silent + silenceMs / 2);
 const stopped = told.find(({ atMs, progress }) => atMs > silent && progress.bytesPerSecond === 0);
 const fellAfter = ((stopped?.atMs ?? Number.NaN) - (lastBefore?.atMs ?? 0)) / 1000;
 
-/** What was told from a fifth on until the silence, held against when the rest had come, without the silence that nobody could foresee. */
+/**
+ * What was told from a fifth on until the silence, held against when the rest had come, without the silence that nobody could foresee.
+ * Where the machine itself was uneven, nobody could tell better than its slowest and fastest two seconds allow.
+ */
 const even = told.filter(
   ({ atMs, progress }) => progress.receivedBytes > bytes * 0.2 && atMs < silent,
 );
 const silentMs = (firstAfter?.atMs ?? 0) - (lastBefore?.atMs ?? 0);
 const doneMs = (moved.at(-1)?.atMs ?? 0) - silentMs;
+const speeds = speedsOfTwoSeconds(told.filter(({ atMs }) => atMs < silent));
+const slowest = Math.min(...speeds);
+const fastest = Math.max(...speeds);
 const errors = even.map(({ atMs, progress }) => {
+  const { etaSeconds, receivedBytes, totalBytes } = progress;
+  if (etaSeconds === null) return 1;
   const truth = (doneMs - atMs) / 1000;
-  return progress.etaSeconds === null ? 1 : Math.abs(progress.etaSeconds - truth) / truth;
+  const missing = totalBytes - receivedBytes;
+  const soonest = Math.min(truth, missing / fastest);
+  const latest = Math.max(truth, missing / slowest);
+  return Math.max(0, 1 - etaSeconds / soonest, etaSeconds / latest - 1);
 });
 const worst = errors.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...errors);
+
+/** Bytes per second over each two seconds, from the first byte on. */
+function speedsOfTwoSeconds(all: readonly Told[]): number[] {
+  const begun = all.filter(({ progress }) => progress.receivedBytes > 0);
+  return begun.flatMap((from) => {
+    const to = begun.find(({ atMs }) => atMs - from.atMs >= 2000);
+    if (to === undefined) return [];
+    const came = to.progress.receivedBytes - from.progress.receivedBytes;
+    return [(came / (to.atMs - from.atMs)) * 1000];
+  });
+}
 
 const checks: [string, string, string, boolean][] = [
   ["bars run backwards", `${backwards} times`, "never", backwards === 0],
@@ -151,7 +173,7 @@ if (worst > 0.2) {
 const retries = events.filter(({ type }) => type === "download.retrying").length;
 console.log(
   `${values.megabytes} MB at ${values.rate} MB/s in ${(doneMs / 1000).toFixed(0)} s and ${(silentMs / 1000).toFixed(1)} s of silence, ` +
-    `${told.length} progress events, ${retries} retries\n`,
+    `${told.length} progress events, ${retries} retries, ${(slowest / 1e6).toFixed(0)} to ${(fastest / 1e6).toFixed(0)} MB/s over two seconds\n`,
 );
 console.log(
   markdownTable([
