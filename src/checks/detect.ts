@@ -5,8 +5,7 @@ import type { Clock, Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import { type TryHub, hubOf } from "./hub.ts";
 import type { Machine, CheckFinished, DockerFound } from "../run/events/machine.ts";
-import { exitCodes } from "../run/exit-codes.ts";
-import type { Failure } from "../run/failure.ts";
+import { exitCodes, type Failure } from "../run/failure.ts";
 import type { Probe } from "../host/time-limit.ts";
 
 export interface DetectRequest {

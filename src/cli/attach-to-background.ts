@@ -1,8 +1,8 @@
 import type { Host } from "../host/host.ts";
 import { findRunning, type RunningInBackground } from "../record/find-running.ts";
 import { backgroundDirOf } from "../record/state-dir.ts";
-import type { BackgroundChoice } from "../run/background-process.ts";
-import { errorCode } from "../run/error-code.ts";
+import type { BackgroundChoice } from "../run/run-control.ts";
+import { errorCode } from "../run/failure.ts";
 import type { Writer } from "../ui/writer.ts";
 import { type HerosCommand, parseArguments } from "./program.ts";
 import { closingOf, exitCodeOf } from "./run-command.ts";

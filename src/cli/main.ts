@@ -9,8 +9,8 @@ import {
   noHandover,
   parseHandover,
 } from "../record/handover.ts";
-import { exitCodes } from "../run/exit-codes.ts";
-import { createPauseSwitch } from "../run/pause-switch.ts";
+import { exitCodes } from "../run/failure.ts";
+import { createPauseSwitch } from "../run/run-control.ts";
 import { printableJson } from "../run/json.ts";
 import { cleanText } from "../ui/clean-text.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";

@@ -5,7 +5,7 @@ import type { Host } from "../host/host.ts";
 import { createEndpointMemory } from "../source/mirrors.ts";
 import type { Emit } from "../run/event.ts";
 import { stages, type Stage } from "../run/events/run.ts";
-import type { PauseSwitch } from "../run/pause-switch.ts";
+import type { PauseSwitch } from "../run/run-control.ts";
 import { type GatheredSettings, gatherSettings } from "../commands/gather-settings.ts";
 import type { ModelChoice } from "../commands/pull.ts";
 import type { Work } from "../commands/command-request.ts";

@@ -12,8 +12,7 @@ import {
   type TimedEvent,
 } from "../run/event.ts";
 import type { RunStarted } from "../run/events/run.ts";
-import { type ExitCode, exitCodes } from "../run/exit-codes.ts";
-import { Failure } from "../run/failure.ts";
+import { type ExitCode, exitCodes, Failure } from "../run/failure.ts";
 import { diskFailure } from "../run/file-failure.ts";
 import type { Writer } from "../ui/writer.ts";
 import { type Crash, noCrash } from "./crash.ts";

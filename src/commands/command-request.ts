@@ -7,7 +7,7 @@ import type { Person } from "../plan/interview.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../run/event.ts";
 import type { PlanReady } from "../run/events/plan.ts";
-import type { PauseSwitch } from "../run/pause-switch.ts";
+import type { PauseSwitch } from "../run/run-control.ts";
 
 /** What every piece of work has at hand. */
 export interface Work {

@@ -12,7 +12,7 @@ import { Secret } from "../run/secret.ts";
 import { parseEndpoints, expandPath, findEndpoint } from "../source/hub/environment.ts";
 import { stateDirOf } from "../record/state-dir.ts";
 import type { Fetching } from "./command-request.ts";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode } from "../run/failure.ts";
 
 /** What the arguments say, as it was typed, and what only the command line knows. */
 export interface GivenSettings {

@@ -1,10 +1,9 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { isClosing, type TimedEvent } from "../run/event.ts";
-import { exitCodes } from "../run/exit-codes.ts";
+import { errorCode, exitCodes } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { parseRecording } from "../record/read.ts";
-import { errorCode } from "../run/error-code.ts";
 
 export interface ReplayRequest {
   readonly host: Host;

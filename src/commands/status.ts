@@ -7,7 +7,7 @@ import { seeBackground } from "../record/background-run.ts";
 import { findRunning } from "../record/find-running.ts";
 import { backgroundDirOf } from "../record/state-dir.ts";
 import type { Notice } from "../run/events/run.ts";
-import type { BackgroundSeen, StatusRead } from "../run/events/status.ts";
+import type { BackgroundSeen, StatusRead } from "../run/events/reports.ts";
 import type { Failure } from "../run/failure.ts";
 import { notOnlineNow } from "../run/failures/annie.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";

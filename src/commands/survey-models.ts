@@ -1,6 +1,5 @@
 import { sideBySide } from "../run/concurrency.ts";
-import { exitCodes } from "../run/exit-codes.ts";
-import { Failure } from "../run/failure.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { isPlainName, matchesGlob } from "../run/glob.ts";
 import { commitPattern, type ListedFile, type Listing } from "../run/file-listing.ts";

@@ -4,7 +4,7 @@ import { type EngineError, readEngineError } from "./engine-failures.ts";
 import type { Host } from "../host/host.ts";
 import { late, type Probe, withinLimit } from "../host/time-limit.ts";
 import type { Emit } from "../run/event.ts";
-import type { ContainerState } from "../run/events/deploy.ts";
+import type { ContainerState } from "../run/events/stack.ts";
 import { runCompose } from "./compose.ts";
 import { parseJson } from "../run/json.ts";
 

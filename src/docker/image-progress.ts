@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { StackConfig } from "./compose-config.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
-import type { ContainerChanged } from "../run/events/deploy.ts";
+import type { ContainerChanged } from "../run/events/stack.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { registryOf } from "./compose-failures.ts";

@@ -3,7 +3,7 @@ import { sideBySide } from "../run/concurrency.ts";
 import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { createPauseSwitch, type PauseSwitch } from "../run/pause-switch.ts";
+import { createPauseSwitch, type PauseSwitch } from "../run/run-control.ts";
 import type { Source } from "../source/source.ts";
 import {
   type Store,

@@ -1,5 +1,5 @@
 import type { Emit } from "../run/event.ts";
-import type { PauseSwitch } from "../run/pause-switch.ts";
+import type { PauseSwitch } from "../run/run-control.ts";
 import type { BlobTask } from "./blob-task.ts";
 import { type Connection, ConnectionReassigned } from "./connection.ts";
 

@@ -1,6 +1,6 @@
 import { failure } from "../run/failures/table.ts";
 import type { Host } from "../host/host.ts";
-import type { AnnieModel } from "../run/events/health.ts";
+import type { AnnieModel } from "../run/events/stack.ts";
 import type { Failure } from "../run/failure.ts";
 import { parseHealthReport } from "../run/health-report.ts";
 import { textOf } from "../host/network.ts";

@@ -2,7 +2,7 @@ import path from "node:path";
 import { removeOfDead } from "./process-table.ts";
 import type { Host } from "./host.ts";
 import { encode } from "./text-files.ts";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode } from "../run/failure.ts";
 
 export interface AtomicWrite {
   readonly host: Pick<Host, "files" | "pid" | "random">;

@@ -3,7 +3,7 @@ import http from "node:http";
 import { readFileSync } from "node:fs";
 import https from "node:https";
 import tls from "node:tls";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode } from "../run/failure.ts";
 import { createHttpStreamClient, createIdleWatch } from "./http-stream-client.ts";
 import { type HttpRequest, type HttpResponse, isLoopback, type Network } from "./network.ts";
 import { readProxies } from "./proxies.ts";

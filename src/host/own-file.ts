@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Files } from "./host.ts";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode } from "../run/failure.ts";
 
 /** There is nothing to open there, or nothing that a file of ours could be. */
 const absent = ["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "EISDIR", "EACCES", "EPERM"];

@@ -1,7 +1,7 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Host } from "./host.ts";
 import { failure } from "../run/failures/table.ts";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode } from "../run/failure.ts";
 
 /** A compose file or a `.env` is some kilobytes long. */
 const maxBytes = 8 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { BackgroundProcess, BackgroundChoice } from "../run/background-process.ts";
+import type { BackgroundProcess, BackgroundChoice } from "../run/run-control.ts";
 import type { CheckFinished } from "../run/events/machine.ts";
 import type { PlanReady } from "../run/events/plan.ts";
 import type { Secret } from "../run/secret.ts";

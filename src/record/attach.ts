@@ -1,7 +1,7 @@
 import type { Host } from "../host/host.ts";
-import { type BackgroundChoice, runningText } from "../run/background-process.ts";
+import { type BackgroundChoice, runningText } from "../run/run-control.ts";
 import { type ClosingEvent, isClosing, type TimedEvent } from "../run/event.ts";
-import { exitCodes } from "../run/exit-codes.ts";
+import { exitCodes } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { type BackgroundRun, forgetBackground, isAlive } from "./background-run.ts";
 import { followRecord } from "./read.ts";

@@ -3,7 +3,7 @@ import type { Host } from "../host/host.ts";
 import { isClosing, type TimedEvent } from "../run/event.ts";
 import type { DownloadProgress } from "../run/events/download.ts";
 import type { Stage } from "../run/events/run.ts";
-import type { BackgroundSeen } from "../run/events/status.ts";
+import type { BackgroundSeen } from "../run/events/reports.ts";
 import { parseJson } from "../run/json.ts";
 import { readBootId } from "../host/process-table.ts";
 import { writeAtomically } from "../host/atomic-write.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { TimedEvent } from "../run/event.ts";
 import { stages } from "../run/events/run.ts";
-import { exitCodes } from "../run/exit-codes.ts";
+import { exitCodes } from "../run/failure.ts";
 
 const { string, boolean, number, array: arrayOf, record: recordOf } = z;
 /** What later versions may add to it is left where it is. */

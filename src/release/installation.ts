@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { removeOfDead } from "../host/process-table.ts";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode } from "../run/failure.ts";
 import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
 import { findLockHolder } from "../store/hub-cache/look-up.ts";

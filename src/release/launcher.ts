@@ -1,7 +1,7 @@
 import path from "node:path";
 import { writeAtomically } from "../host/atomic-write.ts";
 import type { Host } from "../host/host.ts";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { readManifest } from "./manifest.ts";
 import { inQuotes } from "../run/shell-quote.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode } from "../run/failure.ts";
 import type { Installing } from "./install.ts";
 import { lockOf, withLock } from "./installation.ts";
 import { findLauncher, readLauncher, startsFrom } from "./launcher.ts";

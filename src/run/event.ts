@@ -1,12 +1,10 @@
-import type { AnnieEvent } from "./events/health.ts";
+import type { AnnieEvent, StackEvent } from "./events/stack.ts";
 import type { DownloadEvent } from "./events/download.ts";
 import type { MachineEvent } from "./events/machine.ts";
 import type { ModelsEvent } from "./events/cache.ts";
 import type { PlanEvent } from "./events/plan.ts";
-import type { ReleaseEvent } from "./events/release.ts";
+import type { ReleaseEvent, StatusEvent } from "./events/reports.ts";
 import type { RunEvent } from "./events/run.ts";
-import type { StackEvent } from "./events/deploy.ts";
-import type { StatusEvent } from "./events/status.ts";
 
 /** Everything a stage can say. The JSON lines are these, with `v` and `at`. */
 export type HerosEvent =

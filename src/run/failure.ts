@@ -1,4 +1,17 @@
-import type { ExitCode } from "./exit-codes.ts";
+/** Exit statuses of every command. The numbers are part of the contract: scripts rely on them. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  degraded: 3,
+  machine: 4,
+  network: 5,
+  hash: 6,
+  disk: 7,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 export interface FailureDetails {
   /** Stable and dotted, for scripts and search engines: `hub.unauthorized`. */
@@ -42,4 +55,36 @@ export function retold(
 /** Whether the error says only that the person, or a signal, stopped the work. Stopping is not an error. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === "AbortError" || error.name === "CancelError");
+}
+
+/** The name that the system or Node gives an error: `EACCES`, `ECONNRESET`; null where it has none. */
+export function errorCode(error: unknown): string | null {
+  return error instanceof Error && "code" in error && typeof error.code === "string"
+    ? error.code
+    : null;
+}
+
+/** The same, if it has none, of what caused the error; of several attempts, that of the first. */
+export function rootErrorCode(error: unknown): string | null {
+  const own = errorCode(error);
+  if (own !== null || !(error instanceof Error)) return own;
+  if (error instanceof AggregateError) return rootErrorCode(error.errors[0]);
+  return error.cause === undefined ? null : rootErrorCode(error.cause);
+}
+
+/** One row of the table of failures: what a person reads when this happens, with the data filled in. */
+export interface FailureRow<Data> {
+  /** Of the cause, where the row only gathers others. */
+  readonly exitCode: ExitCode | ((data: Data) => ExitCode);
+  /** One sentence: what happened, and where. */
+  readonly message: (data: Data) => string;
+  /** What to do next, with the command if there is one. */
+  readonly hint: (data: Data) => string;
+  /** The hint without command line syntax, for a form; left out where `hint` has none. */
+  readonly formHint?: (data: Data) => string;
+}
+
+/** Gives a row the type of its data; `row({…})` alone is for failures that need none. */
+export function row<Data = void>(of: FailureRow<Data>): FailureRow<Data> {
+  return of;
 }

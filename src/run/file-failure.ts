@@ -1,5 +1,4 @@
-import { errorCode } from "./error-code.ts";
-import type { Failure } from "./failure.ts";
+import { errorCode, type Failure } from "./failure.ts";
 import { type Area, flagOf, isRefusal } from "./failures/files.ts";
 import { failure } from "./failures/table.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { AnnieModel } from "./events/health.ts";
+import type { AnnieModel } from "./events/stack.ts";
 import { parseJson } from "./json.ts";
 
 /**

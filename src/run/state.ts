@@ -1,11 +1,10 @@
 import { type DownloadState, initialDownload, reduceDownload } from "./download-state.ts";
 import type { ClosingEvent, TimedEvent } from "./event.ts";
-import type { ContainerChanged, ContainerFailed, FileWritten } from "./events/deploy.ts";
-import type { AnnieModel } from "./events/health.ts";
+import type { AnnieModel, ContainerChanged, ContainerFailed, FileWritten } from "./events/stack.ts";
 import type { CheckStatus, Machine } from "./events/machine.ts";
 import type { PlanReady } from "./events/plan.ts";
 import type { Notice, RunStarted, Stage } from "./events/run.ts";
-import type { StatusRead } from "./events/status.ts";
+import type { StatusRead } from "./events/reports.ts";
 
 export interface StageState {
   readonly stage: Stage;

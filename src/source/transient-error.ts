@@ -1,5 +1,4 @@
-import { Failure } from "../run/failure.ts";
-import { rootErrorCode } from "../run/error-code.ts";
+import { Failure, rootErrorCode } from "../run/failure.ts";
 
 /** What went wrong with one request, where a later one may do better. */
 export type TransientKind =

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode } from "../run/failure.ts";
 import { createDigests, type HashAnswer, type HashOrder } from "./hashing.ts";
 
 interface Reading {

@@ -1,9 +1,8 @@
 import type { Files } from "../host/host.ts";
-import { errorCode } from "../run/error-code.ts";
+import { errorCode, type Failure } from "../run/failure.ts";
 import { type ByteRanges, countBytes } from "../run/byte-ranges.ts";
 import type { Digests, ListedFile } from "../run/file-listing.ts";
 import type { ModelLabel } from "../run/events/download.ts";
-import type { Failure } from "../run/failure.ts";
 import { neededFor } from "./disk-space.ts";
 
 /**

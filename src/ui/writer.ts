@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { Person } from "../plan/interview.ts";
 import type { TimedEvent } from "../run/event.ts";
-import type { PauseSwitch } from "../run/pause-switch.ts";
+import type { PauseSwitch } from "../run/run-control.ts";
 
 /** Turns events into what a person or a program reads. One is chosen at the start of a run. */
 export interface Writer extends Person {

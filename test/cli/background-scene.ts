@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, vi } from "vitest";
-import type { BackgroundSeen } from "../../src/run/events/status.ts";
+import type { BackgroundSeen } from "../../src/run/events/reports.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /** What the sandbox's state folder says of a run in the background. */

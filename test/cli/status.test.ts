@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { StatusRead } from "../../src/run/events/status.ts";
+import type { StatusRead } from "../../src/run/events/reports.ts";
 import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
 import { failureOf } from "./wrong-input.ts";
 

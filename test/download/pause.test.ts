@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { countBytes } from "../../src/run/byte-ranges.ts";
 import { placesOf } from "../../src/store/hub-cache/layout.ts";
 import type { Host } from "../../src/host/host.ts";
-import { createPauseSwitch } from "../../src/run/pause-switch.ts";
+import { createPauseSwitch } from "../../src/run/run-control.ts";
 import { askedAgain } from "./asked-again.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { exitCodes } from "../../src/run/exit-codes.ts";
-import { Failure } from "../../src/run/failure.ts";
+import { exitCodes, Failure } from "../../src/run/failure.ts";
 import { annieServer, testHost } from "./fixtures.ts";
 import { complete, online, starting, watching } from "./watching.ts";
 

@@ -6,7 +6,7 @@ import { failureExamples } from "../../scripts/failure-examples.ts";
 import { rooms } from "../../scripts/lint/layers.ts";
 import { troubleshooting } from "../../scripts/troubleshooting.ts";
 import { parseArguments } from "../../src/cli/program.ts";
-import { exitCodes } from "../../src/run/exit-codes.ts";
+import { exitCodes } from "../../src/run/failure.ts";
 import { ownFiles, read, root } from "./own-files.ts";
 
 /** First and last column of the tables in a part of a page. */

@@ -8,8 +8,7 @@ import {
   preferInOrder,
 } from "../../src/source/mirrors.ts";
 import { TransientError } from "../../src/source/transient-error.ts";
-import { exitCodes } from "../../src/run/exit-codes.ts";
-import { Failure } from "../../src/run/failure.ts";
+import { exitCodes, Failure } from "../../src/run/failure.ts";
 import { Secret } from "../../src/run/secret.ts";
 import { model, openScene, type Scene } from "../download/scene.ts";
 

@@ -14,7 +14,7 @@ import { type CheckRequest, repair, verify } from "../../src/commands/models/ver
 import { pull } from "../../src/commands/pull.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
-import { createPauseSwitch } from "../../src/run/pause-switch.ts";
+import { createPauseSwitch } from "../../src/run/run-control.ts";
 import { requestOf } from "../commands/demo-setup.ts";
 import { herOs } from "../demo/test-demo.ts";
 import { hubOutage } from "./hub-outage.ts";

@@ -15,10 +15,9 @@ import {
   type ReleaseTree,
   treeOfApp,
 } from "../../release/tree.ts";
-import { Failure } from "../../run/failure.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
 import { compareVersions } from "../../run/version.ts";
 import { failure } from "../../run/failures/table.ts";
-import { exitCodes } from "../../run/exit-codes.ts";
 import { parseJson } from "../../run/json.ts";
 import type { Work } from "../command-request.ts";
 

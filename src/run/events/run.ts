@@ -1,4 +1,4 @@
-import type { ExitCode } from "../exit-codes.ts";
+import type { ExitCode } from "../failure.ts";
 
 export const stages = ["machine", "plan", "stack", "download", "annie"] as const;
 export type Stage = (typeof stages)[number];

@@ -1,9 +1,7 @@
 import { capabilityName } from "../capabilities.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { type Failure, retold } from "../failure.ts";
+import { exitCodes, type Failure, retold, row } from "../failure.ts";
 import { inFolder, quoted } from "../shell-quote.ts";
 import { formatMemory } from "../units.ts";
-import { row } from "./row.ts";
 
 /** Why a container probably fails. */
 export type LikelyCause =

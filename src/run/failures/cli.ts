@@ -1,5 +1,4 @@
-import { exitCodes } from "../exit-codes.ts";
-import { row } from "./row.ts";
+import { exitCodes, row } from "../failure.ts";
 
 /** A file that was named. */
 type NamedFile = { readonly file: string; readonly reason: string };
@@ -52,7 +51,11 @@ function linesOf(complaint: string): readonly [string, readonly string[]] {
   return [first, more];
 }
 
-/** Arguments, the files that they name, and where heros was started. */
+const whereRecordsAre = "Records of runs are in ~/.local/state/heros/logs.";
+/** File and line. */
+type Line = { readonly place: string };
+
+/** Arguments, the files that they name, where heros was started, and runs in the background. */
 export const cliFailures = {
   /** Arguments that make no sense, or none together. */
   "usage.wrong": row<{ readonly complaint: string }>({
@@ -97,5 +100,45 @@ export const cliFailures = {
     message: ({ where }) =>
       `${where} does not contain a Hugging Face token (one word on one line).`,
     hint: () => "Copy the token again from https://huggingface.co/settings/tokens",
+  }),
+  "background.not_started": row<{ readonly command: string; readonly reason: string }>({
+    exitCode: exitCodes.failed,
+    message: ({ reason }) => `heros could not continue in the background: ${reason}.`,
+    hint: ({ command }) =>
+      `Nothing is lost. Run heros ${command} again: it continues where it stopped.`,
+  }),
+  "background.still_running": row<{ readonly pid: number }>({
+    exitCode: exitCodes.failed,
+    message: ({ pid }) => `The background run (PID ${pid}) does not stop.`,
+    hint: ({ pid }) => `Force it to stop: kill -9 ${pid}. Everything downloaded is kept.`,
+  }),
+  "background.lost": row<{ readonly command: string }>({
+    exitCode: exitCodes.failed,
+    message: () =>
+      "The background run ended unexpectedly: it was killed, or the machine shut down.",
+    hint: ({ command }) =>
+      `Nothing is lost. Run heros ${command} again: it continues where it stopped.`,
+  }),
+  "replay.unreadable": row<{ readonly file: string; readonly reason: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ file, reason }) =>
+      `Can't read the record ${file}: ${readErrors[reason] ?? reason}.`,
+    hint: () => whereRecordsAre,
+  }),
+  "replay.empty": row<{ readonly file: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ file }) => `${file} contains no events.`,
+    hint: () => whereRecordsAre,
+  }),
+  "replay.newer": row<Line & { readonly version: number }>({
+    exitCode: exitCodes.usage,
+    message: ({ place, version }) =>
+      `${place} has format version ${version}, but this heros reads version 1.`,
+    hint: () => "Replay it with a newer heros.",
+  }),
+  "replay.broken": row<Line & { readonly what: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ place, what }) => `${place} ${what}.`,
+    hint: () => "Give a file of JSON lines that heros recorded, or remove that line.",
   }),
 };

@@ -1,6 +1,5 @@
-import { exitCodes, type ExitCode } from "../exit-codes.ts";
+import { type ExitCode, exitCodes, row } from "../failure.ts";
 import { quoted } from "../shell-quote.ts";
-import { row } from "./row.ts";
 
 /** Whose folder it is. */
 export type Area = keyof typeof areas;

@@ -1,7 +1,6 @@
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes, row } from "../failure.ts";
 import { quoted } from "../shell-quote.ts";
 import { formatMoment } from "../units.ts";
-import { row } from "./row.ts";
 
 type AtHub = { readonly endpoint: string };
 

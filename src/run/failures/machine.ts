@@ -1,7 +1,37 @@
-import { exitCodes } from "../exit-codes.ts";
-import type { Failure } from "../failure.ts";
-import { row } from "./row.ts";
+import { exitCodes, type Failure, row } from "../failure.ts";
+import { formatDuration } from "../units.ts";
 
+const again = "then run heros setup again.";
+
+/** What is known of an image that could not be pulled, and what docker said of it. */
+export interface ImageBlame {
+  /** As the compose file names it. */
+  readonly image: string | null;
+  /** Where it lives: `ghcr.io`, `Docker Hub`. */
+  readonly registry: string | null;
+  readonly said: string;
+}
+
+interface Said {
+  /** Docker's own words. */
+  readonly said: string;
+}
+
+interface Remedy {
+  /** A command, or a sentence, that solves it. */
+  readonly remedy: string;
+}
+
+const restart = "Restart Docker (this interrupts every container): sudo systemctl restart docker";
+
+const cantPull = ({ image }: ImageBlame) => `Can't pull ${image ?? "an image"}`;
+const theImage = ({ image }: ImageBlame) => (image === null ? "An image" : `The image ${image}`);
+const theRegistry = ({ registry }: ImageBlame) => registry ?? "its registry";
+const isDockerHub = ({ registry }: ImageBlame) => registry === null || registry === "Docker Hub";
+const login = (blame: ImageBlame) =>
+  isDockerHub(blame) ? "docker login" : `docker login ${blame.registry}`;
+
+/** What the machine lacks: it is no Spark, its GPU is silent, or Docker does not do what it should. */
 export const machineFailures = {
   "machine.unsupported": row<{
     /** What was found instead: "x86_64", "no NVIDIA GPU". */
@@ -27,5 +57,149 @@ export const machineFailures = {
         ? first.message
         : `${count} problems prevent Annie from running. Fix this first: ${first.message}`,
     hint: ({ first }) => first.hint,
+  }),
+  "docker.missing": row({
+    exitCode: exitCodes.machine,
+    message: () => "Docker is not installed, and Annie runs in Docker containers.",
+    hint: () => "Install it: curl -fsSL https://get.docker.com | sudo sh",
+  }),
+  "docker.daemon_down": row<{ address: string | null; remedy: string | null }>({
+    exitCode: exitCodes.machine,
+    message: ({ address }) =>
+      address === null
+        ? "Docker is installed, but not running."
+        : `Docker is installed, but does not respond at ${address}.`,
+    hint: ({ address, remedy }) =>
+      remedy === null
+        ? `Start the engine that listens at ${address ?? "its socket"}, or choose another with DOCKER_HOST.`
+        : `Start it: ${remedy}`,
+  }),
+  "docker.no_permission": row<Remedy & { joined: boolean }>({
+    exitCode: exitCodes.machine,
+    message: () => "You don't have permission to use Docker.",
+    hint: ({ remedy, joined }) => (joined ? remedy : `Run: ${remedy}.`),
+  }),
+  "docker.context_broken": row<Remedy & { name: string | null }>({
+    exitCode: exitCodes.machine,
+    message: ({ name }) =>
+      `Docker's current context${name === null ? "" : `, "${name}",`} does not exist.`,
+    hint: ({ remedy }) => `Switch to the default context: ${remedy}`,
+  }),
+  "docker.podman": row<Remedy>({
+    exitCode: exitCodes.machine,
+    message: () =>
+      "The docker command here is Podman. Annie needs Docker Engine and Docker Compose.",
+    hint: ({ remedy }) => `Install Docker: ${remedy}`,
+  }),
+  "docker.elsewhere": row<Remedy & { where: string }>({
+    exitCode: exitCodes.machine,
+    message: ({ where }) =>
+      `The Docker engine is on another machine (${where}) and can't read the models on this one.`,
+    hint: ({ remedy }) => `Use this machine's engine (${remedy}), or run heros on that machine.`,
+  }),
+  "docker.no_answer": row({
+    exitCode: exitCodes.machine,
+    message: () => "Docker does not respond.",
+    hint: () => restart,
+  }),
+  "docker.gpu_unavailable": row<Said>({
+    exitCode: exitCodes.machine,
+    message: ({ said }) => `Containers can't use the GPU. Docker says: ${said}`,
+    hint: () =>
+      "Set it up (this restarts Docker): sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker",
+  }),
+  "docker.disk_full": row<Said>({
+    exitCode: exitCodes.disk,
+    message: ({ said }) => `The disk that holds Docker's images is full. Docker says: ${said}`,
+    hint: () => `Free some space, for example with docker image prune, ${again}`,
+  }),
+  "docker.wrong_architecture": row<ImageBlame>({
+    exitCode: exitCodes.machine,
+    message: (blame) =>
+      `${theImage(blame)} does not support this processor. Docker says: ${blame.said}`,
+    hint: () => `Choose an image for this processor in the compose file, ${again}`,
+  }),
+  "docker.folder_unseen": row<Said & { folder: string | null }>({
+    exitCode: exitCodes.machine,
+    message: ({ folder, said }) =>
+      `Docker can't access ${folder === null ? "the stack's folder" : `the folder ${folder}`}. Docker says: ${said}`,
+    hint: () =>
+      "With Docker Desktop, share the folder under Settings > Resources > File sharing. With Docker from a snap, choose folders in your home that aren't hidden: --stack-dir, --storage.",
+  }),
+  "docker.credentials": row<Said>({
+    exitCode: exitCodes.machine,
+    message: ({ said }) =>
+      `Docker can't read its registry credentials, so it can't pull images. Docker says: ${said}`,
+    hint: () => `Remove "credsStore" (or "credHelpers") from ~/.docker/config.json, ${again}`,
+  }),
+  "docker.pull_rate_limited": row<ImageBlame>({
+    exitCode: exitCodes.network,
+    message: (blame) =>
+      `${cantPull(blame)}: ${theRegistry(blame)} limits downloads from this address. Docker says: ${blame.said}`,
+    hint: (blame) => `Log in to raise the limit (${login(blame)}), or wait a while, ${again}`,
+  }),
+  "docker.registry_error": row<ImageBlame & { status: string }>({
+    exitCode: exitCodes.network,
+    message: (blame) =>
+      `${cantPull(blame)}: ${theRegistry(blame)} has a server error (${blame.status}). Docker says: ${blame.said}`,
+    hint: () => "Run heros setup again later.",
+  }),
+  "docker.pull_certificate": row<ImageBlame>({
+    exitCode: exitCodes.network,
+    message: (blame) =>
+      `${cantPull(blame)}: Docker does not trust the certificate of ${theRegistry(blame)}. Docker says: ${blame.said}`,
+    hint: (blame) =>
+      `If your network has its own certificate authority, save its certificate as /etc/docker/certs.d/${isDockerHub(blame) ? "docker.io" : blame.registry}/ca.crt, ${again}`,
+  }),
+  "docker.pull_network": row<
+    | ({ readonly how: "unreachable"; readonly proxy: boolean } & ImageBlame)
+    | {
+        readonly how: "silent";
+        readonly silentMs: number;
+        readonly images: readonly string[];
+        readonly registry: string | null;
+      }
+  >({
+    exitCode: exitCodes.network,
+    message: (data) =>
+      data.how === "silent"
+        ? `Can't pull ${data.images.join(", ")}: ${data.registry ?? "the registry"} has sent nothing for ${formatDuration(data.silentMs / 1000)}.`
+        : `${cantPull(data)}: Docker can't reach ${theRegistry(data)}. Docker says: ${data.said}`,
+    hint: (data) => {
+      if (data.how === "silent") {
+        return `Check your connection, ${again} If it stalls again, restart Docker first (this interrupts every container): sudo systemctl restart docker`;
+      }
+      return data.proxy
+        ? `Check Docker's proxy (docker info shows it), ${again}`
+        : `Check your connection, ${again}`;
+    },
+  }),
+  "docker.pull_refused": row<ImageBlame>({
+    exitCode: exitCodes.failed,
+    message: (blame) =>
+      `${cantPull(blame)}: it does not exist on ${theRegistry(blame)}, or you don't have access. Docker says: ${blame.said}`,
+    hint: (blame) => `Check its name in the compose file, or log in: ${login(blame)}`,
+  }),
+  "docker.image_missing": row<ImageBlame>({
+    exitCode: exitCodes.failed,
+    message: (blame) =>
+      `${cantPull(blame)}: it does not exist on ${theRegistry(blame)}. Docker says: ${blame.said}`,
+    hint: () => "Check its name and tag in the compose file, and HER_OS_VERSION in .env.",
+  }),
+  "docker.no_network": row<Said>({
+    exitCode: exitCodes.machine,
+    message: ({ said }) => `Docker has no free addresses for another network. Docker says: ${said}`,
+    hint: () => "Remove unused networks: docker network prune",
+  }),
+  "docker.firewall": row<Said>({
+    exitCode: exitCodes.machine,
+    message: ({ said }) => `Docker can't set up its firewall rules. Docker says: ${said}`,
+    hint: () => restart,
+  }),
+  "docker.version_mismatch": row<Said>({
+    exitCode: exitCodes.machine,
+    message: ({ said }) =>
+      `The docker command and the Docker engine have incompatible versions. Docker says: ${said}`,
+    hint: () => "Update both: sudo apt-get install --only-upgrade docker-ce docker-ce-cli",
   }),
 };

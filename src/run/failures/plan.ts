@@ -1,5 +1,4 @@
-import { exitCodes } from "../exit-codes.ts";
-import { row } from "./row.ts";
+import { exitCodes, row } from "../failure.ts";
 
 /** A value that does not answer a question. */
 interface BadAnswer {

@@ -1,7 +1,6 @@
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes, row } from "../failure.ts";
 import { quoted } from "../shell-quote.ts";
 import { formatBytes } from "../units.ts";
-import { row } from "./row.ts";
 
 const nothingChanged = "Nothing was changed.";
 const otherFolder = "Or install it elsewhere: heros release install --prefix DIR";

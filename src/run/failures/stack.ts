@@ -1,7 +1,5 @@
-import { exitCodes } from "../exit-codes.ts";
-import { type Failure, retold } from "../failure.ts";
+import { exitCodes, type Failure, retold, row } from "../failure.ts";
 import { inFolder, quoted } from "../shell-quote.ts";
-import { row } from "./row.ts";
 
 const again = "then run heros setup again.";
 

@@ -1,10 +1,13 @@
-import type { FileHash } from "../file-listing.ts";
 import type { DamageReason } from "../events/cache.ts";
-import { exitCodes } from "../exit-codes.ts";
 import { quoted } from "../shell-quote.ts";
 import { formatBytes } from "../units.ts";
-import { hashName } from "./download.ts";
-import { row } from "./row.ts";
+import type { FileHash } from "../file-listing.ts";
+import { exitCodes, row } from "../failure.ts";
+
+/** As people call it. */
+function hashName({ algorithm }: FileHash): string {
+  return algorithm === "sha256" ? "SHA-256" : "git SHA-1";
+}
 
 interface DamagedFile {
   readonly repo: string;
@@ -28,6 +31,19 @@ export const storeFailures = {
       `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models (--tiers 1), or choose a folder on another disk with --cache-dir.`,
     formHint: ({ neededBytes, freeBytes }) =>
       `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models, or choose a folder on another disk.`,
+  }),
+  /** The source sent wrong bytes each time. */
+  "download.hash_mismatch": row<{
+    readonly repo: string;
+    readonly path: string;
+    readonly hash: FileHash;
+    readonly found: string | null;
+  }>({
+    exitCode: exitCodes.hash,
+    message: ({ repo, path, hash, found }) =>
+      `${path} of ${repo} does not match the Hub's checksum: its ${hashName(hash)} is ${found ?? "unknown"}, expected ${hash.hex}.`,
+    hint: () =>
+      "heros downloaded it three times. Run heros again later. If it fails again, check for a proxy or a mirror that alters files.",
   }),
   "cache.changed": row<{ readonly repo: string; readonly path: string }>({
     exitCode: exitCodes.failed,

@@ -1,17 +1,13 @@
-import { Failure } from "../failure.ts";
+import { Failure, type FailureRow } from "../failure.ts";
 import { cliFailures } from "./cli.ts";
 import { annieFailures } from "./annie.ts";
-import { dockerFailures } from "./docker.ts";
-import { downloadFailures } from "./download.ts";
+import { machineFailures } from "./machine.ts";
+import { storeFailures } from "./store.ts";
 import { fileFailures } from "./files.ts";
 import { hubFailures } from "./hub.ts";
-import { machineFailures } from "./machine.ts";
 import { planFailures } from "./plan.ts";
-import { recordFailures } from "./record.ts";
 import { releaseFailures } from "./release.ts";
-import type { FailureRow } from "./row.ts";
 import { stackFailures } from "./stack.ts";
-import { storeFailures } from "./store.ts";
 
 /**
  * Every failure that heros can end with: code, sentence, hint, exit status. A row stands with those of its area, and has an
@@ -19,14 +15,11 @@ import { storeFailures } from "./store.ts";
  */
 export const failures = {
   ...cliFailures,
-  ...dockerFailures,
-  ...downloadFailures,
   ...fileFailures,
   ...hubFailures,
   ...machineFailures,
   ...annieFailures,
   ...planFailures,
-  ...recordFailures,
   ...releaseFailures,
   ...stackFailures,
   ...storeFailures,

@@ -1,9 +1,8 @@
-import { Failure } from "../../run/failure.ts";
+import { Failure, rootErrorCode } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { patienceMs } from "../retry-policy.ts";
 import type { FailureScope } from "../source.ts";
 import { isTlsError, proxyStatus, transientErrorOf } from "../transient-error.ts";
-import { rootErrorCode } from "../../run/error-code.ts";
 
 /** What was asked of the Hub, for the sentence: "openai/whisper-large-v3", "the token". */
 export interface Asked {

@@ -10,7 +10,7 @@ import { failure } from "../../run/failures/table.ts";
 import type { Secret } from "../../run/secret.ts";
 import { TransientError } from "../transient-error.ts";
 import { captivePortal } from "./failures.ts";
-import { rootErrorCode } from "../../run/error-code.ts";
+import { rootErrorCode } from "../../run/failure.ts";
 
 type Answer = HttpResponse<ByteStream>;
 

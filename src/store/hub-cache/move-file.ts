@@ -2,7 +2,7 @@ import type { Files } from "../../host/host.ts";
 import { openUnlinked } from "../../host/own-file.ts";
 import type { ByteRanges } from "../../run/byte-ranges.ts";
 import { copySuffix } from "./layout.ts";
-import { errorCode } from "../../run/error-code.ts";
+import { errorCode } from "../../run/failure.ts";
 
 type Doors = Pick<Files, "open" | "rename" | "rm">;
 

@@ -4,7 +4,7 @@ import { ownUid } from "../../host/own-file.ts";
 import { lookAtPlace } from "../../host/target-folder.ts";
 import { failure } from "../../run/failures/table.ts";
 import { cacheTag, foldersOf, placesOf, type RepoPlaces, stagingName } from "./layout.ts";
-import { errorCode } from "../../run/error-code.ts";
+import { errorCode } from "../../run/failure.ts";
 
 /**
  * Makes the folders that a download of these blobs needs until a model is whole.

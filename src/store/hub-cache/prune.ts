@@ -16,7 +16,7 @@ import {
   type RepoPlaces,
 } from "./layout.ts";
 import { findLockHolder } from "./look-up.ts";
-import { errorCode } from "../../run/error-code.ts";
+import { errorCode } from "../../run/failure.ts";
 import { isUnlinked, tidyStaging } from "./prepare-folders.ts";
 
 /** A repository of the catalog, and what of it is wanted. */

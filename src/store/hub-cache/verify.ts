@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import type { Files, Host } from "../../host/host.ts";
 import { sideBySide } from "../../run/concurrency.ts";
-import { errorCode } from "../../run/error-code.ts";
+import { errorCode } from "../../run/failure.ts";
 import { promisedDigest } from "../../run/file-listing.ts";
 import type { Emit } from "../../run/event.ts";
 import type { DamageReason } from "../../run/events/cache.ts";

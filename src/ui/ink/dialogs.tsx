@@ -5,7 +5,7 @@ import {
   type BackgroundChoice,
   type BackgroundProcess,
   runningText,
-} from "../../run/background-process.ts";
+} from "../../run/run-control.ts";
 import type { CheckFinished } from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state.ts";
 import { cleanText } from "../clean-text.ts";

@@ -1,6 +1,6 @@
 import type { FailedChecks, Interview, Remediation } from "../../plan/interview.ts";
 import type { Answers } from "../../plan/questions.ts";
-import type { BackgroundChoice, BackgroundProcess } from "../../run/background-process.ts";
+import type { BackgroundChoice, BackgroundProcess } from "../../run/run-control.ts";
 import type { TimedEvent } from "../../run/event.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { logLines, type ScrolledLine, scrolledLines } from "./log-rows.ts";

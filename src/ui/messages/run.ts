@@ -1,4 +1,4 @@
-import type { BackgroundChoice } from "../../run/background-process.ts";
+import type { BackgroundChoice } from "../../run/run-control.ts";
 import type { HerosEvent } from "../../run/event.ts";
 import type {
   HubWaiting,

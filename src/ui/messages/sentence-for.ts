@@ -1,15 +1,13 @@
 import type { TimedEvent } from "../../run/event.ts";
 import type { RunState } from "../../run/state.ts";
-import { annieSentence } from "./health.ts";
+import { annieSentence, stackSentence } from "./stack.ts";
 import { downloadSentence } from "./download.ts";
 import { checkSentences, machineSentence } from "./machine.ts";
 import { modelsSentence } from "./cache.ts";
 import { planSentence } from "./plan.ts";
-import { releaseSentence } from "./release.ts";
+import { isNotSetUp, releaseSentence, statusSentence } from "./reports.ts";
 import { runSentence } from "./run.ts";
 import type { Sentence } from "./sentence.ts";
-import { stackSentence } from "./deploy.ts";
-import { isNotSetUp, statusSentence } from "./status.ts";
 
 /**
  * What an event says to a person, the same in every writer; null where only a bar or a row changes.

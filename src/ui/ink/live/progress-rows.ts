@@ -1,9 +1,9 @@
 import type { ModelProgress, ModelState } from "../../../run/events/download.ts";
-import type { ContainerChanged } from "../../../run/events/deploy.ts";
+import type { ContainerChanged } from "../../../run/events/stack.ts";
 import type { RunState } from "../../../run/state.ts";
 import { formatBytes, formatBytesOf, formatEta, formatSpeed } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
-import { containerLine } from "../../messages/deploy.ts";
+import { containerLine } from "../../messages/stack.ts";
 import { downloadNote, percentOf } from "../../messages/download.ts";
 import { padded, shorten, textWidth } from "../../text-width.ts";
 import { type LiveView, spinnerSign } from "../header.ts";

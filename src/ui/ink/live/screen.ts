@@ -5,7 +5,7 @@ import { textWidth } from "../../text-width.ts";
 import { notPausedText } from "../../messages/download.ts";
 import { capabilityName } from "../../../run/capabilities.ts";
 import { counted } from "../../messages/sentence.ts";
-import { annieText, awaitedCapabilities } from "../../messages/health.ts";
+import { annieText, awaitedCapabilities } from "../../messages/stack.ts";
 import { remedyLine } from "../../messages/machine.ts";
 import { hubWaitText } from "../../messages/run.ts";
 import {

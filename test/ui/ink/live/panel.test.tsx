@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { App } from "../../../../src/ui/ink/app.tsx";
 import { createStore } from "../../../../src/ui/ink/screen-store.ts";
 import { createTheme } from "../../../../src/ui/ink/theme.ts";
-import { createPauseSwitch } from "../../../../src/run/pause-switch.ts";
+import { createPauseSwitch } from "../../../../src/run/run-control.ts";
 import { noRunKeys, type RunKeys } from "../../../../src/ui/writer.ts";
 import { keys as typed } from "../../../terminal/pty.ts";
 import { recording } from "../../recordings.ts";

@@ -15,7 +15,7 @@ import { liveScreen } from "../../../../src/ui/ink/live/screen.ts";
 import { noRunKeys } from "../../../../src/ui/writer.ts";
 import { createTheme } from "../../../../src/ui/ink/theme.ts";
 import { capabilityName } from "../../../../src/run/capabilities.ts";
-import { awaitedCapabilities } from "../../../../src/ui/messages/health.ts";
+import { awaitedCapabilities } from "../../../../src/ui/messages/stack.ts";
 import { recording, recordings } from "../../recordings.ts";
 
 const theme = createTheme({ color: true, unicode: true });

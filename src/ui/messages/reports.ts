@@ -1,10 +1,10 @@
-import type { BackgroundSeen, StatusRead } from "../../run/events/status.ts";
+import type { BackgroundSeen, ReleaseEvent, StatusRead } from "../../run/events/reports.ts";
 import { formatBytes } from "../../run/units.ts";
 import { capabilityName } from "../../run/capabilities.ts";
 import { progressText } from "./download.ts";
 import { modelStateText } from "./cache.ts";
 import { stageBeginnings } from "./run.ts";
-import { listed, say, tookText, type Sentence } from "./sentence.ts";
+import { listed, say, type Sentence, tookText } from "./sentence.ts";
 
 /** How Annie is, what she can do, and what is still downloading. */
 export function statusSentence(event: StatusRead): Sentence {
@@ -110,5 +110,27 @@ function endWords(command: string, closing: NonNullable<BackgroundSeen["closing"
       return `heros ${command} failed. ${closing.message} ${closing.hint}`;
     case "run.cancelled":
       return `heros ${command} was stopped. ${closing.hint}`;
+  }
+}
+
+export function releaseSentence(event: ReleaseEvent): Sentence {
+  switch (event.type) {
+    case "upgrade.checked": {
+      const { current, latest } = event;
+      return current === latest
+        ? say(`heros ${current} is the newest version.`)
+        : say(`Installed: heros ${current}. Available: heros ${latest}.`);
+    }
+    case "version.read": {
+      const { version, platform, commit, folder, channel } = event;
+      return say(`heros ${version} (${platform})`, {
+        from: "quiet",
+        more: [
+          ...(commit === null ? [] : [`Commit:    ${commit}`]),
+          `Installed: ${folder}`,
+          `Channel:   ${channel === "checkout" ? "none, built from a checkout" : channel}`,
+        ],
+      });
+    }
   }
 }

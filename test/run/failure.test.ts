@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { errorCode, rootErrorCode } from "../../src/run/error-code.ts";
+import { errorCode, rootErrorCode } from "../../src/run/failure.ts";
 
 const reset = Object.assign(new Error("cut"), { code: "ECONNRESET" });
 
