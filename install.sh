@@ -11,8 +11,7 @@ release_base=''
 usage() {
   cat <<'TEXT'
 sh install.sh [--demo] [options of heros setup]
-Downloads heros, verifies its signature, installs it under your home, and starts `heros setup`.
-In a checkout it builds and installs that.
+Downloads heros (in a checkout: builds it), verifies its signature, installs it under your home, and starts `heros setup`.
 
   --demo            the whole setup on a simulated machine: no Docker, no GPU
   --no-setup        install only
@@ -34,6 +33,7 @@ say() { [ -n "$quiet" ] || printf '%s\n' "$*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }
 # fail STATUS MESSAGE HINT: the statuses are those of heros.
 fail() { printf 'install.sh: %s\n  %s\n' "$2" "$3" >&2; exit "$1"; }
+full() { fail 7 "$1 can't be written: the disk is full." "Free some space, then run this again."; }
 # run COMMAND…: in the background, so that a signal is answered right away.
 run() { "$@" </dev/null & child=$!; wait "$child"; set -- $?; child=; return "$1"; }
 # The heros that is installed takes over.
@@ -47,8 +47,7 @@ is_heros() { grep -qs '^  "name": "heros",$' "$1/package.json" && [ -d "$1/src" 
 
 check_machine() {
   case $(uname -s):$(uname -m) in
-    Linux:aarch64 | Linux:arm64) arch=arm64 ;;
-    Linux:x86_64 | Linux:amd64) arch=x64 ;;
+    Linux:aarch64 | Linux:arm64) arch=arm64 ;; Linux:x86_64 | Linux:amd64) arch=x64 ;;
     *) fail 4 "heros runs on Linux on arm64 and x86-64; this is $(uname -s) on $(uname -m)." "Use the machine that will run Annie." ;;
   esac
   case $(getconf LONG_BIT 2>/dev/null):$(getconf GNU_LIBC_VERSION 2>/dev/null || ldd --version 2>&1) in
@@ -79,11 +78,12 @@ choose_folders() {
 begin_work() {
   first=$(existing "$cache")
   trap end_work EXIT && trap 'cancel 129' HUP && trap 'cancel 130' INT && trap 'cancel 143' TERM
-  { mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ]; } || fail 4 "$cache can't be written to." "$elsewhere"
-  for place in "$cache" "$data"; do
+  mkdir -p "$cache" 2>/dev/null || fail 4 "$cache can't be written to." "$elsewhere"
+  for place in "$cache" "$data" "$bin"; do
+    [ -w "$(existing "$place")" ] || fail 4 "$place can't be written to." "$elsewhere"
     free=$(df -Pk "$(existing "$place")" | sed '$!d' | tr -s ' ' | cut -d ' ' -f 4)
-    case $free in '' | *[!0-9]*) continue ;; esac
-    [ "$free" -ge "$1"000 ] || fail 7 "heros needs $1 MB in $place; $((free / 1000)) MB are free." "Free some space. $elsewhere"
+    ! [ "$free" -lt "$1"000 ] 2>/dev/null ||
+      fail 4 "heros needs $1 MB in $place; $((free / 1000)) MB are free." "Free some space. $elsewhere"
   done
   exec 9<"$cache"
   if has flock && ! flock -n 9; then fail 1 "Another installation is running." "Let it finish, then run this again."; fi
@@ -95,7 +95,8 @@ begin_work() {
 end_work() {
   trap '' HUP INT TERM
   [ -z "$work" ] || rm -rf "$work"
-  [ "$first" = "$cache" ] || (cd "$first" && rmdir -p "${cache#"${first%/}"/}") 2>/dev/null
+  there=$cache
+  while [ "$there" != "$first" ]; do rmdir "$there" 2>/dev/null; there=$(dirname "$there"); done
   exec 9<&-
   trap - EXIT HUP INT TERM
 }
@@ -117,8 +118,7 @@ by_wget() {
 # fetch ADDRESS FILE [bar]: resumes what is there. Plain http is for this machine alone, and no redirect leads to it.
 fetch() {
   case $1 in
-    https://*) only=https ;;
-    http://127.0.0.1[:/]* | http://localhost[:/]*) only=http ;;
+    https://*) only=https ;; http://127.0.0.1[:/]* | http://localhost[:/]*) only=http ;;
     *) fail 2 "heros is downloaded by https only, not from $1" "Check HEROS_BASE_URL and HEROS_SOURCE." ;;
   esac
   by=by_curl bar='' said=$work/said url=$1 to=$2
@@ -129,7 +129,9 @@ fetch() {
     set -- $?
     [ "$by" = by_curl ] || sed -n 's|^ *HTTP/[0-9.]* \([0-9]*\).*|\1|p' "$work/said" | tail -n 1 >"$work/code"
     # Another try changes nothing: no such file, a refused redirect, a certificate. It starts over: a part that doesn't fit.
-    case $1:$(cat "$work/code") in *:40[034] | *:410 | *:30? | 60:*) break ;; 1:200 | 33:* | *:416) rm -f "$to" ;; esac
+    case $by:$1:$(cat "$work/code") in *:40[034] | *:410 | *:30? | *curl:60:*) break ;;
+      *:1:200 | *:33:* | *:416) rm -f "$to" ;; *curl:23:* | *wget:3:*) full "$to" ;;
+    esac
     run sleep "$pause"
   done
   fail 5 "$url could not be downloaded. $(grep -s . "$work/said" | tail -n 1)" "Check the network, then run this again: it resumes."
@@ -137,6 +139,8 @@ fetch() {
 
 # Sets `tree` to a release that was unpacked only after its signature and its sum were verified. No flag goes past that.
 get_release() {
+  case $from in *-linux-$arch.tar.?z) ;; *-linux-*) fail 4 "$from is for another processor." "This machine needs linux-$arch." ;; esac
+  [ -z "$from" ] || [ -f "$from" ] || fail 2 "There is no file $from." "sh install.sh --help"
   has ssh-keygen || fail 6 "ssh-keygen is missing, so the signature of heros can't be verified." \
     "Install it (sudo apt-get install openssh-client), then run this again."
   begin_work 200
@@ -146,7 +150,7 @@ get_release() {
       cp "$(dirname -- "$from")/$name" "$work/$name" || fail 6 "$name is missing beside $from." "Copy it there from the same release."
     fi
   done
-  printf '%s\n' "$release_keys" >"$work/keys"
+  printf '%s\n' "$release_keys" >"$work/keys" || full "$work"
   ssh-keygen -Y verify -f "$work/keys" -I release@heros -n heros-release -s "$work/SHA256SUMS.sig" <"$work/SHA256SUMS" >"$work/said" 2>&1 ||
     fail 6 "The signature of SHA256SUMS is wrong: these files are not from the makers of heros." "$nothing"
   ! has xz || suffix=xz
@@ -161,8 +165,8 @@ get_release() {
   [ -n "$from" ] || { mv "$archive" "$work/$file" && archive=$work/$file; }
   say "Verified $file"
   tree=$work/in/${file%.tar.*}
-  run tar -xf "$archive" -C "$work/in" --no-same-owner --no-same-permissions 2>"$work/said" ||
-    fail 7 "$file could not be unpacked: $(sed '1!d' "$work/said")" "Is the disk full? $nothing"
+  run env LC_ALL=C tar -xf "$archive" -C "$work/in" --no-same-owner --no-same-permissions 2>"$work/said" ||
+    case $(cat "$work/said") in '' | *'No space'* | *quota*) full "$work" ;; *) tree=none ;; esac
   # Files and folders below one folder of its name; no links, nothing beside it.
   { [ "$work/in/$(ls -A "$work/in")" = "$tree" ] && [ -z "$(find "$tree" ! -type f ! -type d)" ]; } ||
     fail 6 "$file holds what no release holds." "$nothing"
@@ -220,11 +224,8 @@ main() {
       --help | -h) usage && exit ;;
       --no-setup | --install-only) next= ;;
       --pre-download-models | --rollback | --uninstall) next=$argument ;;
-      --from-source) from_source=yes ;;
-      --modify-path) modify=yes ;;
-      --dry-run) dry=yes ;;
-      --prefix=*) prefix=${argument#*=} ;;
-      --from=*) from=${argument#*=} ;;
+      --from-source) from_source=yes ;; --modify-path) modify=yes ;; --dry-run) dry=yes ;;
+      --prefix=*) prefix=${argument#*=} ;; --from=*) from=${argument#*=} ;;
       *)
         case $argument in --quiet | -q) quiet=yes ;; --yes | -y) asks= ;; esac
         set -- "$@" "$argument" ;;

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { ReleaseServer, tarball } from "./release-server.ts";
+import { platform, ReleaseServer, tarball } from "./release-server.ts";
 import { World } from "./world.ts";
 
 let server: ReleaseServer;
@@ -108,6 +108,23 @@ test("--from installs without a network", async () => {
   const { status, stderr } = await install("--from", from);
   expect(stderr).toContain("SHA256SUMS.sig is missing beside");
   expect(status).toBe(6);
+});
+
+test.each([
+  [
+    "for another processor",
+    platform.endsWith("x64") ? "linux-arm64" : "linux-x64",
+    4,
+    "is for another processor",
+  ],
+  ["that does not exist", platform, 2, "There is no file"],
+])("--from with a file %s says so", async (_what, named, expected, sentence) => {
+  const file = join(world.root, `heros-0.1.0-${named}.tar.xz`);
+  if (expected === 4) await writeFile(file, "");
+  const { status, stderr } = await install("--from", file);
+  expect(stderr).toContain(sentence);
+  expect(status).toBe(expected);
+  expect(await world.homeFiles()).toEqual([]);
 });
 
 test("without a terminal it installs and names the next command; with --yes heros starts", async () => {
@@ -244,10 +261,7 @@ describe("where something is wrong nothing is installed, and the version that wa
     ["a pipe", ["mkfifo pipe"], []],
   ])("a rightly signed tarball with %s in it", async (_what, prepare, args) => {
     await server.packStrangely(prepare.join("\n") || ":", args);
-    const { status, stderr } = await install();
-    expect(stderr).toMatch(/holds what no release holds|could not be unpacked/u);
-    expect([6, 7]).toContain(status);
-    expect(await world.homeFiles()).toEqual(before);
+    expect(await outcome()).toEqual(refused(6, "holds what no release holds"));
     await expect(stat("/tmp/heros-escaped")).rejects.toThrow("ENOENT");
   });
 

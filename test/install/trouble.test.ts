@@ -120,14 +120,15 @@ describe("what the machine lacks ends with 4, and leaves nothing behind", () => 
   });
 });
 
-test("too small a disk ends with 7 before anything is fetched", async () => {
+test("too small a disk ends with 4 before anything is fetched, and leaves nothing", async () => {
   await rm(join(world.bin, "df"));
   const text = "#!/bin/sh\necho Filesystem\necho /dev/x 100 50 50000 50% /\n";
   await writeFile(join(world.bin, "df"), text, { mode: 0o755 });
   const { status, stderr } = await world.run(only);
   expect(stderr).toContain("needs 800 MB");
-  expect(status).toBe(7);
+  expect(status).toBe(4);
   expect(await world.npmCalls()).toEqual([]);
+  expect(await world.homeFiles()).toEqual([]);
 });
 
 describe("a build that fails leaves the version that was there, and no debris", () => {
