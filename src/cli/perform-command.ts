@@ -54,6 +54,8 @@ interface CommandPlan {
   readonly demo: boolean;
   /** False for what writes nothing. */
   readonly recorded: boolean;
+  /** Nobody else may write to what it makes, whatever the user's umask is: a program, and what Node compiles of it. */
+  readonly closed?: true;
   readonly resumeHint: string;
   readonly work: (work: Work) => Promise<readonly string[] | null>;
 }
@@ -65,7 +67,9 @@ interface CommandPlan {
 export async function performCommand(performance: Performance): Promise<number> {
   const { command, handover, host, writer, signal, crash, quit, pause, detach, program, argv } =
     performance;
-  const { stages: stagesOfRun, demo, recorded, resumeHint, work } = planCommand(performance);
+  const plan = planCommand(performance);
+  const { stages: stagesOfRun, demo, recorded, resumeHint, work } = plan;
+  if (plan.closed === true) process.umask(process.umask() | 0o022);
   const title = titleOf(command);
   const stateDir = backgroundDirOf(host, demo);
   const status = await runCommand({
@@ -204,10 +208,8 @@ function planRelease({
   readonly writer: Writer;
   readonly gather: (work: Work) => Promise<GatheredSettings>;
 }): CommandPlan {
-  const common = { stages: [], demo: false, recorded: false };
+  const common = { stages: [], demo: false, recorded: false, closed: true } as const;
   const appDir = path.dirname(shippedPath("package.json"));
-  // Whatever the user's umask is: nobody else may write to a program, nor to what Node compiles of it.
-  process.umask(process.umask() | 0o022);
   switch (command.name) {
     case "release":
       return {
