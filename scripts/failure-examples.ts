@@ -81,7 +81,15 @@ export const failureExamples: {
   "disk.gone": [{ ...onDisk, errno: "ENODEV" }],
   "disk.quota": [{ ...onDisk, errno: "EDQUOT" }],
   "disk.read_only": [{ ...onDisk, errno: "EROFS" }],
-  "disk.too_small": [{ folder: cacheDir, neededBytes: 20.6e9, freeBytes: 12.1e9 }],
+  "disk.too_small": [
+    { what: "models", folder: cacheDir, neededBytes: 20.6e9, freeBytes: 12.1e9 },
+    {
+      what: "upgrade",
+      folder: "/home/ann/.local/share/heros",
+      neededBytes: 150e6,
+      freeBytes: 40e6,
+    },
+  ],
   "disk.unsupported": [{ ...onDisk, errno: "EOPNOTSUPP" }],
   "docker.context_broken": [
     { name: "lab", remedy: "unset DOCKER_CONTEXT; docker context use default" },
@@ -207,9 +215,6 @@ export const failureExamples: {
     { platform: "linux-x64", folder: "https://example.com/heros/latest/download" },
   ],
   "release.no_previous": [{ now: "0.1.0" }],
-  "release.no_space": [
-    { folder: "/home/ann/.local/share/heros", neededBytes: 150e6, freeBytes: 40e6 },
-  ],
   "release.no_ssh_keygen": [undefined],
   "release.no_tree": [{ folder: "/home/ann/Downloads" }],
   "release.not_found": [{ url: "https://example.com/heros/download/v7.0.0/SHA256SUMS" }],

@@ -48,7 +48,7 @@ export function diskSpaceFailure({
   freeBytes,
 }: NeededSpace): Failure | null {
   if (neededBytes <= freeBytes) return null;
-  return failure("disk.too_small", { folder: cacheDir, neededBytes, freeBytes });
+  return failure("disk.too_small", { what: "models", folder: cacheDir, neededBytes, freeBytes });
 }
 
 /** Errors of the file system as failures that say what to do; others are passed through. */

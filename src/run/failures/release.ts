@@ -1,6 +1,5 @@
 import { exitCodes, row } from "../failure.ts";
 import { quoted } from "../shell-quote.ts";
-import { formatBytes } from "../units.ts";
 
 const nothingChanged = "Nothing was changed.";
 const otherFolder = "Or install it elsewhere: heros release install --prefix DIR";
@@ -99,16 +98,6 @@ export const releaseFailures = {
     exitCode: exitCodes.hash,
     message: ({ name, why }) => `${name} was not unpacked: ${why}.`,
     hint: () => `${nothingChanged} Please report it.`,
-  }),
-  "release.no_space": row<{
-    readonly folder: string;
-    readonly neededBytes: number;
-    readonly freeBytes: number;
-  }>({
-    exitCode: exitCodes.disk,
-    message: ({ folder, neededBytes, freeBytes }) =>
-      `The upgrade needs ${formatBytes(neededBytes)} in ${folder}, and ${formatBytes(freeBytes)} are free.`,
-    hint: () => `${nothingChanged} Free some space, then run this again.`,
   }),
   "uninstall.needs_yes": row({
     exitCode: exitCodes.usage,

@@ -20,15 +20,19 @@ interface DamagedFile {
 
 export const storeFailures = {
   "disk.too_small": row<{
+    /** What does not fit. */
+    readonly what: "models" | "upgrade";
     readonly folder: string;
     readonly neededBytes: number;
     readonly freeBytes: number;
   }>({
     exitCode: exitCodes.disk,
-    message: ({ folder, neededBytes, freeBytes }) =>
-      `Not enough disk space in ${folder}: the models need ${formatBytes(neededBytes)}, and ${formatBytes(freeBytes)} is free.`,
-    hint: ({ neededBytes, freeBytes }) =>
-      `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models (--tiers 1), or choose a folder on another disk with --cache-dir.`,
+    message: ({ what, folder, neededBytes, freeBytes }) =>
+      `Not enough disk space in ${folder}: the ${what} ${what === "models" ? "need" : "needs"} ${formatBytes(neededBytes)}, and ${formatBytes(freeBytes)} is free.`,
+    hint: ({ what, neededBytes, freeBytes }) =>
+      what === "models"
+        ? `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models (--tiers 1), or choose a folder on another disk with --cache-dir.`
+        : `Nothing was changed. Free ${formatBytes(neededBytes - freeBytes)}, then run this again.`,
     formHint: ({ neededBytes, freeBytes }) =>
       `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models, or choose a folder on another disk.`,
   }),
