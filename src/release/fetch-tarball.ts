@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import path from "node:path";
 import { download } from "../download/download.ts";
 import type { Host } from "../host/host.ts";
@@ -38,7 +37,7 @@ const maxBytes = 2_000_000_000;
  * Downloads a tarball by the engine that downloads models, so that a killed download resumes. The whole file is hashed
  * once more at the end: it may have been there before.
  * @returns the file's path
- * @throws Failure `release.unreachable`, `release.not_found` (5), `release.hash_mismatch` (6), `release.no_space` (7); AbortError
+ * @throws Failure `release.unreachable`, `release.not_found` (5), `release.hash_mismatch` (6), `disk.too_small` (7); AbortError
  */
 export async function fetchTarball(request: FetchRequest, tarball: Tarball): Promise<string> {
   const { host, emit, signal, folder, base } = request;
@@ -71,12 +70,20 @@ export async function fetchTarball(request: FetchRequest, tarball: Tarball): Pro
     }
     throw releaseFailure(error, base);
   }
-  const found = createHash("sha256")
-    .update(await host.files.readFile(file))
-    .digest("hex");
-  if (found === sha256) return file;
+  if ((await sha256Of(host, file, signal)) === sha256) return file;
   await host.files.rm(file, { force: true });
   throw failure("release.hash_mismatch", { name, sha256 });
+}
+
+/** @throws Node's errors, AbortError */
+async function sha256Of({ files }: Host, file: string, signal: AbortSignal): Promise<string> {
+  const digests = createDigests(0, false);
+  await using opened = await files.open(file, "r");
+  const options = { signal, highWaterMark: 1024 * 1024, autoClose: false };
+  for await (const chunk of opened.createReadStream(options)) {
+    digests.update(chunk as Uint8Array);
+  }
+  return digests.finish().sha256;
 }
 
 /** By its first byte: signed addresses of some hosts refuse to be asked for headers alone. */
@@ -161,7 +168,9 @@ function openFileStore(host: Host, folder: string, file: string): Store {
     requireSpace({ totalBytes, cachedBytes, resumedBytes, freeBytes }) {
       const neededBytes = totalBytes - cachedBytes - resumedBytes + unpacked * totalBytes;
       if (neededBytes <= freeBytes) return Promise.resolve();
-      return Promise.reject(failure("release.no_space", { folder, neededBytes, freeBytes }));
+      return Promise.reject(
+        failure("disk.too_small", { what: "upgrade", folder, neededBytes, freeBytes }),
+      );
     },
 
     async prepare() {

@@ -1,4 +1,5 @@
-import { readdir, truncate } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { answer, type ReleaseServer, startReleaseServer } from "./release-server.ts";
@@ -98,6 +99,24 @@ test("what is left of a release that was published twice is not taken for it", a
   const size = server.content.get(`${latest}/${name}`)?.length ?? 0;
   await truncate(join(downloads, folder, name), size);
   expect(await world.upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
+});
+
+test("a tarball that is there already is verified, and not downloaded again", async () => {
+  const name = await server.publish("1.1.0", [latest]);
+  const bytes = server.content.get(`${latest}/${name}`) ?? Buffer.alloc(0);
+  const hash = createHash("sha256").update(bytes).digest("hex");
+  const folder = join(world.data, "downloads", hash.slice(0, 16));
+  await mkdir(folder, { recursive: true });
+  const other = Buffer.from(bytes);
+  other.writeUInt8(other.readUInt8(1000) ^ 1, 1000);
+  await writeFile(join(folder, name), other);
+  expect(await world.upgrade()).toMatchObject({ status: 6, code: "release.hash_mismatch" });
+  await expectUntouched(world);
+  await writeFile(join(folder, name), bytes);
+  expect(await world.upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
+  // Each time one byte, which tells the size.
+  const asked = server.asked.filter((line) => line.includes(".tar."));
+  expect(asked).toEqual([`${latest}/${name} bytes=0-0`, `${latest}/${name} bytes=0-0`]);
 });
 
 test("a killed download goes on where it was", async () => {
