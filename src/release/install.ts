@@ -13,6 +13,7 @@ import {
   removeUnneeded,
   runningFrom,
   switchTo,
+  syncTree,
   versionFolder,
   withLock,
 } from "./installation.ts";
@@ -42,7 +43,8 @@ export function launcherOf({ bin }: Places): string {
 
 /**
  * Installs the unpacked release that this program runs from: its tree becomes a folder of `versions`, proves itself there, and
- * only then the link `current` leads to it. Killed at any moment, whatever was current before is current still.
+ * only then the link `current` leads to it. Killed at any moment, whatever was current before is current still; after a power cut
+ * too, for the tree is on the disk before the link is.
  * @throws Failure `release.broken`, `release.busy` (1), `release.…` (4), `disk.full` (7); AbortError
  */
 export async function install(
@@ -136,7 +138,9 @@ async function bringIn(
   await forgetCompiled(host, tree.folder);
   await moveTree(host, tree.folder, folder);
   try {
-    await proveStarts({ host, signal, folder, version: tree.version });
+    // The disk takes its 100 MB while it proves itself. Of what Node compiles it keeps a checksum: a power cut costs nothing there.
+    const proof = { host, signal, folder, version: tree.version };
+    await Promise.all([syncTree(host, folder), proveStarts(proof)]);
     await warmCompileCache({ host, signal, folder });
   } catch (error) {
     await host.files.rm(folder, { recursive: true, force: true });

@@ -62,7 +62,7 @@ export async function linkedId(
   return target === null ? null : path.basename(target);
 }
 
-/** Makes the link lead to the version. Whoever looks sees the old link or the new one, after a kill -9 too. */
+/** Makes the link lead to the version. Whoever looks sees the old link or the new one, after a kill -9 or a power cut too. */
 export async function pointLink(
   host: Pick<Host, "files" | "pid">,
   data: string,
@@ -72,6 +72,31 @@ export async function pointLink(
   await host.files.rm(fresh, { force: true });
   await host.files.symlink(`versions/${id}`, fresh);
   await host.files.rename(fresh, path.join(data, name));
+  await syncToDisk(host, data);
+}
+
+/** Has the disk keep a folder with all that is in it, as it is now. Links need none of it: they are part of their folder. */
+export async function syncTree(host: Pick<Host, "files">, folder: string): Promise<void> {
+  const entries = await host.files.readdir(folder, { recursive: true, withFileTypes: true });
+  const inside = entries.filter((entry) => entry.isFile() || entry.isDirectory());
+  const paths = inside.map(({ parentPath, name }) => path.join(parentPath, name));
+  await Promise.all([...paths, folder, path.dirname(folder)].map((each) => syncToDisk(host, each)));
+}
+
+/** Node's compiled files come and go while they are listed; some network file systems can't sync a folder. */
+const unsyncable = ["ENOENT", "EINVAL"];
+
+async function syncToDisk({ files }: Pick<Host, "files">, place: string): Promise<void> {
+  try {
+    const handle = await files.open(place, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!unsyncable.includes(errorCode(error) ?? "")) throw error;
+  }
 }
 
 /**
