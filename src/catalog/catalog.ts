@@ -1,3 +1,5 @@
+import { failure } from "../run/failures/table.ts";
+
 /** A tier of models; lower ones come first. */
 export interface Tier {
   readonly id: number;
@@ -40,4 +42,67 @@ export interface Catalog {
   readonly tiers: readonly Tier[];
   /** By tier, then in the catalog's order. */
   readonly models: readonly CatalogModel[];
+}
+
+/** Tiers that are chosen unless somebody says otherwise. */
+export function defaultTiers(catalog: Catalog): number[] {
+  return catalog.tiers.filter((tier) => tier.required || tier.default).map((tier) => tier.id);
+}
+
+/** Tiers that Annie can't do without. */
+export function requiredTiers(catalog: Catalog): number[] {
+  return catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id);
+}
+
+/**
+ * Tier ids as asked, ascending, with the required ones added.
+ * @throws Failure `tiers.unknown` (exit 2)
+ */
+export function completeTiers(catalog: Catalog, asked: readonly number[]): number[] {
+  const known = catalog.tiers.map((tier) => tier.id);
+  const wrong = asked.find((id) => !known.includes(id));
+  if (wrong !== undefined) {
+    throw failure("tiers.unknown", { tier: wrong, known });
+  }
+  return [...new Set([...requiredTiers(catalog), ...asked])].toSorted((a, b) => a - b);
+}
+
+/** The models of these tiers, lowest tier first. */
+export function modelsOfTiers(catalog: Catalog, tiers: readonly number[]): CatalogModel[] {
+  return catalog.models.filter((model) => tiers.includes(model.tier));
+}
+
+/** What the system and the databases need beside the models. */
+export const systemMemoryGib = 8;
+
+/** What these models take once loaded, in GiB: each set to a tenth, as it is shown, so that the sum is the sum of what is shown. */
+export function memoryGibOf(models: readonly CatalogModel[]): number {
+  const tiers = [...new Set(models.map(({ tier }) => tier))];
+  const tenths = tiers.map((tier) => {
+    const gib = models.reduce((sum, model) => sum + (model.tier === tier ? model.memoryGib : 0), 0);
+    return Math.round(gib * 10);
+  });
+  return tenths.reduce((sum, each) => sum + each, 0) / 10;
+}
+
+/** What these models let her do, each once, by the names of the health contract. */
+export function capabilitiesOf(models: readonly CatalogModel[]): string[] {
+  return [...new Set(models.flatMap(({ capability }) => capability ?? []))];
+}
+
+/**
+ * The models with these ids or repository names.
+ * @throws Failure `models.unknown` (exit 2)
+ */
+export function modelsByName(catalog: Catalog, names: readonly string[]): CatalogModel[] {
+  for (const name of names) {
+    if (!catalog.models.some((model) => isNamed(model, name))) {
+      throw failure("models.unknown", { name, known: catalog.models.map(({ id }) => id) });
+    }
+  }
+  return catalog.models.filter((model) => names.some((name) => isNamed(model, name)));
+}
+
+function isNamed(model: CatalogModel, name: string): boolean {
+  return model.id === name || model.parts[0].repo === name;
 }

@@ -1,4 +1,4 @@
-import { systemMemoryGib } from "../catalog/select.ts";
+import { systemMemoryGib } from "../catalog/catalog.ts";
 import { formatMemory } from "../run/units.ts";
 import type { Memory } from "../machine/memory.ts";
 import type { Gpu, Machine } from "../run/events/machine.ts";
@@ -6,10 +6,9 @@ import type { Failure } from "../run/failure.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
 import { failure } from "../run/failures/table.ts";
 import { type NvidiaSmi, describeGpu } from "../machine/gpu.ts";
-import type { Product } from "../machine/product.ts";
+import type { Cpu, Product } from "../machine/product.ts";
 import type { Consent } from "./ask-machine.ts";
 import type { Finding } from "./finding.ts";
-import type { Cpu } from "../machine/product.ts";
 
 /** From here on a machine counts as one with 128 GB: firmware keeps 2 to 4 GB for the display, so the system sees 119.7 to 121.7 GiB. */
 const unifiedClassBytes = 110 * 1024 ** 3;

@@ -1,4 +1,4 @@
-import { memoryGibOf, modelsOfTiers } from "../catalog/select.ts";
+import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
 import { detectMachine } from "../checks/detect.ts";
 import { refusalOf, setupRefusals } from "../checks/refusals.ts";

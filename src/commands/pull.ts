@@ -1,5 +1,10 @@
-import type { CatalogModel } from "../catalog/catalog.ts";
-import { completeTiers, defaultTiers, modelsByName, modelsOfTiers } from "../catalog/select.ts";
+import {
+  type CatalogModel,
+  completeTiers,
+  defaultTiers,
+  modelsByName,
+  modelsOfTiers,
+} from "../catalog/catalog.ts";
 import { parseTiers } from "../plan/questions.ts";
 import type { DetachRequest } from "../record/handover.ts";
 import { failure } from "../run/failures/table.ts";

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../catalog/select.ts";
+import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../catalog/catalog.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
 import { type Answer, askHealth, notOnline } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";

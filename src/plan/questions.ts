@@ -1,5 +1,10 @@
-import type { Catalog } from "../catalog/catalog.ts";
-import { completeTiers, defaultTiers, memoryGibOf, modelsOfTiers } from "../catalog/select.ts";
+import {
+  type Catalog,
+  completeTiers,
+  defaultTiers,
+  memoryGibOf,
+  modelsOfTiers,
+} from "../catalog/catalog.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";

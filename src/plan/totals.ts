@@ -1,4 +1,4 @@
-import { memoryGibOf, modelsOfTiers } from "../catalog/select.ts";
+import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
 import type { Gpu } from "../run/events/machine.ts";
 import type { Circumstances } from "./answers.ts";
 import type { Interview } from "./interview.ts";

@@ -6,7 +6,7 @@ import type { Stage } from "../run/events/run.ts";
 import type { BackgroundSeen } from "../run/events/reports.ts";
 import { parseJson } from "../run/json.ts";
 import { readBootId } from "../host/process-table.ts";
-import { writeAtomically } from "../host/atomic-write.ts";
+import { writeAtomically } from "../host/text-files.ts";
 import { lastEvents } from "./read.ts";
 import { backgroundFile } from "./state-dir.ts";
 

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { writeAtomically } from "../host/atomic-write.ts";
+import { writeAtomically } from "../host/text-files.ts";
 import type { Host } from "../host/host.ts";
 import { errorCode } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";

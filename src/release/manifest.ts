@@ -1,6 +1,6 @@
 import path from "node:path";
 import { z } from "zod";
-import { writeAtomically } from "../host/atomic-write.ts";
+import { writeAtomically } from "../host/text-files.ts";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../run/json.ts";
 

@@ -1,7 +1,6 @@
 import path from "node:path";
-import { writeAtomically } from "../host/atomic-write.ts";
+import { readIfThere, writeAtomically } from "../host/text-files.ts";
 import type { Host } from "../host/host.ts";
-import { readIfThere } from "../host/text-files.ts";
 import { quoted } from "../run/shell-quote.ts";
 import { noteMade } from "./manifest.ts";
 

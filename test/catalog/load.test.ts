@@ -7,7 +7,7 @@ import {
   defaultTiers,
   modelsByName,
   modelsOfTiers,
-} from "../../src/catalog/select.ts";
+} from "../../src/catalog/catalog.ts";
 import { Failure } from "../../src/run/failure.ts";
 
 const small = `schema: 1

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
-import { capabilitiesOf } from "../../src/catalog/select.ts";
+import { capabilitiesOf } from "../../src/catalog/catalog.ts";
 import { capabilityName, capabilitySentence } from "../../src/run/capabilities.ts";
 
 test("each capability of the catalog that heros ships has words of its own", async () => {

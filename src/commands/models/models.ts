@@ -1,5 +1,4 @@
-import type { CatalogModel } from "../../catalog/catalog.ts";
-import { modelsByName } from "../../catalog/select.ts";
+import { type CatalogModel, modelsByName } from "../../catalog/catalog.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { type Placed, placeModels, requireMounted } from "../models-place.ts";

@@ -1,5 +1,4 @@
-import type { CatalogModel } from "../../catalog/catalog.ts";
-import { modelsOfTiers } from "../../catalog/select.ts";
+import { type CatalogModel, modelsOfTiers } from "../../catalog/catalog.ts";
 import { late, withinLimit } from "../../host/time-limit.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
 import type { Listing } from "../../run/file-listing.ts";

@@ -1,6 +1,10 @@
 import { failure } from "../../run/failures/table.ts";
-import type { Catalog } from "../../catalog/catalog.ts";
-import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../../catalog/select.ts";
+import {
+  capabilitiesOf,
+  type Catalog,
+  modelsOfTiers,
+  requiredTiers,
+} from "../../catalog/catalog.ts";
 import { annieServiceName, containerCache } from "../../deploy/compose/annie-service.ts";
 import { containerTeller } from "../../docker/containers.ts";
 import { startStack } from "../../deploy/compose/start.ts";

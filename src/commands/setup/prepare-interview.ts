@@ -1,5 +1,4 @@
-import type { CatalogModel } from "../../catalog/catalog.ts";
-import { capabilitiesOf, modelsOfTiers } from "../../catalog/select.ts";
+import { capabilitiesOf, type CatalogModel, modelsOfTiers } from "../../catalog/catalog.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import { placeFailure } from "../../checks/disks.ts";

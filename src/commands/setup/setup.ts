@@ -1,5 +1,5 @@
 import { type Detection, detectMachine } from "../../checks/detect.ts";
-import { memoryGibOf, modelsOfTiers } from "../../catalog/select.ts";
+import { memoryGibOf, modelsOfTiers } from "../../catalog/catalog.ts";
 import { modelsPlace } from "../models-place.ts";
 import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";

@@ -3,8 +3,7 @@ import path from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import { fileFailure } from "../../run/file-failure.ts";
-import { writeAtomically } from "../../host/atomic-write.ts";
-import { readIfThere } from "../../host/text-files.ts";
+import { readIfThere, writeAtomically } from "../../host/text-files.ts";
 import { type NeededFolder, type StackChange, textOfFile } from "./deployment.ts";
 
 export interface WriteStackRequest {

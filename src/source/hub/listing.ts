@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { ListedFile } from "../../run/file-listing.ts";
 import { isRecord, parseJson } from "../../run/json.ts";
-import { writeAtomically } from "../../host/atomic-write.ts";
+import { writeAtomically } from "../../host/text-files.ts";
 import { failure } from "../../run/failures/table.ts";
 import { Failure } from "../../run/failure.ts";
 import type { Source } from "../source.ts";
