@@ -1,8 +1,15 @@
-import { type TryHub, type EndpointAnswers, askHubs } from "./hub.ts";
-import { type Cpu, parseCpuinfo } from "../machine/product.ts";
+import { isHubOffline } from "../source/hub/environment.ts";
+import { Failure } from "../run/failure.ts";
+import {
+  type Cpu,
+  parseCpuinfo,
+  type Product,
+  readDmi,
+  readPciIds,
+  recogniseProduct,
+} from "../machine/product.ts";
 import { type NvidiaSmi, askNvidiaSmi, chooseGpu } from "../machine/gpu.ts";
-import { type Product, readDmi, readPciIds, recogniseProduct } from "../machine/product.ts";
-import type { Gpu } from "../run/events/machine.ts";
+import type { CheckStatus, Gpu } from "../run/events/machine.ts";
 import { type Memory, askMemory } from "../machine/memory.ts";
 import { type DiskQuestions, askDisks } from "../machine/disks.ts";
 import {
@@ -14,7 +21,31 @@ import {
 } from "../docker/engine.ts";
 import { type ComposeAnswer, askCompose } from "../docker/compose.ts";
 import { type PortAnswer, askPort } from "../machine/port.ts";
-import { type Probe, readTextInTime } from "../host/time-limit.ts";
+import { late, type Probe, readTextInTime, withinLimit } from "../host/time-limit.ts";
+
+/** What a check came to. */
+export interface Finding {
+  readonly status: CheckStatus;
+  readonly found: string;
+  /** The fix: a command, or a sentence. */
+  readonly remedy?: string;
+  /** What it means for the run, where it is a failure with a code. */
+  readonly failure?: Failure;
+}
+
+/** What stands at the endpoint. */
+export type HubAnswer =
+  | { readonly kind: "hub"; readonly elapsedMs: number }
+  /** A download could not use it. */
+  | { readonly kind: "unusable"; readonly failure: Failure }
+  | { readonly kind: "offline" }
+  | { readonly kind: "late" };
+
+/** What stands at each address of the Hub, in order of preference. */
+export type EndpointAnswers = readonly { readonly endpoint: string; readonly answer: HubAnswer }[];
+
+/** Asks an address as a download does, so that both judge alike. @throws Failure that the download would end with */
+export type TryHub = (endpoint: string, signal: AbortSignal) => Promise<void>;
 
 export interface Surroundings {
   readonly modelsPath: string;
@@ -100,4 +131,33 @@ function askProduct(probe: Probe, smi: Promise<NvidiaSmi>): Pick<Asked, "firstGu
     return recogniseProduct({ ...known, gpuNames });
   });
   return { firstGuess, product };
+}
+
+/** What a download would meet at these addresses, all asked at once. */
+export function askHubs(
+  probe: Probe,
+  endpoints: readonly string[],
+  tryHub: TryHub,
+): Promise<EndpointAnswers> {
+  return Promise.all(
+    endpoints.map(async (endpoint) => ({
+      endpoint,
+      answer: await askHub(probe, endpoint, tryHub),
+    })),
+  );
+}
+
+async function askHub(probe: Probe, endpoint: string, tryHub: TryHub): Promise<HubAnswer> {
+  const { clock, env } = probe.host;
+  if (isHubOffline(env)) return { kind: "offline" };
+  const startedMs = clock.monotonicMs();
+  try {
+    const tried = await withinLimit(probe, (signal) => tryHub(endpoint, signal));
+    if (tried === late) return { kind: "late" };
+    return { kind: "hub", elapsedMs: Math.round(clock.monotonicMs() - startedMs) };
+  } catch (error) {
+    probe.signal.throwIfAborted();
+    if (error instanceof Failure) return { kind: "unusable", failure: error };
+    throw error;
+  }
 }

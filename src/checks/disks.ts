@@ -5,7 +5,7 @@ import { failure } from "../run/failures/table.ts";
 import type { FileSystem } from "../host/host.ts";
 import type { Spot } from "../machine/disks.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
-import type { Finding } from "./finding.ts";
+import type { Finding } from "./ask-machine.ts";
 import { formatBytes } from "../run/units.ts";
 import type { DiskSpace } from "../run/events/machine.ts";
 

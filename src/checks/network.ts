@@ -1,8 +1,9 @@
 import { lateText, type Probe } from "../host/time-limit.ts";
-import type { Finding } from "./finding.ts";
 import { quoted } from "../run/shell-quote.ts";
 import { failure } from "../run/failures/table.ts";
 import type { PortAnswer } from "../machine/port.ts";
+import type { EndpointAnswers, Finding, HubAnswer } from "./ask-machine.ts";
+import type { Machine } from "../run/events/machine.ts";
 
 export function assessPort(
   port: number,
@@ -66,4 +67,46 @@ function taken(
     remedy,
     failure: failure("port.taken", { from: "check", port, by, remedy }),
   };
+}
+
+/** One that answers is enough; the others are shown too. Where none does, it is the preferred one's failure. */
+export function assessHubs(answers: EndpointAnswers, { limitMs }: Pick<Probe, "limitMs">): Finding {
+  const findings = answers.map(({ endpoint, answer }) => assessHub(answer, { endpoint, limitMs }));
+  const [first, ...others] = findings;
+  if (first === undefined) return { status: "ok", found: "not checked: no address is set" };
+  if (others.length === 0 || answers[0]?.answer.kind === "offline") return first;
+  const found = findings.map((finding) => finding.found).join("; ");
+  const used = answers.find(({ answer }) => answer.kind === "hub");
+  if (used === undefined) return { ...first, found };
+  if (first.status !== "ok") {
+    return { status: "warning", found: `${found}; downloading from ${used.endpoint} instead` };
+  }
+  return { status: others.every(({ status }) => status === "ok") ? "ok" : "warning", found };
+}
+
+function assessHub(
+  answer: HubAnswer,
+  { endpoint, limitMs }: { readonly endpoint: string } & Pick<Probe, "limitMs">,
+): Finding {
+  switch (answer.kind) {
+    case "hub":
+      return { status: "ok", found: `${endpoint} answers in ${answer.elapsedMs} ms` };
+    case "offline":
+      return { status: "ok", found: "not checked: HF_HUB_OFFLINE is set" };
+    case "late":
+      return { status: "warning", found: `${endpoint}: ${lateText({ limitMs })}` };
+    case "unusable": {
+      const { message, hint: remedy } = answer.failure;
+      const found = message.replace(/\.$/u, "");
+      return { status: "failed", found, remedy, failure: answer.failure };
+    }
+  }
+}
+
+/** The address that answers, else the preferred one. */
+export function hubOf(answers: EndpointAnswers): Machine["hub"] {
+  for (const { endpoint, answer } of answers) {
+    if (answer.kind === "hub") return { endpoint, reachable: true, elapsedMs: answer.elapsedMs };
+  }
+  return { endpoint: answers[0]?.endpoint ?? "", reachable: false, elapsedMs: null };
 }

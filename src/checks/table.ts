@@ -1,11 +1,9 @@
-import type { Finding } from "./finding.ts";
+import type { Asked, Finding, Surroundings } from "./ask-machine.ts";
 import type { Probe } from "../host/time-limit.ts";
-import type { Asked, Surroundings } from "./ask-machine.ts";
 import { assessImagesDisk, assessModelsDisk } from "./disks.ts";
 import { assessCompose, assessDocker, assessGpuAccess } from "./docker.ts";
 import { assessCpu, assessGpu, assessMemory, assessProduct } from "./hardware.ts";
-import { assessHubs } from "./hub.ts";
-import { assessPort } from "./port.ts";
+import { assessHubs, assessPort } from "./network.ts";
 
 /** One check of the machine: what setup, the wizard and `heros doctor` know of it. */
 interface CheckRow<Id extends string> {

@@ -1,7 +1,6 @@
 import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
-import { detectMachine } from "../checks/detect.ts";
-import { refusalOf, setupRefusals } from "../checks/refusals.ts";
+import { detectMachine, refusalOf, setupRefusals } from "../checks/detect.ts";
 import type { Host } from "../host/host.ts";
 import type { Answers } from "../plan/questions.ts";
 import { resolveAnswers } from "../plan/resolve.ts";

@@ -1,5 +1,5 @@
 import type { Catalog } from "../catalog/catalog.ts";
-import type { TryHub } from "../checks/hub.ts";
+import type { TryHub } from "../checks/ask-machine.ts";
 import { keptTokenFile } from "../deploy/compose/deployment.ts";
 import type { Host } from "../host/host.ts";
 import type { FoundToken, TokenAnswer } from "../plan/answers.ts";

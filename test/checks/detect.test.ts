@@ -1,7 +1,6 @@
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
-import { detectMachine } from "../../src/checks/detect.ts";
-import { consentFailure } from "../../src/checks/refusals.ts";
+import { consentFailure, detectMachine } from "../../src/checks/detect.ts";
 import { freePort } from "../host/free-port.ts";
 import { fixture } from "../machine/fixture.ts";
 import { look, startHub, startServer, tryHubOn } from "../machine/look.ts";

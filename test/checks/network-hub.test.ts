@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { askHubs, hubOf, assessHubs } from "../../src/checks/hub.ts";
+import { askHubs } from "../../src/checks/ask-machine.ts";
+import { assessHubs, hubOf } from "../../src/checks/network.ts";
 import { startServer, tryHubOn } from "../machine/look.ts";
 import { serveRaw } from "../machine/server.ts";
 import { testProbe } from "../machine/test-host.ts";

@@ -5,7 +5,7 @@ import { expect, onTestFinished } from "vitest";
 import { detectMachine, type Detection } from "../../src/checks/detect.ts";
 import { connectHub } from "../../src/source/hub/hub.ts";
 import type { Host } from "../../src/host/host.ts";
-import type { TryHub } from "../../src/checks/hub.ts";
+import type { TryHub } from "../../src/checks/ask-machine.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import type { CheckFinished } from "../../src/run/events/machine.ts";
 import { freePort } from "../host/free-port.ts";

@@ -1,10 +1,16 @@
-import { type Detection, detectMachine } from "../../checks/detect.ts";
+import {
+  consentFailure,
+  type Detection,
+  detectMachine,
+  failedChecks,
+  refusalOf,
+  setupRefusals,
+} from "../../checks/detect.ts";
 import { memoryGibOf, modelsOfTiers } from "../../catalog/catalog.ts";
 import { modelsPlace } from "../models-place.ts";
 import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
-import { consentFailure, failedChecks, refusalOf, setupRefusals } from "../../checks/refusals.ts";
 import { writeStack } from "../../deploy/compose/write.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
