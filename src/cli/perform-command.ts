@@ -27,7 +27,7 @@ import type {
 } from "./program.ts";
 import type { ReleaseCommand } from "./release-commands.ts";
 import { runCommand } from "./run-command.ts";
-import { noRunLog, openRunLog } from "../record/write.ts";
+import { noRunLog, openRunLog } from "../record/write-record.ts";
 
 export interface Performance {
   readonly command: Exclude<HerosCommand, ReplayCommand>;

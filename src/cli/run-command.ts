@@ -3,7 +3,7 @@ import { SourceMap, type SourceMapPayload } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Host } from "../host/host.ts";
-import type { RunLog } from "../record/write.ts";
+import type { RunLog } from "../record/write-record.ts";
 import {
   type ClosingEvent,
   type Emit,

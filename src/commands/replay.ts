@@ -3,7 +3,7 @@ import type { Host } from "../host/host.ts";
 import { isClosing, type TimedEvent } from "../run/event.ts";
 import { errorCode, exitCodes } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { parseRecording } from "../record/read.ts";
+import { parseRecording } from "../record/read-record.ts";
 
 export interface ReplayRequest {
   readonly host: Host;

@@ -372,16 +372,6 @@ export type Answers = {
   readonly [Id in QuestionId]: ReturnType<Extract<Row, { readonly id: Id }>["initial"]>;
 };
 
-/** The questions to ask here: those that make sense after these answers and are not decided yet. An answer opens or closes only questions after it. */
-export function openQuestions(
-  circumstances: Circumstances & { readonly decided: ReadonlySet<string> },
-  answers: Answers,
-): readonly Question[] {
-  return questions.filter(
-    ({ id, applies }) => applies(circumstances, answers) && !circumstances.decided.has(id),
-  );
-}
-
 /** Answers before anybody answered. */
 export function initialAnswers(catalog: Catalog): Answers {
   return questions.reduce(

@@ -4,7 +4,7 @@ import { type ClosingEvent, isClosing, type TimedEvent } from "../run/event.ts";
 import { exitCodes } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { type BackgroundRun, forgetBackground, isAlive } from "./background-run.ts";
-import { followRecord } from "./read.ts";
+import { followRecord } from "./read-record.ts";
 
 export interface Attach {
   readonly host: Host;

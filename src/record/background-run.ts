@@ -7,7 +7,7 @@ import type { BackgroundSeen } from "../run/events/reports.ts";
 import { parseJson } from "../run/json.ts";
 import { readBootId } from "../host/process-table.ts";
 import { writeAtomically } from "../host/text-files.ts";
-import { lastEvents } from "./read.ts";
+import { lastEvents } from "./read-record.ts";
 import { backgroundFile } from "./state-dir.ts";
 
 const shape = z.object({

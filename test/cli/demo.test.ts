@@ -1,7 +1,7 @@
 import { access, mkdir, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { parseRecording } from "../../src/record/read.ts";
+import { parseRecording } from "../../src/record/read-record.ts";
 import { freePort } from "../host/free-port.ts";
 import type { Pty } from "../terminal/pty.ts";
 import { ended, isRunning } from "./background-scene.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parseRecording } from "../../src/record/read.ts";
+import { parseRecording } from "../../src/record/read-record.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { recording, recordings } from "../ui/recordings.ts";
 import { makeSandbox, type Sandbox } from "./sandbox.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { realClock } from "../../src/host/real-host.ts";
-import { followRecord, lastEvents } from "../../src/record/read.ts";
+import { followRecord, lastEvents } from "../../src/record/read-record.ts";
 
 const host = { files: fs, clock: { ...realClock, sleep: async () => {} } };
 const paused = '{"v":1,"at":5,"type":"download.paused"}';

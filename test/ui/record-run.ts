@@ -6,7 +6,7 @@ import type { SetupRequest, Work } from "../../src/commands/command-request.ts";
 import { setup } from "../../src/commands/setup/setup.ts";
 import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
-import { noRunLog } from "../../src/record/write.ts";
+import { noRunLog } from "../../src/record/write-record.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { stages, type Stage } from "../../src/run/events/run.ts";
 import { createEndpointMemory } from "../../src/source/mirrors.ts";

@@ -1,5 +1,4 @@
-import { currentQuestion } from "../../src/plan/steps.ts";
-import type { Interview } from "../../src/plan/interview.ts";
+import { currentQuestion, type Interview } from "../../src/plan/interview.ts";
 import { initialState } from "../../src/run/state.ts";
 import type { Press } from "../../src/ui/ink/keys.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";

@@ -1,15 +1,15 @@
-import type { Interview } from "../../plan/interview.ts";
-import { type Answers, type Option, type Question, withAnswer } from "../../plan/questions.ts";
 import {
   askAnew,
   currentQuestion,
   firstStep,
+  type Interview,
   nextStep,
   previousStep,
   settlesAll,
   type Step,
   takeEarlier,
-} from "../../plan/steps.ts";
+} from "../../plan/interview.ts";
+import { type Answers, type Option, type Question, withAnswer } from "../../plan/questions.ts";
 import { suitabilityOf, totalsOf } from "../../plan/totals.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
 import { Failure } from "../../run/failure.ts";

@@ -1,6 +1,5 @@
-import type { Interview } from "../../plan/interview.ts";
+import type { Interview, Step } from "../../plan/interview.ts";
 import type { Question } from "../../plan/questions.ts";
-import type { Step } from "../../plan/steps.ts";
 import type { PlannedFile, PlannedModel, PlanReady } from "../../run/events/plan.ts";
 import { formatBytes, formatEta } from "../../run/units.ts";
 import { counted, listed, say, type Sentence } from "./sentence.ts";

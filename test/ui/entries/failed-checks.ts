@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { runCommand } from "../../../src/cli/run-command.ts";
-import { noRunLog } from "../../../src/record/write.ts";
+import { noRunLog } from "../../../src/record/write-record.ts";
 import { prepareDemo } from "../../../src/demo/prepare-demo.ts";
 import type { Host } from "../../../src/host/host.ts";
 import { realHost } from "../../../src/host/real-host.ts";

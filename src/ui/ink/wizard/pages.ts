@@ -1,5 +1,5 @@
 import type { Question } from "../../../plan/questions.ts";
-import { currentQuestion, settlesAll } from "../../../plan/steps.ts";
+import { currentQuestion, settlesAll } from "../../../plan/interview.ts";
 import { cleanText } from "../../clean-text.ts";
 import { answerFacts, changeText, earlierAnswers, earlierTitle } from "../../messages/plan.ts";
 import { stopAskingText } from "../../messages/run.ts";

@@ -5,7 +5,7 @@ import {
   nextStep,
   previousStep,
   takeEarlier,
-} from "../../../plan/steps.ts";
+} from "../../../plan/interview.ts";
 import { Failure } from "../../../run/failure.ts";
 import { cleanText } from "../../clean-text.ts";
 import { emptyFieldText } from "../../messages/plan.ts";

@@ -1,6 +1,12 @@
-import type { Interview, TokenCheck } from "../../../plan/interview.ts";
+import {
+  currentQuestion,
+  firstStep,
+  type Interview,
+  nextStep,
+  type Step,
+  type TokenCheck,
+} from "../../../plan/interview.ts";
 import type { Answers, Option, Question } from "../../../plan/questions.ts";
-import { currentQuestion, firstStep, nextStep, type Step } from "../../../plan/steps.ts";
 import type { PlanReady } from "../../../run/events/plan.ts";
 import type { Secret } from "../../../run/secret.ts";
 import { refusedTokenText } from "../../messages/plan.ts";

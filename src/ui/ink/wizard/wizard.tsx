@@ -1,7 +1,7 @@
 import type * as widgetCode from "../widgets.tsx";
 import { useInput, usePaste } from "ink";
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
-import { currentQuestion } from "../../../plan/steps.ts";
+import { currentQuestion } from "../../../plan/interview.ts";
 import { Failure, isAbort } from "../../../run/failure.ts";
 import { Frame, type Widgets } from "../frame.tsx";
 import { type Press, readKeys } from "../keys.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseRecording } from "../../../../src/record/read.ts";
+import { parseRecording } from "../../../../src/record/read-record.ts";
 import type { TimedEvent } from "../../../../src/run/event.ts";
 import type { ModelState } from "../../../../src/run/events/download.ts";
 import { initialState, reduce, type RunState } from "../../../../src/run/state.ts";

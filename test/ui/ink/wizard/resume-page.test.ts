@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { currentQuestion } from "../../../../src/plan/steps.ts";
-import type { Interview } from "../../../../src/plan/interview.ts";
+import { currentQuestion, type Interview } from "../../../../src/plan/interview.ts";
 import { type Answers, initialAnswers } from "../../../../src/plan/questions.ts";
 import type { Press } from "../../../../src/ui/ink/keys.ts";
 import { pressed } from "../../../../src/ui/ink/wizard/press.ts";

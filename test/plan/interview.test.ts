@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
-import type { Interview } from "../../src/plan/interview.ts";
-import { initialAnswers } from "../../src/plan/questions.ts";
 import {
   askAnew,
   firstStep,
+  type Interview,
   nextStep,
   previousStep,
   settlesAll,
   type Step,
   takeEarlier,
-} from "../../src/plan/steps.ts";
+} from "../../src/plan/interview.ts";
+import { initialAnswers } from "../../src/plan/questions.ts";
 import { cannedInterview, catalog, spark } from "../ui/canned-interview.ts";
 
 const answers = initialAnswers(catalog);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseRecording } from "../../src/record/read.ts";
+import { parseRecording } from "../../src/record/read-record.ts";
 
 test("a record of before, which calls a transient leftover passing, is read as it is", () => {
   const leftover = { kind: "passing", repo: "o/m", file: "/cache/.heros-1-link", bytes: 0 };
