@@ -1,10 +1,9 @@
 import type { ComposeAnswer } from "../docker/compose.ts";
 import { compareVersion } from "../run/version.ts";
-import type { DockerAnswer, GpuAccess } from "../docker/engine.ts";
+import { type DockerAnswer, engineProblem, type GpuAccess } from "../docker/engine.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
 import type { Finding } from "./ask-machine.ts";
 import { failure } from "../run/failures/table.ts";
-import { engineProblem } from "../docker/engine-failures.ts";
 
 /** The first compose that knows `!override`. */
 const oldestCompose = [2, 24, 4];

@@ -2,8 +2,7 @@ import { z } from "zod";
 import type { StackConfig } from "./compose-config.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure, type FailureCode } from "../run/failures/table.ts";
-import type { EnginePlace } from "./engine-place.ts";
-import { engineProblem, readEngineError } from "./engine-failures.ts";
+import { type EnginePlace, engineProblem, readEngineError } from "./engine.ts";
 import { parseJson } from "../run/json.ts";
 
 export interface ComposeFailureDetails {

@@ -1,5 +1,5 @@
 import { type Probe, withinLimit, late } from "../host/time-limit.ts";
-import { readEngineError } from "./engine-failures.ts";
+import { readEngineError } from "./engine.ts";
 import type { Host } from "../host/host.ts";
 import type { RunResult } from "../host/processes.ts";
 

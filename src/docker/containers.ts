@@ -1,6 +1,6 @@
 import path from "node:path";
 import { z } from "zod";
-import { type EngineError, readEngineError } from "./engine-failures.ts";
+import { type EngineError, readEngineError } from "./engine.ts";
 import type { Host } from "../host/host.ts";
 import { late, type Probe, withinLimit } from "../host/time-limit.ts";
 import type { Emit } from "../run/event.ts";

@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { EnginePlace } from "../../src/docker/engine-place.ts";
-import type { EngineError } from "../../src/docker/engine-failures.ts";
 import {
   askGpuAccess,
   type DockerAnswer,
+  type EngineError,
+  type EnginePlace,
   inDockerGroup,
   isNvidiaSpecification,
   parseDockerInfo,

@@ -2,9 +2,14 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { askEnginePlace, type EnginePlace, isElsewhere } from "../../src/docker/engine-place.ts";
-import { engineProblem, readEngineError } from "../../src/docker/engine-failures.ts";
-import { parseDockerInfo } from "../../src/docker/engine.ts";
+import {
+  askEnginePlace,
+  type EnginePlace,
+  engineProblem,
+  isElsewhere,
+  parseDockerInfo,
+  readEngineError,
+} from "../../src/docker/engine.ts";
 import { ran } from "../machine/fixture.ts";
 import { look } from "../machine/look.ts";
 import { testHost } from "../machine/test-host.ts";

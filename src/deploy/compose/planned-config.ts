@@ -1,4 +1,4 @@
-import { readEngineError } from "../../docker/engine-failures.ts";
+import { readEngineError } from "../../docker/engine.ts";
 import type { Host } from "../../host/host.ts";
 import { annieServiceName, standIns } from "./annie-service.ts";
 import { runCompose } from "../../docker/compose.ts";

@@ -10,8 +10,7 @@ import {
   type ListRequest,
   type TellContainers,
 } from "../../docker/containers.ts";
-import { askEnginePlace } from "../../docker/engine-place.ts";
-import { engineProblem } from "../../docker/engine-failures.ts";
+import { askEnginePlace, engineProblem } from "../../docker/engine.ts";
 import { imageProgress, type Silence, watchSilence } from "../../docker/image-progress.ts";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
