@@ -6,7 +6,8 @@ import type { Emit } from "../run/event.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import type { ListedFile } from "../run/file-listing.ts";
-import { abandon, discard, sendRequest } from "../source/hub/request.ts";
+import { askHub } from "../source/hub/request.ts";
+import { abandon, discard } from "../source/request.ts";
 import { createAskAgain } from "../source/retry-policy.ts";
 import type { Source } from "../source/source.ts";
 import { freeSpace } from "../store/disk-space.ts";
@@ -93,7 +94,7 @@ async function askSize(request: FetchRequest, url: string): Promise<number> {
     async () => {
       const headers = { range: "bytes=0-0" };
       const options = { url, headers, signal, timeLimitMs: 30_000, redirects: "all" } as const;
-      const { response } = await sendRequest(sessionOf(request), options);
+      const { response } = await askHub(sessionOf(request), options);
       const { status, headers: answered } = response;
       abandon(response);
       if (status !== 200 && status !== 206) throw refusal(url, status);
@@ -118,7 +119,7 @@ function fileSource(request: FetchRequest, url: string): Source {
     list: () => Promise.reject(new Error("a release is not listed")),
     requireAccess: () => Promise.resolve(),
     async open({ range, signal, idleTimeoutMs, maxConnections }) {
-      const { response } = await sendRequest(sessionOf(request), {
+      const { response } = await askHub(sessionOf(request), {
         url,
         headers: range === null ? {} : { range: `bytes=${range.start}-${range.end - 1}` },
         signal,

@@ -2,7 +2,8 @@ import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { abandon, readText, sendRequest, type Session } from "../source/hub/request.ts";
+import { askHub, readText, type Session } from "../source/hub/request.ts";
+import { abandon } from "../source/request.ts";
 import { createAskAgain } from "../source/retry-policy.ts";
 import { isTlsError, transientErrorOf } from "../source/transient-error.ts";
 
@@ -122,7 +123,7 @@ async function readSmall(source: ReleaseSource, url: string): Promise<string> {
     return await ask(
       async () => {
         const options = { url, signal, timeLimitMs: 30_000, redirects: "all" } as const;
-        const { response } = await sendRequest(sessionOf(source), options);
+        const { response } = await askHub(sessionOf(source), options);
         if (response.status !== 200) {
           abandon(response);
           throw refusal(url, response.status);

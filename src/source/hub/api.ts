@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { type Asked, captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
 import { pathCheck } from "./listing.ts";
-import { discard, mayHaveToken, readText, sendRequest, type Session } from "./request.ts";
+import { discard } from "../request.ts";
+import { askHub, mayHaveToken, readText, type Session } from "./request.ts";
 import { retryOnce } from "../retry-policy.ts";
 import { commitPattern, type ListedFile } from "../../run/file-listing.ts";
 
@@ -188,7 +189,7 @@ async function callApi(
     return await retryOnce(host, signal, async () => {
       const startedMs = host.clock.monotonicMs();
       // Some addresses stand for another; a login page is told by what it is.
-      const { response, url: answered } = await sendRequest(session, {
+      const { response, url: answered } = await askHub(session, {
         url,
         headers: { accept: "application/json" },
         signal,

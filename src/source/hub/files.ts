@@ -1,6 +1,15 @@
-import type { ByteStream, HttpResponse, Reach } from "../../host/network.ts";
+import type { ByteStream, HttpResponse } from "../../host/network.ts";
 import { captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
-import { discard, mayHaveToken, orAbandon, sendRequest, type Session } from "./request.ts";
+import {
+  discard,
+  openAddress,
+  orAbandon,
+  requestOf,
+  requireNoPage,
+  requirePlain,
+  sendRequest,
+} from "../request.ts";
+import { askHub, hubServer, mayHaveToken, type Session } from "./request.ts";
 import { retryOnce } from "../retry-policy.ts";
 import type { FileName, FileRequest, OpenedFile } from "../source.ts";
 import { TransientError } from "../transient-error.ts";
@@ -16,53 +25,28 @@ function resolveUrl(endpoint: string, { repo, commit, path }: FileName): string 
  * @throws TransientError, Failure, Node's errors, AbortError
  */
 export async function openFile(session: Session, request: FileRequest): Promise<OpenedFile> {
-  const { range, signal, idleTimeoutMs, maxConnections } = request;
-  const headers: Record<string, string> =
-    range === null ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
-  const { address: known } = request;
-  let url = known?.url;
-  let reach = known?.reach;
-  if (url === undefined) {
-    const hubUrl = resolveUrl(session.endpoint, request);
-    const common = { url: hubUrl, headers, signal, idleTimeoutMs, maxConnections, large: true };
-    const answer = await sendRequest(session, { ...common, redirects: "none-elsewhere" });
-    orAbandon(answer.response, () => {
-      requireNoPage(session, request, answer.response);
-      requireEtag(answer.response, request);
-    });
-    if (answer.response.status < 300 || answer.response.status === 416) {
-      orAbandon(answer.response, () => requirePlain(answer.response));
-      return { response: answer.response, address: null };
-    }
-    if (answer.response.status >= 400) {
-      await discard(answer.response);
-      throw refusal(session, request, answer.response, answer.url);
-    }
-    ({ url, reach } = answer);
-  }
-  const sentBy: Reach = reach ?? "public";
-  const { response } = await sendRequest(session, {
-    url,
-    noNearerThan: sentBy,
-    headers,
-    signal,
-    idleTimeoutMs,
-    maxConnections,
-    large: true,
-    redirects: "all",
+  const { path, repo, address: known } = request;
+  const server = hubServer(session);
+  const wanted = { request, name: `${path} of ${repo}`, isPage: /\.x?html?$/iu.test(path) };
+  if (known !== null) return openAddress(server, wanted, known);
+  const { response, url, reach } = await sendRequest(server, {
+    ...requestOf(request),
+    url: resolveUrl(session.endpoint, request),
+    redirects: "none-elsewhere",
   });
-  const { status } = response;
-  if (status === 200 || status === 206 || status === 416) {
-    orAbandon(response, () => {
-      requireNoPage(session, request, response);
-      requirePlain(response);
-    });
-    return { response, address: known ?? { url, reach: sentBy } };
+  orAbandon(response, () => {
+    requireNoPage(server, wanted, response);
+    requireEtag(response, request);
+  });
+  if (response.status < 300 || response.status === 416) {
+    orAbandon(response, () => requirePlain(response));
+    return { response, address: null };
   }
-  await discard(response);
-  if (known !== null)
-    throw new TransientError("expired", `the signed address is no longer good (${status})`);
-  throw new TransientError("refused", `${new URL(url).host} refused a connection (${status})`);
+  if (response.status >= 400) {
+    await discard(response);
+    throw refusal(session, request, response, url);
+  }
+  return openAddress(server, wanted, { url, reach });
 }
 
 /** Asks for the headers of one file. @throws Failure where the files can't be had */
@@ -77,7 +61,7 @@ export async function checkAccess(
     await retryOnce(host, signal, async () => {
       const redirects = "none-elsewhere";
       const options = { url, method: "HEAD", signal, timeLimitMs, redirects } as const;
-      const { response } = await sendRequest(session, options);
+      const { response } = await askHub(session, options);
       await discard(response);
       if (response.status >= 400) throw refusal(session, request, response, url);
     });
@@ -119,24 +103,4 @@ function requireEtag(
   // Other servers have ETags of other kinds; only one that looks like a hash of the same kind says anything.
   if (!/^[0-9a-f]+$/u.test(name) || name.length !== blobName.length) return;
   throw new TransientError("bad-answer", `the Hub reports different content for ${path}`);
-}
-
-/** A web page in the place of a file that is none. */
-function requireNoPage(
-  { endpoint }: Session,
-  { path, repo }: FileRequest,
-  { status, headers }: HttpResponse<ByteStream>,
-): void {
-  const page = /\bhtml\b/iu.test(headers["content-type"] ?? "");
-  if (!page || status >= 300 || /\.x?html?$/iu.test(path)) return;
-  throw captivePortal(endpoint, `a web page instead of ${path} of ${repo}`);
-}
-
-function requirePlain(response: HttpResponse<ByteStream>): void {
-  const encoding = response.headers["content-encoding"];
-  if (encoding === undefined || encoding === "" || encoding === "identity") return;
-  throw new TransientError(
-    "bad-answer",
-    `the answer is packed (${encoding}) although nobody asked`,
-  );
 }

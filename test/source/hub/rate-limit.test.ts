@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { waitOf } from "../../../src/source/hub/request.ts";
+import { waitOf } from "../../../src/source/request.ts";
 
 const nowMs = Date.parse("2026-11-21T12:00:00Z");
 const later = "Sat, 21 Nov 2026 12:00:07 GMT";

@@ -3,17 +3,18 @@ import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Host } from "../../../src/host/host.ts";
 import type { HttpRequest } from "../../../src/host/network.ts";
-import { type HubRequest, sendRequest } from "../../../src/source/hub/request.ts";
+import { askHub } from "../../../src/source/hub/request.ts";
+import type { SourceRequest } from "../../../src/source/request.ts";
 import { answerOf, sessionOver } from "./session.ts";
 
 /** Sends a request of a Hub at its origin, over this network. */
 async function sendTo(
   request: Host["network"]["request"],
-  asked: Omit<HubRequest, "signal">,
+  asked: Omit<SourceRequest, "signal">,
   read = request,
 ) {
   const session = sessionOver(new URL(asked.url).origin, request, read);
-  return sendRequest(session, { ...asked, signal: new AbortController().signal });
+  return askHub(session, { ...asked, signal: new AbortController().signal });
 }
 
 /** Asks `from`, which sends on to `to`. @returns what was asked in all */
