@@ -65,7 +65,7 @@ export function handleTransientError(scene: Scene, connection: Connection, error
   const { task } = connection;
   const { host, tuning, outage, source, store } = scene;
   const transient = transientOnceServed(error);
-  if (transient === null) throw source.failureOf(store.failureOf(error));
+  if (transient === null) throw source.failureOf(store.failureOf(error), task.blob.repo);
   const nowMs = host.clock.monotonicMs();
   const everywhere = transient.kind === "rate-limited" || nowMs - outage.lastByteMs > livelyMs;
   const crowded = !everywhere && isCrowded(connection, transient, nowMs);
@@ -110,7 +110,7 @@ export function handleTransientError(scene: Scene, connection: Connection, error
     spentMs,
   };
   const delayMs = calculateRetryDelay(failed, host.random);
-  if (delayMs === null) throw source.failureOf(error);
+  if (delayMs === null) throw source.failureOf(error, task.blob.repo);
   task.toldUntilMs = nowMs + delayMs;
   if (pauses) outage.pausedUntilMs.push(task.toldUntilMs);
   if (!ofConnection || task.small) task.notBeforeMs = task.toldUntilMs;

@@ -17,8 +17,8 @@ export interface Source {
   requireAccess(repo: string, commit: string, path: string, signal: AbortSignal): Promise<void>;
   /** Bytes of a file. @throws TransientError where a later request may do better */
   open(request: FileRequest): Promise<OpenedFile>;
-  /** What a request ended with after the last try, as a failure that says what to do. Others are passed through. */
-  failureOf(error: unknown): unknown;
+  /** What a request for a file of `repo` ended with after the last try, as a failure that says what to do. Others are passed through. */
+  failureOf(error: unknown, repo: string): unknown;
   /** What a failure of its own means for the other files. */
   scopeOf(failure: Failure): FailureScope;
 }

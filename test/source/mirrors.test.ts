@@ -7,6 +7,7 @@ import {
   type EndpointSwitch,
   preferInOrder,
 } from "../../src/source/mirrors.ts";
+import type { Source } from "../../src/source/source.ts";
 import { TransientError } from "../../src/source/transient-error.ts";
 import { exitCodes, Failure } from "../../src/run/failure.ts";
 import { Secret } from "../../src/run/secret.ts";
@@ -169,7 +170,7 @@ function pretendTwo() {
   const asked: string[] = [];
   const told: string[] = [];
   let trouble: Error | null = null;
-  const pretend = (endpoint: string): Hub => ({
+  const pretend = (endpoint: string): Source => ({
     endpoint,
     offline: false,
     async list(name, revision) {
@@ -179,7 +180,6 @@ function pretendTwo() {
     },
     failureOf: (error) => error,
     scopeOf: () => "file",
-    whoAmI: async () => ({ name: endpoint }),
     requireAccess: async () => {},
     open: () => Promise.reject(new Error("not asked for")),
   });
@@ -197,7 +197,7 @@ function pretendTwo() {
   return {
     told,
     connect,
-    async list(hub: Hub, atMs: number, error: Error | null): Promise<string> {
+    async list(hub: Source, atMs: number, error: Error | null): Promise<string> {
       nowMs = atMs;
       trouble = error;
       asked.length = 0;
@@ -243,4 +243,56 @@ test("each switch is told once, and all Hubs of a run know of it", async () => {
   expect(told.slice(1)).toEqual(["second to first"]);
   await list(other, 184_000, unreachable);
   expect(told.slice(2)).toEqual(["first to second: no answer"]);
+});
+
+/** Two mirrors and the registry that they copy, which is asked last and has the last word. */
+function copied(answers: Readonly<Record<string, string | Error>>) {
+  const asked: string[] = [];
+  const pretend = (endpoint: string): Source => ({
+    endpoint,
+    offline: false,
+    list: () => Promise.reject(new Error("not asked for")),
+    failureOf: () => endpoint,
+    scopeOf: () => "file",
+    requireAccess: async () => {},
+    open: () => Promise.reject(new Error("not asked for")),
+  });
+  const clock = {
+    monotonicMs: () => 0,
+    now: () => new Date(0),
+    sleep: () => new Promise<void>(() => {}),
+  };
+  const authority = pretend("registry");
+  const all = preferInOrder([pretend("one"), pretend("two"), authority], { clock, authority });
+  const ask = () =>
+    all.askSoon(new AbortController().signal, async ({ endpoint }) => {
+      asked.push(endpoint);
+      const answer = answers[endpoint];
+      if (answer instanceof Error) throw answer;
+      return answer;
+    });
+  return { all, asked, ask };
+}
+
+const refused = (code: string) =>
+  new Failure({ code, message: code, hint: "", exitCode: exitCodes.usage });
+
+test("mirrors may come before the one that they copy", async () => {
+  const { all, asked, ask } = copied({ one: refused("registry.denied"), two: "from two" });
+  expect(await ask()).toBe("from two");
+  expect(asked).toEqual(["one", "two"]);
+  expect(all.endpoint).toBe("registry");
+  expect(all.failureOf(new Error("any"), repo)).toBe("registry");
+});
+
+test("the refusal of the one that they copy counts, and not theirs", async () => {
+  const { asked, ask } = copied({
+    one: refused("registry.tls"),
+    two: refused("registry.tag_not_found"),
+    registry: refused("registry.denied"),
+  });
+  await expect(ask()).rejects.toMatchObject({ code: "registry.denied" });
+  // What failed is asked last, and what is refused there is not asked for elsewhere.
+  await expect(ask()).rejects.toMatchObject({ code: "registry.denied" });
+  expect(asked).toEqual(["one", "two", "registry", "two", "registry"]);
 });

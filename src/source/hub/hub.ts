@@ -59,7 +59,8 @@ export function connectHub(options: HubOptions): Hub {
   const { onSwitch } = options;
   const { clock } = host;
   const all = preferInOrder([hub, ...others], { clock, memory, onSwitch });
-  return untilAnswered(all, { host, forMs, onRetry });
+  const whoAmI: Hub["whoAmI"] = (signal) => hub.whoAmI(signal);
+  return untilAnswered({ ...all, whoAmI }, { host, forMs, onRetry });
 }
 
 /** A person waits for the answer, and can ask again. */
