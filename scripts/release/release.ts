@@ -64,6 +64,8 @@ const origin = originOf();
 for (const tool of ["tar", "xz", ...(values["node-file"] === undefined ? ["llvm-strip"] : [])]) {
   requireTool(tool);
 }
+// The man page says it, too.
+process.env["SOURCE_DATE_EPOCH"] = String(epochSeconds);
 if (!values.built) run("npm", ["run", "--silent", "build"]);
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });

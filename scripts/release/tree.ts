@@ -56,9 +56,11 @@ export function makeTree(request: TreeRequest): void {
   cpSync(nodeFile, join(folder, "runtime/node"));
   chmodSync(join(folder, "runtime/node"), 0o755);
   cpSync(join(root, "bin/heros.js"), join(folder, "app/bin/heros.js"));
-  cpSync(join(root, "dist"), join(folder, "app/dist"), { recursive: true });
-  // Pictures are the README's.
-  const filter = (path: string): boolean => path !== join(root, "assets/pictures");
+  // The man page and the completion scripts have their usual place; pictures are the README's.
+  const elsewhere = [join(root, "dist/share"), join(root, "assets/pictures")];
+  const filter = (path: string): boolean => !elsewhere.includes(path);
+  cpSync(join(root, "dist"), join(folder, "app/dist"), { recursive: true, filter });
+  cpSync(join(root, "dist/share"), join(folder, "share"), { recursive: true });
   cpSync(join(root, "assets"), join(folder, "app/assets"), { recursive: true, filter });
 
   const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {

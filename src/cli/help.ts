@@ -7,7 +7,7 @@ import { failure } from "../run/failures/table.ts";
 type Example = readonly [line: string, effect: string];
 
 /** Of each command, by its words after `heros`; those of heros itself by none. */
-const examples: Readonly<Record<string, readonly Example[]>> = {
+export const examples: Readonly<Record<string, readonly Example[]>> = {
   "": [
     ["heros setup --demo", "Try it on a simulated Spark"],
     ["heros setup", "Set up Annie; asks a few questions"],
@@ -42,6 +42,11 @@ const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
   uninstall: [["heros uninstall --yes", "Remove heros and keep the models"]],
   version: [["heros version --json", "For a bug report"]],
+  completion: [
+    ["heros completion bash", "Print the script for bash"],
+    ['eval "$(heros completion zsh)"', "Use it in this zsh"],
+    ["heros completion fish | source", "Use it in this fish"],
+  ],
 };
 
 /** `heros help` and its row; `wordsOf` answers it. */
@@ -49,6 +54,7 @@ export function helpCommand(): Command {
   return new Command("help")
     .argument("[command]")
     .description("show the help of a command")
+    .helpOption(false)
     .helpGroup("Program:");
 }
 
@@ -56,7 +62,7 @@ export function helpCommand(): Command {
 const commandGroups: Readonly<Record<string, readonly string[]>> = {
   "Setup:": ["setup", "status", "doctor"],
   "Models:": ["pull", "models"],
-  "Program:": ["version", "upgrade", "uninstall", "replay"],
+  "Program:": ["version", "upgrade", "uninstall", "completion", "replay"],
 };
 
 /** Headings of options, after those of the command alone. */
@@ -70,7 +76,7 @@ const optionGroups: Readonly<Record<string, readonly string[]>> = {
 const format: Partial<Help> = {
   groupItems: (all, visible, groupOf) => {
     const order = ["Options:", ...Object.keys(optionGroups), ...Object.keys(commandGroups)];
-    const shown = [...new Set(all.map(groupOf))].toSorted(
+    const shown = [...new Set([...all, ...visible].map(groupOf))].toSorted(
       (a, b) => order.indexOf(a) - order.indexOf(b),
     );
     return new Map(
@@ -201,6 +207,13 @@ export function complaintOf(error: CommanderError, said: string, words: readonly
   if (invalid !== null) {
     const [, flag = "", value = "", right = ""] = invalid;
     return `Invalid ${flag} "${value}": ${rightWords(right)}`;
+  }
+  const wrong = /^command-argument value '([^]*)' is invalid for argument '([^']*)'\. (.*)$/.exec(
+    text,
+  );
+  if (wrong !== null) {
+    const [, value = "", name = "", right = ""] = wrong;
+    return `Invalid ${name} "${value}": ${rightWords(right)}`;
   }
   const missing = /^option '(?:-\w, )?(--\S+) (<[^']*>)' argument missing$/.exec(text);
   if (missing !== null) return `${missing[1]} needs a value\nUse ${missing[1]} ${missing[2]}.`;

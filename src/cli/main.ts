@@ -46,7 +46,13 @@ async function answer(argv: readonly string[]): Promise<number> {
       process.stdout.write(parsed.text);
       return exitCodes.done;
     }
-    return await perform(parsed.command, argv, crash);
+    const { command } = parsed;
+    if (command.name === "completion" && command.output !== "json") {
+      const { completionScript } = await import("./completion.ts");
+      process.stdout.write(await completionScript(command.shell));
+      return exitCodes.done;
+    }
+    return await perform(command, argv, crash);
   } catch (error) {
     return complain(error, wantsJson(argv));
   }

@@ -190,6 +190,17 @@ function planCommand(performance: Performance): CommandPlan {
         },
       };
     }
+    case "completion":
+      return {
+        stages: [],
+        demo: false,
+        recorded: false,
+        resumeHint: "Run the same command again.",
+        work: async () => {
+          const { completionScript } = await import("./completion.ts");
+          return (await completionScript(command.shell)).trimEnd().split("\n");
+        },
+      };
     case "release":
     case "upgrade":
     case "uninstall":

@@ -1,8 +1,7 @@
 import { questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
 import { inBackgroundFlag } from "../record/handover.ts";
-import { arrangeHelp, helpCommand } from "./help.ts";
-import { complaintOf, wordsOf } from "./help.ts";
+import { arrangeHelp, complaintOf, helpCommand, wordsOf } from "./help.ts";
 import { failure } from "../run/failures/table.ts";
 import {
   addFlags,
@@ -13,7 +12,7 @@ import {
   type Values,
 } from "./options.ts";
 import { addRelease, type ReleaseCommand } from "./release-commands.ts";
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 
 export interface SetupCommand extends CommonOptions {
   readonly name: "setup";
@@ -37,6 +36,15 @@ export interface StatusCommand extends CommonOptions {
   readonly watch: boolean;
 }
 
+/** The shells that there is a completion script for. */
+export const shells = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof shells)[number];
+
+export interface CompletionCommand extends CommonOptions {
+  readonly name: "completion";
+  readonly shell: Shell;
+}
+
 export interface ReplayCommand extends CommonOptions {
   readonly name: "replay";
   readonly file: string;
@@ -51,6 +59,7 @@ export type HerosCommand =
   | StatusCommand
   | ModelsCommand
   | ReleaseCommand
+  | CompletionCommand
   | ReplayCommand;
 
 /** What the arguments ask for: a command, or a text that answers at once (`--help`). */
@@ -64,93 +73,10 @@ export type Parsed =
  */
 export function parseArguments(argv: readonly string[]): Parsed {
   let command: HerosCommand | undefined;
-  let text = "";
-  const program = new Command("heros")
-    .description("Sets up her-os on a DGX Spark: downloads its models and brings Annie online.")
-    .option("-V, --version", "print the version")
-    // heros upgrade has a --version of its own.
-    .enablePositionalOptions()
-    .addHelpCommand(helpCommand());
-
-  const setup = common(program.command("setup"))
-    .description("configure, download and start Annie; safe to run again")
-    .option("-y, --yes", "no questions: flags, environment, config file and defaults decide")
-    .option("--dry-run", "show the plan and change nothing")
-    .option("--demo", "run on a simulated Spark, without Docker")
-    .addOption(
-      new Option("--demo-speed <factor>", "demo speed multiplier").default("1").argParser(factor),
-    )
-    .option("--keep-demo", "keep the demo's folder, and print its path")
-    .addOption(new Option(inBackgroundFlag).hideHelp())
-    .action((values: Values) => {
-      command = {
-        ...commonOptions(values),
-        name: "setup",
-        yes: values["yes"] === true,
-        dryRun: values["dryRun"] === true,
-        demo:
-          values["demo"] === true
-            ? { speed: String(values["demoSpeed"]), keep: values["keepDemo"] === true }
-            : null,
-      };
-    });
-  const pull = common(program.command("pull"))
-    .argument(
-      "[model...]",
-      "catalog ids or repositories (default: the sets of the last setup, else the required and the recommended ones)",
-    )
-    .description("download models into the Hub cache, and nothing else")
-    .option("--all", "the models of every set")
-    .addOption(new Option(inBackgroundFlag).hideHelp())
-    .action((models: string[], values: Values) => {
-      command = { ...commonOptions(values), name: "pull", models, all: values["all"] === true };
-    });
-  const doctor = common(program.command("doctor"))
-    .description("check the machine; each problem is shown with its fix")
-    .action((values: Values) => {
-      command = { ...commonOptions(values), name: "doctor" };
-    });
-
-  const status = common(program.command("status"))
-    .description("show what is online and what is still downloading")
-    .option("--watch", "keep updating until Ctrl-C")
-    .action((values: Values) => {
-      command = { ...commonOptions(values), name: "status", watch: values["watch"] === true };
-    });
-  const models = addModels(program, (parsed) => (command = parsed));
-  const release = addRelease(
-    program,
-    (parsed) => (command = parsed),
-    (next) => void parseArguments(next),
-  );
-  const replay = common(program.command("replay"))
-    .argument("<file>", "a record from ~/.local/state/heros/logs")
-    .description("show a recorded run again, in any output")
-    .addOption(new Option("--speed <factor>", "speed multiplier").argParser(factor))
-    .action((file: string, values: Values) => {
-      const speed = values["speed"] === undefined ? null : Number(values["speed"]);
-      command = { ...commonOptions(values), name: "replay", file, speed };
-    });
-
-  const everySetting = settings.map(({ id }) => id);
-  addFlags(setup, { questionIds: questions.map(({ id }) => id), settingIds: everySetting });
-  addFlags(pull, {
-    questionIds: ["tiers", "token"],
-    settingIds: settings.filter((setting) => setting.pull).map(({ id }) => id),
-  });
-  addFlags(doctor, {
-    questionIds: ["unsupported", "tiers"],
-    settingIds: ["stackDir", "cacheDir", "endpoint", "catalog"],
-  });
-  addFlags(status, {
-    questionIds: ["tiers"],
-    settingIds: ["stackDir", "cacheDir", "catalog", "port"],
-  });
-
-  arrangeHelp(program);
+  const program = createProgram((parsed) => (command = parsed));
   const words = argv.length === 0 ? ["--help"] : wordsOf(program, argv);
-  let complaint = "";
-  for (const each of [program, setup, pull, doctor, status, replay, ...models, ...release]) {
+  let [text, complaint] = ["", ""];
+  for (const each of allOf(program)) {
     each.exitOverride().configureOutput({
       writeOut: (written) => (text += written),
       writeErr: (written) => (complaint += written),
@@ -169,6 +95,101 @@ export function parseArguments(argv: readonly string[]): Parsed {
   return { kind: "command", command };
 }
 
+function allOf(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(allOf)];
+}
+
+/**
+ * All commands with their flags and their help: what is parsed, and what completion and the man page are made from.
+ * @param parsed is given the command that the arguments ask for
+ */
+export function createProgram(parsed: (command: HerosCommand) => void): Command {
+  const program = new Command("heros")
+    .description("Sets up her-os on a DGX Spark: downloads its models and brings Annie online.")
+    .option("-V, --version", "print the version")
+    // heros upgrade has a --version of its own.
+    .enablePositionalOptions()
+    .addHelpCommand(helpCommand());
+
+  const setup = common(program.command("setup"))
+    .description("configure, download and start Annie; safe to run again")
+    .option("-y, --yes", "no questions: flags, environment, config file and defaults decide")
+    .option("--dry-run", "show the plan and change nothing")
+    .option("--demo", "run on a simulated Spark, without Docker")
+    .addOption(
+      new Option("--demo-speed <factor>", "demo speed multiplier").default("1").argParser(factor),
+    )
+    .option("--keep-demo", "keep the demo's folder, and print its path")
+    .addOption(new Option(inBackgroundFlag).hideHelp())
+    .action((values: Values) =>
+      parsed({
+        ...commonOptions(values),
+        name: "setup",
+        yes: values["yes"] === true,
+        dryRun: values["dryRun"] === true,
+        demo:
+          values["demo"] === true
+            ? { speed: String(values["demoSpeed"]), keep: values["keepDemo"] === true }
+            : null,
+      }),
+    );
+  const pull = common(program.command("pull"))
+    .argument(
+      "[model...]",
+      "catalog ids or repositories (default: the sets of the last setup, else the required and the recommended ones)",
+    )
+    .description("download models into the Hub cache, and nothing else")
+    .option("--all", "the models of every set")
+    .addOption(new Option(inBackgroundFlag).hideHelp())
+    .action((models: string[], values: Values) =>
+      parsed({ ...commonOptions(values), name: "pull", models, all: values["all"] === true }),
+    );
+  const doctor = common(program.command("doctor"))
+    .description("check the machine; each problem is shown with its fix")
+    .action((values: Values) => parsed({ ...commonOptions(values), name: "doctor" }));
+
+  const status = common(program.command("status"))
+    .description("show what is online and what is still downloading")
+    .option("--watch", "keep updating until Ctrl-C")
+    .action((values: Values) =>
+      parsed({ ...commonOptions(values), name: "status", watch: values["watch"] === true }),
+    );
+  addModels(program, parsed);
+  addRelease(program, parsed, (next) => void parseArguments(next));
+  common(program.command("completion"))
+    .addArgument(new Argument("<shell>", "bash, zsh or fish").choices(shells))
+    .description("print the script with which a shell completes commands of heros")
+    .action((shell: Shell, values: Values) =>
+      parsed({ ...commonOptions(values), name: "completion", shell }),
+    );
+  common(program.command("replay"))
+    .argument("<file>", "a record from ~/.local/state/heros/logs")
+    .description("show a recorded run again, in any output")
+    .addOption(new Option("--speed <factor>", "speed multiplier").argParser(factor))
+    .action((file: string, values: Values) => {
+      const speed = values["speed"] === undefined ? null : Number(values["speed"]);
+      parsed({ ...commonOptions(values), name: "replay", file, speed });
+    });
+
+  const everySetting = settings.map(({ id }) => id);
+  addFlags(setup, { questionIds: questions.map(({ id }) => id), settingIds: everySetting });
+  addFlags(pull, {
+    questionIds: ["tiers", "token"],
+    settingIds: settings.filter((setting) => setting.pull).map(({ id }) => id),
+  });
+  addFlags(doctor, {
+    questionIds: ["unsupported", "tiers"],
+    settingIds: ["stackDir", "cacheDir", "endpoint", "catalog"],
+  });
+  addFlags(status, {
+    questionIds: ["tiers"],
+    settingIds: ["stackDir", "cacheDir", "catalog", "port"],
+  });
+
+  arrangeHelp(program);
+  return program;
+}
+
 export interface ModelsCommand extends CommonOptions {
   readonly name: "models";
   readonly action: "ls" | "verify" | "repair" | "prune";
@@ -179,11 +200,8 @@ export interface ModelsCommand extends CommonOptions {
   readonly dryRun: boolean;
 }
 
-/** Adds `heros models ls | verify | repair | prune`. @returns all commands that were added */
-export function addModels(
-  program: Command,
-  parsed: (command: ModelsCommand) => void,
-): readonly Command[] {
+/** Adds `heros models ls | verify | repair | prune`. */
+function addModels(program: Command, parsed: (command: ModelsCommand) => void): void {
   const models = program
     .command("models")
     .description("list, verify, repair or prune the models in the cache")
@@ -226,5 +244,4 @@ export function addModels(
     settingIds: [...everywhere, "limitRate", "maxConnections"],
   });
   addFlags(prune, { questionIds: ["token"], settingIds: everywhere });
-  return [models, ls, verify, repair, prune];
 }

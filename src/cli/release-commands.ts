@@ -37,15 +37,14 @@ export type ReleaseCommand =
 /**
  * Adds the commands about versions of heros.
  * @param check throws `usage.wrong` for arguments that heros could not be started with
- * @returns all commands that were added
  */
 export function addRelease(
   program: Command,
   parsed: (command: ReleaseCommand) => void,
   check: (argv: readonly string[]) => void,
-): readonly Command[] {
+): void {
   const release = program.command("release", { hidden: true }).helpCommand(false);
-  const install = common(release.command("install"))
+  common(release.command("install"))
     .description("install the unpacked release that this program is in")
     .option("--prefix <dir>", "install below DIR instead of ~/.local")
     .option("--modify-path", "put the folder of the launcher into the PATH of your shell")
@@ -65,7 +64,7 @@ export function addRelease(
       });
     });
   const channels = ["stable", "beta"] as const;
-  const upgrade = common(program.command("upgrade"))
+  common(program.command("upgrade"))
     .description("install the newest version; downloads are verified by signature")
     .option("--check", "only tell whether there is a newer version")
     .option("--version <version>", "this version, older or newer")
@@ -97,10 +96,9 @@ export function addRelease(
       parsed({ ...commonOptions(values), name: "uninstall", yes, purge });
     });
   addFlags(uninstall, { settingIds: ["stackDir", "cacheDir", "catalog"] });
-  const version = common(program.command("version"))
+  common(program.command("version"))
     .description("the version, and where it is installed")
     .action((values: Values) => parsed({ ...commonOptions(values), name: "version" }));
-  return [release, install, upgrade, uninstall, version];
 }
 
 /** With or without the v of its tag. @throws Failure `usage.wrong` (2) */

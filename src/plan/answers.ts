@@ -24,6 +24,12 @@ export type StorageAnswer = "hub-cache" | "stack-dir" | `/${string}`;
 
 export type Startup = "progressive" | "wait";
 
+/** What the options of questions are made from. */
+export type OptionFacts = Pick<
+  Circumstances,
+  "catalog" | "models" | "tokens" | "storagePaths" | "bytesPerSecond"
+>;
+
 /** What the questions are about: this machine, and what there is to choose from. */
 export interface Circumstances {
   readonly machine: Machine;

@@ -9,7 +9,7 @@ import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
 import { formatBytes, formatEta, formatMemory } from "../run/units.ts";
-import type { Circumstances, Startup, StorageAnswer, TokenAnswer } from "./answers.ts";
+import type { Circumstances, OptionFacts, Startup, StorageAnswer, TokenAnswer } from "./answers.ts";
 
 export interface Option {
   /** What the flag, the environment variable and the config file call it. */
@@ -70,7 +70,7 @@ export interface Question<Id extends string = string, Answer = unknown> {
   isSettled?(answers: Answers): boolean;
   /** Whether it makes sense here, after these answers to the questions before it. One that is decided already is left out by the caller. */
   applies(circumstances: Circumstances, answers: Answers): boolean;
-  options(circumstances: Circumstances, answers: Answers): readonly Option[];
+  options(facts: OptionFacts, answers: Answers): readonly Option[];
   /** The values of the options that the answers stand for. */
   selected(answers: Answers): readonly string[];
   /**
@@ -124,8 +124,7 @@ const tiers: Question<"tiers", readonly number[]> = {
   environment: "HEROS_TIERS",
   configKey: "tiers",
   applies: ({ catalog }) => catalog.tiers.some((tier) => !tier.required),
-  options: (circumstances) =>
-    circumstances.catalog.tiers.map((tier) => tierOption(circumstances, tier.id)),
+  options: (facts) => facts.catalog.tiers.map((tier) => tierOption(facts, tier.id)),
   selected: (answers) => answers.tiers.map(String),
   parse: (values, catalog) => completeTiers(catalog, parseTiers(values)),
   planLine: () => null,
@@ -144,10 +143,10 @@ export function parseTiers(values: readonly string[]): number[] {
   return ids.map(Number);
 }
 
-function tierOption(circumstances: Circumstances, id: number): Option {
-  const tier = circumstances.catalog.tiers.find((candidate) => candidate.id === id);
-  const models = circumstances.models.filter((model) => model.tier === id);
-  const memoryBytes = memoryGibOf(modelsOfTiers(circumstances.catalog, [id])) * 1024 ** 3;
+function tierOption(facts: OptionFacts, id: number): Option {
+  const tier = facts.catalog.tiers.find((candidate) => candidate.id === id);
+  const models = facts.models.filter((model) => model.tier === id);
+  const memoryBytes = memoryGibOf(modelsOfTiers(facts.catalog, [id])) * 1024 ** 3;
   const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
   const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
   const missing = Math.max(0, totalBytes - cachedBytes);
@@ -156,8 +155,8 @@ function tierOption(circumstances: Circumstances, id: number): Option {
     `${formatMemory(memoryBytes)} memory`,
     ...(totalBytes > 0 && missing === 0 ? ["cached"] : []),
     ...(missing > 0 && cachedBytes > 0 ? [`${formatBytes(cachedBytes)} cached`] : []),
-    ...(missing > 0 && circumstances.bytesPerSecond !== null
-      ? [`about ${formatEta(missing / circumstances.bytesPerSecond)}`]
+    ...(missing > 0 && facts.bytesPerSecond !== null
+      ? [`about ${formatEta(missing / facts.bytesPerSecond)}`]
       : []),
   ];
   const gives = givesText(models.map((model) => model.purpose));

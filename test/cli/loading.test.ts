@@ -55,7 +55,7 @@ test("--version loads the entry alone", async () => {
 test("status --json loads no screen", async () => {
   const { sources, packages } = await loadedBy(["status", "--json"], 1);
   expect(sources).toContain("src/commands/status.ts");
-  expect(sources.filter((source) => source.startsWith("src/ui/ink/"))).toEqual([]);
+  expect(sources.filter((source) => /^src\/(?:ui\/ink\/|cli\/complet)/.test(source))).toEqual([]);
   expect(packages).not.toContain("react");
   expect(packages).not.toContain("ink");
   expect(packages).not.toContain("string-width");
@@ -74,7 +74,13 @@ test("a pull of what is in the cache loads neither packages nor what speaks HTTP
   const { files, sources, packages, builtins } = await loadedBy(args);
   expect(sources).toContain("src/commands/pull.ts");
   expect(files.length, files.join(" ")).toBeLessThanOrEqual(6);
-  for (const source of ["host/http-client.ts", "source/hub/api.ts", "download/pool.ts"])
+  for (const source of [
+    "host/http-client.ts",
+    "source/hub/api.ts",
+    "download/pool.ts",
+    "cli/completion.ts",
+    "cli/completed-program.ts",
+  ])
     expect(sources).not.toContain(`src/${source}`);
   expect(packages).toEqual(["commander"]);
   for (const name of ["http", "https", "tls", "http2", "worker_threads", "crypto", "child_process"])

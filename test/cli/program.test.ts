@@ -106,6 +106,7 @@ describe("the command line", () => {
     "upgrade",
     "uninstall",
     "version",
+    "completion",
   ];
 
   it.each(["", ...commands])("helps with heros %s in 80 columns, in sentences", (words) => {

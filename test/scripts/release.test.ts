@@ -80,6 +80,7 @@ it("holds the program, its licences, its parts, and the keys that the next relea
     "release.json",
     "runtime",
     "sbom.cdx.json",
+    "share",
   ]);
   const text = async (name: string): Promise<string> => readFile(path.join(tree, name), "utf8");
   expect(await text("release-base")).toBe("http://127.0.0.1:8080\n");
