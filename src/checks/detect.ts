@@ -13,8 +13,7 @@ import { hubOf } from "./network.ts";
 import type { CheckFinished, DockerFound, Machine } from "../run/events/machine.ts";
 import { exitCodes, type Failure, retold } from "../run/failure.ts";
 import type { Probe } from "../host/time-limit.ts";
-import { isIncomplete, type Survey } from "../store/store.ts";
-import { diskSpaceFailure } from "../store/disk-space.ts";
+import { diskSpaceFailure, isIncomplete, type Survey } from "../store/store.ts";
 import { unsupportedFailure } from "./hardware.ts";
 
 export interface DetectRequest {

@@ -153,7 +153,7 @@ async function bring(
   async function fetchAll(): Promise<void> {
     // The engine itself is loaded where it has something to do.
     const { runPool } = await import("./pool.ts");
-    await store.takeOver(
+    await store.migrate(
       survey.blobs.filter((blob) => !blob.models.some(isReady)),
       signal,
     );

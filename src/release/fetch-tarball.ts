@@ -10,10 +10,16 @@ import { askHub } from "../source/hub/request.ts";
 import { abandon, discard } from "../source/request.ts";
 import { createAskAgain } from "../source/retry-policy.ts";
 import type { Source } from "../source/source.ts";
-import { freeSpace } from "../store/disk-space.ts";
+import {
+  freeSpace,
+  type Holding,
+  inFolder,
+  type Store,
+  sumSurvey,
+  type Survey,
+} from "../store/store.ts";
 import { createDigests, createHashing } from "../store/hashing.ts";
 import { openPartial, type PartialPaths, readPartial } from "../store/partial.ts";
-import { type Holding, inFolder, type Store, type Survey, sumSurvey } from "../store/store.ts";
 import {
   refusal,
   releaseFailure,
@@ -178,7 +184,7 @@ function openFileStore(host: Host, folder: string, file: string): Store {
       await files.mkdir(folder, { recursive: true, mode: 0o755 });
     },
     requireNames: () => Promise.resolve(),
-    takeOver: () => Promise.resolve(),
+    migrate: () => Promise.resolve(),
     // The upgrade as a whole holds one.
     lock: () => Promise.resolve("held"),
     unlock: () => {},

@@ -1,9 +1,11 @@
-import type { Files } from "../host/host.ts";
 import { errorCode, type Failure } from "../run/failure.ts";
 import { type ByteRanges, countBytes } from "../run/byte-ranges.ts";
 import type { Digests, ListedFile } from "../run/file-listing.ts";
 import type { ModelLabel } from "../run/events/download.ts";
-import { neededFor } from "./disk-space.ts";
+import { dirname } from "node:path";
+import type { Files } from "../host/host.ts";
+import { failure } from "../run/failures/table.ts";
+import { fileFailure } from "../run/file-failure.ts";
 
 /**
  * Where bytes live: the Hub cache; later Docker's images, a plain folder. It gives a content a place, a lock, a partial with
@@ -39,7 +41,7 @@ export interface Store {
   /** Whether contents can be given their names there. @throws Failure `cache.no_symlinks` (1); Node's errors */
   requireNames(): Promise<void>;
   /** Takes over what a former heros kept elsewhere. */
-  takeOver(blobs: readonly SurveyedBlob[], signal: AbortSignal): Promise<void>;
+  migrate(blobs: readonly SurveyedBlob[], signal: AbortSignal): Promise<void>;
   /** "busy": another process holds the content's lock. "unavailable": no locks can be had here. */
   lock(blob: WantedBlob): Promise<"held" | "busy" | "unavailable">;
   unlock(blob: WantedBlob): void;
@@ -225,4 +227,56 @@ export async function inFolder<Result>(
   }
   await files.mkdir(folder, { recursive: true });
   return make();
+}
+
+const minHeadroom = 64_000_000;
+const maxHeadroom = 1_000_000_000;
+
+/** What should stay free besides: 2%, at least 64 MB and at most 1 GB. A disk without any room is no use to Annie. */
+export function headroom(missingBytes: number): number {
+  return Math.min(maxHeadroom, Math.max(minHeadroom, Math.ceil(missingBytes * 0.02)));
+}
+
+/** What a download of so many bytes needs. */
+export function neededFor(missingBytes: number): number {
+  return missingBytes === 0 ? 0 : missingBytes + headroom(missingBytes);
+}
+
+/** Free bytes where the folder is, or will be. */
+export async function freeSpace(files: Pick<Files, "statfs">, folder: string): Promise<number> {
+  for (let place = folder; ; place = dirname(place)) {
+    const found = await files.statfs(place).catch(() => null);
+    if (found !== null) return found.bavail * found.bsize;
+    if (place === dirname(place)) return 0;
+  }
+}
+
+/**
+ * Checks before the first byte that all models fit.
+ * @throws Failure `disk.too_small`, exit status 7
+ */
+export function requireDiskSpace(space: NeededSpace): void {
+  const tooSmall = diskSpaceFailure(space);
+  if (tooSmall !== null) throw tooSmall;
+}
+
+export interface NeededSpace {
+  readonly cacheDir: string;
+  readonly neededBytes: number;
+  readonly freeBytes: number;
+}
+
+/** `disk.too_small`, exit status 7; null where all fits. */
+export function diskSpaceFailure({
+  cacheDir,
+  neededBytes,
+  freeBytes,
+}: NeededSpace): Failure | null {
+  if (neededBytes <= freeBytes) return null;
+  return failure("disk.too_small", { what: "models", folder: cacheDir, neededBytes, freeBytes });
+}
+
+/** Errors of the file system as failures that say what to do; others are passed through. */
+export function failureOfFiles(error: unknown, cacheDir: string): unknown {
+  return fileFailure(error, { folder: cacheDir, area: "cache" }) ?? error;
 }

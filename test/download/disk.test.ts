@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Host } from "../../src/host/host.ts";
-import { requireDiskSpace } from "../../src/store/disk-space.ts";
+import { requireDiskSpace } from "../../src/store/store.ts";
 import { model, openScene, type Scene } from "./scene.ts";
 
 const repo = "org/model";

@@ -1,5 +1,5 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
-import { headroom, requireDiskSpace } from "../../store/disk-space.ts";
+import { headroom, requireDiskSpace, type Survey } from "../../store/store.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { findAside, putAside, removeAside } from "../../store/hub-cache/repair.ts";
 import {
@@ -10,7 +10,6 @@ import {
   verifyModels,
 } from "../../store/hub-cache/verify.ts";
 import { failure } from "../../run/failures/table.ts";
-import type { Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
 import { surveyModels } from "../survey-models.ts";
 import type { Hub } from "../../source/hub/hub.ts";

@@ -13,9 +13,8 @@ import type { Notice } from "../../run/events/run.ts";
 import { Failure, isAbort } from "../../run/failure.ts";
 import { expandPath } from "../../source/hub/environment.ts";
 import type { Hub } from "../../source/hub/hub.ts";
-import { headroom } from "../../store/disk-space.ts";
+import { headroom, type Survey, type SurveyedModel } from "../../store/store.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
-import type { Survey, SurveyedModel } from "../../store/store.ts";
 import {
   overruledNotice,
   placeFailureOf,

@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import type { Host } from "../../host/host.ts";
 import { readBootId } from "../../host/process-table.ts";
-import { failureOfFiles, freeSpace } from "../disk-space.ts";
+import { failureOfFiles, freeSpace, inFolder, type Store, type WantedBlob } from "../store.ts";
 import type { Hashing } from "../hashing.ts";
-import { inFolder, type Store, type WantedBlob } from "../store.ts";
 import {
   journalPath,
   lockPath,
@@ -23,8 +22,7 @@ import {
   lookAtBlob,
   lookAtFile,
 } from "./look-up.ts";
-import { findObstacle, requireSpace } from "./obstacles.ts";
-import { openCache, requireLinks, tidyStaging } from "./prepare-folders.ts";
+import { findObstacle, openCache, requireLinks, requireSpace, tidyStaging } from "./prepare.ts";
 import { publishModel } from "./publish.ts";
 
 export interface HubCacheOptions {
@@ -67,11 +65,11 @@ export function openHubCache({ host, cacheDir, hashing: shared }: HubCacheOption
       opened = await openCache(files, cacheDir, blobs);
     },
     requireNames: () => requireLinks(host, cacheDir),
-    async takeOver(blobs, signal) {
-      const { takeOver, bootId } = await loaded();
+    async migrate(blobs, signal) {
+      const { migrateOldLayout, bootId } = await loaded();
       for (const [repo, places] of opened) {
         const own = blobs.filter((blob) => blob.repo === repo);
-        await takeOver({ host, places, blobs: own, bootId, signal });
+        await migrateOldLayout({ host, places, blobs: own, bootId, signal });
       }
     },
     async lock(blob) {
@@ -131,11 +129,18 @@ export function openHubCache({ host, cacheDir, hashing: shared }: HubCacheOption
 
 /** What is only needed where something is fetched. */
 async function loadFetching({ files }: Pick<Host, "files">, shared: Hashing | undefined) {
-  const [{ createDigests, createHashing }, { openPartial }, { takeOver }] = await Promise.all([
-    import("../hashing.ts"),
-    import("../partial.ts"),
-    import("./take-over.ts"),
-  ]);
+  const [{ createDigests, createHashing }, { openPartial }, { migrateOldLayout }] =
+    await Promise.all([
+      import("../hashing.ts"),
+      import("../partial.ts"),
+      import("./migrate-old-layout.ts"),
+    ]);
   const bootId = await readBootId(files);
-  return { hashing: shared ?? createHashing(), createDigests, openPartial, takeOver, bootId };
+  return {
+    hashing: shared ?? createHashing(),
+    createDigests,
+    openPartial,
+    migrateOldLayout,
+    bootId,
+  };
 }

@@ -3,7 +3,7 @@ import { isDead } from "../../host/process-table.ts";
 import type { Files, Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import type { Leftover, PrunedFile } from "../../run/events/cache.ts";
-import { failureOfFiles } from "../disk-space.ts";
+import { failureOfFiles } from "../store.ts";
 import {
   copySuffix,
   damagedSuffix,
@@ -17,7 +17,7 @@ import {
 } from "./layout.ts";
 import { findLockHolder } from "./look-up.ts";
 import { errorCode } from "../../run/failure.ts";
-import { isUnlinked, tidyStaging } from "./prepare-folders.ts";
+import { isUnlinked, tidyStaging } from "./prepare.ts";
 
 /** A repository of the catalog, and what of it is wanted. */
 export interface PruneRepo {

@@ -20,7 +20,7 @@ import {
 } from "./layout.ts";
 import { findBlob, readRef } from "./look-up.ts";
 import { isOtherDisk, moveFile } from "./move-file.ts";
-import { openPlaces } from "./prepare-folders.ts";
+import { openPlaces } from "./prepare.ts";
 
 type Doors = Pick<Host, "files" | "fileLocks" | "clock" | "pid">;
 

@@ -4,9 +4,9 @@ import type { Emit } from "../../run/event.ts";
 import { failure } from "../../run/failures/table.ts";
 import { blobPath, damagedSuffix, lockPath, placesOf, stagedPath } from "./layout.ts";
 import { findLockHolder } from "./look-up.ts";
-import { failureOfFiles } from "../disk-space.ts";
+import { failureOfFiles } from "../store.ts";
 import type { Damage } from "./verify.ts";
-import { openPlaces, tidyStaging } from "./prepare-folders.ts";
+import { openPlaces, tidyStaging } from "./prepare.ts";
 
 /** A file that was put aside. */
 export interface AsideFile {

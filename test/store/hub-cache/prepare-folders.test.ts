@@ -20,7 +20,7 @@ import {
   placesOf,
   type RepoPlaces,
 } from "../../../src/store/hub-cache/layout.ts";
-import { openCache, requireLinks } from "../../../src/store/hub-cache/prepare-folders.ts";
+import { openCache, requireLinks } from "../../../src/store/hub-cache/prepare.ts";
 import { encodeLine } from "../../../src/store/journal.ts";
 import { readBootId } from "../../../src/host/process-table.ts";
 import type { Files } from "../../../src/host/host.ts";

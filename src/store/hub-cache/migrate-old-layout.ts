@@ -14,7 +14,7 @@ import { readJournal } from "../journal.ts";
 import { readPartial } from "../partial.ts";
 import { inFolder, type SurveyedBlob } from "../store.ts";
 
-export interface TakeOver {
+export interface Migration {
   readonly host: Pick<Host, "files" | "fileLocks">;
   readonly places: RepoPlaces;
   /** Of this repository, and of models that are not whole. */
@@ -27,7 +27,7 @@ export interface TakeOver {
  * Takes over what a former heros kept in the repository's own folder: partials with their journals, and, where there is
  * no snapshot yet, verified blobs too, so that the folder goes until the model is whole. What another process holds stays.
  */
-export async function takeOver(request: TakeOver): Promise<void> {
+export async function migrateOldLayout(request: Migration): Promise<void> {
   const { host, places, blobs } = request;
   const { files } = host;
   const names = new Set(await files.readdir(places.blobs).catch(() => []));
@@ -57,7 +57,7 @@ export async function takeOver(request: TakeOver): Promise<void> {
 }
 
 /** The journal first, and a copy of it: a kill at any moment leaves one whole pair. */
-async function takePartial(request: TakeOver, blob: SurveyedBlob): Promise<void> {
+async function takePartial(request: Migration, blob: SurveyedBlob): Promise<void> {
   const { host, places, bootId, signal } = request;
   const { files } = host;
   const former = formerPlaces(places);
@@ -80,7 +80,7 @@ async function takePartial(request: TakeOver, blob: SurveyedBlob): Promise<void>
 }
 
 /** On another disk it stays: it would only be copied there and back. */
-async function stage({ host, places }: TakeOver, blobName: string): Promise<void> {
+async function stage({ host, places }: Migration, blobName: string): Promise<void> {
   const { files } = host;
   const from = blobPath(places, blobName);
   // A link into a shared store is as good where it is, and a relative one good nowhere else.

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { diskSpaceFailure, headroom, neededFor } from "../../src/store/disk-space.ts";
+import { diskSpaceFailure, headroom, neededFor } from "../../src/store/store.ts";
 
 test("what should stay free is a fiftieth, at least 64 MB and at most 1 GB", () => {
   expect([1, 3.2e9, 10e9, 50e9, 100e9].map(headroom)).toEqual([64e6, 64e6, 200e6, 1e9, 1e9]);
