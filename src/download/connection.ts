@@ -1,4 +1,4 @@
-import { TransientError } from "../source/transient-error.ts";
+import { TransientError } from "../source/retry-policy.ts";
 import type { BlobTask } from "./blob-task.ts";
 import type { Segment } from "./segments.ts";
 

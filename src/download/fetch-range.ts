@@ -1,11 +1,7 @@
 import type { ByteStream, HttpResponse } from "../host/network.ts";
 import { prefixBytes } from "../run/byte-ranges.ts";
 import type { FileRequest, Source } from "../source/source.ts";
-import {
-  TransientError,
-  transientErrorOf,
-  transientOnceServed,
-} from "../source/transient-error.ts";
+import { TransientError, transientErrorOf, transientOnceServed } from "../source/retry-policy.ts";
 import type { BlobTask, Located, OpenTask } from "./blob-task.ts";
 import { type Connection, ConnectionReassigned, RangesUnsupported } from "./connection.ts";
 import type { Segment, Segments } from "./segments.ts";

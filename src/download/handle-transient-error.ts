@@ -1,7 +1,11 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
-import { calculateRetryDelay } from "../source/retry-policy.ts";
-import { isSilence, type TransientError, transientOnceServed } from "../source/transient-error.ts";
+import {
+  calculateRetryDelay,
+  isSilence,
+  type TransientError,
+  transientOnceServed,
+} from "../source/retry-policy.ts";
 import type { Source } from "../source/source.ts";
 import type { Store } from "../store/store.ts";
 import { type BlobTask, named } from "./blob-task.ts";

@@ -1,5 +1,5 @@
 import type { ByteStream } from "../host/network.ts";
-import { TransientError } from "../source/transient-error.ts";
+import { TransientError } from "../source/retry-policy.ts";
 import type { Connection } from "./connection.ts";
 import type { Segment } from "./segments.ts";
 import type { PooledBuffer, Transfer } from "./transfer.ts";

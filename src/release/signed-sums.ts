@@ -4,8 +4,7 @@ import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { askHub, readText, type Session } from "../source/hub/request.ts";
 import { abandon } from "../source/request.ts";
-import { createAskAgain } from "../source/retry-policy.ts";
-import { isTlsError, transientErrorOf } from "../source/transient-error.ts";
+import { createAskAgain, isTlsError, transientErrorOf } from "../source/retry-policy.ts";
 
 /** Where releases are. Below it stand `latest/download/…`, `download/beta/…` and `download/v<version>/…`. */
 export interface ReleaseSource {

@@ -2,7 +2,7 @@ import type { Clock } from "../host/host.ts";
 import { Failure } from "../run/failure.ts";
 import type { Secret } from "../run/secret.ts";
 import type { FileAddress, Source } from "./source.ts";
-import { transientCause, TransientError } from "./transient-error.ts";
+import { transientCause, TransientError } from "./retry-policy.ts";
 
 /** After a failure, an address is asked last for so long, or for as long as it asks us to wait. */
 const demotedMs = 60_000;

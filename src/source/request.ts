@@ -8,7 +8,7 @@ import {
 } from "../host/network.ts";
 import { type Failure, rootErrorCode } from "../run/failure.ts";
 import type { FileAddress, FileRequest, OpenedFile } from "./source.ts";
-import { TransientError } from "./transient-error.ts";
+import { TransientError } from "./retry-policy.ts";
 
 type Answer = HttpResponse<ByteStream>;
 type Headers = Readonly<Record<string, string>>;

@@ -7,7 +7,7 @@ import type { Outage } from "../../src/download/handle-transient-error.ts";
 import { createTransfer } from "../../src/download/transfer.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import type { FileAddress, FileRequest, OpenedFile, Source } from "../../src/source/source.ts";
-import { TransientError } from "../../src/source/transient-error.ts";
+import { TransientError } from "../../src/source/retry-policy.ts";
 
 const nowMs = 100_000;
 const content = "hello";

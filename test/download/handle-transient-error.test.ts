@@ -5,7 +5,7 @@ import {
   handleTransientError,
 } from "../../src/download/handle-transient-error.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
-import { TransientError } from "../../src/source/transient-error.ts";
+import { TransientError } from "../../src/source/retry-policy.ts";
 import { openFile } from "./open-file.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { quickHost } from "./scene.ts";

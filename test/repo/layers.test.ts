@@ -70,12 +70,7 @@ const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
   deploy: ["plan", "catalog"],
 };
 const mayImportFiles: Readonly<Record<string, readonly string[]>> = {
-  download: [
-    "source/source.ts",
-    "source/transient-error.ts",
-    "source/retry-policy.ts",
-    "store/store.ts",
-  ],
+  download: ["source/source.ts", "source/retry-policy.ts", "store/store.ts"],
 };
 const rooms = Object.keys(mayImport);
 const targets = [...rooms, "ui"];

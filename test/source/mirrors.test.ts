@@ -8,7 +8,7 @@ import {
   preferInOrder,
 } from "../../src/source/mirrors.ts";
 import type { Source } from "../../src/source/source.ts";
-import { TransientError } from "../../src/source/transient-error.ts";
+import { TransientError } from "../../src/source/retry-policy.ts";
 import { exitCodes, Failure } from "../../src/run/failure.ts";
 import { Secret } from "../../src/run/secret.ts";
 import { model, openScene, type Scene } from "../download/scene.ts";

@@ -1,5 +1,9 @@
+import {
+  calculateRetryDelay,
+  type FailedAttempt,
+  transientErrorOf,
+} from "../../src/source/retry-policy.ts";
 import { expect, test } from "vitest";
-import { calculateRetryDelay, type FailedAttempt } from "../../src/source/retry-policy.ts";
 
 const failed: FailedAttempt = {
   error: { kind: "network", waitMs: null },
@@ -48,4 +52,20 @@ test("what was waited already in silence is not waited again, but for half a sec
   const late = { ...failed, attempt: 40 };
   expect(calculateRetryDelay({ ...late, spentMs: 2000 }, longest)).toBe(3000);
   expect(calculateRetryDelay({ ...late, spentMs: 10_000 }, longest)).toBe(500);
+});
+
+const tunnel = (statusCode: number) =>
+  Object.assign(new Error("no tunnel"), { code: "ERR_PROXY_TUNNEL", statusCode });
+
+test.each([
+  [tunnel(500), "the proxy can't reach the server"],
+  [tunnel(502), "the proxy can't reach the server"],
+  [tunnel(499), undefined],
+  [tunnel(407), undefined],
+  [Object.assign(new Error("cut"), { code: "ECONNRESET" }), "the connection was cut"],
+  [Object.assign(new Error("odd"), { code: "HPE_INVALID_HEADER" }), "the answer was garbled"],
+  [Object.assign(new Error("none"), { code: "ENOENT" }), undefined],
+  [new Error("a bug"), undefined],
+])("of %s is said: %s", (error, said) => {
+  expect(transientErrorOf(error)?.message).toBe(said);
 });

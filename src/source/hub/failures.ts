@@ -1,8 +1,7 @@
 import { Failure, rootErrorCode } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { patienceMs } from "../retry-policy.ts";
+import { isTlsError, patienceMs, proxyStatus, transientErrorOf } from "../retry-policy.ts";
 import type { FailureScope } from "../source.ts";
-import { isTlsError, proxyStatus, transientErrorOf } from "../transient-error.ts";
 
 /** What was asked of the Hub, for the sentence: "openai/whisper-large-v3", "the token". */
 export interface Asked {

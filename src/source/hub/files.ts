@@ -10,9 +10,8 @@ import {
   sendRequest,
 } from "../request.ts";
 import { askHub, hubServer, mayHaveToken, type Session } from "./request.ts";
-import { retryOnce } from "../retry-policy.ts";
+import { retryOnce, TransientError } from "../retry-policy.ts";
 import type { FileName, FileRequest, OpenedFile } from "../source.ts";
-import { TransientError } from "../transient-error.ts";
 
 function resolveUrl(endpoint: string, { repo, commit, path }: FileName): string {
   const encoded = path.split("/").map(encodeURIComponent).join("/");

@@ -16,8 +16,7 @@ import { checkAccess, openFile } from "./files.ts";
 import { isRepoId, isSafePath, listingCache } from "./listing.ts";
 import type { Hub } from "../source.ts";
 import type { Session } from "./request.ts";
-import { type Attempt, createAskAgain, patienceMs } from "../retry-policy.ts";
-import { transientOnceServed } from "../transient-error.ts";
+import { type Attempt, createAskAgain, patienceMs, transientOnceServed } from "../retry-policy.ts";
 
 export type { Hub };
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { failureOfError, failureOfStatus } from "../../../src/source/hub/failures.ts";
-import { TransientError } from "../../../src/source/transient-error.ts";
+import { TransientError } from "../../../src/source/retry-policy.ts";
 
 const asked = {
   endpoint: "https://huggingface.co",
