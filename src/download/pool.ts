@@ -19,9 +19,8 @@ import {
   leaveFile,
   type Verified,
 } from "./download-file.ts";
-import { createFailedFiles, isOfOneFile } from "./failed-files.ts";
+import { chooseWork, connectionsToPreempt, createFailedFiles, isOfOneFile } from "./schedule.ts";
 import { connectionsAllowed, forgiveGap, type Outage } from "./handle-transient-error.ts";
-import { chooseWork, connectionsToPreempt } from "./schedule.ts";
 import { createTransfer, type Transfer } from "./transfer.ts";
 import type { Tuning } from "./tuning.ts";
 

@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import { type AnnieWatch, watchAnnie, type WatchAnnieRequest } from "../../src/health/watch.ts";
+import { type AnnieWatch, watchAnnie, type WatchAnnieRequest } from "../../src/health/health.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { testHost } from "./fixtures.ts";
 

@@ -12,7 +12,7 @@ import { watchContainers } from "../../docker/watch-containers.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import type { Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
-import { type AnnieWatch, watchAnnie } from "../../health/watch.ts";
+import { type AnnieWatch, watchAnnie } from "../../health/health.ts";
 import type { Answers } from "../../plan/questions.ts";
 import { Failure } from "../../run/failure.ts";
 import { onlineWithout } from "../../run/failures/annie.ts";

@@ -21,9 +21,8 @@ import {
 import { keysAlone, redactLines, type ShowLines, unifiedDiff } from "./diff.ts";
 import { lookupIn, readStackEnv, shownEnv } from "./env/stack-env.ts";
 import { readIfThere } from "../../host/text-files.ts";
-import { readBase, validateBase } from "./base.ts";
+import { type PlannedFiles, readBase, readPlannedConfig, validateBase } from "./base.ts";
 import { editedByHand, overrideText } from "./override.ts";
-import { type PlannedFiles, readPlannedConfig } from "./planned-config.ts";
 import { planEnv } from "./env/plan-env.ts";
 
 export interface DeploymentRequest {
