@@ -99,7 +99,7 @@ export async function openWriter(name: WriterName, terminal: Terminal): Promise<
     case "plain": {
       const { createPlainWriter } = await import("../ui/plain/writer.ts");
       if (!terminal.stdout.isTTY && !terminal.stderr.isTTY) return createPlainWriter(terminal);
-      const { foldText } = await import("../ui/plain/fold-text.ts");
+      const { foldText } = await import("../ui/text-width.ts");
       return createPlainWriter(terminal, foldText);
     }
     case "json": {

@@ -1,4 +1,5 @@
 import { StringDecoder } from "node:string_decoder";
+import type { Confirmation } from "../plan/interview.ts";
 
 /** Lines that a person types, one after the other, none lost between two questions. */
 export interface LineReader {
@@ -96,4 +97,28 @@ function applyEditing(line: string): string {
     else text += character;
   }
   return text;
+}
+
+/** Asks a question that is answered with y or n; Enter alone, and the end of the input, mean no. */
+export async function confirmInLines({
+  confirmation: { question, details },
+  reader,
+  signal,
+  say,
+}: {
+  readonly confirmation: Confirmation;
+  readonly reader: LineReader;
+  readonly signal: AbortSignal;
+  say(line: string): void;
+}): Promise<boolean> {
+  for (const detail of details) say(`    ${detail}`);
+  const instructions = "Type y for yes and press Enter. Enter alone means no.";
+  say(`${question} ${instructions}`);
+  for (;;) {
+    const line = await reader.next(signal);
+    const typed = line?.trim().toLowerCase() ?? "";
+    if (["", "n", "no"].includes(typed)) return false;
+    if (["y", "yes"].includes(typed)) return true;
+    say(instructions);
+  }
 }

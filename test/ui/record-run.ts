@@ -1,7 +1,7 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Catalog } from "../../src/catalog/catalog.ts";
-import { runCommand } from "../../src/cli/run-command.ts";
+import { runCommand } from "../../src/cli/run-lifecycle.ts";
 import type { SetupRequest, Work } from "../../src/commands/command-request.ts";
 import { setup } from "../../src/commands/setup/setup.ts";
 import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";

@@ -2,14 +2,13 @@ import type { FailedChecks } from "../../plan/interview.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { formatBytes, formatEta } from "../../run/units.ts";
 import { printable } from "../clean-text.ts";
-import { confirmInLines } from "../confirm-in-lines.ts";
+import { confirmInLines, createLineReader, type LineReader } from "../lines.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { isTold, sentencesFor } from "../messages/sentence-for.ts";
 import { createProgressPace, percentOf } from "../messages/download.ts";
 import { type Sentence, spokenFact, withAside } from "../messages/sentence.ts";
 import { askInLines } from "./ask-questions.ts";
 import { meetInLines, remedyInLines } from "./dialogs.ts";
-import { createLineReader, type LineReader } from "../lines.ts";
 
 /** A screen reader says every line aloud: not more than one of progress in this time. */
 const progressGapMs = 10_000;

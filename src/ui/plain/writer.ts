@@ -3,7 +3,7 @@ import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { printable } from "../clean-text.ts";
 import type { LineReader } from "../lines.ts";
-import type { foldText } from "./fold-text.ts";
+import type { foldText } from "../text-width.ts";
 import { symbols } from "../symbols.ts";
 import { isTold, sentencesFor } from "../messages/sentence-for.ts";
 import { createProgressPace, progressText } from "../messages/download.ts";
@@ -36,10 +36,7 @@ export function createPlainWriter(
   }
 
   const confirm: NonNullable<Writer["confirm"]> = async (confirmation, signal) => {
-    const [{ confirmInLines }, { createLineReader }] = await Promise.all([
-      import("../confirm-in-lines.ts"),
-      import("../lines.ts"),
-    ]);
+    const { confirmInLines, createLineReader } = await import("../lines.ts");
     reader ??= createLineReader(terminal.stdin, terminal.interrupt);
     return confirmInLines({ confirmation, reader, signal, say: out.line });
   };

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { runCommand } from "../../../src/cli/run-command.ts";
+import { runCommand } from "../../../src/cli/run-lifecycle.ts";
 import { noRunLog } from "../../../src/record/write-record.ts";
 import { prepareDemo } from "../../../src/demo/prepare-demo.ts";
 import type { Host } from "../../../src/host/host.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { HerosEvent, TimedEvent } from "../../../src/run/event.ts";
 import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
-import { foldText } from "../../../src/ui/plain/fold-text.ts";
+import { foldText } from "../../../src/ui/text-width.ts";
 import { createPlainWriter } from "../../../src/ui/plain/writer.ts";
 import type { Terminal } from "../../../src/ui/writer.ts";
 import { recording } from "../recordings.ts";
