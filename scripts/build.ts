@@ -17,7 +17,7 @@ const [dist, fresh, stale] = [
 /** The program, and what it starts in threads and processes of their own. Names as their starters look for them. */
 const entries = {
   "cli/main": "src/cli/main.ts",
-  "cli/warm": "src/cli/warm.ts",
+  "cli/warm-compile-cache": "src/cli/warm-compile-cache.ts",
   "cli/hash-worker": "src/store/hash-worker.ts",
   "annie/main": "src/demo/annie/main.ts",
 };

@@ -1,6 +1,6 @@
 import type { Argument, Command, Help, Option } from "commander";
 import { examples } from "../src/cli/help.ts";
-import { createProgram } from "../src/cli/program.ts";
+import { createProgram } from "../src/cli/parse-arguments.ts";
 import { questions } from "../src/plan/questions.ts";
 import { settings } from "../src/plan/settings.ts";
 import { type ExitCode, exitCodes } from "../src/run/failure.ts";

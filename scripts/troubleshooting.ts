@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { closingOf } from "../src/cli/run-command.ts";
+import { closingOf } from "../src/cli/run-lifecycle.ts";
 import type { Failure } from "../src/run/failure.ts";
 import { failure, type FailureCode, failures } from "../src/run/failures/table.ts";
 import { failureExamples } from "./failure-examples.ts";

@@ -4,8 +4,8 @@ import { backgroundDirOf } from "../record/state-dir.ts";
 import type { BackgroundChoice } from "../run/run-control.ts";
 import { errorCode } from "../run/failure.ts";
 import type { Writer } from "../ui/writer.ts";
-import { type HerosCommand, parseArguments } from "./program.ts";
-import { closingOf, exitCodeOf } from "./run-command.ts";
+import { type HerosCommand, parseArguments } from "./parse-arguments.ts";
+import { closingOf, exitCodeOf } from "./run-lifecycle.ts";
 
 /** Whether the command's run can go on in the background: it fetches or waits, and its world outlives it. */
 export function canDetach(command: HerosCommand): boolean {

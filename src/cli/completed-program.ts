@@ -2,7 +2,7 @@ import type { Argument, Command, Help, Option } from "commander";
 import type { Catalog } from "../catalog/catalog.ts";
 import { initialAnswers, questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
-import { createProgram } from "./program.ts";
+import { createProgram } from "./parse-arguments.ts";
 
 /** A word that can be completed, and what it means; "" where it speaks for itself. */
 export interface Choice {

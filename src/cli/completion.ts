@@ -9,7 +9,7 @@ import {
   type Values,
 } from "./completed-program.ts";
 import { shippedPath } from "./host-facts.ts";
-import type { Shell } from "./program.ts";
+import type { Shell } from "./parse-arguments.ts";
 
 /** The script with which a shell completes commands of heros; nothing is started for it. */
 export async function completionScript(shell: Shell): Promise<string> {

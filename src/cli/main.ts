@@ -14,7 +14,7 @@ import { createPauseSwitch } from "../run/run-control.ts";
 import { printableJson } from "../run/json.ts";
 import { cleanText } from "../ui/clean-text.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
-import { type Crash, watchForCrash } from "./crash.ts";
+import { type Crash, onSuspendAsked, suspendProcess, watchForCrash } from "./process-events.ts";
 import { herosVersion, hostFacts, shippedPath } from "./host-facts.ts";
 import {
   chooseWriter,
@@ -23,11 +23,10 @@ import {
   wantsColor,
   wantsUnicode,
 } from "./open-writer.ts";
-import { parseArguments, type HerosCommand } from "./program.ts";
-import { performCommand } from "./perform-command.ts";
+import { parseArguments, type HerosCommand } from "./parse-arguments.ts";
+import { dispatchCommand } from "./dispatch-command.ts";
 import { attachTo, canDetach, findRunningFor, terminate } from "./attach-to-background.ts";
-import { closingOf } from "./run-command.ts";
-import { onSuspendAsked, suspendProcess } from "./suspend-process.ts";
+import { closingOf } from "./run-lifecycle.ts";
 
 /** The whole program, from the arguments to the exit status. The one place that reads `process`, and the one that exits. */
 export async function main(): Promise<void> {
@@ -138,7 +137,7 @@ async function perform(
     const { execPath: nodePath, execArgv } = process;
     const program = { command: nodePath, args: [...execArgv, shippedPath("bin/heros.js")] };
     const common = { command, handover, host, writer, signal, crash, quit: quit.signal };
-    return await performCommand({ ...common, pause, detach, nodePath, program, argv });
+    return await dispatchCommand({ ...common, pause, detach, nodePath, program, argv });
   } finally {
     host.network.close();
   }

@@ -67,7 +67,7 @@ export async function warmCompileCache({
 }: Omit<Proof, "version">): Promise<void> {
   await host.processes.run({
     command: path.join(folder, "runtime/node"),
-    args: [path.join(folder, "app/dist/cli/warm.js")],
+    args: [path.join(folder, "app/dist/cli/warm-compile-cache.js")],
     env: { NODE_COMPILE_CACHE: path.join(folder, "app/node_modules/.cache/heros") },
     timeoutMs: limitMs,
     signal,

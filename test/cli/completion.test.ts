@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CompletedCommand, completedProgram } from "../../src/cli/completed-program.ts";
 import { completionScript } from "../../src/cli/completion.ts";
-import { parseArguments, shells } from "../../src/cli/program.ts";
+import { parseArguments, shells } from "../../src/cli/parse-arguments.ts";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { read } from "../repo/own-files.ts";
 import { openPty, type Pty } from "../terminal/pty.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { bundle } from "../../scripts/bundle.ts";
-import { stackInSource } from "../../src/cli/run-command.ts";
+import { stackInSource } from "../../src/cli/run-lifecycle.ts";
 
 let root: string;
 beforeEach(async () => {

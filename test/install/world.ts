@@ -54,7 +54,7 @@ else await (await import("../dist/cli/main.js")).main();
 // Stands for the build: it takes what was built for the tests.
 const build = `
 import { cpSync } from "node:fs";
-const filter = (path) => !/\\.map$|warm\\.js$/.test(path);
+const filter = (path) => !/\\.map$|warm-compile-cache\\.js$/.test(path);
 cpSync(${JSON.stringify(`${root}dist`)}, new URL("../dist", import.meta.url), { recursive: true, filter });
 `;
 

@@ -7,7 +7,7 @@ import { firstStep, type Interview } from "../../src/plan/interview.ts";
 import { initialAnswers, type Question, questions, withAnswer } from "../../src/plan/questions.ts";
 import { rememberable, resolveAnswers } from "../../src/plan/resolve.ts";
 import { parseConfig } from "../../src/plan/config-file.ts";
-import { parseArguments } from "../../src/cli/program.ts";
+import { parseArguments } from "../../src/cli/parse-arguments.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
 import { answerFacts } from "../../src/ui/messages/plan.ts";

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { failureExamples } from "../../scripts/failure-examples.ts";
 import { rooms } from "../../scripts/lint/layers.ts";
 import { troubleshooting } from "../../scripts/troubleshooting.ts";
-import { parseArguments } from "../../src/cli/program.ts";
+import { parseArguments } from "../../src/cli/parse-arguments.ts";
 import { exitCodes } from "../../src/run/failure.ts";
 import { ownFiles, read, root } from "./own-files.ts";
 

@@ -5,7 +5,7 @@ import {
   wantsColor,
   wantsUnicode,
 } from "../../src/cli/open-writer.ts";
-import { parseArguments, type HerosCommand } from "../../src/cli/program.ts";
+import { parseArguments, type HerosCommand } from "../../src/cli/parse-arguments.ts";
 import { questions } from "../../src/plan/questions.ts";
 import { settings } from "../../src/plan/settings.ts";
 

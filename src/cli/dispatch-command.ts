@@ -15,7 +15,7 @@ import type { Writer } from "../ui/writer.ts";
 import { backgroundDirOf, stateDirOf } from "../record/state-dir.ts";
 import { herosVersion, shippedPath } from "./host-facts.ts";
 import { terminate } from "./attach-to-background.ts";
-import type { Crash } from "./crash.ts";
+import type { Crash } from "./process-events.ts";
 import type { Program } from "../record/detach.ts";
 import type { DetachRequest, Handover } from "../record/handover.ts";
 import type {
@@ -24,12 +24,12 @@ import type {
   PullCommand,
   ReplayCommand,
   SetupCommand,
-} from "./program.ts";
+} from "./parse-arguments.ts";
 import type { ReleaseCommand } from "./release-commands.ts";
-import { runCommand } from "./run-command.ts";
+import { runCommand } from "./run-lifecycle.ts";
 import { noRunLog, openRunLog } from "../record/write-record.ts";
 
-export interface Performance {
+export interface DispatchRequest {
   readonly command: Exclude<HerosCommand, ReplayCommand>;
   /** By the run that this one goes on for. */
   readonly handover: Handover;
@@ -64,10 +64,10 @@ interface CommandPlan {
  * Performs a command from its first event to its last.
  * @returns the exit status
  */
-export async function performCommand(performance: Performance): Promise<number> {
+export async function dispatchCommand(request: DispatchRequest): Promise<number> {
   const { command, handover, host, writer, signal, crash, quit, pause, detach, program, argv } =
-    performance;
-  const plan = planCommand(performance);
+    request;
+  const plan = planCommand(request);
   const { stages: stagesOfRun, demo, recorded, resumeHint, work } = plan;
   if (plan.closed === true) process.umask(process.umask() | 0o022);
   const title = titleOf(command);
@@ -99,15 +99,15 @@ export async function performCommand(performance: Performance): Promise<number> 
   return status;
 }
 
-function titleOf(command: Performance["command"]): string {
+function titleOf(command: DispatchRequest["command"]): string {
   if (command.name === "models") return `models ${command.action}`;
   if (command.name === "upgrade" && command.rollback) return "upgrade --rollback";
   return command.name === "release" ? "release install" : command.name;
 }
 
 /** What a command does; the code of each is loaded when it is its turn. */
-function planCommand(performance: Performance): CommandPlan {
-  const { command, writer, detach } = performance;
+function planCommand(request: DispatchRequest): CommandPlan {
+  const { command, writer, detach } = request;
   const gather = ({ host }: Work) =>
     gatherSettings(host, { ...command, assetsDir: shippedPath("assets"), readInput });
   switch (command.name) {
@@ -127,7 +127,7 @@ function planCommand(performance: Performance): CommandPlan {
           const { resolveAnswers } = await import("../plan/resolve.ts");
           resolveAnswers({ ...settings, remembered: {}, foundTokens: [] });
           const person = whoAnswers(command, writer);
-          return setUp(work, performance, { command, person, settings });
+          return setUp(work, request, { command, person, settings });
         },
       };
     }
@@ -277,7 +277,7 @@ interface SetUp {
 
 async function setUp(
   work: Work,
-  { handover, nodePath, detach }: Performance,
+  { handover, nodePath, detach }: DispatchRequest,
   { command, person, settings }: SetUp,
 ): Promise<readonly string[] | null> {
   const { dryRun, demo, settingFlags } = command;

@@ -15,7 +15,7 @@ import type { RunStarted } from "../run/events/run.ts";
 import { type ExitCode, exitCodes, Failure } from "../run/failure.ts";
 import { diskFailure } from "../run/file-failure.ts";
 import type { Writer } from "../ui/writer.ts";
-import { type Crash, noCrash } from "./crash.ts";
+import { type Crash, noCrash } from "./process-events.ts";
 
 export interface CommandRun {
   readonly host: Host;
