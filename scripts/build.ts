@@ -6,6 +6,7 @@ import { completionScript } from "../src/cli/completion.ts";
 import { sharedFiles } from "../src/release/shared-files.ts";
 import { bundle } from "./bundle.ts";
 import { manualPage } from "./manual.ts";
+import { writeContents } from "./release/contents.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [dist, fresh, stale] = [
@@ -28,7 +29,8 @@ const together = {
   screen: ["src/ui/ink/writer.tsx", "src/ui/ink/app.tsx", "src/ui/ink/frame.tsx"],
 };
 
-await bundle({ root, entries, together, folder: fresh });
+const places = await bundle({ root, entries, together, folder: fresh });
+writeContents({ root, dist: fresh, places });
 const shared = {
   manual: manualPage({ version: ownVersion(), date: sourceDate() }),
   bash: await completionScript("bash"),

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { rolldown, type Plugin } from "rolldown";
 import { parseCatalog } from "../src/catalog/load.ts";
 
@@ -18,9 +18,10 @@ export interface BundleRequest {
 /**
  * Puts the sources and the packages that they use into a few files: Node would spend more time on finding and reading
  * hundreds of modules than on all that heros does before its first frame. What is imported where it is needed keeps files of its own.
+ * @returns the packages that are in it, by their folders below the root: `node_modules/ink`
  * @throws Error where a source can't be read
  */
-export async function bundle(request: BundleRequest): Promise<void> {
+export async function bundle(request: BundleRequest): Promise<readonly string[]> {
   const { root, entries, together = {}, folder } = request;
   const groups = Object.entries(together).map(([name, sources]) => ({
     name,
@@ -60,9 +61,18 @@ export async function bundle(request: BundleRequest): Promise<void> {
         file.type === "chunk" ? withQuickBuiltins(file.code) : withoutContents(String(file.source)),
       );
     }
+    const modules = output.flatMap((file) => (file.type === "chunk" ? file.moduleIds : []));
+    return [...new Set(modules.flatMap((id) => packageOf(root, id) ?? []))];
   } finally {
     await build.close();
   }
+}
+
+const packagePattern = /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/u;
+
+function packageOf(root: string, id: string): string | null {
+  const [folder] = packagePattern.exec(id) ?? [];
+  return folder === undefined ? null : relative(root, folder);
 }
 
 /** Reads and checks the default catalog now, so that no run has to. */

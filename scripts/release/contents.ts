@@ -1,59 +1,91 @@
-/** What a release is made of: the packages that are bundled, their licences, and all of it as a CycloneDX document. */
+/**
+ * What a release is made of: the packages that are bundled, their licences, and all of it as a CycloneDX document. The build
+ * leaves the first two beside the bundle, for it alone knows what of `node_modules` is in it.
+ */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface BundledPackage {
   readonly name: string;
   readonly version: string;
   readonly licence: string;
-  /** Its licence files, whole. */
-  readonly texts: readonly string[];
   /** Of its archive in the registry, as package-lock.json has it: `sha512-…`. */
   readonly integrity: string | null;
 }
 
-interface Locked {
-  readonly version?: string;
-  readonly dev?: boolean;
-  readonly optional?: boolean;
-  readonly integrity?: string;
-}
+/** In `dist`. npm's package has the licences, a release has them with Node's. */
+export const contentFiles = { packages: "packages.json", licences: "THIRD-PARTY-LICENSES.txt" };
 
-/** The packages that heros needs where it runs, in order of their names. @throws Error where one is not installed */
-export function bundledPackages(root: string): BundledPackage[] {
-  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
-    readonly packages: Readonly<Record<string, Locked>>;
+/** Who holds the copyright of what is under MIT and comes without a licence file; as its sources say. */
+const holders: Readonly<Record<string, string>> = {
+  "yoga-layout": "Copyright (c) Meta Platforms, Inc. and affiliates.",
+};
+
+/**
+ * Writes both into the folder of a build.
+ * @param places of the packages that are in the bundle, below the root: `node_modules/ink`
+ * @throws Error where the licence of one of them is not known
+ */
+export function writeContents({
+  root,
+  dist,
+  places,
+}: {
+  readonly root: string;
+  readonly dist: string;
+  readonly places: readonly string[];
+}): void {
+  const { packages: locked } = JSON.parse(
+    readFileSync(join(root, "package-lock.json"), "utf8"),
+  ) as {
+    readonly packages: Readonly<Record<string, { readonly integrity?: string }>>;
   };
-  const found = Object.entries(packages).flatMap(([place, { dev, optional, integrity }]) => {
-    if (place === "" || dev === true || optional === true) return [];
-    const folder = join(root, place);
-    const own = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
-      readonly name: string;
-      readonly version: string;
-      readonly license?: string;
-    };
-    const texts = readdirSync(folder)
-      .filter((file) => /^(?:licen[cs]e|notice|copying)/iu.test(file))
-      .toSorted()
-      .map((file) => readFileSync(join(folder, file), "utf8").trim());
-    const { name, version, license = "unknown" } = own;
-    return [{ name, version, licence: license, texts, integrity: integrity ?? null }];
-  });
-  const key = ({ name, version }: BundledPackage): string => `${name}@${version}`;
-  const once = new Map(found.map((bundled) => [key(bundled), bundled]));
-  return [...once.values()].toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  // The same version may be in two places.
+  const bundled = new Map<string, { readonly own: BundledPackage; readonly text: string }>();
+  for (const place of places) {
+    const { name, version, license } = JSON.parse(
+      readFileSync(join(root, place, "package.json"), "utf8"),
+    ) as Readonly<Record<"name" | "version" | "license", string>>;
+    const own = { name, version, licence: license, integrity: locked[place]?.integrity ?? null };
+    const text = `${name} ${version} (${license})\n\n${licenceText(join(root, place), own)}`;
+    bundled.set(`${name}@${version}`, { own, text });
+  }
+  const sorted = [...bundled]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([, each]) => each);
+  const own = sorted.map((each) => each.own);
+  const put = (file: string, content: string): void => writeFileSync(join(dist, file), content);
+  put(contentFiles.packages, `${JSON.stringify(own, null, 2)}\n`);
+  put(contentFiles.licences, `${sorted.map(({ text }) => text).join(rule)}\n`);
 }
 
-export function licenceTexts(
-  packages: readonly BundledPackage[],
+function licenceText(folder: string, { name, version, licence }: BundledPackage): string {
+  const texts = readdirSync(folder)
+    .filter((file) => /^(?:licen[cs]e|notice|copying)/iu.test(file))
+    .toSorted()
+    .map((file) => readFileSync(join(folder, file), "utf8").trim());
+  if (texts.length > 0) return texts.join("\n\n");
+  const holder = holders[name];
+  if (licence !== "MIT" || holder === undefined)
+    throw new Error(
+      `${name} ${version} (${licence}) has no licence file: add it to ${import.meta.url}`,
+    );
+  const mit = readFileSync(new URL("mit.txt", import.meta.url), "utf8").trim();
+  return mit.replace("\n", () => `\n\n${holder}\n`);
+}
+
+const rule = `\n\n${"-".repeat(78)}\n\n`;
+
+/** What `writeContents` has written; the licences with that of Node. */
+export function readContents(
+  dist: string,
   { nodeVersion, nodeLicence }: { readonly nodeVersion: string; readonly nodeLicence: string },
-): string {
-  const parts = packages.map(({ name, version, licence, texts }) =>
-    [`${name} ${version} (${licence})`, ...texts].join("\n\n"),
-  );
-  const rule = `\n\n${"-".repeat(78)}\n\n`;
-  return `${[`Node.js ${nodeVersion}\n\n${nodeLicence.trim()}`, ...parts].join(rule)}\n`;
+): { readonly packages: readonly BundledPackage[]; readonly licences: string } {
+  const read = (file: string): string => readFileSync(join(dist, file), "utf8");
+  const packages = JSON.parse(read(contentFiles.packages)) as readonly BundledPackage[];
+  const ofNode = `Node.js ${nodeVersion}\n\n${nodeLicence.trim()}`;
+  return { packages, licences: `${ofNode}${rule}${read(contentFiles.licences)}` };
 }
 
 /** CycloneDX 1.6; the same for the same contents. */

@@ -10,7 +10,7 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { bundledPackages, licenceTexts, sbomOf } from "./contents.ts";
+import { contentFiles, readContents, sbomOf } from "./contents.ts";
 
 export interface TreeRequest {
   /** The checkout, built. */
@@ -56,11 +56,13 @@ export function makeTree(request: TreeRequest): void {
   cpSync(nodeFile, join(folder, "runtime/node"));
   chmodSync(join(folder, "runtime/node"), 0o755);
   cpSync(join(root, "bin/heros.js"), join(folder, "app/bin/heros.js"));
+  const dist = join(root, "dist");
   // The man page and the completion scripts have their usual place; pictures are the README's.
-  const elsewhere = [join(root, "dist/share"), join(root, "assets/pictures")];
+  const elsewhere = [join(dist, "share"), join(root, "assets/pictures")];
+  elsewhere.push(...Object.values(contentFiles).map((file) => join(dist, file)));
   const filter = (path: string): boolean => !elsewhere.includes(path);
-  cpSync(join(root, "dist"), join(folder, "app/dist"), { recursive: true, filter });
-  cpSync(join(root, "dist/share"), join(folder, "share"), { recursive: true });
+  cpSync(dist, join(folder, "app/dist"), { recursive: true, filter });
+  cpSync(join(dist, "share"), join(folder, "share"), { recursive: true });
   cpSync(join(root, "assets"), join(folder, "app/assets"), { recursive: true, filter });
 
   const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -69,8 +71,8 @@ export function makeTree(request: TreeRequest): void {
   const { name, version, type, license } = own;
   put("app/package.json", json({ name, version, type, license }));
   cpSync(join(root, "LICENSE"), join(folder, "LICENSE"));
-  const packages = bundledPackages(root);
-  put("THIRD-PARTY-LICENSES.txt", licenceTexts(packages, { nodeVersion, nodeLicence }));
+  const { packages, licences } = readContents(dist, { nodeVersion, nodeLicence });
+  put("THIRD-PARTY-LICENSES.txt", licences);
   const node = { version: nodeVersion, integrity: nodeIntegrity };
   put("sbom.cdx.json", json(sbomOf({ version, packages, node, platform, epochSeconds })));
   const named = id === null ? {} : { id };

@@ -101,19 +101,38 @@ it("holds the program, its licences, its parts, and the keys that the next relea
   expect(started.stdout).toContain("brings Annie online");
 });
 
-it("makes a package that npm installs without a build", async () => {
+it("makes a package for npm: the bundle and its licences, without maps, tests and pictures", async () => {
   const args = ["pack", "--dry-run", "--json", "--ignore-scripts"];
   const { stdout } = await run("npm", args, { cwd: root });
   const [packed] = JSON.parse(stdout) as [{ files: { path: string }[] }];
   const paths = packed.files.map(({ path: each }) => each);
-  const others = paths.filter((each) => !/^(?:dist|assets)\//.test(each));
+  const others = paths.filter((each) => !/^dist\/(?:cli|annie)\/[\w-]+\.js$/.test(each));
   expect(others.toSorted()).toEqual([
     "CHANGELOG.md",
     "LICENSE",
     "README.md",
+    "assets/catalogs/her-os.yaml",
+    "assets/compose/docker-compose.yml",
     "bin/heros.js",
+    "dist/THIRD-PARTY-LICENSES.txt",
+    "dist/share/man/man1/heros.1",
     "package.json",
   ]);
   for (const needed of ["dist/cli/main.js", "dist/annie/main.js"]) expect(paths).toContain(needed);
-  expect(paths.filter((each) => /picture|\.ts$/.test(each))).toEqual([]);
+});
+
+it("makes a package that npm installs alone, without a network", async () => {
+  const packing = ["pack", "--ignore-scripts", "--pack-destination", folder];
+  const name = (await run("npm", packing, { cwd: root })).stdout.trim();
+  const prefix = path.join(folder, "prefix");
+  const env = { ...process.env, HOME: folder, npm_config_cache: path.join(folder, "cache") };
+  const args = ["install", "--global", "--offline", "--prefix", prefix, path.join(folder, name)];
+  await run("npm", args, { env });
+  expect(await readdir(path.join(prefix, "lib/node_modules"))).toEqual(["heros"]);
+  const installed = await readdir(path.join(prefix, "lib/node_modules/heros"));
+  expect(installed).not.toContain("node_modules");
+  const started = await run(path.join(prefix, "bin/heros"), ["pull", "--help"], {
+    env: { ...env, PATH: `${path.dirname(process.execPath)}:${process.env["PATH"]}` },
+  });
+  expect(started.stdout).toContain("Download models into the Hub cache");
 });
