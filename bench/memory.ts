@@ -35,7 +35,6 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** What is measured, built as in the program. */
 const engine = {
   "cli/download-models": "src/commands/download-models.ts",
-  "cli/survey-models": "src/commands/survey-models.ts",
   "cli/hub-cache": "src/store/hub-cache/hub-cache.ts",
   "cli/real-host": "src/host/real-host.ts",
   "cli/hub": "src/source/hub/hub.ts",

@@ -4,7 +4,6 @@ import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type * as downloading from "../../src/commands/download-models.ts";
-import type * as surveying from "../../src/commands/survey-models.ts";
 import type * as hosts from "../../src/host/real-host.ts";
 import type * as hubs from "../../src/source/hub/hub.ts";
 import type { Files, Host } from "../../src/host/host.ts";
@@ -13,14 +12,13 @@ import { isAbort } from "../../src/run/failure.ts";
 import type * as stores from "../../src/store/hub-cache/hub-cache.ts";
 import type { Survey } from "../../src/store/store.ts";
 
-type Engine = typeof downloading & typeof surveying & typeof hosts & typeof hubs & typeof stores;
+type Engine = typeof downloading & typeof hosts & typeof hubs & typeof stores;
 
 /** Built by memory.ts, as its users have it: compiling TypeScript takes memory of its own. */
 const built = (name: string): Promise<Engine> =>
   import(join(folder, "engine/cli", `${name}.js`)) as Promise<Engine>;
 const [, , endpoint = "", folder = "", what = "many", seconds = "0"] = process.argv;
-const { downloadModels } = await built("download-models");
-const { surveyModels } = await built("survey-models");
+const { downloadModels, surveyModels } = await built("download-models");
 const { openHubCache } = await built("hub-cache");
 const { realHost } = await built("real-host");
 const { connectHub } = await built("hub");

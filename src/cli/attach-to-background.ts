@@ -44,7 +44,7 @@ export async function attachTo(to: AttachTo): Promise<number | null> {
   };
   const show = writer.write.bind(writer);
   try {
-    const { attach } = await import("../record/attach.ts");
+    const { attach } = await import("../record/background-run.ts");
     const closing = await attach({ host, run, stateDir, signal, choose, show, terminate });
     if (closing === null) return null;
     await writer.close();

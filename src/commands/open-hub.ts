@@ -10,7 +10,7 @@ import { Secret } from "../run/secret.ts";
 import { failureOfError } from "../source/hub/failures.ts";
 import { connectHub, type Hub, type TokenRefusal } from "../source/hub/hub.ts";
 import type { EndpointSwitch } from "../source/mirrors.ts";
-import type { CacheFallback } from "./survey-models.ts";
+import type { CacheFallback } from "./download-models.ts";
 import type { Fetching, Work } from "./command-request.ts";
 
 /** Shorter waits for a list of files pass unseen. */

@@ -3,7 +3,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { startHub } from "../../src/demo/hub/hub.ts";
 import { connectHub } from "../../src/source/hub/hub.ts";
-import { surveyModels } from "../../src/commands/survey-models.ts";
+import { surveyModels } from "../../src/commands/download-models.ts";
 import { openHubCache } from "../../src/store/hub-cache/hub-cache.ts";
 import { model, openScene } from "../download/scene.ts";
 import { makeSandbox } from "./sandbox.ts";

@@ -9,7 +9,7 @@ import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { freePort } from "../host/free-port.ts";
 import { planDeployment } from "../../src/deploy/compose/plan.ts";
-import { writeStack } from "../../src/deploy/compose/write.ts";
+import { writeStack } from "../../src/deploy/compose/deployment.ts";
 
 /** The catalog that the demo rehearses. */
 export const herOs = parseCatalog(

@@ -2,8 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EmbeddedHub, type HubOptions, startHub } from "../../src/demo/hub/hub.ts";
-import { downloadModels } from "../../src/commands/download-models.ts";
-import { type ModelRequest, surveyModels } from "../../src/commands/survey-models.ts";
+import {
+  downloadModels,
+  type ModelRequest,
+  surveyModels,
+} from "../../src/commands/download-models.ts";
 import type { DownloadRequest } from "../../src/download/download.ts";
 import type { Tuning } from "../../src/download/tuning.ts";
 import type { Host } from "../../src/host/host.ts";

@@ -10,8 +10,7 @@ import {
   verifyModels,
 } from "../../store/hub-cache/verify.ts";
 import { failure } from "../../run/failures/table.ts";
-import { downloadModels } from "../download-models.ts";
-import { surveyModels } from "../survey-models.ts";
+import { downloadModels, surveyModels } from "../download-models.ts";
 import type { Hub } from "../../source/hub/hub.ts";
 import { formatBytes } from "../../run/units.ts";
 import { type Placed, requireWritable } from "../models-place.ts";

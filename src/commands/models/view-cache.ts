@@ -6,7 +6,7 @@ import type { Hub } from "../../source/hub/hub.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
 import type { Store, Survey } from "../../store/store.ts";
-import { listFromStore, surveyModels } from "../survey-models.ts";
+import { listFromStore, surveyModels } from "../download-models.ts";
 import type { ListedModel } from "../../run/events/cache.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { Failure } from "../../run/failure.ts";

@@ -25,7 +25,7 @@ import {
 } from "../models-place.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
-import { surveyModels } from "../survey-models.ts";
+import { surveyModels } from "../download-models.ts";
 import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 
 /** Answers worked out to the last byte; nothing of it is written yet. */

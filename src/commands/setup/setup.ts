@@ -11,7 +11,7 @@ import { modelsPlace } from "../models-place.ts";
 import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
-import { writeStack } from "../../deploy/compose/write.ts";
+import { writeStack } from "../../deploy/compose/deployment.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import type { Answers } from "../../plan/questions.ts";

@@ -10,8 +10,7 @@ import {
   stagedPath,
 } from "./layout.ts";
 import { isOtherDisk, moveFile } from "./move-file.ts";
-import { readJournal } from "../journal.ts";
-import { readPartial } from "../partial.ts";
+import { readJournal, readPartial } from "../partial.ts";
 import { inFolder, type SurveyedBlob } from "../store.ts";
 
 export interface Migration {

@@ -8,8 +8,7 @@ import type { Clock, Host } from "../../../src/host/host.ts";
 import { realClock, realHost } from "../../../src/host/real-host.ts";
 import type { HerosEvent } from "../../../src/run/event.ts";
 import { planDeployment } from "../../../src/deploy/compose/plan.ts";
-import type { Deployment } from "../../../src/deploy/compose/deployment.ts";
-import { writeStack } from "../../../src/deploy/compose/write.ts";
+import { type Deployment, writeStack } from "../../../src/deploy/compose/deployment.ts";
 
 export const assetsDir = fileURLToPath(new URL("../../../assets", import.meta.url));
 

@@ -5,8 +5,7 @@ import { parse } from "yaml";
 import type { HerosEvent } from "../../../src/run/event.ts";
 import { Secret } from "../../../src/run/secret.ts";
 import { planDeployment } from "../../../src/deploy/compose/plan.ts";
-import { toPlannedFiles } from "../../../src/deploy/compose/deployment.ts";
-import { writeStack } from "../../../src/deploy/compose/write.ts";
+import { toPlannedFiles, writeStack } from "../../../src/deploy/compose/deployment.ts";
 import {
   assetsDir,
   minimalBase,

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type { Host } from "../../../src/host/host.ts";
 import { Secret } from "../../../src/run/secret.ts";
 import { planDeployment } from "../../../src/deploy/compose/plan.ts";
-import { writeStack } from "../../../src/deploy/compose/write.ts";
+import { writeStack } from "../../../src/deploy/compose/deployment.ts";
 import {
   assetsDir,
   minimalBase,

@@ -21,7 +21,7 @@ import {
   type RepoPlaces,
 } from "../../../src/store/hub-cache/layout.ts";
 import { openCache, requireLinks } from "../../../src/store/hub-cache/prepare.ts";
-import { encodeLine } from "../../../src/store/journal.ts";
+import { encodeLine } from "../../../src/store/partial.ts";
 import { readBootId } from "../../../src/host/process-table.ts";
 import type { Files } from "../../../src/host/host.ts";
 import { expectWhole, files, models, repo, weights } from "../../download/one-model.ts";

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import type { FailedChecks } from "../../../src/plan/interview.ts";
-import { meetInLines } from "../../../src/ui/accessible/dialogs.ts";
-import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
+import { createAccessibleWriter, meetInLines } from "../../../src/ui/accessible/writer.ts";
 import { createMemoryTerminal } from "../../terminal/memory-terminal.ts";
 import { failedGpu, failedPort } from "../failed-checks.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { addRange, type ByteRanges } from "../../src/run/byte-ranges.ts";
-import { encodeLine, openJournal, trustedRanges } from "../../src/store/journal.ts";
+import { encodeLine, openJournal, trustedRanges } from "../../src/store/partial.ts";
 import { createMemoryDisk } from "./memory-disk.ts";
 
 const blob = { blobName: "a".repeat(64), sizeBytes: 1000 };
