@@ -49,7 +49,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
 };
 
-/** `heros help` and its row; `wordsOf` answers it. */
+/** `heros help` and its row; `withHelpFlag` answers it. */
 export function helpCommand(): Command {
   return new Command("help")
     .argument("[command]")
@@ -164,11 +164,11 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
  * The arguments with `help` as the flag: `help pull` is `pull --help`.
  * @throws Failure `usage.wrong` where a word is another name of a command
  */
-export function wordsOf(program: Command, argv: readonly string[]): readonly string[] {
+export function withHelpFlag(program: Command, argv: readonly string[]): readonly string[] {
   let command = program;
   for (const [index, word] of argv.entries()) {
     if (command.commands.length === 0 || word.startsWith("-")) return argv;
-    if (word === "help") return wordsOf(program, [...argv.toSpliced(index, 1), "--help"]);
+    if (word === "help") return withHelpFlag(program, [...argv.toSpliced(index, 1), "--help"]);
     const next = childOf(command, word);
     if (next === undefined) {
       const typed = argv.slice(0, index + 1).join(" ");

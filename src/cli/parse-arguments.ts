@@ -1,7 +1,7 @@
 import { questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
 import { inBackgroundFlag } from "../record/handover.ts";
-import { arrangeHelp, complaintOf, helpCommand, wordsOf } from "./help.ts";
+import { arrangeHelp, complaintOf, helpCommand, withHelpFlag } from "./help.ts";
 import { failure } from "../run/failures/table.ts";
 import {
   addFlags,
@@ -74,7 +74,7 @@ export type Parsed =
 export function parseArguments(argv: readonly string[]): Parsed {
   let command: HerosCommand | undefined;
   const program = createProgram((parsed) => (command = parsed));
-  const words = argv.length === 0 ? ["--help"] : wordsOf(program, argv);
+  const words = argv.length === 0 ? ["--help"] : withHelpFlag(program, argv);
   let [text, complaint] = ["", ""];
   for (const each of allOf(program)) {
     each.exitOverride().configureOutput({

@@ -9,7 +9,7 @@ import type { DemoFolder } from "../../record/handover.ts";
 import type { FilePlace } from "../../run/file-failure.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
-import { demoSummary } from "./closing-words.ts";
+import { demoSummary } from "./closing-summary.ts";
 import { continuationOf, requestOf, setup, type SetupOptions } from "./setup.ts";
 
 export interface DemoOptions extends SetupOptions {

@@ -25,7 +25,7 @@ import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyKept } from "../models/view-cache.ts";
 import { bringOnline } from "./bring-online.ts";
-import { closingSummary, dryRunSummary } from "./closing-words.ts";
+import { closingSummary, dryRunSummary } from "./closing-summary.ts";
 import { prepareInterview } from "./prepare-interview.ts";
 
 export interface SetupOptions {

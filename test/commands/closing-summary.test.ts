@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { closingSummary, demoSummary } from "../../src/commands/setup/closing-words.ts";
+import { closingSummary, demoSummary } from "../../src/commands/setup/closing-summary.ts";
 import type { Host } from "../../src/host/host.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import type { PlanReady } from "../../src/run/events/plan.ts";

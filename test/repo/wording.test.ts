@@ -63,7 +63,7 @@ const places: readonly { readonly place: string; readonly files: RegExp }[] = [
 ];
 
 /** The program's own words: the code without its comments, a page as it is. */
-function wordsOf(file: string, text: string): string {
+function proseOf(file: string, text: string): string {
   if (file.endsWith(".md")) return text;
   const comments = file.endsWith(".sh") ? /^\s*#.*$/gm : /^\s*(?:\/\/|\/?\*).*$/gm;
   return text.replaceAll(comments, "");
@@ -81,7 +81,7 @@ function bannedIn(words: string): string[] {
 
 test("a phrase that is banned is found in words, and in no comment", () => {
   expect(bannedIn('say("To mend it: run this");\nsay("recommended");')).toEqual(["1: mend"]);
-  expect(bannedIn(wordsOf("a.ts", "  // at once\n/** at once */\nx = `At once`;"))).toEqual([
+  expect(bannedIn(proseOf("a.ts", "  // at once\n/** at once */\nx = `At once`;"))).toEqual([
     "3: At once",
   ]);
 });
@@ -91,7 +91,7 @@ test.each(places)("$place: no banned phrase", async ({ files }) => {
   expect(named).not.toEqual([]);
   const found = await Promise.all(
     named.map(async (file) =>
-      bannedIn(wordsOf(file, await read(file))).map((phrase) => `${file}:${phrase}`),
+      bannedIn(proseOf(file, await read(file))).map((phrase) => `${file}:${phrase}`),
     ),
   );
   expect(found.flat()).toEqual([]);
