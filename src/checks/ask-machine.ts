@@ -1,16 +1,17 @@
 import { isHubOffline } from "../source/hub/environment.ts";
 import { Failure } from "../run/failure.ts";
 import {
+  askMemory,
   type Cpu,
+  type Memory,
   parseCpuinfo,
   type Product,
   readDmi,
   readPciIds,
   recogniseProduct,
-} from "../machine/product.ts";
+} from "../machine/hardware.ts";
 import { type NvidiaSmi, askNvidiaSmi, chooseGpu } from "../machine/gpu.ts";
 import type { CheckStatus, Gpu } from "../run/events/machine.ts";
-import { type Memory, askMemory } from "../machine/memory.ts";
 import { type DiskQuestions, askDisks } from "../machine/disks.ts";
 import {
   type DockerAnswer,

@@ -1,12 +1,11 @@
 import { systemMemoryGib } from "../catalog/catalog.ts";
 import { formatMemory } from "../run/units.ts";
-import type { Memory } from "../machine/memory.ts";
+import type { Cpu, Memory, Product } from "../machine/hardware.ts";
 import type { Gpu, Machine } from "../run/events/machine.ts";
 import type { Failure } from "../run/failure.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
 import { failure } from "../run/failures/table.ts";
 import { type NvidiaSmi, describeGpu } from "../machine/gpu.ts";
-import type { Cpu, Product } from "../machine/product.ts";
 import type { Consent, Finding } from "./ask-machine.ts";
 
 /** From here on a machine counts as one with 128 GB: firmware keeps 2 to 4 GB for the display, so the system sees 119.7 to 121.7 GiB. */

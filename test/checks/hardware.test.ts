@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { assessCpu, assessGpu, assessMemory, assessProduct } from "../../src/checks/hardware.ts";
-import { parseCpuinfo } from "../../src/machine/product.ts";
+import { type Memory, parseCpuinfo, parseMeminfo } from "../../src/machine/hardware.ts";
 import { chooseGpu, parseNvidiaSmi } from "../../src/machine/gpu.ts";
-import { type Memory, parseMeminfo } from "../../src/machine/memory.ts";
 import { fixture, notInstalled, ran } from "../machine/fixture.ts";
 
 const broken =

@@ -6,7 +6,7 @@ import {
   type ProductEvidence,
   productLabel,
   recogniseProduct,
-} from "../../src/machine/product.ts";
+} from "../../src/machine/hardware.ts";
 import { fixture } from "./fixture.ts";
 
 const nothing: ProductEvidence = {

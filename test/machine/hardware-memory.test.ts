@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseMeminfo } from "../../src/machine/memory.ts";
+import { parseMeminfo } from "../../src/machine/hardware.ts";
 import { fixture } from "./fixture.ts";
 
 describe("what is free", () => {
