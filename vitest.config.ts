@@ -12,6 +12,7 @@ export default defineConfig({
     // Only to end what hangs: how long a test takes is the machine's affair.
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 240_000 } },
     // Tests wait for processes and sockets more than they compute, so that a core keeps three workers busy.
     maxWorkers: 3 * availableParallelism(),
   },

@@ -12,7 +12,7 @@ import type { Emit } from "../run/event.ts";
 import { hubOf } from "./network.ts";
 import type { CheckFinished, DockerFound, Machine } from "../run/events/machine.ts";
 import { exitCodes, type Failure, retold } from "../run/failure.ts";
-import type { Probe } from "../host/time-limit.ts";
+import { answerLimitMs, type Probe } from "../host/time-limit.ts";
 import { diskSpaceFailure, isIncomplete, type Survey } from "../store/store.ts";
 import { unsupportedFailure } from "./hardware.ts";
 
@@ -37,7 +37,7 @@ export interface DetectRequest {
   readonly consent?: Consent;
   /** Memory that the chosen models take. */
   readonly modelsGib: number;
-  /** How long one question to the machine may take; one that gets no answer ends as a warning. Default 4 s. */
+  /** How long one question to the machine may take; one that gets no answer ends as a warning. Default 4 s, more on a busy machine. */
   readonly limitMs?: number;
 }
 
@@ -62,7 +62,7 @@ export async function detectMachine({
   host,
   emit,
   signal,
-  limitMs = 4000,
+  limitMs = answerLimitMs(host),
   endpoint,
   mirrors = [],
   tryHub,

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import type { Files, Host, System } from "../host/host.ts";
-import { realNetwork } from "../host/real-host.ts";
+import { realNetwork, realSystem } from "../host/real-host.ts";
 import {
   type Processes,
   realProcesses,
@@ -44,6 +44,7 @@ export async function demoHost(base: Host, settings: DemoSettings): Promise<Host
 const sparkSystem: System = {
   memory: async () => sparkMemory,
   fileSystems: async () => [{ device: "/dev/nvme0n1p2", type: "ext4", mount: "/" }],
+  tasksPerCore: realSystem.tasksPerCore,
 };
 
 function demoProcesses(

@@ -50,10 +50,12 @@ export interface FileSystem {
   readonly options?: readonly string[];
 }
 
-/** What the kernel says of memory and file systems. */
+/** What the kernel says of memory, file systems and how busy the machine is. */
 export interface System {
   memory(): Promise<{ readonly totalBytes: number; readonly availableBytes: number }>;
   fileSystems(): Promise<readonly FileSystem[]>;
+  /** Tasks that wanted a core in the last minute, for each core there is: above 1 they wait for their turn. */
+  tasksPerCore(): number;
 }
 
 /** The one door to the world. The command line makes it; tests make another. */

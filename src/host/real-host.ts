@@ -1,4 +1,5 @@
 import fs, { readFile } from "node:fs/promises";
+import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { realFileLocks } from "./file-locks.ts";
 import type { Clock, Host, System } from "./host.ts";
@@ -25,6 +26,7 @@ export const realSystem: System = {
   async fileSystems() {
     return parseMountTable(await readFile("/proc/self/mountinfo", "utf8"));
   },
+  tasksPerCore: () => (loadavg()[0] ?? 0) / availableParallelism(),
 };
 
 /** The real network. `env` holds the proxies. What speaks HTTP and TLS is loaded with the first request: most runs of heros make none. */

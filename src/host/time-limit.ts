@@ -36,6 +36,16 @@ export async function withinLimit<T>(
   }
 }
 
+/** In which a machine that is well answers any question. */
+const usualMs = 4000;
+/** A machine with more to do than it has cores is not given up earlier for it, up to so many times the usual. */
+const maxPatience = 5;
+
+/** How long one question to this machine may take, in milliseconds. */
+export function answerLimitMs({ system }: Pick<Host, "system">): number {
+  return usualMs * Math.min(maxPatience, Math.max(1, Math.ceil(system.tasksPerCore())));
+}
+
 /** As a person reads it: "no answer within 4 s". */
 export function lateText({ limitMs }: Pick<Probe, "limitMs">): string {
   return `no answer within ${Number((limitMs / 1000).toFixed(1))} s`;

@@ -28,7 +28,7 @@ export function isRunning(pid: number): Promise<boolean> {
 
 export async function ended(pid: number): Promise<void> {
   await vi.waitFor(async () => expect(await isRunning(pid)).toBe(false), {
-    timeout: 60_000,
+    timeout: 240_000,
     interval: 20,
   });
 }

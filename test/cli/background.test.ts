@@ -13,7 +13,7 @@ const token = "hf_good_token_1234";
 const bytes = 3_000_000;
 /** So slow that nothing ends before somebody looked. */
 const slow = { bytesPerSecond: 50_000 };
-const waiting = { timeout: 60_000, interval: 50 };
+const waiting = { timeout: 240_000, interval: 50 };
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;

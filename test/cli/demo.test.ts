@@ -79,6 +79,13 @@ describe("heros setup --demo", () => {
       record: string;
     };
     try {
+      await vi.waitFor(
+        async () => expect(await readFile(record, "utf8")).toContain("download.planned"),
+        { timeout: 240_000 },
+      );
+      const events = parseRecording(await readFile(record, "utf8"), record);
+      // It waits where it is until it was looked at.
+      process.kill(pid, "SIGSTOP");
       // It is no run that a real one meets: status has a line on it, and no more.
       const status = await sandbox.run(["status", "--json", "--port", "9"]);
       expect(status.events().find(({ type }) => type === "status.read")).toMatchObject({
@@ -92,11 +99,6 @@ describe("heros setup --demo", () => {
           message: expect.stringContaining(String(pid)) as unknown,
         }),
       );
-      await vi.waitFor(
-        async () => expect(await readFile(record, "utf8")).toContain("download.planned"),
-        { timeout: 60_000 },
-      );
-      const events = parseRecording(await readFile(record, "utf8"), record);
       expect(events[0]).toMatchObject({ type: "run.started", demo: true });
       // It goes on with the time and the bytes that it had.
       expect(events[0]?.at).toBeGreaterThan(500);
@@ -110,6 +112,7 @@ describe("heros setup --demo", () => {
       }
       pty = openHeros(sandbox, ["status", "--watch"], { env });
       await pty.waitFor("DEMO");
+      process.kill(pid, "SIGCONT");
       expect((await pty.exit).exitCode).toBe(0);
       await ended(pid);
     } finally {

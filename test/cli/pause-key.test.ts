@@ -7,7 +7,7 @@ import { makeSandbox } from "./sandbox.ts";
 import { catalogOf } from "./wrong-input.ts";
 
 const bytes = 3_000_000;
-const waiting = { timeout: 60_000, interval: 20 };
+const waiting = { timeout: 240_000, interval: 20 };
 
 /** Open connections to the Hub's two ports, as the kernel lists them: proc(5), a remote address and state 01. */
 async function connectionsTo({ endpoint, contentOrigin }: EmbeddedHub): Promise<number> {

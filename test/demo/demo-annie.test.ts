@@ -12,7 +12,7 @@ import { startStack } from "../../src/deploy/compose/start.ts";
 import { layIntoCache, prepareTestDemo, writeTestStack } from "./test-demo.ts";
 
 const open: DemoWorld[] = [];
-const patient = { timeout: 60_000, interval: 50 };
+const patient = { timeout: 240_000, interval: 50 };
 const signal = new AbortController().signal;
 
 afterEach(async () => {

@@ -74,7 +74,7 @@ test("an engine that is gone for good while models are fetched ends the run as t
   const proxy = await openEngineProxy();
   const scene = await openScene({ bytesPerSecond: 1_200_000 });
   const run = scene.setup([`--port=${await freePort()}`], { DOCKER_HOST: proxy.address });
-  await expect.poll(() => scene.hub.sentBytes(), { timeout: 60_000 }).toBeGreaterThan(15_000_000);
+  await expect.poll(() => scene.hub.sentBytes(), { timeout: 240_000 }).toBeGreaterThan(15_000_000);
   await proxy.kill();
   const { events } = await run;
   expect(events.at(-1)).toMatchObject({ code: "docker.daemon_down", exitCode: 4 });

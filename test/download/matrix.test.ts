@@ -58,7 +58,7 @@ const rows: readonly Row[] = [
     name: "stall",
     strike: once(({ before }) => ({ stallAfterBytes: before })),
     tuning: { idleMs: 2000 },
-    told: /no byte came/u,
+    told: /no byte came|the connection timed out/u,
   },
   {
     name: "garbage once",

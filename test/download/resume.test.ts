@@ -52,7 +52,7 @@ test("killed twice with kill -9, a pull goes on where it was, and the hashes hol
   expect(planned?.resumedBytes).toBeGreaterThan(bytes * 0.65);
   expect(events.filter((event) => event.type === "file.verified")).toHaveLength(1);
   expect(await partialsOf(scene)).toEqual([]);
-}, 60_000);
+});
 
 test.each([
   ["a partial of another length", (path: string) => truncate(path, 1000)],

@@ -32,7 +32,7 @@ test("health that never stays is told as what it is when time is up, online or n
   const second = await annieServer(() => (later.clock.monotonicMs() < 10_000 ? complete : flaps()));
   const begun = watching(second.url, { host: later, laterTimeoutMs: 20_000 });
   await begun.watch.online;
-  await expect.poll(() => later.clock.monotonicMs(), { timeout: 60_000 }).toBeGreaterThan(20_000);
+  await expect.poll(() => later.clock.monotonicMs(), { timeout: 240_000 }).toBeGreaterThan(20_000);
   begun.watch.allReady();
   await expect(begun.watch.complete).rejects.toMatchObject({ code: "annie.unsteady", exitCode: 3 });
 });

@@ -50,5 +50,6 @@ export function system({
       return { totalBytes: totalKib * 1024, availableBytes: totalKib * 512 };
     },
     fileSystems: async () => [{ device, type: "ext4", mount: "/" }],
+    tasksPerCore: () => 0.5,
   };
 }

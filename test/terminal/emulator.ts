@@ -105,7 +105,7 @@ export function createEmulator({
     }),
     bracketedPaste: () => terminal.modes.bracketedPasteMode,
     resize: (newColumns, newRows) => terminal.resize(newColumns, newRows),
-    async waitFor(wanted, limitMs = 60_000) {
+    async waitFor(wanted, limitMs = 240_000) {
       await new Promise<void>((resolve, reject) => {
         const check = (): void => {
           if (!holds(wanted, text())) return;

@@ -1,5 +1,5 @@
 import { type CatalogModel, modelsOfTiers } from "../../catalog/catalog.ts";
-import { late, withinLimit } from "../../host/time-limit.ts";
+import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
 import type { Listing } from "../../run/file-listing.ts";
 import type { Hub } from "../../source/hub/hub.ts";
@@ -55,16 +55,15 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   return { survey, hub: { ...hub, offline: online.offline } };
 }
 
-const limitMs = 4000;
-
 /** What of these sets is in the cache, as far as it is known without asking the Hub; null where it is not. */
 export async function surveyKept(
   work: Work,
   fetching: Placed<Fetching>,
   tiers: readonly number[],
 ): Promise<Survey | null> {
+  const { host, signal } = work;
   const models = modelsOfTiers(fetching.catalog, tiers);
-  const found = await withinLimit({ host: work.host, signal: work.signal, limitMs }, () =>
+  const found = await withinLimit({ host, signal, limitMs: answerLimitMs(host) }, () =>
     viewCache(work, { fetching, models, ask: "never" }),
   );
   const survey = found === late ? null : found.survey;

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { type DemoWorld, prepareDemo } from "../../demo/prepare-demo.ts";
 import { lookAtPlace } from "../../host/target-folder.ts";
-import { late, withinLimit } from "../../host/time-limit.ts";
+import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import { placeFailure } from "../../checks/disks.ts";
 import type { Answers } from "../../plan/questions.ts";
 import type { Person } from "../../plan/interview.ts";
@@ -144,8 +144,6 @@ function acceptedTokens({ tokenFile }: GatheredSettings): Record<string, string>
   return { [tokenFile.token.reveal()]: "you" };
 }
 
-const limitMs = 4000;
-
 /**
  * Whether these folders can be written to, or made, judged without touching them.
  * @throws Failure `stack.…`, `cache.…`, `disk.…` (exit 1)
@@ -154,6 +152,7 @@ export async function requireFolders(
   { host, signal }: Pick<Work, "host" | "signal">,
   places: readonly FilePlace[],
 ): Promise<void> {
+  const limitMs = answerLimitMs(host);
   for (const { folder, area } of places) {
     const place = await withinLimit({ host, signal, limitMs }, () => lookAtPlace(host, folder));
     if (place === late) continue;

@@ -38,7 +38,7 @@ async function locksAreFree(): Promise<void> {
       expect(await findLockHolder(scene.host.files, join(places.locks, name))).toBeNull();
     }
   };
-  await vi.waitFor(look, { timeout: 60_000, interval: 20 });
+  await vi.waitFor(look, { timeout: 240_000, interval: 20 });
 }
 
 /** A file in the blobs folder, as old as that. */

@@ -27,7 +27,7 @@ async function runShownKill(pty: Pty): Promise<void> {
     await once(server, "listening");
     server.close();
   };
-  await vi.waitFor(gone, { timeout: 60_000 });
+  await vi.waitFor(gone, { timeout: 240_000 });
 }
 
 afterEach(async () => {

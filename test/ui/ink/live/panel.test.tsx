@@ -25,7 +25,7 @@ function showRun(keys: RunKeys = noRunKeys) {
   const text = (): string => stripVTControlCharacters(lastFrame() ?? "");
   const press = async (key: string, seen: string | RegExp): Promise<void> => {
     stdin.write(key);
-    await vi.waitFor(() => expect(text()).toMatch(seen), { interval: 10 });
+    await vi.waitFor(() => expect(text()).toMatch(seen), { timeout: 240_000, interval: 10 });
   };
   return { text, press, store };
 }
@@ -120,5 +120,5 @@ test("a replay says that it is one, and q ends it without a question", async () 
   await press("x", "q: stop the replay");
   expect(interrupt).not.toHaveBeenCalled();
   await press("q", "q: stop the replay");
-  await vi.waitFor(() => expect(interrupt).toHaveBeenCalledOnce());
+  await vi.waitFor(() => expect(interrupt).toHaveBeenCalledOnce(), { timeout: 240_000 });
 });

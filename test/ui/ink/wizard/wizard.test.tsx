@@ -30,7 +30,7 @@ function look(instance: ReturnType<typeof render>): Shown {
     text,
     async press(key, seen) {
       instance.stdin.write(key);
-      await vi.waitFor(() => expect(text()).toMatch(seen), { timeout: 60_000, interval: 10 });
+      await vi.waitFor(() => expect(text()).toMatch(seen), { timeout: 240_000, interval: 10 });
     },
   };
 }
@@ -133,7 +133,7 @@ test("a page that waits for the Hub has a spinner that turns", async () => {
       frames.add(text());
       expect(frames.size).toBeGreaterThan(3);
     },
-    { timeout: 60_000, interval: 10 },
+    { timeout: 240_000, interval: 10 },
   );
   expect(text()).toMatch(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] Preparing the plan/m);
   await press(keys.escape, "Quit setup?");
