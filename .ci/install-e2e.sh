@@ -81,6 +81,26 @@ settings+=("PATH=$work/bin")
 check "without Node and npm it installs too" installs 0 --no-setup
 check "and what it installed answers" version_answers
 
+# npm's package: with this machine's npm, a Node that is new enough, and the machine's own if that is too old.
+mkdir "$work/new" "$work/npm"
+cp "$home/.local/share/heros/current/runtime/node" "$work/new/node"
+(cd "$root" && npm pack --silent --pack-destination "$work/npm") >"$work/output" 2>&1 || bad=$((bad + 1))
+cd "$work" || exit 1
+package=$(echo "$work"/npm/heros-*.tgz)
+by_npm() { as_user PATH="$work/new:/usr/local/bin:/usr/bin:/bin" "$@" >"$work/output" 2>&1; }
+check "npm i -g heros" by_npm npm install --global --offline --no-update-notifier --prefix "$home/npm" "$package"
+check "installs one package" test "$(find "$home/npm" -name package.json | wc -l)" = 1
+check "which answers" by_npm "$home/npm/bin/heros" --version
+check "and pulls" by_npm "$home/npm/bin/heros" setup --demo --yes --output plain
+check "to the end" says "Annie is online"
+check "npx heros answers" by_npm npx --yes --offline "$package" --version
+check "with the version" says "$version"
+too_old() { ! as_user "$home/npm/bin/heros" setup >"$work/output" 2>&1; }
+if [ "$(as_user node -p 'process.versions.node < "24"')" = true ]; then
+  check "with an old Node it does not start" too_old
+  check "and says why" says "heros needs Node 24.5 or newer, and this is Node"
+fi
+
 # A release, by curl: made as npm run release makes it, but with a stand-in for Node, which takes minutes to pack.
 served=$work/served
 mkdir -p "$served/latest"

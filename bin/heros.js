@@ -4,6 +4,8 @@
 var major = Number(process.versions.node.split(".")[0]);
 var minor = Number(process.versions.node.split(".")[1]);
 
+var byNpm = /\/node_modules\/heros\/bin\//.test(import.meta.url);
+
 // As the command line itself ends where it has no writer yet.
 function complain(code, message, hint, exitCode) {
   var line = process.argv.slice(2).join(" ");
@@ -24,7 +26,9 @@ if (major < 24 || (major === 24 && minor < 5)) {
   complain(
     "node.too_old",
     "heros needs Node 24.5 or newer, and this is Node " + process.versions.node + ".",
-    'Run "sh install.sh" in the folder of heros: it brings a Node of its own and leaves yours alone.',
+    byNpm
+      ? "Install a newer Node, or heros with a Node of its own: see https://github.com/her-os/heros#install"
+      : 'Run "sh install.sh" in the folder of heros: it brings a Node of its own and leaves yours alone.',
     4,
   );
 } else if (
@@ -59,7 +63,9 @@ if (major < 24 || (major === 24 && minor < 5)) {
         complain(
           "install.broken",
           "heros can't be loaded: " + error.message,
-          'Install it again: run "sh install.sh" in the folder of heros.',
+          byNpm
+            ? "Install it again with npm."
+            : 'Install it again: run "sh install.sh" in the folder of heros.',
           1,
         );
     },

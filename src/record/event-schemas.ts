@@ -301,7 +301,7 @@ export const eventSchemas: Schemas = {
     platform: text,
     commit: orNull(text),
     folder: text,
-    channel: z.enum(["stable", "beta", "checkout"]),
+    channel: z.enum(["stable", "beta", "npm", "checkout"]),
   }),
   "annie.health": object({
     status: text,

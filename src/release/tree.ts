@@ -64,6 +64,11 @@ export async function treeOfApp(
   );
 }
 
+/** Whether npm installed the program that is in this folder: then npm upgrades and removes it. */
+export function isFromNpm(appDir: string): boolean {
+  return path.basename(path.dirname(appDir)) === "node_modules";
+}
+
 /** Where a tree's upgrades come from: a tree without the address of releases was built on this machine. */
 export async function channelOf(
   { files }: Pick<Host, "files">,

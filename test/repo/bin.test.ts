@@ -41,6 +41,21 @@ test.each(["20.20.2", "22.22.0", "24.4.1"])(
   },
 );
 
+test("installed by npm, it names no install.sh that is not there", async () => {
+  const place = join(folder, "node_modules/heros");
+  for (const part of ["bin", "package.json"])
+    await cp(join(folder, part), join(place, part), { recursive: true });
+  const preload = join(folder, "old.cjs");
+  const versions = `{ ...process.versions, node: "20.20.2" }`;
+  await writeFile(preload, `Object.defineProperty(process, "versions", { value: ${versions} });\n`);
+  const args = ["--require", preload, join(place, "bin/heros.js"), "setup"];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  expect(stderr).toContain("needs Node 24.5 or newer, and this is Node 20.20.2");
+  expect(stderr).toContain("Install a newer Node");
+  expect(stderr).not.toContain("install.sh");
+  expect(status).toBe(4);
+});
+
 test("without a build it says what to do", () => {
   const { status, stdout, stderr } = heros(["setup"]);
   expect(stderr).toBe('heros is not built here yet.\nRun "npm ci && npm run build" first.\n');

@@ -131,8 +131,16 @@ it("makes a package that npm installs alone, without a network", async () => {
   expect(await readdir(path.join(prefix, "lib/node_modules"))).toEqual(["heros"]);
   const installed = await readdir(path.join(prefix, "lib/node_modules/heros"));
   expect(installed).not.toContain("node_modules");
-  const started = await run(path.join(prefix, "bin/heros"), ["pull", "--help"], {
-    env: { ...env, PATH: `${path.dirname(process.execPath)}:${process.env["PATH"]}` },
-  });
-  expect(started.stdout).toContain("Download models into the Hub cache");
+  const PATH = `${path.dirname(process.execPath)}:${process.env["PATH"]}`;
+  const heros = (...line: string[]) =>
+    run(path.join(prefix, "bin/heros"), line, { env: { ...env, PATH } });
+  expect((await heros("pull", "--help")).stdout).toContain("Download models into the Hub cache");
+  expect((await heros("version")).stdout).toContain("Channel:   npm");
+  // npm upgrades and removes it.
+  for (const line of [["upgrade"], ["upgrade", "--rollback"], ["uninstall", "--yes"]]) {
+    await expect(heros(...line, "--json")).rejects.toMatchObject({
+      code: 2,
+      stdout: expect.stringContaining('"code":"release.from_npm"') as unknown,
+    });
+  }
 });

@@ -4,7 +4,7 @@ import { composeFailure } from "../../docker/compose-failures.ts";
 import type { Host } from "../../host/host.ts";
 import type { Person } from "../../plan/interview.ts";
 import { dataOfTree } from "../../release/installation.ts";
-import { readVersion, treeOfApp } from "../../release/tree.ts";
+import { isFromNpm, readVersion, treeOfApp } from "../../release/tree.ts";
 import { uninstall } from "../../release/uninstall.ts";
 import { failure } from "../../run/failures/table.ts";
 import { inFolder } from "../../run/shell-quote.ts";
@@ -35,6 +35,7 @@ export async function performUninstall(
 ): Promise<readonly string[] | null> {
   const { host, emit, signal } = work;
   const folder = await treeOfApp(host, appDir);
+  if (isFromNpm(appDir)) throw failure("release.from_npm", { folder: appDir });
   const data = folder === null ? null : await dataOfTree(host, folder);
   if (folder === null || data === null) {
     throw failure("release.not_installed", { folder: folder ?? appDir });

@@ -9,6 +9,7 @@ import { findLauncher } from "../../release/launcher.ts";
 import { findTarball, type ReleaseSource, type Tarball } from "../../release/signed-sums.ts";
 import {
   channelOf,
+  isFromNpm,
   platformOf,
   programOf,
   readVersion,
@@ -79,7 +80,8 @@ export async function performUpgrade(
 async function findCurrent(host: Host, appDir: string): Promise<Current> {
   const folder = await treeOfApp(host, appDir);
   if (folder === null) {
-    throw failure("release.from_checkout", { folder: appDir });
+    const code = isFromNpm(appDir) ? "release.from_npm" : "release.from_checkout";
+    throw failure(code, { folder: appDir });
   }
   const data = await dataOfTree(host, folder);
   if (data === null) throw failure("release.not_installed", { folder });
@@ -190,6 +192,7 @@ export async function performRollback(
   { appDir }: { readonly appDir: string },
 ): Promise<readonly string[]> {
   const folder = await treeOfApp(host, appDir);
+  if (isFromNpm(appDir)) throw failure("release.from_npm", { folder: appDir });
   const data = folder === null ? null : await dataOfTree(host, folder);
   if (data === null) throw failure("release.not_installed", { folder: folder ?? appDir });
   const { from, to } = await rollBack({ host, emit, signal }, data);

@@ -1,4 +1,4 @@
-import { channelOf, platformOf, readTree, treeOfApp } from "../../release/tree.ts";
+import { channelOf, isFromNpm, platformOf, readTree, treeOfApp } from "../../release/tree.ts";
 import type { Work } from "../command-request.ts";
 
 /** `heros version`: which heros this is, and where it is. */
@@ -8,13 +8,14 @@ export async function performVersion(
 ): Promise<readonly string[]> {
   const folder = await treeOfApp(host, appDir);
   const tree = folder === null ? null : await readTree(host, folder).catch(() => null);
+  const builtBy = isFromNpm(appDir) ? "npm" : "checkout";
   emit({
     type: "version.read",
     version,
     platform: tree?.platform ?? platformOf(host),
     commit: tree?.commit ?? null,
     folder: folder ?? (await host.files.realpath(appDir)),
-    channel: folder === null ? "checkout" : await channelOf(host, folder, version),
+    channel: folder === null ? builtBy : await channelOf(host, folder, version),
   });
   return [];
 }

@@ -73,7 +73,7 @@ export interface VersionRead {
   /** The folder of the program. */
   readonly folder: string;
   /** Where upgrades come from; `checkout` for what was built on this machine. */
-  readonly channel: "stable" | "beta" | "checkout";
+  readonly channel: "stable" | "beta" | "npm" | "checkout";
 }
 
 export type StatusEvent = StatusRead;

@@ -47,6 +47,11 @@ export const releaseFailures = {
     message: ({ folder }) => `The heros in ${folder} was built from a checkout.`,
     hint: () => "To renew it, update the checkout and run there: sh install.sh",
   }),
+  "release.from_npm": row<{ readonly folder: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ folder }) => `The heros in ${folder} was installed by npm.`,
+    hint: () => "Upgrade it with: npm i -g heros@latest. Remove it with: npm rm -g heros",
+  }),
   "release.bad_base": row<{ readonly base: string }>({
     exitCode: exitCodes.usage,
     message: ({ base }) => `HEROS_BASE_URL is not an http or https address: ${base}`,
