@@ -86,7 +86,7 @@ mkdir "$work/new" "$work/npm"
 cp "$home/.local/share/heros/current/runtime/node" "$work/new/node"
 (cd "$root" && npm pack --silent --pack-destination "$work/npm") >"$work/output" 2>&1 || bad=$((bad + 1))
 cd "$work" || exit 1
-package=$(echo "$work"/npm/heros-*.tgz)
+package=./npm/heros-$version.tgz
 by_npm() { as_user PATH="$work/new:/usr/local/bin:/usr/bin:/bin" "$@" >"$work/output" 2>&1; }
 check "npm i -g heros" by_npm npm install --global --offline --no-update-notifier --prefix "$home/npm" "$package"
 check "installs one package" test "$(find "$home/npm" -name package.json | wc -l)" = 1
