@@ -20,6 +20,7 @@ import {
 import { requireLauncherPlace, writeLauncher } from "./launcher.ts";
 import { noteMade } from "./manifest.ts";
 import { proveStarts, proveVersion, warmCompileCache } from "./prove.ts";
+import { linkSharedFiles, refreshLinks } from "./shared-files.ts";
 import { platformOf, readVersion, type ReleaseTree } from "./tree.ts";
 
 export interface Installing {
@@ -70,6 +71,7 @@ export async function install(
       await switchTo(host, data, id);
       await noteMade(host, data, { kind: "launcher", path: launcherOf(places) });
       await writeLauncher(host, launcherOf(places), data);
+      await linkSharedFiles(installing, places);
       await removeUnneeded(host, data);
       return { version: tree.version, changed };
     });
@@ -211,6 +213,7 @@ export async function rollBack(installing: Installing, data: string): Promise<Ro
     await proveStarts({ host, signal, folder, version });
     await pointLink(host, data, { name: "current", id: before });
     await pointLink(host, data, { name: "previous", id: now });
+    await refreshLinks(host, data);
     return { from: await readVersion(host, versionFolder(data, now)), to: version };
   });
 }

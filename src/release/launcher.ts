@@ -43,9 +43,18 @@ export async function readLauncher(
   }
 }
 
-/** Whether a launcher's text starts what is current in this data folder. */
-export function startsFrom(text: string, data: string): boolean {
-  return text.split("\n").includes(launcherText(data).split("\n")[2] ?? "");
+/** Whether a launcher's text starts what is current in this data folder, by whatever links its path leads there. */
+export async function startsFrom(
+  { files }: Pick<Host, "files">,
+  text: string,
+  data: string,
+): Promise<boolean> {
+  const quotedPath = /^exec '(.*)\/current\/runtime\/node' /mu.exec(text)?.[1];
+  const folder = quotedPath?.replaceAll(String.raw`'\''`, "'");
+  if (folder === undefined || folder === data) return folder === data;
+  const real = (place: string): Promise<string | null> => files.realpath(place).catch(() => null);
+  const [named, own] = await Promise.all([real(folder), real(data)]);
+  return named !== null && named === own;
 }
 
 /** The launcher of an installation: as its manifest names it, else where install.sh puts it. */
@@ -58,7 +67,7 @@ export async function findLauncher(
   if (named !== undefined) return named;
   const inPrefix = path.resolve(data, "../../bin/heros");
   const found = await readLauncher(host, inPrefix);
-  return found.kind === "ours" && startsFrom(found.text, data)
+  return found.kind === "ours" && (await startsFrom(host, found.text, data))
     ? inPrefix
     : path.join(host.home, ".local/bin/heros");
 }

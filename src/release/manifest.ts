@@ -7,8 +7,8 @@ import { parseJson } from "../run/json.ts";
 const made = z.discriminatedUnion("kind", [
   /** Removed where it still is a launcher of ours. */
   z.object({ kind: z.literal("launcher"), path: z.string() }),
-  /** Removed where it still has this content. */
-  z.object({ kind: z.literal("file"), path: z.string(), sha256: z.string() }),
+  /** Removed where it still leads into this installation. */
+  z.object({ kind: z.literal("link"), path: z.string(), target: z.string() }),
   /** A line in a shell's file; with `whole`, the file was made for it. */
   z.object({
     kind: z.literal("line"),

@@ -1,10 +1,9 @@
-import { createHash } from "node:crypto";
 import path from "node:path";
-import { errorCode } from "../run/failure.ts";
 import type { Installing } from "./install.ts";
 import { lockOf, withLock } from "./installation.ts";
 import { findLauncher, readLauncher, startsFrom } from "./launcher.ts";
 import { type Made, readManifest } from "./manifest.ts";
+import { removeLink, usualLinks } from "./shared-files.ts";
 import { removeLine } from "./shell-path.ts";
 
 /** Something that stays, although the manifest names it. */
@@ -36,7 +35,7 @@ export async function uninstall(installing: Installing, data: string): Promise<r
   // install.sh notes nothing.
   const made: readonly Made[] = manifest.some(({ kind }) => kind === "launcher")
     ? manifest
-    : [...manifest, { kind: "launcher", path: await findLauncher(installing.host, data) }];
+    : [...manifest, ...(await usualMade(installing, data))];
   const kept = await withLock(installing, lockOf(data), async () => {
     const reasons: Kept[] = [];
     for (const entry of made) {
@@ -52,27 +51,27 @@ export async function uninstall(installing: Installing, data: string): Promise<r
   return kept;
 }
 
+async function usualMade({ host }: Installing, data: string): Promise<readonly Made[]> {
+  const launcher = await findLauncher(host, data);
+  const links = usualLinks({ data, bin: path.dirname(launcher) });
+  return [
+    { kind: "launcher", path: launcher },
+    ...links.map((link) => ({ kind: "link" as const, ...link })),
+  ];
+}
+
 /** @returns why it stays; null where it is gone, or a folder, whose turn comes last */
 async function remove({ host }: Installing, data: string, entry: Made): Promise<string | null> {
   switch (entry.kind) {
     case "launcher": {
       const found = await readLauncher(host, entry.path);
       if (found.kind !== "ours") return found.kind === "none" ? null : "it is not from heros";
-      if (!startsFrom(found.text, data)) return "it starts another installation";
+      if (!(await startsFrom(host, found.text, data))) return "it starts another installation";
       await host.files.rm(entry.path);
       return null;
     }
-    case "file": {
-      const content = await host.files.readFile(entry.path).catch((error: unknown) => {
-        if (errorCode(error) === "ENOENT") return null;
-        throw error;
-      });
-      if (content === null) return null;
-      const found = createHash("sha256").update(content).digest("hex");
-      if (found !== entry.sha256) return "it was changed";
-      await host.files.rm(entry.path);
-      return null;
-    }
+    case "link":
+      return removeLink(host, data, entry);
     case "line": {
       const { path: file, line, whole } = entry;
       await removeLine(host, { file, line, whole });

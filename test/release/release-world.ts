@@ -63,8 +63,10 @@ export class ReleaseWorld {
     for (const name of ["app/assets", "runtime", "bin"]) {
       await mkdir(join(folder, name), { recursive: true });
     }
-    const needed = (file: string): boolean => !file.endsWith(".map");
+    const needed = (file: string): boolean =>
+      !file.endsWith(".map") && file !== join(root, "dist/share");
     await cp(join(root, "dist"), join(folder, "app/dist"), { recursive: true, filter: needed });
+    await cp(join(root, "dist/share"), join(folder, "share"), { recursive: true });
     await cp(join(root, "bin"), join(folder, "app/bin"), { recursive: true });
     const text = await readFile(join(root, "package.json"), "utf8");
     const described = { schema: 1, version, platform, commit: null, ...options };

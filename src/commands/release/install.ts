@@ -1,5 +1,6 @@
 import { install, launcherOf, requireFits } from "../../release/install.ts";
 import { placesFor } from "../../release/installation.ts";
+import { planLinks } from "../../release/shared-files.ts";
 import { addLine, isOnPath, pathLine } from "../../release/shell-path.ts";
 import { readTree, treeOfApp } from "../../release/tree.ts";
 import { failure } from "../../run/failures/table.ts";
@@ -33,10 +34,13 @@ export async function performReleaseInstall(
   const inPath = pathLine(host, places.bin);
   if (dryRun) {
     await requireFits(host, tree, places);
+    const { linked, foreign } = await planLinks(host, folder, places);
     return [
       `Would install heros ${tree.version} in ${places.data}/versions/${tree.id}`,
       `Would make it the current version: ${places.data}/current`,
       `Would write ${launcher}`,
+      ...linked.map((link) => `Would link ${link.path}`),
+      ...foreign.map((link) => `Would leave ${link.path} as it is: it is not from heros`),
       ...(modifyPath && !onPath ? [`Would add to ${inPath.file}: ${inPath.line}`] : []),
     ];
   }
