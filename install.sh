@@ -199,8 +199,8 @@ install() {
   fi
   [ -n "$sources" ] || { [ -n "$release_keys" ] && [ -z "$from_source" ]; } || fail 2 "The sources of heros are not here." \
     "Run \"sh install.sh\" in a checkout, or name one: HEROS_SOURCE=<folder, archive or git address> sh install.sh"
-  [ -z "$dry" ] || { printf 'Would %s\n' "take heros from ${sources:-${from:-$base}}" "unpack it in $cache" \
-    "install it in $data" "write $bin/heros" ${next:+"continue with $next"} >&2 && exit; }
+  [ -z "$dry" ] || { printf 'Would %s\n' "take heros from ${sources:-${from:-$base}}" "unpack it in $cache" "install it in $data" \
+    "write $bin/heros" "link man page and completions in ${bin%bin}share${XDG_DATA_HOME:+, ${data%/*}}" ${next:+"run $next"} >&2 && exit; }
   if [ -n "$sources" ]; then build_sources; else get_release; fi
   # What is started next must make sense before anything is installed.
   case $next in '') set -- ;; --pre*) set -- -- pull --all "$@" ;; *) set -- -- setup "$@" ;; esac

@@ -46,6 +46,30 @@ check "sh install.sh --demo --yes ends with 0" installs 0 --demo --yes
 check "Annie is online" says "Annie is online"
 check "heros --version answers" version_answers
 check "its compiled form is kept" test -n "$(find "$home/.local/share/heros/current/app/node_modules/.cache/heros" -type f -size +200k)"
+
+# What the installation brings for other programs, as those find it.
+share=$home/.local/share
+in_path=PATH=$home/.local/bin:/usr/local/bin:/usr/bin:/bin
+bash_completes() {
+  as_user bash --norc -c '. /usr/share/bash-completion/bash_completion && _completion_loader heros
+    COMP_WORDS=(heros up) COMP_CWORD=1; _heros && [ "${COMPREPLY[*]}" = upgrade ]'
+}
+# zsh_shows, fish_shows TEXT LINE: what zsh and fish show after LINE and Tab.
+zsh_shows() { as_user timeout 60 zsh -f "$root/.ci/zsh-completes.zsh" "$share/zsh/site-functions" "$2" | tr -d '\r' | grep -qE -- "$1"; }
+fish_shows() { as_user "$in_path" fish -c 'complete -C $argv[1]' "$2" | tr '\t' ' ' | grep -qxF -- "$1"; }
+man_shows() { as_user "$in_path" MANWIDTH=80 man --warnings heros >"$work/manual" 2>"$work/said" && [ ! -s "$work/said" ]; }
+check "bash completes its commands" bash_completes
+check "zsh reads its script" zsh -n "$share/zsh/site-functions/_heros"
+check "zsh completes its commands" zsh_shows '^line: heros upgrade *$' 'heros up'
+check "zsh shows what commands do" zsh_shows '^verify +-- Verify the cached models' 'heros models '
+check "zsh completes values" zsh_shows '^line: heros setup --storage=hub-cache' 'heros setup --storage=h'
+check "fish reads its script" fish --no-execute "$share/fish/vendor_completions.d/heros.fish"
+check "fish completes its commands" fish_shows "upgrade Install the newest version" 'heros up'
+check "fish completes values" fish_shows "1,2 Listen" 'heros pull --tiers 1,'
+check "man shows its page, without a warning" man_shows
+check "with every command" grep -q 'heros models verify \[options\]' "$work/manual"
+check "and mandoc finds nothing wrong with it" mandoc -T lint "$share/man/man1/heros.1"
+
 check "the checkout is as it was" test -z "$(git -c safe.directory='*' -C "$checkout" status --porcelain --ignored)"
 check "the demo left no stack and no models" test ! -e "$home/her-os" -a ! -e "$home/.cache/huggingface"
 first=$(current)
@@ -69,7 +93,7 @@ check "which answers still" version_answers
 check "without debris" test "$(ls "$home/.local/share/heros" | tr '\n' ' ')" = "current lock manifest.json previous versions "
 
 check "uninstalling ends with 0" installs 0 --uninstall
-check "and leaves no program" test ! -e "$home/.local/bin/heros" -a ! -e "$home/.local/share/heros"
+check "and leaves no program" test -z "$(find "$home/.local/bin" "$home/.local/share" ! -type d 2>/dev/null)"
 
 # A machine that has neither Node nor npm.
 mkdir "$work/bin"

@@ -138,6 +138,8 @@ test("without a terminal it installs and names the next command; with --yes hero
 test("--dry-run says each step and does none", async () => {
   const { status, stderr } = await install("--dry-run");
   expect(stderr).toContain(`Would take heros from ${server.base}`);
+  const share = join(world.home, ".local/share");
+  expect(stderr).toContain(`Would link man page and completions in ${share}\n`);
   expect(status).toBe(0);
   expect(server.asked).toEqual([]);
   expect(await world.homeFiles()).toEqual([]);
