@@ -237,11 +237,13 @@ export const eventSchemas: Schemas = {
   }),
   "download.progress": progress.extend({
     verifiedBytes: count,
+    onlineEtaSeconds: orNull(count).exactOptional(),
     lanes: count,
     models: modelsProgress,
   }),
   "download.retrying": object({
     model: text.exactOptional(),
+    image: text.exactOptional(),
     repo: text,
     path: text,
     reason: text,
@@ -251,6 +253,7 @@ export const eventSchemas: Schemas = {
   }),
   "download.blocked": object({
     model: text.exactOptional(),
+    image: text.exactOptional(),
     repo: text,
     path: text,
     holder: orNull(text),
@@ -267,6 +270,23 @@ export const eventSchemas: Schemas = {
     path: text,
   }),
   "download.finished": object({ fetchedBytes: count, elapsedMs: count }),
+  "image.planned": object({
+    image: text,
+    digest: text,
+    services: array(text),
+    totalBytes: count,
+    cachedBytes: count,
+    unpackedBytes: count,
+    neededForOnline: yesNo,
+    way: z.enum(["registry", "load", "pull"]),
+  }),
+  "image.progress": object({
+    image: text,
+    phase: z.enum(["downloading", "unpacking"]),
+    receivedBytes: count,
+    totalBytes: count,
+  }),
+  "image.ready": object({ image: text, digest: text }),
   "models.listed": object({ cacheDir: text, models: listedModels }),
   "verify.progress": object({
     checkedFiles: count,

@@ -3,11 +3,12 @@ import type {
   DownloadBlocked,
   DownloadFinished,
   DownloadPlanned,
+  DownloadRetrying,
   ModelProgress,
 } from "./events/download.ts";
 import type { PlanReady } from "./events/plan.ts";
 
-/** What holds a model up: a retry with its countdown, or another program that fetches the same file. */
+/** What holds a model or an image up: a retry with its countdown, or another program that fetches the same file. */
 export type Note =
   | {
       readonly kind: "retrying";
@@ -33,7 +34,10 @@ export interface DownloadState {
   readonly verifiedBytes: number;
   readonly totalBytes: number;
   readonly bytesPerSecond: number;
+  /** Until everything has come, images included. */
   readonly etaSeconds: number | null;
+  /** Until all has come that Annie needs to be online. */
+  readonly onlineEtaSeconds: number | null;
   readonly lanes: number;
   /** By a person; nothing is fetched until it goes on. */
   readonly paused: boolean;
@@ -58,6 +62,7 @@ export const initialDownload: DownloadState = {
   totalBytes: 0,
   bytesPerSecond: 0,
   etaSeconds: null,
+  onlineEtaSeconds: null,
   lanes: 0,
   paused: false,
   models: [],
@@ -97,6 +102,7 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
         totalBytes: event.totalBytes,
         bytesPerSecond: event.bytesPerSecond,
         etaSeconds: event.etaSeconds,
+        onlineEtaSeconds: event.onlineEtaSeconds ?? null,
         lanes: event.lanes,
         models: event.models,
         notes: currentNotes(state.notes, event.models, event.at),
@@ -116,43 +122,19 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
     // A repair goes on with a download, whose bars start over.
     case "verify.finished":
       return initialDownload;
-    case "download.retrying":
-      // Nothing holds the model up while its other connections go on.
-      if (event.scope === "lane") return { ...state, retries: state.retries + 1 };
-      return {
-        ...state,
-        retries: state.retries + 1,
-        notes: {
-          ...state.notes,
-          [event.model ?? event.repo]: {
-            kind: "retrying",
-            repo: event.repo,
-            path: event.path,
-            reason: event.reason,
-            attempt: event.attempt,
-            at: event.at,
-            untilMs: event.at + event.delayMs,
-          },
-        },
-      };
-    case "download.blocked":
-      return {
-        ...state,
-        blocked: {
-          ...state.blocked,
-          [event.model ?? event.repo]: firstBlocked(state, event),
-        },
-        notes: {
-          ...state.notes,
-          [event.model ?? event.repo]: {
-            kind: "blocked",
-            repo: event.repo,
-            path: event.path,
-            holder: event.holder,
-            at: event.at,
-          },
-        },
-      };
+    case "download.retrying": {
+      const counted = { ...state, retries: state.retries + 1 };
+      // Nothing holds the model up while its other connections go on; images have notes of their own.
+      if (event.scope === "lane" || event.image !== undefined) return counted;
+      const notes = { ...state.notes, [event.model ?? event.repo]: noteOf(event) };
+      return { ...counted, notes };
+    }
+    case "download.blocked": {
+      const key = event.model ?? event.image ?? event.repo;
+      const blocked = { ...state.blocked, [key]: firstBlocked(state.blocked[key], event) };
+      if (event.image !== undefined) return { ...state, blocked };
+      return { ...state, blocked, notes: { ...state.notes, [key]: noteOf(event) } };
+    }
     case "download.paused":
       return { ...resting(state), paused: true };
     case "download.resumed":
@@ -180,6 +162,7 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
         finished: event,
         bytesPerSecond: 0,
         etaSeconds: null,
+        onlineEtaSeconds: null,
         lanes: 0,
         paused: false,
         notes: {},
@@ -195,7 +178,7 @@ function resting(state: DownloadState): DownloadState {
   const models = state.models.map((model) => ({ ...model, ...still }));
   // What was to be tried again waits for the person now.
   const notes = filterNotes(state.notes, ({ kind }) => kind === "blocked");
-  return { ...state, ...still, lanes: 0, models, notes };
+  return { ...state, ...still, onlineEtaSeconds: null, lanes: 0, models, notes };
 }
 
 function plannedModels(plan: PlanReady): readonly ModelProgress[] {
@@ -246,9 +229,17 @@ function filterNotes(
 }
 
 function firstBlocked(
-  { blocked }: DownloadState,
+  before: Pick<DownloadBlocked, "path" | "holder"> | undefined,
   event: DownloadBlocked,
 ): Pick<DownloadBlocked, "path" | "holder"> {
-  const before = blocked[event.model ?? event.repo];
   return before?.holder === event.holder ? before : { path: event.path, holder: event.holder };
+}
+
+export function noteOf(event: TimedEvent & (DownloadRetrying | DownloadBlocked)): Note {
+  const { repo, path, at } = event;
+  if (event.type === "download.blocked") {
+    return { kind: "blocked", repo, path, holder: event.holder, at };
+  }
+  const { reason, attempt } = event;
+  return { kind: "retrying", repo, path, reason, attempt, at, untilMs: at + event.delayMs };
 }

@@ -1,5 +1,6 @@
 import type { AnnieEvent, StackEvent } from "./events/stack.ts";
 import type { DownloadEvent } from "./events/download.ts";
+import type { ImageEvent } from "./events/images.ts";
 import type { MachineEvent } from "./events/machine.ts";
 import type { ModelsEvent } from "./events/cache.ts";
 import type { PlanEvent } from "./events/plan.ts";
@@ -13,6 +14,7 @@ export type HerosEvent =
   | PlanEvent
   | StackEvent
   | DownloadEvent
+  | ImageEvent
   | ModelsEvent
   | AnnieEvent
   | StatusEvent

@@ -1,6 +1,7 @@
 import { type DownloadState, initialDownload, reduceDownload } from "./download-state.ts";
 import type { ClosingEvent, TimedEvent } from "./event.ts";
 import type { AnnieModel, ContainerChanged, ContainerFailed, FileWritten } from "./events/stack.ts";
+import { type ImagesState, reduceImages } from "./images-state.ts";
 import type { CheckStatus, Machine } from "./events/machine.ts";
 import type { PlanReady } from "./events/plan.ts";
 import type { Notice, RunStarted, Stage } from "./events/run.ts";
@@ -56,6 +57,7 @@ export interface RunState {
   /** While the Hub is waited for before anything can be downloaded. */
   readonly hubWait: HubWait | null;
   readonly download: DownloadState;
+  readonly images: ImagesState;
   readonly containers: Readonly<Record<string, ContainerNow>>;
   readonly failedContainers: Readonly<Record<string, ContainerFailed>>;
   readonly annie: AnnieState;
@@ -84,6 +86,7 @@ export const initialState: RunState = {
   command: null,
   hubWait: null,
   download: initialDownload,
+  images: [],
   containers: {},
   failedContainers: {},
   annie: { status: null, statusAt: null, capabilities: {}, models: {}, online: null, ready: [] },
@@ -98,12 +101,14 @@ export const initialState: RunState = {
 export function reduce(state: RunState, event: TimedEvent): RunState {
   const changed = change(state, event);
   const download = reduceDownload(state.download, event);
+  const images = reduceImages(state.images, event);
   const hubWait = waitForHub(state.hubWait, event);
   return {
     ...state,
     ...changed,
     hubWait,
     download,
+    images,
     elapsedMs: Math.max(state.elapsedMs, event.at),
   };
 }

@@ -28,3 +28,25 @@ test("a last line that is cut off is left out, with a notice", () => {
     expect.objectContaining({ at: 7, type: "notice", code: "replay.cut_off" }),
   ]);
 });
+
+test("what is told of images is read", () => {
+  const image = "redis:7";
+  const digest = "sha256:1";
+  const sums = { totalBytes: 10, cachedBytes: 0, unpackedBytes: 25 };
+  const planned = { image, digest, services: ["redis"], ...sums, neededForOnline: true };
+  const told = [
+    { v: 1, at: 1, type: "image.planned", ...planned, way: "registry" },
+    {
+      v: 1,
+      at: 2,
+      type: "image.progress",
+      image,
+      phase: "unpacking",
+      receivedBytes: 3,
+      totalBytes: 9,
+    },
+    { v: 1, at: 3, type: "image.ready", image, digest },
+  ];
+  const text = told.map((line) => JSON.stringify(line)).join("\n");
+  expect(parseRecording(text, "new.jsonl")).toEqual(told);
+});

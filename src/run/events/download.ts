@@ -1,4 +1,4 @@
-/** What is to come, told before the first byte. */
+/** What is to come of the models, told before the first byte. */
 export interface DownloadPlanned {
   readonly type: "download.planned";
   readonly files: number;
@@ -38,15 +38,17 @@ export interface ModelProgress extends ModelLabel {
   readonly etaSeconds: number | null;
 }
 
-/** At most five a second. */
+/** At most five a second. Bytes are those of the models; the speed is that of all that comes. */
 export interface DownloadProgress {
   readonly type: "download.progress";
   readonly receivedBytes: number;
   readonly verifiedBytes: number;
   readonly totalBytes: number;
   readonly bytesPerSecond: number;
-  /** Null until it means something. */
+  /** Until everything has come, images included; null until it means something. */
   readonly etaSeconds: number | null;
+  /** Until all has come that Annie needs to be online, images included: null until it means something, and where this run fetches nothing of it. Absent in records of before. */
+  readonly onlineEtaSeconds?: number | null;
   /** Connections in use. */
   readonly lanes: number;
   readonly models: readonly ModelProgress[];
@@ -56,6 +58,8 @@ export interface DownloadRetrying {
   readonly type: "download.retrying";
   /** Id of the model that the file is for, where the engine knows it. */
   readonly model?: string;
+  /** The image whose layer it is, in the place of a model. */
+  readonly image?: string;
   readonly repo: string;
   readonly path: string;
   readonly reason: string;
@@ -71,6 +75,8 @@ export interface DownloadBlocked {
   readonly type: "download.blocked";
   /** Id of the model that the file is for, where the engine knows it. */
   readonly model?: string;
+  /** The image whose layer it is, in the place of a model. */
+  readonly image?: string;
   readonly repo: string;
   readonly path: string;
   /** Who holds the lock, as far as the system tells. */

@@ -54,11 +54,12 @@ function blockedWords(
   event: Extract<DownloadEvent, { type: "download.blocked" }>,
   state: RunState,
 ): Parameters<typeof say> {
-  const { model, path, holder, repo } = event;
+  const { model, image, path, holder, repo } = event;
+  const what = model === undefined ? (image ?? repo) : modelTitle(model, state);
   const who = `${holderWords(holder)} is downloading it.`;
-  const isFirst = state.download.blocked[model ?? repo]?.path === path;
+  const isFirst = state.download.blocked[model ?? image ?? repo]?.path === path;
   return isFirst
-    ? [`Waiting for ${model === undefined ? repo : modelTitle(model, state)}: ${who}`]
+    ? [`Waiting for ${what}: ${who}`]
     : [`Waiting for ${fileName(event)}: ${who}`, { from: "verbose" }];
 }
 
@@ -189,8 +190,17 @@ function againWords({
     : `Retrying in ${waitWords(delayMs)} (attempt ${attempt + 1}).`;
 }
 
-function fileName({ repo, path }: { readonly repo: string; readonly path: string }): string {
-  return `${repo}/${path}`;
+/** A layer is its image's; of a file, its repository is told too. */
+function fileName({
+  image,
+  repo,
+  path,
+}: {
+  readonly image?: string;
+  readonly repo: string;
+  readonly path: string;
+}): string {
+  return image ?? `${repo}/${path}`;
 }
 
 function holderWords(holder: string | null): string {

@@ -7,7 +7,7 @@ import { modelsSentence } from "./cache.ts";
 import { planSentence } from "./plan.ts";
 import { isNotSetUp, releaseSentence, statusSentence } from "./reports.ts";
 import { runSentence } from "./run.ts";
-import type { Sentence } from "./sentence.ts";
+import { say, type Sentence } from "./sentence.ts";
 
 /**
  * What an event says to a person, the same in every writer; null where only a bar or a row changes.
@@ -39,7 +39,11 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
       return stackSentence(event, state);
     case "download.progress":
     case "verify.progress":
+    case "image.planned":
+    case "image.progress":
       return null;
+    case "image.ready":
+      return say(`${event.image}: ready.`, { tone: "good", mark: "ok" });
     case "download.planned":
     case "download.retrying":
     case "download.blocked":

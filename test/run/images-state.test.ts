@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import type { HerosEvent } from "../../src/run/event.ts";
+import { initialState, reduce, type RunState } from "../../src/run/state.ts";
+
+function fold(...events: readonly HerosEvent[]): RunState {
+  return events.reduce<RunState>(
+    (state, event, index) => reduce(state, { v: 1, at: index * 100, ...event }),
+    initialState,
+  );
+}
+
+function planned(image: string, cachedBytes = 0): HerosEvent {
+  return {
+    type: "image.planned",
+    image,
+    digest: `sha256:${"a".repeat(64)}`,
+    services: ["core"],
+    totalBytes: 100,
+    cachedBytes,
+    unpackedBytes: 250,
+    neededForOnline: true,
+    way: "registry",
+  };
+}
+
+const layer = { repo: "oci:ghcr.io/her-os/core", path: `sha256:${"b".repeat(64)}` };
+const retrying: HerosEvent = {
+  type: "download.retrying",
+  image: "core:1",
+  ...layer,
+  reason: "connection reset",
+  attempt: 1,
+  delayMs: 1000,
+  scope: "file",
+};
+
+test("an image waits, is downloaded, unpacked and ready, a row from its plan on", () => {
+  const fetched = { type: "image.progress", image: "core:1", phase: "downloading" } as const;
+  const unpacked = { type: "image.progress", image: "core:1", phase: "unpacking" } as const;
+  const events: HerosEvent[] = [
+    planned("core:1", 40),
+    planned("redis:7"),
+    { ...fetched, receivedBytes: 60, totalBytes: 100 },
+    { ...unpacked, receivedBytes: 10, totalBytes: 100 },
+    { type: "image.ready", image: "core:1", digest: "sha256:x" },
+  ];
+  const rows = events.map((_, index) => fold(...events.slice(0, index + 1)).images[0]);
+  expect(rows.map((row) => `${row?.phase} ${row?.receivedBytes}`)).toEqual([
+    "waiting 40",
+    "waiting 40",
+    "downloading 60",
+    "unpacking 10",
+    "ready 100",
+  ]);
+  expect(rows[0]).toMatchObject({ services: ["core"], unpackedBytes: 250, totalBytes: 100 });
+  expect(fold(...events).images.map(({ image }) => image)).toEqual(["core:1", "redis:7"]);
+});
+
+test("an image that is planned once more is one row, and starts over", () => {
+  const { images } = fold(planned("core:1", 90), planned("redis:7"), planned("core:1", 10));
+  expect(images.map(({ image, receivedBytes }) => [image, receivedBytes])).toEqual([
+    ["core:1", 10],
+    ["redis:7", 0],
+  ]);
+});
+
+test("what holds an image up is told at its row, and at no model's", () => {
+  const { images, download } = fold(planned("core:1"), planned("redis:7"), retrying);
+  expect(images[0]?.note).toMatchObject({ kind: "retrying", attempt: 1, untilMs: 1200 });
+  expect(images[1]?.note).toBeNull();
+  expect(download).toMatchObject({ notes: {}, retries: 1 });
+  const blocked: HerosEvent = {
+    type: "download.blocked",
+    image: "core:1",
+    ...layer,
+    holder: "heros, process 7",
+  };
+  expect(fold(planned("core:1"), blocked).images[0]?.note).toMatchObject({ kind: "blocked" });
+  expect(fold(planned("core:1"), { ...retrying, scope: "lane" }).images[0]?.note).toBeNull();
+});
+
+test("a retry is over with its wait and the next bytes, and rests with a pause", () => {
+  const more: HerosEvent = {
+    type: "image.progress",
+    image: "core:1",
+    phase: "downloading",
+    receivedBytes: 50,
+    totalBytes: 100,
+  };
+  const soon = fold(planned("core:1"), retrying, more).images[0];
+  expect(soon?.note).toMatchObject({ kind: "retrying" });
+  const waits = Array.from({ length: 10 }, () => more);
+  expect(fold(planned("core:1"), retrying, ...waits, more).images[0]?.note).toBeNull();
+  expect(fold(planned("core:1"), retrying, { type: "download.paused" }).images[0]?.note).toBeNull();
+});
+
+test("the time until online is kept beside that of everything, and absent in records of before", () => {
+  const progress: HerosEvent = {
+    type: "download.progress",
+    receivedBytes: 1,
+    verifiedBytes: 0,
+    totalBytes: 10,
+    bytesPerSecond: 1,
+    etaSeconds: 9,
+    lanes: 4,
+    models: [],
+  };
+  expect(fold(progress).download).toMatchObject({ etaSeconds: 9, onlineEtaSeconds: null });
+  const { download } = fold({ ...progress, onlineEtaSeconds: 4 });
+  expect(download).toMatchObject({ etaSeconds: 9, onlineEtaSeconds: 4 });
+});
