@@ -56,10 +56,11 @@ function surveyOf(sizeBytes: number): Survey {
   const label = { id: "large", title: "large", tier: 1 };
   const model = { id: "large", title: "large", label, priority: 1, purpose: "Bench" };
   const hash = { algorithm: "sha256" as const, hex: name };
-  const state = { cached: false, held: [], models: ["large"], priority: 1 };
+  const state = { cached: false, held: [], neededBy: ["large"], priority: 1 };
   return {
     cacheDir,
     models: [{ ...model, ...counted, snapshots: [], problem: null }],
+    images: [],
     blobs: [{ repo, commit, path: "model.bin", blobName: name, sizeBytes, hash, ...state }],
     files: 1,
     ...counted,

@@ -39,18 +39,25 @@ export interface SurveyRequest {
   readonly signal: AbortSignal;
   /** A model that can't be listed gets its `problem` instead of ending the survey. */
   readonly lenient?: boolean;
+  /** What Annie needs to be online, and so before all else. Default: the first. */
+  readonly requiredTiers?: readonly number[];
   /** Left out, a source that can't be asked is an error whatever the store has. */
   readonly fallback?: CacheFallback;
 }
 
 /**
- * Lists the models' files and looks at what the store holds of them. Writes nothing there. A model's tier is its priority.
+ * Lists the models' files and looks at what the store holds of them. Writes nothing there. A model's tier is its priority; that of
+ * a required one is 0.
  * @throws Failure of the source, `hub.file_not_found` for a file name that the repository does not have; AbortError
  */
 export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   const { store, signal } = request;
   const listings = new Map<string, Promise<Listing>>();
-  const ordered = request.models.toSorted((a, b) => a.tier - b.tier);
+  const { requiredTiers = [1] } = request;
+  const priorityOf = ({ tier }: ModelRequest): number => (requiredTiers.includes(tier) ? 0 : tier);
+  const ordered = request.models.toSorted(
+    (a, b) => priorityOf(a) - priorityOf(b) || a.tier - b.tier,
+  );
   const listed = await sideBySide(ordered, 8, signal, (model, either) =>
     listModel({ ...request, signal: either }, model, listings),
   );
@@ -60,6 +67,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   const blobs = new Map<string, SurveyedBlob>();
   const models: SurveyedModel[] = [];
   for (const { model, parts, problem } of listed) {
+    const priority = priorityOf(model);
     const own = new Map<string, SurveyedBlob>();
     const snapshots: SurveyedSnapshot[] = [];
     for (const { part, listing, files } of parts) {
@@ -70,9 +78,8 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
         const known = blobs.get(key);
         const state =
           known ?? (linked ? { cached: true, held: [] } : await store.lookUp(repo, file));
-        const users = [...new Set([...(known?.models ?? []), model.id])];
-        const priority = model.tier;
-        const blob = { priority, repo, commit, ...file, ...known, ...state, models: users };
+        const neededBy = [...new Set([...(known?.neededBy ?? []), model.id])];
+        const blob = { priority, repo, commit, ...file, ...known, ...state, neededBy };
         return { key, blob, link: { path: file.path, blobName: file.blobName, linked } };
       });
       for (const { key, blob } of looked) {
@@ -86,10 +93,10 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
     const { id, title, tier, purpose } = model;
     const label = { id, title, tier };
     const sums = sumBytes([...own.values()]);
-    models.push({ id, title, purpose, label, priority: tier, ...sums, snapshots, problem });
+    models.push({ id, title, purpose, label, priority, ...sums, snapshots, problem });
   }
 
-  const all = { models, blobs: [...blobs.values()] };
+  const all = { models, images: [], blobs: [...blobs.values()] };
   const freeBytes = await store.freeBytes();
   return { cacheDir: store.folder, ...all, ...sumSurvey(all), freeBytes };
 }

@@ -1,3 +1,4 @@
+import { imageNameOf, isImageRepo } from "../run/file-listing.ts";
 import type { FileAddress } from "../source/source.ts";
 import type { FollowingHash, Partial, SurveyedBlob } from "../store/store.ts";
 import type { Refetch } from "./refetch.ts";
@@ -74,9 +75,15 @@ export function createTask(blob: SurveyedBlob, smallBytes: number): BlobTask {
   };
 }
 
-/** What events say of a file. */
-export function named({ blob }: BlobTask): { model?: string; repo: string; path: string } {
-  const [model] = blob.models;
-  const { repo, path } = blob;
-  return model === undefined ? { repo, path } : { model, repo, path };
+/** What events say of a file: of a layer, its image. */
+export function named({ blob }: BlobTask): {
+  model?: string;
+  image?: string;
+  repo: string;
+  path: string;
+} {
+  const { repo, path, neededBy } = blob;
+  const [id] = neededBy;
+  if (id === undefined) return { repo, path };
+  return isImageRepo(repo) ? { image: imageNameOf(id), repo, path } : { model: id, repo, path };
 }

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { missingRanges, prefixBytes } from "../run/byte-ranges.ts";
-import { type Digests, promisedDigest } from "../run/file-listing.ts";
+import { type Digests, isImageRepo, promisedDigest } from "../run/file-listing.ts";
 import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Source } from "../source/source.ts";
@@ -125,7 +125,9 @@ async function open(engine: Engine, task: BlobTask): Promise<boolean> {
     task.startedTold = true;
     const { repo, path, sizeBytes } = blob;
     const resumedBytes = task.receivedBytes;
-    emit({ type: "file.started", repo, path, totalBytes: sizeBytes, resumedBytes });
+    // A layer is never a row.
+    if (!isImageRepo(repo))
+      emit({ type: "file.started", repo, path, totalBytes: sizeBytes, resumedBytes });
   }
   if (task.state !== "opening") return false;
   task.state = "fetching";

@@ -3,13 +3,18 @@ import { sideBySide } from "../run/concurrency.ts";
 import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
+import { isImageRepo } from "../run/file-listing.ts";
+import { createImageTelling, type ImageTelling } from "../run/images-state.ts";
 import { createPauseSwitch, type PauseSwitch } from "../run/run-control.ts";
 import type { Source } from "../source/source.ts";
 import {
+  itemsOf,
+  requireSpace,
   type Store,
   type Survey,
   type SurveyedBlob,
-  type SurveyedModel,
+  type SurveyedImage,
+  type SurveyedItem,
   surveyOf,
 } from "../store/store.ts";
 import { createRateCap } from "./bandwidth.ts";
@@ -34,19 +39,27 @@ export interface DownloadRequest {
   readonly onPaused?: () => void;
   /** A model is whole and has its name in the store. */
   readonly onModelReady?: (id: string) => void;
+  /** A layer, or an image's configuration, is verified and in the store. */
+  readonly onLayerVerified?: (blob: SurveyedBlob) => void;
+  /** All of an image is in the store. Docker may not have it yet. */
+  readonly onImageVerified?: (image: SurveyedImage) => void;
+  /** Tells how far images are; shared with whoever unpacks them, so that there are not more than five a second. */
+  readonly imageTelling?: ImageTelling;
   readonly tuning?: Partial<Tuning>;
 }
 
 export interface DownloadResult {
-  /** Over the network, the bytes fetched twice included. */
+  /** Of the models, over the network, the bytes fetched twice included. */
   readonly fetchedBytes: number;
+  /** Of the images. */
+  readonly fetchedImageBytes: number;
   readonly elapsedMs: number;
 }
 
 /**
- * Brings the survey's models into the store, the lowest priority number first, and tells `model.ready` of each as it is
- * complete. Where nothing is missing, no request is made and no thread or child started. A file that fails for good does not
- * stop the others of its priority and of lower ones, nor does a model whose folders can't be written to; the first such
+ * Brings the survey's models and images into the store, the lowest priority number first, and tells `model.ready` of each
+ * model as it is complete. Where nothing is missing, no request is made and no thread or child started. A file that fails for good does not
+ * stop the others of its priority and of lower ones, nor does an item whose folders can't be written to; the first such
  * failure is thrown at the end.
  * @throws Failure (exit 5 network, 6 hash, 7 disk, 1 cache not writable, 2 gated), AbortError; what came so far stays and is gone on with
  */
@@ -55,55 +68,71 @@ export async function download(request: DownloadRequest): Promise<DownloadResult
   const startMs = host.clock.monotonicMs();
   signal.throwIfAborted();
   const { survey, blocked } = await leaveOutBlocked(store, request.survey);
-  if (survey.models.length > 0) tellBlocked(emit, blocked);
-  const problem = survey.models.find((model) => model.problem !== null)?.problem ?? null;
+  const items = itemsOf(survey);
+  if (items.length > 0) tellBlocked(emit, blocked);
+  const problem = items.find((item) => item.problem !== null)?.problem ?? null;
   if (problem !== null) throw problem;
   const { files, totalBytes, cachedBytes, resumedBytes, freeBytes } = survey;
   const missing = survey.blobs.filter(({ cached }) => !cached);
   if (source.offline) requireNothing(missing);
-  await store.requireSpace(survey);
-  emit({ type: "download.planned", files, totalBytes, cachedBytes, resumedBytes, freeBytes });
+  requireSpace(await store.neededSpace(survey));
+  if (survey.models.length > 0 || survey.images.length === 0) {
+    emit({ type: "download.planned", files, totalBytes, cachedBytes, resumedBytes, freeBytes });
+  }
+  for (const image of survey.images) tellPlanned(emit, image);
   try {
-    const fetchedBytes = await bring({ ...request, survey }, missing, startMs);
+    const { fetchedBytes, fetchedImageBytes } = await bring(
+      { ...request, survey },
+      missing,
+      startMs,
+    );
     const elapsedMs = Math.round(host.clock.monotonicMs() - startMs);
     const [first] = blocked;
     if (first !== undefined) throw first.failure;
     emit({ type: "download.finished", fetchedBytes, elapsedMs });
-    return { fetchedBytes, elapsedMs };
+    return { fetchedBytes, fetchedImageBytes, elapsedMs };
   } catch (error) {
     signal.throwIfAborted();
     throw store.failureOf(error);
   }
 }
 
+function tellPlanned(
+  emit: Emit,
+  { label, totalBytes, cachedBytes, resumedBytes }: SurveyedImage,
+): void {
+  const heldBytes = cachedBytes + resumedBytes;
+  emit({ type: "image.planned", ...label, totalBytes, cachedBytes: heldBytes });
+}
+
 interface Blocked {
-  readonly model: SurveyedModel;
+  readonly item: SurveyedItem;
   readonly failure: Failure;
 }
 
-/** Finds out before the first byte which models can't get their files: they alone are left out. */
+/** Finds out before the first byte which items can't get their files: they alone are left out. */
 async function leaveOutBlocked(
   store: Store,
   survey: Survey,
 ): Promise<{ readonly survey: Survey; readonly blocked: readonly Blocked[] }> {
   const looked = await Promise.all(
-    survey.models.map(async (model) => ({
-      model,
-      obstacle: await store.findObstacle(survey, model),
+    itemsOf(survey).map(async (item) => ({
+      item,
+      obstacle: await store.findObstacle(survey, item),
     })),
   );
-  const blocked = looked.flatMap(({ model, obstacle }) =>
-    obstacle === null ? [] : [{ model, failure: obstacle }],
+  const blocked = looked.flatMap(({ item, obstacle }) =>
+    obstacle === null ? [] : [{ item, failure: obstacle }],
   );
   if (blocked.length === 0) return { survey, blocked };
-  const models = looked.flatMap(({ model, obstacle }) => (obstacle === null ? [model] : []));
-  return { survey: surveyOf(survey, models), blocked };
+  const open = looked.flatMap(({ item, obstacle }) => (obstacle === null ? [item] : []));
+  return { survey: surveyOf(survey, open), blocked };
 }
 
 function tellBlocked(emit: Emit, blocked: readonly Blocked[]): void {
-  for (const { model, failure: why } of blocked) {
+  for (const { item, failure: why } of blocked) {
     const { code, message, hint } = why;
-    const told = `${model.title} is skipped. ${message}`;
+    const told = `${item.title} is skipped. ${message}`;
     emit({ type: "notice", level: "warning", code, message: told, hint });
   }
 }
@@ -120,7 +149,7 @@ async function bring(
   request: DownloadRequest,
   missing: readonly SurveyedBlob[],
   startMs: number,
-): Promise<number> {
+): Promise<Pick<DownloadResult, "fetchedBytes" | "fetchedImageBytes">> {
   const { host, source, store, survey, emit, signal } = request;
   const tuning = { ...usualTuning, ...request.tuning };
   await store.prepare(missing);
@@ -131,6 +160,7 @@ async function bring(
     tasks,
     emit,
     nowMs: startMs,
+    imageTelling: request.imageTelling ?? createImageTelling(emit),
     everyMs: tuning.progressMs,
     isPaused: () => pause.isPaused(),
   });
@@ -148,13 +178,19 @@ async function bring(
     await store.tidy(survey.blobs);
     await store.close();
   }
-  return tasks.reduce((sum, { fetchedBytes }) => sum + fetchedBytes, 0);
+  const fetched = (ofImages: boolean): number =>
+    tasks.reduce(
+      (sum, { blob, fetchedBytes }) =>
+        sum + (isImageRepo(blob.repo) === ofImages ? fetchedBytes : 0),
+      0,
+    );
+  return { fetchedBytes: fetched(false), fetchedImageBytes: fetched(true) };
 
   async function fetchAll(): Promise<void> {
     // The engine itself is loaded where it has something to do.
     const { runPool } = await import("./pool.ts");
     await store.migrate(
-      survey.blobs.filter((blob) => !blob.models.some(isReady)),
+      survey.blobs.filter((blob) => !blob.neededBy.some(isReady)),
       signal,
     );
     await requireAccess(source, missing, signal);
@@ -178,20 +214,25 @@ async function bring(
       },
       async onDone({ blob }, verified) {
         const { repo, path, sizeBytes: bytes } = blob;
-        if (verified !== null) emit({ type: "file.verified", repo, path, ...verified, bytes });
+        if (isImageRepo(repo)) request.onLayerVerified?.(blob);
+        else if (verified !== null) emit({ type: "file.verified", repo, path, ...verified, bytes });
         await publishing.publishReady();
       },
     });
   }
 }
 
-/** By priority, then model by model, in each the largest first: its tail then hides behind the small ones. */
+/**
+ * By priority, then item by item. Of a model the largest file first: its tail then hides behind the small ones. Of an image the
+ * layers as they come: the lowest is unpacked first.
+ */
 function inOrder(survey: Survey, missing: readonly SurveyedBlob[]): SurveyedBlob[] {
-  const place = new Map(survey.models.map(({ id }, index) => [id, index]));
-  const rank = ({ models }: SurveyedBlob): number =>
-    Math.min(...models.map((id) => place.get(id) ?? Number.MAX_SAFE_INTEGER));
+  const place = new Map(itemsOf(survey).map(({ id }, index) => [id, index]));
+  const rank = ({ neededBy }: SurveyedBlob): number =>
+    Math.min(...neededBy.map((id) => place.get(id) ?? Number.MAX_SAFE_INTEGER));
+  const weight = ({ repo, sizeBytes }: SurveyedBlob): number => (isImageRepo(repo) ? 0 : sizeBytes);
   return missing.toSorted(
-    (a, b) => a.priority - b.priority || rank(a) - rank(b) || b.sizeBytes - a.sizeBytes,
+    (a, b) => a.priority - b.priority || rank(a) - rank(b) || weight(b) - weight(a),
   );
 }
 
@@ -209,41 +250,47 @@ async function requireAccess(
 
 interface PublishingRequest extends Pick<
   DownloadRequest,
-  "store" | "survey" | "emit" | "signal" | "onModelReady"
+  "store" | "survey" | "emit" | "signal" | "onModelReady" | "onImageVerified"
 > {
   readonly lockRetryMs: number;
-  /** All blobs of the model are there. */
+  /** All blobs of the item are there. */
   readonly isReady: (id: string) => boolean;
 }
 
 interface Publishing {
-  /** Publishes the models that are whole, and tells of each; one that can't be published keeps no other from it. @throws the first error */
+  /** Publishes the items that are whole, and tells of each; one that can't be published keeps no other from it. @throws the first error */
   publishReady(): Promise<void>;
-  /** At the end. @throws the first error, and where a model was not whole */
+  /** At the end. @throws the first error, and where an item was not whole */
   publishAll(): Promise<void>;
 }
 
-/** Each model of the survey is published once, one after the other. */
+/** Each item of the survey is published once, one after the other. */
 function createPublishing(request: PublishingRequest): Publishing {
   const { store, survey, emit, signal, lockRetryMs, isReady, onModelReady } = request;
+  const items = itemsOf(survey);
   const published = new Map<string, Promise<void>>();
   let last: Promise<unknown> = Promise.resolve();
 
-  async function publish(model: SurveyedModel): Promise<void> {
-    await store.publish({ survey, model, lockRetryMs, signal });
-    const [first] = model.snapshots;
+  async function publish(item: SurveyedItem): Promise<void> {
+    const { id, title, snapshots } = item;
+    await store.publish({ survey, item, lockRetryMs, signal });
+    const image = survey.images.find((each) => each.id === id);
+    if (image !== undefined) {
+      request.onImageVerified?.(image);
+      return;
+    }
+    const [first] = snapshots;
     if (first === undefined) return;
     const { repo, commit: revision, path } = first;
-    const { id, title } = model;
     emit({ type: "model.ready", id, title, repo, revision, path });
     onModelReady?.(id);
   }
 
   async function publishReady(): Promise<void> {
-    for (const model of survey.models.filter(({ id }) => isReady(id))) {
-      if (published.has(model.id)) continue;
-      const done = last.then(() => publish(model));
-      published.set(model.id, done);
+    for (const item of items.filter(({ id }) => isReady(id))) {
+      if (published.has(item.id)) continue;
+      const done = last.then(() => publish(item));
+      published.set(item.id, done);
       last = done.catch(() => {});
     }
     const ends = await Promise.allSettled(published.values());
@@ -254,7 +301,7 @@ function createPublishing(request: PublishingRequest): Publishing {
     publishReady,
     async publishAll() {
       await publishReady();
-      const left = survey.models.find(({ id }) => !published.has(id));
+      const left = items.find(({ id }) => !published.has(id));
       if (left !== undefined) throw new Error(`${left.id} was not published`);
     },
   };

@@ -2,18 +2,22 @@ import type { ModelState } from "../run/events/download.ts";
 import type { Emit } from "../run/event.ts";
 import { createRate } from "../run/rate.ts";
 import type { BlobTask } from "./blob-task.ts";
-import type { Survey } from "../store/store.ts";
+import { isImageRepo } from "../run/file-listing.ts";
+import type { ImageTelling } from "../run/images-state.ts";
+import { itemsOf, type Survey, type SurveyedImage } from "../store/store.ts";
 
 /**
- * Turns the tasks' state into progress events. Bytes that another process brought move the bars, not the speed.
- * Connections serve the models one after the other, so a model's own speed says nothing of when it comes: its time is that of all
- * that is missing up to it, at the speed of all.
+ * Turns the tasks' state into progress events. Bytes that another process brought move the bars, not the speed. The sums are
+ * those of the models; speed and times are those of all that comes.
+ * Connections serve models and images one after the other, so a model's own speed says nothing of when it comes: its time is
+ * that of all that is missing up to it, at the speed of all.
  */
 export function createProgress({
   survey,
   tasks,
   emit,
   nowMs,
+  imageTelling,
   everyMs,
   isPaused,
 }: {
@@ -21,47 +25,72 @@ export function createProgress({
   tasks: readonly BlobTask[];
   emit: Emit;
   nowMs: number;
+  imageTelling: ImageTelling;
   everyMs: number;
   /** Then nothing is fetched, on purpose: no speed, no time left. */
   isPaused: () => boolean;
 }) {
-  const all = createCounter(survey, tasks, nowMs);
+  const all = createCounter({ totalBytes: 0, cachedBytes: 0 }, tasks, nowMs);
+  const ofModels = tasks.filter(({ blob }) => !isImageRepo(blob.repo));
+  const allModels = createCounter(survey, ofModels, nowMs);
+  const forOnline = tasks.filter(({ blob }) => blob.priority === 0);
+  const online = itemsOf(survey).some(({ priority }) => priority === 0);
   const claimed = new Set<BlobTask>();
-  const models = survey.models.map((model) => {
-    const own = tasks.filter(({ blob }) => blob.models.includes(model.id));
+  const items = itemsOf(survey).map((item) => {
+    const own = tasks.filter(({ blob }) => blob.neededBy.includes(item.id));
     const queued = own.filter((task) => !claimed.has(task));
     for (const task of queued) claimed.add(task);
-    return { model, queued, counter: createCounter(model, own, nowMs) };
+    return { id: item.id, queued, counter: createCounter(item, own, nowMs) };
   });
+  const itemOf = new Map(items.map((item) => [item.id, item]));
   let toldMs = Number.NEGATIVE_INFINITY;
   let toldPaused = "";
 
   const tell = (connections: number, atMs: number): void => {
     toldMs = atMs;
     const paused = isPaused();
-    const total = all.measure(atMs, paused);
+    const { bytesPerSecond, receivedBytes } = all.measure(atMs, paused);
+    for (const image of survey.images) noteImage(image, { atMs, paused });
+    for (let turns = survey.images.length; turns > 0; turns -= 1) imageTelling.tick(atMs);
+    const total = { ...allModels.measure(atMs, paused), bytesPerSecond };
     // A pause may take all night.
-    const news = `${paused} ${connections} ${total.receivedBytes} ${total.verifiedBytes}`;
+    const news = `${paused} ${connections} ${receivedBytes} ${total.verifiedBytes}`;
     if (paused && news === toldPaused) return;
     toldPaused = news;
     let missingBytes = 0;
+    const missingUpTo = new Map(
+      items.map(({ id, queued }) => [id, (missingBytes += countMissing(queued))]),
+    );
     emit({
       type: "download.progress",
       ...total,
-      etaSeconds: all.etaSeconds(all.missingBytes(), atMs),
+      etaSeconds: all.etaSeconds(tasks, atMs),
+      onlineEtaSeconds: online ? all.etaSeconds(forOnline, atMs) : null,
       lanes: connections,
-      models: models.map(({ model, queued, counter }) => {
-        missingBytes += countMissing(queued);
+      models: survey.models.flatMap(({ id, label }) => {
+        const counter = itemOf.get(id)?.counter;
+        if (counter === undefined) return [];
         const state = counter.state(atMs);
         const waits = counter.missingBytes() > 0 && state !== "failed";
+        const missing = missingUpTo.get(id) ?? 0;
         return {
-          ...model.label,
+          ...label,
           state,
           ...counter.measure(atMs, paused),
-          etaSeconds: waits ? all.etaSeconds(missingBytes, atMs) : null,
+          etaSeconds: waits ? all.secondsFor(missing, atMs) : null,
         };
       }),
     });
+  };
+  /** One of which nothing has come in this run is as it was planned. */
+  const noteImage = (
+    { id, label: { image } }: SurveyedImage,
+    { atMs, paused }: { readonly atMs: number; readonly paused: boolean },
+  ): void => {
+    const counter = itemOf.get(id)?.counter;
+    if (counter?.hasBegun() !== true) return;
+    const { receivedBytes, totalBytes } = counter.measure(atMs, paused);
+    imageTelling.note({ image, phase: "downloading", receivedBytes, totalBytes });
   };
   return {
     /** As often as `everyMs` allows. */
@@ -69,8 +98,7 @@ export function createProgress({
       if (atMs - toldMs >= everyMs) tell(connections, atMs);
     },
     tell,
-    isReady: (id: string): boolean =>
-      models.some(({ model, counter }) => model.id === id && counter.isReady()),
+    isReady: (id: string): boolean => itemOf.get(id)?.counter.isReady() === true,
   };
 }
 
@@ -99,10 +127,15 @@ function createCounter(
       };
     },
     missingBytes: (): number => countMissing(tasks),
-    etaSeconds: (missingBytes: number, nowMs: number): number | null =>
-      missingBytes === 0 && tasks.some(isCompared)
+    /** Until these have come, at the speed of all. */
+    etaSeconds: (waited: readonly BlobTask[], nowMs: number): number | null =>
+      countMissing(waited) === 0 && waited.some(isCompared)
         ? null
-        : toTenths(rate.etaSeconds(missingBytes, nowMs)),
+        : toTenths(rate.etaSeconds(countMissing(waited), nowMs)),
+    secondsFor: (missingBytes: number, nowMs: number): number | null =>
+      toTenths(rate.etaSeconds(missingBytes, nowMs)),
+    hasBegun: (): boolean =>
+      tasks.some(({ state, fetchedBytes }) => state === "done" || fetchedBytes > 0),
     isReady: (): boolean => tasks.every(({ state }) => state === "done"),
     state(nowMs: number): ModelState {
       const unfinished = tasks.filter(({ state }) => state !== "done");

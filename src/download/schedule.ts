@@ -170,7 +170,7 @@ export interface FailedFiles {
  * next run, so that a person learns soon what has to be fixed.
  */
 export function createFailedFiles(): FailedFiles {
-  const models = new Set<string>();
+  const items = new Set<string>();
   let first: Failure | null = null;
   let priority = Number.POSITIVE_INFINITY;
   return {
@@ -178,10 +178,10 @@ export function createFailedFiles(): FailedFiles {
     add({ blob }, failure) {
       first ??= failure;
       priority = Math.min(priority, blob.priority);
-      for (const id of blob.models) models.add(id);
+      for (const id of blob.neededBy) items.add(id);
     },
     isWorthFetching: ({ blob }) =>
-      blob.priority <= priority && blob.models.some((id) => !models.has(id)),
+      blob.priority <= priority && blob.neededBy.some((id) => !items.has(id)),
   };
 }
 

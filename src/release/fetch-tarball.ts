@@ -172,12 +172,9 @@ function openFileStore(host: Host, folder: string, file: string): Store {
     },
     freeBytes: () => freeSpace(files, folder),
     findObstacle: () => Promise.resolve(null),
-    requireSpace({ totalBytes, cachedBytes, resumedBytes, freeBytes }) {
-      const neededBytes = totalBytes - cachedBytes - resumedBytes + unpacked * totalBytes;
-      if (neededBytes <= freeBytes) return Promise.resolve();
-      return Promise.reject(
-        failure("disk.too_small", { what: "upgrade", folder, neededBytes, freeBytes }),
-      );
+    neededSpace({ totalBytes, cachedBytes, resumedBytes, freeBytes }) {
+      const bytes = totalBytes - cachedBytes - resumedBytes + unpacked * totalBytes;
+      return Promise.resolve([{ disk: 0, folder, what: "upgrade", bytes, freeBytes }]);
     },
 
     async prepare() {
@@ -220,7 +217,7 @@ async function surveyFile(store: Store, listed: ListedFile, version: string): Pr
   const id = "heros";
   const title = `heros ${version}`;
   const holding = await store.lookUp(id, listed);
-  const blobs = [{ ...listed, repo: id, commit: version, ...holding, models: [id], priority: 0 }];
+  const blobs = [{ ...listed, repo: id, commit: version, ...holding, neededBy: [id], priority: 0 }];
   const sums = sumSurvey({ models: [], blobs });
   const { totalBytes, cachedBytes, resumedBytes } = sums;
   const model = {
@@ -236,5 +233,5 @@ async function surveyFile(store: Store, listed: ListedFile, version: string): Pr
     problem: null,
   };
   const freeBytes = await store.freeBytes();
-  return { ...sums, cacheDir: store.folder, models: [model], blobs, freeBytes };
+  return { ...sums, cacheDir: store.folder, models: [model], images: [], blobs, freeBytes };
 }

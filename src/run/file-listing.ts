@@ -18,6 +18,20 @@ export interface Listing {
   readonly files: readonly ListedFile[];
 }
 
+/** A repository of container images, as sources and stores name it: `oci:ghcr.io/her-os/core`. Every other is a Hub's. */
+export function isImageRepo(repo: string): boolean {
+  return repo.startsWith("oci:");
+}
+
+/** The id of an image among all that is wanted, which is no model's. */
+export function imageIdOf(name: string): string {
+  return `oci:${name}`;
+}
+
+export function imageNameOf(id: string): string {
+  return id.replace(/^oci:/u, "");
+}
+
 export const commitPattern = /^[0-9a-f]{40}$/u;
 
 /** What a content must hash to. */

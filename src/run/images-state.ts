@@ -1,4 +1,4 @@
-import type { TimedEvent } from "./event.ts";
+import type { Emit, TimedEvent } from "./event.ts";
 import type { ImageLabel, ImageProgress } from "./events/images.ts";
 import { type Note, noteOf } from "./download-state.ts";
 
@@ -64,4 +64,44 @@ function patch(
   return state.map((each) =>
     each.image === image ? { ...each, ...change, note: noteAfter(each.note) } : each,
   );
+}
+
+/** Tells how far images are, whoever knows it. */
+export interface ImageTelling {
+  /** How far an image is by now; it is told when its turn comes. A later phase is not left for an earlier one. */
+  note(progress: Omit<ImageProgress, "type">): void;
+  /** Tells of the image that has waited longest for it, or came to the end of its phase; called many times a second. */
+  tick(nowMs: number): void;
+}
+
+const mostASecond = 5;
+
+/** At most five events a second, of all images together. */
+export function createImageTelling(emit: Emit): ImageTelling {
+  const waiting = new Map<string, Omit<ImageProgress, "type">>();
+  const told = new Map<string, Omit<ImageProgress, "type">>();
+  let toldAtMs: number[] = [];
+
+  return {
+    note(progress) {
+      const { image } = progress;
+      const last = waiting.get(image) ?? told.get(image);
+      if (last?.phase === "unpacking" && progress.phase === "downloading") return;
+      const same = last?.phase === progress.phase && last.receivedBytes === progress.receivedBytes;
+      if (!same) waiting.set(image, progress);
+    },
+    tick(nowMs) {
+      toldAtMs = toldAtMs.filter((atMs) => nowMs - atMs < 1000);
+      const all = [...waiting.values()];
+      const ended = all.filter(({ receivedBytes, totalBytes }) => receivedBytes >= totalBytes);
+      // The last place of a second is kept for what came to its end.
+      const turn = toldAtMs.length < mostASecond - 1 ? [...ended, ...all] : ended;
+      const [next] = toldAtMs.length < mostASecond ? turn : [];
+      if (next === undefined) return;
+      waiting.delete(next.image);
+      told.set(next.image, next);
+      toldAtMs.push(nowMs);
+      emit({ type: "image.progress", ...next });
+    },
+  };
 }

@@ -1,14 +1,15 @@
 import { errorCode, type Failure } from "../run/failure.ts";
 import { type ByteRanges, countBytes } from "../run/byte-ranges.ts";
-import type { Digests, ListedFile } from "../run/file-listing.ts";
+import { type Digests, isImageRepo, type ListedFile } from "../run/file-listing.ts";
 import type { ModelLabel } from "../run/events/download.ts";
+import type { ImageLabel } from "../run/events/images.ts";
 import { dirname } from "node:path";
 import type { Files } from "../host/host.ts";
 import { failure } from "../run/failures/table.ts";
 import { fileFailure } from "../run/file-failure.ts";
 
 /**
- * Where bytes live: the Hub cache; later Docker's images, a plain folder. It gives a content a place, a lock, a partial with
+ * Where bytes live: the Hub cache, container images; later a plain folder. It gives a content a place, a lock, a partial with
  * a journal, and a name once it is verified.
  */
 export interface Store {
@@ -29,10 +30,10 @@ export interface Store {
   lookUp(repo: string, file: ListedFile): Promise<Holding>;
   /** On the disk that contents come to. */
   freeBytes(): Promise<number>;
-  /** Why a model's files can't be put there, found out before the first byte; null where they can. */
-  findObstacle(survey: Survey, model: SurveyedModel): Promise<Failure | null>;
-  /** Whether all that is missing fits, wherever it goes. @throws Failure `disk.too_small` (7) */
-  requireSpace(survey: Survey): Promise<void>;
+  /** Why an item's files can't be put there, found out before the first byte; null where they can. */
+  findObstacle(survey: Survey, item: SurveyedItem): Promise<Failure | null>;
+  /** What all that is missing needs, wherever it goes; a disk may be named more than once. */
+  neededSpace(survey: Survey): Promise<readonly NeededSpace[]>;
 
   // One content on its way. Only after `prepare`.
 
@@ -62,7 +63,7 @@ export interface Store {
 
   // Names, and the end.
 
-  /** Makes a model's files visible, all of whose contents are there. @throws Failure `cache.changed`, …; Node's errors, AbortError */
+  /** Makes an item's files visible, all of whose contents are there. @throws Failure `cache.changed`, …; Node's errors, AbortError */
   publish(publication: Publication): Promise<void>;
   /** Removes the folders of these in which nothing is left. */
   tidy(blobs: readonly WantedBlob[]): Promise<void>;
@@ -72,7 +73,7 @@ export interface Store {
   failureOf(error: unknown): unknown;
 }
 
-/** One content of one repository, whatever the number of files and models that use it. */
+/** One content of one repository, whatever the number of files and items that use it. A layer counts once over all repositories. */
 export interface WantedBlob extends ListedFile {
   readonly repo: string;
   readonly commit: string;
@@ -86,13 +87,13 @@ export interface Holding {
 
 /** `path` is that of the first file with this content. */
 export interface SurveyedBlob extends WantedBlob, Holding {
-  /** Ids of the models that need it; the first has the lowest priority number. */
-  readonly models: readonly string[];
-  /** The lowest of its models: lower ones come first. */
+  /** Ids of the items that need it; the first has the lowest priority number. */
+  readonly neededBy: readonly string[];
+  /** The lowest of its items: lower ones come first. */
   readonly priority: number;
 }
 
-/** The files of one repository that one model needs. */
+/** The files of one repository that one item needs. */
 export interface SurveyedSnapshot {
   readonly repo: string;
   readonly revision: string;
@@ -106,28 +107,65 @@ export interface SurveyedSnapshot {
   }[];
 }
 
-export interface SurveyedModel {
+/** What is wanted as a whole: a model, or a container image. Its files become visible together. */
+export interface SurveyedItem extends ByteSums {
+  /** An image's is `oci:` and its name, which is no model's. */
   readonly id: string;
   readonly title: string;
-  readonly purpose: string;
-  /** What events say of it; it is only handed through. */
-  readonly label: ModelLabel;
-  /** Lower ones come first. */
+  /** Lower ones come first; 0 is what Annie needs to be online. */
   readonly priority: number;
-  readonly totalBytes: number;
-  readonly cachedBytes: number;
-  /** Of partials. */
-  readonly resumedBytes: number;
   readonly snapshots: readonly SurveyedSnapshot[];
   /** Why its files could not be listed; null where they were. Only in a lenient survey. */
   readonly problem: Failure | null;
 }
 
-/** What is wanted, and what a store has of it. */
+export interface SurveyedModel extends SurveyedItem {
+  readonly purpose: string;
+  /** What events say of it; it is only handed through. */
+  readonly label: ModelLabel;
+}
+
+export interface SurveyedImage extends SurveyedItem {
+  /** What events say of it; it is only handed through. */
+  readonly label: ImageLabel;
+  /** Null where it could not be found out. */
+  readonly content: ImageContent | null;
+}
+
+/** What a container image is made of. A layer's name as a file is its digest. */
+export interface ImageContent {
+  /** As the compose file has it. */
+  readonly name: string;
+  /** `oci:registry/repository` */
+  readonly repo: string;
+  /** Of the index where there is one, else of the manifest. */
+  readonly digest: string;
+  readonly manifestDigest: string;
+  /** Of the manifest. */
+  readonly mediaType: string;
+  readonly index: Buffer | null;
+  readonly manifest: Buffer;
+  readonly config: OciBlob;
+  /** The lowest first. */
+  readonly layers: readonly (OciBlob & { readonly mediaType: string })[];
+  /** What each layer hashes to once it is unpacked. */
+  readonly diffIds: readonly string[];
+}
+
+export interface OciBlob {
+  /** `sha256:…` */
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+/** What is wanted, and what a store has of it. Sums and files are those of the models alone. */
 export interface Survey extends SurveySums {
   readonly cacheDir: string;
   /** By priority, then as requested. */
   readonly models: readonly SurveyedModel[];
+  /** By priority, then as requested. */
+  readonly images: readonly SurveyedImage[];
+  /** Of models and images. */
   readonly blobs: readonly SurveyedBlob[];
   readonly freeBytes: number;
 }
@@ -144,10 +182,15 @@ export interface ByteSums {
   readonly resumedBytes: number;
 }
 
+/** Models and images in the order in which they are fetched: an image is unpacked while the models of its priority come. */
+export function itemsOf({ models, images }: Pick<Survey, "models" | "images">): SurveyedItem[] {
+  return [...images, ...models].toSorted((a, b) => a.priority - b.priority);
+}
+
 /** Whether something still has to be written to the cache: a blob, or a name of one. */
-export function isIncomplete({ blobs, models }: Pick<Survey, "blobs" | "models">): boolean {
-  const files = models.flatMap(({ snapshots }) => snapshots.flatMap((each) => each.files));
-  return blobs.some(({ cached }) => !cached) || files.some(({ linked }) => !linked);
+export function isIncomplete(survey: Pick<Survey, "blobs" | "models" | "images">): boolean {
+  const files = itemsOf(survey).flatMap(({ snapshots }) => snapshots.flatMap((each) => each.files));
+  return survey.blobs.some(({ cached }) => !cached) || files.some(({ linked }) => !linked);
 }
 
 export function sumBytes(blobs: readonly SurveyedBlob[]): ByteSums {
@@ -160,9 +203,9 @@ export function sumBytes(blobs: readonly SurveyedBlob[]): ByteSums {
   };
 }
 
-/** A file that several models share counts once. */
+/** Of the models; a file that several of them share counts once. */
 export function sumSurvey({ models, blobs }: Pick<Survey, "models" | "blobs">): SurveySums {
-  const sums = sumBytes(blobs);
+  const sums = sumBytes(blobs.filter(({ repo }) => !isImageRepo(repo)));
   const paths = models.flatMap(({ snapshots }) =>
     snapshots.flatMap(({ path, files }) => files.map((file) => `${path}/${file.path}`)),
   );
@@ -173,11 +216,13 @@ export function sumSurvey({ models, blobs }: Pick<Survey, "models" | "blobs">): 
   };
 }
 
-/** What is left of a survey with these of its models. */
-export function surveyOf(survey: Survey, models: readonly SurveyedModel[]): Survey {
-  const ids = new Set(models.map(({ id }) => id));
-  const blobs = survey.blobs.filter((blob) => blob.models.some((id) => ids.has(id)));
-  return { ...survey, models, blobs, ...sumSurvey({ models, blobs }) };
+/** What is left of a survey with these of its items. */
+export function surveyOf(survey: Survey, items: readonly SurveyedItem[]): Survey {
+  const ids = new Set(items.map(({ id }) => id));
+  const models = survey.models.filter(({ id }) => ids.has(id));
+  const images = survey.images.filter(({ id }) => ids.has(id));
+  const blobs = survey.blobs.filter((blob) => blob.neededBy.some((id) => ids.has(id)));
+  return { ...survey, models, images, blobs, ...sumSurvey({ models, blobs }) };
 }
 
 /** A file that is being filled, with the journal that says how far. Always as long as it will be. */
@@ -208,7 +253,7 @@ export interface FollowingHash {
 
 export interface Publication {
   readonly survey: Survey;
-  readonly model: SurveyedModel;
+  readonly item: SurveyedItem;
   /** Between two looks at a lock that another process holds. */
   readonly lockRetryMs: number;
   readonly signal: AbortSignal;
@@ -251,27 +296,41 @@ export async function freeSpace(files: Pick<Files, "statfs">, folder: string): P
   }
 }
 
-/**
- * Checks before the first byte that all models fit.
- * @throws Failure `disk.too_small`, exit status 7
- */
-export function requireDiskSpace(space: NeededSpace): void {
-  const tooSmall = diskSpaceFailure(space);
-  if (tooSmall !== null) throw tooSmall;
-}
-
+/** What is to be written to one disk. */
 export interface NeededSpace {
-  readonly cacheDir: string;
-  readonly neededBytes: number;
+  /** The file system's number, as `stat` tells it. */
+  readonly disk: number;
+  readonly folder: string;
+  readonly what: "models" | "images" | "upgrade";
+  /** Without headroom. */
+  readonly bytes: number;
   readonly freeBytes: number;
 }
 
-/** `disk.too_small`, exit status 7; null where all fits. */
+/**
+ * Checks before the first byte that all that comes fits: what goes to one disk is summed, whoever writes it.
+ * @throws Failure `disk.too_small`, exit status 7
+ */
+export function requireSpace(needs: readonly NeededSpace[]): void {
+  for (const onDisk of Map.groupBy(needs, ({ disk }) => disk).values()) {
+    const [first] = onDisk;
+    if (first === undefined) continue;
+    const { folder, freeBytes } = first;
+    const neededBytes = neededFor(onDisk.reduce((sum, { bytes }) => sum + bytes, 0));
+    if (neededBytes <= freeBytes) continue;
+    const kinds = new Set(onDisk.flatMap(({ what, bytes }) => (bytes > 0 ? [what] : [])));
+    const [only] = kinds;
+    const what = kinds.size > 1 ? "models and images" : (only ?? first.what);
+    throw failure("disk.too_small", { what, folder, neededBytes, freeBytes });
+  }
+}
+
+/** `disk.too_small`, exit status 7; null where all models fit. */
 export function diskSpaceFailure({
   cacheDir,
   neededBytes,
   freeBytes,
-}: NeededSpace): Failure | null {
+}: Pick<Survey, "cacheDir" | "neededBytes" | "freeBytes">): Failure | null {
   if (neededBytes <= freeBytes) return null;
   return failure("disk.too_small", { what: "models", folder: cacheDir, neededBytes, freeBytes });
 }

@@ -32,7 +32,7 @@ function fetching(open: Source["open"], servedMs: number | null = null) {
       hash: { algorithm: "git-sha1", hex: "b" },
       cached: false,
       held: [],
-      models: ["m"],
+      neededBy: ["m"],
       priority: 1,
     },
     1000,

@@ -14,7 +14,7 @@ export function openFile(priority: number, sizeBytes: number): BlobTask {
       hash: { algorithm: "sha256", hex: blobName },
       cached: false,
       held: [],
-      models: [`m${priority}`],
+      neededBy: [`m${priority}`],
       priority,
     },
     0,

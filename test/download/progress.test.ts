@@ -3,6 +3,9 @@ import { createProgress } from "../../src/download/progress.ts";
 import type { Survey } from "../../src/store/store.ts";
 import type { DownloadProgress } from "../../src/run/events/download.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
+import type { ImageProgress } from "../../src/run/events/images.ts";
+import { imageIdOf } from "../../src/run/file-listing.ts";
+import { createImageTelling } from "../../src/run/images-state.ts";
 import { openFile } from "./open-file.ts";
 
 const sizes = [10e6, 20e6, 70e6];
@@ -23,6 +26,7 @@ function surveyOf(): Survey {
       snapshots: [],
       problem: null,
     })),
+    images: [],
     blobs: [],
     files: sizes.length,
     totalBytes: total,
@@ -45,6 +49,7 @@ function record(seconds: number) {
     tasks,
     emit,
     nowMs: 0,
+    imageTelling: createImageTelling(emit),
     everyMs: 250,
     isPaused: () => false,
   });
@@ -126,4 +131,91 @@ test("while a file is compared that came and was not right, others have a time l
   for (const task of tasks) task.receivedBytes = task.blob.sizeBytes;
   telling.tell(4, 15_050);
   expect(told.at(-1)?.etaSeconds).toBeNull();
+});
+
+/** Images before the models of their priority, all at a million bytes a second. */
+function recordImages(seconds: number, imageSizes: readonly number[]) {
+  const images = imageSizes.map((totalBytes, index) => {
+    const image = `image${index + 1}`;
+    const label = { digest: "sha256:1", services: [], neededForOnline: true } as const;
+    const sums = { totalBytes, cachedBytes: 0, resumedBytes: 0, snapshots: [], problem: null };
+    return {
+      id: imageIdOf(image),
+      title: image,
+      priority: 0,
+      label: { image, ...label, unpackedBytes: totalBytes * 2, way: "registry" } as const,
+      ...sums,
+      content: null,
+    };
+  });
+  const layers = images.map(({ id, totalBytes }) => {
+    const task = openFile(0, totalBytes);
+    return { ...task, blob: { ...task.blob, repo: "oci:ghcr.io/a/b", neededBy: [id] } };
+  });
+  const tasks = [...layers, ...sizes.map((size, index) => openFile(index + 1, size))];
+  const told: { readonly atMs: number; readonly event: HerosEvent }[] = [];
+  let atMs = 0;
+  const emit = (event: HerosEvent): void => void told.push({ atMs, event });
+  const survey = { ...surveyOf(), images };
+  const telling = createProgress({
+    survey,
+    tasks,
+    emit,
+    nowMs: 0,
+    imageTelling: createImageTelling(emit),
+    everyMs: 250,
+    isPaused: () => false,
+  });
+  for (atMs = 25; atMs <= seconds * 1000; atMs += 25) {
+    let left = 25_000;
+    for (const task of tasks) {
+      const bytes = Math.min(left, task.blob.sizeBytes - task.receivedBytes);
+      left -= bytes;
+      task.receivedBytes += bytes;
+      task.fetchedBytes += bytes;
+      if (task.receivedBytes === task.blob.sizeBytes) task.state = "done";
+    }
+    telling.tick(4, atMs);
+  }
+  telling.tell(0, atMs);
+  const ofImages = told.filter(
+    (each): each is { readonly atMs: number; readonly event: ImageProgress } =>
+      each.event.type === "image.progress",
+  );
+  return {
+    told: told.flatMap(({ event }) => (event.type === "download.progress" ? event : [])),
+    ofImages,
+  };
+}
+
+test("images count in the times and in the speed, and in no sum of the models", () => {
+  const { told } = recordImages(12, [20e6, 10e6]);
+  const last = told.at(-1);
+  expect(last).toMatchObject({
+    receivedBytes: 0,
+    totalBytes: total,
+    models: [{ id: "m1" }, {}, {}],
+  });
+  expect(last?.bytesPerSecond).toBeCloseTo(1e6, -4);
+  expect(last?.onlineEtaSeconds).toBeCloseTo(18, 0);
+  expect(last?.etaSeconds).toBeCloseTo(118, 0);
+  expect(last?.models[0]?.etaSeconds).toBeCloseTo(28, 0);
+});
+
+test("once all has come that Annie needs, the time until online is none; without such it is not told", () => {
+  expect(recordImages(40, [20e6]).told.at(-1)).toMatchObject({ onlineEtaSeconds: 0 });
+  expect(record(12).told.at(-1)).toMatchObject({ onlineEtaSeconds: null });
+});
+
+test("images are told five times a second at most, all together, each from its first byte to its last", () => {
+  const imageSizes = [2e6, 300_000, 200_000, 100_000, 100_000, 50_000];
+  const { ofImages } = recordImages(6, imageSizes);
+  for (const { atMs } of ofImages) {
+    const within = ofImages.filter((each) => each.atMs > atMs - 1000 && each.atMs <= atMs);
+    expect(within.length).toBeLessThanOrEqual(5);
+  }
+  const ends = new Map(ofImages.map(({ event }) => [event.image, event]));
+  expect([...ends.values()].map(({ receivedBytes }) => receivedBytes)).toEqual(imageSizes);
+  expect(ofImages[0]?.event).toMatchObject({ image: "image1", phase: "downloading" });
+  expect(ofImages[0]?.event.receivedBytes).toBeLessThan(1e6);
 });

@@ -1,5 +1,5 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
-import { headroom, requireDiskSpace, type Survey } from "../../store/store.ts";
+import { diskSpaceFailure, neededFor, type Survey } from "../../store/store.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { findAside, putAside, removeAside } from "../../store/hub-cache/repair.ts";
 import {
@@ -57,7 +57,7 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   await requireWritable(work, cacheDir);
   await putAside({ host, cacheDir, damaged });
   host.fileLocks.close();
-  const hurt = new Set(damaged.flatMap(({ models }) => models));
+  const hurt = new Set(damaged.flatMap(({ neededBy }) => neededBy));
   const models = request.models.filter(({ id }) => hurt.has(id));
   const [source, store] = [view.hub, openHubCache({ host, cacheDir })];
   const survey = await surveyModels({ source, store, models, signal });
@@ -122,7 +122,8 @@ async function requireSource(
   if (hub.offline)
     throw failure("hub.offline", { missing: `a sound ${first.path} of ${first.repo}` });
   const bytes = fetched.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  requireDiskSpace({ ...survey, neededBytes: bytes + headroom(bytes) });
+  const tooSmall = diskSpaceFailure({ ...survey, neededBytes: neededFor(bytes) });
+  if (tooSmall !== null) throw tooSmall;
   const firsts = new Map(fetched.map((damage) => [damage.repo, damage]));
   for (const { repo, commit, path } of firsts.values()) {
     await hub.requireAccess(repo, commit, path, signal);

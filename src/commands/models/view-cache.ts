@@ -168,7 +168,7 @@ export function listedModels(survey: Survey, models: readonly CatalogModel[]): L
     if (problem !== null) {
       return { ...named, state: "unknown", totalBytes: null, receivedBytes: 0, path: null };
     }
-    const own = survey.blobs.filter((blob) => blob.models.includes(id));
+    const own = survey.blobs.filter((blob) => blob.neededBy.includes(id));
     const receivedBytes = own.reduce(
       (sum, { cached, sizeBytes, held }) => sum + (cached ? sizeBytes : countBytes(held)),
       0,

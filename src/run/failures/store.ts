@@ -21,18 +21,21 @@ interface DamagedFile {
 export const storeFailures = {
   "disk.too_small": row<{
     /** What does not fit. */
-    readonly what: "models" | "upgrade";
+    readonly what: "models" | "images" | "models and images" | "upgrade";
     readonly folder: string;
     readonly neededBytes: number;
     readonly freeBytes: number;
   }>({
     exitCode: exitCodes.disk,
     message: ({ what, folder, neededBytes, freeBytes }) =>
-      `Not enough disk space in ${folder}: the ${what} ${what === "models" ? "need" : "needs"} ${formatBytes(neededBytes)}, and ${formatBytes(freeBytes)} is free.`,
-    hint: ({ what, neededBytes, freeBytes }) =>
-      what === "models"
-        ? `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models (--tiers 1), or choose a folder on another disk with --cache-dir.`
-        : `Nothing was changed. Free ${formatBytes(neededBytes - freeBytes)}, then run this again.`,
+      `Not enough disk space in ${folder}: the ${what} ${what === "upgrade" ? "needs" : "need"} ${formatBytes(neededBytes)}, and ${formatBytes(freeBytes)} is free.`,
+    hint: ({ what, neededBytes, freeBytes }) => {
+      const free = `Free ${formatBytes(neededBytes - freeBytes)}`;
+      if (what === "upgrade") return `Nothing was changed. ${free}, then run this again.`;
+      return what === "images"
+        ? `${free}, then run this again. What Docker uses: docker system df`
+        : `${free}, choose fewer models (--tiers 1), or choose a folder on another disk with --cache-dir.`;
+    },
     formHint: ({ neededBytes, freeBytes }) =>
       `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models, or choose a folder on another disk.`,
   }),

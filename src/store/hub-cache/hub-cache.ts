@@ -22,7 +22,7 @@ import {
   lookAtBlob,
   lookAtFile,
 } from "./look-up.ts";
-import { findObstacle, openCache, requireLinks, requireSpace, tidyStaging } from "./prepare.ts";
+import { findObstacle, openCache, requireLinks, neededSpace, tidyStaging } from "./prepare.ts";
 import { publishModel } from "./publish.ts";
 
 export interface HubCacheOptions {
@@ -58,8 +58,8 @@ export function openHubCache({ host, cacheDir, hashing: shared }: HubCacheOption
     lookUp: (repo, file) =>
       lookAtBlob(files, placesOf(cacheDir, repo), file, async () => (await loaded()).bootId),
     freeBytes: () => freeSpace(files, join(cacheDir, stagingName)),
-    findObstacle: (survey, model) => findObstacle(files, survey, model),
-    requireSpace: (survey) => requireSpace(files, survey),
+    findObstacle: (survey, item) => findObstacle(files, survey, item),
+    neededSpace: (survey) => neededSpace(files, survey),
 
     async prepare(blobs) {
       opened = await openCache(files, cacheDir, blobs);

@@ -17,10 +17,9 @@ import { fileFailure } from "../../run/file-failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import {
   freeSpace,
-  neededFor,
-  requireDiskSpace,
+  type NeededSpace,
   type Survey,
-  type SurveyedModel,
+  type SurveyedItem,
   type SurveyedSnapshot,
 } from "../store.ts";
 import { findBlob } from "./look-up.ts";
@@ -160,11 +159,11 @@ const writeAndSearch = 2 | 1;
 export async function findObstacle(
   files: Doors & Pick<Files, "access">,
   { cacheDir, blobs }: Survey,
-  model: SurveyedModel,
+  item: SurveyedItem,
 ): Promise<Failure | null> {
   const place = { folder: cacheDir, area: "cache" } as const;
   const closed: string[] = [];
-  for (const snapshot of model.snapshots) {
+  for (const snapshot of item.snapshots) {
     const missing = snapshot.files.filter(({ linked }) => !linked);
     if (missing.length === 0) continue;
     const places = await openPlaces(files, cacheDir, snapshot.repo).catch((error: unknown) =>
@@ -231,19 +230,23 @@ function inTheWay(code: "ENOTDIR" | "EISDIR", path: string): Error {
 }
 
 /**
- * Checks before the first byte that all that comes fits, and what is to be copied too: into a `blobs` folder that is on
- * another disk than what is coming. @throws Failure `disk.too_small`, exit status 7
+ * What all that comes needs, and what is to be copied too: into a `blobs` folder that is on another disk than what is
+ * coming.
  */
-export async function requireSpace(
+export async function neededSpace(
   files: Pick<Files, "stat" | "statfs">,
   survey: Survey,
-): Promise<void> {
-  requireDiskSpace(survey);
-  const { cacheDir } = survey;
+): Promise<readonly NeededSpace[]> {
+  const { cacheDir, totalBytes, cachedBytes, resumedBytes, freeBytes } = survey;
+  const what = "models";
+  const cache = await nearestThere(files, join(cacheDir, stagingName));
+  const bytes = totalBytes - cachedBytes - resumedBytes;
+  const needs: NeededSpace[] = [
+    { disk: cache?.disk ?? 0, folder: cacheDir, what, bytes, freeBytes },
+  ];
   const unlinked = survey.models.flatMap(({ snapshots }) =>
     snapshots.filter((snapshot) => snapshot.files.some(({ linked }) => !linked)),
   );
-  const disks = new Map<number, { readonly folder: string; bytes: number }>();
   for (const repo of new Set(unlinked.map((snapshot) => snapshot.repo))) {
     const places = placesOf(cacheDir, repo);
     const [target, staging] = await Promise.all([
@@ -251,16 +254,18 @@ export async function requireSpace(
       nearestThere(files, places.staging),
     ]);
     if (target === null || target.disk === staging?.disk) continue;
-    const entry = disks.get(target.disk) ?? { folder: places.blobs, bytes: 0 };
+    let copiedBytes = 0;
     for (const blob of survey.blobs.filter((each) => each.repo === repo)) {
       const found = await findBlob(files, places, blob);
-      if (found !== blobPath(places, blob.blobName)) entry.bytes += blob.sizeBytes;
+      if (found !== blobPath(places, blob.blobName)) copiedBytes += blob.sizeBytes;
     }
-    disks.set(target.disk, entry);
+    needs.push({
+      disk: target.disk,
+      folder: places.blobs,
+      what,
+      bytes: copiedBytes,
+      freeBytes: await freeSpace(files, places.blobs),
+    });
   }
-  for (const { folder, bytes } of disks.values()) {
-    const neededBytes = neededFor(bytes);
-    const freeBytes = await freeSpace(files, folder);
-    requireDiskSpace({ cacheDir: folder, neededBytes, freeBytes });
-  }
+  return needs;
 }

@@ -38,9 +38,9 @@ interface SnapshotPublication extends Pick<Publication, "lockRetryMs" | "signal"
  * @throws Failure `cache.changed`, `cache.foreign_link`, `cache.broken_link` (1); Node's errors, AbortError
  */
 export async function publishModel(host: Doors, publication: Publication): Promise<void> {
-  const { survey, model, lockRetryMs, signal } = publication;
+  const { survey, item, lockRetryMs, signal } = publication;
   const { cacheDir } = survey;
-  for (const snapshot of model.snapshots.toReversed()) {
+  for (const snapshot of item.snapshots.toReversed()) {
     const names = new Set(snapshot.files.map(({ blobName }) => blobName));
     const blobs = survey.blobs.filter(
       ({ repo, blobName }) => repo === snapshot.repo && names.has(blobName),

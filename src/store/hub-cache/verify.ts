@@ -110,7 +110,7 @@ export function requireSound(damaged: readonly Damage[]): void {
 }
 
 function tellDamage(emit: Emit, damage: Damage): void {
-  const { models, repo, path, file, reason, expected, found } = damage;
+  const { neededBy: models, repo, path, file, reason, expected, found } = damage;
   emit({ type: "file.damaged", models, repo, path, file, reason, expected, found });
 }
 
@@ -143,7 +143,7 @@ export function createVerifyProgress(
   let toldMs = startMs;
 
   const progressOf = ({ id, label }: Survey["models"][number]): ModelProgress[] => {
-    const own = [...states].filter(([{ blob }]) => blob.models.includes(id));
+    const own = [...states].filter(([{ blob }]) => blob.neededBy.includes(id));
     if (own.length === 0) return [];
     const checked = own.reduce((sum, [, { bytes }]) => sum + bytes, 0);
     return [

@@ -138,7 +138,7 @@ test("where a folder became a link to nowhere since it was looked at, a model is
   await symlink("/nowhere", snapshots);
   const { signal } = new AbortController();
   await expect(
-    publishModel(scene.host, { survey, model: first, lockRetryMs: 10, signal }),
+    publishModel(scene.host, { survey, item: first, lockRetryMs: 10, signal }),
   ).rejects.toMatchObject({ code: "cache.broken_link" });
 });
 

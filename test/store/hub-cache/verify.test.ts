@@ -84,7 +84,7 @@ describe("verifying the cache", () => {
     await writeFile(blob, Buffer.alloc(1, 255), { flag: "r+" });
     const { damaged } = await verify();
     expect(damaged).toMatchObject([
-      { path: "parts/model.safetensors", reason: "hash", file: blob, models: ["voice"] },
+      { path: "parts/model.safetensors", reason: "hash", file: blob, neededBy: ["voice"] },
     ]);
     const [first] = damaged;
     expect(first?.found).toMatch(/^[0-9a-f]{64}$/);
