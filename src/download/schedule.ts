@@ -40,17 +40,21 @@ const splitAfterSeconds = 2;
 
 /**
  * What an idle connection should do next: the first file of the lowest priority number that has anything free. Where those have nothing
- * free but pieces that still take long, the longest is split before a later one gets a connection.
+ * free but pieces that still take long, the longest is split before a later one gets a connection. While one of them is being
+ * opened, nobody knows yet what of it is free: a connection waits for that rather than go to a later one.
  */
 export function chooseWork(choice: Choice): Work | null {
   const { tasks, nowMs, tuning } = choice;
   let priority: number | null = null;
+  let opening = false;
   for (const task of tasks) {
     if (priority !== null && task.blob.priority !== priority) {
+      if (opening) return null;
       const split = splitLongest(choice, priority);
       if (split !== null) return split;
     }
     priority = task.blob.priority;
+    opening ||= task.state === "opening" && !task.small;
     if (nowMs < task.notBeforeMs) continue;
     if (task.state === "waiting") return { task, segment: null };
     if (task.state !== "fetching" || task.open === null) continue;
