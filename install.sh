@@ -153,7 +153,7 @@ get_release() {
   printf '%s\n' "$release_keys" >"$work/keys" || full "$work"
   ssh-keygen -Y verify -f "$work/keys" -I release@heros -n heros-release -s "$work/SHA256SUMS.sig" <"$work/SHA256SUMS" >"$work/said" 2>&1 ||
     fail 6 "The signature of SHA256SUMS is wrong: these files are not from the makers of heros." "$nothing"
-  ! has xz || suffix=xz
+  if has xz; then suffix=xz; else [ "${from%.xz}" = "$from" ] || fail 4 "$from needs xz." "Install xz-utils, or use the .tar.gz."; fi
   wanted="heros-${version:-[0-9][0-9A-Za-z.+-]*}-linux-$arch\\.tar\\.$suffix"
   [ -z "$from" ] || wanted=$(basename -- "$from")
   line=$(grep -x "[0-9a-f]\{64\}  $wanted" "$work/SHA256SUMS" | sed '1!d')

@@ -61,6 +61,18 @@ test("without xz it takes the other packing", async () => {
   expect((await world.heros("--version")).stdout).toBe("0.1.0\n");
 });
 
+test("without xz, --from takes the other packing, and says so", async () => {
+  await rm(join(world.bin, "xz"));
+  const from = (packing: "xz" | "gz") =>
+    install("--from", join(server.folder, "out", tarball(packing)));
+  const { status, stderr } = await from("xz");
+  expect(stderr).toContain("tar.xz needs xz.\n  Install xz-utils, or use the .tar.gz.");
+  expect(status).toBe(4);
+  expect(await world.homeFiles()).toEqual([]);
+  expect((await from("gz")).status).toBe(0);
+  expect((await world.heros("--version")).stdout).toBe("0.1.0\n");
+});
+
 test.each(["curl", "wget"] as const)("%s resumes where the server cuts", async (program) => {
   await use(program);
   server.cuts = [0.3, 0.6, 0.9];
