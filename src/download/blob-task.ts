@@ -4,9 +4,27 @@ import type { FollowingHash, Partial, SurveyedBlob } from "../store/store.ts";
 import type { Refetch } from "./refetch.ts";
 import type { Segments } from "./segments.ts";
 
+/** What is remembered of failures that concern all files of one server. */
+export interface Outage {
+  /** No new request before this moment. */
+  notBeforeMs: number;
+  /** Until when single connections pause: there are so many fewer until then. */
+  pausedUntilMs: number[];
+  attempts: number;
+  lastByteMs: number;
+  /** Since when nothing that was asked for came; null where the last question was answered. */
+  sinceMs: number | null;
+}
+
+export function createOutage(): Outage {
+  return { notBeforeMs: 0, pausedUntilMs: [], attempts: 0, lastByteMs: 0, sinceMs: null };
+}
+
 /** One blob on its way into the cache. Only its pool and what that calls change it. */
 export interface BlobTask {
   readonly blob: SurveyedBlob;
+  /** Shared by all tasks of its server. */
+  readonly outage: Outage;
   /** Held in memory until it is whole. */
   readonly small: boolean;
   /** "failed": for good. "skipped": for the next run, because another file failed. */
@@ -51,10 +69,15 @@ export interface OpenTask {
   syncing: boolean;
 }
 
-export function createTask(blob: SurveyedBlob, smallBytes: number): BlobTask {
+export function createTask(
+  blob: SurveyedBlob,
+  smallBytes: number,
+  outage: Outage = createOutage(),
+): BlobTask {
   const heldBytes = blob.held.reduce((sum, { start, end }) => sum + end - start, 0);
   return {
     blob,
+    outage,
     small: blob.sizeBytes <= smallBytes,
     state: "waiting",
     open: null,

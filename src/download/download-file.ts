@@ -5,12 +5,12 @@ import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Source } from "../source/source.ts";
 import type { Store } from "../store/store.ts";
-import { type BlobTask, named, type OpenTask } from "./blob-task.ts";
+import { type BlobTask, named, type OpenTask, type Outage } from "./blob-task.ts";
 import type { ConnectionCount } from "./connection-count.ts";
 import { type Connection, RangesUnsupported } from "./connection.ts";
 import { fetchRange, fetchSmall, fetchWholeAlone } from "./fetch-range.ts";
 import { createRefetch } from "./refetch.ts";
-import { handleTransientError, type Outage } from "./handle-transient-error.ts";
+import { handleTransientError } from "./handle-transient-error.ts";
 import { createSegments } from "./segments.ts";
 import type { Transfer } from "./transfer.ts";
 import type { Tuning } from "./tuning.ts";
@@ -23,7 +23,8 @@ export interface Engine {
   readonly emit: Emit;
   readonly tuning: Tuning;
   readonly transfer: Transfer;
-  readonly outage: Outage;
+  /** Of all servers. */
+  readonly outages: ReadonlySet<Outage>;
   /** At work. */
   readonly connections: ReadonlySet<Connection>;
   readonly connectionCount: ConnectionCount;

@@ -18,7 +18,7 @@ import {
   surveyOf,
 } from "../store/store.ts";
 import { createRateCap } from "./bandwidth.ts";
-import { createTask } from "./blob-task.ts";
+import { createOutage, createTask, type Outage } from "./blob-task.ts";
 import { createPause } from "./pause.ts";
 import { createProgress } from "./progress.ts";
 import { type Tuning, usualTuning } from "./tuning.ts";
@@ -153,7 +153,13 @@ async function bring(
   const { host, source, store, survey, emit, signal } = request;
   const tuning = { ...usualTuning, ...request.tuning };
   await store.prepare(missing);
-  const tasks = inOrder(survey, missing).map((blob) => createTask(blob, tuning.smallBytes));
+  const outages = new Map<string, Outage>();
+  const tasks = inOrder(survey, missing).map((blob) => {
+    const server = source.serverOf?.(blob.repo) ?? "";
+    const outage = outages.get(server) ?? createOutage();
+    outages.set(server, outage);
+    return createTask(blob, tuning.smallBytes, outage);
+  });
   const pause = request.pause ?? createPauseSwitch();
   const progress = createProgress({
     survey,

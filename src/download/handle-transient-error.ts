@@ -8,22 +8,10 @@ import {
 } from "../source/retry-policy.ts";
 import type { Source } from "../source/source.ts";
 import type { Store } from "../store/store.ts";
-import { type BlobTask, named } from "./blob-task.ts";
+import { type BlobTask, named, type Outage } from "./blob-task.ts";
 import type { ConnectionCount } from "./connection-count.ts";
 import { type Connection, ConnectionReassigned } from "./connection.ts";
 import type { Tuning } from "./tuning.ts";
-
-/** What the pool remembers of failures that concern all connections. */
-export interface Outage {
-  /** No new request before this moment. */
-  notBeforeMs: number;
-  /** Until when single connections pause: there are so many fewer until then. */
-  pausedUntilMs: number[];
-  attempts: number;
-  lastByteMs: number;
-  /** Since when nothing that was asked for came; null where the last question was answered. */
-  sinceMs: number | null;
-}
 
 /** While bytes came so lately, a broken connection is its own affair. */
 export const livelyMs = 1500;
@@ -39,13 +27,32 @@ const ofOneConnection: readonly TransientError["kind"][] = [
   "strange",
 ];
 
-/** How many connections there may be now, of so many that are worth having. */
-export function connectionsAllowed(outage: Outage, target: number, nowMs: number): number {
-  if (nowMs < outage.notBeforeMs) return 0;
-  // One probes a network that was gone; its first byte lets the others go.
-  if (outage.attempts > 0) return 1;
-  outage.pausedUntilMs = outage.pausedUntilMs.filter((untilMs) => untilMs > nowMs);
-  return target - outage.pausedUntilMs.length;
+/** How many connections there may be now, over all servers, of so many that are worth having. */
+export function connectionsAllowed(
+  outages: Iterable<Outage>,
+  target: number,
+  nowMs: number,
+): number {
+  let allowed = target;
+  for (const outage of outages) {
+    outage.pausedUntilMs = outage.pausedUntilMs.filter((untilMs) => untilMs > nowMs);
+    allowed -= outage.pausedUntilMs.length;
+  }
+  return allowed;
+}
+
+/** Servers that get no further connection now: one that asked us to wait, and one that was gone and that a connection probes. Its first byte lets others go. */
+export function closedServers(
+  outages: Iterable<Outage>,
+  connections: ReadonlySet<Connection>,
+  nowMs: number,
+): ReadonlySet<Outage> {
+  const closed = new Set<Outage>();
+  for (const outage of outages) {
+    const isProbed = (): boolean => [...connections].some(({ task }) => task.outage === outage);
+    if (nowMs < outage.notBeforeMs || (outage.attempts > 0 && isProbed())) closed.add(outage);
+  }
+  return closed;
 }
 
 interface Scene {
@@ -54,7 +61,8 @@ interface Scene {
   readonly tuning: Tuning;
   readonly source: Pick<Source, "failureOf">;
   readonly store: Pick<Store, "failureOf">;
-  readonly outage: Outage;
+  /** Of all servers. */
+  readonly outages: ReadonlySet<Outage>;
   /** At work, the one that failed included. */
   readonly connections: ReadonlySet<Connection>;
   readonly connectionCount: Pick<ConnectionCount, "shrink" | "limit">;
@@ -67,7 +75,8 @@ interface Scene {
 export function handleTransientError(scene: Scene, connection: Connection, error: unknown): void {
   if (error instanceof ConnectionReassigned) return;
   const { task } = connection;
-  const { host, tuning, outage, source, store } = scene;
+  const { outage } = task;
+  const { host, tuning, source, store } = scene;
   const transient = transientOnceServed(error);
   if (transient === null) throw source.failureOf(store.failureOf(error), task.blob.repo);
   const nowMs = host.clock.monotonicMs();
@@ -121,7 +130,8 @@ export function handleTransientError(scene: Scene, connection: Connection, error
   if (everywhere) outage.notBeforeMs = task.notBeforeMs;
   const reason = transient.message;
   const others = [...scene.connections].filter((other) => other.task === task).length - 1;
-  const scope = everywhere ? "all" : ofConnection && others > 0 ? "lane" : "file";
+  const isAll = everywhere && scene.outages.size === 1;
+  const scope = isAll ? "all" : ofConnection && others > 0 ? "lane" : "file";
   scene.emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs, scope });
 }
 
@@ -173,15 +183,17 @@ export function forgiveGap(
   {
     connections,
     tasks,
-    outage,
+    outages,
   }: {
     readonly connections: Iterable<Connection>;
     readonly tasks: readonly BlobTask[];
-    readonly outage: Outage;
+    readonly outages: Iterable<Outage>;
   },
 ): void {
-  outage.lastByteMs += gapMs;
-  if (outage.sinceMs !== null) outage.sinceMs += gapMs;
+  for (const outage of outages) {
+    outage.lastByteMs += gapMs;
+    if (outage.sinceMs !== null) outage.sinceMs += gapMs;
+  }
   for (const connection of connections) {
     connection.startedMs += gapMs;
     connection.lastByteMs += gapMs;

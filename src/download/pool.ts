@@ -3,7 +3,7 @@ import type { Emit } from "../run/event.ts";
 import type { Source } from "../source/source.ts";
 import type { Store } from "../store/store.ts";
 import { type RateCap, writeBytesOf } from "./bandwidth.ts";
-import type { BlobTask } from "./blob-task.ts";
+import type { BlobTask, Outage } from "./blob-task.ts";
 import { type ConnectionCount, createConnectionCount } from "./connection-count.ts";
 import {
   type Connection,
@@ -20,7 +20,7 @@ import {
   type Verified,
 } from "./download-file.ts";
 import { chooseWork, connectionsToPreempt, createFailedFiles, isOfOneFile } from "./schedule.ts";
-import { connectionsAllowed, forgiveGap, type Outage } from "./handle-transient-error.ts";
+import { closedServers, connectionsAllowed, forgiveGap } from "./handle-transient-error.ts";
 import { createTransfer, type Transfer } from "./transfer.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -57,15 +57,10 @@ export async function runPool(options: PoolOptions): Promise<void> {
     first: tuning.firstConnections,
     max: options.maxConnections,
   });
-  const outage: Outage = {
-    notBeforeMs: 0,
-    pausedUntilMs: [],
-    attempts: 0,
-    lastByteMs: nowMs(),
-    sinceMs: null,
-  };
+  const outages = new Set(tasks.map(({ outage }) => outage));
+  for (const outage of outages) outage.lastByteMs = nowMs();
   const allBytes = tasks.reduce((bytes, { blob }) => bytes + blob.sizeBytes, 0);
-  const transfer = createTransfer({ ...options, allBytes, outage, nowMs });
+  const transfer = createTransfer({ ...options, allBytes, nowMs });
   const { link, budget } = transfer;
   const failedFiles = createFailedFiles();
   let open = tasks.filter(({ state }) => state !== "done");
@@ -83,7 +78,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
   const engine: Engine = {
     ...options,
     transfer,
-    outage,
+    outages,
     connections,
     connectionCount,
     isStopped: () => stopped,
@@ -103,7 +98,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
       noLocksTold = true;
     },
   };
-  const adjusting = { transfer, connections, connectionCount, outage, fail: stop };
+  const adjusting = { transfer, connections, connectionCount, outages, fail: stop };
 
   function follow(task: BlobTask, work: Promise<void>): void {
     inFlight.follow(work, (error) => failFile(task, error), pump);
@@ -112,7 +107,8 @@ export async function runPool(options: PoolOptions): Promise<void> {
   /** One file failed for good: what is still worth it goes on. */
   function failFile(task: BlobTask, error: unknown): void {
     if (stopped) return;
-    const networkIsGone = nowMs() - outage.lastByteMs > tuning.failAfterMs;
+    const lastByteMs = Math.max(...[...outages].map((outage) => outage.lastByteMs));
+    const networkIsGone = nowMs() - lastByteMs > tuning.failAfterMs;
     if (!isOfOneFile(error, { source, networkIsGone })) {
       stop(error);
       return;
@@ -157,13 +153,14 @@ export async function runPool(options: PoolOptions): Promise<void> {
     }
     starved = false;
     if (options.isPaused()) {
-      outage.sinceMs = null;
+      for (const outage of outages) outage.sinceMs = null;
       return;
     }
     const atMs = nowMs();
-    while (connections.size < connectionsAllowed(outage, connectionCount.target(), atMs)) {
+    while (connections.size < connectionsAllowed(outages, connectionCount.target(), atMs)) {
       const width = connectionCount.target();
-      const choice = { tasks: open, connections, width, nowMs: atMs, tuning, link, budget };
+      const closed = closedServers(outages, connections, atMs);
+      const choice = { tasks: open, connections, closed, width, nowMs: atMs, tuning, link, budget };
       const work = chooseWork(choice);
       if (work === null) {
         starved = true;
@@ -265,7 +262,7 @@ const minWaitMs = 500;
 interface Adjusted {
   readonly transfer: Transfer;
   readonly connections: ReadonlySet<Connection>;
-  readonly outage: Outage;
+  readonly outages: ReadonlySet<Outage>;
   readonly connectionCount: ConnectionCount;
   /** Not yet done. */
   readonly tasks: readonly BlobTask[];
@@ -280,6 +277,7 @@ interface Adjusted {
 function adjustConnections(adjusting: Adjusted): void {
   const { transfer, connections, connectionCount, tasks, endedConnections, nowMs, fail } =
     adjusting;
+  const { outages } = adjusting;
   const gapMs = transfer.gapAt(nowMs);
   const busy = adjusting.busy && gapMs === 0;
   if (gapMs > 0) forgiveGap(gapMs, adjusting);
@@ -301,7 +299,8 @@ function adjustConnections(adjusting: Adjusted): void {
     waitMs: Math.max(minWaitMs, answerRoundTrips * link.roundTripMs()),
   });
   if (busy) {
-    for (const connection of connectionsToPreempt({ tasks, connections, nowMs })) {
+    const closed = closedServers(outages, connections, nowMs);
+    for (const connection of connectionsToPreempt({ tasks, connections, closed, nowMs })) {
       connection.stop.abort(new ConnectionReassigned("an earlier file has work"));
     }
   }

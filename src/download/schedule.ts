@@ -5,7 +5,7 @@ import type { Segment } from "./segments.ts";
 import type { Tuning } from "./tuning.ts";
 import { Failure } from "../run/failure.ts";
 import type { Source } from "../source/source.ts";
-import type { BlobTask } from "./blob-task.ts";
+import type { BlobTask, Outage } from "./blob-task.ts";
 
 export interface Work {
   readonly task: BlobTask;
@@ -17,6 +17,8 @@ interface Choice {
   /** By priority, then model by model. */
   readonly tasks: readonly BlobTask[];
   readonly connections: ReadonlySet<Connection>;
+  /** Their files are passed over. */
+  readonly closed: ReadonlySet<Outage>;
   /** How many connections there may be. */
   readonly width: number;
   readonly nowMs: number;
@@ -44,10 +46,11 @@ const splitAfterSeconds = 2;
  * opened, nobody knows yet what of it is free: a connection waits for that rather than go to a later one.
  */
 export function chooseWork(choice: Choice): Work | null {
-  const { tasks, nowMs, tuning } = choice;
+  const { tasks, closed, nowMs, tuning } = choice;
   let priority: number | null = null;
   let opening = false;
   for (const task of tasks) {
+    if (closed.has(task.outage)) continue;
     if (priority !== null && task.blob.priority !== priority) {
       if (opening) return null;
       const split = splitLongest(choice, priority);
@@ -89,12 +92,12 @@ function segmentBytes({ width, link, budget, tuning }: Choice, freeBytes: number
   return Math.ceil(Math.max(wanted, waitedBytes * minRoundTrips, tuning.minSegmentBytes));
 }
 
-function splitLongest({ connections, nowMs }: Choice, priority: number): Work | null {
+function splitLongest({ connections, closed, nowMs }: Choice, priority: number): Work | null {
   let longest: { connection: Connection; segment: Segment; seconds: number } | null = null;
   for (const connection of connections) {
     const { segment, task } = connection;
     if (segment === null || task.blob.priority !== priority || task.open === null) continue;
-    if (isForOneConnection(task)) continue;
+    if (isForOneConnection(task) || closed.has(task.outage)) continue;
     if (nowMs < task.notBeforeMs) continue;
     const speed = connection.receivedBytes / Math.max(0.001, (nowMs - connection.startedMs) / 1000);
     const seconds = (segment.end - segment.at) / Math.max(1, speed);
@@ -118,14 +121,17 @@ const bytesPerConnection = 4 * 1024 * 1024;
  * or proved damaged. The latest come first, and not more than the work is worth.
  */
 export function connectionsToPreempt({
-  tasks,
+  tasks: all,
   connections,
+  closed,
   nowMs,
 }: {
   readonly tasks: readonly BlobTask[];
   readonly connections: Iterable<Connection>;
+  readonly closed: ReadonlySet<Outage>;
   readonly nowMs: number;
 }): Connection[] {
+  const tasks = all.filter(({ outage }) => !closed.has(outage));
   const first = tasks.find((task) => freePieces(task, nowMs) > 0);
   if (first === undefined) return [];
   const { priority } = first.blob;

@@ -1,7 +1,7 @@
 import { type Budget, budgetFor, createLink, type Link, type RateCap } from "./bandwidth.ts";
 import type { BlobTask } from "./blob-task.ts";
 import type { Connection } from "./connection.ts";
-import { createGapFinder, livelyMs, type Outage } from "./handle-transient-error.ts";
+import { createGapFinder, livelyMs } from "./handle-transient-error.ts";
 import type { Tuning } from "./tuning.ts";
 
 /** What all connections share. */
@@ -40,14 +40,12 @@ export function createTransfer({
   tuning,
   rateCap,
   maxConnections,
-  outage,
   nowMs,
 }: {
   readonly allBytes: number;
   readonly tuning: Tuning;
   readonly rateCap: RateCap | null;
   readonly maxConnections: number;
-  readonly outage: Outage;
   readonly nowMs: () => number;
 }): Transfer {
   const budget = budgetFor(allBytes, tuning);
@@ -68,6 +66,7 @@ export function createTransfer({
     isServed: ({ lastByteMs }) => lastByteMs !== null && nowMs() - lastByteMs <= livelyMs,
     count(connection, { bytes, newBytes }, atMs) {
       const { task, segment } = connection;
+      const { outage } = task;
       transfer.receivedBytes += bytes;
       connection.receivedBytes += bytes;
       task.fetchedBytes += bytes;

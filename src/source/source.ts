@@ -21,6 +21,8 @@ export interface Source {
   failureOf(error: unknown, repo: string): unknown;
   /** What a failure of its own means for the other files. */
   scopeOf(failure: Failure): FailureScope;
+  /** Who serves a repository's files, where there is more than one: those of one server wait together. */
+  serverOf?(repo: string): string;
 }
 
 /** A source with accounts, as the Hub is. */

@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { createTask } from "../../src/download/blob-task.ts";
 import { createConnection } from "../../src/download/connection.ts";
 import { fetchSmall } from "../../src/download/fetch-range.ts";
-import type { Outage } from "../../src/download/handle-transient-error.ts";
 import { createTransfer } from "../../src/download/transfer.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import type { FileAddress, FileRequest, OpenedFile, Source } from "../../src/source/source.ts";
@@ -38,19 +37,12 @@ function fetching(open: Source["open"], servedMs: number | null = null) {
     1000,
   );
   task.lastByteMs = servedMs === null ? null : nowMs - servedMs;
-  const outage: Outage = {
-    notBeforeMs: 0,
-    pausedUntilMs: [],
-    attempts: 0,
-    lastByteMs: nowMs,
-    sinceMs: null,
-  };
+  task.outage.lastByteMs = nowMs;
   const transfer = createTransfer({
     allBytes: content.length,
     tuning: usualTuning,
     rateCap: null,
     maxConnections: 8,
-    outage,
     nowMs: () => nowMs,
   });
   const source = {

@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
+import { type BlobTask, createOutage, type Outage } from "../../src/download/blob-task.ts";
 import { createConnection } from "../../src/download/connection.ts";
 import {
+  closedServers,
+  connectionsAllowed,
   createGapFinder,
   handleTransientError,
 } from "../../src/download/handle-transient-error.ts";
@@ -18,7 +21,7 @@ test.each<[string, TransientError]>([
 ])("of eight connections of which a server %s four, four stay, at once", (_how, trouble) => {
   const nowMs = 100_000;
   const task = openFile(1, 100_000_000);
-  task.lastByteMs = nowMs;
+  task.lastByteMs = task.outage.lastByteMs = nowMs;
   const host = { ...quickHost(), clock: { ...quickHost().clock, monotonicMs: () => nowMs } };
   const connections = new Set(
     Array.from({ length: 8 }, () => createConnection(task, nowMs - 5000)),
@@ -33,7 +36,7 @@ test.each<[string, TransientError]>([
     tuning: usualTuning,
     source: { failureOf: (error: unknown) => error },
     store: { failureOf: (error: unknown) => error },
-    outage: { notBeforeMs: 0, pausedUntilMs: [], attempts: 0, lastByteMs: nowMs, sinceMs: null },
+    outages: new Set([task.outage]),
     connections,
     connectionCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
   };
@@ -54,8 +57,10 @@ function handle(
   },
   lastByteMs: number,
   failedBefore = 0,
+  otherServers: readonly Outage[] = [],
 ) {
   const task = Object.assign(openFile(1, 100_000_000), file);
+  Object.assign(task.outage, { attempts: failedBefore, lastByteMs });
   const host = { ...quickHost(), clock: { ...quickHost().clock, monotonicMs: () => nowMs } };
   const connection = createConnection(task, nowMs - 10_000);
   const told: HerosEvent[] = [];
@@ -66,13 +71,7 @@ function handle(
     tuning: usualTuning,
     source: { failureOf: (error: unknown) => error },
     store: { failureOf: (error: unknown) => error },
-    outage: {
-      notBeforeMs: 0,
-      pausedUntilMs: [],
-      attempts: failedBefore,
-      lastByteMs,
-      sinceMs: null,
-    },
+    outages: new Set([task.outage, ...otherServers]),
     connections: new Set([connection]),
     connectionCount: { shrink: () => {}, limit: (most: number) => void limits.push(most) },
   };
@@ -110,6 +109,31 @@ test("what concerns all is counted for all, what concerns one file for that one"
   expect(handle(cut, file, 0, 6).told).toMatchObject([{ scope: "all", attempt: 7 }]);
   expect(handle(cut, { ...file, attempts: 8 }, 0, 6).told).toMatchObject([{ attempt: 9 }]);
   expect(handle(cut, file, nowMs, 6).told).toMatchObject([{ scope: "file", attempt: 2 }]);
+});
+
+test("where there is another server, what concerns all files of one is told of the file", () => {
+  const slowDown = new TransientError("rate-limited", "slow down");
+  const file = { attempts: 0, lastByteMs: nowMs };
+  const other = createOutage();
+  const { told, task } = handle(slowDown, file, nowMs, 0, [other]);
+  expect(told).toMatchObject([{ scope: "file" }]);
+  expect(task.outage.notBeforeMs).toBeGreaterThan(nowMs);
+  expect(other).toEqual(createOutage());
+});
+
+test("a server that asked us to wait gets no connection meanwhile, and one that was gone a single one", () => {
+  const waiting = openFile(1, 1e6);
+  waiting.outage.notBeforeMs = nowMs + 1;
+  const gone = openFile(1, 1e6);
+  gone.outage.attempts = 1;
+  const sound = openFile(1, 1e6);
+  const outages = [waiting, gone, sound].map(({ outage }) => outage);
+  const closed = (...busy: BlobTask[]) =>
+    closedServers(outages, new Set(busy.map((task) => createConnection(task, 0))), nowMs);
+  expect([...closed(sound)]).toEqual([waiting.outage]);
+  expect([...closed(gone, sound)]).toEqual([waiting.outage, gone.outage]);
+  waiting.outage.pausedUntilMs = [nowMs - 1, nowMs + 1];
+  expect(connectionsAllowed(outages, 8, nowMs)).toBe(7);
 });
 
 test("a file waits as a whole after four failures in a row, before that its connection alone", () => {

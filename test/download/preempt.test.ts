@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { BlobTask } from "../../src/download/blob-task.ts";
+import type { BlobTask, Outage } from "../../src/download/blob-task.ts";
 import { connectionsToPreempt } from "../../src/download/schedule.ts";
 import {
   createConnection,
@@ -21,6 +21,7 @@ function connectionAt(task: BlobTask, bytes: number): Connection {
 }
 
 const nowMs = 2000;
+const closed = new Set<Outage>();
 
 test("lanes of the latest tier give way to a lower tier's work, as many as it is worth", () => {
   const [first, second, third] = [
@@ -32,10 +33,10 @@ test("lanes of the latest tier give way to a lower tier's work, as many as it is
     connectionAt(task, 32 * mebibyte),
   );
   const tasks = [first, second, third];
-  const moved = connectionsToPreempt({ tasks, connections, nowMs });
+  const moved = connectionsToPreempt({ tasks, connections, closed, nowMs });
   expect(moved.map(({ task }) => task.blob.priority)).toEqual([3, 3]);
   moved[0]?.stop.abort(new ConnectionReassigned("test"));
-  expect(connectionsToPreempt({ tasks, connections, nowMs })).toHaveLength(1);
+  expect(connectionsToPreempt({ tasks, connections, closed, nowMs })).toHaveLength(1);
 });
 
 test("nobody gives way to work that is on its way, must wait, or is of their own tier, nor on their last second", () => {
@@ -43,17 +44,17 @@ test("nobody gives way to work that is on its way, must wait, or is of their own
   const tasks = [first, third];
   const long = [connectionAt(third, 32 * mebibyte)];
   first.notBeforeMs = nowMs + 1;
-  expect(connectionsToPreempt({ tasks, connections: long, nowMs })).toEqual([]);
+  expect(connectionsToPreempt({ tasks, connections: long, closed, nowMs })).toEqual([]);
   first.notBeforeMs = 0;
   expect(
-    connectionsToPreempt({ tasks, connections: [connectionAt(third, 900_000)], nowMs }),
+    connectionsToPreempt({ tasks, connections: [connectionAt(third, 900_000)], closed, nowMs }),
   ).toEqual([]);
   expect(
-    connectionsToPreempt({ tasks, connections: [connectionAt(third, 1_100_000)], nowMs }),
+    connectionsToPreempt({ tasks, connections: [connectionAt(third, 1_100_000)], closed, nowMs }),
   ).toHaveLength(1);
-  expect(connectionsToPreempt({ tasks, connections: long, nowMs })).toHaveLength(1);
+  expect(connectionsToPreempt({ tasks, connections: long, closed, nowMs })).toHaveLength(1);
   first.open?.segments.take(6 * mebibyte);
-  expect(connectionsToPreempt({ tasks, connections: long, nowMs })).toEqual([]);
+  expect(connectionsToPreempt({ tasks, connections: long, closed, nowMs })).toEqual([]);
 });
 
 test("tier 1 that proves damaged is fetched again before the rest of tier 3", async () => {
@@ -93,7 +94,7 @@ test("for a file that comes as a whole one connection stops, and none where one 
   first.whole = true;
   const connections = [third, third, third].map((task) => connectionAt(task, 32 * mebibyte));
   const tasks = [first, third];
-  expect(connectionsToPreempt({ tasks, connections, nowMs })).toHaveLength(1);
+  expect(connectionsToPreempt({ tasks, connections, closed, nowMs })).toHaveLength(1);
   first.open?.segments.take(40 * mebibyte);
-  expect(connectionsToPreempt({ tasks, connections, nowMs })).toEqual([]);
+  expect(connectionsToPreempt({ tasks, connections, closed, nowMs })).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { BlobTask } from "../../src/download/blob-task.ts";
+import type { BlobTask, Outage } from "../../src/download/blob-task.ts";
 import { budgetFor, createLink, type Link } from "../../src/download/bandwidth.ts";
 import { chooseWork } from "../../src/download/schedule.ts";
 import { createConnection, type Connection } from "../../src/download/connection.ts";
@@ -7,6 +7,7 @@ import { usualTuning } from "../../src/download/tuning.ts";
 import { openFile } from "./open-file.ts";
 
 const mebibyte = 1024 * 1024;
+const closed = new Set<Outage>();
 
 /** Asks for work with all connections of a link, and tells how long each segment is. */
 function ask(tasks: readonly BlobTask[], width: number, link: Link = createLink()) {
@@ -16,7 +17,16 @@ function ask(tasks: readonly BlobTask[], width: number, link: Link = createLink(
   );
   const connections = new Set<Connection>();
   for (let count = 0; count < width; count += 1) {
-    const choice = { tasks, connections, width, nowMs: 10_000, link, budget, tuning: usualTuning };
+    const choice = {
+      tasks,
+      connections,
+      closed,
+      width,
+      nowMs: 10_000,
+      link,
+      budget,
+      tuning: usualTuning,
+    };
     const work = chooseWork(choice);
     if (work === null) break;
     const connection = createConnection(work.task, 10_000);
@@ -97,11 +107,23 @@ test("a file that must wait is passed over", () => {
   expect(ask([waiting, next], 1)).toMatchObject([{ priority: 2 }]);
 });
 
+test("files of a server that is closed are passed over, and nothing of theirs is shared out", () => {
+  const [first, later] = [openFile(1, 4 * mebibyte), openFile(2, mebibyte)];
+  const connection = connectionWith(first, 3 * mebibyte, 100_000);
+  closed.add(first.outage);
+  expect(besides([first, later], [connection])).toMatchObject({ task: later });
+  later.state = "done";
+  expect(besides([first, later], [connection])).toBeNull();
+  closed.clear();
+  expect(besides([first, later], [connection])).toMatchObject({ task: first });
+});
+
 /** What another connection gets beside these, which asked ten seconds ago. */
 function besides(tasks: readonly BlobTask[], connections: readonly Connection[]) {
   return chooseWork({
     tasks,
     connections: new Set(connections),
+    closed,
     width: 4,
     nowMs: 20_000,
     link: createLink(),

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { createConnection } from "../../src/download/connection.ts";
-import type { Outage } from "../../src/download/handle-transient-error.ts";
 import { createBufferPool, createTransfer } from "../../src/download/transfer.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { openFile } from "./open-file.ts";
 
 /** Bytes come to a connection that asked at `startedMs`, in an outage since 1000. */
 function countAt(startedMs: number, bytes = 1, sinceMs: number | null = 1000) {
-  const outage: Outage = { notBeforeMs: 0, pausedUntilMs: [], attempts: 3, lastByteMs: 0, sinceMs };
   const task = openFile(1, 1e6);
+  const { outage } = task;
+  Object.assign(outage, { attempts: 3, sinceMs });
   task.attempts = 2;
   task.failingSinceMs = 500;
   const connection = createConnection(task, startedMs);
@@ -18,7 +18,6 @@ function countAt(startedMs: number, bytes = 1, sinceMs: number | null = 1000) {
     tuning: usualTuning,
     rateCap: null,
     maxConnections: 8,
-    outage,
     nowMs: () => 2000,
   });
   transfer.count(connection, { bytes, newBytes: bytes }, 2000);
