@@ -36,8 +36,7 @@ fail() { printf 'install.sh: %s\n  %s\n' "$2" "$3" >&2; exit "$1"; }
 full() { fail 7 "$1 can't be written: the disk is full." "Free some space, then run this again."; }
 # run COMMAND…: in the background, so that a signal is answered right away.
 run() { "$@" </dev/null & child=$!; wait "$child"; set -- $?; child=; return "$1"; }
-# The heros that is installed takes over.
-start() { umask "$mask"; exec "$bin/heros" "$@"; }
+start() { umask "$mask"; exec "$bin/heros" "$@"; } # the one that is installed takes over
 # absolute_or DEFAULT DIR: a relative folder in an XDG variable doesn't count, as its specification says.
 absolute_or() { case $2 in /*) printf '%s\n' "$2" ;; *) printf '%s\n' "$1" ;; esac; }
 # The deepest folder of a path that exists.
@@ -66,17 +65,17 @@ choose_folders() {
   elsewhere="Choose another folder: sh install.sh --prefix DIR"
   if [ -n "$prefix" ]; then
     case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
-    data=$prefix/share/heros bin=$prefix/bin cache=$prefix/.heros-install
+    data=$prefix/share/heros bin=$prefix/bin top=$prefix cache=$prefix/.heros-install
     return
   fi
   case ${HOME:-} in /*) ;; *) fail 4 "HOME is not an absolute path: \"${HOME:-}\"" "Set HOME. $elsewhere" ;; esac
   data=$(absolute_or "$HOME/.local/share" "${XDG_DATA_HOME:-}")/heros bin=$HOME/.local/bin
-  cache=$(absolute_or "$HOME/.cache" "${XDG_CACHE_HOME:-}")/heros/install
+  top=$(absolute_or "$HOME/.cache" "${XDG_CACHE_HOME:-}") cache=$top/heros/install
 }
 
 # begin_work MEGABYTES: sets `work`, a folder for this run alone. Downloads lie beside it, so that the next run resumes.
 begin_work() {
-  first=$(existing "$cache")
+  first=$(existing "$top")
   trap end_work EXIT && trap 'cancel 129' HUP && trap 'cancel 130' INT && trap 'cancel 143' TERM
   mkdir -p "$cache" 2>/dev/null || fail 4 "$cache can't be written to." "$elsewhere"
   for place in "$cache" "$data" "$bin"; do
@@ -88,7 +87,8 @@ begin_work() {
   exec 9<"$cache"
   if has flock && ! flock -n 9; then fail 1 "Another installation is running." "Let it finish, then run this again."; fi
   work=$cache/run
-  { rm -rf "$work" && mkdir -p "$work/in"; } || fail 4 "$work can't be created." "$elsewhere"
+  { rm -rf "$work" && mkdir -p "$work/in" && printf '#!/bin/sh\n' >"$work/runs"; } 2>/dev/null || full "$work"
+  { chmod 755 "$work/runs" && "$work/runs"; } 2>/dev/null || fail 4 "Programs in $cache can't be run." "Is it mounted noexec? $elsewhere"
 }
 
 # Removes it, and the folders around it that were created for it and are empty.
@@ -129,7 +129,7 @@ fetch() {
     set -- $?
     [ "$by" = by_curl ] || sed -n 's|^ *HTTP/[0-9.]* \([0-9]*\).*|\1|p' "$work/said" | tail -n 1 >"$work/code"
     # Another try changes nothing: no such file, a refused redirect, a certificate. It starts over: a part that doesn't fit.
-    case $by:$1:$(cat "$work/code") in *:40[034] | *:410 | *:30? | *curl:60:*) break ;;
+    case $by:$1:$(cat "$work/code") in *:40[034] | *:410 | *:30? | *curl:60:*) [ -s "$to" ] || rm -f "$to" && break ;;
       *:1:200 | *:33:* | *:416) rm -f "$to" ;; *curl:23:* | *wget:3:*) full "$to" ;;
     esac
     run sleep "$pause"
@@ -168,7 +168,7 @@ get_release() {
   run env LC_ALL=C tar -xf "$archive" -C "$work/in" --no-same-owner --no-same-permissions 2>"$work/said" ||
     case $(cat "$work/said") in '' | *'No space'* | *quota*) full "$work" ;; *) tree=none ;; esac
   # Files and folders below one folder of its name; no links, nothing beside it.
-  { [ "$work/in/$(ls -A "$work/in")" = "$tree" ] && [ -z "$(find "$tree" ! -type f ! -type d)" ]; } ||
+  { [ "$work/in/$(ls -A "$work/in")" = "$tree" ] && [ -z "$(find "$tree" ! -type d ! \( -type f -links 1 \))" ]; } ||
     fail 6 "$file holds what no release holds." "$nothing"
 }
 
@@ -193,8 +193,7 @@ build_sources() {
 install() {
   check_machine
   base=${HEROS_BASE_URL:-$release_base} sources=${HEROS_SOURCE:-}
-  # The checkout around this script.
-  if [ -z "$sources$from" ] && [ "$(basename -- "$0")" = install.sh ] && is_heros "$(dirname -- "$0")"; then
+  if [ -z "$sources$from" ] && [ "$(basename -- "$0")" = install.sh ] && is_heros "$(dirname -- "$0")"; then # the checkout around it
     sources=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
   fi
   [ -n "$sources" ] || { [ -n "$release_keys" ] && [ -z "$from_source" ]; } || fail 2 "The sources of heros are not here." \

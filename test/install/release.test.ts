@@ -83,7 +83,17 @@ test.each(["curl", "wget"] as const)("%s resumes where the server cuts", async (
   expect(ranges).toEqual([undefined, from(0.3), from(0.6), from(0.9)]);
 });
 
-test("a download that was given up goes on in the next run", async () => {
+test.each(["curl", "wget"] as const)(
+  "where %s finds no tarball, it leaves no empty one",
+  async (program) => {
+    await use(program);
+    server.files.delete(tarball("xz"));
+    expect((await install()).status).toBe(5);
+    expect(await world.homeFiles()).toEqual([]);
+  },
+);
+
+test("a download that was given up goes on in the next run, and leaves nothing", async () => {
   server.cuts = [0.3, 0.3, 0.3, 0.3];
   const { status, stderr } = await install();
   expect(stderr).toContain("could not be downloaded");
@@ -92,6 +102,7 @@ test("a download that was given up goes on in the next run", async () => {
   server.asked.length = 0;
   expect((await install()).status).toBe(0);
   expect(server.asked.at(-1)?.range).toMatch(/^bytes=[1-9]/u);
+  expect(await world.homeFiles()).not.toContain(".cache/heros");
 });
 
 test("the key of the next time may sign, too", async () => {
@@ -272,6 +283,7 @@ describe("where something is wrong nothing is installed, and the version that wa
     ["a name with ..", [], ["--transform=s,/node,/../../../escaped,"]],
     ["an absolute name", [], ["-P", "--transform=s,^[^/]*/node,/tmp/heros-escaped,"]],
     ["a link", ["ln -s /etc/passwd link"], []],
+    ["a hard link", ["ln node link"], []],
     ["a pipe", ["mkfifo pipe"], []],
   ])("a rightly signed tarball with %s in it", async (_what, prepare, args) => {
     await server.packStrangely(prepare.join("\n") || ":", args);

@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 export const script = fileURLToPath(new URL("../../install.sh", import.meta.url));
 
 const tools =
-  "basename cat cp cut df dirname env find flock getconf git grep gzip head id ldd ls mkdir mv readlink rm rmdir sed sh sha256sum sha512sum sort ssh-keygen tail tar tr uname wget xz".split(
+  "basename cat chmod cp cut df dirname env find flock getconf git grep gzip head id ldd ls mkdir mv readlink rm rmdir sed sh sha256sum sha512sum sort ssh-keygen tail tar tr uname wget xz".split(
     " ",
   );
 
