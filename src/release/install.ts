@@ -9,7 +9,7 @@ import {
   lockOf,
   makeFolder,
   type Places,
-  pointLink,
+  pointLinks,
   removeUnneeded,
   runningFrom,
   switchTo,
@@ -17,7 +17,7 @@ import {
   versionFolder,
   withLock,
 } from "./installation.ts";
-import { requireLauncherPlace, writeLauncher } from "./launcher.ts";
+import { readLauncher, requireLauncherPlace, startsFrom, writeLauncher } from "./launcher.ts";
 import { noteMade } from "./manifest.ts";
 import { proveStarts, proveVersion, warmCompileCache } from "./prove.ts";
 import { linkSharedFiles, refreshLinks } from "./shared-files.ts";
@@ -65,18 +65,22 @@ export async function install(
       await host.files.access(bin, mayWrite);
       // This also loads what starts programs: in a moment this one's own files may be elsewhere.
       await proveVersion({ host, signal, ...tree });
-      const known = await findInstalled(installing, tree, data);
-      const id = known ?? (await bringIn(installing, tree, data));
-      const changed = id !== (await linkedId(host, data, "current"));
-      await switchTo(host, data, id);
-      await noteMade(host, data, { kind: "launcher", path: launcherOf(places) });
-      await writeLauncher(host, launcherOf(places), data);
-      await linkSharedFiles(installing, places);
-      await removeUnneeded(host, data);
-      return { version: tree.version, changed };
+      const before = await linkedId(host, data, "current");
+      try {
+        const known = await findInstalled(installing, tree, data);
+        const id = known ?? (await bringIn(installing, tree, data));
+        // The switch comes last: what goes wrong, on a full disk above all, does so before it.
+        await noteMade(host, data, { kind: "launcher", path: launcherOf(places) });
+        await writeLauncher(host, launcherOf(places), data);
+        await switchTo(host, data, id);
+        await linkSharedFiles(installing, places);
+        return { version: tree.version, changed: id !== before };
+      } finally {
+        await removeUnneeded(host, data);
+      }
     });
   } catch (error) {
-    if ((await linkedId(host, data, "current")) === null) await leaveNothing(host, data, absent);
+    if ((await linkedId(host, data, "current")) === null) await leaveNothing(host, places, absent);
     throw error;
   }
 }
@@ -184,7 +188,12 @@ async function moveTree({ files, pid }: Host, from: string, to: string): Promise
 }
 
 /** After a first installation that failed. Only folders that were made, and are empty, go. */
-async function leaveNothing({ files }: Host, data: string, made: readonly string[]): Promise<void> {
+async function leaveNothing(host: Host, places: Places, made: readonly string[]): Promise<void> {
+  const { files } = host;
+  const { data } = places;
+  const launcher = launcherOf(places);
+  const found = await readLauncher(host, launcher);
+  if (found.kind === "ours" && (await startsFrom(host, found.text, data))) await files.rm(launcher);
   for (const name of ["manifest.json", "lock"]) {
     await files.rm(path.join(data, name), { force: true });
   }
@@ -211,8 +220,10 @@ export async function rollBack(installing: Installing, data: string): Promise<Ro
     const folder = versionFolder(data, before);
     const version = await readVersion(host, folder);
     await proveStarts({ host, signal, folder, version });
-    await pointLink(host, data, { name: "current", id: before });
-    await pointLink(host, data, { name: "previous", id: now });
+    await pointLinks(host, data, [
+      { name: "current", id: before },
+      { name: "previous", id: now },
+    ]);
     await refreshLinks(host, data);
     return { from: await readVersion(host, versionFolder(data, now)), to: version };
   });

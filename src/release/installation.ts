@@ -62,17 +62,29 @@ export async function linkedId(
   return target === null ? null : path.basename(target);
 }
 
-/** Makes the link lead to the version. Whoever looks sees the old link or the new one, after a kill -9 or a power cut too. */
-export async function pointLink(
+/**
+ * Makes each link lead to a version, in this order. Whoever looks sees an old link or a new one, after a kill -9 or a power cut
+ * too. All are made before the first is renamed, which needs no room: a full disk changes none of them.
+ */
+export async function pointLinks(
   host: Pick<Host, "files" | "pid">,
   data: string,
-  { name, id }: { readonly name: LinkName; readonly id: string },
+  links: readonly { readonly name: LinkName; readonly id: string }[],
 ): Promise<void> {
-  const fresh = path.join(data, `${name}.new-${host.pid}`);
-  await host.files.rm(fresh, { force: true });
-  await host.files.symlink(`versions/${id}`, fresh);
-  await host.files.rename(fresh, path.join(data, name));
-  await syncToDisk(host, data);
+  const freshOf = (name: LinkName): string => path.join(data, `${name}.new-${host.pid}`);
+  try {
+    for (const { name, id } of links) {
+      await host.files.rm(freshOf(name), { force: true });
+      await host.files.symlink(`versions/${id}`, freshOf(name));
+    }
+  } catch (error) {
+    for (const { name } of links) await host.files.rm(freshOf(name), { force: true });
+    throw error;
+  }
+  for (const { name } of links) {
+    await host.files.rename(freshOf(name), path.join(data, name));
+    await syncToDisk(host, data);
+  }
 }
 
 /** Has the disk keep a folder with all that is in it, as it is now. Links need none of it: they are part of their folder. */
@@ -110,8 +122,8 @@ export async function switchTo(
 ): Promise<void> {
   const before = await linkedId(host, data, "current");
   if (before === id) return;
-  if (before !== null) await pointLink(host, data, { name: "previous", id: before });
-  await pointLink(host, data, { name: "current", id });
+  const previous = before === null ? [] : [{ name: "previous", id: before } as const];
+  await pointLinks(host, data, [...previous, { name: "current", id }]);
 }
 
 /** Removes what no link leads to: older versions, unless a program still runs from them, and what a killed installation left. */
@@ -121,11 +133,7 @@ export async function removeUnneeded(host: Pick<Host, "files">, data: string): P
     await linkedId(host, data, "current"),
     await linkedId(host, data, "previous"),
   ]);
-  await removeOfDead(
-    files,
-    data,
-    (name) => /^(?:current|previous)\.new-(\d+)$/u.exec(name)?.[1] ?? null,
-  );
+  await removeFreshLinks(host, data);
   const versions = path.join(data, "versions");
   const found = await files.readdir(versions).catch(() => []);
   const others = found.filter((name) => !kept.has(name));
@@ -134,6 +142,13 @@ export async function removeUnneeded(host: Pick<Host, "files">, data: string): P
   for (const name of others.filter((each) => !running.has(each))) {
     await files.rm(path.join(versions, name), { recursive: true, force: true });
   }
+}
+
+/** Links that whoever began to change one left when it was killed. */
+export async function removeFreshLinks({ files }: Pick<Host, "files">, data: string) {
+  const ownerOf = (name: string): string | null =>
+    /^(?:current|previous)\.new-(\d+)$/u.exec(name)?.[1] ?? null;
+  await removeOfDead(files, data, ownerOf);
 }
 
 /** The versions whose Node is some process's program: a download in the background may outlive an upgrade or two. */
