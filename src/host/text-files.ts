@@ -76,7 +76,7 @@ export async function writeAtomically(request: AtomicWrite): Promise<void> {
   const target = await behindLinks(host, request.path);
   const folder = dirname(target);
   const temporary = join(folder, `.${basename(target)}.heros-${host.pid}-${tag(host)}`);
-  await removeOfDead(host.files, folder, (name) => ownerOf(name, basename(target)));
+  await removeUnfinished(host, target);
   const existing = await host.files.stat(target).catch(() => null);
   try {
     const handle = await host.files.open(temporary, "wx", 0o600);
@@ -99,6 +99,11 @@ export async function writeAtomically(request: AtomicWrite): Promise<void> {
     throw error;
   }
   if (durable) await syncFolder(host, folder);
+}
+
+/** Removes what whoever was killed while writing this file left beside it. */
+export async function removeUnfinished(host: Pick<Host, "files">, file: string): Promise<void> {
+  await removeOfDead(host.files, dirname(file), (name) => ownerOf(name, basename(file)));
 }
 
 /** The process that began to write this file and left its temporary one; null for every other name. */

@@ -1,6 +1,8 @@
 import path from "node:path";
 import type { Installing } from "./install.ts";
-import { lockOf, withLock } from "./installation.ts";
+import type { Host } from "../host/host.ts";
+import { removeUnfinished } from "../host/text-files.ts";
+import { lockOf, removeFreshLinks, withLock } from "./installation.ts";
 import { findLauncher, readLauncher, startsFrom } from "./launcher.ts";
 import { type Made, readManifest } from "./manifest.ts";
 import { removeLink, usualLinks } from "./shared-files.ts";
@@ -42,9 +44,12 @@ export async function uninstall(installing: Installing, data: string): Promise<r
       const reason = await remove(installing, data, entry);
       if (reason !== null) reasons.push({ path: entry.path, reason });
     }
+    await removeFreshLinks(installing.host, data);
+    await removeUnfinished(installing.host, path.join(data, "manifest.json"));
     for (const name of own) await files.rm(path.join(data, name), { recursive: true, force: true });
     return reasons;
   });
+  await removeInstallerFolder(installing.host, data, made);
   const folders = made.filter(({ kind }) => kind === "folder").map((entry) => entry.path);
   const deepestFirst = [data, ...folders].toSorted((one, other) => other.length - one.length);
   for (const folder of deepestFirst) await files.rmdir(folder).catch(() => {});
@@ -60,8 +65,28 @@ async function usualMade({ host }: Installing, data: string): Promise<readonly M
   ];
 }
 
+/** Where install.sh works. One that was killed, and a download that broke off, leave something there. */
+async function removeInstallerFolder(
+  { files, env, home }: Host,
+  data: string,
+  made: readonly Made[],
+): Promise<void> {
+  const inHome = path.join(home, ".local/bin/heros");
+  if (!made.some((entry) => entry.kind === "launcher" && entry.path === inHome)) {
+    const inPrefix = path.resolve(data, "../../.heros-install");
+    await files.rm(inPrefix, { recursive: true, force: true });
+    return;
+  }
+  const given = env["XDG_CACHE_HOME"];
+  const caches = given !== undefined && path.isAbsolute(given) ? given : path.join(home, ".cache");
+  const folder = path.join(caches, "heros");
+  await files.rm(path.join(folder, "install"), { recursive: true, force: true });
+  await files.rmdir(folder).catch(() => {});
+}
+
 /** @returns why it stays; null where it is gone, or a folder, whose turn comes last */
 async function remove({ host }: Installing, data: string, entry: Made): Promise<string | null> {
+  if (entry.kind !== "folder") await removeUnfinished(host, entry.path);
   switch (entry.kind) {
     case "launcher": {
       const found = await readLauncher(host, entry.path);

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { keys, openPty, type Pty } from "../terminal/pty.ts";
 import { ReleaseWorld } from "./release-world.ts";
@@ -55,6 +55,49 @@ test("--purge takes the catalog's models, answers and logs with it, and nothing 
   const left = [foreignModel, ".cache/huggingface/hub/.heros/notes", ".local/state/heros/mine"];
   for (const file of left) expect(files).toContain(file);
   expect(files.filter((file) => /Qwen|answers|logs|\.local\/(?:bin|share)/.test(file))).toEqual([]);
+});
+
+test("with relative XDG folders and a cache of one's own, it finds what is of heros and nothing else", async () => {
+  const cacheDir = join(world.home, "my models");
+  const own = `${cacheDir}/${basename(model)}/blobs/1`;
+  // Below the current folder, where relative ones would lead.
+  const mine = ["data/heros/versions/1", "state/heros/answers.json", "cache/heros/install/1"];
+  await put(...mine.map((name) => `../${name}`));
+  await put("my models/notes", "my models/models--other--model/blobs/1");
+  await put(own.slice(world.home.length), `${model}/blobs/1`);
+  await put(".local/state/heros/answers.json");
+  const answers = { version: 1, finished: true, cacheDir, answers: {} };
+  await writeFile(join(world.home, ".local/state/heros/answers.json"), JSON.stringify(answers));
+  const env = { XDG_DATA_HOME: "data", XDG_STATE_HOME: "./state", XDG_CACHE_HOME: "cache" };
+  const tree = await world.unpack("1.0.0");
+  await world.run(join(tree, "bin/heros"), ["release", "install"], env);
+  const args = ["uninstall", "--yes", "--purge"];
+  expect((await world.run(world.launcher, args, env)).status).toBe(0);
+  const files = await world.homeFiles();
+  const kept = ["my models/notes", "my models/models--other--model/blobs/1"];
+  // The Hub's default is not where this one's models are.
+  for (const file of [...kept, `${model}/blobs/1`]) expect(files).toContain(file);
+  expect(
+    files.filter((file) => /^my models.*Qwen|answers|\.local\/(?:bin|share)/.test(file)),
+  ).toEqual([]);
+  for (const name of mine)
+    expect(await readFile(join(world.root, name), "utf8")).toBe(`../${name}`);
+});
+
+test("what was killed or broke off leaves nothing either", async () => {
+  await put(".cache/heros/install/heros-1.0.0.tar.xz", ".cache/heros/install/run/in/file");
+  await world.install("1.0.0");
+  // Process numbers end far below this one.
+  const dead = "999999999";
+  await put(
+    `.local/bin/.heros.heros-${dead}-abc`,
+    `.local/share/heros/.manifest.json.heros-${dead}-abc`,
+    `.local/share/heros/current.new-${dead}`,
+    ".local/share/heros/versions/0.9.0/half",
+    ".local/share/heros/downloads/half",
+  );
+  expect((await world.heros("uninstall", "--yes")).status).toBe(0);
+  expect(await world.homeFiles()).toEqual([".cache"]);
 });
 
 test("without a terminal it needs --yes, and an installation of another prefix is left alone", async () => {
