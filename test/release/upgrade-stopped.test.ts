@@ -30,7 +30,7 @@ test("a disk on which the upgrade does not fit is told before the download", asy
   });
   const { status, code, events } = await world.upgrade();
   expect({ status, code }).toEqual({ status: 7, code: "disk.too_small" });
-  expect(events.at(-1)).toContain("the upgrade needs 600 MB");
+  expect(events.at(-1)).toContain("the upgrade needs 664 MB");
   const asked = server.asked.filter((line) => line.includes(".tar."));
   expect(asked).toEqual([`${latest}/${name} bytes=0-0`]);
   await expectUntouched(world);
