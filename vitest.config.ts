@@ -6,14 +6,23 @@ for (const name of Object.keys(process.env)) {
   if (/^npm_/i.test(name)) delete process.env[name];
 }
 
+// Whole installations, each a chain of processes.
+const installations = ["test/install/**/*.test.ts", "test/release/**/*.test.ts"];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.{ts,tsx}"],
     // Only to end what hangs: how long a test takes is the machine's affair.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 240_000 } },
     // Tests wait for processes and sockets more than they compute, so that a core keeps three workers busy.
     maxWorkers: 3 * availableParallelism(),
+    projects: [
+      {
+        extends: true,
+        test: { name: "program", include: ["test/**/*.test.{ts,tsx}"], exclude: installations },
+      },
+      { extends: true, test: { name: "installation", include: installations } },
+    ],
   },
 });
