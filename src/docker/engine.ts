@@ -67,6 +67,8 @@ export interface DockerInfo {
   /** Images are kept by containerd, as a fresh Docker 29 does. */
   readonly containerdImages: boolean;
   readonly runtimes: readonly string[];
+  /** Addresses of Docker Hub's mirrors, in the order in which the engine asks them. */
+  readonly registryMirrors: readonly string[];
   /** `nvidia.com/gpu=all`. */
   readonly cdiDevices: readonly string[];
   readonly cdiSpecDirs: readonly string[];
@@ -116,6 +118,7 @@ const infoShape = z.object({
   DockerRootDir: z.string().nullish(),
   DriverStatus: z.array(z.array(z.string())).nullish().catch(null),
   Runtimes: z.record(z.string(), z.unknown()).nullish().catch(null),
+  RegistryConfig: z.object({ Mirrors: list }).nullish().catch(null),
   CDISpecDirs: list,
   DiscoveredDevices: z
     .array(z.object({ Source: z.string().nullish(), ID: z.string() }))
@@ -141,6 +144,7 @@ export function parseDockerInfo(
           ([key, value]) => key === "driver-type" && value?.startsWith("io.containerd.") === true,
         ),
         runtimes: Object.keys(info.Runtimes ?? {}),
+        registryMirrors: info.RegistryConfig?.Mirrors ?? [],
         cdiDevices: (info.DiscoveredDevices ?? []).map(({ ID }) => ID),
         cdiSpecDirs: info.CDISpecDirs,
       },

@@ -8,6 +8,8 @@ export interface RunRequest {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Killed after this; `timedOut` is then true. */
   readonly timeoutMs?: number;
+  /** Killed once either stream is longer; `exitCode` is then null. Default 64 MiB. */
+  readonly maxOutputBytes?: number;
   readonly input?: string;
   readonly signal?: AbortSignal;
   /** Each line of either stream, as it comes. */
@@ -57,7 +59,8 @@ export const handoverDescriptor = 3;
 /** The real processes, by execa. `env` is what children inherit. */
 export function realProcesses(env: Readonly<Record<string, string | undefined>>): Processes {
   return {
-    async run({ command, args = [], cwd, env: extra, timeoutMs, input, signal, onLine }) {
+    async run({ command, args = [], cwd, env: extra, timeoutMs, maxOutputBytes, ...request }) {
+      const { input, signal, onLine } = request;
       signal?.throwIfAborted();
       // Not before the first command: its import is a tenth of the time to the first frame.
       const [{ execa }, { createInterface }] = await Promise.all([
@@ -69,7 +72,7 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
         extendEnv: false,
         env: { ...env, ...extra },
         stripFinalNewline: false,
-        maxBuffer: 64 * 1024 * 1024,
+        maxBuffer: maxOutputBytes ?? 64 * 1024 * 1024,
         forceKillAfterDelay: 1000,
         // The docker command starts plugins, which outlive it and hold its output open.
         killDescendants: true,

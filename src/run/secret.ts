@@ -29,3 +29,16 @@ export class Secret {
     return "[secret]";
   }
 }
+
+/** Who somebody is to a registry of images, as `docker login` keeps it. */
+export type RegistryLogin =
+  | { readonly kind: "password"; readonly username: string; readonly password: Secret }
+  /** Given out by the registry's token service in the place of a password. */
+  | { readonly kind: "identity-token"; readonly token: Secret };
+
+/** What is kept of one registry's login. */
+export interface FoundLogin {
+  readonly login: RegistryLogin | null;
+  /** Why one that is kept can't be had: "docker-credential-pass is not installed". */
+  readonly problem: string | null;
+}

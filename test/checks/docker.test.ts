@@ -37,10 +37,24 @@ describe("docker info", () => {
         rootDir: "/var/lib/docker",
         containerdImages: true,
         runtimes: ["io.containerd.runc.v2", "runc"],
+        registryMirrors: [],
         cdiDevices: ["nvidia.com/gpu=0", "nvidia.com/gpu=all"],
         cdiSpecDirs: ["/etc/cdi", "/var/run/cdi"],
       },
     });
+  });
+
+  it("names the mirrors of Docker Hub in the engine's order", () => {
+    const registries = {
+      Mirrors: ["https://mirror.example.org/", "http://127.0.0.1:5000/"],
+      IndexConfigs: { "docker.io": { Name: "docker.io", Secure: true, Official: true } },
+    };
+    const stdout = JSON.stringify({ ServerVersion: "20.10.24", RegistryConfig: registries });
+    expect(parseDockerInfo(ran(stdout))).toMatchObject({
+      info: { registryMirrors: registries.Mirrors },
+    });
+    const odd = JSON.stringify({ ServerVersion: "20.10.24", RegistryConfig: { Mirrors: [1] } });
+    expect(parseDockerInfo(ran(odd))).toMatchObject({ info: { registryMirrors: [] } });
   });
 
   it("is not put off by warnings of a running engine", () => {
