@@ -15,6 +15,7 @@ const hash = {
 } as const;
 const image = "ghcr.io/her-os/core:1.4";
 const registry = "ghcr.io";
+const atRegistry = { registry, address: "https://ghcr.io" };
 const onDisk = { path: `${cacheDir}/.heros`, flag: "--cache-dir" };
 
 /** Data for each row of the table of failures, as they could be: docs/troubleshooting.md shows the sentences with them. */
@@ -164,6 +165,46 @@ export const failureExamples: {
   "hub.unreachable": [{ endpoint, reason: "the DNS server does not respond" }],
   "hub.unsafe_path": [{ repo, path: "../../.bashrc" }],
   "hub.unsafe_redirect": [{ endpoint: "https://hub.example.org", host: "192.168.1.1" }],
+  "image.bad_name": [{ image: "ghcr.io/Her-OS/core", problem: "the name must be lower-case" }],
+  "image.damaged": [
+    {
+      image,
+      ...atRegistry,
+      part: "manifest",
+      expected: `sha256:${hash.hex}`,
+      found: `sha256:${hash.hex.replace("9f7c", "04d1")}`,
+    },
+  ],
+  "image.denied": [
+    { image, ...atRegistry, withLogin: false, said: null, problem: null },
+    {
+      image: "nvcr.io/nvidia/cuda:13.0-base",
+      registry: "nvcr.io",
+      address: "https://nvcr.io",
+      withLogin: true,
+      said: "Accept the license first.",
+      problem: null,
+    },
+    {
+      image,
+      ...atRegistry,
+      withLogin: false,
+      said: null,
+      problem: "docker-credential-pass is not installed",
+    },
+  ],
+  "image.incomplete": [{ image, ...atRegistry, digest: `sha256:${hash.hex}` }],
+  "image.no_platform": [{ image, platform: "linux/arm64", available: ["linux/amd64"] }],
+  "image.not_found": [
+    { image, ...atRegistry, lacks: "tag" },
+    { image, ...atRegistry, lacks: "repository" },
+  ],
+  "image.unusable": [
+    {
+      image,
+      problem: "it is in Docker's old format (schema 1), which current engines no longer read",
+    },
+  ],
   "machine.unsupported": [{ found: ["x86_64", "no NVIDIA GPU"] }],
   "models.damaged": [
     {
@@ -201,6 +242,30 @@ export const failureExamples: {
       service: "postgres",
       by: "container",
       said: "Bind for 0.0.0.0:5432 failed: port is already allocated",
+    },
+  ],
+  "registry.captive_portal": [{ ...atRegistry, what: "status 200 with a web page" }],
+  "registry.login_refused": [atRegistry],
+  "registry.proxy": [{ ...atRegistry, status: 407, unusable: null }],
+  "registry.rate_limited": [
+    {
+      registry: "Docker Hub",
+      address: "https://registry-1.docker.io",
+      until: null,
+      quota: { pulls: 100, windowMs: 21_600_000 },
+      withLogin: false,
+    },
+    { ...atRegistry, until: null, quota: null, withLogin: true },
+  ],
+  "registry.redirect_loop": [{ host: "ghcr.io" }],
+  "registry.server_error": [{ ...atRegistry, reason: "status 503" }],
+  "registry.tls": [{ ...atRegistry, reason: "SELF_SIGNED_CERT_IN_CHAIN" }],
+  "registry.unreachable": [{ ...atRegistry, reason: "the DNS server does not respond" }],
+  "registry.unsafe_redirect": [
+    {
+      registry: "registry.example.org",
+      address: "https://registry.example.org",
+      host: "192.168.1.1",
     },
   ],
   "release.bad_archive": [{ name: "heros-0.2.0-linux-arm64.tar.xz", why: "tar can't read it" }],

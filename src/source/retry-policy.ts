@@ -13,7 +13,7 @@ export type TransientKind =
   | "refused"
   /** A signed address that is no longer good. */
   | "expired"
-  /** Something else answers in the Hub's place: a gateway, a login page. The failure that says so is the cause. */
+  /** Something else answers in the server's place: a gateway, a login page. The failure that says so is the cause. */
   | "strange"
   /** An answer that does not fit the question: a wrong range, a wrong length, an encoding nobody asked for. */
   | "bad-answer";
@@ -68,12 +68,12 @@ export function transientErrorOf(error: unknown): TransientError | null {
   return known === null ? null : new TransientError("network", known, null, error);
 }
 
-/** What somebody else may say in the Hub's place for a while. */
-const ofOthers = ["hub.captive_portal", "hub.redirect_loop"];
+/** What somebody else may say in the server's place for a while. */
+const ofOthers = /^(?:hub|registry)\.(?:captive_portal|redirect_loop)$/u;
 
-/** The same once the Hub has answered well: then even a stranger in its place passes. */
+/** The same once the server has answered well: then even a stranger in its place passes. */
 export function transientOnceServed(error: unknown): TransientError | null {
-  if (!(error instanceof Failure) || !ofOthers.includes(error.code)) return transientCause(error);
+  if (!(error instanceof Failure) || !ofOthers.test(error.code)) return transientCause(error);
   return new TransientError("strange", error.message.replace(/\.$/u, ""), null, error);
 }
 
@@ -260,14 +260,17 @@ export function createAskAgain(
   };
 }
 
-async function untilAborted(event: Promise<void>, signal: AbortSignal): Promise<void> {
+/** What a promise gives, or AbortError as soon as the signal fires. */
+export async function untilAborted<T>(event: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    await Promise.race([event, promise]);
+    const value = await Promise.race([event, promise]);
+    signal.throwIfAborted();
+    return value;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-  signal.throwIfAborted();
 }

@@ -6,6 +6,7 @@ import { storeFailures } from "./store.ts";
 import { fileFailures } from "./files.ts";
 import { hubFailures } from "./hub.ts";
 import { planFailures } from "./plan.ts";
+import { registryFailures } from "./registry.ts";
 import { releaseFailures } from "./release.ts";
 import { stackFailures } from "./stack.ts";
 
@@ -20,6 +21,7 @@ export const failures = {
   ...machineFailures,
   ...annieFailures,
   ...planFailures,
+  ...registryFailures,
   ...releaseFailures,
   ...stackFailures,
   ...storeFailures,

@@ -1,0 +1,153 @@
+import { createHash } from "node:crypto";
+import type { ByteStream, HttpResponse } from "../../host/network.ts";
+import { failure } from "../../run/failures/table.ts";
+import {
+  abandon,
+  discard,
+  openAddress,
+  orAbandon,
+  readBody,
+  requestOf,
+  requireNoPage,
+  requirePlain,
+} from "../request.ts";
+import { TransientError } from "../retry-policy.ts";
+import type { FileRequest, OpenedFile } from "../source.ts";
+import { strangeAnswer } from "./failures.ts";
+import { type Asked, refusal, type RegistrySession } from "./request.ts";
+
+/** The kinds of manifests that are understood: the OCI's, and those of Docker's registries (schema 2). */
+export const manifestTypes = {
+  index: [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+  ],
+  image: [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+  ],
+};
+
+/** A manifest as it came. */
+export interface Document {
+  readonly bytes: Buffer;
+  /** `sha256:…` of the bytes. */
+  readonly digest: string;
+  /** In small letters, without parameters. */
+  readonly contentType: string;
+}
+
+/** As much as registries take (github.com/opencontainers/distribution-spec, "Pushing Manifests"). */
+const maxManifestBytes = 4 * 1024 * 1024;
+
+/**
+ * A manifest by its tag or its digest. Its bytes are what was asked for, or what the registry says they are.
+ * @throws Failure `image.damaged` (6) where they are not, and others; TransientError, Node's errors, AbortError
+ */
+export async function readManifest(
+  session: RegistrySession,
+  asked: Asked,
+  revision: string,
+  signal: AbortSignal,
+): Promise<Document> {
+  const { at, answerLimitMs: timeLimitMs } = session;
+  const { image } = asked;
+  const { response } = await session.ask(asked, {
+    path: `manifests/${revision}`,
+    headers: { accept: [...manifestTypes.index, ...manifestTypes.image].join(", ") },
+    signal,
+    timeLimitMs,
+    redirects: "all",
+  });
+  const { status, headers } = response;
+  if (status !== 200) throw await refusal(session, asked, response, null);
+  const contentType = headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (/\bhtml\b/u.test(contentType)) {
+    abandon(response);
+    throw strangeAnswer(at, `a web page instead of the manifest of ${image}`);
+  }
+  const bytes = await readBody(response, session.server.failures, maxManifestBytes);
+  if (bytes === null) {
+    throw failure("image.unusable", { image, problem: "its manifest is larger than 4 MiB" });
+  }
+  const found = digestOf(bytes);
+  const expected = isSha256(revision) ? revision : headers["docker-content-digest"];
+  if (expected !== undefined && isSha256(expected) && expected !== found) {
+    throw failure("image.damaged", { image, ...at, part: "manifest", expected, found });
+  }
+  return { bytes, digest: found, contentType };
+}
+
+/** A small blob as a whole, as it came; null where it is longer than `maxBytes`. @throws as `readManifest` */
+export async function readBlob(
+  session: RegistrySession,
+  asked: Asked,
+  { digest, maxBytes }: { readonly digest: string; readonly maxBytes: number },
+  signal: AbortSignal,
+): Promise<Buffer | null> {
+  const { answerLimitMs: timeLimitMs } = session;
+  const request = { path: blobPath(digest), signal, timeLimitMs, redirects: "all" } as const;
+  const { response } = await session.ask(asked, request);
+  if (response.status !== 200) throw await refusal(session, asked, response, digest);
+  return readBody(response, session.server.failures, maxBytes);
+}
+
+/** Bytes of a blob, from where the registry sends us: the address serves other ranges, too. @throws as `Source.open` */
+export async function openBlob(
+  session: RegistrySession,
+  asked: Asked,
+  request: FileRequest,
+): Promise<OpenedFile> {
+  const { server, at } = session;
+  const { path: digest, address } = request;
+  const wanted = { request, name: `${digest} of ${asked.image}`, isPage: false };
+  if (address !== null) return openAddress(server, wanted, address);
+  const { response, url, reach } = await session.ask(asked, {
+    ...requestOf(request),
+    path: blobPath(digest),
+    redirects: "none-elsewhere",
+  });
+  const { status } = response;
+  if (status < 300 || status === 416) {
+    orAbandon(response, () => {
+      requireNoPage(server, wanted, response);
+      requirePlain(response);
+      requireDigest(response, digest, at.registry);
+    });
+    return { response, address: null };
+  }
+  if (status >= 400) throw await refusal(session, asked, response, digest);
+  return openAddress(server, wanted, { url, reach });
+}
+
+/** Whether a blob can be had. @throws as `readManifest` */
+export async function requireBlob(
+  session: RegistrySession,
+  asked: Asked,
+  digest: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { answerLimitMs: timeLimitMs } = session;
+  const request = { path: blobPath(digest), method: "HEAD", signal, timeLimitMs } as const;
+  const { response } = await session.ask(asked, { ...request, redirects: "none-elsewhere" });
+  if (response.status >= 400) throw await refusal(session, asked, response, digest);
+  await discard(response);
+}
+
+const blobPath = (digest: string): string => `blobs/${digest}`;
+const isSha256 = (text: string): boolean => text.startsWith("sha256:");
+
+export function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+/** The registry names what it sends: one that differs is another blob, or not the registry's answer. */
+function requireDigest(
+  { headers }: HttpResponse<ByteStream>,
+  digest: string,
+  registry: string,
+): void {
+  const told = headers["docker-content-digest"];
+  if (told === undefined || told === digest || !isSha256(told)) return;
+  throw new TransientError("bad-answer", `${registry} reports different content for ${digest}`);
+}

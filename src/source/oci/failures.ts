@@ -1,0 +1,107 @@
+import { Failure, rootErrorCode } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
+import type { PullQuota } from "../../run/failures/registry.ts";
+import { isTlsError, patienceMs, proxyStatus, transientErrorOf } from "../retry-policy.ts";
+import type { Server } from "../request.ts";
+import type { FailureScope } from "../source.ts";
+import { dockerHub, type ImageReference } from "./reference.ts";
+
+/** A registry, or a mirror of one, as sentences name it and as it is asked. */
+export interface RegistryName {
+  /** "Docker Hub", "ghcr.io" */
+  readonly registry: string;
+  /** "https://ghcr.io" */
+  readonly address: string;
+}
+
+/** A registry as a person calls it. */
+export function calledRegistry(registry: string): string {
+  return registry === dockerHub ? "Docker Hub" : registry;
+}
+
+/** An image's repository as a person writes it: Docker Hub's without its name, and its own without `library`. */
+export function calledImage({
+  registry,
+  repository,
+}: Pick<ImageReference, "registry" | "repository">): string {
+  return registry === dockerHub
+    ? repository.replace(/^library\//u, "")
+    : `${registry}/${repository}`;
+}
+
+/** Something else answers in the registry's place. */
+export function strangeAnswer(at: RegistryName, what: string, cause?: unknown): Failure {
+  return failure("registry.captive_portal", { ...at, what }, cause);
+}
+
+/** The failures of requests to a registry. */
+export function requestFailures(
+  at: RegistryName,
+  withLogin: () => boolean = () => false,
+): Server["failures"] {
+  return {
+    strange: (what, cause) => strangeAnswer(at, what, cause),
+    redirectLoop: (host) => failure("registry.redirect_loop", { host }),
+    unsafeRedirect: (host, cause) => failure("registry.unsafe_redirect", { ...at, host }, cause),
+    usedUp: (headers) => {
+      const quota = usedUpQuota(headers);
+      if (quota === null || headers["retry-after"] !== undefined) return null;
+      const data = { ...at, until: null, quota, withLogin: withLogin() };
+      return failure("registry.rate_limited", data);
+    },
+  };
+}
+
+/**
+ * The quota of pulls that a 429 says is used up, where nobody waits for its window to pass: Docker Hub's
+ * `RateLimit-Limit: 100;w=21600` and `RateLimit-Remaining: 0;w=21600` (https://docs.docker.com/docker-hub/usage/pulls/).
+ */
+function usedUpQuota(headers: Readonly<Record<string, string>>): PullQuota | null {
+  const pattern = /^\s*(?<count>\d{1,9})\s*;\s*w=(?<seconds>\d{1,9})/u;
+  const limit = pattern.exec(headers["ratelimit-limit"] ?? "")?.groups;
+  const left = pattern.exec(headers["ratelimit-remaining"] ?? "")?.groups;
+  if (limit === undefined || left === undefined || Number(left["count"]) > 0) return null;
+  const windowMs = Number(limit["seconds"]) * 1000;
+  return windowMs > patienceMs ? { pulls: Number(limit["count"]), windowMs } : null;
+}
+
+/** What a request ended with after the last try, as a failure that says what to do. Others are passed through. */
+export function failureOfError(error: unknown, at: RegistryName): unknown {
+  if (error instanceof Failure) return error;
+  const code = rootErrorCode(error);
+  if (isTlsError(error)) return failure("registry.tls", { ...at, reason: code ?? "TLS" }, error);
+  const transient = transientErrorOf(error);
+  if (transient === null) {
+    if (code?.startsWith("ERR_PROXY_") !== true) return error;
+    // Node's own words may hold the proxy's address, password and all.
+    const own = error instanceof Error && code === "ERR_PROXY_INVALID_CONFIG";
+    const unusable = own ? error.message : null;
+    return failure("registry.proxy", { ...at, status: proxyStatus(error), unusable }, error);
+  }
+  const { kind, until, waitMs, message: reason } = transient;
+  const limit = { ...at, quota: null, withLogin: false };
+  // Whatever its status: who asks for so long a wait has told when to come back.
+  if (until !== null && (waitMs ?? 0) >= patienceMs) {
+    return failure("registry.rate_limited", { ...limit, until }, error);
+  }
+  switch (kind) {
+    case "rate-limited":
+      return failure("registry.rate_limited", { ...limit, until: null }, error);
+    case "server":
+    case "bad-answer":
+      return failure("registry.server_error", { ...at, reason }, error);
+    case "network":
+    case "refused":
+    case "expired":
+    case "strange":
+      return failure("registry.unreachable", { ...at, reason }, error);
+  }
+}
+
+/** Of a network that was waited for without an answer. */
+const ofNetwork = ["registry.unreachable", "registry.rate_limited", "registry.server_error"];
+
+/** What a failure means for other files: there are other registries, so none of them ends everything. */
+export function scopeOf({ code }: Failure): FailureScope {
+  return ofNetwork.includes(code) ? "network" : "file";
+}

@@ -1,0 +1,244 @@
+import type { Host } from "../../host/host.ts";
+import { isLoopback } from "../../host/network.ts";
+import type { Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
+import type { ListedFile } from "../../run/file-listing.ts";
+import type { FoundLogin } from "../../run/secret.ts";
+import { type EndpointSwitch, preferInOrder } from "../mirrors.ts";
+import {
+  type AskAgain,
+  type Attempt,
+  createAskAgain,
+  patienceMs,
+  retryOnce,
+  transientOnceServed,
+  untilAborted,
+} from "../retry-policy.ts";
+import type { Source } from "../source.ts";
+import { openBlob, requireBlob } from "./content.ts";
+import { calledImage, calledRegistry, failureOfError, scopeOf } from "./failures.ts";
+import { type Platform, platformOf } from "./manifest.ts";
+import { dockerHub, type ImageReference, isDigest, isTag, parseImageRepo } from "./reference.ts";
+import { type Asked, openSession, type RegistrySession } from "./request.ts";
+import { type ResolvedImage, resolveImage } from "./resolve.ts";
+
+/** Registries of container images as one source: a layer is a file, whose path is its digest. */
+export interface Registries extends Source {
+  /** What an image's name stands for, pinned for this run: a tag that moves meanwhile is not looked up again. */
+  resolve(
+    reference: ImageReference,
+    platform: Platform,
+    signal: AbortSignal,
+  ): Promise<ResolvedImage>;
+}
+
+/** `refused`: by the registry, and it is not sent again. `unreadable`: Docker keeps one that can't be had. */
+export type LoginProblem =
+  | { readonly registry: string; readonly why: "refused" }
+  | { readonly registry: string; readonly why: "unreadable"; readonly problem: string };
+
+export interface RegistriesOptions {
+  readonly host: Pick<Host, "network" | "clock" | "random" | "arch">;
+  /** The login that Docker keeps for a registry, by its host; `docker.io` is Docker Hub. */
+  readonly credentials: (registry: string, signal: AbortSignal) => Promise<FoundLogin>;
+  /** Of Docker Hub, as the engine has them: asked before it, in this order. They get no login of Docker Hub's. */
+  readonly mirrors?: readonly string[];
+  readonly onRetry?: (attempt: Attempt & { readonly registry: string }) => void;
+  readonly onSwitch?: (change: EndpointSwitch) => void;
+  /** Told once for each registry; the images that anybody may have are had without it. */
+  readonly onLoginProblem?: (problem: LoginProblem) => void;
+  /** How long an answer is waited for in all. Default ten minutes. */
+  readonly forMs?: number;
+  /** How long one answer that is no layer may take. Default 30 s. */
+  readonly answerLimitMs?: number;
+}
+
+/** One registry, or a mirror of it, as a source. */
+interface OneRegistry extends Source {
+  resolve(
+    reference: ImageReference,
+    platform: Platform,
+    signal: AbortSignal,
+  ): Promise<ResolvedImage>;
+}
+
+/** Asks nothing yet. */
+export function openRegistries(options: RegistriesOptions): Registries {
+  const { host } = options;
+  const opened = new Map<string, OneRegistry>();
+  const pinned = new Map<string, Promise<ResolvedImage>>();
+
+  function registryOf(registry: string): OneRegistry {
+    const known = opened.get(registry) ?? openRegistry(options, registry);
+    opened.set(registry, known);
+    return known;
+  }
+  function sourceOf(repo: string): OneRegistry {
+    const image = parseImageRepo(repo);
+    if (image === null) throw badRepo(repo);
+    return registryOf(image.registry);
+  }
+
+  async function resolve(
+    reference: ImageReference,
+    platform: Platform,
+    signal: AbortSignal,
+  ): Promise<ResolvedImage> {
+    const { registry, repository, tag, digest } = reference;
+    const key = JSON.stringify([registry, repository, tag, digest, platform]);
+    const underWay = pinned.get(key)?.catch(() => null) ?? Promise.resolve(null);
+    const known = await untilAborted(underWay, signal);
+    if (known !== null) return { ...known, reference };
+    const resolved = registryOf(registry).resolve(reference, platform, signal);
+    pinned.set(key, resolved);
+    return resolved;
+  }
+
+  return {
+    endpoint: "the image registries",
+    offline: false,
+    resolve,
+    async list(repo, revision, signal) {
+      const image = parseImageRepo(repo);
+      if (image === null) throw badRepo(repo);
+      const name = `${calledImage(image)}${isDigest(revision) ? "@" : ":"}${revision}`;
+      const [tag, digest] = isDigest(revision) ? [null, revision] : [revision, null];
+      if (digest === null && !isTag(revision)) {
+        throw failure("image.bad_name", { image: name, problem: "the tag is not valid" });
+      }
+      const reference = { ...image, name, tag, digest };
+      const found = await resolve(reference, platformOf(host), signal);
+      return { repo, revision, commit: found.manifestDigest, files: filesOf(found) };
+    },
+    requireAccess: (repo, commit, path, signal) =>
+      sourceOf(repo).requireAccess(repo, commit, path, signal),
+    open: async (request) => sourceOf(request.repo).open(request),
+    failureOf(error, repo) {
+      const image = parseImageRepo(repo);
+      return image === null ? error : registryOf(image.registry).failureOf(error, repo);
+    },
+    scopeOf,
+  };
+}
+
+/** What has to be fetched of an image, each content once: its configuration and its layers. */
+export function filesOf({
+  config,
+  layers,
+}: Pick<ResolvedImage, "config" | "layers">): ListedFile[] {
+  const sizes = new Map([config, ...layers].map(({ digest, sizeBytes }) => [digest, sizeBytes]));
+  return [...sizes].map(([digest, sizeBytes]) => {
+    const hex = digest.slice("sha256:".length);
+    return { path: digest, sizeBytes, blobName: hex, hash: { algorithm: "sha256", hex } };
+  });
+}
+
+function badRepo(repo: string): Failure {
+  return failure("image.bad_name", { image: repo, problem: "it is not a registry's repository" });
+}
+
+/** A registry by its name, with its mirrors before it. It is asked again until it answers; what a person must fix is thrown right away. */
+function openRegistry(options: RegistriesOptions, registry: string): OneRegistry {
+  const { host, mirrors = [], onRetry, onSwitch, forMs = patienceMs } = options;
+  const tell = (attempt: Attempt): void =>
+    onRetry?.({ ...attempt, registry: calledRegistry(registry) });
+  const ask = createAskAgain(host, onRetry === undefined ? undefined : tell);
+  const authority = connectOne(options, { registry, address: addressOf(registry) });
+  const safe = registry === dockerHub ? mirrors.filter(isSafeMirror) : [];
+  const [first, ...others] = safe.map((mirror) => {
+    const address = mirror.replace(/\/+$/u, "");
+    return connectOne(options, { registry: new URL(address).host, address });
+  });
+  if (first === undefined) return untilAnswered(authority, { ask, forMs });
+  const { clock } = host;
+  const all = preferInOrder([first, ...others, authority], { clock, authority, onSwitch });
+  const resolve: OneRegistry["resolve"] = (reference, platform, signal) =>
+    all.askSoon(signal, (one, either) => one.resolve(reference, platform, either));
+  return untilAnswered({ ...all, resolve }, { ask, forMs });
+}
+
+function untilAnswered(
+  one: OneRegistry,
+  { ask, forMs }: { ask: AskAgain; forMs: number },
+): OneRegistry {
+  return {
+    ...one,
+    resolve: (reference, platform, signal) =>
+      ask(() => one.resolve(reference, platform, signal), { signal, forMs }),
+    requireAccess: (repo, commit, path, signal) =>
+      ask(() => one.requireAccess(repo, commit, path, signal), {
+        signal,
+        forMs,
+        isTransient: transientOnceServed,
+      }),
+  };
+}
+
+/** Docker Hub's images are at another host than its name. What is on this machine is asked without TLS, and nothing else. */
+function addressOf(registry: string): string {
+  if (registry === dockerHub) return "https://registry-1.docker.io";
+  const { hostname } = new URL(`https://${registry}`);
+  return `${isLoopback(hostname) ? "http" : "https"}://${registry.toLowerCase()}`;
+}
+
+/** A mirror says what a tag stands for, so that nobody on the way may change its answer. */
+function isSafeMirror(mirror: string): boolean {
+  const url = URL.parse(mirror);
+  if (url === null || url.username !== "" || url.password !== "") return false;
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+}
+
+/** @param registry by which its login is found, and its images are called */
+function connectOne(
+  { host, credentials, onLoginProblem, answerLimitMs = 30_000 }: RegistriesOptions,
+  { registry, address }: { readonly registry: string; readonly address: string },
+): OneRegistry {
+  const at = { registry: calledRegistry(registry), address };
+  const session = openSession({
+    host,
+    at,
+    answerLimitMs,
+    async findLogin(signal) {
+      const found = await credentials(registry, signal);
+      const { problem } = found;
+      if (problem !== null) {
+        onLoginProblem?.({ registry: at.registry, why: "unreadable", problem });
+      }
+      return found;
+    },
+    onLoginRefused: () => onLoginProblem?.({ registry: at.registry, why: "refused" }),
+  });
+  return sourceOver(session, host);
+}
+
+function sourceOver(session: RegistrySession, host: RegistriesOptions["host"]): OneRegistry {
+  const { at } = session;
+  const askedOf = (repo: string): Asked => {
+    const image = parseImageRepo(repo);
+    if (image === null) throw badRepo(repo);
+    return { image: calledImage(image), repository: image.repository };
+  };
+  const told = async <T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
+    try {
+      return await retryOnce(host, signal, call);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw failureOfError(error, at);
+    }
+  };
+  return {
+    endpoint: at.registry,
+    offline: false,
+    list: () => Promise.reject(new Error("an image is resolved")),
+    resolve(reference, platform, signal) {
+      const { name: image, repository } = reference;
+      const wanted = { reference, platform, asked: { image, repository } };
+      return told(signal, () => resolveImage(session, wanted, signal));
+    },
+    requireAccess: (repo, _commit, path, signal) =>
+      told(signal, () => requireBlob(session, askedOf(repo), path, signal)),
+    open: async (request) => openBlob(session, askedOf(request.repo), request),
+    failureOf: (error) => failureOfError(error, at),
+    scopeOf,
+  };
+}
