@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
+import { compareVersions } from "../run/version.ts";
 import { askHub, readText, type Session } from "../source/hub/request.ts";
 import { abandon } from "../source/request.ts";
 import { createAskAgain, isTlsError, transientErrorOf } from "../source/retry-policy.ts";
@@ -37,14 +38,51 @@ export function sessionOf({ host, base }: ReleaseSource): Session {
 }
 
 /**
- * The tarball for this platform, as SHA256SUMS names it, whose signature is checked first.
+ * The tarball for this platform, as SHA256SUMS names it, whose signature is checked first. For betas it is the newest of both
+ * channels: a beta is followed by its release.
  * @param keys the file with the keys that may sign
  * @throws Failure `release.unreachable`, `release.not_found` (5), `release.bad_signature`, `release.no_ssh_keygen`,
  *   `release.wrong_version` (6), `release.no_platform` (4); AbortError
  */
 export async function findTarball(
   source: ReleaseSource,
-  { wanted, keys, platform }: { wanted: Wanted; keys: string; platform: string },
+  { wanted, ...rest }: FindTarball,
+): Promise<Tarball> {
+  const { channel, version } = wanted;
+  if (version !== null || channel === "stable") return findIn(source, { wanted, ...rest });
+  const stable = { wanted: { channel: "stable", version }, ...rest } as const;
+  const [beta, release] = await Promise.all([
+    orNotFound(findIn(source, { wanted, ...rest })),
+    orNotFound(findIn(source, stable)),
+  ]);
+  if (release instanceof Failure) {
+    if (beta instanceof Failure) throw beta;
+    return beta;
+  }
+  if (beta instanceof Failure) return release;
+  return compareVersions(release.version, beta.version) > 0 ? release : beta;
+}
+
+interface FindTarball {
+  readonly wanted: Wanted;
+  readonly keys: string;
+  readonly platform: string;
+}
+
+/** A channel may have nothing. @throws every other failure */
+async function orNotFound(found: Promise<Tarball>): Promise<Tarball | Failure> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof Failure && error.code === "release.not_found") return error;
+    throw error;
+  }
+}
+
+/** That of one channel, or of one version. */
+async function findIn(
+  source: ReleaseSource,
+  { wanted, keys, platform }: FindTarball,
 ): Promise<Tarball> {
   const folder = folderOf(source.base, wanted);
   const [sums, signature] = await Promise.all([
