@@ -275,7 +275,10 @@ export const failureExamples: {
   "release.busy": [{ holder: "PID 20923" }],
   "release.foreign_launcher": [{ file: "/home/ann/.local/bin/heros" }],
   "release.from_checkout": [{ folder: "/home/ann/heros" }],
-  "release.from_npm": [{ folder: "/usr/local/lib/node_modules/heros" }],
+  "release.from_npm": [
+    { folder: "/usr/local/lib/node_modules/heros" },
+    { folder: "/home/ann/.npm/_npx/0f1e2d3c/node_modules/heros" },
+  ],
   "release.hash_mismatch": [{ name: "heros-0.2.0-linux-arm64.tar.xz", sha256: "ab".repeat(32) }],
   "release.no_platform": [
     { platform: "linux-x64", folder: "https://example.com/heros/latest/download" },

@@ -78,6 +78,8 @@ export function makeTree(request: TreeRequest): void {
   const named = id === null ? {} : { id };
   put("release.json", json({ schema: 1, version, ...named, platform, commit, builtFrom, node }));
   if (origin === null) return;
+  // What upgrades need: who signs them, where they are, what they change.
+  cpSync(join(root, "CHANGELOG.md"), join(folder, "app/CHANGELOG.md"));
   put("release-keys", origin.keys);
   put("release-base", `${origin.base}\n`);
 }

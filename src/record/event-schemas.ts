@@ -316,6 +316,7 @@ export const eventSchemas: Schemas = {
   }),
   "file.removed": prunedFile,
   "upgrade.checked": object({ current: text, latest: text }),
+  "upgrade.changes": object({ from: text, to: text, lines: arrayOf(text), omitted: count }),
   "version.read": object({
     version: text,
     platform: text,

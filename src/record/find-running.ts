@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
+import type { BackgroundProcess } from "../run/run-control.ts";
 import type { BackgroundRun } from "./background-run.ts";
-import { backgroundFile } from "./state-dir.ts";
+import { backgroundDirOf, backgroundFile } from "./state-dir.ts";
 
 /** A run that goes on in the background, and where it is remembered. */
 export interface RunningInBackground {
@@ -27,6 +28,20 @@ export async function findRunning(find: FindRunning): Promise<RunningInBackgroun
     if (forgetEnded) await forgetBackground(host, stateDir);
   }
   return null;
+}
+
+/** All that goes on in the background, a demo too, each by what it was started as. */
+export async function listRunning(host: Host): Promise<readonly BackgroundProcess[]> {
+  const found = await Promise.all(
+    [false, true].map(async (demo) => {
+      const stateDirs = [backgroundDirOf(host, demo)];
+      const running = await findRunning({ host, stateDirs, forgetEnded: false });
+      if (running === null) return [];
+      const { command, pid } = running.run;
+      return [{ command: demo ? `${command} --demo` : command, pid }];
+    }),
+  );
+  return found.flat();
 }
 
 function isThere({ files }: Host, file: string): Promise<boolean> {

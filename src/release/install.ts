@@ -133,7 +133,7 @@ async function bringIn(
   const versions = path.join(data, "versions");
   await makeFolder(host, versions);
   const inUse = new Set([
-    ...(await runningFrom(host, versions)),
+    ...(await runningFrom(host, versions)).keys(),
     await linkedId(host, data, "current"),
     await linkedId(host, data, "previous"),
   ]);

@@ -151,23 +151,29 @@ export async function removeFreshLinks({ files }: Pick<Host, "files">, data: str
   await removeOfDead(files, data, ownerOf);
 }
 
-/** The versions whose Node is some process's program: a download in the background may outlive an upgrade or two. */
+/**
+ * The versions whose Node is some process's program, each with those processes: a download in the background may outlive an
+ * upgrade or two.
+ */
 export async function runningFrom(
   { files }: Pick<Host, "files">,
   versions: string,
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlyMap<string, readonly number[]>> {
   const real = await files.realpath(versions);
   const names = await files.readdir("/proc").catch(() => []);
-  const programs = await Promise.all(
-    names
-      .filter((name) => /^\d+$/u.test(name))
-      .map((pid) => files.readlink(`/proc/${pid}/exe`).catch(() => "")),
+  const pids = names.filter((name) => /^\d+$/u.test(name)).map(Number);
+  const running = await Promise.all(
+    pids.map(async (pid) => {
+      const program = await files.readlink(`/proc/${pid}/exe`).catch(() => "");
+      const id = program.startsWith(`${real}/`) ? program.slice(real.length + 1).split("/")[0] : "";
+      return { pid, id: id ?? "" };
+    }),
   );
-  return new Set(
-    programs
-      .filter((program) => program.startsWith(`${real}/`))
-      .map((program) => program.slice(real.length + 1).split("/")[0] ?? ""),
+  const ofVersions = Map.groupBy(
+    running.filter(({ id }) => id !== ""),
+    ({ id }) => id,
   );
+  return new Map([...ofVersions].map(([id, each]) => [id, each.map(({ pid }) => pid)]));
 }
 
 export interface Locking {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Host } from "../host/host.ts";
 import { failure } from "../run/failures/table.ts";
 import { parseJson } from "../run/json.ts";
+import { compareVersions } from "../run/version.ts";
 
 /** An unpacked release: `app/`, `runtime/node`, `bin/heros`, and `release.json`, which says what it is. */
 export interface ReleaseTree {
@@ -67,6 +68,51 @@ export async function treeOfApp(
 /** Whether npm installed the program that is in this folder: then npm upgrades and removes it. */
 export function isFromNpm(appDir: string): boolean {
   return path.basename(path.dirname(appDir)) === "node_modules";
+}
+
+/** What each version changed, as a release carries it. */
+export function changelogOf(folder: string): string {
+  return path.join(folder, "app/CHANGELOG.md");
+}
+
+export interface Changes {
+  readonly lines: readonly string[];
+  /** How many more there are. */
+  readonly omitted: number;
+}
+
+const maxLines = 12;
+const maxCharacters = 240;
+
+/** What a tree says has changed after one version up to another; nothing where it does not say. */
+export async function readChanges(
+  { files }: Pick<Host, "files">,
+  folder: string,
+  versions: { readonly from: string; readonly to: string },
+): Promise<Changes> {
+  const text = await files.readFile(changelogOf(folder), "utf8").catch(() => "");
+  return changesIn(text, versions);
+}
+
+/** Of a changelog with a heading `## 1.2.0 (2026-12-24)` for each version, the newest first. */
+export function changesIn(
+  text: string,
+  { from, to }: { readonly from: string; readonly to: string },
+): Changes {
+  const sections = text.split(/^## /mu).slice(1);
+  const all = sections.flatMap((section) => {
+    const version = /^\[?v?(\d+\.\d+\.\d+[0-9A-Za-z.+-]*)/u.exec(section)?.[1];
+    if (version === undefined) return [];
+    if (compareVersions(version, from) <= 0 || compareVersions(version, to) > 0) return [];
+    return section.split("\n").filter((line) => line.trim() !== "");
+  });
+  const lines = all.slice(0, maxLines).map(shortened);
+  return { lines, omitted: all.length - lines.length };
+}
+
+function shortened(line: string): string {
+  if (line.length <= maxCharacters) return line;
+  return `${line.slice(0, line.lastIndexOf(" ", maxCharacters))} …`;
 }
 
 /** Where a tree's upgrades come from: a tree without the address of releases was built on this machine. */

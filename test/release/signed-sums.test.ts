@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { tarballsOf } from "../../src/release/signed-sums.ts";
 import { compareVersions } from "../../src/run/version.ts";
+import { changesIn } from "../../src/release/tree.ts";
 import { isExpected } from "../../src/release/unpack.ts";
 
 test("versions are in the order of semver.org", () => {
@@ -26,6 +27,28 @@ test("versions are in the order of semver.org", () => {
     }),
   );
   expect(compareVersions("1.0.0+a", "1.0.0+b")).toBe(0);
+});
+
+test("of a changelog, what is new after one version up to another counts, and not more than fits", () => {
+  const entry = "- A sentence about what changes for whoever runs heros in scripts.";
+  const text = [
+    "# Changes\n\nFor readers.\n",
+    "## Unreleased\n\n- Later.\n",
+    `## [1.2.0] - 2026-12-24\n\n${`${entry}\n`.repeat(14)}`,
+    `## v1.1.0\n\n${entry.repeat(9)}\n`,
+    "## 1.0.0\n\n- Known.\n",
+  ].join("\n");
+  expect(changesIn(text, { from: "1.0.0", to: "1.1.0" })).toEqual({
+    lines: ["v1.1.0", `${entry.repeat(4).slice(0, entry.repeat(4).lastIndexOf(" ", 240))} …`],
+    omitted: 0,
+  });
+  const all = changesIn(text, { from: "1.0.0", to: "1.2.0" });
+  expect(all.lines[0]).toBe("[1.2.0] - 2026-12-24");
+  expect(all.lines.length + all.omitted).toBe(17);
+  expect(all.lines.length).toBe(12);
+  for (const to of ["1.0.0", "0.9.0"]) {
+    expect(changesIn(text, { from: "1.0.0", to })).toEqual({ lines: [], omitted: 0 });
+  }
 });
 
 test("of the sums, whole lines about this platform's tarballs count", () => {

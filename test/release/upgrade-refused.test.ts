@@ -5,7 +5,7 @@ import { link, mkdir, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type ReleaseServer, startReleaseServer } from "./release-server.ts";
-import { expectUntouched, platform, ReleaseWorld } from "./release-world.ts";
+import { expectUntouched, platform, ReleaseWorld, type TreeOptions } from "./release-world.ts";
 
 let world: ReleaseWorld;
 let server: ReleaseServer;
@@ -145,15 +145,47 @@ test.each([
   await expectUntouched(world);
 });
 
-test("a version that does not start is not switched to", async () => {
-  const runtime = `case "$*" in *install*) exec '${process.execPath}' "$@" ;; esac; echo no luck >&2; exit 1`;
-  await server.publish("1.1.0", [latest], { runtime });
-  expect(await world.upgrade()).toMatchObject({ status: 1, code: "release.broken" });
-  await server.publish("1.1.0", [latest], { runtime: "echo no luck >&2; exit 1" });
-  const second = await world.upgrade();
-  expect(second).toMatchObject({ status: 1, code: "release.broken" });
-  expect(second.events.at(-1)).toContain("no luck");
+const whole = `exec '${process.execPath}' "$@"`;
+
+test.each<[string, TreeOptions, string]>([
+  ["that ends with 1", { runtime: "echo no luck >&2; exit 1" }, "no luck."],
+  ["that ends with 1 in silence", { runtime: "exit 1" }, "it ended with status 1."],
+  [
+    "whose bundle is broken",
+    { files: { "app/dist/cli/main.js": "this is no program" } },
+    "heros doctor: heros can't be loaded: Unexpected identifier 'is'.",
+  ],
+  [
+    "that is another one",
+    { runtime: `case "$*" in *--version) echo 9.9.9 ;; *) ${whole} ;; esac` },
+    "it says that it is 9.9.9.",
+  ],
+  [
+    "whose doctor has no JSON",
+    { runtime: `case "$*" in *doctor*) echo all is well ;; *) ${whole} ;; esac` },
+    "heros doctor: all is well.",
+  ],
+  [
+    "whose own installation ends without a word",
+    { runtime: `case "$*" in *install*) exit 0 ;; *) ${whole} ;; esac` },
+    "it exited without an error message.",
+  ],
+])("a version %s is not switched to, and nothing of it stays", async (_what, options, why) => {
+  const { files, ...others } = options;
+  const own = { ...others, files: { ...server.files, ...files } };
+  await server.publish("1.1.0", [latest], own);
+  const before = await world.homeFiles();
+  const { status, stderr } = await world.heros("upgrade");
+  expect(stderr).toContain(`heros 1.1.0 does not start on this machine: ${why}\n`);
+  expect(stderr).toContain(
+    "It was not installed. The version that was installed before still works.",
+  );
+  expect(status).toBe(1);
   await expectUntouched(world);
+  const after = await world.homeFiles();
+  expect(after.filter((file) => !before.includes(file) && !file.endsWith("/upgrade.lock"))).toEqual(
+    [],
+  );
 });
 
 test("what heros has not is told: an unknown version", async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { answer, type ReleaseServer, startReleaseServer } from "./release-server.ts";
@@ -58,6 +58,46 @@ test("channels, a version that is named, and the newest one already installed", 
   expect((await world.heros("--version")).stdout).toBe("0.9.0\n");
 });
 
+test("a beta is followed by its release, and an older beta is not installed", async () => {
+  await server.publish("1.2.0-beta.1", ["download/beta"]);
+  expect((await world.upgrade("--channel", "beta")).status).toBe(0);
+  await server.publish("1.2.0", [latest]);
+  const { stdout } = await world.heros("upgrade", "--check");
+  expect(stdout).toContain("Installed: heros 1.2.0-beta.1. Available: heros 1.2.0.");
+  expect(stdout).toContain("To install it: heros upgrade\n");
+  expect((await world.upgrade()).status).toBe(0);
+  expect((await world.heros("version")).stdout).toContain("Channel:   stable");
+  const back = await world.heros("upgrade", "--channel", "beta", "--check");
+  expect(back.stdout).toContain("heros 1.2.0 is already installed.");
+  server.content.delete(`${latest}/SHA256SUMS`);
+  expect(await world.upgrade("--channel", "beta")).toMatchObject({ code: "release.older" });
+});
+
+test("it says what changes, and where all of it stands", async () => {
+  const sections = [
+    "1.2.0\n\n- Not yet.",
+    "1.1.0 (2026-12-24)\n\n- `heros` sings.\n",
+    "1.0.0\n\n- Old.",
+  ];
+  const changelog = `# Changes\n\n## ${sections.join("\n## ")}\n`;
+  await server.publish("1.1.0", [latest], { files: { "app/CHANGELOG.md": changelog } });
+  const { stdout } = await world.heros("upgrade");
+  expect(stdout.split("\n").filter((line) => !line.startsWith("Downloaded: "))).toEqual([
+    "heros 1.0.0: looking for a newer version.",
+    "Installed: heros 1.0.0. Available: heros 1.1.0.",
+    "Changes from heros 1.0.0 to 1.1.0:",
+    "    1.1.0 (2026-12-24)",
+    "    - heros sings.",
+    "heros 1.1.0 is downloaded and verified. Checking that it starts.",
+    expect.stringMatching(/^Done in /),
+    "    Upgraded heros 1.0.0 to 1.1.0.",
+    "    Your answers, the models and Annie's stack are unchanged.",
+    `    All changes: ${world.data}/current/app/CHANGELOG.md`,
+    "    To go back: heros upgrade --rollback",
+    "",
+  ]);
+});
+
 test("foreign owners and open permissions in a tarball are not taken over", async () => {
   await server.publish("1.1.0", [latest], {
     pack: (tree) => {
@@ -89,68 +129,40 @@ test("answers that are cut are asked for again", async () => {
   expect((await world.heros("--version")).stdout).toBe("1.1.0\n");
 });
 
+/** As an upgrade that was stopped left it. @returns the folder that it is in */
+async function putDownload(name: string, changed: (bytes: Buffer) => Buffer): Promise<string> {
+  const bytes = server.content.get(`${latest}/${name}`) ?? Buffer.alloc(0);
+  const hash = createHash("sha256").update(bytes).digest("hex");
+  const folder = join(world.data, "downloads", hash.slice(0, 16));
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, name), changed(bytes));
+  return folder;
+}
+
 test("what is left of a release that was published twice is not taken for it", async () => {
-  const name = await server.publish("1.1.0", [latest], { runtime: "exit 1" });
-  expect((await world.upgrade()).code).toBe("release.broken");
-  const downloads = join(world.data, "downloads");
-  const [folder = ""] = await readdir(downloads);
-  await server.publish("1.1.0", [latest]);
+  const name = await server.publish("1.1.0", [latest]);
+  const folder = await putDownload(name, (bytes) => bytes);
+  await server.publish("1.1.0", [latest], { commit: "rebuilt" });
   // Of the same length, by chance.
   const size = server.content.get(`${latest}/${name}`)?.length ?? 0;
-  await truncate(join(downloads, folder, name), size);
+  await truncate(join(folder, name), size);
   expect(await world.upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
 });
 
 test("a tarball that is there already is verified, and not downloaded again", async () => {
   const name = await server.publish("1.1.0", [latest]);
-  const bytes = server.content.get(`${latest}/${name}`) ?? Buffer.alloc(0);
-  const hash = createHash("sha256").update(bytes).digest("hex");
-  const folder = join(world.data, "downloads", hash.slice(0, 16));
-  await mkdir(folder, { recursive: true });
-  const other = Buffer.from(bytes);
-  other.writeUInt8(other.readUInt8(1000) ^ 1, 1000);
-  await writeFile(join(folder, name), other);
+  await putDownload(name, (bytes) => {
+    const other = Buffer.from(bytes);
+    other.writeUInt8(other.readUInt8(1000) ^ 1, 1000);
+    return other;
+  });
   expect(await world.upgrade()).toMatchObject({ status: 6, code: "release.hash_mismatch" });
   await expectUntouched(world);
-  await writeFile(join(folder, name), bytes);
+  await putDownload(name, (bytes) => bytes);
   expect(await world.upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
   // Each time one byte, which tells the size.
   const asked = server.asked.filter((line) => line.includes(".tar."));
   expect(asked).toEqual([`${latest}/${name} bytes=0-0`, `${latest}/${name} bytes=0-0`]);
-});
-
-test("a killed download goes on where it was", async () => {
-  const name = await server.publish("1.1.0", [latest]);
-  const path = `${latest}/${name}`;
-  const size = server.content.get(path)?.length ?? 0;
-  const half = Promise.withResolvers<void>();
-  server.faults.set(path, (request, response, bytes) => {
-    if (request.headers.range === "bytes=0-0") return answer(request, response, bytes);
-    const [, from = "0"] = /bytes=(\d+)-/.exec(request.headers.range ?? "") ?? [];
-    // The first half of the file comes, and then nothing.
-    const start = Number(from);
-    const end = Number(/-(\d+)$/.exec(request.headers.range ?? "")?.[1] ?? size - 1) + 1;
-    const range = `bytes ${start}-${end - 1}/${size}`;
-    response.writeHead(206, { "content-length": end - start, "content-range": range });
-    response.write(bytes.subarray(start, Math.max(start, Math.min(end, size / 2))));
-  });
-  const { child, ended } = world.start(world.launcher, ["upgrade", "--json"]);
-  child.stdout.on("data", (text: string) => {
-    const received = [...text.matchAll(/"receivedBytes":(\d+)/g)].map(([, bytes]) => Number(bytes));
-    if (received.some((bytes) => bytes > size / 4)) half.resolve();
-  });
-  await half.promise;
-  child.kill("SIGKILL");
-  await ended;
-  server.faults.clear();
-  const before = server.asked.length;
-  expect(await world.upgrade()).toMatchObject({ status: 0, code: "run.succeeded" });
-  const ranges = server.asked.slice(before).flatMap((line) => {
-    const [, start, end] = /\.tar\.xz bytes=(\d+)-(\d+)$/.exec(line) ?? [];
-    return start === undefined || end === "0" ? [] : [Number(end) - Number(start) + 1];
-  });
-  expect(ranges.length).toBeGreaterThan(0);
-  expect(ranges.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(size);
 });
 
 test("HEROS_BASE_URL is asked in the place of the release's own address", async () => {
@@ -160,6 +172,23 @@ test("HEROS_BASE_URL is asked in the place of the release's own address", async 
   expect((await world.heros("--version")).stdout).toBe("1.1.0\n");
   const wrong = await world.run(world.launcher, ["upgrade"], { HEROS_BASE_URL: "ftp://x" });
   expect(wrong.status).toBe(2);
+});
+
+test("what npm or npx installed names the command of theirs", async () => {
+  for (const [place, hint] of [
+    ["lib/node_modules/heros", "Upgrade it with: npm i -g heros@latest."],
+    [".npm/_npx/0f1e2d3c/node_modules/heros", "The newest version: npx heros@latest"],
+  ] as const) {
+    const folder = join(world.root, place);
+    await cp(join(world.data, "current/app"), folder, { recursive: true });
+    for (const args of [["upgrade"], ["upgrade", "--rollback"]]) {
+      const program = [join(folder, "bin/heros.js"), ...args];
+      const { status, stderr } = await world.run(process.execPath, program);
+      expect(status).toBe(2);
+      expect(stderr).toContain(`The heros in ${folder} was installed by npm.`);
+      expect(stderr).toContain(hint);
+    }
+  }
 });
 
 test("what was built from a checkout says how it is renewed", async () => {

@@ -1,17 +1,25 @@
 import path from "node:path";
 import { z } from "zod";
 import type { Host } from "../../host/host.ts";
-import { backgroundDirOf } from "../../record/state-dir.ts";
-import { findRunning } from "../../record/find-running.ts";
+import { listRunning } from "../../record/find-running.ts";
 import { rollBack } from "../../release/install.ts";
-import { dataOfTree, withLock } from "../../release/installation.ts";
+import {
+  dataOfTree,
+  linkedId,
+  runningFrom,
+  versionFolder,
+  withLock,
+} from "../../release/installation.ts";
 import { findLauncher } from "../../release/launcher.ts";
+import { proveStarts, reasonIn } from "../../release/prove.ts";
 import { findTarball, type ReleaseSource, type Tarball } from "../../release/signed-sums.ts";
 import {
+  changelogOf,
   channelOf,
   isFromNpm,
   platformOf,
   programOf,
+  readChanges,
   readVersion,
   type ReleaseTree,
   treeOfApp,
@@ -43,8 +51,8 @@ interface Current {
 
 /**
  * `heros upgrade [--version V] [--channel stable|beta] [--check]`: the signed sums, then the tarball, which must have the hash that
- * they name, then its own `release install`, which switches to it once it has proved that it starts.
- * @throws Failure `release.…` (1, 2, 4, 5, 6, 7); AbortError, and what was downloaded is kept
+ * they name. Once what is in it has proved that it starts, its own `release install` switches to it.
+ * @throws Failure `release.…` (1, 2, 4, 5, 6), `disk.…` (7); AbortError, and what was downloaded is kept
  */
 export async function performUpgrade(
   work: Work,
@@ -62,19 +70,51 @@ export async function performUpgrade(
   emit({ type: "upgrade.checked", current: current.version, latest });
 
   const order = compareVersions(latest, current.version);
-  if (check) return [order > 0 ? "Install it with: heros upgrade" : "Nothing was changed."];
-  if (latest === current.version) return ["Nothing was changed."];
-  if (order < 0 && version === null) {
-    throw failure("release.older", { current: current.version, latest });
+  if (latest === current.version) {
+    return [version === null ? "It is the newest version." : nothingChanged];
   }
-  await withLock({ host, emit, signal }, path.join(data, "upgrade.lock"), () =>
-    bringIn(work, { source, tarball, data }),
-  );
-  return [
-    `Upgraded heros ${current.version} to ${latest}.`,
-    ...(await backgroundLine(host, current.version)),
-    "To go back: heros upgrade --rollback",
+  const flags = [
+    ...(version === null ? [] : [`--version ${version}`]),
+    ...(channel === null ? [] : [`--channel ${channel}`]),
   ];
+  const installable = order > 0 || version !== null;
+  if (check)
+    return [
+      installable ? `To install it: ${["heros upgrade", ...flags].join(" ")}` : nothingChanged,
+    ];
+  if (!installable) throw failure("release.older", { current: current.version, latest });
+  const lock = path.join(data, "upgrade.lock");
+  return withLock({ host, emit, signal }, lock, async () => {
+    // Another upgrade may have come first, which this one has waited for.
+    if ((await readLinked(host, data)) === latest) {
+      return [`heros ${latest} is already installed.`, nothingChanged];
+    }
+    await bringIn(work, { source, tarball, current });
+    const changelog = changelogOf(path.join(data, "current"));
+    const hasChanges = await isThere(host, changelog);
+    return [
+      `Upgraded heros ${current.version} to ${latest}.`,
+      "Your answers, the models and Annie's stack are unchanged.",
+      ...(await backgroundLines(host, data)),
+      ...(hasChanges ? [`All changes: ${changelog}`] : []),
+      "To go back: heros upgrade --rollback",
+    ];
+  });
+}
+
+const nothingChanged = "Nothing was changed.";
+
+/** The version that is linked as the current one. */
+async function readLinked(host: Host, data: string): Promise<string | null> {
+  const id = await linkedId(host, data, "current");
+  return id === null ? null : readVersion(host, versionFolder(data, id));
+}
+
+function isThere({ files }: Host, file: string): Promise<boolean> {
+  return files.access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function findCurrent(host: Host, appDir: string): Promise<Current> {
@@ -106,18 +146,21 @@ async function baseOf(host: Host, { folder }: Current, keys: string): Promise<st
 interface BringIn {
   readonly source: ReleaseSource;
   readonly tarball: Tarball;
-  readonly data: string;
+  readonly current: Current;
 }
 
-/** From the network to the installed version. What is left of a download stays for the next time; another release's goes. */
-async function bringIn(work: Work, { source, tarball, data }: BringIn): Promise<void> {
+/**
+ * From the network to the installed version. What is left of a download stays for the next time; that of another release goes, and
+ * that of one which is no good.
+ */
+async function bringIn(work: Work, { source, tarball, current }: BringIn): Promise<void> {
   const { host, emit, signal } = work;
   // Most upgrades find nothing to do, and need no engine.
   const [{ fetchTarball }, { unpack }] = await Promise.all([
     import("../../release/fetch-tarball.ts"),
     import("../../release/unpack.ts"),
   ]);
-  const downloads = path.join(data, "downloads");
+  const downloads = path.join(current.data, "downloads");
   // By its hash: a release that is published again under its old name is another download.
   const own = tarball.sha256.slice(0, 16);
   for (const other of await host.files.readdir(downloads).catch(() => [])) {
@@ -125,13 +168,45 @@ async function bringIn(work: Work, { source, tarball, data }: BringIn): Promise<
     await host.files.rm(path.join(downloads, other), { recursive: true, force: true });
   }
   const folder = path.join(downloads, own);
-  const { version } = tarball;
-  const file = await fetchTarball({ ...source, host, emit, folder }, tarball);
-  const platform = platformOf(host);
   const into = path.join(folder, "unpacked");
-  const tree = await unpack({ host, signal, file, version, platform, into });
-  await runInstall(work, tree, data);
-  await host.files.rm(downloads, { recursive: true, force: true });
+  const { version } = tarball;
+  let isDone = false;
+  try {
+    const file = await fetchTarball({ ...source, host, emit, folder }, tarball);
+    const platform = platformOf(host);
+    const tree = await unpack({ host, signal, file, version, platform, into });
+    await tellChanges(work, { from: current.version, tree });
+    // By this heros: what the new one says of itself is only as good as it is.
+    await proveStarts({ host, signal, ...tree });
+    await runInstall(work, tree, current.data);
+    isDone = true;
+  } catch (error) {
+    isDone = error instanceof Failure && isOfRelease(error);
+    throw error;
+  } finally {
+    await host.files.rm(isDone ? downloads : into, { recursive: true, force: true });
+  }
+}
+
+/** Whether downloading the rest of it later would change nothing. */
+function isOfRelease({ code, exitCode }: Failure): boolean {
+  return code === "release.broken" || exitCode === exitCodes.hash;
+}
+
+/** What is new, before it is installed. Older versions are named by a person who knows why. */
+async function tellChanges(
+  { host, emit }: Work,
+  { from, tree }: { readonly from: string; readonly tree: ReleaseTree },
+): Promise<void> {
+  const { version: to, folder } = tree;
+  const { lines, omitted } = await readChanges(host, folder, { from, to });
+  if (lines.length > 0) emit({ type: "upgrade.changes", from, to, lines, omitted });
+  emit({
+    type: "notice",
+    level: "info",
+    code: "release.verified",
+    message: `heros ${to} is downloaded and verified. Checking that it starts.`,
+  });
 }
 
 const closing = z.discriminatedUnion("type", [
@@ -145,25 +220,44 @@ const closing = z.discriminatedUnion("type", [
   }),
 ]);
 
+const notice = z.looseObject({
+  type: z.literal("notice"),
+  level: z.enum(["info", "warning"]),
+  code: z.string(),
+  message: z.string(),
+});
+
+/** It starts a few programs, and waits a minute for another installation. */
+const installLimitMs = 300_000;
+
 /** Has the new version install itself, into the same places. @throws Failure, as it says, or `release.broken` (1) */
 async function runInstall(
-  { host, signal }: Work,
+  { host, emit, signal }: Work,
   { folder, version }: ReleaseTree,
   data: string,
 ): Promise<void> {
   const { command, args } = programOf(folder);
   const place = await placeArguments(host, data);
-  const { stdout, stderr } = await host.processes.run({
+  const { stdout, stderr, timedOut } = await host.processes.run({
     command,
     args: [...args, "release", "install", "--json", ...place.args],
     env: place.env,
     signal,
+    timeoutMs: installLimitMs,
+    onLine(line, stream) {
+      const said = stream === "stdout" ? notice.safeParse(parseJson(line)).data : undefined;
+      if (said === undefined) return;
+      const { type, level, code, message } = said;
+      emit({ type, level, code, message });
+    },
   });
   const { data: end } = closing.safeParse(parseJson(stdout.trim().split("\n").at(-1) ?? ""));
   if (end?.type === "run.succeeded") return;
   if (end?.type === "run.failed") throw new Failure(end);
-  const why = stderr.trim().split("\n")[0] ?? "";
-  throw failure("release.broken", { version, why: why || "it exited without an error message" });
+  const why = timedOut
+    ? `it did not install itself within ${installLimitMs / 60_000} minutes`
+    : reasonIn(stderr) || "it exited without an error message";
+  throw failure("release.broken", { version, why });
 }
 
 /** How `release install` is told where this installation is: by the prefix where the launcher is below it, else as XDG has it. */
@@ -177,13 +271,20 @@ async function placeArguments(
     : { args: [], env: { XDG_DATA_HOME: path.dirname(data) } };
 }
 
-/** What runs in the background goes on with the version that it was started with. */
-async function backgroundLine(host: Host, version: string): Promise<readonly string[]> {
-  const stateDirs = [backgroundDirOf(host, false)];
-  const running = await findRunning({ host, stateDirs, forgetEnded: false });
-  if (running === null) return [];
-  const { command, pid } = running.run;
-  return [`heros ${command} still runs in the background with heros ${version} (PID ${pid}).`];
+/** What runs in the background goes on with the version that it was started with, whose folder stays until then. */
+async function backgroundLines(host: Host, data: string): Promise<string[]> {
+  const running = await listRunning(host);
+  if (running.length === 0) return [];
+  const users = await runningFrom(host, path.join(data, "versions"));
+  const lines = await Promise.all(
+    running.map(async ({ command, pid }) => {
+      const [id] = [...users].find(([, pids]) => pids.includes(pid)) ?? [];
+      const own = id === undefined ? null : await readVersion(host, versionFolder(data, id));
+      const by = own === null ? "" : ` with heros ${own}`;
+      return `heros ${command} continues in the background${by} (PID ${pid}).`;
+    }),
+  );
+  return [...lines, "To follow it: heros status --watch"];
 }
 
 /** `heros upgrade --rollback`: back to the version that was installed before. */
@@ -191,10 +292,11 @@ export async function performRollback(
   { host, emit, signal }: Work,
   { appDir }: { readonly appDir: string },
 ): Promise<readonly string[]> {
-  const folder = await treeOfApp(host, appDir);
-  if (isFromNpm(appDir)) throw failure("release.from_npm", { folder: appDir });
-  const data = folder === null ? null : await dataOfTree(host, folder);
-  if (data === null) throw failure("release.not_installed", { folder: folder ?? appDir });
+  const { data } = await findCurrent(host, appDir);
   const { from, to } = await rollBack({ host, emit, signal }, data);
-  return [`Went back from heros ${from} to ${to}.`, `To undo this: heros upgrade --rollback`];
+  return [
+    `Went back from heros ${from} to ${to}.`,
+    ...(await backgroundLines(host, data)),
+    "To undo this: heros upgrade --rollback",
+  ];
 }

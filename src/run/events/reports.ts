@@ -62,6 +62,17 @@ export interface UpgradeChecked {
   readonly latest: string;
 }
 
+/** What is new in the version that is about to be installed. */
+export interface UpgradeChanges {
+  readonly type: "upgrade.changes";
+  readonly from: string;
+  readonly to: string;
+  /** Of the sections of CHANGELOG.md about the versions after `from`. */
+  readonly lines: readonly string[];
+  /** How many lines more there are. */
+  readonly omitted: number;
+}
+
 /** Which heros this is. */
 export interface VersionRead {
   readonly type: "version.read";
@@ -78,4 +89,4 @@ export interface VersionRead {
 
 export type StatusEvent = StatusRead;
 
-export type ReleaseEvent = UpgradeChecked | VersionRead;
+export type ReleaseEvent = UpgradeChecked | UpgradeChanges | VersionRead;

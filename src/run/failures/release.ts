@@ -45,12 +45,15 @@ export const releaseFailures = {
   "release.from_checkout": row<{ readonly folder: string }>({
     exitCode: exitCodes.usage,
     message: ({ folder }) => `The heros in ${folder} was built from a checkout.`,
-    hint: () => "To renew it, update the checkout and run there: sh install.sh",
+    hint: () => "To upgrade it, update the checkout and run there: sh install.sh",
   }),
   "release.from_npm": row<{ readonly folder: string }>({
     exitCode: exitCodes.usage,
     message: ({ folder }) => `The heros in ${folder} was installed by npm.`,
-    hint: () => "Upgrade it with: npm i -g heros@latest. Remove it with: npm rm -g heros",
+    hint: ({ folder }) =>
+      folder.includes("/_npx/")
+        ? "npx installed it for this run alone. The newest version: npx heros@latest"
+        : "Upgrade it with: npm i -g heros@latest. Remove it with: npm rm -g heros",
   }),
   "release.bad_base": row<{ readonly base: string }>({
     exitCode: exitCodes.usage,

@@ -4,7 +4,7 @@ import { capabilityName } from "../../run/capabilities.ts";
 import { progressText } from "./download.ts";
 import { modelStateText } from "./cache.ts";
 import { stageBeginnings } from "./run.ts";
-import { listed, say, type Sentence, tookText } from "./sentence.ts";
+import { counted, listed, say, type Sentence, tookText } from "./sentence.ts";
 
 /** How Annie is, what she can do, and what is still downloading. */
 export function statusSentence(event: StatusRead): Sentence {
@@ -118,8 +118,15 @@ export function releaseSentence(event: ReleaseEvent): Sentence {
     case "upgrade.checked": {
       const { current, latest } = event;
       return current === latest
-        ? say(`heros ${current} is the newest version.`)
+        ? say(`heros ${current} is already installed.`)
         : say(`Installed: heros ${current}. Available: heros ${latest}.`);
+    }
+    case "upgrade.changes": {
+      const { from, to, lines, omitted } = event;
+      const more = omitted === 0 ? [] : [`… and ${counted(omitted, "more line")}`];
+      return say(`Changes from heros ${from} to ${to}:`, {
+        more: [...lines.map((line) => line.replaceAll("`", "")), ...more],
+      });
     }
     case "version.read": {
       const { version, platform, commit, folder, channel } = event;

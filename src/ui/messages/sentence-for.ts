@@ -70,6 +70,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
         ? null
         : statusSentence(event);
     case "upgrade.checked":
+    case "upgrade.changes":
     case "version.read":
       return releaseSentence(event);
   }
