@@ -2,16 +2,23 @@ import path from "node:path";
 import type { Installing } from "./install.ts";
 import type { Host } from "../host/host.ts";
 import { removeUnfinished } from "../host/text-files.ts";
-import { lockOf, removeFreshLinks, withLock } from "./installation.ts";
+import { lockOf, removeFreshLinks, runningFrom, withLock } from "./installation.ts";
 import { findLauncher, readLauncher, startsFrom } from "./launcher.ts";
 import { type Made, readManifest } from "./manifest.ts";
 import { removeLink, usualLinks } from "./shared-files.ts";
 import { removeLine } from "./shell-path.ts";
 
-/** Something that stays, although the manifest names it. */
+/** Something that stays. */
 export interface Kept {
   readonly path: string;
   readonly reason: string;
+}
+
+export interface Uninstalled {
+  /** What the manifest names and is not as it was made. */
+  readonly kept: readonly Kept[];
+  /** Versions that programs still run from: they load parts of themselves hours later. */
+  readonly inUse: readonly { readonly folder: string; readonly pids: readonly number[] }[];
 }
 
 /** Of the data folder, what heros and install.sh put there. */
@@ -20,25 +27,25 @@ const own = [
   "installing",
   "current",
   "previous",
-  "versions",
   "manifest.json",
   "lock",
   "upgrade.lock",
 ];
 
 /**
- * Removes what the manifest names and is still as it was made, then the versions; folders that were made go where nothing is
- * left in them.
+ * Removes what the manifest names and is still as it was made, then the versions that nothing but this program runs from;
+ * folders that were made go where nothing is left in them.
  * @throws Failure `release.busy` (1); Node's errors, AbortError
  */
-export async function uninstall(installing: Installing, data: string): Promise<readonly Kept[]> {
-  const { files } = installing.host;
-  const manifest = await readManifest(installing.host, data);
+export async function uninstall(installing: Installing, data: string): Promise<Uninstalled> {
+  const { host } = installing;
+  const { files } = host;
+  const manifest = await readManifest(host, data);
   // install.sh notes nothing.
   const made: readonly Made[] = manifest.some(({ kind }) => kind === "launcher")
     ? manifest
     : [...manifest, ...(await usualMade(installing, data))];
-  const kept = await withLock(installing, lockOf(data), async () => {
+  const uninstalled = await withLock(installing, lockOf(data), async () => {
     const reasons: Kept[] = [];
     for (const entry of made) {
       const reason = await remove(installing, data, entry);
@@ -46,14 +53,35 @@ export async function uninstall(installing: Installing, data: string): Promise<r
     }
     await removeFreshLinks(installing.host, data);
     await removeUnfinished(installing.host, path.join(data, "manifest.json"));
+    const inUse = await removeVersions(installing, path.join(data, "versions"));
     for (const name of own) await files.rm(path.join(data, name), { recursive: true, force: true });
-    return reasons;
+    return { kept: reasons, inUse };
   });
   await removeInstallerFolder(installing.host, data, made);
   const folders = made.filter(({ kind }) => kind === "folder").map((entry) => entry.path);
   const deepestFirst = [data, ...folders].toSorted((one, other) => other.length - one.length);
   for (const folder of deepestFirst) await files.rmdir(folder).catch(() => {});
-  return kept;
+  return uninstalled;
+}
+
+/** @returns what stays of them */
+async function removeVersions(
+  { host }: Installing,
+  versions: string,
+): Promise<Uninstalled["inUse"]> {
+  const { files, pid: ownPid } = host;
+  const ids = await files.readdir(versions).catch(() => []);
+  if (ids.length === 0) return [];
+  const running = await runningFrom(host, versions);
+  const inUse = ids.flatMap((id) => {
+    const pids = (running.get(id) ?? []).filter((pid) => pid !== ownPid);
+    return pids.length === 0 ? [] : [{ id, folder: path.join(versions, id), pids }];
+  });
+  for (const id of ids.filter((each) => !inUse.some((kept) => kept.id === each))) {
+    await files.rm(path.join(versions, id), { recursive: true, force: true });
+  }
+  await files.rmdir(versions).catch(() => {});
+  return inUse;
 }
 
 async function usualMade({ host }: Installing, data: string): Promise<readonly Made[]> {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { keys, openPty, type Pty } from "../terminal/pty.ts";
@@ -123,6 +123,56 @@ test("an installation by install.sh, which has no manifest, goes too", async () 
   // Nobody noted who made the folders.
   const left = await readdir(prefix, { recursive: true, withFileTypes: true });
   expect(left.filter((entry) => !entry.isDirectory())).toEqual([]);
+});
+
+test("what runs in the background is named, and keeps the version that it runs from", async () => {
+  await world.install("1.0.0");
+  const folder = join(world.data, "versions/1.0.0");
+  const node = join(folder, "runtime/node");
+  const heros = `exec '${process.execPath}' '${folder}/app/bin/heros.js' "$@"`;
+  // A program of its own there, as Node is.
+  await rm(node);
+  await copyFile("/bin/sleep", node);
+  await chmod(node, 0o755);
+  const { child, ended } = world.start(node, ["600"]);
+  const { pid = 0 } = child;
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  const startTicks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+  const run = { version: 1, pid, startTicks, bootId, command: "setup", argv: ["setup"] };
+  await put(".local/state/heros/background.json");
+  await writeFile(
+    join(world.home, ".local/state/heros/background.json"),
+    JSON.stringify({ ...run, startedAt: "2026-11-26T12:00:00Z", record: "/nowhere" }),
+  );
+  try {
+    const purged = await world.run("/bin/sh", ["-c", heros, "sh", "uninstall", "--yes", "--purge"]);
+    expect(purged.stderr).toContain(`heros setup is running in the background (PID ${pid})`);
+    expect(purged.status).toBe(1);
+    const { status, stdout } = await world.run("/bin/sh", [
+      "-c",
+      heros,
+      "sh",
+      "uninstall",
+      "--yes",
+    ]);
+    expect(stdout.split("\n").slice(1, -1)).toEqual([
+      expect.stringMatching(/^Done in /),
+      "    heros 1.0.0 is removed.",
+      `    Answers and logs stay: ${world.home}/.local/state/heros`,
+      `    Still running: heros setup in the background (PID ${pid}). Stop it with: kill ${pid}`,
+      `    Kept       ${folder}, because heros still runs from it (PID ${pid}).`,
+      `    When that has ended, you can delete ${world.data}/versions.`,
+    ]);
+    expect(status).toBe(0);
+    expect(await world.versions()).toEqual(["1.0.0"]);
+    expect(
+      (await world.homeFiles()).filter((file) => /\/bin\/|\/share\/heros\//.test(file)),
+    ).toEqual([".local/share/heros/versions", ".local/share/heros/versions/1.0.0"]);
+  } finally {
+    child.kill("SIGKILL");
+    await ended;
+  }
 });
 
 function start(): Pty {

@@ -4,8 +4,9 @@ import { listContainers } from "../../docker/containers.ts";
 import { listVolumes, type Volume } from "../../docker/containers.ts";
 import type { Host } from "../../host/host.ts";
 import { late, withinLimit } from "../../host/time-limit.ts";
-import { seeBackground } from "../../record/background-run.ts";
+import { listRunning } from "../../record/find-running.ts";
 import { recordsDir, backgroundFile } from "../../record/state-dir.ts";
+import type { BackgroundProcess } from "../../run/run-control.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
 import type { Work } from "../command-request.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
@@ -27,7 +28,7 @@ export interface LeftBehind {
   readonly stateDir: string;
   /** Answers, logs, listings: what of it is there. */
   readonly stateFiles: readonly string[];
-  readonly background: { readonly command: string; readonly pid: number } | null;
+  readonly background: readonly BackgroundProcess[];
 }
 
 /** Docker is not waited for longer: what it has is only told. */
@@ -46,7 +47,6 @@ export async function lookAround(work: Work, settings: GatheredSettings): Promis
   );
   const sizes = await Promise.all(folders.map((folder) => sizeOf(host, folder)));
   const state = ["answers.json", "listings", "demo"].map((name) => path.join(stateDir, name));
-  const seen = await seeBackground(host, stateDir);
   const stack = await existing(host, [path.join(stackDir, herosFile)]);
   return {
     models: { cacheDir, folders, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) },
@@ -54,7 +54,7 @@ export async function lookAround(work: Work, settings: GatheredSettings): Promis
     ...(stack.length === 0 ? { volumes: [], containers: [] } : await askDockerOf(work, stackDir)),
     stateDir,
     stateFiles: await existing(host, [...state, recordsDir(stateDir), backgroundFile(stateDir)]),
-    background: seen?.state === "running" ? { command: seen.command, pid: seen.pid } : null,
+    background: await listRunning(host),
   };
 }
 

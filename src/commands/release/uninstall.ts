@@ -44,15 +44,17 @@ export async function performUninstall(
   if (!yes && confirm === undefined) throw failure("uninstall.needs_yes");
   const version = await readVersion(host, folder);
   const left = await lookAround(work, settings);
-  if (purge && left.background !== null) throw failure("uninstall.running", left.background);
+  const [running] = left.background;
+  if (purge && running !== undefined) throw failure("uninstall.running", running);
 
   const ask: Ask = async (question, details = []) =>
     (await confirm?.({ question, details }, signal)) === true;
-  if (!yes && !(await ask(`Remove heros ${version}?`, keptLines(left)))) return null;
+  const details = [...keptLines(left), ...runningLines(left)];
+  if (!yes && !(await ask(`Remove heros ${version}?`, details))) return null;
   const going = await chooseMore(left, { purge, ask: yes ? () => Promise.resolve(false) : ask });
 
   if (going.containers) await removeContainers(work, left, going.volumes);
-  const kept = await uninstall({ host, emit, signal }, data);
+  const { kept, inUse } = await uninstall({ host, emit, signal }, data);
   await removeData(host, left, going);
   const { bytes, cacheDir } = left.models;
   return [
@@ -60,6 +62,13 @@ export async function performUninstall(
     ...(going.models ? [`Models removed: ${formatBytes(bytes)} from ${cacheDir}`] : []),
     ...kept.map((each) => `Kept: ${each.path}, because ${each.reason}.`),
     ...afterwards(left, going),
+    ...inUse.map(
+      (each) =>
+        `Kept: ${each.folder}, because heros still runs from it (PID ${each.pids.join(", ")}).`,
+    ),
+    ...(inUse.length === 0
+      ? []
+      : [`When that has ended, you can delete ${path.join(data, "versions")}.`]),
   ];
 }
 
@@ -79,7 +88,7 @@ async function chooseMore(
   { purge, ask }: { readonly purge: boolean; readonly ask: Ask },
 ): Promise<Going> {
   const choose = async (there: boolean, question: string): Promise<boolean> =>
-    there && (purge || (background === null && (await ask(question))));
+    there && (purge || (background.length === 0 && (await ask(question))));
   const size = formatBytes(models.bytes);
   const noModels = await choose(
     models.folders.length > 0,
@@ -88,7 +97,7 @@ async function chooseMore(
   const noState = await choose(stateFiles.length > 0, "Also remove answers and logs?");
   // What Annie remembers is in her volumes: no flag removes it.
   const names = containers.length > 0 ? ` (${containers.join(", ")})` : "";
-  const hasStack = containers.length + volumes.length > 0 && background === null;
+  const hasStack = containers.length + volumes.length > 0 && background.length === 0;
   const noContainers =
     hasStack && (await ask(`Also stop Annie and remove her containers${names}?`));
   const noVolumes =
@@ -151,10 +160,9 @@ function runningLines({ stackDir, containers, background }: LeftBehind): string[
     ...(containers.length > 0
       ? [`Still running: ${containers.join(", ")}. Stop with: ${down}`]
       : []),
-    ...(background === null
-      ? []
-      : [
-          `Still running: heros ${background.command} in the background. Stop it with: kill ${background.pid}`,
-        ]),
+    ...background.map(
+      ({ command, pid }) =>
+        `Still running: heros ${command} in the background (PID ${pid}). Stop it with: kill ${pid}`,
+    ),
   ];
 }
