@@ -22,4 +22,4 @@ if [ ! -e dist/cli/main.js ]; then npm run --silent build; fi
 start_engine "$work/engine"
 mkdir "$work/images" "$work/tmp"
 .ci/docker-images.sh "$work/images"
-TMPDIR=$work/tmp vitest run --config test/docker/vitest.config.ts
+TMPDIR=$work/tmp vitest run --config test/e2e.config.ts test/docker

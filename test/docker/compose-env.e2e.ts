@@ -10,7 +10,7 @@ import { envCases } from "../deploy/compose/env/env-cases.ts";
 
 const compose = 'services: {x: {image: x, environment: {A: "${A-(none)}", B: "${B-(none)}"}}}\n';
 
-// To write the answers anew: vitest run --config test/docker/vitest.config.ts compose-env --update
+// To write the answers anew: vitest run --config test/e2e.config.ts compose-env --update
 test("compose reads .env files as it did when its answers were written down", async () => {
   const folder = await mkdtemp(path.join(tmpdir(), "heros-env-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
