@@ -13,6 +13,16 @@ install_engine() {
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y docker.io iptables
 }
 
+# A registry that a test starts by itself. No service of the package's is wanted.
+install_registry() {
+    if command -v docker-registry >/dev/null 2>&1; then
+        return
+    fi
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends docker-registry
+    service docker-registry stop >/dev/null 2>&1 || true
+}
+
 # Debian 12 has no compose v2; the next release's package asks for nothing that 12 lacks.
 install_compose() {
     if docker compose version >/dev/null 2>&1; then

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { FileRequest, Source } from "../../../src/source/source.ts";
+import type { FileRequest } from "../../../src/source/source.ts";
 import { model, openScene as openDownload } from "../../download/scene.ts";
 import { contentOf, makeImage, noise } from "./images.ts";
 import type { Fault, Seen } from "./registry-server.ts";
-import { bytesOf, openScene, type SceneOptions } from "./scene.ts";
+import { asModel, bytesOf, modelCommit, openScene, type SceneOptions } from "./scene.ts";
 
 const content = noise("layer", 100_000);
 const image = makeImage([content]);
@@ -157,21 +157,9 @@ async function downloadImage(options: SceneOptions) {
   const scene = await openScene(options);
   scene.server.push("her-os/core", "1", large, [large]);
   const scenery = await openDownload({ repos: [] });
-  const repo = `oci:${scene.server.host}/her-os/core`;
-  const source: Source = {
-    ...scene.registries,
-    list: async (_repo, revision) => {
-      const { files } = await scene.registries.list(repo, "1", signal);
-      return { repo: "org/image", revision, commit: "1".repeat(40), files };
-    },
-    open: (request) => scene.registries.open({ ...request, repo }),
-    requireAccess: (_repo, commit, path) =>
-      scene.registries.requireAccess(repo, commit, path, signal),
-    failureOf: (error) => scene.registries.failureOf(error, repo),
-  };
-  const hub = { ...source, whoAmI: () => Promise.reject(new Error("nobody")) };
+  const hub = asModel(scene.registries, `oci:${scene.server.host}/her-os/core`, "1");
   await scenery.pull([model("m", "org/image")], { hub, tuning: { firstConnections: 4 } });
-  const snapshot = join(scenery.cacheDir, "models--org--image/snapshots", "1".repeat(40));
+  const snapshot = join(scenery.cacheDir, "models--org--image/snapshots", modelCommit);
   for (const { digest, bytes } of large.blobs) {
     expect((await readFile(join(snapshot, digest))).equals(bytes), digest).toBe(true);
   }

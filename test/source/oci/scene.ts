@@ -13,7 +13,7 @@ import {
 } from "../../../src/source/oci/registry.ts";
 import { platformOf } from "../../../src/source/oci/manifest.ts";
 import type { ResolvedImage } from "../../../src/source/oci/resolve.ts";
-import type { FileRequest } from "../../../src/source/source.ts";
+import type { FileRequest, Hub } from "../../../src/source/source.ts";
 import { quickHost } from "../../download/scene.ts";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "./registry-server.ts";
 
@@ -123,6 +123,24 @@ function named(host: Host, names: Readonly<Record<string, string>>): Host {
   return {
     ...host,
     network: { ...network, request: wrap(network.request), read: wrap(network.read) },
+  };
+}
+
+export const modelCommit = "1".repeat(40);
+
+/** A source that has an image's configuration and layers as the files of a model, whatever its repository's name there. */
+export function asModel(registries: Registries, repo: string, tag: string): Hub {
+  return {
+    ...registries,
+    async list(name, revision, stop) {
+      const { files } = await registries.list(repo, tag, stop);
+      return { repo: name, revision, commit: modelCommit, files };
+    },
+    open: (request) => registries.open({ ...request, repo }),
+    requireAccess: (_name, commit, path, stop) =>
+      registries.requireAccess(repo, commit, path, stop),
+    failureOf: (error) => registries.failureOf(error, repo),
+    whoAmI: () => Promise.reject(new Error("nobody")),
   };
 }
 
