@@ -113,6 +113,7 @@ export function openRegistries(options: RegistriesOptions): Registries {
     requireAccess: (repo, commit, path, signal) =>
       sourceOf(repo).requireAccess(repo, commit, path, signal),
     open: async (request) => sourceOf(request.repo).open(request),
+    serverOf: (repo) => parseImageRepo(repo)?.registry ?? "",
     failureOf(error, repo) {
       const image = parseImageRepo(repo);
       return image === null ? error : registryOf(image.registry).failureOf(error, repo);

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { type EmbeddedHub, type HubOptions, startHub } from "../../../src/demo/hub/hub.ts";
 
 /** What a server saw of one request: "GET hub.test/…", and the header of that name. */
-interface Seen {
+export interface Seen {
   readonly what: string;
   readonly authorization: string | undefined;
   readonly proxyAuthorization: string | undefined;
@@ -41,7 +41,7 @@ const seen = (what: string, { headers }: http.IncomingMessage): Seen => ({
 });
 
 /** A certificate of one's own for these names; its key lies beside it. @returns its path */
-async function makeCertificate(dir: string, names: readonly string[]): Promise<string> {
+export async function makeCertificate(dir: string, names: readonly string[]): Promise<string> {
   const certificate = join(dir, `${names[0] ?? "none"}.pem`);
   const subjects = names.map((name) => `DNS:${name}`).join(",");
   const kind = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
@@ -97,7 +97,7 @@ export async function startGuardedHub(
 }
 
 /** A TLS server that hands everything on to a plain one behind it. */
-async function startFront({
+export async function startFront({
   certificate,
   behind,
   saw,

@@ -148,6 +148,12 @@ test("a failure names the registry of its file, and ends no other's", async () =
   const failed = scene.registries.failureOf(tls, "oci:ghcr.io/a");
   expect(failed).toMatchObject({ code: "registry.tls", exitCode: 5 });
   expect(scene.registries.failureOf(cut, "org/model")).toBe(cut);
+  const servers = ["oci:ghcr.io/a", "oci:ghcr.io/b/c", "oci:docker.io/library/redis"];
+  expect(servers.map((repo) => scene.registries.serverOf?.(repo))).toEqual([
+    "ghcr.io",
+    "ghcr.io",
+    "docker.io",
+  ]);
 });
 
 /** A large image, whose layers the engine brings into a cache as a model's files. */
