@@ -130,7 +130,7 @@ async function measureInstall(place: Workplace): Promise<Figure> {
 }
 
 async function measureVersion(place: Workplace): Promise<Figure> {
-  const { times, starts } = await inTurn(place, 25, () => timeToEnd(heros(place, "--version")));
+  const { times, starts } = await inTurn(place, 41, () => timeToEnd(heros(place, "--version")));
   return {
     name: "heros --version",
     measured: milliseconds(median(times)),
