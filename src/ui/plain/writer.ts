@@ -51,7 +51,8 @@ export function createPlainWriter(
       if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
       const downloaded = state.run?.command === "upgrade" ? "Downloaded" : "Models";
       const what = event.type === "verify.progress" ? "Verified" : downloaded;
-      out.line(`${what}: ${progressText(state.download)}`);
+      const text = `${what}: ${progressText(state.download)}`;
+      for (const line of fold(text, columnsOf(terminal.stdout), 4)) out.line(line);
     },
     ...(terminal.stdin.isTTY && terminal.stdout.isTTY ? { confirm } : {}),
     async close() {
