@@ -81,8 +81,8 @@ export interface Changes {
   readonly omitted: number;
 }
 
-const maxLines = 12;
-const maxCharacters = 240;
+const maxLines = 10;
+const maxCharacters = 160;
 
 /** What a tree says has changed after one version up to another; nothing where it does not say. */
 export async function readChanges(

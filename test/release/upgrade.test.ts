@@ -85,10 +85,10 @@ test("it says what changes, and where all of it stands", async () => {
   expect(stdout.split("\n").filter((line) => !line.startsWith("Downloaded: "))).toEqual([
     "heros 1.0.0: looking for a newer version.",
     "Installed: heros 1.0.0. Available: heros 1.1.0.",
+    "heros 1.1.0 is downloaded and verified. Unpacking it and checking that it starts.",
     "Changes from heros 1.0.0 to 1.1.0:",
     "    1.1.0 (2026-12-24)",
     "    - heros sings.",
-    "heros 1.1.0 is downloaded and verified. Checking that it starts.",
     expect.stringMatching(/^Done in /),
     "    Upgraded heros 1.0.0 to 1.1.0.",
     "    Your answers, the models and Annie's stack are unchanged.",

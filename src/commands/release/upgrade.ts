@@ -173,6 +173,8 @@ async function bringIn(work: Work, { source, tarball, current }: BringIn): Promi
   let isDone = false;
   try {
     const file = await fetchTarball({ ...source, host, emit, folder }, tarball);
+    const message = `heros ${version} is downloaded and verified. Unpacking it and checking that it starts.`;
+    emit({ type: "notice", level: "info", code: "release.verified", message });
     const platform = platformOf(host);
     const tree = await unpack({ host, signal, file, version, platform, into });
     await tellChanges(work, { from: current.version, tree });
@@ -201,12 +203,6 @@ async function tellChanges(
   const { version: to, folder } = tree;
   const { lines, omitted } = await readChanges(host, folder, { from, to });
   if (lines.length > 0) emit({ type: "upgrade.changes", from, to, lines, omitted });
-  emit({
-    type: "notice",
-    level: "info",
-    code: "release.verified",
-    message: `heros ${to} is downloaded and verified. Checking that it starts.`,
-  });
 }
 
 const closing = z.discriminatedUnion("type", [
