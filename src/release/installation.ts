@@ -4,7 +4,7 @@ import { removeOfDead } from "../host/process-table.ts";
 import { errorCode } from "../run/failure.ts";
 import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
-import { findLockHolder } from "../store/hub-cache/look-up.ts";
+import { findLockHolder } from "../store/contents.ts";
 
 /** Where heros is installed. */
 export interface Places {

@@ -9,7 +9,7 @@ import { uninstall } from "../../release/uninstall.ts";
 import { failure } from "../../run/failures/table.ts";
 import { inFolder } from "../../run/shell-quote.ts";
 import { formatBytes } from "../../run/units.ts";
-import { stagingName } from "../../store/hub-cache/layout.ts";
+import { stagingName } from "../../store/contents.ts";
 import type { Work } from "../command-request.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { type LeftBehind, lookAround } from "./left-behind.ts";

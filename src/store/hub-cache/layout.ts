@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { PartialPaths } from "../partial.ts";
+import { type ContentPlace, stagingName } from "../contents.ts";
 
 /** Where the Hub cache keeps a repository's things. The layout is huggingface_hub's; `.heros` and what is in it are ours. */
 export interface RepoPlaces {
@@ -13,9 +13,6 @@ export interface RepoPlaces {
   /** The repository's folder while it is assembled, to take its place by one rename. */
   readonly assembly: string;
 }
-
-/** Of heros, in the cache's root: to her-os a `models--…` folder that is there is a model that is there. */
-export const stagingName = ".heros";
 
 export function placesOf(cacheDir: string, repo: string): RepoPlaces {
   const name = `models--${repo.replaceAll("/", "--")}`;
@@ -56,8 +53,10 @@ export function journalPath(places: RepoPlaces, blobName: string): string {
   return join(places.staging, `${blobName}.heros-journal`);
 }
 
-export function partialPaths(places: RepoPlaces, blobName: string): PartialPaths {
+export function partialPaths(places: RepoPlaces, blobName: string): ContentPlace {
   return {
+    content: stagedPath(places, blobName),
+    lock: lockPath(places, blobName),
     folder: places.staging,
     partial: partialPath(places, blobName),
     journal: journalPath(places, blobName),
@@ -71,9 +70,6 @@ export function formerPlaces(places: RepoPlaces): RepoPlaces {
 
 /** A damaged content keeps this beside its name until a sound one is there. */
 export const damagedSuffix = ".heros-damaged";
-
-/** A blob on its way to another disk. */
-export const copySuffix = ".heros-copy";
 
 /** Held while a model's files are made visible, beside the locks of Python's client. */
 export function publishLockPath(places: RepoPlaces): string {
@@ -98,12 +94,6 @@ export function linkTarget(path: string, blobName: string): string {
   const depth = path.split("/").length + 1;
   return `${"../".repeat(depth)}blobs/${blobName}`;
 }
-
-/** By the cache directory tagging standard (bford.info/cachedir): backups leave it out. */
-export const cacheTag = {
-  name: "CACHEDIR.TAG",
-  text: "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by heros.\n# For information about cache directory tags, see:\n#\thttps://bford.info/cachedir/\n",
-};
 
 const ownPattern = /^(?<blob>[0-9a-f]{40,64})\.heros-(?:partial|journal|journal\.new|copy)$/u;
 

@@ -9,7 +9,7 @@ import {
   type RepoPlaces,
   stagedPath,
 } from "./layout.ts";
-import { isOtherDisk, moveFile } from "./move-file.ts";
+import { isOtherDisk, moveFile } from "../contents.ts";
 import { readJournal, readPartial } from "../partial.ts";
 import { inFolder, type SurveyedBlob } from "../store.ts";
 

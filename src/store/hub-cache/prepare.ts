@@ -1,19 +1,15 @@
 import type { Files, Host } from "../../host/host.ts";
-import { ownUid } from "../../host/own-file.ts";
 import { lookAtPlace } from "../../host/target-folder.ts";
 import {
   blobPath,
-  cacheTag,
   foldersOf,
   journalPath,
   partialPath,
   placesOf,
   type RepoPlaces,
-  stagingName,
 } from "./layout.ts";
 import { errorCode, Failure } from "../../run/failure.ts";
 import { dirname, join } from "node:path";
-import { fileFailure } from "../../run/file-failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import {
   freeSpace,
@@ -22,6 +18,13 @@ import {
   type SurveyedItem,
   type SurveyedSnapshot,
 } from "../store.ts";
+import {
+  linkFollower,
+  makeCacheFolder,
+  nearestThere,
+  obstacleAmong,
+  stagingName,
+} from "../contents.ts";
 import { findBlob } from "./look-up.ts";
 
 /**
@@ -36,11 +39,7 @@ export async function openCache(
 ): Promise<ReadonlyMap<string, RepoPlaces>> {
   const places = new Map<string, RepoPlaces>();
   if (blobs.length === 0) return places;
-  await files.mkdir(cacheDir, { recursive: true });
-  const tag = join(cacheDir, cacheTag.name);
-  await files.writeFile(tag, cacheTag.text, { flag: "wx" }).catch((error: unknown) => {
-    if (errorCode(error) !== "EEXIST") throw error;
-  });
+  await makeCacheFolder(files, cacheDir);
   for (const repo of new Set(blobs.map((blob) => blob.repo))) {
     const { staging, locks } = await openPlaces(files, cacheDir, repo);
     await files.mkdir(staging, { recursive: true });
@@ -64,8 +63,7 @@ export async function openPlaces(
   repo: string,
 ): Promise<RepoPlaces> {
   const base = await files.realpath(cacheDir);
-  const [uid, { uid: owner }] = await Promise.all([ownUid(files), files.stat(base)]);
-  const follow = (place: string): Promise<string> => followLink(files, place, [uid, owner, 0]);
+  const follow = await linkFollower(files, base);
   const within = async (folder: string, name: string): Promise<string> =>
     follow(join(await follow(join(base, folder)), name));
   const named = placesOf(base, repo);
@@ -85,30 +83,6 @@ export async function openPlaces(
     within(stagingName, name),
   ]);
   return { ...folders, locks, staging, assembly: join(staging, "assembly") };
-}
-
-async function followLink(files: Doors, place: string, owners: number[]): Promise<string> {
-  const found = await files.lstat(place).catch(() => null);
-  if (found === null || !found.isSymbolicLink()) return place;
-  if (!owners.includes(found.uid)) {
-    throw failure("cache.foreign_link", { link: place, uid: found.uid });
-  }
-  try {
-    return await files.realpath(place);
-  } catch (cause) {
-    throw failure("cache.broken_link", { link: place, target: null }, cause);
-  }
-}
-
-/** Whether every folder on the way from the cache's own to this one is a folder, and no link. */
-export async function isUnlinked(
-  files: Pick<Files, "realpath">,
-  cacheDir: string,
-  folder: string,
-): Promise<boolean> {
-  const base = await files.realpath(cacheDir).catch(() => null);
-  const real = await files.realpath(folder).catch(() => null);
-  return base !== null && real === join(base, folder.slice(cacheDir.length));
 }
 
 /**
@@ -150,8 +124,6 @@ export async function tidyStaging(
   await files.rmdir(join(cacheDir, stagingName)).catch(() => {});
 }
 
-const writeAndSearch = 2 | 1;
-
 /**
  * Why a model can't get its files: a folder of its own in the cache is another user's, or something lies where a file or a
  * folder should be. Null where nothing is in the way.
@@ -161,8 +133,8 @@ export async function findObstacle(
   { cacheDir, blobs }: Survey,
   item: SurveyedItem,
 ): Promise<Failure | null> {
-  const place = { folder: cacheDir, area: "cache" } as const;
-  const closed: string[] = [];
+  const folders: string[] = [];
+  const entries: string[] = [];
   for (const snapshot of item.snapshots) {
     const missing = snapshot.files.filter(({ linked }) => !linked);
     if (missing.length === 0) continue;
@@ -172,29 +144,18 @@ export async function findObstacle(
     if (places instanceof Failure) return places;
     // Nothing is there yet.
     if (places === null) continue;
-    for (const folder of foldersToWrite(places, snapshot)) {
-      const nearest = await nearestThere(files, folder);
-      if (nearest === null) continue;
-      if (!nearest.isFolder) return fileFailure(inTheWay("ENOTDIR", nearest.path), place);
-      if (!(await isOpen(files, nearest.path))) closed.push(nearest.path);
-    }
+    folders.push(...foldersToWrite(places, snapshot));
     const lacking = blobs.filter(({ cached, repo }) => !cached && repo === snapshot.repo);
-    const entries = [
+    entries.push(
       ...lacking.flatMap(({ blobName }) => [
         blobPath(places, blobName),
         partialPath(places, blobName),
         journalPath(places, blobName),
       ]),
       ...missing.map(({ path }) => join(snapshot.path, path)),
-    ];
-    for (const entry of entries) {
-      const found = await files.lstat(entry).catch(() => null);
-      if (found?.isDirectory() === true) return fileFailure(inTheWay("EISDIR", entry), place);
-    }
+    );
   }
-  return closed.length === 0
-    ? null
-    : failure("cache.not_writable", { why: "owned", folders: [...new Set(closed)] });
+  return obstacleAmong(files, { cacheDir, folders, entries });
 }
 
 /** The folders in which something of the model has to be made, the outer ones first. */
@@ -204,29 +165,6 @@ function foldersToWrite(
 ): string[] {
   const inner = files.filter(({ linked }) => !linked).map((file) => dirname(join(path, file.path)));
   return [locks, staging, root, blobs, snapshots, refs, ...new Set(inner)];
-}
-
-/** The folder, or what there is of the way to it. */
-async function nearestThere(
-  files: Pick<Doors, "stat">,
-  folder: string,
-): Promise<{ readonly path: string; readonly isFolder: boolean; readonly disk: number } | null> {
-  for (let path = folder; ; path = dirname(path)) {
-    const found = await files.stat(path).catch(() => null);
-    if (found !== null) return { path, isFolder: found.isDirectory(), disk: found.dev };
-    if (path === dirname(path)) return null;
-  }
-}
-
-function isOpen(files: Pick<Files, "access">, folder: string): Promise<boolean> {
-  return files.access(folder, writeAndSearch).then(
-    () => true,
-    () => false,
-  );
-}
-
-function inTheWay(code: "ENOTDIR" | "EISDIR", path: string): Error {
-  return Object.assign(new Error(`${code}: ${path}`), { code, path });
 }
 
 /**

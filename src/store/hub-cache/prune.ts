@@ -5,7 +5,6 @@ import type { Emit } from "../../run/event.ts";
 import type { Leftover, PrunedFile } from "../../run/events/cache.ts";
 import { failureOfFiles } from "../store.ts";
 import {
-  copySuffix,
   damagedSuffix,
   foldersOf,
   leftoverOf,
@@ -15,9 +14,9 @@ import {
   publishLockPath,
   type RepoPlaces,
 } from "./layout.ts";
-import { findLockHolder } from "./look-up.ts";
+import { copySuffix, findLockHolder, isUnlinked } from "../contents.ts";
 import { errorCode } from "../../run/failure.ts";
-import { isUnlinked, tidyStaging } from "./prepare.ts";
+import { tidyStaging } from "./prepare.ts";
 
 /** A repository of the catalog, and what of it is wanted. */
 export interface PruneRepo {

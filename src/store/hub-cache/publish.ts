@@ -19,7 +19,7 @@ import {
   stagedPath,
 } from "./layout.ts";
 import { findBlob, readRef } from "./look-up.ts";
-import { isOtherDisk, moveFile } from "./move-file.ts";
+import { isOtherDisk, moveFile, whileLocked } from "../contents.ts";
 import { openPlaces } from "./prepare.ts";
 
 type Doors = Pick<Host, "files" | "fileLocks" | "clock" | "pid">;
@@ -67,7 +67,9 @@ async function publishSnapshot(publication: SnapshotPublication): Promise<void> 
   if (places === null) return;
   await sweep(files, places, new Set(blobs.map(({ blobName }) => blobName)));
   if (isDone) return;
-  await whileLocked(publication, places, async () => {
+  const { lockRetryMs, signal } = publication;
+  const lock = publishLockPath(places);
+  await whileLocked(host, { lock, lockRetryMs, signal }, async () => {
     await recover(files, places);
     const isNew = (await files.lstat(places.root).catch(() => null)) === null;
     if (isNew && (await appear(publication, places))) return;
@@ -75,24 +77,6 @@ async function publishSnapshot(publication: SnapshotPublication): Promise<void> 
     await linkSnapshot(files, snapshot, { ...places, pid });
     await writeRef(files, snapshot, { ...places, pid });
   });
-}
-
-/** Two that publish files of one repository take turns. */
-async function whileLocked(
-  { host, lockRetryMs, signal }: SnapshotPublication,
-  places: RepoPlaces,
-  act: () => Promise<void>,
-): Promise<void> {
-  const lock = publishLockPath(places);
-  await host.files.mkdir(places.locks, { recursive: true });
-  while ((await host.fileLocks.acquire(lock)) === "busy") {
-    await host.clock.sleep(lockRetryMs, signal);
-  }
-  try {
-    await act();
-  } finally {
-    host.fileLocks.release(lock);
-  }
 }
 
 /** Builds the repository's folder and puts it in its place; false where there is one by now, or on another disk. */

@@ -3,7 +3,7 @@ import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import { failure } from "../../run/failures/table.ts";
 import { blobPath, damagedSuffix, lockPath, placesOf, stagedPath } from "./layout.ts";
-import { findLockHolder } from "./look-up.ts";
+import { findLockHolder } from "../contents.ts";
 import { failureOfFiles } from "../store.ts";
 import type { Damage } from "./verify.ts";
 import { openPlaces, tidyStaging } from "./prepare.ts";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { findLockHolder } from "../../../src/store/hub-cache/look-up.ts";
+import { findLockHolder } from "../../../src/store/contents.ts";
 import {
   foldersOf,
   lockPath,
