@@ -152,7 +152,7 @@ async function bring(
 ): Promise<Pick<DownloadResult, "fetchedBytes" | "fetchedImageBytes">> {
   const { host, source, store, survey, emit, signal } = request;
   const tuning = { ...usualTuning, ...request.tuning };
-  await store.prepare(missing);
+  await store.prepare(missing, survey);
   const outages = new Map<string, Outage>();
   const tasks = inOrder(survey, missing).map((blob) => {
     const server = source.serverOf?.(blob.repo) ?? "";

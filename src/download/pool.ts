@@ -109,7 +109,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     if (stopped) return;
     const lastByteMs = Math.max(...[...outages].map((outage) => outage.lastByteMs));
     const networkIsGone = nowMs() - lastByteMs > tuning.failAfterMs;
-    if (!isOfOneFile(error, { source, networkIsGone })) {
+    if (!isOfOneFile(error, { source, repo: task.blob.repo, networkIsGone })) {
       stop(error);
       return;
     }

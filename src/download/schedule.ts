@@ -198,9 +198,13 @@ export function createFailedFiles(): FailedFiles {
 /** Whether an error is that of one file. Others stop everything: a full disk, a cache that can't be written to, a network that is gone, a bug. */
 export function isOfOneFile(
   error: unknown,
-  { source, networkIsGone }: { source: Pick<Source, "scopeOf">; networkIsGone: boolean },
+  {
+    source,
+    repo,
+    networkIsGone,
+  }: { source: Pick<Source, "scopeOf">; repo: string; networkIsGone: boolean },
 ): error is Failure {
   if (!(error instanceof Failure) || /^(?:disk|cache)\./u.test(error.code)) return false;
-  const scope = source.scopeOf(error);
+  const scope = source.scopeOf(error, repo);
   return scope === "file" || (scope === "network" && !networkIsGone);
 }

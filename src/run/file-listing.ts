@@ -23,6 +23,21 @@ export function isImageRepo(repo: string): boolean {
   return repo.startsWith("oci:");
 }
 
+/** What has to be fetched of an image, each content once: its configuration, and its layers from the lowest on. A file's path is its digest. */
+export function imageFilesOf({
+  config,
+  layers,
+}: {
+  readonly config: { readonly digest: string; readonly sizeBytes: number };
+  readonly layers: readonly { readonly digest: string; readonly sizeBytes: number }[];
+}): ListedFile[] {
+  const sizes = new Map([config, ...layers].map(({ digest, sizeBytes }) => [digest, sizeBytes]));
+  return [...sizes].map(([path, sizeBytes]) => {
+    const hex = path.replace(/^sha256:/u, "");
+    return { path, sizeBytes, blobName: hex, hash: { algorithm: "sha256", hex } };
+  });
+}
+
 /** The id of an image among all that is wanted, which is no model's. */
 export function imageIdOf(name: string): string {
   return `oci:${name}`;

@@ -169,7 +169,7 @@ export function preferInOrder<Each extends Source>(
     list: (repo, revision, signal) =>
       askSoon(signal, (source, either) => source.list(repo, revision, either)),
     failureOf: (error, repo) => authority.failureOf(error, repo),
-    scopeOf: (failure) => authority.scopeOf(failure),
+    scopeOf: (failure, repo) => authority.scopeOf(failure, repo),
     requireAccess: (repo, commit, path, signal) =>
       askSoon(signal, (source, either) => source.requireAccess(repo, commit, path, either)),
     async open(request) {

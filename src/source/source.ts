@@ -19,8 +19,8 @@ export interface Source {
   open(request: FileRequest): Promise<OpenedFile>;
   /** What a request for a file of `repo` ended with after the last try, as a failure that says what to do. Others are passed through. */
   failureOf(error: unknown, repo: string): unknown;
-  /** What a failure of its own means for the other files. */
-  scopeOf(failure: Failure): FailureScope;
+  /** What a failure of its own, of a file of `repo`, means for the other files. */
+  scopeOf(failure: Failure, repo: string): FailureScope;
   /** Who serves a repository's files, where there is more than one: those of one server wait together. */
   serverOf?(repo: string): string;
 }

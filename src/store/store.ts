@@ -37,8 +37,8 @@ export interface Store {
 
   // One content on its way. Only after `prepare`.
 
-  /** Makes what a download of these contents needs. @throws Failure `cache.foreign_link`, `cache.broken_link` (1); Node's errors */
-  prepare(blobs: readonly WantedBlob[]): Promise<void>;
+  /** Makes what a download of these contents of a survey needs. @throws Failure `cache.foreign_link`, `cache.broken_link` (1); Node's errors */
+  prepare(blobs: readonly WantedBlob[], survey: Survey): Promise<void>;
   /** Whether contents can be given their names there. @throws Failure `cache.no_symlinks` (1); Node's errors */
   requireNames(): Promise<void>;
   /** Takes over what a former heros kept elsewhere. */
@@ -128,8 +128,10 @@ export interface SurveyedModel extends SurveyedItem {
 export interface SurveyedImage extends SurveyedItem {
   /** What events say of it; it is only handed through. */
   readonly label: ImageLabel;
-  /** Null where it could not be found out. */
+  /** Null where it could not be found out, and where Docker has it by its name: then nobody asked. */
   readonly content: ImageContent | null;
+  /** By which Docker has all of it; under another name, where `content` is there. Null where it does not have it. */
+  readonly engineId: string | null;
 }
 
 /** What a container image is made of. A layer's name as a file is its digest. */

@@ -146,6 +146,7 @@ function recordImages(seconds: number, imageSizes: readonly number[]) {
       label: { image, ...label, unpackedBytes: totalBytes * 2, way: "registry" } as const,
       ...sums,
       content: null,
+      engineId: null,
     };
   });
   const layers = images.map(({ id, totalBytes }) => {

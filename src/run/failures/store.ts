@@ -1,7 +1,7 @@
 import type { DamageReason } from "../events/cache.ts";
 import { quoted } from "../shell-quote.ts";
 import { formatBytes } from "../units.ts";
-import type { FileHash } from "../file-listing.ts";
+import { type FileHash, isImageRepo } from "../file-listing.ts";
 import { exitCodes, row } from "../failure.ts";
 
 /** As people call it. */
@@ -47,8 +47,12 @@ export const storeFailures = {
     readonly found: string | null;
   }>({
     exitCode: exitCodes.hash,
-    message: ({ repo, path, hash, found }) =>
-      `${path} of ${repo} does not match the Hub's checksum: its ${hashName(hash)} is ${found ?? "unknown"}, expected ${hash.hex}.`,
+    message: ({ repo, path, hash, found }) => {
+      const [what, promise] = isImageRepo(repo)
+        ? [`A layer of ${repo.replace(/^oci:/u, "")}`, "its digest"]
+        : [`${path} of ${repo}`, "the Hub's checksum"];
+      return `${what} does not match ${promise}: its ${hashName(hash)} is ${found ?? "unknown"}, expected ${hash.hex}.`;
+    },
     hint: () =>
       "heros downloaded it three times. Run heros again later. If it fails again, check for a proxy or a mirror that alters files.",
   }),

@@ -30,6 +30,8 @@ export interface Fault {
   readonly reset?: boolean;
   /** Nothing is answered. */
   readonly hang?: boolean;
+  /** Nothing is answered before this. */
+  readonly until?: Promise<void>;
   /** The connection ends after so many bytes of the body. */
   readonly cutAfterBytes?: number;
   /** One bit of the body is wrong. */
@@ -165,6 +167,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
       seen.push(asked);
       const fault = intercept(asked, served) ?? {};
       if (fault.hang === true) return;
+      await fault.until;
       if (fault.reset === true) return void request.socket.resetAndDestroy();
       const given = fault.answer;
       const reply: Reply =

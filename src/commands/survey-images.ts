@@ -1,0 +1,236 @@
+import { sideBySide } from "../run/concurrency.ts";
+import type { EngineImage } from "../docker/engine-images.ts";
+import type { ImageLabel } from "../run/events/images.ts";
+import { exitCodes, Failure } from "../run/failure.ts";
+import { imageFilesOf, imageIdOf } from "../run/file-listing.ts";
+import { type Platform, parsePlatform } from "../source/oci/manifest.ts";
+import { type ImageReference, parseImageReference, repoOfImage } from "../source/oci/reference.ts";
+import type { Registries } from "../source/oci/registry.ts";
+import { type ImageStore, unpackedRatio } from "../store/images/image-store.ts";
+import {
+  type ImageContent,
+  sumBytes,
+  type Survey,
+  type SurveyedBlob,
+  type SurveyedImage,
+} from "../store/store.ts";
+
+/** An image that the stack's services run. */
+export interface ImageRequest {
+  /** As the compose file has it. */
+  readonly name: string;
+  readonly services: readonly string[];
+  /** Annie waits for one of these services. */
+  readonly neededForOnline: boolean;
+  /** That the compose file asks for: `linux/amd64`. Left out, this machine's. */
+  readonly platform?: string;
+}
+
+export interface ImageSurveyRequest {
+  readonly registries: Pick<Registries, "resolve">;
+  readonly store: Pick<ImageStore, "lookUp" | "locate" | "readImage">;
+  /** In the order in which Docker should have them. */
+  readonly images: readonly ImageRequest[];
+  readonly platform: Platform;
+  /** What Docker has; null where it does not say. */
+  readonly engine: readonly EngineImage[] | null;
+  readonly way: ImageLabel["way"];
+  readonly signal: AbortSignal;
+  /** An image that can't be found out gets its `problem` instead of ending the survey. */
+  readonly lenient?: boolean;
+  /** A registry could not be asked, and all of the image is here from an earlier run. */
+  readonly onCached?: (image: string, failure: Failure) => void;
+}
+
+export type SurveyedImages = Pick<Survey, "images" | "blobs">;
+
+/** After what Annie needs to be online, and before the models of the second tier. */
+const laterPriority = 1;
+
+/**
+ * Finds out what the images are made of, and what of that has to be fetched: neither what Docker has, whole images or
+ * the layers of others, nor what the store has. Writes nothing. A tag means for the rest of the run what it means here.
+ * @throws Failure `image.…`, `registry.…` (2, 4, 5, 6); AbortError
+ */
+export async function surveyImages(request: ImageSurveyRequest): Promise<SurveyedImages> {
+  const { signal } = request;
+  const unique = [...Map.groupBy(request.images, ({ name }) => name).values()].flatMap(
+    mergeServices,
+  );
+  const ordered = unique.toSorted((a, b) => priorityOf(a) - priorityOf(b));
+  const found = await sideBySide(ordered, 8, signal, async (image, either) =>
+    lookAtImage({ ...request, signal: either }, image),
+  );
+  const blobs = new Map<string, SurveyedBlob>();
+  const images: SurveyedImage[] = [];
+  for (const seen of found) images.push(await surveyImage(request, seen, blobs));
+  return { images, blobs: [...blobs.values()] };
+}
+
+/** A survey of both: of models, with their sums, and of images. */
+export function withImages(models: Survey, { images, blobs }: SurveyedImages): Survey {
+  return { ...models, images, blobs: [...models.blobs, ...blobs] };
+}
+
+function priorityOf({ neededForOnline }: ImageRequest): number {
+  return neededForOnline ? 0 : laterPriority;
+}
+
+/** Two services may run one image. */
+function mergeServices(same: readonly ImageRequest[]): ImageRequest[] {
+  const [first] = same;
+  if (first === undefined) return [];
+  const services = [...new Set(same.flatMap((each) => each.services))];
+  return [{ ...first, services, neededForOnline: same.some((each) => each.neededForOnline) }];
+}
+
+/** What is known of an image. */
+interface Seen {
+  readonly image: ImageRequest;
+  /** Docker has it by its name: nothing else is asked. */
+  readonly inEngine: EngineImage | null;
+  readonly content: ImageContent | null;
+  readonly problem: Failure | null;
+}
+
+async function lookAtImage(request: ImageSurveyRequest, image: ImageRequest): Promise<Seen> {
+  const nothing = { image, inEngine: null, content: null, problem: null };
+  try {
+    const reference = parseImageReference(image.name);
+    const platform =
+      image.platform === undefined ? request.platform : parsePlatform(image.platform, image.name);
+    const inEngine = request.engine?.find((each) => hasName(each, reference, platform)) ?? null;
+    if (inEngine !== null) return { ...nothing, inEngine };
+    return { ...nothing, content: await resolve(request, reference, platform) };
+  } catch (error) {
+    if (request.lenient === true && error instanceof Failure) return { ...nothing, problem: error };
+    throw error;
+  }
+}
+
+/** By its registry; by what an earlier run wrote down where that can't be asked and nothing is missing. */
+async function resolve(
+  { registries, store, onCached, signal }: ImageSurveyRequest,
+  reference: ImageReference,
+  platform: Platform,
+): Promise<ImageContent> {
+  const { name } = reference;
+  try {
+    const { reference: _asked, ...found } = await registries.resolve(reference, platform, signal);
+    return { name, repo: repoOfImage(reference), ...found };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof Failure) || error.exitCode !== exitCodes.network) throw error;
+    const stored = await store.readImage(name);
+    if (stored?.isWhole !== true) throw error;
+    onCached?.(name, error);
+    return stored;
+  }
+}
+
+/** Whether an image of Docker's is what compose would run, and would not pull. */
+function hasName(image: EngineImage, wanted: ImageReference, platform: Platform): boolean {
+  if (image.os !== platform.os || image.architecture !== platform.architecture) return false;
+  const { names, namesByDigest } = image;
+  return [...names, ...namesByDigest].some((name) => {
+    const { registry, repository, tag, digest } = parseOrNull(name) ?? {};
+    if (registry !== wanted.registry || repository !== wanted.repository) return false;
+    return wanted.digest === null ? tag === wanted.tag : digest === wanted.digest;
+  });
+}
+
+/** Names that Docker shows of what has none: `<none>:<none>`. */
+function parseOrNull(name: string): ImageReference | null {
+  try {
+    return parseImageReference(name);
+  } catch {
+    return null;
+  }
+}
+
+/** This very image as Docker has it, under whatever name; null where it does not have it. An index is that of all platforms. */
+export function findInEngine(
+  { config, digest, manifestDigest, diffIds }: ImageDigests,
+  engine: readonly EngineImage[],
+): EngineImage | null {
+  const isSame = (image: EngineImage): boolean => {
+    if (image.id === config.digest || image.id === manifestDigest) return true;
+    const known = [image.id, ...image.namesByDigest.map((name) => name.split("@")[1])];
+    const isThisPlatform = image.diffIds.join() === diffIds.join();
+    return isThisPlatform && [digest, manifestDigest].some((own) => known.includes(own));
+  };
+  return engine.find(isSame) ?? null;
+}
+
+type ImageDigests = Pick<ImageContent, "config" | "digest" | "manifestDigest" | "diffIds">;
+
+/** How many of its layers, from the lowest on, Docker has in one of its images: a layer is the same above the same ones only. */
+export function layersInEngine(
+  { diffIds }: Pick<ImageContent, "diffIds">,
+  engine: readonly EngineImage[],
+): number {
+  const shared = engine.map((image) => {
+    const differs = diffIds.findIndex((diffId, index) => image.diffIds[index] !== diffId);
+    return differs === -1 ? diffIds.length : differs;
+  });
+  return Math.max(0, ...shared);
+}
+
+/** Adds to `blobs` what of the image has to be in the store. */
+async function surveyImage(
+  { store, engine, way, signal }: ImageSurveyRequest,
+  { image, inEngine, content, problem }: Seen,
+  blobs: Map<string, SurveyedBlob>,
+): Promise<SurveyedImage> {
+  const { name, services, neededForOnline } = image;
+  const id = imageIdOf(name);
+  const priority = priorityOf(image);
+  const same = content === null ? inEngine : findInEngine(content, engine ?? []);
+  const known = { id, title: name, priority, content, problem, engineId: same?.id ?? null };
+  const nothing = { totalBytes: 0, cachedBytes: 0, resumedBytes: 0 };
+  const label = { image: name, services, neededForOnline, way };
+  if (content === null) {
+    const digest = inEngine?.namesByDigest[0]?.split("@")[1] ?? inEngine?.id ?? "";
+    const unpackedBytes = inEngine?.unpackedBytes ?? 0;
+    return { ...known, ...nothing, snapshots: [], label: { ...label, digest, unpackedBytes } };
+  }
+  const all = imageFilesOf(content);
+  const sum = (files: readonly { readonly sizeBytes: number }[]): number =>
+    files.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);
+  const totalBytes = sum(all);
+  const wanted = filesToStore(content, engine ?? []);
+  const own = await sideBySide(wanted, 64, signal, async (file) => {
+    const before = blobs.get(file.blobName);
+    const state = before ?? (await store.lookUp(content.repo, file));
+    const { repo, manifestDigest: commit } = content;
+    const neededBy = [...(before?.neededBy ?? []), id];
+    return { priority, repo, commit, ...file, ...before, ...state, neededBy };
+  });
+  for (const blob of own) blobs.set(blob.blobName, blob);
+  const { cachedBytes, resumedBytes } = sumBytes(own);
+  const path = store.locate(content.repo, content.manifestDigest);
+  const { repo, digest, manifestDigest: commit } = content;
+  const files = own.map(({ path: file, blobName, cached }) => ({
+    path: file,
+    blobName,
+    linked: cached,
+  }));
+  return {
+    ...known,
+    totalBytes,
+    cachedBytes: totalBytes - sum(own) + cachedBytes,
+    resumedBytes,
+    snapshots: files.length === 0 ? [] : [{ repo, revision: digest, commit, path, files }],
+    label: { ...label, digest, unpackedBytes: Math.round(totalBytes * unpackedRatio) },
+  };
+}
+
+/** Nothing of an image that Docker has; else its configuration, and the layers above those that Docker has. */
+function filesToStore(
+  content: ImageContent,
+  engine: readonly EngineImage[],
+): ReturnType<typeof imageFilesOf> {
+  if (findInEngine(content, engine) !== null) return [];
+  const layers = content.layers.slice(layersInEngine(content, engine));
+  return imageFilesOf({ config: content.config, layers });
+}

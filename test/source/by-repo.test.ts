@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { Failure } from "../../src/run/failure.ts";
+import { sourceByRepo } from "../../src/source/by-repo.ts";
+import type { Source } from "../../src/source/source.ts";
+
+const { signal } = new AbortController();
+
+/** A source that says of each call which one it is. */
+function told(name: string, offline = false): { source: Source; calls: string[] } {
+  const calls: string[] = [];
+  const refuse = async (call: string): Promise<never> => {
+    calls.push(call);
+    throw new Error(`${name} ${call}`);
+  };
+  const source: Source = {
+    endpoint: name,
+    offline,
+    list: (repo) => refuse(`list ${repo}`),
+    requireAccess: (repo) => refuse(`access ${repo}`),
+    open: ({ repo }) => refuse(`open ${repo}`),
+    failureOf: (_error, repo) => `${name} failed with ${repo}`,
+    scopeOf: () => (name === "hub" ? "all" : "network"),
+  };
+  return { source, calls };
+}
+
+test.each([
+  ["her-os/core", "hub"],
+  ["oci:ghcr.io/her-os/core", "registries"],
+])("what is asked of %s is asked of the %s", async (repo, name) => {
+  const [hub, registries] = [told("hub"), told("registries")];
+  const source = sourceByRepo({ hub: hub.source, images: registries.source });
+  const request = { repo, commit: "c", path: "p", blobName: "b", range: null, address: null };
+  await expect(source.list(repo, "main", signal)).rejects.toThrow(`${name} list ${repo}`);
+  await expect(source.requireAccess(repo, "c", "p", signal)).rejects.toThrow(name);
+  await expect(source.open({ ...request, idleTimeoutMs: 1, signal })).rejects.toThrow(name);
+  expect(source.failureOf(new Error("x"), repo)).toBe(`${name} failed with ${repo}`);
+  const failure = new Failure({ code: "x", message: "", hint: "", exitCode: 5 });
+  expect(source.scopeOf(failure, repo)).toBe(name === "hub" ? "all" : "network");
+  expect((name === "hub" ? registries : hub).calls).toEqual([]);
+});
+
+test("each registry is a server of its own beside the Hub", () => {
+  const source = sourceByRepo({ hub: told("hub").source, images: told("registries").source });
+  const repos = ["a/b", "c/d", "oci:ghcr.io/a/b", "oci:ghcr.io/c", "oci:localhost:5000/a"];
+  expect(repos.map((repo) => source.serverOf?.(repo))).toEqual([
+    "hub",
+    "hub",
+    "oci:ghcr.io",
+    "oci:ghcr.io",
+    "oci:localhost:5000",
+  ]);
+});
+
+test("only where neither may be asked is nothing asked", () => {
+  const offline = (hub: boolean, images: boolean): boolean =>
+    sourceByRepo({ hub: told("hub", hub).source, images: told("r", images).source }).offline;
+  expect([offline(true, true), offline(true, false), offline(false, true)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
