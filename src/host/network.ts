@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 
 /** HTTP/1.1 with kept-alive connections and the proxies of the environment, which what runs on this machine is asked past. Follows no redirect: its caller decides what a new origin may see. */
@@ -8,10 +9,20 @@ export interface Network {
   read(request: HttpRequest): Promise<HttpResponse<ByteStream>>;
   /** True when a TCP port on this machine can be bound on all addresses. */
   portIsFree(port: number): Promise<boolean>;
+  /** Answers the HTTP requests of programs on this machine, at a free port of 127.0.0.1. @throws Node's errors */
+  listen(
+    answer: (request: IncomingMessage, response: ServerResponse) => void,
+  ): Promise<LocalServer>;
   /** Closes the connections that are kept for the next request. */
   closeIdle(): void;
   /** Closes all connections, so that the program can end. */
   close(): void;
+}
+
+export interface LocalServer {
+  readonly port: number;
+  /** Breaks off what is still being answered. */
+  close(): Promise<void>;
 }
 
 /** How near an address is: this machine, one's own network (private and link-local addresses), or anybody's. */

@@ -1,4 +1,4 @@
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 
 export interface RunRequest {
   readonly command: string;
@@ -10,7 +10,8 @@ export interface RunRequest {
   readonly timeoutMs?: number;
   /** Killed once either stream is longer; `exitCode` is then null. Default 64 MiB. */
   readonly maxOutputBytes?: number;
-  readonly input?: string;
+  /** What it reads from its standard input. A stream is destroyed where the command ends before it does. */
+  readonly input?: string | Readable;
   readonly signal?: AbortSignal;
   /** Each line of either stream, as it comes. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;

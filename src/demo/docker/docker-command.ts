@@ -115,7 +115,7 @@ async function answerCompose(
       folder: call.folder,
       files: call.files,
       env,
-      input: request.input ?? "",
+      input: typeof request.input === "string" ? request.input : "",
     });
   } catch (error) {
     return { exitCode: 1, stderr: `${messageOf(error)}\n` };

@@ -1,0 +1,106 @@
+import { Readable } from "node:stream";
+import type { Host } from "../host/host.ts";
+import { type ImageParts, indexTypeOf, type PartShelf } from "./loopback-registry.ts";
+
+export interface LoadArchiveOptions {
+  readonly host: Pick<Host, "files">;
+  readonly image: ImageParts;
+  /** The image's name with its registry and its tag: `docker.io/library/redis:7`. */
+  readonly fullName: string;
+  readonly shelf: PartShelf;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * An image as `docker load` takes it, in order: an OCI layout, which containerd's store reads, with the `manifest.json` that the
+ * classic store looks for. Layers stay compressed, and one that is still to come is waited for.
+ */
+export function loadArchive(options: LoadArchiveOptions): Readable {
+  return Readable.from(archiveOf(options), { objectMode: false });
+}
+
+async function* archiveOf({
+  host,
+  image,
+  fullName,
+  shelf,
+  signal,
+}: LoadArchiveOptions): AsyncGenerator<Buffer> {
+  const { name, digest, manifestDigest, mediaType, index, manifest, config, layers } = image;
+  const named = index ?? manifest;
+  const target = {
+    mediaType: index === null ? mediaType : indexTypeOf(index),
+    digest,
+    size: named.length,
+    annotations: {
+      "io.containerd.image.name": fullName,
+      "org.opencontainers.image.ref.name": fullName.slice(fullName.lastIndexOf(":") + 1),
+    },
+  };
+  const documents: readonly (readonly [string, Buffer | object])[] = [
+    ["oci-layout", { imageLayoutVersion: "1.0.0" }],
+    ["index.json", { schemaVersion: 2, manifests: [target] }],
+    [
+      "manifest.json",
+      [
+        {
+          Config: pathOf(config.digest),
+          RepoTags: [name],
+          Layers: layers.map((layer) => pathOf(layer.digest)),
+        },
+      ],
+    ],
+    [pathOf(manifestDigest), manifest],
+    ...(index === null ? [] : [[pathOf(digest), index] as const]),
+  ];
+  for (const [path, content] of documents) {
+    const bytes = Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content));
+    yield tarHeader(path, bytes.length);
+    yield bytes;
+    yield padding(bytes.length);
+  }
+  const parts = new Map([config, ...layers].map((part) => [part.digest, part.sizeBytes]));
+  for (const [part, sizeBytes] of parts) {
+    await shelf.whenVerified(part, signal);
+    yield tarHeader(pathOf(part), sizeBytes);
+    const file = await host.files.open(shelf.pathOf(part));
+    for await (const piece of file.createReadStream({ highWaterMark: 1 << 20 })) {
+      yield piece as Buffer;
+    }
+    yield padding(sizeBytes);
+  }
+  yield Buffer.alloc(2 * blockBytes);
+}
+
+function pathOf(digest: string): string {
+  return digest.replace(/^sha256:/u, "blobs/sha256/");
+}
+
+const blockBytes = 512;
+const largestOctal = 8 ** 11 - 1;
+
+function padding(sizeBytes: number): Buffer {
+  return Buffer.alloc((blockBytes - (sizeBytes % blockBytes)) % blockBytes);
+}
+
+/** Of a plain file, as POSIX ustar has it; sizes from 8 GiB on as GNU tar writes them, which Go reads too. */
+export function tarHeader(path: string, sizeBytes: number): Buffer {
+  const header = Buffer.alloc(blockBytes);
+  header.write(path, 0, 100, "latin1");
+  header.write("0000644\0", 100);
+  header.write("0000000\0", 108);
+  header.write("0000000\0", 116);
+  if (sizeBytes <= largestOctal) {
+    header.write(`${sizeBytes.toString(8).padStart(11, "0")}\0`, 124);
+  } else {
+    header[124] = 0x80;
+    header.writeBigUInt64BE(BigInt(sizeBytes), 128);
+  }
+  header.write("00000000000\0", 136);
+  header.fill(" ", 148, 156);
+  header.write("0", 156);
+  header.write("ustar\x0000", 257, "latin1");
+  const sum = header.reduce((all, byte) => all + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return header;
+}

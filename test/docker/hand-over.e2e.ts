@@ -1,0 +1,228 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { expect, onTestFinished, test } from "vitest";
+import {
+  type HandedImage,
+  type HandOver,
+  openHandOver,
+  removeLeftNames,
+} from "../../src/docker/hand-over.ts";
+import { loadArchive } from "../../src/docker/load-archive.ts";
+import { realHost } from "../../src/host/real-host.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
+import { createImageTelling } from "../../src/run/images-state.ts";
+import { noise, type RealImage, realImage } from "./real-image.ts";
+import { docker } from "./run-heros.ts";
+
+const host = realHost({
+  env: process.env,
+  home: tmpdir(),
+  cwd: tmpdir(),
+  pid: process.pid,
+  platform: "linux",
+  nodeArch: process.arch,
+});
+
+test("an image is in Docker by its name once its last layer is verified, and its parts are let go", async () => {
+  const scene = await openScene([["one", 3]]);
+  const [image] = scene.images;
+  for (const { digest } of image.layers.slice(0, 2)) await scene.bring(digest);
+  await scene.bring(image.config.digest);
+  // Unpacked while the last one is still on its way.
+  expect(await docker(["image", "ls", "-q", image.name])).toBe("");
+  await scene.bring(image.layers[2]?.digest ?? "");
+  scene.handOver.imageVerified(image.name);
+
+  expect(await scene.handOver.handed(image.name)).toBe(true);
+  expect(await docker(["image", "inspect", "--format", "{{.Id}}", image.name])).toContain(
+    "sha256:",
+  );
+  expect(await loopbackNames()).toEqual([]);
+  expect(scene.released.toSorted()).toEqual(
+    [image.config, ...image.layers].map(({ digest }) => digest).toSorted(),
+  );
+  expect(scene.events.at(-1)).toEqual({
+    type: "image.ready",
+    image: image.name,
+    digest: image.digest,
+  });
+  const unpacking = scene.events.filter(({ type }) => type === "image.progress");
+  expect(unpacking.at(-1)).toMatchObject({ phase: "unpacking", image: image.name });
+});
+
+test("an image whose download ends without it is left to Docker, and so is every one behind it", async () => {
+  const scene = await openScene([
+    ["one", 2],
+    ["two", 1],
+  ]);
+  const [one, two] = scene.images;
+  await scene.bring(one.layers[0]?.digest ?? "");
+  scene.handOver.downloadEnded();
+  expect(await scene.handOver.handed(one.name)).toBe(false);
+  expect(await scene.handOver.handed(two?.name ?? "")).toBe(false);
+  expect(await loopbackNames()).toEqual([]);
+  expect(scene.released).toEqual([]);
+});
+
+test("an image that is whole does not wait for one before it that is not", async () => {
+  const scene = await openScene([
+    ["one", 2],
+    ["two", 2],
+  ]);
+  const two = scene.images[1] ?? scene.images[0];
+  for (const { digest } of [two.config, ...two.layers]) await scene.bring(digest);
+  scene.handOver.imageVerified(two.name);
+  expect(await scene.handOver.handed(two.name)).toBe(true);
+});
+
+test("what is cancelled in the middle of a pull leaves no name behind", async () => {
+  const scene = await openScene([["one", 3]]);
+  const [image] = scene.images;
+  await scene.bring(image.config.digest);
+  await scene.bring(image.layers[0]?.digest ?? "");
+  const handed = scene.handOver.handed(image.name);
+  scene.stop.abort();
+  await expect(handed).rejects.toThrow("aborted");
+  await scene.handOver.close();
+  expect(await loopbackNames()).toEqual([]);
+  await expect(docker(["image", "inspect", image.name])).rejects.toThrow("No such image");
+});
+
+test("names that a killed run left go, those of a run that is still there stay", async () => {
+  const scene = await openScene([["one", 1]]);
+  const [image] = scene.images;
+  for (const { digest } of [image.config, ...image.layers]) await scene.bring(digest);
+  scene.handOver.imageVerified(image.name);
+  await scene.handOver.handed(image.name);
+  const server = await host.network.listen((_request, response) => response.end());
+  const left = await host.network.listen((_request, response) => response.end());
+  await left.close();
+  const secret = `heros-${"0".repeat(32)}`;
+  for (const { port } of [server, left]) {
+    await docker(["tag", image.name, `127.0.0.1:${port}/${secret}/0:run`]);
+  }
+  await removeLeftNames(host, scene.stop.signal);
+  expect(await loopbackNames()).toEqual([`127.0.0.1:${server.port}/${secret}/0`]);
+  await server.close();
+  await removeLeftNames(host, scene.stop.signal);
+  expect(await loopbackNames()).toEqual([]);
+});
+
+test("docker load takes the same parts, the last of which comes while it reads", async () => {
+  const scene = await openScene([["one", 3]]);
+  const [image] = scene.images;
+  for (const { digest } of [image.config, ...image.layers]) await scene.bring(digest);
+  const { exitCode, stderr } = await host.processes.run({
+    command: "docker",
+    args: ["load"],
+    input: loadArchive({
+      host,
+      image,
+      fullName: image.name,
+      shelf: { pathOf: scene.pathOf, whenVerified: async () => {} },
+      signal: scene.stop.signal,
+    }),
+  });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  const layers = await docker([
+    "image",
+    "inspect",
+    "--format",
+    "{{len .RootFS.Layers}}",
+    image.name,
+  ]);
+  expect(layers.trim()).toBe("3");
+});
+
+interface Scene {
+  readonly images: readonly [HandedImage, ...HandedImage[]];
+  readonly handOver: HandOver;
+  readonly events: HerosEvent[];
+  readonly released: string[];
+  readonly stop: AbortController;
+  readonly pathOf: (digest: string) => string;
+  /** Puts a part in its place, as a download does. */
+  bring(digest: string): Promise<void>;
+}
+
+/** Images of so many layers, of which nothing is there. */
+async function openScene(
+  shapes: readonly [readonly [string, number], ...(readonly [string, number])[]],
+): Promise<Scene> {
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-hand-over-"));
+  const stop = new AbortController();
+  const run = path.basename(folder).toLowerCase();
+  const handed = ([name, layers]: readonly [string, number]) => {
+    const files = Array.from({ length: layers }, (_, index) => ({
+      path: `file-${index}`,
+      content: noise(`${run} ${name} ${index}`, 2_000_000),
+    }));
+    return asHanded(`heros.example/${run}/${name}:1`, realImage(files));
+  };
+  const [first, ...others] = shapes;
+  const all = [handed(first), ...others.map(handed)] as const;
+  const contents = new Map(
+    all
+      .flatMap(({ real }) => [real.config, ...real.layers])
+      .map((part) => [part.digest, part.bytes]),
+  );
+  const events: HerosEvent[] = [];
+  const released: string[] = [];
+  const emit = (event: HerosEvent): void => void events.push(event);
+  const pathOf = (digest: string): string => path.join(folder, digest.replace(":", "/"));
+  await mkdir(path.join(folder, "sha256"));
+  const images = [all[0].image, ...all.slice(1).map(({ image }) => image)] as const;
+  const handOver = openHandOver({
+    host,
+    emit,
+    signal: stop.signal,
+    images,
+    pathOf,
+    present: new Set(),
+    telling: createImageTelling(emit),
+    release: async (digests) => void released.push(...digests),
+  });
+  onTestFinished(async () => {
+    stop.abort();
+    await handOver.close();
+    await docker(["image", "rm", "-f", ...images.map(({ name }) => name)]).catch(() => "");
+    await rm(folder, { recursive: true, force: true });
+  });
+  return {
+    images: [...images],
+    handOver,
+    events,
+    released,
+    stop,
+    pathOf,
+    async bring(digest) {
+      await writeFile(pathOf(digest), contents.get(digest) ?? "");
+      handOver.partVerified(digest);
+    },
+  };
+}
+
+function asHanded(name: string, real: RealImage): { image: HandedImage; real: RealImage } {
+  const part = ({ digest, bytes }: RealImage["config"]) => ({ digest, sizeBytes: bytes.length });
+  const { digest, bytes: manifest } = real.manifest;
+  const { mediaType, config, layers } = real;
+  const image: HandedImage = {
+    name,
+    platform: null,
+    digest,
+    manifestDigest: digest,
+    mediaType,
+    index: null,
+    manifest,
+    config: part(config),
+    layers: layers.map(part),
+  };
+  return { image, real };
+}
+
+async function loopbackNames(): Promise<string[]> {
+  const names = await docker(["image", "ls", "--format", "{{.Repository}}"]);
+  return names.split("\n").filter((name) => name.startsWith("127.0.0.1:"));
+}

@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import process from "node:process";
+import { gzipSync } from "node:zlib";
+import { tarHeader } from "../../src/docker/load-archive.ts";
+
+/** A content of a registry: its digest is its name. */
+export interface Content {
+  readonly digest: string;
+  readonly bytes: Buffer;
+}
+
+export interface RealImage {
+  readonly config: Content;
+  readonly layers: readonly Content[];
+  readonly mediaType: string;
+  readonly manifest: Content;
+}
+
+export interface RealFile {
+  readonly path: string;
+  readonly content: Buffer;
+}
+
+const mediaType = "application/vnd.docker.distribution.manifest.v2+json";
+const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+
+/** An image that an engine takes: each layer lays down its one file. */
+export function realImage(files: readonly RealFile[]): RealImage {
+  const tars = files.map(({ path, content }) => tarOf(path, content));
+  const layers = tars.map((tar) => contentOf(gzipSync(tar, { level: 1 })));
+  const config = contentOf(
+    JSON.stringify({
+      architecture,
+      os: "linux",
+      config: { Cmd: ["/bin/none"] },
+      rootfs: { type: "layers", diff_ids: tars.map((tar) => contentOf(tar).digest) },
+      history: files.map(() => ({ created_by: "a test" })),
+    }),
+  );
+  const layerType = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+  const manifest = contentOf(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType,
+      config: described(config, "application/vnd.docker.container.image.v1+json"),
+      layers: layers.map((layer) => described(layer, layerType)),
+    }),
+  );
+  return { config, layers, mediaType, manifest };
+}
+
+/** Bytes that do not compress, the same for the same seed. */
+export function noise(seed: string, sizeBytes: number): Buffer {
+  const block = 64;
+  const parts = Array.from({ length: Math.ceil(sizeBytes / block) }, (_, index) =>
+    createHash("sha512").update(`${seed}:${index}`).digest(),
+  );
+  return Buffer.concat(parts).subarray(0, sizeBytes);
+}
+
+function contentOf(bytes: Buffer | string): Content {
+  const buffer = Buffer.from(bytes);
+  return { digest: `sha256:${createHash("sha256").update(buffer).digest("hex")}`, bytes: buffer };
+}
+
+function described({ digest, bytes }: Content, type: string) {
+  return { mediaType: type, digest, size: bytes.length };
+}
+
+function tarOf(path: string, content: Buffer): Buffer {
+  const rest = Buffer.alloc((512 - (content.length % 512)) % 512);
+  return Buffer.concat([tarHeader(path, content.length), content, rest, Buffer.alloc(1024)]);
+}
