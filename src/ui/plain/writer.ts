@@ -35,10 +35,14 @@ export function createPlainWriter(
     }
   }
 
+  function say(text: string, indent: number): void {
+    for (const line of fold(text, columnsOf(terminal.stdout), indent)) out.line(line);
+  }
+
   const confirm: NonNullable<Writer["confirm"]> = async (confirmation, signal) => {
     const { confirmInLines, createLineReader } = await import("../lines.ts");
     reader ??= createLineReader(terminal.stdin, terminal.interrupt);
-    return confirmInLines({ confirmation, reader, signal, say: out.line });
+    return confirmInLines({ confirmation, reader, signal, say: (text) => say(text, 2) });
   };
 
   return {
@@ -51,8 +55,7 @@ export function createPlainWriter(
       if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
       const downloaded = state.run?.command === "upgrade" ? "Downloaded" : "Models";
       const what = event.type === "verify.progress" ? "Verified" : downloaded;
-      const text = `${what}: ${progressText(state.download)}`;
-      for (const line of fold(text, columnsOf(terminal.stdout), 4)) out.line(line);
+      say(`${what}: ${progressText(state.download)}`, 4);
     },
     ...(terminal.stdin.isTTY && terminal.stdout.isTTY ? { confirm } : {}),
     async close() {

@@ -137,6 +137,30 @@ test.each([40, 80])(
   },
 );
 
+test("progress and questions are folded as sentences are", async () => {
+  const memory = createMemoryTerminal({ columns: 40 });
+  const writer = createPlainWriter(memory.terminal, foldText);
+  writer.write(progress(0, 0));
+  writer.write(progress(9000, 500_000_000));
+  const details = [
+    "Still running: heros pull in the background (PID 20923). Stop it with: kill 20923",
+  ];
+  const confirmation = { question: "Remove heros 0.1.0?", details };
+  const answer = writer.confirm?.(confirmation, new AbortController().signal);
+  memory.type("y\n");
+  expect(await answer).toBe(true);
+  await writer.close();
+  expect(memory.stdout().trimEnd().split("\n")).toEqual([
+    "Models: 500 MB of 1.00 GB (50%), 10.0",
+    "    MB/s",
+    "    Still running: heros pull in the",
+    "      background (PID 20923). Stop it",
+    "      with: kill 20923",
+    "Remove heros 0.1.0? Type y for yes and",
+    "  press Enter. Enter alone means no.",
+  ]);
+});
+
 test("escape sequences in a container's log do not get through", async () => {
   const failed: TimedEvent = {
     v: 1,
