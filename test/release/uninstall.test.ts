@@ -49,12 +49,16 @@ test("--purge takes the catalog's models, answers and logs with it, and nothing 
   await put(foreignModel, `${model}/blobs/1`, ".cache/huggingface/hub/.heros/notes");
   await put(".local/state/heros/answers.json", ".local/state/heros/logs/1.jsonl");
   await put(".local/state/heros/mine");
+  // Of an image that Docker never got.
+  await put(".cache/huggingface/hub/.heros/images/partials/1.heros-partial");
   await world.install("1.0.0");
   expect((await world.heros("uninstall", "--yes", "--purge")).status).toBe(0);
   const files = await world.homeFiles();
   const left = [foreignModel, ".cache/huggingface/hub/.heros/notes", ".local/state/heros/mine"];
   for (const file of left) expect(files).toContain(file);
-  expect(files.filter((file) => /Qwen|answers|logs|\.local\/(?:bin|share)/.test(file))).toEqual([]);
+  expect(
+    files.filter((file) => /images|Qwen|answers|logs|\.local\/(?:bin|share)/.test(file)),
+  ).toEqual([]);
 });
 
 test("with relative XDG folders and a cache of one's own, it finds what is of heros and nothing else", async () => {

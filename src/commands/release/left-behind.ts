@@ -8,6 +8,7 @@ import { listRunning } from "../../record/find-running.ts";
 import { recordsDir, backgroundFile } from "../../record/state-dir.ts";
 import type { BackgroundProcess } from "../../run/run-control.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
+import { imagePlacesOf } from "../../store/images/manifests.ts";
 import type { Work } from "../command-request.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { placeModels } from "../models-place.ts";
@@ -41,10 +42,12 @@ export async function lookAround(work: Work, settings: GatheredSettings): Promis
   const { cacheDir } = await placeModels(work, settings);
   const repos = new Set(catalog.models.flatMap(({ parts }) => parts.map(({ repo }) => repo)));
   const places = [...repos].map((repo) => placesOf(cacheDir, repo));
-  const folders = await existing(
-    host,
-    places.flatMap(({ root, staging, locks }) => [root, staging, locks]),
-  );
+  const images = imagePlacesOf(cacheDir);
+  const folders = await existing(host, [
+    ...places.flatMap(({ root, staging, locks }) => [root, staging, locks]),
+    images.root,
+    images.locks,
+  ]);
   const sizes = await Promise.all(folders.map((folder) => sizeOf(host, folder)));
   const state = ["answers.json", "listings", "demo"].map((name) => path.join(stateDir, name));
   const stack = await existing(host, [path.join(stackDir, herosFile)]);

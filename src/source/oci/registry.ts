@@ -2,7 +2,7 @@ import type { Host } from "../../host/host.ts";
 import { isLoopback } from "../../host/network.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import type { ListedFile } from "../../run/file-listing.ts";
+import { imageFilesOf } from "../../run/file-listing.ts";
 import type { FoundLogin } from "../../run/secret.ts";
 import { type EndpointSwitch, preferInOrder } from "../mirrors.ts";
 import {
@@ -108,7 +108,7 @@ export function openRegistries(options: RegistriesOptions): Registries {
       }
       const reference = { ...image, name, tag, digest };
       const found = await resolve(reference, platformOf(host), signal);
-      return { repo, revision, commit: found.manifestDigest, files: filesOf(found) };
+      return { repo, revision, commit: found.manifestDigest, files: imageFilesOf(found) };
     },
     requireAccess: (repo, commit, path, signal) =>
       sourceOf(repo).requireAccess(repo, commit, path, signal),
@@ -120,18 +120,6 @@ export function openRegistries(options: RegistriesOptions): Registries {
     },
     scopeOf,
   };
-}
-
-/** What has to be fetched of an image, each content once: its configuration and its layers. */
-export function filesOf({
-  config,
-  layers,
-}: Pick<ResolvedImage, "config" | "layers">): ListedFile[] {
-  const sizes = new Map([config, ...layers].map(({ digest, sizeBytes }) => [digest, sizeBytes]));
-  return [...sizes].map(([digest, sizeBytes]) => {
-    const hex = digest.slice("sha256:".length);
-    return { path: digest, sizeBytes, blobName: hex, hash: { algorithm: "sha256", hex } };
-  });
 }
 
 function badRepo(repo: string): Failure {

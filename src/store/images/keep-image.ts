@@ -11,6 +11,7 @@ import {
   openImagePlaces,
   readRecord,
   readRecords,
+  recordPath,
   removeRecord,
   tidyImages,
   writeIndex,
@@ -76,7 +77,62 @@ export async function wantImages(
     for (const image of images) await writeRecord(files, places, image);
     const left = former.flatMap((image) => (image === null ? [] : [...blobNamesOf(image)]));
     await removeUnneeded(at, places, left);
+    await sweep(at, places, images);
   });
+}
+
+/** What nobody wrote to for so long is nobody's work. */
+const idleMs = 60 * 60 * 1000;
+
+/**
+ * Removes what earlier runs left and nobody will go on with: unfinished images that another tag of their repository took the
+ * place of, and blobs that no image needs.
+ */
+async function sweep(
+  at: ImagesAt,
+  places: ImagePlaces,
+  wanted: readonly ImageContent[],
+): Promise<void> {
+  const { files, clock } = at.host;
+  const nowMs = clock.now().getTime();
+  const isIdle = async (...paths: readonly string[]): Promise<boolean> => {
+    const found = await Promise.all(paths.map((path) => files.lstat(path).catch(() => null)));
+    return found.every((each) => each === null || nowMs - each.mtimeMs > idleMs);
+  };
+  const filesOf = (blobName: string): string[] => {
+    const { content, partial, journal } = placeIn(places, blobName);
+    return [content, partial, journal];
+  };
+  const needed = new Set<string>();
+  for (const image of await readRecords(files, places)) {
+    const own = [...blobNamesOf(image)];
+    const isReplaced =
+      wanted.some(({ repo }) => repo === image.repo) &&
+      !wanted.some(({ name }) => name === image.name) &&
+      !(await isWhole(files, places, image)) &&
+      (await isIdle(recordPath(places, image.name), ...own.flatMap(filesOf)));
+    if (isReplaced) await removeRecord(files, places, image.name);
+    else for (const blobName of own) needed.add(blobName);
+  }
+  const folders = await Promise.all(
+    [places.blobs, places.partials].map((folder) => files.readdir(folder).catch(() => [])),
+  );
+  const there = folders
+    .flat()
+    .flatMap((name) => /^[0-9a-f]{64}(?=$|\.heros-)/u.exec(name)?.[0] ?? []);
+  for (const blobName of new Set(there)) {
+    if (needed.has(blobName) || !(await isIdle(...filesOf(blobName)))) continue;
+    await removeBlob(at.host, places, blobName);
+  }
+}
+
+async function isWhole(
+  files: Doors["files"],
+  places: ImagePlaces,
+  { config, layers }: ImageContent,
+): Promise<boolean> {
+  const there = await Promise.all([config, ...layers].map((blob) => hasBlob(files, places, blob)));
+  return there.every(Boolean);
 }
 
 /** Makes an image whole, all of whose layers are here: its manifest and its place in the index. @throws Node's errors, AbortError */
@@ -114,12 +170,12 @@ export async function readImage(
   const pathTo = async (blob: OciBlob): Promise<string | null> =>
     (await hasBlob(files, places, blob)) ? join(places.blobs, hexOf(blob.digest)) : null;
   const [config, ...layerPaths] = await Promise.all([image.config, ...image.layers].map(pathTo));
-  const isWhole = config !== null && layerPaths.every((path) => path !== null);
+  const all = config !== null && layerPaths.every((path) => path !== null);
   return {
     ...image,
     configPath: join(places.blobs, hexOf(image.config.digest)),
     layerPaths,
-    isWhole,
+    isWhole: all,
   };
 }
 

@@ -84,7 +84,7 @@ const record = z.object({
 /** A manifest and an index have four MiB each, at most. */
 const maxRecordBytes = 16 * 1024 * 1024;
 
-function recordPath({ manifests }: Pick<ImagePlaces, "manifests">, name: string): string {
+export function recordPath({ manifests }: Pick<ImagePlaces, "manifests">, name: string): string {
   return join(manifests, `${sha256Of(name)}.json`);
 }
 

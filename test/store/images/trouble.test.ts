@@ -1,4 +1,5 @@
-import { lchown, mkdir, readdir, symlink } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { lchown, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Host } from "../../../src/host/host.ts";
@@ -95,6 +96,49 @@ test("killed at any moment of its removal, an image is removed by the next one, 
   }
   expect(nth).toBeGreaterThan(5);
 });
+
+test("an unfinished image goes once another tag is wanted and nobody works on it; one that is whole, or another's, stays", async () => {
+  await using scene = await openCore();
+  const { host, registry } = scene;
+  const unfinished = imageOf({ base: 900_000, own: 400_000, top: 1000 });
+  const [, base, own, top] = unfinished.blobs;
+  const next = imageOf({ base: 900_000, next: 2000 });
+  const others = imageOf({ other: 4000, more: 5000, still: 6000 });
+  registry.push("her-os/core", "1", unfinished);
+  registry.push("her-os/core", "2", next);
+  registry.push("her-os/core", "3", imageOf({ third: 3000 }));
+  registry.push("acme/other", "1", others);
+  const pull = (name: string, used: Host = host) =>
+    scene.pullBoth({ images: [image(name)] }, { host: used });
+  for (const name of ["her-os/core:1", "her-os/core:3", "acme/other:1"]) await pull(name);
+  const { blobs, manifests } = imagePlacesOf(scene.cacheDir);
+  const pathOf = (digest = ""): string => join(blobs, digest.replace("sha256:", ""));
+  const stray = join(blobs, "f".repeat(64));
+  await writeFile(stray, "nobody's");
+  await writeFile(join(blobs, "notes"), "mine");
+  // What is missing of these makes them unfinished.
+  await rm(pathOf(top?.digest));
+  await rm(pathOf(others.blobs[3]?.digest));
+  await pull("her-os/core:2");
+  expect(await readdir(manifests)).toHaveLength(4);
+  expect(existsSync(pathOf(own?.digest)) && existsSync(stray)).toBe(true);
+  const later = { ...host.clock, now: () => new Date(Date.now() + 2 * 60 * 60 * 1000) };
+  await scene
+    .images()
+    .removeImage((await scene.images().readImage(scene.nameOf("her-os/core:2"))) ?? fail(), signal);
+  await pull("her-os/core:2", { ...host, clock: later });
+  expect(await readdir(manifests)).toHaveLength(3);
+  expect([own, base].map((blob) => existsSync(pathOf(blob?.digest)))).toEqual([false, true]);
+  expect([existsSync(stray), existsSync(join(blobs, "notes"))]).toEqual([false, true]);
+  const left = await Promise.all(
+    ["her-os/core:2", "her-os/core:3"].map((name) => scene.images().readImage(scene.nameOf(name))),
+  );
+  expect(left).toMatchObject([{ isWhole: true }, { isWhole: true }]);
+});
+
+function fail(): never {
+  throw new Error("not stored");
+}
 
 type Written = [content: Buffer, offset: number, length: number, position: number];
 
