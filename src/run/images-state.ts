@@ -1,6 +1,6 @@
 import type { Emit, TimedEvent } from "./event.ts";
-import type { ImageLabel, ImageProgress } from "./events/images.ts";
-import { type Note, noteOf } from "./download-state.ts";
+import type { ImageLabel, ImageProgress, ImageReady } from "./events/images.ts";
+import { type DownloadState, type Note, noteOf } from "./download-state.ts";
 
 /** A container image, as a row of a screen shows it. */
 export interface ImageNow extends ImageLabel {
@@ -9,6 +9,16 @@ export interface ImageNow extends ImageLabel {
   /** Of the phase: while it waits, what is there of the download. */
   readonly receivedBytes: number;
   readonly totalBytes: number;
+  /** Of the download: what was there when it was planned. */
+  readonly cachedBytes: number;
+  /** While it is downloaded; null until it was told twice. */
+  readonly bytesPerSecond: number | null;
+  /** When it was told last how far it is. */
+  readonly progressAt: number | null;
+  /** Of its compressed layers, whatever the phase. */
+  readonly downloadBytes: number;
+  /** The last event began another phase: lines tell that alone. An image that was there before it was planned begins none. */
+  readonly news: boolean;
   /** What holds its download up; null where nothing does. */
   readonly note: Note | null;
 }
@@ -20,22 +30,50 @@ export type ImagesState = readonly ImageNow[];
 export function reduceImages(state: ImagesState, event: TimedEvent): ImagesState {
   switch (event.type) {
     case "image.planned": {
-      const { type: _type, v: _v, at: _at, cachedBytes: receivedBytes, ...planned } = event;
-      const row: ImageNow = { ...planned, receivedBytes, phase: "waiting", note: null };
+      const { type: _type, v: _v, at: _at, ...planned } = event;
+      const row: ImageNow = {
+        ...planned,
+        receivedBytes: planned.cachedBytes,
+        downloadBytes: planned.totalBytes,
+        phase: "waiting",
+        bytesPerSecond: null,
+        progressAt: null,
+        news: false,
+        note: null,
+      };
       return state.some(({ image }) => image === row.image)
         ? state.map((each) => (each.image === row.image ? row : each))
         : [...state, row];
     }
     case "image.progress": {
       const { image, phase, receivedBytes, totalBytes } = event;
-      return patch(state, image, { phase, receivedBytes, totalBytes }, (note) =>
-        note?.kind === "retrying" && event.at >= note.untilMs ? null : note,
+      return state.map((each) =>
+        // A late word of what Docker has already.
+        each.image !== image || each.phase === "ready"
+          ? each
+          : {
+              ...each,
+              phase,
+              receivedBytes,
+              totalBytes,
+              bytesPerSecond: speedAfter(each, event),
+              progressAt: event.at,
+              downloadBytes: phase === "downloading" ? totalBytes : each.downloadBytes,
+              news: each.phase !== phase,
+              note: isOver(each.note, event.at) ? null : each.note,
+            },
       );
     }
     case "image.ready":
       return state.map((each) =>
         each.image === event.image
-          ? { ...each, phase: "ready", receivedBytes: each.totalBytes, note: null }
+          ? {
+              ...each,
+              phase: "ready",
+              receivedBytes: each.totalBytes,
+              news: each.phase !== "waiting",
+              note: null,
+            }
           : each,
       );
     case "download.retrying":
@@ -43,7 +81,9 @@ export function reduceImages(state: ImagesState, event: TimedEvent): ImagesState
       if (event.image === undefined) return state;
       // Nothing holds the image up while its other connections go on.
       if (event.type === "download.retrying" && event.scope === "lane") return state;
-      return patch(state, event.image, {}, () => noteOf(event));
+      return state.map((each) =>
+        each.image === event.image ? { ...each, note: noteOf(event) } : each,
+      );
     // What was to be tried again waits for the person now.
     case "download.paused":
     case "download.finished":
@@ -55,21 +95,83 @@ export function reduceImages(state: ImagesState, event: TimedEvent): ImagesState
   }
 }
 
-function patch(
-  state: ImagesState,
-  image: string,
-  change: Partial<ImageNow>,
-  noteAfter: (note: Note | null) => Note | null,
-): ImagesState {
-  return state.map((each) =>
-    each.image === image ? { ...each, ...change, note: noteAfter(each.note) } : each,
+const smoothingMs = 3000;
+
+/** Smoothed over some seconds: an image is told now and then. */
+function speedAfter(before: ImageNow, event: TimedEvent & ImageProgress): number | null {
+  if (event.phase !== "downloading" || before.phase !== "downloading") return null;
+  const passedMs = event.at - (before.progressAt ?? event.at);
+  if (passedMs <= 0) return before.bytesPerSecond;
+  const now = (Math.max(0, event.receivedBytes - before.receivedBytes) * 1000) / passedMs;
+  const old = before.bytesPerSecond ?? now;
+  return old + (now - old) * (1 - Math.exp(-passedMs / smoothingMs));
+}
+
+/** A retry is, once its wait is and bytes come again. */
+function isOver(note: Note | null, atMs: number): boolean {
+  return note?.kind === "retrying" && atMs >= note.untilMs;
+}
+
+/** Of a download, and how much of it can be used already: verified, or unpacked. */
+export interface DownloadBytes {
+  readonly receivedBytes: number;
+  readonly verifiedBytes: number;
+  readonly totalBytes: number;
+}
+
+/** An image in the bytes of its layers. It is not all there before Docker has unpacked it. */
+export function bytesOfImage({
+  phase,
+  receivedBytes,
+  totalBytes,
+  downloadBytes,
+}: Pick<ImageNow, "phase" | "receivedBytes" | "totalBytes" | "downloadBytes">): DownloadBytes {
+  const most = Math.max(0, downloadBytes - 1);
+  const of = (bytes: number) => Math.min(most, Math.max(0, Math.floor(bytes)));
+  switch (phase) {
+    case "ready":
+      return {
+        receivedBytes: downloadBytes,
+        verifiedBytes: downloadBytes,
+        totalBytes: downloadBytes,
+      };
+    case "unpacking": {
+      const share = totalBytes <= 0 ? 0 : receivedBytes / totalBytes;
+      const verifiedBytes = of(share * downloadBytes);
+      return { receivedBytes: most, verifiedBytes, totalBytes: downloadBytes };
+    }
+    case "downloading":
+    case "waiting":
+      return { receivedBytes: of(receivedBytes), verifiedBytes: 0, totalBytes: downloadBytes };
+  }
+}
+
+/** Models and images together; not all there before each image is ready. */
+export function bytesOfAll({
+  download,
+  images,
+}: {
+  readonly download: Pick<DownloadState, keyof DownloadBytes>;
+  readonly images: ImagesState;
+}): DownloadBytes {
+  const sum = images.map(bytesOfImage).reduce<DownloadBytes>(
+    (before, bytes) => ({
+      receivedBytes: before.receivedBytes + bytes.receivedBytes,
+      verifiedBytes: before.verifiedBytes + bytes.verifiedBytes,
+      totalBytes: before.totalBytes + bytes.totalBytes,
+    }),
+    download,
   );
+  if (images.every(({ phase }) => phase === "ready")) return sum;
+  return { ...sum, receivedBytes: Math.max(0, Math.min(sum.receivedBytes, sum.totalBytes - 1)) };
 }
 
 /** Tells how far images are, whoever knows it. */
 export interface ImageTelling {
   /** How far an image is by now; it is told when its turn comes. A later phase is not left for an earlier one. */
   note(progress: Omit<ImageProgress, "type">): void;
+  /** Tells that Docker has it, and nothing of how far it is after that. */
+  ready(image: Omit<ImageReady, "type">): void;
   /** Tells of the image that has waited longest for it, or came to the end of its phase; called many times a second. */
   tick(nowMs: number): void;
 }
@@ -89,6 +191,10 @@ export function createImageTelling(emit: Emit): ImageTelling {
       if (last?.phase === "unpacking" && progress.phase === "downloading") return;
       const same = last?.phase === progress.phase && last.receivedBytes === progress.receivedBytes;
       if (!same) waiting.set(image, progress);
+    },
+    ready(image) {
+      waiting.delete(image.image);
+      emit({ type: "image.ready", ...image });
     },
     tick(nowMs) {
       toldAtMs = toldAtMs.filter((atMs) => nowMs - atMs < 1000);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { HerosEvent } from "../../src/run/event.ts";
+import { bytesOfAll, createImageTelling } from "../../src/run/images-state.ts";
 import { initialState, reduce, type RunState } from "../../src/run/state.ts";
 
 function fold(...events: readonly HerosEvent[]): RunState {
@@ -54,6 +55,62 @@ test("an image waits, is downloaded, unpacked and ready, a row from its plan on"
   ]);
   expect(rows[0]).toMatchObject({ services: ["core"], unpackedBytes: 250, totalBytes: 100 });
   expect(fold(...events).images.map(({ image }) => image)).toEqual(["core:1", "redis:7"]);
+});
+
+test("a late word of how far it was takes no image back that is ready", () => {
+  const late = { type: "image.progress", image: "core:1", phase: "unpacking" } as const;
+  const { images } = fold(
+    planned("core:1"),
+    { type: "image.ready", image: "core:1", digest: "sha256:x" },
+    { ...late, receivedBytes: 10, totalBytes: 100 },
+  );
+  expect(images[0]).toMatchObject({ phase: "ready", receivedBytes: 100 });
+});
+
+test("nothing is told of how far an image is after it is ready", () => {
+  const told: HerosEvent[] = [];
+  const telling = createImageTelling((event) => told.push(event));
+  telling.note({ image: "core:1", phase: "unpacking", receivedBytes: 10, totalBytes: 100 });
+  telling.ready({ image: "core:1", digest: "sha256:x" });
+  telling.tick(1000);
+  expect(told.map(({ type }) => type)).toEqual(["image.ready"]);
+});
+
+test("the speed of an image is measured while it is downloaded, and nothing is said of it before", () => {
+  const at = (receivedBytes: number): HerosEvent => ({
+    type: "image.progress",
+    image: "core:1",
+    phase: "downloading",
+    receivedBytes,
+    totalBytes: 1000,
+  });
+  expect(fold(planned("core:1"), at(10)).images[0]?.bytesPerSecond).toBeNull();
+  expect(fold(planned("core:1"), at(10), at(20), at(30)).images[0]?.bytesPerSecond).toBeCloseTo(
+    100,
+  );
+});
+
+test("the bytes of all are never all there, nor fewer than before, until each image is unpacked", () => {
+  const step = (phase: "downloading" | "unpacking", receivedBytes: number): HerosEvent => ({
+    type: "image.progress",
+    image: "core:1",
+    phase,
+    receivedBytes,
+    totalBytes: phase === "downloading" ? 100 : 250,
+  });
+  const events = [
+    planned("core:1", 40),
+    step("downloading", 90),
+    step("downloading", 100),
+    step("unpacking", 0),
+    step("unpacking", 125),
+    step("unpacking", 250),
+    { type: "image.ready", image: "core:1", digest: "sha256:x" } as const,
+  ];
+  const bytes = events.map((_, index) => bytesOfAll(fold(...events.slice(0, index + 1))));
+  expect(bytes.map(({ receivedBytes }) => receivedBytes)).toEqual([40, 90, 99, 99, 99, 99, 100]);
+  expect(bytes.map(({ verifiedBytes }) => verifiedBytes)).toEqual([0, 0, 0, 0, 50, 99, 100]);
+  expect(new Set(bytes.map(({ totalBytes }) => totalBytes))).toEqual(new Set([100]));
 });
 
 test("an image that is planned once more is one row, and starts over", () => {

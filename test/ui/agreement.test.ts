@@ -28,7 +28,9 @@ function sayings(text: string): string[] {
 
 /** How far it is at a moment, which each writer tells at moments of its own. */
 function isProgress(line: string): boolean {
-  return /^(Models|Verified): [\d.]+ .?B of|^\d+ percent of the models/.test(line);
+  return /^(Models|Models and images|Verified): [\d.]+ .?B of|^\d+ percent of the models/.test(
+    line,
+  );
 }
 
 describe.each(recordings)("%s", (name) => {

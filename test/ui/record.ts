@@ -17,6 +17,7 @@ import type { TimedEvent } from "../../src/run/event.ts";
 import { createPauseSwitch } from "../../src/run/run-control.ts";
 import { requestOf } from "../commands/demo-setup.ts";
 import { herOs } from "../demo/test-demo.ts";
+import { addImages } from "./add-images.ts";
 import { hubOutage } from "./hub-outage.ts";
 import { recordDemo } from "./record-demo.ts";
 import { inWorld, linesOf, record, recordSetup } from "./record-run.ts";
@@ -32,6 +33,10 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
   "fresh-setup": () =>
     inHerOs(async (world) => {
       await keepOf(world, "fresh-setup", await recordSetup(world));
+    }),
+  "first-boot": () =>
+    inHerOs(async (world) => {
+      await keepOf(world, "first-boot", addImages(await recordSetup(world)));
     }),
   "second-run": () =>
     inHerOs(async (world) => {

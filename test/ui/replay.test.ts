@@ -54,6 +54,8 @@ describe.each(recordings)("%s", (name) => {
 test.each([
   { name: "fresh-setup", columns: 80, rows: 24, unicode: true },
   { name: "crashing-container", columns: 80, rows: 24, unicode: true },
+  { name: "first-boot", columns: 80, rows: 24, unicode: true },
+  { name: "first-boot", columns: 40, rows: 12, unicode: false },
   { name: "pull-paused", columns: 80, rows: 24, unicode: true },
   { name: "models-repair", columns: 80, rows: 24, unicode: true },
   { name: "fresh-setup", columns: 40, rows: 12, unicode: false },

@@ -1,10 +1,16 @@
 import { initialState, reduce, type RunState } from "../../run/state.ts";
-import { formatBytes, formatEta } from "../../run/units.ts";
+import { formatBytes } from "../../run/units.ts";
 import { printable } from "../clean-text.ts";
 import { confirmInLines, createLineReader, type LineReader } from "../lines.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { isTold, sentencesFor } from "../messages/sentence-for.ts";
-import { createProgressPace, percentOf } from "../messages/download.ts";
+import {
+  createProgressPace,
+  downloadedWhat,
+  percentOf,
+  progressOf,
+  timesText,
+} from "../messages/download.ts";
 import { type Sentence, spokenFact, withAside } from "../messages/sentence.ts";
 import { askInLines } from "./ask-questions.ts";
 import type { FailedChecks, Remediation } from "../../plan/interview.ts";
@@ -87,11 +93,13 @@ function ended(text: string): string {
   return /[.:!?]$/.test(text) ? text : `${text}.`;
 }
 
-function progressSentence({ download, run }: RunState, done: "downloaded" | "verified"): string {
-  const { receivedBytes, totalBytes, etaSeconds } = download;
-  const left = etaSeconds === null ? "" : ` About ${formatEta(etaSeconds)} left.`;
-  const what = run?.command === "upgrade" ? "release" : "models";
-  return `${percentOf(receivedBytes, totalBytes)} percent of the ${what} ${done}, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${left}`;
+function progressSentence(state: RunState, done: "downloaded" | "verified"): string {
+  const progress = progressOf(state);
+  const { receivedBytes, totalBytes } = progress;
+  const left = timesText(progress, "about ");
+  const share = `${percentOf(receivedBytes, totalBytes)} percent of the ${downloadedWhat(state)} ${done}`;
+  const times = left === null ? "" : ` ${left.replace(/^a/, "A")}.`;
+  return `${share}, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.${times}`;
 }
 
 /** Asks what is to become of a run in the background; the end of the input leaves it alone. */

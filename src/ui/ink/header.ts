@@ -1,6 +1,6 @@
 import type { RunState, StageState } from "../../run/state.ts";
 import { formatDuration } from "../../run/units.ts";
-import { stageNames } from "../messages/run.ts";
+import { stageName, stageNames } from "../messages/run.ts";
 import type { RunKeys } from "../writer.ts";
 import { frameColumns, type Line, lineWidth, type Size, span, type Span, spread } from "./line.ts";
 import type { Role, Theme } from "./theme.ts";
@@ -58,7 +58,7 @@ function stageSigns(view: LiveView): Line {
   const running = view.state.stages.filter(({ state }) => state === "running");
   return [
     ...view.state.stages.map((stage) => stageSign(stage, view, true)),
-    ...running.map(({ stage }) => span(` ${stageNames[stage]}`)),
+    ...running.map(({ stage }) => span(` ${stageName(stage, view.state)}`)),
   ];
 }
 
@@ -67,7 +67,7 @@ function stageSpans(view: LiveView, short: boolean): Line {
     ...(index === 0 ? [] : [span(short ? " " : "  ")]),
     stageSign(stage, view, short),
     span(
-      `${short ? "" : " "}${stageNames[stage.stage]}`,
+      `${short ? "" : " "}${stageName(stage.stage, view.state)}`,
       stage.state === "waiting" ? "quiet" : "plain",
     ),
   ]);

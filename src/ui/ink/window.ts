@@ -1,3 +1,4 @@
+import { bytesOfAll } from "../../run/images-state.ts";
 import { percentOf } from "../messages/download.ts";
 import type { TerminalFeatures } from "../writer.ts";
 import { cleanText } from "../clean-text.ts";
@@ -86,5 +87,6 @@ function percentNow({ state, wizard }: Pick<Snapshot, "state" | "wizard">): numb
   const { download, closing } = state;
   if (wizard !== null || closing !== null) return null;
   if (download.progressAt === null || download.finished !== null) return null;
-  return percentOf(download.receivedBytes, download.totalBytes);
+  const { receivedBytes, totalBytes } = bytesOfAll(state);
+  return percentOf(receivedBytes, totalBytes);
 }

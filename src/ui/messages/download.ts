@@ -1,8 +1,15 @@
 import type { TimedEvent } from "../../run/event.ts";
-import type { DownloadEvent, DownloadProgress } from "../../run/events/download.ts";
+import type {
+  DownloadEvent,
+  DownloadProgress,
+  DownloadRetrying,
+} from "../../run/events/download.ts";
 import type { Note } from "../../run/download-state.ts";
+import { isImageRepo } from "../../run/file-listing.ts";
+import { bytesOfAll } from "../../run/images-state.ts";
 import type { RunState } from "../../run/state.ts";
 import { formatBytes, formatDuration, formatEta, formatSpeed } from "../../run/units.ts";
+import { imageTitle } from "./images.ts";
 import { counted, say, tookText, type Sentence } from "./sentence.ts";
 
 type DownloadSaid = Exclude<DownloadEvent, { type: "download.progress" }>;
@@ -12,7 +19,7 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
     case "download.planned":
       return say(plannedWords(event));
     case "download.retrying":
-      return say(`${fileName(event)}: ${reasonWords(event.reason)}. ${againWords(event)}`, {
+      return say(`${fileName(event, state)}: ${reasonWords(event)}. ${againWords(event)}`, {
         tone: "warning",
         // Nothing waits where one of many connections does.
         from: event.scope === "lane" ? "verbose" : "normal",
@@ -26,12 +33,14 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
     case "file.started":
       return say(
         event.resumedBytes > 0
-          ? `Resuming ${fileName(event)} at ${formatBytes(event.resumedBytes)} of ${formatBytes(event.totalBytes)}.`
-          : `Downloading ${fileName(event)}, ${formatBytes(event.totalBytes)}.`,
+          ? `Resuming ${fileName(event, state)} at ${formatBytes(event.resumedBytes)} of ${formatBytes(event.totalBytes)}.`
+          : `Downloading ${fileName(event, state)}, ${formatBytes(event.totalBytes)}.`,
         { from: "verbose" },
       );
     case "file.verified":
-      return say(`Verified ${fileName(event)}, ${formatBytes(event.bytes)}.`, { from: "verbose" });
+      return say(`Verified ${fileName(event, state)}, ${formatBytes(event.bytes)}.`, {
+        from: "verbose",
+      });
     case "model.ready":
       return say(`${event.title ?? modelTitle(event.id, state)}: downloaded and verified.`, {
         tone: "good",
@@ -42,8 +51,8 @@ export function downloadSentence(event: DownloadSaid, state: RunState): Sentence
     case "download.finished":
       return say(
         event.fetchedBytes === 0
-          ? "All models are ready; nothing to download."
-          : `All models are ready. ${cameWords(event, state)}`,
+          ? `${allReadyText(state)}; nothing to download.`
+          : `${allReadyText(state)}. ${cameWords(event, state)}`,
         { tone: "good" },
       );
   }
@@ -55,12 +64,13 @@ function blockedWords(
   state: RunState,
 ): Parameters<typeof say> {
   const { model, image, path, holder, repo } = event;
-  const what = model === undefined ? (image ?? repo) : modelTitle(model, state);
+  const owner = image === undefined ? repo : imageTitle(image, state.images);
+  const what = model === undefined ? owner : modelTitle(model, state);
   const who = `${holderWords(holder)} is downloading it.`;
   const isFirst = state.download.blocked[model ?? image ?? repo]?.path === path;
   return isFirst
     ? [`Waiting for ${what}: ${who}`]
-    : [`Waiting for ${fileName(event)}: ${who}`, { from: "verbose" }];
+    : [`Waiting for ${fileName(event, state)}: ${who}`, { from: "verbose" }];
 }
 
 function isAllCached({ download: { planned } }: RunState): boolean {
@@ -68,38 +78,88 @@ function isAllCached({ download: { planned } }: RunState): boolean {
 }
 
 function pausedWords(state: RunState): string {
-  const { receivedBytes, totalBytes } = state.download;
+  const { receivedBytes, totalBytes } = bytesOfAll(state);
   const paused = `Download paused at ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}.`;
   return [paused, notPausedText(state)].join(" ").trimEnd();
 }
 
-/** A pause holds the models alone. What Docker downloads meanwhile; empty where it downloads nothing. */
-export function notPausedText({ containers }: RunState): string {
-  const images = Object.values(containers).filter(({ state }) => state === "pulling");
+/** A pause holds what heros downloads alone. What Docker downloads meanwhile; empty where it downloads nothing. */
+export function notPausedText({ containers, images: rows }: RunState): string {
+  const held = new Set(rows.flatMap(({ way, services }) => (way === "pull" ? [] : services)));
+  const images = Object.values(containers).filter(
+    ({ state, service }) => state === "pulling" && !held.has(service),
+  );
   if (images.length === 0) return "";
   return `Docker keeps downloading images (${images.map(({ service }) => service).join(", ")}).`;
 }
 
 /** "1.20 GB of 4.31 GB (28%), 38.2 MB/s, about 1 min 20 s left". */
 export function progressText(
-  download: Pick<
-    DownloadProgress,
-    "receivedBytes" | "totalBytes" | "bytesPerSecond" | "etaSeconds"
-  >,
+  download: TimesLeft &
+    Pick<DownloadProgress, "receivedBytes" | "totalBytes"> & {
+      /** Null where nothing is downloaded any more. */
+      readonly bytesPerSecond: number | null;
+    },
 ): string {
-  const { receivedBytes, totalBytes, bytesPerSecond, etaSeconds } = download;
+  const { receivedBytes, totalBytes, bytesPerSecond } = download;
   const share = `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)} (${percentOf(receivedBytes, totalBytes)}%)`;
   if (receivedBytes >= totalBytes) return share;
-  const parts = [
-    share,
-    formatSpeed(bytesPerSecond),
-    ...(etaSeconds === null ? [] : [`about ${formatEta(etaSeconds)} left`]),
-  ];
-  return parts.join(", ");
+  const left = timesText(download, "about ");
+  const speed = bytesPerSecond === null ? [] : [formatSpeed(bytesPerSecond)];
+  return [share, ...speed, ...(left === null ? [] : [left])].join(", ");
+}
+
+/** What a line on the progress tells: of the images too, and when Annie is online where a run brings her there. */
+export function progressOf(state: RunState): Parameters<typeof progressText>[0] {
+  const { bytesPerSecond, etaSeconds, finished } = state.download;
+  return {
+    ...bytesOfAll(state),
+    bytesPerSecond: finished === null ? bytesPerSecond : null,
+    etaSeconds,
+    onlineEtaSeconds: onlineEta(state),
+  };
+}
+
+/** What all bytes of a run are of. */
+export function downloadedWhat({
+  run,
+  images,
+}: Pick<RunState, "run" | "images">): "release" | "models" | "models and images" {
+  if (run?.command === "upgrade") return "release";
+  return images.length === 0 ? "models" : "models and images";
+}
+
+interface TimesLeft {
+  readonly etaSeconds: number | null;
+  readonly onlineEtaSeconds?: number | null;
+}
+
+/** Null where this run does not bring Annie online, or nothing is missing for it but her own start. */
+export function onlineEta({ stages, annie, download }: RunState): number | null {
+  const { onlineEtaSeconds } = download;
+  const waits = annie.online === null && stages.some(({ stage }) => stage === "annie");
+  return waits && onlineEtaSeconds !== null && onlineEtaSeconds >= 1 ? onlineEtaSeconds : null;
+}
+
+/** "Annie online in 3 min, everything in 12 min"; where there is but one time, "12 min left". Null where there is none. */
+export function timesText(
+  { etaSeconds, onlineEtaSeconds = null }: TimesLeft,
+  about = "",
+): string | null {
+  if (etaSeconds === null) return null;
+  const all = `${about}${formatEta(etaSeconds)}`;
+  if (onlineEtaSeconds === null) return `${all} left`;
+  const online = `${about}${formatEta(onlineEtaSeconds)}`;
+  return `Annie online in ${online}${online === all ? "" : `, everything in ${all}`}`;
 }
 
 const progressStepPercent = 10;
 const progressIntervalMs = 30_000;
+const movesBars = new Set<TimedEvent["type"]>([
+  "download.progress",
+  "image.progress",
+  "verify.progress",
+]);
 
 /**
  * Whether a line on the progress is due after this event: with each further 10%, and after 30 seconds in which more came.
@@ -108,10 +168,10 @@ const progressIntervalMs = 30_000;
  */
 export function createProgressPace(gapMs = 0): (event: TimedEvent, state: RunState) => boolean {
   let said: { readonly step: number; readonly at: number; readonly bytes: number } | null = null;
-  return (event, { download }) => {
-    if (event.type !== "download.progress" && event.type !== "verify.progress") return false;
-    const { receivedBytes: bytes, totalBytes, paused } = download;
-    if (totalBytes === 0 || paused) return false;
+  return (event, state) => {
+    if (!movesBars.has(event.type)) return false;
+    const { receivedBytes: bytes, totalBytes } = bytesOfAll(state);
+    if (totalBytes === 0 || state.download.paused) return false;
     const step = Math.floor(percentOf(bytes, totalBytes) / progressStepPercent);
     const now = { step: Math.max(step, said?.step ?? 0), at: event.at, bytes };
     // Where the run begins is no news.
@@ -137,22 +197,30 @@ export function downloadNote(note: Note, elapsedMs: number): string {
   if (note.kind === "blocked") return `waiting for ${holderWords(note.holder)}`;
   const leftMs = note.untilMs - elapsedMs;
   return leftMs > 0
-    ? `${reasonWords(note.reason)}, retrying in ${waitWords(leftMs)}`
-    : `${reasonWords(note.reason)}, retrying (attempt ${note.attempt + 1})`;
+    ? `${reasonWords(note)}, retrying in ${waitWords(leftMs)}`
+    : `${reasonWords(note)}, retrying (attempt ${note.attempt + 1})`;
 }
 
 /** What a number of HTTP's means; any other reason is a sentence already. */
-function reasonWords(reason: string): string {
-  return /^status (429|5\d\d)$/.test(reason) ? "the Hub is busy" : reason;
+function reasonWords({ reason, repo }: Pick<DownloadRetrying, "reason" | "repo">): string {
+  const who = isImageRepo(repo) ? "the registry" : "the Hub";
+  return /^status (429|5\d\d)$/.test(reason) ? `${who} is busy` : reason;
+}
+
+/** Docker may still be unpacking images that came whole. */
+export function allReadyText({ images }: Pick<RunState, "images">): string {
+  if (images.length === 0) return "All models are ready";
+  const unpacked = images.every(({ phase }) => phase === "ready");
+  return unpacked ? "All models and images are ready" : "All models and images are verified";
 }
 
 /** What this run fetched, and what was there before it. */
 function cameWords(
   event: Extract<DownloadEvent, { type: "download.finished" }>,
-  { download }: RunState,
+  { download: { planned }, images }: RunState,
 ): string {
-  const planned = download.planned;
-  const before = planned === null ? 0 : planned.cachedBytes + planned.resumedBytes;
+  const models = planned === null ? 0 : planned.cachedBytes + planned.resumedBytes;
+  const before = images.reduce((bytes, { cachedBytes }) => bytes + cachedBytes, models);
   const came = `Downloaded ${formatBytes(event.fetchedBytes)} in ${tookText(event.elapsedMs)}`;
   return before === 0 ? `${came}.` : `${came} (${formatBytes(before)} already cached).`;
 }
@@ -191,16 +259,11 @@ function againWords({
 }
 
 /** A layer is its image's; of a file, its repository is told too. */
-function fileName({
-  image,
-  repo,
-  path,
-}: {
-  readonly image?: string;
-  readonly repo: string;
-  readonly path: string;
-}): string {
-  return image ?? `${repo}/${path}`;
+function fileName(
+  { image, repo, path }: Pick<DownloadRetrying, "image" | "repo" | "path">,
+  { images }: Pick<RunState, "images">,
+): string {
+  return image === undefined ? `${repo}/${path}` : imageTitle(image, images);
 }
 
 function holderWords(holder: string | null): string {

@@ -31,6 +31,18 @@ export const stageBeginnings: Readonly<Record<Stage, string>> = {
   annie: "Waiting for Annie to come online.",
 };
 
+/** The same with the images, where some come. */
+export function stageBeginning(stage: Stage, { images }: Pick<RunState, "images">): string {
+  return stage === "download" && images.length > 0
+    ? "Downloading the models and images."
+    : stageBeginnings[stage];
+}
+
+/** What a stage is called in this run. */
+export function stageName(stage: Stage, { images }: Pick<RunState, "images">): string {
+  return stage === "download" && images.length > 0 ? "Downloads" : stageNames[stage];
+}
+
 const commandWords: Readonly<Record<string, string>> = {
   setup: "setting up Annie on this machine",
   pull: "downloading models",
@@ -66,9 +78,9 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
       return say(`heros ${event.herosVersion}: ${doing}.`, { more: event.demo ? [demoText] : [] });
     }
     case "stage.started":
-      return say(stageBeginnings[event.stage]);
+      return say(stageBeginning(event.stage, state));
     case "stage.finished":
-      return stageEnd(event.stage, event.outcome);
+      return stageEnd(stageName(event.stage, state), event.outcome);
     case "notice":
       return say(event.message, {
         tone: event.level === "warning" ? "warning" : "info",
@@ -138,8 +150,7 @@ function failureSentence(event: RunFailed, state: RunState): Sentence {
   });
 }
 
-function stageEnd(stage: Stage, outcome: "done" | "skipped" | "failed"): Sentence {
-  const name = stageNames[stage];
+function stageEnd(name: string, outcome: "done" | "skipped" | "failed"): Sentence {
   switch (outcome) {
     case "done":
       return say(`${name}: done.`, { tone: "good", mark: "ok", from: "verbose" });

@@ -2,12 +2,13 @@ import type { TimedEvent } from "../../run/event.ts";
 import type { RunState } from "../../run/state.ts";
 import { annieSentence, stackSentence } from "./stack.ts";
 import { downloadSentence } from "./download.ts";
+import { imageSentence } from "./images.ts";
 import { checkSentences, machineSentence } from "./machine.ts";
 import { modelsSentence } from "./cache.ts";
 import { planSentence } from "./plan.ts";
 import { isNotSetUp, releaseSentence, statusSentence } from "./reports.ts";
 import { runSentence } from "./run.ts";
-import { say, type Sentence } from "./sentence.ts";
+import type { Sentence } from "./sentence.ts";
 
 /**
  * What an event says to a person, the same in every writer; null where only a bar or a row changes.
@@ -39,11 +40,11 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
       return stackSentence(event, state);
     case "download.progress":
     case "verify.progress":
+      return null;
     case "image.planned":
     case "image.progress":
-      return null;
     case "image.ready":
-      return say(`${event.image}: ready.`, { tone: "good", mark: "ok" });
+      return imageSentence(event, state);
     case "download.planned":
     case "download.retrying":
     case "download.blocked":

@@ -8,7 +8,9 @@ import { formatBytes, formatDuration } from "../../run/units.ts";
 import { counted, listed, say, type Sentence, tookText } from "./sentence.ts";
 import { capabilityName } from "../../run/capabilities.ts";
 import type { TimedEvent } from "../../run/event.ts";
+import type { ImageNow } from "../../run/images-state.ts";
 import type { RunState } from "../../run/state.ts";
+import { imageTitle } from "./images.ts";
 
 const written = {
   created: "Created",
@@ -30,7 +32,7 @@ export const containerText: Readonly<Record<ContainerState, string>> = {
 /** Null where a container is as it was told to be. */
 export function stackSentence(
   event: StackEvent,
-  { containers }: Pick<RunState, "containers">,
+  { containers, images }: Pick<RunState, "containers" | "images">,
 ): Sentence | null {
   switch (event.type) {
     case "file.written":
@@ -45,6 +47,7 @@ export function stackSentence(
       return say(`Running: ${event.command}`, { from: "verbose" });
     case "container.changed":
       if (containers[event.service]?.news === false && pullProgress(event) === null) return null;
+      if (isToldByImage(event, images)) return null;
       return say(`${event.service}: ${containerLine(event)}.`, containerTone(event));
     case "container.failed":
       return say(`Container ${event.service} failed${exitWords(event.exitCode)}.`, {
@@ -143,16 +146,17 @@ export function healthText(status: string): string {
 }
 
 /** Her row on the live screen, after "Annie": what is awaited, or that she is online. */
-export function annieText({ annie, containers, plan }: RunState): string {
+export function annieText(state: RunState): string {
+  const { annie, containers, plan } = state;
   if (annie.online !== null) return `is online at ${addressWords(annie.online.url)}`;
   if (annie.status !== null && annie.status !== "unreachable") {
     const missing = awaitedCapabilities({ annie, plan });
     const waits = annie.status === "healthy" && !Object.values(annie.capabilities).includes(true);
     return waits ? `is up, still loading ${listed(missing)}` : healthText(annie.status);
   }
-  const awaited = Object.values(containers).filter(
-    ({ state: now }) => now !== "running" && now !== "healthy",
-  );
+  const awaited = awaitedContainers(state);
+  const images = awaitedImages(state);
+  if (images.length > 0) return `is waiting for ${awaitedText(state)}`;
   // The one that tells how far it is says the most.
   const shown = awaited.find((event) => pullProgress(event) !== null) ?? awaited[0];
   if (shown === undefined) {
@@ -162,6 +166,49 @@ export function annieText({ annie, containers, plan }: RunState): string {
   const others = awaited.length - 1;
   const more = others === 0 ? "" : ` and ${counted(others, "more container")}`;
   return `is waiting for ${shown.service} (${containerLine(shown)})${more}`;
+}
+
+/** Those that do not run yet. One whose image has a row of its own is told by that. */
+export function awaitedContainers({
+  containers,
+  images,
+}: Pick<RunState, "containers" | "images">): ContainerChanged[] {
+  return Object.values(containers).filter(
+    (event) =>
+      event.state !== "running" &&
+      event.state !== "healthy" &&
+      !(event.state === "exited" && event.exitCode === 0) &&
+      !isToldByImage(event, images),
+  );
+}
+
+/** The image that it waits for tells how far it is, but not that nothing is heard of it. */
+function isToldByImage(
+  { service, state, silentMs }: ContainerChanged,
+  images: RunState["images"],
+): boolean {
+  if (state !== "pulling" || silentMs !== undefined) return false;
+  return images.some(({ phase, services }) => phase !== "ready" && services.includes(service));
+}
+
+/** Those that Annie can't start without. */
+function awaitedImages({ images }: Pick<RunState, "images">): readonly ImageNow[] {
+  return images.filter(({ phase, neededForOnline }) => neededForOnline && phase !== "ready");
+}
+
+/** "the image her-os-core", "3 images and 2 containers". */
+export function awaitedText(state: Pick<RunState, "containers" | "images">): string {
+  const images = awaitedImages(state);
+  const [only] = images;
+  const containers = awaitedContainers(state).length;
+  const image =
+    only !== undefined && images.length === 1
+      ? `the image ${imageTitle(only.image, state.images)}`
+      : counted(images.length, "image");
+  return listed([
+    ...(images.length === 0 ? [] : [image]),
+    ...(containers === 0 ? [] : [counted(containers, "container")]),
+  ]);
 }
 
 /** What she can't do yet and will be able to: what nobody chose is not awaited. */

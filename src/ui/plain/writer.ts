@@ -6,7 +6,12 @@ import type { LineReader } from "../lines.ts";
 import type { foldText } from "../text-width.ts";
 import { symbols } from "../symbols.ts";
 import { isTold, sentencesFor } from "../messages/sentence-for.ts";
-import { createProgressPace, progressText } from "../messages/download.ts";
+import {
+  createProgressPace,
+  downloadedWhat,
+  progressOf,
+  progressText,
+} from "../messages/download.ts";
 import { type Sentence, withAside } from "../messages/sentence.ts";
 
 /** A line for everything that is worth one, without any escape sequence: pipes, CI, cron, `TERM=dumb`. Failures go to stderr. */
@@ -53,9 +58,8 @@ export function createPlainWriter(
         if (isTold(sentence, terminal.verbosity)) tell(sentence, event);
       }
       if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
-      const downloaded = state.run?.command === "upgrade" ? "Downloaded" : "Models";
-      const what = event.type === "verify.progress" ? "Verified" : downloaded;
-      say(`${what}: ${progressText(state.download)}`, 4);
+      const what = event.type === "verify.progress" ? "Verified" : labels[downloadedWhat(state)];
+      say(`${what}: ${progressText(progressOf(state))}`, 4);
     },
     ...(terminal.stdin.isTTY && terminal.stdout.isTTY ? { confirm } : {}),
     async close() {
@@ -66,6 +70,12 @@ export function createPlainWriter(
     },
   };
 }
+
+const labels = {
+  release: "Downloaded",
+  models: "Models",
+  "models and images": "Models and images",
+} as const;
 
 /** A pipe has no end of a line, and a terminal that says it has none breaks lines by itself. */
 function columnsOf({ isTTY, columns }: Terminal["stdout"]): number {

@@ -1,68 +1,86 @@
+import type { Note } from "../../../run/download-state.ts";
 import type { ModelProgress, ModelState } from "../../../run/events/download.ts";
 import type { ContainerChanged } from "../../../run/events/stack.ts";
+import { bytesOfAll, bytesOfImage } from "../../../run/images-state.ts";
 import type { RunState } from "../../../run/state.ts";
-import { formatBytes, formatBytesOf, formatEta, formatSpeed } from "../../../run/units.ts";
+import { formatBytes, formatBytesOf, formatSpeed } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
-import { containerLine } from "../../messages/stack.ts";
-import { downloadNote, percentOf } from "../../messages/download.ts";
+import {
+  allReadyText,
+  downloadNote,
+  onlineEta,
+  percentOf,
+  timesText,
+} from "../../messages/download.ts";
+import { imageTitle } from "../../messages/images.ts";
+import { awaitedContainers, containerLine } from "../../messages/stack.ts";
 import { padded, shorten, textWidth } from "../../text-width.ts";
 import { type LiveView, spinnerSign } from "../header.ts";
 import { frameColumns, type Line, lineWidth, span, type Span } from "../line.ts";
 import type { Theme } from "../theme.ts";
 
-/** The bar over all models, as wide as the screen, and what it comes to below. */
+/** The bar over all models and images, as wide as the screen, and what it comes to below. */
 export function totalRows(view: LiveView): Line[] {
   const { download } = view.state;
   const { theme } = view;
-  if (download.finished !== null) {
-    const words = ` All models are ready (${formatBytes(download.totalBytes)}).`;
+  const bytes = bytesOfAll(view.state);
+  const isUnpacked = view.state.images.every(({ phase }) => phase === "ready");
+  if (download.finished !== null && isUnpacked) {
+    const words = ` ${allReadyText(view.state)} (${formatBytes(bytes.totalBytes)}).`;
     return [[span(theme.symbols.ok, "good"), span(words)]];
   }
   const columns = frameColumns(view.size);
-  const percent = percentText(download);
-  const bar = heavyBar(download, columns - percent.length - 1, theme);
+  const percent = percentText(bytes);
+  const bar = heavyBar(bytes, columns - percent.length - 1, theme);
   return [[...bar, span(" "), span(percent, "strong")], figuresLine(view, columns)];
 }
 
 /** "17.1/32.1 GB   38.2 MB/s   6 min 40 s left"; where columns are few what the bar does not say. */
-function figuresLine({ state: { download } }: LiveView, columns: number): Line {
-  const sizes = span(sizesText(download), "strong");
-  if (download.paused) return [sizes];
-  const left = timeLeft(download);
-  const speed = hasMoved(download) ? [span(formatSpeed(download.bytesPerSecond))] : [];
-  const parts = [sizes, ...speed, ...(left === null ? [] : [span(`${formatEta(left)} left`)])];
-  const row = (chosen: readonly Span[]): Line =>
-    chosen.flatMap((part, index) => (index === 0 ? [part] : [span("   "), part]));
-  const whole = row(parts);
-  return lineWidth(whole) <= columns ? whole : row(parts.slice(1));
+function figuresLine({ state }: LiveView, columns: number): Line {
+  const { download } = state;
+  const bytes = bytesOfAll(state);
+  const sizes = span(sizesText(bytes), "strong");
+  if (download.paused || download.finished !== null) return [sizes];
+  const etaSeconds = timeLeft(bytes, download);
+  const times = timesText({ etaSeconds, onlineEtaSeconds: onlineEta(state) });
+  const speed = hasMoved(state) ? [span(formatSpeed(download.bytesPerSecond))] : [];
+  const left = times === null ? [] : [span(times)];
+  const row = (parts: readonly Span[]): Line =>
+    parts.flatMap((part, index) => (index === 0 ? [part] : [span("   "), part]));
+  const short = left.map(({ text }) =>
+    span(text.replace("Annie ", "").replace("everything", "all")),
+  );
+  const rows = [[sizes, ...speed, ...left], [...speed, ...left], [...speed, ...short], short];
+  const shown = rows.find((parts) => parts.length > 0 && lineWidth(row(parts)) <= columns);
+  return row(shown ?? [sizes]);
 }
 
 /** Before the first byte there is no speed: a zero would look like a fault. */
-function hasMoved({ receivedBytes, planned, bytesPerSecond }: RunState["download"]): boolean {
-  const before = planned === null ? 0 : planned.cachedBytes + planned.resumedBytes;
-  return receivedBytes > before || bytesPerSecond >= 1;
+function hasMoved(state: RunState): boolean {
+  const { planned, bytesPerSecond } = state.download;
+  const models = planned === null ? 0 : planned.cachedBytes + planned.resumedBytes;
+  const before = state.images.reduce((bytes, { cachedBytes }) => bytes + cachedBytes, models);
+  return bytesOfAll(state).receivedBytes > before || bytesPerSecond >= 1;
 }
 
 /** Null too where the speed that stands beside it is falling in a silence, and says another time. */
-function timeLeft({
-  receivedBytes,
-  totalBytes,
-  bytesPerSecond,
-  etaSeconds,
-}: RunState["download"]): number | null {
+function timeLeft(
+  { receivedBytes, totalBytes }: Pick<Bytes, "receivedBytes" | "totalBytes">,
+  { bytesPerSecond, etaSeconds }: RunState["download"],
+): number | null {
   if (etaSeconds === null || bytesPerSecond < 1) return null;
   const bySpeed = (totalBytes - receivedBytes) / bytesPerSecond;
   return bySpeed > etaSeconds * 1.5 + 1 ? null : etaSeconds;
 }
 
-/** A row for each model that is not ready yet, in tier order, and "+N more" where rows are few. */
-export function modelRows(view: LiveView, room: number): Line[] {
-  const open = view.state.download.models.filter(({ state }) => state !== "ready");
+/** A row for each model and each image that is not ready yet, in the order they come in, and "+N more" where rows are few. */
+export function progressRows(view: LiveView, room: number): Line[] {
+  const open = openItems(view);
   const columns = columnsFor(view);
   const shown = open.length <= room ? open : busiest(open, Math.max(0, room - 1));
-  const rows = shown.map((model) => modelRow(model, view, columns));
-  const notes = shown.map((model) => noteRow(model, view, columns));
-  // Where a note has no room beside its model it gets a row below.
+  const rows = shown.map((item) => itemRow(item, view, columns));
+  const notes = shown.map((item) => noteRow(item, view, columns));
+  // Where a note has no room beside its row it gets one below.
   const below = notes.filter((note) => note !== null).length;
   const fits = open.length + below <= room;
   const lines = rows.flatMap((row, index) => {
@@ -70,6 +88,30 @@ export function modelRows(view: LiveView, room: number): Line[] {
     return fits && note !== null ? [row, note] : [row];
   });
   return [...lines, ...moreRow(open.length - shown.length, view)].slice(0, Math.max(0, room));
+}
+
+const silenceMs = 5000;
+
+/** What comes: first the images that Annie waits for, which Docker unpacks beside the models; other images last. */
+function openItems({ state: { download, images }, elapsedMs }: LiveView): Figures[] {
+  const models = download.models.filter(({ state }) => state !== "ready");
+  const open = images.filter(({ phase }) => phase !== "ready");
+  const rows = open.map((image): Figures & { needed: boolean } => {
+    const { phase, receivedBytes, totalBytes, neededForOnline: needed } = image;
+    const bytes = bytesOfImage(image);
+    const unpacked = phase === "unpacking" ? { receivedBytes, totalBytes } : null;
+    const state = phase === "ready" ? "waiting" : phase;
+    const title = imageTitle(image.image, images);
+    // What nothing is told of does not move.
+    const isSilent = elapsedMs - (image.progressAt ?? elapsedMs) > silenceMs;
+    const bytesPerSecond = isSilent ? 0 : image.bytesPerSecond;
+    return { title, state, ...bytes, bytesPerSecond, note: image.note, unpacked, needed };
+  });
+  return [
+    ...rows.filter(({ needed }) => needed),
+    ...models.map((model) => ({ ...model, note: download.notes[model.id] ?? null })),
+    ...rows.filter(({ needed }) => !needed),
+  ];
 }
 
 /** A row for each container that does not run yet: its image with a bar as a model has it, or what it does. */
@@ -84,13 +126,6 @@ export function containerRows(view: LiveView, room: number): Line[] {
       : open.toSorted((a, b) => rank(a) - rank(b)).slice(0, Math.max(0, room - 1));
   const rows = shown.map((event) => containerRow(event, view, columns));
   return [...rows, ...moreRow(open.length - shown.length, view)].slice(0, Math.max(0, room));
-}
-
-export function awaitedContainers({ containers }: RunState): ContainerChanged[] {
-  return Object.values(containers).filter(
-    ({ state, exitCode }) =>
-      state !== "running" && state !== "healthy" && !(state === "exited" && exitCode === 0),
-  );
 }
 
 /** What is in trouble first, then what moves. */
@@ -113,38 +148,40 @@ export function indentOf({ theme }: LiveView): string {
   return " ".repeat(theme.symbols.ok.length + 1);
 }
 
-/** What works comes before what waits; tier order otherwise, which is the order they come in. */
-function busiest(models: readonly ModelProgress[], room: number): readonly ModelProgress[] {
-  const chosen = new Set(
-    models.toSorted((a, b) => Number(isIdle(a)) - Number(isIdle(b))).slice(0, room),
-  );
-  return models.filter((model) => chosen.has(model));
-}
-
-function isIdle({ state }: Pick<ModelProgress, "state">): boolean {
-  return state === "waiting";
+/** What works comes before what waits; otherwise in the order they come in. */
+function busiest(items: readonly Figures[], room: number): readonly Figures[] {
+  const isIdle = ({ state }: Figures): number => Number(state === "waiting");
+  const chosen = new Set(items.toSorted((a, b) => isIdle(a) - isIdle(b)).slice(0, room));
+  return items.filter((item) => chosen.has(item));
 }
 
 function columnsFor(view: LiveView): ProgressColumns {
-  const models = view.state.download.models.map(({ title }) => title);
-  const names = [...models, ...awaitedContainers(view.state).map(({ service }) => service)];
+  const { download, images } = view.state;
+  const names = [
+    ...download.models.map(({ title }) => title),
+    ...images.map(({ image }) => imageTitle(image, images)),
+    ...awaitedContainers(view.state).map(({ service }) => service),
+  ];
   return progressColumns(frameColumns(view.size) - indentOf(view).length, names);
 }
 
-function modelRow(model: ModelProgress, view: LiveView, columns: ProgressColumns): Line {
-  const words = noteText(model, view);
-  const sign = modelSign(model, view, words !== null);
+function itemRow(item: Figures, view: LiveView, columns: ProgressColumns): Line {
+  const words = noteText(item, view);
+  const sign = itemSign(item, view, words !== null);
   if (words === null) {
-    const shown = { ...model, state: stateNow(model.state, view) };
-    return [sign, span(" "), ...figures(shown, columns, view.theme)];
+    return [
+      sign,
+      span(" "),
+      ...figures({ ...item, state: stateNow(item, view) }, columns, view.theme),
+    ];
   }
   return [
     sign,
     span(" "),
-    span(titleText(model.title, columns, view.theme)),
-    span(` ${percentText(model)} `),
+    span(titleText(item.title, columns, view.theme)),
+    span(` ${percentText(item)} `),
     // Where there is no room for the words they stand on a row of their own.
-    span(columns.bar > 0 ? words : heldText(model, view), "warning"),
+    span(columns.bar > 0 ? words : heldText(item), "warning"),
   ];
 }
 
@@ -154,7 +191,7 @@ function containerRow(event: ContainerChanged, view: LiveView, columns: Progress
   const sign = containerSign(event, view);
   if (state === "pulling" && receivedBytes !== undefined && totalBytes !== undefined) {
     const image = { title: service, receivedBytes, totalBytes, verifiedBytes: 0 };
-    const shown = { ...image, bytesPerSecond: 0, state: "pulling" as const };
+    const shown = { ...image, bytesPerSecond: null, note: null, state: "pulling" as const };
     if (!isTrouble(event)) return [sign, span(" "), ...figures(shown, columns, theme)];
   }
   const role = isTrouble(event) ? "warning" : "quiet";
@@ -175,55 +212,62 @@ function containerSign(event: ContainerChanged, view: LiveView): Span {
     : span(symbols.waiting, "quiet");
 }
 
-/** What holds the model up on a row of its own; null where nothing does or it stands beside the model already. */
-function noteRow(model: ModelProgress, view: LiveView, columns: ProgressColumns): Line | null {
-  const words = noteText(model, view);
+/** What holds it up on a row of its own; null where nothing does or it stands beside it already. */
+function noteRow(item: Figures, view: LiveView, columns: ProgressColumns): Line | null {
+  const words = noteText(item, view);
   if (words === null || columns.bar > 0) return null;
   return [span(indentOf(view)), span(words, "warning")];
 }
 
-function noteText(model: ModelProgress, view: LiveView): string | null {
-  const note = view.state.download.notes[model.id];
-  return note === undefined ? null : cleanText(downloadNote(note, view.elapsedMs));
+function noteText({ note }: Figures, view: LiveView): string | null {
+  return note === null ? null : cleanText(downloadNote(note, view.elapsedMs));
 }
 
-function heldText({ id }: ModelProgress, view: LiveView): string {
-  const note = view.state.download.notes[id];
+function heldText({ note }: Figures): string {
   return note?.kind === "retrying" ? "retrying" : "waiting";
 }
 
-function modelSign(model: ModelProgress, view: LiveView, held: boolean): Span {
+function itemSign(item: Figures, view: LiveView, held: boolean): Span {
   const { symbols } = view.theme;
-  if (model.state === "failed") return span(symbols.failed, "bad");
-  if (held || model.state === "retrying") return span(symbols.warning, "warning");
-  const rests = stateNow(model.state, view) === "paused";
-  if (rests || model.state === "waiting") return span(symbols.waiting, "quiet");
-  return span(model.state === "downloading" ? symbols.coming : spinnerSign(view), "accent");
+  if (item.state === "failed") return span(symbols.failed, "bad");
+  if (held || item.state === "retrying") return span(symbols.warning, "warning");
+  const rests = stateNow(item, view) === "paused";
+  if (rests || item.state === "waiting") return span(symbols.waiting, "quiet");
+  return span(item.state === "downloading" ? symbols.coming : spinnerSign(view), "accent");
 }
 
-function stateNow(state: ModelState, { state: { download } }: LiveView): Figures["state"] {
+function stateNow({ state }: Figures, { state: { download } }: LiveView): Figures["state"] {
   return download.paused && state === "downloading" ? "paused" : state;
 }
 
 type Bytes = Pick<ModelProgress, "receivedBytes" | "verifiedBytes" | "totalBytes">;
-type Figures = Bytes &
-  Pick<ModelProgress, "title" | "bytesPerSecond"> & {
-    readonly state: ModelState | "paused" | "pulling";
-  };
+
+/** What a row says of a model, or of an image. */
+interface Figures extends Bytes {
+  readonly title: string;
+  readonly state: ModelState | "paused" | "pulling" | "unpacking";
+  /** Null until it was measured. */
+  readonly bytesPerSecond: number | null;
+  readonly note: Note | null;
+  /** While Docker unpacks it: how far it is with that. */
+  readonly unpacked?: Pick<Bytes, "receivedBytes" | "totalBytes"> | null;
+}
 
 function figures(row: Figures, columns: ProgressColumns, theme: Theme): Line {
   const waits = row.state === "waiting";
   const role = waits ? "quiet" : "plain";
   const line: Span[] = [span(titleText(row.title, columns, theme), role)];
-  // An empty bar would look like one that is stuck.
-  const untouched = waits && row.receivedBytes === 0;
+  // An empty bar would look like one that is stuck; of an image of unknown size there is none.
+  const isUnknown = row.totalBytes <= 0;
+  const untouched = (waits && row.receivedBytes === 0) || isUnknown;
   if (columns.bar > 0) {
     const bar = untouched ? [span(" ".repeat(columns.bar))] : thinBar(row, columns.bar, theme);
     line.push(span(" "), ...bar);
   }
   if (columns.percent) line.push(span(` ${untouched ? "    " : percentText(row)}`, role));
   if (columns.sizes > 0) {
-    line.push(span(` ${sizesText(row, untouched).padStart(columns.sizes)}`, role));
+    const sizes = isUnknown ? "" : sizesText(row.unpacked ?? row, untouched);
+    line.push(span(` ${sizes.padStart(columns.sizes)}`, role));
   }
   return [...line, span(` ${stateText(row).padStart(stateWidth)}`, role)];
 }
@@ -239,9 +283,10 @@ function titleText(text: string, { title: width }: ProgressColumns, theme: Theme
   return padded(cut, width);
 }
 
-/** Of what is being verified, how much of that is done. */
+/** Of what is being verified or unpacked, how much of that is done. */
 function percentText(row: Bytes & { readonly state?: Figures["state"] }): string {
-  const part = row.state === "verifying" ? row.verifiedBytes : row.receivedBytes;
+  const isDone = row.state === "verifying" || row.state === "unpacking";
+  const part = isDone ? row.verifiedBytes : row.receivedBytes;
   return `${percentOf(part, row.totalBytes)}%`.padStart(4);
 }
 
@@ -256,6 +301,7 @@ function sizesText(
 /** The speed while bytes come, a word otherwise. */
 function stateText({ state, bytesPerSecond, receivedBytes }: Figures): string {
   if (state !== "downloading") return state;
+  if (bytesPerSecond === null) return "starting";
   return bytesPerSecond < 1 && receivedBytes === 0 ? "starting" : formatSpeed(bytesPerSecond);
 }
 

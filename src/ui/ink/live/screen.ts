@@ -4,8 +4,7 @@ import { cleanText } from "../../clean-text.ts";
 import { textWidth } from "../../text-width.ts";
 import { notPausedText } from "../../messages/download.ts";
 import { capabilityName } from "../../../run/capabilities.ts";
-import { counted } from "../../messages/sentence.ts";
-import { annieText, awaitedCapabilities } from "../../messages/stack.ts";
+import { annieText, awaitedCapabilities, awaitedText } from "../../messages/stack.ts";
 import { remedyLine } from "../../messages/machine.ts";
 import { hubWaitText } from "../../messages/run.ts";
 import {
@@ -28,13 +27,7 @@ import {
 } from "../line.ts";
 import { isLooking } from "../log-rows.ts";
 import type { Role, Theme } from "../theme.ts";
-import {
-  awaitedContainers,
-  containerRows,
-  indentOf,
-  modelRows,
-  totalRows,
-} from "./progress-rows.ts";
+import { containerRows, indentOf, progressRows, totalRows } from "./progress-rows.ts";
 
 /** Before what Annie can do gets rows. */
 const leastModels = 4;
@@ -70,7 +63,7 @@ export function liveScreen(view: LiveView): Line[] {
     ? take(checkRows(view, room - air))
     : bar.length === 0 || !hasBegun(state)
       ? []
-      : take(modelRows(view, Math.min(room, Math.max(leastModels, room - air - able.length))));
+      : take(progressRows(view, Math.min(room, Math.max(leastModels, room - air - able.length))));
   const abilities = take(able);
   const containers =
     health.length === 0 || state.annie.online !== null ? [] : take(containerRows(view, room - air));
@@ -100,7 +93,7 @@ export function liveScreen(view: LiveView): Line[] {
 function topRows(view: LiveView): [Line[], Line[]] {
   const { state } = view;
   if (isLooking(state)) return [[], []];
-  if (state.download.models.length === 0 || !hasBegun(state)) {
+  if (countOf(state) === 0 || !hasBegun(state)) {
     return [state.hubWait === null ? waitingRow(view) : [], []];
   }
   const [bar, ...figures] = totalRows(view);
@@ -141,6 +134,10 @@ function waitingRow(view: LiveView): Line[] {
     download: "Checking what is already downloaded",
   }[running];
   return [[span(`${spinner(view)} `, "accent"), span(words)]];
+}
+
+function countOf({ download, images }: RunState): number {
+  return download.models.length + images.length;
 }
 
 function hasBegun({ download, stages }: RunState): boolean {
@@ -219,8 +216,8 @@ function isSilent({ annie }: RunState): boolean {
 
 /** Annie's first row where her containers have rows of their own. */
 function waitsLine(view: LiveView): Line {
-  const count = counted(awaitedContainers(view.state).length, "container");
-  return [annieSign(view), span(" Annie", "strong"), span(` is waiting for ${count}`)];
+  const words = ` is waiting for ${awaitedText(view.state)}`;
+  return [annieSign(view), span(" Annie", "strong"), span(cleanText(words))];
 }
 
 function annieSign(view: LiveView): Line[number] {

@@ -224,6 +224,109 @@ describe("a setup in the middle of its downloads", () => {
   });
 });
 
+/** All bars and six containers: images and models come, and of those whose image is ready the containers start. */
+function setupWithImages(): RunState {
+  const begun = recording("fresh-setup").filter(({ at }) => at <= 3300);
+  const image = (name: string, neededForOnline = true) => ({
+    image: `docker.io/${name}:1`,
+    digest: `sha256:${"0".repeat(64)}`,
+    services: [name.replace(/^.*\//, "")],
+    totalBytes: 18e9,
+    cachedBytes: 0,
+    unpackedBytes: 45e9,
+    neededForOnline,
+    way: "registry" as const,
+  });
+  const names = ["library/postgres", "library/redis", "library/neo4j", "her-os/her-os-core"];
+  const all = [...names.map((name) => image(name)), image("remsky/kokoro", false)];
+  const progress = (name: string, phase: "downloading" | "unpacking", receivedBytes: number) =>
+    ({
+      type: "image.progress",
+      image: `docker.io/${name}:1`,
+      phase,
+      receivedBytes,
+      totalBytes: 18e9,
+    }) as const;
+  const ready = names.slice(0, 2).map(
+    (name) =>
+      ({
+        type: "image.ready",
+        image: `docker.io/${name}:1`,
+        digest: image(name).digest,
+      }) as const,
+  );
+  const containers = ["postgres", "redis"].map(
+    (service) => ({ type: "container.changed", service, state: "starting" }) as const,
+  );
+  const pulling = ["neo4j", "her-os-core", "kokoro"].map(
+    (service) => ({ type: "container.changed", service, state: "pulling" }) as const,
+  );
+  const speeds = begun.findLast((event) => event.type === "download.progress");
+  if (speeds === undefined) throw new Error("no progress");
+  const times = { bytesPerSecond: 100e6, etaSeconds: 720, onlineEtaSeconds: 175 };
+  return fold([
+    ...begun,
+    ...all.map((each): TimedEvent => ({ v: 1, at: 3300, type: "image.planned", ...each })),
+    ...[
+      ...ready,
+      progress("library/neo4j", "downloading", 18e9),
+      progress("library/neo4j", "unpacking", 9e9),
+      progress("her-os/her-os-core", "downloading", 9e9),
+      ...containers,
+      ...pulling,
+    ].map((event): TimedEvent => ({ v: 1, at: 3300, ...event })),
+    { ...speeds, ...times, at: 3300 },
+  ]);
+}
+
+describe("a setup whose images are downloaded beside the models", () => {
+  const rowsAt = (columns: number, rows: number): string[] =>
+    texts(setupWithImages(), { columns, rows }).split("\n");
+
+  test("at 80 by 24 shows both times, each image and model, the containers that start, and the keys", () => {
+    const rows = rowsAt(80, 24);
+    const places = [
+      /Downloads {2}/,
+      /^█+▓+░+ +\d+%$/,
+      /^\d.*GB {3}100 MB\/s {3}Annie online in 2 min 55 s, everything in 12 min$/,
+      /^\S+ neo4j +━+─ +9\.0\/18\.0 GB unpacking$/,
+      /^\[↓\] her-os-core +━+─+ +9\.0\/18\.0 GB +starting$/,
+      /Qwen3 Embedding 0\.6B/,
+      /Qwen3 Reranker/,
+      /^\[ \] kokoro +18\.0 GB +waiting$/,
+      /Annie is waiting for 2 images and 3 containers/,
+      /postgres +starting$/,
+      /redis +starting$/,
+      /^q: stop/,
+    ].map((pattern) => rows.findIndex((row) => pattern.test(row)));
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    // An image that comes is not told a second time by its container.
+    expect(rows.filter((row) => row.includes("her-os-core"))).toHaveLength(1);
+  });
+
+  test("at 40 by 12 shows both times, what moves, Annie and the keys", () => {
+    const rows = rowsAt(40, 12);
+    expect(rows).toContainEqual("100 MB/s   online in 2 min 55 s, all in 12 min".slice(11));
+    expect(rows).toContainEqual(expect.stringMatching(/neo4j +50% unpacking$/));
+    expect(rows).toContainEqual(expect.stringContaining("Annie is waiting for 2 images"));
+    expect(rows.at(-1)).toMatch(/^q: stop/);
+  });
+
+  test("at 200 by 60 says how much of an image is unpacked, and leaves its bar open", () => {
+    const [row = ""] = rowsAt(200, 60).filter((text) => text.includes("neo4j"));
+    expect(row).toMatch(/━+─ +50% +9\.0\/18\.0 GB unpacking$/);
+  });
+
+  test("what is verified already is no reason to call it ready while Docker unpacks", () => {
+    const finished = { type: "download.finished", fetchedBytes: 1, elapsedMs: 1 } as const;
+    const state = reduce(setupWithImages(), { v: 1, at: 4000, ...finished });
+    const text = texts(state, { columns: 80, rows: 24 });
+    expect(text).not.toContain("ready (");
+    expect(text).toMatch(/neo4j .* unpacking/);
+  });
+});
+
 test("at 40 by 12 her address has a row, and at 60 by 15 what is left out is counted", () => {
   const state = fold(recording("fresh-setup").filter(({ at }) => at <= 7000));
   const small = texts(state, { columns: 40, rows: 12 });
