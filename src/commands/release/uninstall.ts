@@ -62,10 +62,10 @@ export async function performUninstall(
     ...(going.models ? [`Models removed: ${formatBytes(bytes)} from ${cacheDir}`] : []),
     ...kept.map((each) => `Kept: ${each.path}, because ${each.reason}.`),
     ...afterwards(left, going),
-    ...inUse.map(
-      (each) =>
-        `Kept: ${each.folder}, because heros still runs from it (PID ${each.pids.join(", ")}).`,
-    ),
+    ...inUse.map(({ folder: own, pids }) => {
+      const which = `${pids.length === 1 ? "PID" : "PIDs"} ${pids.join(", ")}`;
+      return `Kept: ${own}, because heros still runs from it (${which}).`;
+    }),
     ...(inUse.length === 0
       ? []
       : [`When that has ended, you can delete ${path.join(data, "versions")}.`]),
