@@ -1,9 +1,9 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { platform, ReleaseServer, tarball } from "./release-server.ts";
-import { World } from "./world.ts";
+import { shells, World } from "./world.ts";
 
 let server: ReleaseServer;
 let piped: string;
@@ -20,10 +20,6 @@ beforeEach(async () => {
   await rm(join(world.bin, "npm"));
 });
 afterEach(() => world.remove());
-
-const shells = [["dash"], ["busybox", "ash"], ["bash"], ["bash", "--posix"]].filter(
-  ([name = "sh"]) => spawnSync(name, ["-c", ":"]).error === undefined,
-);
 
 function pathOf(program: string): string {
   return execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -57,6 +57,15 @@ import { cpSync } from "node:fs";
 const filter = (path) => !/\\.map$|warm-compile-cache\\.js$/.test(path);
 cpSync(${JSON.stringify(`${root}dist`)}, new URL("../dist", import.meta.url), { recursive: true, filter });
 `;
+
+/** Those that install.sh is written for. Where everything is checked each must be there: none is left out in silence. */
+export const shells = [["dash"], ["busybox", "ash"], ["bash"], ["bash", "--posix"]].filter(
+  ([name = "sh"]) => process.env["CI"] !== undefined || isThere(name),
+);
+
+export function isThere(shell: string): boolean {
+  return spawnSync(shell, ["-c", ":"]).error === undefined;
+}
 
 export interface Ended {
   readonly status: number | null;
