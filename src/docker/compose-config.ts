@@ -14,6 +14,9 @@ const device = z.object({ driver: z.string(), capabilities: z.array(z.string()) 
 const bytes = z.union([z.string(), z.number()]).transform(Number).optional();
 const service = z.object({
   image: z.string().optional(),
+  build: z.unknown().optional(),
+  pull_policy: z.string().optional().catch(undefined),
+  platform: z.string().optional().catch(undefined),
   depends_on: z.record(z.string(), z.unknown()).optional(),
   profiles: z.array(z.string()).default([]),
   network_mode: z.string().optional(),

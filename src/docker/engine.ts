@@ -66,6 +66,9 @@ export interface DockerInfo {
   readonly rootDir: string | null;
   /** Images are kept by containerd, as a fresh Docker 29 does. */
   readonly containerdImages: boolean;
+  readonly rootless: boolean;
+  /** Docker Desktop's, in a virtual machine. */
+  readonly desktop: boolean;
   readonly runtimes: readonly string[];
   /** Addresses of Docker Hub's mirrors, in the order in which the engine asks them. */
   readonly registryMirrors: readonly string[];
@@ -116,6 +119,8 @@ const infoShape = z.object({
   ServerVersion: z.string().nullish(),
   ServerErrors: list,
   DockerRootDir: z.string().nullish(),
+  SecurityOptions: list,
+  OperatingSystem: z.string().nullish().catch(null),
   DriverStatus: z.array(z.array(z.string())).nullish().catch(null),
   Runtimes: z.record(z.string(), z.unknown()).nullish().catch(null),
   RegistryConfig: z.object({ Mirrors: list }).nullish().catch(null),
@@ -143,6 +148,8 @@ export function parseDockerInfo(
         containerdImages: (info.DriverStatus ?? []).some(
           ([key, value]) => key === "driver-type" && value?.startsWith("io.containerd.") === true,
         ),
+        rootless: info.SecurityOptions.some((option) => /(?:^|,)name=rootless\b/u.test(option)),
+        desktop: info.OperatingSystem === "Docker Desktop",
         runtimes: Object.keys(info.Runtimes ?? {}),
         registryMirrors: info.RegistryConfig?.Mirrors ?? [],
         cdiDevices: (info.DiscoveredDevices ?? []).map(({ ID }) => ID),

@@ -1,8 +1,10 @@
 import type { Host } from "../host/host.ts";
+import type { RunRequest } from "../host/processes.ts";
 import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
 import type { ImageTelling } from "../run/images-state.ts";
 import { readEngineError } from "./engine.ts";
+import { loadArchive, type LoadArchiveOptions } from "./load-archive.ts";
 import {
   type ImageParts,
   type LoopbackRegistry,
@@ -22,11 +24,18 @@ export interface HandOverOptions {
   /** Digests of parts that are there already. */
   readonly present: ReadonlySet<string>;
   readonly telling: ImageTelling;
-  /** Hears of parts that no image needs any longer, for Docker has them all. */
-  readonly release: (digests: readonly string[]) => Promise<void>;
+  /** Hears of an image that Docker has, and whose parts nobody reads any longer. */
+  readonly onHanded: (image: HandedImage) => Promise<void>;
 }
 
 export interface HandedImage extends ImageParts {
+  /** With its registry and its tag: `docker.io/library/redis:7`. */
+  readonly fullName: string;
+  /** Digests of what comes of it, or is there: all but the layers that Docker has. */
+  readonly coming: ReadonlySet<string>;
+  /** By which Docker has all of it under another name; null where it does not. */
+  readonly engineId: string | null;
+  readonly way: "registry" | "load";
   /** That the compose file asks for; null where it is the engine's own. */
   readonly platform: string | null;
 }
@@ -52,25 +61,31 @@ export interface HandOver {
 class NotComing extends Error {}
 
 export function openHandOver(options: HandOverOptions): HandOver {
-  const { host, emit, images, present, telling, release } = options;
+  const { host, emit, images, present, telling, onHanded } = options;
   const closing = new AbortController();
   const signal = AbortSignal.any([options.signal, closing.signal]);
   const parts = new Map(
-    images.flatMap((image) => partsOf(image)).map((digest) => [digest, waited()]),
+    images.flatMap((image) => [...image.coming]).map((digest) => [digest, waited()]),
   );
   const verified = new Map(images.map(({ name }) => [name, waited()]));
   for (const digest of present) parts.get(digest)?.resolve();
   let registry: Promise<LoopbackRegistry> | null = null;
 
-  const coming = async (digest: string): Promise<void> => parts.get(digest)?.promise;
+  const coming = async (digest: string): Promise<void> => {
+    const part = parts.get(digest);
+    // A layer that Docker has, as part of another image, and asks for nevertheless.
+    if (part === undefined) throw new NotComing();
+    await part.promise;
+  };
   const shelf: PartShelf = {
     pathOf: options.pathOf,
+    has: (digest) => parts.has(digest),
     whenVerified: (digest, stop) => untilAborted(coming(digest), stop),
   };
   const open = (): Promise<LoopbackRegistry> =>
     (registry ??= openLoopbackRegistry({ host, images, shelf, signal }));
   const whole = (image: HandedImage): Promise<unknown> =>
-    Promise.all(partsOf(image).map((digest) => coming(digest)));
+    Promise.all([...image.coming].map((digest) => coming(digest)));
 
   /**
    * The engine fetches three layers at a time of all that it pulls. So of images that are not whole only the first is pulled:
@@ -78,7 +93,8 @@ export function openHandOver(options: HandOverOptions): HandOver {
    */
   async function untilTurn(image: HandedImage, place: number): Promise<void> {
     const before = Promise.all(images.slice(0, place).map(whole));
-    const [first = image.config.digest] = image.layers.map(({ digest }) => digest);
+    const layers = image.layers.map(({ digest }) => digest);
+    const first = layers.find((digest) => image.coming.has(digest)) ?? image.config.digest;
     await untilAborted(Promise.race([whole(image), before.then(() => coming(first))]), signal);
   }
 
@@ -93,28 +109,33 @@ export function openHandOver(options: HandOverOptions): HandOver {
     }
     emit({ type: "image.ready", image: name, digest });
     await verified.get(name)?.promise;
-    taken.add(image);
-    const left = new Set(images.filter((each) => !taken.has(each)).flatMap(partsOf));
-    await release(partsOf(image).filter((part) => !left.has(part)));
+    await onHanded(image);
     return true;
   }
 
   async function untilGiven(image: HandedImage): Promise<boolean> {
+    if (image.engineId !== null) {
+      return (await runDocker(host, ["tag", image.engineId, image.name], { signal })) === null;
+    }
     const lost = new AbortController();
     whole(image).catch((error: unknown) => lost.abort(error));
     const stop = AbortSignal.any([signal, lost.signal]);
     try {
-      const from = (await open()).nameOf(image);
       const tally = unpackingTally(image, { host, telling });
       whole(image).then(tally.downloaded, () => {});
-      return await pullAs({ host, signal: stop, image, from, onLine: tally.read });
+      if (image.way === "registry") {
+        const from = (await open()).nameOf(image);
+        const pull = { host, signal: stop, image, from, onLine: tally.read };
+        if (await pullAs(pull)) return true;
+      }
+      // What Docker did not take from a registry, it may take from its socket.
+      return await load({ host, image, shelf, signal: stop });
     } catch (error) {
       if (lost.signal.aborted && !signal.aborted) throw lost.signal.reason;
       throw error;
     }
   }
 
-  const taken = new Set<HandedImage>();
   const handed = new Map(images.map((image, place) => [image.name, handOver(image, place)]));
   for (const each of handed.values()) each.catch(() => {});
 
@@ -131,10 +152,6 @@ export function openHandOver(options: HandOverOptions): HandOver {
       await (await registry)?.close();
     },
   };
-}
-
-function partsOf({ config, layers }: ImageParts): string[] {
-  return [...new Set([config, ...layers].map(({ digest }) => digest))];
 }
 
 /** A promise whose end nobody has to be there for. */
@@ -168,44 +185,62 @@ interface Pull {
 /** An engine that is restarted, or that was busy with a pull which somebody cancelled, does better at a later try. */
 const pullTries = 3;
 const betweenTriesMs = 1000;
+/** An engine that is busy for longer keeps the name until the next run. */
+const removeLimitMs = 10_000;
 /** An engine that is started again is back within this time. */
 const engineBackMs = 60_000;
 
 /** Pulls an image by one name, and gives it another one in its place. @returns false where Docker can't */
-async function pullAs(pull: Pull): Promise<boolean> {
-  const { host, signal, image, from, onLine } = pull;
-  // Signatures are asked of the registry that the image comes from, and this one has none.
-  const env = { DOCKER_CONTENT_TRUST: "0" };
+async function pullAs({ host, signal, image, from, onLine }: Pull): Promise<boolean> {
   const platform = image.platform === null ? [] : ["--platform", image.platform];
-  const commands = [
-    ["pull", ...platform, from],
-    ["tag", from, image.name],
-  ];
-  const tryOnce = async (): Promise<string | null> => {
-    for (const args of commands) {
-      const { exitCode, stderr } = await host.processes.run({
-        command: "docker",
-        args,
-        env,
-        signal,
-        onLine,
-      });
-      if (exitCode !== 0) return stderr;
+  const tryOnce = async (): Promise<string | null> =>
+    (await runDocker(host, ["pull", ...platform, from], { signal, onLine })) ??
+    (await runDocker(host, ["tag", from, image.name], { signal }));
+  try {
+    for (let tries = 1; ; tries += 1) {
+      const said = await tryOnce();
+      if (said === null) return true;
+      requireRoom(said);
+      if (tries === pullTries) return false;
+      await host.clock.sleep(betweenTriesMs, signal);
+      if (readEngineError(said) !== null) await untilEngineBack(host, signal);
     }
-    return null;
-  };
-  for (let tries = 1; ; tries += 1) {
-    const said = await tryOnce();
-    if (said === null) break;
-    if (/no space left on device|disk quota exceeded/iu.test(said)) {
-      throw failure("docker.disk_full", { said: said.trim() });
-    }
-    if (tries === pullTries) return false;
-    await host.clock.sleep(betweenTriesMs, signal);
-    if (readEngineError(said) !== null) await untilEngineBack(host, signal);
+  } finally {
+    // Of a run that is cancelled, too: nothing else would tell the person where the name is from.
+    await runDocker(host, ["rmi", from], { timeoutMs: removeLimitMs });
   }
-  await host.processes.run({ command: "docker", args: ["rmi", from], env, signal });
-  return true;
+}
+
+/** @returns false where Docker can't take it */
+async function load({
+  host,
+  image,
+  shelf,
+  signal,
+}: Omit<LoadArchiveOptions, "host"> & Pick<Pull, "host" | "image">): Promise<boolean> {
+  const input = loadArchive({ host, image, shelf, signal });
+  const said = await runDocker(host, ["load", "--quiet"], { signal, input });
+  if (said !== null) requireRoom(said);
+  return said === null;
+}
+
+/** @throws Failure `docker.disk_full` where that is what docker says */
+function requireRoom(said: string): void {
+  if (!/no space left on device|disk quota exceeded/iu.test(said)) return;
+  throw failure("docker.disk_full", { said: said.trim() });
+}
+
+/** @returns what docker says where it fails; null where it does not */
+async function runDocker(
+  host: Pick<Host, "processes">,
+  args: readonly string[],
+  more: Pick<RunRequest, "input" | "onLine" | "signal" | "timeoutMs">,
+): Promise<string | null> {
+  // Signatures are asked of the registry that an image comes from, and ours has none.
+  const env = { DOCKER_CONTENT_TRUST: "0" };
+  const request = { command: "docker", args, env, ...more };
+  const { exitCode, stderr } = await host.processes.run(request);
+  return exitCode === 0 ? null : stderr;
 }
 
 async function untilEngineBack(host: Host, signal: AbortSignal): Promise<void> {

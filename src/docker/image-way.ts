@@ -1,5 +1,6 @@
 import type { ImageLabel } from "../run/events/images.ts";
-import { isElsewhere } from "./engine.ts";
+import { late, type Probe, withinLimit } from "../host/time-limit.ts";
+import { askDocker, askEnginePlace, type DockerInfo, isElsewhere } from "./engine.ts";
 
 /** The engine that images are for, as far as it matters to how they get there. */
 export interface EngineTraits {
@@ -55,4 +56,29 @@ export function chooseWay(wish: ImageWish, engine: EngineTraits | null): ChosenW
   if (pinned) return pull("it is named by digest");
   if (desktop) return { way: "load", reason: "the engine is in a virtual machine" };
   return { way: "registry", reason: null };
+}
+
+/** @returns null where docker does not say what its engine is, or none is reached. @throws AbortError */
+export async function askEngineTraits(
+  probe: Probe,
+): Promise<{ readonly traits: EngineTraits; readonly info: DockerInfo } | null> {
+  const { host } = probe;
+  const [answer, place, version] = await Promise.all([
+    askDocker(probe),
+    withinLimit(probe, (signal) => askEnginePlace(host, signal)),
+    withinLimit(probe, (signal) =>
+      host.processes.run({
+        command: "docker",
+        args: ["version", "--format", "{{json .Server}}"],
+        signal,
+      }),
+    ),
+  ]);
+  if (answer.state !== "running" || place === late || version === late) return null;
+  // Docker's own engine lists what it is made of, and Podman's "Podman Engine".
+  if (version.exitCode !== 0 || !version.stdout.includes('"Components"')) return null;
+  const { info } = answer;
+  const { rootless, desktop } = info;
+  const podman = /podman/iu.test(version.stdout);
+  return { traits: { address: place.address, podman, rootless, desktop }, info };
 }

@@ -4,9 +4,8 @@ import { type ImageParts, indexTypeOf, type PartShelf } from "./loopback-registr
 
 export interface LoadArchiveOptions {
   readonly host: Pick<Host, "files">;
-  readonly image: ImageParts;
-  /** The image's name with its registry and its tag: `docker.io/library/redis:7`. */
-  readonly fullName: string;
+  /** `fullName`: with its registry and its tag, `docker.io/library/redis:7`. */
+  readonly image: ImageParts & { readonly fullName: string };
   readonly shelf: PartShelf;
   readonly signal: AbortSignal;
 }
@@ -22,11 +21,11 @@ export function loadArchive(options: LoadArchiveOptions): Readable {
 async function* archiveOf({
   host,
   image,
-  fullName,
   shelf,
   signal,
 }: LoadArchiveOptions): AsyncGenerator<Buffer> {
-  const { name, digest, manifestDigest, mediaType, index, manifest, config, layers } = image;
+  const { name, fullName, digest, manifestDigest, mediaType, index, manifest, config, layers } =
+    image;
   const named = index ?? manifest;
   const target = {
     mediaType: index === null ? mediaType : indexTypeOf(index),
@@ -61,6 +60,7 @@ async function* archiveOf({
   }
   const parts = new Map([config, ...layers].map((part) => [part.digest, part.sizeBytes]));
   for (const [part, sizeBytes] of parts) {
+    if (!shelf.has(part)) continue;
     await shelf.whenVerified(part, signal);
     yield tarHeader(pathOf(part), sizeBytes);
     const file = await host.files.open(shelf.pathOf(part));

@@ -32,6 +32,8 @@ export interface ImageParts {
 /** Parts of images on disk, and those that are still to come. */
 export interface PartShelf {
   pathOf(digest: string): string;
+  /** Whether it is one of these; Docker has the others already. */
+  has(digest: string): boolean;
   /** Ends once the part is verified and in its place. @throws where it will not come; AbortError */
   whenVerified(digest: string, signal: AbortSignal): Promise<void>;
 }

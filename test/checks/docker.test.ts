@@ -36,6 +36,8 @@ describe("docker info", () => {
         version: "29.2.1",
         rootDir: "/var/lib/docker",
         containerdImages: true,
+        rootless: false,
+        desktop: false,
         runtimes: ["io.containerd.runc.v2", "runc"],
         registryMirrors: [],
         cdiDevices: ["nvidia.com/gpu=0", "nvidia.com/gpu=all"],

@@ -40,9 +40,7 @@ test("an image is in Docker by its name once its last layer is verified, and its
     "sha256:",
   );
   expect(await loopbackNames()).toEqual([]);
-  expect(scene.released.toSorted()).toEqual(
-    [image.config, ...image.layers].map(({ digest }) => digest).toSorted(),
-  );
+  expect(scene.released).toEqual([image.name]);
   expect(scene.events.at(-1)).toEqual({
     type: "image.ready",
     image: image.name,
@@ -120,8 +118,7 @@ test("docker load takes the same parts, the last of which comes while it reads",
     input: loadArchive({
       host,
       image,
-      fullName: image.name,
-      shelf: { pathOf: scene.pathOf, whenVerified: async () => {} },
+      shelf: { has: () => true, pathOf: scene.pathOf, whenVerified: async () => {} },
       signal: scene.stop.signal,
     }),
   });
@@ -182,7 +179,7 @@ async function openScene(
     pathOf,
     present: new Set(),
     telling: createImageTelling(emit),
-    release: async (digests) => void released.push(...digests),
+    onHanded: async ({ name }) => void released.push(name),
   });
   onTestFinished(async () => {
     stop.abort();
@@ -210,6 +207,10 @@ function asHanded(name: string, real: RealImage): { image: HandedImage; real: Re
   const { mediaType, config, layers } = real;
   const image: HandedImage = {
     name,
+    fullName: name,
+    coming: new Set([config, ...layers].map((each) => each.digest)),
+    engineId: null,
+    way: "registry",
     platform: null,
     digest,
     manifestDigest: digest,

@@ -1,4 +1,4 @@
-import { execFile, type ExecFileException } from "node:child_process";
+import { execFile, type ExecFileException, type ExecFileOptions } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -13,16 +13,17 @@ export interface HerosRun {
   readonly stderr: string;
 }
 
-/** Runs the built program to its end; every line of its stdout must be an event, and is shown as it is written. */
+/** Runs the built program to its end, or until it is killed; every line of its stdout must be an event, and is shown as it is written. */
 export async function runHeros(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   onEvent: (event: TimedEvent) => void = () => undefined,
+  killed?: AbortSignal,
 ): Promise<HerosRun> {
   const { error, stdout, stderr } = await execute(
     process.execPath,
     [program, ...args],
-    { env },
+    { env, ...(killed === undefined ? {} : { signal: killed, killSignal: "SIGKILL" }) },
     (line) => onEvent(JSON.parse(line) as TimedEvent),
   );
   const events = stdout
@@ -62,7 +63,7 @@ interface Executed {
 function execute(
   command: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> },
+  options: Pick<ExecFileOptions, "cwd" | "env" | "signal" | "killSignal">,
   onLine: (line: string) => void = () => undefined,
 ): Promise<Executed> {
   return new Promise((resolve) => {

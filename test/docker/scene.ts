@@ -18,8 +18,12 @@ export interface Scene {
   readonly hub: EmbeddedHub;
   /** Names of what lies in the stack's folder. */
   files(): Promise<readonly string[]>;
-  /** Runs `heros setup` with these flags beside the usual ones; `env` beside the test's own. */
-  setup(flags?: readonly string[], env?: Readonly<Record<string, string>>): Promise<HerosRun>;
+  /** Runs `heros setup` with these flags beside the usual ones; `env` beside the test's own. Killed when `killed` fires. */
+  setup(
+    flags?: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    killed?: AbortSignal,
+  ): Promise<HerosRun>;
 }
 
 export interface SceneOptions {
@@ -59,7 +63,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     cacheDir,
     hub,
     files: async () => (await readdir(stackDir)).toSorted(),
-    setup: (flags = [], env = {}) =>
+    setup: (flags = [], env = {}, killed) =>
       runHeros(
         [
           "setup",
@@ -79,6 +83,8 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
           DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? "",
           ...env,
         },
+        undefined,
+        killed,
       ),
   };
 }

@@ -42,14 +42,21 @@ export async function bringOnline(
   const firstModels = modelIds(survey, requiredTiers(request.catalog));
   let url = `http://127.0.0.1:${request.port}`;
   let watch: AnnieWatch | null = null;
+  const { stackDir, port } = request;
+  // Loaded with what it needs of registries, which a stack that has its images does not.
+  const { findStackImages } = await import("./stack-images.ts");
+  const images = await findStackImages({ ...work, signal }, { stackDir, survey });
 
   const fetchModels = async () => {
     emit({ type: "stage.started", stage: "download" });
-    const result = await downloadModels({
-      host,
+    const models = {
       source: openHub(work, request, answers.token),
       store: openHubCache({ host, cacheDir: survey.cacheDir }),
       survey,
+    };
+    const result = await downloadModels({
+      host,
+      ...(images?.addTo(models) ?? models),
       emit,
       signal,
       limitBytesPerSecond: request.limitBytesPerSecond,
@@ -59,23 +66,17 @@ export async function bringOnline(
       onModelReady(id) {
         if (firstModels.delete(id) && firstModels.size === 0) watch?.tier1Ready();
       },
-    });
+    }).finally(() => images?.downloadEnded());
     emit({ type: "stage.finished", stage: "download", outcome: "done" });
     return result;
   };
+  const tell = containerTeller(emit);
+  const stack = { host, stackDir, emit, signal, port, cacheDir: survey.cacheDir, tell };
   const startAnnie = async () => {
     emit({ type: "stage.started", stage: "annie" });
-    const { stackDir, port } = request;
-    const tell = containerTeller(emit);
-    const address = await startStack({
-      host,
-      stackDir,
-      emit,
-      signal,
-      port,
-      cacheDir: survey.cacheDir,
-      tell,
-    });
+    await images?.needed();
+    const services = images?.hasLater === true ? { services: [annieServiceName] } : {};
+    const address = await startStack({ ...stack, ...services });
     if (address !== null) url = `http://${address.host}:${address.port}`;
     const containers = watchContainers({
       host,
@@ -103,14 +104,22 @@ export async function bringOnline(
     watch.complete.catch((error: unknown) => stop.abort(error));
     return watch;
   };
+  /** What Annie does not wait for, once its images are there. */
+  const startRest = async () => {
+    if (images?.hasLater !== true) return;
+    await images.later();
+    await startStack(stack);
+  };
 
   const fetching = fetchModels();
   const coming = answers.startup === "wait" ? fetching.then(startAnnie) : startAnnie();
   fetching.catch((error: unknown) => {
-    if (firstModels.size > 0) stop.abort(error);
+    if (firstModels.size > 0 || images?.isNeeded() === true) stop.abort(error);
   });
-  coming.catch((error: unknown) => stop.abort(error));
-  const [fetched, annie] = await Promise.allSettled([fetching, coming]);
+  const starting = coming.then(startRest);
+  starting.catch((error: unknown) => stop.abort(error));
+  const [fetched, annie, rest] = await Promise.allSettled([fetching, coming, starting]);
+  await images?.close();
   work.signal.throwIfAborted();
   if (annie.status === "rejected") {
     emit({
@@ -127,6 +136,11 @@ export async function bringOnline(
     emit({ type: "stage.finished", stage, outcome: "failed" });
     if (stop.signal.aborted) throw stop.signal.reason;
     throw fetched.reason instanceof Failure ? onlineWithout(fetched.reason) : fetched.reason;
+  }
+  if (rest.status === "rejected") {
+    annie.value.stop();
+    emit({ type: "stage.finished", stage: "annie", outcome: "failed" });
+    throw rest.reason instanceof Failure ? onlineWithout(rest.reason) : rest.reason;
   }
   annie.value.allReady();
   const { missing } = await annie.value.complete.catch((error: unknown) => {

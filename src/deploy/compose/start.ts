@@ -36,6 +36,8 @@ export interface StartStackRequest {
   readonly port?: number;
   /** The folder of models that is mounted into Annie's container. */
   readonly cacheDir?: string;
+  /** These, and what they wait for. Left out, all that are not in a profile. */
+  readonly services?: readonly string[];
   /** Tells changes of containers; shared with whoever looks at them later. */
   readonly tell?: TellContainers;
 }
@@ -53,13 +55,14 @@ const pullTellMs = 1000;
  * @returns where Annie answers, as compose published her; null where it does not say
  */
 export async function startStack(request: StartStackRequest): Promise<AnnieAddress | null> {
-  const { host, stackDir, emit, signal, tell = containerTeller(emit) } = request;
+  const { host, stackDir, emit, signal, services = [] } = request;
+  const { tell = containerTeller(emit) } = request;
   await requireFolder(request);
   const version = await composeVersion(request);
   const config = await readStackConfig(request);
   const json = speaksJson(version);
-  const args = [...(json ? ["--progress", "json"] : []), "up", "-d"];
-  emit({ type: "stack.command", command: "docker compose up -d" });
+  const args = [...(json ? ["--progress", "json"] : []), "up", "-d", ...services];
+  emit({ type: "stack.command", command: ["docker compose up -d", ...services].join(" ") });
 
   const images = imageProgress(config?.serviceOfImage ?? new Map());
   const silence = watchSilence(request, { images, config, ends: json });

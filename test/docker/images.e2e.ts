@@ -1,0 +1,194 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { freePort } from "../host/free-port.ts";
+import { noise } from "./real-image.ts";
+import { docker, ofType } from "./run-heros.ts";
+import { openScene, type Scene } from "./scene.ts";
+
+const core = "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}";
+const layerBytes = 6_000_000;
+const layerCount = 5;
+
+let folder: string;
+let registry: ChildProcess;
+let front: Front;
+let image: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "heros-images-"));
+  const port = await freePort();
+  registry = await startRegistry(port);
+  front = await openFront(port);
+  image = `${front.host}/her-os/core:1`;
+  await buildImage(image);
+  await docker(["push", image]);
+});
+
+afterAll(async () => {
+  await front.close();
+  registry.kill("SIGKILL");
+  await docker(["rmi", "--force", image]).catch(() => "");
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("an image that Docker lacks comes through heros, and nothing is left to pull", async () => {
+  const scene = await openStack();
+  const run = await scene.setup([`--port=${await freePort()}`]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+
+  const [planned] = ofType(run, "image.planned");
+  expect(planned).toMatchObject({
+    image,
+    services: ["her-os-core"],
+    neededForOnline: true,
+    way: "registry",
+  });
+  expect(ofType(run, "image.ready")).toMatchObject([{ image, digest: planned?.digest }]);
+  expect(ofType(run, "annie.online")).toHaveLength(1);
+  const phases = ofType(run, "image.progress").map(({ phase }) => phase);
+  expect(phases).toContain("downloading");
+  expect(phases.at(-1)).toBe("unpacking");
+  // The layers below them are those of an image that Docker has.
+  expect(front.blobBytes()).toBeLessThan((layerCount + 0.5) * layerBytes);
+  expect(front.blobBytes()).toBeGreaterThan(layerCount * layerBytes);
+
+  front.reset();
+  await docker(["compose", "up", "-d"], scene.stackDir);
+  expect(front.requests()).toBe(0);
+  const names = await docker(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
+  expect(names.split("\n")).toContain(image);
+  expect(names).not.toMatch(/\/heros-[0-9a-f]{32}\//);
+});
+
+test("what a killed run fetched of an image is not fetched again", async () => {
+  const scene = await openStack();
+  front.setThrottle(4_000_000);
+  const stop = new AbortController();
+  const killed = scene.setup([`--port=${await freePort()}`], {}, stop.signal);
+  await expect.poll(() => front.blobBytes(), { timeout: 60_000 }).toBeGreaterThan(2 * layerBytes);
+  stop.abort();
+  await killed;
+  const before = front.blobBytes();
+  front.setThrottle(null);
+  const run = await scene.setup([`--port=${await freePort()}`]);
+  expect(run.exitCode).toBe(0);
+  expect(ofType(run, "image.ready")).toHaveLength(1);
+  expect(before).toBeLessThan(layerCount * layerBytes);
+  // What was in flight, and no journal tells of.
+  expect(front.blobBytes()).toBeLessThan((layerCount + 0.5) * layerBytes + 1_000_000);
+});
+
+test("an image that its registry refuses to describe is left to Docker, as ever", async () => {
+  const scene = await openStack((base) => base.replace(core, `${front.host}/her-os/none:1`));
+  const run = await scene.setup([`--port=${await freePort()}`]);
+  expect(run.events.at(-1)).toMatchObject({ type: "run.failed", code: "docker.image_missing" });
+  expect(ofType(run, "image.planned")).toEqual([]);
+});
+
+/** A stack whose core is of the registry; Docker does not have it. */
+async function openStack(change = (base: string) => base.replace(core, image)): Promise<Scene> {
+  await docker(["rmi", "--force", image]).catch(() => "");
+  const scene = await openScene({ change });
+  onTestFinished(() => front.setThrottle(null));
+  front.reset();
+  return scene;
+}
+
+async function startRegistry(port: number): Promise<ChildProcess> {
+  const config = path.join(folder, "config.yml");
+  await writeFile(
+    config,
+    `version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: ${folder}/registry}}\nhttp: {addr: "127.0.0.1:${port}"}\n`,
+  );
+  const child = spawn("docker-registry", ["serve", config], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  for await (const line of createInterface({ input: child.stderr })) {
+    if (line.includes("listening on")) break;
+  }
+  child.stderr.resume();
+  return child;
+}
+
+/** Annie's stand-in with layers of its own on top. */
+async function buildImage(name: string): Promise<void> {
+  const root = path.join(folder, "root");
+  await mkdir(root);
+  const steps = Array.from({ length: layerCount }, (_, index) => `COPY part-${index} /parts/`);
+  await writeFile(
+    path.join(root, "Dockerfile"),
+    `FROM ghcr.io/her-os/her-os-core:latest\n${steps.join("\n")}\n`,
+  );
+  for (let index = 0; index < layerCount; index += 1) {
+    await writeFile(path.join(root, `part-${index}`), noise(`${folder} ${index}`, layerBytes));
+  }
+  await docker(["build", "--tag", name, root]);
+}
+
+interface Front {
+  /** Where the registry is reached. */
+  readonly host: string;
+  /** Of the bodies of blobs, as far as they were sent. */
+  blobBytes(): number;
+  requests(): number;
+  reset(): void;
+  setThrottle(bytesPerSecond: number | null): void;
+  close(): Promise<void>;
+}
+
+/** A server before the registry that counts what it sends. */
+async function openFront(port: number): Promise<Front> {
+  let blobBytes = 0;
+  let requests = 0;
+  let throttle: number | null = null;
+  let freeAtMs = 0;
+  const server = createServer((asked, answer) => {
+    requests += 1;
+    const { method = "GET", url = "/", headers } = asked;
+    const isBlob = method === "GET" && url.includes("/blobs/");
+    const upstream = request(
+      { host: "127.0.0.1", port, method, path: url, headers },
+      (response) => {
+        answer.writeHead(response.statusCode ?? 502, response.headers);
+        response.on("data", (piece: Buffer) => {
+          if (isBlob) blobBytes += piece.length;
+          answer.write(piece);
+          if (throttle === null || !isBlob) return;
+          freeAtMs = Math.max(freeAtMs, performance.now()) + (piece.length / throttle) * 1000;
+          response.pause();
+          setTimeout(() => response.resume(), freeAtMs - performance.now());
+        });
+        response.on("end", () => answer.end());
+        answer.on("close", () => response.destroy());
+      },
+    );
+    upstream.on("error", () => answer.destroy());
+    asked.pipe(upstream);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    blobBytes: () => blobBytes,
+    requests: () => requests,
+    reset() {
+      blobBytes = 0;
+      requests = 0;
+    },
+    setThrottle(bytesPerSecond) {
+      throttle = bytesPerSecond;
+    },
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
