@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ImageProgress } from "../run/events/images.ts";
 import type { DownloadProgress } from "../run/events/download.ts";
 import type { Stage } from "../run/events/run.ts";
 import type { BackgroundSeen } from "../run/events/reports.ts";
@@ -104,6 +105,7 @@ export async function seeBackground(
     elapsedSeconds: closing === null && alive ? Math.max(0, Math.round(ranSeconds)) : null,
     stage: closing === null && alive ? stageOf(events) : null,
     progress: progress === null ? null : figures(progress),
+    ...(closing === null && alive ? { images: comingImages(events) } : {}),
     closing,
   };
 }
@@ -118,6 +120,18 @@ function stageOf(events: readonly TimedEvent[]): Stage | null {
   );
   if (last?.type === "stage.started") return last.stage;
   return last === undefined ? null : last.type === "download.progress" ? "download" : "annie";
+}
+
+/** What the newest events tell of images that are not ready. */
+function comingImages(events: readonly TimedEvent[]): Omit<ImageProgress, "type">[] {
+  const coming = new Map<string, Omit<ImageProgress, "type">>();
+  for (const event of events) {
+    if (event.type === "image.ready") coming.delete(event.image);
+    if (event.type !== "image.progress") continue;
+    const { image, phase, receivedBytes, totalBytes } = event;
+    coming.set(image, { image, phase, receivedBytes, totalBytes });
+  }
+  return [...coming.values()].toSorted((a, b) => (a.image < b.image ? -1 : 1));
 }
 
 function figures(progress: DownloadProgress): BackgroundSeen["progress"] {

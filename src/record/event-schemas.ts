@@ -71,6 +71,32 @@ export const listedModels = arrayOf(
   }),
 );
 
+const plannedImage = object({
+  image: text,
+  digest: text,
+  services: arrayOf(text),
+  totalBytes: count,
+  cachedBytes: count,
+  unpackedBytes: count,
+  neededForOnline: yesNo,
+  way: z.enum(["registry", "load", "pull"]),
+});
+
+const imageProgress = object({
+  image: text,
+  phase: z.enum(["downloading", "unpacking"]),
+  receivedBytes: count,
+  totalBytes: count,
+});
+
+const plannedDisk = object({
+  folder: text,
+  what: arrayOf(z.enum(["models", "images"])),
+  neededBytes: count,
+  freeBytes: count,
+  estimated: yesNo,
+});
+
 export const prunedFile = object({
   kind: z.enum(["partial", "damaged", "blob", "incomplete", "transient", "passing"]),
   repo: text,
@@ -192,6 +218,9 @@ export const eventSchemas: Schemas = {
     capabilities: array(text).exactOptional(),
     totalBytes: count,
     cachedBytes: count,
+    images: array(plannedImage).exactOptional(),
+    disks: array(plannedDisk).exactOptional(),
+    bytesPerSecond: count.exactOptional(),
     startup: z.enum(["progressive", "wait"]),
     cacheDir: text,
     stackDir: text,
@@ -270,22 +299,8 @@ export const eventSchemas: Schemas = {
     path: text,
   }),
   "download.finished": object({ fetchedBytes: count, elapsedMs: count }),
-  "image.planned": object({
-    image: text,
-    digest: text,
-    services: array(text),
-    totalBytes: count,
-    cachedBytes: count,
-    unpackedBytes: count,
-    neededForOnline: yesNo,
-    way: z.enum(["registry", "load", "pull"]),
-  }),
-  "image.progress": object({
-    image: text,
-    phase: z.enum(["downloading", "unpacking"]),
-    receivedBytes: count,
-    totalBytes: count,
-  }),
+  "image.planned": plannedImage,
+  "image.progress": imageProgress,
   "image.ready": object({ image: text, digest: text }),
   "models.listed": object({ cacheDir: text, models: listedModels }),
   "verify.progress": object({
@@ -355,6 +370,7 @@ export const eventSchemas: Schemas = {
         elapsedSeconds: orNull(count),
         stage: orNull(stage),
         progress: orNull(progress),
+        images: array(imageProgress).exactOptional(),
         closing: orNull(
           z.discriminatedUnion("type", [
             succeeded.extend({ type: z.literal("run.succeeded") }),

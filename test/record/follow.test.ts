@@ -3,6 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { realClock } from "../../src/host/real-host.ts";
+import {
+  processMarks,
+  rememberBackground,
+  seeBackground,
+} from "../../src/record/background-run.ts";
 import { followRecord, lastEvents } from "../../src/record/read-record.ts";
 
 const host = { files: fs, clock: { ...realClock, sleep: async () => {} } };
@@ -47,4 +52,27 @@ test("a record that is not there has no events", async () => {
   const followed = followRecord({ host, record, isWritten, signal });
   expect((await followed.next()).done).toBe(true);
   expect(await lastEvents(host, record)).toEqual([]);
+});
+
+test("of a run in the background that goes on, the images are told that are still on their way", async () => {
+  const progress = (image: string, receivedBytes: number) => ({
+    v: 1,
+    at: 1,
+    type: "image.progress",
+    image,
+    phase: "unpacking",
+    receivedBytes,
+    totalBytes: 9,
+  });
+  const ready = { v: 1, at: 2, type: "image.ready", image: "redis", digest: "sha256:x" };
+  const events = [progress("redis", 1), progress("neo4j", 1), ready, progress("neo4j", 4)];
+  await fs.writeFile(record, events.map((event) => `${JSON.stringify(event)}\n`).join(""));
+  const marks = await processMarks(host, process.pid);
+  if (marks === null) throw new Error("this process does not run");
+  const run = { command: "setup", argv: [], startedAt: "2026-11-26T20:00:00Z", record } as const;
+  const doors = { ...host, pid: process.pid, random: () => 0.5 };
+  await rememberBackground(doors, folder, { ...run, argv: [], pid: process.pid, ...marks });
+  expect((await seeBackground(host, folder))?.images).toEqual([
+    { image: "neo4j", phase: "unpacking", receivedBytes: 4, totalBytes: 9 },
+  ]);
 });

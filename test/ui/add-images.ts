@@ -92,7 +92,7 @@ export function addImages(events: readonly TimedEvent[]): TimedEvent[] {
     return isEndOfDownload(event) ? endedAt(event, downloadedMs) : event;
   });
   const ended = late.at(-1)?.at ?? 0;
-  const told = [...late, ...furtherProgress(events, downloadedMs)];
+  const told = [...late.map(withPlan), ...furtherProgress(events, downloadedMs)];
   return [...told.map((event) => withTimes(event, begin)), ...imageEvents(begin)]
     .filter(({ at }) => at <= ended)
     .toSorted((a, b) => a.at - b.at);
@@ -100,6 +100,30 @@ export function addImages(events: readonly TimedEvent[]): TimedEvent[] {
 
 function isAnnies(event: TimedEvent): boolean {
   return annieTypes.has(event.type) || (event.type === "stage.finished" && event.stage === "annie");
+}
+
+function withPlan(event: TimedEvent): TimedEvent {
+  if (event.type !== "plan.ready") return event;
+  const planned = images.map((each) => {
+    const { totalBytes, cachedBytes = 0 } = each;
+    return { ...labelOf(each), totalBytes, cachedBytes };
+  });
+  const stored = planned.reduce(
+    (sum, { totalBytes, unpackedBytes }) => sum + totalBytes + unpackedBytes,
+    0,
+  );
+  const models = { folder: event.cacheDir, what: ["models", "images"] as const, freeBytes: 82e9 };
+  const docker = { folder: "/var/lib/docker", what: ["images"] as const, freeBytes: 310e9 };
+  const compressed = planned.reduce((sum, { totalBytes }) => sum + totalBytes, event.totalBytes);
+  return {
+    ...event,
+    images: planned,
+    disks: [
+      { ...models, neededBytes: compressed, estimated: false },
+      { ...docker, neededBytes: stored, estimated: true },
+    ],
+    bytesPerSecond: linkSpeed,
+  };
 }
 
 /** The models are there, and images still come. */

@@ -22,6 +22,9 @@ export interface ImagePlanned extends ImageLabel {
   readonly cachedBytes: number;
 }
 
+/** An image as a plan or a report has it. */
+export type PlannedImage = Omit<ImagePlanned, "type">;
+
 /** At most five a second, of all images together. */
 export interface ImageProgress {
   readonly type: "image.progress";

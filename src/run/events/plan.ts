@@ -1,3 +1,5 @@
+import type { PlannedImage } from "./images.ts";
+
 export interface PlannedModel {
   readonly id: string;
   readonly title: string;
@@ -18,6 +20,18 @@ export interface PlannedFile {
   readonly backupPath?: string;
 }
 
+/** What models and images take of a disk. */
+export interface PlannedDisk {
+  /** A folder on it that is written to. */
+  readonly folder: string;
+  readonly what: readonly ("models" | "images")[];
+  /** In all, with what is kept free. */
+  readonly neededBytes: number;
+  readonly freeBytes: number;
+  /** Unpacked images are part of it: their size is not known before. */
+  readonly estimated: boolean;
+}
+
 /** The answers, worked out: what the summary page shows and what `--dry-run` prints. */
 export interface PlanReady {
   readonly type: "plan.ready";
@@ -28,6 +42,12 @@ export interface PlanReady {
   readonly capabilities?: readonly string[];
   readonly totalBytes: number;
   readonly cachedBytes: number;
+  /** Of the services; absent where the registries were not asked. Not in the sums above. */
+  readonly images?: readonly PlannedImage[];
+  /** Each disk that is written to; absent in older records. */
+  readonly disks?: readonly PlannedDisk[];
+  /** Of the link, as it was measured; absent where it was not. */
+  readonly bytesPerSecond?: number;
   readonly startup: "progressive" | "wait";
   readonly cacheDir: string;
   readonly stackDir: string;

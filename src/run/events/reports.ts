@@ -1,4 +1,5 @@
 import type { AnnieModel } from "./stack.ts";
+import type { ImageProgress } from "./images.ts";
 import type { DownloadProgress } from "./download.ts";
 import type { ListedModel } from "./cache.ts";
 import type { RunCancelled, RunFailed, RunSucceeded, Stage } from "./run.ts";
@@ -22,6 +23,8 @@ export interface BackgroundSeen {
     DownloadProgress,
     "receivedBytes" | "totalBytes" | "bytesPerSecond" | "etaSeconds"
   > | null;
+  /** Images that are on their way, in the order of their names; absent in records of before. */
+  readonly images?: readonly Omit<ImageProgress, "type">[];
   /** How it ended. */
   readonly closing: RunSucceeded | RunFailed | RunCancelled | null;
 }

@@ -2,6 +2,8 @@ import type { Interview, Step } from "../../plan/interview.ts";
 import type { Question } from "../../plan/questions.ts";
 import type { PlannedFile, PlannedModel, PlanReady } from "../../run/events/plan.ts";
 import { formatBytes, formatEta } from "../../run/units.ts";
+import type { PlannedImage } from "../../run/events/images.ts";
+import { imageTitle } from "./images.ts";
 import { counted, listed, say, type Sentence } from "./sentence.ts";
 
 const actions: Readonly<Record<PlannedFile["action"], string>> = {
@@ -32,17 +34,29 @@ export function planSentence(plan: PlanReady): Sentence {
   });
 }
 
-/** "3 models, 4.31 GB to download". */
+/** "3 models and 6 images, 23.1 GB to download, about 8 min". */
 export function downloadSizeText(plan: PlanReady): string {
+  const { images = [], bytesPerSecond } = plan;
   const missing = missingBytes(plan);
   const models = counted(plan.models.length, "model");
-  if (missing === 0) return `${models}, all already cached`;
-  const cached = plan.cachedBytes === 0 ? "" : `, ${formatBytes(plan.cachedBytes)} already cached`;
-  return `${models}, ${formatBytes(missing)} to download${cached}`;
+  const what = images.length === 0 ? models : `${models} and ${counted(images.length, "image")}`;
+  if (missing === 0) return `${what}, all already cached`;
+  const cached = cachedBytesOf(plan);
+  const here = cached === 0 ? "" : `, ${formatBytes(cached)} already cached`;
+  const time = bytesPerSecond === undefined ? "" : `, about ${formatEta(missing / bytesPerSecond)}`;
+  return `${what}, ${formatBytes(missing)} to download${time}${here}`;
 }
 
-function missingBytes({ totalBytes, cachedBytes }: PlanReady): number {
-  return Math.max(0, totalBytes - cachedBytes);
+/** Of models and images. */
+function missingBytes({ totalBytes, cachedBytes, images = [] }: PlanReady): number {
+  return [{ totalBytes, cachedBytes }, ...images].reduce(
+    (sum, each) => sum + Math.max(0, each.totalBytes - each.cachedBytes),
+    0,
+  );
+}
+
+function cachedBytesOf({ cachedBytes, images = [] }: PlanReady): number {
+  return images.reduce((sum, each) => sum + each.cachedBytes, cachedBytes);
 }
 
 /** Something that a plan or an answer says, under its name. */
@@ -55,13 +69,41 @@ export interface PlanFact {
 export function planLines(plan: PlanReady): string[] {
   const models = { label: "Models", value: listed(plan.models.map(({ title }) => title)) };
   const download = { label: "Download", value: downloadSizeText(plan) };
-  const facts = [models, download, ...planFacts(plan)];
+  const facts = [models, ...imageFacts(plan), download, ...planFacts(plan)];
   return facts.map(({ label, value }) => (label === "" ? value : `${label}: ${value}`));
 }
 
-/** What a plan says beside its models, their download and its files. */
+/** "redis 17.0 MB and neo4j 302 MB; about 798 MB unpacked (estimate)". */
+function imageFacts({ images = [] }: PlanReady): PlanFact[] {
+  if (images.length === 0) return [];
+  const each = images.map(
+    ({ image, totalBytes }) => `${imageTitle(image, images)} ${formatBytes(totalBytes)}`,
+  );
+  return [{ label: "Images", value: `${listed(each)}; ${unpackedText(images)}` }];
+}
+
+/** "about 798 MB unpacked (estimate)". */
+export function unpackedText(images: readonly PlannedImage[]): string {
+  const bytes = images.reduce((sum, { unpackedBytes }) => sum + unpackedBytes, 0);
+  return `about ${formatBytes(bytes)} unpacked (estimate)`;
+}
+
+/** "about 11.5 GB for models and images (estimate), 82.0 GB free, /var/lib/docker", a fact each disk. */
+function diskFacts({ disks = [] }: PlanReady): PlanFact[] {
+  return disks.map(({ folder, what, neededBytes, freeBytes, estimated }) => {
+    const needed = `${estimated ? "about " : ""}${formatBytes(neededBytes)}`;
+    const kind = `for ${listed(what)}${estimated ? " (estimate)" : ""}`;
+    return {
+      label: "Disk",
+      value: `${needed} needed ${kind}, ${formatBytes(freeBytes)} free: ${folder}`,
+    };
+  });
+}
+
+/** What a plan says beside its models and images, their download and its files. */
 export function planFacts(plan: PlanReady): PlanFact[] {
   return [
+    ...diskFacts(plan),
     { label: "Model folder", value: plan.cacheDir },
     { label: "Annie's folder", value: plan.stackDir },
     { label: "Start Annie", value: startupText(plan.startup) },
@@ -73,18 +115,24 @@ export function planFacts(plan: PlanReady): PlanFact[] {
   ];
 }
 
-/** "4.31 GB, about 39 s (784 MB cached), plus any missing container images", at the measured speed. */
+/** "4.31 GB, about 39 s (784 MB cached), plus any missing container images", at the measured speed; of images that are known with them. */
 export function downloadText(plan: PlanReady, bytesPerSecond: number | null): string {
   const missing = missingBytes(plan);
-  const images = plan.services.length === 0 ? "" : ", plus any missing container images";
-  if (missing === 0) return `all models are cached${images}`;
+  const areKnown = plan.images !== undefined || plan.services.length === 0;
+  const images = areKnown ? "" : ", plus any missing container images";
+  const what = plan.images === undefined ? "models" : "models and images";
+  if (missing === 0) return `all ${what} are cached${images}`;
   const time = bytesPerSecond === null ? "" : `, about ${formatEta(missing / bytesPerSecond)}`;
-  const cached = plan.cachedBytes === 0 ? "" : ` (${formatBytes(plan.cachedBytes)} cached)`;
+  const bytes = cachedBytesOf(plan);
+  const cached = bytes === 0 ? "" : ` (${formatBytes(bytes)} cached)`;
   return `${formatBytes(missing)}${time}${cached}${images}`;
 }
 
 /** "cached", "784 MB cached"; nothing where nothing of it is. */
-export function cachedText({ totalBytes, cachedBytes }: PlannedModel): string {
+export function cachedText({
+  totalBytes,
+  cachedBytes,
+}: Pick<PlannedModel, "totalBytes" | "cachedBytes">): string {
   if (cachedBytes === 0) return "";
   return cachedBytes >= totalBytes ? "cached" : `${formatBytes(cachedBytes)} cached`;
 }
@@ -193,7 +241,8 @@ export function changeText(plan: PlanReady): string {
   if (missing === 0 && changed === 0) {
     return "Nothing would change: all models are ready and every file is up to date.";
   }
-  const cached = plan.cachedBytes === 0 ? "" : ` (${formatBytes(plan.cachedBytes)} already cached)`;
+  const bytes = cachedBytesOf(plan);
+  const cached = bytes === 0 ? "" : ` (${formatBytes(bytes)} already cached)`;
   const download =
     missing === 0 ? "All models are ready" : `${formatBytes(missing)} to download${cached}`;
   return `${download}, ${changed === 0 ? "no file to write" : `${counted(changed, "file")} to write`}.`;

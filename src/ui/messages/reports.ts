@@ -2,6 +2,7 @@ import type { BackgroundSeen, ReleaseEvent, StatusRead } from "../../run/events/
 import { formatBytes } from "../../run/units.ts";
 import { capabilityName } from "../../run/capabilities.ts";
 import { progressText } from "./download.ts";
+import { imagePhaseText, imageTitle } from "./images.ts";
 import { modelStateText } from "./cache.ts";
 import { stageBeginnings } from "./run.ts";
 import { counted, listed, say, type Sentence, tookText } from "./sentence.ts";
@@ -86,13 +87,16 @@ function modelLines(event: StatusRead): string[] {
 }
 
 function backgroundLines(seen: BackgroundSeen): string[] {
-  const { command, pid, state, closing, elapsedSeconds, stage, progress } = seen;
+  const { command, pid, state, closing, elapsedSeconds, stage, progress, images = [] } = seen;
   switch (state) {
     case "running":
       return [
         `In the background: heros ${command} (PID ${pid}), running for ${tookText((elapsedSeconds ?? 0) * 1000)}`,
         ...(stage === null ? [] : [`  ${stageBeginnings[stage]}`]),
         ...(progress === null ? [] : [`  Models: ${progressText(progress)}`]),
+        ...images.map(
+          (each) => `  Image ${imageTitle(each.image, images)}: ${imagePhaseText(each)}`,
+        ),
         "  Watch or stop it: heros status --watch",
       ];
     case "ended":

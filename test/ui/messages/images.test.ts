@@ -1,4 +1,8 @@
 import { expect, test } from "vitest";
+import type { BackgroundSeen, StatusRead } from "../../../src/run/events/reports.ts";
+import { downloadText, planLines } from "../../../src/ui/messages/plan.ts";
+import { statusSentence } from "../../../src/ui/messages/reports.ts";
+import { recording } from "../recordings.ts";
 import { imageTitle } from "../../../src/ui/messages/images.ts";
 
 test.each([
@@ -20,4 +24,76 @@ test("images that end alike are told apart", () => {
     );
   expect(named("a.io/x/core:1", "b.io/y/core:1")).toEqual(["a.io/x/core", "b.io/y/core"]);
   expect(named("redis:6", "redis:7")).toEqual(["redis:6", "redis:7"]);
+});
+
+function planned() {
+  const plan = recording("first-boot").find((event) => event.type === "plan.ready");
+  if (plan === undefined) throw new Error("no plan");
+  return plan;
+}
+
+test("a plan tells sizes and time of models and images, and what each disk has and needs", () => {
+  const lines = planLines(planned());
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^Images: postgres 108 MB, .*; about \S+ GB unpacked \(estimate\)$/),
+  );
+  expect(lines).toContainEqual(
+    expect.stringMatching(
+      /^Download: 3 models and 6 images, \S+ GB to download, about \d+ s, 128 MB/,
+    ),
+  );
+  const disks = lines.filter((line) => line.startsWith("Disk: "));
+  expect(disks).toEqual([
+    "Disk: 3.38 GB needed for models and images, 82.0 GB free: /home/ada/.cache/huggingface/hub",
+    expect.stringMatching(
+      /^Disk: about \S+ GB needed for images \(estimate\), 310 GB free: \/var\/lib\/docker$/,
+    ),
+  ]);
+});
+
+test("where images are known, no review speaks of any that may be missing", () => {
+  const { images, ...without } = planned();
+  expect(images).toHaveLength(6);
+  expect(downloadText(planned(), 315e6)).toMatch(/^3\.25 GB, about 11 s \(128 MB cached\)$/);
+  expect(downloadText(without, null)).toMatch(/^102 MB, plus any missing container images$/);
+});
+
+test("a status tells of the images that a run in the background still waits for", () => {
+  const background: BackgroundSeen = {
+    command: "setup",
+    pid: 7,
+    startedAt: "2026-11-26T20:00:00Z",
+    record: "/r",
+    state: "running",
+    elapsedSeconds: 60,
+    stage: "download",
+    progress: null,
+    images: [
+      { image: "neo4j:5", phase: "unpacking", receivedBytes: 9e7, totalBytes: 3.02e8 },
+      { image: "ghcr.io/a/core:1", phase: "downloading", receivedBytes: 9e9, totalBytes: 18e9 },
+    ],
+    closing: null,
+  };
+  const event: StatusRead = {
+    type: "status.read",
+    annie: "absent",
+    url: "http://127.0.0.1:8000",
+    health: "unreachable",
+    capabilities: {},
+    lacking: [],
+    loading: {},
+    tiers: [1],
+    cacheDir: "/c",
+    models: [],
+    receivedBytes: 0,
+    totalBytes: 0,
+    interrupted: false,
+    background,
+  };
+  expect(statusSentence(event).more).toEqual(
+    expect.arrayContaining([
+      "  Image neo4j: unpacking, 90 of 302 MB",
+      "  Image core: downloading, 9.0 of 18.0 GB",
+    ]),
+  );
 });

@@ -1,3 +1,4 @@
+import type { PlannedImage } from "../../../run/events/images.ts";
 import type { PlannedFile, PlanReady } from "../../../run/events/plan.ts";
 import { tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { formatBytes } from "../../../run/units.ts";
@@ -10,7 +11,9 @@ import {
   fileText,
   type PlanFact,
   planFacts,
+  unpackedText,
 } from "../../messages/plan.ts";
+import { imageTitle } from "../../messages/images.ts";
 import { memoryAndDisk } from "../../messages/totals.ts";
 import { padded, shorten, textWidth, wrapText, wrapWhole } from "../../text-width.ts";
 import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
@@ -26,7 +29,7 @@ import {
   type Span,
   spread,
 } from "../line.ts";
-import type { Role } from "../theme.ts";
+import type { Role, Theme } from "../theme.ts";
 import { buttons } from "./press.ts";
 
 /** The review: what will be downloaded and started, and how many lines of which files change; then yes, back or quit. */
@@ -98,10 +101,16 @@ function summaryLines(view: WizardView, plan: PlanReady): Line[] {
   const facts = [
     { label: "Download", value: downloadText(plan, bytesPerSecond) },
     ...planFacts(plan),
-    { label: "Needs", value: needsText(view) },
+    { label: "Needs", value: needsText(view, plan) },
     ...plan.files.flatMap((file) => backupFact(file, plan)),
   ];
-  const labels = ["Models", "Files", ...facts.map(({ label }) => label)];
+  const { images = [] } = plan;
+  const labels = [
+    "Models",
+    ...(images.length === 0 ? [] : ["Images"]),
+    "Files",
+    ...facts.map(({ label }) => label),
+  ];
   const width = Math.max(...labels.map((label) => textWidth(label))) + 2;
   const isNarrow = columns < 50;
   const indent = isNarrow ? 2 : width;
@@ -110,12 +119,16 @@ function summaryLines(view: WizardView, plan: PlanReady): Line[] {
     rows: wrapText(cleanText(value), columns - indent).map((text): Line => [span(text)]),
   }));
   const models = { label: "Models", rows: modelRows(view, plan, columns - indent) };
+  const withImages =
+    images.length === 0
+      ? []
+      : [{ label: "Images", rows: imageRows(view, images, columns - indent) }];
   const files = { label: "Files", rows: fileRows(plan, columns - indent) };
   const size = download === undefined ? [] : [download];
   // Where rows are few too, what is to be agreed to is seen first.
   const blocks = isNarrow
-    ? [...size, files, models, ...others]
-    : [models, ...size, files, ...others];
+    ? [...size, files, models, ...withImages, ...others]
+    : [models, ...withImages, ...size, files, ...others];
   return blocks.flatMap(({ label, rows }) => {
     if (!isNarrow) return labelled(label, rows, width);
     const [first = blank] = rows;
@@ -126,10 +139,13 @@ function summaryLines(view: WizardView, plan: PlanReady): Line[] {
   });
 }
 
-/** "10.3 of 121.6 GiB memory · 3.12 TB free", the disk where it is the one that was looked at. */
-function needsText({ theme, wizard: { interview, answers } }: WizardView): string {
+/** "10.3 of 121.6 GiB memory · 3.12 TB free", the disk where it is the one that was looked at, and has no row of its own. */
+function needsText(
+  { theme, wizard: { interview, answers } }: WizardView,
+  { disks = [] }: PlanReady,
+): string {
   const totals = totalsOf(interview, tiersWith(interview, answers.tiers));
-  const isElsewhere = answers.storage.startsWith("/");
+  const isElsewhere = disks.length > 0 || answers.storage.startsWith("/");
   return memoryAndDisk({ ...totals, freeBytes: isElsewhere ? null : totals.freeBytes }).join(
     ` ${theme.symbols.separator} `,
   );
@@ -150,16 +166,35 @@ function modelRows({ theme, wizard }: WizardView, { models }: PlanReady, room: n
   // Where columns are few, the models' own names have them.
   const isNamed = room - setWidth >= 48;
   const columns = isNamed ? room - setWidth : room;
-  const sizes = models.map(({ totalBytes }) => (totalBytes === 0 ? "" : formatBytes(totalBytes)));
+  return sizedRows(models, columns, theme).map((row, index) => [
+    ...(isNamed ? [span(padded(sets[index] ?? "", setWidth))] : []),
+    ...row,
+  ]);
+}
+
+/** A row an image, and what they come to once they are unpacked. */
+function imageRows({ theme }: WizardView, images: readonly PlannedImage[], room: number): Line[] {
+  const titled = images.map((each) => ({ ...each, title: imageTitle(each.image, images) }));
+  return [...sizedRows(titled, room, theme), [span(unpackedText(images), "quiet")]];
+}
+
+interface Sized {
+  readonly title: string;
+  readonly totalBytes: number;
+  readonly cachedBytes: number;
+}
+
+/** Titles, and sizes in a column. */
+function sizedRows(items: readonly Sized[], columns: number, { symbols }: Theme): Line[] {
+  const sizes = items.map(({ totalBytes }) => (totalBytes === 0 ? "" : formatBytes(totalBytes)));
   const sizeWidth = Math.max(0, ...sizes.map((size) => size.length));
-  const titles = models.map(({ title }) => cleanText(title));
+  const titles = items.map(({ title }) => cleanText(title));
   const widest = Math.max(0, ...titles.map((title) => textWidth(title)));
   const width = Math.min(widest, columns - sizeWidth - 2);
-  return models.map((model, index) => [
-    ...(isNamed ? [span(padded(sets[index] ?? "", setWidth))] : []),
-    span(padded(shorten(titles[index] ?? "", width, theme.symbols.ellipsis), width)),
+  return items.map((item, index) => [
+    span(padded(shorten(titles[index] ?? "", width, symbols.ellipsis), width)),
     span(`  ${(sizes[index] ?? "").padStart(sizeWidth)}`),
-    ...noteOf(cachedText(model), columns - width - sizeWidth - 4),
+    ...noteOf(cachedText(item), columns - width - sizeWidth - 4),
   ]);
 }
 

@@ -62,6 +62,24 @@ test("at 80 by 24 the whole review and its decision are seen without scrolling",
   expect(rows.join("\n")).not.toContain("↑");
 });
 
+test("the review shows images as it shows models, and the disks that both go to", () => {
+  const recorded = recording("first-boot").find((event) => event.type === "plan.ready");
+  if (recorded === undefined) throw new Error("no plan");
+  const { images = [], disks = [] } = recorded;
+  const plan = previewed(summary, { ...plannedFrom(summary.answers), images, disks });
+  const rows = (columns: number, height: number): string[] =>
+    pageLines(plan, { columns, rows: height }).map((line) =>
+      line.map((part) => part.text).join(""),
+    );
+  const wide = rows(80, 40);
+  expect(wide).toContainEqual(expect.stringMatching(/^Images +postgres +108 MB {2}cached$/));
+  expect(wide).toContainEqual(expect.stringMatching(/^ +her-os-core +1\.84 GB$/));
+  expect(wide).toContainEqual(expect.stringMatching(/^ +about 8\.19 GB unpacked \(estimate\)$/));
+  expect(wide.filter((row) => row.startsWith("Disk "))).toHaveLength(2);
+  expect(wide.find((row) => row.startsWith("Needs "))).not.toContain("free");
+  expect(rows(80, 24).join("\n")).toContain("› Yes, start    Back    Quit");
+});
+
 test("the steps until Annie is online stand in the header, the one that is reached in words", () => {
   const stages = ["machine", "plan", "stack", "download", "annie"] as const;
   const started = { v: 1, at: 0, type: "run.started", command: "setup" } as const;
