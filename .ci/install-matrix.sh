@@ -4,7 +4,8 @@
 #   bash .ci/install-matrix.sh [beginnings] [full_disks] [life] [machines]      default: all
 set -uo pipefail
 [ -n "${HEROS_MATRIX:-}" ] || HEROS_MATRIX=yes exec unshare --mount -- bash "$0" "$@"
-root=$(cd "$(dirname "$0")/.." && pwd)
+# A checkout below /tmp must be found when /tmp is something else: /mnt is nobody's but this namespace's.
+mount --bind "$(cd "$(dirname "$0")/.." && pwd)" /mnt && root=/mnt || exit 1
 . "$root/.ci/check.sh"
 export PATH="$root/node_modules/.bin:$PATH"
 # /tmp gets a disk of its own.
