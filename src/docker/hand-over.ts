@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import type { RunRequest } from "../host/processes.ts";
 import type { Emit } from "../run/event.ts";
+import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import type { ImageTelling } from "../run/images-state.ts";
 import { readEngineError } from "./engine.ts";
@@ -53,7 +54,7 @@ export interface HandOver {
    * @throws Failure `docker.disk_full` (exit 7); AbortError
    */
   handed(name: string): Promise<boolean>;
-  /** After the end of all images. */
+  /** Waits for what is under way, of a run that is not cancelled. Nothing more will come. */
   close(): Promise<void>;
 }
 
@@ -61,9 +62,7 @@ export interface HandOver {
 class NotComing extends Error {}
 
 export function openHandOver(options: HandOverOptions): HandOver {
-  const { host, emit, images, present, telling, onHanded } = options;
-  const closing = new AbortController();
-  const signal = AbortSignal.any([options.signal, closing.signal]);
+  const { host, emit, signal, images, present, telling, onHanded } = options;
   const parts = new Map(
     images.flatMap((image) => [...image.coming]).map((digest) => [digest, waited()]),
   );
@@ -108,9 +107,23 @@ export function openHandOver(options: HandOverOptions): HandOver {
       throw error;
     }
     emit({ type: "image.ready", image: name, digest });
-    await verified.get(name)?.promise;
-    await onHanded(image);
+    const cleared = clearAway(image);
+    cleared.catch(() => {});
+    clearing.push(cleared);
     return true;
+  }
+
+  /** Once whoever downloaded the image is done with it, too. */
+  async function clearAway(image: HandedImage): Promise<void> {
+    try {
+      await untilAborted(verified.get(image.name)?.promise ?? Promise.resolve(), signal);
+      await onHanded(image);
+    } catch (error) {
+      if (signal.aborted || error instanceof NotComing) return;
+      if (!(error instanceof Failure)) throw error;
+      const { code, message, hint } = error;
+      emit({ type: "notice", level: "warning", code, message, hint });
+    }
   }
 
   async function untilGiven(image: HandedImage): Promise<boolean> {
@@ -136,20 +149,24 @@ export function openHandOver(options: HandOverOptions): HandOver {
     }
   }
 
+  const clearing: Promise<void>[] = [];
   const handed = new Map(images.map((image, place) => [image.name, handOver(image, place)]));
   for (const each of handed.values()) each.catch(() => {});
+
+  function downloadEnded(): void {
+    for (const each of [...parts.values(), ...verified.values()]) each.reject(new NotComing());
+  }
 
   return {
     partVerified: (digest) => parts.get(digest)?.resolve(),
     imageVerified: (name) => verified.get(name)?.resolve(),
-    downloadEnded() {
-      for (const each of [...parts.values(), ...verified.values()]) each.reject(new NotComing());
-    },
+    downloadEnded,
     handed: (name) => handed.get(name) ?? Promise.resolve(false),
     async close() {
-      closing.abort();
+      downloadEnded();
       await Promise.allSettled(handed.values());
       await (await registry)?.close();
+      await Promise.all(clearing);
     },
   };
 }

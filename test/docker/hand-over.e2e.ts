@@ -40,6 +40,7 @@ test("an image is in Docker by its name once its last layer is verified, and its
     "sha256:",
   );
   expect(await loopbackNames()).toEqual([]);
+  await scene.handOver.close();
   expect(scene.released).toEqual([image.name]);
   expect(scene.events.at(-1)).toEqual({
     type: "image.ready",
@@ -48,6 +49,15 @@ test("an image is in Docker by its name once its last layer is verified, and its
   });
   const unpacking = scene.events.filter(({ type }) => type === "image.progress");
   expect(unpacking.at(-1)).toMatchObject({ phase: "unpacking", image: image.name });
+});
+
+test("an image that Docker has stays in Docker where the download ends before it is done with it", async () => {
+  const scene = await openScene([["one", 1]]);
+  const [image] = scene.images;
+  for (const { digest } of [image.config, ...image.layers]) await scene.bring(digest);
+  expect(await scene.handOver.handed(image.name)).toBe(true);
+  await scene.handOver.close();
+  expect(scene.released).toEqual([]);
 });
 
 test("an image whose download ends without it is left to Docker, and so is every one behind it", async () => {
