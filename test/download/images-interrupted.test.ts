@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import { realFileLocks } from "../../src/host/file-locks.ts";
 import { readBootId } from "../../src/host/process-table.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { type ByteRanges } from "../../src/run/byte-ranges.ts";
+import type { ByteRanges } from "../../src/run/byte-ranges.ts";
 import { createHashing } from "../../src/store/hashing.ts";
 import { placeIn } from "../../src/store/images/keep-image.ts";
 import { imagePlacesOf } from "../../src/store/images/manifests.ts";
