@@ -12,8 +12,9 @@ export PATH="$root/node_modules/.bin:$PATH"
 work=$(mktemp -d /var/tmp/heros-install-matrix.XXXXXX)
 server='' began=$SECONDS
 clean_up() {
+  # Those that still run: the number of one that has ended may be another program's by now.
   # shellcheck disable=SC2046
-  kill $server $(jobs -p) 2>/dev/null
+  kill $server $(jobs -rp) 2>/dev/null
   wait
   for mounted in $(tac /proc/mounts | cut -d ' ' -f 2 | grep "^$work/"); do umount "$mounted"; done
   rm -rf "$work"

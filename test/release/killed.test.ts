@@ -38,6 +38,19 @@ beforeEach(async () => {
 });
 afterEach(() => world.remove());
 
+/** What was started in this home, however long ago and by whomever. */
+async function killWhatRuns(home: string): Promise<void> {
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/u.test(name))) {
+    const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
+    if (!environment.split("\0").includes(`HOME=${home}`)) continue;
+    try {
+      process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It has just ended.
+    }
+  }
+}
+
 /** Serves all versions. @returns the installer of these releases */
 async function publishAll(): Promise<string> {
   const server = await startReleaseServer(world);
@@ -69,8 +82,6 @@ test("kill -9 at fifty moments of installations, upgrades and roll-backs leaves 
   const seed = Number(process.env["HEROS_SEED"] ?? Date.now() % 1_000_000);
   const random = seeded(seed);
   const installer = await publishAll();
-  const groups: number[] = [];
-
   /** In a process group of its own. */
   const start = (kind: Kind, version: string) => {
     const [file, ...args] =
@@ -88,22 +99,14 @@ test("kill -9 at fifty moments of installations, upgrades and roll-backs leaves 
       detached: true,
       stdio: "ignore",
     });
-    groups.push(child.pid ?? 0);
     return { child, ended: once(child, "exit") };
-  };
-  const killGroup = (group: number) => {
-    try {
-      process.kill(-group, "SIGKILL");
-    } catch {
-      // It has ended, with all that it started.
-    }
   };
   const other = async (): Promise<string> => {
     const linked = await Promise.all([world.link("current"), world.link("previous")]);
     const free = versions.filter((version) => !linked.includes(`versions/${version}`));
     return free[Math.floor(random() * free.length)] ?? "";
   };
-  onTestFinished(() => groups.forEach(killGroup));
+  onTestFinished(() => killWhatRuns(world.home));
 
   // How long each takes where nobody kills it.
   const began = performance.now();
@@ -126,10 +129,12 @@ test("kill -9 at fifty moments of installations, upgrades and roll-backs leaves 
     const { pid = 0 } = run.child;
     // With all that it has started, or alone: then that goes on.
     const everything = random() < 0.5;
-    const timer = setTimeout(
-      () => (everything ? killGroup(pid) : run.child.kill("SIGKILL")),
-      random() * tookMs[kind],
-    );
+    const timer = setTimeout(() => {
+      // Its number may be another's once it has ended.
+      if (run.child.exitCode !== null) return;
+      if (everything) process.kill(-pid, "SIGKILL");
+      else run.child.kill("SIGKILL");
+    }, random() * tookMs[kind]);
     await run.ended;
     clearTimeout(timer);
     if (run.child.signalCode === "SIGKILL") {
@@ -155,7 +160,7 @@ test("kill -9 at fifty moments of installations, upgrades and roll-backs leaves 
   );
 
   // What was left does not stand in the way, and is cleared up.
-  groups.forEach(killGroup);
+  await killWhatRuns(world.home);
   const version = await other();
   const last = start("installation", version);
   await last.ended;
