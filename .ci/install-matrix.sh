@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # install.sh as anybody may meet it: as root and as a user, in four shells, by curl and by wget, from servers that fail and on
 # machines that lack something. Needs root: it mounts full, read-only and noexec disks, in a mount namespace of its own.
-#   bash .ci/install-matrix.sh [beginnings] [full_disks] [life] [machines]      default: all
+#   bash .ci/install-matrix.sh [--all] [beginnings] [full_disks] [life] [machines]      default: all four parts
+# In the part called life each shell meets curl as one of the two people and wget as the other; with --all both as both.
 set -uo pipefail
 [ -n "${HEROS_MATRIX:-}" ] || HEROS_MATRIX=yes exec unshare --mount -- bash "$0" "$@"
 # A checkout below /tmp must be found when /tmp is something else: /mnt is nobody's but this namespace's.
@@ -226,7 +227,7 @@ life() {
   failing_servers
   check "no tarball put a file anywhere else" test -z "$(ls -A "$work/escaped")"
   settings=("${relative[@]}")
-  [ "$3" = wget ] || terminals
+  terminals
 
   settings=("HEROS_BASE_URL=$plain/resume" "${relative[@]}")
   check "server that cuts at 30, 60 and 90 %: it resumes and installs" installs 0 --no-setup
@@ -329,6 +330,8 @@ full_disks() {
 upgrade_refused() { ends 7 heros upgrade && rm -rf "$home/.local/share/heros/downloads" && unchanged && answers "$old"; }
 filled() { installs '[07]' --no-setup && { [ "$status" = 0 ] || { unchanged && answers "$old" && status=7; }; }; }
 
+every=''
+[ "${1:-}" != --all ] || { every=yes && shift; }
 parts=" ${*:-beginnings full_disks life machines} "
 # part NAME ARGUMENT…
 part() { [[ $parts != *" $1 "* ]] || job "$@"; }
@@ -338,11 +341,16 @@ for shell in bash "bash --posix" "busybox ash" dash; do
 done
 part full_disks root curl
 part full_disks user wget
+turn=0
 for who in "${people[@]}"; do
   for shell in "${shells[@]}"; do
-    for loader in "${loaders[@]}"; do part life "$who" "$shell" "$loader"; done
+    for loader in "${loaders[@]}"; do
+      [ -z "$every" ] && [ "$loader" != "${loaders[turn % 2]}" ] || part life "$who" "$shell" "$loader"
+    done
     part machines "$who" "$shell"
+    turn=$((turn + 1))
   done
+  turn=$((turn + 1))
 done
 for running in $(jobs -p); do wait "$running"; done
 
