@@ -1,4 +1,8 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { Failure } from "../../../src/run/failure.ts";
+import { manifestTypes } from "../../../src/source/oci/content.ts";
+import { parseManifest } from "../../../src/source/oci/manifest.ts";
 import {
   arm64,
   contentOf,
@@ -143,5 +147,39 @@ test("an index of ever more indexes is given up", async () => {
   scene.server.push("core", "deep", inner);
   await expect(scene.resolve("core:deep")).rejects.toEqual(
     failed("image.unusable", 2, "ever more indexes"),
+  );
+});
+
+test("whatever a manifest holds, it is read or refused, and what is read is sound", () => {
+  const sound = JSON.parse(makeImage(layers).bytes.toString()) as object;
+  const odd = fc.jsonValue();
+  const field = fc.constantFrom("mediaType", "config", "layers", "manifests", "schemaVersion", "x");
+  const text = fc.oneof(
+    fc.string(),
+    odd.map((value) => JSON.stringify(value)),
+    fc.tuple(field, odd).map(([name, value]) => JSON.stringify({ ...sound, [name]: value })),
+    fc
+      .array(fc.record({ mediaType: fc.string(), digest: fc.string(), size: fc.integer() }))
+      .map((all) => JSON.stringify({ ...sound, layers: all })),
+  );
+  fc.assert(
+    fc.property(
+      text,
+      fc.constantFrom("", ...manifestTypes.image, ...manifestTypes.index),
+      (json, contentType) => {
+        try {
+          const manifest = parseManifest({ ...contentOf(json), contentType }, "core:1");
+          if (manifest.kind === "index") return;
+          for (const { digest, sizeBytes } of [manifest.config, ...manifest.layers]) {
+            expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+            expect(sizeBytes).toBeGreaterThan(0);
+          }
+        } catch (error) {
+          if (!(error instanceof Failure)) throw error;
+          expect(error.code).toBe("image.unusable");
+        }
+      },
+    ),
+    { numRuns: 1000 },
   );
 });

@@ -43,6 +43,23 @@ test.each([
   expect(always.server.seen.filter(wanted)).toHaveLength(3);
 });
 
+test.each([301, 307, 308])(
+  "an image that moved (%i) is asked for where it is now",
+  async (status) => {
+    const image = makeImage(layers);
+    await using now = await openScene();
+    now.server.push("new/core", "1", image, [image]);
+    await using scene = await openScene({
+      intercept({ url }) {
+        const location = `http://${now.server.host}${url.replace("/old/", "/new/")}`;
+        return { answer: { status, headers: { location } } };
+      },
+    });
+    const found = await scene.resolve("old/core:1");
+    expect(found).toMatchObject({ digest: image.digest, reference: { repository: "old/core" } });
+  },
+);
+
 test("a manifest by digest is held against that, whatever the registry says", async () => {
   const other = makeImage([noise("other", 5)]);
   await using scene = await faulty((seen) =>
