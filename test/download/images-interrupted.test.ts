@@ -1,18 +1,24 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { realFileLocks } from "../../src/host/file-locks.ts";
+import type { Host } from "../../src/host/host.ts";
 import { readBootId } from "../../src/host/process-table.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import type { ByteRanges } from "../../src/run/byte-ranges.ts";
+import { type ByteRanges, countBytes } from "../../src/run/byte-ranges.ts";
+import { isAbort } from "../../src/run/failure.ts";
 import { createHashing } from "../../src/store/hashing.ts";
 import { placeIn } from "../../src/store/images/keep-image.ts";
 import { imagePlacesOf } from "../../src/store/images/manifests.ts";
 import { readPartial } from "../../src/store/partial.ts";
 import type { Image } from "../source/oci/images.ts";
+import { Killed, killedAfter } from "../store/memory-disk.ts";
 import { image, imageOf, type ImageScene, openImageScene } from "./image-scene.ts";
+import { model, quickHost } from "./scene.ts";
+import { anyShare } from "../share.ts";
 
 const hashing = createHashing();
 afterAll(() => hashing.close());
@@ -93,6 +99,110 @@ test("killed with kill -9 again and again, an image goes on from what its journa
 });
 
 const core = imageOf({ base: 600_000, core: 333_333, small: 5000 });
+const weights = { path: "model.safetensors", sizeBytes: 200_000 };
+const haste = 20;
+
+interface Life {
+  /** "kill": the process is gone at its nth call on files. "stop": Ctrl-C once so many answers were given. */
+  readonly end: "kill" | "stop";
+  readonly at: number;
+  readonly connections: number;
+  readonly segmentBytes: number;
+  readonly writeBytes: number;
+  /** The machine's power was cut after it: only what was synced is left to trust. */
+  readonly powerCut: boolean;
+  readonly fault: "none" | "cut" | "busy";
+}
+
+const life: fc.Arbitrary<Life> = fc.record({
+  end: fc.constantFrom("kill", "stop"),
+  at: anyShare(),
+  connections: fc.integer({ min: 1, max: 6 }),
+  segmentBytes: fc.integer({ min: 20_000, max: 200_000 }),
+  writeBytes: fc.integer({ min: 4000, max: 64_000 }),
+  powerCut: fc.boolean(),
+  fault: fc.constantFrom("none", "cut", "busy"),
+});
+
+test("wherever a pull of images and models is interrupted, by a kill, Ctrl-C or a power cut, it goes on to the same bytes", async () => {
+  let answers = 0;
+  let one: Life | null = null;
+  let stop = new AbortController();
+  await using scene = await openImageScene({
+    hub: { repos: [{ id: "o/m", files: [weights] }] },
+    registry: {
+      intercept({ url, range }) {
+        if (!url.includes("/blobs/") || range === undefined) return undefined;
+        answers += 1;
+        if (one?.end === "stop" && answers > one.at * 12) stop.abort();
+        if (one === null || one.fault === "none" || answers % 4 !== 0) return undefined;
+        return one.fault === "cut" ? { cutAfterBytes: 9000 } : { answer: { status: 503 } };
+      },
+    },
+  });
+  scene.registry.push("her-os/core", "1", core);
+  const real = quickHost(haste);
+  let boots = 0;
+  const readFileOf: Host["files"]["readFile"] = (async (...given: [string, "utf8"]) =>
+    given[0].endsWith("boot_id") ? `boot ${boots}` : real.files.readFile(...given)) as never;
+  const host: Host = {
+    ...real,
+    files: { ...real.files, readFile: readFileOf },
+    fileLocks: { acquire: async () => "held", release: () => {}, close: () => {} },
+  };
+  const wanted = { images: [image("her-os/core:1")], models: [model("m", "o/m")] };
+
+  async function live(): Promise<void> {
+    const { connections = 4, segmentBytes = 100_000, writeBytes = 16_000 } = one ?? {};
+    answers = 0;
+    stop = new AbortController();
+    const mortal =
+      one?.end === "kill"
+        ? { ...host.files, ...killedAfter(host.files, 1 + Math.floor(one.at * 90)) }
+        : host.files;
+    await scene.pullBoth(wanted, {
+      host: { ...host, files: mortal },
+      signal: stop.signal,
+      maxConnections: connections,
+      hashing,
+      tuning: {
+        smallBytes: 16 * 1024,
+        minSegmentBytes: segmentBytes,
+        maxSegmentBytes: segmentBytes,
+        minWriteBytes: writeBytes,
+        writeBytes,
+        tickMs: 5 * haste,
+        idleMs: 5000 * haste,
+      },
+    });
+  }
+
+  let interruptions = 0;
+  let heldBytes = 0;
+  const property = fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 3 }), async (all) => {
+    await rm(scene.cacheDir, { recursive: true, force: true });
+    for (const each of [...all, null]) {
+      one = each;
+      const held = await heldOf({ cacheDir: scene.cacheDir, host }, core);
+      heldBytes += [...held.values()].reduce((sum, ranges) => sum + countBytes(ranges), 0);
+      scene.registry.seen.length = 0;
+      try {
+        await live();
+      } catch (error) {
+        if (!(error instanceof Killed) && !isAbort(error)) throw error;
+        interruptions += 1;
+      }
+      expect(askedAgain(scene, held)).toBe(0);
+      if (each?.powerCut === true) boots += 1;
+    }
+    await expectWhole(scene, "her-os/core:1", core);
+  });
+  await fc.assert(property, { numRuns: 15 });
+  real.network.close();
+  // Else nothing was tried.
+  expect(interruptions).toBeGreaterThan(5);
+  expect(heldBytes).toBeGreaterThan(100_000);
+});
 
 const voice = imageOf({ base: 600_000, voice: 250_000 });
 const both = [image("her-os/core:1"), image("acme/voice:1")];

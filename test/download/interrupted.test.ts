@@ -14,6 +14,7 @@ import { askedAgain } from "./asked-again.ts";
 import { Killed, killedAfter } from "../store/memory-disk.ts";
 import { model, openScene, quickHost, type Scene } from "./scene.ts";
 import { readBootId } from "../../src/host/process-table.ts";
+import { anyShare } from "../share.ts";
 
 const repo = "org/model";
 const files = [
@@ -38,7 +39,7 @@ interface Life {
 
 const life: fc.Arbitrary<Life> = fc.record({
   end: fc.constantFrom("kill", "stop"),
-  at: fc.double({ min: 0, max: 1, noNaN: true }),
+  at: anyShare(),
   connections: fc.integer({ min: 1, max: 6 }),
   segmentBytes: fc.integer({ min: 20_000, max: 300_000 }),
   writeBytes: fc.integer({ min: 4000, max: 64_000 }),
