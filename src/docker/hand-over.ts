@@ -106,7 +106,7 @@ export function openHandOver(options: HandOverOptions): HandOver {
       if (error instanceof NotComing) return false;
       throw error;
     }
-    emit({ type: "image.ready", image: name, digest });
+    telling.ready({ image: name, digest });
     const cleared = clearAway(image);
     cleared.catch(() => {});
     clearing.push(cleared);
