@@ -1,5 +1,6 @@
 import type { Host } from "../host/host.ts";
 import type { RunRequest } from "../host/processes.ts";
+import { untilAborted } from "../run/concurrency.ts";
 import type { Emit } from "../run/event.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
@@ -176,18 +177,6 @@ function waited(): PromiseWithResolvers<void> {
   const promise = Promise.withResolvers<void>();
   promise.promise.catch(() => {});
   return promise;
-}
-
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 interface Pull {

@@ -26,3 +26,18 @@ export async function sideBySide<Item, Result>(
     over.abort();
   }
 }
+
+/** What a promise gives, or AbortError as soon as the signal fires. */
+export async function untilAborted<T>(event: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    const value = await Promise.race([event, promise]);
+    signal.throwIfAborted();
+    return value;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

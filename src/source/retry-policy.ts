@@ -1,4 +1,5 @@
 import type { Host } from "../host/host.ts";
+import { untilAborted } from "../run/concurrency.ts";
 import { Failure, rootErrorCode } from "../run/failure.ts";
 
 /** What went wrong with one request, where a later one may do better. */
@@ -258,19 +259,4 @@ export function createAskAgain(
       }
     }
   };
-}
-
-/** What a promise gives, or AbortError as soon as the signal fires. */
-export async function untilAborted<T>(event: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    const value = await Promise.race([event, promise]);
-    signal.throwIfAborted();
-    return value;
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

@@ -1,5 +1,6 @@
 import type { Host } from "../../host/host.ts";
 import { isLoopback } from "../../host/network.ts";
+import { untilAborted } from "../../run/concurrency.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { imageFilesOf } from "../../run/file-listing.ts";
@@ -12,7 +13,6 @@ import {
   patienceMs,
   retryOnce,
   transientOnceServed,
-  untilAborted,
 } from "../retry-policy.ts";
 import type { Source } from "../source.ts";
 import { openBlob, requireBlob } from "./content.ts";

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { isLoopback, type Reach } from "../../host/network.ts";
+import { untilAborted } from "../../run/concurrency.ts";
 import { parseJson } from "../../run/json.ts";
 import type { FoundLogin, RegistryLogin } from "../../run/secret.ts";
 import { readBody, sendRequest, type Server, type SourceRequest } from "../request.ts";
-import { TransientError, transientErrorOf, untilAborted } from "../retry-policy.ts";
+import { TransientError, transientErrorOf } from "../retry-policy.ts";
 import { failureOfError, requestFailures, type RegistryName } from "./failures.ts";
 
 /** One way to log in that a 401 offers. */
