@@ -33,10 +33,12 @@ export async function ended(pid: number): Promise<void> {
   });
 }
 
-/** At the end of a test, whatever became of it. */
+/** At the end of a test, whatever became of it; nothing of it writes in the sandbox any more. */
 export async function killLeft(sandbox: Sandbox): Promise<void> {
   const left = await keptRun(sandbox);
-  if (left !== null && (await isHeros(left.pid))) process.kill(left.pid, "SIGKILL");
+  if (left === null || !(await isHeros(left.pid))) return;
+  process.kill(left.pid, "SIGKILL");
+  await ended(left.pid);
 }
 
 /** A test may have written the number of a process that is not ours. */

@@ -95,7 +95,8 @@ export async function makeSandbox(): Promise<Sandbox> {
         });
       }),
     async [Symbol.asyncDispose]() {
-      await rm(dir, { recursive: true, force: true });
+      // What a test killed may make one more file before it is gone.
+      await rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };
 }
