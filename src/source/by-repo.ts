@@ -19,6 +19,6 @@ export function sourceByRepo({
     open: (request) => of(request.repo).open(request),
     failureOf: (error, repo) => of(repo).failureOf(error, repo),
     scopeOf: (failure, repo) => of(repo).scopeOf(failure, repo),
-    serverOf: (repo) => (isImageRepo(repo) ? (repo.split("/")[0] ?? repo) : hub.endpoint),
+    serverOf: (repo) => of(repo).serverOf?.(repo) ?? of(repo).endpoint,
   };
 }

@@ -40,15 +40,18 @@ test.each([
   expect((name === "hub" ? registries : hub).calls).toEqual([]);
 });
 
-test("each registry is a server of its own beside the Hub", () => {
-  const source = sourceByRepo({ hub: told("hub").source, images: told("registries").source });
-  const repos = ["a/b", "c/d", "oci:ghcr.io/a/b", "oci:ghcr.io/c", "oci:localhost:5000/a"];
+test("a repository's server is what its source says, or else the source itself", () => {
+  const serverOf = (repo: string): string => `server of ${repo}`;
+  const source = sourceByRepo({
+    hub: told("hub").source,
+    images: { ...told("registries").source, serverOf },
+  });
+  const repos = ["a/b", "c/d", "oci:ghcr.io/a/b", "oci:localhost:5000/a"];
   expect(repos.map((repo) => source.serverOf?.(repo))).toEqual([
     "hub",
     "hub",
-    "oci:ghcr.io",
-    "oci:ghcr.io",
-    "oci:localhost:5000",
+    "server of oci:ghcr.io/a/b",
+    "server of oci:localhost:5000/a",
   ]);
 });
 
