@@ -149,7 +149,7 @@ function parseOrNull(name: string): ImageReference | null {
 }
 
 /** This very image as Docker has it, under whatever name; null where it does not have it. An index is that of all platforms. */
-export function findInEngine(
+function findInEngine(
   { config, digest, manifestDigest, diffIds }: ImageDigests,
   engine: readonly EngineImage[],
 ): EngineImage | null {
@@ -198,7 +198,7 @@ async function surveyImage(
   const sum = (files: readonly { readonly sizeBytes: number }[]): number =>
     files.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);
   const totalBytes = sum(all);
-  const wanted = filesToStore(content, engine ?? []);
+  const wanted = same === null ? filesToStore(content, engine ?? []) : [];
   const own = await sideBySide(wanted, 64, signal, async (file) => {
     const before = blobs.get(file.blobName);
     const state = before ?? (await store.lookUp(content.repo, file));
@@ -225,12 +225,11 @@ async function surveyImage(
   };
 }
 
-/** Nothing of an image that Docker has; else its configuration, and the layers above those that Docker has. */
+/** Of an image that Docker does not have: its configuration, and the layers above those that Docker has. */
 function filesToStore(
   content: ImageContent,
   engine: readonly EngineImage[],
 ): ReturnType<typeof imageFilesOf> {
-  if (findInEngine(content, engine) !== null) return [];
   const layers = content.layers.slice(layersInEngine(content, engine));
   return imageFilesOf({ config: content.config, layers });
 }
