@@ -96,12 +96,9 @@ interface Seen {
 async function lookAtImage(request: ImageSurveyRequest, image: ImageRequest): Promise<Seen> {
   const nothing = { image, inEngine: null, content: null, problem: null };
   try {
-    const reference = parseImageReference(image.name);
-    const platform =
-      image.platform === undefined ? request.platform : parsePlatform(image.platform, image.name);
-    const inEngine = request.engine?.find((each) => hasName(each, reference, platform)) ?? null;
+    const inEngine = findByName(image, request.platform, request.engine ?? []);
     if (inEngine !== null) return { ...nothing, inEngine };
-    return { ...nothing, content: await resolve(request, reference, platform) };
+    return { ...nothing, content: await resolve(request, image) };
   } catch (error) {
     if (request.lenient === true && error instanceof Failure) return { ...nothing, problem: error };
     throw error;
@@ -110,11 +107,12 @@ async function lookAtImage(request: ImageSurveyRequest, image: ImageRequest): Pr
 
 /** By its registry; by what an earlier run wrote down where that can't be asked and nothing is missing. */
 async function resolve(
-  { registries, store, onCached, signal }: ImageSurveyRequest,
-  reference: ImageReference,
-  platform: Platform,
+  { registries, store, platform: usual, onCached, signal }: ImageSurveyRequest,
+  image: ImageRequest,
 ): Promise<ImageContent> {
-  const { name } = reference;
+  const { name } = image;
+  const reference = parseImageReference(name);
+  const platform = platformOfImage(image, usual);
   try {
     const { reference: _asked, ...found } = await registries.resolve(reference, platform, signal);
     return { name, repo: repoOfImage(reference), ...found };
@@ -126,6 +124,24 @@ async function resolve(
     onCached?.(name, error);
     return stored;
   }
+}
+
+function platformOfImage({ name, platform }: ImageRequest, usual: Platform): Platform {
+  return platform === undefined ? usual : parsePlatform(platform, name);
+}
+
+/**
+ * What Docker has under an image's name, for its platform; null where it has none.
+ * @throws Failure `image.unusable` for what is no name, or no platform
+ */
+export function findByName(
+  image: ImageRequest,
+  usual: Platform,
+  engine: readonly EngineImage[],
+): EngineImage | null {
+  const reference = parseImageReference(image.name);
+  const platform = platformOfImage(image, usual);
+  return engine.find((each) => hasName(each, reference, platform)) ?? null;
 }
 
 /** Whether an image of Docker's is what compose would run, and would not pull. */

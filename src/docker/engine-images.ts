@@ -60,12 +60,7 @@ export async function listEngineImages({
   const ids = [
     ...new Set(listed.stdout.split("\n").filter((id) => /^sha256:[0-9a-f]{64}$/.test(id))),
   ];
-  const found: EngineImage[] = [];
-  for (let from = 0; from < Math.min(ids.length, maxImages); from += inspectedAtOnce) {
-    const some = ids.slice(from, from + inspectedAtOnce);
-    found.push(...(await inspect({ host, signal }, some)));
-  }
-  return found;
+  return findEngineImages({ host, signal }, ids.slice(0, maxImages));
 }
 
 /** One image by its name or its id; null where the engine does not have it, or does not answer. @throws AbortError */
@@ -73,9 +68,21 @@ export async function findEngineImage(
   request: ListRequest,
   name: string,
 ): Promise<EngineImage | null> {
+  const [found = null] = await findEngineImages(request, [name]);
+  return found;
+}
+
+/** Those of these names or ids that the engine has; none where it does not answer. @throws AbortError */
+export async function findEngineImages(
+  request: ListRequest,
+  names: readonly string[],
+): Promise<EngineImage[]> {
   // What begins with a dash would be read as an option.
-  if (name.startsWith("-")) return null;
-  const [found = null] = await inspect(request, [name]);
+  const askable = names.filter((name) => !name.startsWith("-"));
+  const found: EngineImage[] = [];
+  for (let from = 0; from < askable.length; from += inspectedAtOnce) {
+    found.push(...(await inspect(request, askable.slice(from, from + inspectedAtOnce))));
+  }
   return found;
 }
 

@@ -43,7 +43,7 @@ export async function bringOnline(
   let url = `http://127.0.0.1:${request.port}`;
   let watch: AnnieWatch | null = null;
   const { stackDir, port } = request;
-  // Loaded with what it needs of registries, which a stack that has its images does not.
+  // Loaded here, and not while the person still answers: it brings what speaks to registries.
   const { findStackImages } = await import("./stack-images.ts");
   const images = await findStackImages({ ...work, signal }, { stackDir, survey });
 

@@ -2,9 +2,14 @@ import { annieServiceName } from "../../deploy/compose/annie-service.ts";
 import { neededBy, readStackConfig, type StackConfig } from "../../docker/compose-config.ts";
 import { runCompose } from "../../docker/compose.ts";
 import { findRegistryLogin } from "../../docker/credentials.ts";
-import { findEngineImage, listEngineImages } from "../../docker/engine-images.ts";
+import { findEngineImage, findEngineImages, listEngineImages } from "../../docker/engine-images.ts";
 import { type HandedImage, openHandOver, removeLeftNames } from "../../docker/hand-over.ts";
-import { askEngineTraits, chooseWay, type EngineTraits } from "../../docker/image-way.ts";
+import {
+  askEngineTraits,
+  chooseWay,
+  type EngineTraits,
+  type ImageWish,
+} from "../../docker/image-way.ts";
 import { Failure } from "../../run/failure.ts";
 import { createImageTelling } from "../../run/images-state.ts";
 import { platformOf } from "../../source/oci/manifest.ts";
@@ -18,7 +23,7 @@ import { itemsOf, type Survey, type SurveyedImage } from "../../store/store.ts";
 import { isHubOffline } from "../../source/hub/environment.ts";
 import type { Work } from "../command-request.ts";
 import { placeFailureOf } from "../models-place.ts";
-import { type ImageRequest, surveyImages, withImages } from "../survey-images.ts";
+import { findByName, type ImageRequest, surveyImages, withImages } from "../survey-images.ts";
 
 /** The images that heros fetches for a stack, beside its models. Docker pulls the others when the stack starts. */
 export interface StackImages {
@@ -72,13 +77,16 @@ async function find(
 ): Promise<StackImages | null> {
   const { host, signal, emit } = work;
   if (isHubOffline(host.env)) return null;
-  const [config, asked, engine] = await Promise.all([
-    readStackConfig({ host, stackDir, signal }),
+  const config = await readStackConfig({ host, stackDir, signal });
+  if (config === null) return null;
+  const stackImages = imagesOf(config, host.env["DOCKER_DEFAULT_PLATFORM"]);
+  if (await areInEngine(work, stackImages)) return null;
+  const [asked, engine] = await Promise.all([
     askEngineTraits({ host, signal, limitMs: answerLimitMs }),
     listEngineImages({ host, signal }),
   ]);
-  if (config === null || asked === null || engine === null) return null;
-  const { wanted, way } = requestsOf(config, asked.traits, host.env["DOCKER_DEFAULT_PLATFORM"]);
+  if (asked === null || engine === null) return null;
+  const { wanted, way } = chooseImages(stackImages, asked.traits);
   if (wanted.length === 0) return null;
   const { info } = asked;
   const registries = openRegistries({
@@ -124,35 +132,60 @@ async function find(
   return openImages(work, { stackDir, config, registries, store, survey: whole });
 }
 
-/** The images of the stack's services that heros may fetch, in the order of its services. */
-function requestsOf(
-  config: StackConfig,
-  traits: EngineTraits,
-  usualPlatform: string | undefined,
-): { readonly wanted: readonly ImageRequest[]; readonly way: "registry" | "load" } {
+interface StackImage {
+  readonly request: ImageRequest;
+  readonly wish: ImageWish;
+}
+
+/** The images of the stack's services, in their order. */
+function imagesOf(config: StackConfig, usualPlatform: string | undefined): readonly StackImage[] {
   const needed = neededBy(annieServiceName, config);
-  const wanted: ImageRequest[] = [];
+  return Object.entries(config.services).flatMap(
+    ([service, { image, build, pull_policy, platform = usualPlatform }]) => {
+      if (image === undefined) return [];
+      const builds = build !== undefined && build !== null;
+      return {
+        request: {
+          name: image,
+          services: [service],
+          neededForOnline: needed.has(service),
+          ...(platform === undefined ? {} : { platform }),
+        },
+        wish: { pullPolicy: pull_policy ?? null, builds, pinned: image.includes("@") },
+      };
+    },
+  );
+}
+
+/** Whether Docker has all of them that anybody would fetch: asked first, and of no other image, for from the second run on it has. */
+async function areInEngine(
+  { host, signal }: Work,
+  images: readonly StackImage[],
+): Promise<boolean> {
+  const fetched = images.filter(({ wish }) => chooseWay(wish, null).way !== "none");
+  const names = new Set(fetched.map(({ request }) => request.name));
+  const engine = await findEngineImages({ host, signal }, [...names]);
+  if (engine.length < names.size) return false;
+  const usual = platformOf(host);
+  return fetched.every(({ request }) => findByName(request, usual, engine) !== null);
+}
+
+/** Those of them that heros may fetch. */
+function chooseImages(
+  images: readonly StackImage[],
+  traits: EngineTraits,
+): { readonly wanted: readonly ImageRequest[]; readonly way: "registry" | "load" } {
+  const byName = Map.groupBy(images, ({ request }) => request.name);
   let way: "registry" | "load" = "registry";
-  const platforms = new Map<string, Set<string>>();
-  for (const [service, { image, build, pull_policy, platform = usualPlatform }] of Object.entries(
-    config.services,
-  )) {
-    if (image === undefined) continue;
-    platforms.set(image, (platforms.get(image) ?? new Set()).add(platform ?? ""));
-    const builds = build !== undefined && build !== null;
-    const wish = { pullPolicy: pull_policy ?? null, builds, pinned: image.includes("@") };
+  const wanted = images.flatMap(({ request, wish }) => {
     const chosen = chooseWay(wish, traits).way;
-    if (chosen !== "registry" && chosen !== "load") continue;
+    if (chosen !== "registry" && chosen !== "load") return [];
     way = chosen;
-    wanted.push({
-      name: image,
-      services: [service],
-      neededForOnline: needed.has(service),
-      ...(platform === undefined ? {} : { platform }),
-    });
-  }
-  // One name for two platforms is more than Docker's classic store knows.
-  return { wanted: wanted.filter(({ name }) => platforms.get(name)?.size === 1), way };
+    // One name for two platforms is more than Docker's classic store knows.
+    const platforms = new Set(byName.get(request.name)?.map((each) => each.request.platform));
+    return platforms.size === 1 ? request : [];
+  });
+  return { wanted, way };
 }
 
 interface Found {
