@@ -15,7 +15,7 @@ import type { Writer } from "../ui/writer.ts";
 import { backgroundDirOf, stateDirOf } from "../record/state-dir.ts";
 import { herosVersion, shippedPath } from "./host-facts.ts";
 import { terminate } from "./attach-to-background.ts";
-import type { Crash } from "./process-events.ts";
+import { type Crash, runCommand } from "./run-lifecycle.ts";
 import type { Program } from "../record/detach.ts";
 import type { DetachRequest, Handover } from "../record/handover.ts";
 import type {
@@ -26,7 +26,6 @@ import type {
   SetupCommand,
 } from "./parse-arguments.ts";
 import type { ReleaseCommand } from "./release-commands.ts";
-import { runCommand } from "./run-lifecycle.ts";
 import { noRunLog, openRunLog } from "../record/write-record.ts";
 
 export interface DispatchRequest {
@@ -262,7 +261,7 @@ function planRelease({
         ...common,
         resumeHint: "",
         work: async (work) => {
-          const { performVersion } = await import("../commands/release/version.ts");
+          const { performVersion } = await import("../commands/release/install.ts");
           return performVersion(work, { appDir, version: herosVersion() });
         },
       };

@@ -14,7 +14,13 @@ import { createPauseSwitch } from "../run/run-control.ts";
 import { printableJson } from "../run/json.ts";
 import { cleanText } from "../ui/clean-text.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
-import { type Crash, onSuspendAsked, suspendProcess, watchForCrash } from "./process-events.ts";
+import {
+  type Crash,
+  onSuspendAsked,
+  suspendProcess,
+  watchForCrash,
+  closingOf,
+} from "./run-lifecycle.ts";
 import { herosVersion, hostFacts, shippedPath } from "./host-facts.ts";
 import {
   chooseWriter,
@@ -26,7 +32,6 @@ import {
 import { parseArguments, type HerosCommand } from "./parse-arguments.ts";
 import { dispatchCommand } from "./dispatch-command.ts";
 import { attachTo, canDetach, findRunningFor, terminate } from "./attach-to-background.ts";
-import { closingOf } from "./run-lifecycle.ts";
 
 /** The whole program, from the arguments to the exit status. The one place that reads `process`, and the one that exits. */
 export async function main(): Promise<void> {

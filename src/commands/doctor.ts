@@ -6,11 +6,10 @@ import type { Answers } from "../plan/questions.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
 import { failure } from "../run/failures/table.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
-import type { GatheredSettings } from "./gather-settings.ts";
+import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { placeModels } from "./models-place.ts";
 import { surveyKept } from "./models/view-cache.ts";
 import type { Work } from "./command-request.ts";
-import { recallAnswers } from "./remembered-answers.ts";
 import { tryHubOf } from "./open-hub.ts";
 
 /**

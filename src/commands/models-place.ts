@@ -8,7 +8,7 @@ import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { findCacheDir } from "../source/hub/environment.ts";
 import { isIncomplete, type Survey } from "../store/store.ts";
-import { type Overruled, recallAnswers, type RememberedAnswers } from "./remembered-answers.ts";
+import { type Overruled, recallAnswers, type RememberedAnswers } from "./gather-settings.ts";
 import type { Fetching, Work } from "./command-request.ts";
 
 /** Of a run: what it was told of places. */

@@ -11,11 +11,10 @@ import type { BackgroundSeen, StatusRead } from "../run/events/reports.ts";
 import type { Failure } from "../run/failure.ts";
 import { notOnlineNow } from "../run/failures/annie.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
-import type { GatheredSettings } from "./gather-settings.ts";
+import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { listedModels, viewCache } from "./models/view-cache.ts";
 import type { Fetching, Work } from "./command-request.ts";
-import { recallAnswers } from "./remembered-answers.ts";
 
 export interface StatusRequest {
   readonly fetching: Placed<Fetching>;

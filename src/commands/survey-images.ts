@@ -1,6 +1,6 @@
 import { sideBySide } from "../run/concurrency.ts";
 import type { EngineImage } from "../docker/engine-images.ts";
-import type { ImageLabel } from "../run/events/images.ts";
+import type { ImageLabel } from "../run/events/download.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { imageFilesOf, imageIdOf } from "../run/file-listing.ts";
 import { type Platform, parsePlatform } from "../source/oci/manifest.ts";

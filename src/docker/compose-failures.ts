@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StackConfig } from "./compose-config.ts";
+import type { StackConfig } from "./compose.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure, type FailureCode } from "../run/failures/table.ts";
 import { type EnginePlace, engineProblem, readEngineError } from "./engine.ts";

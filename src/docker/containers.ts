@@ -5,7 +5,7 @@ import type { Host } from "../host/host.ts";
 import { late, type Probe, withinLimit } from "../host/time-limit.ts";
 import type { Emit } from "../run/event.ts";
 import type { ContainerState } from "../run/events/stack.ts";
-import { runCompose } from "./compose.ts";
+import { type ListRequest, runCompose } from "./compose.ts";
 import { parseJson } from "../run/json.ts";
 
 /** One container of the stack, as `docker compose ps` shows it. */
@@ -48,12 +48,6 @@ export function parseContainers(text: string): readonly Container[] {
       },
     ];
   });
-}
-
-export interface ListRequest {
-  readonly host: Host;
-  readonly stackDir: string;
-  readonly signal?: AbortSignal;
 }
 
 /** What docker said of the stack's containers. */

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../run/json.ts";
+import type { ImageLabel } from "../run/events/download.ts";
+import { late, type Probe, withinLimit } from "../host/time-limit.ts";
+import { askDocker, askEnginePlace, type DockerInfo, isElsewhere } from "./engine.ts";
 
 /** An image that the engine has, as `docker image inspect` shows it. */
 export interface EngineImage {
@@ -104,4 +107,85 @@ async function inspect(
 /** @param stdout a JSON object a line; other lines are passed over */
 export function parseEngineImages(stdout: string): EngineImage[] {
   return stdout.split("\n").flatMap((text) => line.safeParse(parseJson(text)).data ?? []);
+}
+
+/** The engine that images are for, as far as it matters to how they get there. */
+export interface EngineTraits {
+  /** `unix:///var/run/docker.sock`; null where docker does not say. */
+  readonly address: string | null;
+  /** Podman answers in an engine's place. */
+  readonly podman: boolean;
+  readonly rootless: boolean;
+  /** In a virtual machine of its own, as Docker Desktop's. */
+  readonly desktop: boolean;
+}
+
+/** What the compose file says of an image. */
+export interface ImageWish {
+  /** `missing`, `always`, `never`, `build`, `daily`, `every_12h`; null where it does not say. */
+  readonly pullPolicy: string | null;
+  /** The stack builds it. */
+  readonly builds: boolean;
+  /** It is named by its digest. */
+  readonly pinned: boolean;
+}
+
+export interface ChosenWay {
+  /** "none": nobody fetches it. */
+  readonly way: ImageLabel["way"] | "none";
+  /** Why it is not the usual one; null where it is. */
+  readonly reason: string | null;
+}
+
+/**
+ * How an image gets to Docker. From heros as a registry, wherever the engine can reach it: layers are unpacked while others are
+ * downloaded, and nothing is on disk twice. Loaded, where the engine has no way to this machine's loopback but takes what
+ * its socket brings. Pulled by Docker itself, where only that gives what the compose file asks for, or neither is sure to work.
+ * @param engine null where docker did not say what it is
+ */
+export function chooseWay(wish: ImageWish, engine: EngineTraits | null): ChosenWay {
+  const pull = (reason: string): ChosenWay => ({ way: "pull", reason });
+  const { pullPolicy, builds, pinned } = wish;
+  if (builds || pullPolicy === "build") return { way: "none", reason: "the stack builds it" };
+  if (pullPolicy === "never") return { way: "none", reason: "pull_policy: never" };
+  if (pullPolicy !== null && !/^(?:missing|if_not_present)$/u.test(pullPolicy)) {
+    return pull(`pull_policy: ${pullPolicy}`);
+  }
+  if (engine === null) return pull("the engine does not say what it is");
+  const { address, podman, rootless, desktop } = engine;
+  if (podman) return pull("Podman answers in Docker's place");
+  if (address !== null && isElsewhere(address)) return pull("the engine is on another machine");
+  if (address === null || !address.startsWith("unix://")) {
+    return pull("the engine is not at a socket of this machine");
+  }
+  if (rootless) return pull("a rootless engine has a network of its own");
+  // `docker tag` takes no digest, and the classic store forgets the one of a name that is gone.
+  if (pinned) return pull("it is named by digest");
+  if (desktop) return { way: "load", reason: "the engine is in a virtual machine" };
+  return { way: "registry", reason: null };
+}
+
+/** @returns null where docker does not say what its engine is, or none is reached. @throws AbortError */
+export async function askEngineTraits(
+  probe: Probe,
+): Promise<{ readonly traits: EngineTraits; readonly info: DockerInfo } | null> {
+  const { host } = probe;
+  const [answer, place, version] = await Promise.all([
+    askDocker(probe),
+    withinLimit(probe, (signal) => askEnginePlace(host, signal)),
+    withinLimit(probe, (signal) =>
+      host.processes.run({
+        command: "docker",
+        args: ["version", "--format", "{{json .Server}}"],
+        signal,
+      }),
+    ),
+  ]);
+  if (answer.state !== "running" || place === late || version === late) return null;
+  // Docker's own engine lists what it is made of, and Podman's "Podman Engine".
+  if (version.exitCode !== 0 || !version.stdout.includes('"Components"')) return null;
+  const { info } = answer;
+  const { rootless, desktop } = info;
+  const podman = /podman/iu.test(version.stdout);
+  return { traits: { address: place.address, podman, rootless, desktop }, info };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StackConfig } from "./compose-config.ts";
+import type { StackConfig } from "./compose.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { ContainerChanged } from "../run/events/stack.ts";

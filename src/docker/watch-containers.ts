@@ -4,18 +4,23 @@ import {
   countRestarts,
   lastExitStatus,
   listContainers,
-  type ListRequest,
   type TellContainers,
 } from "./containers.ts";
 import { askEnginePlace, type EngineError, engineProblem } from "./engine.ts";
-import { memoryLimitOf, neededBy, readStackConfig, type StackService } from "./compose-config.ts";
+import {
+  type ListRequest,
+  memoryLimitOf,
+  neededBy,
+  readStackConfig,
+  type StackService,
+  runCompose,
+} from "./compose.ts";
 import { stripVTControlCharacters } from "node:util";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
 import type { LikelyCause } from "../run/failures/annie.ts";
 import { failure } from "../run/failures/table.ts";
-import { runCompose } from "./compose.ts";
 
 /** How often, and how soon again, containers are looked at where one was found restarting. */
 const moreLooks = 3;

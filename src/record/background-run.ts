@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { ImageProgress } from "../run/events/images.ts";
-import type { DownloadProgress } from "../run/events/download.ts";
+import type { ImageProgress, DownloadProgress } from "../run/events/download.ts";
 import type { Stage } from "../run/events/run.ts";
 import type { BackgroundSeen } from "../run/events/reports.ts";
 import { parseJson } from "../run/json.ts";

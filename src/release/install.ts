@@ -16,9 +16,9 @@ import {
   syncTree,
   versionFolder,
   withLock,
+  noteMade,
 } from "./installation.ts";
 import { readLauncher, requireLauncherPlace, startsFrom, writeLauncher } from "./launcher.ts";
-import { noteMade } from "./manifest.ts";
 import { proveStarts, proveVersion, warmCompileCache } from "./prove.ts";
 import { linkSharedFiles, refreshLinks } from "./shared-files.ts";
 import { platformOf, readVersion, type ReleaseTree } from "./tree.ts";

@@ -3,7 +3,7 @@ import { writeAtomically } from "../host/text-files.ts";
 import type { Host } from "../host/host.ts";
 import { errorCode } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { readManifest } from "./manifest.ts";
+import { readManifest } from "./installation.ts";
 import { inQuotes } from "../run/shell-quote.ts";
 import { nodeFlag } from "./tree.ts";
 

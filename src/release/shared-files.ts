@@ -2,8 +2,7 @@ import path from "node:path";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import { errorCode, Failure } from "../run/failure.ts";
-import { absentFolders, makeFolder, type Places } from "./installation.ts";
-import { noteMade, readManifest } from "./manifest.ts";
+import { absentFolders, makeFolder, type Places, noteMade, readManifest } from "./installation.ts";
 
 /** What a version brings for other programs, by its path below `share`: as those look for it. */
 export const sharedFiles = {

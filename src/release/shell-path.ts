@@ -2,7 +2,7 @@ import path from "node:path";
 import { readIfThere, writeAtomically } from "../host/text-files.ts";
 import type { Host } from "../host/host.ts";
 import { quoted } from "../run/shell-quote.ts";
-import { noteMade } from "./manifest.ts";
+import { noteMade } from "./installation.ts";
 
 /** Which line in which file puts a folder into the PATH of the user's shell. */
 export interface PathLine {

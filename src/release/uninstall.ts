@@ -2,9 +2,15 @@ import path from "node:path";
 import type { Installing } from "./install.ts";
 import type { Host } from "../host/host.ts";
 import { removeUnfinished } from "../host/text-files.ts";
-import { lockOf, removeFreshLinks, runningFrom, withLock } from "./installation.ts";
+import {
+  lockOf,
+  removeFreshLinks,
+  runningFrom,
+  withLock,
+  type Made,
+  readManifest,
+} from "./installation.ts";
 import { findLauncher, readLauncher, startsFrom } from "./launcher.ts";
-import { type Made, readManifest } from "./manifest.ts";
 import { removeLink, usualLinks } from "./shared-files.ts";
 import { removeLine } from "./shell-path.ts";
 

@@ -1,6 +1,5 @@
 import type { AnnieEvent, StackEvent } from "./events/stack.ts";
-import type { DownloadEvent } from "./events/download.ts";
-import type { ImageEvent } from "./events/images.ts";
+import type { DownloadEvent, ImageEvent } from "./events/download.ts";
 import type { MachineEvent } from "./events/machine.ts";
 import type { ModelsEvent } from "./events/cache.ts";
 import type { PlanEvent } from "./events/plan.ts";

@@ -1,5 +1,5 @@
 import type { Emit, TimedEvent } from "./event.ts";
-import type { ImageLabel, ImageProgress, ImageReady } from "./events/images.ts";
+import type { ImageLabel, ImageProgress, ImageReady } from "./events/download.ts";
 import { type DownloadState, type Note, noteOf } from "./download-state.ts";
 
 /** A container image, as a row of a screen shows it. */

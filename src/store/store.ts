@@ -1,8 +1,7 @@
 import { errorCode, type Failure } from "../run/failure.ts";
 import { type ByteRanges, countBytes } from "../run/byte-ranges.ts";
 import { type Digests, isImageRepo, type ListedFile } from "../run/file-listing.ts";
-import type { ModelLabel } from "../run/events/download.ts";
-import type { ImageLabel } from "../run/events/images.ts";
+import type { ModelLabel, ImageLabel } from "../run/events/download.ts";
 import { dirname } from "node:path";
 import type { Files } from "../host/host.ts";
 import { failure } from "../run/failures/table.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { chooseWay, type EngineTraits, type ImageWish } from "../../src/docker/image-way.ts";
+import { chooseWay, type EngineTraits, type ImageWish } from "../../src/docker/engine-images.ts";
 
 const spark: EngineTraits = {
   address: "unix:///var/run/docker.sock",

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import type { Intercept, RecordedRequest } from "../../src/demo/hub/exchange.ts";
-import type { Throttle } from "../../src/demo/hub/limits.ts";
+import type { Intercept, RecordedRequest, Throttle } from "../../src/demo/hub/exchange.ts";
 import { model, openScene, quickHost, type Scene } from "./scene.ts";
 
 const repo = "o/m";

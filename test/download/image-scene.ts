@@ -9,7 +9,7 @@ import type { EngineImage } from "../../src/docker/engine-images.ts";
 import type { DownloadRequest } from "../../src/download/download.ts";
 import type { Host } from "../../src/host/host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { sourceByRepo } from "../../src/source/by-repo.ts";
+import { sourceByRepo } from "../../src/source/source.ts";
 import { openRegistries, type Registries } from "../../src/source/oci/registry.ts";
 import { storeByRepo } from "../../src/store/by-repo.ts";
 import type { Hashing } from "../../src/store/hashing.ts";

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import { createProgress } from "../../src/download/progress.ts";
 import type { Survey } from "../../src/store/store.ts";
-import type { DownloadProgress } from "../../src/run/events/download.ts";
+import type { DownloadProgress, ImageProgress } from "../../src/run/events/download.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import type { ImageProgress } from "../../src/run/events/images.ts";
 import { imageIdOf } from "../../src/run/file-listing.ts";
 import { createImageTelling } from "../../src/run/images-state.ts";
 import { openFile } from "./open-file.ts";

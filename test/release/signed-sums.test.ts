@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { tarballsOf } from "../../src/release/signed-sums.ts";
 import { compareVersions } from "../../src/run/version.ts";
 import { changesIn } from "../../src/release/tree.ts";
-import { isExpected } from "../../src/release/unpack.ts";
+import { isExpected } from "../../src/release/fetch-tarball.ts";
 
 test("versions are in the order of semver.org", () => {
   const ordered = [

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { Failure } from "../../src/run/failure.ts";
-import { sourceByRepo } from "../../src/source/by-repo.ts";
-import type { Source } from "../../src/source/source.ts";
+import { sourceByRepo, type Source } from "../../src/source/source.ts";
 
 const { signal } = new AbortController();
 

@@ -1,5 +1,5 @@
 import type { HerosEvent, TimedEvent } from "../../src/run/event.ts";
-import type { ImageLabel } from "../../src/run/events/images.ts";
+import type { ImageLabel } from "../../src/run/events/download.ts";
 import { createImageTelling } from "../../src/run/images-state.ts";
 
 const linkSpeed = 315e6;

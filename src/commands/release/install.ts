@@ -2,7 +2,7 @@ import { install, launcherOf, requireFits } from "../../release/install.ts";
 import { placesFor } from "../../release/installation.ts";
 import { planLinks } from "../../release/shared-files.ts";
 import { addLine, isOnPath, pathLine } from "../../release/shell-path.ts";
-import { readTree, treeOfApp } from "../../release/tree.ts";
+import { readTree, treeOfApp, channelOf, isFromNpm, platformOf } from "../../release/tree.ts";
 import { failure } from "../../run/failures/table.ts";
 import { quoted } from "../../run/shell-quote.ts";
 import type { Work } from "../command-request.ts";
@@ -63,4 +63,23 @@ export async function performReleaseInstall(
       "Next:",
     ];
   }
+}
+
+/** `heros version`: which heros this is, and where it is. */
+export async function performVersion(
+  { host, emit }: Pick<Work, "host" | "emit">,
+  { appDir, version }: { readonly appDir: string; readonly version: string },
+): Promise<readonly string[]> {
+  const folder = await treeOfApp(host, appDir);
+  const tree = folder === null ? null : await readTree(host, folder).catch(() => null);
+  const builtBy = isFromNpm(appDir) ? "npm" : "checkout";
+  emit({
+    type: "version.read",
+    version,
+    platform: tree?.platform ?? platformOf(host),
+    commit: tree?.commit ?? null,
+    folder: folder ?? (await host.files.realpath(appDir)),
+    channel: folder === null ? builtBy : await channelOf(host, folder, version),
+  });
+  return [];
 }

@@ -158,7 +158,7 @@ async function bringIn(work: Work, { source, tarball, current }: BringIn): Promi
   // Most upgrades find nothing to do, and need no engine.
   const [{ fetchTarball }, { unpack }] = await Promise.all([
     import("../../release/fetch-tarball.ts"),
-    import("../../release/unpack.ts"),
+    import("../../release/fetch-tarball.ts"),
   ]);
   const downloads = path.join(current.data, "downloads");
   // By its hash: a release that is published again under its old name is another download.

@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { Online } from "../command-request.ts";
-import { lookupIn, readStackEnv } from "../../deploy/compose/env/stack-env.ts";
+import { lookupIn, readStackEnv } from "../../deploy/compose/env/env-file.ts";
 import type { Host } from "../../host/host.ts";
 import { capabilityName, isNightly } from "../../run/capabilities.ts";
 import type { PlanReady } from "../../run/events/plan.ts";

@@ -26,7 +26,7 @@ import {
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyModels } from "../download-models.ts";
-import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
+import { recallAnswers, rememberAnswers } from "../gather-settings.ts";
 
 /** Answers worked out to the last byte; nothing of it is written yet. */
 export interface WorkedOut {

@@ -8,7 +8,7 @@ import {
 } from "../../checks/detect.ts";
 import { memoryGibOf, modelsOfTiers } from "../../catalog/catalog.ts";
 import { modelsPlace } from "../models-place.ts";
-import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
+import { recallAnswers, rememberAnswers, type GatheredSettings } from "../gather-settings.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { writeStack } from "../../deploy/compose/deployment.ts";
@@ -21,7 +21,6 @@ import type { Continuation, DetachRequest } from "../../record/handover.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { quoted } from "../../run/shell-quote.ts";
 import { anniePlace } from "../../deploy/compose/annie-service.ts";
-import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyKept } from "../models/view-cache.ts";
 import { bringOnline } from "./bring-online.ts";

@@ -1,22 +1,23 @@
 import { annieServiceName } from "../../deploy/compose/annie-service.ts";
-import { neededBy, readStackConfig, type StackConfig } from "../../docker/compose-config.ts";
-import { runCompose } from "../../docker/compose.ts";
+import { neededBy, readStackConfig, type StackConfig, runCompose } from "../../docker/compose.ts";
 import { findRegistryLogin } from "../../docker/credentials.ts";
-import { findEngineImage, findEngineImages, listEngineImages } from "../../docker/engine-images.ts";
-import { type HandedImage, openHandOver, removeLeftNames } from "../../docker/hand-over.ts";
 import {
+  findEngineImage,
+  findEngineImages,
+  type ImageWish,
+  listEngineImages,
   askEngineTraits,
   chooseWay,
   type EngineTraits,
-  type ImageWish,
-} from "../../docker/image-way.ts";
+} from "../../docker/engine-images.ts";
+import { type HandedImage, openHandOver, removeLeftNames } from "../../docker/hand-over.ts";
 import { Failure } from "../../run/failure.ts";
 import { createImageTelling } from "../../run/images-state.ts";
 import { platformOf } from "../../source/oci/manifest.ts";
 import { parseImageReference } from "../../source/oci/reference.ts";
 import { openRegistries } from "../../source/oci/registry.ts";
 import type { DownloadRequest } from "../../download/download.ts";
-import { sourceByRepo } from "../../source/by-repo.ts";
+import { sourceByRepo } from "../../source/source.ts";
 import { storeByRepo } from "../../store/by-repo.ts";
 import { type ImageStore, openImageStore } from "../../store/images/image-store.ts";
 import { itemsOf, type Survey, type SurveyedImage } from "../../store/store.ts";

@@ -2,8 +2,14 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { type ByteRange, type Exchange, send, withFault } from "./exchange.ts";
-import { createGate, type Gate } from "./limits.ts";
+import {
+  type ByteRange,
+  type Exchange,
+  send,
+  withFault,
+  createGate,
+  type Gate,
+} from "./exchange.ts";
 
 const chunkBytes = 512 * 1024;
 

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { answerContent, answerHub, type Tokens, type World } from "./routes.ts";
-import type { Exchange, Intercept, RecordedRequest } from "./exchange.ts";
-import { createLinks } from "./content.ts";
-import { realClock } from "../../host/real-host.ts";
 import {
+  type Exchange,
+  type Intercept,
+  type RecordedRequest,
   type HubClock,
   createGate,
   createQuotas,
@@ -12,7 +12,9 @@ import {
   type Quotas,
   type RateLimits,
   type Throttle,
-} from "./limits.ts";
+} from "./exchange.ts";
+import { createLinks } from "./content.ts";
+import { realClock } from "../../host/real-host.ts";
 import {
   addCommit,
   defaultRevision,

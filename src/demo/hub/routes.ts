@@ -1,8 +1,7 @@
 import type { Socket } from "node:net";
 import { sendModelInfo, sendPathsInfo, sendTree } from "./api.ts";
 import { type Links, sendContent } from "./content.ts";
-import { type Exchange, send, sendError, sendJson } from "./exchange.ts";
-import type { Gate, Quotas } from "./limits.ts";
+import { type Exchange, send, sendError, sendJson, type Gate, type Quotas } from "./exchange.ts";
 import {
   type Commit,
   defaultRevision,

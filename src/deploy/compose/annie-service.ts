@@ -2,12 +2,12 @@ import {
   parseStackConfig,
   type StackConfig,
   type StackService,
-} from "../../docker/compose-config.ts";
-import { runCompose } from "../../docker/compose.ts";
-import type { ListRequest } from "../../docker/containers.ts";
+  runCompose,
+} from "../../docker/compose.ts";
+import type { ListRequest } from "../../docker/compose.ts";
 import type { Host } from "../../host/host.ts";
 import { Failure } from "../../run/failure.ts";
-import { lookupIn, readStackEnv } from "./env/stack-env.ts";
+import { lookupIn, readStackEnv } from "./env/env-file.ts";
 
 /** Annie's own service; the one that heros adds to. */
 export const annieServiceName = "her-os-core";

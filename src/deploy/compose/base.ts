@@ -2,7 +2,8 @@ import {
   parseStackConfig,
   type StackConfig,
   type StackService,
-} from "../../docker/compose-config.ts";
+  runCompose,
+} from "../../docker/compose.ts";
 import type { Notice } from "../../run/events/run.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
@@ -16,7 +17,6 @@ import {
 import { type ComposeText, invalidBase, isYamlMap, readComposeYaml } from "./compose-yaml.ts";
 import { readEngineError } from "../../docker/engine.ts";
 import type { Host } from "../../host/host.ts";
-import { runCompose } from "../../docker/compose.ts";
 import { knownOutput, redactComposeOutput } from "../../docker/compose-failures.ts";
 
 export interface BaseRead {

@@ -1,7 +1,6 @@
 import path from "node:path";
 import type { Host } from "../../host/host.ts";
-import { type EnvEdit, envValue } from "./env/env-file.ts";
-import { readStackEnv, type StackEnv } from "./env/stack-env.ts";
+import { type EnvEdit, envValue, readStackEnv, type StackEnv } from "./env/env-file.ts";
 import { readIfThere } from "../../host/text-files.ts";
 
 /** The file that heros writes whole. */

@@ -4,7 +4,7 @@ import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import { errorCode, type Failure } from "../../run/failure.ts";
 import { askProject, hasVolume } from "../../docker/containers.ts";
-import type { StackConfig, StackService } from "../../docker/compose-config.ts";
+import type { StackConfig, StackService } from "../../docker/compose.ts";
 import type { StackChange } from "./deployment.ts";
 
 /**

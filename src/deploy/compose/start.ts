@@ -1,13 +1,17 @@
 import { failure } from "../../run/failures/table.ts";
 import { composeFailure } from "../../docker/compose-failures.ts";
-import { runCompose } from "../../docker/compose.ts";
+import {
+  type ListRequest,
+  runCompose,
+  readStackConfig,
+  type StackConfig,
+} from "../../docker/compose.ts";
 import { compareVersion } from "../../run/version.ts";
 import {
   askStartedAt,
   type Container,
   containerTeller,
   listContainers,
-  type ListRequest,
   type TellContainers,
 } from "../../docker/containers.ts";
 import { askEnginePlace, engineProblem } from "../../docker/engine.ts";
@@ -24,7 +28,6 @@ import {
   portInside,
   publishedAddress,
 } from "./annie-service.ts";
-import { readStackConfig, type StackConfig } from "../../docker/compose-config.ts";
 import { explainContainers } from "../../docker/watch-containers.ts";
 
 export interface StartStackRequest {

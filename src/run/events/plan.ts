@@ -1,4 +1,4 @@
-import type { PlannedImage } from "./images.ts";
+import type { PlannedImage } from "./download.ts";
 
 export interface PlannedModel {
   readonly id: string;

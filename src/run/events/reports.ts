@@ -1,6 +1,5 @@
 import type { AnnieModel } from "./stack.ts";
-import type { ImageProgress } from "./images.ts";
-import type { DownloadProgress } from "./download.ts";
+import type { ImageProgress, DownloadProgress } from "./download.ts";
 import type { ListedModel } from "./cache.ts";
 import type { RunCancelled, RunFailed, RunSucceeded, Stage } from "./run.ts";
 

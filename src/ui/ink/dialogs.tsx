@@ -9,9 +9,9 @@ import {
 import type { CheckFinished } from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state.ts";
 import { cleanText } from "../clean-text.ts";
+import { wrapText } from "../text-width.ts";
 import { runningChoices, stageNames } from "../messages/run.ts";
 import { failedChecksText, remediationText, remedyKeys, remedyLine } from "../messages/machine.ts";
-import { wrapText } from "../text-width.ts";
 import { Frame } from "./frame.tsx";
 import { headerLine, stepsHeader } from "./header.ts";
 import { type Press, readKeys } from "./keys.ts";

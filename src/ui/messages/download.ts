@@ -3,13 +3,19 @@ import type {
   DownloadEvent,
   DownloadProgress,
   DownloadRetrying,
+  ImageEvent,
 } from "../../run/events/download.ts";
 import type { Note } from "../../run/download-state.ts";
 import { isImageRepo } from "../../run/file-listing.ts";
-import { bytesOfAll } from "../../run/images-state.ts";
+import { bytesOfAll, type ImageNow } from "../../run/images-state.ts";
 import type { RunState } from "../../run/state.ts";
-import { formatBytes, formatDuration, formatEta, formatSpeed } from "../../run/units.ts";
-import { imageTitle } from "./images.ts";
+import {
+  formatBytes,
+  formatDuration,
+  formatEta,
+  formatSpeed,
+  formatBytesOf,
+} from "../../run/units.ts";
 import { counted, say, tookText, type Sentence } from "./sentence.ts";
 
 type DownloadSaid = Exclude<DownloadEvent, { type: "download.progress" }>;
@@ -272,4 +278,76 @@ function holderWords(holder: string | null): string {
 
 function waitWords(ms: number): string {
   return formatDuration(Math.max(1, Math.ceil(ms / 1000)));
+}
+
+/** Null where an image is as it was told to be. */
+export function imageSentence(
+  event: TimedEvent & ImageEvent,
+  { images }: Pick<RunState, "images">,
+): Sentence | null {
+  const row = images.find(({ image }) => image === event.image);
+  const title = imageTitle(event.image, images);
+  switch (event.type) {
+    case "image.planned": {
+      const unpacked = `about ${formatBytes(event.unpackedBytes)} unpacked`;
+      return say(`Image ${title}: ${missingText(event)}, ${unpacked}.`, { from: "verbose" });
+    }
+    case "image.progress":
+      if (row?.news !== true) return null;
+      return say(
+        event.phase === "unpacking"
+          ? `Unpacking image ${title}.`
+          : `Downloading image ${title}, ${formatBytes(row.downloadBytes)}.`,
+      );
+    case "image.ready":
+      return say(`Image ${title}: ready.`, {
+        tone: "good",
+        mark: "ok",
+        // Docker had it before.
+        from: row?.news === false ? "verbose" : "normal",
+      });
+  }
+}
+
+/** "18.0 GB to download, 2.10 GB cached", "cached". */
+export function missingText({
+  totalBytes,
+  cachedBytes,
+}: {
+  readonly totalBytes: number;
+  readonly cachedBytes: number;
+}): string {
+  if (cachedBytes >= totalBytes) return "cached";
+  const cached = cachedBytes === 0 ? "" : `, ${formatBytes(cachedBytes)} cached`;
+  return `${formatBytes(totalBytes - cachedBytes)} to download${cached}`;
+}
+
+/** "neo4j" for "docker.io/library/neo4j:5.26"; more of the name where another image ends alike. */
+export function imageTitle(image: string, among: readonly Pick<ImageNow, "image">[]): string {
+  const names = [lastName, withoutTag];
+  const distinct = names.find((nameOf) =>
+    among.every((other) => other.image === image || nameOf(other.image) !== nameOf(image)),
+  );
+  return distinct?.(image) ?? image;
+}
+
+function lastName(image: string): string {
+  const name = withoutTag(image);
+  return name.slice(name.lastIndexOf("/") + 1);
+}
+
+/** A colon before the last slash is that of a port. */
+function withoutTag(image: string): string {
+  return image.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
+}
+
+/** "downloading, 9.00 of 18.0 GB", "unpacking, 7.20 of 18.0 GB". */
+export function imagePhaseText({
+  phase,
+  receivedBytes,
+  totalBytes,
+}: Pick<ImageNow, "phase" | "receivedBytes" | "totalBytes">): string {
+  const [received, total] = formatBytesOf(receivedBytes, totalBytes);
+  if (phase === "ready") return phase;
+  return `${phase}, ${phase === "waiting" && receivedBytes === 0 ? total : `${received} of ${total}`}`;
 }

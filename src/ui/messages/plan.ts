@@ -2,8 +2,8 @@ import type { Interview, Step } from "../../plan/interview.ts";
 import type { Question } from "../../plan/questions.ts";
 import type { PlannedFile, PlannedModel, PlanReady } from "../../run/events/plan.ts";
 import { formatBytes, formatEta } from "../../run/units.ts";
-import type { PlannedImage } from "../../run/events/images.ts";
-import { imageTitle } from "./images.ts";
+import type { PlannedImage } from "../../run/events/download.ts";
+import { imageTitle } from "./download.ts";
 import { counted, listed, say, type Sentence } from "./sentence.ts";
 
 const actions: Readonly<Record<PlannedFile["action"], string>> = {

@@ -1,8 +1,7 @@
 import type { BackgroundSeen, ReleaseEvent, StatusRead } from "../../run/events/reports.ts";
 import { formatBytes } from "../../run/units.ts";
 import { capabilityName } from "../../run/capabilities.ts";
-import { progressText } from "./download.ts";
-import { imagePhaseText, imageTitle } from "./images.ts";
+import { progressText, imagePhaseText, imageTitle } from "./download.ts";
 import { modelStateText } from "./cache.ts";
 import { stageBeginnings } from "./run.ts";
 import { counted, listed, say, type Sentence, tookText } from "./sentence.ts";

@@ -1,8 +1,7 @@
 import type { TimedEvent } from "../../run/event.ts";
 import type { RunState } from "../../run/state.ts";
 import { annieSentence, stackSentence } from "./stack.ts";
-import { downloadSentence } from "./download.ts";
-import { imageSentence } from "./images.ts";
+import { downloadSentence, imageSentence } from "./download.ts";
 import { checkSentences, machineSentence } from "./machine.ts";
 import { modelsSentence } from "./cache.ts";
 import { planSentence } from "./plan.ts";

@@ -10,7 +10,7 @@ import { capabilityName } from "../../run/capabilities.ts";
 import type { TimedEvent } from "../../run/event.ts";
 import type { ImageNow } from "../../run/images-state.ts";
 import type { RunState } from "../../run/state.ts";
-import { imageTitle } from "./images.ts";
+import { imageTitle } from "./download.ts";
 
 const written = {
   created: "Created",

@@ -2,8 +2,8 @@ import type { TimedEvent } from "../../run/event.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { printable } from "../clean-text.ts";
-import type { LineReader } from "../lines.ts";
 import type { foldText } from "../text-width.ts";
+import type { LineReader } from "../lines.ts";
 import { symbols } from "../symbols.ts";
 import { isTold, sentencesFor } from "../messages/sentence-for.ts";
 import {

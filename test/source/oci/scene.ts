@@ -10,9 +10,9 @@ import {
   openRegistries,
   type Registries,
   type RegistriesOptions,
+  type ResolvedImage,
 } from "../../../src/source/oci/registry.ts";
 import { platformOf } from "../../../src/source/oci/manifest.ts";
-import type { ResolvedImage } from "../../../src/source/oci/resolve.ts";
 import type { FileRequest, Hub } from "../../../src/source/source.ts";
 import { quickHost } from "../../download/scene.ts";
 import { type RegistryOptions, type RegistryServer, startRegistry } from "./registry-server.ts";

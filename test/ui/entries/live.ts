@@ -1,6 +1,6 @@
 // Plays a recorded run on the terminal that it was started in, every twelfth event a frame; waits for SIGUSR2 or Ctrl-C where it is told to.
 import { once } from "node:events";
-import { onSuspendAsked, suspendProcess } from "../../../src/cli/process-events.ts";
+import { onSuspendAsked, suspendProcess } from "../../../src/cli/run-lifecycle.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import { recording } from "../recordings.ts";
 

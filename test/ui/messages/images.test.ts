@@ -3,7 +3,7 @@ import type { BackgroundSeen, StatusRead } from "../../../src/run/events/reports
 import { downloadText, planLines } from "../../../src/ui/messages/plan.ts";
 import { statusSentence } from "../../../src/ui/messages/reports.ts";
 import { recording } from "../recordings.ts";
-import { imageTitle } from "../../../src/ui/messages/images.ts";
+import { imageTitle } from "../../../src/ui/messages/download.ts";
 
 test.each([
   ["neo4j:5-community", "neo4j"],

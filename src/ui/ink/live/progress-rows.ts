@@ -5,16 +5,16 @@ import { bytesOfAll, bytesOfImage } from "../../../run/images-state.ts";
 import type { RunState } from "../../../run/state.ts";
 import { formatBytes, formatBytesOf, formatSpeed } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
+import { padded, shorten, textWidth } from "../../text-width.ts";
 import {
   allReadyText,
   downloadNote,
   onlineEta,
   percentOf,
   timesText,
+  imageTitle,
 } from "../../messages/download.ts";
-import { imageTitle } from "../../messages/images.ts";
 import { awaitedContainers, containerLine } from "../../messages/stack.ts";
-import { padded, shorten, textWidth } from "../../text-width.ts";
 import { type LiveView, spinnerSign } from "../header.ts";
 import { frameColumns, type Line, lineWidth, span, type Span } from "../line.ts";
 import type { Theme } from "../theme.ts";

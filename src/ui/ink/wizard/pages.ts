@@ -1,9 +1,9 @@
 import type { Question } from "../../../plan/questions.ts";
 import { currentQuestion, settlesAll } from "../../../plan/interview.ts";
 import { cleanText } from "../../clean-text.ts";
+import { padded, textWidth, wrapText } from "../../text-width.ts";
 import { answerFacts, changeText, earlierAnswers, earlierTitle } from "../../messages/plan.ts";
 import { stopAskingText } from "../../messages/run.ts";
-import { padded, textWidth, wrapText } from "../../text-width.ts";
 import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
 import {
   blank,

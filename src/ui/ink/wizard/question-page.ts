@@ -1,9 +1,9 @@
 import type { Option, Question } from "../../../plan/questions.ts";
 import { suitabilityOf, tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { cleanText } from "../../clean-text.ts";
+import { wrapText } from "../../text-width.ts";
 import { pastedTokenText } from "../../messages/plan.ts";
 import { misfitLines, suitabilityLines, totalRow } from "../../messages/totals.ts";
-import { wrapText } from "../../text-width.ts";
 import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "../line.ts";
 import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
 import { gridMoreRows, type OptionBlock, type OptionRoom, setsGrid } from "./sets-grid.ts";

@@ -1,8 +1,8 @@
 import type { ModelSet, Option } from "../../../plan/questions.ts";
 import { formatBytes, formatMemory } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
-import { partRows } from "../../messages/totals.ts";
 import { padded, shorten, textWidth, wrapText } from "../../text-width.ts";
+import { partRows } from "../../messages/totals.ts";
 import type { WizardView } from "../header.ts";
 import { blank, frameColumns, type Line, span } from "../line.ts";
 import { isChosen, shownOptions } from "./wizard-state.ts";

@@ -1,8 +1,9 @@
-import type { PlannedImage } from "../../../run/events/images.ts";
+import type { PlannedImage } from "../../../run/events/download.ts";
 import type { PlannedFile, PlanReady } from "../../../run/events/plan.ts";
 import { tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { formatBytes } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
+import { padded, shorten, textWidth, wrapText, wrapWhole } from "../../text-width.ts";
 import {
   cachedText,
   diffCounts,
@@ -13,9 +14,8 @@ import {
   planFacts,
   unpackedText,
 } from "../../messages/plan.ts";
-import { imageTitle } from "../../messages/images.ts";
+import { imageTitle } from "../../messages/download.ts";
 import { memoryAndDisk } from "../../messages/totals.ts";
-import { padded, shorten, textWidth, wrapText, wrapWhole } from "../../text-width.ts";
 import { waitSpan, wizardHeader, type WizardView } from "../header.ts";
 import {
   blank,

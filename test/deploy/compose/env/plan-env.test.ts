@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { newPasswords } from "../../../../src/deploy/compose/env/plan-env.ts";
+import { newPasswords } from "../../../../src/deploy/compose/plan.ts";
 
 test.each([
   [["${POSTGRES_PASSWORD}"], ["POSTGRES_PASSWORD"]],
