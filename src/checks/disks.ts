@@ -1,4 +1,4 @@
-import type { Place } from "../host/target-folder.ts";
+import type { Place } from "../host/places.ts";
 import { type FilePlace, fileFailure } from "../run/file-failure.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";

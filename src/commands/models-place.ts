@@ -1,7 +1,7 @@
 import path from "node:path";
 import { placeFailure } from "../checks/disks.ts";
 import type { Host } from "../host/host.ts";
-import { lookAtPlace } from "../host/target-folder.ts";
+import { lookAtPlace } from "../host/places.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { FilePlace } from "../run/file-failure.ts";
 import type { Failure } from "../run/failure.ts";

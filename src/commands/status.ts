@@ -1,4 +1,5 @@
 import path from "node:path";
+import { isThere } from "../host/places.ts";
 import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../catalog/catalog.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
 import { type Answer, askHealth, notOnline } from "../health/health.ts";
@@ -100,10 +101,7 @@ async function readStatus(
     askHealth(host, `${url}/health`, signal),
     seeBackground(host, stateDir),
     viewCache(work, { fetching, models, ask: "never" }),
-    host.files.stat(path.join(stackDir, herosFile)).then(
-      () => true,
-      () => false,
-    ),
+    isThere(host, path.join(stackDir, herosFile)),
   ]);
 
   const required = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));

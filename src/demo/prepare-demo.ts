@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import type { Catalog } from "../catalog/catalog.ts";
+import { isThere } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import { registerModels } from "./annie/models.ts";
 import { demoHost } from "./demo-host.ts";
@@ -170,10 +171,7 @@ async function isOrphan(host: Host, folder: string): Promise<boolean> {
   const line = await host.files.readFile(join(folder, ownerFile), "utf8").catch(() => "");
   const [, pid, namespace] = /^(\d+) (\S+)$/.exec(line) ?? [];
   if (pid === undefined || namespace !== (await pidNamespace(host))) return false;
-  return host.files.access(`/proc/${pid}`).then(
-    () => false,
-    () => true,
-  );
+  return !(await isThere(host, `/proc/${pid}`));
 }
 
 async function ownerLine(host: Host): Promise<string> {

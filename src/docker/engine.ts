@@ -5,7 +5,7 @@ import type { RunResult } from "../host/processes.ts";
 import { parseJson } from "../run/json.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import path from "node:path";
+import { findOnPath } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 
 /** Which engine the docker command talks to. */
@@ -40,16 +40,8 @@ async function askContext(host: Host, signal: AbortSignal | undefined): Promise<
 }
 
 /** Whether the first `docker` on the PATH is a snap's. */
-async function isSnap({ env, files }: Host): Promise<boolean> {
-  for (const folder of (env["PATH"] ?? "").split(":")) {
-    if (!path.isAbsolute(folder)) continue;
-    const found = await files.access(path.join(folder, "docker")).then(
-      () => true,
-      () => false,
-    );
-    if (found) return folder.startsWith("/snap/");
-  }
-  return false;
+async function isSnap(host: Host): Promise<boolean> {
+  return (await findOnPath(host, "docker"))?.startsWith("/snap/") === true;
 }
 
 const ownHosts = /^(?:localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0|)$/i;

@@ -1,14 +1,10 @@
 import { join } from "node:path";
 import type { Files } from "./host.ts";
+import { isThere } from "./places.ts";
 
 /** Whether a process of this machine is no more; in doubt, as without /proc, it is not. */
 export async function isDead(files: Pick<Files, "access">, pid: string): Promise<boolean> {
-  const answers = (path: string): Promise<boolean> =>
-    files.access(path).then(
-      () => true,
-      () => false,
-    );
-  return !(await answers(`/proc/${pid}`)) && (await answers("/proc/self"));
+  return !(await isThere({ files }, `/proc/${pid}`)) && (await isThere({ files }, "/proc/self"));
 }
 
 /** Removes what killed processes left in a folder. What can't be removed stays, and harms nobody. */

@@ -5,7 +5,7 @@ import { realFileLocks } from "./file-locks.ts";
 import type { Clock, Host, System } from "./host.ts";
 import type { HttpClient } from "./http-client.ts";
 import type { Network } from "./network.ts";
-import { parseMountTable } from "./target-folder.ts";
+import { parseMountTable } from "./places.ts";
 import { childEnv, realProcesses } from "./processes.ts";
 
 export const realClock: Clock = {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { RunResult } from "../host/processes.ts";
 import { parseJson } from "../run/json.ts";
-import { lookAtPlace, type Place } from "../host/target-folder.ts";
+import { lookAtPlace, type Place } from "../host/places.ts";
 import type { DiskSpace } from "../run/events/machine.ts";
 import type { DockerAnswer } from "../docker/engine.ts";
 import { late, withinLimit, type Late, type Probe } from "../host/time-limit.ts";

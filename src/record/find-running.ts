@@ -1,3 +1,4 @@
+import { isThere } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import type { BackgroundProcess } from "../run/run-control.ts";
 import type { BackgroundRun } from "./background-run.ts";
@@ -42,11 +43,4 @@ export async function listRunning(host: Host): Promise<readonly BackgroundProces
     }),
   );
   return found.flat();
-}
-
-function isThere({ files }: Host, file: string): Promise<boolean> {
-  return files.access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { isThere } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import { errorCode, Failure } from "../run/failure.ts";
@@ -144,11 +145,4 @@ async function findLink(
 /** The data folder in a link's target. */
 function dataOf(target: string): string {
   return target.slice(0, Math.max(0, target.lastIndexOf(`/${inCurrent}/`)));
-}
-
-function isThere({ files }: Pick<Host, "files">, file: string): Promise<boolean> {
-  return files.access(file).then(
-    () => true,
-    () => false,
-  );
 }

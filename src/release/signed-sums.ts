@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
+import { findOnPath } from "../host/places.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { compareVersions } from "../run/version.ts";
@@ -147,9 +148,7 @@ async function verifySignature(
 
 /** Whether tar can unpack what xz packed: it starts that program. */
 async function hasXz({ host }: ReleaseSource): Promise<boolean> {
-  const folders = (host.env["PATH"] ?? "").split(path.delimiter).filter(path.isAbsolute);
-  const found = folders.map((folder) => host.files.access(path.join(folder, "xz")));
-  return (await Promise.allSettled(found)).some(({ status }) => status === "fulfilled");
+  return (await findOnPath(host, "xz")) !== null;
 }
 
 /** A short text, asked for again for a while where the network does not give it. */

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { z } from "zod";
+import { isThere } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import { failure } from "../run/failures/table.ts";
 import { parseJson } from "../run/json.ts";
@@ -59,10 +60,7 @@ export async function treeOfApp(
   const app = await files.realpath(appDir);
   const folder = path.dirname(app);
   if (path.basename(app) !== "app") return null;
-  return files.access(path.join(folder, "runtime/node")).then(
-    () => folder,
-    () => null,
-  );
+  return (await isThere({ files }, path.join(folder, "runtime/node"))) ? folder : null;
 }
 
 /** Whether npm installed the program that is in this folder: then npm upgrades and removes it. */
@@ -121,11 +119,7 @@ export async function channelOf(
   folder: string,
   version: string,
 ): Promise<"stable" | "beta" | "checkout"> {
-  const isRelease = await files.access(path.join(folder, "release-base")).then(
-    () => true,
-    () => false,
-  );
-  if (!isRelease) return "checkout";
+  if (!(await isThere({ files }, path.join(folder, "release-base")))) return "checkout";
   return version.includes("-") ? "beta" : "stable";
 }
 

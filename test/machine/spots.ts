@@ -1,5 +1,5 @@
 import type { FileSystem } from "../../src/host/host.ts";
-import type { Place } from "../../src/host/target-folder.ts";
+import type { Place } from "../../src/host/places.ts";
 import type { Spot } from "../../src/machine/disks.ts";
 
 export const gb = 1000 ** 3;

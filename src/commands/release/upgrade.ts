@@ -1,5 +1,6 @@
 import path from "node:path";
 import { z } from "zod";
+import { isThere } from "../../host/places.ts";
 import type { Host } from "../../host/host.ts";
 import { listRunning } from "../../record/find-running.ts";
 import { rollBack } from "../../release/install.ts";
@@ -108,13 +109,6 @@ const nothingChanged = "Nothing was changed.";
 async function readLinked(host: Host, data: string): Promise<string | null> {
   const id = await linkedId(host, data, "current");
   return id === null ? null : readVersion(host, versionFolder(data, id));
-}
-
-function isThere({ files }: Host, file: string): Promise<boolean> {
-  return files.access(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function findCurrent(host: Host, appDir: string): Promise<Current> {

@@ -1,6 +1,7 @@
 import path from "node:path";
 import type { Online } from "../command-request.ts";
 import { lookupIn, readStackEnv } from "../../deploy/compose/env/env-file.ts";
+import { findOnPath, isThere } from "../../host/places.ts";
 import type { Host } from "../../host/host.ts";
 import { capabilityName, isNightly } from "../../run/capabilities.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
@@ -121,36 +122,24 @@ async function hostName({ files }: Host): Promise<string | null> {
 
 /** How heros is started in a shell as it is now: by its name where it is on PATH, else by where it lies; null where it was not installed. */
 async function installedCommand(host: Host, assetsDir: string): Promise<string | null> {
-  const { files, home, env } = host;
-  const isThere = (file: string) =>
-    files.access(file).then(
-      () => true,
-      () => false,
-    );
-  for (const folder of (env["PATH"] ?? "").split(":").filter(path.isAbsolute)) {
-    if (await isThere(path.join(folder, "heros"))) return "heros";
-  }
+  if ((await findOnPath(host, "heros")) !== null) return "heros";
   const folder = installedFolder(assetsDir);
-  const usual = path.join(home, ".local/bin/heros");
+  const usual = path.join(host.home, ".local/bin/heros");
   const launchers = [...(folder === null ? [] : [path.join(folder, "../../bin/heros")]), usual];
-  for (const launcher of launchers) if (await isThere(launcher)) return shellPath(host, launcher);
+  for (const launcher of launchers)
+    if (await isThere(host, launcher)) return shellPath(host, launcher);
   return null;
 }
 
 /** How heros is started from a checkout: as short as it works here, for a command in two rows can't be copied. */
 async function checkoutCommand(host: Host, assetsDir: string, nodePath: string): Promise<string> {
-  const { cwd, env, files } = host;
+  const { cwd, files } = host;
   const entry = path.join(assetsDir, "../bin/heros.js");
   const below = path.relative(cwd, entry);
   const real = (file: string) => files.realpath(file).catch(() => null);
-  const own = await real(nodePath);
-  let node = quoted(nodePath);
-  for (const folder of (env["PATH"] ?? "").split(":").filter(path.isAbsolute)) {
-    const found = await real(path.join(folder, "node"));
-    if (found === null) continue;
-    if (found === own) node = "node";
-    break;
-  }
+  const onPath = await findOnPath(host, "node");
+  const isOnPath = onPath !== null && (await real(onPath)) === (await real(nodePath));
+  const node = isOnPath ? "node" : quoted(nodePath);
   return `${node} ${quoted(below.startsWith("..") ? entry : below)}`;
 }
 

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { type DemoWorld, prepareDemo } from "../../demo/prepare-demo.ts";
-import { lookAtPlace } from "../../host/target-folder.ts";
+import { lookAtPlace } from "../../host/places.ts";
 import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import { placeFailure } from "../../checks/disks.ts";
 import type { Answers } from "../../plan/questions.ts";

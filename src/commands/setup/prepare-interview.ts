@@ -3,7 +3,7 @@ import { type StackChange, toPlannedFiles } from "../../deploy/compose/deploymen
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import { placeFailure } from "../../checks/disks.ts";
 import type { Host } from "../../host/host.ts";
-import { lookAtPlace } from "../../host/target-folder.ts";
+import { lookAtPlace } from "../../host/places.ts";
 import { type Detection, downloadRefusals, refusalOf } from "../../checks/detect.ts";
 import type { Interview } from "../../plan/interview.ts";
 import { type Answers, questions } from "../../plan/questions.ts";

@@ -1,5 +1,5 @@
 import type { Files, Host } from "../../host/host.ts";
-import { lookAtPlace } from "../../host/target-folder.ts";
+import { lookAtPlace } from "../../host/places.ts";
 import {
   blobPath,
   foldersOf,

@@ -2,6 +2,39 @@ import { constants } from "node:fs";
 import path from "node:path";
 import type { FileSystem, Host } from "./host.ts";
 
+/** Whether a path leads to something. What this user may not look at counts as not there. */
+export function isThere(
+  { files }: { readonly files: Pick<Host["files"], "access"> },
+  file: string,
+): Promise<boolean> {
+  return files.access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Where the first program of this name on the PATH is; null where there is none. */
+export async function findOnPath(
+  { files, env }: Pick<Host, "files" | "env">,
+  name: string,
+): Promise<string | null> {
+  for (const folder of (env["PATH"] ?? "").split(path.delimiter).filter(path.isAbsolute)) {
+    const file = path.join(folder, name);
+    if (await isThere({ files }, file)) return file;
+  }
+  return null;
+}
+
+/** The folder that a variable names; where it names none, or a relative one, a folder in the home folder: XDG Base Directory Specification. */
+export function folderOfVariable(
+  { env, home }: Pick<Host, "env" | "home">,
+  name: string,
+  inHome: string,
+): string {
+  const named = env[name];
+  return named !== undefined && path.isAbsolute(named) ? named : path.join(home, inHome);
+}
+
 /** A folder where something is to go: itself, or the nearest one above it that is there already. */
 export interface Place {
   readonly path: string;
@@ -25,7 +58,8 @@ type Doors = Pick<Host, "files" | "system">;
 
 /** Looks at a place without changing anything. */
 export async function lookAtPlace({ files, system }: Doors, folder: string): Promise<Place> {
-  const { existing, isThere, dangling } = await nearest(files, folder);
+  const found = await nearest(files, folder);
+  const { existing } = found;
   const [stats, refusal, space, rows] = await Promise.all([
     files.stat(existing).catch(() => null),
     files.access(existing, constants.W_OK | constants.X_OK).then(() => null, asError),
@@ -35,10 +69,8 @@ export async function lookAtPlace({ files, system }: Doors, folder: string): Pro
   const deviceNumber = stats === null ? null : deviceNumberOf(stats.dev);
   return {
     path: folder,
-    existing,
-    isThere,
+    ...found,
     isFolder: stats === null || stats.isDirectory(),
-    dangling,
     refusal,
     freeBytes: space === null ? null : space.bavail * space.bsize,
     totalBytes: space === null ? null : space.blocks * space.bsize,

@@ -5,9 +5,12 @@ import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import {
   deviceNumberOf,
   fileSystemOf,
+  findOnPath,
+  folderOfVariable,
+  isThere,
   parseMountTable,
   lookAtPlace,
-} from "../../src/host/target-folder.ts";
+} from "../../src/host/places.ts";
 import { testHost } from "../machine/test-host.ts";
 import { mountMemory } from "./mounted.ts";
 
@@ -17,6 +20,37 @@ let root: string;
 beforeEach(async () => {
   root = await mkdtemp(path.join(tmpdir(), "heros-place-"));
   onTestFinished(async () => rm(root, { recursive: true }));
+});
+
+it("only what a path leads to is there", async () => {
+  await symlink(path.join(root, "gone"), path.join(root, "dangling"));
+  await symlink(root, path.join(root, "link"));
+  const found = ["link", "dangling", "gone"].map((name) => isThere(host, path.join(root, name)));
+  expect(await Promise.all(found)).toEqual([true, false, false]);
+});
+
+it("a program is the first of its name on the PATH, of whose folders only absolute ones count", async () => {
+  for (const folder of ["one", "two"]) {
+    await mkdir(path.join(root, folder));
+    await writeFile(path.join(root, folder, "docker"), "");
+  }
+  const relative = path.relative("", path.join(root, "one"));
+  const folders = ["none", "two", "one"].map((name) => path.join(root, name));
+  const env = { PATH: [relative, "", ...folders].join(":") };
+  const { files } = host;
+  expect(await findOnPath({ files, env }, "docker")).toBe(path.join(root, "two/docker"));
+  expect(await findOnPath({ files, env }, "podman")).toBeNull();
+  expect(await findOnPath({ files, env: {} }, "docker")).toBeNull();
+});
+
+it.each([
+  [{ XDG_DATA_HOME: "/data" }, "/data"],
+  [{ XDG_DATA_HOME: "data" }, "/home/annie/.local/share"],
+  [{ XDG_DATA_HOME: "" }, "/home/annie/.local/share"],
+  [{}, "/home/annie/.local/share"],
+])("with %j a folder is %s", (env, folder) => {
+  const place = { env, home: "/home/annie" };
+  expect(folderOfVariable(place, "XDG_DATA_HOME", ".local/share")).toBe(folder);
 });
 
 describe("a place", () => {
