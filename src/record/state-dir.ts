@@ -1,13 +1,10 @@
 import path from "node:path";
+import { folderOfVariable } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 
 /** Where heros keeps its own state. */
 export function stateDirOf(host: Pick<Host, "env" | "home">): string {
-  const base = host.env["XDG_STATE_HOME"];
-  return path.join(
-    base !== undefined && path.isAbsolute(base) ? base : path.join(host.home, ".local/state"),
-    "heros",
-  );
+  return path.join(folderOfVariable(host, "XDG_STATE_HOME", ".local/state"), "heros");
 }
 
 /** Where a run in the background is remembered: a demo's apart, so that neither is taken for the other. */

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { folderOfVariable } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import { removeOfDead } from "../host/process-table.ts";
 import { errorCode } from "../run/failure.ts";
@@ -23,9 +24,7 @@ export function placesFor(host: Pick<Host, "env" | "home" | "cwd">, prefix: stri
     const folder = path.resolve(host.cwd, prefix);
     return { data: path.join(folder, "share/heros"), bin: path.join(folder, "bin") };
   }
-  const base = host.env["XDG_DATA_HOME"];
-  const absolute = base !== undefined && path.isAbsolute(base);
-  const data = absolute ? base : path.join(host.home, ".local/share");
+  const data = folderOfVariable(host, "XDG_DATA_HOME", ".local/share");
   return { data: path.join(data, "heros"), bin: path.join(host.home, ".local/bin") };
 }
 

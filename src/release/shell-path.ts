@@ -1,5 +1,6 @@
 import path from "node:path";
 import { readIfThere, writeAtomically } from "../host/text-files.ts";
+import { folderOfVariable } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import { quoted } from "../run/shell-quote.ts";
 import { noteMade } from "./installation.ts";
@@ -18,19 +19,16 @@ export function isOnPath({ env }: Pick<Host, "env">, folder: string): boolean {
 }
 
 /** Bash reads `~/.bashrc`, zsh `.zshrc` in ZDOTDIR or the home folder, fish each file of `conf.d`; other shells read `~/.profile` at login. */
-export function pathLine({ env, home }: Pick<Host, "env" | "home">, folder: string): PathLine {
+export function pathLine(host: Pick<Host, "env" | "home">, folder: string): PathLine {
+  const { env, home } = host;
   const line = `export PATH=${quoted(folder)}:"$PATH" ${mark}`;
-  const absolute = (name: string, fallback: string): string => {
-    const value = env[name];
-    return value !== undefined && path.isAbsolute(value) ? value : path.join(home, fallback);
-  };
   switch (path.basename(env["SHELL"] ?? "")) {
     case "bash":
       return { file: path.join(home, ".bashrc"), line };
     case "zsh":
-      return { file: path.join(absolute("ZDOTDIR", ""), ".zshrc"), line };
+      return { file: path.join(folderOfVariable(host, "ZDOTDIR", ""), ".zshrc"), line };
     case "fish": {
-      const config = absolute("XDG_CONFIG_HOME", ".config");
+      const config = folderOfVariable(host, "XDG_CONFIG_HOME", ".config");
       const file = path.join(config, "fish/conf.d/heros.fish");
       return { file, line: `fish_add_path ${quoted(folder)} ${mark}` };
     }

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Installing } from "./install.ts";
+import { folderOfVariable } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import { removeUnfinished } from "../host/text-files.ts";
 import {
@@ -101,19 +102,18 @@ async function usualMade({ host }: Installing, data: string): Promise<readonly M
 
 /** Where install.sh works. One that was killed, and a download that broke off, leave something there. */
 async function removeInstallerFolder(
-  { files, env, home }: Host,
+  host: Host,
   data: string,
   made: readonly Made[],
 ): Promise<void> {
+  const { files, home } = host;
   const inHome = path.join(home, ".local/bin/heros");
   if (!made.some((entry) => entry.kind === "launcher" && entry.path === inHome)) {
     const inPrefix = path.resolve(data, "../../.heros-install");
     await files.rm(inPrefix, { recursive: true, force: true });
     return;
   }
-  const given = env["XDG_CACHE_HOME"];
-  const caches = given !== undefined && path.isAbsolute(given) ? given : path.join(home, ".cache");
-  const folder = path.join(caches, "heros");
+  const folder = path.join(folderOfVariable(host, "XDG_CACHE_HOME", ".cache"), "heros");
   await files.rm(path.join(folder, "install"), { recursive: true, force: true });
   await files.rmdir(folder).catch(() => {});
 }
