@@ -141,6 +141,8 @@ function planCommand(request: DispatchRequest): CommandPlan {
           return performPull(work, {
             settings: await gather(work),
             choice: choiceOf(command),
+            images: command.images,
+            assetsDir: shippedPath("assets"),
             detach,
           });
         },

@@ -25,6 +25,8 @@ export interface PullCommand extends CommonOptions {
   readonly name: "pull";
   readonly models: readonly string[];
   readonly all: boolean;
+  /** The images of the stack's services, too. */
+  readonly images: boolean;
 }
 
 export interface DoctorCommand extends CommonOptions {
@@ -138,11 +140,20 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
       "[model...]",
       "catalog ids or repositories (default: the sets of the last setup, else the required and the recommended ones)",
     )
-    .description("download models into the Hub cache, and nothing else")
+    .description(
+      "download models into the Hub cache, and with --images Annie's images; start nothing",
+    )
     .option("--all", "the models of every set")
+    .option("--images", "the container images of Annie's services, too")
     .addOption(new Option(inBackgroundFlag).hideHelp())
     .action((models: string[], values: Values) =>
-      parsed({ ...commonOptions(values), name: "pull", models, all: values["all"] === true }),
+      parsed({
+        ...commonOptions(values),
+        name: "pull",
+        models,
+        all: values["all"] === true,
+        images: values["images"] === true,
+      }),
     );
   const doctor = common(program.command("doctor"))
     .description("check the machine; each problem is shown with its fix")

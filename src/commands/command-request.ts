@@ -35,6 +35,8 @@ export interface Fetching {
   readonly stateDir: string;
   readonly limitBytesPerSecond: number | null;
   readonly maxConnections: number | null;
+  /** Images stay in the cache, beside Docker's own copy. */
+  readonly keepImages: boolean;
   /** From `--token-file` and its like. */
   readonly tokenFile: TokenAnswer | null;
 }

@@ -6,7 +6,14 @@ import type { TokenAnswer } from "../plan/answers.ts";
 import { type QuestionId, questions } from "../plan/questions.ts";
 import type { ConfigValues } from "../plan/config-file.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
-import { parseCount, parsePort, parseRate, type SettingId, settings } from "../plan/settings.ts";
+import {
+  parseCount,
+  parsePort,
+  parseRate,
+  parseSwitch,
+  type SettingId,
+  settings,
+} from "../plan/settings.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
 import {
@@ -93,6 +100,7 @@ export async function gatherSettings(
     endpoint === null ? [findEndpoint(host.env)] : parseEndpoints(nameOf("endpoint"), endpoint);
   const limitRate = setting("limitRate");
   const maxConnections = setting("maxConnections");
+  const keepImages = setting("keepImages");
   const ownPort = setting("port");
   const port = ownPort ?? nonEmpty(host.env["HER_OS_PORT"]);
   const annieTimeout = setting("annieTimeout");
@@ -109,6 +117,7 @@ export async function gatherSettings(
     limitBytesPerSecond: limitRate === null ? null : parseRate(nameOf("limitRate"), limitRate),
     maxConnections:
       maxConnections === null ? null : parseCount(nameOf("maxConnections"), maxConnections),
+    keepImages: keepImages === null ? false : parseSwitch(nameOf("keepImages"), keepImages),
     port: port === null ? null : parsePort(ownPort === null ? "HER_OS_PORT" : nameOf("port"), port),
     annieTimeoutMs:
       annieTimeout === null ? 600_000 : parseCount(nameOf("annieTimeout"), annieTimeout) * 1000,

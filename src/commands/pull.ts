@@ -9,22 +9,36 @@ import { parseTiers } from "../plan/questions.ts";
 import type { DetachRequest } from "../record/handover.ts";
 import { failure } from "../run/failures/table.ts";
 import { formatBytes } from "../run/units.ts";
+import type { Survey } from "../store/store.ts";
 import { openHubCache } from "../store/hub-cache/hub-cache.ts";
 import { downloadModels, surveyModels } from "./download-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeModels, requirePlace } from "./models-place.ts";
 import { cacheFallback, givenToken, openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./command-request.ts";
+import type { StackImages } from "./stack-images.ts";
+
+/** Whose images are downloaded with the models. */
+interface StackPlace {
+  readonly stackDir: string;
+  /** Absolute: the folder that ships with heros. */
+  readonly assetsDir: string;
+}
 
 /**
- * Downloads models into the Hub cache, and nothing else.
+ * Downloads models into the Hub cache, and the images of a stack, which it gives to Docker where there is an engine. Starts
+ * nothing.
+ * @param stack null for models alone
  * @returns the sentences of the closing page
- * @throws Failure of the Hub (2, 5), of the disk (7), of a hash (6); AbortError
+ * @throws Failure of the Hub and of registries (2, 4, 5), of the disk (7), of a hash (6); AbortError
  */
 export async function pull(
   work: Work,
   fetching: Placed<Fetching>,
-  models: readonly CatalogModel[],
+  {
+    models,
+    stack,
+  }: { readonly models: readonly CatalogModel[]; readonly stack: StackPlace | null },
 ): Promise<string[]> {
   const { host, emit, signal, pause } = work;
   const { cacheDir, limitBytesPerSecond, maxConnections } = fetching;
@@ -40,43 +54,73 @@ export async function pull(
     signal,
     fallback: cacheFallback(work, fetching, token),
   });
-  await requirePlace(work, survey);
-  const { fetchedBytes } = await downloadModels({
-    host,
-    source,
-    store,
-    survey,
-    emit,
-    signal,
-    limitBytesPerSecond,
-    maxConnections,
-    pause,
-    onPaused: () => host.network.closeIdle(),
-  });
-  emit({ type: "stage.finished", stage: "download", outcome: "done" });
-  return [
-    fetchedBytes === 0
-      ? `All models are already cached: ${formatBytes(survey.totalBytes)} in ${cacheDir}.`
-      : `Models are ready: ${formatBytes(survey.totalBytes)} in ${cacheDir} (${formatBytes(fetchedBytes)} downloaded now).`,
-  ];
+  const images = stack === null ? null : await findImages(work, fetching, stack);
+  await requirePlace(work, images?.addTo(survey) ?? survey);
+  const opened = await images?.open(survey);
+  const wanted = { source, store, survey };
+  try {
+    const { fetchedBytes, fetchedImageBytes } = await downloadModels({
+      host,
+      ...(opened?.addTo(wanted) ?? wanted),
+      emit,
+      signal,
+      limitBytesPerSecond,
+      maxConnections,
+      pause,
+      onPaused: () => host.network.closeIdle(),
+    }).finally(() => opened?.downloadEnded());
+    const imageWords = (await images?.finish(opened ?? null, fetchedImageBytes)) ?? [];
+    emit({ type: "stage.finished", stage: "download", outcome: "done" });
+    return [modelsWords(survey, fetchedBytes), ...imageWords];
+  } finally {
+    await opened?.close();
+  }
 }
 
+function modelsWords({ totalBytes, cacheDir }: Survey, fetchedBytes: number): string {
+  const size = formatBytes(totalBytes);
+  return fetchedBytes === 0
+    ? `All models are already cached: ${size} in ${cacheDir}.`
+    : `Models are ready: ${size} in ${cacheDir} (${formatBytes(fetchedBytes)} downloaded now).`;
+}
+
+/** The images of a stack, whether or not it was set up: loaded with what speaks to registries. */
+async function findImages(
+  work: Work,
+  { cacheDir, keepImages }: Placed<Fetching>,
+  { stackDir, assetsDir }: StackPlace,
+) {
+  const { readStack } = await import("../deploy/compose/base.ts");
+  const config = await readStack({ host: work.host, stackDir, assetsDir });
+  const { findStackImages, withFoundImages } = await import("./find-images.ts");
+  const { finishPull, openStackImages } = await import("./stack-images.ts");
+  const found = await findStackImages(work, { config, cacheDir, keep: keepImages, strict: true });
+  return {
+    addTo: (survey: Survey) => withFoundImages(survey, found),
+    open: (survey: Survey) => openStackImages(work, { found, survey, stackDir: null }),
+    finish: (opened: StackImages | null, fetchedBytes: number) =>
+      finishPull(work, { found, opened, fetchedBytes }),
+  };
+}
 export interface PullRequest {
   readonly settings: GatheredSettings;
   readonly choice: ModelChoice;
+  readonly images: boolean;
+  readonly assetsDir: string;
   readonly detach: DetachRequest;
 }
 
-/** `heros pull [MODEL…] [--tiers …] [--all]` */
+/** `heros pull [MODEL…] [--tiers …] [--all] [--images]` */
 export async function performPull(
   work: Work,
-  { settings, choice, detach }: PullRequest,
+  { settings, choice, images, assetsDir, detach }: PullRequest,
 ): Promise<readonly string[]> {
   const placed = await placeModels(work, settings);
   const { tokenFile } = placed;
   const token = tokenFile === null || tokenFile.source === "none" ? null : tokenFile.token;
   detach.continueWith(async () => ({ flags: [], token }));
-  return pull(work, placed, chosenModels(choice, placed));
+  const stack = images ? { stackDir: settings.stackDir, assetsDir } : null;
+  return pull(work, placed, { models: chosenModels(choice, placed), stack });
 }
 
 /** Which models are meant. */

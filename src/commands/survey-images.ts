@@ -38,6 +38,8 @@ export interface ImageSurveyRequest {
   readonly signal: AbortSignal;
   /** An image that can't be found out gets its `problem` instead of ending the survey. */
   readonly lenient?: boolean;
+  /** All of an image has to be in the store, the layers too that Docker has of others. */
+  readonly whole?: boolean;
   /** A registry could not be asked, and all of the image is here from an earlier run. */
   readonly onCached?: (image: string, failure: Failure) => void;
 }
@@ -194,7 +196,7 @@ export function layersInEngine(
 
 /** Adds to `blobs` what of the image has to be in the store. */
 async function surveyImage(
-  { store, engine, way, signal }: ImageSurveyRequest,
+  { store, engine, way, signal, whole = false }: ImageSurveyRequest,
   { image, inEngine, content, problem }: Seen,
   blobs: Map<string, SurveyedBlob>,
 ): Promise<SurveyedImage> {
@@ -214,7 +216,8 @@ async function surveyImage(
   const sum = (files: readonly { readonly sizeBytes: number }[]): number =>
     files.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);
   const totalBytes = sum(all);
-  const wanted = same === null ? filesToStore(content, engine ?? []) : [];
+  const lacking = same === null ? filesToStore(content, engine ?? []) : [];
+  const wanted = whole ? all : lacking;
   const own = await sideBySide(wanted, 64, signal, async (file) => {
     const before = blobs.get(file.blobName);
     const state = before ?? (await store.lookUp(content.repo, file));

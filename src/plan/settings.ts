@@ -7,13 +7,14 @@ export type SettingId =
   | "catalog"
   | "limitRate"
   | "maxConnections"
+  | "keepImages"
   | "port"
   | "annieTimeout";
 
 /** A setting that nobody is asked for: flag, environment variable, config key and help in one place, as the questions have theirs. */
 export interface Setting {
   readonly id: SettingId;
-  /** With its argument, as `--help` shows it. */
+  /** With its argument, as `--help` shows it; one without is a switch, whose value is yes or no. */
   readonly flag: string;
   readonly environment: string;
   /** As in the config file. */
@@ -34,7 +35,7 @@ export const settings: readonly Setting[] = [
     environment: "HEROS_STACK_DIR",
     configKey: "stackDir",
     help: "Annie's folder, with her compose files (default: ~/her-os)",
-    pull: false,
+    pull: true,
   },
   {
     id: "cacheDir",
@@ -80,6 +81,14 @@ export const settings: readonly Setting[] = [
       configKey: "maxLanes",
     },
     help: "maximum number of parallel connections",
+    pull: true,
+  },
+  {
+    id: "keepImages",
+    flag: "--keep-images",
+    environment: "HEROS_KEEP_IMAGES",
+    configKey: "keepImages",
+    help: "keep a copy of downloaded images once Docker has them, to hand them on (default: no)",
     pull: true,
   },
   {
@@ -131,6 +140,17 @@ export function parseCount(name: string, text: string): number {
       right: "a whole number of at least 1",
     });
   return Number(text);
+}
+
+/**
+ * What a switch is set to: by its flag alone, or `yes` and `no` in a variable or a config file.
+ * @throws Failure `settings.bad_value` (exit 2)
+ */
+export function parseSwitch(name: string, text: string): boolean {
+  const value = text.trim().toLowerCase();
+  if (/^(?:yes|true|on|1)$/.test(value)) return true;
+  if (/^(?:no|false|off|0)$/.test(value)) return false;
+  throw failure("settings.bad_value", { name, value: text, right: "yes or no" });
 }
 
 /**

@@ -58,6 +58,7 @@ export function requestOf(world: DemoWorld): SetupRequest {
     port: world.port,
     limitBytesPerSecond: null,
     maxConnections: null,
+    keepImages: false,
     tokenFile: null,
     annieTimeoutMs: 1_000_000,
     decided: [],

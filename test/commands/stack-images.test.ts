@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { findStackImages } from "../../src/commands/setup/stack-images.ts";
+import { findStackImages } from "../../src/commands/find-images.ts";
 import { platformOf } from "../../src/source/oci/manifest.ts";
 import { createEndpointMemory } from "../../src/source/mirrors.ts";
+import { parseStackConfig } from "../../src/docker/compose.ts";
 import { temporaryFolder, testHost } from "../deploy/compose/fixtures.ts";
 import { fakeDocker } from "../docker/fake-docker.ts";
 
@@ -18,16 +19,19 @@ const shown = (name: string, changes: object = {}): string =>
   `echo '${JSON.stringify({ id: name, names: [name], os: "linux", architecture, ...changes })}'`;
 
 /** What docker is asked while the stack's images are looked for, without its formats. */
-async function askedOf(inspected: readonly string[], env = {}): Promise<readonly string[]> {
+async function askedOf(
+  inspected: readonly string[],
+  { env = {}, shownAs }: { env?: object; shownAs: readonly string[] | null },
+): Promise<readonly string[]> {
   const docker = await fakeDocker(`
 case "$*" in
-"compose config "*) echo '${JSON.stringify({ services })}' ;;
 "image inspect "*) ${[...inspected, ":"].join("; ")} ;;
 *) exit 1 ;;
 esac`);
   const cacheDir = await temporaryFolder();
-  const sums = { files: 0, totalBytes: 0, cachedBytes: 0, resumedBytes: 0, neededBytes: 0 };
-  const images = await findStackImages(
+  const config = parseStackConfig(JSON.stringify({ services }));
+  if (config === null) throw new Error("the services are none");
+  const found = await findStackImages(
     {
       host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin`, ...env }),
       emit() {},
@@ -35,21 +39,19 @@ esac`);
       elapsedMs: () => 0,
       endpoints: createEndpointMemory(),
     },
-    {
-      stackDir: await temporaryFolder(),
-      survey: { ...sums, cacheDir, models: [], images: [], blobs: [], freeBytes: 1e9 },
-    },
+    { config, cacheDir, strict: false, keep: false },
   );
-  expect(images).toBeNull();
+  expect(found === null ? null : found.surveyed.images.map(({ title }) => title)).toEqual(shownAs);
   return (await docker.calls()).map((call) => call.replace(/ --format (?:json|\{.*\})/u, ""));
 }
 
 const core = shown("ghcr.io/her-os/core:1");
 const redis = shown("redis:7");
-const stackAlone = ["compose config", "image inspect ghcr.io/her-os/core:1 redis:7"];
+const stackAlone = ["image inspect ghcr.io/her-os/core:1 redis:7"];
 
 test("of a stack whose images are all there, Docker is asked for these alone", async () => {
-  expect(await askedOf([core, redis])).toEqual(stackAlone);
+  const shownAs = ["ghcr.io/her-os/core:1", "redis:7"];
+  expect(await askedOf([core, redis], { shownAs })).toEqual(stackAlone);
 });
 
 test.each([
@@ -57,7 +59,7 @@ test.each([
   ["is another platform's", [core, shown("redis:7", { architecture: "riscv64" })], {}],
   ["is not of the usual platform", [core, redis], { DOCKER_DEFAULT_PLATFORM: "linux/riscv64" }],
 ])("where one of them %s, Docker is asked for all that it has", async (_, inspected, env) => {
-  const asked = await askedOf(inspected, env);
-  expect(asked.slice(0, 2)).toEqual(stackAlone);
-  expect(asked.slice(2)).toContain("image ls --quiet --no-trunc");
+  const asked = await askedOf(inspected, { env, shownAs: null });
+  expect(asked.slice(0, 1)).toEqual(stackAlone);
+  expect(asked.slice(1)).toContain("image ls --quiet --no-trunc");
 });

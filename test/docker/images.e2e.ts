@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -67,6 +67,55 @@ test("an image that Docker lacks comes through heros, and nothing is left to pul
   expect(names).not.toMatch(/\/heros-[0-9a-f]{32}\//);
 });
 
+test("heros pull --images gives Docker the images, and starts nothing", async () => {
+  const scene = await openStack();
+  const run = await scene.pull(["--images"]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(ofType(run, "image.ready")).toMatchObject([{ image }]);
+  expect(ofType(run, "model.ready")).toHaveLength(2);
+  expect(await docker(["image", "inspect", "--format", "{{.Id}}", image])).toMatch(/^sha256:/);
+  expect(await docker(["ps", "-q"])).toBe("");
+  expect(await scene.files()).toEqual(["docker-compose.yml"]);
+  await expect(readdir(imagesIn(scene))).rejects.toThrow("ENOENT");
+
+  front.reset();
+  const again = await scene.pull(["--images"]);
+  expect(again.exitCode).toBe(0);
+  expect(again.stdout).toContain("Docker has all ");
+  expect(front.requests()).toBe(0);
+});
+
+test("--keep-images keeps whole images beside Docker's copy, for a Docker that lost them", async () => {
+  const scene = await openStack();
+  const run = await scene.pull(["--images", "--keep-images"]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(ofType(run, "image.ready")).toMatchObject([{ image }]);
+  const [planned] = ofType(run, "image.planned");
+  const sizes = await Promise.all(
+    (await readdir(imagesIn(scene))).map(async (name) => stat(path.join(imagesIn(scene), name))),
+  );
+  const keptBytes = sizes.reduce((sum, { size }) => sum + size, 0);
+  expect(keptBytes).toBeGreaterThanOrEqual(planned?.totalBytes ?? Number.POSITIVE_INFINITY);
+
+  await docker(["rmi", "--force", image]);
+  front.reset();
+  const setup = await scene.setup([`--port=${await freePort()}`]);
+  expect(setup.exitCode).toBe(0);
+  expect(ofType(setup, "image.ready")).toMatchObject([{ image }]);
+  expect(front.blobBytes()).toBeLessThan(100_000);
+});
+
+test("an image that compose always pulls is pulled by Docker itself", async () => {
+  const always = `    image: ${core}\n    pull_policy: always`;
+  const scene = await openStack((base) =>
+    base.replace(`    image: ${core}`, always.replace(core, image)),
+  );
+  const run = await scene.pull(["--images"]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(ofType(run, "stack.command")).toMatchObject([{ command: `docker pull ${image}` }]);
+  expect(ofType(run, "image.ready")).toMatchObject([{ image }]);
+});
+
 test("what a killed run fetched of an image is not fetched again", async () => {
   const scene = await openStack();
   front.setThrottle(4_000_000);
@@ -91,6 +140,8 @@ test("an image that its registry refuses to describe is left to Docker, as ever"
   expect(run.events.at(-1)).toMatchObject({ type: "run.failed", code: "docker.image_missing" });
   expect(ofType(run, "image.planned")).toEqual([]);
 });
+
+const imagesIn = ({ cacheDir }: Scene) => path.join(cacheDir, ".heros/images/blobs/sha256");
 
 /** A stack whose core is of the registry; Docker does not have it. */
 async function openStack(change = (base: string) => base.replace(core, image)): Promise<Scene> {

@@ -18,6 +18,8 @@ export interface Scene {
   readonly hub: EmbeddedHub;
   /** Names of what lies in the stack's folder. */
   files(): Promise<readonly string[]>;
+  /** Runs `heros pull` with these flags, of the first set. */
+  pull(flags: readonly string[]): Promise<HerosRun>;
   /** Runs `heros setup` with these flags beside the usual ones; `env` beside the test's own. Killed when `killed` fires. */
   setup(
     flags?: readonly string[],
@@ -58,11 +60,23 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     await rm(folder, { recursive: true, force: true });
   });
   const cacheDir = path.join(folder, "hub");
+  const places = [
+    `--endpoint=${hub.endpoint}`,
+    `--cache-dir=${cacheDir}`,
+    `--stack-dir=${stackDir}`,
+  ];
+  const ownEnv = {
+    PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+    HOME: folder,
+    DOCKER_HOST: process.env["DOCKER_HOST"] ?? "",
+    DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? "",
+  };
   return {
     stackDir,
     cacheDir,
     hub,
     files: async () => (await readdir(stackDir)).toSorted(),
+    pull: (flags) => runHeros(["pull", "--output=json", "--tiers=1", ...places, ...flags], ownEnv),
     setup: (flags = [], env = {}, killed) =>
       runHeros(
         [
@@ -71,18 +85,10 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
           "--allow-unsupported",
           "--output=json",
           "--tiers=1,2,3",
-          `--endpoint=${hub.endpoint}`,
-          `--cache-dir=${cacheDir}`,
-          `--stack-dir=${stackDir}`,
+          ...places,
           ...flags,
         ],
-        {
-          PATH: process.env["PATH"] ?? "/usr/bin:/bin",
-          HOME: folder,
-          DOCKER_HOST: process.env["DOCKER_HOST"] ?? "",
-          DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? "",
-          ...env,
-        },
+        { ...ownEnv, ...env },
         undefined,
         killed,
       ),

@@ -69,7 +69,7 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
       const started = { command: "pull", stages: ["download"] as const };
       const events = await record(world, started, (work) => {
         const models = world.catalog.models.filter(({ tier }) => tier <= 2);
-        return pull(work, placed(world), models);
+        return pull(work, placed(world), { models, stack: null });
       });
       await keepOf(world, "pull-with-retries", events);
     }),
@@ -83,7 +83,7 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
         started,
         (work) => {
           const models = world.catalog.models.filter(({ tier }) => tier <= 2);
-          return pull({ ...work, pause }, placed(world), models);
+          return pull({ ...work, pause }, placed(world), { models, stack: null });
         },
         (event) => {
           if (event.type === "download.paused")
@@ -136,7 +136,9 @@ function checkOf(world: DemoWorld): CheckRequest {
 async function spoil(world: DemoWorld): Promise<void> {
   world.hub.setThrottle({});
   const started = { command: "pull", stages: ["download"] as const };
-  await record(world, started, (work) => pull(work, placed(world), world.catalog.models));
+  await record(world, started, (work) =>
+    pull(work, placed(world), { models: world.catalog.models, stack: null }),
+  );
   await spoilCache(world.cacheDir);
   world.hub.setThrottle({ bytesPerSecond: 17_000_000 * speed });
 }

@@ -17,12 +17,16 @@ import type { Answers } from "../../plan/questions.ts";
 import { Failure } from "../../run/failure.ts";
 import { onlineWithout } from "../../run/failures/annie.ts";
 import { openHub } from "../open-hub.ts";
+import type { FoundImages } from "../find-images.ts";
 import type { Online, SetupRequest, Work } from "../command-request.ts";
 
 export interface BringOnline {
   readonly request: SetupRequest;
   readonly answers: Answers;
+  /** Of the models. */
   readonly survey: Survey;
+  /** Null where Docker pulls all of them itself. */
+  readonly images: FoundImages | null;
   /** On the host's monotonic clock: when the run began, or when the person said yes. */
   readonly startedAtMs: number;
 }
@@ -34,7 +38,7 @@ export interface BringOnline {
  */
 export async function bringOnline(
   work: Work,
-  { request, answers, survey, startedAtMs }: BringOnline,
+  { request, answers, survey, images: found, startedAtMs }: BringOnline,
 ): Promise<Online> {
   const { host, emit } = work;
   const stop = new AbortController();
@@ -44,8 +48,8 @@ export async function bringOnline(
   let watch: AnnieWatch | null = null;
   const { stackDir, port } = request;
   // Loaded here, and not while the person still answers: it brings what speaks to registries.
-  const { findStackImages } = await import("./stack-images.ts");
-  const images = await findStackImages({ ...work, signal }, { stackDir, survey });
+  const { openStackImages } = await import("../stack-images.ts");
+  const images = await openStackImages({ ...work, signal }, { found, survey, stackDir });
 
   const fetchModels = async () => {
     emit({ type: "stage.started", stage: "download" });

@@ -2,6 +2,7 @@ import { capabilitiesOf, type CatalogModel, modelsOfTiers } from "../../catalog/
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import { placeFailure } from "../../checks/disks.ts";
+import type { StackConfig } from "../../docker/compose.ts";
 import type { Host } from "../../host/host.ts";
 import { lookAtPlace } from "../../host/places.ts";
 import { type Detection, downloadRefusals, refusalOf } from "../../checks/detect.ts";
@@ -27,11 +28,15 @@ import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyModels } from "../download-models.ts";
 import { recallAnswers, rememberAnswers } from "../gather-settings.ts";
+import type { FoundImages } from "../find-images.ts";
 
 /** Answers worked out to the last byte; nothing of it is written yet. */
 export interface WorkedOut {
   readonly plan: PlanReady;
+  /** Of the models. */
   readonly survey: Survey;
+  /** Null where Docker pulls all of them itself. */
+  readonly images: FoundImages | null;
   readonly changes: readonly StackChange[];
   /** What the person should know of their own compose files before anything starts. */
   readonly notices: readonly Notice[];
@@ -89,6 +94,20 @@ export async function prepareInterview(
     const refused = token !== null && work.endpoints.refusedTokens.has(token);
     return refused ? { ...answers, token: { source: "none" } } : answers;
   };
+  /** Registries are asked once for the same images, however often the plan is looked at. */
+  const asked = new Map<string, FoundImages | null>();
+  const findImages = async (config: StackConfig, cacheDir: string, stop: AbortSignal) => {
+    const services = Object.values(config.services);
+    const key = JSON.stringify([cacheDir, services.map(({ image }) => image)]);
+    const known = asked.get(key);
+    if (known !== undefined) return known;
+    const wanted = { config, cacheDir, keep: request.keepImages, strict: false };
+    // Brings what speaks to registries.
+    const { findStackImages } = await import("../find-images.ts");
+    const found = await findStackImages(work, wanted, stop);
+    asked.set(key, found);
+    return found;
+  };
   const workOut = async (given: Answers, stop: AbortSignal): Promise<WorkedOut> => {
     const surveyed = await survey(given, modelsOfTiers(catalog, given.tiers), stop);
     const answers = unlessRefused(given);
@@ -96,7 +115,7 @@ export async function prepareInterview(
     const [refusal, ...others] = downloadRefusals({ survey: surveyed, place, hub: null });
     if (refusal !== undefined) throw refusalOf(refusal, others);
     const models = modelsOfTiers(catalog, answers.tiers);
-    const { changes, services, notices } = await planDeployment({
+    const { changes, services, config, notices } = await planDeployment({
       host,
       stackDir,
       assetsDir: request.assetsDir,
@@ -113,6 +132,7 @@ export async function prepareInterview(
     if (changes.some(({ action }) => action !== "unchanged")) {
       await requireWritable(work, stackDir, "stack");
     }
+    const images = config === null ? null : await findImages(config, surveyed.cacheDir, stop);
     const answerLines = questions.flatMap(({ planLine }) => planLine(answers) ?? []);
     const plan: PlanReady = {
       type: "plan.ready",
@@ -132,7 +152,7 @@ export async function prepareInterview(
       files: toPlannedFiles(changes),
       services,
     };
-    return { plan, survey: surveyed, changes, notices };
+    return { plan, survey: surveyed, images, changes, notices };
   };
 
   // Where nobody is asked, only the chosen models are listed, when they are worked out.

@@ -4,17 +4,29 @@ import {
   type StackService,
   runCompose,
 } from "../../docker/compose.ts";
+import path from "node:path";
 import type { Notice } from "../../run/events/run.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import {
   annieServiceName,
   containerCache,
+  portInside,
   type Published,
   publishedAddress,
   standIns,
 } from "./annie-service.ts";
-import { type ComposeText, invalidBase, isYamlMap, readComposeYaml } from "./compose-yaml.ts";
+import { findComposeFiles, herosFile, newBaseFile } from "./compose-files.ts";
+import {
+  type ComposeText,
+  invalidBase,
+  isYamlMap,
+  readComposeYaml,
+  type YamlMap,
+} from "./compose-yaml.ts";
+import { lookupIn, readStackEnv } from "./env/env-file.ts";
+import { substitute } from "./env/substitute.ts";
+import { readIfThere } from "../../host/text-files.ts";
 import { readEngineError } from "../../docker/engine.ts";
 import type { Host } from "../../host/host.ts";
 import { knownOutput, redactComposeOutput } from "../../docker/compose-failures.ts";
@@ -246,4 +258,70 @@ function isVerdict(stderr: string): boolean {
   if (readEngineError(stderr) !== null) return false;
   const known = knownOutput.find(({ pattern }) => pattern.test(stderr));
   return known === undefined || known.code === "stack.base_invalid";
+}
+
+/**
+ * The stack in a folder as compose merges it; where there is none, the one that heros would write there. Where there is no
+ * compose to ask, what heros reads itself of the services: without `extends` and `include`.
+ * @throws Failure `stack.base_invalid`, `stack.env_invalid` (exit 2)
+ */
+export async function readStack({
+  host,
+  stackDir,
+  assetsDir,
+}: {
+  readonly host: Host;
+  readonly stackDir: string;
+  /** The folder `assets` of heros. */
+  readonly assetsDir: string;
+}): Promise<StackConfig> {
+  const env = await readStackEnv(host, stackDir);
+  const heros = await readIfThere(host, path.join(stackDir, herosFile));
+  const { own, baseMissing } = await findComposeFiles(host, env, heros);
+  const paths = own.map((name, index) =>
+    baseMissing && index === 0
+      ? path.join(assetsDir, "compose", newBaseFile)
+      : path.resolve(stackDir, name),
+  );
+  const asked = { host, stackDir, own: paths, baseMissing, port: portInside };
+  const config = await readPlannedConfig(asked, heros);
+  if (config !== null) return config;
+  const texts = await Promise.all(paths.map((file) => readIfThere(host, file)));
+  const files = paths.map((file, index) => ({ path: file, text: texts[index] ?? "" }));
+  const read = parseStackConfig(JSON.stringify({ services: readServices(files, lookupIn(env)) }));
+  if (read !== null) return read;
+  throw invalidBase(
+    `The services of ${paths.join(", ")} can't be read`,
+    "Fix the file. To check it, run docker compose config -q in its folder.",
+  );
+}
+
+/** What of a service says which image it runs, and who waits for it. */
+const imageKeys = ["image", "build", "pull_policy", "platform", "depends_on", "profiles"] as const;
+
+function readServices(
+  files: readonly ComposeText[],
+  lookup: (name: string) => string | undefined,
+): Record<string, YamlMap> {
+  const services: Record<string, Record<string, unknown>> = {};
+  for (const { root } of files.flatMap(readComposeYaml)) {
+    if (!isYamlMap(root["services"])) continue;
+    for (const [name, service] of Object.entries(root["services"])) {
+      if (!isYamlMap(service)) continue;
+      const merged = (services[name] ??= {});
+      for (const key of imageKeys) {
+        const value = service[key];
+        if (value === undefined) continue;
+        const isList = key === "depends_on" && Array.isArray(value);
+        if (typeof value === "string") merged[key] = substitute(value, { lookup });
+        else merged[key] = isList ? Object.fromEntries(value.map((each) => [each, {}])) : value;
+      }
+    }
+  }
+  const on = (lookup("COMPOSE_PROFILES") ?? "").split(",");
+  const runs = ({ profiles = [] }: Record<string, unknown>): boolean =>
+    !Array.isArray(profiles) ||
+    profiles.length === 0 ||
+    profiles.some((each) => on.includes(String(each)));
+  return Object.fromEntries(Object.entries(services).filter(([, service]) => runs(service)));
 }

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { failure } from "../../run/failures/table.ts";
+import type { StackConfig } from "../../docker/compose.ts";
 import type { Host } from "../../host/host.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { fileFailure } from "../../run/file-failure.ts";
@@ -53,6 +54,8 @@ export interface PlannedDeployment {
   readonly changes: readonly StackChange[];
   /** Services that compose will run. */
   readonly services: readonly string[];
+  /** What compose makes of these files; null where there is none to ask. */
+  readonly config: StackConfig | null;
   /** What the person should know of their own files before anything starts. */
   readonly notices: readonly Notice[];
 }
@@ -175,6 +178,7 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
     return {
       changes,
       services: config === null ? services : Object.keys(config.services),
+      config,
       notices,
     };
   } catch (error) {

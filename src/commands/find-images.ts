@@ -1,0 +1,257 @@
+import type { Work } from "./command-request.ts";
+import { annieServiceName } from "../deploy/compose/annie-service.ts";
+import { neededBy, type StackConfig } from "../docker/compose.ts";
+import { findRegistryLogin } from "../docker/credentials.ts";
+import type { DockerInfo } from "../docker/engine.ts";
+import {
+  askEngineTraits,
+  chooseWay,
+  type EngineImage,
+  type EngineTraits,
+  findEngineImage,
+  findEngineImages,
+  type ImageWish,
+  listEngineImages,
+} from "../docker/engine-images.ts";
+import type { Notice } from "../run/events/run.ts";
+import { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
+import { quoted } from "../run/shell-quote.ts";
+import { isHubOffline } from "../source/hub/environment.ts";
+import { platformOf } from "../source/oci/manifest.ts";
+import type { ImageReference } from "../source/oci/reference.ts";
+import { type LoginProblem, openRegistries, type Registries } from "../source/oci/registry.ts";
+import { type ImageStore, openImageStore } from "../store/images/image-store.ts";
+import type { ImageContent, Survey } from "../store/store.ts";
+import {
+  findByName,
+  type ImageRequest,
+  type SurveyedImages,
+  surveyImages,
+  withImages,
+} from "./survey-images.ts";
+
+export interface ImagesRequest {
+  /** Of the stack, as compose merges it. */
+  readonly config: StackConfig;
+  readonly cacheDir: string;
+  /**
+   * An image that can't be found out ends it, and a registry is waited for as long as the Hub is; without an engine, images are
+   * stored for when there is one. Else whatever is in the way leaves images to Docker.
+   */
+  readonly strict: boolean;
+  /** Images stay in the store, whole, once Docker has them. */
+  readonly keep: boolean;
+}
+
+/** The stack's images, as they were found before anything is written. */
+export interface FoundImages {
+  readonly request: ImagesRequest;
+  readonly registries: Registries;
+  readonly store: ImageStore;
+  /** Of those that Docker has by their names no content is known. */
+  readonly surveyed: SurveyedImages;
+  /** There is an engine that takes them. */
+  readonly hasEngine: boolean;
+  /** What only Docker itself can pull, and does not have. */
+  readonly left: readonly ImageRequest[];
+}
+
+/** A registry that does not say in this time what an image is made of leaves it to Docker. */
+const surveyLimitMs = 20_000;
+const answerLimitMs = 10_000;
+
+/**
+ * Finds out which images the stack lacks, and what they are made of.
+ * @param stop ends the search alone; what was found is of use as long as the run
+ * @returns null where Docker pulls them itself: whatever stands in the way is no failure, unless it is strict
+ * @throws Failure `image.…`, `registry.…` (2, 4, 5, 6) where it is strict; AbortError
+ */
+export async function findStackImages(
+  work: Work,
+  request: ImagesRequest,
+  stop = work.signal,
+): Promise<FoundImages | null> {
+  try {
+    return await find(work, request, stop);
+  } catch (error) {
+    stop.throwIfAborted();
+    if (request.strict || !(error instanceof Failure)) throw error;
+    return null;
+  }
+}
+
+async function find(
+  work: Work,
+  request: ImagesRequest,
+  signal: AbortSignal,
+): Promise<FoundImages | null> {
+  const { host } = work;
+  const { config, cacheDir, strict, keep } = request;
+  const all = imagesOf(config, host.env["DOCKER_DEFAULT_PLATFORM"]);
+  const there = await findAllInEngine({ host, signal }, all);
+  const isOffline = isHubOffline(host.env);
+  if (there === null && isOffline && !strict) return null;
+  const [asked, listed] =
+    there === null
+      ? await Promise.all([
+          askEngineTraits({ host, signal, limitMs: answerLimitMs }),
+          listEngineImages({ host, signal }),
+        ])
+      : [null, there];
+  const engine = asked === null ? there : listed;
+  if (engine === null && !strict) return null;
+  const { wanted, left, way } = chooseImages(all, asked?.traits ?? null);
+  const registries = openOwnRegistries(work, {
+    mirrors: asked?.info.registryMirrors ?? [],
+    patient: strict,
+  });
+  const store = openImageStore({ host, cacheDir, ...storeOptions(work, asked?.info ?? null) });
+  const limit = strict ? new AbortController().signal : AbortSignal.timeout(surveyLimitMs);
+  const surveyed = await surveyImages({
+    registries: isOffline ? { resolve: refuseOffline } : registries,
+    store,
+    images: wanted,
+    platform: platformOf(host),
+    engine,
+    way,
+    signal: AbortSignal.any([signal, limit]),
+    lenient: !strict,
+    whole: keep,
+  }).catch((error: unknown) => {
+    if (limit.aborted && !signal.aborted) return null;
+    throw error;
+  });
+  if (surveyed === null) return null;
+  const usual = platformOf(host);
+  const lacking = left.filter((image) => findByName(image, usual, engine ?? []) === null);
+  return { request, registries, store, surveyed, hasEngine: engine !== null, left: lacking };
+}
+
+function openOwnRegistries(
+  { host, emit }: Work,
+  { mirrors, patient }: { readonly mirrors: readonly string[]; readonly patient: boolean },
+): Registries {
+  return openRegistries({
+    host,
+    credentials: (registry, stop) => findRegistryLogin(host, registry, stop),
+    mirrors,
+    onLoginProblem: (problem) => emit(loginNotice(problem)),
+    ...(patient ? {} : { answerLimitMs, forMs: answerLimitMs }),
+  });
+}
+
+function loginNotice(problem: LoginProblem): Notice {
+  const { registry } = problem;
+  const message =
+    problem.why === "refused"
+      ? `${registry} rejected the login that Docker keeps for it.`
+      : `Docker's login for ${registry} can't be read: ${problem.problem}.`;
+  return {
+    type: "notice",
+    level: "warning",
+    code: "registry.login_unused",
+    message: `${message} Continuing without it.`,
+    hint: `Public images need no login. To log in again: docker login ${quoted(registry)}`,
+  };
+}
+
+function storeOptions({ host, signal }: Work, info: DockerInfo | null) {
+  return {
+    engine:
+      info === null || info.rootDir === null
+        ? null
+        : { rootDir: info.rootDir, keepsLayers: info.containerdImages },
+    isInEngine: async ({ name }: ImageContent) =>
+      (await findEngineImage({ host, signal }, name)) !== null,
+  };
+}
+
+/** What the cache has of an image is enough then, if it has all. */
+function refuseOffline({ name }: ImageReference): Promise<never> {
+  return Promise.reject(failure("hub.offline", { missing: name }));
+}
+
+/** What kept images from being found out, where Docker may have better luck. */
+export function imageNotices({ surveyed }: FoundImages): Notice[] {
+  return surveyed.images.flatMap(({ problem }): Notice[] => {
+    if (problem === null) return [];
+    const { code, message } = problem;
+    const told = `${message} Docker tries it itself.`;
+    return [{ type: "notice", level: "warning", code, message: told }];
+  });
+}
+
+/** Models and images as one download; those that Docker has, and those that could not be found out, are no part of it. */
+export function withFoundImages(models: Survey, found: FoundImages | null): Survey {
+  if (found === null) return models;
+  const images = found.surveyed.images.filter(({ content }) => content !== null);
+  return withImages(models, { images, blobs: found.surveyed.blobs });
+}
+
+interface StackImage {
+  readonly request: ImageRequest;
+  readonly wish: ImageWish;
+}
+
+/** The images of the stack's services, in their order. */
+function imagesOf(config: StackConfig, usualPlatform: string | undefined): readonly StackImage[] {
+  const needed = neededBy(annieServiceName, config);
+  return Object.entries(config.services).flatMap(
+    ([service, { image, build, pull_policy, platform = usualPlatform }]) => {
+      if (image === undefined) return [];
+      const builds = build !== undefined && build !== null;
+      return {
+        request: {
+          name: image,
+          services: [service],
+          neededForOnline: needed.has(service),
+          ...(platform === undefined ? {} : { platform }),
+        },
+        wish: { pullPolicy: pull_policy ?? null, builds, pinned: image.includes("@") },
+      };
+    },
+  );
+}
+
+/** Those of them that Docker has, if it has all that anybody would fetch: asked first, and of no other image, for from the second run on it has. */
+async function findAllInEngine(
+  { host, signal }: Pick<Work, "host" | "signal">,
+  images: readonly StackImage[],
+): Promise<readonly EngineImage[] | null> {
+  const fetched = images.filter(({ wish }) => chooseWay(wish, null).way !== "none");
+  const names = new Set(fetched.map(({ request }) => request.name));
+  const engine = await findEngineImages({ host, signal }, [...names]);
+  if (engine.length < names.size) return null;
+  const usual = platformOf(host);
+  const isThere = fetched.every(({ request }) => findByName(request, usual, engine) !== null);
+  return isThere ? engine : null;
+}
+
+/**
+ * Those of them that heros may fetch, and those that only Docker can.
+ * @param traits null where there is no engine: then nothing stands in the way of storing them
+ */
+function chooseImages(
+  images: readonly StackImage[],
+  traits: EngineTraits | null,
+): {
+  readonly wanted: readonly ImageRequest[];
+  readonly left: readonly ImageRequest[];
+  readonly way: "registry" | "load";
+} {
+  const byName = Map.groupBy(images, ({ request }) => request.name);
+  let way: "registry" | "load" = "registry";
+  const wanted: ImageRequest[] = [];
+  const left: ImageRequest[] = [];
+  for (const { request, wish } of images) {
+    const chosen = chooseWay(wish, traits).way;
+    if (chosen === "none") continue;
+    if (chosen === "load") way = chosen;
+    const isPulled = chosen === "pull" && traits !== null;
+    // One name for two platforms is more than Docker's classic store knows.
+    const platforms = new Set(byName.get(request.name)?.map((each) => each.request.platform));
+    (isPulled || platforms.size > 1 ? left : wanted).push(request);
+  }
+  return { wanted, left, way };
+}

@@ -1,0 +1,168 @@
+import { readdir, readFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { parseCatalog } from "../../src/catalog/load.ts";
+import { reposForCatalog } from "../../src/demo/hub/catalog-repos.ts";
+import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
+import { platformOf } from "../../src/source/oci/manifest.ts";
+import { type Image, makeImage, noise } from "../source/oci/images.ts";
+import { type RegistryServer, startRegistry } from "../source/oci/registry-server.ts";
+import { makeSandbox, type Sandbox } from "./sandbox.ts";
+
+const catalogFile = fileURLToPath(new URL("../../assets/catalogs/her-os.yaml", import.meta.url));
+
+let sandbox: Sandbox;
+let hub: EmbeddedHub;
+let registry: RegistryServer;
+
+const core = imageOf(noise("base", 300_000), noise("core", 400_000));
+const redis = imageOf(noise("base", 300_000), noise("redis", 100_000));
+
+/** For this machine. */
+function imageOf(...layers: readonly Buffer[]): Image {
+  return makeImage(layers, { platform: platformOf({ arch: os.machine() }) });
+}
+
+beforeEach(async () => {
+  sandbox = await makeSandbox();
+  const catalog = parseCatalog(await readFile(catalogFile, "utf8"), catalogFile);
+  hub = await startHub({ repos: reposForCatalog(catalog, { scale: 0.000_01 }) });
+  registry = await startRegistry();
+  registry.push("her-os/core", "1", core);
+  registry.push("library/redis", "7", redis);
+});
+
+afterEach(async () => {
+  await registry[Symbol.asyncDispose]();
+  await hub.close();
+  await sandbox[Symbol.asyncDispose]();
+});
+
+const stackDir = () => path.join(sandbox.dir, "stack");
+const blobsDir = () => path.join(sandbox.dir, "hub/.heros/images/blobs/sha256");
+
+/** The stack of the test, whose images are of the registry. */
+async function writeStack(): Promise<void> {
+  await sandbox.file(
+    "stack/docker-compose.yml",
+    `services:
+  her-os-core:
+    image: \${CORE:-${registry.host}/her-os/core:1}
+    depends_on: [redis]
+  redis:
+    image: ${registry.host}/library/redis:7
+  built:
+    build: .
+  off:
+    image: ${registry.host}/none:1
+    profiles: [other]
+`,
+  );
+}
+
+function pull(...flags: readonly string[]) {
+  const places = ["--stack-dir", stackDir(), "--cache-dir", path.join(sandbox.dir, "hub")];
+  return sandbox.run([
+    "pull",
+    "--images",
+    "--tiers=1",
+    `--endpoint=${hub.endpoint}`,
+    ...places,
+    ...flags,
+  ]);
+}
+
+const layerRequests = () => registry.seen.filter(({ url }) => url.includes("/blobs/")).length;
+
+test("without Docker, images are downloaded with the models and kept for when there is one", async () => {
+  await writeStack();
+  const run = await pull("--json");
+  expect({ ...run, stdout: "" }).toMatchObject({ exitCode: 0, stderr: "" });
+  const planned = run.events().filter((event) => event.type === "image.planned");
+  expect(planned).toMatchObject([
+    {
+      image: `${registry.host}/her-os/core:1`,
+      digest: core.digest,
+      services: ["her-os-core"],
+      neededForOnline: true,
+    },
+    {
+      image: `${registry.host}/library/redis:7`,
+      digest: redis.digest,
+      services: ["redis"],
+      neededForOnline: true,
+    },
+  ]);
+  const there = await readdir(blobsDir());
+  const wanted = [...core.blobs, ...redis.blobs].map(({ digest }) => digest.slice(7));
+  expect(there).toEqual(expect.arrayContaining(wanted));
+  expect(run.events().at(-1)).toMatchObject({ type: "run.succeeded" });
+  expect(run.stdout).toContain("heros setup gives them to Docker once there is one");
+  expect(run.events().filter(({ type }) => type === "model.ready")).toHaveLength(2);
+
+  const before = layerRequests();
+  const again = await pull("--json");
+  expect(again.exitCode).toBe(0);
+  // The configuration is read to find out what an image is.
+  const blobs = registry.seen.slice(-4).filter(({ range }) => range !== undefined);
+  expect(blobs).toEqual([]);
+  expect(layerRequests() - before).toBeLessThanOrEqual(2);
+});
+
+test.each(["plain", "accessible"])(
+  "%s output tells of images and of where they are",
+  async (how) => {
+    await writeStack();
+    const run = await pull(`--output=${how}`);
+    expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(run.stdout).toMatch(/Downloading image core/u);
+    expect(run.stdout).toMatch(/Models are ready/u);
+    expect(run.stdout).toMatch(/Downloaded 2 images into \S+hub/u);
+  },
+);
+
+test("a pull without --images asks no registry", async () => {
+  await writeStack();
+  const flags = ["--tiers=1", `--endpoint=${hub.endpoint}`, "--stack-dir", stackDir()];
+  expect((await sandbox.run(["pull", ...flags])).exitCode).toBe(0);
+  expect(registry.seen).toEqual([]);
+});
+
+test("an image that its registry does not have ends the pull before the first byte", async () => {
+  await writeStack();
+  const run = await sandbox.run(
+    [
+      "pull",
+      "--images",
+      "--tiers=1",
+      `--endpoint=${hub.endpoint}`,
+      "--stack-dir",
+      stackDir(),
+      "--json",
+    ],
+    { env: { CORE: `${registry.host}/her-os/core:none` } },
+  );
+  expect(run.events().at(-1)).toMatchObject({ type: "run.failed", exitCode: 2 });
+  expect(run.stdout).toContain("her-os/core:none");
+  expect(hub.sentBytes()).toBe(0);
+});
+
+test("HF_HUB_OFFLINE takes what is stored, and asks nobody", async () => {
+  await writeStack();
+  expect((await pull()).exitCode).toBe(0);
+  const asked = registry.seen.length;
+  const places = ["--stack-dir", stackDir(), "--cache-dir", path.join(sandbox.dir, "hub")];
+  const args = ["pull", "--images", "--tiers=1", `--endpoint=${hub.endpoint}`, ...places];
+  const run = await sandbox.run(args, { env: { HF_HUB_OFFLINE: "1" } });
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(registry.seen.length).toBe(asked);
+});
+
+test("a value of the switch that is neither yes nor no is refused", async () => {
+  const args = ["pull", "--json"];
+  const run = await sandbox.run(args, { env: { HEROS_KEEP_IMAGES: "maybe" } });
+  expect(run.events().at(-1)).toMatchObject({ type: "run.failed", code: "settings.bad_value" });
+  expect(run.stdout).toContain("HEROS_KEEP_IMAGES");
+});
