@@ -1,20 +1,14 @@
 import process from "node:process";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
-import { makeSandbox, type Sandbox } from "./sandbox.ts";
-import { catalogOf, hosted } from "./wrong-input.ts";
+import { beforeEach, expect, it } from "vitest";
+import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { catalogOf, openHosted } from "./wrong-input.ts";
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;
 
 beforeEach(async () => {
-  sandbox = await makeSandbox();
-  hub = await startHub(hosted);
-});
-
-afterEach(async () => {
-  await hub.close();
-  await sandbox[Symbol.asyncDispose]();
+  ({ sandbox, hub } = await openHosted());
 });
 
 it.runIf(process.getuid?.() === 0).each([

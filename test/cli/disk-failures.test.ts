@@ -1,22 +1,16 @@
 import { mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
 import { mountMemory, remount } from "../host/mounted.ts";
-import { makeSandbox, type Sandbox } from "./sandbox.ts";
-import { catalogOf, failureOf, hosted } from "./wrong-input.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { catalogOf, failureOf, openHosted } from "./wrong-input.ts";
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;
 
 beforeEach(async () => {
-  sandbox = await makeSandbox();
-  hub = await startHub(hosted);
-  // After what a test mounts in it is gone.
-  onTestFinished(async () => {
-    await hub.close();
-    await sandbox[Symbol.asyncDispose]();
-  });
+  ({ sandbox, hub } = await openHosted());
 });
 
 async function pull(cacheDir: string, limit?: string) {

@@ -3,11 +3,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
 import { freePort } from "../host/free-port.ts";
 import { fixture } from "../machine/fixture.ts";
-import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
-import { catalogOf, failureOf, hosted } from "./wrong-input.ts";
+import type { HerosRun, Sandbox } from "./sandbox.ts";
+import { catalogOf, failureOf, openHosted } from "./wrong-input.ts";
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;
@@ -16,12 +16,7 @@ let port: string;
 
 /** A PC with Docker: nothing is wrong with it but that it is no Spark. */
 beforeEach(async () => {
-  sandbox = await makeSandbox();
-  hub = await startHub(hosted);
-  onTestFinished(async () => {
-    await hub.close();
-    await sandbox[Symbol.asyncDispose]();
-  });
+  ({ sandbox, hub } = await openHosted());
   catalog = await catalogOf(sandbox, "demo/voice", hub.commit("demo/voice"));
   port = String(await freePort());
   const info = await sandbox.file("info.json", fixture("docker/28-runtime.json"));

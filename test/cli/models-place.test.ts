@@ -1,9 +1,9 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
-import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
-import { hosted } from "./wrong-input.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import type { HerosRun, Sandbox } from "./sandbox.ts";
+import { catalogOf, openHosted } from "./wrong-input.ts";
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;
@@ -12,18 +12,9 @@ let catalog: string;
 let chosen: string;
 
 beforeEach(async () => {
-  sandbox = await makeSandbox();
-  hub = await startHub(hosted);
-  catalog = await sandbox.file(
-    "catalog.yaml",
-    `schema: 1\nstack: test\ntiers:\n  - {id: 1, name: Critical, required: true}\nmodels:\n  - {id: voice, repo: demo/voice, revision: ${hub.commit("demo/voice")}, tier: 1}\n`,
-  );
+  ({ sandbox, hub } = await openHosted());
+  catalog = await catalogOf(sandbox, "demo/voice", hub.commit("demo/voice"));
   chosen = join(sandbox.dir, "big disk/hub");
-});
-
-afterEach(async () => {
-  await hub.close();
-  await sandbox[Symbol.asyncDispose]();
 });
 
 interface Run {

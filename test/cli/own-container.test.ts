@@ -1,24 +1,21 @@
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
 import { serve, type TestServer } from "../machine/server.ts";
-import { makeSandbox, type Sandbox } from "./sandbox.ts";
-import { catalogOf, hosted } from "./wrong-input.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { catalogOf, openHosted } from "./wrong-input.ts";
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;
 let container: TestServer;
 
 beforeEach(async () => {
-  sandbox = await makeSandbox();
-  hub = await startHub(hosted);
+  ({ sandbox, hub } = await openHosted());
   container = await serve((_request, response) => response.end("a core"));
 });
 
 afterEach(async () => {
   await container.close();
-  await hub.close();
-  await sandbox[Symbol.asyncDispose]();
 });
 
 /** Her container is up, and compose knows it by the folder of its first file. */

@@ -1,21 +1,15 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
-import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
-import { catalogOf, failureOf, hosted } from "./wrong-input.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import type { HerosRun, Sandbox } from "./sandbox.ts";
+import { catalogOf, failureOf, openHosted } from "./wrong-input.ts";
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;
 
 beforeEach(async () => {
-  sandbox = await makeSandbox();
-  hub = await startHub(hosted);
-});
-
-afterEach(async () => {
-  await hub.close();
-  await sandbox[Symbol.asyncDispose]();
+  ({ sandbox, hub } = await openHosted());
 });
 
 const pull = (catalog: string, ...more: string[]) => pullWith({}, catalog, ...more);

@@ -1,23 +1,17 @@
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
 import { openHeros } from "./heros-pty.ts";
-import { makeSandbox, type HerosRun, type Sandbox } from "./sandbox.ts";
-import { catalogOf, failureOf, hosted } from "./wrong-input.ts";
+import type { HerosRun, Sandbox } from "./sandbox.ts";
+import { catalogOf, failureOf, openHosted } from "./wrong-input.ts";
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;
 
 beforeEach(async () => {
-  sandbox = await makeSandbox();
-  hub = await startHub(hosted);
-});
-
-afterEach(async () => {
-  await hub.close();
-  await sandbox[Symbol.asyncDispose]();
+  ({ sandbox, hub } = await openHosted());
 });
 
 /** A Docker that is well, as far as anybody asks. */

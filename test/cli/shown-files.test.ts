@@ -1,22 +1,16 @@
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { startHub, type EmbeddedHub } from "../../src/demo/hub/hub.ts";
+import { beforeEach, expect, it } from "vitest";
+import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
 import { freePort } from "../host/free-port.ts";
-import { makeSandbox, type Sandbox } from "./sandbox.ts";
-import { catalogOf, hosted } from "./wrong-input.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { catalogOf, openHosted } from "./wrong-input.ts";
 
 let sandbox: Sandbox;
 let hub: EmbeddedHub;
 
 beforeEach(async () => {
-  sandbox = await makeSandbox();
-  hub = await startHub(hosted);
-});
-
-afterEach(async () => {
-  await hub.close();
-  await sandbox[Symbol.asyncDispose]();
+  ({ sandbox, hub } = await openHosted());
 });
 
 it.each(["plain", "json", "accessible"])(

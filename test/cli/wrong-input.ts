@@ -1,6 +1,6 @@
-import { expect } from "vitest";
-import type { HubOptions } from "../../src/demo/hub/hub.ts";
-import type { HerosRun, Sandbox } from "./sandbox.ts";
+import { expect, onTestFinished } from "vitest";
+import { type EmbeddedHub, type HubOptions, startHub } from "../../src/demo/hub/hub.ts";
+import { type HerosRun, makeSandbox, type Sandbox } from "./sandbox.ts";
 
 /** What the tests of wrong input have on their Hub. */
 export const hosted: HubOptions = {
@@ -21,6 +21,20 @@ export const hosted: HubOptions = {
     },
   ],
 };
+
+/** A sandbox and that Hub for one test; they go after what the test itself takes down at its end. */
+export async function openHosted(): Promise<{
+  readonly sandbox: Sandbox;
+  readonly hub: EmbeddedHub;
+}> {
+  const sandbox = await makeSandbox();
+  const hub = await startHub(hosted);
+  onTestFinished(async () => {
+    await hub.close();
+    await sandbox[Symbol.asyncDispose]();
+  });
+  return { sandbox, hub };
+}
 
 /** Path of a catalog with one model, in tier 1. */
 export function catalogOf(sandbox: Sandbox, repo: string, revision = "main"): Promise<string> {

@@ -13,7 +13,8 @@ import { loadArchive } from "../../src/docker/load-archive.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { createImageTelling } from "../../src/run/images-state.ts";
-import { noise, type RealImage, realImage } from "./real-image.ts";
+import { noise } from "../source/oci/images.ts";
+import { type RealImage, realImage } from "./real-image.ts";
 import { docker } from "./run-heros.ts";
 
 const host = realHost({

@@ -1,16 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { freePort } from "../host/free-port.ts";
-import { noise } from "./real-image.ts";
+import { noise } from "../source/oci/images.ts";
 import { docker, ofType } from "./run-heros.ts";
 import { openScene, type Scene } from "./scene.ts";
+import { startRegistry } from "./start-registry.ts";
 
 const core = "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}";
 const layerBytes = 6_000_000;
@@ -24,7 +24,7 @@ let image: string;
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "heros-images-"));
   const port = await freePort();
-  registry = await startRegistry(port);
+  registry = await startRegistry({ folder, address: `127.0.0.1:${port}` });
   front = await openFront(port);
   image = `${front.host}/her-os/core:1`;
   await buildImage(image);
@@ -150,22 +150,6 @@ async function openStack(change = (base: string) => base.replace(core, image)): 
   onTestFinished(() => front.setThrottle(null));
   front.reset();
   return scene;
-}
-
-async function startRegistry(port: number): Promise<ChildProcess> {
-  const config = path.join(folder, "config.yml");
-  await writeFile(
-    config,
-    `version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: ${folder}/registry}}\nhttp: {addr: "127.0.0.1:${port}"}\n`,
-  );
-  const child = spawn("docker-registry", ["serve", config], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  for await (const line of createInterface({ input: child.stderr })) {
-    if (line.includes("listening on")) break;
-  }
-  child.stderr.resume();
-  return child;
 }
 
 /** Annie's stand-in with layers of its own on top. */

@@ -1,13 +1,7 @@
-import { createHash } from "node:crypto";
 import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { tarHeader } from "../../src/docker/load-archive.ts";
-
-/** A content of a registry: its digest is its name. */
-export interface Content {
-  readonly digest: string;
-  readonly bytes: Buffer;
-}
+import { type Content, contentOf, describe } from "../source/oci/images.ts";
 
 export interface RealImage {
   readonly config: Content;
@@ -42,29 +36,11 @@ export function realImage(files: readonly RealFile[]): RealImage {
     JSON.stringify({
       schemaVersion: 2,
       mediaType,
-      config: described(config, "application/vnd.docker.container.image.v1+json"),
-      layers: layers.map((layer) => described(layer, layerType)),
+      config: describe(config, "application/vnd.docker.container.image.v1+json"),
+      layers: layers.map((layer) => describe(layer, layerType)),
     }),
   );
   return { config, layers, mediaType, manifest };
-}
-
-/** Bytes that do not compress, the same for the same seed. */
-export function noise(seed: string, sizeBytes: number): Buffer {
-  const block = 64;
-  const parts = Array.from({ length: Math.ceil(sizeBytes / block) }, (_, index) =>
-    createHash("sha512").update(`${seed}:${index}`).digest(),
-  );
-  return Buffer.concat(parts).subarray(0, sizeBytes);
-}
-
-function contentOf(bytes: Buffer | string): Content {
-  const buffer = Buffer.from(bytes);
-  return { digest: `sha256:${createHash("sha256").update(buffer).digest("hex")}`, bytes: buffer };
-}
-
-function described({ digest, bytes }: Content, type: string) {
-  return { mediaType: type, digest, size: bytes.length };
 }
 
 function tarOf(path: string, content: Buffer): Buffer {

@@ -1,10 +1,9 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
-import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findRegistryLogin } from "../../src/docker/credentials.ts";
@@ -17,6 +16,7 @@ import { model, openScene } from "../download/scene.ts";
 import { freePort } from "../host/free-port.ts";
 import { noise } from "../source/oci/images.ts";
 import { asModel, failed, modelCommit } from "../source/oci/scene.ts";
+import { startRegistry } from "./start-registry.ts";
 
 const password = "s3cret-of-annie";
 /** The same by bcrypt, as the registry wants to read it. */
@@ -33,7 +33,7 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "heros-registry-"));
   address = `127.0.0.1:${await freePort()}`;
   await writeFile(path.join(folder, "htpasswd"), htpasswd);
-  registry = await startRegistry();
+  registry = await start();
   await docker(["login", "--username", "annie", "--password", password, address]);
   await makeImage(`${address}/her-os/core:1`);
   const said = await docker(["push", `${address}/her-os/core:1`]);
@@ -46,26 +46,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Debian's registry, once it listens. */
-async function startRegistry(): Promise<ChildProcess> {
-  const config = path.join(folder, "config.yml");
-  await writeFile(
-    config,
-    `version: 0.1
-log: {level: info}
-storage: {filesystem: {rootdirectory: ${folder}/registry}}
-http: {addr: "${address}"}
-auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}
-`,
-  );
-  const child = spawn("docker-registry", ["serve", config], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  for await (const line of createInterface({ input: child.stderr })) {
-    if (line.includes("listening on")) break;
-  }
-  child.stderr.resume();
-  return child;
+function start(): Promise<ChildProcess> {
+  const more = `auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}\n`;
+  return startRegistry({ folder, address, more });
 }
 
 /** Docker with a config.json of this test's own. */
@@ -189,5 +172,5 @@ async function restart(): Promise<void> {
   const ended = once(registry, "exit");
   registry.kill("SIGKILL");
   await ended;
-  registry = await startRegistry();
+  registry = await start();
 }

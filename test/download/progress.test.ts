@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { BlobTask } from "../../src/download/blob-task.ts";
 import { createProgress } from "../../src/download/progress.ts";
 import type { Survey } from "../../src/store/store.ts";
 import type { DownloadProgress, ImageProgress } from "../../src/run/events/download.ts";
@@ -36,15 +37,17 @@ function surveyOf(): Survey {
   };
 }
 
-/** Three models, fetched one after the other at a million bytes a second; what is told each quarter of a second. */
-function record(seconds: number) {
-  const tasks = sizes.map((size, index) => openFile(index + 1, size));
+/** Fetches files one after the other, all together a million bytes a second; what is told each quarter of a second. */
+function follow(survey: Survey, tasks: readonly BlobTask[], seconds: number) {
   const told: DownloadProgress[] = [];
+  const ofImages: { readonly atMs: number; readonly event: ImageProgress }[] = [];
+  let atMs = 0;
   const emit = (event: HerosEvent): void => {
     if (event.type === "download.progress") told.push(event);
+    if (event.type === "image.progress") ofImages.push({ atMs, event });
   };
   const telling = createProgress({
-    survey: surveyOf(),
+    survey,
     tasks,
     emit,
     nowMs: 0,
@@ -52,7 +55,7 @@ function record(seconds: number) {
     everyMs: 250,
     isPaused: () => false,
   });
-  for (let atMs = 25; atMs <= seconds * 1000; atMs += 25) {
+  for (atMs = 25; atMs <= seconds * 1000; atMs += 25) {
     let left = 25_000;
     for (const task of tasks) {
       const bytes = Math.min(left, task.blob.sizeBytes - task.receivedBytes);
@@ -63,7 +66,13 @@ function record(seconds: number) {
     }
     telling.tick(4, atMs);
   }
-  return { tasks, told, telling };
+  return { told, ofImages, telling };
+}
+
+/** Three models alone. */
+function record(seconds: number) {
+  const tasks = sizes.map((size, index) => openFile(index + 1, size));
+  return { tasks, ...follow(surveyOf(), tasks, seconds) };
 }
 
 test("a model's time is that of all that comes before it and its own, at the speed of all", () => {
@@ -153,39 +162,9 @@ function recordImages(seconds: number, imageSizes: readonly number[]) {
     return { ...task, blob: { ...task.blob, repo: "oci:ghcr.io/a/b", neededBy: [id] } };
   });
   const tasks = [...layers, ...sizes.map((size, index) => openFile(index + 1, size))];
-  const told: { readonly atMs: number; readonly event: HerosEvent }[] = [];
-  let atMs = 0;
-  const emit = (event: HerosEvent): void => void told.push({ atMs, event });
-  const survey = { ...surveyOf(), images };
-  const telling = createProgress({
-    survey,
-    tasks,
-    emit,
-    nowMs: 0,
-    imageTelling: createImageTelling(emit),
-    everyMs: 250,
-    isPaused: () => false,
-  });
-  for (atMs = 25; atMs <= seconds * 1000; atMs += 25) {
-    let left = 25_000;
-    for (const task of tasks) {
-      const bytes = Math.min(left, task.blob.sizeBytes - task.receivedBytes);
-      left -= bytes;
-      task.receivedBytes += bytes;
-      task.fetchedBytes += bytes;
-      if (task.receivedBytes === task.blob.sizeBytes) task.state = "done";
-    }
-    telling.tick(4, atMs);
-  }
-  telling.tell(0, atMs);
-  const ofImages = told.filter(
-    (each): each is { readonly atMs: number; readonly event: ImageProgress } =>
-      each.event.type === "image.progress",
-  );
-  return {
-    told: told.flatMap(({ event }) => (event.type === "download.progress" ? event : [])),
-    ofImages,
-  };
+  const followed = follow({ ...surveyOf(), images }, tasks, seconds);
+  followed.telling.tell(0, seconds * 1000 + 25);
+  return followed;
 }
 
 test("images count in the times and in the speed, and in no sum of the models", () => {

@@ -15,10 +15,20 @@ import {
   repo,
   weights,
 } from "../../download/one-model.ts";
-import { openScene } from "../../download/scene.ts";
+import { openScene, type Scene } from "../../download/scene.ts";
 import { mountDisk } from "../../download/small-disk.ts";
 
 const missing = { answer: { status: 404, headers: { "x-error-code": "EntryNotFound" } } };
+
+/** Puts the repository's blobs on a disk of its own, at this folder; null where this user may mount none. */
+async function mountBlobs(scene: Scene, folder: string): Promise<Disposable | null> {
+  await mkdir(folder);
+  const disk = mountDisk(folder);
+  const { root, blobs } = placesOf(scene.cacheDir, repo);
+  await mkdir(root, { recursive: true });
+  await symlink(folder, blobs);
+  return disk;
+}
 
 test("what a former heros kept in the repository's folder is taken over, and the folder goes until the model is whole", async () => {
   await using scene = await openScene({ repos: [{ id: repo, files }] });
@@ -44,12 +54,8 @@ test("where the blobs are on another disk, they are copied there and then get th
 }) => {
   await using scene = await openScene({ repos: [{ id: repo, files }] });
   const elsewhere = join(scene.folder, "elsewhere");
-  await mkdir(elsewhere);
-  using disk = mountDisk(elsewhere);
+  using disk = await mountBlobs(scene, elsewhere);
   if (disk === null) skip("only root may mount");
-  const places = placesOf(scene.cacheDir, repo);
-  await mkdir(places.root, { recursive: true });
-  await symlink(elsewhere, places.blobs);
   const { heldBytes } = await leaveAsBefore(scene);
   const renamed: string[] = [];
   const { host } = scene;
@@ -60,7 +66,7 @@ test("where the blobs are on another disk, they are copied there and then get th
   await scene.pull(models, { host: { ...host, files: { ...host.files, rename: renaming } } });
   expect(scene.served.sentBytes()).toBe(weights.sizeBytes - heldBytes + 30_000);
   expect(renamed).toEqual([".heros-copy", ".heros-copy"]);
-  expect(await readlink(places.blobs)).toBe(elsewhere);
+  expect(await readlink(placesOf(scene.cacheDir, repo).blobs)).toBe(elsewhere);
   await expectWhole(scene);
   expect((await readdir(elsewhere)).filter((name) => !/^[0-9a-f]+$/u.test(name))).toEqual([]);
 });
@@ -68,12 +74,8 @@ test("where the blobs are on another disk, they are copied there and then get th
 test("a disk that the blobs do not fit on is found out before the first byte", async ({ skip }) => {
   await using scene = await openScene({ repos: [{ id: repo, files }] });
   const elsewhere = join(scene.folder, "elsewhere");
-  await mkdir(elsewhere);
-  using disk = mountDisk(elsewhere);
+  using disk = await mountBlobs(scene, elsewhere);
   if (disk === null) skip("only root may mount");
-  const { root, blobs } = placesOf(scene.cacheDir, repo);
-  await mkdir(root, { recursive: true });
-  await symlink(elsewhere, blobs);
   spawnSync("mount", ["-o", "remount,size=32m", elsewhere]);
   await expect(scene.pull(models)).rejects.toMatchObject({ code: "disk.too_small", exitCode: 7 });
   expect(scene.served.sentBytes()).toBe(0);
@@ -84,12 +86,8 @@ test("a blob that another disk does not take leaves nothing half there, and come
 }) => {
   await using scene = await openScene({ repos: [{ id: repo, files }] });
   const elsewhere = join(scene.folder, "elsewhere");
-  await mkdir(elsewhere);
-  using disk = mountDisk(elsewhere);
+  using disk = await mountBlobs(scene, elsewhere);
   if (disk === null) skip("only root may mount");
-  const { root, blobs } = placesOf(scene.cacheDir, repo);
-  await mkdir(root, { recursive: true });
-  await symlink(elsewhere, blobs);
   // Something else fills it while heros downloads.
   const onEvent = (event: HerosEvent): void => {
     if (event.type === "download.planned") resize("400k");
