@@ -85,6 +85,13 @@ export const failureExamples: {
   "disk.too_small": [
     { what: "models", folder: cacheDir, neededBytes: 20.6e9, freeBytes: 12.1e9 },
     {
+      what: "images",
+      folder: "/var/lib/docker",
+      neededBytes: 46e9,
+      freeBytes: 31e9,
+      estimated: true,
+    },
+    {
       what: "upgrade",
       folder: "/home/ann/.local/share/heros",
       neededBytes: 150e6,

@@ -13,7 +13,7 @@ import { hubOf } from "./network.ts";
 import type { CheckFinished, DockerFound, Machine } from "../run/events/machine.ts";
 import { exitCodes, type Failure, retold } from "../run/failure.ts";
 import { answerLimitMs, type Probe } from "../host/time-limit.ts";
-import { diskSpaceFailure, isIncomplete, type Survey } from "../store/store.ts";
+import { isIncomplete, type NeededSpace, spaceFailure, type Survey } from "../store/store.ts";
 import { unsupportedFailure } from "./hardware.ts";
 
 export interface DetectRequest {
@@ -166,9 +166,9 @@ async function describeMachine(arch: string, asked: Asked, around: Surroundings)
  */
 export function setupRefusals(
   { problems, placeFailure: place, hubFailure: hub }: Detection,
-  survey: Survey | null,
+  wanted: Wanted | null,
 ): readonly Failure[] {
-  return [...problems, ...downloadRefusals({ survey, place, hub })];
+  return [...problems, ...downloadRefusals({ wanted, place, hub })];
 }
 
 /** The first of them, which also names the others. */
@@ -183,21 +183,31 @@ export function consentFailure(machine: Machine, consent: boolean): Failure | nu
   return machine.spark || consent ? null : unsupportedFailure(machine);
 }
 
+/** What is to be downloaded: models, and images where it is known of what. */
+export interface Wanted {
+  readonly survey: Survey;
+  /** What the stores say of it. */
+  readonly needs: readonly NeededSpace[];
+}
+
 /** What is known of a download before it begins. */
 export interface DownloadConditions {
   /** Null where it is not known which files the models have. */
-  readonly survey: Survey | null;
+  readonly wanted: Wanted | null;
   /** Why the models can't be kept where they are to be. */
   readonly place: Failure | null;
   /** Why they can't be had. */
   readonly hub: Failure | null;
 }
 
-/** Why these models can't be fetched. Where all of them are there, the cache may be read-only and the Hub away. */
-export function downloadRefusals({ survey, place, hub }: DownloadConditions): readonly Failure[] {
-  if (survey !== null && !isIncomplete(survey)) return [];
-  const space = survey === null ? null : diskSpaceFailure(survey);
-  return [place, space, hub].filter((each) => each !== null);
+/**
+ * Why all of that can't be fetched. Where all models are there, the cache may be read-only and the Hub away; Docker's disk still
+ * has to hold what images come to.
+ */
+export function downloadRefusals({ wanted, place, hub }: DownloadConditions): readonly Failure[] {
+  const space = spaceFailure(wanted?.needs ?? []);
+  const isThere = wanted !== null && !isIncomplete(wanted.survey);
+  return (isThere ? [space] : [place, space, hub]).filter((each) => each !== null);
 }
 
 /** What a person can fix while heros waits. */

@@ -13,6 +13,7 @@ import {
   type ImageWish,
   listEngineImages,
 } from "../docker/engine-images.ts";
+import type { PlannedImage } from "../run/events/download.ts";
 import type { Notice } from "../run/events/run.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
@@ -22,7 +23,8 @@ import { platformOf } from "../source/oci/manifest.ts";
 import type { ImageReference } from "../source/oci/reference.ts";
 import { type LoginProblem, openRegistries, type Registries } from "../source/oci/registry.ts";
 import { type ImageStore, openImageStore } from "../store/images/image-store.ts";
-import type { ImageContent, Survey } from "../store/store.ts";
+import { storeByRepo } from "../store/by-repo.ts";
+import type { ImageContent, NeededSpace, Store, Survey } from "../store/store.ts";
 import {
   findByName,
   type ImageRequest,
@@ -180,6 +182,27 @@ export function imageNotices({ surveyed }: FoundImages): Notice[] {
     const told = `${message} Docker tries it itself.`;
     return [{ type: "notice", level: "warning", code, message: told }];
   });
+}
+
+/** What both come to on each disk. */
+export function neededSpace(
+  models: { readonly store: Store; readonly survey: Survey },
+  found: FoundImages | null,
+): Promise<readonly NeededSpace[]> {
+  if (found === null) return models.store.neededSpace(models.survey);
+  const both = storeByRepo({ hub: models.store, images: found.store });
+  return both.neededSpace(withFoundImages(models.survey, found));
+}
+
+/** The images that were found, as a plan has them. Of those that Docker has, nothing is to be fetched. */
+export function plannedImages({ surveyed }: FoundImages): PlannedImage[] {
+  return surveyed.images
+    .filter(({ problem }) => problem === null)
+    .map(({ label, totalBytes, cachedBytes, resumedBytes }) => ({
+      ...label,
+      totalBytes,
+      cachedBytes: cachedBytes + resumedBytes,
+    }));
 }
 
 /** Models and images as one download; those that Docker has, and those that could not be found out, are no part of it. */

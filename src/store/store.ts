@@ -305,35 +305,50 @@ export interface NeededSpace {
   readonly what: "models" | "images" | "upgrade";
   /** Without headroom. */
   readonly bytes: number;
+  /** What unpacked images take is part of it, which nothing tells before. */
+  readonly estimated?: boolean;
   readonly freeBytes: number;
 }
 
-/**
- * Checks before the first byte that all that comes fits: what goes to one disk is summed, whoever writes it.
- * @throws Failure `disk.too_small`, exit status 7
- */
-export function requireSpace(needs: readonly NeededSpace[]): void {
-  for (const onDisk of Map.groupBy(needs, ({ disk }) => disk).values()) {
-    const [first] = onDisk;
-    if (first === undefined) continue;
-    const { folder, freeBytes } = first;
-    const neededBytes = neededFor(onDisk.reduce((sum, { bytes }) => sum + bytes, 0));
-    if (neededBytes <= freeBytes) continue;
-    const kinds = new Set(onDisk.flatMap(({ what, bytes }) => (bytes > 0 ? [what] : [])));
-    const [only] = kinds;
-    const what = kinds.size > 1 ? "models and images" : (only ?? first.what);
-    throw failure("disk.too_small", { what, folder, neededBytes, freeBytes });
-  }
+/** What comes to one disk in all, whoever writes it. */
+export interface DiskNeed {
+  /** The first that was named on it. */
+  readonly folder: string;
+  readonly what: readonly NeededSpace["what"][];
+  /** With headroom; 0 where nothing comes. */
+  readonly neededBytes: number;
+  readonly freeBytes: number;
+  readonly estimated: boolean;
 }
 
-/** `disk.too_small`, exit status 7; null where all models fit. */
-export function diskSpaceFailure({
-  cacheDir,
-  neededBytes,
-  freeBytes,
-}: Pick<Survey, "cacheDir" | "neededBytes" | "freeBytes">): Failure | null {
-  if (neededBytes <= freeBytes) return null;
-  return failure("disk.too_small", { what: "models", folder: cacheDir, neededBytes, freeBytes });
+/** The needs of each disk, summed. */
+export function needsByDisk(needs: readonly NeededSpace[]): DiskNeed[] {
+  return [...Map.groupBy(needs, ({ disk }) => disk).values()].flatMap((onDisk) => {
+    const [first] = onDisk;
+    if (first === undefined) return [];
+    const { folder, freeBytes } = first;
+    const coming = onDisk.filter(({ bytes }) => bytes > 0);
+    const what = [...new Set((coming.length > 0 ? coming : onDisk).map((each) => each.what))];
+    const neededBytes = neededFor(coming.reduce((sum, { bytes }) => sum + bytes, 0));
+    const estimated = coming.some((each) => each.estimated === true);
+    return [{ folder, what, neededBytes, freeBytes, estimated }];
+  });
+}
+
+/** `disk.too_small`, exit status 7, of the first disk that is; null where all that comes fits. */
+export function spaceFailure(needs: readonly NeededSpace[]): Failure | null {
+  const tooSmall = needsByDisk(needs).find(({ neededBytes, freeBytes }) => neededBytes > freeBytes);
+  if (tooSmall === undefined) return null;
+  const { folder, neededBytes, freeBytes, estimated } = tooSmall;
+  const [first = "models", second] = tooSmall.what;
+  const what = second === undefined ? first : "models and images";
+  return failure("disk.too_small", { what, folder, neededBytes, freeBytes, estimated });
+}
+
+/** Checks before the first byte that all that comes fits. @throws Failure `disk.too_small`, exit status 7 */
+export function requireSpace(needs: readonly NeededSpace[]): void {
+  const tooSmall = spaceFailure(needs);
+  if (tooSmall !== null) throw tooSmall;
 }
 
 /** Errors of the file system as failures that say what to do; others are passed through. */

@@ -1,5 +1,5 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
-import { diskSpaceFailure, neededFor, type Survey } from "../../store/store.ts";
+import { requireSpace, type Survey } from "../../store/store.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { findAside, putAside, removeAside } from "../../store/hub-cache/repair.ts";
 import {
@@ -122,8 +122,8 @@ async function requireSource(
   if (hub.offline)
     throw failure("hub.offline", { missing: `a sound ${first.path} of ${first.repo}` });
   const bytes = fetched.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const tooSmall = diskSpaceFailure({ ...survey, neededBytes: neededFor(bytes) });
-  if (tooSmall !== null) throw tooSmall;
+  const { cacheDir: folder, freeBytes } = survey;
+  requireSpace([{ disk: 0, folder, what: "models", bytes, freeBytes }]);
   const firsts = new Map(fetched.map((damage) => [damage.repo, damage]));
   for (const { repo, commit, path } of firsts.values()) {
     await hub.requireAccess(repo, commit, path, signal);

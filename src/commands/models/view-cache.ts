@@ -1,4 +1,5 @@
 import { type CatalogModel, modelsOfTiers } from "../../catalog/catalog.ts";
+import type { Wanted } from "../../checks/detect.ts";
 import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
 import type { Listing } from "../../run/file-listing.ts";
@@ -60,14 +61,16 @@ export async function surveyKept(
   work: Work,
   fetching: Placed<Fetching>,
   tiers: readonly number[],
-): Promise<Survey | null> {
+): Promise<Wanted | null> {
   const { host, signal } = work;
   const models = modelsOfTiers(fetching.catalog, tiers);
   const found = await withinLimit({ host, signal, limitMs: answerLimitMs(host) }, () =>
     viewCache(work, { fetching, models, ask: "never" }),
   );
   const survey = found === late ? null : found.survey;
-  return survey?.models.every(({ problem }) => problem === null) === true ? survey : null;
+  if (survey?.models.every(({ problem }) => problem === null) !== true) return null;
+  const store = openHubCache({ host, cacheDir: fetching.cacheDir });
+  return { survey, needs: await store.neededSpace(survey) };
 }
 
 interface Listers {

@@ -61,10 +61,14 @@ export async function demoSummary(
 
 /** The closing page of a dry run. */
 export function dryRunSummary(plan: PlanReady): string[] {
+  const missingBytes = [plan, ...(plan.images ?? [])].reduce(
+    (sum, { totalBytes, cachedBytes }) => sum + totalBytes - cachedBytes,
+    0,
+  );
   const changed = plan.files.filter((file) => file.action !== "unchanged").length;
   return [
     "This was a dry run: nothing was written or downloaded.",
-    `heros setup would write ${changed} ${changed === 1 ? "file" : "files"} in ${plan.stackDir} and download ${formatBytes(plan.totalBytes - plan.cachedBytes)} into ${plan.cacheDir}.`,
+    `heros setup would write ${changed} ${changed === 1 ? "file" : "files"} in ${plan.stackDir} and download ${formatBytes(missingBytes)} into ${plan.cacheDir}.`,
   ];
 }
 

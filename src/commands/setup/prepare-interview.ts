@@ -5,16 +5,22 @@ import { placeFailure } from "../../checks/disks.ts";
 import type { StackConfig } from "../../docker/compose.ts";
 import type { Host } from "../../host/host.ts";
 import { lookAtPlace } from "../../host/places.ts";
-import { type Detection, downloadRefusals, refusalOf } from "../../checks/detect.ts";
+import { type Detection, downloadRefusals, refusalOf, type Wanted } from "../../checks/detect.ts";
 import type { Interview } from "../../plan/interview.ts";
 import { type Answers, questions } from "../../plan/questions.ts";
 import { rememberable, resolveAnswers } from "../../plan/resolve.ts";
-import type { PlannedModel, PlanReady } from "../../run/events/plan.ts";
+import type { PlannedDisk, PlannedModel, PlanReady } from "../../run/events/plan.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { Failure, isAbort } from "../../run/failure.ts";
 import { expandPath } from "../../source/hub/environment.ts";
 import type { Hub } from "../../source/hub/hub.ts";
-import { headroom, type Survey, type SurveyedModel } from "../../store/store.ts";
+import {
+  headroom,
+  type NeededSpace,
+  needsByDisk,
+  type Survey,
+  type SurveyedModel,
+} from "../../store/store.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import {
   overruledNotice,
@@ -75,13 +81,12 @@ export async function prepareInterview(
   }
   const paths = storagePaths(host, stackDir);
 
+  const storeOf = ({ storage }: Answers) =>
+    openHubCache({ host, cacheDir: request.cacheDir ?? placeOf(paths, storage) });
   const survey = (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
     surveyModels({
       source: openHub(work, request, answers.token),
-      store: openHubCache({
-        host,
-        cacheDir: request.cacheDir ?? placeOf(paths, answers.storage),
-      }),
+      store: storeOf(answers),
       models,
       signal: stop,
       fallback: cacheFallback(work, request, answers.token),
@@ -94,6 +99,19 @@ export async function prepareInterview(
     const refused = token !== null && work.endpoints.refusedTokens.has(token);
     return refused ? { ...answers, token: { source: "none" } } : answers;
   };
+  // Where nobody is asked, only the chosen models are listed, when they are worked out.
+  const everything =
+    person.ask === undefined ? null : await survey(resolved.answers, catalog.models, signal);
+  const first = unlessRefused(resolved.answers);
+  const measure = (of: Survey, { token }: Answers, stop: AbortSignal) =>
+    measureSpeed({
+      host,
+      hub: openHub(work, request, token),
+      survey: of,
+      limitBytesPerSecond: request.limitBytesPerSecond,
+      signal: stop,
+    });
+  const measured = everything === null ? null : await measure(everything, first, signal);
   /** Registries are asked once for the same images, however often the plan is looked at. */
   const asked = new Map<string, FoundImages | null>();
   const findImages = async (config: StackConfig, cacheDir: string, stop: AbortSignal) => {
@@ -112,8 +130,8 @@ export async function prepareInterview(
     const surveyed = await survey(given, modelsOfTiers(catalog, given.tiers), stop);
     const answers = unlessRefused(given);
     const place = await placeFailureOf(work, surveyed);
-    const [refusal, ...others] = downloadRefusals({ survey: surveyed, place, hub: null });
-    if (refusal !== undefined) throw refusalOf(refusal, others);
+    const own = { store: storeOf(answers), survey: surveyed };
+    refuse({ survey: surveyed, needs: await own.store.neededSpace(surveyed) }, place);
     const models = modelsOfTiers(catalog, answers.tiers);
     const { changes, services, config, notices } = await planDeployment({
       host,
@@ -133,6 +151,13 @@ export async function prepareInterview(
       await requireWritable(work, stackDir, "stack");
     }
     const images = config === null ? null : await findImages(config, surveyed.cacheDir, stop);
+    const { imageNotices, neededSpace, plannedImages, withFoundImages } =
+      await import("../find-images.ts");
+    const needs = await neededSpace(own, images);
+    refuse({ survey: withFoundImages(surveyed, images), needs }, null);
+    // Who is not asked, and only wants to know, is told as much as who is.
+    const isOnlyTold = request.dryRun && person.ask === undefined;
+    const bytesPerSecond = isOnlyTold ? await measure(surveyed, answers, stop) : measured;
     const answerLines = questions.flatMap(({ planLine }) => planLine(answers) ?? []);
     const plan: PlanReady = {
       type: "plan.ready",
@@ -142,6 +167,9 @@ export async function prepareInterview(
       capabilities: capabilitiesOf(models),
       totalBytes: surveyed.totalBytes,
       cachedBytes: surveyed.cachedBytes + surveyed.resumedBytes,
+      ...(images === null ? {} : { images: plannedImages(images) }),
+      disks: plannedDisks(needs),
+      ...(bytesPerSecond === null ? {} : { bytesPerSecond }),
       startup: answers.startup,
       cacheDir: surveyed.cacheDir,
       stackDir,
@@ -152,13 +180,10 @@ export async function prepareInterview(
       files: toPlannedFiles(changes),
       services,
     };
-    return { plan, survey: surveyed, images, changes, notices };
+    const told = [...notices, ...(images === null ? [] : imageNotices(images))];
+    return { plan, survey: surveyed, images, changes, notices: told };
   };
 
-  // Where nobody is asked, only the chosen models are listed, when they are worked out.
-  const everything =
-    person.ask === undefined ? null : await survey(resolved.answers, catalog.models, signal);
-  const first = unlessRefused(resolved.answers);
   const interview: Interview = {
     machine: detection.machine,
     checks: detection.checks,
@@ -172,16 +197,7 @@ export async function prepareInterview(
         : new Set([...resolved.decided, "storage" as const]),
     earlier: remembered.earlier,
     storagePaths: paths,
-    bytesPerSecond:
-      everything === null
-        ? null
-        : await measureSpeed({
-            host,
-            hub: openHub(work, request, first.token),
-            survey: everything,
-            limitBytesPerSecond: request.limitBytesPerSecond,
-            signal,
-          }),
+    bytesPerSecond: measured,
     spareBytes: headroom,
     expandPath: (typed) => expandPath(typed, host),
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
@@ -205,6 +221,19 @@ export async function prepareInterview(
       rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
   };
   return { interview, workOut };
+}
+
+/** @throws Failure that says what is in the way of the download, the disk's (exit 7) among it */
+function refuse(wanted: Wanted, place: Failure | null): void {
+  const [refusal, ...others] = downloadRefusals({ wanted, place, hub: null });
+  if (refusal !== undefined) throw refusalOf(refusal, others);
+}
+
+/** Disks that something comes to. */
+function plannedDisks(needs: readonly NeededSpace[]): PlannedDisk[] {
+  return needsByDisk(needs)
+    .filter(({ neededBytes }) => neededBytes > 0)
+    .map((each) => ({ ...each, what: each.what.filter((what) => what !== "upgrade") }));
 }
 
 function isKept({ token, keepToken }: Answers): boolean {

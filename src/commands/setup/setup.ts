@@ -87,9 +87,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   if (unsupported !== null) throw unsupported;
   const { plan, survey, images, changes, notices } = await workOut(answers, signal);
   for (const notice of notices) emit(notice);
-  const { bytesPerSecond } = interview;
-  const measured = bytesPerSecond === null ? {} : { bytesPerSecond };
-  emit(ask === undefined ? plan : { ...plan, ...measured, agreedAtMs });
+  emit(ask === undefined ? plan : { ...plan, agreedAtMs });
   emit({ type: "stage.finished", stage: "plan", outcome: "done" });
   if (dryRun) return request.summary?.(null, plan) ?? dryRunSummary(plan);
 

@@ -25,16 +25,19 @@ export const storeFailures = {
     readonly folder: string;
     readonly neededBytes: number;
     readonly freeBytes: number;
+    /** Unpacked images are part of what is needed. */
+    readonly estimated?: boolean;
   }>({
     exitCode: exitCodes.disk,
-    message: ({ what, folder, neededBytes, freeBytes }) =>
-      `Not enough disk space in ${folder}: the ${what} ${what === "upgrade" ? "needs" : "need"} ${formatBytes(neededBytes)}, and ${formatBytes(freeBytes)} is free.`,
+    message: ({ what, folder, neededBytes, freeBytes, estimated = false }) =>
+      `Not enough disk space in ${folder}: the ${what} ${what === "upgrade" ? "needs" : "need"} ${estimated ? "about " : ""}${formatBytes(neededBytes)}${estimated ? " (unpacked: an estimate)" : ""}, and ${formatBytes(freeBytes)} is free.`,
     hint: ({ what, neededBytes, freeBytes }) => {
       const free = `Free ${formatBytes(neededBytes - freeBytes)}`;
       if (what === "upgrade") return `Nothing was changed. ${free}, then run this again.`;
+      const docker = what === "models" ? "" : " What Docker uses: docker system df";
       return what === "images"
-        ? `${free}, then run this again. What Docker uses: docker system df`
-        : `${free}, choose fewer models (--tiers 1), or choose a folder on another disk with --cache-dir.`;
+        ? `${free}, then run this again.${docker}`
+        : `${free}, choose fewer models (--tiers 1), or choose a folder on another disk with --cache-dir.${docker}`;
     },
     formHint: ({ neededBytes, freeBytes }) =>
       `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models, or choose a folder on another disk.`,

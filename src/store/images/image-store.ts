@@ -266,7 +266,7 @@ async function neededSpace(
       ? sizes(wanted)
       : Math.max(...wanted.map(({ sizeBytes }) => sizeBytes));
     const bytes = Math.ceil(sizes(wanted) * unpackedRatio) + kept;
-    needs.push(await needOf(engine.rootDir, bytes));
+    needs.push({ ...(await needOf(engine.rootDir, bytes)), estimated: true });
   }
   return needs;
 }

@@ -75,17 +75,27 @@ export function planLines(plan: PlanReady): string[] {
 
 /** "redis 17.0 MB and neo4j 302 MB; about 798 MB unpacked (estimate)". */
 function imageFacts({ images = [] }: PlanReady): PlanFact[] {
-  if (images.length === 0) return [];
-  const each = images.map(
+  const each = imagesToFetch(images).map(
     ({ image, totalBytes }) => `${imageTitle(image, images)} ${formatBytes(totalBytes)}`,
   );
-  return [{ label: "Images", value: `${listed(each)}; ${unpackedText(images)}` }];
+  const parts = [...(each.length === 0 ? [] : [listed(each)]), ...unpackedText(images)];
+  return parts.length === 0 ? [] : [{ label: "Images", value: parts.join("; ") }];
 }
 
-/** "about 798 MB unpacked (estimate)". */
-export function unpackedText(images: readonly PlannedImage[]): string {
-  const bytes = images.reduce((sum, { unpackedBytes }) => sum + unpackedBytes, 0);
-  return `about ${formatBytes(bytes)} unpacked (estimate)`;
+/** Those that Docker does not have by their names. */
+export function imagesToFetch(images: readonly PlannedImage[]): readonly PlannedImage[] {
+  return images.filter(({ totalBytes }) => totalBytes > 0);
+}
+
+/** "about 798 MB unpacked (estimate)", "4 already in Docker". */
+export function unpackedText(images: readonly PlannedImage[]): string[] {
+  const coming = imagesToFetch(images);
+  const there = images.length - coming.length;
+  const bytes = coming.reduce((sum, { unpackedBytes }) => sum + unpackedBytes, 0);
+  return [
+    ...(coming.length === 0 ? [] : [`about ${formatBytes(bytes)} unpacked (estimate)`]),
+    ...(there === 0 ? [] : [`${there} already in Docker`]),
+  ];
 }
 
 /** "about 11.5 GB for models and images (estimate), 82.0 GB free, /var/lib/docker", a fact each disk. */

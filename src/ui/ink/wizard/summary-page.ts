@@ -12,6 +12,7 @@ import {
   fileText,
   type PlanFact,
   planFacts,
+  imagesToFetch,
   unpackedText,
 } from "../../messages/plan.ts";
 import { imageTitle } from "../../messages/download.ts";
@@ -174,8 +175,11 @@ function modelRows({ theme, wizard }: WizardView, { models }: PlanReady, room: n
 
 /** A row an image, and what they come to once they are unpacked. */
 function imageRows({ theme }: WizardView, images: readonly PlannedImage[], room: number): Line[] {
-  const titled = images.map((each) => ({ ...each, title: imageTitle(each.image, images) }));
-  return [...sizedRows(titled, room, theme), [span(unpackedText(images), "quiet")]];
+  const titled = imagesToFetch(images).map((each) => ({
+    ...each,
+    title: imageTitle(each.image, images),
+  }));
+  return [...sizedRows(titled, room, theme), [span(unpackedText(images).join("; "), "quiet")]];
 }
 
 interface Sized {

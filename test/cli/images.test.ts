@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +7,7 @@ import { parseCatalog } from "../../src/catalog/load.ts";
 import { reposForCatalog } from "../../src/demo/hub/catalog-repos.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import { platformOf } from "../../src/source/oci/manifest.ts";
+import { mountDisk } from "../download/small-disk.ts";
 import { type Image, makeImage, noise } from "../source/oci/images.ts";
 import { type RegistryServer, startRegistry } from "../source/oci/registry-server.ts";
 import { makeSandbox, type Sandbox } from "./sandbox.ts";
@@ -165,4 +166,90 @@ test("a value of the switch that is neither yes nor no is refused", async () => 
   const run = await sandbox.run(args, { env: { HEROS_KEEP_IMAGES: "maybe" } });
   expect(run.events().at(-1)).toMatchObject({ type: "run.failed", code: "settings.bad_value" });
   expect(run.stdout).toContain("HEROS_KEEP_IMAGES");
+});
+
+/** A Docker that is running, has these images, and keeps them in a folder. */
+async function addDocker(rootDir: string, has: readonly string[] = []): Promise<void> {
+  const { architecture } = platformOf({ arch: os.machine() });
+  const info = { ServerVersion: "28.3.3", DockerRootDir: rootDir, OperatingSystem: "Debian" };
+  const services = {
+    "her-os-core": { image: `${registry.host}/her-os/core:1`, depends_on: { redis: {} } },
+    redis: { image: `${registry.host}/library/redis:7` },
+  };
+  const ids = has.map((_name, index) => `sha256:${String(index).padStart(64, "0")}`);
+  const shown = has.map((name, index) => {
+    const image = {
+      id: ids[index],
+      names: [name],
+      os: "linux",
+      architecture,
+      unpackedBytes: 900_000,
+    };
+    return `echo '${JSON.stringify(image)}'`;
+  });
+  await sandbox.command(
+    "docker",
+    `case "$*" in
+info*) echo '${JSON.stringify(info)}' ;;
+version*) echo '{"Components":[{"Name":"Engine"}]}' ;;
+"context inspect"*) echo unix:///var/run/docker.sock ;;
+"compose version"*) echo 2.39.1 ;;
+compose*config*) echo '${JSON.stringify({ services })}' ;;
+"image inspect"*) ${[...shown, ":"].join("; ")} ;;
+"image ls"*) echo '${ids.join("\n")}' ;;
+*) exit 1 ;;
+esac`,
+  );
+}
+
+function dryRun(...flags: readonly string[]) {
+  const places = ["--stack-dir", stackDir(), "--cache-dir", path.join(sandbox.dir, "hub")];
+  const consent = ["--yes", "--allow-unsupported", "--dry-run", "--tiers=1"];
+  return sandbox.run(["setup", ...consent, `--endpoint=${hub.endpoint}`, ...places, ...flags]);
+}
+
+test("a dry run tells images, what each disk has to hold, and the speed of the link", async () => {
+  await writeStack();
+  await addDocker(sandbox.dir, [`${registry.host}/library/redis:7`]);
+  const run = await dryRun("--json");
+  expect({ ...run, stdout: "" }).toMatchObject({ exitCode: 0, stderr: "" });
+  const plan = run.events().find((event) => event.type === "plan.ready");
+  const size = core.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  expect(plan).toMatchObject({
+    images: [
+      { image: `${registry.host}/her-os/core:1`, totalBytes: size, cachedBytes: 0 },
+      { image: `${registry.host}/library/redis:7`, totalBytes: 0, unpackedBytes: 900_000 },
+    ],
+    disks: [{ what: ["models", "images"], estimated: true }],
+  });
+  expect(plan?.bytesPerSecond).toBeGreaterThan(0);
+  // Models and layers, and the layers unpacked.
+  const [disk] = plan?.disks ?? [];
+  expect(disk?.neededBytes).toBeGreaterThan((plan?.totalBytes ?? 0) + size * 3.5);
+  await expect(readdir(path.join(sandbox.dir, "hub"))).rejects.toThrow("ENOENT");
+
+  const { stdout } = await dryRun("--output=plain");
+  expect(stdout).toMatch(
+    /Images: core 70\d kB; about 1\.7\d MB unpacked \(estimate\); 1 already in Docker/u,
+  );
+  expect(stdout).toMatch(
+    /Disk: about \S+ MB needed for models and images \(estimate\), .* free: /u,
+  );
+});
+
+test("images that do not fit on Docker's disk end a setup before the first byte", async ({
+  skip,
+}) => {
+  await writeStack();
+  const rootDir = path.join(sandbox.dir, "docker");
+  await mkdir(rootDir);
+  using disk = mountDisk(rootDir, "size=4m");
+  if (disk === null) skip();
+  await addDocker(rootDir);
+  const run = await dryRun("--json");
+  expect(run.events().at(-1)).toMatchObject({ code: "disk.too_small", exitCode: 7 });
+  const told = JSON.stringify(run.events().at(-1));
+  expect(told).toContain(`Not enough disk space in ${rootDir}: the images need about `);
+  expect(told).toMatch(/Free \d\S* MB, then run this again/u);
+  expect(hub.sentBytes()).toBe(0);
 });
