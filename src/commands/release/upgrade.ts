@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isThere } from "../../host/places.ts";
 import type { Host } from "../../host/host.ts";
 import { listRunning } from "../../record/find-running.ts";
-import { rollBack } from "../../release/install.ts";
+import { rollBack, proveStarts, reasonIn } from "../../release/install.ts";
 import {
   dataOfTree,
   linkedId,
@@ -12,7 +12,6 @@ import {
   withLock,
 } from "../../release/installation.ts";
 import { findLauncher } from "../../release/launcher.ts";
-import { proveStarts, reasonIn } from "../../release/prove.ts";
 import { findTarball, type ReleaseSource, type Tarball } from "../../release/signed-sums.ts";
 import {
   changelogOf,
