@@ -1,6 +1,6 @@
 import type { Work } from "./command-request.ts";
 import { annieServiceName } from "../deploy/compose/annie-service.ts";
-import { neededBy, type StackConfig } from "../docker/compose.ts";
+import { inStartOrder, neededBy, type StackConfig } from "../docker/compose.ts";
 import { findRegistryLogin } from "../docker/credentials.ts";
 import type { DockerInfo } from "../docker/engine.ts";
 import {
@@ -217,10 +217,10 @@ interface StackImage {
   readonly wish: ImageWish;
 }
 
-/** The images of the stack's services, in their order. */
+/** The images of the stack's services: those of a service that others wait for before theirs, for it is started while the rest is on its way. */
 function imagesOf(config: StackConfig, usualPlatform: string | undefined): readonly StackImage[] {
   const needed = neededBy(annieServiceName, config);
-  return Object.entries(config.services).flatMap(
+  return inStartOrder(config).flatMap(
     ([service, { image, build, pull_policy, platform = usualPlatform }]) => {
       if (image === undefined) return [];
       const builds = build !== undefined && build !== null;

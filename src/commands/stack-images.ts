@@ -186,6 +186,7 @@ function handedImage(image: SurveyedImage, config: StackConfig): HandedImage[] {
     {
       ...content,
       way: label.way,
+      neededForOnline: label.neededForOnline,
       engineId,
       fullName: `${registry}/${repository}:${tag ?? "latest"}`,
       coming: new Set(snapshots.flatMap(({ files }) => files.map(({ path }) => path))),

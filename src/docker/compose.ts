@@ -221,6 +221,16 @@ export function neededBy(name: string, { services }: StackConfig): ReadonlySet<s
   return needed;
 }
 
+/** All services by name, each after those that it waits for. */
+export function inStartOrder(stack: StackConfig): (readonly [string, StackService])[] {
+  const waitsFor = new Map(
+    Object.keys(stack.services).map((name) => [name, neededBy(name, stack).size]),
+  );
+  return Object.entries(stack.services).toSorted(
+    ([one], [other]) => (waitsFor.get(one) ?? 0) - (waitsFor.get(other) ?? 0),
+  );
+}
+
 /** How much memory the compose file lets a service have, in bytes; null where it sets no limit. */
 export function memoryLimitOf({ mem_limit: own, deploy }: StackService): number | null {
   const limit = deploy?.resources?.limits?.memory ?? own ?? 0;

@@ -38,6 +38,8 @@ export interface HandedImage extends ImageParts {
   /** By which Docker has all of it under another name; null where it does not. */
   readonly engineId: string | null;
   readonly way: "registry" | "load";
+  /** Docker takes it before those that are not. */
+  readonly neededForOnline: boolean;
   /** That the compose file asks for; null where it is the engine's own. */
   readonly platform: string | null;
 }
@@ -89,14 +91,22 @@ export function openHandOver(options: HandOverOptions): HandOver {
 
   /**
    * The engine fetches three layers at a time of all that it pulls. So of images that are not whole only the first is pulled:
-   * those behind it would keep it waiting for layers that are still on their way.
+   * those behind it would keep it waiting for layers that are still on their way. And what Annie does not wait for is unpacked once all
+   * that she waits for is.
    */
   async function untilTurn(image: HandedImage, place: number): Promise<void> {
+    if (!image.neededForOnline) await untilAborted(Promise.allSettled(neededHanded()), signal);
     const before = Promise.all(images.slice(0, place).map(whole));
     const layers = image.layers.map(({ digest }) => digest);
     const first = layers.find((digest) => image.coming.has(digest)) ?? image.config.digest;
     await untilAborted(Promise.race([whole(image), before.then(() => coming(first))]), signal);
   }
+
+  const neededHanded = (): Promise<boolean>[] =>
+    images.flatMap(({ name, neededForOnline }) => {
+      const one = handed.get(name);
+      return neededForOnline && one !== undefined ? [one] : [];
+    });
 
   async function handOver(image: HandedImage, place: number): Promise<boolean> {
     const { name, digest } = image;
@@ -151,7 +161,8 @@ export function openHandOver(options: HandOverOptions): HandOver {
   }
 
   const clearing: Promise<void>[] = [];
-  const handed = new Map(images.map((image, place) => [image.name, handOver(image, place)]));
+  const handed = new Map<string, Promise<boolean>>();
+  for (const [place, image] of images.entries()) handed.set(image.name, handOver(image, place));
   for (const each of handed.values()) each.catch(() => {});
 
   function downloadEnded(): void {

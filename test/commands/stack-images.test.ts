@@ -47,10 +47,10 @@ esac`);
 
 const core = shown("ghcr.io/her-os/core:1");
 const redis = shown("redis:7");
-const stackAlone = ["image inspect ghcr.io/her-os/core:1 redis:7"];
+const stackAlone = ["image inspect redis:7 ghcr.io/her-os/core:1"];
 
 test("of a stack whose images are all there, Docker is asked for these alone", async () => {
-  const shownAs = ["ghcr.io/her-os/core:1", "redis:7"];
+  const shownAs = ["redis:7", "ghcr.io/her-os/core:1"];
   expect(await askedOf([core, redis], { shownAs })).toEqual(stackAlone);
 });
 

@@ -86,6 +86,20 @@ test("an image that is whole does not wait for one before it that is not", async
   expect(await scene.handOver.handed(two.name)).toBe(true);
 });
 
+test("an image that Annie does not wait for is taken after all that she waits for", async () => {
+  const scene = await openScene([
+    ["one", 2],
+    ["later", 1],
+  ]);
+  const [one, later = one] = scene.images;
+  for (const { config, layers } of [later, one]) {
+    for (const { digest } of [config, ...layers]) await scene.bring(digest);
+  }
+  expect(await scene.handOver.handed(later.name)).toBe(true);
+  const ready = scene.events.flatMap((event) => (event.type === "image.ready" ? event.image : []));
+  expect(ready).toEqual([one.name, later.name]);
+});
+
 test("what is cancelled in the middle of a pull leaves no name behind", async () => {
   const scene = await openScene([["one", 3]]);
   const [image] = scene.images;
@@ -155,7 +169,7 @@ interface Scene {
   bring(digest: string): Promise<void>;
 }
 
-/** Images of so many layers, of which nothing is there. */
+/** Images of so many layers, of which nothing is there. Annie waits for all but the one named later. */
 async function openScene(
   shapes: readonly [readonly [string, number], ...(readonly [string, number])[]],
 ): Promise<Scene> {
@@ -222,6 +236,7 @@ function asHanded(name: string, real: RealImage): { image: HandedImage; real: Re
     coming: new Set([config, ...layers].map((each) => each.digest)),
     engineId: null,
     way: "registry",
+    neededForOnline: !name.endsWith("/later:1"),
     platform: null,
     digest,
     manifestDigest: digest,
