@@ -270,12 +270,16 @@ interface Publishing {
   publishAll(): Promise<void>;
 }
 
-/** Each item of the survey is published once, one after the other. */
+/**
+ * Each item of the survey is published once, models one after the other and images beside them: what becomes of those may wait
+ * for another heros, and for a disk that Docker unpacks to.
+ */
 function createPublishing(request: PublishingRequest): Publishing {
   const { store, survey, emit, signal, lockRetryMs, isReady, onModelReady } = request;
   const items = itemsOf(survey);
   const published = new Map<string, Promise<void>>();
-  let last: Promise<unknown> = Promise.resolve();
+  const last = { image: Promise.resolve<unknown>(null), model: Promise.resolve<unknown>(null) };
+  const isImage = ({ id }: SurveyedItem): boolean => survey.images.some((each) => each.id === id);
 
   async function publish(item: SurveyedItem): Promise<void> {
     const { id, title, snapshots } = item;
@@ -295,9 +299,10 @@ function createPublishing(request: PublishingRequest): Publishing {
   async function publishReady(): Promise<void> {
     for (const item of items.filter(({ id }) => isReady(id))) {
       if (published.has(item.id)) continue;
-      const done = last.then(() => publish(item));
+      const kind = isImage(item) ? "image" : "model";
+      const done = last[kind].then(() => publish(item));
       published.set(item.id, done);
-      last = done.catch(() => {});
+      last[kind] = done.catch(() => {});
     }
     const ends = await Promise.allSettled(published.values());
     for (const end of ends) if (end.status === "rejected") throw end.reason;

@@ -210,6 +210,34 @@ test("a pause holds layers too, and goes on from the same bytes", async () => {
   expect(stored).toMatchObject({ isWhole: true });
 });
 
+test("a model that is whole has its name while an image still waits for another heros", async () => {
+  await using scene = await openBoth();
+  const { fileLocks } = scene.host;
+  const order: string[] = [];
+  let held = false;
+  const host: Host = {
+    ...scene.host,
+    fileLocks: {
+      ...fileLocks,
+      acquire: async (lock) =>
+        held && lock.endsWith("/heros-images.lock") ? "busy" : fileLocks.acquire(lock),
+    },
+  };
+  await scene.pullBoth(
+    { models: [first], images: images.slice(0, 1) },
+    {
+      host,
+      onLayerVerified: () => void (held = true),
+      onModelReady(id) {
+        order.push(id);
+        held = false;
+      },
+      onImageVerified: ({ title }) => void order.push(title),
+    },
+  );
+  expect(order).toEqual(["first", scene.nameOf("her-os/core:1")]);
+});
+
 describe("what concerns one server", () => {
   test("is waited for without the other: models come while a registry asks us to wait", async () => {
     let limited = true;
