@@ -78,9 +78,9 @@ export async function bringOnline(
   const stack = { host, stackDir, emit, signal, port, cacheDir: survey.cacheDir, tell };
   const startAnnie = async () => {
     emit({ type: "stage.started", stage: "annie" });
-    await images?.needed();
     const services = images?.hasLater === true ? { services: [annieServiceName] } : {};
-    const address = await startStack({ ...stack, ...services });
+    const after = images === null ? {} : { after: images.needed() };
+    const address = await startStack({ ...stack, ...services, ...after });
     if (address !== null) url = `http://${address.host}:${address.port}`;
     const containers = watchContainers({
       host,
@@ -111,8 +111,7 @@ export async function bringOnline(
   /** What Annie does not wait for, once its images are there. */
   const startRest = async () => {
     if (images?.hasLater !== true) return;
-    await images.later();
-    await startStack(stack);
+    await startStack({ ...stack, after: images.later() });
   };
 
   const fetching = fetchModels();

@@ -41,6 +41,8 @@ export interface StartStackRequest {
   readonly cacheDir?: string;
   /** These, and what they wait for. Left out, all that are not in a profile. */
   readonly services?: readonly string[];
+  /** Nothing is started before this ends; what compose is asked before is asked meanwhile. Its error is thrown. */
+  readonly after?: Promise<unknown>;
   /** Tells changes of containers; shared with whoever looks at them later. */
   readonly tell?: TellContainers;
 }
@@ -60,9 +62,10 @@ const pullTellMs = 1000;
 export async function startStack(request: StartStackRequest): Promise<AnnieAddress | null> {
   const { host, stackDir, emit, signal, services = [] } = request;
   const { tell = containerTeller(emit) } = request;
+  request.after?.catch(() => {});
   await requireFolder(request);
-  const version = await composeVersion(request);
-  const config = await readStackConfig(request);
+  const [version, config] = await Promise.all([composeVersion(request), readStackConfig(request)]);
+  await request.after;
   const json = speaksJson(version);
   const args = [...(json ? ["--progress", "json"] : []), "up", "-d", ...services];
   emit({ type: "stack.command", command: ["docker compose up -d", ...services].join(" ") });
