@@ -42,7 +42,8 @@ export function findPeers(folder: string): Peers {
   return { venv, absent, versions: versionsOf(venv), has: found };
 }
 
-function installPython(venv: string): string | null {
+/** @returns the folder, with `bin/hf` in it; null where Python or its registry can't be reached */
+export function installPython(venv: string): string | null {
   const pip = join(venv, "bin/pip");
   const made =
     succeeds("python3", ["-m", "venv", venv]) &&

@@ -1,0 +1,143 @@
+/**
+ * How long a bare machine takes until Annie is online, and until all is there: an image registry and a Hub behind one line, and a
+ * real Docker engine that has nothing. Beside it the ways without heros, on the same line. Needs the build, root, and Debian 12
+ * where something has to be installed.
+ *
+ *     npm run bench:first-boot                2.2 GB needed of 3.7, at 50 MB/s
+ *     npm run bench:first-boot -- --quick     a tenth of it at 10 MB/s; the bounds leave more for what is not bytes
+ *     npm run bench:first-boot -- --check     ends with 1 where a bound is broken
+ *
+ * --only heros, inside or hand goes that way alone, and may be repeated; --dir is where everything is written while it runs;
+ * --events keeps what heros says in a file.
+ */
+import { writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { installPython } from "./download/peers.ts";
+import { insideFolder, requireSpace } from "./download/workplace.ts";
+import { type Figure, holds, markdownTable, table } from "./figure.ts";
+import { withEngine } from "./first-boot/engine.ts";
+import {
+  byHandWay,
+  herosWay,
+  insideWay,
+  measureWay,
+  type Moments,
+  type Way,
+} from "./first-boot/ways.ts";
+import { type Sizes, withWorld, type World } from "./first-boot/world.ts";
+
+const { values } = parseArgs({
+  options: {
+    check: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    only: { type: "string", multiple: true, default: ["heros", "inside", "hand"] },
+    dir: { type: "string", default: tmpdir() },
+    events: { type: "string" },
+  },
+});
+const sizes: Sizes = values.quick
+  ? { neededBytes: 0.22e9, laterBytes: 0.15e9, bytesPerSecond: 10e6 }
+  : { neededBytes: 2.2e9, laterBytes: 1.5e9, bytesPerSecond: 50e6 };
+const bounds = values.quick
+  ? { online: 1.3, all: 1.3, inside: 1.2, hand: 1 }
+  : { online: 1.05, all: 1.05, inside: 1.5, hand: 1.2 };
+/** The registry's, Docker's compressed and unpacked, heros' own until Docker has it, and the models twice. */
+const diskBytes = (sizes.neededBytes + sizes.laterBytes) * 6;
+
+const figures = await insideFolder(values.dir, "heros-bench-", async (folder) => {
+  await requireSpace(folder, diskBytes);
+  const venv = values.only.includes("hand") ? installPython(join(folder, "venv")) : null;
+  return withEngine(join(folder, "engine"), (engine) =>
+    withWorld({ folder, engine, sizes }, (world) => race(world, venv)),
+  );
+});
+console.log(`\n${table(figures)}`);
+if (values.check && !figures.every(holds)) process.exitCode = 1;
+
+async function race(world: World, venv: string | null): Promise<Figure[]> {
+  const ways: Record<string, Way | null> = {
+    heros: herosWay,
+    inside: insideWay,
+    hand: venv === null ? null : byHandWay(venv),
+  };
+  const measured = new Map<string, { readonly way: Way; readonly moments: Moments }>();
+  const lines: string[] = [];
+  for (const name of values.only) {
+    const way = ways[name] ?? null;
+    if (way === null) continue;
+    const note = (line: string): unknown => (name === "heros" ? lines.push(line) : null);
+    measured.set(name, { way, moments: await measureWay(world, way, note) });
+  }
+  if (values.events !== undefined) await writeFile(values.events, `${lines.join("\n")}\n`);
+  say(world, [...measured.values()]);
+  if (values.only.includes("hand") && venv === null) {
+    console.log("\nLeft out: hf download. Python or its registry can't be reached.");
+  }
+  const [heros, inside, hand] = ["heros", "inside", "hand"].map(
+    (name) => measured.get(name)?.moments,
+  );
+  if (heros === undefined) return [];
+  const { neededBytes, allBytes } = world;
+  return [
+    onLine("until Annie is online", heros.onlineMs, { bytes: neededBytes, bound: bounds.online }),
+    onLine("until all is there", heros.allMs, { bytes: allBytes, bound: bounds.all }),
+    ...beside("online, beside models fetched in the container", heros.onlineMs, {
+      otherMs: inside?.allMs,
+      sooner: bounds.inside,
+    }),
+    ...beside("online, beside pull, hf download, up", heros.onlineMs, {
+      otherMs: hand?.onlineMs,
+      sooner: bounds.hand,
+    }),
+  ];
+}
+
+/** The time that the line alone takes is what is compared with. */
+function onLine(
+  name: string,
+  ms: number,
+  { bytes, bound }: { readonly bytes: number; readonly bound: number },
+): Figure {
+  const lineMs = (bytes / sizes.bytesPerSecond) * 1000;
+  const compared = `${megabytes(bytes)} on the line: ${seconds(lineMs)}`;
+  return { name, measured: seconds(ms), compared, ratio: ms / lineMs, bound };
+}
+
+function beside(
+  name: string,
+  ms: number,
+  { otherMs, sooner }: { readonly otherMs: number | undefined; readonly sooner: number },
+): Figure[] {
+  if (otherMs === undefined) return [];
+  const compared = `${seconds(otherMs)}: ${(otherMs / ms).toFixed(2)} × as long`;
+  return [{ name, measured: seconds(ms), compared, ratio: ms / otherMs, bound: 1 / sooner }];
+}
+
+function say(
+  { neededBytes, allBytes }: World,
+  measured: readonly { readonly way: Way; readonly moments: Moments }[],
+): void {
+  const speed = `${sizes.bytesPerSecond / 1e6} MB/s`;
+  console.log(`\n${megabytes(neededBytes)} needed of ${megabytes(allBytes)}, at ${speed}\n`);
+  console.log(
+    markdownTable([
+      ["way", "online", "everything", "over the line"],
+      ...measured.map(({ way, moments }) => [
+        way.name,
+        seconds(moments.onlineMs),
+        seconds(moments.allMs),
+        megabytes(moments.bytes),
+      ]),
+    ]),
+  );
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
