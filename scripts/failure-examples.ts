@@ -293,6 +293,7 @@ export const failureExamples: {
   "release.no_previous": [{ now: "0.1.0" }],
   "release.no_ssh_keygen": [undefined],
   "release.no_tree": [{ folder: "/home/ann/Downloads" }],
+  "release.noexec": [{ folder: "/home/ann/.local/share/heros/versions" }],
   "release.not_found": [{ url: "https://example.com/heros/download/v7.0.0/SHA256SUMS" }],
   "release.not_installed": [{ folder: "/home/ann/heros" }],
   "release.not_writable": [{ folder: "/opt/heros", errno: "EACCES" }],

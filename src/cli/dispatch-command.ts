@@ -229,9 +229,9 @@ function planRelease({
         resumeHint: "Run the same command again: it installs the whole.",
         work: async (work) => {
           const { performReleaseInstall } = await import("../commands/release/install.ts");
-          const { prefix, modifyPath, dryRun, verbosity } = command;
+          const { prefix, modifyPath, dryRun, latest, madeBelow, verbosity } = command;
           const isQuiet = verbosity === "quiet";
-          const asked = { prefix, modifyPath, dryRun, quiet: isQuiet };
+          const asked = { prefix, modifyPath, dryRun, latest, madeBelow, quiet: isQuiet };
           return performReleaseInstall(work, { appDir, ...asked });
         },
       };

@@ -8,6 +8,10 @@ export interface ReleaseInstallCommand extends CommonOptions {
   readonly prefix: string | null;
   readonly modifyPath: boolean;
   readonly dryRun: boolean;
+  /** The tree is what is called the newest one: one that is older than the installed version is refused. */
+  readonly latest: boolean;
+  /** install.sh has made folders below this one, on the way to where it works. */
+  readonly madeBelow: string | null;
 }
 
 export interface UpgradeCommand extends CommonOptions {
@@ -49,6 +53,8 @@ export function addRelease(
     .option("--prefix <dir>", "install below DIR instead of ~/.local")
     .option("--modify-path", "put the folder of the launcher into the PATH of your shell")
     .option("--dry-run", "show what would be done, and do none of it")
+    .option("--latest", "refuse to replace a version that is newer")
+    .option("--made-below <dir>", "the folders below DIR were made by install.sh")
     .argument(
       "[next...]",
       "after --: what is started next, and must make sense before anything is installed",
@@ -61,6 +67,8 @@ export function addRelease(
         prefix: typeof values["prefix"] === "string" ? values["prefix"] : null,
         modifyPath: values["modifyPath"] === true,
         dryRun: values["dryRun"] === true,
+        latest: values["latest"] === true,
+        madeBelow: typeof values["madeBelow"] === "string" ? values["madeBelow"] : null,
       });
     });
   const channels = ["stable", "beta"] as const;

@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import { errorCode } from "../run/failure.ts";
 import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
+import { compareVersions } from "../run/version.ts";
 import {
   absentFolders,
   linkedId,
@@ -36,8 +37,15 @@ export interface Installed {
   readonly changed: boolean;
 }
 
-/** As access(2) has it. */
-const mayWrite = 2;
+export interface InstallOptions {
+  /** The tree is said to be the newest: whoever says so of an older one is not believed. */
+  readonly latest?: boolean;
+  /** Of the folders that the tree was unpacked in, those below this one were made for that. */
+  readonly madeBelow?: string | null;
+}
+
+/** As access(2) has them. */
+const [mayWrite, mayRun] = [2, 1];
 
 export function launcherOf({ bin }: Places): string {
   return path.join(bin, "heros");
@@ -53,17 +61,23 @@ export async function install(
   installing: Installing,
   tree: ReleaseTree,
   places: Places,
+  { latest = false, madeBelow = null }: InstallOptions = {},
 ): Promise<Installed> {
   const { host, signal } = installing;
   const { data, bin } = places;
   await requireFits(host, tree, places);
-  const absent = [...(await absentFolders(host, data)), ...(await absentFolders(host, bin))];
+  const absent = [
+    ...(await absentFolders(host, data)),
+    ...(await absentFolders(host, bin)),
+    ...madeForTree(madeBelow, tree, data),
+  ];
   await makeFolder(host, data);
   try {
     return await withLock(installing, lockOf(data), async () => {
       for (const folder of absent) await noteMade(host, data, { kind: "folder", path: folder });
       await makeFolder(host, bin);
       await host.files.access(bin, mayWrite);
+      if (latest) await requireNewer(host, tree, data);
       // This also loads what starts programs: in a moment this one's own files may be elsewhere.
       await proveVersion({ host, signal, ...tree });
       const before = await linkedId(host, data, "current");
@@ -84,6 +98,29 @@ export async function install(
     if ((await linkedId(host, data, "current")) === null) await leaveNothing(host, places, absent);
     throw error;
   }
+}
+
+/** What is called the newest and is older may be somebody's who wants an old fault back. @throws Failure `release.older` (1) */
+async function requireNewer(host: Host, { version }: ReleaseTree, data: string): Promise<void> {
+  const id = await linkedId(host, data, "current");
+  if (id === null) return;
+  const current = await readVersion(host, versionFolder(data, id));
+  if (compareVersions(version, current) < 0) {
+    throw failure("release.older", { current, latest: version });
+  }
+}
+
+/** Folders above `place` that install.sh made for the tree: a prefix that was not there. */
+function madeForTree(top: string | null, { folder }: ReleaseTree, place: string): string[] {
+  const above = (inner: string, outer: string): boolean => inner.startsWith(`${outer}/`);
+  if (top === null || !above(place, top) || path.basename(path.dirname(folder)) === "versions") {
+    return [];
+  }
+  const made: string[] = [];
+  for (let each = path.dirname(place); above(each, top); each = path.dirname(each)) {
+    if (above(folder, each)) made.push(each);
+  }
+  return made;
 }
 
 /** What an installation checks before it changes anything. @throws Failure `release.wrong_platform`, `release.foreign_launcher` (4) */
@@ -145,6 +182,7 @@ async function bringIn(
   await forgetCompiled(host, tree.folder);
   await moveTree(host, tree.folder, folder);
   try {
+    await requireRuns(host, folder);
     // The disk takes its 100 MB while it proves itself. Of what Node compiles it keeps a checksum: a power cut costs nothing there.
     const proof = { host, signal, folder, version: tree.version };
     await Promise.all([syncTree(host, folder), proveStarts(proof)]);
@@ -154,6 +192,15 @@ async function bringIn(
     throw error;
   }
   return id;
+}
+
+/** Where no program may run, access(2) says so, and not what starts it. @throws Failure `release.noexec` (4) */
+async function requireRuns({ files }: Host, folder: string): Promise<void> {
+  try {
+    await files.access(path.join(folder, "runtime/node"), mayRun);
+  } catch (cause) {
+    throw failure("release.noexec", { folder: path.dirname(folder) }, cause);
+  }
 }
 
 /** What Node has kept there of this very run, with whatever permissions. */

@@ -142,8 +142,29 @@ export async function removeUnneeded(host: Pick<Host, "files">, data: string): P
   if (others.length === 0) return;
   const running = await runningFrom(host, versions);
   for (const name of others.filter((each) => !running.has(each))) {
-    await files.rm(path.join(versions, name), { recursive: true, force: true });
+    await removeVersion({ files }, versions, name);
   }
+}
+
+/** What holds no release and was not begun by heros is the user's, and stays. Killed half-way, the next one ends it: the dot says so. */
+export async function removeVersion(
+  { files }: Pick<Host, "files">,
+  versions: string,
+  name: string,
+): Promise<void> {
+  let folder = path.join(versions, name);
+  if (!/^\.(?:copy|removed)-/u.test(name)) {
+    const isRelease = files.access(path.join(folder, "app/package.json")).then(
+      () => true,
+      () => false,
+    );
+    if (!(await isRelease)) return;
+    const going = path.join(versions, `.removed-${name}`);
+    await files.rm(going, { recursive: true, force: true });
+    await files.rename(folder, going);
+    folder = going;
+  }
+  await files.rm(folder, { recursive: true, force: true });
 }
 
 /** Links that whoever began to change one left when it was killed. */
@@ -199,6 +220,7 @@ export async function withLock<Result>(
 ): Promise<Result> {
   const startedMs = host.clock.monotonicMs();
   let told = false;
+  await makeLock(host, lock);
   for (;;) {
     const answer = await host.fileLocks.acquire(lock);
     if (answer !== "busy") break;
@@ -221,10 +243,16 @@ export async function withLock<Result>(
   }
 }
 
+/** Locks in a cache that users share are for all of them; this one is not. Where it can't be made, there is none. */
+async function makeLock({ files }: Pick<Host, "files">, lock: string): Promise<void> {
+  const handle = await files.open(lock, "a", 0o644).catch(() => null);
+  await handle?.close();
+}
+
 /** A refusal of the file system as the failure that says so; others are passed through. */
 function refusalOf(error: unknown, folder: string): unknown {
   const errno = errorCode(error) ?? "";
-  if (!["EACCES", "EPERM", "EROFS"].includes(errno)) return error;
+  if (!["EACCES", "EPERM", "EROFS", "ENOTDIR"].includes(errno)) return error;
   const at = error instanceof Error && "path" in error ? String(error.path) : folder;
   return failure("release.not_writable", { folder: at, errno }, error);
 }
@@ -246,6 +274,18 @@ export async function absentFolders(
   return absent;
 }
 
+/** Makes a folder, and notes those that it took. @throws Failure `release.not_writable` (4) */
+export async function makeNoted(
+  host: Pick<Host, "files" | "pid" | "random">,
+  data: string,
+  folder: string,
+): Promise<void> {
+  for (const absent of await absentFolders(host, folder)) {
+    await noteMade(host, data, { kind: "folder", path: absent });
+  }
+  await makeFolder(host, folder);
+}
+
 /** Makes a folder with those above it, one by one: in /proc, Node's own `recursive` never ends. @throws Failure `release.not_writable` (4) */
 export async function makeFolder(host: Pick<Host, "files">, folder: string): Promise<void> {
   for (const place of (await absentFolders(host, folder)).toReversed()) {
@@ -258,6 +298,10 @@ export async function makeFolder(host: Pick<Host, "files">, folder: string): Pro
       throw failure("release.not_writable", { folder, errno }, cause);
     }
   }
+  // A file may be in its place, or in that of one above.
+  await host.files.access(`${folder}/.`).catch((cause: unknown) => {
+    throw failure("release.not_writable", { folder, errno: errorCode(cause) ?? "" }, cause);
+  });
 }
 
 const made = z.discriminatedUnion("kind", [

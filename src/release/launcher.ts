@@ -37,8 +37,8 @@ export async function readLauncher(
       : { kind: "foreign" };
   } catch (error) {
     const code = errorCode(error);
-    if (code === "ENOENT") return { kind: "none" };
-    if (code === "EACCES" || code === "ENOTDIR") return { kind: "foreign" };
+    if (code === "ENOENT" || code === "ENOTDIR") return { kind: "none" };
+    if (code === "EACCES") return { kind: "foreign" };
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { isThere } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import { errorCode, Failure } from "../run/failure.ts";
-import { absentFolders, makeFolder, type Places, noteMade, readManifest } from "./installation.ts";
+import { makeNoted, type Places, noteMade, readManifest } from "./installation.ts";
 
 /** What a version brings for other programs, by its path below `share`: as those look for it. */
 export const sharedFiles = {
@@ -71,11 +71,8 @@ export async function linkSharedFiles(
   for (const link of linked) {
     const folder = path.dirname(link.path);
     try {
-      for (const absent of await absentFolders(host, folder)) {
-        await noteMade(host, data, { kind: "folder", path: absent });
-      }
+      await makeNoted(host, data, folder);
       await noteMade(host, data, { kind: "link", ...link });
-      await makeFolder(host, folder);
       await putLink(host, link);
     } catch (error) {
       const errno = errorCode(error instanceof Failure ? error.cause : error);

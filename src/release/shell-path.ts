@@ -3,7 +3,7 @@ import { readIfThere, writeAtomically } from "../host/text-files.ts";
 import { folderOfVariable } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import { quoted } from "../run/shell-quote.ts";
-import { noteMade } from "./installation.ts";
+import { makeNoted, noteMade } from "./installation.ts";
 
 /** Which line in which file puts a folder into the PATH of the user's shell. */
 export interface PathLine {
@@ -45,8 +45,8 @@ export async function addLine(
 ): Promise<boolean> {
   const before = await readIfThere(host, file);
   if (before?.split("\n").includes(line) === true) return false;
+  await makeNoted(host, data, path.dirname(file));
   await noteMade(host, data, { kind: "line", path: file, line, whole: before === null });
-  await host.files.mkdir(path.dirname(file), { recursive: true });
   const start = before === null || before === "" || before.endsWith("\n") ? "" : "\n";
   const content = `${before ?? ""}${start}${line}\n`;
   await writeAtomically({ host, path: file, content, mode: 0o644 });

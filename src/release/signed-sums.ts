@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { findOnPath } from "../host/places.ts";
-import { Failure } from "../run/failure.ts";
+import { errorCode, Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { compareVersions } from "../run/version.ts";
 import { askHub, readText, type Session } from "../source/hub/request.ts";
@@ -125,9 +125,7 @@ async function verifySignature(
   { host, base, signal }: ReleaseSource,
   { keys, sums, signature }: { keys: string; sums: string; signature: string },
 ): Promise<void> {
-  const temporary = host.env["TMPDIR"] ?? "";
-  const root = path.isAbsolute(temporary) ? temporary : "/tmp";
-  const folder = await host.files.mkdtemp(path.join(root, "heros-signature-"));
+  const folder = await makeTemporary(host, path.dirname(keys));
   try {
     const file = path.join(folder, "SHA256SUMS.sig");
     await host.files.writeFile(file, signature);
@@ -144,6 +142,19 @@ async function verifySignature(
   } finally {
     await host.files.rm(folder, { recursive: true, force: true });
   }
+}
+
+/** In TMPDIR or /tmp; a machine where neither is of use can keep it where heros is. @throws Failure `release.not_writable` (4) */
+async function makeTemporary({ env, files }: ReleaseSource["host"], own: string): Promise<string> {
+  let errno = "ENOENT";
+  for (const place of [env["TMPDIR"] ?? "", "/tmp", own].filter(path.isAbsolute)) {
+    try {
+      return await files.mkdtemp(path.join(place, "heros-signature-"));
+    } catch (error) {
+      errno = errorCode(error) ?? errno;
+    }
+  }
+  throw failure("release.not_writable", { folder: own, errno });
 }
 
 /** Whether tar can unpack what xz packed: it starts that program. */

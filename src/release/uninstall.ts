@@ -1,11 +1,14 @@
+import { constants } from "node:fs";
 import path from "node:path";
 import type { Installing } from "./install.ts";
 import { folderOfVariable } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
+import { errorCode } from "../run/failure.ts";
 import { removeUnfinished } from "../host/text-files.ts";
 import {
   lockOf,
   removeFreshLinks,
+  removeVersion,
   runningFrom,
   withLock,
   type Made,
@@ -53,6 +56,7 @@ export async function uninstall(installing: Installing, data: string): Promise<U
     ? manifest
     : [...manifest, ...(await usualMade(installing, data))];
   const uninstalled = await withLock(installing, lockOf(data), async () => {
+    await requireRemovable(host, data, made);
     const reasons: Kept[] = [];
     for (const entry of made) {
       const reason = await remove(installing, data, entry);
@@ -71,6 +75,22 @@ export async function uninstall(installing: Installing, data: string): Promise<U
   return uninstalled;
 }
 
+/** Half of it would be gone, and no heros there to remove the rest. @throws Failure `release.not_writable` (4) */
+async function requireRemovable(
+  { files }: Host,
+  data: string,
+  made: readonly Made[],
+): Promise<void> {
+  const changed = made
+    .filter(({ kind }) => kind !== "folder")
+    .map((each) => path.dirname(each.path));
+  for (const folder of new Set([data, ...changed])) {
+    await files.access(folder, constants.W_OK).catch((error: unknown) => {
+      if (!["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) throw error;
+    });
+  }
+}
+
 /** @returns what stays of them */
 async function removeVersions(
   { host }: Installing,
@@ -85,7 +105,7 @@ async function removeVersions(
     return pids.length === 0 ? [] : [{ id, folder: path.join(versions, id), pids }];
   });
   for (const id of ids.filter((each) => !inUse.some((kept) => kept.id === each))) {
-    await files.rm(path.join(versions, id), { recursive: true, force: true });
+    await removeVersion(host, versions, id);
   }
   await files.rmdir(versions).catch(() => {});
   return inUse;

@@ -12,16 +12,18 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { launcherText } from "../../src/release/launcher.ts";
 import { nodeFlag } from "../../src/release/tree.ts";
+import { mountMemory } from "../host/mounted.ts";
 import { ReleaseWorld } from "./release-world.ts";
 
 let world: ReleaseWorld;
 beforeEach(async () => {
   world = await ReleaseWorld.make();
+  // After what a test mounts in it is gone.
+  onTestFinished(() => world.remove());
 });
-afterEach(() => world.remove());
 
 test("an unpacked release installs itself, and the last line is a command that works", async () => {
   const { status, stdout, stderr } = await world.install("1.2.3");
@@ -193,6 +195,45 @@ test.each([
   }
   const line = `${start}${dirname(world.launcher)}${start.startsWith("fish") ? "" : ':"$PATH"'} # added by heros\n`;
   expect(await readFile(target, "utf8")).toBe(own === null ? line : `${own}\n${line}`);
+  await world.heros("uninstall", "--yes");
+  expect(await world.homeFiles()).toEqual(own === null ? [] : [file]);
+});
+
+test("what is called the newest and is older is refused", async () => {
+  await world.install("1.1.0");
+  const { status, stderr } = await world.install("1.0.0", {}, ["--latest"]);
+  expect(stderr).toContain("heros 1.0.0 is older than the installed heros 1.1.0");
+  expect(status).toBe(1);
+  expect(await world.versions()).toEqual(["1.1.0"]);
+  expect((await world.install("1.1.0-beta.1", {}, ["--latest"])).status).toBe(1);
+  expect((await world.install("1.2.0", {}, ["--latest"])).status).toBe(0);
+  expect((await world.install("1.0.0")).status).toBe(0);
+});
+
+test.each([".local", ".local/share/heros", ".local/bin"])(
+  "where %s is a file, it says so, and nothing is changed",
+  async (name) => {
+    await mkdir(dirname(join(world.home, name)), { recursive: true });
+    await writeFile(join(world.home, name), "mine");
+    const before = await world.homeFiles();
+    const { status, stderr } = await world.install("1.0.0");
+    expect(stderr).toContain("can't be written to (ENOTDIR)");
+    expect(stderr).toContain("sh install.sh --prefix DIR");
+    expect(status).toBe(4);
+    expect(await world.homeFiles()).toEqual(before);
+  },
+);
+
+test("on a disk where no program may run it says so, and leaves nothing", async ({ skip }) => {
+  const folder = join(world.root, "data");
+  await mkdir(folder);
+  if (!(await mountMemory(folder, "noexec,size=200m"))) skip();
+  const heros = join(await world.unpack("1.0.0"), "bin/heros");
+  const ran = await world.run(heros, ["release", "install"], { XDG_DATA_HOME: folder });
+  expect(ran.stderr).toContain(`Programs in ${folder}/heros/versions can't be run.`);
+  expect(ran.status).toBe(4);
+  expect(await readdir(folder)).toEqual([]);
+  expect(await world.homeFiles()).toEqual([]);
 });
 
 test("two installations at once both end well", async () => {
@@ -252,7 +293,7 @@ test("with a umask of 000 nobody else may write to what is installed", async () 
   const found = await world.run("find", [
     join(world.home, ".local"),
     "-perm",
-    "-002",
+    "/022",
     "!",
     "-type",
     "l",

@@ -1,7 +1,9 @@
+import { execFileSync } from "node:child_process";
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { keys, openPty, type Pty } from "../terminal/pty.ts";
+import { asUser } from "./ordinary-user.ts";
 import { ReleaseWorld } from "./release-world.ts";
 
 let world: ReleaseWorld;
@@ -43,6 +45,31 @@ test("everything of the user's stays, in the same folders too", async () => {
   expect(await readFile(join(world.home, ".bashrc"), "utf8")).toBe(".bashrc\n");
   expect(stdout).toContain("Models stay: 65 B in ");
   expect(stdout).toContain(`Answers and logs stay: ${world.home}/.local/state/heros`);
+});
+
+test("what the user put among the versions stays, through upgrades too", async () => {
+  const mine = ".local/share/heros/versions/mine/file";
+  await put(mine);
+  for (const version of ["1.0.0", "1.1.0", "1.2.0"]) await world.install(version);
+  expect(await world.versions()).toEqual(["1.1.0", "1.2.0", "mine"]);
+  expect((await world.heros("uninstall", "--yes")).status).toBe(0);
+  expect(await world.versions()).toEqual(["mine"]);
+  expect(await readFile(join(world.home, mine), "utf8")).toBe(mine);
+});
+
+test("what can't be removed whole stays whole", async () => {
+  await world.install("1.0.0");
+  await chmod(world.root, 0o755);
+  const before = await world.homeFiles();
+  // Another user's, or one of a disk that is only to be read.
+  execFileSync("chmod", ["a-w", world.data]);
+  const [program, ...args] = asUser([world.launcher, "uninstall", "--yes"]);
+  const { status, stderr } = await world.run(program, args);
+  execFileSync("chmod", ["u+w", world.data]);
+  expect(stderr).toContain("can't be written to (EACCES)");
+  expect(status).toBe(4);
+  expect(await world.homeFiles()).toEqual(before);
+  expect((await world.heros("--version")).stdout).toBe("1.0.0\n");
 });
 
 test("--purge takes the catalog's models, answers and logs with it, and nothing else", async () => {
@@ -97,7 +124,8 @@ test("what was killed or broke off leaves nothing either", async () => {
     `.local/bin/.heros.heros-${dead}-abc`,
     `.local/share/heros/.manifest.json.heros-${dead}-abc`,
     `.local/share/heros/current.new-${dead}`,
-    ".local/share/heros/versions/0.9.0/half",
+    ".local/share/heros/versions/.removed-0.9.0/half",
+    `.local/share/heros/versions/.copy-${dead}/half`,
     ".local/share/heros/downloads/half",
   );
   expect((await world.heros("uninstall", "--yes")).status).toBe(0);

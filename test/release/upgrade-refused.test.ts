@@ -194,5 +194,11 @@ test("what heros has not is told: an unknown version", async () => {
     code: "release.not_found",
   });
   expect((await world.heros("upgrade", "--version", "../x")).status).toBe(2);
+  for (const base of ["http://127.0.0.1.example.com", "http://127.0.0.1@example.com", "ftp://x"]) {
+    const { status, stderr } = await world.run(world.launcher, ["upgrade"], {
+      HEROS_BASE_URL: base,
+    });
+    expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringContaining(base) });
+  }
   expect((await world.heros("upgrade", "--rollback", "--check")).status).toBe(2);
 });

@@ -165,6 +165,13 @@ test("a tarball that is there already is verified, and not downloaded again", as
   expect(asked).toEqual([`${latest}/${name} bytes=0-0`, `${latest}/${name} bytes=0-0`]);
 });
 
+test("a TMPDIR that is not there is no obstacle", async () => {
+  await world.install("1.0.0", { files: server.files });
+  await server.publish("1.1.0", [latest]);
+  const env = { TMPDIR: join(world.root, "nowhere") };
+  expect((await world.run(world.launcher, ["upgrade", "--check"], env)).status).toBe(0);
+});
+
 test("HEROS_BASE_URL is asked in the place of the release's own address", async () => {
   await server.publish("1.1.0", [`mirror/${latest}`]);
   const env = { HEROS_BASE_URL: `${server.base}/mirror/` };

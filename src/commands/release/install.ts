@@ -13,6 +13,8 @@ export interface ReleaseInstallRequest {
   readonly prefix: string | null;
   readonly modifyPath: boolean;
   readonly dryRun: boolean;
+  readonly latest: boolean;
+  readonly madeBelow: string | null;
   /** Only that it is installed is told. */
   readonly quiet: boolean;
 }
@@ -23,7 +25,7 @@ export interface ReleaseInstallRequest {
  */
 export async function performReleaseInstall(
   { host, emit, signal }: Work,
-  { appDir, prefix, modifyPath, dryRun, quiet }: ReleaseInstallRequest,
+  { appDir, prefix, modifyPath, dryRun, latest, madeBelow, quiet }: ReleaseInstallRequest,
 ): Promise<readonly string[]> {
   const folder = await treeOfApp(host, appDir);
   if (folder === null) throw failure("release.no_tree", { folder: appDir });
@@ -44,7 +46,10 @@ export async function performReleaseInstall(
       ...(modifyPath && !onPath ? [`Would add to ${inPath.file}: ${inPath.line}`] : []),
     ];
   }
-  const { version, changed } = await install({ host, emit, signal }, tree, places);
+  const { version, changed } = await install({ host, emit, signal }, tree, places, {
+    latest,
+    madeBelow,
+  });
   const done = changed
     ? `heros ${version} is installed: ${launcher}`
     : `heros ${version} is already installed: ${launcher}`;

@@ -93,11 +93,13 @@ export async function performUpgrade(
     const changelog = changelogOf(path.join(data, "current"));
     const hasChanges = await isThere(host, changelog);
     return [
-      `Upgraded heros ${current.version} to ${latest}.`,
+      order > 0
+        ? `Upgraded heros ${current.version} to ${latest}.`
+        : `Went back from heros ${current.version} to ${latest}.`,
       "Your answers, the models and Annie's stack are unchanged.",
       ...(await backgroundLines(host, data)),
       ...(hasChanges ? [`All changes: ${changelog}`] : []),
-      "To go back: heros upgrade --rollback",
+      `To ${order > 0 ? "go back" : "undo this"}: heros upgrade --rollback`,
     ];
   });
 }
@@ -132,7 +134,10 @@ async function baseOf(host: Host, { folder }: Current, keys: string): Promise<st
   const base = given === "" ? await read(path.join(folder, "release-base")) : given;
   if (base === "" || (await read(keys)) === "") throw failure("release.from_checkout", { folder });
   const url = URL.parse(base);
-  if (url === null || !/^https?:$/u.test(url.protocol)) throw failure("release.bad_base", { base });
+  const isSafe =
+    url?.protocol === "https:" ||
+    (url?.protocol === "http:" && ["127.0.0.1", "localhost"].includes(url.hostname));
+  if (url === null || !isSafe) throw failure("release.bad_base", { base });
   return url.href.replace(/\/+$/u, "");
 }
 

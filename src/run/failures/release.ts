@@ -2,7 +2,7 @@ import { exitCodes, row } from "../failure.ts";
 import { quoted } from "../shell-quote.ts";
 
 const nothingChanged = "Nothing was changed.";
-const otherFolder = "Or install it elsewhere: heros release install --prefix DIR";
+const otherFolder = "Or install it elsewhere: sh install.sh --prefix DIR";
 
 /** Installed versions: install, upgrade, roll back, uninstall. */
 export const releaseFailures = {
@@ -20,6 +20,11 @@ export const releaseFailures = {
     exitCode: exitCodes.machine,
     message: ({ folder, errno }) => `${folder} can't be written to (${errno}).`,
     hint: () => `Make it writable for this user. ${otherFolder}`,
+  }),
+  "release.noexec": row<{ readonly folder: string }>({
+    exitCode: exitCodes.machine,
+    message: ({ folder }) => `Programs in ${folder} can't be run.`,
+    hint: () => `Is that disk mounted noexec? ${otherFolder}`,
   }),
   "release.foreign_launcher": row<{ readonly file: string }>({
     exitCode: exitCodes.machine,
@@ -57,7 +62,7 @@ export const releaseFailures = {
   }),
   "release.bad_base": row<{ readonly base: string }>({
     exitCode: exitCodes.usage,
-    message: ({ base }) => `HEROS_BASE_URL is not an http or https address: ${base}`,
+    message: ({ base }) => `HEROS_BASE_URL is not an https address: ${base}`,
     hint: () => "Give the address that releases are below, or unset it: unset HEROS_BASE_URL",
   }),
   "release.unreachable": row<{ readonly base: string; readonly reason: string }>({
