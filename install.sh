@@ -36,7 +36,9 @@ fail() { printf 'install.sh: %s\n  %s\n' "$2" "$3" >&2; exit "$1"; }
 full() { fail 7 "$1 can't be written: the disk is full." "Free some space, then run this again."; }
 # run COMMAND…: in the background, so that a signal is answered right away.
 run() { "$@" </dev/null & child=$!; wait "$child"; set -- $?; child=; return "$1"; }
-start() { umask "$mask"; exec "$bin/heros" "$@"; } # the one that is installed takes over
+# start ARGUMENT…: the installed one takes over. find_heros NAME…: that is the first of these links' that starts, or none.
+start() { [ -z "$dry" ] || { echo "Would run $heros $*" >&2 && exit; }; umask "$mask"; exec "$heros" "$@"; }
+find_heros() { for heros do heros=$data/$heros/bin/heros; "$heros" --version >/dev/null 2>&1 </dev/null && return; done; heros=; }
 # absolute_or DEFAULT DIR: a relative folder in an XDG variable doesn't count, as its specification says.
 absolute_or() { case $2 in /*) printf '%s\n' "$2" ;; *) printf '%s\n' "$1" ;; esac; }
 # The deepest folder of a path that exists.
@@ -55,18 +57,16 @@ check_machine() {
     *"glibc 2."[0-9] | *"glibc 2.1"[0-9] | *"glibc 2.2"[0-7]) fail 4 "heros needs glibc 2.28 or newer." "Update the system." ;;
   esac
   for tool in tar gzip find sort grep sed tail cut tr df sha256sum; do
-    has "$tool" || fail 4 "The command $tool is missing." "Install it with the package manager, then run this again."
-  done
-  [ "$(id -u)" != 0 ] || [ "${SUDO_USER:-root}" = root ] ||
-    fail 2 "heros installs under your own home and needs no sudo." "Run it as $SUDO_USER: sh install.sh"
+    has "$tool" || fail 4 "The command $tool is missing." "Install it with the package manager, then run this again."; done
 }
 
 choose_folders() {
+  [ "$(id -u)" != 0 ] || [ "${SUDO_USER:-root}" = root ] ||
+    fail 2 "heros installs under your own home and needs no sudo." "Run it as $SUDO_USER: sh install.sh"
   elsewhere="Choose another folder: sh install.sh --prefix DIR"
   if [ -n "$prefix" ]; then
     case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
-    data=$prefix/share/heros bin=$prefix/bin top=$prefix cache=$prefix/.heros-install
-    return
+    data=$prefix/share/heros bin=$prefix/bin top=$prefix cache=$prefix/.heros-install; return
   fi
   case ${HOME:-} in /*) ;; *) fail 4 "HOME is not an absolute path: \"${HOME:-}\"" "Set HOME. $elsewhere" ;; esac
   data=$(absolute_or "$HOME/.local/share" "${XDG_DATA_HOME:-}")/heros bin=$HOME/.local/bin
@@ -84,8 +84,7 @@ begin_work() {
     ! [ "$free" -lt "$1"000 ] 2>/dev/null ||
       fail 4 "heros needs $1 MB in $place; $((free / 1000)) MB are free." "Free some space. $elsewhere"
   done
-  exec 9<"$cache"
-  if has flock && ! flock -n 9; then fail 1 "Another installation is running." "Let it finish, then run this again."; fi
+  exec 9<"$cache"; if has flock && ! flock -n 9; then fail 1 "Another installation is running." "Let it finish, then run this again."; fi
   work=$cache/run
   { rm -rf "$work" && mkdir -p "$work/in" && printf '#!/bin/sh\n' >"$work/runs"; } 2>/dev/null || full "$work"
   { chmod 755 "$work/runs" && "$work/runs"; } 2>/dev/null || fail 4 "Programs in $cache can't be run." "Is it mounted noexec? $elsewhere"
@@ -95,8 +94,7 @@ begin_work() {
 end_work() {
   trap '' HUP INT TERM
   [ -z "$work" ] || rm -rf "$work"
-  there=$cache
-  while [ "$there" != "$first" ]; do rmdir "$there" 2>/dev/null; there=$(dirname "$there"); done
+  there=$cache; while [ "$there" != "$first" ]; do rmdir "$there" 2>/dev/null; there=$(dirname "$there"); done
   exec 9<&-
   trap - EXIT HUP INT TERM
 }
@@ -118,10 +116,10 @@ by_wget() {
 # fetch ADDRESS FILE [bar]: resumes what is there. Plain http is for this machine alone, and no redirect leads to it.
 fetch() {
   case $1 in
-    https://*) only=https ;; http://127.0.0.1[:/]* | http://localhost[:/]*) only=http ;;
-    *) fail 2 "heros is downloaded by https only, not from $1" "Check HEROS_BASE_URL and HEROS_SOURCE." ;;
+    https://*) only=https ;; http://*@*) only='' ;; http://127.0.0.1[:/]* | http://localhost[:/]*) only=http ;; *) only='' ;;
   esac
-  by=by_curl bar='' said=$work/said url=$1 to=$2
+  [ "$only" ] || fail 2 "heros is downloaded by https only, not from $1" "Check HEROS_BASE_URL and HEROS_SOURCE."
+  by=by_curl bar='' said=$work/said url=$1 to=$2 hint="Check the network, then run this again: it resumes."
   has curl || { has wget && by=by_wget; } || fail 4 "heros can't be downloaded without curl or wget." "Install one of them first."
   if [ -z "$quiet" ] && [ -t 2 ] && [ $# = 3 ]; then bar='-#' said=/dev/stderr; fi
   for pause in 1 3 9 0; do
@@ -134,17 +132,20 @@ fetch() {
     esac
     run sleep "$pause"
   done
-  fail 5 "$url could not be downloaded. $(grep -s . "$work/said" | tail -n 1)" "Check the network, then run this again: it resumes."
+  case $(cat "$work/code") in 404 | 410) hint="It does not exist. Check HEROS_VERSION, HEROS_BASE_URL and HEROS_SOURCE." ;; esac
+  fail 5 "$url could not be downloaded. $(grep -s . "$work/said" | tail -n 1)" "$hint"
 }
 
 # Sets `tree` to a release that was unpacked only after its signature and its sum were verified. No flag goes past that.
 get_release() {
   case $from in *-linux-$arch.tar.?z) ;; *-linux-*) fail 4 "$from is for another processor." "This machine needs linux-$arch." ;; esac
   [ -z "$from" ] || [ -f "$from" ] || fail 2 "There is no file $from." "sh install.sh --help"
+  version=${HEROS_VERSION:-} version=${version#v}; [ "$version$from" ] || latest=yes
+  case $version in *[!0-9A-Za-z.+-]*) fail 2 "HEROS_VERSION is no version: $HEROS_VERSION" "Give one like 1.2.3." ;; esac
   has ssh-keygen || fail 6 "ssh-keygen is missing, so the signature of heros can't be verified." \
     "Install it (sudo apt-get install openssh-client), then run this again."
   begin_work 200
-  version=${HEROS_VERSION:-} place=${HEROS_VERSION:+download/v$HEROS_VERSION} nothing="Nothing was installed." suffix=gz
+  place=${version:+download/v$version} nothing="Nothing was installed." suffix=gz
   for name in SHA256SUMS SHA256SUMS.sig; do
     if [ -z "$from" ]; then fetch "${base%/}/${place:-latest/download}/$name" "$work/$name"; else
       cp "$(dirname -- "$from")/$name" "$work/$name" || fail 6 "$name is missing beside $from." "Copy it there from the same release."
@@ -199,50 +200,50 @@ install() {
   [ -n "$sources" ] || { [ -n "$release_keys" ] && [ -z "$from_source" ]; } || fail 2 "The sources of heros are not here." \
     "Run \"sh install.sh\" in a checkout, or name one: HEROS_SOURCE=<folder, archive or git address> sh install.sh"
   [ -z "$dry" ] || { printf 'Would %s\n' "take heros from ${sources:-${from:-$base}}" "unpack it in $cache" "install it in $data" \
-    "write $bin/heros" "link man page and completions in ${bin%bin}share${XDG_DATA_HOME:+, ${data%/*}}" ${next:+"run $next"} >&2 && exit; }
+    "write $bin/heros" "link man page and completions in ${bin%bin}share${XDG_DATA_HOME:+, ${data%/*}}" \
+    ${next:+"run heros $next"} >&2 && exit; }
   if [ -n "$sources" ]; then build_sources; else get_release; fi
   # What is started next must make sense before anything is installed.
-  case $next in '') set -- ;; --pre*) set -- -- pull --all "$@" ;; *) set -- -- setup "$@" ;; esac
-  run "$tree/bin/heros" release install ${prefix:+--prefix "$prefix"} ${quiet:+--quiet} ${modify:+--modify-path} "$@" >&2
+  if [ "$next" = pull ]; then set -- --all "$@"; fi
+  run "$tree/bin/heros" release install ${prefix:+--prefix "$prefix"} --made-below "$first" ${latest:+--latest} \
+    ${quiet:+--quiet} ${modify:+--modify-path} -- "${next:-setup}" "$@" >&2
   set -- $?
   end_work
   case $1 in 0) ;; 126 | 127) fail 4 "Programs in $cache can't be run." "Is it mounted noexec? $elsewhere" ;; *) exit "$1" ;; esac
 }
 
 main() {
-  prefix='' from='' from_source='' quiet='' dry='' modify='' next=setup asks=yes work='' child='' mask=$(umask) left=$#
+  prefix='' from='' from_source='' quiet='' dry='' modify='' latest='' next=setup asks=yes work='' child='' mask=$(umask) left=$#
   umask 022
   while [ "$left" -gt 0 ]; do
     argument=$1 left=$((left - 1))
     shift
     case $argument in --prefix | --from)
       [ -n "${1:-}" ] || fail 2 "$argument needs a value." "sh install.sh --help"
-      argument=$argument=$1 left=$((left - 1)) && shift ;;
-    esac
+      argument=$argument=$1 left=$((left - 1)) && shift ;; esac
     case $argument in
       --help | -h) usage && exit ;;
       --no-setup | --install-only) next= ;;
-      --pre-download-models | --rollback | --uninstall) next=$argument ;;
+      --pre-download-models) next=pull ;; --rollback | --uninstall) next=$argument ;;
       --from-source) from_source=yes ;; --modify-path) modify=yes ;; --dry-run) dry=yes ;;
       --prefix=*) prefix=${argument#*=} ;; --from=*) from=${argument#*=} ;;
-      *)
-        case $argument in --quiet | -q) quiet=yes ;; --yes | -y) asks= ;; esac
-        set -- "$@" "$argument" ;;
+      *) case $argument in --quiet | -q) quiet=yes ;; --yes | -y) asks= ;; esac; set -- "$@" "$argument" ;;
     esac
   done
   choose_folders
-  case $next$(grep -qs '^# Starts heros\. Written by install\.sh' "$bin/heros" || echo :absent) in
-    --uninstall) start uninstall --yes "$@" ;;
-    --rollback) [ ! -x "$data/previous/bin/heros" ] || bin=$data/previous/bin; start upgrade --rollback ;;
-    --uninstall:absent) say "heros is not installed at $data." && exit 0 ;;
-    --rollback:absent) fail 1 "heros is not installed at $data." "Install it: sh install.sh" ;;
+  case $next in --uninstall) find_heros current previous ;; --rollback) find_heros previous current ;; *) heros=$bin/heros ;; esac
+  case $next:$heros in
+    --uninstall:?*) start uninstall --yes "$@" ;; --rollback:?*) start upgrade --rollback ;;
+    --*:)
+      if [ -e "$data/versions" ] || [ -e "$cache" ] || grep -qs '^# Starts heros\. Written by install\.sh' "$bin/heros"; then
+        fail 1 "What is left of heros does not start." "Install it again, then remove it. By hand: docs/install.md"; fi
+      [ "$next" = --uninstall ] || fail 1 "heros is not installed at $data." "Install it: sh install.sh"
+      say "heros is not installed at $data." && exit 0 ;;
+    setup:*) # Where stdin is this script, questions are asked on the terminal, if there is one that opens.
+      [ ! "$asks" ] || [ -t 0 ] || (: </dev/tty) 2>/dev/null || { next=; say "Without a terminal to ask on, heros is only installed."; } ;;
   esac
   install "$@"
-  case $next in '') exit 0 ;; --pre*) start pull --all "$@" </dev/null ;; esac
-  [ -n "$asks" ] || start setup "$@" </dev/null
-  # Where stdin is this script, questions are asked on the terminal, if there is one that opens.
-  [ -t 0 ] || { (: </dev/tty) 2>/dev/null && exec </dev/tty; } ||
-    { say "There is no terminal to ask you on. Next: $bin/heros setup" && exit 0; }
-  start setup "$@"
+  case $next:$asks in :*) exit 0 ;; pull:*) start pull --all "$@" </dev/null ;; setup:) start setup "$@" </dev/null ;; esac
+  [ -t 0 ] || exec </dev/tty; start setup "$@"
 }
 main "$@"; exit; }

@@ -234,6 +234,7 @@ life() {
   check "it answers with the new version" answers "$new"
   settings=("HEROS_BASE_URL=$plain/old" "${relative[@]}")
   check "heros upgrade to an older version is refused" ends 1 heros upgrade
+  check "an older version that is served as the latest is refused by install.sh" installs 1 --no-setup
   check "it still answers with the new version" answers "$new"
   settings=("${relative[@]}")
   check "with --version it is not refused" ends 0 heros upgrade --version "$old"
@@ -259,7 +260,7 @@ failing_servers() {
 
 # Nobody to ask, and somebody.
 terminals() {
-  local next="There is no terminal to ask you on. Next: "
+  local next="Without a terminal to ask on, heros is only installed."
   settings+=("HEROS_BASE_URL=$plain/owners" TERM=xterm)
   told() { ends 0 "$@" && says "$next"; }
   check "a pipe, no terminal: installs and names the next command" told as "${shell[@]}" -s < <(cat "$installer")

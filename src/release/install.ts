@@ -9,6 +9,8 @@ import {
   linkedId,
   lockOf,
   makeFolder,
+  mayRun,
+  mayWrite,
   type Places,
   pointLinks,
   removeUnneeded,
@@ -43,9 +45,6 @@ export interface InstallOptions {
   /** Of the folders that the tree was unpacked in, those below this one were made for that. */
   readonly madeBelow?: string | null;
 }
-
-/** As access(2) has them. */
-const [mayWrite, mayRun] = [2, 1];
 
 export function launcherOf({ bin }: Places): string {
   return path.join(bin, "heros");

@@ -10,6 +10,9 @@ import { z } from "zod";
 import { writeAtomically } from "../host/text-files.ts";
 import { parseJson } from "../run/json.ts";
 
+/** What access(2) is asked. */
+export const [mayWrite, mayRun] = [2, 1];
+
 /** Where heros is installed. */
 export interface Places {
   /** Holds `versions`, the links `current` and `previous`, `manifest.json` and the lock. */

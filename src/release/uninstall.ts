@@ -1,4 +1,3 @@
-import { constants } from "node:fs";
 import path from "node:path";
 import type { Installing } from "./install.ts";
 import { folderOfVariable } from "../host/places.ts";
@@ -7,6 +6,7 @@ import { errorCode } from "../run/failure.ts";
 import { removeUnfinished } from "../host/text-files.ts";
 import {
   lockOf,
+  mayWrite,
   removeFreshLinks,
   removeVersion,
   runningFrom,
@@ -85,7 +85,7 @@ async function requireRemovable(
     .filter(({ kind }) => kind !== "folder")
     .map((each) => path.dirname(each.path));
   for (const folder of new Set([data, ...changed])) {
-    await files.access(folder, constants.W_OK).catch((error: unknown) => {
+    await files.access(folder, mayWrite).catch((error: unknown) => {
       if (!["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) throw error;
     });
   }

@@ -38,9 +38,11 @@ describe("wrong usage ends with 2, and does nothing", () => {
   test("with sudo", async () => {
     await rm(join(world.bin, "id"));
     await writeFile(join(world.bin, "id"), "#!/bin/sh\necho 0\n", { mode: 0o755 });
-    const { status, stderr } = await world.run({ ...only, env: { SUDO_USER: "ana" } });
-    expect(stderr).toContain("needs no sudo");
-    expect(status).toBe(2);
+    for (const args of [["--no-setup"], ["--uninstall"]]) {
+      const { status, stderr } = await world.run({ args, env: { SUDO_USER: "ana" } });
+      expect(stderr).toContain("needs no sudo");
+      expect(status).toBe(2);
+    }
   });
 });
 
@@ -51,10 +53,9 @@ describe("where nobody can be asked, it installs and names the next command", ()
   ])("%s", async (_what, options) => {
     const { status, stdout, stderr } = await world.run(options);
     expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    expect(stderr).toContain("Without a terminal to ask on, heros is only installed.");
     const [next] = stderr.trimEnd().split("\n").slice(-1);
-    expect(next).toBe(
-      `There is no terminal to ask you on. Next: ${world.home}/.local/bin/heros setup`,
-    );
+    expect(next?.trim()).toBe(`${world.home}/.local/bin/heros setup`);
   });
 });
 
@@ -194,6 +195,9 @@ test("after kill -9 the next run clears up and goes on", async () => {
   process.kill(-(child.pid ?? 0), "SIGKILL");
   await ended;
   expect(await world.homeFiles()).toContain(".cache/heros/install/run");
+  const removal = await world.run({ args: ["--uninstall"] });
+  expect(removal.stderr).toContain("What is left of heros does not start.");
+  expect(removal.status).toBe(1);
   await world.forget("npm-hangs");
   expect((await world.run(only)).status).toBe(0);
   expect(await world.homeFiles()).not.toContain(".cache/heros/install/run");

@@ -153,6 +153,57 @@ test("uninstalling removes the program, and leaves models, stack, answers and ot
   expect((await world.run({ args: ["--uninstall"] })).stderr).toContain("not installed");
 });
 
+test("--dry-run of a removal and of a way back names the command, and changes nothing", async () => {
+  await world.run(only);
+  const before = await world.homeFiles();
+  for (const [flag, command] of [
+    ["--uninstall", "uninstall --yes"],
+    ["--rollback", "upgrade --rollback"],
+  ] as const) {
+    const { status, stderr } = await world.run({ args: [flag, "--dry-run"] });
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: `Would run ${world.home}/.local/share/heros/current/bin/heros ${command}\n`,
+    });
+  }
+  expect(await world.homeFiles()).toEqual(before);
+});
+
+test("without its launcher it is removed too; without its versions it says what to do", async () => {
+  await world.run(only);
+  await rm(join(world.home, ".local/bin/heros"));
+  const { status, stdout } = await world.run({ args: ["--uninstall"] });
+  expect(stdout).toContain("is removed");
+  expect(status).toBe(0);
+  await world.run(only);
+  await rm(join(world.home, ".local/share/heros"), { recursive: true });
+  for (const flag of ["--uninstall", "--rollback"]) {
+    const broken = await world.run({ args: [flag] });
+    expect(broken.stderr).toContain("What is left of heros does not start.");
+    expect(broken.status).toBe(1);
+  }
+});
+
+test("with --no-setup an unknown flag is refused, too", async () => {
+  const { status, stderr } = await world.run({ args: ["--no-setup", "--modfy-path"] });
+  expect(stderr).toContain("--modfy-path");
+  expect(status).toBe(2);
+  expect(await world.homeFiles()).toEqual([]);
+});
+
+test("a prefix that was not there is not there any more once heros is removed", async () => {
+  const prefix = join(world.root, "new/pre fix");
+  await world.run({ args: ["--no-setup", "--prefix", prefix] });
+  expect((await world.run({ args: ["--uninstall", "--prefix", prefix] })).status).toBe(0);
+  await expect(stat(join(world.root, "new"))).rejects.toThrow("ENOENT");
+
+  // Of a folder that was there, all that was in it stays.
+  await mkdir(join(prefix, "share"), { recursive: true });
+  await world.run({ args: ["--no-setup", "--prefix", prefix] });
+  expect((await world.run({ args: ["--uninstall", "--prefix", prefix] })).status).toBe(0);
+  expect((await stat(join(prefix, "share"))).isDirectory()).toBe(true);
+});
+
 test("a heros of another origin is left alone", async () => {
   const foreign = join(world.home, ".local/bin/heros");
   await mkdir(join(foreign, ".."), { recursive: true });

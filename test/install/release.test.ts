@@ -111,10 +111,28 @@ test("HEROS_VERSION picks a version, HEROS_BASE_URL a mirror", async () => {
     /^release_base='.*'$/mu,
     "release_base='https://nowhere.invalid'",
   );
-  const env = { HEROS_VERSION: "0.1.0", HEROS_BASE_URL: `${server.base}/` };
+  const env = { HEROS_VERSION: "v0.1.0", HEROS_BASE_URL: `${server.base}/` };
   const { status } = await world.run({ piped: elsewhere, args: ["--no-setup"], env });
   expect(status).toBe(0);
   expect(server.asked[0]?.url).toBe("/download/v0.1.0/SHA256SUMS");
+});
+
+test("an older release that is served as the latest is refused, and installed by its version", async () => {
+  await install();
+  const file = join(world.data, "current/app/package.json");
+  const text = await readFile(file, "utf8");
+  await writeFile(file, text.replace('"version": "0.1.0"', '"version": "0.2.0"'));
+  const { status, stderr } = await install();
+  expect(stderr).toContain("heros 0.1.0 is older than the installed heros 0.2.0");
+  expect(status).toBe(1);
+  expect((await world.heros("--version")).stdout).toBe("0.2.0\n");
+  const named = await world.run({
+    piped,
+    args: ["--no-setup"],
+    env: { HEROS_VERSION: "0.1.0" },
+  });
+  expect(named.status).toBe(0);
+  expect((await world.heros("--version")).stdout).toBe("0.1.0\n");
 });
 
 test("--from installs without a network", async () => {
@@ -149,7 +167,7 @@ test.each([
 test("without a terminal it installs and names the next command; with --yes heros starts", async () => {
   const { status, stderr } = await world.run({ piped });
   expect(status).toBe(0);
-  expect(stderr).toMatch(/Next: \S+\/\.local\/bin\/heros setup\n$/u);
+  expect(stderr).toMatch(/Next:\n *\S+\/\.local\/bin\/heros setup\n$/u);
   const unattended = await world.run({ piped, args: ["--dry-run", "--yes"] });
   expect(unattended.status).toBe(0);
 });
@@ -235,7 +253,10 @@ describe("where something is wrong nothing is installed, and the version that wa
 
   test("no such version, and sums of another one", async () => {
     expect(await outcome({ env: { HEROS_VERSION: "9.9.9" } })).toEqual(
-      refused(5, "could not be downloaded"),
+      refused(5, "It does not exist. Check HEROS_VERSION"),
+    );
+    expect(await outcome({ env: { HEROS_VERSION: "../9.9.9" } })).toEqual(
+      refused(2, "HEROS_VERSION is no version"),
     );
     const sums = await server.text("SHA256SUMS");
     await server.sign(sums.replaceAll("heros-0.1.0", "heros-0.0.1"), "current");
@@ -266,8 +287,10 @@ describe("where something is wrong nothing is installed, and the version that wa
   );
 
   test("a mirror by plain http", async () => {
-    const env = { HEROS_BASE_URL: "http://127.0.0.1.example.com/heros" };
-    expect(await outcome({ env })).toEqual(refused(2, "by https only"));
+    for (const host of ["127.0.0.1.example.com", "127.0.0.1:80@example.com"]) {
+      const env = { HEROS_BASE_URL: `http://${host}/heros` };
+      expect(await outcome({ env })).toEqual(refused(2, "by https only"));
+    }
   });
 
   test("neither curl nor wget", async () => {
