@@ -13,7 +13,8 @@ export async function mountMemory(folder: string, options: string): Promise<bool
     return false;
   }
   onTestFinished(async () => {
-    await run("umount", [folder]);
+    // What ended a moment ago may still have a file open there, such as the helper that holds locks.
+    await run("umount", ["-l", folder]);
   });
   return true;
 }
