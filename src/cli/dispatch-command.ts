@@ -155,7 +155,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
         resumeHint: "Run heros doctor again to complete the check.",
         work: async (work) => {
           const { performDoctor } = await import("../commands/doctor.ts");
-          return performDoctor(work, await gather(work));
+          return performDoctor(work, await gather(work), shippedPath("assets"));
         },
       };
     case "status":
@@ -166,7 +166,9 @@ function planCommand(request: DispatchRequest): CommandPlan {
         resumeHint: "Annie is not affected. Run heros status to see her status.",
         work: async (work) => {
           const { performStatus } = await import("../commands/status.ts");
-          return performStatus(work, { settings: await gather(work), watch: command.watch });
+          const assetsDir = shippedPath("assets");
+          const { watch } = command;
+          return performStatus(work, { settings: await gather(work), watch, assetsDir });
         },
       };
     case "models": {

@@ -1,3 +1,7 @@
+import type { FoundImages } from "./find-images.ts";
+import type { Notice } from "../run/events/run.ts";
+import { Failure } from "../run/failure.ts";
+import { formatBytes } from "../run/units.ts";
 import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
 import { detectMachine, refusalOf, setupRefusals } from "../checks/detect.ts";
@@ -19,6 +23,8 @@ import { tryHubOf } from "./open-hub.ts";
 export async function performDoctor(
   work: Work,
   given: GatheredSettings,
+  /** Absolute: the folder that ships with heros. */
+  assetsDir: string,
 ): Promise<readonly string[]> {
   const { host, emit, signal } = work;
   const settings = await placeModels(work, given);
@@ -39,7 +45,9 @@ export async function performDoctor(
     modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)),
     consent: answers.unsupported ? "given" : "missing",
   });
-  const failures = setupRefusals(detection, await surveyKept(work, settings, answers.tiers));
+  const images = await findImages(work, { stackDir, assetsDir, cacheDir });
+  const kept = await surveyKept(work, settings, answers.tiers, images);
+  const failures = setupRefusals(detection, kept);
   const [first, ...others] = failures;
   emit({
     type: "stage.finished",
@@ -52,6 +60,45 @@ export async function performDoctor(
   const untold = others.filter(({ code }) => !told.includes(code));
   const all = failure("doctor.problems", { first, count: failures.length }, first);
   throw refusalOf(all, untold);
+}
+
+/** The images that a setup would fetch; null where Docker pulls them itself, or the stack is not in order. */
+async function findImages(
+  work: Work,
+  { cacheDir, ...stack }: { stackDir: string; assetsDir: string; cacheDir: string },
+): Promise<FoundImages | null> {
+  const { readStack } = await import("../deploy/compose/base.ts");
+  const { findStackImages, imageNotices } = await import("./find-images.ts");
+  try {
+    const config = await readStack({ host: work.host, ...stack });
+    const found = await findStackImages(work, { config, cacheDir, strict: false, keep: false });
+    if (found === null || found.surveyed.images.length === 0) return found;
+    for (const notice of [...imageNotices(found), imagesNotice(found)]) work.emit(notice);
+    return found;
+  } catch (error) {
+    if (error instanceof Failure) return null;
+    throw error;
+  }
+}
+
+function imagesNotice({ surveyed: { images } }: FoundImages): Notice {
+  const lacking = images.filter(({ engineId }) => engineId === null);
+  const count = images.length;
+  const bytes = lacking.reduce(
+    (sum, { totalBytes, cachedBytes, resumedBytes }) =>
+      sum + totalBytes - cachedBytes - resumedBytes,
+    0,
+  );
+  const missing = lacking.map(({ title }) => title).join(", ");
+  return {
+    type: "notice",
+    level: "info",
+    code: "doctor.images",
+    message:
+      lacking.length === 0
+        ? `Images: Docker has all ${count}.`
+        : `Images: Docker has ${count - lacking.length} of ${count}; ${formatBytes(bytes)} to download for ${missing}.`,
+  };
 }
 
 /** As `heros setup --yes` would take them. */

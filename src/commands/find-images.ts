@@ -13,13 +13,16 @@ import {
   type ImageWish,
   listEngineImages,
 } from "../docker/engine-images.ts";
+import { countBytes } from "../run/byte-ranges.ts";
 import type { PlannedImage } from "../run/events/download.ts";
+import type { ListedImage } from "../run/events/reports.ts";
 import type { Notice } from "../run/events/run.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
+import { imageFilesOf } from "../run/file-listing.ts";
 import { quoted } from "../run/shell-quote.ts";
 import { isHubOffline } from "../source/hub/environment.ts";
-import { platformOf } from "../source/oci/manifest.ts";
+import { type Platform, platformOf } from "../source/oci/manifest.ts";
 import type { ImageReference } from "../source/oci/reference.ts";
 import { type LoginProblem, openRegistries, type Registries } from "../source/oci/registry.ts";
 import { type ImageStore, openImageStore } from "../store/images/image-store.ts";
@@ -210,6 +213,70 @@ export function withFoundImages(models: Survey, found: FoundImages | null): Surv
   if (found === null) return models;
   const images = found.surveyed.images.filter(({ content }) => content !== null);
   return withImages(models, { images, blobs: found.surveyed.blobs });
+}
+
+/** Which of the stack's images there are, by what Docker and the cache say; no registry is asked. @throws AbortError */
+export async function listStackImages(
+  { host, signal }: Pick<Work, "host" | "signal">,
+  { config, cacheDir }: Pick<ImagesRequest, "config" | "cacheDir">,
+): Promise<ListedImage[]> {
+  const all = imagesOf(config, host.env["DOCKER_DEFAULT_PLATFORM"]);
+  const wanted = Map.groupBy(
+    all.filter(({ wish }) => chooseWay(wish, null).way !== "none"),
+    ({ request }) => request.name,
+  );
+  const [engine, isThere] = await Promise.all([
+    findEngineImages({ host, signal }, [...wanted.keys()]),
+    answers({ host, signal }),
+  ]);
+  const store = openImageStore({ host, cacheDir });
+  return Promise.all(
+    [...wanted].map(async ([image, users]) => {
+      const services = users.flatMap(({ request }) => request.services);
+      const has = users.every(({ request }) => isInEngine(request, platformOf(host), engine));
+      const stored = await storedBytes(store, image);
+      const { receivedBytes, totalBytes } = stored;
+      const isWhole = totalBytes !== null && receivedBytes >= totalBytes;
+      const lacks = isThere ? "missing" : "unknown";
+      const state = has ? "here" : isWhole ? "stored" : receivedBytes > 0 ? "partly" : lacks;
+      return { image, services, state, ...stored };
+    }),
+  );
+}
+
+/** What is no name is in no engine. */
+function isInEngine(image: ImageRequest, usual: Platform, engine: readonly EngineImage[]): boolean {
+  try {
+    return findByName(image, usual, engine) !== null;
+  } catch (error) {
+    if (error instanceof Failure) return false;
+    throw error;
+  }
+}
+
+async function answers({ host, signal }: Pick<Work, "host" | "signal">): Promise<boolean> {
+  const asked = { command: "docker", args: ["version"], timeoutMs: answerLimitMs, signal };
+  return (await host.processes.run(asked)).exitCode === 0;
+}
+
+async function storedBytes(
+  store: ImageStore,
+  name: string,
+): Promise<Pick<ListedImage, "totalBytes" | "receivedBytes">> {
+  const image = await store.readImage(name);
+  if (image === null) return { totalBytes: null, receivedBytes: 0 };
+  const files = imageFilesOf(image);
+  const held = await Promise.all(
+    files.map(async (file) => {
+      const { cached, held: ranges } = await store.lookUp(image.repo, file);
+      return cached ? file.sizeBytes : countBytes(ranges);
+    }),
+  );
+  const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
+  return {
+    totalBytes: sum(files.map(({ sizeBytes }) => sizeBytes)),
+    receivedBytes: sum(held),
+  };
 }
 
 interface StackImage {

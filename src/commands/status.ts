@@ -8,8 +8,9 @@ import { seeBackground } from "../record/background-run.ts";
 import { findRunning } from "../record/find-running.ts";
 import { backgroundDirOf } from "../record/state-dir.ts";
 import type { Notice } from "../run/events/run.ts";
-import type { BackgroundSeen, StatusRead } from "../run/events/reports.ts";
-import type { Failure } from "../run/failure.ts";
+import type { BackgroundSeen, ListedImage, StatusRead } from "../run/events/reports.ts";
+import { answerLimitMs, late, withinLimit } from "../host/time-limit.ts";
+import { Failure } from "../run/failure.ts";
 import { notOnlineNow } from "../run/failures/annie.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
@@ -20,6 +21,8 @@ import type { Fetching, Work } from "./command-request.ts";
 export interface StatusRequest {
   readonly fetching: Placed<Fetching>;
   readonly stackDir: string;
+  /** Absolute: the folder that ships with heros. */
+  readonly assetsDir: string;
   /** Null where nothing names one: then the stack's own `.env` decides. */
   readonly port: number | null;
   /** From the weakest to the strongest: config file, environment, flags. */
@@ -83,7 +86,7 @@ async function tellOfDemo({ host, emit }: Work): Promise<boolean> {
 /** From the answers, the cache and the `.env` on this disk, and from Annie herself; the Hub is not asked. */
 async function readStatus(
   work: Work,
-  { fetching, stackDir, decided, url }: StatusRequest & { readonly url: string },
+  { fetching, stackDir, assetsDir, decided, url }: StatusRequest & { readonly url: string },
 ): Promise<{ event: StatusRead; problem: Failure | null }> {
   const { host, signal } = work;
   const { cacheDir, catalog, stateDir } = fetching;
@@ -97,11 +100,13 @@ async function readStatus(
   });
   const { tiers } = answers;
   const models = modelsOfTiers(catalog, tiers);
-  const [answer, background, { survey }, setUp] = await Promise.all([
+  const isSetUp = isThere(host, path.join(stackDir, herosFile));
+  const [answer, background, { survey }, setUp, images] = await Promise.all([
     askHealth(host, `${url}/health`, signal),
     seeBackground(host, stateDir),
     viewCache(work, { fetching, models, ask: "never" }),
-    isThere(host, path.join(stackDir, herosFile)),
+    isSetUp,
+    isSetUp.then((is) => (is ? readImages(work, { stackDir, assetsDir, cacheDir }) : null)),
   ]);
 
   const required = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
@@ -123,6 +128,7 @@ async function readStatus(
     models: listed,
     receivedBytes: listed.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
     totalBytes: listed.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0),
+    ...(images === null ? {} : { images }),
     interrupted: remembered.earlier === "interrupted",
     background,
   };
@@ -133,6 +139,25 @@ async function readStatus(
     setUp,
   });
   return { event, problem };
+}
+
+/** Null where the stack can't be read, or Docker takes too long: status tells the rest. */
+async function readImages(
+  { host, signal }: Work,
+  { cacheDir, ...stack }: { stackDir: string; assetsDir: string; cacheDir: string },
+): Promise<readonly ListedImage[] | null> {
+  const { readStack } = await import("../deploy/compose/base.ts");
+  const { listStackImages } = await import("./find-images.ts");
+  const found = await withinLimit({ host, signal, limitMs: answerLimitMs(host) }, async (stop) => {
+    try {
+      const config = await readStack({ host, ...stack });
+      return await listStackImages({ host, signal: stop }, { config, cacheDir });
+    } catch (error) {
+      if (error instanceof Failure) return null;
+      throw error;
+    }
+  });
+  return found === late ? null : found;
 }
 
 /** What of a run in the background is news: not each of its bytes. */
@@ -149,9 +174,13 @@ function stateOf({ from, health }: Answer, lacksRequired: boolean): StatusRead["
 /** `heros status [--watch]` */
 export async function performStatus(
   work: Work,
-  { settings, watch }: { readonly settings: GatheredSettings; readonly watch: boolean },
+  {
+    settings,
+    watch,
+    assetsDir,
+  }: Pick<StatusRequest, "watch" | "assetsDir"> & { readonly settings: GatheredSettings },
 ): Promise<readonly string[]> {
   const fetching = await placeModels(work, settings);
   const { stackDir, port, decided } = settings;
-  return status(work, { fetching, stackDir, port, decided, watch });
+  return status(work, { fetching, stackDir, assetsDir, port, decided, watch });
 }

@@ -89,6 +89,14 @@ const imageProgress = object({
   totalBytes: count,
 });
 
+const listedImage = object({
+  image: text,
+  services: arrayOf(text),
+  state: z.enum(["here", "stored", "partly", "missing", "unknown"]),
+  totalBytes: orNull(count),
+  receivedBytes: count,
+});
+
 const plannedDisk = object({
   folder: text,
   what: arrayOf(z.enum(["models", "images"])),
@@ -359,6 +367,7 @@ export const eventSchemas: Schemas = {
     models: listedModels,
     receivedBytes: count,
     totalBytes: count,
+    images: array(listedImage).exactOptional(),
     interrupted: yesNo,
     background: orNull(
       object({

@@ -237,6 +237,90 @@ test("a dry run tells images, what each disk has to hold, and the speed of the l
   );
 });
 
+const addBase = () => sandbox.file("stack/docker-compose.heros.yml", "services: {}\n");
+
+function read(...args: readonly string[]) {
+  const places = ["--stack-dir", stackDir(), "--cache-dir", path.join(sandbox.dir, "hub")];
+  return sandbox.run([...args, ...places]);
+}
+
+test("status tells which images Docker has, and what heros has of the others, and asks no registry", async () => {
+  await writeStack();
+  await addBase();
+  const statusOf = async () => {
+    const run = await read("status", "--json");
+    return run.events().find((event) => event.type === "status.read");
+  };
+  const [coreName, redisName] = [
+    `${registry.host}/her-os/core:1`,
+    `${registry.host}/library/redis:7`,
+  ];
+  expect((await statusOf())?.images).toEqual([
+    {
+      image: coreName,
+      services: ["her-os-core"],
+      state: "unknown",
+      totalBytes: null,
+      receivedBytes: 0,
+    },
+    { image: redisName, services: ["redis"], state: "unknown", totalBytes: null, receivedBytes: 0 },
+  ]);
+  expect((await pull()).exitCode).toBe(0);
+  const asked = registry.seen.length;
+  await addDocker(sandbox.dir, [redisName]);
+  const size = core.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  expect((await statusOf())?.images).toMatchObject([
+    { image: coreName, state: "stored", totalBytes: size, receivedBytes: size },
+    { image: redisName, state: "here" },
+  ]);
+  const { stdout } = await read("status", "--output=plain");
+  expect(stdout).toContain("Images of her services: Docker has 1 of 2");
+  expect(stdout).toMatch(/Image core: downloaded, 70\d kB, not in Docker yet/u);
+  expect(registry.seen.length).toBe(asked);
+});
+
+test("status of a machine where nothing was set up names no images", async () => {
+  const run = await read("status", "--json");
+  const event = run.events().find(({ type }) => type === "status.read");
+  expect(event).toBeDefined();
+  expect(event).not.toHaveProperty("images");
+});
+
+test("doctor tells which images are missing, and judges Docker's disk by them", async ({
+  skip,
+}) => {
+  await writeStack();
+  await addDocker(sandbox.dir, [`${registry.host}/library/redis:7`]);
+  const doctor = () =>
+    read("doctor", "--allow-unsupported", "--tiers=1", "--json", `--endpoint=${hub.endpoint}`);
+  const told = (await doctor()).events().filter((event) => event.type === "notice");
+  expect(told).toContainEqual(
+    expect.objectContaining({
+      code: "doctor.images",
+      message: `Images: Docker has 1 of 2; 700 kB to download for ${registry.host}/her-os/core:1.`,
+    }),
+  );
+  // What models take is known by the cache alone.
+  expect(
+    (
+      await sandbox.run([
+        "pull",
+        "--tiers=1",
+        `--endpoint=${hub.endpoint}`,
+        "--cache-dir",
+        path.join(sandbox.dir, "hub"),
+      ])
+    ).exitCode,
+  ).toBe(0);
+  const rootDir = path.join(sandbox.dir, "docker");
+  await mkdir(rootDir);
+  using disk = mountDisk(rootDir, "size=4m");
+  if (disk === null) skip();
+  await addDocker(rootDir);
+  const run = await doctor();
+  expect(JSON.stringify(run.events().at(-1))).toContain(`Not enough disk space in ${rootDir}`);
+});
+
 test("images that do not fit on Docker's disk end a setup before the first byte", async ({
   skip,
 }) => {

@@ -12,6 +12,7 @@ import type { ListedModel } from "../../run/events/cache.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
+import type { FoundImages } from "../find-images.ts";
 import type { Placed } from "../models-place.ts";
 import { givenToken, openHub } from "../open-hub.ts";
 import type { Fetching, Work } from "../command-request.ts";
@@ -56,11 +57,12 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   return { survey, hub: { ...hub, offline: online.offline } };
 }
 
-/** What of these sets is in the cache, as far as it is known without asking the Hub; null where it is not. */
+/** What of these sets is in the cache, as far as it is known without asking the Hub, and what it needs with the images; null where it is not. */
 export async function surveyKept(
   work: Work,
   fetching: Placed<Fetching>,
   tiers: readonly number[],
+  images: FoundImages | null = null,
 ): Promise<Wanted | null> {
   const { host, signal } = work;
   const models = modelsOfTiers(fetching.catalog, tiers);
@@ -70,7 +72,9 @@ export async function surveyKept(
   const survey = found === late ? null : found.survey;
   if (survey?.models.every(({ problem }) => problem === null) !== true) return null;
   const store = openHubCache({ host, cacheDir: fetching.cacheDir });
-  return { survey, needs: await store.neededSpace(survey) };
+  if (images === null) return { survey, needs: await store.neededSpace(survey) };
+  const { neededSpace } = await import("../find-images.ts");
+  return { survey, needs: await neededSpace({ store, survey }, images) };
 }
 
 interface Listers {

@@ -28,6 +28,19 @@ export interface BackgroundSeen {
   readonly closing: RunSucceeded | RunFailed | RunCancelled | null;
 }
 
+/** An image of the stack's services, as far as this machine tells. */
+export interface ListedImage {
+  /** As the compose file has it. */
+  readonly image: string;
+  readonly services: readonly string[];
+  /** `here`: Docker has it. `stored`: heros has all of it, and Docker does not. `unknown`: Docker does not answer. */
+  readonly state: "here" | "stored" | "partly" | "missing" | "unknown";
+  /** Of its compressed layers; null where no run has found out. */
+  readonly totalBytes: number | null;
+  /** That heros has of them, on their way to Docker or kept. */
+  readonly receivedBytes: number;
+}
+
 /** How everything is: what is on disk, and what Annie says. Told once, and while it is watched whenever it changed. */
 export interface StatusRead {
   readonly type: "status.read";
@@ -51,6 +64,8 @@ export interface StatusRead {
   /** Of the models whose size is known. */
   readonly receivedBytes: number;
   readonly totalBytes: number;
+  /** Of the stack's services, without those that it builds; absent where there is no stack, and in records of before. */
+  readonly images?: readonly ListedImage[];
   /** An earlier setup was interrupted before its end. */
   readonly interrupted: boolean;
   /** Until the next setup or pull; null where there is none. */

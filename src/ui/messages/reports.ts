@@ -1,4 +1,9 @@
-import type { BackgroundSeen, ReleaseEvent, StatusRead } from "../../run/events/reports.ts";
+import type {
+  BackgroundSeen,
+  ListedImage,
+  ReleaseEvent,
+  StatusRead,
+} from "../../run/events/reports.ts";
 import { formatBytes } from "../../run/units.ts";
 import { capabilityName } from "../../run/capabilities.ts";
 import { progressText, imagePhaseText, imageTitle } from "./download.ts";
@@ -27,6 +32,7 @@ export function statusSentence(event: StatusRead): Sentence {
         : [`Not ready yet: ${listed(lacking.map(capabilityName))}`]),
       ...loadingLines(event),
       ...modelLines(event),
+      ...imageLines(event),
       ...(event.interrupted && !isToldOfBackground(event)
         ? ["An earlier setup did not finish. Run heros setup to continue it."]
         : []),
@@ -83,6 +89,34 @@ function modelLines(event: StatusRead): string[] {
     `${chosen}: ${models.length - open.length} of ${models.length} downloaded${bytes}, in ${cacheDir}`,
     ...open.map((model) => `${model.title}: ${modelStateText(model)}`),
   ];
+}
+
+function imageLines({ images = [] }: StatusRead): string[] {
+  if (images.length === 0) return [];
+  const open = images.filter(({ state }) => state !== "here");
+  if (open.length === 0) return [`Images of her services: Docker has all ${images.length}`];
+  if (open.every(({ state }) => state === "unknown")) {
+    return [`Images of her services: ${images.length}; Docker does not answer`];
+  }
+  return [
+    `Images of her services: Docker has ${images.length - open.length} of ${images.length}`,
+    ...open.map((each) => `Image ${imageTitle(each.image, images)}: ${imageStateText(each)}`),
+  ];
+}
+
+function imageStateText({ state, receivedBytes, totalBytes }: ListedImage): string {
+  const total = totalBytes === null ? "size unknown" : formatBytes(totalBytes);
+  switch (state) {
+    case "here":
+      return "ready";
+    case "stored":
+      return `downloaded, ${total}, not in Docker yet`;
+    case "partly":
+      return `${formatBytes(receivedBytes)} of ${total} downloaded`;
+    case "missing":
+    case "unknown":
+      return `not downloaded, ${total}`;
+  }
 }
 
 function backgroundLines(seen: BackgroundSeen): string[] {
