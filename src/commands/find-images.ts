@@ -123,6 +123,9 @@ async function find(
     signal: AbortSignal.any([signal, limit]),
     lenient: !strict,
     whole: keep,
+    onCached: (image, { message }) => {
+      if (!isOffline) work.emit(cachedNotice(image, message));
+    },
   }).catch((error: unknown) => {
     if (limit.aborted && !signal.aborted) return null;
     throw error;
@@ -169,6 +172,16 @@ function storeOptions({ host, signal }: Work, info: DockerInfo | null) {
         : { rootDir: info.rootDir, keepsLayers: info.containerdImages },
     isInEngine: async ({ name }: ImageContent) =>
       (await findEngineImage({ host, signal }, name)) !== null,
+  };
+}
+
+function cachedNotice(image: string, message: string): Notice {
+  return {
+    type: "notice",
+    level: "warning",
+    code: "registry.cache_used",
+    message: `${message} Using ${image} as downloaded before.`,
+    hint: "All of its layers are here. Run heros again later to check for a newer one.",
   };
 }
 

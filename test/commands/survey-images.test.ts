@@ -127,6 +127,23 @@ test("the lowest layers that Docker has in another image are not fetched, and no
   );
 });
 
+test("of an image that is to be kept, all is fetched whatever Docker has of others", async () => {
+  await using scene = await openCore();
+  const { host } = scene;
+  const { images, blobs } = await surveyImages({
+    registries: openRegistries({ host, credentials: async () => noLogin }),
+    store: scene.images(),
+    images: [image(scene.nameOf("her-os/core:1"))],
+    platform: spark,
+    engine: [engineImage({ diffIds: [...core.diffIds] })],
+    way: "registry",
+    signal,
+    whole: true,
+  });
+  expect(blobs.map(({ path }) => path)).toEqual(core.blobs.map(({ digest }) => digest));
+  expect(images).toMatchObject([{ totalBytes: sum, cachedBytes: 0 }]);
+});
+
 test("an image that two services run is surveyed once, for both, and as soon as either needs it", async () => {
   await using scene = await openCore();
   const twice = [

@@ -43,6 +43,9 @@ test("an image that Docker lacks comes through heros, and nothing is left to pul
   const run = await scene.setup([`--port=${await freePort()}`]);
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
 
+  const [plan] = ofType(run, "plan.ready");
+  expect(plan?.images?.map((each) => each.image)).toContain(image);
+  expect(plan?.disks).toContainEqual(expect.objectContaining({ estimated: true }));
   const [planned] = ofType(run, "image.planned");
   expect(planned).toMatchObject({
     image,
