@@ -181,7 +181,7 @@ function cachedNotice(image: string, message: string): Notice {
     level: "warning",
     code: "registry.cache_used",
     message: `${message} Using ${image} as downloaded before.`,
-    hint: "All of its layers are here. Run heros again later to check for a newer one.",
+    hint: "All of its layers are cached. Run heros again later to check for a newer one.",
   };
 }
 

@@ -82,17 +82,18 @@ test("without Docker, images are downloaded with the models and kept for when th
   const run = await pull("--json");
   expect({ ...run, stdout: "" }).toMatchObject({ exitCode: 0, stderr: "" });
   const planned = run.events().filter((event) => event.type === "image.planned");
+  // First what Annie's services wait for.
   expect(planned).toMatchObject([
-    {
-      image: `${registry.host}/her-os/core:1`,
-      digest: core.digest,
-      services: ["her-os-core"],
-      neededForOnline: true,
-    },
     {
       image: `${registry.host}/library/redis:7`,
       digest: redis.digest,
       services: ["redis"],
+      neededForOnline: true,
+    },
+    {
+      image: `${registry.host}/her-os/core:1`,
+      digest: core.digest,
+      services: ["her-os-core"],
       neededForOnline: true,
     },
   ]);
@@ -217,8 +218,8 @@ test("a dry run tells images, what each disk has to hold, and the speed of the l
   const size = core.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0);
   expect(plan).toMatchObject({
     images: [
-      { image: `${registry.host}/her-os/core:1`, totalBytes: size, cachedBytes: 0 },
       { image: `${registry.host}/library/redis:7`, totalBytes: 0, unpackedBytes: 900_000 },
+      { image: `${registry.host}/her-os/core:1`, totalBytes: size, cachedBytes: 0 },
     ],
     disks: [{ what: ["models", "images"], estimated: true }],
   });
@@ -255,23 +256,18 @@ test("status tells which images Docker has, and what heros has of the others, an
     `${registry.host}/her-os/core:1`,
     `${registry.host}/library/redis:7`,
   ];
+  const unknown = { state: "unknown", totalBytes: null, receivedBytes: 0 };
   expect((await statusOf())?.images).toEqual([
-    {
-      image: coreName,
-      services: ["her-os-core"],
-      state: "unknown",
-      totalBytes: null,
-      receivedBytes: 0,
-    },
-    { image: redisName, services: ["redis"], state: "unknown", totalBytes: null, receivedBytes: 0 },
+    { image: redisName, services: ["redis"], ...unknown },
+    { image: coreName, services: ["her-os-core"], ...unknown },
   ]);
   expect((await pull()).exitCode).toBe(0);
   const asked = registry.seen.length;
   await addDocker(sandbox.dir, [redisName]);
   const size = core.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0);
   expect((await statusOf())?.images).toMatchObject([
-    { image: coreName, state: "stored", totalBytes: size, receivedBytes: size },
     { image: redisName, state: "here" },
+    { image: coreName, state: "stored", totalBytes: size, receivedBytes: size },
   ]);
   const { stdout } = await read("status", "--output=plain");
   expect(stdout).toContain("Images of her services: Docker has 1 of 2");
