@@ -20,15 +20,15 @@ as_user() {
 
 # installs STATUS [ARGUMENT…]: runs install.sh in the checkout; its output goes to $work/output.
 installs() {
-  local expected=$1 status=0 began=$SECONDS
+  local expected=$1 status=0
   shift
   as_user "${settings[@]}" sh "$checkout/install.sh" "$@" >"$work/output" 2>&1 || status=$?
-  seconds=$((SECONDS - began))
   sed 's/^/        /' "$work/output"
   [ "$status" = "$expected" ]
 }
 
 says() { grep -qF -- "$1" "$work/output"; }
+builds_nothing() { ! says "Building heros" && says "is already installed"; }
 current() { readlink "$home/.local/share/heros/current"; }
 version_answers() { [ "$(as_user "$home/.local/bin/heros" --version)" = "$version" ]; }
 
@@ -75,7 +75,7 @@ check "the demo left no stack and no models" test ! -e "$home/her-os" -a ! -e "$
 first=$(current)
 
 check "a second run ends with 0" installs 0 --no-setup
-check "and is quick ($seconds s)" test "$seconds" -le 3
+check "and builds nothing" builds_nothing
 check "and changes nothing" test "$(current)" = "$first"
 
 echo "export const addedByTheTest = 1;" >>"$checkout/src/run/units.ts"
@@ -108,7 +108,9 @@ check "and what it installed answers" version_answers
 # npm's package: with this machine's npm, a Node that is new enough, and the machine's own if that is too old.
 mkdir "$work/new" "$work/npm"
 cp "$home/.local/share/heros/current/runtime/node" "$work/new/node"
-(cd "$root" && npm pack --silent --pack-destination "$work/npm") >"$work/output" 2>&1 || bad=$((bad + 1))
+# It builds first, which must not change the dist that other scripts read meanwhile.
+git clone -q --no-local "$root" "$work/packed" && ln -s "$root/node_modules" "$work/packed/node_modules"
+(cd "$work/packed" && npm pack --silent --pack-destination "$work/npm") >"$work/output" 2>&1 || bad=$((bad + 1))
 cd "$work" || exit 1
 package=./npm/heros-$version.tgz
 by_npm() { as_user PATH="$work/new:/usr/local/bin:/usr/bin:/bin" "$@" >"$work/output" 2>&1; }
@@ -138,7 +140,7 @@ exec 3< <(exec python3 -u -m http.server --bind 127.0.0.1 --directory "$served" 
 trap 'kill $!; rm -rf "$work"' EXIT
 read -r line <&3
 base=http://127.0.0.1:$(sed 's/.* port \([0-9]*\) .*/\1/' <<<"$line")
-(cd "$root" && PATH=$root/node_modules/.bin:$PATH node scripts/release/release.ts --built --base-url "$base" --key "$work/key" \
+(cd "$root" && PATH=$root/node_modules/.bin:$PATH node scripts/release/release.ts --built --quick --base-url "$base" --key "$work/key" \
   --node-file "$work/node" --out "$served/latest/download" --platform "linux-$("$work/node24" -p process.arch)") || bad=$((bad + 1))
 echo "curl -fsSL $base/latest/download/install.sh | sh -s -- \"\$@\"" >"$work/install.sh"
 checkout=$work

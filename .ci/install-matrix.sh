@@ -69,7 +69,7 @@ read -r plain secure <&3
 cp "$(node -p process.execPath)" "$work/node24"
 printf '#!/bin/sh\nexec %s "$@"\n' "$work/node24" >"$work/node"
 chmod 755 "$work/node" "$work/node24"
-node "$root/scripts/release/release.ts" --built --base-url "$plain/good" --key "$work/keys/current" --node-file "$work/node" \
+node "$root/scripts/release/release.ts" --built --quick --base-url "$plain/good" --key "$work/keys/current" --node-file "$work/node" \
   --out "$served/good/$latest" --platform "$platform" >/dev/null || exit 1
 installer=$served/good/$latest/install.sh
 new=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$root/package.json")

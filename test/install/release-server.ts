@@ -47,7 +47,7 @@ export class ReleaseServer {
     }
     const node = join(folder, "node");
     await writeFile(node, `#!/bin/sh\nexec '${process.execPath}' "$@"\n`, { mode: 0o755 });
-    const args = ["--built", "--out", join(folder, "out"), "--node-file", node];
+    const args = ["--built", "--quick", "--out", join(folder, "out"), "--node-file", node];
     const keys = ["--key", join(folder, "current"), "--next-key", join(folder, "next.pub")];
     const where = ["--base-url", server.base, "--platform", platform];
     const script = join(root, "scripts/release/release.ts");

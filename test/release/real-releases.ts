@@ -1,6 +1,16 @@
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
@@ -12,22 +22,32 @@ import { platform } from "./release-world.ts";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
+export interface Changes {
+  readonly files?: Readonly<Record<string, string>>;
+  /** False: a script that starts it is in its place. */
+  readonly realNode?: boolean;
+}
+
 /** Releases as scripts/release makes them, with this very Node in them, on a server on loopback. */
 export interface RealReleases {
   /** Of this checkout. */
   readonly version: string;
   readonly base: string;
-  /** Makes a release of a copy of this checkout with another version. */
-  make(version: string, changelog: string): Promise<void>;
   /** Makes one of a release's tree with another version and other files in it, as .tar.gz alone. */
-  remake(version: string, of: string, files?: Readonly<Record<string, string>>): Promise<void>;
+  remake(version: string, of: string, changes?: Changes): Promise<void>;
   /** From now on it is the newest. */
   offer(version: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @param folder made for all of it */
-export async function serveReleases(folder: string): Promise<RealReleases> {
+/**
+ * Makes a release of this checkout, and one of a copy with another version.
+ * @param folder made for all of it
+ */
+export async function serveReleases(
+  folder: string,
+  next: { readonly version: string; readonly changelog: string },
+): Promise<RealReleases> {
   const served = join(folder, "served");
   const key = join(folder, "key");
   await mkdir(join(served, "latest"), { recursive: true });
@@ -55,28 +75,35 @@ export async function serveReleases(folder: string): Promise<RealReleases> {
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
     readonly version: string;
   };
-  await pack(root, version);
+  const copy = join(folder, "checkout");
+  for (const name of ["bin", "dist", "assets", "scripts", "src", "package-lock.json"]) {
+    await cp(join(root, name), join(copy, name), { recursive: true });
+  }
+  for (const name of ["LICENSE", "install.sh"]) await cp(join(root, name), join(copy, name));
+  await symlink(join(root, "node_modules"), join(copy, "node_modules"));
+  const text = await readFile(join(root, "package.json"), "utf8");
+  await writeFile(join(copy, "package.json"), withVersion(text, next.version));
+  await writeFile(join(copy, "CHANGELOG.md"), next.changelog);
+  await Promise.all([pack(root, version), pack(copy, next.version)]);
+  await rm(copy, { recursive: true });
+  // Most of what is packed; what is refused anyway starts this one, as anybody may.
+  const standIn = join(folder, "node");
+  await copyFile(process.execPath, standIn);
+  await chmod(standIn, 0o755);
   return {
     version,
     base,
-    async make(next, changelog) {
-      const copy = join(folder, "checkout");
-      for (const name of ["bin", "dist", "assets", "scripts", "src", "package-lock.json"]) {
-        await cp(join(root, name), join(copy, name), { recursive: true });
-      }
-      for (const name of ["LICENSE", "install.sh"]) await cp(join(root, name), join(copy, name));
-      await symlink(join(root, "node_modules"), join(copy, "node_modules"));
-      const text = await readFile(join(root, "package.json"), "utf8");
-      await writeFile(join(copy, "package.json"), withVersion(text, next));
-      await writeFile(join(copy, "CHANGELOG.md"), changelog);
-      await pack(copy, next);
-      await rm(copy, { recursive: true });
-    },
-    async remake(next, of, files = {}) {
+    async remake(next, of, { files = {}, realNode = true } = {}) {
       const nameOf = (own: string): string => `heros-${own}-${platform}`;
       const place = placeOf(next);
       await mkdir(place);
-      await run("tar", ["-xf", join(placeOf(of), `${nameOf(of)}.tar.gz`), "-C", folder]);
+      const node = `${nameOf(of)}/runtime/node`;
+      const packedOf = join(placeOf(of), `${nameOf(of)}.tar.gz`);
+      const without = realNode ? [] : [`--exclude=${node}`];
+      await run("tar", ["-xf", packedOf, ...without, "-C", folder]);
+      if (!realNode) {
+        await writeFile(join(folder, node), `#!/bin/sh\nexec '${standIn}' "$@"\n`, { mode: 0o755 });
+      }
       const tree = join(folder, nameOf(next));
       await rename(join(folder, nameOf(of)), tree);
       for (const name of ["release.json", "app/package.json"]) {

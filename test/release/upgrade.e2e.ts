@@ -44,8 +44,8 @@ beforeAll(async () => {
   home = await makeHome(folder, "home");
   await makePaths(folder);
   tell("Making two releases, and what comes after them.");
-  releases = await serveReleases(join(folder, "releases"));
-  await releases.make(next, `# Changes\n\n## ${next}\n\n- It says what changes.\n`);
+  const changelog = `# Changes\n\n## ${next}\n\n- It says what changes.\n`;
+  releases = await serveReleases(join(folder, "releases"), { version: next, changelog });
   await releases.remake(afterNext, next);
   const models = ["demo/voice", "demo/memory"];
   const files = [{ path: "model.safetensors", sizeBytes: 40_000_000 }];
@@ -190,9 +190,8 @@ test("curl … | sh installs this release in an empty home without Node and npm"
   // Waits for a minute, so that the others go on meanwhile.
   const other = await makeHome(folder, "other home");
   await run(install, { inHome: other });
-  await releases.remake("9.9.0", releases.version, {
-    "app/bin/heros.js": "setInterval(() => {}, 1000);\n",
-  });
+  const files = { "app/bin/heros.js": "setInterval(() => {}, 1000);\n" };
+  await releases.remake("9.9.0", releases.version, { files, realNode: false });
   hanging = run(["heros", "upgrade", "--version", "9.9.0"], { inHome: other, withoutXz: true });
 });
 
@@ -319,7 +318,7 @@ test.each([
   async (_what, file, text, why) => {
     const before = [await userFiles(), await readdir(data()), await versions()];
     await rm(join(folder, "releases/served/download/v9.8.0"), { recursive: true, force: true });
-    await releases.remake("9.8.0", next, { [file]: text });
+    await releases.remake("9.8.0", next, { files: { [file]: text }, realNode: false });
     await releases.offer("9.8.0");
     const { status, output } = await run(["heros", "upgrade"], { withoutXz: true });
     expect(status).toBe(1);
