@@ -1,7 +1,13 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 import { openPty, type Pty } from "./pty.ts";
 
 export interface SourceEntry {
-  /** A TypeScript file that is run as it is. */
+  /** A TypeScript file. */
   readonly entry: URL;
   readonly columns?: number;
   readonly rows?: number;
@@ -10,11 +16,26 @@ export interface SourceEntry {
   readonly shell?: string;
 }
 
-const loader = new URL("./tsx-loader.ts", import.meta.url).href;
+const folder = mkdtempSync(join(tmpdir(), "heros-entries-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const bundled = new Map<string, string>();
 
-/** Runs a TypeScript file of the sources or tests in a pseudo-terminal, without a build, in a clean environment. */
+/** A few files with all of it: finding and compiling every module takes a second at each start. */
+function bundleOf(entry: URL): string {
+  const source = fileURLToPath(entry);
+  const known = bundled.get(source);
+  if (known !== undefined) return known;
+  const built = join(folder, basename(source, ".ts"));
+  const bundler = fileURLToPath(new URL("./bundle-source.ts", import.meta.url));
+  execFileSync(process.execPath, [bundler, source, built]);
+  const file = join(built, "entry.mjs");
+  bundled.set(source, file);
+  return file;
+}
+
+/** Runs a TypeScript file of the sources or tests in a pseudo-terminal, without the build of heros, in a clean environment. */
 export function openSource({ entry, columns, rows, env = {}, shell }: SourceEntry): Pty {
-  const args = ["--import", loader, entry.pathname];
+  const args = [bundleOf(entry)];
   const [command = "", ...shellArgs] = shell?.split(" ") ?? [];
   const pty = openPty({
     command: shell === undefined ? process.execPath : command,
