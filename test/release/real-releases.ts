@@ -46,7 +46,7 @@ export interface RealReleases {
  */
 export async function serveReleases(
   folder: string,
-  next: { readonly version: string; readonly changelog: string },
+  copied: { readonly version: string; readonly changelog: string },
 ): Promise<RealReleases> {
   const served = join(folder, "served");
   const key = join(folder, "key");
@@ -82,9 +82,9 @@ export async function serveReleases(
   for (const name of ["LICENSE", "install.sh"]) await cp(join(root, name), join(copy, name));
   await symlink(join(root, "node_modules"), join(copy, "node_modules"));
   const text = await readFile(join(root, "package.json"), "utf8");
-  await writeFile(join(copy, "package.json"), withVersion(text, next.version));
-  await writeFile(join(copy, "CHANGELOG.md"), next.changelog);
-  await Promise.all([pack(root, version), pack(copy, next.version)]);
+  await writeFile(join(copy, "package.json"), withVersion(text, copied.version));
+  await writeFile(join(copy, "CHANGELOG.md"), copied.changelog);
+  await Promise.all([pack(root, version), pack(copy, copied.version)]);
   await rm(copy, { recursive: true });
   // Most of what is packed; what is refused anyway starts this one, as anybody may.
   const standIn = join(folder, "node");
