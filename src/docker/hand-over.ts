@@ -146,6 +146,11 @@ export function openHandOver(options: HandOverOptions): HandOver {
     const stop = AbortSignal.any([signal, lost.signal]);
     try {
       const tally = unpackingTally(image, { host, telling });
+      for (const digest of image.coming)
+        coming(digest).then(
+          () => tally.verified(digest),
+          () => {},
+        );
       whole(image).then(tally.downloaded, () => {});
       if (image.way === "registry") {
         const from = (await open()).nameOf(image);
@@ -272,34 +277,50 @@ async function untilEngineBack(host: Host, signal: AbortSignal): Promise<void> {
 
 /** How much of an image is unpacked, by what `docker pull` prints of its layers. Told once all of it is downloaded. */
 function unpackingTally(
-  { name: image, layers }: ImageParts,
+  { name: image, layers, coming }: HandedImage,
   { host, telling }: Pick<HandOverOptions, "host" | "telling">,
 ) {
-  const sizes = new Map(
-    layers.map(({ digest, sizeBytes }) => [digest.slice("sha256:".length).slice(0, 12), sizeBytes]),
-  );
-  const totalBytes = [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const nowMs = (): number => host.clock.monotonicMs();
+  const known = new Map(layers.map((layer) => [shortName(layer.digest), layer]));
+  const totalBytes = [...known.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const verifiedMs = new Map<string, number>();
   const unpacked = new Set<string>();
   let isDownloaded = false;
 
   function tell(): void {
     if (!isDownloaded) return;
-    const receivedBytes = [...unpacked].reduce((sum, layer) => sum + (sizes.get(layer) ?? 0), 0);
+    const receivedBytes = [...unpacked].reduce(
+      (sum, name) => sum + (known.get(name)?.sizeBytes ?? 0),
+      0,
+    );
     telling.note({ image, phase: "unpacking", receivedBytes, totalBytes });
-    telling.tick(host.clock.monotonicMs());
+    telling.tick(nowMs());
+  }
+  function measure(name: string, wasThere: boolean): void {
+    const { digest = "", sizeBytes = 0 } = known.get(name) ?? {};
+    if (!coming.has(digest)) return;
+    const begunMs = wasThere ? null : (verifiedMs.get(digest) ?? null);
+    telling.unpacked({ image, sizeBytes, verifiedMs: begunMs, nowMs: nowMs() });
   }
   return {
+    verified: (digest: string) => void verifiedMs.set(digest, nowMs()),
     downloaded() {
       isDownloaded = true;
       tell();
     },
     read(line: string) {
-      const layer = /^([0-9a-f]{12}): (?:Pull complete|Already exists)/u.exec(line)?.[1];
-      if (layer === undefined) return;
-      unpacked.add(layer);
+      const [, name, ended] = /^([0-9a-f]{12}): (Pull complete|Already exists)/u.exec(line) ?? [];
+      if (name === undefined || unpacked.has(name)) return;
+      unpacked.add(name);
+      measure(name, ended === "Already exists");
       tell();
     },
   };
+}
+
+/** As docker prints it. */
+function shortName(digest: string): string {
+  return digest.slice("sha256:".length).slice(0, 12);
 }
 
 /** Removes the names that a killed run left in Docker: those whose registry is gone. */

@@ -35,6 +35,7 @@ export function createProgress({
   const allModels = createCounter(survey, ofModels, nowMs);
   const forOnline = tasks.filter(({ blob }) => blob.priority === 0);
   const online = itemsOf(survey).some(({ priority }) => priority === 0);
+  const unpacking = unpackingOf(survey, imageTelling);
   const claimed = new Set<BlobTask>();
   const items = itemsOf(survey).map((item) => {
     const own = tasks.filter(({ blob }) => blob.neededBy.includes(item.id));
@@ -65,7 +66,7 @@ export function createProgress({
       type: "download.progress",
       ...total,
       etaSeconds: all.etaSeconds(tasks, atMs),
-      onlineEtaSeconds: online ? all.etaSeconds(forOnline, atMs) : null,
+      onlineEtaSeconds: online ? onlineSeconds(atMs) : null,
       lanes: connections,
       models: survey.models.flatMap(({ id, label }) => {
         const counter = itemOf.get(id)?.counter;
@@ -81,6 +82,23 @@ export function createProgress({
         };
       }),
     });
+  };
+  /** Docker unpacks while the rest comes, and the layer that comes last after that. */
+  const onlineSeconds = (atMs: number): number | null => {
+    const seconds = all.etaSeconds(forOnline, atMs);
+    if (seconds === null) return null;
+    const layers = forOnline.filter(({ blob }) => isImageRepo(blob.repo));
+    const last = layers.findLast(({ state }) => state !== "done");
+    const afterLast =
+      last === undefined
+        ? 0
+        : (all.etaSeconds(layers, atMs) ?? 0) +
+          (imageTelling.unpackSeconds(last.blob.sizeBytes, 0, atMs) ?? 0);
+    const comingBytes = layers.reduce(
+      (sum, { state, blob }) => sum + (state === "done" ? 0 : blob.sizeBytes),
+      0,
+    );
+    return toTenths(Math.max(seconds, afterLast, unpacking.secondsLeft(comingBytes, atMs)));
   };
   /** One of which nothing has come in this run is as it was planned. */
   const noteImage = (
@@ -99,6 +117,27 @@ export function createProgress({
     },
     tell,
     isReady: (id: string): boolean => itemOf.get(id)?.counter.isReady() === true,
+  };
+}
+
+/** Of the images that Annie needs: what Docker, as fast as it has been, still takes for what it has not unpacked. */
+function unpackingOf({ images, blobs }: Survey, telling: ImageTelling) {
+  const needed = images
+    .filter(({ priority }) => priority === 0)
+    .map(({ id, label }) => ({
+      image: label.image,
+      // A layer of several images is unpacked once.
+      bytes: blobs.reduce((sum, each) => sum + (each.neededBy[0] === id ? each.sizeBytes : 0), 0),
+    }));
+  return {
+    /** @param comingBytes of layers that are not there yet, and which it can't have begun with */
+    secondsLeft(comingBytes: number, atMs: number): number {
+      const left = needed.reduce(
+        (sum, { image, bytes }) => sum + Math.max(0, bytes - telling.unpackedBytes(image)),
+        0,
+      );
+      return telling.unpackSeconds(left, Math.max(0, left - comingBytes), atMs) ?? 0;
+    },
   };
 }
 

@@ -172,6 +172,20 @@ export interface ImageTelling {
   note(progress: Omit<ImageProgress, "type">): void;
   /** Tells that Docker has it, and nothing of how far it is after that. */
   ready(image: Omit<ImageReady, "type">): void;
+  /** Docker has unpacked a layer. `verifiedMs` is when it could have begun with it; null where it had it already. */
+  unpacked(layer: {
+    readonly image: string;
+    readonly sizeBytes: number;
+    readonly verifiedMs: number | null;
+    readonly nowMs: number;
+  }): void;
+  /** Of an image's layers, compressed, so far; all of them once Docker has it. */
+  unpackedBytes(image: string): number;
+  /**
+   * How long Docker takes for layers of so many bytes, of which it has been unpacking `begunBytes` since the last one; null while
+   * that is not known.
+   */
+  unpackSeconds(bytes: number, begunBytes: number, nowMs: number): number | null;
   /** Tells of the image that has waited longest for it, or came to the end of its phase; called many times a second. */
   tick(nowMs: number): void;
 }
@@ -182,9 +196,26 @@ const mostASecond = 5;
 export function createImageTelling(emit: Emit): ImageTelling {
   const waiting = new Map<string, Omit<ImageProgress, "type">>();
   const told = new Map<string, Omit<ImageProgress, "type">>();
+  const unpacked = new Map<string, number>();
+  const measured = { bytes: 0, ms: 0, untilMs: Number.NEGATIVE_INFINITY };
   let toldAtMs: number[] = [];
 
   return {
+    unpacked({ image, sizeBytes, verifiedMs, nowMs }) {
+      unpacked.set(image, (unpacked.get(image) ?? 0) + sizeBytes);
+      if (verifiedMs === null) return;
+      measured.bytes += sizeBytes;
+      // Of several images at a time, each moment counts once.
+      measured.ms += nowMs - Math.max(verifiedMs, measured.untilMs);
+      measured.untilMs = nowMs;
+    },
+    unpackedBytes: (image) => unpacked.get(image) ?? 0,
+    unpackSeconds(bytes, begunBytes, nowMs) {
+      if (measured.bytes === 0) return null;
+      const secondsFor = (some: number): number => (some / measured.bytes) * (measured.ms / 1000);
+      const passed = (nowMs - measured.untilMs) / 1000;
+      return secondsFor(bytes) - Math.min(passed, secondsFor(begunBytes));
+    },
     note(progress) {
       const { image } = progress;
       const last = waiting.get(image) ?? told.get(image);
@@ -194,6 +225,7 @@ export function createImageTelling(emit: Emit): ImageTelling {
     },
     ready(image) {
       waiting.delete(image.image);
+      unpacked.set(image.image, Number.POSITIVE_INFINITY);
       emit({ type: "image.ready", ...image });
     },
     tick(nowMs) {

@@ -5,7 +5,7 @@ import type { Survey } from "../../src/store/store.ts";
 import type { DownloadProgress, ImageProgress } from "../../src/run/events/download.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { imageIdOf } from "../../src/run/file-listing.ts";
-import { createImageTelling } from "../../src/run/images-state.ts";
+import { createImageTelling, type ImageTelling } from "../../src/run/images-state.ts";
 import { openFile } from "./open-file.ts";
 
 const sizes = [10e6, 20e6, 70e6];
@@ -38,7 +38,12 @@ function surveyOf(): Survey {
 }
 
 /** Fetches files one after the other, all together a million bytes a second; what is told each quarter of a second. */
-function follow(survey: Survey, tasks: readonly BlobTask[], seconds: number) {
+function follow(
+  survey: Survey,
+  tasks: readonly BlobTask[],
+  seconds: number,
+  unpacks: (telling: ImageTelling) => void = () => undefined,
+) {
   const told: DownloadProgress[] = [];
   const ofImages: { readonly atMs: number; readonly event: ImageProgress }[] = [];
   let atMs = 0;
@@ -46,12 +51,14 @@ function follow(survey: Survey, tasks: readonly BlobTask[], seconds: number) {
     if (event.type === "download.progress") told.push(event);
     if (event.type === "image.progress") ofImages.push({ atMs, event });
   };
+  const imageTelling = createImageTelling(emit);
+  unpacks(imageTelling);
   const telling = createProgress({
     survey,
     tasks,
     emit,
     nowMs: 0,
-    imageTelling: createImageTelling(emit),
+    imageTelling,
     everyMs: 250,
     isPaused: () => false,
   });
@@ -142,7 +149,11 @@ test("while a file is compared that came and was not right, others have a time l
 });
 
 /** Images before the models of their priority, all at a million bytes a second. */
-function recordImages(seconds: number, imageSizes: readonly number[]) {
+function recordImages(
+  seconds: number,
+  imageSizes: readonly number[],
+  unpacks?: (telling: ImageTelling) => void,
+) {
   const images = imageSizes.map((totalBytes, index) => {
     const image = `image${index + 1}`;
     const label = { digest: "sha256:1", services: [], neededForOnline: true } as const;
@@ -162,7 +173,8 @@ function recordImages(seconds: number, imageSizes: readonly number[]) {
     return { ...task, blob: { ...task.blob, repo: "oci:ghcr.io/a/b", neededBy: [id] } };
   });
   const tasks = [...layers, ...sizes.map((size, index) => openFile(index + 1, size))];
-  const followed = follow({ ...surveyOf(), images }, tasks, seconds);
+  const blobs = layers.map(({ blob }) => ({ ...blob, cached: false, held: [] }));
+  const followed = follow({ ...surveyOf(), images, blobs }, tasks, seconds, unpacks);
   followed.telling.tell(0, seconds * 1000 + 25);
   return followed;
 }
@@ -179,6 +191,24 @@ test("images count in the times and in the speed, and in no sum of the models", 
   expect(last?.onlineEtaSeconds).toBeCloseTo(18, 0);
   expect(last?.etaSeconds).toBeCloseTo(118, 0);
   expect(last?.models[0]?.etaSeconds).toBeCloseTo(28, 0);
+});
+
+test.each([
+  ["the layer that comes last after that", -5000, 23],
+  ["all that is slower to unpack than to come", -20_000, 40],
+])("the time until online counts unpacking: %s", (_, verifiedMs, seconds) => {
+  const { told } = recordImages(12, [20e6, 10e6], ({ unpacked }) =>
+    unpacked({ image: "image1", sizeBytes: 10e6, verifiedMs, nowMs: 0 }),
+  );
+  expect(told.at(-1)?.onlineEtaSeconds).toBeCloseTo(seconds, 0);
+});
+
+test("what Docker has is not waited for", () => {
+  const { told } = recordImages(40, [20e6, 10e6], ({ unpacked, ready }) => {
+    unpacked({ image: "image1", sizeBytes: 20e6, verifiedMs: 0, nowMs: 5000 });
+    ready({ image: "image2", digest: "sha256:1" });
+  });
+  expect(told.at(-1)).toMatchObject({ onlineEtaSeconds: 0 });
 });
 
 test("once all has come that Annie needs, the time until online is none; without such it is not told", () => {

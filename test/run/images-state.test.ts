@@ -76,6 +76,20 @@ test("nothing is told of how far an image is after it is ready", () => {
   expect(told.map(({ type }) => type)).toEqual(["image.ready"]);
 });
 
+test("how long unpacking takes is learnt from what was unpacked, and what has begun counts down", () => {
+  const { unpacked, unpackSeconds, unpackedBytes } = createImageTelling(() => undefined);
+  expect(unpackSeconds(100, 0, 0)).toBeNull();
+  unpacked({ image: "there", sizeBytes: 500, verifiedMs: null, nowMs: 0 });
+  expect(unpackSeconds(100, 0, 0)).toBeNull();
+  // Two at a time: 100 bytes in 10 seconds.
+  unpacked({ image: "one", sizeBytes: 50, verifiedMs: 0, nowMs: 6000 });
+  unpacked({ image: "two", sizeBytes: 50, verifiedMs: 0, nowMs: 10_000 });
+  expect(unpackedBytes("one")).toBe(50);
+  expect(unpackSeconds(100, 0, 20_000)).toBe(10);
+  expect(unpackSeconds(100, 100, 14_000)).toBe(6);
+  expect(unpackSeconds(100, 50, 60_000)).toBe(5);
+});
+
 test("the speed of an image is measured while it is downloaded, and nothing is said of it before", () => {
   const at = (receivedBytes: number): HerosEvent => ({
     type: "image.progress",
