@@ -214,24 +214,22 @@ test("a model that is whole has its name while an image still waits for another 
   await using scene = await openBoth();
   const { fileLocks } = scene.host;
   const order: string[] = [];
-  let held = false;
+  let layers = 0;
+  const isHeld = (): boolean => layers > 0 && !order.includes("first");
   const host: Host = {
     ...scene.host,
     fileLocks: {
       ...fileLocks,
       acquire: async (lock) =>
-        held && lock.endsWith("/heros-images.lock") ? "busy" : fileLocks.acquire(lock),
+        isHeld() && lock.endsWith("/heros-images.lock") ? "busy" : fileLocks.acquire(lock),
     },
   };
   await scene.pullBoth(
     { models: [first], images: images.slice(0, 1) },
     {
       host,
-      onLayerVerified: () => void (held = true),
-      onModelReady(id) {
-        order.push(id);
-        held = false;
-      },
+      onLayerVerified: () => void (layers += 1),
+      onModelReady: (id) => void order.push(id),
       onImageVerified: ({ title }) => void order.push(title),
     },
   );
