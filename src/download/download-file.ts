@@ -34,7 +34,7 @@ export interface Engine {
   /** Work that goes on without a connection, and whose error is the file's. Resolves at once, or once less is under way. */
   inBackground(task: BlobTask, work: Promise<void>): Promise<void>;
   /** The content is in the store. `verified` is null where another process brought it. */
-  onDone(task: BlobTask, verified: Verified | null): Promise<void>;
+  onDone(task: BlobTask, verified: Verified | null): void;
   /** Its hash was wrong, and it is fetched again. */
   onMismatch(): void;
   onNoLocks(): void;
@@ -118,7 +118,7 @@ async function open(engine: Engine, task: BlobTask): Promise<boolean> {
   task.lockHeld = answer === "held";
   if (answer === "unavailable") engine.onNoLocks();
   if (await store.has(blob)) {
-    await done(engine, task, null);
+    done(engine, task, null);
     return false;
   }
   if (!task.small) task.open = await resume(engine, task);
@@ -198,7 +198,7 @@ async function finishLarge(engine: Engine, task: BlobTask, opened: OpenTask): Pr
   await partial.close();
   task.open = null;
   await store.keepPartial(blob, partial);
-  await done(engine, task, { sha256: digests.sha256 });
+  done(engine, task, { sha256: digests.sha256 });
 }
 
 /** The next round of the comparison; after the last one, a new comparison, from a new address. */
@@ -235,7 +235,7 @@ async function finishSmall(engine: Engine, task: BlobTask, content: Buffer): Pro
     return;
   }
   await store.keepContent(blob, content);
-  await done(engine, task, { sha256: digests.sha256 });
+  done(engine, task, { sha256: digests.sha256 });
 }
 
 function countMismatch({ tuning, emit }: Engine, task: BlobTask, digests: Digests): void {
@@ -249,11 +249,11 @@ function countMismatch({ tuning, emit }: Engine, task: BlobTask, digests: Digest
   emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs: 0 });
 }
 
-async function done(engine: Engine, task: BlobTask, verified: Verified | null): Promise<void> {
+function done(engine: Engine, task: BlobTask, verified: Verified | null): void {
   unlock(engine.store, task);
   task.state = "done";
   task.receivedBytes = task.blob.sizeBytes;
-  await engine.onDone(task, verified);
+  engine.onDone(task, verified);
 }
 
 /** At the end of a run, or of what is worth fetching: what came is made safe, for the next run to go on with, and the lock let go. */

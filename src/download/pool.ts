@@ -87,10 +87,11 @@ export async function runPool(options: PoolOptions): Promise<void> {
       follow(task, work);
       if (inFlight.count() > maxInFlight) await work.catch(() => {});
     },
-    async onDone(task, verified) {
+    onDone(task, verified) {
       const place = open.indexOf(task);
       if (place !== -1) open.splice(place, 1);
-      await options.onDone(task, verified);
+      // Names are given beside the download: no connection waits for them.
+      follow(task, options.onDone(task, verified));
     },
     onMismatch: dropUnneeded,
     onNoLocks() {
