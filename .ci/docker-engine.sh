@@ -87,5 +87,7 @@ stop_engine() {
     docker network prune -f >/dev/null 2>&1 || true
     kill "$engine_pid" 2>/dev/null || true
     wait "$engine_pid" 2>/dev/null || true
+    # What a container in the host's network leaves; the folder can't be removed with it.
+    umount "$engine_dir"/exec/netns/* 2>/dev/null || true
     engine_pid=
 }

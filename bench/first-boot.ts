@@ -83,7 +83,7 @@ async function race(world: World, venv: string | null): Promise<Figure[]> {
   return [
     onLine("until Annie is online", heros.onlineMs, { bytes: neededBytes, bound: bounds.online }),
     onLine("until all is there", heros.allMs, { bytes: allBytes, bound: bounds.all }),
-    ...beside("online, beside models fetched in the container", heros.onlineMs, {
+    ...beside("online, beside all models fetched in the container", heros.onlineMs, {
       otherMs: inside?.allMs,
       sooner: bounds.inside,
     }),
