@@ -123,7 +123,7 @@ describe("a port", () => {
   it("is taken where a program listens and says nothing", async () => {
     const silent = await serveRaw(null);
     servers.push(silent);
-    const probe = { ...testProbe(), limitMs: 300 };
+    const probe = testProbe();
     const finding = await findingAt(probe, { port: silent.port, projectDir: "/s" });
     expect(finding.failure?.code).toBe("port.taken");
   });

@@ -129,15 +129,14 @@ describe("heros setup", () => {
 
   it("fetches tier 1 to its end where a later tier fails first", async () => {
     const told = Promise.withResolvers<void>();
-    let held = 0;
-    world.hub.setIntercept(({ file, method, origin }) => {
+    world.hub.setIntercept(({ file, method, origin, headers }) => {
       if (file?.path !== "model.safetensors" || method !== "GET") return undefined;
       if (file.repo === "openai/whisper-large-v3") {
         return { answer: { status: 404, headers: { "X-Error-Code": "EntryNotFound" } } };
       }
-      // One connection waits; the others go on to the later tier.
-      const waits = origin === "content" && file.repo === "Qwen/Qwen3-Embedding-0.6B" && held === 0;
-      if (waits) held += 1;
+      // The first bytes wait, whoever asks for them; the other connections go on to the later tier.
+      const first = (headers.range ?? "bytes=0-").startsWith("bytes=0-");
+      const waits = first && origin === "content" && file.repo === "Qwen/Qwen3-Embedding-0.6B";
       return waits ? { until: told.promise } : undefined;
     });
     const run = await runSetup(world, {
