@@ -4,7 +4,7 @@ import { composeFailure } from "../docker/compose-failures.ts";
 import { findEngineImage } from "../docker/engine-images.ts";
 import { type HandedImage, openHandOver, removeLeftNames } from "../docker/hand-over.ts";
 import type { DownloadRequest } from "../download/download.ts";
-import { createImageTelling } from "../run/images-state.ts";
+import { createImageReporter } from "../run/images-state.ts";
 import { formatBytes } from "../run/units.ts";
 import { sourceByRepo } from "../source/source.ts";
 import { parseImageReference } from "../source/oci/reference.ts";
@@ -117,7 +117,7 @@ function handImages(
   const { host, emit, signal } = work;
   const { store, registries, hasEngine, request } = found;
   const { config, keep } = request;
-  const telling = createImageTelling(emit);
+  const reporter = createImageReporter(emit);
   const order = new Set(itemsOf(survey).map(({ id }) => id));
   const images = [...order].flatMap((id) => survey.images.filter((image) => image.id === id));
   const handOver = openHandOver({
@@ -127,7 +127,7 @@ function handImages(
     images: hasEngine ? images.flatMap((image) => handedImage(image, config)) : [],
     pathOf: store.pathOf,
     present: new Set(survey.blobs.flatMap(({ cached, path }) => (cached ? [path] : []))),
-    telling,
+    reporter,
     async onHanded({ name }) {
       const content = images.find(({ label }) => label.image === name)?.content ?? null;
       if (content !== null && !keep) await store.removeImage(content, signal);
@@ -158,7 +158,7 @@ function handImages(
       survey,
       source: sourceByRepo({ hub: download.source, images: registries }),
       store: storeByRepo({ hub: download.store, images: store }),
-      imageTelling: telling,
+      imageReporter: reporter,
       onLayerVerified: ({ path }) => handOver.partVerified(path),
       onImageVerified: ({ label }) => handOver.imageVerified(label.image),
     }),

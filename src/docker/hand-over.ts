@@ -4,7 +4,7 @@ import { untilAborted } from "../run/concurrency.ts";
 import type { Emit } from "../run/event.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import type { ImageTelling } from "../run/images-state.ts";
+import type { ImageReporter } from "../run/images-state.ts";
 import { readEngineError } from "./engine.ts";
 import { loadArchive, type LoadArchiveOptions } from "./load-archive.ts";
 import {
@@ -25,7 +25,7 @@ export interface HandOverOptions {
   readonly pathOf: (digest: string) => string;
   /** Digests of parts that are there already. */
   readonly present: ReadonlySet<string>;
-  readonly telling: ImageTelling;
+  readonly reporter: ImageReporter;
   /** Hears of an image that Docker has, and whose parts nobody reads any longer. */
   readonly onHanded: (image: HandedImage) => Promise<void>;
 }
@@ -65,7 +65,7 @@ export interface HandOver {
 class NotComing extends Error {}
 
 export function openHandOver(options: HandOverOptions): HandOver {
-  const { host, emit, signal, images, present, telling, onHanded } = options;
+  const { host, emit, signal, images, present, reporter, onHanded } = options;
   const parts = new Map(
     images.flatMap((image) => [...image.coming]).map((digest) => [digest, waited()]),
   );
@@ -117,7 +117,7 @@ export function openHandOver(options: HandOverOptions): HandOver {
       if (error instanceof NotComing) return false;
       throw error;
     }
-    telling.ready({ image: name, digest });
+    reporter.ready({ image: name, digest });
     const cleared = clearAway(image);
     cleared.catch(() => {});
     clearing.push(cleared);
@@ -145,7 +145,7 @@ export function openHandOver(options: HandOverOptions): HandOver {
     whole(image).catch((error: unknown) => lost.abort(error));
     const stop = AbortSignal.any([signal, lost.signal]);
     try {
-      const tally = unpackingTally(image, { host, telling });
+      const tally = unpackingTally(image, { host, reporter });
       for (const digest of image.coming)
         coming(digest).then(
           () => tally.verified(digest),
@@ -278,7 +278,7 @@ async function untilEngineBack(host: Host, signal: AbortSignal): Promise<void> {
 /** How much of an image is unpacked, by what `docker pull` prints of its layers. Told once all of it is downloaded. */
 function unpackingTally(
   { name: image, layers, coming }: HandedImage,
-  { host, telling }: Pick<HandOverOptions, "host" | "telling">,
+  { host, reporter }: Pick<HandOverOptions, "host" | "reporter">,
 ) {
   const nowMs = (): number => host.clock.monotonicMs();
   const known = new Map(layers.map((layer) => [shortName(layer.digest), layer]));
@@ -293,14 +293,14 @@ function unpackingTally(
       (sum, name) => sum + (known.get(name)?.sizeBytes ?? 0),
       0,
     );
-    telling.note({ image, phase: "unpacking", receivedBytes, totalBytes });
-    telling.tick(nowMs());
+    reporter.note({ image, phase: "unpacking", receivedBytes, totalBytes });
+    reporter.tick(nowMs());
   }
   function measure(name: string, wasThere: boolean): void {
     const { digest = "", sizeBytes = 0 } = known.get(name) ?? {};
     if (!coming.has(digest)) return;
     const begunMs = wasThere ? null : (verifiedMs.get(digest) ?? null);
-    telling.unpacked({ image, sizeBytes, verifiedMs: begunMs, nowMs: nowMs() });
+    reporter.unpacked({ image, sizeBytes, verifiedMs: begunMs, nowMs: nowMs() });
   }
   return {
     verified: (digest: string) => void verifiedMs.set(digest, nowMs()),

@@ -4,7 +4,7 @@ import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { isImageRepo } from "../run/file-listing.ts";
-import { createImageTelling, type ImageTelling } from "../run/images-state.ts";
+import { createImageReporter, type ImageReporter } from "../run/images-state.ts";
 import { createPauseSwitch, type PauseSwitch } from "../run/run-control.ts";
 import type { Source } from "../source/source.ts";
 import {
@@ -44,7 +44,7 @@ export interface DownloadRequest {
   /** All of an image is in the store. Docker may not have it yet. */
   readonly onImageVerified?: (image: SurveyedImage) => void;
   /** Tells how far images are; shared with whoever unpacks them, so that there are not more than five a second. */
-  readonly imageTelling?: ImageTelling;
+  readonly imageReporter?: ImageReporter;
   readonly tuning?: Partial<Tuning>;
 }
 
@@ -166,7 +166,7 @@ async function bring(
     tasks,
     emit,
     nowMs: startMs,
-    imageTelling: request.imageTelling ?? createImageTelling(emit),
+    imageReporter: request.imageReporter ?? createImageReporter(emit),
     everyMs: tuning.progressMs,
     isPaused: () => pause.isPaused(),
   });

@@ -3,7 +3,7 @@ import type { Emit } from "../run/event.ts";
 import { createRate } from "../run/rate.ts";
 import type { BlobTask } from "./blob-task.ts";
 import { isImageRepo } from "../run/file-listing.ts";
-import type { ImageTelling } from "../run/images-state.ts";
+import type { ImageReporter } from "../run/images-state.ts";
 import { itemsOf, type Survey, type SurveyedImage } from "../store/store.ts";
 
 /**
@@ -17,7 +17,7 @@ export function createProgress({
   tasks,
   emit,
   nowMs,
-  imageTelling,
+  imageReporter,
   everyMs,
   isPaused,
 }: {
@@ -25,7 +25,7 @@ export function createProgress({
   tasks: readonly BlobTask[];
   emit: Emit;
   nowMs: number;
-  imageTelling: ImageTelling;
+  imageReporter: ImageReporter;
   everyMs: number;
   /** Then nothing is fetched, on purpose: no speed, no time left. */
   isPaused: () => boolean;
@@ -35,7 +35,7 @@ export function createProgress({
   const allModels = createCounter(survey, ofModels, nowMs);
   const forOnline = tasks.filter(({ blob }) => blob.priority === 0);
   const online = itemsOf(survey).some(({ priority }) => priority === 0);
-  const unpacking = unpackingOf(survey, imageTelling);
+  const unpacking = unpackingOf(survey, imageReporter);
   const claimed = new Set<BlobTask>();
   const items = itemsOf(survey).map((item) => {
     const own = tasks.filter(({ blob }) => blob.neededBy.includes(item.id));
@@ -52,7 +52,7 @@ export function createProgress({
     const paused = isPaused();
     const { bytesPerSecond, receivedBytes } = all.measure(atMs, paused);
     for (const image of survey.images) noteImage(image, { atMs, paused });
-    for (let turns = survey.images.length; turns > 0; turns -= 1) imageTelling.tick(atMs);
+    for (let turns = survey.images.length; turns > 0; turns -= 1) imageReporter.tick(atMs);
     const total = { ...allModels.measure(atMs, paused), bytesPerSecond };
     // A pause may take all night.
     const news = `${paused} ${connections} ${receivedBytes} ${total.verifiedBytes}`;
@@ -93,7 +93,7 @@ export function createProgress({
       last === undefined
         ? 0
         : (all.etaSeconds(layers, atMs) ?? 0) +
-          (imageTelling.unpackSeconds(last.blob.sizeBytes, 0, atMs) ?? 0);
+          (imageReporter.unpackSeconds(last.blob.sizeBytes, 0, atMs) ?? 0);
     const comingBytes = layers.reduce(
       (sum, { state, blob }) => sum + (state === "done" ? 0 : blob.sizeBytes),
       0,
@@ -108,7 +108,7 @@ export function createProgress({
     const counter = itemOf.get(id)?.counter;
     if (counter?.hasBegun() !== true) return;
     const { receivedBytes, totalBytes } = counter.measure(atMs, paused);
-    imageTelling.note({ image, phase: "downloading", receivedBytes, totalBytes });
+    imageReporter.note({ image, phase: "downloading", receivedBytes, totalBytes });
   };
   return {
     /** As often as `everyMs` allows. */
@@ -121,7 +121,7 @@ export function createProgress({
 }
 
 /** Of the images that Annie needs: what Docker, as fast as it has been, still takes for what it has not unpacked. */
-function unpackingOf({ images, blobs }: Survey, telling: ImageTelling) {
+function unpackingOf({ images, blobs }: Survey, telling: ImageReporter) {
   const needed = images
     .filter(({ priority }) => priority === 0)
     .map(({ id, label }) => ({

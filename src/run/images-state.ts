@@ -167,7 +167,7 @@ export function bytesOfAll({
 }
 
 /** Tells how far images are, whoever knows it. */
-export interface ImageTelling {
+export interface ImageReporter {
   /** How far an image is by now; it is told when its turn comes. A later phase is not left for an earlier one. */
   note(progress: Omit<ImageProgress, "type">): void;
   /** Tells that Docker has it, and nothing of how far it is after that. */
@@ -193,7 +193,7 @@ export interface ImageTelling {
 const mostASecond = 5;
 
 /** At most five events a second, of all images together. */
-export function createImageTelling(emit: Emit): ImageTelling {
+export function createImageReporter(emit: Emit): ImageReporter {
   const waiting = new Map<string, Omit<ImageProgress, "type">>();
   const told = new Map<string, Omit<ImageProgress, "type">>();
   const unpacked = new Map<string, number>();

@@ -12,7 +12,7 @@ import {
 import { loadArchive } from "../../src/docker/load-archive.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { createImageTelling, type ImageTelling } from "../../src/run/images-state.ts";
+import { createImageReporter, type ImageReporter } from "../../src/run/images-state.ts";
 import { noise } from "../source/oci/images.ts";
 import { type RealImage, realImage } from "./real-image.ts";
 import { docker } from "./run-heros.ts";
@@ -48,8 +48,8 @@ test("an image is in Docker by its name once its last layer is verified, and its
     image: image.name,
     digest: image.digest,
   });
-  expect(scene.telling.unpackedBytes(image.name)).toBe(Number.POSITIVE_INFINITY);
-  expect(scene.telling.unpackSeconds(1_000_000, 0, 0)).toBeGreaterThan(0);
+  expect(scene.reporter.unpackedBytes(image.name)).toBe(Number.POSITIVE_INFINITY);
+  expect(scene.reporter.unpackSeconds(1_000_000, 0, 0)).toBeGreaterThan(0);
   const unpacking = scene.events.filter(({ type }) => type === "image.progress");
   expect(unpacking.at(-1)).toMatchObject({ phase: "unpacking", image: image.name });
 });
@@ -166,7 +166,7 @@ interface Scene {
   readonly events: HerosEvent[];
   readonly released: string[];
   readonly stop: AbortController;
-  readonly telling: ImageTelling;
+  readonly reporter: ImageReporter;
   readonly pathOf: (digest: string) => string;
   /** Puts a part in its place, as a download does. */
   bring(digest: string): Promise<void>;
@@ -199,7 +199,7 @@ async function openScene(
   const pathOf = (digest: string): string => path.join(folder, digest.replace(":", "/"));
   await mkdir(path.join(folder, "sha256"));
   const images = [all[0].image, ...all.slice(1).map(({ image }) => image)] as const;
-  const telling = createImageTelling(emit);
+  const reporter = createImageReporter(emit);
   const handOver = openHandOver({
     host,
     emit,
@@ -207,7 +207,7 @@ async function openScene(
     images,
     pathOf,
     present: new Set(),
-    telling,
+    reporter,
     onHanded: async ({ name }) => void released.push(name),
   });
   onTestFinished(async () => {
@@ -222,7 +222,7 @@ async function openScene(
     events,
     released,
     stop,
-    telling,
+    reporter,
     pathOf,
     async bring(digest) {
       await writeFile(pathOf(digest), contents.get(digest) ?? "");

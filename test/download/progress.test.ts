@@ -5,7 +5,7 @@ import type { Survey } from "../../src/store/store.ts";
 import type { DownloadProgress, ImageProgress } from "../../src/run/events/download.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { imageIdOf } from "../../src/run/file-listing.ts";
-import { createImageTelling, type ImageTelling } from "../../src/run/images-state.ts";
+import { createImageReporter, type ImageReporter } from "../../src/run/images-state.ts";
 import { openFile } from "./open-file.ts";
 
 const sizes = [10e6, 20e6, 70e6];
@@ -42,7 +42,7 @@ function follow(
   survey: Survey,
   tasks: readonly BlobTask[],
   seconds: number,
-  unpacks: (telling: ImageTelling) => void = () => undefined,
+  unpacks: (telling: ImageReporter) => void = () => undefined,
 ) {
   const told: DownloadProgress[] = [];
   const ofImages: { readonly atMs: number; readonly event: ImageProgress }[] = [];
@@ -51,14 +51,14 @@ function follow(
     if (event.type === "download.progress") told.push(event);
     if (event.type === "image.progress") ofImages.push({ atMs, event });
   };
-  const imageTelling = createImageTelling(emit);
-  unpacks(imageTelling);
+  const imageReporter = createImageReporter(emit);
+  unpacks(imageReporter);
   const telling = createProgress({
     survey,
     tasks,
     emit,
     nowMs: 0,
-    imageTelling,
+    imageReporter,
     everyMs: 250,
     isPaused: () => false,
   });
@@ -152,7 +152,7 @@ test("while a file is compared that came and was not right, others have a time l
 function recordImages(
   seconds: number,
   imageSizes: readonly number[],
-  unpacks?: (telling: ImageTelling) => void,
+  unpacks?: (telling: ImageReporter) => void,
 ) {
   const images = imageSizes.map((totalBytes, index) => {
     const image = `image${index + 1}`;

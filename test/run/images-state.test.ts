@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { bytesOfAll, createImageTelling } from "../../src/run/images-state.ts";
+import { bytesOfAll, createImageReporter } from "../../src/run/images-state.ts";
 import { initialState, reduce, type RunState } from "../../src/run/state.ts";
 
 function fold(...events: readonly HerosEvent[]): RunState {
@@ -69,15 +69,15 @@ test("a late word of how far it was takes no image back that is ready", () => {
 
 test("nothing is told of how far an image is after it is ready", () => {
   const told: HerosEvent[] = [];
-  const telling = createImageTelling((event) => told.push(event));
-  telling.note({ image: "core:1", phase: "unpacking", receivedBytes: 10, totalBytes: 100 });
-  telling.ready({ image: "core:1", digest: "sha256:x" });
-  telling.tick(1000);
+  const reporter = createImageReporter((event) => told.push(event));
+  reporter.note({ image: "core:1", phase: "unpacking", receivedBytes: 10, totalBytes: 100 });
+  reporter.ready({ image: "core:1", digest: "sha256:x" });
+  reporter.tick(1000);
   expect(told.map(({ type }) => type)).toEqual(["image.ready"]);
 });
 
 test("how long unpacking takes is learnt from what was unpacked, and what has begun counts down", () => {
-  const { unpacked, unpackSeconds, unpackedBytes } = createImageTelling(() => undefined);
+  const { unpacked, unpackSeconds, unpackedBytes } = createImageReporter(() => undefined);
   expect(unpackSeconds(100, 0, 0)).toBeNull();
   unpacked({ image: "there", sizeBytes: 500, verifiedMs: null, nowMs: 0 });
   expect(unpackSeconds(100, 0, 0)).toBeNull();

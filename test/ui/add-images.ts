@@ -1,6 +1,6 @@
 import type { HerosEvent, TimedEvent } from "../../src/run/event.ts";
 import type { ImageLabel } from "../../src/run/events/download.ts";
-import { createImageTelling } from "../../src/run/images-state.ts";
+import { createImageReporter } from "../../src/run/images-state.ts";
 
 const linkSpeed = 315e6;
 
@@ -168,14 +168,14 @@ function imageEvents(begin: number): TimedEvent[] {
     const { totalBytes, cachedBytes = 0 } = each;
     emit({ type: "image.planned", ...labelOf(each), totalBytes, cachedBytes });
   }
-  const telling = createImageTelling(emit);
+  const reporter = createImageReporter(emit);
   const last = Math.max(...images.map(endMs));
   for (let ms = 0; ms <= last + 1000; ms += 100) {
     at = begin + ms;
     for (const each of images) {
       const { image, fromMs, toMs, unpackingMs, totalBytes } = each;
       if (ms > fromMs && ms < endMs(each)) {
-        telling.note(
+        reporter.note(
           ms < toMs
             ? { image, phase: "downloading", receivedBytes: receivedOf(each, ms), totalBytes }
             : {
@@ -187,10 +187,10 @@ function imageEvents(begin: number): TimedEvent[] {
         );
       }
     }
-    telling.tick(at);
+    reporter.tick(at);
     for (const each of images) {
       const { image, digest } = labelOf(each);
-      if (ms === endMs(each)) telling.ready({ image, digest });
+      if (ms === endMs(each)) reporter.ready({ image, digest });
     }
   }
   return told;
