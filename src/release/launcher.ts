@@ -49,7 +49,7 @@ export async function startsFrom(
   text: string,
   data: string,
 ): Promise<boolean> {
-  const quotedPath = /^exec '(.*)\/current\/runtime\/node' /mu.exec(text)?.[1];
+  const quotedPath = /^exec '((?:[^']|'\\'')*)\/current\/runtime\/node' /mu.exec(text)?.[1];
   const folder = quotedPath?.replaceAll(String.raw`'\''`, "'");
   if (folder === undefined || folder === data) return folder === data;
   const real = (place: string): Promise<string | null> => files.realpath(place).catch(() => null);
