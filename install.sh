@@ -42,7 +42,7 @@ find_heros() { for heros do heros=$data/$heros/bin/heros; "$heros" --version >/d
 # absolute_or DEFAULT DIR: a relative folder in an XDG variable doesn't count, as its specification says.
 absolute_or() { case $2 in /*) printf '%s\n' "$2" ;; *) printf '%s\n' "$1" ;; esac; }
 # The deepest folder of a path that exists.
-existing() { there=$1; while [ ! -d "$there" ]; do there=$(dirname "$there"); done; printf '%s\n' "$there"; }
+existing() { there=$1; while [ "$there" ] && [ ! -d "$there" ]; do there=${there%/*}; done; printf '%s\n' "${there:-/}"; }
 is_sum() { [ -f "$1" ] && [ "$(sha256sum <"$1" | cut -c 1-64)" = "$2" ]; }
 is_heros() { grep -qs '^  "name": "heros",$' "$1/package.json" && [ -d "$1/src" ]; }
 
@@ -94,7 +94,7 @@ begin_work() {
 end_work() {
   trap '' HUP INT TERM
   [ -z "$work" ] || rm -rf "$work"
-  there=$cache; while [ "$there" != "$first" ]; do rmdir "$there" 2>/dev/null; there=$(dirname "$there"); done
+  there=$cache; while [ "$there" ] && [ "$there" != "$first" ]; do rmdir "$there" 2>/dev/null; there=${there%/*}; done
   exec 9<&-
   trap - EXIT HUP INT TERM
 }

@@ -1,6 +1,6 @@
-import { readFile, rm, watch, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { World } from "./world.ts";
 
 let world: World;
@@ -204,6 +204,13 @@ test("after kill -9 the next run clears up and goes on", async () => {
   expect((await world.heros("--version")).stdout).toBe("1.2.3\n");
 });
 
+test("it ends even where its folders and its tools are gone", async () => {
+  const { child, ended } = await startAndHang();
+  await Promise.all([world.home, world.bin].map((folder) => rm(folder, { recursive: true })));
+  child.kill("SIGTERM");
+  expect((await ended).status).toBe(143);
+});
+
 test("a second installation beside the first is refused, and does not disturb it", async () => {
   const { child, ended } = await startAndHang();
   const { status, stderr } = await world.run(only);
@@ -230,11 +237,13 @@ async function installTwo() {
 async function startAndHang() {
   const marker = join(world.root, "npm-hangs");
   await world.tell("npm-hangs", "");
-  const changes = watch(world.root);
   const started = world.start(only);
-  for await (const { filename } of changes) {
-    if (filename !== "npm-hangs") continue;
-    if (Number(await readFile(marker, "utf8")) > 0) return started;
-  }
-  throw new Error("npm was never called");
+  let early: string | null = null;
+  void started.ended.then(({ stderr }) => (early = stderr));
+  await vi.waitUntil(async () => early !== null || Number(await readFile(marker, "utf8")) > 0, {
+    timeout: 240_000,
+    interval: 20,
+  });
+  expect(early).toBeNull();
+  return started;
 }
