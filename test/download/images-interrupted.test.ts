@@ -15,10 +15,10 @@ import { placeIn } from "../../src/store/images/keep-image.ts";
 import { imagePlacesOf } from "../../src/store/images/manifests.ts";
 import { readPartial } from "../../src/store/partial.ts";
 import type { Image } from "../source/oci/images.ts";
-import { Killed, killedAfter } from "../store/memory-disk.ts";
+import { Killed } from "../store/memory-disk.ts";
+import { faultOf, type Life, livesWith, settingsOf } from "./lives.ts";
 import { image, imageOf, type ImageScene, openImageScene } from "./image-scene.ts";
 import { model, quickHost } from "./scene.ts";
-import { anyShare } from "../share.ts";
 
 const hashing = createHashing();
 afterAll(() => hashing.close());
@@ -102,31 +102,19 @@ const core = imageOf({ base: 600_000, core: 333_333, small: 5000 });
 const weights = { path: "model.safetensors", sizeBytes: 200_000 };
 const haste = 20;
 
-interface Life {
-  /** "kill": the process is gone at its nth call on files. "stop": Ctrl-C once so many answers were given. */
-  readonly end: "kill" | "stop";
-  readonly at: number;
-  readonly connections: number;
-  readonly segmentBytes: number;
-  readonly writeBytes: number;
+interface ImageLife extends Life {
   /** The machine's power was cut after it: only what was synced is left to trust. */
   readonly powerCut: boolean;
-  readonly fault: "none" | "cut" | "busy";
 }
 
-const life: fc.Arbitrary<Life> = fc.record({
-  end: fc.constantFrom("kill", "stop"),
-  at: anyShare(),
-  connections: fc.integer({ min: 1, max: 6 }),
-  segmentBytes: fc.integer({ min: 20_000, max: 200_000 }),
-  writeBytes: fc.integer({ min: 4000, max: 64_000 }),
+const life: fc.Arbitrary<ImageLife> = fc.record({
+  ...livesWith(200_000),
   powerCut: fc.boolean(),
-  fault: fc.constantFrom("none", "cut", "busy"),
 });
 
 test("wherever a pull of images and models is interrupted, by a kill, Ctrl-C or a power cut, it goes on to the same bytes", async () => {
   let answers = 0;
-  let one: Life | null = null;
+  let one: ImageLife | null = null;
   let stop = new AbortController();
   await using scene = await openImageScene({
     hub: { repos: [{ id: "o/m", files: [weights] }] },
@@ -135,8 +123,7 @@ test("wherever a pull of images and models is interrupted, by a kill, Ctrl-C or 
         if (!url.includes("/blobs/") || range === undefined) return undefined;
         answers += 1;
         if (one?.end === "stop" && answers > one.at * 12) stop.abort();
-        if (one === null || one.fault === "none" || answers % 4 !== 0) return undefined;
-        return one.fault === "cut" ? { cutAfterBytes: 9000 } : { answer: { status: 503 } };
+        return faultOf(one, answers, 9000);
       },
     },
   });
@@ -153,27 +140,12 @@ test("wherever a pull of images and models is interrupted, by a kill, Ctrl-C or 
   const wanted = { images: [image("her-os/core:1")], models: [model("m", "o/m")] };
 
   async function live(): Promise<void> {
-    const { connections = 4, segmentBytes = 100_000, writeBytes = 16_000 } = one ?? {};
     answers = 0;
     stop = new AbortController();
-    const mortal =
-      one?.end === "kill"
-        ? { ...host.files, ...killedAfter(host.files, 1 + Math.floor(one.at * 90)) }
-        : host.files;
     await scene.pullBoth(wanted, {
-      host: { ...host, files: mortal },
+      ...settingsOf(one, { host, haste, calls: 90 }),
       signal: stop.signal,
-      maxConnections: connections,
       hashing,
-      tuning: {
-        smallBytes: 16 * 1024,
-        minSegmentBytes: segmentBytes,
-        maxSegmentBytes: segmentBytes,
-        minWriteBytes: writeBytes,
-        writeBytes,
-        tickMs: 5 * haste,
-        idleMs: 5000 * haste,
-      },
     });
   }
 

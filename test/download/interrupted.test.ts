@@ -11,10 +11,10 @@ import { readPartial } from "../../src/store/partial.ts";
 import type { Host } from "../../src/host/host.ts";
 import { isAbort } from "../../src/run/failure.ts";
 import { askedAgain } from "./asked-again.ts";
-import { Killed, killedAfter } from "../store/memory-disk.ts";
+import { Killed } from "../store/memory-disk.ts";
+import { faultOf, type Life, livesWith, settingsOf } from "./lives.ts";
 import { model, openScene, quickHost, type Scene } from "./scene.ts";
 import { readBootId } from "../../src/host/process-table.ts";
-import { anyShare } from "../share.ts";
 
 const repo = "org/model";
 const files = [
@@ -26,25 +26,7 @@ const haste = 20;
 const hashing = createHashing();
 afterAll(() => hashing.close());
 
-interface Life {
-  /** "kill": the process is gone at its nth call on files. "stop": Ctrl-C once so many bytes were asked for. */
-  readonly end: "kill" | "stop";
-  readonly at: number;
-  readonly connections: number;
-  readonly segmentBytes: number;
-  readonly writeBytes: number;
-  /** Each answer of the contents' server may be cut, or be a 503. */
-  readonly fault: "none" | "cut" | "busy";
-}
-
-const life: fc.Arbitrary<Life> = fc.record({
-  end: fc.constantFrom("kill", "stop"),
-  at: anyShare(),
-  connections: fc.integer({ min: 1, max: 6 }),
-  segmentBytes: fc.integer({ min: 20_000, max: 300_000 }),
-  writeBytes: fc.integer({ min: 4000, max: 64_000 }),
-  fault: fc.constantFrom("none", "cut", "busy"),
-});
+const life: fc.Arbitrary<Life> = fc.record(livesWith(300_000));
 
 /** What the journals hold, by the path of the file. */
 async function heldOf({ served, cacheDir, host }: Scene): Promise<Map<string, ByteRanges>> {
@@ -68,29 +50,13 @@ async function live(scene: Scene, host: Host, one: Life | null): Promise<void> {
   const fault = (): Fault | undefined => {
     answers += 1;
     if (one?.end === "stop" && scene.served.sentBytes() > one.at * 1_200_000) stop.abort();
-    if (one === null || one.fault === "none" || answers % 4 !== 0) return undefined;
-    return one.fault === "cut" ? { cutAfterBytes: 10_000 } : { answer: { status: 503 } };
+    return faultOf(one, answers, 10_000);
   };
   scene.served.setIntercept(({ origin }) => (origin === "content" ? fault() : undefined));
-  const mortal =
-    one?.end === "kill"
-      ? { ...host.files, ...killedAfter(host.files, 1 + Math.floor(one.at * 80)) }
-      : host.files;
-  const { connections = 4, segmentBytes = 100_000, writeBytes = 16_000 } = one ?? {};
   await scene.pull([model("m", repo)], {
-    host: { ...host, files: mortal },
+    ...settingsOf(one, { host, haste, calls: 80 }),
     signal: stop.signal,
-    maxConnections: connections,
     hashing,
-    tuning: {
-      smallBytes: 16 * 1024,
-      minSegmentBytes: segmentBytes,
-      maxSegmentBytes: segmentBytes,
-      minWriteBytes: writeBytes,
-      writeBytes,
-      tickMs: 5 * haste,
-      idleMs: 5000 * haste,
-    },
   });
 }
 
