@@ -149,8 +149,8 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
       ...(edited ? { backupPath: await freeBackupPath(host, herosPath) } : {}),
     });
 
-    const keptPort = Number(lookupIn(projectEnv)("HER_OS_PORT") || 8000);
-    const portFollows = keptPort === plan.port || checked === null || (await checked.followsPort());
+    const portFollows =
+      portIn(projectEnv) === plan.port || checked === null || (await checked.followsPort());
     const { text, passwords } = planEnv({
       plan,
       env,
@@ -276,12 +276,17 @@ export function planEnv({
 }: PlanEnvRequest): PlannedEnv {
   const lookup = lookupIn(projectEnv);
   const edits: EnvEdit[] = files.edit === null ? [] : [files.edit];
-  if (portFollows && Number(lookup("HER_OS_PORT") || 8000) !== plan.port) {
+  if (portFollows && portIn(projectEnv) !== plan.port) {
     edits.push({ key: "HER_OS_PORT", value: String(plan.port) });
   }
   const passwords = Object.entries(newPasswords({ texts, lookup }));
   edits.push(...passwords.map(([key, value]) => ({ key, value })));
   return { text: editEnv(env, edits), passwords: passwords.map(([key]) => key) };
+}
+
+/** Annie's, as compose fills it in. */
+function portIn(env: StackEnv): number {
+  return Number(lookupIn(env)("HER_OS_PORT") || 8000);
 }
 
 const passwords = ["POSTGRES_PASSWORD", "NEO4J_PASSWORD"];
