@@ -34,6 +34,7 @@ export function createProgress({
   const ofModels = tasks.filter(({ blob }) => !isImageRepo(blob.repo));
   const allModels = createCounter(survey, ofModels, nowMs);
   const forOnline = tasks.filter(({ blob }) => blob.priority === 0);
+  const layers = forOnline.filter(({ blob }) => isImageRepo(blob.repo));
   const online = itemsOf(survey).some(({ priority }) => priority === 0);
   const unpacking = unpackingOf(survey, imageReporter);
   const claimed = new Set<BlobTask>();
@@ -87,7 +88,6 @@ export function createProgress({
   const onlineSeconds = (atMs: number): number | null => {
     const seconds = all.etaSeconds(forOnline, atMs);
     if (seconds === null) return null;
-    const layers = forOnline.filter(({ blob }) => isImageRepo(blob.repo));
     const last = layers.findLast(({ state }) => state !== "done");
     const afterLast =
       last === undefined
@@ -121,7 +121,7 @@ export function createProgress({
 }
 
 /** Of the images that Annie needs: what Docker, as fast as it has been, still takes for what it has not unpacked. */
-function unpackingOf({ images, blobs }: Survey, telling: ImageReporter) {
+function unpackingOf({ images, blobs }: Survey, reporter: ImageReporter) {
   const needed = images
     .filter(({ priority }) => priority === 0)
     .map(({ id, label }) => ({
@@ -133,10 +133,10 @@ function unpackingOf({ images, blobs }: Survey, telling: ImageReporter) {
     /** @param comingBytes of layers that are not there yet, and which it can't have begun with */
     secondsLeft(comingBytes: number, atMs: number): number {
       const left = needed.reduce(
-        (sum, { image, bytes }) => sum + Math.max(0, bytes - telling.unpackedBytes(image)),
+        (sum, { image, bytes }) => sum + Math.max(0, bytes - reporter.unpackedBytes(image)),
         0,
       );
-      return telling.unpackSeconds(left, Math.max(0, left - comingBytes), atMs) ?? 0;
+      return reporter.unpackSeconds(left, Math.max(0, left - comingBytes), atMs) ?? 0;
     },
   };
 }
