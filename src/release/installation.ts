@@ -1,5 +1,5 @@
 import path from "node:path";
-import { folderOfVariable } from "../host/places.ts";
+import { folderOfVariable, isThere } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import { removeOfDead } from "../host/process-table.ts";
 import { errorCode } from "../run/failure.ts";
@@ -157,11 +157,7 @@ export async function removeVersion(
 ): Promise<void> {
   let folder = path.join(versions, name);
   if (!/^\.(?:copy|removed)-/u.test(name)) {
-    const isRelease = files.access(path.join(folder, "app/package.json")).then(
-      () => true,
-      () => false,
-    );
-    if (!(await isRelease)) return;
+    if (!(await isThere({ files }, path.join(folder, "app/package.json")))) return;
     const going = path.join(versions, `.removed-${name}`);
     await files.rm(going, { recursive: true, force: true });
     await files.rename(folder, going);
