@@ -38,7 +38,7 @@ const herosAlone: Contestant = {
 };
 
 const aria2: Contestant = {
-  name: "aria2c -x16 -s16",
+  name: "aria2c -x16 -s16 --file-allocation=falloc",
   verifies: true,
   needs: ["aria2c"],
   async prepare({ folder, server }) {
@@ -48,7 +48,8 @@ const aria2: Contestant = {
         `${server.endpoint}${resolvePath(file)}\n dir=${folder}\n out=${fileName(file)}\n checksum=sha-256=${file.sha256}\n`,
     );
     await writeFile(list, entries.join(""));
-    const args = ["--no-conf", "-x16", "-s16", "-k1M", "-j16", "-c", "-q", "-i", list];
+    const quickest = ["-x16", "-s16", "-k1M", "-j16", "--file-allocation=falloc"];
+    const args = ["--no-conf", ...quickest, "-c", "-q", "-i", list];
     return { file: "aria2c", args, env: cleanEnv(folder) };
   },
 };
