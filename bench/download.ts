@@ -4,7 +4,7 @@
  *
  *     npm run bench:download                  all of it, five rounds
  *     npm run bench:download -- --quick       a twentieth of the sizes
- *     npm run bench:download -- --only one    one, set, capped, small, cached or kills; may be repeated
+ *     npm run bench:download -- --only one    one, set, capped, small, cached, kills, xet, xet-capped or xet-kills; may be repeated
  *     npm run bench:download -- --check       ends with 1 where a target does not hold
  *
  * --dir holds the served files and --into what is downloaded (both default to the temporary folder).
@@ -55,6 +55,7 @@ const work = insideFolder(values.dir, "heros-bench-", (dir) =>
         rounds: Number(values.rounds),
         kills: Number(values.kills),
         scale,
+        venv: peers.venv,
         field: contestants(peers.venv),
         has: ({ needs }) => needs.every(peers.has),
       });

@@ -5,8 +5,8 @@ import type { RepoSpec } from "../../src/demo/hub/repository.ts";
 import { cleanEnv, heros } from "../program.ts";
 import type { Contestant } from "./contestants.ts";
 import { writeAnswers, type ServedFile } from "./hosted-files.ts";
-import { summarise } from "./race.ts";
-import { measure, type Command, type Cost } from "./run-to-end.ts";
+import { summarise, type Run } from "./race.ts";
+import { measure, type Command } from "./run-to-end.ts";
 import { withServer } from "./server.ts";
 import type { Outcome, Setup } from "./setup.ts";
 import { herOsFullSize } from "./specs.ts";
@@ -42,18 +42,18 @@ export function measureCached(setup: Setup): Promise<Outcome> {
       const scenario = `nothing to do, ${Math.round(server.totalBytes / 1e9)} GB`;
       const racers = [];
       const ours = { ...field.heros, ...asTyped };
-      for (const contestant of [ours, nothing, field.library, ...field.python.slice(0, 1)]) {
+      for (const contestant of [ours, nothing, field.library, ...field.python]) {
         const own = join(folder, `racer-${racers.length}`);
         await fillCache(join(own, "cache"), server.files);
         const command = await contestant.prepare({ folder: own, server });
-        racers.push({ contestant, command, log: join(own, "log.txt"), runs: [] as Cost[] });
+        racers.push({ contestant, command, log: join(own, "log.txt"), runs: [] as Run[] });
       }
       for (const { command, log } of racers) await measure(command, log);
       let herosRequests = 0;
       for (let round = 0; round < rounds * 3; round += 1) {
         for (const { contestant, command, log, runs } of racers) {
           const { cost, requests } = await counted(command, log);
-          runs.push(cost);
+          runs.push({ ...cost, sentBytes: 0 });
           if (contestant === ours) herosRequests += requests;
         }
       }

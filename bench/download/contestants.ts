@@ -21,6 +21,8 @@ export interface Contestant {
   readonly verifies: boolean;
   /** Programs that must be installed. */
   readonly needs: readonly string[];
+  /** Whether it has to fetch chunks out of xorbs, and not the file itself. */
+  readonly viaXet?: boolean;
   prepare(job: Job): Promise<Command>;
 }
 
@@ -94,12 +96,23 @@ const library: Contestant = {
   },
 };
 
+/** Each way that Python's client downloads: its name in the tables, and what it is told. */
+const ways = {
+  http: { name: "hf download", env: { HF_HUB_DISABLE_XET: "1" } },
+  xet: { name: "hf download, hf_xet", env: {} },
+  fastXet: {
+    name: "hf download, hf_xet, HF_XET_HIGH_PERFORMANCE=1",
+    env: { HF_XET_HIGH_PERFORMANCE: "1" },
+  },
+} as const;
+
 /** Python's client from this virtual environment. */
-function python(venv: string, withXet: boolean): Contestant {
+function python(venv: string, way: keyof typeof ways): Contestant {
   return {
-    name: withXet ? "hf download, hf_xet" : "hf download",
+    name: ways[way].name,
     verifies: false,
     needs: [],
+    viaXet: way !== "http",
     prepare({ folder, server }) {
       const hf = join(venv, "bin/hf");
       const commands = revisions(server).map((revision) => {
@@ -110,7 +123,7 @@ function python(venv: string, withXet: boolean): Contestant {
         ...cleanEnv(folder),
         HF_ENDPOINT: server.endpoint,
         HF_HUB_DISABLE_TELEMETRY: "1",
-        ...(withXet ? {} : { HF_HUB_DISABLE_XET: "1" }),
+        ...ways[way].env,
       };
       return Promise.resolve({ file: "bash", args: ["-c", commands.join(" && ")], env });
     },
@@ -118,8 +131,14 @@ function python(venv: string, withXet: boolean): Contestant {
 }
 
 export function contestants(venv: string | null) {
-  const clients = venv === null ? [] : [python(venv, false), python(venv, true)];
-  return { heros: herosAlone, aria2, curl, library, python: clients };
+  return {
+    heros: herosAlone,
+    aria2,
+    curl,
+    library,
+    python: venv === null ? [] : [python(venv, "http")],
+    xet: venv === null ? [] : [python(venv, "xet"), python(venv, "fastXet")],
+  };
 }
 
 function fileName({ repo, path }: { repo: string; path: string }): string {

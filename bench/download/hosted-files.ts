@@ -15,6 +15,16 @@ export interface ServedFile {
   readonly blobName: string;
   /** Answered with a redirect to the origin of the content. */
   readonly lfs: boolean;
+  /** Of the same bytes in the store that an upload left in `<folder>/xet-store`; left out: the server has no Xet. */
+  readonly xetHash?: string;
+}
+
+/** Files of a commit, and how they get into that store. */
+export interface HostedCommit {
+  readonly repo: string;
+  readonly commit: string;
+  readonly files: readonly HostedFile[];
+  readonly upload?: (blob: string) => Promise<string>;
 }
 
 /** Writes bytes to `<folder>/blobs` and the Hub's answers to `<folder>/api/…`, under the very paths that are asked for. */
@@ -25,16 +35,28 @@ export async function hostFiles(
   const served: ServedFile[] = [];
   for (const spec of specs) {
     for (const [commit, { files }] of addCommit(spec, undefined).commits) {
-      const entries = [];
-      for (const file of files.values()) {
-        const { entry, ...rest } = await describe(file);
-        entries.push(entry);
-        served.push({ repo: spec.id, commit, ...rest });
-        await writeBlob(join(folder, "blobs", rest.blobName), file.source);
-      }
-      await writeAnswers(join(folder, "api/models", spec.id), commit, entries);
+      const hosted = { repo: spec.id, commit, files: [...files.values()] };
+      served.push(...(await hostCommit(folder, hosted)));
     }
   }
+  return served;
+}
+
+export async function hostCommit(
+  folder: string,
+  { repo, commit, files, upload }: HostedCommit,
+): Promise<readonly ServedFile[]> {
+  const served: ServedFile[] = [];
+  const entries: TreeEntry[] = [];
+  for (const file of files) {
+    const { entry, ...rest } = await describe(file);
+    const blob = join(folder, "blobs", rest.blobName);
+    await writeBlob(blob, file.source);
+    const xet = upload === undefined ? {} : { xetHash: await upload(blob) };
+    entries.push({ ...entry, ...xet });
+    served.push({ repo, commit, ...rest, ...xet });
+  }
+  await writeAnswers(join(folder, "api/models", repo), commit, entries);
   return served;
 }
 
@@ -43,6 +65,7 @@ interface TreeEntry {
   readonly path: string;
   readonly size: number;
   readonly oid: string;
+  readonly xetHash?: string;
 }
 
 async function describe({ path, source, lfs, identify }: HostedFile) {

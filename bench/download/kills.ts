@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { median } from "../figure.ts";
 import type { Contestant } from "./contestants.ts";
+import { requireHash } from "./downloaded.ts";
 import { hostFiles } from "./hosted-files.ts";
-import { killAfter, measure, runToEnd } from "./run-to-end.ts";
+import { killAfter, measure } from "./run-to-end.ts";
 import { withServer, type Server } from "./server.ts";
 import type { Outcome, Setup } from "./setup.ts";
 import { oneFile } from "./specs.ts";
@@ -22,7 +22,7 @@ export async function measureKills(setup: Setup): Promise<Outcome> {
   const shares = await withServer({ dir, host, link }, (server) =>
     killAt({ setup, server, contestant: field.heros, moments: random }),
   );
-  const peers = [field.aria2, field.curl, field.library, ...field.python.slice(0, 1)];
+  const peers = [field.aria2, field.curl, field.library, ...field.python];
   const notes: string[] = [];
   await withServer({ dir, host }, async (server) => {
     for (const contestant of peers.filter(setup.has)) {
@@ -42,7 +42,7 @@ interface Killing {
 }
 
 /** For each moment, what was fetched above one whole run, as a share of it. */
-async function killAt({ setup, server, contestant, moments }: Killing): Promise<number[]> {
+export async function killAt({ setup, server, contestant, moments }: Killing): Promise<number[]> {
   const { into, field } = setup;
   const prepareIn = (folder: string) => contestant.prepare({ folder, server });
   const { wallMs } = await insideFolder(into, "whole-", async (folder) =>
@@ -67,15 +67,6 @@ async function killAt({ setup, server, contestant, moments }: Killing): Promise<
   return shares;
 }
 
-/** @throws Error where a file in the cache is not what was served */
-async function requireHash(folder: string, { files }: Server): Promise<void> {
-  for (const { repo, blobName, sha256 } of files) {
-    const blob = join(folder, "cache", `models--${repo.replace("/", "--")}`, "blobs", blobName);
-    if (!existsSync(blob)) throw new Error(`${blob} is not there`);
-    await runToEnd("bash", ["-c", 'echo "$1  $2" | sha256sum -c --quiet', "bash", sha256, blob]);
-  }
-}
-
 function targetOf(shares: readonly number[]): Target {
   const most = Math.max(...shares);
   return {
@@ -88,6 +79,6 @@ function targetOf(shares: readonly number[]): Target {
   };
 }
 
-function percent(share: number): string {
+export function percent(share: number): string {
   return `${(share * 100).toFixed(2)}%`;
 }

@@ -38,7 +38,7 @@ export function findPeers(folder: string): Peers {
     .filter(([program]) => !found(program))
     .map(([program, name]) => `${program}: not installed (apt-get install ${name})`);
   const venv = installPython(join(folder, "venv"));
-  if (venv === null) absent.push("hf download: Python or its registry can't be reached");
+  if (venv === null) absent.push("hf download and hf_xet: Python or its registry can't be reached");
   return { venv, absent, versions: versionsOf(venv), has: found };
 }
 

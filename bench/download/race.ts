@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { median } from "../figure.ts";
-import type { Contestant, Job } from "./contestants.ts";
+import type { Contestant } from "./contestants.ts";
+import { requireHash } from "./downloaded.ts";
 import { measure, runToEnd, type Cost } from "./run-to-end.ts";
+import type { Server } from "./server.ts";
 import { insideFolder } from "./workplace.ts";
 
 export interface Race {
   readonly scenario: string;
-  readonly server: Job["server"];
+  readonly server: Server;
   readonly catalog?: string;
   /** Where they write. */
   readonly into: string;
@@ -14,8 +16,13 @@ export interface Race {
   readonly rounds: number;
 }
 
+/** What one run took, of the machine and of the server. */
+export interface Run extends Cost {
+  readonly sentBytes: number;
+}
+
 /** Medians over a contestant's runs. */
-export interface Result extends Cost {
+export interface Result extends Run {
   readonly scenario: string;
   readonly contestant: string;
   readonly verifies: boolean;
@@ -28,14 +35,16 @@ const patienceMs = 40_000;
 
 /** Everyone in turn, another first each round, each with nothing but the server's page cache warm. */
 export async function runRace(race: Race): Promise<Result[]> {
-  const costs = new Map(race.contestants.map((contestant) => [contestant, [] as Cost[]]));
+  const costs = new Map(race.contestants.map((contestant) => [contestant, [] as Run[]]));
   for (let round = 0; round < race.rounds; round += 1) {
     for (const contestant of rotate(race.contestants, round)) {
       const before = costs.get(contestant) ?? [];
       if (before.some(({ wallMs }) => wallMs > patienceMs)) continue;
       const cost = await runOnce(race, contestant);
       before.push(cost);
-      console.error(`${race.scenario}: ${contestant.name}: ${(cost.wallMs / 1000).toFixed(2)} s`);
+      console.error(
+        `${race.scenario}: ${contestant.name}: ${(cost.wallMs / 1000).toFixed(2)} s, ${(cost.sentBytes / 1e6).toFixed(0)} MB`,
+      );
     }
   }
   const bytes = race.server.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -53,7 +62,7 @@ export function summarise({
   scenario: string;
   contestant: Pick<Contestant, "name" | "verifies">;
   bytes: number;
-  runs: readonly Cost[];
+  runs: readonly Run[];
 }): Result {
   return {
     scenario,
@@ -64,14 +73,22 @@ export function summarise({
     wallMs: median(runs.map(({ wallMs }) => wallMs)),
     cpuMs: median(runs.map(({ cpuMs }) => cpuMs)),
     peakBytes: median(runs.map(({ peakBytes }) => peakBytes)),
+    sentBytes: median(runs.map(({ sentBytes }) => sentBytes)),
   };
 }
 
-function runOnce({ into, ...race }: Race, contestant: Contestant): Promise<Cost> {
+function runOnce({ into, ...race }: Race, contestant: Contestant): Promise<Run> {
   return insideFolder(into, "run-", async (folder) => {
     const command = await contestant.prepare({ folder, ...race });
     await runToEnd("sync", []);
-    return measure(command, join(folder, "log.txt"));
+    await race.server.takeTraffic();
+    const cost = await measure(command, join(folder, "log.txt"));
+    const { sentBytes, xorbBytes } = await race.server.takeTraffic();
+    if (contestant.viaXet === true) {
+      if (xorbBytes === 0) throw new Error(`${contestant.name} has not used Xet`);
+      await requireHash(folder, race.server);
+    }
+    return { ...cost, sentBytes };
   });
 }
 

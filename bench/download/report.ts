@@ -5,7 +5,7 @@ import type { Result } from "./race.ts";
 import type { Outcome } from "./setup.ts";
 import { seconds } from "./targets.ts";
 
-const titles = ["scenario", "who", "runs", "median", "MB/s", "CPU", "peak", "checked"];
+const titles = ["scenario", "who", "runs", "median", "MB/s", "sent", "CPU", "peak", "checked"];
 
 /** What was measured, against what was promised, in Markdown. */
 export function report(outcomes: readonly Outcome[]): string {
@@ -38,6 +38,7 @@ function row(result: Result): string[] {
     String(result.runs),
     seconds(result.wallMs),
     nothing ? "" : megabytes((result.bytes / result.wallMs) * 1000),
+    nothing ? "" : `${megabytes(result.sentBytes)} MB`,
     seconds(result.cpuMs),
     result.peakBytes === 0 ? "" : `${megabytes(result.peakBytes)} MB`,
     result.verifies ? "yes" : "no",

@@ -60,6 +60,17 @@ export async function measure({ file, args, env }: Command, log: string): Promis
   }
 }
 
+/** Runs a command whose output nobody reads. @returns how it ended; null by a signal */
+export async function statusOf({ file, args, env }: Command): Promise<number | null> {
+  const child = spawn(file, args, { env, stdio: "ignore", detached: true });
+  const kill = () => killGroup(child.pid);
+  interruption.signal.addEventListener("abort", kill);
+  const [status] = (await once(child, "exit")) as [number | null];
+  interruption.signal.removeEventListener("abort", kill);
+  interruption.signal.throwIfAborted();
+  return status;
+}
+
 /** Starts a command and ends it and all that it started with SIGKILL after that time. */
 export async function killAfter({ file, args, env }: Command, afterMs: number): Promise<void> {
   const child = spawn(file, args, { env, stdio: "ignore", detached: true });

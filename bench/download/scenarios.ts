@@ -8,6 +8,7 @@ import { withServer } from "./server.ts";
 import type { Outcome, Setup } from "./setup.ts";
 import { catalogPath, herOs, oneFile, smallFiles } from "./specs.ts";
 import { atLeast, atMost } from "./targets.ts";
+import { xetScenarios } from "./xet/races.ts";
 
 const gigabyte = 1e9;
 const cappedBytesPerSecond = 20e6;
@@ -72,7 +73,7 @@ export const scenarios = {
     const { heros, aria2, curl, library, python } = setup.field;
     const count = Math.max(50, Math.round(2000 * setup.scale));
     const scenario = `${count} small files, 30 ms before each answer`;
-    const contestants = [heros, aria2, curl, ...python.slice(0, 1), library];
+    const contestants = [heros, aria2, curl, ...python, library];
     const results = await race(
       setup,
       smallFiles(count),
@@ -87,6 +88,7 @@ export const scenarios = {
 
   cached: measureCached,
   kills: measureKills,
+  ...xetScenarios,
 } as const;
 
 function race(

@@ -5,16 +5,26 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServedFile } from "./hosted-files.ts";
-import { nginxConfig, type Link } from "./nginx-config.ts";
+import { nginxConfig, xorbUrl, type Link, type NginxSetup } from "./nginx-config.ts";
 import { interruption, runToEnd } from "./run-to-end.ts";
 import { insideFolder } from "./workplace.ts";
+import { withReconstructions } from "./xet/server.ts";
+import { readStore, storeFolder } from "./xet/store.ts";
 
 export interface Server {
   readonly endpoint: string;
   readonly files: readonly ServedFile[];
   readonly totalBytes: number;
-  /** Bytes of bodies that were sent since the last call, and the number of requests. */
-  takeTraffic(): Promise<{ requests: number; sentBytes: number }>;
+  /** What was sent since the last call. */
+  takeTraffic(): Promise<Traffic>;
+}
+
+export interface Traffic {
+  readonly requests: number;
+  /** Of bodies, without those of the Hub's API. */
+  readonly sentBytes: number;
+  /** As many of them as came out of xorbs. */
+  readonly xorbBytes: number;
 }
 
 export interface ServerSetup {
@@ -30,38 +40,74 @@ export function withServer<Result>(
   { dir, host, link = {} }: ServerSetup,
   work: (server: Server) => Promise<Result>,
 ): Promise<Result> {
+  return withHosted({ dir, host }, (hosted) => serve(hosted, link, work));
+}
+
+export interface Hosted {
+  readonly folder: string;
+  readonly files: readonly ServedFile[];
+}
+
+/** The files in their folder, while the work lasts. */
+export function withHosted<Result>(
+  { dir, host }: Omit<ServerSetup, "link">,
+  work: (hosted: Hosted) => Promise<Result>,
+): Promise<Result> {
   return insideFolder(dir, "served-", async (folder) => {
     const files = await host(folder);
     await runToEnd("sync", []);
     interruption.signal.throwIfAborted();
-    const [hubPort, contentPort] = [await freePort(), await freePort()];
-    const config = join(folder, "nginx.conf");
-    await writeFile(config, nginxConfig({ folder, files, link, hubPort, contentPort }));
-    const nginx = ["nginx", "-p", "/usr/share/nginx", "-c", config];
-    const { bytesPerSecondPerConnection: rate, sendBufferBytes = 0 } = link;
-    const paced = ["perl", "-e", listenPaced, ...[contentPort, rate, sendBufferBytes].map(String)];
-    const command = rate === undefined ? nginx : [...paced, ...nginx];
-    const child = spawn("setpriv", ["--pdeathsig", "TERM", ...command], {
-      stdio: ["ignore", "ignore", "pipe"],
-      detached: true,
-    });
-    let complaint = "";
-    child.stderr.on("data", (chunk) => (complaint += String(chunk)));
-    const ended = once(child, "exit");
-    try {
-      for (const port of [hubPort, contentPort])
-        await waitForPort(port, () => child.exitCode === null || complaint);
-      return await work({
-        endpoint: `http://127.0.0.1:${hubPort}`,
-        files,
-        totalBytes: files.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0),
-        takeTraffic: () => takeTraffic(join(folder, "access.log")),
-      });
-    } finally {
-      child.kill("SIGTERM");
-      await ended;
-    }
+    return work({ folder, files });
   });
+}
+
+/** nginx over one link with files that are in their folder. */
+export async function serve<Result>(
+  { folder, files }: Hosted,
+  link: Link,
+  work: (server: Server) => Promise<Result>,
+): Promise<Result> {
+  const ports = { hubPort: await freePort(), contentPort: await freePort() };
+  const setup = { folder, files, link, ...ports };
+  const server: Server = {
+    endpoint: `http://127.0.0.1:${ports.hubPort}`,
+    files,
+    totalBytes: files.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0),
+    takeTraffic: () => takeTraffic(join(folder, "access.log")),
+  };
+  if (files.every(({ xetHash }) => xetHash === undefined))
+    return withNginx(setup, () => work(server));
+  const store = await readStore(join(folder, storeFolder));
+  return withReconstructions(
+    store,
+    (xorb) => xorbUrl(ports.contentPort, xorb),
+    (reconstructionPort) => withNginx({ ...setup, reconstructionPort }, () => work(server)),
+  );
+}
+
+async function withNginx<Result>(setup: NginxSetup, work: () => Promise<Result>): Promise<Result> {
+  const { folder, hubPort, contentPort } = setup;
+  const config = join(folder, "nginx.conf");
+  await writeFile(config, nginxConfig(setup));
+  const nginx = ["nginx", "-p", "/usr/share/nginx", "-c", config];
+  const { bytesPerSecondPerConnection: rate, sendBufferBytes = 0 } = setup.link;
+  const paced = ["perl", "-e", listenPaced, ...[contentPort, rate, sendBufferBytes].map(String)];
+  const command = rate === undefined ? nginx : [...paced, ...nginx];
+  const child = spawn("setpriv", ["--pdeathsig", "TERM", ...command], {
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
+  let complaint = "";
+  child.stderr.on("data", (chunk) => (complaint += String(chunk)));
+  const ended = once(child, "exit");
+  try {
+    for (const port of [hubPort, contentPort])
+      await waitForPort(port, () => child.exitCode === null || complaint);
+    return await work();
+  } finally {
+    child.kill("SIGTERM");
+    await ended;
+  }
 }
 
 /** Opens the port with SO_MAX_PACING_RATE, which accepted connections inherit, and gives it to nginx as its own upgrades do. */
@@ -100,16 +146,21 @@ async function waitForPort(port: number, alive: () => true | string): Promise<vo
 }
 
 /** A request is in the log once it has ended; one that a kill cut ends when nginx writes to it next. */
-async function takeTraffic(log: string): Promise<{ requests: number; sentBytes: number }> {
+async function takeTraffic(log: string): Promise<Traffic> {
   await sleep(300);
   const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
   await truncate(log);
-  const served = lines.map((line) => line.split(" ")).filter(([, , status]) => status !== "302");
+  const answers = lines.map((line) => {
+    const [, , status, sent = "0", uri = ""] = line.split(" ");
+    return { counts: status !== "302" && !uri.startsWith("/api/"), bytes: Number(sent), uri };
+  });
+  const sentFor = (wanted: (uri: string) => boolean) =>
+    answers
+      .filter(({ counts, uri }) => counts && wanted(uri))
+      .reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     requests: lines.length,
-    sentBytes: served.reduce(
-      (bytes, [, , , sent = "0", uri = ""]) => bytes + (uri.startsWith("/api/") ? 0 : Number(sent)),
-      0,
-    ),
+    sentBytes: sentFor(() => true),
+    xorbBytes: sentFor((uri) => uri.startsWith("/xorbs/")),
   };
 }

@@ -9,6 +9,8 @@ export interface Setup {
   readonly into: string;
   readonly rounds: number;
   readonly kills: number;
+  /** With Python's client in it; null where it can't be had. */
+  readonly venv: string | null;
   /** A fraction of the sizes; 1 for those that the targets name. */
   readonly scale: number;
   readonly field: ReturnType<typeof contestants>;
