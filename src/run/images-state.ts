@@ -218,6 +218,7 @@ export function createImageReporter(emit: Emit): ImageReporter {
     },
     note(progress) {
       const { image } = progress;
+      if (unpacked.get(image) === Number.POSITIVE_INFINITY) return;
       const last = waiting.get(image) ?? told.get(image);
       if (last?.phase === "unpacking" && progress.phase === "downloading") return;
       const same = last?.phase === progress.phase && last.receivedBytes === progress.receivedBytes;
