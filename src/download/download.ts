@@ -89,7 +89,8 @@ export async function download(request: DownloadRequest): Promise<DownloadResult
     const elapsedMs = Math.round(host.clock.monotonicMs() - startMs);
     const [first] = blocked;
     if (first !== undefined) throw first.failure;
-    emit({ type: "download.finished", fetchedBytes, elapsedMs });
+    const all = fetchedBytes + fetchedImageBytes;
+    emit({ type: "download.finished", fetchedBytes: all, elapsedMs });
     return { fetchedBytes, fetchedImageBytes, elapsedMs };
   } catch (error) {
     signal.throwIfAborted();

@@ -80,7 +80,11 @@ test("one pool brings images and models, each told as what it is", async () => {
   });
   const isReady = scene.of("model.ready").map(({ id }) => id);
   expect(new Set(isReady)).toEqual(new Set(["first", "later"]));
-  expect(scene.of("download.finished")).toMatchObject([{ fetchedBytes: modelBytes }]);
+  const imageBytes = new Map(
+    [...core.blobs, ...voice.blobs].map(({ digest, bytes }) => [digest, bytes.length]),
+  );
+  const fetchedBytes = [...imageBytes.values()].reduce((sum, bytes) => sum + bytes, modelBytes);
+  expect(scene.of("download.finished")).toMatchObject([{ fetchedBytes }]);
   const paths = [...scene.of("file.started"), ...scene.of("file.verified")].map(({ path }) => path);
   expect(new Set(paths)).toEqual(new Set([weights.path, "config.json"]));
 });

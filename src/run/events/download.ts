@@ -127,7 +127,7 @@ export interface ModelReady {
 
 export interface DownloadFinished {
   readonly type: "download.finished";
-  /** What came over the network in this run, the bytes fetched twice included. */
+  /** What came over the network in this run: of models and images, the bytes fetched twice included. */
   readonly fetchedBytes: number;
   readonly elapsedMs: number;
 }
