@@ -9,6 +9,7 @@ import {
 } from "../host/processes.ts";
 import { answerDocker, type CommandAnswer } from "./docker/docker-command.ts";
 import type { Engine } from "./docker/engine.ts";
+import { withRegistry } from "./hub/registry.ts";
 
 export interface DemoSettings {
   /** Where the simulated machine's own files lie. */
@@ -16,11 +17,13 @@ export interface DemoSettings {
   readonly home: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly engine: Engine;
+  /** Where it leads who asks a registry out there. */
+  readonly registry: string;
 }
 
 /** A Spark around the real files, network and clock: only what tells of the machine is another's, and docker is played. */
 export async function demoHost(base: Host, settings: DemoSettings): Promise<Host> {
-  const { machineFolder, home, env, engine } = settings;
+  const { machineFolder, home, env, engine, registry } = settings;
   const files = await layMachineFiles(base.files, machineFolder);
   const host: Host = {
     ...base,
@@ -31,7 +34,7 @@ export async function demoHost(base: Host, settings: DemoSettings): Promise<Host
     platform: "linux",
     arch: "aarch64",
     // Without the proxies of the environment: everything is on loopback.
-    network: realNetwork({}),
+    network: withRegistry(realNetwork({}), registry),
     system: sparkSystem,
     processes: demoProcesses(realProcesses(env), (request) =>
       answerDocker(request, { host, engine }),

@@ -9,6 +9,7 @@ import { demoHost } from "./demo-host.ts";
 import { createEngine } from "./docker/engine.ts";
 import { reposForCatalog } from "./hub/catalog-repos.ts";
 import { type EmbeddedHub, startHub } from "./hub/hub.ts";
+import { startRegistry } from "./hub/registry.ts";
 
 export interface DemoRequest {
   /** The real one. */
@@ -17,7 +18,7 @@ export interface DemoRequest {
   readonly catalog: Catalog;
   /** A Node that the demo's Annie runs on: `process.execPath`. */
   readonly nodePath: string;
-  /** At 1 the models of the usual tiers take about 13 seconds; at 10 a tenth of it. */
+  /** At 1 the images and the models of the usual tiers take about 22 seconds; at 10 a tenth of it. */
   readonly speed?: number;
   /** 0.1 for a tenth of the demo's bytes. */
   readonly scale?: number;
@@ -29,7 +30,7 @@ export interface DemoRequest {
   readonly tokens?: Readonly<Record<string, string>>;
 }
 
-/** A world of its own: a Spark, a Hub, and a folder in which everything happens. */
+/** A world of its own: a Spark, a Hub, a registry, and a folder in which everything happens. */
 export interface DemoWorld {
   readonly folder: string;
   /** Its home, environment, machine and docker are the demo's. The environment names endpoint, cache and port too. */
@@ -48,9 +49,9 @@ export interface DemoWorld {
   dispose(options?: { readonly keep?: boolean }): Promise<void>;
 }
 
-/** The demo's files have a fiftieth of the real sizes: 100 MB for the usual tiers of her-os, 410 MB for all. */
-const demoScale = 0.02;
-const bytesPerSecond = 8_000_000;
+/** A two-hundredth of the real sizes: 108 MB of images, and of models 26 MB for the usual tiers of her-os, 103 MB for all. */
+const demoScale = 0.005;
+const bytesPerSecond = 6_000_000;
 
 /** Variables that would lead out of the demo. */
 const foreign =
@@ -81,18 +82,21 @@ export async function prepareDemo({
     guest: "you",
     throttle: { bytesPerSecond: bytesPerSecond * speed, latencyMs: Math.min(20, 20 / speed) },
   });
+  const registry = await startRegistry({ scale: demoScale * scale, gates: hub.gates });
   const port = givenPort ?? (await freePort());
   const engine = createEngine({
     host: base,
     folder: join(folder, "docker"),
     nodePath,
     models: registerModels(catalog),
+    registry: registry.address,
     speed,
   });
   const host = await demoHost(base, {
     machineFolder: join(folder, "machine"),
     home,
     engine,
+    registry: registry.address,
     env: {
       ...Object.fromEntries(Object.entries(base.env).filter(([name]) => !foreign.test(name))),
       HOME: home,
@@ -121,7 +125,7 @@ export async function prepareDemo({
     async dispose({ keep = false } = {}) {
       await engine.down();
       host.network.close();
-      await hub.close();
+      await Promise.all([hub.close(), registry.close()]);
       await closeDemoFolder(base, folder, keep);
     },
   };

@@ -91,6 +91,7 @@ test("merges base, override and ours as compose does", async () => {
       ],
       publishedPorts: [8123],
       hasHealthCheck: true,
+      dependsOn: [],
     },
   ]);
 });

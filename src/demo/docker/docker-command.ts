@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { RunRequest } from "../../host/processes.ts";
+import { isRecord } from "../../run/json.ts";
 import type { Container, Engine, Tell } from "./engine.ts";
+import type { EngineImages, KeptImage } from "./images.ts";
 import { isMap, loadProject, type Project } from "./project.ts";
 
 export interface CommandAnswer {
@@ -20,10 +22,90 @@ export async function answerDocker(
   const verb = args.shift() ?? "";
   if (verb === "--version")
     return { exitCode: 0, stdout: `Docker version ${versions.docker}, build demo\n` };
-  if (verb === "info") return { exitCode: 0, stdout: `${JSON.stringify(dockerInfo())}\n` };
-  if (verb === "version") return { exitCode: 0, stdout: `${versions.docker}\n` };
-  if (verb !== "compose") return refuse(request);
-  return answerCompose(args, request, { host, engine });
+  if (verb === "info") {
+    const images = (await engine.images.list()).length;
+    return { exitCode: 0, stdout: `${JSON.stringify(dockerInfo(images))}\n` };
+  }
+  if (verb === "version") return { exitCode: 0, stdout: `${describeVersion(args)}\n` };
+  if (verb === "context" && args[0] === "inspect") {
+    return { exitCode: 0, stdout: "unix:///var/run/docker.sock\n" };
+  }
+  if (verb === "compose") return answerCompose(args, request, { host, engine });
+  return (await answerImages(verb, args, { request, images: engine.images })) ?? refuse(request);
+}
+
+function describeVersion(args: readonly string[]): string {
+  if (!args.includes("{{json .Server}}")) return versions.docker;
+  const Components = [{ Name: "Engine", Version: versions.docker }];
+  return JSON.stringify({ Platform: { Name: "" }, Components, Version: versions.docker });
+}
+
+/** What docker says of images, and does with them; null for what it does not know. */
+async function answerImages(
+  verb: string,
+  args: readonly string[],
+  { request, images }: { readonly request: RunRequest; readonly images: EngineImages },
+): Promise<CommandAnswer | null> {
+  const [first = "", second = ""] = args;
+  const noImage = (name: string) => `Error response from daemon: No such image: ${name}\n`;
+  if (verb === "tag") {
+    const done = await images.tag(first, second);
+    return done ? { exitCode: 0 } : { exitCode: 1, stderr: noImage(first) };
+  }
+  if (verb === "rmi") {
+    const done = await images.remove(first);
+    return done
+      ? { exitCode: 0, stdout: `Untagged: ${first}\n` }
+      : { exitCode: 1, stderr: noImage(first) };
+  }
+  if (verb === "pull") return pullImage(args.at(-1) ?? "", request, images);
+  if (verb === "image" && first === "ls") {
+    const all = await images.list();
+    const names = all.flatMap(({ RepoTags }) => RepoTags);
+    return {
+      exitCode: 0,
+      stdout: lines(args.includes("--quiet") ? all.map(({ Id }) => Id) : names),
+    };
+  }
+  if (verb !== "image" || first !== "inspect") return null;
+  const at = args.indexOf("--format");
+  const format = args[at + 1] ?? "";
+  const names = args.slice(at + 2);
+  const found = await Promise.all(names.map((name) => images.find(name)));
+  const missing = names.filter((_, index) => found[index] === null);
+  return {
+    exitCode: missing.length === 0 ? 0 : 1,
+    stdout: lines(found.flatMap((image) => (image === null ? [] : [filledIn(format, image)]))),
+    stderr: missing.map(noImage).join(""),
+  };
+}
+
+/** Go's templates, as far as they name fields. */
+function filledIn(format: string, image: KeptImage): string {
+  return format.replaceAll(/\{\{json \.([\w.]+)\}\}/g, (_, path: string) => {
+    const fieldOf = (whole: unknown, key: string) => (isRecord(whole) ? whole[key] : undefined);
+    const value = path.split(".").reduce<unknown>(fieldOf, image);
+    return JSON.stringify(value ?? null);
+  });
+}
+
+async function pullImage(
+  name: string,
+  { onLine, signal }: RunRequest,
+  images: EngineImages,
+): Promise<CommandAnswer> {
+  let stdout = "";
+  const print = (line: string) => {
+    stdout += `${line}\n`;
+    onLine?.(line, "stdout");
+  };
+  try {
+    await images.pull(name, print, signal);
+    return { exitCode: 0, stdout };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { exitCode: 1, stdout, stderr: `${messageOf(error)}\n` };
+  }
 }
 
 interface ComposeCall {
@@ -145,7 +227,7 @@ async function answerCompose(
 }
 
 async function bringUp(
-  { jsonProgress }: ComposeCall,
+  { jsonProgress, names }: ComposeCall,
   project: Project,
   { request, engine }: { readonly request: RunRequest; readonly engine: Engine },
 ): Promise<CommandAnswer> {
@@ -159,7 +241,7 @@ async function bringUp(
     print(jsonProgress ? JSON.stringify({ id, status, text: step }) : ` ${id}  ${step}`);
   };
   try {
-    await engine.up(project, tell, request.signal);
+    await engine.up(project, names, tell, request.signal);
     return { exitCode: 0, stderr };
   } catch (error) {
     request.signal?.throwIfAborted();
@@ -219,7 +301,8 @@ function readLogs({ names, tail, flags }: ComposeCall, engine: Engine): string {
   return lines(all);
 }
 
-function refuse({ args = [] }: RunRequest): CommandAnswer {
+function refuse({ args = [], input }: RunRequest): CommandAnswer {
+  if (typeof input === "object") input.destroy();
   return { exitCode: 125, stderr: `the demo's docker does not know: docker ${args.join(" ")}\n` };
 }
 
@@ -241,12 +324,12 @@ function knownOf(env: Readonly<Record<string, string | undefined>>): Record<stri
 export const versions = { docker: "29.1.3", compose: "5.0.1" } as const;
 
 /** `docker info --format '{{json .}}'` of a Spark, as far as anyone asks. */
-export function dockerInfo() {
+export function dockerInfo(images = 0) {
   return {
     ID: "00000000-0000-0000-0000-000000000000",
     Containers: 0,
     ContainersRunning: 0,
-    Images: 6,
+    Images: images,
     Driver: "overlayfs",
     DriverStatus: [["driver-type", "io.containerd.snapshotter.v1"]],
     Architecture: "aarch64",

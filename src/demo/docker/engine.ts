@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Host } from "../../host/host.ts";
 import type { AnnieConfig, RegisteredModel } from "../annie/models.ts";
+import { createEngineImages, type EngineImages } from "./images.ts";
 import type { Mount, Project, Service } from "./project.ts";
 
 /** A container of the simulated engine. All but Annie's are a name and a time. */
@@ -27,13 +28,19 @@ export interface EngineOptions {
   readonly folder: string;
   readonly nodePath: string;
   readonly models: readonly RegisteredModel[];
+  /** Of the demo's registry. */
+  readonly registry: string;
   /** A tenth of a demo's start-up times at 10. */
   readonly speed: number;
 }
 
 export interface Engine {
-  /** Starts what does not run yet, step by step, telling each. @throws Error with what docker would say */
-  up(project: Project, tell: Tell, signal?: AbortSignal): Promise<void>;
+  readonly images: EngineImages;
+  /**
+   * Starts what does not run yet of these services and those that they depend on, step by step, telling each; with no names, of
+   * all. Images that are missing are pulled first. @throws Error with what docker would say
+   */
+  up(project: Project, names: readonly string[], tell: Tell, signal?: AbortSignal): Promise<void>;
   containers(): readonly Container[];
   /** As `docker compose ps` has it. */
   health(container: Container): Promise<"" | "starting" | "healthy" | "unhealthy">;
@@ -45,9 +52,18 @@ const annieService = "her-os-core";
 const stepMs = 120;
 const healthyAfterMs = 900;
 const annieStartMs = 700;
+/** A little faster than the demo's line: as on a Spark, the last layer is unpacked after all have come. */
+const unpackBytesPerSecond = 8_000_000;
 
-export function createEngine({ host, folder, nodePath, models, speed }: EngineOptions): Engine {
+export function createEngine(options: EngineOptions): Engine {
+  const { host, folder, nodePath, models, registry, speed } = options;
   const running = new Map<string, Container>();
+  const images = createEngineImages({
+    host,
+    folder,
+    registry,
+    unpackBytesPerSecond: unpackBytesPerSecond * speed,
+  });
 
   async function startOne(project: Project, service: Service): Promise<void> {
     let annie: AnnieProcess | null = null;
@@ -109,16 +125,28 @@ export function createEngine({ host, folder, nodePath, models, speed }: EngineOp
     return container !== undefined && (container.annie?.exitCode() ?? null) === null;
   }
 
+  async function pullMissing(
+    services: readonly Service[],
+    tell: Tell,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    for (const image of new Set(services.map((service) => service.image))) {
+      if (image === "" || (await images.find(image)) !== null) continue;
+      tell(`Image ${image}`, "Pulling");
+      await images.pull(image, () => {}, signal);
+      tell(`Image ${image}`, "Pulled");
+    }
+  }
+
   return {
-    async up(project, tell, signal) {
-      const missing = project.services.filter(({ name }) => !isUp(name));
+    images,
+    async up(project, names, tell, signal) {
+      const wanted = inStartOrder(project.services, names);
+      const order = wanted.filter(({ name }) => !isUp(name));
       const title = (service: Service) => `Container ${project.name}-${service.name}-1`;
-      // Annie waits for the others, as depends_on says in her-os.
-      const order = missing.toSorted(
-        (a, b) => Number(a.name === annieService) - Number(b.name === annieService),
-      );
-      for (const service of project.services) {
-        if (!missing.includes(service)) tell(title(service), "Running");
+      await pullMissing(order, tell, signal);
+      for (const service of wanted) {
+        if (!order.includes(service)) tell(title(service), "Running");
       }
       for (const service of order) {
         await requireMounts(service);
@@ -145,6 +173,19 @@ export function createEngine({ host, folder, nodePath, models, speed }: EngineOp
       await Promise.all(all.flatMap(({ annie }) => (annie === null ? [] : [annie.stop()])));
     },
   };
+}
+
+/** These and what they depend on, which comes before them; with no names, all. */
+function inStartOrder(services: readonly Service[], names: readonly string[]): Service[] {
+  const order = new Set<Service>();
+  const add = (name: string, above: readonly string[]): void => {
+    const service = services.find((each) => each.name === name);
+    if (service === undefined || above.includes(name)) return;
+    for (const each of service.dependsOn) add(each, [...above, name]);
+    order.add(service);
+  };
+  for (const name of names.length > 0 ? names : services.map((each) => each.name)) add(name, []);
+  return [...order];
 }
 
 export interface AnnieProcess {

@@ -30,6 +30,8 @@ export interface Service {
   /** On the machine. */
   readonly publishedPorts: readonly number[];
   readonly hasHealthCheck: boolean;
+  /** Services that are started before it. */
+  readonly dependsOn: readonly string[];
 }
 
 export interface Project {
@@ -125,6 +127,7 @@ function readService(name: string, { value, folder, secrets }: ServiceSource): S
     ports: ports.map(readPort),
     publishedPorts: ports.flatMap((port) => Number(readPort(port).published ?? 0) || []),
     hasHealthCheck: isMap(service["healthcheck"]) && service["healthcheck"]["disable"] !== true,
+    dependsOn: namesOf(service["depends_on"]),
   };
 }
 
@@ -326,4 +329,9 @@ function volumeTarget(volume: Value): string {
 export function parseShortVolume(short: string): { source: string | null; target: string } {
   const [first = "", second] = short.split(":");
   return second === undefined ? { source: null, target: first } : { source: first, target: second };
+}
+
+/** A list of names, or a map by them. */
+function namesOf(value: Value | undefined): string[] {
+  return isList(value) ? value.map(asText) : isMap(value) ? Object.keys(value) : [];
 }

@@ -62,6 +62,8 @@ export interface EmbeddedHub {
   /** Adds a repository, or a commit to one: its branch moves. Returns the commit. */
   publish(repo: RepoSpec): string;
   setThrottle(throttle: Throttle): void;
+  /** What lets bytes pass on this connection, for what shares its line. */
+  gates(socket: Socket): readonly Gate[];
   setIntercept(intercept: Intercept | undefined): void;
   /** Signed addresses given out so far answer 403 from now on. */
   expireLinks(): void;
@@ -190,6 +192,7 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
       return commitOf(spec.id, spec.branch ?? "main").sha;
     },
     setThrottle,
+    gates,
     setIntercept: (next) => void (intercept = next),
     expireLinks: () => links.expireAll(),
     forgetRequests: () => void (requests.length = 0),
