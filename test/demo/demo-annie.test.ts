@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { connect } from "node:net";
@@ -137,8 +138,10 @@ test("Annie ends when the program that started her is killed, and the next demo 
   try {
     expect(exitCode).toBe(0);
     await expect.poll(() => listens(port), patient).toBe(true);
+    const gone = once(parent, "exit");
     parent.kill("SIGKILL");
     await expect.poll(() => listens(port), patient).toBe(false);
+    await gone;
     expect(existsSync(folder)).toBe(true);
     await openDemo();
     expect(existsSync(folder)).toBe(false);
