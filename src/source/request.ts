@@ -187,12 +187,18 @@ function waitOfRetryAfter(headers: Headers, nowMs: number): number {
 const maxDiscardedBytes = 64 * 1024;
 const maxDiscardMs = 500;
 
+/** Bodies that were let go, and when they are gone: their end is told once. */
+const discarded = new WeakMap<ByteStream, Promise<void>>();
+
 /**
  * Lets an answer that nobody reads go. Its connection serves again where the rest of it is short; whoever asks next waits
  * for that, lest there be two connections for one.
  */
 export function discard({ body }: Answer): Promise<void> {
+  const before = discarded.get(body);
+  if (before !== undefined) return before;
   const { promise, resolve } = Promise.withResolvers<void>();
+  discarded.set(body, promise);
   const end = (): void => {
     clearTimeout(timer);
     body.destroy();

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { Host } from "../../../src/host/host.ts";
 import type { HttpRequest } from "../../../src/host/network.ts";
 import { askHub } from "../../../src/source/hub/request.ts";
-import type { SourceRequest } from "../../../src/source/request.ts";
+import { discard, type SourceRequest } from "../../../src/source/request.ts";
 import { answerOf, sessionOver } from "./session.ts";
 
 /** Sends a request of a Hub at its origin, over this network. */
@@ -103,4 +103,15 @@ test.each([
     (asked += 1) === 1 ? answerOf(302, { location: "/b" }, body) : answerOf(200);
   await sendTo(request, { url: "https://hub.test/a", redirects: "all" });
   expect(body.readableEnded).toBe(!isCut);
+});
+
+test("who lets an answer go that a redirect ended does not wait for its end once more", async () => {
+  const redirect = async () => answerOf(302, { location: "https://cdn.test/b" });
+  const asked = { url: "https://hub.test/a", redirects: "none-elsewhere" } as const;
+  const { response } = await sendTo(redirect, asked);
+  const first = await Promise.race([
+    discard(response).then(() => "it is gone"),
+    setImmediate("it is waited for"),
+  ]);
+  expect(first).toBe("it is gone");
 });
