@@ -4,7 +4,7 @@ import { composeFailure } from "../docker/compose-failures.ts";
 import { findEngineImage } from "../docker/engine-images.ts";
 import { type HandedImage, openHandOver, removeLeftNames } from "../docker/hand-over.ts";
 import type { DownloadRequest } from "../download/download.ts";
-import { createImageReporter } from "../run/images-state.ts";
+import { createImageReporter, type ImageReporter } from "../run/images-state.ts";
 import { formatBytes } from "../run/units.ts";
 import { sourceByRepo } from "../source/source.ts";
 import { parseImageReference } from "../source/oci/reference.ts";
@@ -133,7 +133,7 @@ function handImages(
       if (content !== null && !keep) await store.removeImage(content, signal);
     },
   });
-  const start = createEarlyStart(work, { stackDir, config, images });
+  const start = createEarlyStart(work, { stackDir, config, images, reporter });
   const waiting = new Set<string>();
   const untaken = new Set<string>();
   const handed = (some: readonly SurveyedImage[]): Promise<unknown> =>
@@ -202,8 +202,12 @@ function createEarlyStart(
     stackDir,
     config,
     images,
+    reporter,
   }: Pick<StackImagesRequest, "stackDir"> &
-    Pick<ImagesRequest, "config"> & { readonly images: readonly SurveyedImage[] },
+    Pick<ImagesRequest, "config"> & {
+      readonly images: readonly SurveyedImage[];
+      readonly reporter: ImageReporter;
+    },
 ) {
   const lacking = new Set(images.flatMap(({ label }) => label.services));
   const wanted = [...neededBy(annieServiceName, config)].filter(
@@ -221,7 +225,9 @@ function createEarlyStart(
     for (const service of services) started.add(service);
     emit({ type: "stack.command", command: ["docker compose up -d", ...services].join(" ") });
     // What goes wrong here does so again when all of the stack is started, and is told then.
+    const beganMs = host.clock.monotonicMs();
     await runCompose({ host, stackDir, signal, args: ["up", "-d", ...services] });
+    reporter.started(host.clock.monotonicMs() - beganMs);
   }
   return {
     imageReady(services: readonly string[]) {

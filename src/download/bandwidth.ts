@@ -45,6 +45,28 @@ function remember(list: number[], value: number, max: number): void {
   if (list.push(value) > max) list.shift();
 }
 
+/** How fast the disk takes what is synced: what it reads at is not known before, and is no less. */
+export interface DiskSpeed {
+  note(bytes: number, ms: number): void;
+  /** Null until enough was synced to tell. */
+  bytesPerSecond(): number | null;
+}
+
+/** Less says more of the time that a sync takes for itself. */
+const enoughSyncedBytes = 16 * 1024 * 1024;
+
+export function createDiskSpeed(): DiskSpeed {
+  const synced = { bytes: 0, ms: 0 };
+  return {
+    note(bytes, ms) {
+      synced.bytes += bytes;
+      synced.ms += ms;
+    },
+    bytesPerSecond: () =>
+      synced.bytes < enoughSyncedBytes ? null : (synced.bytes * 1000) / Math.max(1, synced.ms),
+  };
+}
+
 /** How much may be under way at once, so that a kill costs little: what was sent and is not on disk comes again. */
 export interface Budget {
   /** Asked for by all connections together and not yet here: the kernel's own buffers may hold all of it. */

@@ -157,8 +157,12 @@ async function resume({ store, transfer }: Engine, task: BlobTask): Promise<Open
 export function checkpoint(
   task: BlobTask,
   opened: OpenTask,
-  { tuning, nowMs, fail }: { tuning: Tuning; nowMs: number; fail: (error: unknown) => void },
+  {
+    transfer: { tuning, disk, nowMs: now },
+    fail,
+  }: { transfer: Transfer; fail: (error: unknown) => void },
 ): void {
+  const nowMs = now();
   const { partial, hash } = opened;
   task.receivedBytes = partial.writtenBytes();
   hash.follow(prefixBytes(partial.written()));
@@ -167,11 +171,13 @@ export function checkpoint(
     nowMs - opened.syncedMs >= tuning.syncMs ||
     task.receivedBytes - opened.syncedBytes >= tuning.syncBytes;
   if (opened.syncing || !due) return;
+  const syncedBytes = task.receivedBytes - opened.syncedBytes;
   opened.syncing = true;
   opened.syncedMs = nowMs;
   opened.syncedBytes = task.receivedBytes;
   void partial
     .sync()
+    .then(() => disk.note(syncedBytes, now() - nowMs))
     .catch(fail)
     .finally(() => {
       opened.syncing = false;

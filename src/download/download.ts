@@ -17,7 +17,7 @@ import {
   type SurveyedItem,
   surveyOf,
 } from "../store/store.ts";
-import { createRateCap } from "./bandwidth.ts";
+import { createDiskSpeed, createRateCap } from "./bandwidth.ts";
 import { createOutage, createTask, type Outage, type BlobTask } from "./blob-task.ts";
 import { createProgress } from "./progress.ts";
 import { type Tuning, usualTuning } from "./tuning.ts";
@@ -162,9 +162,11 @@ async function bring(
     return createTask(blob, tuning.smallBytes, outage);
   });
   const pause = request.pause ?? createPauseSwitch();
+  const disk = createDiskSpeed();
   const progress = createProgress({
     survey,
     tasks,
+    disk,
     emit,
     nowMs: startMs,
     imageReporter: request.imageReporter ?? createImageReporter(emit),
@@ -207,6 +209,7 @@ async function bring(
       store,
       tasks,
       tuning,
+      disk,
       emit,
       signal,
       maxConnections: Math.max(1, Math.min(request.maxConnections ?? tuning.maxConnections, 256)),

@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { Source } from "../source/source.ts";
 import type { Store } from "../store/store.ts";
-import { type RateCap, writeBytesOf } from "./bandwidth.ts";
+import { type DiskSpeed, type RateCap, writeBytesOf } from "./bandwidth.ts";
 import type { BlobTask, Outage } from "./blob-task.ts";
 import { type ConnectionCount, createConnectionCount } from "./connection-count.ts";
 import {
@@ -33,6 +33,7 @@ export interface PoolOptions {
   readonly tuning: Tuning;
   readonly maxConnections: number;
   readonly rateCap: RateCap | null;
+  readonly disk: DiskSpeed;
   readonly emit: Emit;
   readonly signal: AbortSignal;
   /** The blob has its name. `verified` is null where another process brought it. */
@@ -287,7 +288,7 @@ function adjustConnections(adjusting: Adjusted): void {
   for (const connection of connections) connection.tick();
   for (const task of tasks) {
     if (task.open !== null && task.state === "fetching") {
-      checkpoint(task, task.open, { tuning, nowMs, fail });
+      checkpoint(task, task.open, { transfer, fail });
     }
   }
   watchConnections(connections, {

@@ -1,6 +1,7 @@
 import type { ModelState } from "../run/events/download.ts";
 import type { Emit } from "../run/event.ts";
 import { createRate } from "../run/rate.ts";
+import type { DiskSpeed } from "./bandwidth.ts";
 import type { BlobTask } from "./blob-task.ts";
 import { isImageRepo } from "../run/file-listing.ts";
 import type { ImageReporter } from "../run/images-state.ts";
@@ -15,6 +16,7 @@ import { itemsOf, type Survey, type SurveyedImage } from "../store/store.ts";
 export function createProgress({
   survey,
   tasks,
+  disk,
   emit,
   nowMs,
   imageReporter,
@@ -23,6 +25,7 @@ export function createProgress({
 }: {
   survey: Survey;
   tasks: readonly BlobTask[];
+  disk: Pick<DiskSpeed, "bytesPerSecond">;
   emit: Emit;
   nowMs: number;
   imageReporter: ImageReporter;
@@ -84,7 +87,14 @@ export function createProgress({
       }),
     });
   };
-  /** Docker unpacks while the rest comes, and the layer that comes last after that. */
+  const loadedBytes = survey.models.reduce(
+    (sum, { priority, totalBytes }) => sum + (priority === 0 ? totalBytes : 0),
+    0,
+  );
+  /**
+   * Docker unpacks while the rest comes, and the layer that comes last after that. Then her container starts, which models may still
+   * be on their way for, and she loads them.
+   */
   const onlineSeconds = (atMs: number): number | null => {
     const seconds = all.etaSeconds(forOnline, atMs);
     if (seconds === null) return null;
@@ -98,7 +108,17 @@ export function createProgress({
       (sum, { state, blob }) => sum + (state === "done" ? 0 : blob.sizeBytes),
       0,
     );
-    return toTenths(Math.max(seconds, afterLast, unpacking.secondsLeft(comingBytes, atMs)));
+    const imagesLeft = Math.max(
+      all.etaSeconds(layers, atMs) ?? 0,
+      afterLast,
+      unpacking.secondsLeft(comingBytes, atMs),
+    );
+    const speed = disk.bytesPerSecond();
+    const loading = speed === null ? 0 : loadedBytes / speed;
+    const starting = imageReporter.startSeconds();
+    // Nobody starts anything: a pull.
+    if (starting === null) return toTenths(Math.max(seconds, imagesLeft));
+    return toTenths(Math.max(seconds, imagesLeft + starting) + loading);
   };
   /** One of which nothing has come in this run is as it was planned. */
   const noteImage = (

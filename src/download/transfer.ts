@@ -1,4 +1,11 @@
-import { type Budget, budgetFor, createLink, type Link, type RateCap } from "./bandwidth.ts";
+import {
+  type Budget,
+  budgetFor,
+  createLink,
+  type DiskSpeed,
+  type Link,
+  type RateCap,
+} from "./bandwidth.ts";
 import type { BlobTask } from "./blob-task.ts";
 import type { Connection } from "./connection.ts";
 import { createGapFinder, livelyMs } from "./handle-transient-error.ts";
@@ -14,6 +21,7 @@ export interface Transfer {
   readonly buffers: BufferPool;
   readonly budget: Budget;
   readonly link: Link;
+  readonly disk: DiskSpeed;
   /** A connection writes when it holds so much: the more connections, the less each. */
   writeBytes: number;
   /** Received and not yet written. */
@@ -40,12 +48,14 @@ export function createTransfer({
   tuning,
   rateCap,
   maxConnections,
+  disk,
   nowMs,
 }: {
   readonly allBytes: number;
   readonly tuning: Tuning;
   readonly rateCap: RateCap | null;
   readonly maxConnections: number;
+  readonly disk: DiskSpeed;
   readonly nowMs: () => number;
 }): Transfer {
   const budget = budgetFor(allBytes, tuning);
@@ -54,6 +64,7 @@ export function createTransfer({
     tuning,
     rateCap,
     maxConnections,
+    disk,
     budget,
     link: createLink(),
     buffers: createBufferPool(budget.maxWriteBytes),

@@ -186,6 +186,10 @@ export interface ImageReporter {
    * that is not known.
    */
   unpackSeconds(bytes: number, begunBytes: number, nowMs: number): number | null;
+  /** Services whose images are there were started, which took so long. */
+  started(ms: number): void;
+  /** How long a service takes to start, by those that were; null while none was. */
+  startSeconds(): number | null;
   /** Tells of the image that has waited longest for it, or came to the end of its phase; called many times a second. */
   tick(nowMs: number): void;
 }
@@ -198,6 +202,7 @@ export function createImageReporter(emit: Emit): ImageReporter {
   const told = new Map<string, Omit<ImageProgress, "type">>();
   const unpacked = new Map<string, number>();
   const measured = { bytes: 0, ms: 0, untilMs: Number.NEGATIVE_INFINITY };
+  const starts: number[] = [];
   let toldAtMs: number[] = [];
 
   return {
@@ -216,6 +221,8 @@ export function createImageReporter(emit: Emit): ImageReporter {
       const passed = (nowMs - measured.untilMs) / 1000;
       return secondsFor(bytes) - Math.min(passed, secondsFor(begunBytes));
     },
+    started: (ms) => void starts.push(ms),
+    startSeconds: () => (starts.length === 0 ? null : Math.max(...starts) / 1000),
     note(progress) {
       const { image } = progress;
       if (unpacked.get(image) === Number.POSITIVE_INFINITY) return;

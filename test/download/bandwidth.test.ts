@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { budgetFor, writeBytesOf } from "../../src/download/bandwidth.ts";
+import { budgetFor, createDiskSpeed, writeBytesOf } from "../../src/download/bandwidth.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 
 const mebibyte = 1024 * 1024;
@@ -30,4 +30,12 @@ test("the more connections, the less each holds, and together no more than the b
   }
   expect(writeBytesOf(budget, 0)).toBe(budget.maxWriteBytes);
   expect(writeBytesOf(budget, 1e6)).toBe(budget.minWriteBytes);
+});
+
+test("the disk's speed is that of all that was synced, once it is enough to tell", () => {
+  const disk = createDiskSpeed();
+  disk.note(10 * mebibyte, 100);
+  expect(disk.bytesPerSecond()).toBeNull();
+  disk.note(10 * mebibyte, 100);
+  expect(disk.bytesPerSecond()).toBe(100 * mebibyte);
 });

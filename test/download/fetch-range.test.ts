@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { createTask } from "../../src/download/blob-task.ts";
 import { createConnection } from "../../src/download/connection.ts";
 import { fetchSmall } from "../../src/download/fetch-range.ts";
+import { createDiskSpeed } from "../../src/download/bandwidth.ts";
 import { createTransfer } from "../../src/download/transfer.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import type { FileAddress, FileRequest, OpenedFile, Source } from "../../src/source/source.ts";
@@ -43,6 +44,7 @@ function fetching(open: Source["open"], servedMs: number | null = null) {
     tuning: usualTuning,
     rateCap: null,
     maxConnections: 8,
+    disk: createDiskSpeed(),
     nowMs: () => nowMs,
   });
   const source = {

@@ -56,6 +56,7 @@ function follow(
   const telling = createProgress({
     survey,
     tasks,
+    disk: { bytesPerSecond: () => 2e6 },
     emit,
     nowMs: 0,
     imageReporter,
@@ -153,7 +154,16 @@ function recordImages(
   seconds: number,
   imageSizes: readonly number[],
   unpacks?: (telling: ImageReporter) => void,
+  modelBytes: readonly number[] = [],
 ) {
+  const needed = surveyOf()
+    .models.slice(0, modelBytes.length)
+    .map((model, index) => ({
+      ...model,
+      id: `needed${index}`,
+      priority: 0,
+      totalBytes: modelBytes[index] ?? 0,
+    }));
   const images = imageSizes.map((totalBytes, index) => {
     const image = `image${index + 1}`;
     const label = { digest: "sha256:1", services: [], neededForOnline: true } as const;
@@ -172,9 +182,14 @@ function recordImages(
     const task = openFile(0, totalBytes);
     return { ...task, blob: { ...task.blob, repo: "oci:ghcr.io/a/b", neededBy: [id] } };
   });
-  const tasks = [...layers, ...sizes.map((size, index) => openFile(index + 1, size))];
+  const files = needed.map(({ id, totalBytes }) => {
+    const task = openFile(0, totalBytes);
+    return { ...task, blob: { ...task.blob, neededBy: [id] } };
+  });
+  const tasks = [...layers, ...files, ...sizes.map((size, index) => openFile(index + 1, size))];
   const blobs = layers.map(({ blob }) => ({ ...blob, cached: false, held: [] }));
-  const followed = follow({ ...surveyOf(), images, blobs }, tasks, seconds, unpacks);
+  const models = [...needed, ...surveyOf().models];
+  const followed = follow({ ...surveyOf(), models, images, blobs }, tasks, seconds, unpacks);
   followed.telling.tell(0, seconds * 1000 + 25);
   return followed;
 }
@@ -200,6 +215,16 @@ test.each([
   const { told } = recordImages(12, [20e6, 10e6], ({ unpacked }) =>
     unpacked({ image: "image1", sizeBytes: 10e6, verifiedMs, nowMs: 0 }),
   );
+  expect(told.at(-1)?.onlineEtaSeconds).toBeCloseTo(seconds, 0);
+});
+
+test.each([
+  ["her container's start", [], 23],
+  ["models that come while it starts, and are loaded then", [2e6], 24],
+  ["models that come later than it starts", [8e6], 30],
+])("the time until online counts %s", (_, models, seconds) => {
+  const started = ({ started: told }: ImageReporter): void => told(5000);
+  const { told } = recordImages(12, [20e6, 10e6], started, models);
   expect(told.at(-1)?.onlineEtaSeconds).toBeCloseTo(seconds, 0);
 });
 

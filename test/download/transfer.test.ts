@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createConnection } from "../../src/download/connection.ts";
+import { createDiskSpeed } from "../../src/download/bandwidth.ts";
 import { createBufferPool, createTransfer } from "../../src/download/transfer.ts";
 import { usualTuning } from "../../src/download/tuning.ts";
 import { openFile } from "./open-file.ts";
@@ -18,6 +19,7 @@ function countAt(startedMs: number, bytes = 1, sinceMs: number | null = 1000) {
     tuning: usualTuning,
     rateCap: null,
     maxConnections: 8,
+    disk: createDiskSpeed(),
     nowMs: () => 2000,
   });
   transfer.count(connection, { bytes, newBytes: bytes }, 2000);
