@@ -153,15 +153,16 @@ function addressIn({ headers: { location = "" } }: IncomingMessage): string {
 
 const fileBytes = 2 * 1024 * 1024;
 const blockBytes = 64 * 1024;
-/** Images are unpacked to 2.2 times their size or so: this much of each block is noise, the rest is text. */
-const noiseShare = 0.45;
 
-/** A tar of files that are packed to so many bytes, the same for the same name. */
-export function tarOfSize(name: string, packedBytes: number): Readable {
-  return Readable.from(filesOfSize(name, packedBytes / noiseShare), { objectMode: false });
+/**
+ * A tar of files that are packed to so many bytes, the same for the same name.
+ * @param ratio how many times that it is unpacked: the rest of each block is text
+ */
+export function tarOfSize(name: string, packedBytes: number, ratio: number): Readable {
+  return Readable.from(filesOfSize(name, packedBytes * ratio, 1 / ratio), { objectMode: false });
 }
 
-function* filesOfSize(name: string, bytes: number): Generator<Buffer> {
+function* filesOfSize(name: string, bytes: number, noiseShare: number): Generator<Buffer> {
   const key = createHash("sha256").update(name).digest();
   const noise = createCipheriv("aes-128-ctr", key.subarray(0, 16), key.subarray(16));
   const noiseBytes = Math.round(blockBytes * noiseShare);

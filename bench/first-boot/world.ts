@@ -26,6 +26,8 @@ export interface Sizes {
   readonly neededBytes: number;
   readonly laterBytes: number;
   readonly bytesPerSecond: number;
+  /** How many times its compressed size an image is unpacked to. */
+  readonly unpackedRatio: number;
 }
 
 /** A registry and a Hub behind one line, and an engine that has nothing of it. */
@@ -59,7 +61,7 @@ export async function withWorld<Result>(
   };
   let hub: EmbeddedHub | null = null;
   try {
-    const repos = reposOf(catalog, (neededBytes + laterBytes) * modelsScale);
+    const repos = reposOf(catalog, { neededBytes, laterBytes });
     const models = bytesOf(repos, catalog);
     hub = await startHub({ repos });
     for (const { id, files } of repos) {
@@ -72,6 +74,7 @@ export async function withWorld<Result>(
     const images = await pushImages(registry, roots, {
       neededBytes: neededBytes - models.needed,
       laterBytes: laterBytes - models.later,
+      unpackedRatio: sizes.unpackedRatio,
     });
     const needed = images.neededBytes + models.needed;
     return await work({
@@ -93,11 +96,35 @@ export async function withWorld<Result>(
   }
 }
 
-/** Models of her-os at this fraction, of all bytes: so that the image of the core is the most of it, as it is for real. */
-const modelsScale = 0.06 / 3.7e9;
+/** Of what is needed, models are 1.7 GB, beside 18 of the core's image and 2 of the databases'. */
+const neededModels = 1.7 / 21.7;
+/** Of the rest, Kokoro's image is about a quarter. */
+const laterModels = 0.73;
 
-/** Only the files that the catalog names, so that everybody fetches the same. */
-function reposOf(catalog: Catalog, scale: number): RepoSpec[] {
+/** Models of her-os, scaled down. Only the files that the catalog names, so that everybody fetches the same. */
+function reposOf(
+  catalog: Catalog,
+  { neededBytes, laterBytes }: Pick<Sizes, "neededBytes" | "laterBytes">,
+): RepoSpec[] {
+  const full = bytesOf(reposAt(catalog, 1), catalog);
+  const isNeeded = neededRepos(catalog);
+  const scales = {
+    needed: (neededBytes * neededModels) / full.needed,
+    later: (laterBytes * laterModels) / full.later,
+  };
+  return [
+    ...reposAt(catalog, scales.needed).filter(({ id }) => isNeeded.has(id)),
+    ...reposAt(catalog, scales.later).filter(({ id }) => !isNeeded.has(id)),
+  ];
+}
+
+function neededRepos(catalog: Catalog): ReadonlySet<string> {
+  const first = requiredTiers(catalog);
+  const needed = catalog.models.filter(({ tier }) => first.includes(tier));
+  return new Set(needed.flatMap(({ parts }) => parts.map(({ repo }) => repo)));
+}
+
+function reposAt(catalog: Catalog, scale: number): RepoSpec[] {
   const parts = catalog.models.flatMap((model) => model.parts);
   return reposForCatalog(catalog, { scale }).map((spec) => {
     const globs = parts.flatMap(({ repo, files }) => (repo === spec.id ? (files ?? ["*"]) : []));
@@ -109,11 +136,10 @@ function reposOf(catalog: Catalog, scale: number): RepoSpec[] {
 }
 
 function bytesOf(repos: readonly RepoSpec[], catalog: Catalog) {
-  const first = requiredTiers(catalog);
+  const isNeeded = neededRepos(catalog);
   const bytes = { needed: 0, later: 0 };
   for (const { id, files } of repos) {
-    const model = catalog.models.find(({ parts }) => parts.some(({ repo }) => repo === id));
-    const kind = first.includes(model?.tier ?? 0) ? "needed" : "later";
+    const kind = isNeeded.has(id) ? "needed" : "later";
     for (const file of files) {
       bytes[kind] += "sizeBytes" in file ? file.sizeBytes : file.content.length;
     }
@@ -145,7 +171,7 @@ const coreShares = [6, 1, 3, 18, 2, 1, 9, 24, 1, 4, 12, 2, 7, 1, 6, 3];
 async function pushImages(
   registry: Registry,
   { annie, side }: Roots,
-  wanted: { readonly neededBytes: number; readonly laterBytes: number },
+  wanted: Pick<Sizes, "neededBytes" | "laterBytes" | "unpackedRatio">,
 ) {
   const sideOf = (service: string): Promise<Layer> => pushRoot(repositoryOf(service), side);
   const pushRoot = (repository: string, from: string): Promise<Layer> => {
@@ -163,7 +189,8 @@ async function pushImages(
     const repository = repositoryOf(service);
     const layers = [bottom];
     for (const [index, bytes] of sizes.entries()) {
-      layers.push(await registry.pushLayer(repository, tarOfSize(`${service}-${index}`, bytes)));
+      const tar = tarOfSize(`${service}-${index}`, bytes, wanted.unpackedRatio);
+      layers.push(await registry.pushLayer(repository, tar));
     }
     await registry.pushImage(repository, { tag: "1", layers, entrypoint: entrypoint.split(" ") });
     return layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
