@@ -15,8 +15,10 @@ export interface ImageNow extends ImageLabel {
   readonly bytesPerSecond: number | null;
   /** When it was told last how far it is. */
   readonly progressAt: number | null;
-  /** Of its compressed layers, whatever the phase. */
+  /** Of its compressed layers, whatever the phase; 0 while that is unknown. */
   readonly downloadBytes: number;
+  /** Its size was known when it was planned. One that Docker pulls may get to know it late: then no sum counts it. */
+  readonly sized: boolean;
   /** The last event began another phase: lines tell that alone. An image that was there before it was planned begins none. */
   readonly news: boolean;
   /** What holds its download up; null where nothing does. */
@@ -35,6 +37,7 @@ export function reduceImages(state: ImagesState, event: TimedEvent): ImagesState
         ...planned,
         receivedBytes: planned.cachedBytes,
         downloadBytes: planned.totalBytes,
+        sized: planned.totalBytes > 0,
         phase: "waiting",
         bytesPerSecond: null,
         progressAt: null,
@@ -154,7 +157,8 @@ export function bytesOfAll({
   readonly download: Pick<DownloadState, keyof DownloadBytes>;
   readonly images: ImagesState;
 }): DownloadBytes {
-  const sum = images.map(bytesOfImage).reduce<DownloadBytes>(
+  const sized = images.filter((image) => image.sized);
+  const sum = sized.map(bytesOfImage).reduce<DownloadBytes>(
     (before, bytes) => ({
       receivedBytes: before.receivedBytes + bytes.receivedBytes,
       verifiedBytes: before.verifiedBytes + bytes.verifiedBytes,

@@ -183,3 +183,16 @@ test("the time until online is kept beside that of everything, and absent in rec
   const { download } = fold({ ...progress, onlineEtaSeconds: 4 });
   expect(download).toMatchObject({ etaSeconds: 9, onlineEtaSeconds: 4 });
 });
+
+test("an image whose size becomes known late is counted in no sum, whose share would fall", () => {
+  const unsized = { ...planned("redis:7"), totalBytes: 0, way: "pull" } as HerosEvent;
+  const state = fold(planned("core:1", 50), unsized, {
+    type: "image.progress",
+    image: "redis:7",
+    phase: "downloading",
+    receivedBytes: 10,
+    totalBytes: 1000,
+  });
+  expect(state.images[1]).toMatchObject({ downloadBytes: 1000 });
+  expect(bytesOfAll(state)).toMatchObject({ receivedBytes: 50, totalBytes: 100 });
+});

@@ -91,12 +91,15 @@ function pausedWords(state: RunState): string {
 
 /** A pause holds what heros downloads alone. What Docker downloads meanwhile; empty where it downloads nothing. */
 export function notPausedText({ containers, images: rows }: RunState): string {
-  const held = new Set(rows.flatMap(({ way, services }) => (way === "pull" ? [] : services)));
-  const images = Object.values(containers).filter(
-    ({ state, service }) => state === "pulling" && !held.has(service),
-  );
-  if (images.length === 0) return "";
-  return `Docker keeps downloading images (${images.map(({ service }) => service).join(", ")}).`;
+  const told = new Set(rows.flatMap(({ services }) => services));
+  const pulled = rows.filter(({ way, phase }) => way === "pull" && phase === "downloading");
+  const images = [
+    ...pulled.map(({ image }) => imageTitle(image, rows)),
+    ...Object.values(containers).flatMap(({ state, service }) =>
+      state === "pulling" && !told.has(service) ? [service] : [],
+    ),
+  ];
+  return images.length === 0 ? "" : `Docker keeps downloading images (${images.join(", ")}).`;
 }
 
 /** "1.20 GB of 4.31 GB (28%), 38.2 MB/s, about 1 min 20 s left". */
@@ -289,6 +292,9 @@ export function imageSentence(
   const title = imageTitle(event.image, images);
   switch (event.type) {
     case "image.planned": {
+      if (event.totalBytes === 0) {
+        return say(`Image ${title}: its size is unknown.`, { from: "verbose" });
+      }
       const unpacked = `about ${formatBytes(event.unpackedBytes)} unpacked`;
       return say(`Image ${title}: ${missingText(event)}, ${unpacked}.`, { from: "verbose" });
     }
@@ -297,7 +303,7 @@ export function imageSentence(
       return say(
         event.phase === "unpacking"
           ? `Unpacking image ${title}.`
-          : `Downloading image ${title}, ${formatBytes(row.downloadBytes)}.`,
+          : `Downloading image ${title}${row.downloadBytes === 0 ? "" : `, ${formatBytes(row.downloadBytes)}`}.`,
       );
     case "image.ready":
       return say(`Image ${title}: ready.`, {
@@ -348,6 +354,6 @@ export function imagePhaseText({
   totalBytes,
 }: Pick<ImageNow, "phase" | "receivedBytes" | "totalBytes">): string {
   const [received, total] = formatBytesOf(receivedBytes, totalBytes);
-  if (phase === "ready") return phase;
+  if (phase === "ready" || totalBytes === 0) return phase;
   return `${phase}, ${phase === "waiting" && receivedBytes === 0 ? total : `${received} of ${total}`}`;
 }

@@ -182,13 +182,13 @@ export function awaitedContainers({
   );
 }
 
-/** The image that it waits for tells how far it is, but not that nothing is heard of it. */
+/** Its image has a row, which tells how far it is, but not that nothing is heard of it. */
 function isToldByImage(
   { service, state, silentMs }: ContainerChanged,
   images: RunState["images"],
 ): boolean {
   if (state !== "pulling" || silentMs !== undefined) return false;
-  return images.some(({ phase, services }) => phase !== "ready" && services.includes(service));
+  return images.some(({ services }) => services.includes(service));
 }
 
 /** Those that Annie can't start without. */

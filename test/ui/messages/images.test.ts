@@ -3,7 +3,9 @@ import type { BackgroundSeen, StatusRead } from "../../../src/run/events/reports
 import { downloadText, planLines } from "../../../src/ui/messages/plan.ts";
 import { statusSentence } from "../../../src/ui/messages/reports.ts";
 import { recording } from "../recordings.ts";
-import { imageTitle } from "../../../src/ui/messages/download.ts";
+import type { HerosEvent, TimedEvent } from "../../../src/run/event.ts";
+import { initialState, reduce, type RunState } from "../../../src/run/state.ts";
+import { imageSentence, imageTitle, notPausedText } from "../../../src/ui/messages/download.ts";
 
 test.each([
   ["neo4j:5-community", "neo4j"],
@@ -96,4 +98,46 @@ test("a status tells of the images that a run in the background still waits for"
       "  Image core: downloading, 9.0 of 18.0 GB",
     ]),
   );
+});
+
+const pulled = {
+  image: "redis:7",
+  digest: "",
+  services: ["redis"],
+  totalBytes: 0,
+  cachedBytes: 0,
+  unpackedBytes: 0,
+  neededForOnline: true,
+  way: "pull",
+} as const;
+const first = { type: "image.progress", image: "redis:7", phase: "downloading" } as const;
+
+function told(...events: readonly HerosEvent[]): { state: RunState; last: TimedEvent | null } {
+  const timed = events.map((event, index): TimedEvent => ({ v: 1, at: index, ...event }));
+  return { state: timed.reduce(reduce, initialState), last: timed.at(-1) ?? null };
+}
+
+test("of an image whose size nobody knows none is told", () => {
+  const unsized = told({ type: "image.planned", ...pulled });
+  const begun = told(
+    { type: "image.planned", ...pulled },
+    { ...first, receivedBytes: 0, totalBytes: 0 },
+  );
+  const texts = [unsized, begun].map(({ state, last }) =>
+    last?.type === "image.planned" || last?.type === "image.progress"
+      ? imageSentence(last, state)?.text
+      : null,
+  );
+  expect(texts).toEqual(["Image redis: its size is unknown.", "Downloading image redis."]);
+});
+
+test("a pause says which images Docker keeps downloading", () => {
+  const { state } = told(
+    { type: "image.planned", ...pulled },
+    { type: "image.planned", ...pulled, image: "neo4j:5", services: ["neo4j"], way: "registry" },
+    { ...first, receivedBytes: 1, totalBytes: 2 },
+    { ...first, image: "neo4j:5", receivedBytes: 1, totalBytes: 2 },
+    { type: "container.changed", service: "kokoro", state: "pulling" },
+  );
+  expect(notPausedText(state)).toBe("Docker keeps downloading images (redis, kokoro).");
 });

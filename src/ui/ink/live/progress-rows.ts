@@ -97,7 +97,7 @@ function openItems({ state: { download, images }, elapsedMs }: LiveView): Figure
   const models = download.models.filter(({ state }) => state !== "ready");
   const open = images.filter(({ phase }) => phase !== "ready");
   const rows = open.map((image): Figures & { needed: boolean } => {
-    const { phase, receivedBytes, totalBytes, neededForOnline: needed } = image;
+    const { phase, receivedBytes, totalBytes, neededForOnline: needed, way } = image;
     const bytes = bytesOfImage(image);
     const unpacked = phase === "unpacking" ? { receivedBytes, totalBytes } : null;
     const state = phase === "ready" ? "waiting" : phase;
@@ -105,7 +105,9 @@ function openItems({ state: { download, images }, elapsedMs }: LiveView): Figure
     // What nothing is told of does not move.
     const isSilent = elapsedMs - (image.progressAt ?? elapsedMs) > silenceMs;
     const bytesPerSecond = isSilent ? 0 : image.bytesPerSecond;
-    return { title, state, ...bytes, bytesPerSecond, note: image.note, unpacked, needed };
+    const { note } = image;
+    const byDocker = way === "pull";
+    return { title, state, ...bytes, bytesPerSecond, note, unpacked, byDocker, needed };
   });
   return [
     ...rows.filter(({ needed }) => needed),
@@ -236,8 +238,10 @@ function itemSign(item: Figures, view: LiveView, held: boolean): Span {
   return span(item.state === "downloading" ? symbols.coming : spinnerSign(view), "accent");
 }
 
-function stateNow({ state }: Figures, { state: { download } }: LiveView): Figures["state"] {
-  return download.paused && state === "downloading" ? "paused" : state;
+/** A pause holds what heros downloads. */
+function stateNow(item: Figures, { state: { download } }: LiveView): Figures["state"] {
+  const { state, byDocker = false } = item;
+  return download.paused && state === "downloading" && !byDocker ? "paused" : state;
 }
 
 type Bytes = Pick<ModelProgress, "receivedBytes" | "verifiedBytes" | "totalBytes">;
@@ -251,6 +255,8 @@ interface Figures extends Bytes {
   readonly note: Note | null;
   /** While Docker unpacks it: how far it is with that. */
   readonly unpacked?: Pick<Bytes, "receivedBytes" | "totalBytes"> | null;
+  /** Docker downloads it. */
+  readonly byDocker?: boolean;
 }
 
 function figures(row: Figures, columns: ProgressColumns, theme: Theme): Line {
