@@ -4,6 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { RunResult } from "../host/processes.ts";
 import { z } from "zod";
 import { parseJson } from "../run/json.ts";
+import { compareVersion } from "../run/version.ts";
 
 export interface ComposeRequest {
   readonly host: Host;
@@ -83,6 +84,11 @@ export function parseComposeVersion(
     return { state: "there", version };
   }
   return { state: readEngineError(result.stderr) === null ? "missing" : "no-engine" };
+}
+
+/** `--progress json` is there from 2.29 on. A version that is no number is taken for old. */
+export function speaksJson(version: string): boolean {
+  return (compareVersion(version, [2, 29]) ?? -1) >= 0;
 }
 
 export interface ListRequest {

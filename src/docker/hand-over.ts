@@ -6,6 +6,7 @@ import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import type { ImageReporter } from "../run/images-state.ts";
 import { readEngineError } from "./engine.ts";
+import { shortId } from "./image-progress.ts";
 import { loadArchive, type LoadArchiveOptions } from "./load-archive.ts";
 import {
   type ImageParts,
@@ -281,7 +282,7 @@ function unpackingTally(
   { host, reporter }: Pick<HandOverOptions, "host" | "reporter">,
 ) {
   const nowMs = (): number => host.clock.monotonicMs();
-  const known = new Map(layers.map((layer) => [shortName(layer.digest), layer]));
+  const known = new Map(layers.map((layer) => [shortId(layer.digest), layer]));
   const totalBytes = [...known.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const verifiedMs = new Map<string, number>();
   const unpacked = new Set<string>();
@@ -316,11 +317,6 @@ function unpackingTally(
       tell();
     },
   };
-}
-
-/** As docker prints it. */
-function shortName(digest: string): string {
-  return digest.slice("sha256:".length).slice(0, 12);
 }
 
 /** Removes the names that a killed run left in Docker: those whose registry is gone. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { StackConfig } from "./compose.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
+import type { ImageProgress as ImageTold } from "../run/events/download.ts";
 import type { ContainerChanged } from "../run/events/stack.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
@@ -97,14 +98,159 @@ function readMessage(line: string): z.output<typeof message> | null {
   return message.safeParse(parseJson(line)).data ?? null;
 }
 
+/** An image that Docker pulls itself. */
+export interface PulledSizes {
+  readonly image: string;
+  /** Of each layer by its digest, as the registry has it; null where it did not say. */
+  readonly layers: ReadonlyMap<string, number> | null;
+  /** Of all of the image, and of what Docker had of it: as it was planned. */
+  readonly totalBytes: number;
+  readonly cachedBytes: number;
+}
+
+export interface PullTally {
+  /** Reads one line of the pull; how far it is where that is news. */
+  read(line: string): Omit<ImageTold, "type"> | null;
+  /** How many layers need not be fetched again. */
+  layersDone(): number;
+}
+
+interface PulledLayer {
+  receivedBytes: number;
+  /** Null until it is told. */
+  totalBytes: number | null;
+  unpackedBytes: number;
+  isDownloaded: boolean;
+  isUnpacked: boolean;
+}
+
+/**
+ * How far a pull of one image is, by what `docker compose --progress json pull` or `docker pull` prints of its layers. A layer
+ * that is begun again counts with what it had reached. Without sizes from the registry no total is told before that of each
+ * layer is known, and no part of it that is less than what was told before.
+ */
+export function pullTally({ image, layers, ...planned }: PulledSizes): PullTally {
+  const sizes =
+    layers === null ? null : new Map([...layers].map(([digest, size]) => [shortId(digest), size]));
+  const seen = new Map<string, PulledLayer>();
+  let isUnpacking = false;
+  let toldShare = 0;
+
+  function layerOf(id: string): PulledLayer {
+    const nothing = { receivedBytes: 0, unpackedBytes: 0, isDownloaded: false, isUnpacked: false };
+    const layer = seen.get(id) ?? { ...nothing, totalBytes: sizes?.get(id) ?? null };
+    seen.set(id, layer);
+    return layer;
+  }
+  const sum = (bytesOf: (layer: PulledLayer) => number): number =>
+    [...seen.values()].reduce((bytes, layer) => bytes + bytesOf(layer), 0);
+  const isAll = (is: "isDownloaded" | "isUnpacked"): boolean =>
+    (sizes === null || [...sizes.keys()].every((id) => seen.has(id))) &&
+    [...seen.values()].every((layer) => layer[is]);
+
+  function total(): number | null {
+    if (sizes !== null) return planned.totalBytes;
+    const isKnown = [...seen.values()].every(
+      (each) => each.totalBytes !== null || each.isDownloaded,
+    );
+    return isKnown ? sum((layer) => layer.totalBytes ?? 0) : null;
+  }
+
+  function progress(): Omit<ImageTold, "type"> | null {
+    isUnpacking ||= isAll("isDownloaded");
+    const totalBytes = total();
+    if (isUnpacking) {
+      const unpacked = sum((layer) => (layer.isUnpacked ? whole(layer) : layer.unpackedBytes));
+      const receivedBytes = isAll("isUnpacked") ? (totalBytes ?? 0) : unpacked;
+      return { image, phase: "unpacking", receivedBytes, totalBytes: totalBytes ?? 0 };
+    }
+    const received = sum((layer) => (layer.isDownloaded ? whole(layer) : layer.receivedBytes));
+    const mostBytes = totalBytes === null ? received : Math.max(0, totalBytes - 1);
+    const receivedBytes = Math.min(mostBytes, Math.max(planned.cachedBytes, received));
+    const share = totalBytes === null || totalBytes === 0 ? 0 : receivedBytes / totalBytes;
+    if (share < toldShare) return null;
+    toldShare = share;
+    return { image, phase: "downloading", receivedBytes, totalBytes: totalBytes ?? 0 };
+  }
+
+  return {
+    read(line) {
+      const told = readLayer(line);
+      if (told === null) return null;
+      // Of what is no layer, as an index that containerd fetches, the registry's sizes say nothing.
+      if (sizes !== null && !sizes.has(told.id)) return null;
+      const layer = layerOf(told.id);
+      if (told.totalBytes > 0 && sizes === null) layer.totalBytes ??= told.totalBytes;
+      const mostBytes = layer.totalBytes ?? told.receivedBytes;
+      const reached = Math.min(mostBytes, told.receivedBytes);
+      layer.isDownloaded ||= told.stage !== "downloading";
+      layer.isUnpacked ||= told.stage === "there";
+      if (told.stage === "downloading")
+        layer.receivedBytes = Math.max(layer.receivedBytes, reached);
+      if (told.stage === "unpacking") layer.unpackedBytes = Math.max(layer.unpackedBytes, reached);
+      return progress();
+    },
+    layersDone: () => [...seen.values()].filter((layer) => layer.isDownloaded).length,
+  };
+}
+
+function whole({ totalBytes, receivedBytes }: PulledLayer): number {
+  return totalBytes ?? receivedBytes;
+}
+
+interface ToldLayer {
+  readonly id: string;
+  readonly stage: "downloading" | "downloaded" | "unpacking" | "there";
+  readonly receivedBytes: number;
+  /** 0 where it is not told. */
+  readonly totalBytes: number;
+}
+
+const layerId = /^[0-9a-f]{12}$/u;
+
+/** What a line tells of a layer: JSON of compose 2.29 and later, or a line of `docker pull`. */
+function readLayer(line: string): ToldLayer | null {
+  const parsed = readMessage(line);
+  if (parsed === null) {
+    const [, id, words = ""] = /^([0-9a-f]{12}): (\S.*)$/u.exec(line.trimEnd()) ?? [];
+    return id === undefined ? null : toldLayer(id, words);
+  }
+  const { id = "", parent_id: parent = "", text = "", current = 0, total = 0 } = parsed;
+  return parent === "" || !layerId.test(id) ? null : toldLayer(id, text, { current, total });
+}
+
+function toldLayer(id: string, words: string, told = { current: 0, total: 0 }): ToldLayer | null {
+  const bytes = { receivedBytes: told.current, totalBytes: told.total };
+  const nothing = { receivedBytes: 0, totalBytes: 0 };
+  if (/^(?:Pulling fs layer|Waiting|Preparing|Retrying)/u.test(words)) {
+    return { id, stage: "downloading", ...nothing };
+  }
+  if (words.startsWith("Downloading")) return { id, stage: "downloading", ...bytes };
+  if (/^(?:Verifying Checksum|Download complete)/u.test(words)) {
+    return { id, stage: "downloaded", ...nothing };
+  }
+  if (words.startsWith("Extracting")) {
+    // containerd's store tells seconds, which have no total.
+    return { id, stage: "unpacking", ...(told.total > 0 ? bytes : nothing) };
+  }
+  return /^(?:Pull complete|Already exists)/u.test(words)
+    ? { id, stage: "there", ...nothing }
+    : null;
+}
+
+/** As docker prints a digest. */
+export function shortId(digest: string): string {
+  return digest.slice("sha256:".length).slice(0, 12);
+}
+
 /** After so long without a word of an image it is told what is waited for, and again each time. */
 const silenceToldMs = 30_000;
 /** A registry that says nothing for so long is given up, where compose would have told of every byte. */
 const silenceEndsMs = 600_000;
 
 export interface Silence {
-  /** Compose said something. */
-  broken(): void;
+  /** Docker said something. @returns whether it was told meanwhile that nothing was said */
+  broken(): boolean;
   /** Tells what is waited for, where that is due. */
   look(): void;
   /** Fires with a Failure where nothing was said for too long. */
@@ -115,20 +261,24 @@ export interface Silence {
 export function watchSilence(
   { host, emit }: { readonly host: Host; readonly emit: Emit },
   known: {
-    readonly images: ImageProgress;
+    readonly images: Pick<ImageProgress, "pending">;
     readonly config: StackConfig | null;
+    /** Every byte is told, so that silence means that nothing comes. */
+    readonly tellsBytes: boolean;
     readonly ends: boolean;
   },
 ): Silence {
-  const { images, config, ends } = known;
+  const { images, config, tellsBytes, ends } = known;
   const end = new AbortController();
   let wordAtMs = host.clock.monotonicMs();
   let toldMs = 0;
   return {
     ended: end.signal,
     broken() {
+      const wasTold = toldMs > 0;
       wordAtMs = host.clock.monotonicMs();
       toldMs = 0;
+      return wasTold;
     },
     look() {
       const silentMs = Math.round(host.clock.monotonicMs() - wordAtMs);
@@ -142,7 +292,7 @@ export function watchSilence(
           service,
           state: "pulling",
           silentMs,
-          unanswered: ends,
+          unanswered: tellsBytes,
           ...(registry === null ? {} : { registry }),
         });
       }

@@ -4,9 +4,9 @@ import {
   type ListRequest,
   runCompose,
   readStackConfig,
+  speaksJson,
   type StackConfig,
 } from "../../docker/compose.ts";
-import { compareVersion } from "../../run/version.ts";
 import {
   askStartedAt,
   type Container,
@@ -71,7 +71,7 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
   emit({ type: "stack.command", command: ["docker compose up -d", ...services].join(" ") });
 
   const images = imageProgress(config?.serviceOfImage ?? new Map());
-  const silence = watchSilence(request, { images, config, ends: json });
+  const silence = watchSilence(request, { images, config, tellsBytes: json, ends: json });
   const toldAtMs = new Map<string, number>();
   const stopPolling = new AbortController();
   const polling = pollContainers(
@@ -177,11 +177,6 @@ async function composeVersion({ host, stackDir, signal }: StartStackRequest): Pr
   if (result.exitCode === 0) return result.stdout.trim();
   if (result.timedOut) throw failure("docker.no_answer");
   throw composeFailure({ ...result, stackDir, place: await askEnginePlace(host, signal) });
-}
-
-/** `--progress json` is there from 2.29 on. A version that is no number is taken for old. */
-function speaksJson(version: string): boolean {
-  return (compareVersion(version, [2, 29]) ?? -1) >= 0;
 }
 
 async function pollContainers(

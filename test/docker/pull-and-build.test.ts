@@ -1,0 +1,177 @@
+import { expect, test } from "vitest";
+import { parseStackConfig } from "../../src/docker/compose.ts";
+import { openDockerPulls, type PulledImage } from "../../src/docker/pull-and-build.ts";
+import { realClock } from "../../src/host/real-host.ts";
+import type { HerosEvent } from "../../src/run/event.ts";
+import { createImageReporter } from "../../src/run/images-state.ts";
+import { temporaryFolder, testHost } from "../deploy/compose/fixtures.ts";
+import { fails, fakeDocker } from "./fake-docker.ts";
+
+const services = {
+  kokoro: { image: "ghcr.io/her-os/voice:1" },
+  redis: { image: "redis:7", platform: "linux/arm64" },
+};
+const voice: PulledImage = {
+  image: "ghcr.io/her-os/voice:1",
+  services: ["kokoro"],
+  layers: null,
+  totalBytes: 0,
+  cachedBytes: 0,
+};
+const redis: PulledImage = { ...voice, image: "redis:7", services: ["redis"] };
+
+interface Pulling {
+  /** Of compose; null where there is no stack to ask it about. */
+  readonly version?: string | null;
+  readonly images?: readonly PulledImage[];
+  /** Ends the run once an event is told that it is true of. */
+  readonly stopAt?: (event: HerosEvent) => boolean;
+}
+
+/** Pulls with a `docker` that pulls as a piece of shell script says. Time passes quickly once it pulls. */
+async function pull(
+  script: string,
+  { version = "2.40.3", images = [voice], stopAt }: Pulling = {},
+) {
+  const digest = `sha256:${"4".repeat(64)}`;
+  const docker = await fakeDocker(`
+case "$*" in
+"compose version --short") echo ${version ?? "2.40.3"} ;;
+"compose config --format json") echo '${JSON.stringify({ services })}' ;;
+"image inspect "*) echo '{"id":"${digest}","names":[],"namesByDigest":["x@${digest}"]}' ;;
+*)
+tries=$(grep -c ' pull \\|^pull ' "$log")
+${script}
+;;
+esac`);
+  const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+  const stop = new AbortController();
+  let nowMs = 0;
+  const events: HerosEvent[] = [];
+  const sleep = async (ms: number, signal?: AbortSignal) => {
+    const isPulling = events.length > 0;
+    await realClock.sleep(isPulling ? 5 : ms, signal);
+    nowMs += ms;
+  };
+  const emit = (event: HerosEvent): void => {
+    events.push(event);
+    if (stopAt?.(event) === true) stop.abort();
+  };
+  const config = parseStackConfig(JSON.stringify({ services }));
+  if (config === null) throw new Error("the services are none");
+  const pulls = openDockerPulls({
+    host: { ...host, clock: { ...host.clock, monotonicMs: () => nowMs, sleep } },
+    emit,
+    signal: stop.signal,
+    reporter: createImageReporter(emit),
+    stackDir: version === null ? null : await temporaryFolder(),
+    config,
+  });
+  const results = await Promise.allSettled(images.map((image) => pulls.pull(image)));
+  const [error = null] = results.flatMap((each) =>
+    each.status === "rejected" ? [each.reason as unknown] : [],
+  );
+  const commands = (await docker.calls()).filter((call) => /^(?:compose .*)?pull /u.test(call));
+  const retries = events.flatMap((event) => (event.type === "download.retrying" ? [event] : []));
+  return { error, events, commands, retries };
+}
+
+test("compose pulls one service after the other, and tells how far it is", async () => {
+  const { error, events, commands } = await pull(
+    `echo '{"id":"1d8013054455","parent_id":"x","text":"Downloading","current":10,"total":20}' >&2`,
+    { images: [voice, redis] },
+  );
+  expect(error).toBeNull();
+  expect(commands).toEqual([
+    "compose --progress json pull kokoro",
+    "compose --progress json pull redis",
+  ]);
+  const told = events.flatMap((event) => ("image" in event ? [[event.type, event.image]] : []));
+  expect(told).toEqual([
+    ["image.progress", "ghcr.io/her-os/voice:1"],
+    ["image.ready", "ghcr.io/her-os/voice:1"],
+    ["image.progress", "redis:7"],
+    ["image.ready", "redis:7"],
+  ]);
+  expect(events).toContainEqual({ type: "stack.command", command: "docker compose pull kokoro" });
+});
+
+test.each([
+  ["a compose that tells nothing", "2.26.1-4"],
+  ["no stack", null],
+])("with %s docker pulls by the image's name, for its service's platform", async (_, version) => {
+  const { error, commands } = await pull("echo 1d8013054455: Pull complete", {
+    version,
+    images: [voice, redis],
+  });
+  expect(error).toBeNull();
+  expect(commands).toEqual(["pull ghcr.io/her-os/voice:1", "pull --platform linux/arm64 redis:7"]);
+});
+
+test("a service that compose knows with another image is pulled by the image's name", async () => {
+  const { commands } = await pull(":", { images: [{ ...voice, image: "other:1" }] });
+  expect(commands).toEqual(["pull other:1"]);
+});
+
+test.each([
+  [
+    "a network that fails",
+    "Error response from daemon: Get https://ghcr.io/v2/: dial tcp: i/o timeout",
+  ],
+  [
+    "a registry that fails",
+    "Error response from daemon: received unexpected HTTP status: 503 Service Unavailable",
+  ],
+  ["a layer that came damaged", "filesystem layer verification failed for digest sha256:44"],
+  [
+    "an engine that is restarted",
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.",
+  ],
+])("after %s it is tried again", async (_, said) => {
+  const { error, retries, commands } = await pull(`[ "$tries" -ge 3 ] || { ${fails(said)}\n}`);
+  expect(error).toBeNull();
+  expect(commands).toHaveLength(3);
+  expect(retries.map(({ attempt, image }) => [attempt, image])).toEqual([
+    [1, voice.image],
+    [2, voice.image],
+  ]);
+});
+
+test("it is given up after six tries that brought nothing", async () => {
+  const { error, retries } = await pull(fails("dial tcp: i/o timeout"));
+  expect(error).toMatchObject({ code: "docker.pull_network", exitCode: 5 });
+  expect(retries.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5]);
+});
+
+test("a try that brought a layer more is no reason to give up", async () => {
+  const layer = `printf '{"id":"%012d","parent_id":"x","text":"Download complete"}\\n' "$tries" >&2`;
+  const { error, commands } = await pull(
+    `${layer}; [ "$tries" -ge 9 ] || { ${fails("unexpected EOF")}\n}`,
+  );
+  expect(error).toBeNull();
+  expect(commands).toHaveLength(9);
+});
+
+test.each([
+  ["docker.pull_refused", "Error response from daemon: unauthorized"],
+  ["docker.image_missing", "Error response from daemon: manifest unknown"],
+  ["docker.disk_full", "write /var/lib/docker/tmp/x: no space left on device"],
+  ["docker.pull_rate_limited", "toomanyrequests: You have reached your pull rate limit."],
+  ["stack.compose_failed", "who knows"],
+])("%s is no reason to try again, nor to leave out the next image", async (code, said) => {
+  const { error, commands } = await pull(`[ "$tries" -ge 2 ] || { ${fails(said)}\n}`, {
+    images: [voice, redis],
+  });
+  expect(error).toMatchObject({ code });
+  expect(commands).toHaveLength(2);
+});
+
+test("a pull that is silent is told with how long, and goes on for as long as it takes", async () => {
+  const { error, events } = await pull("exec sleep 60", {
+    stopAt: (event) => event.type === "container.changed" && (event.silentMs ?? 0) >= 900_000,
+  });
+  expect(error).toMatchObject({ name: "AbortError" });
+  const silences = events.filter((event) => event.type === "container.changed");
+  expect(silences.length).toBeGreaterThan(10);
+  expect(silences[0]).toMatchObject({ service: "kokoro", registry: "ghcr.io", unanswered: true });
+});
