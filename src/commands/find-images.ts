@@ -18,12 +18,10 @@ import type { PlannedImage } from "../run/events/download.ts";
 import type { ListedImage } from "../run/events/reports.ts";
 import type { Notice } from "../run/events/run.ts";
 import { Failure } from "../run/failure.ts";
-import { failure } from "../run/failures/table.ts";
 import { imageFilesOf } from "../run/file-listing.ts";
 import { quoted } from "../run/shell-quote.ts";
 import { isHubOffline } from "../source/hub/environment.ts";
 import { type Platform, platformOf } from "../source/oci/manifest.ts";
-import type { ImageReference } from "../source/oci/reference.ts";
 import { type LoginProblem, openRegistries, type Registries } from "../source/oci/registry.ts";
 import { type ImageStore, openImageStore } from "../store/images/image-store.ts";
 import { storeByRepo } from "../store/by-repo.ts";
@@ -31,8 +29,14 @@ import type { ImageContent, NeededSpace, Store, Survey } from "../store/store.ts
 import {
   findByName,
   type ImageRequest,
+  leftImage,
+  type LeftImage,
+  plannedLeft,
   type SurveyedImages,
+  surveyLeft,
+  noRegistries,
   surveyImages,
+  surveyLimitMs,
   withImages,
 } from "./survey-images.ts";
 
@@ -58,12 +62,10 @@ export interface FoundImages {
   readonly surveyed: SurveyedImages;
   /** There is an engine that takes them. */
   readonly hasEngine: boolean;
-  /** What only Docker itself can pull, and does not have. */
-  readonly left: readonly ImageRequest[];
+  /** What only Docker itself can pull, and does not have: those that could not be found out, too. */
+  readonly left: readonly LeftImage[];
 }
 
-/** A registry that does not say in this time what an image is made of leaves it to Docker. */
-const surveyLimitMs = 20_000;
 const answerLimitMs = 10_000;
 
 /**
@@ -112,28 +114,39 @@ async function find(
     patient: strict,
   });
   const store = openImageStore({ host, cacheDir, ...storeOptions(work, asked?.info ?? null) });
+  const asking = isOffline ? noRegistries : registries;
+  const common = { store, platform: platformOf(host), engine, signal };
   const limit = strict ? new AbortController().signal : AbortSignal.timeout(surveyLimitMs);
-  const surveyed = await surveyImages({
-    registries: isOffline ? { resolve: refuseOffline } : registries,
+  const [surveyed, pulled] = await Promise.all([
+    surveyImages({
+      ...common,
+      registries: asking,
+      images: wanted,
+      way,
+      signal: AbortSignal.any([signal, limit]),
+      lenient: !strict,
+      whole: keep,
+      onCached: (image, { message }) => {
+        if (!isOffline) work.emit(cachedNotice(image, message));
+      },
+    }).catch((error: unknown) => {
+      if (limit.aborted && !signal.aborted) return null;
+      throw error;
+    }),
+    surveyLeft({ ...common, registries: asking, images: left }),
+  ]);
+  // Docker waits for a registry as long as it takes.
+  const late = surveyed === null ? await surveyLeft({ ...common, images: wanted }) : [];
+  const found = surveyed ?? { images: [], blobs: [] };
+  const unknown = found.images.filter(({ problem }) => problem !== null).map(leftImage);
+  return {
+    request,
+    registries,
     store,
-    images: wanted,
-    platform: platformOf(host),
-    engine,
-    way,
-    signal: AbortSignal.any([signal, limit]),
-    lenient: !strict,
-    whole: keep,
-    onCached: (image, { message }) => {
-      if (!isOffline) work.emit(cachedNotice(image, message));
-    },
-  }).catch((error: unknown) => {
-    if (limit.aborted && !signal.aborted) return null;
-    throw error;
-  });
-  if (surveyed === null) return null;
-  const usual = platformOf(host);
-  const lacking = left.filter((image) => findByName(image, usual, engine ?? []) === null);
-  return { request, registries, store, surveyed, hasEngine: engine !== null, left: lacking };
+    surveyed: found,
+    hasEngine: engine !== null,
+    left: [...late, ...unknown, ...pulled],
+  };
 }
 
 function openOwnRegistries(
@@ -185,11 +198,6 @@ function cachedNotice(image: string, message: string): Notice {
   };
 }
 
-/** What the cache has of an image is enough then, if it has all. */
-function refuseOffline({ name }: ImageReference): Promise<never> {
-  return Promise.reject(failure("hub.offline", { missing: name }));
-}
-
 /** What kept images from being found out, where Docker may have better luck. */
 export function imageNotices({ surveyed }: FoundImages): Notice[] {
   return surveyed.images.flatMap(({ problem }): Notice[] => {
@@ -210,15 +218,16 @@ export function neededSpace(
   return both.neededSpace(withFoundImages(models.survey, found));
 }
 
-/** The images that were found, as a plan has them. Of those that Docker has, nothing is to be fetched. */
-export function plannedImages({ surveyed }: FoundImages): PlannedImage[] {
-  return surveyed.images
+/** The images whose size is known, as a plan has them. Of those that Docker has, nothing is to be fetched. */
+export function plannedImages({ surveyed, left }: FoundImages): PlannedImage[] {
+  const own = surveyed.images
     .filter(({ problem }) => problem === null)
     .map(({ label, totalBytes, cachedBytes, resumedBytes }) => ({
       ...label,
       totalBytes,
       cachedBytes: cachedBytes + resumedBytes,
     }));
+  return [...own, ...left.filter(({ layers }) => layers !== null).map(plannedLeft)];
 }
 
 /** Models and images as one download; those that Docker has, and those that could not be found out, are no part of it. */

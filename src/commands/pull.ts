@@ -97,9 +97,9 @@ async function findImages(
   const found = await findStackImages(work, { config, cacheDir, keep: keepImages, strict: true });
   return {
     addTo: (survey: Survey) => withFoundImages(survey, found),
-    open: (survey: Survey) => openStackImages(work, { found, survey, stackDir: null }),
+    open: (survey: Survey) => openStackImages(work, { found, survey, stackDir, starts: false }),
     finish: (opened: StackImages | null, fetchedBytes: number) =>
-      finishPull(work, { found, opened, fetchedBytes }),
+      finishPull({ found, opened, fetchedBytes }),
   };
 }
 export interface PullRequest {

@@ -1,8 +1,7 @@
 import { annieServiceName } from "../deploy/compose/annie-service.ts";
 import { neededBy, runCompose, type StackConfig } from "../docker/compose.ts";
-import { composeFailure } from "../docker/compose-failures.ts";
-import { findEngineImage } from "../docker/engine-images.ts";
 import { type HandedImage, openHandOver, removeLeftNames } from "../docker/hand-over.ts";
+import { openDockerPulls } from "../docker/pull-and-build.ts";
 import type { DownloadRequest } from "../download/download.ts";
 import { createImageReporter, type ImageReporter } from "../run/images-state.ts";
 import { formatBytes } from "../run/units.ts";
@@ -12,9 +11,10 @@ import { storeByRepo } from "../store/by-repo.ts";
 import { itemsOf, type Survey, type SurveyedImage } from "../store/store.ts";
 import type { Work } from "./command-request.ts";
 import { type FoundImages, type ImagesRequest, withFoundImages } from "./find-images.ts";
+import { leftImage, type LeftImage, plannedLeft } from "./survey-images.ts";
 import { placeFailureOf } from "./models-place.ts";
 
-/** The images that heros fetches for a stack, beside its models. Docker pulls the others when the stack starts. */
+/** The images of a stack, which heros fetches beside its models, or has Docker pull where only Docker can. */
 export interface StackImages {
   /** What is to be downloaded, in the place of the models alone. */
   addTo(request: ModelsDownload): ModelsDownload & Partial<DownloadRequest>;
@@ -28,8 +28,7 @@ export interface StackImages {
   later(): Promise<void>;
   /** Whether there is such a rest. */
   readonly hasLater: boolean;
-  /** Names of those that Docker did not take, once it was asked: it has to pull them itself. */
-  untaken(): readonly string[];
+  /** Waits for what is under way, of a run that is not cancelled; nothing is pulled any longer. */
   close(): Promise<void>;
 }
 
@@ -41,53 +40,55 @@ export interface StackImagesRequest {
   readonly found: FoundImages | null;
   /** Of the models. */
   readonly survey: Survey;
-  /** Services of the stack there are started as soon as nothing is missing for them; null: none is. */
-  readonly stackDir: string | null;
+  readonly stackDir: string;
+  /** Services of the stack are started as soon as nothing is missing for them. */
+  readonly starts: boolean;
 }
 
-/** @returns null where nothing is to be fetched, or its layers have no place. @throws AbortError */
+/** @returns null where nothing is to be fetched. @throws AbortError */
 export async function openStackImages(
   work: Work,
-  { found, survey: models, stackDir }: StackImagesRequest,
+  request: StackImagesRequest,
 ): Promise<StackImages | null> {
+  const { found, survey: models } = request;
   if (found === null) return null;
-  const { store, hasEngine, request } = found;
-  const survey = withFoundImages(models, found);
-  if (survey.images.length === 0) return null;
-  if (!request.strict) {
-    const obstacles = survey.images.map((image) => store.findObstacle(survey, image));
-    const placed = await placeFailureOf(work, { ...survey, models: [] });
-    if (placed !== null || (await Promise.all(obstacles)).some((each) => each !== null))
-      return null;
-  }
+  const { store, hasEngine, request: asked } = found;
+  const own = withFoundImages(models, found);
+  const survey = asked.strict || (await havePlace(work, own, store)) ? own : models;
+  // What has no place here is Docker's to pull.
+  const displaced = survey === own ? [] : own.images.map(leftImage);
+  const left = hasEngine ? [...displaced, ...found.left] : [];
+  if (survey.images.length === 0 && left.length === 0) return null;
   if (hasEngine) await removeLeftNames(work.host, work.signal);
-  return handImages(work, { found, survey, stackDir });
+  return handImages(work, { ...request, found, survey, left });
+}
+
+async function havePlace(work: Work, survey: Survey, store: FoundImages["store"]) {
+  if (survey.images.length === 0) return true;
+  const obstacles = survey.images.map((image) => store.findObstacle(survey, image));
+  const placed = await placeFailureOf(work, { ...survey, models: [] });
+  return placed === null && (await Promise.all(obstacles)).every((each) => each === null);
 }
 
 /**
- * Waits until Docker has all images of a pull, and has it pull what heros can't give it.
+ * Waits until Docker has all images of a pull.
  * @returns the sentences of the closing page
  * @throws Failure of docker (1, 4, 5, 7); AbortError
  */
-export async function finishPull(
-  work: Work,
-  {
-    found,
-    opened,
-    fetchedBytes,
-  }: {
-    readonly found: FoundImages | null;
-    readonly opened: StackImages | null;
-    readonly fetchedBytes: number;
-  },
-): Promise<string[]> {
+export async function finishPull({
+  found,
+  opened,
+  fetchedBytes,
+}: {
+  readonly found: FoundImages | null;
+  readonly opened: StackImages | null;
+  readonly fetchedBytes: number;
+}): Promise<string[]> {
   if (found === null) return [];
   await Promise.all([opened?.needed(), opened?.later()]);
   const { surveyed, hasEngine, left, request } = found;
-  const untaken = surveyed.images.filter(({ title }) => opened?.untaken().includes(title));
-  const names = [...left.map(({ name }) => name), ...untaken.map(({ title }) => title)];
-  if (hasEngine) for (const name of new Set(names)) await pullByDocker(work, found, name);
-  const count = new Set([...surveyed.images.map(({ title }) => title), ...names]).size;
+  const names = [...surveyed.images.map(({ title }) => title), ...left.map(({ image }) => image)];
+  const count = new Set(names).size;
   const images = `${count} ${count === 1 ? "image" : "images"}`;
   const now = fetchedBytes === 0 ? "" : ` (${formatBytes(fetchedBytes)} downloaded now)`;
   if (hasEngine) return [`Docker has all ${images}${now}.`];
@@ -97,24 +98,23 @@ export async function finishPull(
   ];
 }
 
-async function pullByDocker({ host, emit, signal }: Work, found: FoundImages, image: string) {
-  const { config } = found.request;
-  const of = Object.entries(config.services).find(([, service]) => service.image === image);
-  const platform = of?.[1].platform;
-  const args = ["pull", ...(platform === undefined ? [] : ["--platform", platform]), image];
-  emit({ type: "stack.command", command: `docker ${args.join(" ")}` });
-  const result = await host.processes.run({ command: "docker", args, signal });
-  if (result.exitCode !== 0) throw composeFailure({ ...result, stackDir: host.cwd, config });
-  const digest = (await findEngineImage({ host, signal }, image))?.namesByDigest[0]?.split("@")[1];
-  emit({ type: "image.ready", image, digest: digest ?? "" });
-}
-
 /** Of a survey with both. */
 function handImages(
   work: Work,
-  { found, survey, stackDir }: StackImagesRequest & { readonly found: FoundImages },
+  {
+    found,
+    survey,
+    stackDir,
+    starts,
+    left,
+  }: StackImagesRequest & {
+    readonly found: FoundImages;
+    readonly left: readonly LeftImage[];
+  },
 ): StackImages {
-  const { host, emit, signal } = work;
+  const { host, emit } = work;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([work.signal, stop.signal]);
   const { store, registries, hasEngine, request } = found;
   const { config, keep } = request;
   const reporter = createImageReporter(emit);
@@ -123,57 +123,70 @@ function handImages(
   const handOver = openHandOver({
     host,
     emit,
-    signal,
+    signal: work.signal,
     images: hasEngine ? images.flatMap((image) => handedImage(image, config)) : [],
     pathOf: store.pathOf,
     present: new Set(survey.blobs.flatMap(({ cached, path }) => (cached ? [path] : []))),
     reporter,
     async onHanded({ name }) {
       const content = images.find(({ label }) => label.image === name)?.content ?? null;
-      if (content !== null && !keep) await store.removeImage(content, signal);
+      if (content !== null && !keep) await store.removeImage(content, work.signal);
     },
   });
-  const start = createEarlyStart(work, { stackDir, config, images, reporter });
-  const waiting = new Set<string>();
-  const untaken = new Set<string>();
-  const handed = (some: readonly SurveyedImage[]): Promise<unknown> =>
+  const pulls = openDockerPulls({ host, emit, signal, reporter, stackDir, config });
+  const all = [...images.map(leftImage), ...left];
+  const needed = all.filter(({ label }) => label.neededForOnline);
+  const later = all.filter(({ label }) => !label.neededForOnline);
+  const startDir = starts ? stackDir : null;
+  const start = createEarlyStart(work, { stackDir: startDir, config, images: all, reporter });
+  const waiting = new Set(needed.map(({ image }) => image));
+  for (const image of left) emit({ type: "image.planned", ...plannedLeft(image) });
+
+  /** By heros, or, once `turn` comes, by Docker itself. */
+  const fetched = (some: readonly LeftImage[], turn: Promise<unknown>): Promise<unknown> =>
     Promise.all(
-      some.map(async ({ label: { image, services } }) => {
-        const isThere = await handOver.handed(image);
-        waiting.delete(image);
-        if (isThere) start.imageReady(services);
-        else untaken.add(image);
+      some.map(async (image) => {
+        if (!(await handOver.handed(image.image))) {
+          if (!hasEngine) return;
+          await turn;
+          await pulls.pull(image);
+        }
+        waiting.delete(image.image);
+        start.imageReady(image.services);
       }),
     );
-  const needed = images.filter(({ label }) => label.neededForOnline);
-  const later = images.filter(({ label }) => !label.neededForOnline);
-  for (const { label } of needed) waiting.add(label.image);
-  const neededHanded = handed(needed);
-  const laterHanded = handed(later);
-  for (const each of [neededHanded, laterHanded]) each.catch(() => {});
+  const neededFetched = fetched(needed, Promise.resolve());
+  const laterFetched = fetched(later, neededFetched);
+  for (const each of [neededFetched, laterFetched]) each.catch(() => {});
 
   return {
-    addTo: (download) => ({
-      ...download,
-      survey,
-      source: sourceByRepo({ hub: download.source, images: registries }),
-      store: storeByRepo({ hub: download.store, images: store }),
-      imageReporter: reporter,
-      onLayerVerified: ({ path }) => handOver.partVerified(path),
-      onImageVerified: ({ label }) => handOver.imageVerified(label.image),
-    }),
+    addTo: (download) =>
+      survey.images.length === 0
+        ? { ...download, imageReporter: reporter }
+        : {
+            ...download,
+            survey,
+            source: sourceByRepo({ hub: download.source, images: registries }),
+            store: storeByRepo({ hub: download.store, images: store }),
+            imageReporter: reporter,
+            onLayerVerified: ({ path }) => handOver.partVerified(path),
+            onImageVerified: ({ label }) => handOver.imageVerified(label.image),
+          },
     downloadEnded: handOver.downloadEnded,
     isNeeded: () => waiting.size > 0,
     async needed() {
-      await neededHanded;
+      await neededFetched;
       await start.idle();
     },
     async later() {
-      await laterHanded;
+      await laterFetched;
     },
     hasLater: later.length > 0,
-    untaken: () => [...untaken],
-    close: handOver.close,
+    async close() {
+      stop.abort();
+      await handOver.close();
+      await Promise.allSettled([neededFetched, laterFetched]);
+    },
   };
 }
 
@@ -203,13 +216,13 @@ function createEarlyStart(
     config,
     images,
     reporter,
-  }: Pick<StackImagesRequest, "stackDir"> &
-    Pick<ImagesRequest, "config"> & {
-      readonly images: readonly SurveyedImage[];
-      readonly reporter: ImageReporter;
-    },
+  }: Pick<ImagesRequest, "config"> & {
+    readonly stackDir: string | null;
+    readonly images: readonly LeftImage[];
+    readonly reporter: ImageReporter;
+  },
 ) {
-  const lacking = new Set(images.flatMap(({ label }) => label.services));
+  const lacking = new Set(images.flatMap(({ services }) => services));
   const wanted = [...neededBy(annieServiceName, config)].filter(
     (name) => name !== annieServiceName,
   );

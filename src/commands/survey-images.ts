@@ -1,7 +1,9 @@
 import { sideBySide } from "../run/concurrency.ts";
 import type { EngineImage } from "../docker/engine-images.ts";
-import type { ImageLabel } from "../run/events/download.ts";
+import type { PulledImage } from "../docker/pull-and-build.ts";
+import type { ImageLabel, PlannedImage } from "../run/events/download.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { imageFilesOf, imageIdOf } from "../run/file-listing.ts";
 import { type Platform, parsePlatform } from "../source/oci/manifest.ts";
 import { type ImageReference, parseImageReference, repoOfImage } from "../source/oci/reference.ts";
@@ -43,6 +45,14 @@ export interface ImageSurveyRequest {
   /** A registry could not be asked, and all of the image is here from an earlier run. */
   readonly onCached?: (image: string, failure: Failure) => void;
 }
+
+/** A registry that does not say in this time what an image is made of leaves it to Docker. */
+export const surveyLimitMs = 20_000;
+
+/** Where none is asked: what the cache has of an image is enough then, if it has all. */
+export const noRegistries: ImageSurveyRequest["registries"] = {
+  resolve: ({ name }) => Promise.reject(failure("hub.offline", { missing: name })),
+};
 
 export type SurveyedImages = Pick<Survey, "images" | "blobs">;
 
@@ -251,4 +261,59 @@ function filesToStore(
 ): ReturnType<typeof imageFilesOf> {
   const layers = content.layers.slice(layersInEngine(content, engine));
   return imageFilesOf({ config: content.config, layers });
+}
+
+/** An image that only Docker itself can pull. */
+export interface LeftImage extends PulledImage {
+  readonly label: ImageLabel;
+}
+
+/** Of what only Docker can pull, and does not have, how large it is: without `registries`, and where they do not say, nothing. */
+export async function surveyLeft(
+  request: Pick<ImageSurveyRequest, "images" | "platform" | "engine" | "signal"> & {
+    readonly store: ImageStore;
+    readonly registries?: ImageSurveyRequest["registries"];
+  },
+): Promise<LeftImage[]> {
+  const { images, store, signal, registries = noRegistries } = request;
+  if (images.length === 0) return [];
+  const limit = AbortSignal.timeout(surveyLimitMs);
+  try {
+    const { images: seen } = await surveyImages({
+      ...request,
+      registries,
+      // Layers of ours are of no use to Docker then.
+      store: {
+        locate: store.locate,
+        readImage: () => Promise.resolve(null),
+        lookUp: () => Promise.resolve({ cached: false, held: [] }),
+      },
+      way: "pull",
+      signal: AbortSignal.any([signal, limit]),
+      lenient: true,
+    });
+    return seen
+      .filter(({ content, problem }) => content !== null || problem !== null)
+      .map(leftImage);
+  } catch (error) {
+    if (!limit.aborted || signal.aborted) throw error;
+    return surveyLeft({ ...request, registries: noRegistries });
+  }
+}
+
+/** An image as Docker pulls it: nothing that heros has of it counts. */
+export function leftImage({ label, content, totalBytes, cachedBytes }: SurveyedImage): LeftImage {
+  const { image, services } = label;
+  if (content === null) {
+    const unknown = { digest: "", unpackedBytes: 0, way: "pull" } as const;
+    const sizes = { layers: null, totalBytes: 0, cachedBytes: 0 };
+    return { image, services, ...sizes, label: { ...label, ...unknown } };
+  }
+  const layers = new Map(content.layers.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
+  return { image, services, layers, totalBytes, cachedBytes, label: { ...label, way: "pull" } };
+}
+
+/** An image that Docker pulls, as events plan it. One of unknown size has none. */
+export function plannedLeft({ label, totalBytes, cachedBytes }: LeftImage): PlannedImage {
+  return { ...label, totalBytes, cachedBytes };
 }

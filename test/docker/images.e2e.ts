@@ -20,6 +20,7 @@ let folder: string;
 let registry: ChildProcess;
 let front: Front;
 let image: string;
+let pushedDigest: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "heros-images-"));
@@ -28,7 +29,7 @@ beforeAll(async () => {
   front = await openFront(port);
   image = `${front.host}/her-os/core:1`;
   await buildImage(image);
-  await docker(["push", image]);
+  pushedDigest = /sha256:[0-9a-f]{64}/u.exec(await docker(["push", image]))?.[0] ?? "";
 });
 
 afterAll(async () => {
@@ -114,15 +115,46 @@ test("--keep-images keeps whole images beside Docker's copy, for a Docker that l
   expect(front.blobBytes()).toBeLessThan(100_000);
 });
 
-test("an image that compose always pulls is pulled by Docker itself", async () => {
-  const always = `    image: ${core}\n    pull_policy: always`;
-  const scene = await openStack((base) =>
-    base.replace(`    image: ${core}`, always.replace(core, image)),
-  );
+test("an image that compose always pulls is pulled by Docker itself, with a row of its size", async () => {
+  const scene = await openStack(alwaysPulled);
   const run = await scene.pull(["--images"]);
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
   expect(ofType(run, "stack.command")).toMatchObject([{ command: `docker pull ${image}` }]);
-  expect(ofType(run, "image.ready")).toMatchObject([{ image }]);
+  const [planned] = ofType(run, "image.planned");
+  expect(planned).toMatchObject({ image, way: "pull", services: ["her-os-core"] });
+  expect(planned?.totalBytes).toBeGreaterThan(layerCount * layerBytes);
+  // The layers below are those of an image that Docker has.
+  expect((planned?.totalBytes ?? 0) - (planned?.cachedBytes ?? 0)).toBeLessThan(mostSentBytes);
+  const progress = ofType(run, "image.progress");
+  expect(new Set(progress.map(({ totalBytes }) => totalBytes))).toEqual(
+    new Set([planned?.totalBytes]),
+  );
+  expect(progress.at(-1)).toMatchObject({ phase: "unpacking" });
+  expect(ofType(run, "image.ready")).toMatchObject([{ image, digest: planned?.digest }]);
+});
+
+test("in a setup, Docker pulls what only it can before its services start, and tries again", async () => {
+  const scene = await openStack(alwaysPulled);
+  front.failDocker(2);
+  const run = await scene.setup([`--port=${await freePort()}`]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  const [planned] = ofType(run, "image.planned");
+  expect(planned).toMatchObject({ image, way: "pull" });
+  expect(ofType(run, "download.retrying")).toContainEqual(expect.objectContaining({ image }));
+  const [ready] = ofType(run, "image.ready");
+  const commands = ofType(run, "stack.command");
+  const started = commands.findLast(({ command }) => command.includes("compose up"));
+  expect(ready?.at).toBeLessThanOrEqual(started?.at ?? 0);
+  expect(ofType(run, "annie.online")).toHaveLength(1);
+});
+
+test("an image named by its digest is pulled by Docker itself, and found by that name", async () => {
+  const pinned = `${image}@${pushedDigest}`;
+  const scene = await openStack((base) => base.replace(core, pinned));
+  const run = await scene.pull(["--images"]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(ofType(run, "image.ready")).toMatchObject([{ image: pinned, digest: pushedDigest }]);
+  await docker(["image", "inspect", pinned]);
 });
 
 test("what a killed run fetched of an image is not fetched again", async () => {
@@ -146,8 +178,12 @@ test("an image that its registry refuses to describe is left to Docker, as ever"
   const scene = await openStack((base) => base.replace(core, `${front.host}/her-os/none:1`));
   const run = await scene.setup([`--port=${await freePort()}`]);
   expect(run.events.at(-1)).toMatchObject({ type: "run.failed", code: "docker.image_missing" });
-  expect(ofType(run, "image.planned")).toEqual([]);
+  expect(ofType(run, "image.planned")).toMatchObject([{ way: "pull", totalBytes: 0 }]);
+  expect(ofType(run, "download.retrying")).toEqual([]);
 });
+
+const alwaysPulled = (base: string): string =>
+  base.replace(`    image: ${core}`, `    image: ${image}\n    pull_policy: always`);
 
 const imagesIn = ({ cacheDir }: Scene) => path.join(cacheDir, ".heros/images/blobs/sha256");
 
@@ -183,6 +219,8 @@ interface Front {
   requests(): number;
   reset(): void;
   setThrottle(bytesPerSecond: number | null): void;
+  /** So many of Docker's requests for manifests are answered with 503. */
+  failDocker(count: number): void;
   close(): Promise<void>;
 }
 
@@ -191,10 +229,17 @@ async function openFront(port: number): Promise<Front> {
   let blobBytes = 0;
   let requests = 0;
   let throttle: number | null = null;
+  let failing = 0;
   let freeAtMs = 0;
   const server = createServer((asked, answer) => {
     requests += 1;
     const { method = "GET", url = "/", headers } = asked;
+    const isDocker = headers["user-agent"]?.startsWith("docker/") === true;
+    if (url.includes("/manifests/") && isDocker && failing > 0) {
+      failing -= 1;
+      answer.writeHead(503).end();
+      return;
+    }
     const isBlob = method === "GET" && url.includes("/blobs/");
     const upstream = request(
       { host: "127.0.0.1", port, method, path: url, headers },
@@ -224,6 +269,10 @@ async function openFront(port: number): Promise<Front> {
     reset() {
       blobBytes = 0;
       requests = 0;
+      failing = 0;
+    },
+    failDocker(count) {
+      failing = count;
     },
     setThrottle(bytesPerSecond) {
       throttle = bytesPerSecond;

@@ -47,12 +47,13 @@ export async function bringOnline(
   let url = `http://127.0.0.1:${request.port}`;
   let watch: AnnieWatch | null = null;
   const { stackDir, port } = request;
+  emit({ type: "stage.started", stage: "download" });
   // Loaded here, and not while the person still answers: it brings what speaks to registries.
   const { openStackImages } = await import("../stack-images.ts");
-  const images = await openStackImages({ ...work, signal }, { found, survey, stackDir });
+  const wanted = { found, survey, stackDir, starts: true };
+  const images = await openStackImages({ ...work, signal }, wanted);
 
   const fetchModels = async () => {
-    emit({ type: "stage.started", stage: "download" });
     const models = {
       source: openHub(work, request, answers.token),
       store: openHubCache({ host, cacheDir: survey.cacheDir }),
