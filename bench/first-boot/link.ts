@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A line to the world: whatever is behind it shares its bytes per second. */
@@ -9,12 +9,22 @@ export interface Link {
   lead(to: number): Promise<number>;
   /** Bytes of bodies that came over it. */
   takeBytes(): number;
+  /** The same, and counting goes on. */
+  takenBytes(): number;
   close(): Promise<void>;
 }
 
+interface Speed {
+  /** Of all connections together. */
+  readonly bytesPerSecond: number;
+  /** Of each; left out, one may have all. */
+  readonly perConnection?: number;
+}
+
 /** One bucket for all: who waits is served in the order of waiting, so that connections have equal shares, as on a real line. */
-export function openLink(bytesPerSecond: number): Link {
+export function openLink({ bytesPerSecond, perConnection }: Speed): Link {
   const bucket = openBucket(bytesPerSecond);
+  const ofConnection = new WeakMap<Socket, ReturnType<typeof openBucket>>();
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
   const servers: ReturnType<typeof createServer>[] = [];
   /** By the port of what is behind it. */
@@ -30,8 +40,11 @@ export function openLink(bytesPerSecond: number): Link {
     const { location } = response.headers;
     if (location !== undefined) response.headers.location = throughHere(location, headers.host);
     answer.writeHead(response.statusCode ?? 502, response.headers);
+    const { socket } = asked;
+    const own = ofConnection.get(socket) ?? openBucket(perConnection ?? bytesPerSecond);
+    ofConnection.set(socket, own);
     for await (const piece of response as AsyncIterable<Buffer>) {
-      await bucket(piece.length);
+      await Promise.all([bucket(piece.length), own(piece.length)]);
       bytes += piece.length;
       if (!answer.write(piece)) await once(answer, "drain");
     }
@@ -59,6 +72,7 @@ export function openLink(bytesPerSecond: number): Link {
       ports.set(to, port);
       return port;
     },
+    takenBytes: () => bytes,
     takeBytes() {
       const taken = bytes;
       bytes = 0;

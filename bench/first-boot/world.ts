@@ -53,7 +53,7 @@ export async function withWorld<Result>(
 ): Promise<Result> {
   const { neededBytes, laterBytes } = sizes;
   const catalog = parseCatalog(await readFile(catalogFile, "utf8"), catalogFile);
-  const link = openLink(sizes.bytesPerSecond);
+  const link = openLink({ bytesPerSecond: sizes.bytesPerSecond });
   const registry = await startRegistry(folder, await freePort());
   const docker = async (args: readonly string[], cwd = folder) => {
     const env = { ...cleanEnv(folder), ...engine.env };
