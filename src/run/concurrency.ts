@@ -29,6 +29,8 @@ export async function sideBySide<Item, Result>(
 
 /** What a promise gives, or AbortError as soon as the signal fires. */
 export async function untilAborted<T>(event: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Whatever becomes of it later, nobody waits for it any longer.
+  if (signal.aborted) event.catch(() => {});
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(signal.reason);
