@@ -25,8 +25,11 @@ export interface Server {
     strange(what: string, cause?: unknown): Failure;
     redirectLoop(host: string): Failure;
     unsafeRedirect(host: string, cause: unknown): Failure;
-    /** Of a 429: a quota that is used up for longer than anyone waits. Default: every limit passes. */
-    usedUp?(headers: Headers): Failure | null;
+    /** Of a 429: a quota that is used up for longer than anyone waits. `until`: where it says when to come back. Default: every limit passes. */
+    usedUp?(
+      headers: Headers,
+      wait: { readonly ms: number; readonly until: Date } | null,
+    ): Failure | null;
   };
 }
 
@@ -125,7 +128,7 @@ function passing({ host, name, failures }: Server, { status, headers }: Answer):
   const wait = ms === null ? null : { ms, until: new Date(nowMs + ms) };
   if (status !== 429) return new TransientError("server", `status ${status}`, wait);
   return (
-    failures.usedUp?.(headers) ??
+    failures.usedUp?.(headers, wait) ??
     new TransientError("rate-limited", `${name} asks us to slow down`, wait)
   );
 }

@@ -43,10 +43,11 @@ export function requestFailures(
     strange: (what, cause) => strangeAnswer(at, what, cause),
     redirectLoop: (host) => failure("registry.redirect_loop", { host }),
     unsafeRedirect: (host, cause) => failure("registry.unsafe_redirect", { ...at, host }, cause),
-    usedUp: (headers) => {
+    usedUp: (headers, wait) => {
       const quota = usedUpQuota(headers);
-      if (quota === null || headers["retry-after"] !== undefined) return null;
-      const data = { ...at, until: null, quota, withLogin: withLogin() };
+      const isLong = wait === null ? quota !== null : wait.ms >= patienceMs;
+      if (!isLong) return null;
+      const data = { ...at, until: wait?.until ?? null, quota, withLogin: withLogin() };
       return failure("registry.rate_limited", data);
     },
   };

@@ -146,6 +146,15 @@ test.each<[string, Fault, string, number, string]>([
   await expect(scene.resolve("core:1")).rejects.toEqual(failed(code, exitCode, message));
 });
 
+test("a registry that asks for a longer wait than anybody has is not asked again", async () => {
+  const busy = { status: 429, headers: { "retry-after": "21600" } };
+  await using scene = await faulty(() => ({ answer: busy }));
+  await expect(scene.resolve("core:1")).rejects.toEqual(
+    failed("registry.rate_limited", 5, "allows no more requests until"),
+  );
+  expect(scene.server.seen).toHaveLength(1);
+});
+
 test("what is not there is said as what it is: a tag, or a whole repository", async () => {
   await using scene = await faulty(() => undefined);
   const { host } = scene.server;
