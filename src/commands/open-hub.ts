@@ -13,8 +13,8 @@ import type { EndpointSwitch } from "../source/mirrors.ts";
 import type { CacheFallback } from "./download-models.ts";
 import type { Fetching, Work } from "./command-request.ts";
 
-/** Shorter waits for a list of files pass unseen. */
-const worthTellingMs = 1000;
+/** Shorter waits for a list of files, or a manifest, pass unseen. */
+export const worthTellingMs = 1000;
 
 /**
  * The Hub of this run, with the token that the answers chose. `offline`: the cache alone is asked, whatever the environment

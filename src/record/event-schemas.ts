@@ -196,6 +196,13 @@ export const eventSchemas: Schemas = {
     hint: text.exactOptional(),
   }),
   "hub.waiting": object({ reason: text, attempt: count, delayMs: count, leftMs: count }),
+  "registry.waiting": object({
+    registry: text,
+    reason: text,
+    attempt: count,
+    delayMs: count,
+    leftMs: count,
+  }),
   "run.succeeded": succeeded,
   "run.failed": failed,
   "run.cancelled": cancelled,

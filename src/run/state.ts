@@ -259,25 +259,28 @@ function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<
   return rest;
 }
 
-/** The Hub is asked again and again, before anything can be downloaded. */
+/** The Hub, or a registry of images, is asked again and again, before anything can be downloaded. */
 export interface HubWait {
+  /** Null for the Hub. */
+  readonly registry: string | null;
   readonly reason: string;
   readonly at: number;
-  /** When the Hub is asked next. */
+  /** When it is asked next. */
   readonly untilMs: number;
   readonly giveUpMs: number;
   /** Another reason than before, or another minute: lines tell that alone. */
   readonly news: boolean;
 }
 
-/** What is waited for after one more event: anything but a notice says that the Hub answered. */
+/** What is waited for after one more event: anything but a notice says that there was an answer. */
 export function waitForHub(before: HubWait | null, event: TimedEvent): HubWait | null {
   if (event.type === "notice") return before;
-  if (event.type !== "hub.waiting") return null;
+  if (event.type !== "hub.waiting" && event.type !== "registry.waiting") return null;
+  const registry = event.type === "hub.waiting" ? null : event.registry;
   const { reason, at, delayMs, leftMs } = event;
   const giveUpMs = at + leftMs;
   const minute = Math.ceil(leftMs / 60_000);
   const told = before === null ? null : Math.ceil((before.giveUpMs - before.at) / 60_000);
-  const news = before === null || before.reason !== reason || minute !== told;
-  return { reason, at, untilMs: at + delayMs, giveUpMs, news };
+  const same = before?.reason === reason && before.registry === registry && minute === told;
+  return { registry, reason, at, untilMs: at + delayMs, giveUpMs, news: !same };
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -332,4 +332,25 @@ test("images that do not fit on Docker's disk end a setup before the first byte"
   expect(told).toContain(`Not enough disk space in ${rootDir}: the images need about `);
   expect(told).toMatch(/Free \d\S* MB, then run this again/u);
   expect(hub.sentBytes()).toBe(0);
+});
+
+test("a registry that makes us wait is named meanwhile", async () => {
+  let left = 2;
+  const busy = { answer: { status: 429, headers: { "retry-after": "2" } } };
+  const intercept = ({ url }: { readonly url: string }) =>
+    url.includes("/manifests/") && (left -= 1) >= 0 ? busy : undefined;
+  await using other = await startRegistry({ intercept });
+  other.push("her-os/core", "1", core);
+  await writeStack();
+  await sandbox.file("stack/.env", `CORE=${other.host}/her-os/core:1\n`);
+  const told = await pull("--json");
+  expect(told.exitCode).toBe(0);
+  const waits = told.events().filter(({ type }) => type === "registry.waiting");
+  expect(waits[0]).toMatchObject({ registry: other.host, attempt: 1, delayMs: 2000 });
+  left = 1;
+  await rm(path.join(sandbox.dir, "hub"), { recursive: true });
+  const shown = await pull();
+  expect(shown.stdout + shown.stderr).toContain(
+    `Waiting for ${other.host}: ${other.host} asks us to slow down. Retrying for another`,
+  );
 });

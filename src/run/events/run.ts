@@ -47,6 +47,12 @@ export interface HubWaiting {
   readonly leftMs: number;
 }
 
+/** The same of an image's registry: `ghcr.io`, `Docker Hub`. */
+export interface RegistryWaiting extends Omit<HubWaiting, "type"> {
+  readonly type: "registry.waiting";
+  readonly registry: string;
+}
+
 export interface RunSucceeded {
   readonly type: "run.succeeded";
   readonly command: string;
@@ -82,6 +88,7 @@ export type RunEvent =
   | StageFinished
   | Notice
   | HubWaiting
+  | RegistryWaiting
   | RunSucceeded
   | RunFailed
   | RunCancelled;

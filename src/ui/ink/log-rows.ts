@@ -28,6 +28,7 @@ const shownLive = new Set<TimedEvent["type"]>([
   "check.started",
   "check.finished",
   "hub.waiting",
+  "registry.waiting",
   "download.planned",
   "download.retrying",
   "download.blocked",

@@ -3,13 +3,14 @@ import type { HerosEvent } from "../../run/event.ts";
 import type {
   HubWaiting,
   Notice,
+  RegistryWaiting,
   RunCancelled,
   RunFailed,
   RunStarted,
   RunSucceeded,
   Stage,
 } from "../../run/events/run.ts";
-import type { RunState } from "../../run/state.ts";
+import type { HubWait, RunState } from "../../run/state.ts";
 import { formatDuration } from "../../run/units.ts";
 import { factLine, say, type Sentence, tookText } from "./sentence.ts";
 
@@ -69,6 +70,7 @@ type RunSaid =
   | RunCancelled
   | Notice
   | HubWaiting
+  | RegistryWaiting
   | Extract<HerosEvent, { stage: Stage }>;
 
 export function runSentence(event: RunSaid, state: RunState): Sentence {
@@ -87,9 +89,11 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
         mark: event.level === "warning" ? "warning" : null,
         more: event.hint === undefined ? [] : [event.hint],
       });
-    case "hub.waiting": {
+    case "hub.waiting":
+    case "registry.waiting": {
       const left = formatDuration(event.leftMs / 1000);
-      return say(`${hubWaitText(event.reason)} Retrying for another ${left}.`, {
+      const registry = event.type === "hub.waiting" ? null : event.registry;
+      return say(`${hubWaitText({ ...event, registry })} Retrying for another ${left}.`, {
         tone: "warning",
         mark: "warning",
         from: state.hubWait?.news === false ? "verbose" : "normal",
@@ -108,8 +112,8 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
   }
 }
 
-export function hubWaitText(reason: string): string {
-  return `Waiting for the Hub: ${reason}.`;
+export function hubWaitText({ registry, reason }: Pick<HubWait, "registry" | "reason">): string {
+  return `Waiting for ${registry ?? "the Hub"}: ${reason}.`;
 }
 
 /** A setup ends with Annie, and the time she took from yes; what she can do and what to type stand in a column. */

@@ -25,6 +25,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "stage.finished":
     case "notice":
     case "hub.waiting":
+    case "registry.waiting":
       return runSentence(event, state);
     case "check.started":
     case "check.finished":

@@ -119,7 +119,7 @@ function hubWaitRow({ state: { hubWait }, elapsedMs, theme }: LiveView): Line[] 
   if (hubWait === null) return [];
   const again = formatDuration(Math.max(1, Math.ceil((hubWait.untilMs - elapsedMs) / 1000)));
   const left = formatDuration(Math.max(0, hubWait.giveUpMs - elapsedMs) / 1000);
-  const words = cleanText(`${hubWaitText(hubWait.reason)} Retrying in ${again}, for ${left} more.`);
+  const words = cleanText(`${hubWaitText(hubWait)} Retrying in ${again}, for ${left} more.`);
   return [[span(`${theme.symbols.warning} `, "warning"), span(words, "warning")]];
 }
 
