@@ -20,12 +20,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { startHub } from "../src/demo/hub/hub.ts";
 import type { TimedEvent } from "../src/run/event.ts";
+import { type Layer, startRegistry } from "../test/docker/registry.ts";
 import { freePort } from "../test/host/free-port.ts";
 import { insideFolder, requireSpace, usedBytes } from "./download/workplace.ts";
 import { type Figure, holds, markdownTable, median, table } from "./figure.ts";
 import { type Engine, withEngine } from "./first-boot/engine.ts";
 import { type Link, openLink } from "./first-boot/link.ts";
-import { type Layer, startRegistry, tarOfSize } from "./first-boot/registry.ts";
+import { tarOfSize } from "./first-boot/tar-of-size.ts";
 import { benchRepo, cleanEnv, pullCommand } from "./program.ts";
 
 const { values } = parseArgs({
@@ -70,7 +71,7 @@ async function withScene<Result>(
   work: (scene: Scene) => Promise<Result>,
 ): Promise<Result> {
   const link = openLink(speed);
-  const registry = await startRegistry(folder, await freePort());
+  const registry = await startRegistry({ folder, port: await freePort() });
   const hub = await startHub({
     repos: [{ id: benchRepo, files: [{ path: "model.safetensors", sizeBytes: 1000 }] }],
   });

@@ -12,10 +12,11 @@ import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import type { RepoSpec } from "../../src/demo/hub/repository.ts";
 import { matchesGlob } from "../../src/run/glob.ts";
 import { freePort } from "../../test/host/free-port.ts";
+import { type Layer, type Registry, startRegistry } from "../../test/docker/registry.ts";
 import { cleanEnv } from "../program.ts";
 import type { Engine } from "./engine.ts";
 import { type Link, openLink } from "./link.ts";
-import { type Layer, type Registry, startRegistry, tarOfSize } from "./registry.ts";
+import { tarOfSize } from "./tar-of-size.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const catalogFile = join(root, "assets/catalogs/her-os.yaml");
@@ -54,7 +55,7 @@ export async function withWorld<Result>(
   const { neededBytes, laterBytes } = sizes;
   const catalog = parseCatalog(await readFile(catalogFile, "utf8"), catalogFile);
   const link = openLink({ bytesPerSecond: sizes.bytesPerSecond });
-  const registry = await startRegistry(folder, await freePort());
+  const registry = await startRegistry({ folder, port: await freePort() });
   const docker = async (args: readonly string[], cwd = folder) => {
     const env = { ...cleanEnv(folder), ...engine.env };
     return (await promisify(execFile)("docker", [...args], { cwd, env })).stdout;

@@ -11,6 +11,9 @@ export interface EngineProxy {
   readonly address: string;
   /** From now on there is no engine, as docker sees it. */
   kill(): Promise<void>;
+  /** What the engine answers to such requests is kept back until `release`; it does what they ask for nevertheless. */
+  hold(asked: RegExp): void;
+  release(): void;
 }
 
 /** A socket that leads to the engine, until it is killed: so that one test's dead engine is none of the others'. */
@@ -21,8 +24,15 @@ export async function openEngineProxy(): Promise<EngineProxy> {
   const folder = await mkdtemp(path.join(tmpdir(), "heros-engine-"));
   const socket = path.join(folder, "docker.sock");
   const open = new Set<Socket>();
+  let held: RegExp | null = null;
+  const released: (() => void)[] = [];
   const server = createServer((client) => {
     const upstream = connect(engine);
+    client.on("data", (asked) => {
+      if (held?.test(asked.toString("latin1")) !== true) return;
+      upstream.unpipe(client);
+      released.push(() => upstream.pipe(client));
+    });
     for (const [one, other] of [
       [client, upstream],
       [upstream, client],
@@ -49,5 +59,13 @@ export async function openEngineProxy(): Promise<EngineProxy> {
     await kill();
     await rm(folder, { recursive: true, force: true });
   });
-  return { address: `unix://${socket}`, kill };
+  return {
+    address: `unix://${socket}`,
+    kill,
+    hold: (asked) => void (held = asked),
+    release() {
+      held = null;
+      for (const each of released.splice(0)) each();
+    },
+  };
 }

@@ -1,23 +1,20 @@
-import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { freePort } from "../host/free-port.ts";
 import { noise } from "../source/oci/images.ts";
+import { type Front, openFront } from "./front.ts";
 import { docker, ofType } from "./run-heros.ts";
 import { openScene, type Scene } from "./scene.ts";
-import { startRegistry } from "./start-registry.ts";
+import { type Registry, startRegistry } from "./registry.ts";
 
 const core = "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}";
 const layerBytes = 6_000_000;
 const layerCount = 5;
 
 let folder: string;
-let registry: ChildProcess;
+let registry: Registry;
 let front: Front;
 let image: string;
 let pushedDigest: string;
@@ -25,7 +22,7 @@ let pushedDigest: string;
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "heros-images-"));
   const port = await freePort();
-  registry = await startRegistry({ folder, address: `127.0.0.1:${port}` });
+  registry = await startRegistry({ folder, port });
   front = await openFront(port);
   image = `${front.host}/her-os/core:1`;
   await buildImage(image);
@@ -34,7 +31,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await front.close();
-  registry.kill("SIGKILL");
+  await registry.close();
   await docker(["rmi", "--force", image]).catch(() => "");
   await rm(folder, { recursive: true, force: true });
 });
@@ -135,7 +132,10 @@ test("an image that compose always pulls is pulled by Docker itself, with a row 
 
 test("in a setup, Docker pulls what only it can before its services start, and tries again", async () => {
   const scene = await openStack(alwaysPulled);
-  front.failDocker(2);
+  let failing = 2;
+  front.setFault(({ kind, byDocker }) =>
+    kind === "manifest" && byDocker && (failing -= 1) >= 0 ? { status: 503 } : undefined,
+  );
   const run = await scene.setup([`--port=${await freePort()}`]);
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
   const [planned] = ofType(run, "image.planned");
@@ -160,11 +160,10 @@ test("an image named by its digest is pulled by Docker itself, and found by that
 test("what a killed run fetched of an image is not fetched again", async () => {
   const scene = await openStack();
   front.setThrottle(4_000_000);
-  const stop = new AbortController();
-  const killed = scene.setup([`--port=${await freePort()}`], {}, stop.signal);
+  const killed = scene.start("setup", [`--port=${await freePort()}`]);
   await expect.poll(() => front.blobBytes(), { timeout: 60_000 }).toBeGreaterThan(2 * layerBytes);
-  stop.abort();
-  await killed;
+  killed.kill("SIGKILL");
+  await killed.ended;
   const before = front.blobBytes();
   front.setThrottle(null);
   const run = await scene.setup([`--port=${await freePort()}`]);
@@ -191,7 +190,10 @@ const imagesIn = ({ cacheDir }: Scene) => path.join(cacheDir, ".heros/images/blo
 async function openStack(change = (base: string) => base.replace(core, image)): Promise<Scene> {
   await docker(["rmi", "--force", image]).catch(() => "");
   const scene = await openScene({ change });
-  onTestFinished(() => front.setThrottle(null));
+  onTestFinished(() => {
+    front.setThrottle(null);
+    front.setFault(null);
+  });
   front.reset();
   return scene;
 }
@@ -209,78 +211,4 @@ async function buildImage(name: string): Promise<void> {
     await writeFile(path.join(root, `part-${index}`), noise(`${folder} ${index}`, layerBytes));
   }
   await docker(["build", "--tag", name, root]);
-}
-
-interface Front {
-  /** Where the registry is reached. */
-  readonly host: string;
-  /** Of the bodies of blobs, as far as they were sent. */
-  blobBytes(): number;
-  requests(): number;
-  reset(): void;
-  setThrottle(bytesPerSecond: number | null): void;
-  /** So many of Docker's requests for manifests are answered with 503. */
-  failDocker(count: number): void;
-  close(): Promise<void>;
-}
-
-/** A server before the registry that counts what it sends. */
-async function openFront(port: number): Promise<Front> {
-  let blobBytes = 0;
-  let requests = 0;
-  let throttle: number | null = null;
-  let failing = 0;
-  let freeAtMs = 0;
-  const server = createServer((asked, answer) => {
-    requests += 1;
-    const { method = "GET", url = "/", headers } = asked;
-    const isDocker = headers["user-agent"]?.startsWith("docker/") === true;
-    if (url.includes("/manifests/") && isDocker && failing > 0) {
-      failing -= 1;
-      answer.writeHead(503).end();
-      return;
-    }
-    const isBlob = method === "GET" && url.includes("/blobs/");
-    const upstream = request(
-      { host: "127.0.0.1", port, method, path: url, headers },
-      (response) => {
-        answer.writeHead(response.statusCode ?? 502, response.headers);
-        response.on("data", (piece: Buffer) => {
-          if (isBlob) blobBytes += piece.length;
-          answer.write(piece);
-          if (throttle === null || !isBlob) return;
-          freeAtMs = Math.max(freeAtMs, performance.now()) + (piece.length / throttle) * 1000;
-          response.pause();
-          setTimeout(() => response.resume(), freeAtMs - performance.now());
-        });
-        response.on("end", () => answer.end());
-        answer.on("close", () => response.destroy());
-      },
-    );
-    upstream.on("error", () => answer.destroy());
-    asked.pipe(upstream);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    blobBytes: () => blobBytes,
-    requests: () => requests,
-    reset() {
-      blobBytes = 0;
-      requests = 0;
-      failing = 0;
-    },
-    failDocker(count) {
-      failing = count;
-    },
-    setThrottle(bytesPerSecond) {
-      throttle = bytesPerSecond;
-    },
-    async close() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
 }

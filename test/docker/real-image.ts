@@ -43,7 +43,7 @@ export function realImage(files: readonly RealFile[]): RealImage {
   return { config, layers, mediaType, manifest };
 }
 
-function tarOf(path: string, content: Buffer): Buffer {
+export function tarOf(path: string, content: Buffer): Buffer {
   const rest = Buffer.alloc((512 - (content.length % 512)) % 512);
   return Buffer.concat([tarHeader(path, content.length), content, rest, Buffer.alloc(1024)]);
 }

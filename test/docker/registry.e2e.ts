@@ -1,5 +1,4 @@
-import { type ChildProcess, execFile } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -16,7 +15,7 @@ import { model, openScene } from "../download/scene.ts";
 import { freePort } from "../host/free-port.ts";
 import { noise } from "../source/oci/images.ts";
 import { asModel, failed, modelCommit } from "../source/oci/scene.ts";
-import { startRegistry } from "./start-registry.ts";
+import { type Registry, startRegistry } from "./registry.ts";
 
 const password = "s3cret-of-annie";
 /** The same by bcrypt, as the registry wants to read it. */
@@ -26,12 +25,14 @@ const run = promisify(execFile);
 
 let folder: string;
 let address: string;
-let registry: ChildProcess;
+let port: number;
+let registry: Registry;
 let pushed: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "heros-registry-"));
-  address = `127.0.0.1:${await freePort()}`;
+  port = await freePort();
+  address = `127.0.0.1:${port}`;
   await writeFile(path.join(folder, "htpasswd"), htpasswd);
   registry = await start();
   await docker(["login", "--username", "annie", "--password", password, address]);
@@ -41,14 +42,14 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  registry.kill("SIGKILL");
+  await registry.kill();
   await docker(["rmi", "--force", `${address}/her-os/core:1`]).catch(() => "");
   await rm(folder, { recursive: true, force: true });
 });
 
-function start(): Promise<ChildProcess> {
+function start(): Promise<Registry> {
   const more = `auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}\n`;
-  return startRegistry({ folder, address, more });
+  return startRegistry({ folder, port, more });
 }
 
 /** Docker with a config.json of this test's own. */
@@ -169,8 +170,6 @@ test("the engine brings its layers in ranges, past a registry that is killed on 
 });
 
 async function restart(): Promise<void> {
-  const ended = once(registry, "exit");
-  registry.kill("SIGKILL");
-  await ended;
+  await registry.kill();
   registry = await start();
 }

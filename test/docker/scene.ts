@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { reposForCatalog } from "../../src/demo/hub/catalog-repos.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
-import { docker, type HerosRun, runHeros } from "./run-heros.ts";
+import { docker, type HerosProcess, type HerosRun, startHeros } from "./run-heros.ts";
 
 const catalogFile = fileURLToPath(new URL("../../assets/catalogs/her-os.yaml", import.meta.url));
 const baseFile = fileURLToPath(new URL("../../assets/compose/docker-compose.yml", import.meta.url));
@@ -18,14 +18,18 @@ export interface Scene {
   readonly hub: EmbeddedHub;
   /** Names of what lies in the stack's folder. */
   files(): Promise<readonly string[]>;
+  /** Starts `heros pull`, of the first set, or `heros setup` with these flags beside the usual ones. */
+  start(command: "pull" | "setup", flags?: readonly string[], more?: SceneStart): HerosProcess;
   /** Runs `heros pull` with these flags, of the first set. */
-  pull(flags: readonly string[]): Promise<HerosRun>;
-  /** Runs `heros setup` with these flags beside the usual ones; `env` beside the test's own. Killed when `killed` fires. */
-  setup(
-    flags?: readonly string[],
-    env?: Readonly<Record<string, string>>,
-    killed?: AbortSignal,
-  ): Promise<HerosRun>;
+  pull(flags: readonly string[], more?: SceneStart): Promise<HerosRun>;
+  /** Runs `heros setup` with these flags beside the usual ones; `env` beside the test's own. */
+  setup(flags?: readonly string[], env?: Readonly<Record<string, string>>): Promise<HerosRun>;
+}
+
+interface SceneStart {
+  /** Beside the test's own. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly by?: readonly string[];
 }
 
 export interface SceneOptions {
@@ -33,11 +37,16 @@ export interface SceneOptions {
   readonly change?: (base: string) => string;
   readonly override?: string;
   readonly bytesPerSecond?: number;
+  /** Of the models, as a share of the real ones. */
+  readonly scale?: number;
+  /** Default: in the scene's own folder. */
+  readonly cacheDir?: string;
 }
 
 /** A user's own stack in a folder of its own, and a Hub with small models of the real names. */
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
-  const { change = (base) => base, override, bytesPerSecond = 50_000_000 } = options;
+  const { change = (base) => base, override } = options;
+  const { bytesPerSecond = 50_000_000, scale = 0.004 } = options;
   const folder = await mkdtemp(path.join(tmpdir(), "heros-own-"));
   const stackDir = path.join(folder, path.basename(folder));
   await mkdir(stackDir);
@@ -51,7 +60,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   }
   const catalog = parseCatalog(await readFile(catalogFile, "utf8"), catalogFile);
   const hub = await startHub({
-    repos: reposForCatalog(catalog, { scale: 0.004 }),
+    repos: reposForCatalog(catalog, { scale }),
     throttle: { bytesPerSecond },
   });
   onTestFinished(async () => {
@@ -59,7 +68,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     await hub.close();
     await rm(folder, { recursive: true, force: true });
   });
-  const cacheDir = path.join(folder, "hub");
+  const { cacheDir = path.join(folder, "hub") } = options;
   const places = [
     `--endpoint=${hub.endpoint}`,
     `--cache-dir=${cacheDir}`,
@@ -71,26 +80,23 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     DOCKER_HOST: process.env["DOCKER_HOST"] ?? "",
     DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? "",
   };
+  const usual = {
+    pull: ["pull", "--output=json", "--tiers=1"],
+    setup: ["setup", "--yes", "--allow-unsupported", "--output=json", "--tiers=1,2,3"],
+  };
+  const start: Scene["start"] = (command, flags = [], { env = {}, by = [] } = {}) =>
+    startHeros({
+      args: [...usual[command], ...places, ...flags],
+      env: { ...ownEnv, ...env },
+      by,
+    });
   return {
     stackDir,
     cacheDir,
     hub,
     files: async () => (await readdir(stackDir)).toSorted(),
-    pull: (flags) => runHeros(["pull", "--output=json", "--tiers=1", ...places, ...flags], ownEnv),
-    setup: (flags = [], env = {}, killed) =>
-      runHeros(
-        [
-          "setup",
-          "--yes",
-          "--allow-unsupported",
-          "--output=json",
-          "--tiers=1,2,3",
-          ...places,
-          ...flags,
-        ],
-        { ...ownEnv, ...env },
-        undefined,
-        killed,
-      ),
+    start,
+    pull: (flags, more) => start("pull", flags, more).ended,
+    setup: (flags, env = {}) => start("setup", flags, { env }).ended,
   };
 }

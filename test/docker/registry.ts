@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createCipheriv, createHash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
@@ -8,18 +8,29 @@ import { createInterface } from "node:readline";
 import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { tarHeader } from "../../src/docker/load-archive.ts";
 
 /** Debian's docker-registry, with its images in a folder. */
 export interface Registry {
   readonly port: number;
   /** A layer of what the tar holds. */
   pushLayer(repository: string, tar: Readable): Promise<Layer>;
-  pushImage(repository: string, image: PushedImage): Promise<void>;
+  pushImage(repository: string, image: PushedImage): Promise<Blob>;
+  /** A manifest as it is. */
+  pushManifest(repository: string, manifest: PushedManifest): Promise<Blob>;
   close(): Promise<void>;
+  /** As `kill -9` does. */
+  kill(): Promise<void>;
 }
 
-interface Blob {
+interface RegistryOptions {
+  /** Holds its configuration, and what is pushed to it. */
+  readonly folder: string;
+  readonly port: number;
+  /** Of its configuration, beside the usual. */
+  readonly more?: string;
+}
+
+export interface Blob {
   readonly digest: string;
   readonly sizeBytes: number;
 }
@@ -33,18 +44,33 @@ export interface PushedImage {
   readonly tag: string;
   readonly layers: readonly Layer[];
   readonly entrypoint: readonly string[];
+  /** Default: this machine's. */
+  readonly architecture?: string;
 }
+
+export interface PushedManifest {
+  readonly tag: string;
+  readonly mediaType: string;
+  readonly content: string;
+}
+
+/** As registries call this machine's. */
+export const ownArchitecture = process.arch === "arm64" ? "arm64" : "amd64";
 
 const layerType = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 const configType = "application/vnd.docker.container.image.v1+json";
-const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
+export const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
 
-export async function startRegistry(folder: string, port: number): Promise<Registry> {
+export async function startRegistry({
+  folder,
+  port,
+  more = "",
+}: RegistryOptions): Promise<Registry> {
   const config = join(folder, "registry.yml");
   const storage = `{filesystem: {rootdirectory: ${join(folder, "registry")}}}`;
   const http = `{addr: "127.0.0.1:${port}"}`;
   const log = "{level: info, accesslog: {disabled: true}}";
-  await writeFile(config, `version: 0.1\nlog: ${log}\nstorage: ${storage}\nhttp: ${http}\n`);
+  await writeFile(config, `version: 0.1\nlog: ${log}\nstorage: ${storage}\nhttp: ${http}\n${more}`);
   const child = spawn("docker-registry", ["serve", config], {
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -78,6 +104,26 @@ export async function startRegistry(folder: string, port: number): Promise<Regis
     return { request: asked, finish: (status: number) => finish(asked, answered, status) };
   }
 
+  async function pushManifest(
+    repository: string,
+    { tag, mediaType, content }: PushedManifest,
+  ): Promise<Blob> {
+    const asked = ask("PUT", `/v2/${repository}/manifests/${tag}`);
+    asked.request.setHeader("Content-Type", mediaType);
+    asked.request.setHeader("Content-Length", Buffer.byteLength(content));
+    asked.request.write(content);
+    await asked.finish(201);
+    const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
+    return { digest, sizeBytes: Buffer.byteLength(content) };
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+
   return {
     port,
     async pushLayer(repository, tar) {
@@ -90,18 +136,19 @@ export async function startRegistry(folder: string, port: number): Promise<Regis
       ]);
       return { ...blob, diffId: `sha256:${diffId.digest("hex")}` };
     },
-    async pushImage(repository, { tag, layers, entrypoint }) {
+    async pushImage(repository, image) {
+      const { tag, layers, entrypoint, architecture = ownArchitecture } = image;
       const described = Buffer.from(
         JSON.stringify({
-          architecture: process.arch === "arm64" ? "arm64" : "amd64",
+          architecture,
           os: "linux",
           config: { Entrypoint: entrypoint, Env: ["PATH=/usr/bin:/bin"] },
           rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
-          history: layers.map(() => ({ created_by: "bench/first-boot" })),
+          history: layers.map(() => ({ created_by: "a test" })),
         }),
       );
       const { digest } = await pushBlob(repository, Readable.from([described]));
-      const manifest = JSON.stringify({
+      const content = JSON.stringify({
         schemaVersion: 2,
         mediaType: manifestType,
         config: { mediaType: configType, digest, size: described.length },
@@ -111,17 +158,11 @@ export async function startRegistry(folder: string, port: number): Promise<Regis
           size: layer.sizeBytes,
         })),
       });
-      const asked = ask("PUT", `/v2/${repository}/manifests/${tag}`);
-      asked.request.setHeader("Content-Type", manifestType);
-      asked.request.setHeader("Content-Length", Buffer.byteLength(manifest));
-      asked.request.write(manifest);
-      await asked.finish(201);
+      return pushManifest(repository, { tag, mediaType: manifestType, content });
     },
-    async close() {
-      const ended = once(child, "exit");
-      child.kill();
-      await ended;
-    },
+    pushManifest,
+    close: () => end("SIGTERM"),
+    kill: () => end("SIGKILL"),
   };
 }
 
@@ -149,30 +190,4 @@ async function finish(
 function addressIn({ headers: { location = "" } }: IncomingMessage): string {
   const { pathname, search } = new URL(location, "http://127.0.0.1");
   return pathname + search;
-}
-
-const fileBytes = 2 * 1024 * 1024;
-const blockBytes = 64 * 1024;
-
-/**
- * A tar of files that are packed to so many bytes, the same for the same name.
- * @param ratio how many times that it is unpacked: the rest of each block is text
- */
-export function tarOfSize(name: string, packedBytes: number, ratio: number): Readable {
-  return Readable.from(filesOfSize(name, packedBytes * ratio, 1 / ratio), { objectMode: false });
-}
-
-function* filesOfSize(name: string, bytes: number, noiseShare: number): Generator<Buffer> {
-  const key = createHash("sha256").update(name).digest();
-  const noise = createCipheriv("aes-128-ctr", key.subarray(0, 16), key.subarray(16));
-  const noiseBytes = Math.round(blockBytes * noiseShare);
-  const zeros = Buffer.alloc(noiseBytes);
-  const text = Buffer.alloc(blockBytes - noiseBytes, `${name}: text that repeats itself\n`);
-  for (let made = 0, index = 0; made < bytes; made += fileBytes, index += 1) {
-    yield tarHeader(`bulk/${name}/${index}`, fileBytes);
-    for (let at = 0; at < fileBytes; at += blockBytes) {
-      yield Buffer.concat([noise.update(zeros), text]);
-    }
-  }
-  yield Buffer.alloc(1024);
 }
