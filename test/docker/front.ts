@@ -18,6 +18,8 @@ export type FrontFault =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
   /** Nobody answers. */
   | { readonly silent: true }
+  /** The registry's answer, once this ends. */
+  | { readonly after: Promise<void> }
   /** The connection ends after this share of the body. */
   | { readonly cutAt: number }
   /** Nothing more comes after this share of the body. */
@@ -123,6 +125,7 @@ export async function openFront(port: number): Promise<Front> {
   /** @returns false where the registry answers after all */
   async function answerBadly(fault: FrontFault, answer: ServerResponse): Promise<boolean> {
     if ("silent" in fault) return true;
+    if ("after" in fault) await fault.after;
     if ("status" in fault) {
       const { status, headers = {}, body = "" } = fault;
       answer.writeHead(status, { "Content-Type": "application/json", ...headers });
