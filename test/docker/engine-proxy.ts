@@ -11,8 +11,11 @@ export interface EngineProxy {
   readonly address: string;
   /** From now on there is no engine, as docker sees it. */
   kill(): Promise<void>;
-  /** What the engine answers to such requests is kept back until `release`; it does what they ask for nevertheless. */
-  hold(asked: RegExp): void;
+  /**
+   * What the engine answers to such requests is kept back until `release`; it does what they ask for nevertheless. Ends with
+   * the first of them.
+   */
+  hold(asked: RegExp): Promise<void>;
   release(): void;
 }
 
@@ -25,11 +28,13 @@ export async function openEngineProxy(): Promise<EngineProxy> {
   const socket = path.join(folder, "docker.sock");
   const open = new Set<Socket>();
   let held: RegExp | null = null;
+  let seen = Promise.withResolvers<void>();
   const released: (() => void)[] = [];
   const server = createServer((client) => {
     const upstream = connect(engine);
     client.on("data", (asked) => {
       if (held?.test(asked.toString("latin1")) !== true) return;
+      seen.resolve();
       upstream.unpipe(client);
       released.push(() => upstream.pipe(client));
     });
@@ -62,7 +67,11 @@ export async function openEngineProxy(): Promise<EngineProxy> {
   return {
     address: `unix://${socket}`,
     kill,
-    hold: (asked) => void (held = asked),
+    hold(asked) {
+      held = asked;
+      seen = Promise.withResolvers();
+      return seen.promise;
+    },
     release() {
       held = null;
       for (const each of released.splice(0)) each();

@@ -1,0 +1,107 @@
+import { mkdtemp } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, expect } from "vitest";
+import { openCells } from "./cells.ts";
+import { openEngineProxy } from "./engine-proxy.ts";
+import { expectFailure, type ImageStock, openImageStock } from "./image-stock.ts";
+import { docker } from "./run-heros.ts";
+import { mountDisk } from "./small-disk.ts";
+
+let stock: ImageStock;
+beforeAll(async () => {
+  stock = await openImageStock();
+});
+afterAll(() => stock.close());
+
+const cell = openCells();
+const images = ["--images"];
+const makeFolder = () => mkdtemp(path.join(stock.folder, "disk-"));
+
+/** Of a disk on which models, images and what heros leaves free fit. */
+const roomBytes = 128 * 1024 * 1024;
+
+cell("two heros at once", async () => {
+  const scene = await stock.openCase();
+  const one = scene.start("pull", images);
+  await stock.untilHalf(one);
+  const other = scene.start("pull", images);
+  await other.until(({ type }) => type === "image.planned");
+  stock.goOn();
+  const runs = await Promise.all([one.ended, other.ended]);
+  for (const run of runs) await stock.expectImage(run);
+  return runs.map(stock.told).join(" and ");
+});
+
+cell("a disk that is too small", async () => {
+  using disk = mountDisk(await makeFolder(), stock.imageBytes / 2);
+  const scene = await stock.openCase({ cacheDir: disk.folder });
+  const run = await scene.pull(images);
+  expectFailure(run, { code: "disk.too_small", exitCode: 7, words: "Not enough disk space" });
+  expect(stock.front.blobBytes()).toBeLessThan(0.01 * stock.imageBytes);
+  disk.grow(roomBytes);
+  const how = stock.told(run);
+  const second = await scene.pull(images);
+  await stock.expectImage(second);
+  return `${how}, then ${stock.told(second)}`;
+});
+
+cell("a disk that is full at half of the image", async () => {
+  using disk = mountDisk(await makeFolder(), roomBytes);
+  const scene = await stock.openCase({ cacheDir: disk.folder });
+  const heros = scene.start("pull", images);
+  await stock.untilHalf(heros);
+  disk.fill();
+  // A little more, so that little is on its way when it ends.
+  stock.front.allow(0.51 * stock.imageBytes);
+  const run = await heros.ended;
+  expectFailure(run, { code: "disk.full", exitCode: 7, words: "" });
+  disk.empty();
+  stock.goOn();
+  const how = stock.told(run);
+  const second = await scene.pull(images);
+  await stock.expectImage(second);
+  return `${how}, then ${stock.told(second)}`;
+});
+
+const phases = ["surveying", "downloading", "unpacking"] as const;
+for (const phase of phases) {
+  for (const signal of ["SIGINT", "SIGKILL"] as const) {
+    cell(`${signal} while ${phase}`, async () => {
+      const scene = await stock.openCase();
+      const engine = await openEngineProxy();
+      const isPulled = phase === "unpacking" ? engine.hold(/^POST \S*\/images\/create/u) : null;
+      const asked = Promise.withResolvers<void>();
+      if (phase === "surveying") {
+        stock.front.setFault(({ kind }) => {
+          if (kind !== "manifest") return undefined;
+          asked.resolve();
+          return { silent: true };
+        });
+      }
+      const heros = scene.start("pull", images, { env: { DOCKER_HOST: engine.address } });
+      if (phase === "surveying") await asked.promise;
+      if (phase === "downloading") await stock.untilHalf(heros);
+      if (phase === "unpacking") {
+        await isPulled;
+        await heros.until((event) => event.type === "image.progress" && event.phase === phase);
+      }
+      heros.kill(signal);
+      const run = await heros.ended;
+      if (signal === "SIGINT") {
+        expect(run.events.at(-1)).toMatchObject({ type: "run.cancelled" });
+        expect(run).toMatchObject({ exitCode: 130, stderr: "" });
+        expect(await docker(["image", "ls"])).not.toContain("/heros-");
+      }
+      const how =
+        signal === "SIGINT"
+          ? stock.told(run)
+          : `killed, ${stock.share(stock.front.blobBytes())} fetched`;
+      engine.release();
+      stock.front.setFault(null);
+      stock.goOn();
+      const second = await scene.pull(images);
+      await stock.expectImage(second);
+      return `${how}, then ${stock.told(second)}`;
+    });
+  }
+}
