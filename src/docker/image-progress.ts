@@ -122,6 +122,8 @@ interface PulledLayer {
   unpackedBytes: number;
   isDownloaded: boolean;
   isUnpacked: boolean;
+  /** Docker had it. */
+  wasThere: boolean;
 }
 
 /**
@@ -137,16 +139,27 @@ export function pullTally({ image, layers, ...planned }: PulledSizes): PullTally
   let toldShare = 0;
 
   function layerOf(id: string): PulledLayer {
-    const nothing = { receivedBytes: 0, unpackedBytes: 0, isDownloaded: false, isUnpacked: false };
-    const layer = seen.get(id) ?? { ...nothing, totalBytes: sizes?.get(id) ?? null };
+    const begun = { isDownloaded: false, isUnpacked: false, wasThere: false };
+    const nothing = { receivedBytes: 0, unpackedBytes: 0, totalBytes: sizes?.get(id) ?? null };
+    const layer = seen.get(id) ?? { ...begun, ...nothing };
     seen.set(id, layer);
     return layer;
   }
   const sum = (bytesOf: (layer: PulledLayer) => number): number =>
     [...seen.values()].reduce((bytes, layer) => bytes + bytesOf(layer), 0);
-  const isAll = (is: "isDownloaded" | "isUnpacked"): boolean =>
-    (sizes === null || [...sizes.keys()].every((id) => seen.has(id))) &&
-    [...seen.values()].every((layer) => layer[is]);
+  /** Layers that Docker had, and that containerd's store does not mention. */
+  function unmentionedBytes(): number {
+    const mentioned = sum((layer) => (layer.wasThere ? whole(layer) : 0));
+    const left = [...(sizes ?? [])].filter(([id]) => !seen.has(id));
+    const leftBytes = left.reduce((bytes, [, size]) => bytes + size, 0);
+    return Math.min(leftBytes, Math.max(0, planned.cachedBytes - mentioned));
+  }
+  function isAllDownloaded(): boolean {
+    const left = [...(sizes ?? [])].filter(([id]) => !seen.has(id));
+    const leftBytes = left.reduce((bytes, [, size]) => bytes + size, 0);
+    const isMentioned = seen.size > 0 && leftBytes <= unmentionedBytes();
+    return isMentioned && [...seen.values()].every((layer) => layer.isDownloaded);
+  }
 
   function total(): number | null {
     if (sizes !== null) return planned.totalBytes;
@@ -157,14 +170,17 @@ export function pullTally({ image, layers, ...planned }: PulledSizes): PullTally
   }
 
   function progress(): Omit<ImageTold, "type"> | null {
-    isUnpacking ||= isAll("isDownloaded");
+    isUnpacking ||= isAllDownloaded();
     const totalBytes = total();
     if (isUnpacking) {
+      const isAll = [...seen.values()].every((layer) => layer.isUnpacked);
       const unpacked = sum((layer) => (layer.isUnpacked ? whole(layer) : layer.unpackedBytes));
-      const receivedBytes = isAll("isUnpacked") ? (totalBytes ?? 0) : unpacked;
+      const receivedBytes = isAll ? (totalBytes ?? 0) : unpacked + unmentionedBytes();
       return { image, phase: "unpacking", receivedBytes, totalBytes: totalBytes ?? 0 };
     }
-    const received = sum((layer) => (layer.isDownloaded ? whole(layer) : layer.receivedBytes));
+    const received =
+      unmentionedBytes() +
+      sum((layer) => (layer.isDownloaded ? whole(layer) : layer.receivedBytes));
     const mostBytes = totalBytes === null ? received : Math.max(0, totalBytes - 1);
     const receivedBytes = Math.min(mostBytes, Math.max(planned.cachedBytes, received));
     const share = totalBytes === null || totalBytes === 0 ? 0 : receivedBytes / totalBytes;
@@ -184,7 +200,8 @@ export function pullTally({ image, layers, ...planned }: PulledSizes): PullTally
       const mostBytes = layer.totalBytes ?? told.receivedBytes;
       const reached = Math.min(mostBytes, told.receivedBytes);
       layer.isDownloaded ||= told.stage !== "downloading";
-      layer.isUnpacked ||= told.stage === "there";
+      layer.isUnpacked ||= told.stage === "unpacked" || told.stage === "there";
+      layer.wasThere ||= told.stage === "there";
       if (told.stage === "downloading")
         layer.receivedBytes = Math.max(layer.receivedBytes, reached);
       if (told.stage === "unpacking") layer.unpackedBytes = Math.max(layer.unpackedBytes, reached);
@@ -200,7 +217,7 @@ function whole({ totalBytes, receivedBytes }: PulledLayer): number {
 
 interface ToldLayer {
   readonly id: string;
-  readonly stage: "downloading" | "downloaded" | "unpacking" | "there";
+  readonly stage: "downloading" | "downloaded" | "unpacking" | "unpacked" | "there";
   readonly receivedBytes: number;
   /** 0 where it is not told. */
   readonly totalBytes: number;
@@ -233,9 +250,8 @@ function toldLayer(id: string, words: string, told = { current: 0, total: 0 }): 
     // containerd's store tells seconds, which have no total.
     return { id, stage: "unpacking", ...(told.total > 0 ? bytes : nothing) };
   }
-  return /^(?:Pull complete|Already exists)/u.test(words)
-    ? { id, stage: "there", ...nothing }
-    : null;
+  if (words.startsWith("Pull complete")) return { id, stage: "unpacked", ...nothing };
+  return words.startsWith("Already exists") ? { id, stage: "there", ...nothing } : null;
 }
 
 /** As docker prints a digest. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { pullTally } from "../../src/docker/image-progress.ts";
 
@@ -166,4 +167,62 @@ test("what is no layer of the image tells nothing", () => {
     "44aabbccddee: Download complete",
   ];
   expect(lines.map((line) => tally.read(line))).toEqual(lines.map(() => null));
+});
+
+/** Of pulls on Docker 20.10 (classic) and 26.1 (containerd's store), which had the lowest layer in the classic store. */
+const recordedPull = (name: string): string[] =>
+  readFileSync(new URL(`recorded-pulls/${name}.txt`, import.meta.url), "utf8").split("\n");
+const inRegistry = {
+  image,
+  layers: new Map([
+    [digest("9a82431dae50"), 1_000_000],
+    [digest("d5b0ed02f68e"), 30_009_352],
+    [digest("2eb6d99a10b9"), 60_018_515],
+    [digest("ea80f62df673"), 5167],
+  ]),
+  totalBytes: 91_035_034,
+};
+
+test.each([
+  ["classic-compose-2.40.3", 1_000_000, true],
+  ["classic-compose-5.6.0", 1_000_000, true],
+  ["classic-docker-pull", 1_000_000, true],
+  ["containerd-compose-2.40.3", 0, false],
+  ["containerd-compose-5.6.0", 0, false],
+  ["containerd-docker-pull", 0, false],
+  // It says nothing of layers that it has.
+  ["containerd-docker-pull-shared", 91_027_867, false],
+])(
+  "%s: a bar that never goes back, is not full while it is downloaded, and ends with what Docker unpacks",
+  (name, cachedBytes, tellsUnpacking) => {
+    const told = progressOf(recordedPull(name), { ...inRegistry, cachedBytes });
+    const downloading = told.filter(({ phase }) => phase === "downloading");
+    const received = downloading.map(({ receivedBytes }) => receivedBytes);
+    expect(received).toEqual(received.toSorted((a, b) => a - b));
+    expect(received[0]).toBeGreaterThanOrEqual(cachedBytes);
+    expect(Math.max(...received)).toBeLessThan(inRegistry.totalBytes);
+    expect(new Set(told.map(({ totalBytes }) => totalBytes))).toEqual(
+      new Set([inRegistry.totalBytes]),
+    );
+    const last = told.at(-1);
+    expect(last?.phase).toBe("unpacking");
+    if (tellsUnpacking) expect(last?.receivedBytes).toBe(inRegistry.totalBytes);
+  },
+);
+
+test.each([
+  "classic-compose-2.40.3",
+  "classic-compose-5.6.0",
+  "classic-docker-pull",
+  "containerd-compose-2.40.3",
+  "containerd-compose-5.6.0",
+  "containerd-docker-pull",
+])("%s, of unknown size: no bar, or one that never goes back and is not full early", (name) => {
+  const told = progressOf(recordedPull(name), unknown);
+  const shares = told.flatMap(({ phase, receivedBytes, totalBytes }) =>
+    phase === "downloading" && totalBytes > 0 ? [receivedBytes / totalBytes] : [],
+  );
+  expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+  expect(shares.every((share) => share < 1)).toBe(true);
+  expect(told.at(-1)?.phase).toBe("unpacking");
 });
