@@ -156,7 +156,10 @@ export function openHandOver(options: HandOverOptions): HandOver {
       if (image.way === "registry") {
         const from = (await open()).nameOf(image);
         const pull = { host, signal: stop, image, from, onLine: tally.read };
-        if (await pullAs(pull)) return true;
+        if (await pullAs(pull)) {
+          tally.pulled();
+          return true;
+        }
       }
       // What Docker did not take from a registry, it may take from its socket.
       return await load({ host, image, shelf, signal: stop });
@@ -308,6 +311,13 @@ function unpackingTally(
     downloaded() {
       isDownloaded = true;
       tell();
+    },
+    /** Where Docker told of no layer, as containerd's store of Docker 26: what it took after the layer that came last is that one's. */
+    pulled() {
+      const [last] = [...verifiedMs]
+        .filter(([digest]) => known.has(shortId(digest)))
+        .toSorted(([, one], [, other]) => other - one);
+      if (unpacked.size === 0 && last !== undefined) measure(shortId(last[0]), false);
     },
     read(line: string) {
       const [, name, ended] = /^([0-9a-f]{12}): (Pull complete|Already exists)/u.exec(line) ?? [];
