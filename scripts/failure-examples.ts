@@ -318,6 +318,17 @@ export const failureExamples: {
     { said: 'service "her-os-core" refers to undefined network lan: invalid compose project' },
   ],
   "stack.broken_link": [{ link: stackDir, target: "/mnt/her-os" }],
+  "stack.build_failed": [
+    {
+      service: "tools",
+      stackDir,
+      lines: [
+        "ERROR: No matching distribution found for torch==9",
+        'failed to solve: process "/bin/sh -c pip install torch==9" did not complete successfully: exit code: 1',
+      ],
+    },
+    { service: "tools", stackDir, lines: [] },
+  ],
   "stack.changed": [{ file: `${stackDir}/.env`, before: "Nothing was written. " }],
   "stack.compose_failed": [{ stackDir, said: "unexpected end of input" }],
   "stack.env_invalid": [{ file: `${stackDir}/.env`, problem: "line 4: a quote is not closed" }],

@@ -1,7 +1,12 @@
 import { annieServiceName } from "../deploy/compose/annie-service.ts";
 import { neededBy, runCompose, type StackConfig } from "../docker/compose.ts";
 import { type HandedImage, openHandOver, removeLeftNames } from "../docker/hand-over.ts";
-import { openDockerPulls } from "../docker/pull-and-build.ts";
+import {
+  buildByCompose,
+  type BuiltService,
+  findServicesToBuild,
+  openDockerPulls,
+} from "../docker/pull-and-build.ts";
 import type { DownloadRequest } from "../download/download.ts";
 import { createImageReporter, type ImageReporter } from "../run/images-state.ts";
 import { formatBytes } from "../run/units.ts";
@@ -58,9 +63,10 @@ export async function openStackImages(
   // What has no place here is Docker's to pull.
   const displaced = survey === own ? [] : own.images.map(leftImage);
   const left = hasEngine ? [...displaced, ...found.left] : [];
-  if (survey.images.length === 0 && left.length === 0) return null;
+  const builds = hasEngine && request.starts ? await findServicesToBuild(work, asked.config) : [];
+  if ([survey.images, left, builds].every(({ length }) => length === 0)) return null;
   if (hasEngine) await removeLeftNames(work.host, work.signal);
-  return handImages(work, { ...request, found, survey, left });
+  return handImages(work, { ...request, found, survey, left, builds });
 }
 
 async function havePlace(work: Work, survey: Survey, store: FoundImages["store"]) {
@@ -107,9 +113,11 @@ function handImages(
     stackDir,
     starts,
     left,
+    builds,
   }: StackImagesRequest & {
     readonly found: FoundImages;
     readonly left: readonly LeftImage[];
+    readonly builds: readonly BuiltService[];
   },
 ): StackImages {
   const { host, emit } = work;
@@ -138,8 +146,19 @@ function handImages(
   const needed = all.filter(({ label }) => label.neededForOnline);
   const later = all.filter(({ label }) => !label.neededForOnline);
   const startDir = starts ? stackDir : null;
-  const start = createEarlyStart(work, { stackDir: startDir, config, images: all, reporter });
-  const waiting = new Set(needed.map(({ image }) => image));
+  const awaited = neededBy(annieServiceName, config);
+  const start = createEarlyStart(work, {
+    stackDir: startDir,
+    config,
+    lackingServices: [
+      ...all.flatMap(({ services }) => services),
+      ...builds.map(({ service }) => service),
+    ],
+    reporter,
+  });
+  const neededBuilds = builds.filter(({ service }) => awaited.has(service));
+  const laterBuilds = builds.filter(({ service }) => !awaited.has(service));
+  const waiting = new Set([...needed, ...neededBuilds].map(({ image }) => image));
   for (const image of left) emit({ type: "image.planned", ...plannedLeft(image) });
 
   /** By heros, or, once `turn` comes, by Docker itself. */
@@ -155,8 +174,21 @@ function handImages(
         start.imageReady(image.services);
       }),
     );
-  const neededFetched = fetched(needed, Promise.resolve());
-  const laterFetched = fetched(later, neededFetched);
+  /** One after the other: each takes all of the machine that it gets. */
+  const built = async (some: readonly BuiltService[], turn: Promise<unknown>): Promise<void> => {
+    await turn;
+    for (const each of some) {
+      await buildByCompose({ host, emit, signal, stackDir, config }, each);
+      waiting.delete(each.image);
+      start.imageReady([each.service]);
+    }
+  };
+  const now = Promise.resolve();
+  const neededFetched = Promise.all([fetched(needed, now), built(neededBuilds, now)]);
+  const laterFetched = Promise.all([
+    fetched(later, neededFetched),
+    built(laterBuilds, neededFetched),
+  ]);
   for (const each of [neededFetched, laterFetched]) each.catch(() => {});
 
   return {
@@ -181,7 +213,7 @@ function handImages(
     async later() {
       await laterFetched;
     },
-    hasLater: later.length > 0,
+    hasLater: later.length + laterBuilds.length > 0,
     async close() {
       stop.abort();
       await handOver.close();
@@ -214,15 +246,16 @@ function createEarlyStart(
   {
     stackDir,
     config,
-    images,
+    lackingServices,
     reporter,
   }: Pick<ImagesRequest, "config"> & {
     readonly stackDir: string | null;
-    readonly images: readonly LeftImage[];
+    /** Services whose images are not there yet. */
+    readonly lackingServices: readonly string[];
     readonly reporter: ImageReporter;
   },
 ) {
-  const lacking = new Set(images.flatMap(({ services }) => services));
+  const lacking = new Set(lackingServices);
   const wanted = [...neededBy(annieServiceName, config)].filter(
     (name) => name !== annieServiceName,
   );

@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import { isAbort, type Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { imageIdOf } from "../run/file-listing.ts";
 import type { ImageReporter } from "../run/images-state.ts";
 import { composeFailure } from "./compose-failures.ts";
@@ -203,4 +204,89 @@ function reasonOf({ code }: Failure): string {
     default:
       return "Docker's download was damaged";
   }
+}
+
+/** A service whose image the stack builds. */
+export interface BuiltService {
+  readonly service: string;
+  /** As docker knows it, once it is built. */
+  readonly image: string;
+  /** The compose file names the image: compose looks for it at its registry before it builds. */
+  readonly isNamed: boolean;
+}
+
+/** Those whose image is to be built, as compose would on `up`: where Docker lacks it, or each time. @throws AbortError */
+export async function findServicesToBuild(
+  { host, signal }: Pick<DockerPullsOptions, "host" | "signal">,
+  { name: project, services }: StackConfig,
+): Promise<BuiltService[]> {
+  const wanted = Object.entries(services).flatMap(([service, { image, build, pull_policy }]) => {
+    const isBuilt = build !== undefined && build !== null && pull_policy !== "never";
+    if (!isBuilt || (image === undefined && project === null)) return [];
+    const isNamed = image !== undefined && pull_policy !== "build";
+    const always = pull_policy === "build";
+    return [{ always, built: { service, image: image ?? `${project}-${service}`, isNamed } }];
+  });
+  const found = await Promise.all(
+    wanted.map(async ({ always, built }) => {
+      const isThere = !always && (await findEngineImage({ host, signal }, built.image)) !== null;
+      return isThere ? [] : [built];
+    }),
+  );
+  return found.flat();
+}
+
+export interface DockerBuildsOptions extends Pick<DockerPullsOptions, "host" | "emit" | "signal"> {
+  readonly stackDir: string;
+  readonly config: StackConfig;
+}
+
+/** Builds the image of a service, if its registry does not have it. @throws Failure `stack.build_failed` (1), or of docker (1, 4, 7); AbortError */
+export async function buildByCompose(
+  { host, emit, signal, stackDir, config }: DockerBuildsOptions,
+  { service, image, isNamed }: BuiltService,
+): Promise<void> {
+  if (isNamed) {
+    const args = ["pull", service];
+    emit({ type: "stack.command", command: `docker compose ${args.join(" ")}` });
+    await runCompose({ host, stackDir, args, signal });
+    if ((await findEngineImage({ host, signal }, image)) !== null) return;
+  }
+  emit({ type: "stack.command", command: `docker compose build ${service}` });
+  emit({ type: "container.changed", service, state: "building" });
+  const said: string[] = [];
+  let told = "";
+  const result = await runCompose({
+    host,
+    stackDir,
+    args: ["build", service],
+    signal,
+    onLine(line) {
+      said.push(line.trim());
+      if (said.length > keptLines) said.shift();
+      const [step, steps] = buildStep(line);
+      if (step === undefined || steps === undefined || told === `${step}/${steps}`) return;
+      told = `${step}/${steps}`;
+      emit({ type: "container.changed", service, state: "building", step, steps });
+    },
+  });
+  if (result.exitCode === 0) {
+    emit({ type: "container.changed", service, state: "built" });
+    return;
+  }
+  const known = composeFailure({ ...result, stackDir, config });
+  const ofMachine = /^docker\.(?:disk_full|daemon_down|no_permission|context_broken)$/u;
+  if (result.missing || ofMachine.test(known.code)) throw known;
+  const lines = said.filter((line) => /[a-z]/iu.test(line)).slice(-shownLines);
+  throw failure("stack.build_failed", { service, stackDir, lines }, known.cause);
+}
+
+const keptLines = 40;
+const shownLines = 6;
+
+/** Which step of how many begins: "#6 [core build 2/4] RUN …" of BuildKit, "Step 2/4 : RUN …" of the builder before it. */
+function buildStep(line: string): readonly number[] {
+  const [, ...numbers] =
+    /^(?:#\d+ \[(?:[^\]]* )?|Step )(\d+)\/(\d+)(?:\]| :)/u.exec(line.trim()) ?? [];
+  return numbers.map(Number);
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { TimedEvent } from "../run/event.ts";
 import { stages } from "../run/events/run.ts";
+import { containerStates } from "../run/events/stack.ts";
 import { exitCodes } from "../run/failure.ts";
 
 const { string, boolean, number, array: arrayOf, record: recordOf } = z;
@@ -16,16 +17,7 @@ export const action = z.enum(["created", "updated", "unchanged"]);
 export const checkStatus = z.enum(["ok", "warning", "failed"]);
 const background = object({ pid: count }).exactOptional();
 
-export const containerState = z.enum([
-  "pulling",
-  "created",
-  "starting",
-  "running",
-  "healthy",
-  "unhealthy",
-  "restarting",
-  "exited",
-]);
+export const containerState = z.enum(containerStates);
 
 export const annieModels = recordOf(
   text,
@@ -262,6 +254,8 @@ export const eventSchemas: Schemas = {
     exitCode: count.exactOptional(),
     receivedBytes: count.exactOptional(),
     totalBytes: count.exactOptional(),
+    step: count.exactOptional(),
+    steps: count.exactOptional(),
     silentMs: count.exactOptional(),
     registry: text.exactOptional(),
     unanswered: yesNo.exactOptional(),

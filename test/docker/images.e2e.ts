@@ -130,7 +130,6 @@ test("an image that compose always pulls is pulled by Docker itself, with a row 
   expect(new Set(progress.map(({ totalBytes }) => totalBytes))).toEqual(
     new Set([planned?.totalBytes]),
   );
-  expect(progress.at(-1)).toMatchObject({ phase: "unpacking" });
   expect(ofType(run, "image.ready")).toMatchObject([{ image, digest: planned?.digest }]);
 });
 
@@ -231,16 +230,66 @@ test("an image that its registry refuses to describe is left to Docker, as ever"
   expect(ofType(run, "download.retrying")).toEqual([]);
 });
 
+/** A service that Annie waits for, or not, and whose image ends with a layer of this instruction. */
+const builtBy = (instruction: string): string => `services:
+  tools:
+    build:
+      context: .
+      network: none
+      dockerfile_inline: |
+        FROM redis:7.4.5-bookworm
+        ${instruction}
+`;
+
+test("an image that the stack builds is built before its service starts", async () => {
+  const scene = await openStack(undefined, builtBy("COPY docker-compose.yml /"));
+  onTestFinished(async () => {
+    await docker(["rmi", "--force", `${path.basename(scene.stackDir)}-tools`]).catch(() => "");
+  });
+  const run = await scene.setup([`--port=${await freePort()}`]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  const states = ofType(run, "container.changed").filter(({ service }) => service === "tools");
+  expect(states.slice(0, 1)).toMatchObject([{ state: "building" }]);
+  expect(states).toContainEqual(expect.objectContaining({ state: "building", step: 2, steps: 2 }));
+  expect(states.map(({ state }) => state)).toContain("built");
+  expect(states.at(-1)?.state).toBe("running");
+});
+
+test("a build that fails ends the run with its last lines", async () => {
+  const failing = builtBy('RUN ["/bin/sh", "-c", "echo the words of the build; exit 3"]');
+  const scene = await openStack(
+    (base) =>
+      base
+        .replace(core, image)
+        .replace(
+          /(her-os-core:[^]*?depends_on:\n)/u,
+          "$1      tools: {condition: service_started}\n",
+        ),
+    failing,
+  );
+  const run = await scene.setup([`--port=${await freePort()}`]);
+  expect(run.exitCode).toBe(1);
+  expect(run.events.at(-1)).toMatchObject({
+    type: "run.failed",
+    code: "stack.build_failed",
+    message: expect.stringMatching(/image of tools[^]*the words of the build/u) as string,
+  });
+  expect(await docker(["ps", "-q", "--filter", "name=her-os-core"])).toBe("");
+});
+
 const alwaysPulled = (base: string): string =>
   base.replace(`    image: ${core}`, `    image: ${image}\n    pull_policy: always`);
 
 const imagesIn = ({ cacheDir }: Scene) => path.join(cacheDir, ".heros/images/blobs/sha256");
 
 /** A stack whose core is of the registry; Docker does not have it. */
-async function openStack(change = (base: string) => base.replace(core, image)): Promise<Scene> {
+async function openStack(
+  change = (base: string) => base.replace(core, image),
+  override?: string,
+): Promise<Scene> {
   // One that was pulled by its digest has that name alone.
   await docker(["rmi", "--force", image, `${image}@${pushedDigest}`]).catch(() => "");
-  const scene = await openScene({ change });
+  const scene = await openScene({ change, ...(override === undefined ? {} : { override }) });
   onTestFinished(() => {
     front.allow(Number.POSITIVE_INFINITY);
     front.setThrottle(null);

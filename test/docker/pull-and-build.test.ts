@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import { parseStackConfig } from "../../src/docker/compose.ts";
-import { openDockerPulls, type PulledImage } from "../../src/docker/pull-and-build.ts";
+import {
+  buildByCompose,
+  findServicesToBuild,
+  openDockerPulls,
+  type PulledImage,
+} from "../../src/docker/pull-and-build.ts";
 import { realClock } from "../../src/host/real-host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { createImageReporter } from "../../src/run/images-state.ts";
@@ -174,4 +179,117 @@ test("a pull that is silent is told with how long, and goes on for as long as it
   const silences = events.filter((event) => event.type === "container.changed");
   expect(silences.length).toBeGreaterThan(10);
   expect(silences[0]).toMatchObject({ service: "kokoro", registry: "ghcr.io", unanswered: true });
+});
+
+test("what compose would build is what Docker lacks, and what is built each time", async () => {
+  const docker = await fakeDocker(`
+case "$*" in
+*" stack-there"|*" annie:dev") echo '{"id":"sha256:1","names":[]}' ;;
+*) exit 1 ;;
+esac`);
+  const build = { context: "." };
+  const config = parseStackConfig(
+    JSON.stringify({
+      name: "stack",
+      services: {
+        plain: { image: "redis:7" },
+        there: { build },
+        lacking: { build },
+        named: { build, image: "ghcr.io/her-os/core:1" },
+        own: { build, image: "tools:1", pull_policy: "build" },
+        again: { build, image: "annie:dev", pull_policy: "build" },
+        never: { build, pull_policy: "never" },
+      },
+    }),
+  );
+  if (config === null) throw new Error("the services are none");
+  const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+  const { signal } = new AbortController();
+  expect(await findServicesToBuild({ host, signal }, config)).toEqual([
+    { service: "lacking", image: "stack-lacking", isNamed: false },
+    { service: "named", image: "ghcr.io/her-os/core:1", isNamed: true },
+    { service: "own", image: "tools:1", isNamed: false },
+    { service: "again", image: "annie:dev", isNamed: false },
+  ]);
+});
+
+/** Builds a service with a `docker` whose `compose build` is the script, and whose `compose pull` brings the image or not. */
+async function buildTools(script: string, { isNamed = false, isPulled = false } = {}) {
+  const docker = await fakeDocker(`
+case "$*" in
+"compose build tools") ${script}
+;;
+"compose pull tools") ;;
+"image inspect "*) ${isPulled ? `echo '{"id":"sha256:1"}'` : "exit 1"} ;;
+esac`);
+  const events: HerosEvent[] = [];
+  const config = parseStackConfig(JSON.stringify({ services }));
+  if (config === null) throw new Error("the services are none");
+  const error: unknown = await buildByCompose(
+    {
+      host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
+      emit: (event) => events.push(event),
+      signal: new AbortController().signal,
+      stackDir: await temporaryFolder(),
+      config,
+    },
+    { service: "tools", image: "tools:1", isNamed },
+  ).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  const states = events.flatMap((event) =>
+    event.type === "container.changed" ? [{ ...event, type: undefined, service: undefined }] : [],
+  );
+  const calls = (await docker.calls()).filter((call) => call.startsWith("compose "));
+  return { error, states, calls };
+}
+
+test.each([
+  [
+    "BuildKit",
+    "echo '#5 [1/2] FROM x'; echo '#5 CACHED'; echo '#6 [tools run 2/2] RUN x'; echo '#6 [tools run 2/2] RUN x'",
+  ],
+  ["the builder before it", "echo 'Step 1/2 : FROM x'; echo ' ---> 1'; echo 'Step 2/2 : RUN x'"],
+])("a service is built step by step: %s", async (_, script) => {
+  const { error, states, calls } = await buildTools(script);
+  expect(error).toBeNull();
+  expect(calls).toEqual(["compose build tools"]);
+  expect(states).toEqual([
+    { state: "building" },
+    { state: "building", step: 1, steps: 2 },
+    { state: "building", step: 2, steps: 2 },
+    { state: "built" },
+  ]);
+});
+
+test("an image with a name is looked for at its registry first, as compose does", async () => {
+  const pulled = await buildTools("exit 1", { isNamed: true, isPulled: true });
+  expect(pulled).toMatchObject({ error: null, states: [], calls: ["compose pull tools"] });
+  const lacking = await buildTools(":", { isNamed: true });
+  expect(lacking.error).toBeNull();
+  expect(lacking.calls).toEqual(["compose pull tools", "compose build tools"]);
+});
+
+test("a build that fails says so with its last lines", async () => {
+  const { error, states } = await buildTools(`cat >&2 <<'WORDS'
+#4 [internal] load metadata
+#6 [2/2] RUN exit 3
+#6 0.123 the words of the build
+------
+failed to solve: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3
+WORDS
+exit 17`);
+  expect(error).toMatchObject({ code: "stack.build_failed", exitCode: 1 });
+  const { message, hint } = error as { message: string; hint: string };
+  expect(message).toMatch(
+    /of tools\. Its last lines:\n[^]*the words of the build\n {2}failed to solve/u,
+  );
+  expect(hint).toContain("docker compose build tools");
+  expect(states.at(-1)).toEqual({ state: "building", step: 2, steps: 2 });
+});
+
+test("a build that fills the disk is a full disk", async () => {
+  const { error } = await buildTools("echo 'write /x: no space left on device' >&2; exit 17");
+  expect(error).toMatchObject({ code: "docker.disk_full", exitCode: 7 });
 });

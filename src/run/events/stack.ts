@@ -13,15 +13,20 @@ export interface StackCommand {
   readonly command: string;
 }
 
-export type ContainerState =
-  | "pulling"
-  | "created"
-  | "starting"
-  | "running"
-  | "healthy"
-  | "unhealthy"
-  | "restarting"
-  | "exited";
+/** "building" and "built" are of its image, by its Dockerfile; a container waits for its turn then. */
+export const containerStates = [
+  "pulling",
+  "building",
+  "built",
+  "created",
+  "starting",
+  "running",
+  "healthy",
+  "unhealthy",
+  "restarting",
+  "exited",
+] as const;
+export type ContainerState = (typeof containerStates)[number];
 
 export interface ContainerChanged {
   readonly type: "container.changed";
@@ -31,6 +36,9 @@ export interface ContainerChanged {
   /** While its image is fetched: how far it is, all layers that are known so far. */
   readonly receivedBytes?: number;
   readonly totalBytes?: number;
+  /** While its image is built: which step of how many, as the Dockerfile counts. */
+  readonly step?: number;
+  readonly steps?: number;
   /** While its image is fetched: for how long nothing was heard of it, and from whom: "ghcr.io", "Docker Hub". */
   readonly silentMs?: number;
   readonly registry?: string;

@@ -105,6 +105,15 @@ export const stackFailures = {
       `Docker Compose could not start the stack in ${stackDir}${said === "" ? "" : `: ${said}`}`,
     hint: ({ stackDir }) => `Try it yourself: ${inFolder(stackDir, "docker compose up -d")}`,
   }),
+  "stack.build_failed": row<{ service: string; stackDir: string; lines: readonly string[] }>({
+    exitCode: exitCodes.failed,
+    message: ({ service, lines }) =>
+      lines.length === 0
+        ? `Docker could not build the image of ${service}, and says nothing about it.`
+        : `Docker could not build the image of ${service}. Its last lines:\n${lines.map((line) => `  ${line}`).join("\n")}`,
+    hint: ({ service, stackDir }) =>
+      `Fix its Dockerfile, ${again} To build it alone: ${inFolder(stackDir, `docker compose build ${service}`)}`,
+  }),
   "stack.no_port": row<{ service: string; networkMode: string }>({
     exitCode: exitCodes.usage,
     message: ({ service, networkMode }) =>

@@ -20,6 +20,8 @@ const written = {
 
 export const containerText: Readonly<Record<ContainerState, string>> = {
   pulling: "downloading its image",
+  building: "building its image",
+  built: "image built",
   created: "created",
   starting: "starting",
   running: "running",
@@ -66,7 +68,9 @@ export function stackSentence(
 export function containerLine(event: ContainerChanged): string {
   const words = containerText[event.state];
   const exit = event.state === "exited" ? exitWords(event.exitCode ?? null) : "";
-  const progress = pullProgress(event);
+  const { step, steps } = event;
+  const built = step === undefined || steps === undefined ? null : `step ${step} of ${steps}`;
+  const progress = pullProgress(event) ?? built;
   return `${words}${exit}${progress === null ? "" : `, ${progress}`}`;
 }
 
@@ -95,6 +99,8 @@ function containerTone(event: ContainerChanged): Partial<Sentence> {
       return { tone: "warning", from: "normal" };
     case "exited":
       return event.exitCode === 0 ? { from: "verbose" } : { tone: "warning", from: "normal" };
+    case "building":
+      return { from: "normal" };
     case "pulling":
       // How far it is would be a line a second; that nothing is heard of it is worth one.
       return event.silentMs === undefined

@@ -133,7 +133,7 @@ export function containerRows(view: LiveView, room: number): Line[] {
 /** What is in trouble first, then what moves. */
 function rank(event: ContainerChanged): number {
   if (isTrouble(event)) return 0;
-  return event.state === "pulling" ? 1 : 2;
+  return event.state === "pulling" || event.state === "building" ? 1 : 2;
 }
 
 function isTrouble({ state, silentMs }: ContainerChanged): boolean {
@@ -208,7 +208,9 @@ function containerSign(event: ContainerChanged, view: LiveView): Span {
   const { symbols } = view.theme;
   if (view.state.failedContainers[event.service] !== undefined) return span(symbols.failed, "bad");
   if (isTrouble(event)) return span(symbols.warning, "warning");
-  if (event.state === "starting") return span(spinnerSign(view), "accent");
+  if (event.state === "starting" || event.state === "building") {
+    return span(spinnerSign(view), "accent");
+  }
   return event.state === "pulling"
     ? span(symbols.coming, "accent")
     : span(symbols.waiting, "quiet");
