@@ -72,7 +72,7 @@ async function findImages(
   try {
     const config = await readStack({ host: work.host, ...stack });
     const found = await findStackImages(work, { config, cacheDir, strict: false, keep: false });
-    if (found === null || found.surveyed.images.length === 0) return found;
+    if (found === null || found.surveyed.images.length + found.left.length === 0) return found;
     for (const notice of [...imageNotices(found), imagesNotice(found)]) work.emit(notice);
     return found;
   } catch (error) {
@@ -81,23 +81,23 @@ async function findImages(
   }
 }
 
-function imagesNotice({ surveyed: { images } }: FoundImages): Notice {
-  const lacking = images.filter(({ engineId }) => engineId === null);
-  const count = images.length;
-  const bytes = lacking.reduce(
-    (sum, { totalBytes, cachedBytes, resumedBytes }) =>
-      sum + totalBytes - cachedBytes - resumedBytes,
-    0,
-  );
-  const missing = lacking.map(({ title }) => title).join(", ");
+function imagesNotice({ surveyed: { images }, left }: FoundImages): Notice {
+  const byDocker = new Set(left.map(({ image }) => image));
+  const own = images.filter(({ title, engineId }) => engineId === null && !byDocker.has(title));
+  const count = new Set([...images.map(({ title }) => title), ...byDocker]).size;
+  const lacking = new Set([...own.map(({ title }) => title), ...byDocker]);
+  const ownBytes = own.map((image) => image.totalBytes - image.cachedBytes - image.resumedBytes);
+  const leftBytes = left.map(({ totalBytes, cachedBytes }) => totalBytes - cachedBytes);
+  const bytes = [...ownBytes, ...leftBytes].reduce((sum, each) => sum + each, 0);
+  const atLeast = left.some(({ layers }) => layers === null) ? "at least " : "";
   return {
     type: "notice",
     level: "info",
     code: "doctor.images",
     message:
-      lacking.length === 0
+      lacking.size === 0
         ? `Images: Docker has all ${count}.`
-        : `Images: Docker has ${count - lacking.length} of ${count}; ${formatBytes(bytes)} to download for ${missing}.`,
+        : `Images: Docker has ${count - lacking.size} of ${count}; ${atLeast}${formatBytes(bytes)} to download for ${[...lacking].join(", ")}.`,
   };
 }
 

@@ -45,13 +45,14 @@ const stackDir = () => path.join(sandbox.dir, "stack");
 const blobsDir = () => path.join(sandbox.dir, "hub/.heros/images/blobs/sha256");
 
 /** The stack of the test, whose images are of the registry. */
-async function writeStack(): Promise<void> {
+/** @param ofCore more lines of the core's service */
+async function writeStack(ofCore = ""): Promise<void> {
   await sandbox.file(
     "stack/docker-compose.yml",
     `services:
   her-os-core:
     image: \${CORE:-${registry.host}/her-os/core:1}
-    depends_on: [redis]
+    depends_on: [redis]${ofCore}
   redis:
     image: ${registry.host}/library/redis:7
   built:
@@ -315,6 +316,18 @@ test("doctor tells which images are missing, and judges Docker's disk by them", 
   await addDocker(rootDir);
   const run = await doctor();
   expect(JSON.stringify(run.events().at(-1))).toContain(`Not enough disk space in ${rootDir}`);
+});
+
+test("doctor counts the images that only Docker can pull, too", async () => {
+  await writeStack("\n    pull_policy: always");
+  await addDocker(sandbox.dir, [`${registry.host}/library/redis:7`]);
+  const doctor = await read("doctor", "--tiers=1", "--json", `--endpoint=${hub.endpoint}`);
+  expect(doctor.events()).toContainEqual(
+    expect.objectContaining({
+      code: "doctor.images",
+      message: `Images: Docker has 1 of 2; 700 kB to download for ${registry.host}/her-os/core:1.`,
+    }),
+  );
 });
 
 test("images that do not fit on Docker's disk end a setup before the first byte", async ({
