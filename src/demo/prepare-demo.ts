@@ -9,7 +9,7 @@ import { demoHost } from "./demo-host.ts";
 import { createEngine } from "./docker/engine.ts";
 import { reposForCatalog } from "./hub/catalog-repos.ts";
 import { type EmbeddedHub, startHub } from "./hub/hub.ts";
-import { startRegistry } from "./hub/registry.ts";
+import { type DemoRegistry, startRegistry } from "./hub/registry.ts";
 
 export interface DemoRequest {
   /** The real one. */
@@ -38,6 +38,7 @@ export interface DemoWorld {
   readonly catalog: Catalog;
   readonly endpoint: string;
   readonly hub: EmbeddedHub;
+  readonly registry: DemoRegistry;
   readonly stackDir: string;
   readonly cacheDir: string;
   readonly stateDir: string;
@@ -112,6 +113,7 @@ export async function prepareDemo({
     catalog,
     endpoint: hub.endpoint,
     hub,
+    registry,
     stackDir: join(home, "her-os"),
     cacheDir,
     stateDir: join(stateHome, "heros"),

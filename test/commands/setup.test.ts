@@ -130,6 +130,23 @@ describe("heros setup", () => {
     });
   });
 
+  it("lets Annie come online without an image that comes later, and names it", async () => {
+    world.registry.setIntercept(({ url, method }) => {
+      if (method !== "GET" || !/kokoro.*\/blobs\//.test(url)) return undefined;
+      return { answer: { status: 404, body: "" } };
+    });
+    const run = await runSetup(world);
+    expect(eventsOf(run, "annie.online")).toHaveLength(1);
+    expect(run.error).toMatchObject({
+      exitCode: 3,
+      message: expect.stringMatching(
+        /^Annie is online, but the image ghcr\.io\/remsky\/kokoro-fastapi-cpu:v0\.8\.0 is not ready: /,
+      ) as unknown,
+    });
+    // Her models are fetched nevertheless.
+    expect(eventsOf(run, "model.ready")).toHaveLength(4);
+  });
+
   it("fetches tier 1 to its end where a later tier fails first", async () => {
     const told = Promise.withResolvers<void>();
     world.hub.setIntercept(({ file, method, origin, headers }) => {

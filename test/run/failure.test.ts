@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { errorCode, rootErrorCode } from "../../src/run/failure.ts";
+import { errorCode, exitCodes, Failure, rootErrorCode } from "../../src/run/failure.ts";
+import { onlineWithout } from "../../src/run/failures/annie.ts";
 
 const reset = Object.assign(new Error("cut"), { code: "ECONNRESET" });
 
@@ -16,3 +17,29 @@ test("what is no error, or has a code that is no text, has none", () => {
   }
   expect(errorCode(Object.assign(new Error("odd"), { code: 7 }))).toBeNull();
 });
+
+test.each([
+  ["hub.unreachable", "x", [], "some of her models are not ready"],
+  ["registry.unreachable", "x", ["kokoro:1"], "the image kokoro:1 is not ready"],
+  ["docker.image_missing", "x", ["kokoro:1", "b:1"], "some of her images are not ready"],
+  ["download.hash_mismatch", "A layer of a/b", ["kokoro:1"], "the image kokoro:1 is not ready"],
+  [
+    "download.hash_mismatch",
+    "config.json of a/b",
+    ["kokoro:1"],
+    "some of her models are not ready",
+  ],
+  ["docker.daemon_down", "x", ["kokoro:1"], "some of her containers are not running"],
+  ["disk.full", "x", ["kokoro:1"], "some of her models or images are not ready"],
+  ["disk.full", "x", [], "some of her models are not ready"],
+])(
+  "where Annie is online, %s (%s) beside the images %j says: %s",
+  (code, message, images, told) => {
+    const reason = new Failure({ code, message, hint: "", exitCode: exitCodes.network });
+    expect(onlineWithout(reason, images)).toMatchObject({
+      code,
+      exitCode: exitCodes.degraded,
+      message: `Annie is online, but ${told}: ${message}`,
+    });
+  },
+);

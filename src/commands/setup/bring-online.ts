@@ -33,7 +33,8 @@ export interface BringOnline {
 
 /**
  * Fetches the models and starts Annie: side by side, or one after the other where the answers say so.
- * Whatever fails first stops the rest, with one exception: once tier 1 is there, a download that fails no longer stops Annie from coming online.
+ * Whatever fails first stops the rest, with two exceptions: once tier 1 is there, a download that fails no longer stops Annie from coming online,
+ * and what she does not wait for stops nothing else.
  * @throws Failure of the download (5, 6, 7), of the stack (1, 4), of Annie (1, 3); AbortError
  */
 export async function bringOnline(
@@ -120,8 +121,10 @@ export async function bringOnline(
   fetching.catch((error: unknown) => {
     if (firstModels.size > 0 || images?.isNeeded() === true) stop.abort(error);
   });
+  coming.catch((error: unknown) => stop.abort(error));
   const starting = coming.then(startRest);
-  starting.catch((error: unknown) => stop.abort(error));
+  // What she does not wait for stops no model on its way: it is told at the end.
+  starting.catch(() => {});
   const [fetched, annie, rest] = await Promise.allSettled([fetching, coming, starting]);
   await images?.close();
   work.signal.throwIfAborted();
@@ -139,12 +142,16 @@ export async function bringOnline(
     const stage = stop.signal.aborted ? "annie" : "download";
     emit({ type: "stage.finished", stage, outcome: "failed" });
     if (stop.signal.aborted) throw stop.signal.reason;
-    throw fetched.reason instanceof Failure ? onlineWithout(fetched.reason) : fetched.reason;
+    throw fetched.reason instanceof Failure
+      ? onlineWithout(fetched.reason, laterImages(found))
+      : fetched.reason;
   }
   if (rest.status === "rejected") {
     annie.value.stop();
     emit({ type: "stage.finished", stage: "annie", outcome: "failed" });
-    throw rest.reason instanceof Failure ? onlineWithout(rest.reason) : rest.reason;
+    throw rest.reason instanceof Failure
+      ? onlineWithout(rest.reason, laterImages(found))
+      : rest.reason;
   }
   annie.value.allReady();
   const { missing } = await annie.value.complete.catch((error: unknown) => {
@@ -161,6 +168,16 @@ export async function bringOnline(
   }
   const completeAfterMs = host.clock.monotonicMs() - startedAtMs;
   return { url, completeAfterMs, fetchedBytes: fetched.value.fetchedBytes };
+}
+
+/** Those that Docker did not have, and that Annie does not wait for, by their names. */
+function laterImages(found: FoundImages | null): readonly string[] {
+  if (found === null) return [];
+  const labels = [
+    ...found.surveyed.images.filter(({ totalBytes }) => totalBytes > 0),
+    ...found.left,
+  ].map(({ label }) => label);
+  return labels.filter(({ neededForOnline }) => !neededForOnline).map(({ image }) => image);
 }
 
 /** Ids of the models of these tiers; each is told as ready once it is, cached ones too. */

@@ -210,7 +210,9 @@ async function answerCompose(
     case "config":
       return { exitCode: 0, stdout: describeProject(project, call) };
     case "up":
-      return bringUp(call, project, { request, engine });
+      return tellSteps(call, request, (tell, { signal }) =>
+        engine.up(project, call.names, tell, signal),
+      );
     case "ps":
       return { exitCode: 0, stdout: await listContainers(call, engine) };
     case "logs":
@@ -220,16 +222,18 @@ async function answerCompose(
       await engine.down();
       return { exitCode: 0 };
     case "pull":
-      return { exitCode: 0 };
+      return tellSteps(call, request, (tell, { signal }) =>
+        engine.pull(project, call.names, tell, signal),
+      );
     default:
       return refuse(request);
   }
 }
 
-async function bringUp(
-  { jsonProgress, names }: ComposeCall,
-  project: Project,
-  { request, engine }: { readonly request: RunRequest; readonly engine: Engine },
+async function tellSteps(
+  { jsonProgress }: ComposeCall,
+  request: RunRequest,
+  work: (tell: Tell, request: RunRequest) => Promise<void>,
 ): Promise<CommandAnswer> {
   let stderr = "";
   const print = (line: string) => {
@@ -241,7 +245,7 @@ async function bringUp(
     print(jsonProgress ? JSON.stringify({ id, status, text: step }) : ` ${id}  ${step}`);
   };
   try {
-    await engine.up(project, names, tell, request.signal);
+    await work(tell, request);
     return { exitCode: 0, stderr };
   } catch (error) {
     request.signal?.throwIfAborted();

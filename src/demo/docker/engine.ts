@@ -41,6 +41,8 @@ export interface Engine {
    * all. Images that are missing are pulled first. @throws Error with what docker would say
    */
   up(project: Project, names: readonly string[], tell: Tell, signal?: AbortSignal): Promise<void>;
+  /** The images of these services, with no names of all, where they are missing. */
+  pull(project: Project, names: readonly string[], tell: Tell, signal?: AbortSignal): Promise<void>;
   containers(): readonly Container[];
   /** As `docker compose ps` has it. */
   health(container: Container): Promise<"" | "starting" | "healthy" | "unhealthy">;
@@ -140,6 +142,10 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     images,
+    async pull(project, names, tell, signal) {
+      const isNamed = ({ name }: Service) => names.length === 0 || names.includes(name);
+      await pullMissing(project.services.filter(isNamed), tell, signal);
+    },
     async up(project, names, tell, signal) {
       const wanted = inStartOrder(project.services, names);
       const order = wanted.filter(({ name }) => !isUp(name));

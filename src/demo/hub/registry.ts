@@ -3,7 +3,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Socket } from "node:net";
 import { isLoopback, type Network } from "../../host/network.ts";
 import { type ByteSource, fixedBytes, generatedBytes, hashBytes, sendContent } from "./content.ts";
-import { type Exchange, type Gate, send } from "./exchange.ts";
+import {
+  type Exchange,
+  type Fault,
+  type Gate,
+  type Intercept,
+  type RecordedRequest,
+  send,
+} from "./exchange.ts";
 
 /** Compressed bytes of the layers of her-os's images for arm64, the lowest first, or nearly so; by repository. */
 const knownLayers: Readonly<Record<string, readonly number[]>> = {
@@ -29,6 +36,7 @@ const types = {
 export interface DemoRegistry {
   /** `http://127.0.0.1:PORT` */
   readonly address: string;
+  setIntercept(intercept: Intercept | undefined): void;
   /** Ends at once, whatever is under way. */
   close(): Promise<void>;
 }
@@ -55,6 +63,7 @@ interface HostedImage {
 /** Starts a registry whose images have made-up bytes: nothing of them is held in memory or on disk. */
 export async function startRegistry({ scale, gates }: DemoRegistryOptions): Promise<DemoRegistry> {
   const images = new Map<string, Promise<HostedImage>>();
+  let intercept: Intercept | undefined;
   const imageOf = (repository: string): Promise<HostedImage> => {
     const known = images.get(repository) ?? hostImage(repository, scale);
     images.set(repository, known);
@@ -62,7 +71,8 @@ export async function startRegistry({ scale, gates }: DemoRegistryOptions): Prom
   };
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const exchange = exchangeOf(request, response);
+    const exchange = exchangeOf(request, response, (record) => intercept?.(record) ?? {});
+    if (exchange.fault.answer !== undefined) return send(exchange, exchange.fault.answer);
     const [, repository = "", kind, reference = ""] =
       /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(exchange.url.pathname) ?? [];
     if (kind === undefined) return refuse(exchange, "NAME_UNKNOWN");
@@ -89,6 +99,7 @@ export async function startRegistry({ scale, gates }: DemoRegistryOptions): Prom
   const bound = server.address();
   return {
     address: `http://127.0.0.1:${typeof bound === "object" && bound !== null ? bound.port : 0}`,
+    setIntercept: (next) => void (intercept = next),
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
@@ -158,27 +169,32 @@ function refuse(exchange: Exchange, code: string): void {
   });
 }
 
-function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchange {
+function exchangeOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  faultOf: (record: RecordedRequest) => Fault,
+): Exchange {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   response.on("error", () => gone.abort());
   const { method = "GET", url = "/", headers } = request;
+  const record: Exchange["record"] = {
+    number: 0,
+    origin: "content",
+    method,
+    url,
+    headers,
+    file: null,
+    range: null,
+    status: 0,
+    sentBytes: 0,
+  };
   return {
     request,
     response,
     url: new URL(url, "http://127.0.0.1"),
-    record: {
-      number: 0,
-      origin: "content",
-      method,
-      url,
-      headers,
-      file: null,
-      range: null,
-      status: 0,
-      sentBytes: 0,
-    },
-    fault: {},
+    record,
+    fault: faultOf(record),
     signal: gone.signal,
   };
 }

@@ -23,12 +23,38 @@ const named = (lacks: readonly string[]) => lacks.map(capabilityName).join(", ")
 const herLog = ({ stackDir }: InStack) =>
   `Check her logs: ${inFolder(stackDir, "docker compose logs her-os-core")}`;
 
-/** A failure of the download while Annie runs on her first models. */
-export function onlineWithout(reason: Failure): Failure {
+/**
+ * A failure of what comes later, while Annie runs on her first models.
+ * @param images that she does not wait for, by their names
+ */
+export function onlineWithout(reason: Failure, images: readonly string[] = []): Failure {
   return retold(reason, {
-    message: `Annie is online, but some of her models are not ready: ${reason.message}`,
+    message: `Annie is online, but ${lackingLater(reason, images)}: ${reason.message}`,
     exitCode: exitCodes.degraded,
   });
+}
+
+/** Of Docker's failures, those of a pull. */
+const ofPulls =
+  /^docker\.(?:disk_full|pull_\w+|registry_error|image_missing|wrong_architecture|credentials)$/;
+
+/** What failed, by where its failure is from; a full disk may be full of either. */
+function lackingLater({ code, message }: Failure, images: readonly string[]): string {
+  const [room = ""] = code.split(".");
+  const isLayer = message.startsWith("A layer of ");
+  if (["image", "registry"].includes(room) || isLayer || ofPulls.test(code)) {
+    const [only] = images;
+    return images.length === 1
+      ? `the image ${only} is not ready`
+      : "some of her images are not ready";
+  }
+  if (["docker", "compose", "stack", "annie"].includes(room)) {
+    return "some of her containers are not running";
+  }
+  const isModels = images.length === 0 || ["hub", "models", "token", "download"].includes(room);
+  return isModels
+    ? "some of her models are not ready"
+    : "some of her models or images are not ready";
 }
 
 /** Why `heros status` does not find Annie online; its hint is what would bring her online. */
