@@ -227,6 +227,7 @@ export const eventSchemas: Schemas = {
     cachedBytes: count,
     images: array(plannedImage).exactOptional(),
     disks: array(plannedDisk).exactOptional(),
+    memory: object({ neededBytes: count, totalBytes: count, ofGpu: yesNo }).exactOptional(),
     bytesPerSecond: count.exactOptional(),
     startup: z.enum(["progressive", "wait"]),
     cacheDir: text,

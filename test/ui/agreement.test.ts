@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { TimedEvent } from "../../src/run/event.ts";
+import { bytesOfAll, bytesOfImage } from "../../src/run/images-state.ts";
+import { initialState, reduce } from "../../src/run/state.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createInkWriter } from "../../src/ui/ink/writer.tsx";
 import { createPlainWriter } from "../../src/ui/plain/writer.ts";
 import type { Writer } from "../../src/ui/writer.ts";
+import { percentOf } from "../../src/ui/messages/download.ts";
 import { spokenFact } from "../../src/ui/messages/sentence.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
 import { recording, recordings } from "./recordings.ts";
@@ -58,6 +61,39 @@ describe.each(recordings)("%s", (name) => {
     const isEnd = (line: string) => /^(Done in|Stopped|Annie is online \()|^Error code/.test(line);
     const end = lines.findIndex(isEnd);
     expect(left.slice(left.findIndex(isEnd))).toEqual(lines.slice(end));
+  });
+
+  test("moves no bar backwards, and fills none before what it shows is ready", () => {
+    let state = initialState;
+    const most = new Map<string, number>();
+    const look = (what: string, part: number, whole: number, isReady: boolean): void => {
+      const percent = whole === 0 ? 0 : percentOf(part, whole);
+      expect(percent, `${what} at ${state.elapsedMs} ms`).toBeGreaterThanOrEqual(
+        most.get(what) ?? 0,
+      );
+      most.set(what, percent);
+      if (!isReady) expect(percent, `${what} at ${state.elapsedMs} ms`).toBeLessThan(100);
+    };
+    for (const event of events) {
+      state = reduce(state, event);
+      // A repair downloads anew what it found damaged.
+      if (event.type === "verify.finished") most.clear();
+      for (const image of state.images) {
+        const { receivedBytes, verifiedBytes, totalBytes } = bytesOfImage(image);
+        const isReady = image.phase === "ready";
+        look(image.image, receivedBytes, totalBytes, isReady);
+        look(`what is unpacked of ${image.image}`, verifiedBytes, totalBytes, isReady);
+      }
+      for (const { id, verifiedBytes, totalBytes, state: now } of state.download.models) {
+        const isReady = now === "ready" || state.download.planned === null;
+        look(`what is verified of ${id}`, verifiedBytes, totalBytes, isReady);
+      }
+      const { receivedBytes, totalBytes } = bytesOfAll(state);
+      const images = state.images.every(({ phase }) => phase === "ready");
+      // The sum is known once all are planned.
+      if (state.download.progressAt === null) most.delete("all");
+      look("all", receivedBytes, totalBytes, images);
+    }
   });
 
   test("tells no file as here twice, and no end but one", () => {

@@ -6,10 +6,11 @@
  *
  * Every event is one that a run emitted, in a demo's world without its DEMO. Only what differs from machine to machine
  * is replaced: folders, addresses, ports.
+ *
+ * Two are of an earlier heros, and stay as they are: fresh-setup and crashing-container, in which Docker pulled all images
+ * by itself. Such records replay, and Docker still pulls where heros can't fetch images for it.
  */
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { type CheckRequest, repair, verify } from "../../src/commands/models/verify.ts";
 import { pull } from "../../src/commands/pull.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
@@ -17,7 +18,6 @@ import type { TimedEvent } from "../../src/run/event.ts";
 import { createPauseSwitch } from "../../src/run/run-control.ts";
 import { requestOf } from "../commands/demo-setup.ts";
 import { herOs } from "../demo/test-demo.ts";
-import { addImages } from "./add-images.ts";
 import { hubOutage } from "./hub-outage.ts";
 import { recordDemo } from "./record-demo.ts";
 import { inWorld, linesOf, record, recordSetup } from "./record-run.ts";
@@ -30,13 +30,9 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
   "demo-setup": async () => {
     await keepLines("demo-setup", await recordDemo(["--demo-speed", String(speed)]));
   },
-  "fresh-setup": () =>
-    inHerOs(async (world) => {
-      await keepOf(world, "fresh-setup", await recordSetup(world));
-    }),
   "first-boot": () =>
     inHerOs(async (world) => {
-      await keepOf(world, "first-boot", addImages(await recordSetup(world)));
+      await keepOf(world, "first-boot", await recordSetup(world));
     }),
   "second-run": () =>
     inHerOs(async (world) => {
@@ -47,21 +43,21 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
   cancelled: () =>
     inHerOs(async (world) => {
       const events = await recordSetup(world, (event, interrupt) => {
-        if (event.type !== "download.progress") return;
-        if (event.receivedBytes > event.totalBytes * 0.4) interrupt();
+        if (event.type !== "image.progress" || !event.image.includes("her-os-core")) return;
+        if (event.receivedBytes > event.totalBytes * 0.6) interrupt();
       });
       await keepOf(world, "cancelled", events);
     }),
-  "crashing-container": () =>
+  "pull-images": () =>
     inHerOs(async (world) => {
-      // Between her start and her listening somebody takes her port: she ends with a trace, as a container would.
-      const thief = createServer((socket) => socket.destroy());
-      const events = await recordSetup(world, (event) => {
-        if (event.type !== "container.changed" || event.service !== "her-os-core") return;
-        if (event.state !== "created" && !thief.listening) thief.listen(world.port, "127.0.0.1");
+      const { stackDir } = world;
+      const { assetsDir } = requestOf(world);
+      const started = { command: "pull", stages: ["download"] as const };
+      const events = await record(world, started, (work) => {
+        const models = world.catalog.models.filter(({ tier }) => tier <= 2);
+        return pull(work, placed(world), { models, stack: { stackDir, assetsDir } });
       });
-      if (thief.listening) await once(thief.close(), "close");
-      await keepOf(world, "crashing-container", events);
+      await keepOf(world, "pull-images", events);
     }),
   "pull-with-retries": () =>
     inHerOs(async (world) => {

@@ -1,4 +1,9 @@
-import { capabilitiesOf, type CatalogModel, modelsOfTiers } from "../../catalog/catalog.ts";
+import {
+  capabilitiesOf,
+  type CatalogModel,
+  memoryGibOf,
+  modelsOfTiers,
+} from "../../catalog/catalog.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import { placeFailure } from "../../checks/disks.ts";
@@ -9,7 +14,8 @@ import { type Detection, downloadRefusals, refusalOf, type Wanted } from "../../
 import type { Interview } from "../../plan/interview.ts";
 import { type Answers, questions } from "../../plan/questions.ts";
 import { rememberable, resolveAnswers } from "../../plan/resolve.ts";
-import type { PlannedDisk, PlannedModel, PlanReady } from "../../run/events/plan.ts";
+import type { PlannedDisk, PlannedMemory, PlannedModel, PlanReady } from "../../run/events/plan.ts";
+import type { Machine } from "../../run/events/machine.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { Failure, isAbort } from "../../run/failure.ts";
 import { expandPath } from "../../source/hub/environment.ts";
@@ -169,6 +175,7 @@ export async function prepareInterview(
       cachedBytes: surveyed.cachedBytes + surveyed.resumedBytes,
       ...(images === null ? {} : { images: plannedImages(images) }),
       disks: plannedDisks(needs),
+      memory: plannedMemory(models, detection.machine),
       ...(bytesPerSecond === null ? {} : { bytesPerSecond }),
       startup: answers.startup,
       cacheDir: surveyed.cacheDir,
@@ -234,6 +241,15 @@ function plannedDisks(needs: readonly NeededSpace[]): PlannedDisk[] {
   return needsByDisk(needs)
     .filter(({ neededBytes }) => neededBytes > 0)
     .map((each) => ({ ...each, what: each.what.filter((what) => what !== "upgrade") }));
+}
+
+function plannedMemory(
+  models: readonly CatalogModel[],
+  { gpu, memoryBytes }: Machine,
+): PlannedMemory {
+  const own = gpu?.memoryBytes ?? null;
+  const neededBytes = Math.round(memoryGibOf(models) * 1024 ** 3);
+  return { neededBytes, totalBytes: own ?? memoryBytes, ofGpu: own !== null };
 }
 
 function isKept({ token, keepToken }: Answers): boolean {

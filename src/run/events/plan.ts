@@ -32,6 +32,14 @@ export interface PlannedDisk {
   readonly estimated: boolean;
 }
 
+/** What models take of memory once they are loaded, and what there is. */
+export interface PlannedMemory {
+  readonly neededBytes: number;
+  readonly totalBytes: number;
+  /** Of the GPU alone; else the machine's, which it shares with the GPU. */
+  readonly ofGpu: boolean;
+}
+
 /** The answers, worked out: what the summary page shows and what `--dry-run` prints. */
 export interface PlanReady {
   readonly type: "plan.ready";
@@ -46,6 +54,8 @@ export interface PlanReady {
   readonly images?: readonly PlannedImage[];
   /** Each disk that is written to; absent in older records. */
   readonly disks?: readonly PlannedDisk[];
+  /** Absent in older records. */
+  readonly memory?: PlannedMemory;
   /** Of the link, as it was measured; absent where it was not. */
   readonly bytesPerSecond?: number;
   readonly startup: "progressive" | "wait";

@@ -23,7 +23,7 @@ type DownloadSaid = Exclude<DownloadEvent, { type: "download.progress" }>;
 export function downloadSentence(event: DownloadSaid, state: RunState): Sentence {
   switch (event.type) {
     case "download.planned":
-      return say(plannedWords(event));
+      return say(`${plannedWhat(state)}${plannedWords(event)}`);
     case "download.retrying":
       return say(`${fileName(event, state)}: ${reasonWords(event)}. ${againWords(event)}`, {
         tone: "warning",
@@ -159,7 +159,9 @@ export function timesText(
   const all = `${about}${formatEta(etaSeconds)}`;
   if (onlineEtaSeconds === null) return `${all} left`;
   const online = `${about}${formatEta(onlineEtaSeconds)}`;
-  return `Annie online in ${online}${online === all ? "" : `, everything in ${all}`}`;
+  // She starts after her last byte, which may be the last of all.
+  const isLast = online === all || onlineEtaSeconds >= etaSeconds;
+  return `Annie online in ${online}${isLast ? "" : `, everything in ${all}`}`;
 }
 
 const progressStepPercent = 10;
@@ -242,10 +244,15 @@ export function modelTitle(id: string, state: RunState): string {
   );
 }
 
+/** Whose bytes they are: images are told of one by one. */
+function plannedWhat(state: RunState): string {
+  return downloadedWhat(state) === "release" ? "Release: " : "Models: ";
+}
+
 function plannedWords(event: Extract<DownloadEvent, { type: "download.planned" }>): string {
   const missing = event.totalBytes - event.cachedBytes - event.resumedBytes;
   if (missing <= 0 && event.resumedBytes === 0) {
-    return `All ${counted(event.files, "file")} (${formatBytes(event.totalBytes)}) are already cached.`;
+    return `all ${counted(event.files, "file")} (${formatBytes(event.totalBytes)}) already cached.`;
   }
   const here = event.cachedBytes + event.resumedBytes;
   return [

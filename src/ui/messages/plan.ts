@@ -1,7 +1,7 @@
 import type { Interview, Step } from "../../plan/interview.ts";
 import type { Question } from "../../plan/questions.ts";
 import type { PlannedFile, PlannedModel, PlanReady } from "../../run/events/plan.ts";
-import { formatBytes, formatEta } from "../../run/units.ts";
+import { formatBytes, formatEta, formatMemory } from "../../run/units.ts";
 import type { PlannedImage } from "../../run/events/download.ts";
 import { imageTitle } from "./download.ts";
 import { counted, listed, say, type Sentence } from "./sentence.ts";
@@ -67,7 +67,9 @@ export interface PlanFact {
 
 /** The facts of a plan, a line each. */
 export function planLines(plan: PlanReady): string[] {
-  const models = { label: "Models", value: listed(plan.models.map(({ title }) => title)) };
+  const sized = ({ title, totalBytes }: PlannedModel) =>
+    totalBytes === 0 ? title : `${title} ${formatBytes(totalBytes)}`;
+  const models = { label: "Models", value: listed(plan.models.map(sized)) };
   const download = { label: "Download", value: downloadSizeText(plan) };
   const facts = [models, ...imageFacts(plan), download, ...planFacts(plan)];
   return facts.map(({ label, value }) => (label === "" ? value : `${label}: ${value}`));
@@ -98,22 +100,35 @@ export function unpackedText(images: readonly PlannedImage[]): string[] {
   ];
 }
 
-/** "about 11.5 GB for models and images (estimate), 82.0 GB free, /var/lib/docker", a fact each disk. */
-function diskFacts({ disks = [] }: PlanReady): PlanFact[] {
+/**
+ * "about 11.5 GB for models and images (estimate), 82.0 GB free", a fact each disk. The folder of the models has a fact of
+ * its own; that of another disk stands behind it.
+ */
+function diskFacts({ disks = [], cacheDir }: PlanReady): PlanFact[] {
   return disks.map(({ folder, what, neededBytes, freeBytes, estimated }) => {
     const needed = `${estimated ? "about " : ""}${formatBytes(neededBytes)}`;
     const kind = `for ${listed(what)}${estimated ? " (estimate)" : ""}`;
+    const where = folder === cacheDir ? "" : `: ${folder}`;
     return {
       label: "Disk",
-      value: `${needed} needed ${kind}, ${formatBytes(freeBytes)} free: ${folder}`,
+      value: `${needed} ${kind}, ${formatBytes(freeBytes)} free${where}`,
     };
   });
+}
+
+/** "10.3 of 121.6 GiB". */
+function memoryFacts({ memory }: PlanReady): PlanFact[] {
+  if (memory === undefined) return [];
+  const needed = formatMemory(memory.neededBytes).replace(" GiB", "");
+  const value = `${needed} of ${formatMemory(memory.totalBytes)}${memory.ofGpu ? " of the GPU" : ""}`;
+  return [{ label: "Memory", value }];
 }
 
 /** What a plan says beside its models and images, their download and its files. */
 export function planFacts(plan: PlanReady): PlanFact[] {
   return [
     ...diskFacts(plan),
+    ...memoryFacts(plan),
     { label: "Model folder", value: plan.cacheDir },
     { label: "Annie's folder", value: plan.stackDir },
     { label: "Start Annie", value: startupText(plan.startup) },

@@ -151,8 +151,11 @@ export function healthText(status: string): string {
   }
 }
 
+/** Whether a text has room where it is to stand. */
+type Fits = (text: string) => boolean;
+
 /** Her row on the live screen, after "Annie": what is awaited, or that she is online. */
-export function annieText(state: RunState): string {
+export function annieText(state: RunState, fits?: Fits): string {
   const { annie, containers, plan } = state;
   if (annie.online !== null) return `is online at ${addressWords(annie.online.url)}`;
   if (annie.status !== null && annie.status !== "unreachable") {
@@ -162,7 +165,7 @@ export function annieText(state: RunState): string {
   }
   const awaited = awaitedContainers(state);
   const images = awaitedImages(state);
-  if (images.length > 0) return `is waiting for ${awaitedText(state)}`;
+  if (images.length > 0) return waitsText(state, fits);
   // The one that tells how far it is says the most.
   const shown = awaited.find((event) => pullProgress(event) !== null) ?? awaited[0];
   if (shown === undefined) {
@@ -172,6 +175,12 @@ export function annieText(state: RunState): string {
   const others = awaited.length - 1;
   const more = others === 0 ? "" : ` and ${counted(others, "more container")}`;
   return `is waiting for ${shown.service} (${containerLine(shown)})${more}`;
+}
+
+/** "is waiting for …", of which as much is said as has room. */
+export function waitsText(state: RunState, fits: Fits = () => true): string {
+  const texts = awaitedTexts(state).map((text) => `is waiting for ${text}`);
+  return texts.find(fits) ?? texts.at(-1) ?? "is starting…";
 }
 
 /** Those that do not run yet. One whose image has a row of its own is told by that. */
@@ -202,19 +211,28 @@ function awaitedImages({ images }: Pick<RunState, "images">): readonly ImageNow[
   return images.filter(({ phase, neededForOnline }) => neededForOnline && phase !== "ready");
 }
 
-/** "the image her-os-core", "3 images and 2 containers". */
-export function awaitedText(state: Pick<RunState, "containers" | "images">): string {
-  const images = awaitedImages(state);
-  const [only] = images;
+/**
+ * "her-os-core (unpacking), neo4j (downloading) and 2 containers": each image that is missing and what happens to it, those first that
+ * came furthest. Shorter ones after it leave out what rows of their own say: the containers, then what happens to the images.
+ */
+function awaitedTexts(state: Pick<RunState, "containers" | "images">): string[] {
+  const phases = ["unpacking", "downloading", "waiting"];
+  const images = awaitedImages(state)
+    .toSorted((a, b) => phases.indexOf(a.phase) - phases.indexOf(b.phase))
+    .map(({ image, phase }) => ({ title: imageTitle(image, state.images), phase }));
   const containers = awaitedContainers(state).length;
-  const image =
-    only !== undefined && images.length === 1
-      ? `the image ${imageTitle(only.image, state.images)}`
-      : counted(images.length, "image");
-  return listed([
-    ...(images.length === 0 ? [] : [image]),
-    ...(containers === 0 ? [] : [counted(containers, "container")]),
-  ]);
+  const rest = containers === 0 ? [] : [counted(containers, "container")];
+  if (images.length === 0) return rest;
+  const titles = images.map(({ title }) => title);
+  const told = images.map(({ title, phase }) =>
+    phase === "waiting" ? title : `${title} (${phase})`,
+  );
+  const some = titles.slice(1).map((_, left) => {
+    const kept = titles.length - 1 - left;
+    return [...titles.slice(0, kept), counted(left + 1, "more image")];
+  });
+  const count = [counted(images.length, "image"), ...rest];
+  return [[...told, ...rest], told, [...titles, ...rest], titles, ...some, count].map(listed);
 }
 
 /** What she can't do yet and will be able to: what nobody chose is not awaited. */

@@ -31,33 +31,57 @@ test("images that end alike are told apart", () => {
 function planned() {
   const plan = recording("first-boot").find((event) => event.type === "plan.ready");
   if (plan === undefined) throw new Error("no plan");
-  return plan;
+  const [first, ...others] = plan.images ?? [];
+  if (first === undefined) throw new Error("no images");
+  const models = {
+    folder: plan.cacheDir,
+    what: ["models", "images"],
+    neededBytes: 3.38e9,
+  } as const;
+  const docker = { folder: "/var/lib/docker", what: ["images"], neededBytes: 11.4e9 } as const;
+  // One that is cached, the link measured, and Docker on a disk of its own.
+  return {
+    ...plan,
+    images: [{ ...first, cachedBytes: first.totalBytes }, ...others],
+    bytesPerSecond: 10e6,
+    disks: [
+      { ...models, freeBytes: 82e9, estimated: false },
+      { ...docker, freeBytes: 310e9, estimated: true },
+    ],
+  };
 }
 
 test("a plan tells sizes and time of models and images, and what each disk has and needs", () => {
   const lines = planLines(planned());
   expect(lines).toContainEqual(
-    expect.stringMatching(/^Images: postgres 108 MB, .*; about \S+ GB unpacked \(estimate\)$/),
+    expect.stringMatching(/^Images: postgres 2\.25 MB, .*; about \S+ MB unpacked \(estimate\)$/),
   );
   expect(lines).toContainEqual(
     expect.stringMatching(
-      /^Download: 3 models and 6 images, \S+ GB to download, about \d+ s, 128 MB/,
+      /^Download: 3 models and 6 images, 131 MB to download, about \d+ s, 2\.25 MB already cached$/,
     ),
   );
-  const disks = lines.filter((line) => line.startsWith("Disk: "));
-  expect(disks).toEqual([
-    "Disk: 3.38 GB needed for models and images, 82.0 GB free: /home/ada/.cache/huggingface/hub",
+  expect(lines).toContainEqual(
     expect.stringMatching(
-      /^Disk: about \S+ GB needed for images \(estimate\), 310 GB free: \/var\/lib\/docker$/,
+      /^Models: Qwen3 Embedding 0\.6B 6\.05 MB, .* and Whisper large v3 15\.6 MB$/,
     ),
+  );
+  expect(lines).toContain("Memory: 10.4 of 121.6 GiB");
+  expect(lines.filter((line) => line.startsWith("Disk: "))).toEqual([
+    "Disk: 3.38 GB for models and images, 82.0 GB free",
+    "Disk: about 11.4 GB for images (estimate), 310 GB free: /var/lib/docker",
+  ]);
+  // Each folder is told once.
+  expect(lines.filter((line) => line.includes("/home/ada/.cache/huggingface/hub"))).toEqual([
+    "Model folder: /home/ada/.cache/huggingface/hub",
   ]);
 });
 
 test("where images are known, no review speaks of any that may be missing", () => {
   const { images, ...without } = planned();
   expect(images).toHaveLength(6);
-  expect(downloadText(planned(), 315e6)).toMatch(/^3\.25 GB, about 11 s \(128 MB cached\)$/);
-  expect(downloadText(without, null)).toMatch(/^102 MB, plus any missing container images$/);
+  expect(downloadText(planned(), 315e5)).toMatch(/^131 MB, about 5 s \(2\.25 MB cached\)$/);
+  expect(downloadText(without, null)).toMatch(/^25\.5 MB, plus any missing container images$/);
 });
 
 test("a status tells of the images that a run in the background still waits for", () => {

@@ -4,7 +4,7 @@ import { cleanText } from "../../clean-text.ts";
 import { textWidth } from "../../text-width.ts";
 import { notPausedText } from "../../messages/download.ts";
 import { capabilityName } from "../../../run/capabilities.ts";
-import { annieText, awaitedCapabilities, awaitedText } from "../../messages/stack.ts";
+import { annieText, awaitedCapabilities, waitsText } from "../../messages/stack.ts";
 import { remedyLine } from "../../messages/machine.ts";
 import { hubWaitText } from "../../messages/run.ts";
 import {
@@ -175,7 +175,7 @@ function annieLines(view: LiveView): Line[] {
   const url = cleanText(annie.online?.url.replace(/\/$/, "") ?? "");
   const whole: Line = online
     ? [sign, who, span(" is online at ", "good"), linked(url, "good")]
-    : [sign, who, span(` ${cleanText(annieText(state))}`)];
+    : [sign, who, span(` ${cleanText(annieText(state, fitsAnnie(view)))}`)];
   if (!online || lineWidth(whole) <= frameColumns(view.size)) return [whole];
   return [
     [sign, who, span(" is online", "good")],
@@ -216,8 +216,14 @@ function isSilent({ annie }: RunState): boolean {
 
 /** Annie's first row where her containers have rows of their own. */
 function waitsLine(view: LiveView): Line {
-  const words = ` is waiting for ${awaitedText(view.state)}`;
+  const words = ` ${waitsText(view.state, fitsAnnie(view))}`;
   return [annieSign(view), span(" Annie", "strong"), span(cleanText(words))];
+}
+
+/** Whether a text has room in her row, behind her name. */
+function fitsAnnie(view: LiveView): (text: string) => boolean {
+  const room = frameColumns(view.size) - indentOf(view).length - "Annie ".length;
+  return (text) => textWidth(text) <= room;
 }
 
 function annieSign(view: LiveView): Line[number] {

@@ -102,7 +102,7 @@ function summaryLines(view: WizardView, plan: PlanReady): Line[] {
   const facts = [
     { label: "Download", value: downloadText(plan, bytesPerSecond) },
     ...planFacts(plan),
-    { label: "Needs", value: needsText(view, plan) },
+    ...(plan.memory === undefined ? [{ label: "Needs", value: needsText(view, plan) }] : []),
     ...plan.files.flatMap((file) => backupFact(file, plan)),
   ];
   const { images = [] } = plan;
@@ -115,7 +115,7 @@ function summaryLines(view: WizardView, plan: PlanReady): Line[] {
   const width = Math.max(...labels.map((label) => textWidth(label))) + 2;
   const isNarrow = columns < 50;
   const indent = isNarrow ? 2 : width;
-  const [download, ...others] = facts.map(({ label, value }: PlanFact) => ({
+  const told = facts.map(({ label, value }: PlanFact) => ({
     label,
     rows: wrapText(cleanText(value), columns - indent).map((text): Line => [span(text)]),
   }));
@@ -125,11 +125,13 @@ function summaryLines(view: WizardView, plan: PlanReady): Line[] {
       ? []
       : [{ label: "Images", rows: imageRows(view, images, columns - indent) }];
   const files = { label: "Files", rows: fileRows(plan, columns - indent) };
-  const size = download === undefined ? [] : [download];
   // Where rows are few too, what is to be agreed to is seen first.
+  const early = isNarrow ? ["Download", "Disk", "Memory"] : ["Download"];
+  const sizes = told.filter(({ label }) => early.includes(label));
+  const others = told.filter(({ label }) => !early.includes(label));
   const blocks = isNarrow
-    ? [...size, files, models, ...withImages, ...others]
-    : [models, ...withImages, ...size, files, ...others];
+    ? [...sizes, files, models, ...withImages, ...others]
+    : [models, ...withImages, ...sizes, files, ...others];
   return blocks.flatMap(({ label, rows }) => {
     if (!isNarrow) return labelled(label, rows, width);
     const [first = blank] = rows;

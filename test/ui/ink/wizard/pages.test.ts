@@ -65,19 +65,41 @@ test("at 80 by 24 the whole review and its decision are seen without scrolling",
 test("the review shows images as it shows models, and the disks that both go to", () => {
   const recorded = recording("first-boot").find((event) => event.type === "plan.ready");
   if (recorded === undefined) throw new Error("no plan");
-  const { images = [], disks = [] } = recorded;
-  const plan = previewed(summary, { ...plannedFrom(summary.answers), images, disks });
+  const { images = [], memory } = recorded;
+  const [first, ...others] = images;
+  if (first === undefined || memory === undefined) throw new Error("no images");
+  const planned = plannedFrom(summary.answers);
+  const disks = [
+    { folder: planned.cacheDir, what: ["models", "images"], neededBytes: 3e9, estimated: false },
+    { folder: "/var/lib/docker", what: ["images"], neededBytes: 11e9, estimated: true },
+  ] as const;
+  const plan = previewed(summary, {
+    ...planned,
+    images: [{ ...first, cachedBytes: first.totalBytes }, ...others],
+    disks: disks.map((disk) => ({ ...disk, freeBytes: 82e9 })),
+    memory,
+  });
   const rows = (columns: number, height: number): string[] =>
     pageLines(plan, { columns, rows: height }).map((line) =>
       line.map((part) => part.text).join(""),
     );
   const wide = rows(80, 40);
-  expect(wide).toContainEqual(expect.stringMatching(/^Images +postgres +108 MB {2}cached$/));
-  expect(wide).toContainEqual(expect.stringMatching(/^ +her-os-core +1\.84 GB$/));
-  expect(wide).toContainEqual(expect.stringMatching(/^ +about 8\.19 GB unpacked \(estimate\)$/));
-  expect(wide.filter((row) => row.startsWith("Disk "))).toHaveLength(2);
-  expect(wide.find((row) => row.startsWith("Needs "))).not.toContain("free");
+  expect(wide).toContainEqual(expect.stringMatching(/^Images +postgres +2\.25 MB {2}cached$/));
+  expect(wide).toContainEqual(expect.stringMatching(/^ +her-os-core +90\.0 MB$/));
+  expect(wide).toContainEqual(expect.stringMatching(/^ +about 269 MB unpacked \(estimate\)$/));
+  // The folder of the models has a row of its own.
+  expect(wide.filter((row) => row.startsWith("Disk "))).toEqual([
+    expect.stringMatching(/^Disk +3\.00 GB for models and images, 82\.0 GB free$/),
+    expect.stringMatching(/^Disk +about 11\.0 GB for images \(estimate\), 82\.0 GB free:/),
+  ]);
+  expect(wide).toContainEqual(expect.stringMatching(/^Memory +10\.4 of 121\.6 GiB$/));
   expect(rows(80, 24).join("\n")).toContain("› Yes, start    Back    Quit");
+  // Where rows are few, what it takes is seen before all else.
+  expect(
+    rows(40, 12)
+      .slice(0, 9)
+      .map((row) => row.split(" ")[0]),
+  ).toEqual(expect.arrayContaining(["Download", "Disk"]));
 });
 
 test("the steps until Annie is online stand in the header, the one that is reached in words", () => {
