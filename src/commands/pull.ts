@@ -99,7 +99,7 @@ async function findImages(
     addTo: (survey: Survey) => withFoundImages(survey, found),
     open: (survey: Survey) => openStackImages(work, { found, survey, stackDir, starts: false }),
     finish: (opened: StackImages | null, fetchedBytes: number) =>
-      finishPull({ found, opened, fetchedBytes }),
+      finishPull(work, { found, opened, fetchedBytes }),
   };
 }
 export interface PullRequest {

@@ -1,4 +1,5 @@
 import { annieServiceName } from "../deploy/compose/annie-service.ts";
+import { askDocker, engineProblem, inDockerGroup } from "../docker/engine.ts";
 import { neededBy, runCompose, type StackConfig } from "../docker/compose.ts";
 import { type HandedImage, openHandOver, removeLeftNames } from "../docker/hand-over.ts";
 import {
@@ -81,15 +82,18 @@ async function havePlace(work: Work, survey: Survey, store: FoundImages["store"]
  * @returns the sentences of the closing page
  * @throws Failure of docker (1, 4, 5, 7); AbortError
  */
-export async function finishPull({
-  found,
-  opened,
-  fetchedBytes,
-}: {
-  readonly found: FoundImages | null;
-  readonly opened: StackImages | null;
-  readonly fetchedBytes: number;
-}): Promise<string[]> {
+export async function finishPull(
+  work: Work,
+  {
+    found,
+    opened,
+    fetchedBytes,
+  }: {
+    readonly found: FoundImages | null;
+    readonly opened: StackImages | null;
+    readonly fetchedBytes: number;
+  },
+): Promise<string[]> {
   if (found === null) return [];
   await Promise.all([opened?.needed(), opened?.later()]);
   const { surveyed, hasEngine, left, request } = found;
@@ -98,10 +102,21 @@ export async function finishPull({
   const images = `${count} ${count === 1 ? "image" : "images"}`;
   const now = fetchedBytes === 0 ? "" : ` (${formatBytes(fetchedBytes)} downloaded now)`;
   if (hasEngine) return [`Docker has all ${images}${now}.`];
-  return [
-    `Downloaded ${images} into ${request.cacheDir}${now}.`,
-    "No Docker engine was found: heros setup gives them to Docker once there is one.",
-  ];
+  return [`Downloaded ${images} into ${request.cacheDir}${now}.`, ...(await whyNotGiven(work))];
+}
+
+const answerLimitMs = 10_000;
+
+/** Why Docker was not given the images, in sentences, and what to do about it. */
+async function whyNotGiven({ host, signal }: Work): Promise<string[]> {
+  const probe = { host, signal, limitMs: answerLimitMs };
+  const answer = await askDocker(probe);
+  if (answer.state !== "unusable") {
+    return ["No Docker engine was found: heros setup gives them to Docker once there is one."];
+  }
+  const joined = answer.error.kind === "denied" && (await inDockerGroup(probe));
+  const { message, hint } = engineProblem(answer.error, answer.place, { joined }).failure;
+  return [`${message} ${hint}`, "heros setup gives them to Docker once this is fixed."];
 }
 
 /** Of a survey with both. */

@@ -367,3 +367,17 @@ test("a registry that makes us wait is named meanwhile", async () => {
     `Waiting for ${other.host}: ${other.host} asks us to slow down. Retrying for another`,
   );
 });
+
+test("images that Docker refuses to take from this user stay cached, and it is said why", async () => {
+  await writeStack();
+  const words = "permission denied while trying to connect to the Docker daemon socket";
+  await sandbox.command("docker", `echo "${words} at unix:///var/run/docker.sock" >&2; exit 1`);
+  const run = await pull("--json");
+  expect(run.events().at(-1)).toMatchObject({
+    type: "run.succeeded",
+    summary: expect.arrayContaining([
+      expect.stringMatching(/^You don't have permission to use Docker\. Run: sudo usermod/u),
+      "heros setup gives them to Docker once this is fixed.",
+    ]) as string[],
+  });
+});

@@ -91,6 +91,10 @@ cell("a user who may not use Docker", async () => {
   const setup = await scene.start("setup", [`--port=${await freePort()}`], { by: nobody }).ended;
   const denied = { code: "docker.no_permission", exitCode: 4, words: "permission to use Docker" };
   expectFailure(setup, denied);
+  // It needs no engine, and says why Docker has nothing of it.
+  const pulled = await scene.pull(images, { by: nobody });
+  expect(pulled).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(pulled.stdout).toContain(denied.words);
   const second = await scene.pull(images);
   await stock.expectImage(second);
   return `${stock.told(setup)}, then ${stock.told(second)}`;
