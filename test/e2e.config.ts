@@ -8,6 +8,7 @@ export default defineConfig({
     include: ["test/**/*.e2e.ts"],
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 240_000 } },
     fileParallelism: false,
     bail: 1,
     reporters: ["verbose"],

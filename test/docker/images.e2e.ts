@@ -197,6 +197,27 @@ cell("kill -9 in the middle of an image of 18 layers", async () => {
   return `exit 0, ${(100 * share).toFixed(1)} % fetched, Annie is online, nothing left to pull`;
 });
 
+cell("two setups at once", async () => {
+  const scene = await openStack();
+  const flags = [`--port=${await freePort()}`];
+  const halfBytes = (layerCount * layerBytes) / 2;
+  front.allow(halfBytes);
+  const one = scene.start("setup", flags);
+  await expect.poll(() => front.blobBytes()).toBeGreaterThan(halfBytes - 100_000);
+  const other = scene.start("setup", flags);
+  await other.until(({ type }) => type === "image.planned");
+  front.allow(Number.POSITIVE_INFINITY);
+  const runs = await Promise.all([one.ended, other.ended]);
+  for (const run of runs) {
+    expect(run.events.at(-1)).toMatchObject({ type: "run.succeeded" });
+    expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(ofType(run, "annie.online")).toHaveLength(1);
+  }
+  const share = front.blobBytes() / (layerCount * layerBytes);
+  expect(share).toBeLessThanOrEqual(1.02);
+  return `both exit 0, Annie is online, ${(100 * share).toFixed(1)} % fetched`;
+});
+
 for (const signal of ["SIGINT", "SIGKILL"] as const) {
   cell(`${signal} while Annie is started`, async () => {
     const scene = await openStack();
