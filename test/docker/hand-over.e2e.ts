@@ -256,5 +256,5 @@ function asHanded(name: string, real: RealImage): { image: HandedImage; real: Re
 
 async function loopbackNames(): Promise<string[]> {
   const names = await docker(["image", "ls", "--format", "{{.Repository}}"]);
-  return names.split("\n").filter((name) => name.startsWith("127.0.0.1:"));
+  return names.split("\n").filter((name) => /^127\.0\.0\.1:\d+\/heros-/u.test(name));
 }
