@@ -19,6 +19,8 @@ export interface ComposeFailureDetails {
   readonly config?: StackConfig | null;
   /** The service whose port heros itself chooses. */
   readonly ownService?: string;
+  /** What was pulled, where it was one image alone: not every engine names it. */
+  readonly image?: string;
 }
 
 /** Why `docker compose` ended badly, in words, with compose's own as the cause. */
@@ -36,7 +38,7 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
   if (engineError !== null) return engineProblem(engineError, place, { cause }).failure;
   const match = recognised?.pattern.exec(reason);
   if (recognised !== undefined && match !== null && match !== undefined) {
-    const image = blamedImage(said, config);
+    const image = blamedImage(said, config) ?? details.image ?? null;
     const serviceOfPort = (port: number) => {
       const service = config?.serviceOfPort.get(port) ?? null;
       return service === ownService ? null : service;

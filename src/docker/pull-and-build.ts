@@ -146,7 +146,8 @@ async function tryPull(
         ? await runCompose({ host, stackDir, args: args.slice(1), signal, onLine })
         : await host.processes.run({ command: "docker", args, signal, onLine });
     if (result.exitCode === 0) return null;
-    return composeFailure({ ...result, stackDir: stackDir ?? host.cwd, config });
+    const asked = { stackDir: stackDir ?? host.cwd, config, image: image.image };
+    return composeFailure({ ...result, ...asked });
   } finally {
     ended.abort();
     await watching;

@@ -171,6 +171,13 @@ test.each([
   expect(commands).toHaveLength(2);
 });
 
+test("an engine that names no image in its reason, as Podman, is told with the image", async () => {
+  const said = '{"message":"http: server gave HTTP response to HTTPS client"}';
+  const { error } = await pull(fails(`Error response from daemon: ${said}`));
+  expect(error).toMatchObject({ code: "docker.pull_certificate" });
+  expect((error as Error).message).toMatch(/ghcr\.io\/her-os\/voice:1.*ghcr\.io/u);
+});
+
 test("a pull that is silent is told with how long, and goes on for as long as it takes", async () => {
   const { error, events } = await pull("exec sleep 60", {
     stopAt: (event) => event.type === "container.changed" && (event.silentMs ?? 0) >= 900_000,
