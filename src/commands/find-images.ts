@@ -109,9 +109,10 @@ async function find(
       : [null, there];
   const engine = asked === null ? there : listed;
   if (engine === null && !strict) return null;
-  const { wanted, left, way } = chooseImages(all, asked?.traits ?? null);
+  const traits = engine === null ? null : (asked?.traits ?? null);
+  const { wanted, left, way } = chooseImages(all, traits);
   const registries = openOwnRegistries(work, {
-    mirrors: asked?.info.registryMirrors ?? [],
+    mirrors: asked?.info?.registryMirrors ?? [],
     patient: strict,
   });
   const store = openImageStore({ host, cacheDir, ...storeOptions(work, asked?.info ?? null) });

@@ -165,10 +165,13 @@ export function chooseWay(wish: ImageWish, engine: EngineTraits | null): ChosenW
   return { way: "registry", reason: null };
 }
 
-/** @returns null where docker does not say what its engine is, or none is reached. @throws AbortError */
+/**
+ * @returns null where docker does not say what its engine is, or none is reached; of one on another machine its address alone, whether
+ * or not it is reached. @throws AbortError
+ */
 export async function askEngineTraits(
   probe: Probe,
-): Promise<{ readonly traits: EngineTraits; readonly info: DockerInfo } | null> {
+): Promise<{ readonly traits: EngineTraits; readonly info: DockerInfo | null } | null> {
   const { host } = probe;
   const [answer, place, version] = await Promise.all([
     askDocker(probe),
@@ -181,6 +184,10 @@ export async function askEngineTraits(
       }),
     ),
   ]);
+  if (answer.state === "unusable" && answer.error.kind === "elsewhere") {
+    const { address } = answer.error;
+    return { traits: { address, podman: false, rootless: false, desktop: false }, info: null };
+  }
   if (answer.state !== "running" || place === late || version === late) return null;
   // Docker's own engine lists what it is made of, and Podman's "Podman Engine".
   if (version.exitCode !== 0 || !version.stdout.includes('"Components"')) return null;
