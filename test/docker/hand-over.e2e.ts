@@ -9,10 +9,12 @@ import {
   openHandOver,
   removeLeftNames,
 } from "../../src/docker/hand-over.ts";
+import { parseDockerInfo } from "../../src/docker/engine.ts";
 import { loadArchive } from "../../src/docker/load-archive.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { createImageReporter, type ImageReporter } from "../../src/run/images-state.ts";
+import { unpackedRatio } from "../../src/store/images/image-store.ts";
 import { noise } from "../source/oci/images.ts";
 import { type RealImage, realImage } from "./real-image.ts";
 import { docker } from "./run-heros.ts";
@@ -53,6 +55,35 @@ test("an image is in Docker by its name once its last layer is verified, and its
   const unpacking = scene.events.filter(({ type }) => type === "image.progress");
   expect(unpacking.at(-1)).toMatchObject({ phase: "unpacking", image: image.name });
 });
+
+test.each(["registry", "load"] as const)(
+  "by %s an image is there as after a pull, and took no more disk than a setup reserves",
+  async (way) => {
+    const scene = await openScene([["one", 4]], { way, layerBytes: 6_000_000 });
+    const [image] = scene.images;
+    const { store, rootDir } = await engineStore();
+    const disk = watchDisk(rootDir);
+    for (const { digest } of [image.config, ...image.layers]) await scene.bring(digest);
+    scene.handOver.imageVerified(image.name);
+    expect(await scene.handOver.handed(image.name)).toBe(true);
+    const peakBytes = await disk.end();
+    const sizes = image.layers.map(({ sizeBytes }) => sizeBytes);
+    const imageBytes = sizes.reduce((sum, size) => sum + size, 0);
+    process.stdout.write(
+      `${store}, ${way}: ${peakBytes / 1e6} MB at the peak for an image of ${imageBytes / 1e6} MB\n`,
+    );
+    const isContainerd = store === "containerd";
+    const kept = isContainerd || way === "load" ? imageBytes : Math.max(...sizes);
+    expect(peakBytes).toBeLessThan(unpackedRatio * imageBytes + kept);
+
+    const shown = await docker(["image", "inspect", image.name]);
+    const [found] = JSON.parse(shown) as [{ RepoTags: string[]; RepoDigests: string[] }];
+    expect(found.RepoTags).toEqual([image.name]);
+    // The classic store forgets it: docs/images.md.
+    const repository = image.name.replace(/:1$/u, "");
+    expect(found.RepoDigests).toEqual(isContainerd ? [`${repository}@${image.digest}`] : []);
+  },
+);
 
 test("an image that Docker has stays in Docker where the download ends before it is done with it", async () => {
   const scene = await openScene([["one", 1]]);
@@ -172,9 +203,16 @@ interface Scene {
   bring(digest: string): Promise<void>;
 }
 
+interface SceneShape {
+  readonly way: HandedImage["way"];
+  /** Of each layer. */
+  readonly layerBytes: number;
+}
+
 /** Images of so many layers, of which nothing is there. Annie waits for all but the one named later. */
 async function openScene(
   shapes: readonly [readonly [string, number], ...(readonly [string, number])[]],
+  { way = "registry", layerBytes = 2_000_000 }: Partial<SceneShape> = {},
 ): Promise<Scene> {
   const folder = await mkdtemp(path.join(tmpdir(), "heros-hand-over-"));
   const stop = new AbortController();
@@ -182,9 +220,9 @@ async function openScene(
   const handed = ([name, layers]: readonly [string, number]) => {
     const files = Array.from({ length: layers }, (_, index) => ({
       path: `file-${index}`,
-      content: noise(`${run} ${name} ${index}`, 2_000_000),
+      content: noise(`${run} ${name} ${index}`, layerBytes),
     }));
-    return asHanded(`heros.example/${run}/${name}:1`, realImage(files));
+    return asHanded(`heros.example/${run}/${name}:1`, realImage(files), way);
   };
   const [first, ...others] = shapes;
   const all = [handed(first), ...others.map(handed)] as const;
@@ -231,7 +269,11 @@ async function openScene(
   };
 }
 
-function asHanded(name: string, real: RealImage): { image: HandedImage; real: RealImage } {
+function asHanded(
+  name: string,
+  real: RealImage,
+  way: HandedImage["way"],
+): { image: HandedImage; real: RealImage } {
   const part = ({ digest, bytes }: RealImage["config"]) => ({ digest, sizeBytes: bytes.length });
   const { digest, bytes: manifest } = real.manifest;
   const { mediaType, config, layers } = real;
@@ -240,7 +282,7 @@ function asHanded(name: string, real: RealImage): { image: HandedImage; real: Re
     fullName: name,
     coming: new Set([config, ...layers].map((each) => each.digest)),
     engineId: null,
-    way: "registry",
+    way,
     neededForOnline: !name.endsWith("/later:1"),
     platform: null,
     digest,
@@ -257,4 +299,40 @@ function asHanded(name: string, real: RealImage): { image: HandedImage; real: Re
 async function loopbackNames(): Promise<string[]> {
   const names = await docker(["image", "ls", "--format", "{{.Repository}}"]);
   return names.split("\n").filter((name) => /^127\.0\.0\.1:\d+\/heros-/u.test(name));
+}
+
+/** Which of Docker's two stores of images the engine has, and where. */
+async function engineStore(): Promise<{ store: "classic" | "containerd"; rootDir: string }> {
+  const answer = parseDockerInfo({
+    exitCode: 0,
+    stdout: await docker(["info", "--format", "{{json .}}"]),
+    stderr: "",
+    missing: false,
+  });
+  if (answer.state !== "running") throw new Error("no engine");
+  const { containerdImages, rootDir } = answer.info;
+  return { store: containerdImages ? "containerd" : "classic", rootDir: rootDir ?? "" };
+}
+
+/** Looks again and again how much a folder takes. @returns what was added at the most */
+function watchDisk(folder: string): { end: () => Promise<number> } {
+  const usedBytes = async (): Promise<number> => {
+    // Of what is removed meanwhile, du says so and counts the rest.
+    const { stdout } = await host.processes.run({ command: "du", args: ["-sxB1", folder] });
+    return Number.parseInt(stdout, 10);
+  };
+  const over = new AbortController();
+  const watched = (async () => {
+    const before = await usedBytes();
+    let peak = before;
+    do peak = Math.max(peak, await usedBytes());
+    while (!over.signal.aborted);
+    return peak - before;
+  })();
+  return {
+    end() {
+      over.abort();
+      return watched;
+    },
+  };
 }
