@@ -1,12 +1,16 @@
 // Makes the pictures of the README from heros' own screens: npm run pictures
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { memoryGibOf, modelsOfTiers } from "../../src/catalog/catalog.ts";
 import type { Interview } from "../../src/plan/interview.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
+import type { PlannedDisk, PlanReady } from "../../src/run/events/plan.ts";
+import { initialState, reduce, type RunState } from "../../src/run/state.ts";
+import { headroom, neededFor } from "../../src/store/store.ts";
 import { createInkWriter, type InkWriter } from "../../src/ui/ink/writer.tsx";
 import { createEmulator } from "../../test/terminal/emulator.ts";
 import { createMemoryTerminal, type MemoryTerminal } from "../../test/terminal/memory-terminal.ts";
 import { keys } from "../../test/terminal/pty.ts";
-import { cannedInterview, models } from "../../test/ui/canned-interview.ts";
+import { cannedInterview, catalog, models, spark } from "../../test/ui/canned-interview.ts";
 import { filmSvg, type Frame, stillSvg } from "./svg.ts";
 
 // Read by the colour library when Ink is loaded, which is later: the pictures have a terminal's sixteen colours.
@@ -14,6 +18,8 @@ process.env["FORCE_COLOR"] = "1";
 
 const folder = new URL("../../assets/pictures/", import.meta.url);
 const columns = 84;
+/** The demo's bytes are a two-hundredth of the real ones. */
+const demoShare = 200;
 /** A run of the demo, and one in the demo's world that ends as a real one does. */
 const events = await eventsOf("setup-demo");
 const realEvents = await eventsOf("setup");
@@ -114,13 +120,21 @@ async function pageSettled(memory: MemoryTerminal, writer: InkWriter): Promise<v
 async function takeQuestions(): Promise<void> {
   const uncached = models.map((model) => ({ ...model, cachedBytes: 0 }));
   const realPlan = find(realEvents, "plan.ready");
+  const realImages = (realPlan.images ?? []).map((image) => ({
+    ...image,
+    totalBytes: image.totalBytes * demoShare,
+    unpackedBytes: image.unpackedBytes * demoShare,
+  }));
   const interview: Partial<Interview> = {
     models: uncached,
     tokens: [],
     async preview({ tiers }) {
       const chosen = uncached.filter(({ tier }) => tiers.includes(tier));
       const totalBytes = chosen.reduce((sum, model) => sum + model.totalBytes, 0);
-      return { ...realPlan, tiers, models: chosen, totalBytes, cachedBytes: 0 };
+      const needed = { ...realPlan, tiers, models: chosen, totalBytes, cachedBytes: 0 };
+      const neededBytes = memoryGibOf(modelsOfTiers(catalog, tiers)) * 1024 ** 3;
+      const memory = { neededBytes, totalBytes: spark.memoryBytes, ofGpu: false };
+      return { ...needed, memory, images: realImages, disks: realDisks(realPlan, totalBytes) };
     },
   };
   await onStage(36, realEvents, async (stage) => {
@@ -137,11 +151,32 @@ async function takeQuestions(): Promise<void> {
   });
 }
 
+/** What a real setup takes of the disk on which the demo's takes so little. */
+function realDisks({ disks = [], totalBytes }: PlanReady, modelBytes: number): PlannedDisk[] {
+  return disks.map((disk) => {
+    const imageBytes = disk.neededBytes - headroom(0) - totalBytes;
+    return { ...disk, neededBytes: neededFor(imageBytes * demoShare + modelBytes) };
+  });
+}
+
 async function takeDownload(): Promise<void> {
   await onStage(30, events, async (stage) => {
-    const middle = (plan.at + online.at) / 2;
-    await stage.playTo(({ at }) => at >= middle);
-    const title = "heros setup downloads the models while Annie's containers start";
+    // Annie's image is unpacked while her models come.
+    let state: RunState = initialState;
+    await stage.playTo((event) => {
+      // What is on the stage.
+      const shown = state;
+      state = reduce(state, event);
+      const isUnpacked = shown.images.some(
+        ({ phase, image }) => phase === "unpacking" && image.includes("her-os-core"),
+      );
+      const comes = shown.download.models.some(
+        ({ receivedBytes, totalBytes }) =>
+          receivedBytes > totalBytes / 3 && receivedBytes < totalBytes,
+      );
+      return isUnpacked && comes;
+    });
+    const title = "heros setup downloads images and models, and Docker unpacks them meanwhile";
     await keepStill("download", title, await stage.frame(0));
   });
 }

@@ -167,7 +167,9 @@ export function annieText(state: RunState, fits?: Fits): string {
   const images = awaitedImages(state);
   if (images.length > 0) return waitsText(state, fits);
   // The one that tells how far it is says the most.
-  const shown = awaited.find((event) => pullProgress(event) !== null) ?? awaited[0];
+  const tells = (event: ContainerChanged): boolean =>
+    pullProgress(event) !== null || event.state === "building";
+  const shown = awaited.find(tells) ?? awaited[0];
   if (shown === undefined) {
     const begun = Object.keys(containers).length > 0;
     return begun ? "is starting…" : "is about to start";
