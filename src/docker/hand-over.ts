@@ -1,9 +1,10 @@
 import type { Host } from "../host/host.ts";
 import type { RunRequest } from "../host/processes.ts";
 import { untilAborted } from "../run/concurrency.ts";
-import type { Emit } from "../run/event.ts";
+import type { Emit, HerosEvent } from "../run/event.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
+import { imageIdOf } from "../run/file-listing.ts";
 import type { ImageReporter } from "../run/images-state.ts";
 import { readEngineError } from "./engine.ts";
 import { shortId } from "./image-progress.ts";
@@ -155,7 +156,7 @@ export function openHandOver(options: HandOverOptions): HandOver {
       whole(image).then(tally.downloaded, () => {});
       if (image.way === "registry") {
         const from = (await open()).nameOf(image);
-        const pull = { host, signal: stop, image, from, onLine: tally.read };
+        const pull = { host, emit, signal: stop, image, from, onLine: tally.read };
         if (await pullAs(pull)) {
           tally.pulled();
           return true;
@@ -201,6 +202,7 @@ function waited(): PromiseWithResolvers<void> {
 
 interface Pull {
   readonly host: Host;
+  readonly emit: Emit;
   readonly signal: AbortSignal;
   readonly image: HandedImage;
   /** By which it is pulled. */
@@ -217,7 +219,7 @@ const removeLimitMs = 10_000;
 const engineBackMs = 60_000;
 
 /** Pulls an image by one name, and gives it another one in its place. @returns false where Docker can't */
-async function pullAs({ host, signal, image, from, onLine }: Pull): Promise<boolean> {
+async function pullAs({ host, emit, signal, image, from, onLine }: Pull): Promise<boolean> {
   const platform = image.platform === null ? [] : ["--platform", image.platform];
   const tryOnce = async (): Promise<string | null> =>
     (await runDocker(host, ["pull", ...platform, from], { signal, onLine })) ??
@@ -228,13 +230,28 @@ async function pullAs({ host, signal, image, from, onLine }: Pull): Promise<bool
       if (said === null) return true;
       requireRoom(said);
       if (tries === pullTries) return false;
+      const isGone = readEngineError(said) !== null;
+      if (isGone) emit(goneNote(image.name, tries));
       await host.clock.sleep(betweenTriesMs, signal);
-      if (readEngineError(said) !== null) await untilEngineBack(host, signal);
+      if (isGone) await untilEngineBack(host, signal);
     }
   } finally {
     // Of a run that is cancelled, too: nothing else would tell the person where the name is from.
     await runDocker(host, ["rmi", from], { timeoutMs: removeLimitMs });
   }
+}
+
+function goneNote(image: string, attempt: number): HerosEvent {
+  return {
+    type: "download.retrying",
+    image,
+    repo: imageIdOf(image),
+    path: image,
+    reason: "Docker is not responding",
+    attempt,
+    delayMs: betweenTriesMs,
+    scope: "file",
+  };
 }
 
 /** @returns false where Docker can't take it */

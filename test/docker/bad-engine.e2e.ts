@@ -48,6 +48,9 @@ cell("the engine stopped while it takes an image, and started again", async () =
   const least = stock.imageBytes - (last?.sizeBytes ?? 0);
   await heros.until((event) => event.type === "image.progress" && event.receivedBytes >= least);
   await engine.stop();
+  await heros.until(
+    (event) => event.type === "download.retrying" && event.reason === "Docker is not responding",
+  );
   await engine.start();
   goesOn.resolve();
   const run = await heros.ended;
@@ -91,13 +94,15 @@ cell("a user who may not use Docker", async () => {
   const setup = await scene.start("setup", [`--port=${await freePort()}`], { by: nobody }).ended;
   const denied = { code: "docker.no_permission", exitCode: 4, words: "permission to use Docker" };
   expectFailure(setup, denied);
+  const how = stock.told(setup);
   // It needs no engine, and says why Docker has nothing of it.
   const pulled = await scene.pull(images, { by: nobody });
   expect(pulled).toMatchObject({ exitCode: 0, stderr: "" });
   expect(pulled.stdout).toContain(denied.words);
+  const pulledHow = stock.told(pulled);
   const second = await scene.pull(images);
   await stock.expectImage(second);
-  return `${stock.told(setup)}, then ${stock.told(second)}`;
+  return `${how}, then ${pulledHow} into the cache, then ${stock.told(second)}`;
 });
 
 /** A tar of one file that packs to next to nothing. */
