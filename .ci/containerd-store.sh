@@ -1,7 +1,7 @@
 #!/bin/sh
 # Gives images to a Docker that keeps them in containerd's store, as a fresh Docker 29 does: Debian 13's engine in a system of
 # its own, and heros outside of it. Needs root and Debian 12 with a network; 2 GB below /tmp, and five minutes.
-#   bash .ci/containerd-store.sh
+#   bash .ci/containerd-store.sh [-t NAME]      the tests of that name alone
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/node_modules/.bin:$PATH
@@ -22,8 +22,7 @@ clean_up() {
         kill "$engine" 2>/dev/null || true
         wait "$engine" 2>/dev/null || true
     fi
-    # What is mounted is so for the engine's processes alone, and goes with the last of them. Where one of them stays, nothing
-    # of this machine may be removed through its mounts.
+    # What is mounted is so for the engine's processes alone, and goes with the last of them.
     rm -rf --one-file-system "$work"
     exit "$status"
 }
@@ -44,16 +43,16 @@ make_system() {
     # Nothing is started by a package.
     printf '#!/bin/sh\nexit 101\n' >"$system/usr/sbin/policy-rc.d"
     chmod 755 "$system/usr/sbin/policy-rc.d"
-    inside "DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends docker.io docker-cli docker-compose"
+    (inside "DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends docker.io docker-cli docker-compose")
     mkdir -p "$system/etc/docker"
     echo '{"features": {"containerd-snapshotter": true}, "bridge": "none", "iptables": false, "ip6tables": false, "ip-forward": false}' \
         >"$system/etc/docker/daemon.json"
 }
 
 # Runs a command in the new system, whose root it sees as its own: with chroot alone, what runs in a container would see this
-# machine's. All that is mounted for it is mounted in its own namespace.
+# machine's. All that is mounted for it is mounted in its own namespace. Takes the place of the shell that calls it.
 inside() {
-    unshare --mount --propagation private sh -euc '
+    exec unshare --mount --propagation private sh -euc '
         system=$1 shared=$2
         mount --bind "$system" "$system"
         mkdir -p "$shared" "$system$shared" "$system/.host"
@@ -74,6 +73,7 @@ start() {
     inside "exec dockerd --data-root $shared/engine/data --exec-root $shared/engine/exec \
         --pidfile $shared/engine/dockerd.pid --host $DOCKER_HOST \
         --containerd-namespace heros-test --containerd-plugins-namespace heros-test-plugins" >"$engine_log" 2>&1 &
+    # The engine's own: each command that led there was replaced by the next.
     engine=$!
     tries=0
     until docker info >/dev/null 2>&1; do
@@ -99,4 +99,4 @@ start
 install_registry
 mkdir "$work/images"
 .ci/docker-images.sh "$work/images"
-TMPDIR=$shared/tmp vitest run --config test/e2e.config.ts test/docker/hand-over.e2e.ts test/docker/images.e2e.ts
+TMPDIR=$shared/tmp vitest run --config test/e2e.config.ts test/docker/hand-over.e2e.ts test/docker/images.e2e.ts "$@"
