@@ -221,14 +221,19 @@ export function imageNotices({ surveyed }: FoundImages): Notice[] {
   });
 }
 
-/** What both come to on each disk. */
-export function neededSpace(
+/** What both come to on each disk, and what Docker pulls itself, as far as its size is known. */
+export async function neededSpace(
   models: { readonly store: Store; readonly survey: Survey },
   found: FoundImages | null,
 ): Promise<readonly NeededSpace[]> {
   if (found === null) return models.store.neededSpace(models.survey);
   const both = storeByRepo({ hub: models.store, images: found.store });
-  return both.neededSpace(withFoundImages(models.survey, found));
+  const pulled = found.left.flatMap(({ lackingBytes }) => lackingBytes);
+  const [needs, unpacking] = await Promise.all([
+    both.neededSpace(withFoundImages(models.survey, found)),
+    found.store.unpackingSpace(pulled),
+  ]);
+  return unpacking === null ? needs : [...needs, unpacking];
 }
 
 /** The images whose size is known, as a plan has them. Of those that Docker has, nothing is to be fetched. */

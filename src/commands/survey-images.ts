@@ -266,6 +266,8 @@ function filesToStore(
 /** An image that only Docker itself can pull. */
 export interface LeftImage extends PulledImage {
   readonly label: ImageLabel;
+  /** Sizes of what Docker lacks of it; none where nobody knows. */
+  readonly lackingBytes: readonly number[];
 }
 
 /** Of what only Docker can pull, and does not have, how large it is: without `registries`, and where they do not say, nothing. */
@@ -302,15 +304,21 @@ export async function surveyLeft(
 }
 
 /** An image as Docker pulls it: nothing that heros has of it counts. */
-export function leftImage({ label, content, totalBytes, cachedBytes }: SurveyedImage): LeftImage {
+export function leftImage({ label, content, snapshots, totalBytes }: SurveyedImage): LeftImage {
   const { image, services } = label;
   if (content === null) {
     const unknown = { digest: "", unpackedBytes: 0, way: "pull" } as const;
-    const sizes = { layers: null, totalBytes: 0, cachedBytes: 0 };
+    const sizes = { layers: null, totalBytes: 0, cachedBytes: 0, lackingBytes: [] };
     return { image, services, ...sizes, label: { ...label, ...unknown } };
   }
+  const lacking = new Set(snapshots.flatMap(({ files }) => files.map(({ path }) => path)));
+  const lackingBytes = imageFilesOf(content).flatMap(({ path, sizeBytes }) =>
+    lacking.has(path) ? [sizeBytes] : [],
+  );
+  const cachedBytes = totalBytes - lackingBytes.reduce((sum, bytes) => sum + bytes, 0);
   const layers = new Map(content.layers.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
-  return { image, services, layers, totalBytes, cachedBytes, label: { ...label, way: "pull" } };
+  const sizes = { layers, totalBytes, cachedBytes, lackingBytes };
+  return { image, services, ...sizes, label: { ...label, way: "pull" } };
 }
 
 /** An image that Docker pulls, as events plan it. One of unknown size has none. */

@@ -143,6 +143,9 @@ test("in a setup, Docker pulls what only it can before its services start, and t
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
   const [planned] = ofType(run, "image.planned");
   expect(planned).toMatchObject({ image, way: "pull" });
+  const [plan] = ofType(run, "plan.ready");
+  expect(plan?.images).toContainEqual(expect.objectContaining({ image, way: "pull" }));
+  expect(plan?.disks).toContainEqual(expect.objectContaining({ estimated: true }));
   expect(ofType(run, "download.retrying")).toContainEqual(expect.objectContaining({ image }));
   const [ready] = ofType(run, "image.ready");
   const commands = ofType(run, "stack.command");

@@ -70,6 +70,8 @@ export interface ImageStoreOptions {
 export interface ImageStore extends Store {
   /** Where a verified layer is, or will be. */
   pathOf(digest: string): string;
+  /** On Docker's disk, for layers that it has yet to unpack; null where that can't be seen. @param sizes of each of them, compressed */
+  unpackingSpace(sizes: readonly number[]): Promise<NeededSpace | null>;
   /** What is here of an image; null where it was never wanted. */
   readImage(name: string): Promise<StoredImage | null>;
   /** Removes an image, without what another one needs, and without what another heros is working on. @throws Failure `cache.not_writable`; Node's errors, AbortError */
@@ -119,6 +121,7 @@ export function openImageStore(options: ImageStoreOptions): ImageStore {
     freeBytes: () => freeSpace(files, seen.partials),
     findObstacle: (survey, item) => findObstacle(options, survey, item),
     neededSpace: (survey) => neededSpace(options, survey),
+    unpackingSpace: (sizes) => unpackingSpace(options, sizes),
 
     async prepare(blobs, survey) {
       wanted = survey.images.flatMap(({ content, snapshots }) =>
@@ -237,36 +240,49 @@ async function findObstacle(
 
 /** For layers that are to come, and on Docker's disk for all that it has yet to unpack. */
 async function neededSpace(
-  { host: { files }, cacheDir, engine = null }: ImageStoreOptions,
+  at: ImageStoreOptions,
   { images, blobs }: Survey,
 ): Promise<readonly NeededSpace[]> {
+  const { files } = at.host;
   const names = new Set(
     images.flatMap(({ snapshots }) =>
       snapshots.flatMap((each) => each.files.map(({ blobName }) => blobName)),
     ),
   );
   const wanted = blobs.filter(({ blobName }) => names.has(blobName));
-  const needOf = async (folder: string, bytes: number): Promise<NeededSpace> => ({
-    disk: (await nearestThere(files, folder))?.disk ?? 0,
-    folder,
-    what: "images",
-    bytes,
-    freeBytes: await freeSpace(files, folder),
-  });
   const lacking = wanted.filter(({ cached }) => !cached);
   const sizes = (of: readonly { readonly sizeBytes: number }[]): number =>
     of.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const heldBytes = lacking.reduce((sum, { held }) => sum + countBytes(held), 0);
-  const places = imagePlacesOf(cacheDir);
+  const places = imagePlacesOf(at.cacheDir);
+  const needOf = (folder: string, bytes: number) => needIn(files, folder, bytes);
   const needs = [await needOf(places.partials, sizes(lacking) - heldBytes)];
   const copied = await needOf(places.blobs, sizes(lacking));
   if (copied.disk !== needs[0]?.disk) needs.push(copied);
-  if (engine !== null && wanted.length > 0) {
-    const kept = engine.keepsLayers
-      ? sizes(wanted)
-      : Math.max(...wanted.map(({ sizeBytes }) => sizeBytes));
-    const bytes = Math.ceil(sizes(wanted) * unpackedRatio) + kept;
-    needs.push({ ...(await needOf(engine.rootDir, bytes)), estimated: true });
-  }
+  const unpacking = await unpackingSpace(
+    at,
+    wanted.map(({ sizeBytes }) => sizeBytes),
+  );
+  if (unpacking !== null) needs.push(unpacking);
   return needs;
+}
+
+async function unpackingSpace(
+  { host: { files }, engine = null }: ImageStoreOptions,
+  layerBytes: readonly number[],
+): Promise<NeededSpace | null> {
+  if (engine === null || layerBytes.length === 0) return null;
+  const sumBytes = layerBytes.reduce((sum, bytes) => sum + bytes, 0);
+  const kept = engine.keepsLayers ? sumBytes : Math.max(...layerBytes);
+  const bytes = Math.ceil(sumBytes * unpackedRatio) + kept;
+  return { ...(await needIn(files, engine.rootDir, bytes)), estimated: true };
+}
+
+async function needIn(
+  files: ImageStoreOptions["host"]["files"],
+  folder: string,
+  bytes: number,
+): Promise<NeededSpace> {
+  const disk = (await nearestThere(files, folder))?.disk ?? 0;
+  return { disk, folder, what: "images", bytes, freeBytes: await freeSpace(files, folder) };
 }
