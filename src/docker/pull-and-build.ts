@@ -278,7 +278,9 @@ export async function buildByCompose(
   const known = composeFailure({ ...result, stackDir, config });
   const ofMachine = /^docker\.(?:disk_full|daemon_down|no_permission|context_broken)$/u;
   if (result.missing || ofMachine.test(known.code)) throw known;
-  const lines = said.filter((line) => /[a-z]/iu.test(line)).slice(-shownLines);
+  const lines = said
+    .filter((line) => /[a-z]/iu.test(line) && !/^time="[^"]*" level=warning /u.test(line))
+    .slice(-shownLines);
   throw failure("stack.build_failed", { service, stackDir, lines }, known.cause);
 }
 

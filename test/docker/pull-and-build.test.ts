@@ -281,6 +281,7 @@ test("an image with a name is looked for at its registry first, as compose does"
 test("a build that fails says so with its last lines", async () => {
   const { error, states } = await buildTools(`cat >&2 <<'WORDS'
 #4 [internal] load metadata
+time="2026-11-27T03:34:39Z" level=warning msg="buildx Docker CLI plugin not found"
 #6 [2/2] RUN exit 3
 #6 0.123 the words of the build
 ------
