@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import type { BackgroundSeen, StatusRead } from "../../../src/run/events/reports.ts";
 import { downloadText, planLines } from "../../../src/ui/messages/plan.ts";
 import { statusSentence } from "../../../src/ui/messages/reports.ts";
+import { initialState, reduce, type RunState } from "../../../src/run/state.ts";
+import { annieText } from "../../../src/ui/messages/stack.ts";
 import { recording } from "../recordings.ts";
 import type { HerosEvent, TimedEvent } from "../../../src/run/event.ts";
-import { initialState, reduce, type RunState } from "../../../src/run/state.ts";
 import { imageSentence, imageTitle, notPausedText } from "../../../src/ui/messages/download.ts";
 
 test.each([
@@ -164,4 +165,15 @@ test("a pause says which images Docker keeps downloading", () => {
     { type: "container.changed", service: "kokoro", state: "pulling" },
   );
   expect(notPausedText(state)).toBe("Docker keeps downloading images (redis, kokoro).");
+});
+
+test("Annie's row names the image that is built, and its step", () => {
+  const changed = { v: 1, at: 1, type: "container.changed" } as const;
+  const state = [
+    { ...changed, service: "postgres", state: "created" } as const,
+    { ...changed, service: "app", state: "building", step: 2, steps: 4 } as const,
+  ].reduce(reduce, initialState);
+  expect(annieText(state)).toBe(
+    "is waiting for app (building its image, step 2 of 4) and 1 more container",
+  );
 });

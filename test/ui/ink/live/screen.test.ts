@@ -313,6 +313,13 @@ describe("a setup whose images are downloaded beside the models", () => {
     expect(rows.at(-1)).toMatch(/^q: stop/);
   });
 
+  test("an image that the stack builds has a row with the step that it is at", () => {
+    const step = { type: "container.changed", service: "app", state: "building" } as const;
+    const building = { v: 1, at: 3400, ...step, step: 2, steps: 4 } as const;
+    const text = texts(reduce(setupWithImages(), building), { columns: 80, rows: 24 });
+    expect(text).toMatch(/^\[.\] app +building its image, step 2 of 4$/m);
+  });
+
   test("at 200 by 60 says how much of an image is unpacked, and leaves its bar open", () => {
     const [row = ""] = rowsAt(200, 60).filter((text) => text.includes("neo4j"));
     expect(row).toMatch(/━+─ +50% +9\.0\/18\.0 GB unpacking$/);
