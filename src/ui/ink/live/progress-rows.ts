@@ -100,12 +100,14 @@ function openItems({ state: { download, images }, elapsedMs }: LiveView): Figure
     const { phase, receivedBytes, totalBytes, neededForOnline: needed, way } = image;
     const bytes = bytesOfImage(image);
     const unpacked = phase === "unpacking" ? { receivedBytes, totalBytes } : null;
-    const state = phase === "ready" ? "waiting" : phase;
     const title = imageTitle(image.image, images);
     // What nothing is told of does not move.
     const isSilent = elapsedMs - (image.progressAt ?? elapsedMs) > silenceMs;
     const bytesPerSecond = isSilent ? 0 : image.bytesPerSecond;
     const { note } = image;
+    // A layer came that other images have too; the rest has its turn later.
+    const rests = phase === "downloading" && isSilent && note === null && !download.paused;
+    const state = phase === "ready" || rests ? "waiting" : phase;
     const byDocker = way === "pull";
     return { title, state, ...bytes, bytesPerSecond, note, unpacked, byDocker, needed };
   });
