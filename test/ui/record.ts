@@ -7,10 +7,14 @@
  * Every event is one that a run emitted, in a demo's world without its DEMO. Only what differs from machine to machine
  * is replaced: folders, addresses, ports.
  *
+ * One is of a real Docker engine, with BENCH_EVENTS=FILE after
+ *
+ *     npm run bench:first-boot -- --quick --only heros --events FILE
+ *
  * Two are of an earlier heros, and stay as they are: fresh-setup and crashing-container, in which Docker pulled all images
  * by itself. Such records replay, and Docker still pulls where heros can't fetch images for it.
  */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { type CheckRequest, repair, verify } from "../../src/commands/models/verify.ts";
 import { pull } from "../../src/commands/pull.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
@@ -152,8 +156,30 @@ async function keepLines(name: string, lines: readonly string[]): Promise<void> 
   process.stdout.write(`${name}: ${lines.length} events, to ${lines.at(-1)?.slice(0, 80)}\n`);
 }
 
+/** A run on a real Docker engine, as the benchmark keeps it. */
+async function keepBench(file: string): Promise<void> {
+  const text = await readFile(file, "utf8");
+  const [, cacheDir = "", stackDir = ""] =
+    /"cacheDir":"([^"]+)","stackDir":"([^"]+)"/.exec(text) ?? [];
+  const [, endpoint = ""] = /"endpoint":"(http:\/\/127\.0\.0\.1:\d+)"/.exec(text) ?? [];
+  const [, registry = ""] = /"image":"(127\.0\.0\.1:\d+)\//.exec(text) ?? [];
+  const [, port = ""] =
+    /"type":"annie\.online".*"url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(text) ?? [];
+  const shown = text
+    .replaceAll(cacheDir, "/home/ada/.cache/huggingface/hub")
+    .replaceAll(stackDir, "/home/ada/her-os")
+    .replaceAll(/\/[^" ]*\/engine\/data/g, "/var/lib/docker")
+    .replaceAll(endpoint, "https://huggingface.co")
+    .replaceAll(registry, "ghcr.io")
+    .replaceAll(new RegExp(`\\b${port}\\b`, "g"), "8000")
+    .replaceAll(/(ssh -L \S+) [\w.-]+/g, "$1 spark");
+  await keepLines("real-engine", shown.trim().split("\n"));
+}
+
 const wanted = process.argv.slice(2);
 for (const [name, make] of Object.entries(recordings)) {
   if (wanted.length === 0 || wanted.includes(name)) await make();
 }
+const bench = process.env["BENCH_EVENTS"];
+if (bench !== undefined) await keepBench(bench);
 process.exit(0);
