@@ -7,8 +7,9 @@ import {
   type RunRequest,
   type RunResult,
 } from "../host/processes.ts";
-import { answerDocker, type CommandAnswer } from "./docker/docker-command.ts";
+import { answerDocker } from "./docker/docker-command.ts";
 import type { Engine } from "./docker/engine.ts";
+import type { CommandAnswer } from "./docker/images.ts";
 import { withRegistry } from "./hub/registry.ts";
 
 export interface DemoSettings {

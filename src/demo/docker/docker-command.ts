@@ -2,16 +2,9 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { Host } from "../../host/host.ts";
 import type { RunRequest } from "../../host/processes.ts";
-import { isRecord } from "../../run/json.ts";
 import type { Container, Engine, Tell } from "./engine.ts";
-import type { EngineImages, KeptImage } from "./images.ts";
+import { answerImages, type CommandAnswer } from "./images.ts";
 import { isMap, loadProject, type Project } from "./project.ts";
-
-export interface CommandAnswer {
-  readonly exitCode: number;
-  readonly stdout?: string;
-  readonly stderr?: string;
-}
 
 /** Answers `docker …` as a Spark's would. What it does not know it refuses, so that nothing is taken for done. */
 export async function answerDocker(
@@ -38,74 +31,6 @@ function describeVersion(args: readonly string[]): string {
   if (!args.includes("{{json .Server}}")) return versions.docker;
   const Components = [{ Name: "Engine", Version: versions.docker }];
   return JSON.stringify({ Platform: { Name: "" }, Components, Version: versions.docker });
-}
-
-/** What docker says of images, and does with them; null for what it does not know. */
-async function answerImages(
-  verb: string,
-  args: readonly string[],
-  { request, images }: { readonly request: RunRequest; readonly images: EngineImages },
-): Promise<CommandAnswer | null> {
-  const [first = "", second = ""] = args;
-  const noImage = (name: string) => `Error response from daemon: No such image: ${name}\n`;
-  if (verb === "tag") {
-    const done = await images.tag(first, second);
-    return done ? { exitCode: 0 } : { exitCode: 1, stderr: noImage(first) };
-  }
-  if (verb === "rmi") {
-    const done = await images.remove(first);
-    return done
-      ? { exitCode: 0, stdout: `Untagged: ${first}\n` }
-      : { exitCode: 1, stderr: noImage(first) };
-  }
-  if (verb === "pull") return pullImage(args.at(-1) ?? "", request, images);
-  if (verb === "image" && first === "ls") {
-    const all = await images.list();
-    const names = all.flatMap(({ RepoTags }) => RepoTags);
-    return {
-      exitCode: 0,
-      stdout: lines(args.includes("--quiet") ? all.map(({ Id }) => Id) : names),
-    };
-  }
-  if (verb !== "image" || first !== "inspect") return null;
-  const at = args.indexOf("--format");
-  const format = args[at + 1] ?? "";
-  const names = args.slice(at + 2);
-  const found = await Promise.all(names.map((name) => images.find(name)));
-  const missing = names.filter((_, index) => found[index] === null);
-  return {
-    exitCode: missing.length === 0 ? 0 : 1,
-    stdout: lines(found.flatMap((image) => (image === null ? [] : [filledIn(format, image)]))),
-    stderr: missing.map(noImage).join(""),
-  };
-}
-
-/** Go's templates, as far as they name fields. */
-function filledIn(format: string, image: KeptImage): string {
-  return format.replaceAll(/\{\{json \.([\w.]+)\}\}/g, (_, path: string) => {
-    const fieldOf = (whole: unknown, key: string) => (isRecord(whole) ? whole[key] : undefined);
-    const value = path.split(".").reduce<unknown>(fieldOf, image);
-    return JSON.stringify(value ?? null);
-  });
-}
-
-async function pullImage(
-  name: string,
-  { onLine, signal }: RunRequest,
-  images: EngineImages,
-): Promise<CommandAnswer> {
-  let stdout = "";
-  const print = (line: string) => {
-    stdout += `${line}\n`;
-    onLine?.(line, "stdout");
-  };
-  try {
-    await images.pull(name, print, signal);
-    return { exitCode: 0, stdout };
-  } catch (error) {
-    signal?.throwIfAborted();
-    return { exitCode: 1, stdout, stderr: `${messageOf(error)}\n` };
-  }
 }
 
 interface ComposeCall {

@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import { sendModelInfo, sendPathsInfo, sendTree } from "./api.ts";
 import { type Links, sendContent } from "./content.ts";
 import { type Exchange, send, sendError, sendJson, type Gate, type Quotas } from "./exchange.ts";
 import {
@@ -8,6 +7,9 @@ import {
   findCommit,
   type HostedFile,
   type HostedRepo,
+  sendModelInfo,
+  sendPathsInfo,
+  sendTree,
 } from "./repository.ts";
 
 /** What the answers are made from. */
