@@ -22,13 +22,16 @@ const roomBytes = 128 * 1024 * 1024;
 
 cell("two heros at once", async () => {
   const scene = await stock.openCase();
-  const one = scene.start("pull", images);
+  // Of one connection each, nobody takes over what another has not read yet.
+  const alone = [...images, "--max-connections=1"];
+  const one = scene.start("pull", alone);
   await stock.untilHalf(one);
-  const other = scene.start("pull", images);
+  const other = scene.start("pull", alone);
   await other.until(({ type }) => type === "image.planned");
   stock.goOn();
   const runs = await Promise.all([one.ended, other.ended]);
   for (const run of runs) await stock.expectImage(run);
+  expect(stock.front.blobBytes()).toBeLessThan(1.02 * stock.imageBytes);
   return runs.map(stock.told).join(" and ");
 });
 
@@ -57,6 +60,7 @@ cell("a disk that is full at half of the image", async () => {
   expectFailure(run, { code: "disk.full", exitCode: 7, words: "" });
   disk.empty();
   stock.goOn();
+  stock.front.mark();
   const how = stock.told(run);
   const second = await scene.pull(images);
   await stock.expectImage(second);
@@ -87,6 +91,7 @@ for (const phase of phases) {
       }
       heros.kill(signal);
       const run = await heros.ended;
+      stock.front.mark();
       if (signal === "SIGINT") {
         expect(run.events.at(-1)).toMatchObject({ type: "run.cancelled" });
         expect(run).toMatchObject({ exitCode: 130, stderr: "" });

@@ -1,6 +1,13 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import {
+  addRange,
+  type ByteRange,
+  type ByteRanges,
+  countBytes,
+  removeRange,
+} from "../../src/run/byte-ranges.ts";
 
 /** One request to the registry, as whoever makes it goes wrong decides by it. */
 export interface FrontRequest {
@@ -39,10 +46,18 @@ export interface Front {
   blobBytes(): number;
   /** Of all bodies. */
   sentBytes(): number;
+  /** What was sent of blobs by now is what a run has, which the next one need not fetch. */
+  mark(): void;
+  /**
+   * Of blobs, sent since the mark although it was sent before it. What heros itself asks for twice meanwhile, since a connection
+   * took over from another one whose bytes it had not read yet, depends on how busy this machine is.
+   * @param but a blob that does not count
+   */
+  twiceBytes(but?: string): number;
   requests(): number;
   reset(): void;
   setThrottle(bytesPerSecond: number | null): void;
-  /** So much of blobs in all, since the last reset, and no more until it is raised. */
+  /** So many bytes of blobs since the last reset, each counted once, and no more until it is raised. */
   allow(blobBytes: number): void;
   /** Asked of each request; undefined: all is well. */
   setFault(faultOf: ((asked: FrontRequest) => FrontFault | undefined) | null): void;
@@ -62,25 +77,45 @@ export async function openFront(port: number): Promise<Front> {
   let throttle: number | null = null;
   let freeAtMs = 0;
   let allowedBytes = Number.POSITIVE_INFINITY;
-  let reservedBytes = 0;
+  /** Of blobs, by their digests: what was sent, of that what was sent before the mark, and how many bytes of that again since. */
+  const sentRanges = new Map<string, ByteRanges>();
+  let marked: ReadonlyMap<string, ByteRanges> = new Map();
+  const twice = new Map<string, number>();
   let faultOf: ((asked: FrontRequest) => FrontFault | undefined) | null = null;
   let raised = Promise.withResolvers<void>();
   const open = new Set<ServerResponse>();
   const ended = new WeakSet<ServerResponse>();
 
   /** Ends once so much of a blob may be sent, or nobody waits for it any longer. */
-  async function untilAllowed(bytes: number, gone: Promise<unknown>): Promise<void> {
+  async function untilAllowed(
+    digest: string,
+    piece: ByteRange,
+    gone: Promise<unknown>,
+  ): Promise<void> {
     let isGone = false;
     void gone.then(() => (isGone = true));
     for (;;) {
-      if (isGone || reservedBytes + bytes <= allowedBytes) break;
+      if (isGone) return;
+      const known = sentRanges.get(digest) ?? [];
+      const now = addRange(known, piece);
+      if (distinctBytes() - countBytes(known) + countBytes(now) <= allowedBytes) {
+        sentRanges.set(digest, now);
+        break;
+      }
       await Promise.race([raised.promise, gone]);
     }
-    reservedBytes += bytes;
+    const before = marked.get(digest) ?? [];
+    const again = countBytes(before) - countBytes(removeRange(before, piece));
+    twice.set(digest, (twice.get(digest) ?? 0) + again);
     if (throttle === null) return;
+    const bytes = piece.end - piece.start;
     freeAtMs = Math.max(freeAtMs, performance.now()) + (bytes / throttle) * 1000;
     await after(freeAtMs - performance.now());
   }
+
+  const sum = (numbers: Iterable<number>): number =>
+    [...numbers].reduce((all, each) => all + each, 0);
+  const distinctBytes = (): number => sum([...sentRanges.values()].map(countBytes));
 
   function send(piece: Buffer, answer: ServerResponse): Promise<void> {
     sentBytes += piece.length;
@@ -101,6 +136,9 @@ export async function openFront(port: number): Promise<Front> {
     const endAt = endOf(fault, Number(response.headers["content-length"] ?? 0));
     const gone = once(answer, "close");
     const drips = fault !== undefined && "drip" in fault;
+    const startAt = Number(
+      /^bytes (\d+)-/u.exec(response.headers["content-range"] ?? "")?.[1] ?? 0,
+    );
     let sent = 0;
     for await (const whole of response as AsyncIterable<Buffer>) {
       if (fault !== undefined && "garbled" in fault && sent === 0) whole[0] = (whole[0] ?? 0) ^ 1;
@@ -108,7 +146,9 @@ export async function openFront(port: number): Promise<Front> {
       for (let from = 0; from < whole.length && sent < endAt; from += most) {
         const piece = whole.subarray(from, Math.min(from + most, whole.length));
         if (drips) await after(dripMs);
-        if (isBlob) await untilAllowed(piece.length, gone);
+        const at = startAt + sent;
+        const range = { start: at, end: at + piece.length };
+        if (isBlob) await untilAllowed(seen.reference, range, gone);
         if (answer.destroyed || ended.has(answer)) return;
         const kept = piece.subarray(0, Math.min(piece.length, endAt - sent));
         sent += kept.length;
@@ -152,8 +192,16 @@ export async function openFront(port: number): Promise<Front> {
     blobBytes: () => blobBytes,
     sentBytes: () => sentBytes,
     requests: () => requests,
+    mark() {
+      marked = new Map(sentRanges);
+      twice.clear();
+    },
+    twiceBytes: (but) => sum([...twice].map(([digest, bytes]) => (digest === but ? 0 : bytes))),
     reset() {
-      blobBytes = reservedBytes = sentBytes = requests = 0;
+      blobBytes = sentBytes = requests = 0;
+      sentRanges.clear();
+      twice.clear();
+      marked = new Map();
     },
     setThrottle(bytesPerSecond) {
       throttle = bytesPerSecond;
