@@ -174,7 +174,11 @@ function handImages(
   const neededBuilds = builds.filter(({ service }) => awaited.has(service));
   const laterBuilds = builds.filter(({ service }) => !awaited.has(service));
   const waiting = new Set([...needed, ...neededBuilds].map(({ image }) => image));
-  for (const image of left) emit({ type: "image.planned", ...plannedLeft(image) });
+  for (const image of left) {
+    emit({ type: "image.planned", ...plannedLeft(image) });
+    if (!image.label.neededForOnline) continue;
+    reporter.pulls(image.image, image.totalBytes - image.cachedBytes, host.clock.monotonicMs());
+  }
 
   /** By heros, or, once `turn` comes, by Docker itself. */
   const fetched = (some: readonly LeftImage[], turn: Promise<unknown>): Promise<unknown> =>

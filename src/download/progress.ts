@@ -97,7 +97,8 @@ export function createProgress({
    */
   const onlineSeconds = (atMs: number): number | null => {
     const seconds = all.etaSeconds(forOnline, atMs);
-    if (seconds === null) return null;
+    const pulling = imageReporter.pullSeconds(atMs);
+    if (seconds === null || pulling === null) return null;
     const last = layers.findLast(({ state }) => state !== "done");
     const afterLast =
       last === undefined
@@ -111,6 +112,7 @@ export function createProgress({
     const imagesLeft = Math.max(
       all.etaSeconds(layers, atMs) ?? 0,
       afterLast,
+      pulling,
       unpacking.secondsLeft(comingBytes, atMs),
     );
     const speed = disk.bytesPerSecond();

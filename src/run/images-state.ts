@@ -190,6 +190,10 @@ export interface ImageReporter {
    * that is not known.
    */
   unpackSeconds(bytes: number, begunBytes: number, nowMs: number): number | null;
+  /** An image that Annie waits for, and that Docker pulls itself; 0 where its size is unknown. */
+  pulls(image: string, totalBytes: number, nowMs: number): void;
+  /** How long Docker still pulls those, as fast as it has; null while that is not known. */
+  pullSeconds(nowMs: number): number | null;
   /** Services whose images are there were started, which took so long. */
   started(ms: number): void;
   /** How long a service takes to start, by those that were; null while none was. */
@@ -207,6 +211,7 @@ export function createImageReporter(emit: Emit): ImageReporter {
   const unpacked = new Map<string, number>();
   const measured = { bytes: 0, ms: 0, untilMs: Number.NEGATIVE_INFINITY };
   const starts: number[] = [];
+  const pulled = createPulledRate();
   let toldAtMs: number[] = [];
 
   return {
@@ -225,10 +230,13 @@ export function createImageReporter(emit: Emit): ImageReporter {
       const passed = (nowMs - measured.untilMs) / 1000;
       return secondsFor(bytes) - Math.min(passed, secondsFor(begunBytes));
     },
+    pulls: pulled.expect,
+    pullSeconds: pulled.secondsLeft,
     started: (ms) => void starts.push(ms),
     startSeconds: () => (starts.length === 0 ? null : Math.max(...starts) / 1000),
     note(progress) {
       const { image } = progress;
+      pulled.note(progress);
       if (unpacked.get(image) === Number.POSITIVE_INFINITY) return;
       const last = waiting.get(image) ?? told.get(image);
       if (last?.phase === "unpacking" && progress.phase === "downloading") return;
@@ -237,6 +245,7 @@ export function createImageReporter(emit: Emit): ImageReporter {
     },
     ready(image) {
       waiting.delete(image.image);
+      pulled.ready(image.image);
       unpacked.set(image.image, Number.POSITIVE_INFINITY);
       emit({ type: "image.ready", ...image });
     },
@@ -252,6 +261,35 @@ export function createImageReporter(emit: Emit): ImageReporter {
       told.set(next.image, next);
       toldAtMs.push(nowMs);
       emit({ type: "image.progress", ...next });
+    },
+  };
+}
+
+/** What Docker pulls itself, one image after the other: its speed, and what is left. */
+function createPulledRate() {
+  const left = new Map<string, number>();
+  let doneBytes = 0;
+  let sinceMs = 0;
+  return {
+    expect(image: string, totalBytes: number, nowMs: number): void {
+      sinceMs ||= nowMs;
+      left.set(image, totalBytes);
+    },
+    /** Until all of it came: unpacking is told with the bytes that came before. */
+    note({ image, phase, receivedBytes, totalBytes }: Omit<ImageProgress, "type">): void {
+      const before = left.get(image);
+      if (before === undefined || totalBytes === 0) return;
+      const now = phase === "downloading" ? totalBytes - receivedBytes : 0;
+      // A size that nobody knew before makes it more.
+      doneBytes += Math.max(0, before - now);
+      left.set(image, now);
+    },
+    ready: (image: string): void => void left.delete(image),
+    secondsLeft(nowMs: number): number | null {
+      if (left.size === 0) return 0;
+      const bytes = [...left.values()].reduce((sum, each) => sum + each, 0);
+      if (doneBytes === 0 || bytes === 0) return null;
+      return (bytes / doneBytes) * ((nowMs - sinceMs) / 1000);
     },
   };
 }

@@ -196,3 +196,19 @@ test("an image whose size becomes known late is counted in no sum, whose share w
   expect(state.images[1]).toMatchObject({ downloadBytes: 1000 });
   expect(bytesOfAll(state)).toMatchObject({ receivedBytes: 50, totalBytes: 100 });
 });
+
+test("how long Docker still pulls is learnt from what it pulled, and not known before", () => {
+  const reporter = createImageReporter(() => undefined);
+  expect(reporter.pullSeconds(0)).toBe(0);
+  reporter.pulls("core:1", 1000, 1000);
+  reporter.pulls("redis:7", 0, 1000);
+  expect(reporter.pullSeconds(2000)).toBeNull();
+  const core = { image: "core:1", phase: "downloading", totalBytes: 1000 } as const;
+  reporter.note({ ...core, receivedBytes: 250 });
+  expect(reporter.pullSeconds(11_000)).toBe(30);
+  reporter.note({ ...core, phase: "unpacking", receivedBytes: 10 });
+  expect(reporter.pullSeconds(41_000)).toBeNull();
+  reporter.ready({ image: "core:1", digest: "sha256:1" });
+  reporter.ready({ image: "redis:7", digest: "sha256:2" });
+  expect(reporter.pullSeconds(50_000)).toBe(0);
+});
