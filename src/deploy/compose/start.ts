@@ -17,6 +17,7 @@ import {
 import { askEnginePlace, engineProblem } from "../../docker/engine.ts";
 import { imageProgress, type Silence, watchSilence } from "../../docker/image-progress.ts";
 import type { Host } from "../../host/host.ts";
+import type { RunResult } from "../../host/processes.ts";
 import type { Emit } from "../../run/event.ts";
 import { isAbort } from "../../run/failure.ts";
 import { halfStarted } from "../../run/failures/stack.ts";
@@ -49,6 +50,8 @@ export interface StartStackRequest {
 
 /** How often containers are looked at while compose works. */
 const pollMs = 1500;
+/** Of a stack that another compose makes meanwhile. */
+const upTries = 5;
 /** How often the sizes of images are told. */
 const pullTellMs = 1000;
 
@@ -82,8 +85,8 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
   // A mistake there ends compose, and is told below.
   const mistake = new AbortController();
   polling.catch((error: unknown) => mistake.abort(error));
-  try {
-    const result = await runCompose({
+  const runUp = () =>
+    runCompose({
       host,
       stackDir,
       args,
@@ -98,7 +101,15 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
         emit(event);
       },
     });
-    const { containers, error: engineError } = await listContainers({ host, stackDir, signal });
+  try {
+    let result = await runUp();
+    let listed = await listContainers({ host, stackDir, signal });
+    for (let tries = 1; tries < upTries && isOvertaken(result, listed.containers); tries += 1) {
+      await host.clock.sleep(pollMs, signal);
+      result = await runUp();
+      listed = await listContainers({ host, stackDir, signal });
+    }
+    const { containers, error: engineError } = listed;
     tell(containers);
     if (result.exitCode === 0) {
       await freshenMount(request, containers);
@@ -136,6 +147,17 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
     stopPolling.abort();
     await polling;
   }
+}
+
+/** Another compose makes the same stack at the same moment: what this one could not make is there, and the next try takes it. */
+function isOvertaken(
+  { exitCode, stderr }: Pick<RunResult, "exitCode" | "stderr">,
+  containers: readonly Container[],
+): boolean {
+  if (exitCode === 0) return false;
+  const [, name] = /container name [\\"/]*([\w.-]+)[\\"]* is already in use/iu.exec(stderr) ?? [];
+  if (name !== undefined) return containers.some((container) => container.name === name);
+  return /network with name \S+ already exists/iu.test(stderr);
 }
 
 async function freshenMount(

@@ -94,6 +94,26 @@ esac; exit ;; esac`,
   ]);
 });
 
+const conflict = (name: string): string =>
+  fails(
+    `Error response from daemon: Conflict. The container name "/${name}" is already in use by container "44a8". You have to remove (or rename) that container to be able to reuse that name.`,
+  );
+
+test("a stack that another compose makes at the same moment is started with what that one made", async () => {
+  const { error, calls } = await start(
+    `[ "$(grep -c " up -d" "$log")" -gt 2 ] || { ${conflict("her-os-redis-1")}\n}`,
+    `case "$*" in *" ps "*) echo '{"Service":"redis","Name":"her-os-redis-1","State":"created"}'; exit ;; esac`,
+  );
+  expect(error).toBeNull();
+  expect(calls.filter((call) => call.endsWith(" up -d"))).toHaveLength(3);
+});
+
+test("a container of somebody else's that has the name ends the start", async () => {
+  const { error, calls } = await start(conflict("other"));
+  expect(error).toMatchObject({ code: "stack.name_taken", exitCode: 1 });
+  expect(calls.filter((call) => call.endsWith(" up -d"))).toHaveLength(1);
+});
+
 test("when compose is done, how the containers are then is told too", async () => {
   const { events } = await start(
     "",
