@@ -92,12 +92,15 @@ export function openLink({ bytesPerSecond, perConnection }: Speed): Link {
 /** So much of what the line did not carry is made up for: this machine is busy now and then, and a line never. */
 const creditMs = 200;
 
+/** A timer for each piece would take as much of a core as the pieces do. */
+const shortestSleepMs = 5;
+
 /** @returns ends once the line has carried so many bytes */
 function openBucket(bytesPerSecond: number): (bytes: number) => Promise<void> {
   let freeAtMs = performance.now();
   return async (bytes) => {
     const nowMs = performance.now();
     freeAtMs = Math.max(freeAtMs, nowMs - creditMs) + (bytes / bytesPerSecond) * 1000;
-    if (freeAtMs - nowMs >= 1) await sleep(freeAtMs - nowMs);
+    if (freeAtMs - nowMs >= shortestSleepMs) await sleep(freeAtMs - nowMs);
   };
 }

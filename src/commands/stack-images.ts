@@ -30,6 +30,8 @@ export interface StackImages {
   isNeeded(): boolean;
   /** Services that can start already are started meanwhile. @throws Failure `docker.disk_full` (exit 7); AbortError */
   needed(): Promise<void>;
+  /** Annie's own container was started, or will not be before all is there: now the rest may take what the machine has. */
+  annieStarted(): void;
   /** The rest of them, which Annie does not wait for. @throws as `needed` */
   later(): Promise<void>;
   /** Whether there is such a rest. */
@@ -143,6 +145,8 @@ function handImages(
   const reporter = createImageReporter(emit);
   const order = new Set(itemsOf(survey).map(({ id }) => id));
   const images = [...order].flatMap((id) => survey.images.filter((image) => image.id === id));
+  const started = Promise.withResolvers<void>();
+  if (!starts) started.resolve();
   const handOver = openHandOver({
     host,
     emit,
@@ -151,6 +155,7 @@ function handImages(
     pathOf: store.pathOf,
     present: new Set(survey.blobs.flatMap(({ cached, path }) => (cached ? [path] : []))),
     reporter,
+    laterAfter: started.promise,
     async onHanded({ name }) {
       const content = images.find(({ label }) => label.image === name)?.content ?? null;
       if (content !== null && !keep) await store.removeImage(content, work.signal);
@@ -204,10 +209,8 @@ function handImages(
   };
   const now = Promise.resolve();
   const neededFetched = Promise.all([fetched(needed, now), built(neededBuilds, now)]);
-  const laterFetched = Promise.all([
-    fetched(later, neededFetched),
-    built(laterBuilds, neededFetched),
-  ]);
+  const turn = Promise.all([neededFetched, started.promise]);
+  const laterFetched = Promise.all([fetched(later, turn), built(laterBuilds, turn)]);
   for (const each of [neededFetched, laterFetched]) each.catch(() => {});
 
   return {
@@ -229,12 +232,14 @@ function handImages(
       await neededFetched;
       await start.idle();
     },
+    annieStarted: started.resolve,
     async later() {
       await laterFetched;
     },
     hasLater: later.length + laterBuilds.length > 0,
     async close() {
       stop.abort();
+      started.resolve();
       await handOver.close();
       await Promise.allSettled([neededFetched, laterFetched]);
     },

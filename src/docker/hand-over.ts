@@ -28,6 +28,8 @@ export interface HandOverOptions {
   /** Digests of parts that are there already. */
   readonly present: ReadonlySet<string>;
   readonly reporter: ImageReporter;
+  /** What Annie does not wait for is given to Docker after this: unpacking it would slow down her start. */
+  readonly laterAfter?: Promise<unknown>;
   /** Hears of an image that Docker has, and whose parts nobody reads any longer. */
   readonly onHanded: (image: HandedImage) => Promise<void>;
 }
@@ -97,7 +99,9 @@ export function openHandOver(options: HandOverOptions): HandOver {
    * that she waits for is.
    */
   async function untilTurn(image: HandedImage, place: number): Promise<void> {
-    if (!image.neededForOnline) await untilAborted(Promise.allSettled(neededHanded()), signal);
+    if (!image.neededForOnline) {
+      await untilAborted(Promise.allSettled([...neededHanded(), options.laterAfter]), signal);
+    }
     const before = Promise.all(images.slice(0, place).map(whole));
     const layers = image.layers.map(({ digest }) => digest);
     const first = layers.find((digest) => image.coming.has(digest)) ?? image.config.digest;

@@ -48,6 +48,8 @@ export function createProgress({
     return { id: item.id, queued, counter: createCounter(item, own, nowMs) };
   });
   const itemOf = new Map(items.map((item) => [item.id, item]));
+  let imagesThereMs = Number.POSITIVE_INFINITY;
+  let loadsFromMs = nowMs;
   let toldMs = Number.NEGATIVE_INFINITY;
   let toldPaused = "";
 
@@ -120,7 +122,13 @@ export function createProgress({
     const starting = imageReporter.startSeconds();
     // Nobody starts anything: a pull.
     if (starting === null) return toTenths(Math.max(seconds, imagesLeft));
-    return toTenths(Math.max(seconds, imagesLeft + starting) + loading);
+    if (imagesLeft > 0) imagesThereMs = Number.POSITIVE_INFINITY;
+    else imagesThereMs = Math.min(imagesThereMs, atMs);
+    const sinceThere = Math.max(0, atMs - imagesThereMs) / 1000;
+    const startsIn = Math.max(0, imagesLeft + starting - sinceThere);
+    if (startsIn > 0 || seconds > 0) loadsFromMs = atMs;
+    const loads = Math.max(0, loading - (atMs - loadsFromMs) / 1000);
+    return toTenths(Math.max(seconds, startsIn) + loads);
   };
   /** One of which nothing has come in this run is as it was planned. */
   const noteImage = (

@@ -119,18 +119,26 @@ test("an image that is whole does not wait for one before it that is not", async
   expect(await scene.handOver.handed(two.name)).toBe(true);
 });
 
-test("an image that Annie does not wait for is taken after all that she waits for", async () => {
-  const scene = await openScene([
+test("an image that Annie does not wait for is taken after all that she waits for, and after her start", async () => {
+  const started = Promise.withResolvers<void>();
+  const shapes = [
     ["one", 2],
     ["later", 1],
-  ]);
+  ] as const;
+  const scene = await openScene(shapes, { laterAfter: started.promise });
   const [one, later = one] = scene.images;
   for (const { config, layers } of [later, one]) {
     for (const { digest } of [config, ...layers]) await scene.bring(digest);
   }
+  expect(await scene.handOver.handed(one.name)).toBe(true);
+  scene.events.push({ type: "stage.started", stage: "annie" });
+  started.resolve();
   expect(await scene.handOver.handed(later.name)).toBe(true);
-  const ready = scene.events.flatMap((event) => (event.type === "image.ready" ? event.image : []));
-  expect(ready).toEqual([one.name, later.name]);
+  const told = scene.events.flatMap((event) => {
+    if (event.type === "image.ready") return event.image;
+    return event.type === "stage.started" ? "her start" : [];
+  });
+  expect(told).toEqual([one.name, "her start", later.name]);
 });
 
 test("what is cancelled in the middle of a pull leaves no name behind", async () => {
@@ -207,12 +215,17 @@ interface SceneShape {
   readonly way: HandedImage["way"];
   /** Of each layer. */
   readonly layerBytes: number;
+  readonly laterAfter: Promise<void>;
 }
 
 /** Images of so many layers, of which nothing is there. Annie waits for all but the one named later. */
 async function openScene(
   shapes: readonly [readonly [string, number], ...(readonly [string, number])[]],
-  { way = "registry", layerBytes = 2_000_000 }: Partial<SceneShape> = {},
+  {
+    way = "registry",
+    layerBytes = 2_000_000,
+    laterAfter = Promise.resolve(),
+  }: Partial<SceneShape> = {},
 ): Promise<Scene> {
   const folder = await mkdtemp(path.join(tmpdir(), "heros-hand-over-"));
   const stop = new AbortController();
@@ -246,6 +259,7 @@ async function openScene(
     pathOf,
     present: new Set(),
     reporter,
+    laterAfter,
     onHanded: async ({ name }) => void released.push(name),
   });
   onTestFinished(async () => {

@@ -228,6 +228,20 @@ test.each([
   expect(told.at(-1)?.onlineEtaSeconds).toBeCloseTo(seconds, 0);
 });
 
+test("her start, and what she loads, count down once all is there", () => {
+  const told = ({ started, ready }: ImageReporter): void => {
+    started(5000);
+    ready({ image: "image1", digest: "sha256:1" });
+  };
+  // All that she needs came after 12 s, and 2 MB are loaded at 2 MB/s.
+  const at = (seconds: number): number | null | undefined =>
+    recordImages(seconds, [10e6], told, [2e6]).told.at(-1)?.onlineEtaSeconds;
+  expect(at(9)).toBeCloseTo(7, 0);
+  expect(at(13)).toBeCloseTo(3, 0);
+  expect(at(15)).toBeCloseTo(1, 0);
+  expect(at(20)).toBe(0);
+});
+
 test("what Docker has is not waited for", () => {
   const { told } = recordImages(40, [20e6, 10e6], ({ unpacked, ready }) => {
     unpacked({ image: "image1", sizeBytes: 20e6, verifiedMs: 0, nowMs: 5000 });

@@ -83,6 +83,7 @@ export async function bringOnline(
     const services = images?.hasLater === true ? { services: [annieServiceName] } : {};
     const after = images === null ? {} : { after: images.needed() };
     const address = await startStack({ ...stack, ...services, ...after });
+    images?.annieStarted();
     if (address !== null) url = `http://${address.host}:${address.port}`;
     const containers = watchContainers({
       host,
@@ -116,6 +117,7 @@ export async function bringOnline(
     await startStack({ ...stack, after: images.later() });
   };
 
+  if (answers.startup === "wait") images?.annieStarted();
   const fetching = fetchModels();
   const coming = answers.startup === "wait" ? fetching.then(startAnnie) : startAnnie();
   fetching.catch((error: unknown) => {
