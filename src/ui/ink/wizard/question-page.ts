@@ -69,7 +69,7 @@ export function questionPage(view: WizardView, question: Question): Line[] {
 /** Why it is asked; in the demo once, that its sizes are not the real ones. */
 function whyText({ state }: WizardView, { why, facts }: Question): string {
   const isSmall = state.run?.demo === true && facts === "totals";
-  return isSmall ? `${why} In the demo, sizes are 1/50 of the real ones.` : why;
+  return isSmall ? `${why} In the demo, sizes are 1/200 of the real ones.` : why;
 }
 
 /** The field in which a text is typed. A secret's field says how long it is and what is odd about it, never the text. */

@@ -141,14 +141,14 @@ test("the demo says once that its sizes are not the real ones", () => {
     wizardPage({ wizard: page, state, tick: 0, size: { columns: 80, rows: 24 }, theme })
       .map((line) => line.map((part) => part.text).join(""))
       .join(" ");
-  expect(shown(wizard([]))).toMatch(/sizes are +1\/50 of the real ones\./);
-  expect(shown(wizard([enter]))).not.toContain("1/50");
+  expect(shown(wizard([]))).toMatch(/sizes are +1\/200 of the real ones\./);
+  expect(shown(wizard([enter]))).not.toContain("1/200");
   expect(
     pageLines(wizard([]), { columns: 80, rows: 24 })
       .flat()
       .map(({ text: words }) => words)
       .join(""),
-  ).not.toContain("1/50");
+  ).not.toContain("1/200");
 });
 
 test("at 40 columns the sets name all of their keys", () => {
