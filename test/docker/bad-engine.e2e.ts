@@ -1,9 +1,8 @@
-import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, stat } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { Readable } from "node:stream";
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { tarHeader } from "../../src/docker/load-archive.ts";
 import { freePort } from "../host/free-port.ts";
 import { openCells } from "./cells.ts";
@@ -76,30 +75,25 @@ cell("Docker's disk full while it unpacks", async () => {
   return `${how}, then ${stock.told(second)}`;
 });
 
-/** Whoever runs it may read all, and write to what is theirs alone: the folders above may be root's. */
-const nobody = [
-  "setpriv",
-  "--reuid=65534",
-  "--regid=65534",
-  "--clear-groups",
-  "--inh-caps=+dac_read_search",
-  "--ambient-caps=+dac_read_search",
-];
+/** Root, to whom what another user owns is closed as it is to others. */
+const powerless = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
 
 cell("a user who may not use Docker", async () => {
   const scene = await stock.openCase();
-  const folder = path.dirname(scene.stackDir);
-  const own = () => spawnSync("chown", ["-R", "65534:65534", folder]);
-  own();
-  const setup = await scene.start("setup", [`--port=${await freePort()}`], { by: nobody }).ended;
+  const socket = (process.env["DOCKER_HOST"] ?? "").replace("unix://", "");
+  const before = await stat(socket);
+  await chown(socket, 65_534, 65_534);
+  onTestFinished(() => chown(socket, before.uid, before.gid));
+  const setup = await scene.start("setup", [`--port=${await freePort()}`], { by: powerless }).ended;
   const denied = { code: "docker.no_permission", exitCode: 4, words: "permission to use Docker" };
   expectFailure(setup, denied);
   const how = stock.told(setup);
   // It needs no engine, and says why Docker has nothing of it.
-  const pulled = await scene.pull(images, { by: nobody });
+  const pulled = await scene.pull(images, { by: powerless });
   expect(pulled).toMatchObject({ exitCode: 0, stderr: "" });
   expect(pulled.stdout).toContain(denied.words);
   const pulledHow = stock.told(pulled);
+  await chown(socket, before.uid, before.gid);
   const second = await scene.pull(images);
   await stock.expectImage(second);
   return `${how}, then ${pulledHow} into the cache, then ${stock.told(second)}`;
