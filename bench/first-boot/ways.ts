@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { stringify } from "yaml";
 import { modelsOfTiers, requiredTiers } from "../../src/catalog/catalog.ts";
 import { parseHealthReport } from "../../src/run/health-report.ts";
@@ -157,6 +158,8 @@ export function measureWay(
     const cacheDir = join(folder, "cache");
     await mkdir(cacheDir);
     const port = await freePort();
+    // What was written before is no part of it.
+    await promisify(execFile)("sync");
     world.link.takeBytes();
     const began = performance.now();
     const ended = new AbortController();
