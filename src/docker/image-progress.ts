@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { ImageProgress as ImageTold } from "../run/events/download.ts";
 import type { ContainerChanged } from "../run/events/stack.ts";
-import type { Failure } from "../run/failure.ts";
+import { type Failure, isAbort } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { registryOf } from "./compose-failures.ts";
 import { parseJson } from "../run/json.ts";
@@ -315,6 +315,22 @@ export function watchSilence(
       if (ends && silentMs >= silenceEndsMs) end.abort(registrySilent(waiting, config, silentMs));
     },
   };
+}
+
+/** Looks again and again while docker works, until the signal. @throws what looking throws */
+export async function lookAgain(
+  { clock }: Pick<Host, "clock">,
+  { everyMs, signal }: { readonly everyMs: number; readonly signal: AbortSignal },
+  look: () => void | Promise<void>,
+): Promise<void> {
+  try {
+    for (;;) {
+      await clock.sleep(everyMs, signal);
+      await look();
+    }
+  } catch (error) {
+    if (!isAbort(error)) throw error;
+  }
 }
 
 function registrySilent(

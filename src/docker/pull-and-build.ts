@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
-import { isAbort, type Failure } from "../run/failure.ts";
+import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { imageIdOf } from "../run/file-listing.ts";
 import type { ImageReporter } from "../run/images-state.ts";
@@ -13,7 +13,13 @@ import {
   type StackConfig,
 } from "./compose.ts";
 import { findEngineImage } from "./engine-images.ts";
-import { type PulledSizes, type PullTally, pullTally, watchSilence } from "./image-progress.ts";
+import {
+  lookAgain,
+  type PulledSizes,
+  type PullTally,
+  pullTally,
+  watchSilence,
+} from "./image-progress.ts";
 
 export interface DockerPullsOptions {
   readonly host: Host;
@@ -134,10 +140,14 @@ async function tryPull(
     reporter.tick(host.clock.monotonicMs());
   };
   const ended = new AbortController();
-  const watching = lookAgain(host, AbortSignal.any([signal, ended.signal]), () => {
-    silence.look();
-    reporter.tick(host.clock.monotonicMs());
-  });
+  const watching = lookAgain(
+    host,
+    { everyMs: lookMs, signal: AbortSignal.any([signal, ended.signal]) },
+    () => {
+      silence.look();
+      reporter.tick(host.clock.monotonicMs());
+    },
+  );
   try {
     const args = pullArguments({ image, service, config, byCompose });
     emit({ type: "stack.command", command: `docker ${args.filter(isTyped).join(" ")}` });
@@ -171,17 +181,6 @@ function pullArguments({
 /** What a person would type. */
 function isTyped(argument: string): boolean {
   return argument !== "--progress" && argument !== "json";
-}
-
-async function lookAgain(host: Host, signal: AbortSignal, look: () => void): Promise<void> {
-  try {
-    for (;;) {
-      await host.clock.sleep(lookMs, signal);
-      look();
-    }
-  } catch (error) {
-    if (!isAbort(error)) throw error;
-  }
 }
 
 /** What a later try may not end with: a network or a registry that fails, an engine that is restarted, a layer that came damaged. */

@@ -15,11 +15,15 @@ import {
   type TellContainers,
 } from "../../docker/containers.ts";
 import { askEnginePlace, engineProblem } from "../../docker/engine.ts";
-import { imageProgress, type Silence, watchSilence } from "../../docker/image-progress.ts";
+import {
+  imageProgress,
+  lookAgain,
+  type Silence,
+  watchSilence,
+} from "../../docker/image-progress.ts";
 import type { Host } from "../../host/host.ts";
 import type { RunResult } from "../../host/processes.ts";
 import type { Emit } from "../../run/event.ts";
-import { isAbort } from "../../run/failure.ts";
 import { halfStarted } from "../../run/failures/stack.ts";
 import {
   type AnnieAddress,
@@ -201,21 +205,16 @@ async function composeVersion({ host, stackDir, signal }: StartStackRequest): Pr
   throw composeFailure({ ...result, stackDir, place: await askEnginePlace(host, signal) });
 }
 
-async function pollContainers(
+function pollContainers(
   request: StartStackRequest & { readonly tell: TellContainers },
   silence: Silence,
   signal: AbortSignal,
 ): Promise<void> {
   const { host, stackDir, tell } = request;
-  try {
-    for (;;) {
-      await host.clock.sleep(pollMs, signal);
-      silence.look();
-      tell((await listContainers({ host, stackDir, signal })).containers);
-    }
-  } catch (error) {
-    if (!isAbort(error)) throw error;
-  }
+  return lookAgain(host, { everyMs: pollMs, signal }, async () => {
+    silence.look();
+    tell((await listContainers({ host, stackDir, signal })).containers);
+  });
 }
 
 export interface MountRequest extends ListRequest {
