@@ -111,12 +111,8 @@ export function createProgress({
       (sum, { state, blob }) => sum + (state === "done" ? 0 : blob.sizeBytes),
       0,
     );
-    const imagesLeft = Math.max(
-      all.etaSeconds(layers, atMs) ?? 0,
-      afterLast,
-      pulling,
-      unpacking.secondsLeft(comingBytes, atMs),
-    );
+    const unpackingLeft = unpacking.secondsLeft(comingBytes, atMs);
+    const imagesLeft = Math.max(afterLast, pulling, unpackingLeft);
     const speed = disk.bytesPerSecond();
     const loading = speed === null ? 0 : loadedBytes / speed;
     const starting = imageReporter.startSeconds();
