@@ -22,6 +22,18 @@ export function milliseconds(value: number): string {
   return `${Math.round(value)} ms`;
 }
 
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(2)}%`;
+}
+
 export function table(figures: readonly Figure[]): string {
   return markdownTable([
     ["figure", "measured", "beside", "ratio", "at most", "holds"],

@@ -19,7 +19,7 @@ import { parseArgs } from "node:util";
 import { installPython } from "./download/peers.ts";
 import { insideFolder, requireSpace } from "./download/workplace.ts";
 import type { TimedEvent } from "../src/run/event.ts";
-import { type Figure, holds, markdownTable, table } from "./figure.ts";
+import { type Figure, holds, markdownTable, megabytes, seconds, table } from "./figure.ts";
 import { withEngine } from "./first-boot/engine.ts";
 import {
   byHandWay,
@@ -167,12 +167,4 @@ function say(
       ]),
     ]),
   );
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1e6)} MB`;
 }

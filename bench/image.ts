@@ -23,7 +23,16 @@ import type { TimedEvent } from "../src/run/event.ts";
 import { type Layer, startRegistry } from "../test/docker/registry.ts";
 import { freePort } from "../test/host/free-port.ts";
 import { insideFolder, requireSpace, usedBytes } from "./download/workplace.ts";
-import { type Figure, holds, markdownTable, median, table } from "./figure.ts";
+import {
+  type Figure,
+  holds,
+  markdownTable,
+  median,
+  megabytes,
+  percent,
+  seconds,
+  table,
+} from "./figure.ts";
 import { type Engine, withEngine } from "./first-boot/engine.ts";
 import { type Link, openLink } from "./first-boot/link.ts";
 import { tarOfSize } from "./first-boot/tar-of-size.ts";
@@ -308,16 +317,4 @@ async function peakWhile(scene: Scene, folder: string, work: Promise<unknown>): 
   }
   await ended;
   return peak;
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1e6)} MB`;
-}
-
-function percent(value: number): string {
-  return `${(value * 100).toFixed(2)}%`;
 }

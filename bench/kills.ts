@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { startHub } from "../src/demo/hub/hub.ts";
+import { percent } from "./figure.ts";
 import { benchRepo, inFolder, startPull } from "./program.ts";
 
 const { values } = parseArgs({
@@ -88,8 +89,4 @@ try {
   });
 } finally {
   await served.close();
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(2)}%`;
 }

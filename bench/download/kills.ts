@@ -1,3 +1,4 @@
+import { percent } from "../figure.ts";
 import { join } from "node:path";
 import { median } from "../figure.ts";
 import type { Contestant } from "./contestants.ts";
@@ -77,8 +78,4 @@ function targetOf(shares: readonly number[]): Target {
     wanted: "≤ 1%",
     holds: most <= 0.01,
   };
-}
-
-export function percent(share: number): string {
-  return `${(share * 100).toFixed(2)}%`;
 }

@@ -1,7 +1,8 @@
 import type { ByteSource } from "../../../src/demo/hub/content.ts";
 import type { Contestant } from "../contestants.ts";
 import { holdsHash } from "../downloaded.ts";
-import { killAt, percent } from "../kills.ts";
+import { percent } from "../../figure.ts";
+import { killAt } from "../kills.ts";
 import type { Link } from "../nginx-config.ts";
 import { runRace } from "../race.ts";
 import { statusOf } from "../run-to-end.ts";
