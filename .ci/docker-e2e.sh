@@ -6,17 +6,7 @@ cd "$(dirname "$0")/.."
 PATH=$PWD/node_modules/.bin:$PATH
 . .ci/docker-engine.sh
 
-work=$(mktemp -d)
-clean_up() {
-    status=$?
-    trap - EXIT
-    stop_engine
-    rm -rf "$work"
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+open_work
 
 if [ ! -e dist/cli/main.js ]; then npm run --silent build; fi
 start_engine "$work/engine"

@@ -5,6 +5,22 @@
 # Sets DOCKER_HOST and DOCKER_CONFIG. Needs root, and Debian 12 where something has to be installed.
 set -eu
 
+# A folder, $work, that is gone at the end of the script, however it ends; and with it the engine.
+open_work() {
+    work=$(mktemp -d)
+    trap leave_work EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+leave_work() {
+    status=$?
+    trap - EXIT
+    stop_engine
+    rm -rf "$work"
+    exit "$status"
+}
+
 install_engine() {
     if command -v dockerd >/dev/null 2>&1 && command -v iptables >/dev/null 2>&1; then
         return

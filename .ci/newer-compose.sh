@@ -12,17 +12,7 @@ if ! command -v go >/dev/null 2>&1; then
     exit 0
 fi
 
-work=$(mktemp -d)
-clean_up() {
-    status=$?
-    trap - EXIT
-    stop_engine
-    rm -rf "$work"
-    exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+open_work
 
 # build MODULE VERSION: compose as a plugin below $work/VERSION. Modules with replacements can't be had by `go install`.
 build() {
