@@ -63,8 +63,6 @@ export interface FoundImages {
   readonly surveyed: SurveyedImages;
   /** There is an engine that takes them. */
   readonly hasEngine: boolean;
-  /** Where it keeps them, as it says. */
-  readonly engineDir: string | null;
   /** What only Docker itself can pull, and does not have: those that could not be found out, too. */
   readonly left: readonly LeftImage[];
 }
@@ -149,7 +147,6 @@ async function find(
     store,
     surveyed: found,
     hasEngine: engine !== null,
-    engineDir: asked?.info?.rootDir ?? null,
     left: [...late, ...unknown, ...pulled],
   };
 }

@@ -155,7 +155,6 @@ function handImages(
     pathOf: store.pathOf,
     present: new Set(survey.blobs.flatMap(({ cached, path }) => (cached ? [path] : []))),
     reporter,
-    engineDir: found.engineDir,
     laterAfter: started.promise,
     async onHanded({ name }) {
       const content = images.find(({ label }) => label.image === name)?.content ?? null;

@@ -7,7 +7,6 @@ import { failure } from "../run/failures/table.ts";
 import { imageIdOf } from "../run/file-listing.ts";
 import type { ImageReporter } from "../run/images-state.ts";
 import { readEngineError } from "./engine.ts";
-import { createDiskFlusher } from "./flush-disk.ts";
 import { shortId } from "./image-progress.ts";
 import { loadArchive, type LoadArchiveOptions } from "./load-archive.ts";
 import {
@@ -29,8 +28,6 @@ export interface HandOverOptions {
   /** Digests of parts that are there already. */
   readonly present: ReadonlySet<string>;
   readonly reporter: ImageReporter;
-  /** Where Docker keeps its images; null where that is not on this machine. */
-  readonly engineDir: string | null;
   /** What Annie does not wait for is given to Docker after this: unpacking it would slow down her start. */
   readonly laterAfter?: Promise<unknown>;
   /** Hears of an image that Docker has, and whose parts nobody reads any longer. */
@@ -79,7 +76,6 @@ export function openHandOver(options: HandOverOptions): HandOver {
   const verified = new Map(images.map(({ name }) => [name, waited()]));
   for (const digest of present) parts.get(digest)?.resolve();
   let registry: Promise<LoopbackRegistry> | null = null;
-  const flushDisk = createDiskFlusher(host, options.engineDir);
 
   const coming = async (digest: string): Promise<void> => {
     const part = parts.get(digest);
@@ -155,7 +151,7 @@ export function openHandOver(options: HandOverOptions): HandOver {
     whole(image).catch((error: unknown) => lost.abort(error));
     const stop = AbortSignal.any([signal, lost.signal]);
     try {
-      const tally = unpackingTally(image, { host, reporter, flushDisk });
+      const tally = unpackingTally(image, { host, reporter });
       for (const digest of image.coming)
         coming(digest).then(
           () => tally.verified(digest),
@@ -307,11 +303,7 @@ async function untilEngineBack(host: Host, signal: AbortSignal): Promise<void> {
 /** How much of an image is unpacked, by what `docker pull` prints of its layers. Told once all of it is downloaded. */
 function unpackingTally(
   { name: image, layers, coming }: HandedImage,
-  {
-    host,
-    reporter,
-    flushDisk,
-  }: Pick<HandOverOptions, "host" | "reporter"> & { readonly flushDisk: () => void },
+  { host, reporter }: Pick<HandOverOptions, "host" | "reporter">,
 ) {
   const nowMs = (): number => host.clock.monotonicMs();
   const known = new Map(layers.map((layer) => [shortId(layer.digest), layer]));
@@ -353,7 +345,6 @@ function unpackingTally(
       if (name === undefined || unpacked.has(name)) return;
       unpacked.add(name);
       measure(name, ended === "Already exists");
-      if (ended === "Pull complete") flushDisk();
       tell();
     },
   };

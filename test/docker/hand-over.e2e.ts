@@ -11,7 +11,6 @@ import {
 } from "../../src/docker/hand-over.ts";
 import { parseDockerInfo } from "../../src/docker/engine.ts";
 import { loadArchive } from "../../src/docker/load-archive.ts";
-import type { Host } from "../../src/host/host.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { createImageReporter, type ImageReporter } from "../../src/run/images-state.ts";
@@ -46,8 +45,6 @@ test("an image is in Docker by its name once its last layer is verified, and its
   expect(await loopbackNames()).toEqual([]);
   await scene.handOver.close();
   expect(scene.released).toEqual([image.name]);
-  const { rootDir } = await engineStore();
-  expect(new Set(scene.flushed)).toEqual(new Set([`-f ${rootDir}`]));
   expect(scene.events.at(-1)).toEqual({
     type: "image.ready",
     image: image.name,
@@ -207,8 +204,6 @@ interface Scene {
   readonly handOver: HandOver;
   readonly events: HerosEvent[];
   readonly released: string[];
-  /** Arguments of each `sync`. */
-  readonly flushed: readonly string[];
   readonly stop: AbortController;
   readonly reporter: ImageReporter;
   readonly pathOf: (digest: string) => string;
@@ -256,27 +251,14 @@ async function openScene(
   await mkdir(path.join(folder, "sha256"));
   const images = [all[0].image, ...all.slice(1).map(({ image }) => image)] as const;
   const reporter = createImageReporter(emit);
-  const flushed: string[] = [];
-  const watched: Host = {
-    ...host,
-    processes: {
-      ...host.processes,
-      run: (request) => {
-        if (request.command === "sync") flushed.push(request.args?.join(" ") ?? "");
-        return host.processes.run(request);
-      },
-    },
-  };
-  const { rootDir: engineDir } = await engineStore();
   const handOver = openHandOver({
-    host: watched,
+    host,
     emit,
     signal: stop.signal,
     images,
     pathOf,
     present: new Set(),
     reporter,
-    engineDir,
     laterAfter,
     onHanded: async ({ name }) => void released.push(name),
   });
@@ -291,7 +273,6 @@ async function openScene(
     handOver,
     events,
     released,
-    flushed,
     stop,
     reporter,
     pathOf,
