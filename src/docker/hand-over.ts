@@ -285,7 +285,8 @@ async function runDocker(
 ): Promise<string | null> {
   // Signatures are asked of the registry that an image comes from, and ours has none.
   const env = { DOCKER_CONTENT_TRUST: "0" };
-  const request = { command: "docker", args, env, ...more };
+  // An engine goes on with the pull of a command that nobody waits for, and lets who asks for the same layers wait with it.
+  const request = { command: "docker", args, env, endsWithHeros: true, ...more };
   const { exitCode, stderr } = await host.processes.run(request);
   return exitCode === 0 ? null : stderr;
 }

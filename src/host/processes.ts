@@ -13,6 +13,8 @@ export interface RunRequest {
   /** What it reads from its standard input. A stream is destroyed where the command ends before it does. */
   readonly input?: string | Readable;
   readonly signal?: AbortSignal;
+  /** Killed by the kernel when heros is killed; where util-linux' `setpriv` is missing, it goes on. */
+  readonly endsWithHeros?: boolean;
   /** Each line of either stream, as it comes. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
 }
@@ -57,45 +59,55 @@ export interface DetachedRequest {
 /** The file descriptor of a detached process from which it reads what no argument and no variable may hold. */
 export const handoverDescriptor = 3;
 
+const bindToParent = ["--pdeathsig", "KILL"];
+
 /** The real processes, by execa. `env` is what children inherit. */
 export function realProcesses(env: Readonly<Record<string, string | undefined>>): Processes {
+  let bound: Promise<boolean> | null = null;
+  const canBind = async (): Promise<boolean> =>
+    (await run({ command: "setpriv", args: [...bindToParent, "true"] })).exitCode === 0;
+
+  async function run({ cwd, env: extra, timeoutMs, maxOutputBytes, ...request }: RunRequest) {
+    const { input, signal, onLine, endsWithHeros = false } = request;
+    signal?.throwIfAborted();
+    const binds = endsWithHeros && (await (bound ??= canBind()));
+    const given = [request.command, ...(request.args ?? [])];
+    const [command = "", ...args] = binds ? ["setpriv", ...bindToParent, ...given] : given;
+    // Not before the first command: its import is a tenth of the time to the first frame.
+    const [{ execa }, { createInterface }] = await Promise.all([
+      import("execa"),
+      import("node:readline"),
+    ]);
+    const child = execa(command, args, {
+      reject: false,
+      extendEnv: false,
+      env: { ...env, ...extra },
+      stripFinalNewline: false,
+      maxBuffer: maxOutputBytes ?? 64 * 1024 * 1024,
+      forceKillAfterDelay: 1000,
+      // The docker command starts plugins, which outlive it and hold its output open.
+      killDescendants: true,
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+      ...(input === undefined ? { stdin: "ignore" as const } : { input }),
+      ...(signal === undefined ? {} : { cancelSignal: signal }),
+    });
+    if (onLine !== undefined) {
+      createInterface({ input: child.stdout }).on("line", (line) => onLine(line, "stdout"));
+      createInterface({ input: child.stderr }).on("line", (line) => onLine(line, "stderr"));
+    }
+    const result = await child;
+    signal?.throwIfAborted();
+    return {
+      exitCode: result.exitCode ?? null,
+      stdout: result.stdout,
+      stderr: result.stderr,
+      timedOut: result.timedOut,
+      missing: result.code === "ENOENT",
+    };
+  }
   return {
-    async run({ command, args = [], cwd, env: extra, timeoutMs, maxOutputBytes, ...request }) {
-      const { input, signal, onLine } = request;
-      signal?.throwIfAborted();
-      // Not before the first command: its import is a tenth of the time to the first frame.
-      const [{ execa }, { createInterface }] = await Promise.all([
-        import("execa"),
-        import("node:readline"),
-      ]);
-      const child = execa(command, [...args], {
-        reject: false,
-        extendEnv: false,
-        env: { ...env, ...extra },
-        stripFinalNewline: false,
-        maxBuffer: maxOutputBytes ?? 64 * 1024 * 1024,
-        forceKillAfterDelay: 1000,
-        // The docker command starts plugins, which outlive it and hold its output open.
-        killDescendants: true,
-        ...(cwd === undefined ? {} : { cwd }),
-        ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
-        ...(input === undefined ? { stdin: "ignore" as const } : { input }),
-        ...(signal === undefined ? {} : { cancelSignal: signal }),
-      });
-      if (onLine !== undefined) {
-        createInterface({ input: child.stdout }).on("line", (line) => onLine(line, "stdout"));
-        createInterface({ input: child.stderr }).on("line", (line) => onLine(line, "stderr"));
-      }
-      const result = await child;
-      signal?.throwIfAborted();
-      return {
-        exitCode: result.exitCode ?? null,
-        stdout: result.stdout,
-        stderr: result.stderr,
-        timedOut: result.timedOut,
-        missing: result.code === "ENOENT",
-      };
-    },
+    run,
     async startDetached({ command, args, cwd, stdout, stderr, input, handover }) {
       const [{ spawn }, stream] = await Promise.all([
         import("node:child_process"),

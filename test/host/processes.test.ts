@@ -1,5 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { realProcesses } from "../../src/host/processes.ts";
 
 /** Starts a process of its own, as docker starts its plugins, and waits for it. */
@@ -29,4 +31,18 @@ test("a command that is not waited for any longer ends with all that it started"
   const request = { command: "sh", args: ["-c", starter], onLine, signal: stop.signal };
   await expect(processes.run(request)).rejects.toMatchObject({ name: "AbortError" });
   expect(await runs(pid)).toBe(false);
+});
+
+test("a command that should end with heros ends where heros is killed", async () => {
+  const module = new URL("../../src/host/processes.ts", import.meta.url).href;
+  const script = `const { realProcesses } = await import(${JSON.stringify(module)});
+    const args = ["-c", "echo $$; exec tail -f /dev/null"];
+    const onLine = (line) => console.log(line);
+    await realProcesses(process.env).run({ command: "sh", args, onLine, endsWithHeros: true });`;
+  const heros = spawn(process.execPath, ["--input-type=module", "-e", script]);
+  const [line] = (await once(heros.stdout, "data")) as [Buffer];
+  const pid = Number(String(line));
+  expect(await runs(pid)).toBe(true);
+  heros.kill("SIGKILL");
+  await vi.waitFor(async () => expect(await runs(pid)).toBe(false));
 });
