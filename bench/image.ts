@@ -6,6 +6,8 @@
  *     npm run bench:image -- --quick      a twentieth of it, 3 kills
  *     npm run bench:image -- --check      ends with 1 where a bound is broken
  *
+ * Where time is measured, nginx sends the layers, and the kernel holds each connection to its cap.
+ *
  * --unpacked is how many times its compressed size the image is unpacked to. A kill is -9, at a random moment of the download, and what
  * comes over the line until the image is there, beyond its size, came twice.
  */
@@ -22,6 +24,7 @@ import { startHub } from "../src/demo/hub/hub.ts";
 import type { TimedEvent } from "../src/run/event.ts";
 import { type Layer, startRegistry } from "../test/docker/registry.ts";
 import { freePort } from "../test/host/free-port.ts";
+import { installPrograms } from "./download/peers.ts";
 import { insideFolder, requireSpace, usedBytes } from "./download/workplace.ts";
 import {
   type Figure,
@@ -36,6 +39,7 @@ import {
 import { type Engine, withEngine } from "./first-boot/engine.ts";
 import { type Link, openLink } from "./first-boot/link.ts";
 import { tarOfSize } from "./first-boot/tar-of-size.ts";
+import { nginxHead, nginxTempPaths, withNginx } from "./nginx.ts";
 import { benchRepo, cleanEnv, pullCommand } from "./program.ts";
 
 const { values } = parseArgs({
@@ -53,7 +57,7 @@ const bounds = values.quick
   : { verified: 1 / 3, inEngine: 1 / 1.8, medianTwice: 0.01, worstTwice: 0.02, disk: 1 };
 const shares = [0.05, 0.3, 0.2, 0.25, 0.15, 0.05];
 const lookEveryMs = 250;
-const speed = { bytesPerSecond: 1e9, perConnection: 20e6 };
+const bytesPerSecondPerConnection = 20e6;
 
 interface Scene {
   readonly engine: Engine;
@@ -77,9 +81,9 @@ if (values.check && !figures.every(holds)) process.exitCode = 1;
 async function withScene<Result>(
   folder: string,
   engine: Engine,
-  work: (scene: Scene) => Promise<Result>,
+  work: (scene: Scene, registryPort: number) => Promise<Result>,
 ): Promise<Result> {
-  const link = openLink(speed);
+  const link = openLink({ bytesPerSecond: 1e9, perConnection: bytesPerSecondPerConnection });
   const registry = await startRegistry({ folder, port: await freePort() });
   const hub = await startHub({
     repos: [{ id: benchRepo, files: [{ path: "model.safetensors", sizeBytes: 1000 }] }],
@@ -93,7 +97,8 @@ async function withScene<Result>(
     await registry.pushImage("bench/image", { tag: "1", layers, entrypoint: ["/none"] });
     const image = `127.0.0.1:${await link.lead(registry.port)}/bench/image:1`;
     const sizeBytes = layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
-    return await work({ engine, link, folder, endpoint: hub.endpoint, image, sizeBytes });
+    const scene = { engine, link, folder, endpoint: hub.endpoint, image, sizeBytes };
+    return await work(scene, registry.port);
   } finally {
     await hub.close();
     await registry.close();
@@ -101,11 +106,13 @@ async function withScene<Result>(
   }
 }
 
-async function race(scene: Scene): Promise<Figure[]> {
+async function race(scene: Scene, registryPort: number): Promise<Figure[]> {
   const { sizeBytes } = scene;
-  const heros = await herosPull(scene);
-  const loaded = await herosPull({ ...scene, path: await desktopInPath(scene) });
-  const docker = await dockerPull(scene);
+  const [heros, loaded, docker] = await overNginx(scene, registryPort, async (timed) => [
+    await herosPull(timed),
+    await herosPull({ ...timed, path: await desktopInPath(timed) }),
+    await dockerPull(timed),
+  ]);
   say([
     { way: "heros, as a registry", ...heros },
     { way: "heros, docker load", ...loaded },
@@ -132,6 +139,39 @@ async function race(scene: Scene): Promise<Figure[]> {
       bound: bounds.disk,
     },
   ];
+}
+
+/** The same image, its layers sent by nginx out of the registry's files. */
+async function overNginx<Result>(
+  scene: Scene,
+  registryPort: number,
+  work: (scene: Scene) => Promise<Result>,
+): Promise<Result> {
+  installPrograms();
+  const folder = join(scene.folder, "nginx");
+  await mkdir(folder);
+  const port = await freePort();
+  const blobs = join(scene.folder, "registry/docker/registry/v2/blobs/sha256");
+  const config = `${nginxHead(folder)}
+http {
+${nginxTempPaths(folder)}
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 1000000;
+  default_type application/octet-stream;
+  server {
+    listen 127.0.0.1:${port};
+    location ~ ^/v2/bench/image/blobs/sha256:(?<first>..)(?<rest>[0-9a-f]+)$ {
+      alias ${blobs}/$first/$first$rest/data;
+    }
+    location / { proxy_pass http://127.0.0.1:${registryPort}; proxy_set_header Host $http_host; }
+  }
+}
+`;
+  const pace = { port, bytesPerSecondPerConnection, sendBufferBytes: undefined };
+  const image = `127.0.0.1:${port}/bench/image:1`;
+  return withNginx({ folder, config, ports: [port], pace }, () => work({ ...scene, image }));
 }
 
 interface Measured {

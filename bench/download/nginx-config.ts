@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { nginxHead, nginxTempPaths } from "../nginx.ts";
 import type { ServedFile } from "./hosted-files.ts";
 import { xetToken } from "./xet/server.ts";
 import { storeFolder, xorbFolder } from "./xet/store.ts";
@@ -37,16 +38,11 @@ export function nginxConfig(setup: NginxSetup): string {
   const inXet = files.filter(({ xetHash }) => xetHash !== undefined);
   const hub = `http://127.0.0.1:${hubPort}`;
   return `load_module modules/ngx_http_echo_module.so;
-daemon off;
-worker_processes 1;
-${process.getuid?.() === 0 ? "user root;" : ""}
-pid ${join(folder, "nginx.pid")};
-error_log ${join(folder, "error.log")};
-events { worker_connections 4096; }
+${nginxHead(folder)}
 http {
   log_format bench '$server_port $request_method $status $body_bytes_sent $uri';
   access_log ${join(folder, "access.log")} bench;
-${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `  ${name}_temp_path ${join(folder, `${name}_temp`)};`).join("\n")}
+${nginxTempPaths(folder)}
   sendfile on;
   tcp_nopush on;
   keepalive_requests 1000000;

@@ -21,7 +21,7 @@ export interface Peers {
 }
 
 /** Installs what is missing as far as this user may. @throws Error without nginx: nothing can be served then */
-export function findPeers(folder: string): Peers {
+export function installPrograms(): void {
   const missing = Object.entries(packages).filter(([program]) => !found(program));
   if (missing.length > 0 && process.getuid?.() === 0) {
     const names = missing.map(([, name]) => name);
@@ -33,7 +33,11 @@ export function findPeers(folder: string): Peers {
   if (!found("nginx")) throw new Error("The files are served by nginx: install nginx-light");
   const echo = "/usr/lib/nginx/modules/ngx_http_echo_module.so";
   if (!existsSync(echo)) throw new Error(`nginx needs ${echo}: install libnginx-mod-http-echo`);
+}
 
+/** @throws as `installPrograms` */
+export function findPeers(folder: string): Peers {
+  installPrograms();
   const absent = Object.entries(packages)
     .filter(([program]) => !found(program))
     .map(([program, name]) => `${program}: not installed (apt-get install ${name})`);
