@@ -68,7 +68,11 @@ export async function openStackImages(
   const left = hasEngine ? [...displaced, ...found.left] : [];
   const builds = hasEngine && request.starts ? await findServicesToBuild(work, asked.config) : [];
   if ([survey.images, left, builds].every(({ length }) => length === 0)) return null;
-  if (hasEngine) await removeLeftNames(work.host, work.signal);
+  if (hasEngine) {
+    await removeLeftNames(work.host, work.signal);
+    // Docker unpacks one layer after the other, and the last is what everybody waits for. Where it shares its core, that is later.
+    await work.host.processes.giveWay();
+  }
   return handImages(work, { ...request, found, survey, left, builds });
 }
 

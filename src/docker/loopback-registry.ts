@@ -54,6 +54,8 @@ export interface LoopbackRegistryOptions {
 
 /** Other users of this machine reach the port too, so that the names can't be guessed: an image may be private. */
 const secretBytes = 16;
+/** At a time, of what Docker reads: a small piece costs as much of a core as a large one. */
+const readBytes = 1 << 20;
 const namePattern = /^127\.0\.0\.1:(\d+)\/heros-[0-9a-f]{32}\/\d+:run$/u;
 
 /** The port in a name that a loopback registry gave; null of every other name. */
@@ -143,7 +145,8 @@ export async function openLoopbackRegistry({
     response.flushHeaders();
     await shelf.whenVerified(digest, stop);
     const file = await host.files.open(shelf.pathOf(digest));
-    await pipeline(file.createReadStream({ start }), response, { signal: stop });
+    const bytes = file.createReadStream({ start, highWaterMark: readBytes });
+    await pipeline(bytes, response, { signal: stop });
   }
 }
 

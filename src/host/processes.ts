@@ -41,6 +41,8 @@ export interface Processes {
    * @throws Node's error where it can't be started
    */
   startDetached(request: DetachedRequest): Promise<number>;
+  /** From now on, what others want of the cores comes before what this process, and those that it starts, want. Can't be undone. */
+  giveWay(): Promise<void>;
 }
 
 export interface DetachedRequest {
@@ -108,6 +110,7 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
   }
   return {
     run,
+    giveWay,
     async startDetached({ command, args, cwd, stdout, stderr, input, handover }) {
       const [{ spawn }, stream] = await Promise.all([
         import("node:child_process"),
@@ -130,6 +133,24 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
       return child.pid ?? 0;
     },
   };
+}
+
+/** As nice(1) has it without a number. */
+const niceness = 10;
+
+/** Linux keeps it for each thread. */
+async function giveWay(): Promise<void> {
+  const [{ setPriority }, { readdir }] = await Promise.all([
+    import("node:os"),
+    import("node:fs/promises"),
+  ]);
+  for (const thread of await readdir("/proc/self/task").catch(() => ["0"])) {
+    try {
+      setPriority(Number(thread), niceness);
+    } catch {
+      // It has ended, or has a lower priority already.
+    }
+  }
 }
 
 function feed(pipe: Writable, text: string): void {

@@ -1,6 +1,7 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
 import { expect, test, vi } from "vitest";
 import { realProcesses } from "../../src/host/processes.ts";
 
@@ -45,4 +46,23 @@ test("a command that should end with heros ends where heros is killed", async ()
   expect(await runs(pid)).toBe(true);
   heros.kill("SIGKILL");
   await vi.waitFor(async () => expect(await runs(pid)).toBe(false));
+});
+
+test("giving way holds for all threads, and for what is started later", async () => {
+  const module = new URL("../../src/host/processes.ts", import.meta.url).href;
+  const script = `const { realProcesses } = await import(${JSON.stringify(module)});
+    const { readdir, readFile } = await import("node:fs/promises");
+    const processes = realProcesses(process.env);
+    await processes.giveWay();
+    const nice = [];
+    for (const thread of await readdir("/proc/self/task"))
+      nice.push((await readFile("/proc/self/task/" + thread + "/stat", "utf8")).replace(/^.*\\) /, "").split(" ")[16]);
+    nice.push((await processes.run({ command: "nice" })).stdout.trim());
+    console.log(nice.join(" "));`;
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "--input-type=module",
+    "-e",
+    script,
+  ]);
+  expect(new Set(stdout.trim().split(" "))).toEqual(new Set(["10"]));
 });
