@@ -7,7 +7,7 @@ import { failure } from "../run/failures/table.ts";
 import { imageIdOf } from "../run/file-listing.ts";
 import type { ImageReporter } from "../run/images-state.ts";
 import { readEngineError } from "./engine.ts";
-import { shortId } from "./image-progress.ts";
+import { lookAgain, shortId } from "./image-progress.ts";
 import { loadArchive, type LoadArchiveOptions } from "./load-archive.ts";
 import {
   type ImageParts,
@@ -64,6 +64,8 @@ export interface HandOver {
   /** Waits for what is under way, of a run that is not cancelled. Nothing more will come. */
   close(): Promise<void>;
 }
+
+const tellMs = 250;
 
 /** Why a part is not waited for any longer. */
 class NotComing extends Error {}
@@ -150,6 +152,12 @@ export function openHandOver(options: HandOverOptions): HandOver {
     const lost = new AbortController();
     whole(image).catch((error: unknown) => lost.abort(error));
     const stop = AbortSignal.any([signal, lost.signal]);
+    const given = new AbortController();
+    const ends = AbortSignal.any([stop, given.signal]);
+    // What there was no turn for is told although Docker says nothing more.
+    void lookAgain(host, { everyMs: tellMs, signal: ends }, () =>
+      reporter.tick(host.clock.monotonicMs()),
+    );
     try {
       const tally = unpackingTally(image, { host, reporter });
       for (const digest of image.coming)
@@ -171,6 +179,8 @@ export function openHandOver(options: HandOverOptions): HandOver {
     } catch (error) {
       if (lost.signal.aborted && !signal.aborted) throw lost.signal.reason;
       throw error;
+    } finally {
+      given.abort();
     }
   }
 
