@@ -145,6 +145,7 @@ export const failureExamples: {
   "docker.wrong_architecture": [
     { image, registry, said: "no matching manifest for linux/arm64/v8" },
   ],
+  "doctor.unknown_check": [{ name: "gpus", close: ["gpu"] }],
   "doctor.problems": [{ first: failure("docker.missing"), count: 2 }],
   "download.hash_mismatch": [{ repo, path, hash, found: hash.hex.replace("9f7c", "04d1") }],
   "files.too_many_open": [{ ...onDisk, errno: "EMFILE" }],

@@ -84,54 +84,64 @@ export interface Asked {
   readonly hub: Promise<EndpointAnswers>;
 }
 
-/** Asks all of it at once. A question waits for another one only where it can't be put without its answer. */
+/**
+ * All questions. Each is asked when its answer is first looked at, and once: whoever looks at all of them asks all at once.
+ * A question waits for another one only where it can't be put without its answer.
+ */
 export function askEverything(
   probe: Probe,
   { modelsPath, stackDir, projectDir = stackDir, port, endpoints, tryHub }: Surroundings,
 ): Asked {
-  const smi = askNvidiaSmi(probe);
-  const docker = askDocker(probe);
-  const { firstGuess, product } = askProduct(probe, smi);
-  return {
-    cpu: readTextInTime(probe, "/proc/cpuinfo").then((text) => parseCpuinfo(text ?? "")),
-    smi,
-    firstGuess,
-    product,
-    gpu: Promise.all([smi, product]).then(([answer, { spark }]) =>
-      chooseGpu(answer, { spark, arch: probe.host.arch }),
-    ),
-    memory: askMemory(probe),
-    disks: askDisks(probe, { modelsPath, stackDir, docker }),
-    docker,
-    grouped: inDockerGroup(probe),
-    compose: askCompose(probe),
-    gpuAccess: docker.then((answer) => askGpuAccess(probe, answer)),
-    port: askPort(probe, { port, projectDir }),
-    hub: askHubs(probe, endpoints, tryHub),
-  };
+  const evidence = lazily({ known: () => readEvidence(probe) });
+  const asked: Asked = lazily<Asked>({
+    cpu: () => readTextInTime(probe, "/proc/cpuinfo").then((text) => parseCpuinfo(text ?? "")),
+    smi: () => askNvidiaSmi(probe),
+    firstGuess: () => evidence.known.then((known) => recogniseProduct({ ...known, gpuNames: [] })),
+    product: async () => {
+      const guess = await asked.firstGuess;
+      // A driver that hangs holds up nothing where the files say it already.
+      if (guess.spark) return guess;
+      const answer = await asked.smi;
+      const gpuNames = answer.state === "gpus" ? answer.gpus.map(({ name }) => name) : [];
+      return recogniseProduct({ ...(await evidence.known), gpuNames });
+    },
+    gpu: async () => {
+      const [answer, { spark }] = await Promise.all([asked.smi, asked.product]);
+      return chooseGpu(answer, { spark, arch: probe.host.arch });
+    },
+    memory: () => askMemory(probe),
+    disks: () => askDisks(probe, { modelsPath, stackDir, docker: asked.docker }),
+    docker: () => askDocker(probe),
+    grouped: () => inDockerGroup(probe),
+    compose: () => askCompose(probe),
+    gpuAccess: async () => askGpuAccess(probe, await asked.docker),
+    port: () => askPort(probe, { port, projectDir }),
+    hub: () => askHubs(probe, endpoints, tryHub),
+  });
+  return asked;
 }
 
-/** The GPU's name is waited for only where the files leave it open, so that a driver that hangs does not hold up the rest. */
-function askProduct(probe: Probe, smi: Promise<NvidiaSmi>): Pick<Asked, "firstGuess" | "product"> {
-  const evidence = Promise.all([
+/** An object whose values are made when they are first read, each once. */
+export function lazily<Of extends object>(makers: {
+  readonly [Key in keyof Of]: () => Of[Key];
+}): Of {
+  const made: Partial<Of> = {};
+  const properties = (Object.keys(makers) as (keyof Of)[]).map((key) => [
+    key,
+    { get: () => (key in made ? made[key] : (made[key] = makers[key]())) },
+  ]);
+  return Object.defineProperties({}, Object.fromEntries(properties) as PropertyDescriptorMap) as Of;
+}
+
+/** What files say of who made this machine. */
+async function readEvidence(probe: Probe) {
+  const [dgxRelease, fastosRelease, pciIds, dmi] = await Promise.all([
     readTextInTime(probe, "/etc/dgx-release"),
     readTextInTime(probe, "/etc/fastos-release"),
     readPciIds(probe),
     readDmi(probe),
-  ]).then(([dgxRelease, fastosRelease, pciIds, dmi]) => ({
-    dgxRelease,
-    fastosRelease,
-    pciIds,
-    dmi,
-  }));
-  const firstGuess = evidence.then((known) => recogniseProduct({ ...known, gpuNames: [] }));
-  const product = Promise.all([evidence, firstGuess]).then(async ([known, guess]) => {
-    if (guess.spark) return guess;
-    const answer = await smi;
-    const gpuNames = answer.state === "gpus" ? answer.gpus.map(({ name }) => name) : [];
-    return recogniseProduct({ ...known, gpuNames });
-  });
-  return { firstGuess, product };
+  ]);
+  return { dgxRelease, fastosRelease, pciIds, dmi };
 }
 
 /** What a download would meet at these addresses, all asked at once. */

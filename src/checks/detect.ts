@@ -41,8 +41,8 @@ export interface DetectRequest {
   readonly limitMs?: number;
 }
 
-export interface Detection {
-  readonly machine: Machine;
+/** What checks came to. */
+export interface Findings {
   /** In the order of a report. */
   readonly checks: readonly CheckFinished[];
   /** What prevents Annie from running, the most important first; each with exit status 4. */
@@ -53,12 +53,44 @@ export interface Detection {
   readonly placeFailure: Failure | null;
 }
 
+export interface Detection extends Findings {
+  readonly machine: Machine;
+}
+
 /**
  * Looks at the machine: every probe at once, each with a time limit. Emits `check.started` and `check.finished` for each,
  * and `machine.detected` at the end. Changes nothing; no serial number is in what it tells.
  * @throws AbortError
  */
-export async function detectMachine({
+export async function detectMachine(request: DetectRequest): Promise<Detection> {
+  const looking = lookAround(request);
+  const [findings, machine] = await Promise.all([
+    runChecks(checks, looking),
+    describeMachine(request.host.arch, looking.asked, looking.surroundings),
+  ]);
+  request.emit({ type: "machine.detected", ...machine });
+  return { ...findings, machine };
+}
+
+/** Runs these checks alone, and asks the machine only what they need. @throws AbortError */
+export async function runSomeChecks(
+  ids: readonly CheckId[],
+  request: DetectRequest,
+): Promise<Findings> {
+  return runChecks(
+    checks.filter(({ id }) => ids.includes(id)),
+    lookAround(request),
+  );
+}
+
+interface Looking {
+  readonly asked: Asked;
+  readonly probe: Probe;
+  readonly surroundings: Surroundings;
+  readonly emit: Emit;
+}
+
+function lookAround({
   host,
   emit,
   signal,
@@ -68,25 +100,28 @@ export async function detectMachine({
   tryHub,
   consent = "asked",
   ...places
-}: DetectRequest): Promise<Detection> {
+}: DetectRequest): Looking {
   signal.throwIfAborted();
   const surroundings = { ...places, endpoints: [endpoint, ...mirrors], tryHub, consent };
   const probe: Probe = { host, signal, limitMs };
-  const work = { emit, clock: host.clock };
-  const asked = askEverything(probe, surroundings);
-  const [results, machine] = await Promise.all([
-    Promise.all(checks.map((row) => runCheck(row, row.assess(asked, probe, surroundings), work))),
-    describeMachine(host.arch, asked, surroundings),
-  ]);
-  emit({ type: "machine.detected", ...machine });
+  return { asked: askEverything(probe, surroundings), probe, surroundings, emit };
+}
+
+async function runChecks(
+  rows: readonly (typeof checks)[number][],
+  { asked, probe, surroundings, emit }: Looking,
+): Promise<Findings> {
+  const work = { emit, clock: probe.host.clock };
+  const results = await Promise.all(
+    rows.map((row) => runCheck(row, row.assess(asked, probe, surroundings), work)),
+  );
   const failureOf = (id: CheckId) =>
     results.find(({ finished }) => finished.id === id)?.failure ?? null;
-  const problems = checks.flatMap(({ id, rank }) => {
+  const problems = rows.flatMap(({ id, rank }) => {
     const found = failureOf(id);
     return found?.exitCode === exitCodes.machine ? [{ found, rank: rank ?? 0 }] : [];
   });
   return {
-    machine,
     checks: results.map(({ finished }) => finished),
     problems: problems.toSorted((a, b) => a.rank - b.rank).map(({ found }) => found),
     hubFailure: failureOf("hub"),
@@ -165,7 +200,7 @@ async function describeMachine(arch: string, asked: Asked, around: Surroundings)
  * where it is no Spark, and a place, a disk or a Hub that is of no use for the models that are still to be fetched.
  */
 export function setupRefusals(
-  { problems, placeFailure: place, hubFailure: hub }: Detection,
+  { problems, placeFailure: place, hubFailure: hub }: Findings,
   wanted: Wanted | null,
 ): readonly Failure[] {
   return [...problems, ...downloadRefusals({ wanted, place, hub })];

@@ -9,6 +9,8 @@ import { assessHubs, assessPort } from "./network.ts";
 interface CheckRow<Id extends string> {
   readonly id: Id;
   readonly title: string;
+  /** Why it matters to a person, in one sentence. */
+  readonly why: string;
   /** Its place among the checks that can prevent Annie from running, the first to be fixed first; null where it never does. */
   readonly rank: number | null;
   /** Whether a person can fix it in another terminal. Memory and disks are what they are; the questions take them into account. */
@@ -27,6 +29,7 @@ export const checks = [
   row({
     id: "cpu",
     title: "Processor",
+    why: "Annie's containers are built for the DGX Spark's processor.",
     rank: null,
     fixable: false,
     assess: async ({ cpu }, { host }) => assessCpu(host.arch, await cpu),
@@ -34,6 +37,7 @@ export const checks = [
   row({
     id: "product",
     title: "Product",
+    why: "Annie is made for the DGX Spark; elsewhere she may not run.",
     rank: 5,
     fixable: false,
     async assess(asked, { host }, { consent }) {
@@ -46,6 +50,7 @@ export const checks = [
   row({
     id: "gpu",
     title: "GPU",
+    why: "Annie's models run on the GPU.",
     rank: 3,
     fixable: true,
     async assess(asked, { limitMs }) {
@@ -56,6 +61,7 @@ export const checks = [
   row({
     id: "memory",
     title: "Memory",
+    why: "A Spark that runs out of memory can freeze or restart.",
     rank: null,
     fixable: false,
     async assess({ memory, firstGuess }, _probe, { modelsGib }) {
@@ -66,6 +72,7 @@ export const checks = [
   row({
     id: "disk.models",
     title: "Disk for models",
+    why: "The models are stored here.",
     rank: null,
     fixable: false,
     assess: async ({ disks }, { host, limitMs }, { modelsPath }) =>
@@ -74,6 +81,7 @@ export const checks = [
   row({
     id: "disk.images",
     title: "Disk for containers",
+    why: "Docker stores Annie's container images here.",
     rank: null,
     fixable: false,
     assess: async ({ disks }, probe) => assessImagesDisk(await disks.images, probe),
@@ -81,6 +89,7 @@ export const checks = [
   row({
     id: "docker.engine",
     title: "Docker engine",
+    why: "Annie runs in Docker containers.",
     rank: 1,
     fixable: true,
     assess: async ({ docker, grouped }, { limitMs }) =>
@@ -89,6 +98,7 @@ export const checks = [
   row({
     id: "docker.compose",
     title: "Docker Compose",
+    why: "It starts Annie's containers together.",
     rank: 2,
     fixable: true,
     assess: async ({ compose }, probe) => assessCompose(await compose, probe),
@@ -96,6 +106,7 @@ export const checks = [
   row({
     id: "docker.gpu",
     title: "GPU in containers",
+    why: "Without it, Annie's containers can't use the GPU.",
     rank: null,
     fixable: true,
     async assess({ gpuAccess, docker, gpu }) {
@@ -106,6 +117,7 @@ export const checks = [
   row({
     id: "port",
     title: "Port for Annie",
+    why: "Annie answers here, and only one program can use a port.",
     rank: 4,
     fixable: true,
     assess: async (asked, probe, { port }) => assessPort(port, await asked.port, probe),
@@ -113,6 +125,7 @@ export const checks = [
   row({
     id: "hub",
     title: "Model Hub",
+    why: "The models are downloaded from it.",
     rank: null,
     fixable: true,
     assess: async ({ hub }, probe) => assessHubs(await hub, probe),

@@ -1,5 +1,6 @@
 import type { Argument, Command, Help, Option } from "commander";
 import type { Catalog } from "../catalog/catalog.ts";
+import { checks } from "../checks/table.ts";
 import { initialAnswers, questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
 import { createProgram } from "./parse-arguments.ts";
@@ -114,6 +115,12 @@ function valuesOfArgument(argument: Argument, { catalog, commands }: Known): Val
   const name = argument.name();
   if (argument.argChoices !== undefined) return valuesOf(name, argument.argChoices.map(bare));
   if (name === "command") return valuesOf(name, commands);
+  if (name === "check") {
+    return valuesOf(
+      name,
+      checks.map(({ id, title }) => ({ word: id, meaning: title })),
+    );
+  }
   if (name !== "model") return valuesOf(name);
   return valuesOf(
     name,

@@ -100,6 +100,7 @@ export async function dispatchCommand(request: DispatchRequest): Promise<number>
 
 function titleOf(command: DispatchRequest["command"]): string {
   if (command.name === "models") return `models ${command.action}`;
+  if (command.name === "doctor" && command.list) return "doctor --list";
   if (command.name === "upgrade" && command.rollback) return "upgrade --rollback";
   return command.name === "release" ? "release install" : command.name;
 }
@@ -147,17 +148,21 @@ function planCommand(request: DispatchRequest): CommandPlan {
           });
         },
       };
-    case "doctor":
+    case "doctor": {
+      const { ids, list } = command;
       return {
-        stages: ["machine"],
+        stages: list ? [] : ["machine"],
         demo: false,
         recorded: false,
         resumeHint: "Run heros doctor again to complete the check.",
         work: async (work) => {
-          const { performDoctor } = await import("../commands/doctor.ts");
-          return performDoctor(work, await gather(work), shippedPath("assets"));
+          const { listChecks, performDoctor } = await import("../commands/doctor.ts");
+          if (list) return listChecks(work, ids);
+          const assetsDir = shippedPath("assets");
+          return performDoctor(work, { settings: await gather(work), ids, assetsDir });
         },
       };
+    }
     case "status":
       return {
         stages: [],

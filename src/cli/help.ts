@@ -22,7 +22,11 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros pull --tiers 1", "The required models"],
     ["heros pull openai/whisper-large-v3", "One repository of the Hub"],
   ],
-  doctor: [["heros doctor", "Check this machine"]],
+  doctor: [
+    ["heros doctor", "Check this machine"],
+    ["heros doctor gpu hub", "Run two checks alone"],
+    ["heros doctor --list", "See all checks"],
+  ],
   status: [
     ["heros status --watch", "Watch a run in the background"],
     ["heros status --json", "For a script"],

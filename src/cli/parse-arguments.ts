@@ -31,6 +31,10 @@ export interface PullCommand extends CommonOptions {
 
 export interface DoctorCommand extends CommonOptions {
   readonly name: "doctor";
+  /** Ids of checks, as typed; none for all. */
+  readonly ids: readonly string[];
+  /** Only show which checks there are. */
+  readonly list: boolean;
 }
 
 export interface StatusCommand extends CommonOptions {
@@ -156,8 +160,12 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
       }),
     );
   const doctor = common(program.command("doctor"))
+    .argument("[check...]", "only these checks, by their ids (default: all)")
     .description("check the machine; each problem is shown with its fix")
-    .action((values: Values) => parsed({ ...commonOptions(values), name: "doctor" }));
+    .option("--list", "show all checks and why each matters; check nothing")
+    .action((ids: string[], values: Values) =>
+      parsed({ ...commonOptions(values), name: "doctor", ids, list: values["list"] === true }),
+    );
 
   const status = common(program.command("status"))
     .description("show what is online and what is still downloading")

@@ -4,7 +4,15 @@ import { Failure } from "../run/failure.ts";
 import { formatBytes } from "../run/units.ts";
 import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
-import { detectMachine, refusalOf, setupRefusals } from "../checks/detect.ts";
+import {
+  type DetectRequest,
+  detectMachine,
+  refusalOf,
+  runSomeChecks,
+  setupRefusals,
+} from "../checks/detect.ts";
+import { type CheckId, checks } from "../checks/table.ts";
+import { closeNames } from "../run/close-names.ts";
 import type { Host } from "../host/host.ts";
 import type { Answers } from "../plan/questions.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
@@ -16,22 +24,49 @@ import { surveyKept } from "./models/view-cache.ts";
 import type { Work } from "./command-request.ts";
 import { tryHubOf } from "./open-hub.ts";
 
+export interface DoctorRequest {
+  readonly settings: GatheredSettings;
+  /** Of the checks, as typed; all where there are none. */
+  readonly ids: readonly string[];
+  /** Absolute: the folder that ships with heros. */
+  readonly assetsDir: string;
+}
+
+/** `heros doctor --list`. @throws Failure `doctor.unknown_check` (2) */
+export function listChecks({ emit }: Pick<Work, "emit">, names: readonly string[]): string[] {
+  const ids = checkIds(names);
+  const chosen = checks.filter(({ id }) => ids === null || ids.includes(id));
+  const listed = chosen.map(({ id, title, why }) => ({ id, title, why }));
+  emit({ type: "checks.listed", checks: listed });
+  return [];
+}
+
+/** Null for all. @throws Failure `doctor.unknown_check` (2) */
+function checkIds(names: readonly string[]): readonly CheckId[] | null {
+  if (names.length === 0) return null;
+  const known = checks.map(({ id }) => id);
+  return names.map((name) => {
+    const id = known.find((each) => each === name);
+    if (id !== undefined) return id;
+    throw failure("doctor.unknown_check", { name, close: closeNames(name, known) });
+  });
+}
+
 /**
  * `heros doctor`: the checks of the machine, each with what fixes it.
- * @throws Failure `doctor.problems` where setup would refuse, with its exit status: 4, 1, 5 or 7
+ * @throws Failure `doctor.problems` where setup would refuse, with its exit status: 4, 1, 5 or 7; `doctor.unknown_check` (2)
  */
 export async function performDoctor(
   work: Work,
-  given: GatheredSettings,
-  /** Absolute: the folder that ships with heros. */
-  assetsDir: string,
+  { settings: given, ids: names, assetsDir }: DoctorRequest,
 ): Promise<readonly string[]> {
   const { host, emit, signal } = work;
+  const ids = checkIds(names);
   const settings = await placeModels(work, given);
   const { cacheDir, stackDir, endpoint, mirrors, port } = settings;
   emit({ type: "stage.started", stage: "machine" });
   const answers = await answersHere(host, settings);
-  const detection = await detectMachine({
+  const request: DetectRequest = {
     host,
     emit,
     signal,
@@ -44,18 +79,21 @@ export async function performDoctor(
     tryHub: tryHubOf(work, settings, { tokenIsAsked: false }),
     modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)),
     consent: answers.unsupported ? "given" : "missing",
-  });
-  const images = await findImages(work, { stackDir, assetsDir, cacheDir });
+  };
+  const detection = ids === null ? await detectMachine(request) : await runSomeChecks(ids, request);
+  const images = ids === null ? await findImages(work, { stackDir, assetsDir, cacheDir }) : null;
   const kept = await surveyKept(work, settings, answers.tiers, images);
-  const failures = setupRefusals(detection, kept);
+  // A disk that is too small for what is chosen is no check's finding: it would not be told otherwise.
+  const failures = setupRefusals(detection, kept).filter(
+    ({ code }) => ids === null || detection.checks.some((check) => check.code === code),
+  );
   const [first, ...others] = failures;
   emit({
     type: "stage.finished",
     stage: "machine",
     outcome: first === undefined ? "done" : "failed",
   });
-  if (first === undefined) return ["Ready: this machine can run Annie."];
-  // A disk that is too small for what is chosen is no check's finding: it would not be told otherwise.
+  if (first === undefined) return ids === null ? ["Ready: this machine can run Annie."] : [];
   const told = detection.checks.flatMap(({ status, code }) => (status === "failed" ? [code] : []));
   const untold = others.filter(({ code }) => !told.includes(code));
   const all = failure("doctor.problems", { first, count: failures.length }, first);

@@ -209,6 +209,7 @@ export const eventSchemas: Schemas = {
     elapsedMs: count,
   }),
   "machine.detected": machine,
+  "checks.listed": object({ checks: array(object({ id: text, title: text, why: text })) }),
   "plan.ready": object({
     dryRun: yesNo,
     tiers: array(count),

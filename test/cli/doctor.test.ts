@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { checks as table } from "../../src/checks/table.ts";
 import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
 import { freePort } from "../host/free-port.ts";
 import { fixture } from "../machine/fixture.ts";
@@ -146,5 +147,47 @@ describe("heros doctor and heros pull", () => {
     const found = await doctor({ endpoint });
     expect([found.exitCode, statusOf(found, "hub")]).toEqual([0, "failed"]);
     expect((await heros("pull", { endpoint })).exitCode).toBe(0);
+  });
+});
+
+describe("heros doctor with the ids of checks", () => {
+  it("runs those alone, and asks the machine nothing else", async () => {
+    await sandbox.command("docker", `echo "$*" >>${join(sandbox.dir, "asked")}; exit 127`);
+    const run = await doctor({ args: ["cpu", "disk.models"] });
+    const finished = run.events().filter((event) => event.type === "check.finished");
+    expect(finished.map(({ id }) => id).toSorted()).toEqual(["cpu", "disk.models"]);
+    expect(run.exitCode).toBe(0);
+    expect(run.events().some(({ type }) => type === "machine.detected")).toBe(false);
+  });
+
+  it("ends with the status of what they find", async () => {
+    const down = "Cannot connect to the Docker daemon. Is the docker daemon running?";
+    await sandbox.command("docker", `echo "${down}" >&2; exit 1`);
+    const failure = failureOf(await doctor({ args: ["docker.engine", "cpu"] }));
+    expect(failure).toMatchObject({ code: "doctor.problems", exitCode: 4 });
+    expect((await doctor({ args: ["cpu"] })).exitCode).toBe(0);
+  });
+
+  it("refuses one that is not there, and names those that were meant", async () => {
+    const failure = failureOf(await doctor({ args: ["gpus"] }));
+    expect(failure).toMatchObject({ code: "doctor.unknown_check", exitCode: 2 });
+    expect(failure.hint).toContain("Did you mean gpu?");
+  });
+
+  it("lists all with --list, and checks nothing", async () => {
+    const run = await sandbox.run(["doctor", "--list"]);
+    expect(run.exitCode).toBe(0);
+    for (const { id, title, why } of table) {
+      expect(run.stdout).toContain(id);
+      expect(run.stdout).toContain(title);
+      expect(run.stdout).toContain(why);
+    }
+    expect(run.stdout.split("\n").every((line) => line.length <= 80)).toBe(true);
+    const json = await sandbox.run(["doctor", "--list", "--json"]);
+    expect(json.events().map(({ type }) => type)).toEqual([
+      "run.started",
+      "checks.listed",
+      "run.succeeded",
+    ]);
   });
 });

@@ -84,4 +84,15 @@ export interface MachineDetected extends Machine {
   readonly type: "machine.detected";
 }
 
-export type MachineEvent = CheckStarted | CheckFinished | MachineDetected;
+/** Which checks there are; none of them is run. */
+export interface ChecksListed {
+  readonly type: "checks.listed";
+  readonly checks: readonly {
+    readonly id: string;
+    readonly title: string;
+    /** Why it matters to a person, in one sentence. */
+    readonly why: string;
+  }[];
+}
+
+export type MachineEvent = CheckStarted | CheckFinished | MachineDetected | ChecksListed;

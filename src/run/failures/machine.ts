@@ -58,6 +58,18 @@ export const machineFailures = {
         : `${count} problems prevent Annie from running. Fix this first: ${first.message}`,
     hint: ({ first }) => first.hint,
   }),
+  "doctor.unknown_check": row<{
+    readonly name: string;
+    /** Checks that it may mean. */
+    readonly close: readonly string[];
+  }>({
+    exitCode: exitCodes.usage,
+    message: ({ name }) => `There is no check named "${name}".`,
+    hint: ({ close }) =>
+      close.length === 0
+        ? "See all checks: heros doctor --list"
+        : `Did you mean ${close.join(", ").replace(/, ([^,]+)$/, " or $1")}? See all checks: heros doctor --list`,
+  }),
   "docker.missing": row({
     exitCode: exitCodes.machine,
     message: () => "Docker is not installed, and Annie runs in Docker containers.",

@@ -1,5 +1,5 @@
 import type { FailedChecks } from "../../plan/interview.ts";
-import type { CheckStatus, Machine, MachineEvent } from "../../run/events/machine.ts";
+import type { ChecksListed, CheckStatus, Machine, MachineEvent } from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state.ts";
 import { formatMemory } from "../../run/units.ts";
 import { counted, listed, say, type Sentence } from "./sentence.ts";
@@ -24,7 +24,20 @@ export function machineSentence(event: MachineEvent, state: CheckedState): Sente
       });
     case "machine.detected":
       return machineKnown(event, state);
+    case "checks.listed":
+      return listSentence(event);
   }
+}
+
+function listSentence({ checks }: ChecksListed): Sentence {
+  const width = Math.max(...checks.map(({ id }) => id.length));
+  return say(`${counted(checks.length, "check")}:`, {
+    from: "quiet",
+    more: checks.flatMap(({ id, title, why }) => [
+      `${id.padEnd(width)}  ${title}`,
+      `${" ".repeat(width)}  ${why}`,
+    ]),
+  });
 }
 
 /** The checks that can be told now, and could not `before`: all in front of them are known. */

@@ -18,7 +18,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "run.started":
     case "run.succeeded":
       // What was asked is the whole answer.
-      return state.run?.command === "version" ? null : runSentence(event, state);
+      return isWholeAnswer(state) ? null : runSentence(event, state);
     case "run.failed":
     case "run.cancelled":
     case "stage.started":
@@ -30,6 +30,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "check.started":
     case "check.finished":
     case "machine.detected":
+    case "checks.listed":
       return machineSentence(event, state);
     case "plan.ready":
       return planSentence(event);
@@ -75,6 +76,10 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "version.read":
       return releaseSentence(event);
   }
+}
+
+function isWholeAnswer({ run }: RunState): boolean {
+  return run?.command === "version" || run?.command === "doctor --list";
 }
 
 /**
