@@ -116,6 +116,9 @@ export const failureExamples: {
     { said: 'could not select device driver "nvidia" with capabilities: [[gpu]]' },
   ],
   "docker.image_missing": [{ image, registry, said: "manifest unknown" }],
+  "docker.image_refused": [
+    { image, registry, said: "failed to register layer: max depth exceeded" },
+  ],
   "docker.missing": [undefined],
   "docker.no_answer": [undefined],
   "docker.no_network": [{ said: "all predefined address pools have been fully subnetted" }],

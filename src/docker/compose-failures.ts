@@ -209,6 +209,13 @@ export const knownOutput: readonly KnownOutput[] = [
     fails: ({ said }, cause) => failure("docker.disk_full", { said }, cause),
   },
   {
+    code: "docker.image_refused",
+    pattern:
+      /max depth exceeded|archive\/tar: (?:invalid tar header|header field too long)|layers from manifest don't match image configuration|mismatched image rootfs and manifest layers|wrong diff id calculated|unsupported media ?type|Encountered remote "[^"]*"\(unknown\) when fetching/i,
+    fails: ({ image, registry, said }, cause) =>
+      failure("docker.image_refused", { image, registry, said }, cause),
+  },
+  {
     code: "docker.wrong_architecture",
     pattern: /exec format error|no matching manifest for/i,
     fails: ({ image, registry, said }, cause) =>

@@ -3,9 +3,10 @@ import type { RunRequest } from "../host/processes.ts";
 import { untilAborted } from "../run/concurrency.ts";
 import type { Emit, HerosEvent } from "../run/event.ts";
 import { Failure } from "../run/failure.ts";
-import { failure } from "../run/failures/table.ts";
+import type { FailureCode } from "../run/failures/table.ts";
 import { imageIdOf } from "../run/file-listing.ts";
 import type { ImageReporter } from "../run/images-state.ts";
+import { composeFailure } from "./compose-failures.ts";
 import { readEngineError } from "./engine.ts";
 import { lookAgain, shortId } from "./image-progress.ts";
 import { loadArchive, type LoadArchiveOptions } from "./load-archive.ts";
@@ -58,7 +59,7 @@ export interface HandOver {
   downloadEnded(): void;
   /**
    * Ends once Docker has the image by its name, or can't be given it: false, and Docker has to pull it itself.
-   * @throws Failure `docker.disk_full` (exit 7); AbortError
+   * @throws Failure `docker.disk_full` (exit 7), `docker.image_refused` (exit 4); AbortError
    */
   handed(name: string): Promise<boolean>;
   /** Waits for what is under way, of a run that is not cancelled. Nothing more will come. */
@@ -232,7 +233,10 @@ const removeLimitMs = 10_000;
 /** An engine that is started again is back within this time. */
 const engineBackMs = 60_000;
 
-/** Pulls an image by one name, and gives it another one in its place. @returns false where Docker can't */
+/**
+ * Pulls an image by one name, and gives it another one in its place.
+ * @returns false where Docker can't. @throws Failure where it never will: its disk is full, or it is no image for it
+ */
 async function pullAs({ host, emit, signal, image, from, onLine }: Pull): Promise<boolean> {
   const platform = image.platform === null ? [] : ["--platform", image.platform];
   const tryOnce = async (): Promise<string | null> =>
@@ -242,7 +246,7 @@ async function pullAs({ host, emit, signal, image, from, onLine }: Pull): Promis
     for (let tries = 1; ; tries += 1) {
       const said = await tryOnce();
       if (said === null) return true;
-      requireRoom(said);
+      throwIfFinal(said, { image, host }, ["docker.disk_full", "docker.image_refused"]);
       if (tries === pullTries) return false;
       const isGone = readEngineError(said) !== null;
       if (isGone) emit(goneNote(image.name, tries));
@@ -277,14 +281,20 @@ async function load({
 }: Omit<LoadArchiveOptions, "host"> & Pick<Pull, "host" | "image">): Promise<boolean> {
   const input = loadArchive({ host, image, shelf, signal });
   const said = await runDocker(host, ["load", "--quiet"], { signal, input });
-  if (said !== null) requireRoom(said);
+  // What it does not unpack of an archive, it may unpack of what it pulls.
+  if (said !== null) throwIfFinal(said, { image, host }, ["docker.disk_full"]);
   return said === null;
 }
 
-/** @throws Failure `docker.disk_full` where that is what docker says */
-function requireRoom(said: string): void {
-  if (!/no space left on device|disk quota exceeded/iu.test(said)) return;
-  throw failure("docker.disk_full", { said: said.trim() });
+/** @throws Failure where what docker says is one of these, and no other way leads further */
+function throwIfFinal(
+  stderr: string,
+  { image, host }: { readonly image: HandedImage; readonly host: Pick<Host, "cwd"> },
+  codes: readonly FailureCode[],
+): void {
+  const known = { missing: false, exitCode: 1, stackDir: host.cwd, image: image.name };
+  const failed = composeFailure({ ...known, stderr });
+  if (codes.some((code) => code === failed.code)) throw failed;
 }
 
 /** @returns what docker says where it fails; null where it does not */

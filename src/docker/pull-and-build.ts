@@ -190,7 +190,7 @@ function mayPass({ code, message }: Failure): boolean {
 }
 
 const passingWords =
-  /stream error|GOAWAY|timed out|short read|verification failed|unexpected commit (?:digest|size)|layers? from manifest don't match/iu;
+  /stream error|GOAWAY|timed out|short read|verification failed|unexpected commit (?:digest|size)/iu;
 
 /** In few words, beside the image's name. */
 function reasonOf({ code }: Failure): string {

@@ -215,6 +215,24 @@ for (const [name, body] of Object.entries(odd)) {
   );
 }
 
+cell("an image whose layers are not what its configuration says", async () => {
+  const [one, other] = stock.layers;
+  if (one === undefined || other === undefined) throw new Error("no layers");
+  const layers = [{ ...one, diffId: other.diffId }];
+  const pushed = { tag: "mixed", layers, entrypoint: ["/bin/none"] };
+  await stock.registry().pushImage("acme/core", pushed);
+  const scene = await stock.openCase({ tag: "mixed" });
+  const run = await scene.pull(alone);
+  expectFailure(run, {
+    code: "docker.image_refused",
+    exitCode: 4,
+    words: `Docker can't use ${stock.front.host}/acme/core:mixed`,
+  });
+  // Docker does not fetch again by itself what it can't unpack.
+  expect(stock.front.blobBytes()).toBeLessThan(1.02 * one.sizeBytes);
+  return stock.told(run);
+});
+
 cell("a manifest without an end", () =>
   failsAndGoesOn({
     fault: each(ofKind("manifest"), { endless: `{"schemaVersion": 2, ` }),

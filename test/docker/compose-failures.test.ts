@@ -56,6 +56,17 @@ test.each([
     4,
   ],
   ["failed to register layer: write /usr/lib/x: no space left on device", "docker.disk_full", 7],
+  ["failed to register layer: max depth exceeded", "docker.image_refused", 4],
+  [
+    "failed to register layer: Error processing tar file(exit status 1): archive/tar: invalid tar header",
+    "docker.image_refused",
+    4,
+  ],
+  [
+    "Error response from daemon: layers from manifest don't match image configuration",
+    "docker.image_refused",
+    4,
+  ],
   [
     'Error response from daemon: Get "https://ghcr.io/v2/": dial tcp: lookup ghcr.io on 10.0.0.1:53: no such host',
     "docker.pull_network",

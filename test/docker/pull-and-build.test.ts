@@ -161,6 +161,7 @@ test.each([
   ["docker.pull_refused", "Error response from daemon: unauthorized"],
   ["docker.image_missing", "Error response from daemon: manifest unknown"],
   ["docker.disk_full", "write /var/lib/docker/tmp/x: no space left on device"],
+  ["docker.image_refused", "layers from manifest don't match image configuration"],
   ["docker.pull_rate_limited", "toomanyrequests: You have reached your pull rate limit."],
   ["stack.compose_failed", "who knows"],
 ])("%s is no reason to try again, nor to leave out the next image", async (code, said) => {

@@ -36,7 +36,7 @@ export function onlineWithout(reason: Failure, images: readonly string[] = []): 
 
 /** Of Docker's failures, those of a pull. */
 const ofPulls =
-  /^docker\.(?:disk_full|pull_\w+|registry_error|image_missing|wrong_architecture|credentials)$/;
+  /^docker\.(?:disk_full|pull_\w+|registry_error|image_\w+|wrong_architecture|credentials)$/;
 
 /** What failed, by where its failure is from; a full disk may be full of either. */
 function lackingLater({ code, message }: Failure, images: readonly string[]): string {

@@ -131,6 +131,12 @@ export const machineFailures = {
       `${theImage(blame)} does not support this processor. Docker says: ${blame.said}`,
     hint: () => `Choose an image for this processor in the compose file, ${again}`,
   }),
+  "docker.image_refused": row<ImageBlame>({
+    exitCode: exitCodes.machine,
+    message: (blame) => `Docker can't use ${blame.image ?? "an image"}. Docker says: ${blame.said}`,
+    hint: () =>
+      "Choose another image or tag in the compose file. A newer Docker may accept this one.",
+  }),
   "docker.folder_unseen": row<Said & { folder: string | null }>({
     exitCode: exitCodes.machine,
     message: ({ folder, said }) =>
