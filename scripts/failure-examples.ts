@@ -59,6 +59,15 @@ export const failureExamples: {
   "cache.changed": [{ repo, path }],
   "cache.foreign_link": [{ link: `${cacheDir}/.heros`, uid: 1001 }],
   "cache.no_symlinks": [{ folder: "/media/ann/usb", type: "exfat" }],
+  "cache.out_of_reach": [
+    { why: "not-mounted", server: "nas", path: "/export/models" },
+    {
+      why: "closed",
+      name: "her-os_model-cache",
+      folder: "/var/lib/docker/volumes/her-os_model-cache/_data",
+    },
+    { why: "unclear", name: "her-os_model-cache", reason: "docker does not answer" },
+  ],
   "cache.not_writable": [
     { why: "closed", folder: "/data/models", existing: "/data", home: "/home/ann" },
     { why: "owned", folders: [`${cacheDir}/models--openai--whisper-large-v3`] },

@@ -1,6 +1,4 @@
-import path from "node:path";
 import { placeFailure } from "../checks/disks.ts";
-import type { Host } from "../host/host.ts";
 import { lookAtPlace } from "../host/places.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { FilePlace } from "../run/file-failure.ts";
@@ -10,6 +8,7 @@ import { findCacheDir } from "../source/hub/environment.ts";
 import { isIncomplete, type Survey } from "../store/store.ts";
 import { type Overruled, recallAnswers, type RememberedAnswers } from "./gather-settings.ts";
 import type { Fetching, Work } from "./command-request.ts";
+import { reachStorage } from "./reach-storage.ts";
 
 /** Of a run: what it was told of places. */
 export interface PlaceSettings extends Pick<Fetching, "cacheDir" | "stateDir"> {
@@ -21,40 +20,30 @@ export interface PlaceSettings extends Pick<Fetching, "cacheDir" | "stateDir"> {
 /** The same settings, once it is known where the models are. */
 export type Placed<Settings> = Settings & { readonly cacheDir: string };
 
-/** The absolute path that each answer to the question of the storage stands for. */
-export function storagePaths(host: Pick<Host, "env" | "home" | "cwd">, stackDir: string) {
-  return { "hub-cache": findCacheDir(host), "stack-dir": path.join(stackDir, "models") } as const;
-}
-
-/** The path of one answer. One that was kept or given as a text, and is none of them, counts as the default. */
-export function placeOf(paths: ReturnType<typeof storagePaths>, storage: string): string {
-  if (storage === "stack-dir") return paths["stack-dir"];
-  return storage.startsWith("/") ? storage : paths["hub-cache"];
-}
-
 /**
  * Where models are, for every command that asks nobody: as flags, heros' own variables or the config file say; else as the
  * Hub's variables say; else where the last setup put them; else the Hub's default.
+ * @throws Failure `cache.out_of_reach` (1); AbortError
  */
-export function modelsPlace(
-  host: Pick<Host, "env" | "home" | "cwd">,
+export async function modelsPlace(
+  { host, signal }: Pick<Work, "host" | "signal">,
   { cacheDir, stackDir, decided }: PlaceSettings,
   remembered: RememberedAnswers,
-): string {
+): Promise<string> {
   if (cacheDir !== null) return cacheDir;
-  const paths = storagePaths(host, stackDir);
   const chosen = decided.findLast(({ storage }) => storage !== undefined)?.storage?.[0];
   const kept = remembered.cacheDir ?? remembered.answers.storage?.[0];
-  return placeOf(paths, chosen ?? kept ?? "hub-cache");
+  const storage = chosen ?? kept ?? "hub-cache";
+  return reachStorage(host, { stackDir, storage, signal });
 }
 
 /** Finds out where the models are, and says so where that is not where the last setup put them. */
 export async function placeModels<Settings extends PlaceSettings>(
-  { host, emit }: Pick<Work, "host" | "emit">,
+  { host, emit, signal }: Pick<Work, "host" | "emit" | "signal">,
   settings: Settings,
 ): Promise<Placed<Settings>> {
   const remembered = await recallAnswers(host, settings.stateDir);
-  const cacheDir = modelsPlace(host, settings, remembered);
+  const cacheDir = await modelsPlace({ host, signal }, settings, remembered);
   const { overruled } = remembered;
   if (overruled !== null && cacheDir === findCacheDir(host)) emit(overruledNotice(overruled));
   return { ...settings, cacheDir };

@@ -19,9 +19,6 @@ export interface FoundToken {
   readonly where: string;
 }
 
-/** Where models live: the Hub cache that other programs share, a folder of the stack, or an absolute path. */
-export type StorageAnswer = "hub-cache" | "stack-dir" | `/${string}`;
-
 export type Startup = "progressive" | "wait";
 
 /** What the options of questions are made from. */

@@ -9,7 +9,8 @@ import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
 import { formatBytes, formatEta, formatMemory } from "../run/units.ts";
-import type { Circumstances, OptionFacts, Startup, StorageAnswer, TokenAnswer } from "./answers.ts";
+import type { Circumstances, OptionFacts, Startup, TokenAnswer } from "./answers.ts";
+import { isStorage, mountOf, type StorageAnswer } from "./storage.ts";
 
 export interface Option {
   /** What the flag, the environment variable and the config file call it. */
@@ -298,11 +299,12 @@ const storage: Question<"storage", StorageAnswer> = {
   why: "Models are the largest part of the download.",
   help:
     "The Hub cache is where other programs on this machine look for Hugging Face models too, so nothing is stored twice. " +
-    "Choose Annie's own folder to keep her models apart, or type a folder on another disk.",
+    "Choose Annie's own folder to keep her models apart, or type a folder on another disk. " +
+    "volume:NAME keeps them in a Docker volume, nfs:HOST:/PATH on an NFS server that other machines share.",
   flag: "--storage",
   argument: "place",
   summary:
-    "where models are stored: hub-cache, stack-dir or a folder that begins with / (default: hub-cache)",
+    "where models are stored: hub-cache, stack-dir, a folder that begins with /, volume:NAME or nfs:HOST:/PATH (default: hub-cache)",
   environment: "HEROS_STORAGE",
   configKey: "storage",
   applies: () => true,
@@ -315,13 +317,23 @@ const storage: Question<"storage", StorageAnswer> = {
     const place = circumstances?.expandPath(value) ?? value;
     if (isStorage(place)) return place;
     if (circumstances !== undefined) {
-      const right = "an absolute path, for example /data/models or ~/models";
+      const right =
+        "an absolute path, for example /data/models or ~/models, or volume:NAME, or nfs:HOST:/PATH";
       throw failure("plan.bad_answer", { value, right, given: null });
     }
-    throw badAnswer(storage, value, "hub-cache, stack-dir, or an absolute path");
+    throw badAnswer(
+      storage,
+      value,
+      "hub-cache, stack-dir, an absolute path, volume:NAME or nfs:HOST:/PATH",
+    );
   },
-  planLine: () => null,
-  typesFolder: ({ storage: place }) => place.startsWith("/"),
+  planLine({ storage: place }) {
+    const mount = mountOf(place);
+    if (mount.kind === "folder") return null;
+    if (mount.kind === "volume") return `Annie mounts them from the Docker volume ${mount.name}`;
+    return `Annie mounts them by NFS from ${place.slice("nfs:".length)}`;
+  },
+  typesFolder: ({ storage: place }) => place.startsWith("/") || mountOf(place).kind !== "folder",
 };
 
 const startup: Question<"startup", Startup> = {
@@ -353,11 +365,6 @@ const startup: Question<"startup", Startup> = {
   },
   planLine: () => null,
 };
-
-function isStorage(value: string): value is StorageAnswer {
-  const isPath = value.startsWith("/") && !value.includes("\0");
-  return value === "hub-cache" || value === "stack-dir" || isPath;
-}
 
 /** Every question, in the order in which they are asked. */
 export const questions = [unsupported, tiers, token, keepToken, storage, startup] as const;

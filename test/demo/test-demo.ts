@@ -50,6 +50,7 @@ export async function writeTestStack({
     stackDir,
     assetsDir: join(import.meta.dirname, "../../assets"),
     plan: {
+      mount: { kind: "folder" },
       cacheDir,
       models: catalog.models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
       tiers: [1, 2, 3],

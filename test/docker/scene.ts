@@ -41,6 +41,8 @@ export interface SceneOptions {
   readonly scale?: number;
   /** Default: in the scene's own folder. */
   readonly cacheDir?: string;
+  /** No --cache-dir is given: the storage, or the answers, say where models are. */
+  readonly storage?: boolean;
 }
 
 /** A user's own stack in a folder of its own, and a Hub with small models of the real names. */
@@ -71,7 +73,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const { cacheDir = path.join(folder, "hub") } = options;
   const places = [
     `--endpoint=${hub.endpoint}`,
-    `--cache-dir=${cacheDir}`,
+    ...(options.storage === true ? [] : [`--cache-dir=${cacheDir}`]),
     `--stack-dir=${stackDir}`,
   ];
   const ownEnv = {

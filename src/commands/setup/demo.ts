@@ -4,6 +4,7 @@ import { lookAtPlace } from "../../host/places.ts";
 import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import { placeFailure } from "../../checks/disks.ts";
 import type { Answers } from "../../plan/questions.ts";
+import { mountOf } from "../../plan/storage.ts";
 import type { Person } from "../../plan/interview.ts";
 import type { DemoFolder } from "../../record/handover.ts";
 import type { FilePlace } from "../../run/file-failure.ts";
@@ -116,7 +117,10 @@ function inWorld<Storage extends string>(
   world: DemoWorld,
   storage: Storage,
 ): Storage | `/${string}` {
-  return storage.startsWith("/") ? asPath(world.inside(storage)) : storage;
+  if (storage.startsWith("/")) return asPath(world.inside(storage));
+  // The demo's Docker and network are played: a volume or an export is a folder there.
+  const { kind } = mountOf(storage);
+  return kind === "folder" ? storage : asPath(world.inside(`/${storage.replace(":", "/")}`));
 }
 
 function asPath(folder: string): `/${string}` {

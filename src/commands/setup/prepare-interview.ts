@@ -28,14 +28,9 @@ import {
   type SurveyedModel,
 } from "../../store/store.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
-import {
-  overruledNotice,
-  placeFailureOf,
-  placeOf,
-  requirePlace,
-  requireWritable,
-  storagePaths,
-} from "../models-place.ts";
+import { overruledNotice, placeFailureOf, requirePlace, requireWritable } from "../models-place.ts";
+import { reachStorage, storagePaths } from "../reach-storage.ts";
+import { mountOf } from "../../plan/storage.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyModels } from "../download-models.ts";
@@ -87,12 +82,15 @@ export async function prepareInterview(
   }
   const paths = storagePaths(host, stackDir);
 
-  const storeOf = ({ storage }: Answers) =>
-    openHubCache({ host, cacheDir: request.cacheDir ?? placeOf(paths, storage) });
-  const survey = (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
+  const storeOf = async ({ storage }: Answers, stop: AbortSignal) =>
+    openHubCache({
+      host,
+      cacheDir: request.cacheDir ?? (await reachStorage(host, { stackDir, storage, signal: stop })),
+    });
+  const survey = async (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
     surveyModels({
       source: openHub(work, request, answers.token),
-      store: storeOf(answers),
+      store: await storeOf(answers, stop),
       models,
       signal: stop,
       fallback: cacheFallback(work, request, answers.token),
@@ -107,7 +105,9 @@ export async function prepareInterview(
   };
   // Where nobody is asked, only the chosen models are listed, when they are worked out.
   const everything =
-    person.ask === undefined ? null : await survey(resolved.answers, catalog.models, signal);
+    person.ask === undefined
+      ? null
+      : await survey(await reachable(work, stackDir, resolved.answers), catalog.models, signal);
   const first = unlessRefused(resolved.answers);
   const measure = (of: Survey, { token }: Answers, stop: AbortSignal) =>
     measureSpeed({
@@ -136,7 +136,7 @@ export async function prepareInterview(
     const surveyed = await survey(given, modelsOfTiers(catalog, given.tiers), stop);
     const answers = unlessRefused(given);
     const place = await placeFailureOf(work, surveyed);
-    const own = { store: storeOf(answers), survey: surveyed };
+    const own = { store: await storeOf(answers, stop), survey: surveyed };
     refuse({ survey: surveyed, needs: await own.store.neededSpace(surveyed) }, place);
     const models = modelsOfTiers(catalog, answers.tiers);
     const { changes, services, config, notices } = await planDeployment({
@@ -145,6 +145,7 @@ export async function prepareInterview(
       assetsDir: request.assetsDir,
       plan: {
         cacheDir: surveyed.cacheDir,
+        mount: request.cacheDir === null ? mountOf(answers.storage) : { kind: "folder" },
         models: models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
         tiers: answers.tiers,
         startup: answers.startup,
@@ -209,7 +210,9 @@ export async function prepareInterview(
     expandPath: (typed) => expandPath(typed, host),
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
     checkFolder: async (answers, stop = signal) => {
-      const place = await lookAtPlace(host, placeOf(paths, answers.storage));
+      const { storage } = answers;
+      const folder = await reachStorage(host, { stackDir, storage, signal: stop });
+      const place = await lookAtPlace(host, folder);
       if (placeFailure(place, { area: "cache", home: host.home }) === null) return;
       // One that can only be read will do where every model is there.
       const models = modelsOfTiers(catalog, answers.tiers);
@@ -228,6 +231,21 @@ export async function prepareInterview(
       rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
   };
   return { interview, workOut };
+}
+
+/** What is shown before the first question needs some place; the question then says what is wrong with a kept one. */
+async function reachable(
+  { host, signal }: Work,
+  stackDir: string,
+  answers: Answers,
+): Promise<Answers> {
+  try {
+    await reachStorage(host, { stackDir, storage: answers.storage, signal });
+    return answers;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { ...answers, storage: "hub-cache" };
+  }
 }
 
 /** @throws Failure that says what is in the way of the download, the disk's (exit 7) among it */

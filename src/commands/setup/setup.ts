@@ -8,7 +8,17 @@ import {
 } from "../../checks/detect.ts";
 import { memoryGibOf, modelsOfTiers } from "../../catalog/catalog.ts";
 import { modelsPlace } from "../models-place.ts";
-import { recallAnswers, rememberAnswers, type GatheredSettings } from "../gather-settings.ts";
+import {
+  recallAnswers,
+  rememberAnswers,
+  type GatheredSettings,
+  type RememberedAnswers,
+} from "../gather-settings.ts";
+import { makeVolume } from "../../docker/volumes.ts";
+import { mountOf } from "../../plan/storage.ts";
+import { Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
+import { storagePaths } from "../reach-storage.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { writeStack } from "../../deploy/compose/deployment.ts";
@@ -96,6 +106,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   const kept = { stateDir, cacheDir, answers: settledAnswers(answers, request) };
   await rememberAnswers(host, { ...kept, finished: false });
   emit({ type: "stage.started", stage: "stack" });
+  await makeStorage(work, request.cacheDir === null ? answers.storage : cacheDir);
   await writeStack({ host, changes, emit });
   emit({ type: "stage.finished", stage: "stack", outcome: "done" });
 
@@ -182,6 +193,30 @@ export async function rootNotice(host: Host, stackDir: string): Promise<Notice |
   };
 }
 
+/** A volume that was chosen and is not there yet. @throws Failure `cache.out_of_reach` (1); AbortError */
+async function makeStorage({ host, signal }: Work, storage: string): Promise<void> {
+  const mount = mountOf(storage);
+  if (mount.kind !== "volume") return;
+  const { name } = mount;
+  const reason = await makeVolume(host, name, signal);
+  if (reason !== null) throw failure("cache.out_of_reach", { why: "unclear", name, reason });
+}
+
+/** Whoever is asked can still choose another place than one that is out of reach by now. */
+async function placeToCheck(
+  work: Work,
+  request: SetupRequest,
+  remembered: RememberedAnswers,
+): Promise<string> {
+  try {
+    return await modelsPlace(work, request, remembered);
+  } catch (error) {
+    const isAsked = request.person.ask !== undefined;
+    if (!isAsked || !(error instanceof Failure)) throw error;
+    return storagePaths(work.host, request.stackDir)["hub-cache"];
+  }
+}
+
 /**
  * Looks at the machine, again and again where somebody fixes it meanwhile.
  * @returns null where the person stops although nothing is in the way
@@ -192,7 +227,7 @@ export async function lookAtMachine(work: Work, request: SetupRequest): Promise<
   const { stackDir, stateDir, port, endpoint, mirrors, dryRun, person } = request;
   const { remedy } = person;
   const remembered = await recallAnswers(host, stateDir);
-  const modelsPath = modelsPlace(host, request, remembered);
+  const modelsPath = await placeToCheck(work, request, remembered);
   const { answers, decided } = resolveAnswers({
     ...request,
     remembered: remembered.answers,

@@ -5,6 +5,7 @@ import { Secret } from "../../run/secret.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
+import type { ModelsMount } from "../../plan/storage.ts";
 import { readIfThere, writeAtomically } from "../../host/text-files.ts";
 
 /** A model as Annie is told of it. */
@@ -20,6 +21,8 @@ export interface StackModel {
 export interface Deployment {
   /** Absolute path of the root of the Hub cache: the folder that holds `models--…`. */
   readonly cacheDir: string;
+  /** How containers get it. */
+  readonly mount: ModelsMount;
   readonly models: readonly StackModel[];
   readonly tiers: readonly number[];
   /** Whether Annie starts at once, or when every chosen model is there. */

@@ -2,6 +2,7 @@ import { annieServiceName, containerCache } from "./annie-service.ts";
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { chosenComposeFileLine } from "./compose-files.ts";
+import type { ModelsMount } from "../../plan/storage.ts";
 import type { Deployment } from "./deployment.ts";
 const tokenName = "hf_token";
 
@@ -59,13 +60,7 @@ function overrideBody(request: OverrideRequest): string {
       HER_OS_MODELS: plan.models.map(({ repo, revision }) => `${repo}@${revision}`).join(","),
     },
     volumes: [
-      {
-        type: "bind",
-        source: literal(plan.cacheDir),
-        target: containerCache,
-        read_only: true,
-        bind: { create_host_path: false },
-      },
+      { ...modelsSource(plan), target: containerCache, read_only: true, ...mountOptions(plan) },
     ],
     ...(tokenFile === null ? {} : { secrets: [secret] }),
     ...(publish ? { ports: [annieAddress] } : {}),
@@ -85,9 +80,51 @@ function overrideBody(request: OverrideRequest): string {
     {
       services: { [annieServiceName]: service },
       ...(tokenFile === null ? {} : { secrets: { [secret]: { file: literal(tokenFile) } } }),
+      ...volumesOf(plan.mount),
     },
     { lineWidth: 0 },
   );
+}
+
+function modelsSource({ mount, cacheDir }: Deployment) {
+  return mount.kind === "folder"
+    ? { type: "bind", source: literal(cacheDir) }
+    : { type: "volume", source: volumeKey(mount) };
+}
+
+/** Neither makes what is missing: a folder of Docker's own, or the image's files in an empty volume. */
+function mountOptions({ mount }: Deployment) {
+  return mount.kind === "folder"
+    ? { bind: { create_host_path: false } }
+    : { volume: { nocopy: true } };
+}
+
+/**
+ * Compose never changes a volume that is there, so an export's key holds its address: another export is another volume.
+ * A named volume is not compose's own: it stays, whatever compose removes.
+ */
+function volumesOf(mount: ModelsMount) {
+  switch (mount.kind) {
+    case "folder":
+      return {};
+    case "volume":
+      return { volumes: { [volumeKey(mount)]: { name: mount.name, external: true } } };
+    case "nfs": {
+      const { server, path } = mount;
+      const options = {
+        type: "nfs",
+        o: `addr=${server},nolock,soft,rw`,
+        device: literal(`:${path}`),
+      };
+      return { volumes: { [volumeKey(mount)]: { driver: "local", driver_opts: options } } };
+    }
+  }
+}
+
+function volumeKey(mount: Exclude<ModelsMount, { kind: "folder" }>): string {
+  const key = "heros-models";
+  if (mount.kind === "volume") return key;
+  return `${key}-${sha256(`${mount.server}:${mount.path}`).slice(0, 8)}`;
 }
 
 /** Compose fills in variables everywhere; a doubled sign stands for itself. */

@@ -81,6 +81,26 @@ type NotWritable =
   | { readonly why: "owned"; readonly folders: readonly string[] }
   | { readonly why: "read-only"; readonly file: string };
 
+/** Why heros can't get at the files of a storage. */
+type OutOfReach =
+  | { readonly why: "closed"; readonly name: string; readonly folder: string }
+  | { readonly why: "unclear"; readonly name: string; readonly reason: string }
+  | { readonly why: "not-mounted"; readonly server: string; readonly path: string };
+
+function reachOf(data: OutOfReach): string {
+  switch (data.why) {
+    case "closed":
+      return "Run heros as root (sudo).";
+    case "unclear":
+      return `Check Docker: docker volume inspect ${quoted(data.name)}.`;
+    case "not-mounted": {
+      const { server, path } = data;
+      const host = server.includes(":") ? `[${server}]` : server;
+      return `Mount it: sudo mount -t nfs -o nolock,soft,rw ${quoted(`${host}:${path}`)} /mnt.`;
+    }
+  }
+}
+
 function notWritableRow(area: Area) {
   const { flag, noun } = areas[area];
   return row<NotWritable>({
@@ -251,6 +271,22 @@ export const fileFailures = {
     },
     hint: () => `${onLinuxDisk} Choose it with --cache-dir.`,
     formHint: () => onLinuxDisk,
+  }),
+  /** What an answer names as the storage: `volume:her-os_model-cache`, `nfs:nas:/models`. */
+  "cache.out_of_reach": row<OutOfReach>({
+    exitCode: exitCodes.failed,
+    message(data) {
+      switch (data.why) {
+        case "closed":
+          return `Can't look into the Docker volume ${data.name}: ${data.folder} is closed to you.`;
+        case "unclear":
+          return `Can't find out about the Docker volume ${data.name}: ${data.reason}.`;
+        case "not-mounted":
+          return `${data.server}:${data.path} is not mounted on this machine, so heros can't download models into it.`;
+      }
+    },
+    hint: (data) => `${reachOf(data)} Or choose another place with --storage.`,
+    formHint: (data) => `${reachOf(data)} Or choose another place.`,
   }),
   "stack.no_text_file": row<{ readonly path: string }>({
     exitCode: exitCodes.usage,

@@ -41,6 +41,7 @@ export function testHost(env: Readonly<Record<string, string>> = {}): Host {
 export function stackPlan(cacheDir: string, change: Partial<Deployment> = {}): Deployment {
   return {
     cacheDir,
+    mount: { kind: "folder" },
     models: [
       {
         id: "whisper",

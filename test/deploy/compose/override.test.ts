@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { readBase } from "../../../src/deploy/compose/base.ts";
 import { editedByHand, overrideText } from "../../../src/deploy/compose/override.ts";
+import type { ModelsMount } from "../../../src/plan/storage.ts";
 import { stackPlan } from "./fixtures.ts";
 
 const plan = stackPlan("/home/me/.cache/huggingface/hub");
@@ -43,6 +44,47 @@ test("Annie reads the Hub cache where both her loader and the Hub's library look
       },
     },
   });
+});
+
+const mounted = (mount: ModelsMount) => {
+  const text = overrideText({
+    plan: { ...plan, mount },
+    gpuReserved: false,
+    tokenFile: null,
+    chosen: null,
+    publish: false,
+    secretTaken: false,
+  });
+  const { services, volumes } = parse(text) as {
+    services: { "her-os-core": { volumes: object[] } };
+    volumes: object;
+  };
+  return { mounts: services["her-os-core"].volumes, volumes };
+};
+
+test("a Docker volume is mounted as it is: neither made, nor filled from the image, nor removed by compose", () => {
+  expect(mounted({ kind: "volume", name: "her-os_model-cache" })).toEqual({
+    mounts: [
+      {
+        type: "volume",
+        source: "heros-models",
+        target: "/data/models",
+        read_only: true,
+        volume: { nocopy: true },
+      },
+    ],
+    volumes: { "heros-models": { name: "her-os_model-cache", external: true } },
+  });
+});
+
+test("an NFS export becomes a volume of its own, which another export does not share", () => {
+  const { mounts, volumes } = mounted({ kind: "nfs", server: "nas", path: "/export/$models" });
+  const [key = ""] = Object.keys(volumes);
+  expect(mounts).toMatchObject([{ type: "volume", source: key, read_only: true }]);
+  const options = { type: "nfs", o: "addr=nas,nolock,soft,rw", device: ":/export/$$models" };
+  expect(volumes).toEqual({ [key]: { driver: "local", driver_opts: options } });
+  const other = mounted({ kind: "nfs", server: "nas", path: "/other" });
+  expect(Object.keys(other.volumes)).not.toContain(key);
 });
 
 test("the GPU is reserved once: by us where there is one, not where the user's files do", () => {

@@ -1,0 +1,132 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { parse } from "yaml";
+import { freePort } from "../host/free-port.ts";
+import { docker, type HerosRun, ofType } from "./run-heros.ts";
+import { openScene, type Scene } from "./scene.ts";
+
+const places = { storage: true } as const;
+
+interface Mount {
+  readonly Type: string;
+  readonly Name?: string;
+  readonly Source: string;
+  readonly Destination: string;
+  readonly RW: boolean;
+}
+
+/** What Annie's container has mounted as the models. */
+async function mountOfAnnie({ stackDir }: Scene): Promise<Mount> {
+  const id = await docker(["compose", "ps", "-q", "her-os-core"], stackDir);
+  const [annie] = JSON.parse(await docker(["inspect", id.trim()])) as [{ Mounts: Mount[] }];
+  const mount = annie.Mounts.find(({ Destination }) => Destination === "/data/models");
+  if (mount === undefined) throw new Error("nothing is mounted");
+  return mount;
+}
+
+/** The name of a volume that is gone when the test is over: asked for before the scene, whose containers go first. */
+function volumeName(): string {
+  const name = `heros-test-${randomBytes(4).toString("hex")}_model-cache`;
+  onTestFinished(async () => {
+    await docker(["volume", "rm", "--force", name]);
+  });
+  return name;
+}
+
+/** A volume as compose made it for an earlier install. @returns its folder */
+async function makeVolume(name: string): Promise<string> {
+  const labels = ["project=her-os", "volume=model-cache"].flatMap((label) => [
+    "--label",
+    `com.docker.compose.${label}`,
+  ]);
+  await docker(["volume", "create", ...labels, name]);
+  const inspected = ["volume", "inspect", "--format", "{{.Mountpoint}}", name];
+  return (await docker(inspected)).trim();
+}
+
+function isOnline(run: HerosRun): void {
+  expect(run.events.at(-1)).toMatchObject({ type: "run.succeeded" });
+  expect(ofType(run, "annie.online")).toHaveLength(1);
+}
+
+test("models are kept in a Docker volume that heros makes, and every command finds them there", async () => {
+  const name = volumeName();
+  const scene = await openScene(places);
+  const flags = [`--port=${await freePort()}`, "--tiers=1"];
+  isOnline(await scene.setup([...flags, `--storage=volume:${name}`]));
+  expect(await mountOfAnnie(scene)).toMatchObject({ Type: "volume", Name: name, RW: false });
+
+  // The answers say where, without the flag.
+  const written = path.join(scene.stackDir, "docker-compose.heros.yml");
+  const before = await readFile(written, "utf8");
+  scene.hub.forgetRequests();
+  isOnline(await scene.setup(flags));
+  expect((await scene.pull([])).exitCode).toBe(0);
+  expect(scene.hub.sentBytes()).toBe(0);
+  expect(await readFile(written, "utf8")).toBe(before);
+});
+
+test("the model-cache volume of an earlier install is used as it is", async () => {
+  const name = volumeName();
+  const scene = await openScene(places);
+  const folder = await makeVolume(name);
+  const filled = await openScene({ cacheDir: folder });
+  expect((await filled.pull([`--endpoint=${scene.hub.endpoint}`])).exitCode).toBe(0);
+  scene.hub.forgetRequests();
+  const flags = [`--port=${await freePort()}`, "--tiers=1", `--storage=volume:${name}`];
+  const run = await scene.setup(flags);
+  isOnline(run);
+  expect(scene.hub.sentBytes()).toBe(0);
+  expect(await mountOfAnnie(scene)).toMatchObject({ Name: name, Source: folder });
+});
+
+test("an NFS export that is mounted here is filled here, and compose makes a volume of it", async () => {
+  const scene = await openScene(places);
+  const mounted = path.join(path.dirname(scene.stackDir), "nas");
+  await mkdir(path.join(mounted, "models"), { recursive: true });
+  // No NFS here: the kernel's table is what heros goes by.
+  const table = await readFile("/proc/self/mountinfo", "utf8");
+  const row = `900 1 0:99 / ${mounted} rw - nfs4 nas.test:/export rw,addr=192.0.2.7`;
+  const faked = path.join(path.dirname(scene.stackDir), "mountinfo");
+  await writeFile(faked, `${table}${row}\n`);
+  const env = { HEROS_STORAGE: "nfs:nas.test:/export/models" };
+  const by = ["unshare", "--mount", "sh", "-c", bindTable, faked];
+  const flags = [
+    `--port=${await freePort()}`,
+    "--tiers=1",
+    "--storage=nfs:nas.test:/export/models",
+  ];
+  const plan = await scene.start("setup", [...flags, "--dry-run"], { by }).ended;
+  expect(ofType(plan, "plan.ready")).toMatchObject([{ cacheDir: path.join(mounted, "models") }]);
+  const pulled = await scene.start("pull", [], { by, env }).ended;
+  expect(pulled.exitCode).toBe(0);
+  expect(await readdir(path.join(mounted, "models"))).toContain(
+    "models--Qwen--Qwen3-Embedding-0.6B",
+  );
+  const diff = ofType(plan, "plan.ready")[0]?.files.find(({ path: file }) =>
+    file.endsWith("docker-compose.heros.yml"),
+  )?.diff;
+  const text = (diff ?? "")
+    .split("\n")
+    .filter((line) => line.startsWith("+") && !line.startsWith("+++"));
+  const override: unknown = parse(text.map((line) => line.slice(1)).join("\n"));
+  expect(Object.values((override as { volumes: object }).volumes)).toEqual([
+    {
+      driver: "local",
+      driver_opts: { type: "nfs", o: "addr=nas.test,nolock,soft,rw", device: ":/export/models" },
+    },
+  ]);
+});
+
+test("an NFS export that is not mounted here is refused before anything is written", async () => {
+  const scene = await openScene(places);
+  const before = await scene.files();
+  const run = await scene.setup(["--storage=nfs:nas.test:/export/models", "--tiers=1"]);
+  expect(run.events.at(-1)).toMatchObject({ code: "cache.out_of_reach", exitCode: 1 });
+  expect(await scene.files()).toEqual(before);
+});
+
+/** Lays a table of mounts over that of the process that heros becomes. */
+const bindTable = 'mount --bind "$0" /proc/$$/mountinfo && exec "$@"';
