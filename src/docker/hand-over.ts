@@ -1,22 +1,16 @@
 import type { Host } from "../host/host.ts";
-import type { RunRequest } from "../host/processes.ts";
 import { untilAborted } from "../run/concurrency.ts";
-import type { Emit, HerosEvent } from "../run/event.ts";
+import type { Emit } from "../run/event.ts";
 import { Failure } from "../run/failure.ts";
-import type { FailureCode } from "../run/failures/table.ts";
-import { imageIdOf } from "../run/file-listing.ts";
 import type { ImageReporter } from "../run/images-state.ts";
-import { composeFailure } from "./compose-failures.ts";
-import { readEngineError } from "./engine.ts";
 import { lookAgain, shortId } from "./image-progress.ts";
-import { loadArchive, type LoadArchiveOptions } from "./load-archive.ts";
 import {
-  type ImageParts,
   type LoopbackRegistry,
   loopbackPortOf,
   openLoopbackRegistry,
   type PartShelf,
 } from "./loopback-registry.ts";
+import { load, type OfferedImage, pullAs, runDocker } from "./pull-or-load.ts";
 
 export interface HandOverOptions {
   readonly host: Host;
@@ -35,9 +29,7 @@ export interface HandOverOptions {
   readonly onHanded: (image: HandedImage) => Promise<void>;
 }
 
-export interface HandedImage extends ImageParts {
-  /** With its registry and its tag: `docker.io/library/redis:7`. */
-  readonly fullName: string;
+export interface HandedImage extends OfferedImage {
   /** Digests of what comes of it, or is there: all but the layers that Docker has. */
   readonly coming: ReadonlySet<string>;
   /** By which Docker has all of it under another name; null where it does not. */
@@ -45,8 +37,6 @@ export interface HandedImage extends ImageParts {
   readonly way: "registry" | "load";
   /** Docker takes it before those that are not. */
   readonly neededForOnline: boolean;
-  /** That the compose file asks for; null where it is the engine's own. */
-  readonly platform: string | null;
 }
 
 /** Gives images to Docker as their parts are verified. Nothing of it is started before the first part is there. */
@@ -176,7 +166,7 @@ export function openHandOver(options: HandOverOptions): HandOver {
         }
       }
       // What Docker did not take from a registry, it may take from its socket.
-      return await load({ host, image, shelf, signal: stop });
+      return await load({ host, emit, image, shelf, signal: stop });
     } catch (error) {
       if (lost.signal.aborted && !signal.aborted) throw lost.signal.reason;
       throw error;
@@ -213,112 +203,6 @@ function waited(): PromiseWithResolvers<void> {
   const promise = Promise.withResolvers<void>();
   promise.promise.catch(() => {});
   return promise;
-}
-
-interface Pull {
-  readonly host: Host;
-  readonly emit: Emit;
-  readonly signal: AbortSignal;
-  readonly image: HandedImage;
-  /** By which it is pulled. */
-  readonly from: string;
-  readonly onLine: (line: string) => void;
-}
-
-/** An engine that is restarted, or that was busy with a pull which somebody cancelled, does better at a later try. */
-const pullTries = 3;
-const betweenTriesMs = 1000;
-/** An engine that is busy for longer keeps the name until the next run. */
-const removeLimitMs = 10_000;
-/** An engine that is started again is back within this time. */
-const engineBackMs = 60_000;
-
-/**
- * Pulls an image by one name, and gives it another one in its place.
- * @returns false where Docker can't. @throws Failure where it never will: its disk is full, or it is no image for it
- */
-async function pullAs({ host, emit, signal, image, from, onLine }: Pull): Promise<boolean> {
-  const platform = image.platform === null ? [] : ["--platform", image.platform];
-  const tryOnce = async (): Promise<string | null> =>
-    (await runDocker(host, ["pull", ...platform, from], { signal, onLine })) ??
-    (await runDocker(host, ["tag", from, image.name], { signal }));
-  try {
-    for (let tries = 1; ; tries += 1) {
-      const said = await tryOnce();
-      if (said === null) return true;
-      throwIfFinal(said, { image, host }, ["docker.disk_full", "docker.image_refused"]);
-      if (tries === pullTries) return false;
-      const isGone = readEngineError(said) !== null;
-      if (isGone) emit(goneNote(image.name, tries));
-      await host.clock.sleep(betweenTriesMs, signal);
-      if (isGone) await untilEngineBack(host, signal);
-    }
-  } finally {
-    // Of a run that is cancelled, too: nothing else would tell the person where the name is from.
-    await runDocker(host, ["rmi", from], { timeoutMs: removeLimitMs });
-  }
-}
-
-function goneNote(image: string, attempt: number): HerosEvent {
-  return {
-    type: "download.retrying",
-    image,
-    repo: imageIdOf(image),
-    path: image,
-    reason: "Docker is not responding",
-    attempt,
-    delayMs: betweenTriesMs,
-    scope: "file",
-  };
-}
-
-/** @returns false where Docker can't take it */
-async function load({
-  host,
-  image,
-  shelf,
-  signal,
-}: Omit<LoadArchiveOptions, "host"> & Pick<Pull, "host" | "image">): Promise<boolean> {
-  const input = loadArchive({ host, image, shelf, signal });
-  const said = await runDocker(host, ["load", "--quiet"], { signal, input });
-  // What it does not unpack of an archive, it may unpack of what it pulls.
-  if (said !== null) throwIfFinal(said, { image, host }, ["docker.disk_full"]);
-  return said === null;
-}
-
-/** @throws Failure where what docker says is one of these, and no other way leads further */
-function throwIfFinal(
-  stderr: string,
-  { image, host }: { readonly image: HandedImage; readonly host: Pick<Host, "cwd"> },
-  codes: readonly FailureCode[],
-): void {
-  const known = { missing: false, exitCode: 1, stackDir: host.cwd, image: image.name };
-  const failed = composeFailure({ ...known, stderr });
-  if (codes.some((code) => code === failed.code)) throw failed;
-}
-
-/** @returns what docker says where it fails; null where it does not */
-async function runDocker(
-  host: Pick<Host, "processes">,
-  args: readonly string[],
-  more: Pick<RunRequest, "input" | "onLine" | "signal" | "timeoutMs">,
-): Promise<string | null> {
-  // Signatures are asked of the registry that an image comes from, and ours has none.
-  const env = { DOCKER_CONTENT_TRUST: "0" };
-  // An engine goes on with the pull of a command that nobody waits for, and lets who asks for the same layers wait with it.
-  const request = { command: "docker", args, env, endsWithHeros: true, ...more };
-  const { exitCode, stderr } = await host.processes.run(request);
-  return exitCode === 0 ? null : stderr;
-}
-
-async function untilEngineBack(host: Host, signal: AbortSignal): Promise<void> {
-  const { clock, processes } = host;
-  const startMs = clock.monotonicMs();
-  while (clock.monotonicMs() - startMs < engineBackMs) {
-    const asked = { command: "docker", args: ["version"], timeoutMs: 10_000, signal };
-    if ((await processes.run(asked)).exitCode === 0) return;
-    await clock.sleep(betweenTriesMs, signal);
-  }
 }
 
 /** How much of an image is unpacked, by what `docker pull` prints of its layers. Told once all of it is downloaded. */
