@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { closingOf } from "../src/cli/run-lifecycle.ts";
 import type { Failure } from "../src/run/failure.ts";
 import { failure, type FailureCode, failures } from "../src/run/failures/table.ts";
+import { checks } from "../src/checks/table.ts";
 import { failureExamples } from "./failure-examples.ts";
 
 type Told = Pick<Failure, "message" | "hint" | "exitCode">;
@@ -27,12 +28,17 @@ export function troubleshooting(): string {
     "",
     "Every error has a code: it is on the screen, and in the last JSON line. For each code this page has the [exit status](../README.md#exit-statuses), what heros says (names, paths and numbers are examples), and what to do.",
     "",
-    "`heros doctor` checks the machine. Each setup and pull is recorded in `~/.local/state/heros/logs`.",
+    "`heros doctor` checks the machine ([its checks](#checks)). Each setup and pull is recorded in `~/.local/state/heros/logs`.",
     "",
     "| what is wrong | codes |",
     "|---|---|",
     ...symptoms.map(([symptom, areas]) => `| ${symptom} | ${linksTo(codes, areas)} |`),
     "",
+    "## Checks",
+    "",
+    "`heros doctor ID` runs one of them alone, and shows what to do about it ([more](doctor.md)).",
+    "",
+    ...checks.flatMap(({ id, title, why }) => [`### ${id}`, "", `${title}. ${why}`, ""]),
     ...entries.toSorted(([one = ""], [other = ""]) => (one < other ? -1 : 1)).flat(),
   ].join("\n");
 }

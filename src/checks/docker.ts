@@ -47,7 +47,7 @@ export function assessGpuAccess(
   { docker, hasGpu }: { readonly docker: DockerAnswer["state"]; readonly hasGpu: boolean },
 ): Finding {
   if (docker !== "running") {
-    return { status: "warning", found: "not checked: Docker is not running" };
+    return { status: "skipped", found: "Docker is not running" };
   }
   switch (access) {
     case "cdi":
@@ -68,9 +68,9 @@ export function assessGpuAccess(
 export function assessCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "limitMs">): Finding {
   switch (answer.state) {
     case "no-docker":
-      return { status: "warning", found: "not checked: Docker is not installed" };
+      return { status: "skipped", found: "Docker is not installed" };
     case "no-engine":
-      return { status: "warning", found: "not checked: Docker is not running" };
+      return { status: "skipped", found: "Docker is not running" };
     case "late":
       return { status: "warning", found: `docker compose: ${lateText({ limitMs })}` };
     case "missing":

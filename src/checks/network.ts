@@ -73,7 +73,7 @@ function taken(
 export function assessHubs(answers: EndpointAnswers, { limitMs }: Pick<Probe, "limitMs">): Finding {
   const findings = answers.map(({ endpoint, answer }) => assessHub(answer, { endpoint, limitMs }));
   const [first, ...others] = findings;
-  if (first === undefined) return { status: "ok", found: "not checked: no address is set" };
+  if (first === undefined) return { status: "skipped", found: "no address is set" };
   if (others.length === 0 || answers[0]?.answer.kind === "offline") return first;
   const found = findings.map((finding) => finding.found).join("; ");
   const used = answers.find(({ answer }) => answer.kind === "hub");
@@ -92,7 +92,7 @@ function assessHub(
     case "hub":
       return { status: "ok", found: `${endpoint} answers in ${answer.elapsedMs} ms` };
     case "offline":
-      return { status: "ok", found: "not checked: HF_HUB_OFFLINE is set" };
+      return { status: "skipped", found: "HF_HUB_OFFLINE is set" };
     case "late":
       return { status: "warning", found: `${endpoint}: ${lateText({ limitMs })}` };
     case "unusable": {

@@ -1,5 +1,6 @@
 import type { FoundImages } from "./find-images.ts";
 import type { Notice } from "../run/events/run.ts";
+import type { DoctorReport } from "../run/events/machine.ts";
 import { Failure } from "../run/failure.ts";
 import { formatBytes } from "../run/units.ts";
 import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
@@ -7,6 +8,7 @@ import { findProjectFolder } from "../deploy/compose/compose-files.ts";
 import {
   type DetectRequest,
   detectMachine,
+  type Findings,
   refusalOf,
   runSomeChecks,
   setupRefusals,
@@ -93,11 +95,28 @@ export async function performDoctor(
     stage: "machine",
     outcome: first === undefined ? "done" : "failed",
   });
+  emit(reportOf(detection));
   if (first === undefined) return ids === null ? ["Ready: this machine can run Annie."] : [];
   const told = detection.checks.flatMap(({ status, code }) => (status === "failed" ? [code] : []));
   const untold = others.filter(({ code }) => !told.includes(code));
   const all = failure("doctor.problems", { first, count: failures.length }, first);
   throw refusalOf(all, untold);
+}
+
+function reportOf({ checks: finished }: Findings): DoctorReport {
+  const whys = new Map<string, string>(checks.map(({ id, why }) => [id, why]));
+  return {
+    type: "doctor.report",
+    schema: 1,
+    checks: finished.map(({ id, title, status, found, remedy }) => ({
+      id,
+      title,
+      status,
+      found,
+      why: whys.get(id) ?? "",
+      fix: remedy ?? null,
+    })),
+  };
 }
 
 /** The images that a setup would fetch; null where Docker pulls them itself, or the stack is not in order. */

@@ -1,166 +1,29 @@
 import { z } from "zod";
 import type { TimedEvent } from "../run/event.ts";
-import { stages } from "../run/events/run.ts";
-import { containerStates } from "../run/events/stack.ts";
-import { exitCodes } from "../run/failure.ts";
-
-const { string, boolean, number, array: arrayOf, record: recordOf } = z;
-/** What later versions may add to it is left where it is. */
-export const object = z.looseObject;
-export const text = string();
-export const count = number();
-export const yesNo = boolean();
-export const orNull = <Kind extends z.ZodType>(kind: Kind) => kind.nullable();
-export const stage = z.enum(stages);
-const exitCode = z.literal(Object.values(exitCodes));
-export const action = z.enum(["created", "updated", "unchanged"]);
-export const checkStatus = z.enum(["ok", "warning", "failed"]);
-const background = object({ pid: count }).exactOptional();
-
-export const containerState = z.enum(containerStates);
-
-export const annieModels = recordOf(
+import {
+  action,
+  annieModels,
+  cancelled,
+  checkStatus,
+  containerState,
+  count,
+  failed,
+  imageProgress,
+  listedImage,
+  listedModels,
+  machine,
+  modelsProgress,
+  object,
+  orNull,
+  plannedDisk,
+  plannedImage,
+  progress,
+  prunedFile,
+  stage,
+  succeeded,
   text,
-  object({ status: text, source: text.exactOptional(), progress: text.exactOptional() }),
-);
-
-export const progress = object({
-  receivedBytes: count,
-  totalBytes: count,
-  bytesPerSecond: count,
-  etaSeconds: orNull(count),
-});
-
-export const modelsProgress = arrayOf(
-  progress.extend({
-    id: text,
-    title: text,
-    tier: count,
-    state: z.enum([
-      "waiting",
-      "downloading",
-      "retrying",
-      "verifying",
-      "repairing",
-      "ready",
-      "failed",
-    ]),
-    verifiedBytes: count,
-  }),
-);
-
-export const listedModels = arrayOf(
-  object({
-    id: text,
-    title: text,
-    tier: count,
-    purpose: text,
-    repo: text,
-    state: z.enum(["here", "partly", "missing", "unknown"]),
-    totalBytes: orNull(count),
-    receivedBytes: count,
-    path: orNull(text),
-  }),
-);
-
-const plannedImage = object({
-  image: text,
-  digest: text,
-  services: arrayOf(text),
-  totalBytes: count,
-  cachedBytes: count,
-  unpackedBytes: count,
-  neededForOnline: yesNo,
-  way: z.enum(["registry", "load", "pull"]),
-});
-
-const imageProgress = object({
-  image: text,
-  phase: z.enum(["downloading", "unpacking"]),
-  receivedBytes: count,
-  totalBytes: count,
-});
-
-const listedImage = object({
-  image: text,
-  services: arrayOf(text),
-  state: z.enum(["here", "stored", "partly", "missing", "unknown"]),
-  totalBytes: orNull(count),
-  receivedBytes: count,
-});
-
-const plannedDisk = object({
-  folder: text,
-  what: arrayOf(z.enum(["models", "images"])),
-  neededBytes: count,
-  freeBytes: count,
-  estimated: yesNo,
-});
-
-export const prunedFile = object({
-  kind: z.enum(["partial", "damaged", "blob", "incomplete", "transient", "passing"]),
-  repo: text,
-  file: text,
-  bytes: count,
-});
-
-export const machine = object({
-  arch: text,
-  product: orNull(text),
-  spark: yesNo,
-  cpuCount: count,
-  gpu: orNull(
-    object({
-      name: text,
-      driver: orNull(text),
-      computeCapability: orNull(text),
-      unified: yesNo,
-      memoryBytes: orNull(count),
-    }),
-  ),
-  memoryBytes: count,
-  memoryAvailableBytes: count,
-  disks: arrayOf(
-    object({
-      purpose: z.enum(["models", "images", "stack"]),
-      path: text,
-      device: orNull(text),
-      deviceModel: orNull(text),
-      nvme: orNull(yesNo),
-      freeBytes: count,
-      totalBytes: count,
-    }),
-  ),
-  docker: orNull(
-    object({
-      engineVersion: orNull(text),
-      composeVersion: orNull(text),
-      rootDir: orNull(text),
-      gpuAccess: z.enum(["cdi", "runtime", "none"]),
-    }),
-  ),
-  ports: arrayOf(object({ port: count, free: yesNo })),
-  hub: object({ endpoint: text, reachable: yesNo, elapsedMs: orNull(count) }),
-});
-
-export const succeeded = object({
-  command: text,
-  elapsedMs: count,
-  summary: arrayOf(text),
-  background,
-});
-export const failed = object({
-  code: text,
-  message: text,
-  hint: text,
-  exitCode,
-  stack: text.exactOptional(),
-});
-export const cancelled = object({
-  exitCode: z.literal(exitCodes.interrupted),
-  hint: text,
-  background,
-});
+  yesNo,
+} from "./event-shapes.ts";
 
 const { array, record } = z;
 
@@ -209,6 +72,19 @@ export const eventSchemas: Schemas = {
     elapsedMs: count,
   }),
   "machine.detected": machine,
+  "doctor.report": object({
+    schema: z.literal(1),
+    checks: array(
+      object({
+        id: text,
+        title: text,
+        status: checkStatus,
+        found: text,
+        why: text,
+        fix: orNull(text),
+      }),
+    ),
+  }),
   "checks.listed": object({ checks: array(object({ id: text, title: text, why: text })) }),
   "plan.ready": object({
     dryRun: yesNo,
@@ -342,7 +218,7 @@ export const eventSchemas: Schemas = {
   }),
   "file.removed": prunedFile,
   "upgrade.checked": object({ current: text, latest: text }),
-  "upgrade.changes": object({ from: text, to: text, lines: arrayOf(text), omitted: count }),
+  "upgrade.changes": object({ from: text, to: text, lines: array(text), omitted: count }),
   "version.read": object({
     version: text,
     platform: text,

@@ -206,8 +206,8 @@ describe("docker compose version", () => {
 
   it("is no second problem where Docker itself is missing, and none where it hangs", () => {
     expect(assessCompose(parseComposeVersion(notInstalled), { limitMs })).toEqual({
-      status: "warning",
-      found: "not checked: Docker is not installed",
+      status: "skipped",
+      found: "Docker is not installed",
     });
     expect(assessCompose({ state: "late" }, { limitMs })).toEqual({
       status: "warning",

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { checks as table } from "../../src/checks/table.ts";
+import { eventSchemas } from "../../src/record/event-schemas.ts";
 import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
 import { freePort } from "../host/free-port.ts";
 import { fixture } from "../machine/fixture.ts";
@@ -189,5 +190,28 @@ describe("heros doctor with the ids of checks", () => {
       "checks.listed",
       "run.succeeded",
     ]);
+  });
+});
+
+describe("the report of heros doctor", () => {
+  it("comes right before the closing record, with every check once", async () => {
+    await sandbox.command("docker", "exit 127");
+    const run = await doctor();
+    const report = run.events().at(-2);
+    if (report?.type !== "doctor.report") throw new Error(`found ${report?.type}`);
+    expect(eventSchemas["doctor.report"].safeParse(report).error).toBeUndefined();
+    expect(report.schema).toBe(1);
+    expect(report.checks.map(({ id }) => id)).toEqual(table.map(({ id }) => id));
+    for (const each of report.checks) {
+      expect(Object.keys(each)).toEqual(["id", "title", "status", "found", "why", "fix"]);
+    }
+    const compose = report.checks.find(({ id }) => id === "docker.gpu");
+    expect(compose).toMatchObject({ status: "skipped", found: "Docker is not running", fix: null });
+  });
+
+  it("has the checks that were run alone", async () => {
+    const run = await doctor({ args: ["hub", "cpu"] });
+    const report = run.events().at(-2);
+    expect(report).toMatchObject({ checks: [{ id: "cpu" }, { id: "hub", status: "ok" }] });
   });
 });

@@ -2,10 +2,12 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { doctorReference } from "../../scripts/doctor-reference.ts";
 import { failureExamples } from "../../scripts/failure-examples.ts";
 import { rooms } from "../../scripts/lint/layers.ts";
 import { troubleshooting } from "../../scripts/troubleshooting.ts";
 import { parseArguments } from "../../src/cli/parse-arguments.ts";
+import { checks } from "../../src/checks/table.ts";
 import { exitCodes } from "../../src/run/failure.ts";
 import { ownFiles, read, root } from "./own-files.ts";
 
@@ -58,8 +60,15 @@ test("README.md and docs/install.md give the exit statuses that there are", asyn
 test("docs/troubleshooting.md has an entry for each code, as the table says it (npm run docs writes it)", async () => {
   const page = await read("docs/troubleshooting.md");
   const headings = [...page.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
-  expect(headings).toEqual([...Object.keys(failureExamples), "bug"].toSorted());
+  expect(headings).toEqual(["Checks", ...[...Object.keys(failureExamples), "bug"].toSorted()]);
   expect(page).toBe(troubleshooting());
+});
+
+test("docs/doctor.md and docs/troubleshooting.md have each check, and the report as it is validated", async () => {
+  expect(await read("docs/doctor.md")).toBe(doctorReference());
+  const page = await read("docs/troubleshooting.md");
+  const ids = [...page.matchAll(/^### (.+)$/gm)].map(([, id]) => id);
+  expect(ids).toEqual(checks.map(({ id }) => id));
 });
 
 test("README.md lists the commands that there are", async () => {

@@ -5,7 +5,8 @@ export interface CheckStarted {
   readonly title: string;
 }
 
-export type CheckStatus = "ok" | "warning" | "failed";
+/** `skipped`: not checked, since something else is missing or was told not to be used. */
+export type CheckStatus = "ok" | "warning" | "failed" | "skipped";
 
 /** A probe ended, whatever it found. */
 export interface CheckFinished {
@@ -95,4 +96,25 @@ export interface ChecksListed {
   }[];
 }
 
-export type MachineEvent = CheckStarted | CheckFinished | MachineDetected | ChecksListed;
+/** What `heros doctor` found, at its end: each check once, in the order of the table. */
+export interface DoctorReport {
+  readonly type: "doctor.report";
+  /** The version of this event's own form: a key gets another meaning only with another number. */
+  readonly schema: 1;
+  readonly checks: readonly {
+    readonly id: string;
+    readonly title: string;
+    readonly status: CheckStatus;
+    readonly found: string;
+    readonly why: string;
+    /** A command or a sentence; null where there is nothing to fix. */
+    readonly fix: string | null;
+  }[];
+}
+
+export type MachineEvent =
+  | CheckStarted
+  | CheckFinished
+  | MachineDetected
+  | ChecksListed
+  | DoctorReport;

@@ -80,6 +80,7 @@ const markWords: Readonly<Record<NonNullable<Sentence["mark"]>, string>> = {
   ok: "",
   warning: "Warning: ",
   failed: "Problem: ",
+  skipped: "Skipped: ",
 };
 
 /** The signs of the other writers are words here. */

@@ -1,5 +1,11 @@
 import type { FailedChecks } from "../../plan/interview.ts";
-import type { ChecksListed, CheckStatus, Machine, MachineEvent } from "../../run/events/machine.ts";
+import type {
+  ChecksListed,
+  CheckStatus,
+  DoctorReport,
+  Machine,
+  MachineEvent,
+} from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state.ts";
 import { formatMemory } from "../../run/units.ts";
 import { counted, listed, say, type Sentence } from "./sentence.ts";
@@ -8,10 +14,14 @@ const tones: Readonly<Record<CheckStatus, Sentence["tone"]>> = {
   ok: "good",
   warning: "warning",
   failed: "bad",
+  skipped: "info",
 };
 
 /** Checks that passed are told by their number, in one line with the machine; `heros doctor` lists them. */
-export function machineSentence(event: MachineEvent, state: CheckedState): Sentence {
+export function machineSentence(
+  event: Exclude<MachineEvent, DoctorReport>,
+  state: CheckedState,
+): Sentence {
   switch (event.type) {
     case "check.started":
       return say(`Checking: ${event.title}.`, { from: "verbose" });
@@ -67,13 +77,15 @@ function fromWhen(
   { run }: CheckedState,
 ): Sentence["from"] {
   if (status === "failed") return "quiet";
+  if (status === "skipped") return "verbose";
   return status === "ok" && run?.command !== "doctor" ? "verbose" : "normal";
 }
 
 /** What the checks came to; once more where one passes that did not before. */
 function machineKnown(machine: Machine, { rightBefore, checks }: CheckedState): Sentence {
   const isNews = checks.some(({ id, status }) => status === "ok" && !rightBefore.includes(id));
-  const isWell = machine.spark && checks.every(({ status }) => status === "ok");
+  const isWell =
+    machine.spark && checks.every(({ status }) => status === "ok" || status === "skipped");
   return say(machineText(machine, checks), {
     from: rightBefore.length === 0 || isNews ? "normal" : "verbose",
     ...(isWell ? { tone: "good", mark: "ok" } : {}),
@@ -100,11 +112,12 @@ export function machineText(
 /** "11 checks passed"; "4 checks passed, 3 warnings, 4 failed". */
 function checkCounts(checks: RunState["checks"]): string {
   const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length;
-  const [warnings, failed] = [count("warning"), count("failed")];
+  const [warnings, failed, skipped] = [count("warning"), count("failed"), count("skipped")];
   return [
     `${counted(count("ok"), "check")} passed`,
     ...(warnings === 0 ? [] : [counted(warnings, "warning")]),
     ...(failed === 0 ? [] : [`${failed} failed`]),
+    ...(skipped === 0 ? [] : [`${skipped} skipped`]),
   ].join(", ");
 }
 

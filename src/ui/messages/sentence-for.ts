@@ -41,6 +41,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
       return stackSentence(event, state);
     case "download.progress":
     case "verify.progress":
+    case "doctor.report":
       return null;
     case "image.planned":
     case "image.progress":

@@ -7,7 +7,7 @@ export interface Sentence {
   /** From which verbosity on it is told: `quiet` ones always are. */
   readonly from: "quiet" | "normal" | "verbose";
   /** A check's or a step's outcome, for a sign before the line. */
-  readonly mark: "ok" | "warning" | "failed" | null;
+  readonly mark: "ok" | "warning" | "failed" | "skipped" | null;
   readonly text: string;
   /** Beside the text, where a screen has room: how long it took. Lines have it in brackets. */
   readonly aside: string | null;

@@ -244,6 +244,7 @@ const roles: Readonly<Record<CheckState["status"], Role>> = {
   warning: "warning",
   failed: "bad",
   running: "accent",
+  skipped: "quiet",
 };
 
 /** The checks as they tick in; where rows are few, those that still run and those that went wrong come first. */
@@ -258,7 +259,7 @@ export function checkRows(view: LiveView, room: number): Line[] {
 }
 
 function urgency({ status }: CheckState): number {
-  return { failed: 0, running: 1, warning: 2, ok: 3 }[status];
+  return { failed: 0, running: 1, warning: 2, ok: 3, skipped: 4 }[status];
 }
 
 function checkLines(check: CheckState, view: LiveView): Line[] {
