@@ -203,6 +203,10 @@ export interface ImageReporter {
 }
 
 const mostASecond = 5;
+/** A small layer takes as long as the engine takes to begin with it: so many bytes tell the speed, however many are left. */
+const tellingBytes = 16_000_000;
+/** Fewer tell it of so many times as many. */
+const mostTimes = 20;
 
 /** At most five events a second, of all images together. */
 export function createImageReporter(emit: Emit): ImageReporter {
@@ -225,7 +229,8 @@ export function createImageReporter(emit: Emit): ImageReporter {
     },
     unpackedBytes: (image) => unpacked.get(image) ?? 0,
     unpackSeconds(bytes, begunBytes, nowMs) {
-      if (measured.bytes === 0) return null;
+      const toldBytes = measured.bytes < tellingBytes ? measured.bytes * mostTimes : bytes;
+      if (measured.bytes === 0 || bytes > toldBytes) return null;
       const secondsFor = (some: number): number => (some / measured.bytes) * (measured.ms / 1000);
       const passed = (nowMs - measured.untilMs) / 1000;
       return secondsFor(bytes) - Math.min(passed, secondsFor(begunBytes));

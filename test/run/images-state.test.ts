@@ -93,6 +93,16 @@ test("how long unpacking takes is learnt from what was unpacked, and what has be
   expect(unpackSeconds(100, 50, 60_000)).toBe(5);
 });
 
+test("a small first layer does not tell how long large ones take", () => {
+  const { unpacked, unpackSeconds } = createImageReporter(() => undefined);
+  // What the engine took to begin with it.
+  unpacked({ image: "core", sizeBytes: 1_000_000, verifiedMs: 0, nowMs: 400 });
+  expect(unpackSeconds(430_000_000, 0, 400)).toBeNull();
+  expect(unpackSeconds(20_000_000, 0, 400)).toBe(8);
+  unpacked({ image: "core", sizeBytes: 66_000_000, verifiedMs: 400, nowMs: 2680 });
+  expect(unpackSeconds(430_000_000, 0, 2680)).toBeCloseTo(17.2);
+});
+
 test("the speed of an image is measured while it is downloaded, and nothing is said of it before", () => {
   const at = (receivedBytes: number): HerosEvent => ({
     type: "image.progress",
