@@ -107,7 +107,10 @@ export function runSentence(event: RunSaid, state: RunState): Sentence {
       return say(event.background === undefined ? "Stopped." : backgroundText(event.background), {
         tone: "warning",
         from: "quiet",
-        more: hintLines(event.hint),
+        more: [
+          ...(event.background === undefined ? keptRunning(state) : []),
+          ...hintLines(event.hint),
+        ],
       });
   }
 }
@@ -170,7 +173,8 @@ function hintLines(hint: string): string[] {
 }
 
 /** What is left of a run that is stopped now. */
-export function stopText({ run, notices }: Pick<RunState, "run" | "notices">): string {
+export function stopText(state: Pick<RunState, "run" | "notices" | "annie">): string {
+  const { run, notices } = state;
   if (run === null || run.demo) {
     const kept = notices.find(({ code }) => code === "demo.kept");
     return kept === undefined
@@ -178,11 +182,17 @@ export function stopText({ run, notices }: Pick<RunState, "run" | "notices">): s
       : `The demo ends. ${kept.message}`;
   }
   if (!run.stages.includes("download")) return "heros stops; nothing is left half done.";
-  return `Everything downloaded is kept; run heros ${run.command} again to continue.`;
+  const kept = `Everything downloaded is kept; run heros ${run.command} again to continue.`;
+  return [...keptRunning(state), kept].join(" ");
+}
+
+/** That what stops is heros alone, once she is online. */
+function keptRunning({ run, annie }: Pick<RunState, "run" | "annie">): string[] {
+  return annie.online === null || run?.demo === true ? [] : ["Annie keeps running."];
 }
 
 /** The same while the questions are asked, when nothing has begun. */
-export function stopAskingText(state: Pick<RunState, "run" | "notices">): string {
+export function stopAskingText(state: Pick<RunState, "run" | "notices" | "annie">): string {
   return state.run?.demo === true
     ? stopText(state)
     : "Nothing has been changed. Your answers are saved for next time.";
