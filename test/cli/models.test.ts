@@ -99,7 +99,7 @@ describe("heros models ls", () => {
     const cache = ["--cache-dir", join(sandbox.dir, "cache"), "--tiers", "1"];
     const { stdout } = await sandbox.run(["models", "ls", ...where, ...cache, "-q"]);
     expect(stdout).toMatch(
-      /^Models in .*cache:\n {4}voice {2}tier 1 {2}downloaded, 2\.00 MB {2}The voice: .*\n(.*\n)+.*All of these models are ready\.\n$/,
+      /^Models in .*cache:\n {4}voice {2}set 1 {2}downloaded, 2\.00 MB {2}The voice: .*\n(.*\n)+.*All of these models are ready\.\n$/,
     );
   });
 

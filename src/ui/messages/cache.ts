@@ -62,7 +62,7 @@ function listedSentence({ cacheDir, models }: ModelsListed): Sentence {
   const stateWidth = Math.max(0, ...states.map((words) => words.length));
   const lines = models.map(
     ({ id, tier, title, purpose }, index) =>
-      `${id.padEnd(width)}  tier ${tier}  ${(states[index] ?? "").padEnd(stateWidth)}  ${title}: ${purpose}`,
+      `${id.padEnd(width)}  set ${tier}  ${(states[index] ?? "").padEnd(stateWidth)}  ${title}: ${purpose}`,
   );
   const places = models.flatMap(({ id, path }) => (path === null ? [] : [`${id}: ${path}`]));
   return say(`Models in ${cacheDir}:`, {
