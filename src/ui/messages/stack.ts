@@ -217,11 +217,14 @@ function awaitedImages({ images }: Pick<RunState, "images">): readonly ImageNow[
  * "her-os-core (unpacking), neo4j (downloading) and 2 containers": each image that is missing and what happens to it, those first that
  * came furthest. Shorter ones after it leave out what rows of their own say: the containers, then what happens to the images.
  */
-function awaitedTexts(state: Pick<RunState, "containers" | "images">): string[] {
+function awaitedTexts(state: Pick<RunState, "containers" | "images" | "download">): string[] {
   const phases = ["unpacking", "downloading", "waiting"];
   const images = awaitedImages(state)
     .toSorted((a, b) => phases.indexOf(a.phase) - phases.indexOf(b.phase))
-    .map(({ image, phase }) => ({ title: imageTitle(image, state.images), phase }));
+    .map(({ image, phase, way }) => ({
+      title: imageTitle(image, state.images),
+      phase: isHeld({ phase, way }, state) ? "paused" : phase,
+    }));
   const containers = awaitedContainers(state).length;
   const rest = containers === 0 ? [] : [counted(containers, "container")];
   if (images.length === 0) return rest;
@@ -235,6 +238,14 @@ function awaitedTexts(state: Pick<RunState, "containers" | "images">): string[] 
   });
   const count = [counted(images.length, "image"), ...rest];
   return [[...told, ...rest], told, [...titles, ...rest], titles, ...some, count].map(listed);
+}
+
+/** A pause holds what heros downloads, and not what Docker pulls itself or unpacks. */
+function isHeld(
+  { phase, way }: Pick<ImageNow, "phase" | "way">,
+  { download }: Pick<RunState, "download">,
+): boolean {
+  return download.paused && phase === "downloading" && way !== "pull";
 }
 
 /** What she can't do yet and will be able to: what nobody chose is not awaited. */

@@ -177,3 +177,15 @@ test("Annie's row names the image that is built, and its step", () => {
     "is waiting for app (building its image, step 2 of 4) and 1 more container",
   );
 });
+
+test("Annie's row says of an image that a pause holds that it is paused, and not of one that Docker pulls", () => {
+  const byDocker = { type: "image.planned", ...pulled } as const;
+  const { state } = told(
+    byDocker,
+    { ...byDocker, image: "neo4j:5", services: ["neo4j"], way: "registry" },
+    { ...first, receivedBytes: 1, totalBytes: 2 },
+    { ...first, image: "neo4j:5", receivedBytes: 1, totalBytes: 2 },
+    { type: "download.paused" },
+  );
+  expect(annieText(state)).toBe("is waiting for redis (downloading) and neo4j (paused)");
+});
