@@ -100,6 +100,7 @@ function valuesOfOption({ long, flags, argChoices }: Option, { catalog }: Known)
     models: [],
     tokens: [],
     storagePaths: { "hub-cache": "", "stack-dir": "" },
+    volumes: [],
     bytesPerSecond: null,
   };
   const options = question.options(facts, initialAnswers(catalog));

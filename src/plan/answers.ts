@@ -2,6 +2,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import type { CheckFinished, Machine } from "../run/events/machine.ts";
 import type { PlannedModel } from "../run/events/plan.ts";
 import type { Secret } from "../run/secret.ts";
+import type { FoundVolume } from "./storage.ts";
 
 /** Where a token is from; `kept`: by an earlier setup, in the stack's folder. A pasted one is in memory until the person says yes to the plan. */
 export type TokenAnswer =
@@ -24,7 +25,7 @@ export type Startup = "progressive" | "wait";
 /** What the options of questions are made from. */
 export type OptionFacts = Pick<
   Circumstances,
-  "catalog" | "models" | "tokens" | "storagePaths" | "bytesPerSecond"
+  "catalog" | "models" | "tokens" | "storagePaths" | "volumes" | "bytesPerSecond"
 >;
 
 /** What the questions are about: this machine, and what there is to choose from. */
@@ -37,6 +38,8 @@ export interface Circumstances {
   readonly tokens: readonly FoundToken[];
   /** Absolute path that each storage answer stands for. */
   readonly storagePaths: { readonly "hub-cache": string; readonly "stack-dir": string };
+  /** Docker volumes with models of an earlier install, the fullest first. */
+  readonly volumes: readonly FoundVolume[];
   /** As measured against the Hub; null where it could not be. */
   readonly bytesPerSecond: number | null;
   /** What should stay free on the disk besides so many bytes of models. */

@@ -10,7 +10,7 @@ import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
 import { formatBytes, formatEta, formatMemory } from "../run/units.ts";
 import type { Circumstances, OptionFacts, Startup, TokenAnswer } from "./answers.ts";
-import { isStorage, mountOf, type StorageAnswer } from "./storage.ts";
+import { isStorage, mountLine, mountOf, type StorageAnswer, volumeOption } from "./storage.ts";
 
 export interface Option {
   /** What the flag, the environment variable and the config file call it. */
@@ -308,8 +308,9 @@ const storage: Question<"storage", StorageAnswer> = {
   environment: "HEROS_STORAGE",
   configKey: "storage",
   applies: () => true,
-  options: ({ storagePaths }) => [
-    option("hub-cache", "Shared Hub cache", storagePaths["hub-cache"], true),
+  options: ({ storagePaths, volumes }) => [
+    ...volumes.map((volume, index) => ({ ...volumeOption(volume), recommended: index === 0 })),
+    option("hub-cache", "Shared Hub cache", storagePaths["hub-cache"], volumes.length === 0),
     option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
   ],
   selected: (answers) => [answers.storage],
@@ -327,12 +328,7 @@ const storage: Question<"storage", StorageAnswer> = {
       "hub-cache, stack-dir, an absolute path, volume:NAME or nfs:HOST:/PATH",
     );
   },
-  planLine({ storage: place }) {
-    const mount = mountOf(place);
-    if (mount.kind === "folder") return null;
-    if (mount.kind === "volume") return `Annie mounts them from the Docker volume ${mount.name}`;
-    return `Annie mounts them by NFS from ${place.slice("nfs:".length)}`;
-  },
+  planLine: ({ storage: place }) => mountLine(place),
   typesFolder: ({ storage: place }) => place.startsWith("/") || mountOf(place).kind !== "folder",
 };
 

@@ -1,3 +1,5 @@
+import { formatBytes } from "../run/units.ts";
+
 /**
  * Where models live: the Hub cache that other programs share, a folder of the stack, an absolute path, a Docker volume by its
  * name, or a folder that an NFS server exports.
@@ -22,6 +24,13 @@ export interface NfsExport {
   readonly path: string;
 }
 
+/** A Docker volume that an earlier install kept its models in. */
+export interface FoundVolume {
+  readonly name: string;
+  /** Of all that is in it; null where it can't be looked into. */
+  readonly bytes: number | null;
+}
+
 const folder: ModelsMount = { kind: "folder" };
 
 /** Whether a value answers the question of the storage. */
@@ -41,4 +50,23 @@ export function mountOf(storage: string): ModelsMount {
     /^nfs:(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\/[^\0\n]*)$/.exec(storage) ?? [];
   const server = ipv6 ?? name;
   return server === undefined || path === undefined ? folder : { kind: "nfs", server, path };
+}
+
+/** Such a volume as a choice. */
+export function volumeOption({ name, bytes }: FoundVolume) {
+  const held = bytes === null ? "Models" : `${formatBytes(bytes)} of models`;
+  return {
+    value: `volume:${name}`,
+    label: `Docker volume ${name}`,
+    detail: `${held} of an earlier install, which are reused.`,
+    locked: false,
+  };
+}
+
+/** How the models get into containers, in the review; null where their folder says it all. */
+export function mountLine(storage: string): string | null {
+  const mount = mountOf(storage);
+  if (mount.kind === "folder") return null;
+  if (mount.kind === "volume") return `Annie mounts them from the Docker volume ${mount.name}`;
+  return `Annie mounts them by NFS from ${storage.slice("nfs:".length)}`;
 }

@@ -1,8 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { findVolumes } from "../../src/commands/setup/find-volumes.ts";
+import { realClock } from "../../src/host/real-host.ts";
+import { testHost } from "../deploy/compose/fixtures.ts";
 import { freePort } from "../host/free-port.ts";
 import { docker, type HerosRun, ofType } from "./run-heros.ts";
 import { openScene, type Scene } from "./scene.ts";
@@ -74,6 +78,12 @@ test("the model-cache volume of an earlier install is used as it is", async () =
   const folder = await makeVolume(name);
   const filled = await openScene({ cacheDir: folder });
   expect((await filled.pull([`--endpoint=${scene.hub.endpoint}`])).exitCode).toBe(0);
+  const { PATH = "", DOCKER_HOST = "", DOCKER_CONFIG = "" } = process.env;
+  const host = { ...testHost({ PATH, DOCKER_HOST, DOCKER_CONFIG }), clock: realClock };
+  const found = await findVolumes({ host, signal: new AbortController().signal }, scene.stackDir);
+  expect(found).toMatchObject([{ name, bytes: expect.any(Number) as number }]);
+  expect(found[0]?.bytes).toBeGreaterThan(8_000_000);
+
   scene.hub.forgetRequests();
   const flags = [`--port=${await freePort()}`, "--tiers=1", `--storage=volume:${name}`];
   const run = await scene.setup(flags);

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { questions } from "../../src/plan/questions.ts";
 import { isStorage, mountOf } from "../../src/plan/storage.ts";
+import { cannedInterview } from "../ui/canned-interview.ts";
 
 test.each([
   ["hub-cache", { kind: "folder" }],
@@ -27,4 +29,17 @@ test.each([
   "/a\0b",
 ])("%j is none", (value) => {
   expect(isStorage(value)).toBe(false);
+});
+
+test("a volume of an earlier install is offered first, with what is in it", () => {
+  const question = questions.find(({ id }) => id === "storage");
+  const volumes = [{ name: "her-os_model-cache", bytes: 18_300_000_000 }];
+  const interview = cannedInterview({ volumes });
+  const options = question?.options(interview, interview.answers) ?? [];
+  expect(options[0]).toMatchObject({
+    value: "volume:her-os_model-cache",
+    detail: "18.3 GB of models of an earlier install, which are reused.",
+    recommended: true,
+  });
+  expect(options.filter(({ recommended }) => recommended === true)).toHaveLength(1);
 });

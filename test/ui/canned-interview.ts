@@ -145,6 +145,7 @@ export function cannedInterview(rest: Partial<Interview> = {}): CannedInterview 
       "hub-cache": "/home/ada/.cache/huggingface/hub",
       "stack-dir": "/home/ada/her-os/models",
     },
+    volumes: [],
     bytesPerSecond: 112_000_000,
     expandPath: (typed) =>
       expandPath(typed, { env: { HOME: "/home/ann" }, home: "/home/ann", cwd: "/" }),

@@ -30,7 +30,7 @@ import {
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { overruledNotice, placeFailureOf, requirePlace, requireWritable } from "../models-place.ts";
 import { reachStorage, storagePaths } from "../reach-storage.ts";
-import { mountOf } from "../../plan/storage.ts";
+import { type FoundVolume, mountOf } from "../../plan/storage.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyModels } from "../download-models.ts";
@@ -81,6 +81,14 @@ export async function prepareInterview(
     emit(overruledNotice(overruled));
   }
   const paths = storagePaths(host, stackDir);
+  const isUndecided = request.cacheDir === null && !resolved.decided.has("storage");
+  const volumes = isUndecided && person.ask !== undefined ? await volumesOf(work, stackDir) : [];
+  const [fullest] = volumes;
+  const isNew = isUndecided && remembered.earlier === "none" && remembered.overruled === null;
+  const start: Answers =
+    fullest === undefined || !isNew
+      ? resolved.answers
+      : { ...resolved.answers, storage: `volume:${fullest.name}` };
 
   const storeOf = async ({ storage }: Answers, stop: AbortSignal) =>
     openHubCache({
@@ -107,8 +115,8 @@ export async function prepareInterview(
   const everything =
     person.ask === undefined
       ? null
-      : await survey(await reachable(work, stackDir, resolved.answers), catalog.models, signal);
-  const first = unlessRefused(resolved.answers);
+      : await survey(await reachable(work, stackDir, start), catalog.models, signal);
+  const first = unlessRefused(start);
   const measure = (of: Survey, { token }: Answers, stop: AbortSignal) =>
     measureSpeed({
       host,
@@ -205,6 +213,7 @@ export async function prepareInterview(
         : new Set([...resolved.decided, "storage" as const]),
     earlier: remembered.earlier,
     storagePaths: paths,
+    volumes,
     bytesPerSecond: measured,
     spareBytes: headroom,
     expandPath: (typed) => expandPath(typed, host),
@@ -231,6 +240,12 @@ export async function prepareInterview(
       rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
   };
   return { interview, workOut };
+}
+
+/** Loaded where somebody is asked. */
+async function volumesOf(work: Work, stackDir: string): Promise<readonly FoundVolume[]> {
+  const { findVolumes } = await import("./find-volumes.ts");
+  return findVolumes(work, stackDir);
 }
 
 /** What is shown before the first question needs some place; the question then says what is wrong with a kept one. */
