@@ -128,6 +128,16 @@ export const failureExamples: {
   "docker.image_refused": [
     { image, registry, said: "failed to register layer: max depth exceeded" },
   ],
+  "docker.images_not_given": [
+    {
+      why: failure("docker.no_permission", {
+        joined: false,
+        remedy: "sudo usermod -aG docker $USER, then log out and back in",
+      }),
+      images: "2 images",
+      cacheDir: "/home/ada/.cache/huggingface/hub",
+    },
+  ],
   "docker.missing": [undefined],
   "docker.no_answer": [undefined],
   "docker.no_network": [{ said: "all predefined address pools have been fully subnetted" }],

@@ -1,5 +1,8 @@
 import { annieServiceName } from "../deploy/compose/annie-service.ts";
-import { askDocker, engineProblem, inDockerGroup } from "../docker/engine.ts";
+import { askDocker, type DockerAnswer, engineProblem, inDockerGroup } from "../docker/engine.ts";
+import type { Probe } from "../host/time-limit.ts";
+import type { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import { neededBy, runCompose, type StackConfig } from "../docker/compose.ts";
 import { type HandedImage, openHandOver, removeLeftNames } from "../docker/hand-over.ts";
 import {
@@ -84,7 +87,7 @@ async function havePlace(work: Work, survey: Survey, store: FoundImages["store"]
 }
 
 /**
- * Waits until Docker has all images of a pull.
+ * Waits until Docker has all images of a pull; where there is no Docker, they stay in the cache.
  * @returns the sentences of the closing page
  * @throws Failure of docker (1, 4, 5, 7); AbortError
  */
@@ -107,22 +110,43 @@ export async function finishPull(
   const count = new Set(names).size;
   const images = `${count} ${count === 1 ? "image" : "images"}`;
   const now = fetchedBytes === 0 ? "" : ` (${formatBytes(fetchedBytes)} downloaded now)`;
-  if (hasEngine) return [`Docker has all ${images}${now}.`];
-  return [`Downloaded ${images} into ${request.cacheDir}${now}.`, ...(await whyNotGiven(work))];
+  if (count === 0) return ["The stack has no images to download."];
+  if (hasEngine) return [`Docker has ${count === 1 ? "the image" : `all ${images}`}${now}.`];
+  await requireNoEngine(work, { images, cacheDir: request.cacheDir });
+  const later = "No Docker engine was found: heros setup gives them to Docker once there is one.";
+  return [`Downloaded ${images} into ${request.cacheDir}${now}.`, later];
 }
 
 const answerLimitMs = 10_000;
 
-/** Why Docker was not given the images, in sentences, and what to do about it. */
-async function whyNotGiven({ host, signal }: Work): Promise<string[]> {
+/** Images without an engine are for later; one that is there was to have them. @throws Failure `docker.images_not_given` (4) */
+async function requireNoEngine(
+  { host, signal }: Work,
+  kept: { readonly images: string; readonly cacheDir: string },
+): Promise<void> {
   const probe = { host, signal, limitMs: answerLimitMs };
   const answer = await askDocker(probe);
-  if (answer.state !== "unusable") {
-    return ["No Docker engine was found: heros setup gives them to Docker once there is one."];
+  if (answer.state === "missing") return;
+  throw failure("docker.images_not_given", { ...kept, why: await whyUnusable(probe, answer) });
+}
+
+async function whyUnusable(
+  probe: Probe,
+  answer: Exclude<DockerAnswer, { readonly state: "missing" }>,
+): Promise<Failure | string> {
+  switch (answer.state) {
+    case "unusable": {
+      const { error, place } = answer;
+      const joined = error.kind === "denied" && (await inDockerGroup(probe));
+      return engineProblem(error, place, { joined }).failure;
+    }
+    case "unclear":
+      return `Docker can't be used: ${answer.reason}.`;
+    case "late":
+      return failure("docker.no_answer");
+    case "running":
+      return "Docker did not respond when the download began.";
   }
-  const joined = answer.error.kind === "denied" && (await inDockerGroup(probe));
-  const { message, hint } = engineProblem(answer.error, answer.place, { joined }).failure;
-  return [`${message} ${hint}`, "heros setup gives them to Docker once this is fixed."];
 }
 
 /** Of a survey with both. */

@@ -366,16 +366,21 @@ test("a registry that makes us wait is named meanwhile", async () => {
   );
 });
 
-test("images that Docker refuses to take from this user stay cached, and it is said why", async () => {
+test("images that Docker refuses to take from this user stay cached, it is said why, and is no success", async () => {
   await writeStack();
   const words = "permission denied while trying to connect to the Docker daemon socket";
   await sandbox.command("docker", `echo "${words} at unix:///var/run/docker.sock" >&2; exit 1`);
   const run = await pull("--json");
+  expect(run).toMatchObject({ exitCode: 4, stderr: "" });
   expect(run.events().at(-1)).toMatchObject({
-    type: "run.succeeded",
-    summary: expect.arrayContaining([
-      expect.stringMatching(/^You don't have permission to use Docker\. Run: sudo usermod/u),
-      "heros setup gives them to Docker once this is fixed.",
-    ]) as string[],
+    type: "run.failed",
+    code: "docker.images_not_given",
+    message: expect.stringMatching(
+      /^You don't have permission to use Docker\. The models are ready, and heros keeps 2 images in/u,
+    ) as string,
+    hint: expect.stringMatching(/^Run: sudo usermod/u) as string,
   });
+  expect(run.events().filter(({ type }) => type === "model.ready")).toHaveLength(2);
+  const wanted = [...core.blobs, ...redis.blobs].map(({ digest }) => digest.slice(7));
+  expect(await readdir(blobsDir())).toEqual(expect.arrayContaining(wanted));
 });

@@ -137,6 +137,21 @@ export const machineFailures = {
     hint: () =>
       "Choose another image or tag in the compose file. A newer Docker may accept this one.",
   }),
+  /** What `heros pull --images` ends with where Docker is installed, and can't be used. `images`: "2 images". */
+  "docker.images_not_given": row<{
+    /** A sentence where nobody knows what to do about it. */
+    readonly why: Failure | string;
+    readonly images: string;
+    readonly cacheDir: string;
+  }>({
+    exitCode: exitCodes.machine,
+    message: ({ why, images, cacheDir }) =>
+      `${typeof why === "string" ? why : why.message} The models are ready, and heros keeps ${images} in ${cacheDir} until it can give them to Docker.`,
+    hint: ({ why }) =>
+      typeof why === "string"
+        ? "Run heros doctor, then this command again: nothing is downloaded twice."
+        : why.hint,
+  }),
   "docker.folder_unseen": row<Said & { folder: string | null }>({
     exitCode: exitCodes.machine,
     message: ({ folder, said }) =>
