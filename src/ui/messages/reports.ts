@@ -4,11 +4,11 @@ import type {
   ReleaseEvent,
   StatusRead,
 } from "../../run/events/reports.ts";
-import { formatBytes } from "../../run/units.ts";
+import { formatBytes, formatSpeed } from "../../run/units.ts";
 import { capabilityName } from "../../run/capabilities.ts";
-import { progressText, imagePhaseText, imageTitle } from "./download.ts";
+import { progressText, imagePhaseText, imageTitle, timesText } from "./download.ts";
 import { modelStateText } from "./cache.ts";
-import { stageBeginnings } from "./run.ts";
+import { stageBeginning } from "./run.ts";
 import { counted, listed, say, type Sentence, tookText } from "./sentence.ts";
 
 /** How Annie is, what she can do, and what is still downloading. */
@@ -125,11 +125,8 @@ function backgroundLines(seen: BackgroundSeen): string[] {
     case "running":
       return [
         `In the background: heros ${command} (PID ${pid}), running for ${tookText((elapsedSeconds ?? 0) * 1000)}`,
-        ...(stage === null ? [] : [`  ${stageBeginnings[stage]}`]),
-        ...(progress === null ? [] : [`  Models: ${progressText(progress)}`]),
-        ...images.map(
-          (each) => `  Image ${imageTitle(each.image, images)}: ${imagePhaseText(each)}`,
-        ),
+        ...(stage === null ? [] : [`  ${stageBeginning(stage, { images })}`]),
+        ...comingLines({ progress, images }).map((line) => `  ${line}`),
         "  Watch or stop it: heros status --watch",
       ];
     case "ended":
@@ -137,6 +134,23 @@ function backgroundLines(seen: BackgroundSeen): string[] {
     case "lost":
       return [`In the background: heros ${command} was interrupted. Run it again to continue.`];
   }
+}
+
+/** Speed and time are those of all that comes: of the models alone where no image does. */
+function comingLines({
+  progress,
+  images = [],
+}: Pick<BackgroundSeen, "progress" | "images">): string[] {
+  const lines = images.map(
+    (each) => `Image ${imageTitle(each.image, images)}: ${imagePhaseText(each)}`,
+  );
+  if (progress === null) return lines;
+  if (lines.length === 0) return [`Models: ${progressText(progress)}`];
+  const { bytesPerSecond, etaSeconds } = progress;
+  const left = timesText({ etaSeconds }, "about ");
+  const total = [formatSpeed(bytesPerSecond), ...(left === null ? [] : [left])].join(", ");
+  const models = progressText({ ...progress, bytesPerSecond: null, etaSeconds: null });
+  return [`Models: ${models}`, ...lines, ...(bytesPerSecond < 1 ? [] : [`Total: ${total}`])];
 }
 
 function endWords(command: string, closing: NonNullable<BackgroundSeen["closing"]>): string {

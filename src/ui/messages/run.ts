@@ -24,7 +24,7 @@ export const stageNames: Readonly<Record<Stage, string>> = {
 };
 
 /** What each stage does. */
-export const stageBeginnings: Readonly<Record<Stage, string>> = {
+const stageBeginnings: Readonly<Record<Stage, string>> = {
   machine: "Checking this machine.",
   plan: "Planning the setup.",
   stack: "Preparing Annie's containers.",
@@ -33,7 +33,10 @@ export const stageBeginnings: Readonly<Record<Stage, string>> = {
 };
 
 /** The same with the images, where some come. */
-export function stageBeginning(stage: Stage, { images }: Pick<RunState, "images">): string {
+export function stageBeginning(
+  stage: Stage,
+  { images }: { readonly images: readonly unknown[] },
+): string {
   return stage === "download" && images.length > 0
     ? "Downloading the models and images."
     : stageBeginnings[stage];
