@@ -70,6 +70,8 @@ export async function readManifest(
   if (bytes === null) {
     throw failure("image.unusable", { image, problem: "its manifest is larger than 4 MiB" });
   }
+  if (isPage(headers, bytes))
+    throw strangeAnswer(at, `a web page instead of the manifest of ${image}`);
   const found = digestOf(bytes);
   const expected = isSha256(revision) ? revision : headers["docker-content-digest"];
   if (expected !== undefined && isSha256(expected) && expected !== found) {
@@ -78,7 +80,7 @@ export async function readManifest(
   return { bytes, digest: found, contentType };
 }
 
-/** A small blob as a whole, as it came; null where it is longer than `maxBytes`. @throws as `readManifest` */
+/** A small blob of JSON as a whole, as it came; null where it is longer than `maxBytes`. @throws as `readManifest` */
 export async function readBlob(
   session: RegistrySession,
   asked: Asked,
@@ -89,7 +91,18 @@ export async function readBlob(
   const request = { path: blobPath(digest), signal, timeLimitMs, redirects: "all" } as const;
   const { response } = await session.ask(asked, request);
   if (response.status !== 200) throw await refusal(session, asked, response, digest);
-  return readBody(response, session.server.failures, maxBytes);
+  const bytes = await readBody(response, session.server.failures, maxBytes);
+  const isHtml = /\bhtml\b/iu.test(response.headers["content-type"] ?? "");
+  if (bytes === null ? isHtml : isPage(response.headers, bytes)) {
+    throw strangeAnswer(session.at, `a web page instead of ${digest} of ${asked.image}`);
+  }
+  return bytes;
+}
+
+/** Of what should be JSON: some login pages of networks don't say what they are. A registry names what it sends. */
+function isPage(headers: HttpResponse<ByteStream>["headers"], bytes: Buffer): boolean {
+  const isNamed = headers["docker-content-digest"] !== undefined;
+  return !isNamed && /^\s*</u.test(bytes.subarray(0, 100).toString("latin1"));
 }
 
 /** Bytes of a blob, from where the registry sends us: the address serves other ranges, too. @throws as `Source.open` */

@@ -106,6 +106,13 @@ test.each<[string, Fault, string, number, string]>([
     "a web page instead of the manifest",
   ],
   [
+    "is behind a login page that does not say what it is",
+    { answer: { status: 200, body: "\n<!DOCTYPE html>" } },
+    "registry.captive_portal",
+    5,
+    "a web page instead of the manifest",
+  ],
+  [
     "is a web server",
     { answer: { status: 404, headers: { "content-type": "text/html" }, body: "<h1>" } },
     "registry.captive_portal",
@@ -144,6 +151,17 @@ test.each<[string, Fault, string, number, string]>([
   const registries = fault.hang === true ? { answerLimitMs: 200, forMs: 1000 } : {};
   await using scene = await faulty(() => fault, { registries });
   await expect(scene.resolve("core:1")).rejects.toEqual(failed(code, exitCode, message));
+});
+
+test.each([
+  ["longer than it", { "content-type": "text/html" }, `<h1>${"log in ".repeat(1000)}</h1>`],
+  ["that does not say what it is", {}, "<h1>log in</h1>"],
+])("a web page %s is told in the place of a configuration", async (_, headers, body) => {
+  const page = { answer: { status: 200, headers, body } };
+  await using scene = await faulty((seen) => (isBlob(seen) ? page : undefined));
+  await expect(scene.resolve("core:1")).rejects.toEqual(
+    failed("registry.captive_portal", 5, "a web page instead of sha256:"),
+  );
 });
 
 test("a registry that asks for a longer wait than anybody has is not asked again", async () => {
