@@ -6,13 +6,15 @@ import {
   type Surroundings,
   type TryHub,
 } from "./ask-machine.ts";
-import { type CheckId, checks } from "./table.ts";
+import type { Installation } from "./installation.ts";
+import { installationChecks } from "./installation-rows.ts";
+import { type CheckId, machineChecks } from "./table.ts";
 import type { Clock, Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import { hubOf } from "./network.ts";
 import type { CheckFinished, DockerFound, Machine } from "../run/events/machine.ts";
 import { exitCodes, type Failure, retold } from "../run/failure.ts";
-import { answerLimitMs, type Probe } from "../host/time-limit.ts";
+import { answerLimitMs, late, lateText, type Probe, withinLimit } from "../host/time-limit.ts";
 import { isIncomplete, type NeededSpace, spaceFailure, type Survey } from "../store/store.ts";
 import { unsupportedFailure } from "./hardware.ts";
 
@@ -51,6 +53,8 @@ export interface Findings {
   readonly hubFailure: Failure | null;
   /** Models can't be kept where they are to be; it matters likewise. */
   readonly placeFailure: Failure | null;
+  /** What else was found that has a code, in the order of the report. */
+  readonly otherFailures: readonly Failure[];
 }
 
 export interface Detection extends Findings {
@@ -65,22 +69,65 @@ export interface Detection extends Findings {
 export async function detectMachine(request: DetectRequest): Promise<Detection> {
   const looking = lookAround(request);
   const [findings, machine] = await Promise.all([
-    runChecks(checks, looking),
+    runChecks(machineRuns(looking), looking),
     describeMachine(request.host.arch, looking.asked, looking.surroundings),
   ]);
   request.emit({ type: "machine.detected", ...machine });
   return { ...findings, machine };
 }
 
-/** Runs these checks alone, and asks the machine only what they need. @throws AbortError */
-export async function runSomeChecks(
-  ids: readonly CheckId[],
+/**
+ * Runs all checks, or those with these ids alone, and asks only what they need. Looks at what setup and pull made, too.
+ * No check takes longer than the whole may: what is late then ends as a warning.
+ * @throws AbortError
+ */
+export async function examine(
+  ids: readonly CheckId[] | null,
   request: DetectRequest,
+  installation: Installation,
 ): Promise<Findings> {
-  return runChecks(
-    checks.filter(({ id }) => ids.includes(id)),
-    lookAround(request),
+  const looking = lookAround(request);
+  const { probe } = looking;
+  const own = installationChecks.map((check): CheckRun => ({
+    ...check,
+    assess: () => check.assess(installation, { ...looking, limitMs: probe.limitMs }),
+  }));
+  const runs = [...machineRuns(looking), ...own].filter(
+    ({ id }) => ids === null || ids.includes(id),
   );
+  const whole = { ...probe, limitMs: probe.limitMs * wholeOfOne };
+  const limited = runs.map((run): CheckRun => ({
+    ...run,
+    assess: async () => {
+      const finding = await withinLimit(whole, run.assess);
+      return finding === late ? { status: "warning", found: lateText(whole) } : finding;
+    },
+  }));
+  const findings = runChecks(limited, looking);
+  if (ids !== null) return findings;
+  const machine = describeMachine(request.host.arch, looking.asked, looking.surroundings);
+  const [found, described] = await Promise.all([findings, machine]);
+  request.emit({ type: "machine.detected", ...described });
+  return found;
+}
+
+/** How long a check may take that asks several questions, one after another: so many times the limit of one. */
+const wholeOfOne = 1.1;
+
+/** A check as it is run now. */
+interface CheckRun {
+  readonly id: CheckId;
+  readonly title: string;
+  readonly rank?: number | null;
+  readonly routine?: boolean;
+  readonly assess: () => Promise<Finding>;
+}
+
+function machineRuns({ asked, probe, surroundings }: Looking): CheckRun[] {
+  return machineChecks.map((check) => ({
+    ...check,
+    assess: () => check.assess(asked, probe, surroundings),
+  }));
 }
 
 interface Looking {
@@ -108,24 +155,25 @@ function lookAround({
 }
 
 async function runChecks(
-  rows: readonly (typeof checks)[number][],
-  { asked, probe, surroundings, emit }: Looking,
+  runs: readonly CheckRun[],
+  { probe, emit }: Pick<Looking, "probe" | "emit">,
 ): Promise<Findings> {
   const work = { emit, clock: probe.host.clock };
-  const results = await Promise.all(
-    rows.map((row) => runCheck(row, row.assess(asked, probe, surroundings), work)),
-  );
+  const results = await Promise.all(runs.map((run) => runCheck(run, work)));
   const failureOf = (id: CheckId) =>
     results.find(({ finished }) => finished.id === id)?.failure ?? null;
-  const problems = rows.flatMap(({ id, rank }) => {
+  const problems = runs.flatMap(({ id, rank }) => {
     const found = failureOf(id);
-    return found?.exitCode === exitCodes.machine ? [{ found, rank: rank ?? 0 }] : [];
+    const isProblem = rank !== undefined && found?.exitCode === exitCodes.machine;
+    return isProblem ? [{ found, rank: rank ?? 0 }] : [];
   });
+  const ofInstallation = runs.filter(({ rank }) => rank === undefined);
   return {
     checks: results.map(({ finished }) => finished),
     problems: problems.toSorted((a, b) => a.rank - b.rank).map(({ found }) => found),
     hubFailure: failureOf("hub"),
     placeFailure: failureOf("disk.models"),
+    otherFailures: ofInstallation.flatMap(({ id }) => failureOf(id) ?? []),
   };
 }
 
@@ -136,13 +184,12 @@ interface Result {
 
 /** Tells that a check begins, waits for what it finds, and tells that. */
 async function runCheck(
-  { id, title }: { readonly id: CheckId; readonly title: string },
-  assessed: Promise<Finding>,
+  { id, title, routine = false, assess }: CheckRun,
   { emit, clock }: { readonly emit: Emit; readonly clock: Clock },
 ): Promise<Result> {
   const startedMs = clock.monotonicMs();
   emit({ type: "check.started", id, title });
-  const finding = await assessed;
+  const finding = await assess();
   const { status, found, remedy } = finding;
   const finished: CheckFinished = {
     type: "check.finished",
@@ -152,6 +199,7 @@ async function runCheck(
     ...(finding.failure === undefined ? {} : { code: finding.failure.code }),
     found,
     ...(remedy === undefined ? {} : { remedy }),
+    ...(routine ? { routine } : {}),
     elapsedMs: Math.round(clock.monotonicMs() - startedMs),
   };
   emit(finished);
@@ -246,7 +294,7 @@ export function downloadRefusals({ wanted, place, hub }: DownloadConditions): re
 }
 
 /** What a person can fix while heros waits. */
-const fixable = new Set<string>(checks.flatMap(({ id, fixable: can }) => (can ? [id] : [])));
+const fixable = new Set<string>(machineChecks.flatMap(({ id, fixable: can }) => (can ? [id] : [])));
 
 /**
  * What is worth stopping for: what failed, and warnings that a command fixes. Consent is asked later, and is named only

@@ -3,6 +3,7 @@ import type { Probe } from "../host/time-limit.ts";
 import { assessImagesDisk, assessModelsDisk } from "./disks.ts";
 import { assessCompose, assessDocker, assessGpuAccess } from "./docker.ts";
 import { assessCpu, assessGpu, assessMemory, assessProduct } from "./hardware.ts";
+import { installationChecks } from "./installation-rows.ts";
 import { assessHubs, assessPort } from "./network.ts";
 
 /** One check of the machine: what setup, the wizard and `heros doctor` know of it. */
@@ -22,10 +23,10 @@ interface CheckRow<Id extends string> {
 const row = <Id extends string>(check: CheckRow<Id>): CheckRow<Id> => check;
 
 /**
- * All checks, in the order in which a report lists them. To add one is to add a row. What others ask too stands in
- * `ask-machine.ts`; what it alone asks, it asks of its probe.
+ * The checks of the machine, which setup runs too, in the order in which a report lists them. To add one is to add a row.
+ * What others ask too stands in `ask-machine.ts`; what it alone asks, it asks of its probe.
  */
-export const checks = [
+export const machineChecks = [
   row({
     id: "cpu",
     title: "Processor",
@@ -131,5 +132,8 @@ export const checks = [
     assess: async ({ hub }, probe) => assessHubs(await hub, probe),
   }),
 ] as const;
+
+/** All of them, in the order of a report. */
+export const checks = [...machineChecks, ...installationChecks] as const;
 
 export type CheckId = (typeof checks)[number]["id"];

@@ -1,18 +1,8 @@
-import type { FoundImages } from "./find-images.ts";
-import type { Notice } from "../run/events/run.ts";
 import type { DoctorReport } from "../run/events/machine.ts";
-import { Failure } from "../run/failure.ts";
-import { formatBytes } from "../run/units.ts";
 import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
-import {
-  type DetectRequest,
-  detectMachine,
-  type Findings,
-  refusalOf,
-  runSomeChecks,
-  setupRefusals,
-} from "../checks/detect.ts";
+import { type DetectRequest, examine, type Findings, setupRefusals } from "../checks/detect.ts";
+import { askInstallation } from "./installation.ts";
 import { type CheckId, checks } from "../checks/table.ts";
 import { closeNames } from "../run/close-names.ts";
 import type { Host } from "../host/host.ts";
@@ -22,7 +12,6 @@ import { failure } from "../run/failures/table.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { placeModels } from "./models-place.ts";
-import { surveyKept } from "./models/view-cache.ts";
 import type { Work } from "./command-request.ts";
 import { tryHubOf } from "./open-hub.ts";
 
@@ -82,25 +71,20 @@ export async function performDoctor(
     modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)),
     consent: answers.unsupported ? "given" : "missing",
   };
-  const detection = ids === null ? await detectMachine(request) : await runSomeChecks(ids, request);
-  const images = ids === null ? await findImages(work, { stackDir, assetsDir, cacheDir }) : null;
-  const kept = await surveyKept(work, settings, answers.tiers, images);
-  // A disk that is too small for what is chosen is no check's finding: it would not be told otherwise.
-  const failures = setupRefusals(detection, kept).filter(
-    ({ code }) => ids === null || detection.checks.some((check) => check.code === code),
-  );
-  const [first, ...others] = failures;
-  emit({
-    type: "stage.finished",
-    stage: "machine",
-    outcome: first === undefined ? "done" : "failed",
-  });
-  emit(reportOf(detection));
-  if (first === undefined) return ids === null ? ["Ready: this machine can run Annie."] : [];
-  const told = detection.checks.flatMap(({ status, code }) => (status === "failed" ? [code] : []));
-  const untold = others.filter(({ code }) => !told.includes(code));
-  const all = failure("doctor.problems", { first, count: failures.length }, first);
-  throw refusalOf(all, untold);
+  const here = askInstallation(work, { settings, assetsDir, answers });
+  const findings = await examine(ids, request, here.installation);
+  const stops = findings.placeFailure !== null || findings.hubFailure !== null;
+  const refusals = setupRefusals(findings, stops ? await here.wanted : null);
+  const failures = [
+    ...new Map([...refusals, ...findings.otherFailures].map((each) => [each.code, each])).values(),
+  ];
+  const [first] = failures;
+  const outcome = first === undefined ? "done" : "failed";
+  emit({ type: "stage.finished", stage: "machine", outcome });
+  emit(reportOf(findings));
+  if (first !== undefined)
+    throw failure("doctor.problems", { first, count: failures.length }, first);
+  return ids === null ? ["Ready: this machine can run Annie."] : [];
 }
 
 function reportOf({ checks: finished }: Findings): DoctorReport {
@@ -116,45 +100,6 @@ function reportOf({ checks: finished }: Findings): DoctorReport {
       why: whys.get(id) ?? "",
       fix: remedy ?? null,
     })),
-  };
-}
-
-/** The images that a setup would fetch; null where Docker pulls them itself, or the stack is not in order. */
-async function findImages(
-  work: Work,
-  { cacheDir, ...stack }: { stackDir: string; assetsDir: string; cacheDir: string },
-): Promise<FoundImages | null> {
-  const { readStack } = await import("../deploy/compose/base.ts");
-  const { findStackImages, imageNotices } = await import("./find-images.ts");
-  try {
-    const config = await readStack({ host: work.host, ...stack });
-    const found = await findStackImages(work, { config, cacheDir, strict: false, keep: false });
-    if (found === null || found.surveyed.images.length + found.left.length === 0) return found;
-    for (const notice of [...imageNotices(found), imagesNotice(found)]) work.emit(notice);
-    return found;
-  } catch (error) {
-    if (error instanceof Failure) return null;
-    throw error;
-  }
-}
-
-function imagesNotice({ surveyed: { images }, left }: FoundImages): Notice {
-  const byDocker = new Set(left.map(({ image }) => image));
-  const own = images.filter(({ title, engineId }) => engineId === null && !byDocker.has(title));
-  const count = new Set([...images.map(({ title }) => title), ...byDocker]).size;
-  const lacking = new Set([...own.map(({ title }) => title), ...byDocker]);
-  const ownBytes = own.map((image) => image.totalBytes - image.cachedBytes - image.resumedBytes);
-  const leftBytes = left.map(({ totalBytes, cachedBytes }) => totalBytes - cachedBytes);
-  const bytes = [...ownBytes, ...leftBytes].reduce((sum, each) => sum + each, 0);
-  const atLeast = left.some(({ layers }) => layers === null) ? "at least " : "";
-  return {
-    type: "notice",
-    level: "info",
-    code: "doctor.images",
-    message:
-      lacking.size === 0
-        ? `Images: Docker has all ${count}.`
-        : `Images: Docker has ${count - lacking.size} of ${count}; ${atLeast}${formatBytes(bytes)} to download for ${[...lacking].join(", ")}.`,
   };
 }
 

@@ -69,6 +69,7 @@ export const eventSchemas: Schemas = {
     code: text.exactOptional(),
     found: text,
     remedy: text.exactOptional(),
+    routine: z.literal(true).exactOptional(),
     elapsedMs: count,
   }),
   "machine.detected": machine,

@@ -21,6 +21,8 @@ export interface CheckState {
   readonly status: "running" | CheckStatus;
   readonly found: string;
   readonly remedy: string | null;
+  /** Worth telling only where something is not right. */
+  readonly routine?: true;
 }
 
 export interface AnnieState {
@@ -228,6 +230,7 @@ interface CheckEvent {
   readonly status: CheckState["status"];
   readonly found?: string;
   readonly remedy?: string;
+  readonly routine?: true;
 }
 
 function replaceCheck(checks: readonly CheckState[], event: CheckEvent): readonly CheckState[] {
@@ -237,6 +240,7 @@ function replaceCheck(checks: readonly CheckState[], event: CheckEvent): readonl
     status: event.status,
     found: event.found ?? "",
     remedy: event.remedy ?? null,
+    ...(event.routine === undefined ? {} : { routine: event.routine }),
   };
   return checks.some(({ id }) => id === check.id)
     ? checks.map((entry) => (entry.id === check.id ? check : entry))

@@ -3,7 +3,7 @@ import path from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { realClock } from "../../src/host/real-host.ts";
 import type { System } from "../../src/host/host.ts";
-import { checks } from "../../src/checks/table.ts";
+import { machineChecks } from "../../src/checks/table.ts";
 import { look, newFolder } from "../machine/look.ts";
 import { spark } from "../machine/machines.ts";
 
@@ -69,7 +69,7 @@ describe("a tool that hangs", () => {
         if (event.type !== "check.finished") return;
         finished.push(event.id);
         // The others are all done and the tool hangs: only now is the time over.
-        if (finished.length === checks.length - held.length) void hangs(pidFile).then(ring);
+        if (finished.length === machineChecks.length - held.length) void hangs(pidFile).then(ring);
       },
     });
     expect(finished.slice(-held.length).toSorted()).toEqual(held.toSorted());
@@ -102,7 +102,7 @@ describe("a tool that hangs", () => {
       host: { ...spark.host, clock, system: stuck },
       onEvent: ({ type }) => {
         if (type === "check.finished") finished += 1;
-        if (type !== "check.finished" || finished !== checks.length - 2) return;
+        if (type !== "check.finished" || finished !== machineChecks.length - 2) return;
         // For models, stack, and Docker's two stores of images.
         void vi.waitFor(() => expect(waiting()).toBe(4), { timeout: 240_000 }).then(ring);
       },

@@ -108,6 +108,16 @@ const troubles: [what: string, check: string, lay: () => Promise<Given>][] = [
     },
   ],
   [
+    "a file where a model's folder should be",
+    "models.folder",
+    async () => {
+      const cacheDir = join(sandbox.dir, "cache");
+      await mkdir(cacheDir);
+      await writeFile(join(cacheDir, "models--demo--voice"), "");
+      return { cacheDir };
+    },
+  ],
+  [
     "a cache behind a link that leads nowhere",
     "disk.models",
     async () => {

@@ -288,11 +288,11 @@ test("doctor tells which images are missing, and judges Docker's disk by them", 
   await addDocker(sandbox.dir, [`${registry.host}/library/redis:7`]);
   const doctor = () =>
     read("doctor", "--allow-unsupported", "--tiers=1", "--json", `--endpoint=${hub.endpoint}`);
-  const told = (await doctor()).events().filter((event) => event.type === "notice");
+  const told = (await doctor()).events().filter((event) => event.type === "check.finished");
   expect(told).toContainEqual(
     expect.objectContaining({
-      code: "doctor.images",
-      message: `Images: Docker has 1 of 2; 700 kB to download for ${registry.host}/her-os/core:1.`,
+      id: "images",
+      found: `Docker has 1 of 2; 700 kB to download for ${registry.host}/her-os/core:1`,
     }),
   );
   // What models take is known by the cache alone.
@@ -322,8 +322,8 @@ test("doctor counts the images that only Docker can pull, too", async () => {
   const doctor = await read("doctor", "--tiers=1", "--json", `--endpoint=${hub.endpoint}`);
   expect(doctor.events()).toContainEqual(
     expect.objectContaining({
-      code: "doctor.images",
-      message: `Images: Docker has 1 of 2; 700 kB to download for ${registry.host}/her-os/core:1.`,
+      id: "images",
+      found: `Docker has 1 of 2; 700 kB to download for ${registry.host}/her-os/core:1`,
     }),
   );
 });

@@ -57,21 +57,28 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   return { survey, hub: { ...hub, offline: online.offline } };
 }
 
-/** What of these sets is in the cache, as far as it is known without asking the Hub, and what it needs with the images; null where it is not. */
+/** What of these sets is in the cache, as far as it is known without asking the Hub; null where it is not. */
 export async function surveyKept(
   work: Work,
   fetching: Placed<Fetching>,
   tiers: readonly number[],
-  images: FoundImages | null = null,
 ): Promise<Wanted | null> {
   const { host, signal } = work;
   const models = modelsOfTiers(fetching.catalog, tiers);
   const found = await withinLimit({ host, signal, limitMs: answerLimitMs(host) }, () =>
     viewCache(work, { fetching, models, ask: "never" }),
   );
-  const survey = found === late ? null : found.survey;
-  if (survey?.models.every(({ problem }) => problem === null) !== true) return null;
-  const store = openHubCache({ host, cacheDir: fetching.cacheDir });
+  return found === late ? null : wantedOf(work, found.survey, null);
+}
+
+/** What is still to come of models and images, and the space for it; null where it is not known which files a model has. */
+export async function wantedOf(
+  { host }: Pick<Work, "host">,
+  survey: Survey,
+  images: FoundImages | null,
+): Promise<Wanted | null> {
+  if (survey.models.some(({ problem }) => problem !== null)) return null;
+  const store = openHubCache({ host, cacheDir: survey.cacheDir });
   if (images === null) return { survey, needs: await store.neededSpace(survey) };
   const { neededSpace } = await import("../find-images.ts");
   return { survey, needs: await neededSpace({ store, survey }, images) };

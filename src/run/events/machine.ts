@@ -21,6 +21,8 @@ export interface CheckFinished {
   readonly found: string;
   /** The one command, or the one sentence, that fixes it. */
   readonly remedy?: string;
+  /** Worth telling only where something is not right. */
+  readonly routine?: true;
   readonly elapsedMs: number;
 }
 

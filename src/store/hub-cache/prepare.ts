@@ -158,6 +158,22 @@ export async function findObstacle(
   return obstacleAmong(files, { cacheDir, folders, entries });
 }
 
+/**
+ * The same of repositories of which it is not known what is missing: a folder that is there, and whether this user can
+ * write to it. Null where nothing is in the way.
+ */
+export function findRepoObstacle(
+  files: Pick<Files, "access" | "lstat" | "stat">,
+  cacheDir: string,
+  repos: readonly string[],
+): Promise<Failure | null> {
+  const folders = repos.flatMap((repo) => {
+    const { locks, staging, root, blobs, snapshots, refs } = placesOf(cacheDir, repo);
+    return [locks, staging, root, blobs, snapshots, refs];
+  });
+  return obstacleAmong(files, { cacheDir, folders, entries: [] });
+}
+
 /** The folders in which something of the model has to be made, the outer ones first. */
 function foldersToWrite(
   { root, blobs, snapshots, refs, locks, staging }: RepoPlaces,

@@ -61,11 +61,21 @@ export function checkSentences(before: RunState["checks"], state: RunState): Sen
 
 /** A check that is done, from what is known of it; none while it runs. */
 export function checkedSentence(state: RunState) {
-  return ({ id, title, status, found, remedy }: RunState["checks"][number]): Sentence[] => {
+  return ({
+    id,
+    title,
+    status,
+    found,
+    remedy,
+    routine,
+  }: RunState["checks"][number]): Sentence[] => {
     if (status === "running") return [];
-    const fix = remedy === null ? {} : { remedy };
+    const rest = {
+      ...(remedy === null ? {} : { remedy }),
+      ...(routine === undefined ? {} : { routine }),
+    };
     const type = "check.finished";
-    return [machineSentence({ type, id, title, status, found, elapsedMs: 0, ...fix }, state)];
+    return [machineSentence({ type, id, title, status, found, elapsedMs: 0, ...rest }, state)];
   };
 }
 
@@ -73,12 +83,13 @@ export function checkedSentence(state: RunState) {
 type CheckedState = Pick<RunState, "run" | "rightBefore" | "checks">;
 
 function fromWhen(
-  { status }: { readonly status: CheckStatus },
+  { status, routine }: { readonly status: CheckStatus; readonly routine?: true },
   { run }: CheckedState,
 ): Sentence["from"] {
   if (status === "failed") return "quiet";
   if (status === "skipped") return "verbose";
-  return status === "ok" && run?.command !== "doctor" ? "verbose" : "normal";
+  const isListed = run?.command === "doctor" && routine === undefined;
+  return status === "ok" && !isListed ? "verbose" : "normal";
 }
 
 /** What the checks came to; once more where one passes that did not before. */

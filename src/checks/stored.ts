@@ -1,0 +1,79 @@
+import type { DockerAnswer } from "../docker/engine.ts";
+import { late, type Late, lateText, type Probe } from "../host/time-limit.ts";
+import { formatBytes } from "../run/units.ts";
+import { needsByDisk, type NeededSpace, spaceFailure, type Survey } from "../store/store.ts";
+import type { Finding } from "./ask-machine.ts";
+import type { ImagesFound, Obstacle } from "./installation.ts";
+
+type Limit = Pick<Probe, "limitMs">;
+
+/** `isSetUp`: Annie was set up here, so that her models should be there. */
+export function assessModels(
+  survey: Survey | Late,
+  { isSetUp, limitMs }: { readonly isSetUp: boolean } & Limit,
+): Finding {
+  if (survey === late) return { status: "warning", found: lateText({ limitMs }) };
+  const { models, totalBytes, cachedBytes, resumedBytes } = survey;
+  const ready = models.filter(
+    ({ problem, snapshots }) =>
+      problem === null && snapshots.every(({ files }) => files.every(({ linked }) => linked)),
+  );
+  if (ready.length === models.length) {
+    return { status: "ok", found: `all ${models.length} downloaded, ${formatBytes(totalBytes)}` };
+  }
+  const isKnown = models.every(({ problem }) => problem === null);
+  const received = cachedBytes + resumedBytes;
+  const bytes = isKnown ? `, ${formatBytes(received)} of ${formatBytes(totalBytes)}` : "";
+  const found =
+    received === 0 && ready.length === 0
+      ? "not downloaded yet"
+      : `${ready.length} of ${models.length} downloaded${bytes}`;
+  return isSetUp
+    ? { status: "warning", found, remedy: "heros pull" }
+    : { status: "skipped", found };
+}
+
+/** @param docker its images can't be asked for where it does not run */
+export function assessImages(
+  images: ImagesFound | null | Late,
+  { docker, limitMs }: { readonly docker: DockerAnswer["state"] } & Limit,
+): Finding {
+  if (docker === "missing" || docker === "unusable") {
+    return { status: "skipped", found: "Docker is not running" };
+  }
+  if (images === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (images === null) return { status: "skipped", found: "Docker pulls them itself" };
+  const { count, lacking, bytes, atLeast, problems } = images;
+  const [problem] = problems;
+  if (lacking.length === 0) return { status: "ok", found: `Docker has all ${count}` };
+  const size = `${atLeast ? "at least " : ""}${formatBytes(bytes)}`;
+  const found = `Docker has ${count - lacking.length} of ${count}; ${size} to download for ${lacking.join(", ")}`;
+  if (problem === undefined) return { status: "ok", found };
+  return { status: "warning", found: `${found}. ${problem} Docker tries it itself` };
+}
+
+export function assessNeededSpace(needs: readonly NeededSpace[] | null): Finding {
+  if (needs === null) return { status: "skipped", found: "it is not known yet how much is needed" };
+  const failure = spaceFailure(needs);
+  if (failure !== null) {
+    const { message, hint: remedy } = failure;
+    return { status: "failed", found: message.replace(/\.$/u, ""), remedy, failure };
+  }
+  const disks = needsByDisk(needs).filter(({ neededBytes }) => neededBytes > 0);
+  const told = disks.map(
+    ({ neededBytes, freeBytes, folder }) =>
+      `${formatBytes(neededBytes)} needed, ${formatBytes(freeBytes)} free, at ${folder}`,
+  );
+  return { status: "ok", found: told.length === 0 ? "nothing to download" : told.join("; ") };
+}
+
+export function assessObstacle(obstacle: Obstacle | null | Late, { limitMs }: Limit): Finding {
+  if (obstacle === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (obstacle === null) return { status: "ok", found: "can be written to" };
+  const { failure, required } = obstacle;
+  const { message, hint: remedy } = failure;
+  const found = message.replace(/\.$/u, "");
+  return required
+    ? { status: "failed", found, remedy, failure }
+    : { status: "warning", found, remedy };
+}
