@@ -124,7 +124,10 @@ export const failureExamples: {
   "docker.gpu_unavailable": [
     { said: 'could not select device driver "nvidia" with capabilities: [[gpu]]' },
   ],
-  "docker.image_missing": [{ image, registry, said: "manifest unknown" }],
+  "docker.image_missing": [
+    { image, registry, said: "manifest unknown" },
+    { image, registry, said: "No such image", neverPulled: true },
+  ],
   "docker.image_refused": [
     { image, registry, said: "failed to register layer: max depth exceeded" },
   ],

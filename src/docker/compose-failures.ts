@@ -44,7 +44,9 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
       return service === ownService ? null : service;
     };
     const registry = registryOf(image) ?? namedRegistry(reason);
-    return recognised.fails({ image, registry, said: words, serviceOfPort }, cause, match);
+    const neverPulled = image !== null && isNeverPulled(image, config);
+    const known = { image, registry, said: words, serviceOfPort, neverPulled };
+    return recognised.fails(known, cause, match);
   }
   return failure("stack.compose_failed", { stackDir, said: words }, cause);
 }
@@ -72,6 +74,11 @@ function registryName(host: string): string {
 function namedRegistry(words: string): string | null {
   const host = /https?:\/\/([^/"\s]+)\/(?:v2|token)/.exec(words)?.[1];
   return host === undefined ? null : registryName(host);
+}
+
+function isNeverPulled(image: string, config: StackConfig | null): boolean {
+  const users = Object.values(config?.services ?? {}).filter((each) => each.image === image);
+  return users.length > 0 && users.every(({ pull_policy }) => pull_policy === "never");
 }
 
 interface Spoken {
@@ -152,6 +159,8 @@ interface Known {
   readonly registry: string | null;
   /** Docker's own words. */
   readonly said: string;
+  /** By what the compose file says of all services that run it. */
+  readonly neverPulled: boolean;
   /** Which service publishes this port of the machine; null where it is the one whose port heros chooses. */
   readonly serviceOfPort: (port: number) => string | null;
 }
@@ -284,8 +293,8 @@ export const knownOutput: readonly KnownOutput[] = [
     code: "docker.image_missing",
     pattern:
       /manifest unknown|manifest for \S+ not found|no such image|failed to resolve reference[^\n]*not found|name unknown/i,
-    fails: ({ image, registry, said }, cause) =>
-      failure("docker.image_missing", { image, registry, said }, cause),
+    fails: ({ image, registry, said, neverPulled }, cause) =>
+      failure("docker.image_missing", { image, registry, said, neverPulled }, cause),
   },
   {
     code: "stack.name_taken",

@@ -245,6 +245,16 @@ test.each([
   expect((error as Error).message).toContain(registry);
 });
 
+test("an image that is never pulled is not missing at a registry that nobody asked", async () => {
+  const config = `case "$*" in *" config "*) echo '{"services":{"her-os-core":{"image":"core:1","pull_policy":"never"}}}'; exit ;; esac`;
+  const { error } = await start(fails("no such image: core:1: No such image: core:1"), config);
+  expect(error).toMatchObject({
+    code: "docker.image_missing",
+    message: 'Docker does not have core:1, and may not pull it: its pull_policy is "never".',
+    hint: expect.stringContaining("docker load") as string,
+  });
+});
+
 test("a port that another service publishes is not for --port to change", async () => {
   const config = `case "$*" in *" config "*) echo '{"services":{"her-os-core":{"ports":[{"target":8000,"published":"8000"}]},"postgres":{"ports":[{"target":5432,"published":"5432"}]}}}'; exit ;; esac`;
   const taken = (port: number) =>

@@ -213,11 +213,17 @@ export const machineFailures = {
       `${cantPull(blame)}: it does not exist on ${theRegistry(blame)}, or you don't have access. Docker says: ${blame.said}`,
     hint: (blame) => `Check its name in the compose file, or log in: ${login(blame)}`,
   }),
-  "docker.image_missing": row<ImageBlame>({
+  /** `neverPulled`: by its `pull_policy`, so that no registry was asked. */
+  "docker.image_missing": row<ImageBlame & { readonly neverPulled?: boolean }>({
     exitCode: exitCodes.failed,
     message: (blame) =>
-      `${cantPull(blame)}: it does not exist on ${theRegistry(blame)}. Docker says: ${blame.said}`,
-    hint: () => "Check its name and tag in the compose file, and HER_OS_VERSION in .env.",
+      blame.neverPulled === true
+        ? `Docker does not have ${blame.image ?? "an image"}, and may not pull it: its pull_policy is "never".`
+        : `${cantPull(blame)}: it does not exist on ${theRegistry(blame)}. Docker says: ${blame.said}`,
+    hint: ({ neverPulled }) =>
+      neverPulled === true
+        ? "Build it, or bring it with docker load. Or remove pull_policy from the compose file."
+        : "Check its name and tag in the compose file, and HER_OS_VERSION in .env.",
   }),
   "docker.no_network": row<Said>({
     exitCode: exitCodes.machine,
