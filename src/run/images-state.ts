@@ -74,7 +74,8 @@ export function reduceImages(state: ImagesState, event: TimedEvent): ImagesState
               ...each,
               phase: "ready",
               receivedBytes: each.totalBytes,
-              news: each.phase !== "waiting",
+              // One that is small is ready before it is told of.
+              news: each.phase !== "waiting" || each.cachedBytes < each.totalBytes,
               note: null,
             }
           : each,

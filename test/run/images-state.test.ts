@@ -103,6 +103,12 @@ test("a small first layer does not tell how long large ones take", () => {
   expect(unpackSeconds(430_000_000, 0, 2680)).toBeCloseTo(17.2);
 });
 
+test("an image that is ready before its progress was told is news, and one that was there before is none", () => {
+  const ready = { type: "image.ready", image: "core:1", digest: "sha256:x" } as const;
+  expect(fold(planned("core:1"), ready).images[0]?.news).toBe(true);
+  expect(fold(planned("core:1", 100), ready).images[0]?.news).toBe(false);
+});
+
 test("the speed of an image is measured while it is downloaded, and nothing is said of it before", () => {
   const at = (receivedBytes: number): HerosEvent => ({
     type: "image.progress",
