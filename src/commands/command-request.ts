@@ -65,6 +65,6 @@ export interface Online {
   readonly url: string;
   /** What came over the network in this run. */
   readonly fetchedBytes: number;
-  /** To the last capability, from the start of the run or from yes. */
-  readonly completeAfterMs: number;
+  /** From the first byte to the last that was verified, as `download.finished` tells it. */
+  readonly downloadedInMs: number;
 }

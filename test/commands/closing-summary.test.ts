@@ -44,7 +44,7 @@ function planIn(stackDir: string): PlanReady {
   };
 }
 
-const online = { url: "http://127.0.0.1:8000", fetchedBytes: 1, completeAfterMs: 95_000 };
+const online = { url: "http://127.0.0.1:8000", fetchedBytes: 1, downloadedInMs: 95_000 };
 
 async function put(file: string, text: string): Promise<string> {
   const full = path.join(home, file);

@@ -9,6 +9,7 @@ import type { Interview } from "../../src/plan/interview.ts";
 import { Failure, isAbort } from "../../src/run/failure.ts";
 import { Secret } from "../../src/run/secret.ts";
 import { eventsOf, goodToken, makeWorld, runSetup } from "./demo-setup.ts";
+import { formatDuration } from "../../src/run/units.ts";
 
 let world: DemoWorld;
 
@@ -61,6 +62,10 @@ describe("heros setup", () => {
     const places = order.map((type) => types.findIndex((each) => each === type));
     expect(places).toEqual(places.toSorted((a, b) => a - b));
     expect(places).not.toContain(-1);
+    // Not the time until Annie had loaded what came.
+    const [finished] = eventsOf(run, "download.finished");
+    const took = formatDuration(Math.max(1, (finished?.elapsedMs ?? 0) / 1000));
+    expect(run.words?.join("\n")).toContain(`downloaded and verified in ${took}\n`);
     const ready = eventsOf(run, "model.ready").map((event) => event.id);
     expect(ready.slice(0, 2).toSorted()).toEqual(["gliner-medium-v2.1", "qwen3-embedding-0.6b"]);
     expect(ready).toHaveLength(world.catalog.models.length);

@@ -168,8 +168,8 @@ export async function bringOnline(
   if (missing.length > 0) {
     throw failure("annie.degraded", { stackDir: request.stackDir, status: null, lacks: missing });
   }
-  const completeAfterMs = host.clock.monotonicMs() - startedAtMs;
-  return { url, completeAfterMs, fetchedBytes: fetched.value.fetchedBytes };
+  const { elapsedMs: downloadedInMs, fetchedBytes } = fetched.value;
+  return { url, downloadedInMs, fetchedBytes };
 }
 
 /** Those that Docker did not have, and that Annie does not wait for, by their names. */

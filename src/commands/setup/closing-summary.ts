@@ -82,11 +82,11 @@ function abilityLines({ capabilities = [] }: PlanReady): string[] {
   ];
 }
 
-function modelsLine({ fetchedBytes, completeAfterMs }: Online, plan: PlanReady): string {
+function modelsLine({ fetchedBytes, downloadedInMs }: Online, plan: PlanReady): string {
   const size = formatBytes(plan.totalBytes);
   const imageBytes = (plan.images ?? []).reduce((sum, { totalBytes }) => sum + totalBytes, 0);
   const images = imageBytes === 0 ? "" : `images ${formatBytes(imageBytes)}, `;
-  const came = `downloaded and verified in ${formatDuration(Math.max(1, completeAfterMs / 1000))}`;
+  const came = `downloaded and verified in ${formatDuration(Math.max(1, downloadedInMs / 1000))}`;
   if (fetchedBytes > 0) return `Models: ${size}, ${images}${came}`;
   return `Models: ${size}, all cached before${images === "" ? "" : `; ${images}${came}`}`;
 }
