@@ -41,7 +41,15 @@ ldd "$node" | grep -o '/[^ ]*' | while read -r library; do
     mkdir -p "$annie$(dirname "$library")"
     cp -L "$library" "$annie$library"
 done
-cp test/docker/annie/annie.ts "$annie/annie/annie.ts"
+cp test/docker/annie/*.ts "$annie/annie"
+# `python -m her_os.bootstrap …`, which is all that a stack asks of her image's Python.
+cat >"$annie/bin/python" <<'END'
+#!/bin/sh
+[ "$1 $2" = "-m her_os.bootstrap" ] || exit 127
+shift 2
+exec /usr/bin/node /annie/bootstrap.ts "$@"
+END
+chmod 755 "$annie/bin/python"
 printf '#!/bin/sh\nfor url; do :; done\nexec wget -q -O /dev/null "$url"\n' >"$annie/bin/curl"
 chmod 755 "$annie/bin/curl"
 

@@ -40,6 +40,7 @@ export const failureExamples: {
       likelyCause: { kind: "passwords" },
     },
   ],
+  "annie.held_back": [{ stackDir, service: "model-warmup", exitCode: 1, logLines: null }],
   "annie.container_gone": [{ service: "her-os-core" }],
   "annie.degraded": [
     { stackDir, status: "degraded", lacks: ["memory_search"] },

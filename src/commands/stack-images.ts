@@ -1,4 +1,4 @@
-import { annieServiceName } from "../deploy/compose/annie-service.ts";
+import { annieServiceName, warmupServiceName } from "../deploy/compose/annie-service.ts";
 import { askDocker, type DockerAnswer, engineProblem, inDockerGroup } from "../docker/engine.ts";
 import type { Probe } from "../host/time-limit.ts";
 import type { Failure } from "../run/failure.ts";
@@ -311,13 +311,14 @@ function createEarlyStart(
   const wanted = [...neededBy(annieServiceName, config)].filter(
     (name) => name !== annieServiceName,
   );
+  /** The warm-up would fetch what is still on its way. */
+  const mustWait = (name: string) => name === warmupServiceName || lacking.has(name);
   const started = new Set<string>();
   let last: Promise<unknown> = Promise.resolve();
 
   async function startReady(): Promise<void> {
     const services = wanted.filter(
-      (name) =>
-        !started.has(name) && [...neededBy(name, config)].every((each) => !lacking.has(each)),
+      (name) => !started.has(name) && ![...neededBy(name, config)].some(mustWait),
     );
     if (services.length === 0 || signal.aborted || stackDir === null) return;
     for (const service of services) started.add(service);

@@ -45,7 +45,7 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
     };
     const registry = registryOf(image) ?? namedRegistry(reason);
     const neverPulled = image !== null && isNeverPulled(image, config);
-    const known = { image, registry, said: words, serviceOfPort, neverPulled };
+    const known = { image, registry, said: words, serviceOfPort, neverPulled, stackDir };
     return recognised.fails(known, cause, match);
   }
   return failure("stack.compose_failed", { stackDir, said: words }, cause);
@@ -163,6 +163,7 @@ interface Known {
   readonly neverPulled: boolean;
   /** Which service publishes this port of the machine; null where it is the one whose port heros chooses. */
   readonly serviceOfPort: (port: number) => string | null;
+  readonly stackDir: string;
 }
 
 /** A text of docker's or compose's that is known, and the failure that it stands for. */
@@ -300,6 +301,14 @@ export const knownOutput: readonly KnownOutput[] = [
     code: "stack.name_taken",
     pattern: /container name "?\/?([^\s"]+)"? is already in use/i,
     fails: ({ said }, cause, [, name = ""]) => failure("stack.name_taken", { name, said }, cause),
+  },
+  {
+    code: "annie.held_back",
+    pattern: /service "([^"]+)" didn't complete successfully: exit (\d+)/,
+    fails: ({ stackDir }, cause, [, service = "", status]) => {
+      const exitCode = Number(status);
+      return failure("annie.held_back", { stackDir, service, exitCode, logLines: null }, cause);
+    },
   },
   {
     code: "docker.no_network",

@@ -106,12 +106,13 @@ const port = z.object({
 });
 const device = z.object({ driver: z.string(), capabilities: z.array(z.string()) }).partial();
 const bytes = z.union([z.string(), z.number()]).transform(Number).optional();
+const dependency = z.object({ condition: z.string() }).partial().catch({});
 const service = z.object({
   image: z.string().optional(),
   build: z.unknown().optional(),
   pull_policy: z.string().optional().catch(undefined),
   platform: z.string().optional().catch(undefined),
-  depends_on: z.record(z.string(), z.unknown()).optional(),
+  depends_on: z.record(z.string(), dependency).optional(),
   profiles: z.array(z.string()).default([]),
   network_mode: z.string().optional(),
   ports: z.array(port).default([]).catch([]),
@@ -225,6 +226,13 @@ export function neededBy(name: string, { services }: StackConfig): ReadonlySet<s
     for (const next of Object.keys(services[each]?.depends_on ?? {})) needed.add(next);
   }
   return needed;
+}
+
+/** Whether some service starts only after this one has ended well. */
+export function mustFinish(name: string, { services }: StackConfig): boolean {
+  return Object.values(services).some(
+    ({ depends_on: waitsFor }) => waitsFor?.[name]?.condition === "service_completed_successfully",
+  );
 }
 
 /** All services by name, each after those that it waits for. */

@@ -10,6 +10,7 @@ import { askEnginePlace, type EngineError, engineProblem } from "./engine.ts";
 import {
   type ListRequest,
   memoryLimitOf,
+  mustFinish,
   neededBy,
   readStackConfig,
   type StackService,
@@ -144,7 +145,15 @@ export function watchContainers(watched: StackWatchRequest): StackWatch {
         const service = config?.services[container.service];
         const limit = service === undefined ? null : memoryLimitOf(service);
         const volumes = service?.volumes ?? [];
-        const request = { ...asked, emit, modelsAt, container: seen, memoryLimit: limit, volumes };
+        const request = {
+          ...asked,
+          emit,
+          modelsAt,
+          container: seen,
+          memoryLimit: limit,
+          volumes,
+          holdsBack: config !== null && mustFinish(container.service, config),
+        };
         if (essential) return explainContainer(request);
         if (!explained.has(container.name)) {
           explained.add(container.name);
@@ -203,6 +212,8 @@ export interface ExplainRequest {
   readonly memoryLimit?: number | null;
   /** What it mounts. */
   readonly volumes?: StackService["volumes"];
+  /** Others are started only once it has ended well. */
+  readonly holdsBack?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -221,13 +232,19 @@ export async function explainContainer(request: ExplainRequest): Promise<Failure
   const logLines = state === "restarting" ? lastRun(lines) : lines;
   const exitCode = state === "unhealthy" ? null : container.exitCode;
   emit({ type: "container.failed", service, state, exitCode, logLines });
+  const cause = likelyCause(request, logLines);
+  // Of what can't be read, its own words say more: it may write, too.
+  const unclear = cause === null || cause.kind === "models-unreadable";
+  if (request.holdsBack === true && state === "exited" && unclear) {
+    return failure("annie.held_back", { stackDir, service, exitCode, logLines });
+  }
   return failure("annie.container_failed", {
     stackDir,
     service,
     state,
     exitCode: container.exitCode,
     logLines,
-    likelyCause: likelyCause(request, logLines),
+    likelyCause: cause,
   });
 }
 

@@ -20,7 +20,8 @@ export interface FoundToken {
   readonly where: string;
 }
 
-export type Startup = "progressive" | "wait";
+/** `warmup`: as `wait`, and a container of the stack looks for the models at every start. */
+export type Startup = "progressive" | "wait" | "warmup";
 
 /** What the options of questions are made from. */
 export type OptionFacts = Pick<

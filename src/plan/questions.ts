@@ -342,22 +342,24 @@ const startup: Question<"startup", Startup> = {
   why: "She can work with the required models while the rest download.",
   help:
     "Right away: her containers start now. She is online once the required models are downloaded, and can do more as each of the others is ready. " +
-    "After all downloads finish: nothing starts until every chosen model is downloaded and verified.",
+    "After all downloads finish: nothing starts until every chosen model is downloaded and verified. " +
+    "With a warm-up container: the same, and at each docker compose up the container model-warmup first looks for the models and downloads missing ones, so that Annie always starts complete, without heros too.",
   flag: "--startup",
   argument: "when",
   summary:
-    "when Annie starts: progressive (right away) or wait (after all downloads finish) (default: progressive)",
+    "when Annie starts: progressive (right away), wait (after all downloads finish) or warmup (wait, and check the models at each start) (default: progressive)",
   environment: "HEROS_STARTUP",
   configKey: "startup",
   applies: () => true,
   options: () => [
     option("progressive", "Right away", "Online with the required models; the rest follow.", true),
     option("wait", "After all downloads finish", "Everything works from the start."),
+    option("warmup", "With a warm-up container", "Waits, and each start checks the models first."),
   ],
   selected: (answers) => [answers.startup],
   parse: ([value = ""]) => {
-    if (value === "progressive" || value === "wait") return value;
-    throw badAnswer(startup, value, "progressive or wait");
+    if (value === "progressive" || value === "wait" || value === "warmup") return value;
+    throw badAnswer(startup, value, "progressive, wait or warmup");
   },
   planLine: () => null,
 };

@@ -107,7 +107,7 @@ export const eventSchemas: Schemas = {
     disks: array(plannedDisk).exactOptional(),
     memory: object({ neededBytes: count, totalBytes: count, ofGpu: yesNo }).exactOptional(),
     bytesPerSecond: count.exactOptional(),
-    startup: z.enum(["progressive", "wait"]),
+    startup: z.enum(["progressive", "wait", "warmup"]),
     cacheDir: text,
     stackDir: text,
     endpoint: text,

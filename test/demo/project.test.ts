@@ -15,7 +15,7 @@ afterEach(() => fs.rm(folder, { recursive: true }));
 async function load(files: Record<string, string>, env: Record<string, string> = {}) {
   for (const [name, content] of Object.entries(files))
     await fs.writeFile(join(folder, name), content);
-  return loadProject(fs, { folder, files: [], input: "", env });
+  return loadProject(fs, { folder, files: [], input: "", env, raw: false });
 }
 
 const base = `services:
@@ -91,6 +91,7 @@ test("merges base, override and ours as compose does", async () => {
       ],
       publishedPorts: [8123],
       hasHealthCheck: true,
+      endsByItself: false,
       dependsOn: [],
     },
   ]);
@@ -154,4 +155,15 @@ test("a variable can have a default, a condition, or be left empty", () => {
     E: "x",
     F: "",
   });
+});
+
+test("a service that looks for models is known to end by itself, and variables are left alone where they are asked for so", async () => {
+  await fs.writeFile(
+    join(folder, "docker-compose.yml"),
+    'services:\n  model-warmup:\n    image: core:${VERSION:-1}\n    entrypoint: ["python", "-m", "her_os.bootstrap", "--all"]\n',
+  );
+  const request = { folder, files: [], input: "", env: {} };
+  const read = async (raw: boolean) => (await loadProject(fs, { ...request, raw })).services;
+  expect(await read(false)).toMatchObject([{ image: "core:1", endsByItself: true }]);
+  expect(await read(true)).toMatchObject([{ image: "core:${VERSION:-1}" }]);
 });

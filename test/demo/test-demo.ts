@@ -55,6 +55,7 @@ export async function writeTestStack({
       models: catalog.models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
       tiers: [1, 2, 3],
       startup: "progressive",
+      endpoint: null,
       port,
       token: null,
       gpu: true,

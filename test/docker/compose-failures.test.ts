@@ -166,6 +166,7 @@ test.each([
     "stack.name_taken",
     1,
   ],
+  [`service "model-warmup" didn't complete successfully: exit 3`, "annie.held_back", 1],
   [
     "failed to create network her-os_default: Error response from daemon: could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
     "docker.no_network",

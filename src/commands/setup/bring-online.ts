@@ -117,9 +117,10 @@ export async function bringOnline(
     await startStack({ ...stack, after: images.later() });
   };
 
-  if (answers.startup === "wait") images?.annieStarted();
+  const waits = answers.startup !== "progressive";
+  if (waits) images?.annieStarted();
   const fetching = fetchModels();
-  const coming = answers.startup === "wait" ? fetching.then(startAnnie) : startAnnie();
+  const coming = waits ? fetching.then(startAnnie) : startAnnie();
   fetching.catch((error: unknown) => {
     if (firstModels.size > 0 || images?.isNeeded() === true) stop.abort(error);
   });

@@ -18,7 +18,7 @@ import type { PlannedDisk, PlannedMemory, PlannedModel, PlanReady } from "../../
 import type { Machine } from "../../run/events/machine.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { Failure, isAbort } from "../../run/failure.ts";
-import { expandPath } from "../../source/hub/environment.ts";
+import { defaultEndpoint, expandPath } from "../../source/hub/environment.ts";
 import type { Hub } from "../../source/hub/hub.ts";
 import {
   headroom,
@@ -157,6 +157,7 @@ export async function prepareInterview(
         models: models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
         tiers: answers.tiers,
         startup: answers.startup,
+        endpoint: request.endpoint === defaultEndpoint ? null : request.endpoint,
         port: request.port,
         token: answers.keepToken ? tokenOf(answers.token) : null,
         gpu: detection.machine.gpu !== null,

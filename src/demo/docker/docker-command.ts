@@ -123,6 +123,7 @@ async function answerCompose(
       files: call.files,
       env,
       input: typeof request.input === "string" ? request.input : "",
+      raw: call.flags.has("--no-interpolate"),
     });
   } catch (error) {
     return { exitCode: 1, stderr: `${messageOf(error)}\n` };
@@ -194,7 +195,7 @@ async function listContainers(
 
 async function containerRow(container: Container, engine: Engine) {
   const { service, project, annie } = container;
-  const exitCode = annie?.exitCode() ?? null;
+  const exitCode = service.endsByItself ? 0 : (annie?.exitCode() ?? null);
   const running = exitCode === null;
   const health = running ? await engine.health(container) : "";
   const name = `${project}-${service.name}-1`;
@@ -223,7 +224,10 @@ function readLogs({ names, tail, flags }: ComposeCall, engine: Engine): string {
     .containers()
     .filter(({ service }) => names.length === 0 || names.includes(service.name));
   const all = chosen.flatMap(({ service, annie }) => {
-    const said = annie?.logLines ?? [`${service.name} is ready (demo)`];
+    const ready = service.endsByItself
+      ? "[bootstrap] all models are cached (demo)"
+      : `${service.name} is ready (demo)`;
+    const said = annie?.logLines ?? [ready];
     const last = tail === Infinity ? said : said.slice(Math.max(0, said.length - tail));
     return flags.has("--no-log-prefix") ? last : last.map((line) => `${service.name}-1  | ${line}`);
   });

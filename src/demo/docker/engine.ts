@@ -124,6 +124,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   function isUp(name: string): boolean {
     const container = running.get(name);
+    if (container?.service.endsByItself === true) return false;
     return container !== undefined && (container.annie?.exitCode() ?? null) === null;
   }
 

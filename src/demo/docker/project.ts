@@ -30,6 +30,8 @@ export interface Service {
   /** On the machine. */
   readonly publishedPorts: readonly number[];
   readonly hasHealthCheck: boolean;
+  /** It ends as soon as it has done its work. */
+  readonly endsByItself: boolean;
   /** Services that are started before it. */
   readonly dependsOn: readonly string[];
 }
@@ -48,6 +50,8 @@ export interface ProjectRequest {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What a file named `-` holds. */
   readonly input: string;
+  /** Variables are left as they stand. */
+  readonly raw: boolean;
 }
 
 const baseNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -74,7 +78,7 @@ export async function loadProject(files: Files, request: ProjectRequest): Promis
         : await files.readFile(path, "utf8").catch((cause: unknown) => {
             throw new Error(`open ${path}: no such file or directory`, { cause });
           });
-    model = mergeValues(model, parseComposeFile(content, path, env));
+    model = mergeValues(model, parseComposeFile(content, path, request.raw ? null : env));
   }
   const top = isMap(model) ? model : {};
   const services = top["services"];
@@ -103,6 +107,9 @@ async function chooseFiles(
   return [base, ...(override === undefined ? [] : [override])].map((name) => join(folder, name));
 }
 
+/** Looks for models, and ends. */
+const bootstrap = "her_os.bootstrap";
+
 interface ServiceSource {
   readonly value: Value;
   readonly folder: string;
@@ -127,6 +134,7 @@ function readService(name: string, { value, folder, secrets }: ServiceSource): S
     ports: ports.map(readPort),
     publishedPorts: ports.flatMap((port) => Number(readPort(port).published ?? 0) || []),
     hasHealthCheck: isMap(service["healthcheck"]) && service["healthcheck"]["disable"] !== true,
+    endsByItself: isList(service["entrypoint"]) && service["entrypoint"].includes(bootstrap),
     dependsOn: namesOf(service["depends_on"]),
   };
 }
@@ -181,11 +189,11 @@ function readPort(port: Value): Port {
   };
 }
 
-/** One compose file with its variables filled in. @throws Error with compose's words */
+/** One compose file with its variables filled in, or with null as it stands. @throws Error with compose's words */
 export function parseComposeFile(
   content: string,
   path: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>> | null,
 ): Value {
   const document = parseDocument(content, { merge: true });
   const [error] = document.errors;
@@ -196,7 +204,8 @@ export function parseComposeFile(
       return wrap(node, tagKeys[node.tag]);
     },
   });
-  return fillIn(document.toJS() as Value, env);
+  const value = document.toJS() as Value;
+  return env === null ? value : fillIn(value, env);
 }
 
 function wrap(node: Node, key: string): YAMLMap {

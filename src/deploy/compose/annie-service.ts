@@ -12,6 +12,9 @@ import { lookupIn, readStackEnv } from "./env/env-file.ts";
 /** Annie's own service; the one that heros adds to. */
 export const annieServiceName = "her-os-core";
 
+/** The service that looks for the models before Annie starts, where that is the answer. */
+export const warmupServiceName = "model-warmup";
+
 /** Where the Hub cache stands in Annie's container. */
 export const containerCache = "/data/models";
 

@@ -211,7 +211,7 @@ export async function readPlannedConfig(
   files: PlannedFiles,
   override: string | null,
 ): Promise<StackConfig | null> {
-  const { exitCode, stdout, stderr, missing, timedOut } = await askCompose(files, override, []);
+  const { exitCode, stdout, stderr, missing, timedOut } = await askCompose(files, override);
   if (exitCode === 0) return parseStackConfig(stdout);
   if (missing || timedOut || !isVerdict(stderr)) return null;
   const reason = redactComposeOutput(stderr.trim().split("\n").at(-1) ?? "");
@@ -223,15 +223,21 @@ export async function readPlannedConfig(
 
 /** The profiles that would switch Annie's service on; null where it is in none. */
 export async function profilesOfAnnie(files: PlannedFiles): Promise<readonly string[] | null> {
-  const { exitCode, stdout } = await askCompose(files, null, ["--profile", "*"]);
+  const { exitCode, stdout } = await askCompose(files, null, {
+    flags: ["--profile", "*"],
+  });
   const service = exitCode === 0 ? parseStackConfig(stdout)?.services[annieServiceName] : undefined;
   return service === undefined || service.profiles.length === 0 ? null : service.profiles;
 }
 
-async function askCompose(
+/** `docker compose config` of files that are not written yet, as JSON. @param configFlags after the word `config` */
+export async function askCompose(
   { host, stackDir, own, baseMissing, port }: PlannedFiles,
   override: string | null,
-  flags: readonly string[],
+  {
+    flags = [],
+    configFlags = [],
+  }: { readonly flags?: readonly string[]; readonly configFlags?: readonly string[] } = {},
 ) {
   const folder = await host.files.stat(stackDir).catch(() => null);
   return runCompose({
@@ -244,6 +250,7 @@ async function askCompose(
       ...own.flatMap((file) => ["-f", file]),
       ...(override === null ? [] : ["-f", "-"]),
       "config",
+      ...configFlags,
       "--format",
       "json",
     ],

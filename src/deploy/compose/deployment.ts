@@ -25,8 +25,10 @@ export interface Deployment {
   readonly mount: ModelsMount;
   readonly models: readonly StackModel[];
   readonly tiers: readonly number[];
-  /** Whether Annie starts at once, or when every chosen model is there. */
-  readonly startup: "progressive" | "wait";
+  /** Whether Annie starts at once, or when every chosen model is there; `warmup`: without heros too. */
+  readonly startup: "progressive" | "wait" | "warmup";
+  /** Of the Hub, or of a mirror; null for the Hub's usual address. */
+  readonly endpoint: string | null;
   /** Where Annie answers on this machine. */
   readonly port: number;
   /** The Hub token that the person chose to keep for Annie; null keeps what is there. */

@@ -1,9 +1,11 @@
-import { annieServiceName, containerCache } from "./annie-service.ts";
+import { annieServiceName, containerCache, warmupServiceName } from "./annie-service.ts";
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { chosenComposeFileLine } from "./compose-files.ts";
 import type { ModelsMount } from "../../plan/storage.ts";
 import type { Deployment } from "./deployment.ts";
+import { type WarmupBase, warmupService } from "./warmup.ts";
+
 const tokenName = "hf_token";
 
 /** As in the base that heros lays down. */
@@ -15,6 +17,8 @@ const hashLine = /^# sha256 of what follows: ([0-9a-f]{64})\n/;
 
 export interface OverrideRequest {
   readonly plan: Deployment;
+  /** Null where no container looks for the models before Annie starts. */
+  readonly warmup: WarmupBase | null;
   /** True where the user's own files reserve the GPU. */
   readonly gpuReserved: boolean;
   /** Path of the token as compose will find it; null where no token is kept. */
@@ -42,27 +46,42 @@ export function editedByHand(text: string): boolean {
 }
 
 function overrideBody(request: OverrideRequest): string {
-  const { plan, gpuReserved, tokenFile, publish, secretTaken } = request;
+  const { plan, warmup, gpuReserved, tokenFile, publish, secretTaken } = request;
   const secret = secretTaken ? `heros_${tokenName}` : tokenName;
   const largeEmbedding = plan.models.some((model) => model.repo === "Qwen/Qwen3-Embedding-8B");
+  const secrets = tokenFile === null ? [] : [secret];
+  const mount = {
+    ...modelsSource(plan),
+    target: containerCache,
+    read_only: true,
+    ...mountOptions(plan),
+  };
+  const places = {
+    // Both point at the folder that holds models--…: Annie's own loader looks in the first, the Hub's library in the second.
+    HF_HOME: containerCache,
+    HF_HUB_CACHE: containerCache,
+    HF_HUB_DISABLE_TELEMETRY: "1",
+    ...(tokenFile === null ? {} : { HF_TOKEN_PATH: `/run/secrets/${secret}` }),
+  };
+  const chosen = {
+    HER_OS_TIERS: plan.tiers.join(","),
+    HER_OS_ENABLE_8B: String(largeEmbedding),
+    HER_OS_MODELS: plan.models.map(({ repo, revision }) => `${repo}@${revision}`).join(","),
+  };
   const service = {
+    ...(warmup === null
+      ? {}
+      : { depends_on: { [warmupServiceName]: { condition: "service_completed_successfully" } } }),
     environment: {
-      // Both point at the folder that holds models--…: Annie's own loader looks in the first, the Hub's library in the second.
-      HF_HOME: containerCache,
-      HF_HUB_CACHE: containerCache,
-      // heros fetches; Annie only reads. Without this she would fetch what is not there yet a second time.
+      ...places,
+      // heros fetches; Annie only reads. Without these she would fetch what is not there yet a second time: to her, 0 is all.
       HF_HUB_OFFLINE: "1",
-      HF_HUB_DISABLE_TELEMETRY: "1",
-      ...(tokenFile === null ? {} : { HF_TOKEN_PATH: `/run/secrets/${secret}` }),
+      DOWNLOAD_PRIORITY: "1",
       HER_OS_STARTUP: plan.startup,
-      HER_OS_TIERS: plan.tiers.join(","),
-      HER_OS_ENABLE_8B: String(largeEmbedding),
-      HER_OS_MODELS: plan.models.map(({ repo, revision }) => `${repo}@${revision}`).join(","),
+      ...chosen,
     },
-    volumes: [
-      { ...modelsSource(plan), target: containerCache, read_only: true, ...mountOptions(plan) },
-    ],
-    ...(tokenFile === null ? {} : { secrets: [secret] }),
+    volumes: [mount],
+    ...(secrets.length === 0 ? {} : { secrets }),
     ...(publish ? { ports: [annieAddress] } : {}),
     ...(plan.gpu && !gpuReserved
       ? {
@@ -76,13 +95,22 @@ function overrideBody(request: OverrideRequest): string {
         }
       : {}),
   };
+  const mirror = plan.endpoint === null ? {} : { HF_ENDPOINT: literal(plan.endpoint) };
+  const environment = { ...places, ...mirror, ...chosen };
   return stringify(
     {
-      services: { [annieServiceName]: service },
+      services: {
+        [annieServiceName]: service,
+        ...(warmup === null
+          ? {}
+          : {
+              [warmupServiceName]: warmupService({ base: warmup, mount, environment, secrets }),
+            }),
+      },
       ...(tokenFile === null ? {} : { secrets: { [secret]: { file: literal(tokenFile) } } }),
       ...volumesOf(plan.mount),
     },
-    { lineWidth: 0 },
+    { lineWidth: 0, aliasDuplicateObjects: false },
   );
 }
 

@@ -37,6 +37,7 @@ import {
 import { readIfThere } from "../../host/text-files.ts";
 import { type PlannedFiles, readBase, readPlannedConfig, validateBase } from "./base.ts";
 import { editedByHand, overrideText } from "./override.ts";
+import { readWarmupBase } from "./warmup.ts";
 import { randomBytes } from "node:crypto";
 import { type Reference, substitute, SubstitutionError } from "./env/substitute.ts";
 
@@ -129,8 +130,11 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
       changes.push(change(file, before, text, { folders, secret: before !== null }));
     }
 
+    const warmup =
+      plan.startup === "warmup" ? await readWarmupBase({ files: planned, own, plan }) : null;
     const newHeros = overrideText({
       plan,
+      warmup,
       gpuReserved: checked?.reservesGpu ?? reservesGpu,
       publish: checked?.publish ?? false,
       secretTaken: checked?.secretTaken ?? false,

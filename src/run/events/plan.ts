@@ -58,7 +58,7 @@ export interface PlanReady {
   readonly memory?: PlannedMemory;
   /** Of the link, as it was measured; absent where it was not. */
   readonly bytesPerSecond?: number;
-  readonly startup: "progressive" | "wait";
+  readonly startup: "progressive" | "wait" | "warmup";
   readonly cacheDir: string;
   readonly stackDir: string;
   readonly endpoint: string;

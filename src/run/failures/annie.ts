@@ -116,6 +116,22 @@ export const annieFailures = {
     message: ({ service }) => `The container of ${service} was removed while heros was running.`,
     hint: () => "Run heros setup again: it starts the container.",
   }),
+  "annie.held_back": row<
+    InStack & {
+      /** Annie's own container is not started before it has ended well. */
+      readonly service: string;
+      /** Null where nobody saw it. */
+      readonly exitCode: number | null;
+      /** Null where nobody read it. */
+      readonly logLines: readonly string[] | null;
+    }
+  >({
+    exitCode: exitCodes.failed,
+    message: ({ service, exitCode, logLines }) =>
+      `Annie was not started: ${service} must finish first, and failed${exitCode === null ? "" : ` with exit status ${exitCode}`}.${logLines === null ? "" : ` ${lastLines(logLines)}`}`,
+    hint: ({ stackDir, service }) =>
+      `Fix the cause, then run heros setup again. Check its log: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
+  }),
   "annie.container_failed": row<
     InStack & {
       readonly service: string;
@@ -127,17 +143,18 @@ export const annieFailures = {
     }
   >({
     exitCode: exitCodes.failed,
-    message: ({ service, state, exitCode, logLines }) => {
-      const last =
-        logLines.length === 0
-          ? "Its log is empty."
-          : `Last lines of its log:\n${logLines.join("\n")}`;
-      return `The container ${service} ${whatHappened(state, exitCode)}. ${last}`;
-    },
+    message: ({ service, state, exitCode, logLines }) =>
+      `The container ${service} ${whatHappened(state, exitCode)}. ${lastLines(logLines)}`,
     hint: ({ stackDir, service, likelyCause }) =>
       `${likelyCause === null ? "" : `${adviceFor(likelyCause, service)} `}Check its log: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
   }),
 };
+
+function lastLines(logLines: readonly string[]): string {
+  return logLines.length === 0
+    ? "Its log is empty."
+    : `Last lines of its log:\n${logLines.join("\n")}`;
+}
 
 function adviceFor(cause: LikelyCause, service: string): string {
   switch (cause.kind) {

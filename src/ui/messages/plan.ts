@@ -217,8 +217,14 @@ export function emptyFieldText(kind: Question["kind"]): string {
   return `${kind === "secret" ? "Paste a token" : "Type a folder"} first, or press Esc.`;
 }
 
+const startupTexts = {
+  progressive: "right away",
+  wait: "after all downloads finish",
+  warmup: "after all downloads finish; a warm-up container checks the models at each start",
+} as const;
+
 export function startupText(startup: PlanReady["startup"]): string {
-  return startup === "progressive" ? "right away" : "after all downloads finish";
+  return startupTexts[startup];
 }
 
 /** "Update: ~/her-os/.env". */

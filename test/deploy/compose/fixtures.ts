@@ -51,6 +51,7 @@ export function stackPlan(cacheDir: string, change: Partial<Deployment> = {}): D
     ],
     tiers: [1, 2],
     startup: "progressive",
+    endpoint: null,
     port: 8000,
     token: null,
     gpu: false,

@@ -12,6 +12,7 @@ test("Annie reads the Hub cache where both her loader and the Hub's library look
     parse(
       overrideText({
         plan,
+        warmup: null,
         gpuReserved: false,
         tokenFile: null,
         chosen: null,
@@ -27,6 +28,7 @@ test("Annie reads the Hub cache where both her loader and the Hub's library look
           HF_HUB_CACHE: "/data/models",
           HF_HUB_OFFLINE: "1",
           HF_HUB_DISABLE_TELEMETRY: "1",
+          DOWNLOAD_PRIORITY: "1",
           HER_OS_STARTUP: "progressive",
           HER_OS_TIERS: "1,2",
           HER_OS_ENABLE_8B: "false",
@@ -46,9 +48,63 @@ test("Annie reads the Hub cache where both her loader and the Hub's library look
   });
 });
 
+test("with a warm-up, a container of Annie's image looks for the models before she starts: on no GPU, alone allowed to write and to ask the Hub", () => {
+  const text = overrideText({
+    plan: { ...plan, startup: "warmup", gpu: true, endpoint: "https://hub.example" },
+    warmup: {
+      image: "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}",
+      isBuilt: false,
+      user: "1000:1000",
+      hasCommand: false,
+    },
+    gpuReserved: false,
+    tokenFile: "./secrets/hf_token",
+    chosen: null,
+    publish: false,
+    secretTaken: false,
+  });
+  const { services } = parse(text) as { services: Record<string, Record<string, unknown>> };
+  expect(services["model-warmup"]).toEqual({
+    image: "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}",
+    entrypoint: ["python", "-m", "her_os.bootstrap", "--all", "--block"],
+    restart: "no",
+    user: "1000:1000",
+    environment: {
+      HF_HOME: "/data/models",
+      HF_HUB_CACHE: "/data/models",
+      HF_HUB_DISABLE_TELEMETRY: "1",
+      HF_TOKEN_PATH: "/run/secrets/hf_token",
+      HF_ENDPOINT: "https://hub.example",
+      HER_OS_TIERS: "1,2",
+      HER_OS_ENABLE_8B: "false",
+      HER_OS_MODELS: "openai/whisper-large-v3@06f233fe06e710322aca913c1bc4249a0d71fce1",
+      HF_HUB_OFFLINE: "0",
+      DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-2}",
+      NVIDIA_VISIBLE_DEVICES: "void",
+    },
+    volumes: [
+      {
+        type: "bind",
+        source: "/home/me/.cache/huggingface/hub",
+        target: "/data/models",
+        read_only: false,
+        bind: { create_host_path: false },
+      },
+    ],
+    secrets: ["hf_token"],
+    healthcheck: { disable: true },
+  });
+  expect(services["her-os-core"]).toMatchObject({
+    depends_on: { "model-warmup": { condition: "service_completed_successfully" } },
+    environment: { HF_HUB_OFFLINE: "1", DOWNLOAD_PRIORITY: "1", HER_OS_STARTUP: "warmup" },
+    volumes: [{ read_only: true }],
+  });
+});
+
 const mounted = (mount: ModelsMount) => {
   const text = overrideText({
     plan: { ...plan, mount },
+    warmup: null,
     gpuReserved: false,
     tokenFile: null,
     chosen: null,
@@ -91,6 +147,7 @@ test("the GPU is reserved once: by us where there is one, not where the user's f
   const reserved = (gpu: boolean, gpuReserved: boolean) =>
     overrideText({
       plan: { ...plan, gpu },
+      warmup: null,
       gpuReserved,
       tokenFile: null,
       chosen: null,
@@ -119,6 +176,7 @@ test("a path with signs that compose or YAML would read is taken as it is", () =
   const cacheDir = "/mnt/$HOME: #1/hub";
   const text = overrideText({
     plan: { ...plan, cacheDir },
+    warmup: null,
     gpuReserved: false,
     tokenFile: null,
     chosen: null,
@@ -133,6 +191,7 @@ test("a path with signs that compose or YAML would read is taken as it is", () =
 test("what heros wrote is recognised, and every change to it", () => {
   const text = overrideText({
     plan,
+    warmup: null,
     gpuReserved: false,
     tokenFile: "./secrets/hf_token",
     chosen: "a.yml",

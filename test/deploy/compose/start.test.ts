@@ -147,6 +147,23 @@ test("where a container is to blame for compose's failure, it is named with its 
   });
 });
 
+test("where Annie waits for a container that failed, it is said that she was not started, with its last lines", async () => {
+  const { error } = await start(
+    fails(`service "model-warmup" didn't complete successfully: exit 3`),
+    `case "$*" in
+*" ps "*) echo '{"Service":"model-warmup","Name":"a","State":"exited","ExitCode":3,"Status":"Exited (3)"}'; exit ;;
+*" config "*) echo '{"services":{"her-os-core":{"depends_on":{"model-warmup":{"condition":"service_completed_successfully"}}},"model-warmup":{}}}'; exit ;;
+esac`,
+  );
+  expect(error).toMatchObject({
+    code: "annie.held_back",
+    exitCode: 1,
+    message:
+      "Annie was not started: model-warmup must finish first, and failed with exit status 3. Last lines of its log:\nthe last words",
+    hint: expect.stringContaining("docker compose logs model-warmup") as string,
+  });
+});
+
 test("being interrupted is not an error of docker's", async () => {
   const docker = await fakeDocker(
     'case "$*" in *" version --short") echo 2.26.1 ;; *" up -d") sleep 60 ;; esac',
