@@ -20,6 +20,7 @@ const entries = {
   "cli/main": "src/cli/main.ts",
   "cli/warm-compile-cache": "src/cli/warm-compile-cache.ts",
   "cli/hash-worker": "src/store/hash-worker.ts",
+  "cli/remote-files": "src/host/remote-files/serve.ts",
   "annie/main": "src/demo/annie/main.ts",
 };
 

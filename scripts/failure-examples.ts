@@ -61,12 +61,8 @@ export const failureExamples: {
   "cache.foreign_link": [{ link: `${cacheDir}/.heros`, uid: 1001 }],
   "cache.no_symlinks": [{ folder: "/media/ann/usb", type: "exfat" }],
   "cache.out_of_reach": [
-    { why: "not-mounted", server: "nas", path: "/export/models" },
-    {
-      why: "closed",
-      name: "her-os_model-cache",
-      folder: "/var/lib/docker/volumes/her-os_model-cache/_data",
-    },
+    { why: "not-mounted", server: "nas", path: "/models", reason: "connection refused" },
+    { why: "closed", name: "cache", folder: "/srv/docker/volumes/cache/_data", reason: "denied" },
     { why: "unclear", name: "her-os_model-cache", reason: "docker does not answer" },
   ],
   "cache.not_writable": [

@@ -85,6 +85,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
 export const entryPoints: readonly string[] = [
   "demo/annie/main.ts",
   "demo/hub/serve.ts",
+  "host/remote-files/serve.ts",
   "store/hash-worker.ts",
 ];
 

@@ -1,5 +1,6 @@
 import { placeFailure } from "../checks/disks.ts";
 import { lookAtPlace } from "../host/places.ts";
+import { mountOf } from "../plan/storage.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { FilePlace } from "../run/file-failure.ts";
 import type { Failure } from "../run/failure.ts";
@@ -8,7 +9,7 @@ import { findCacheDir } from "../source/hub/environment.ts";
 import { isIncomplete, type Survey } from "../store/store.ts";
 import { type Overruled, recallAnswers, type RememberedAnswers } from "./gather-settings.ts";
 import type { Fetching, Work } from "./command-request.ts";
-import { reachStorage } from "./reach-storage.ts";
+import { makeStorage, reachStorage } from "./reach-storage.ts";
 
 /** Of a run: what it was told of places. */
 export interface PlaceSettings extends Pick<Fetching, "cacheDir" | "stateDir"> {
@@ -31,10 +32,35 @@ export async function modelsPlace(
   remembered: RememberedAnswers,
 ): Promise<string> {
   if (cacheDir !== null) return cacheDir;
-  const chosen = decided.findLast(({ storage }) => storage !== undefined)?.storage?.[0];
-  const kept = remembered.cacheDir ?? remembered.answers.storage?.[0];
-  const storage = chosen ?? kept ?? "hub-cache";
-  return reachStorage(host, { stackDir, storage, signal });
+  const storage = storageOf(decided, remembered);
+  const reach = () => reachStorage(host, { stackDir, storage, signal });
+  const kept = remembered.cacheDir;
+  if (chosenStorage(decided) !== undefined || kept === null) return reach();
+  // A way into a volume has to be opened. Of an answer that was given but never agreed to, it is of no use.
+  if (mountOf(storage).kind !== "folder") await reach();
+  return kept;
+}
+
+function storageOf(decided: readonly AnswerValues[], { answers }: RememberedAnswers): string {
+  return chosenStorage(decided) ?? answers.storage?.[0] ?? "hub-cache";
+}
+
+/** As `placeModels`, for a command that fills the place: a volume that is not there yet is made. @throws as `reachStorage` */
+export async function placeAndMake<Settings extends PlaceSettings>(
+  work: Pick<Work, "host" | "emit" | "signal">,
+  settings: Settings,
+): Promise<Placed<Settings>> {
+  const { host, signal } = work;
+  const placed = await placeModels(work, settings);
+  if (settings.cacheDir !== null) return placed;
+  const remembered = await recallAnswers(host, settings.stateDir);
+  await makeStorage(host, { storage: storageOf(settings.decided, remembered), signal });
+  return placed;
+}
+
+/** As flags, environment or config file say. */
+function chosenStorage(decided: readonly AnswerValues[]): string | undefined {
+  return decided.findLast(({ storage }) => storage !== undefined)?.storage?.[0];
 }
 
 /** Finds out where the models are, and says so where that is not where the last setup put them. */

@@ -13,7 +13,7 @@ import type { Survey } from "../store/store.ts";
 import { openHubCache } from "../store/hub-cache/hub-cache.ts";
 import { downloadModels, surveyModels } from "./download-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
-import { type Placed, placeModels, requirePlace } from "./models-place.ts";
+import { type Placed, placeAndMake, requirePlace } from "./models-place.ts";
 import { cacheFallback, givenToken, openHub } from "./open-hub.ts";
 import type { Fetching, Work } from "./command-request.ts";
 import type { StackImages } from "./stack-images.ts";
@@ -115,7 +115,7 @@ export async function performPull(
   work: Work,
   { settings, choice, images, assetsDir, detach }: PullRequest,
 ): Promise<readonly string[]> {
-  const placed = await placeModels(work, settings);
+  const placed = await placeAndMake(work, settings);
   const { tokenFile } = placed;
   const token = tokenFile === null || tokenFile.source === "none" ? null : tokenFile.token;
   detach.continueWith(async () => ({ flags: [], token }));

@@ -29,6 +29,35 @@ export type Files = Pick<
   | "writeFile"
 >;
 
+/** A program of heros that runs in a thread, and what it says. */
+export interface ThreadStart {
+  /** Absolute path of the program. */
+  readonly script: string;
+  readonly onMessage: (message: unknown) => void;
+  readonly onError: (error: Error) => void;
+}
+
+export interface ThreadChannel {
+  post(message: unknown): void;
+  end(): Promise<void>;
+}
+
+/** Files below a folder that this process does not open itself. */
+export interface FileRoute {
+  /** Absolute. */
+  readonly folder: string;
+  readonly files: Files;
+  readonly fileLocks: Pick<FileLocks, "acquire" | "release">;
+  startThread(start: ThreadStart): ThreadChannel;
+}
+
+/** Which files go another way. Nothing does until a route is added. */
+export interface FileRoutes {
+  add(route: FileRoute): void;
+  /** Null for a path that this process opens itself. */
+  find(path: unknown): FileRoute | null;
+}
+
 export interface Clock {
   /** Monotonic milliseconds; only differences mean anything. */
   monotonicMs(): number;
@@ -64,6 +93,8 @@ export interface Host {
   readonly processes: Processes;
   readonly network: Network;
   readonly fileLocks: FileLocks;
+  /** Which of the files and locks go another way; left out where none can. */
+  readonly routes?: FileRoutes;
   readonly system: System;
   readonly clock: Clock;
   /** In [0, 1). */

@@ -2,6 +2,7 @@ import fs, { readFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { realFileLocks } from "./file-locks.ts";
+import { routeFiles } from "./file-routes.ts";
 import type { Clock, Host, System } from "./host.ts";
 import type { HttpClient } from "./http-client.ts";
 import type { Network } from "./network.ts";
@@ -83,10 +84,9 @@ export function realHost({ nodeArch, ...facts }: HostFacts): Host {
   return {
     ...facts,
     arch: linuxNames[nodeArch] ?? nodeArch,
-    files: fs,
+    ...routeFiles(fs, realFileLocks(env)),
     processes: realProcesses(env),
     network: realNetwork(facts.env),
-    fileLocks: realFileLocks(env),
     system: realSystem,
     clock: realClock,
     random: Math.random,

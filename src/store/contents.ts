@@ -35,7 +35,7 @@ export interface Contents extends Pick<
 }
 
 export interface ContentsOptions {
-  readonly host: Pick<Host, "files" | "fileLocks">;
+  readonly host: Pick<Host, "files" | "fileLocks" | "routes">;
   /** A thread that several downloads share; its owner ends it. Left out, there is one for each. */
   readonly hashing: Hashing | undefined;
   /** @throws where the blob's folders were not prepared */
@@ -93,13 +93,16 @@ export function openContents({ host, hashing: shared, placeOf }: ContentsOptions
 }
 
 /** What is only needed where something is fetched. */
-async function loadFetching({ files }: Pick<Host, "files">, shared: Hashing | undefined) {
+async function loadFetching(
+  { files, routes }: Pick<Host, "files" | "routes">,
+  shared: Hashing | undefined,
+) {
   const [{ createDigests, createHashing }, { openPartial }] = await Promise.all([
     import("./hashing.ts"),
     import("./partial.ts"),
   ]);
   const bootId = await readBootId(files);
-  return { hashing: shared ?? createHashing(), createDigests, openPartial, bootId };
+  return { hashing: shared ?? createHashing(routes), createDigests, openPartial, bootId };
 }
 
 /** Writes a file under another name, brings it to the disk, and gives it its own. @throws Node's errors */

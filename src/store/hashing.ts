@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import type { FileRoute, FileRoutes } from "../host/host.ts";
 import type { Digests } from "../run/file-listing.ts";
 import type { FollowingHash } from "./store.ts";
 
@@ -54,13 +56,20 @@ interface HashThread {
   end(): Promise<unknown>;
 }
 
+/** @param route of the files, where another process reads them; null for this one */
 function startThread(
+  route: FileRoute | null,
   onAnswer: (answer: HashAnswer) => void,
   onError: (error: Error) => void,
 ): HashThread {
   // In the checkout the worker is TypeScript, in the build JavaScript.
   const name = import.meta.url.endsWith(".ts") ? "./hash-worker.ts" : "./hash-worker.js";
-  const worker = new Worker(new URL(name, import.meta.url));
+  const script = new URL(name, import.meta.url);
+  if (route !== null) {
+    const onMessage = (message: unknown): void => onAnswer(message as HashAnswer);
+    return route.startThread({ script: fileURLToPath(script), onMessage, onError });
+  }
+  const worker = new Worker(script);
   worker.on("message", onAnswer);
   worker.on("error", onError);
   return {
@@ -74,9 +83,12 @@ export interface Hashing {
   close(): Promise<void>;
 }
 
-/** Hashes files while they are written. One thread, started with the first file: it reads faster than any link brings. */
-export function createHashing(): Hashing {
-  let thread: HashThread | null = null;
+/**
+ * Hashes files while they are written. One thread for each way to them, started with the first file: it reads faster than
+ * any link brings.
+ */
+export function createHashing(routes?: FileRoutes): Hashing {
+  const threads = new Map<FileRoute | null, HashThread>();
   let count = 0;
   const waiting = new Map<number, PromiseWithResolvers<Digests>>();
 
@@ -94,7 +106,10 @@ export function createHashing(): Hashing {
 
   return {
     start(file) {
-      const { post } = (thread ??= startThread(onAnswer, fail));
+      const route = routes?.find(file.path) ?? null;
+      const thread = threads.get(route) ?? startThread(route, onAnswer, fail);
+      threads.set(route, thread);
+      const { post } = thread;
       const id = (count += 1);
       const result = Promise.withResolvers<Digests>();
       result.promise.catch(() => {});
@@ -115,7 +130,7 @@ export function createHashing(): Hashing {
     },
     async close() {
       waiting.clear();
-      await thread?.end();
+      await Promise.all([...threads.values()].map((thread) => thread.end()));
     },
   };
 }
@@ -128,6 +143,8 @@ export interface HashRequest<File extends HashedFile> {
   readonly onReached: (file: File, bytes: number) => void;
   readonly onEnd: (file: File, answer: Exclude<HashAnswer, { type: "reached" }>) => void;
   readonly signal: AbortSignal;
+  /** Left out where all of them are this process' own to read. */
+  readonly routes?: FileRoutes | undefined;
 }
 
 /** Hashes files as they are on the disk, in a few threads, so that the one that draws never waits. @throws AbortError */
@@ -144,8 +161,9 @@ export async function hashFiles<File extends HashedFile>(
 /** One thread, one file after the other. */
 async function workThrough<File extends HashedFile>(
   queue: File[],
-  { onReached, onEnd, signal }: HashRequest<File>,
+  { onReached, onEnd, signal, routes }: HashRequest<File>,
 ): Promise<void> {
+  const route = routes?.find(queue[0]?.path) ?? null;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = (): void => {
     const reason: unknown = signal.reason;
@@ -172,7 +190,7 @@ async function workThrough<File extends HashedFile>(
     onEnd(current, answer);
     next();
   };
-  const thread = startThread(onAnswer, reject);
+  const thread = startThread(route, onAnswer, reject);
   next();
   try {
     await promise;

@@ -14,11 +14,8 @@ import {
   type GatheredSettings,
   type RememberedAnswers,
 } from "../gather-settings.ts";
-import { makeVolume } from "../../docker/volumes.ts";
-import { mountOf } from "../../plan/storage.ts";
 import { Failure } from "../../run/failure.ts";
-import { failure } from "../../run/failures/table.ts";
-import { storagePaths } from "../reach-storage.ts";
+import { makeStorage, storagePaths } from "../reach-storage.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { writeStack } from "../../deploy/compose/deployment.ts";
@@ -106,7 +103,9 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   const kept = { stateDir, cacheDir, answers: settledAnswers(answers, request) };
   await rememberAnswers(host, { ...kept, finished: false });
   emit({ type: "stage.started", stage: "stack" });
-  await makeStorage(work, request.cacheDir === null ? answers.storage : cacheDir);
+  if (request.cacheDir === null) {
+    await makeStorage(host, { storage: answers.storage, signal });
+  }
   await writeStack({ host, changes, emit });
   emit({ type: "stage.finished", stage: "stack", outcome: "done" });
 
@@ -191,15 +190,6 @@ export async function rootNotice(host: Host, stackDir: string): Promise<Notice |
     message: `heros is running as root: Annie's files in ${stackDir} and her models will belong to root, not to ${user}.`,
     hint: `To keep them as ${user}, cancel and run heros setup without sudo. If Docker denies access: sudo usermod -aG docker ${quoted(user)}, then log in again.`,
   };
-}
-
-/** A volume that was chosen and is not there yet. @throws Failure `cache.out_of_reach` (1); AbortError */
-async function makeStorage({ host, signal }: Work, storage: string): Promise<void> {
-  const mount = mountOf(storage);
-  if (mount.kind !== "volume") return;
-  const { name } = mount;
-  const reason = await makeVolume(host, name, signal);
-  if (reason !== null) throw failure("cache.out_of_reach", { why: "unclear", name, reason });
 }
 
 /** Whoever is asked can still choose another place than one that is out of reach by now. */

@@ -2,7 +2,7 @@ import { annieServiceName, containerCache, warmupServiceName } from "./annie-ser
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { chosenComposeFileLine } from "./compose-files.ts";
-import type { ModelsMount } from "../../plan/storage.ts";
+import type { ModelsMount, NfsExport } from "../../plan/storage.ts";
 import type { Deployment } from "./deployment.ts";
 import { type WarmupBase, warmupService } from "./warmup.ts";
 
@@ -138,15 +138,19 @@ function volumesOf(mount: ModelsMount) {
     case "volume":
       return { volumes: { [volumeKey(mount)]: { name: mount.name, external: true } } };
     case "nfs": {
-      const { server, path } = mount;
-      const options = {
-        type: "nfs",
-        o: `addr=${server},nolock,soft,rw`,
-        device: literal(`:${path}`),
-      };
+      const { type, o, device } = nfsOptions(mount);
+      const options = { type, o, device: literal(device) };
       return { volumes: { [volumeKey(mount)]: { driver: "local", driver_opts: options } } };
     }
   }
+}
+
+/**
+ * Options of the local driver. `nolock`: a container has no lock daemon, and heros takes its locks elsewhere. `soft`: a server
+ * that is gone is an error after some tries, and not a container that hangs for good.
+ */
+export function nfsOptions({ server, path }: NfsExport) {
+  return { type: "nfs", o: `addr=${server},nolock,soft,rw`, device: `:${path}` };
 }
 
 function volumeKey(mount: Exclude<ModelsMount, { kind: "folder" }>): string {

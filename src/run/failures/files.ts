@@ -83,9 +83,20 @@ type NotWritable =
 
 /** Why heros can't get at the files of a storage. */
 type OutOfReach =
-  | { readonly why: "closed"; readonly name: string; readonly folder: string }
+  /** `reason`: why a container can't look into it either. */
+  | {
+      readonly why: "closed";
+      readonly name: string;
+      readonly folder: string;
+      readonly reason: string;
+    }
   | { readonly why: "unclear"; readonly name: string; readonly reason: string }
-  | { readonly why: "not-mounted"; readonly server: string; readonly path: string };
+  | {
+      readonly why: "not-mounted";
+      readonly server: string;
+      readonly path: string;
+      readonly reason: string;
+    };
 
 function reachOf(data: OutOfReach): string {
   switch (data.why) {
@@ -278,11 +289,11 @@ export const fileFailures = {
     message(data) {
       switch (data.why) {
         case "closed":
-          return `Can't look into the Docker volume ${data.name}: ${data.folder} is closed to you.`;
+          return `Can't look into the Docker volume ${data.name}: ${data.folder} is closed to you, and a container can't read it: ${data.reason}`;
         case "unclear":
           return `Can't find out about the Docker volume ${data.name}: ${data.reason}.`;
         case "not-mounted":
-          return `${data.server}:${data.path} is not mounted on this machine, so heros can't download models into it.`;
+          return `${data.server}:${data.path} is not mounted on this machine, and a container can't mount it: ${data.reason}`;
       }
     },
     hint: (data) => `${reachOf(data)} Or choose another place with --storage.`,

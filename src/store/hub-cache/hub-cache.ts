@@ -9,7 +9,7 @@ import { findObstacle, openCache, requireLinks, neededSpace, tidyStaging } from 
 import { publishModel } from "./publish.ts";
 
 export interface HubCacheOptions {
-  readonly host: Pick<Host, "files" | "fileLocks" | "system" | "clock" | "pid">;
+  readonly host: Pick<Host, "files" | "fileLocks" | "routes" | "system" | "clock" | "pid">;
   /** The root that holds `models--…` folders. */
   readonly cacheDir: string;
   /** A thread that several downloads share; its owner ends it. Left out, there is one for each. */

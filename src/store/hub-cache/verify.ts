@@ -14,7 +14,7 @@ import { blobPath, placesOf } from "./layout.ts";
 import { findBlob } from "./look-up.ts";
 
 export interface VerifyRequest {
-  readonly host: Pick<Host, "files" | "clock">;
+  readonly host: Pick<Host, "files" | "routes" | "clock">;
   readonly survey: Survey;
   /** True: what is missing of a model that is still coming counts too. */
   readonly whole: boolean;
@@ -60,6 +60,7 @@ export async function verifyModels(request: VerifyRequest): Promise<Verification
     files: orders,
     threads,
     signal,
+    routes: host.routes,
     onReached: ({ content }, bytes) => progress.reached(content, bytes),
     onEnd({ content }, answer) {
       const { blob, file } = content;

@@ -56,7 +56,7 @@ export interface EngineDisk {
 }
 
 export interface ImageStoreOptions {
-  readonly host: Pick<Host, "files" | "fileLocks" | "clock">;
+  readonly host: Pick<Host, "files" | "fileLocks" | "routes" | "clock">;
   /** The root of the Hub cache: images are below its `.heros`. */
   readonly cacheDir: string;
   readonly hashing?: Hashing | undefined;

@@ -18,7 +18,7 @@ import {
   writeRecord,
 } from "./manifests.ts";
 
-type Doors = Pick<Host, "files" | "fileLocks" | "clock">;
+type Doors = Pick<Host, "files" | "fileLocks" | "routes" | "clock">;
 
 /** Where the images of a cache are, and how its disk is reached. */
 export interface ImagesAt {
@@ -253,6 +253,7 @@ export async function removeDamaged(
   await hashFiles({
     files: present,
     threads: 2,
+    routes: host.routes,
     onReached: () => {},
     onEnd({ blob }, answer) {
       const sound = answer.type === "hashed" && answer.digests.sha256 === hexOf(blob.digest);
