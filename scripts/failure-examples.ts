@@ -353,7 +353,11 @@ export const failureExamples: {
     { service: "tools", stackDir, lines: [] },
   ],
   "stack.changed": [{ file: `${stackDir}/.env`, before: "Nothing was written. " }],
-  "stack.compose_failed": [{ stackDir, said: "unexpected end of input" }],
+  "stack.compose_failed": [
+    { stackDir, said: "unexpected end of input" },
+    { stackDir, said: "unexpected end of input", action: "down" },
+  ],
+  "stack.service_unknown": [{ stackDir, service: "core", services: ["her-os-core", "redis"] }],
   "stack.env_invalid": [{ file: `${stackDir}/.env`, problem: "line 4: a quote is not closed" }],
   "stack.folder_missing": [
     { needs: "stack", folder: stackDir },

@@ -176,6 +176,21 @@ function planCommand(request: DispatchRequest): CommandPlan {
           return performStatus(work, { settings: await gather(work), watch, assetsDir });
         },
       };
+    case "up":
+    case "down":
+    case "restart":
+    case "logs":
+    case "open":
+      return {
+        stages: [],
+        demo: false,
+        recorded: false,
+        resumeHint: "Run heros status to see how Annie is.",
+        work: async (work) => {
+          const { operateStack } = await import("../commands/operate-stack.ts");
+          return operateStack(work, await gather(work), command.order);
+        },
+      };
     case "models": {
       const { action, yes, dryRun } = command;
       return {

@@ -31,6 +31,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros status --watch", "Watch a run in the background"],
     ["heros status --json", "For a script"],
   ],
+  logs: [
+    ["heros logs her-os-core --tail 50", "What Annie printed last"],
+    ["heros logs --follow", "Watch all of her containers"],
+  ],
   models: [["heros models ls", "See which models are downloaded"]],
   "models ls": [["heros models ls --tiers 1,2", "The models of two sets"]],
   "models verify": [["heros models verify", "Verify all cached models"]],
@@ -65,6 +69,7 @@ export function helpCommand(): Command {
 /** Headings of commands. */
 const commandGroups: Readonly<Record<string, readonly string[]>> = {
   "Setup:": ["setup", "status", "doctor"],
+  "Annie:": ["up", "down", "restart", "logs", "open"],
   "Models:": ["pull", "models"],
   "Program:": ["version", "upgrade", "uninstall", "completion", "replay"],
 };

@@ -163,7 +163,8 @@ function fetches({ name }: HerosCommand): boolean {
 function answersInLines(command: HerosCommand): boolean {
   const { name } = command;
   return (
-    ["status", "release", "upgrade", "uninstall", "version"].includes(name) ||
+    ["status", "up", "down", "restart", "logs", "open"].includes(name) ||
+    ["release", "upgrade", "uninstall", "version"].includes(name) ||
     (name === "models" && command.action === "ls")
   );
 }

@@ -12,6 +12,7 @@ import {
   type Values,
 } from "./options.ts";
 import { addRelease, type ReleaseCommand } from "./release-commands.ts";
+import { addStack, type StackCommand } from "./stack-commands.ts";
 import { Argument, Command, CommanderError, Option } from "commander";
 
 export interface SetupCommand extends CommonOptions {
@@ -63,6 +64,7 @@ export type HerosCommand =
   | PullCommand
   | DoctorCommand
   | StatusCommand
+  | StackCommand
   | ModelsCommand
   | ReleaseCommand
   | CompletionCommand
@@ -173,6 +175,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
     .action((values: Values) =>
       parsed({ ...commonOptions(values), name: "status", watch: values["watch"] === true }),
     );
+  addStack(program, parsed);
   addModels(program, parsed);
   addRelease(program, parsed, (next) => void parseArguments(next));
   common(program.command("completion"))

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { StackConfig } from "./compose.ts";
 import type { Failure } from "../run/failure.ts";
+import type { StackAction } from "../run/failures/stack.ts";
 import { failure, type FailureCode } from "../run/failures/table.ts";
 import { type EnginePlace, engineProblem, readEngineError } from "./engine.ts";
 import { parseJson } from "../run/json.ts";
@@ -13,6 +14,8 @@ export interface ComposeFailureDetails {
   /** No `docker` on the PATH. */
   readonly missing: boolean;
   readonly stackDir: string;
+  /** What it was asked to do; left out, to start the stack. */
+  readonly action?: StackAction;
   /** Which engine docker talks to; null where nobody asked. */
   readonly place?: EnginePlace | null;
   /** The stack as compose merges it; null where it can't be. */
@@ -48,7 +51,9 @@ export function composeFailure(details: ComposeFailureDetails): Failure {
     const known = { image, registry, said: words, serviceOfPort, neverPulled, stackDir };
     return recognised.fails(known, cause, match);
   }
-  return failure("stack.compose_failed", { stackDir, said: words }, cause);
+  const { action } = details;
+  const asked = { stackDir, said: words, ...(action === undefined ? {} : { action }) };
+  return failure("stack.compose_failed", asked, cause);
 }
 
 /** A line of compose's: of a file of variables that is wrong it quotes the line, which may be a secret's. */

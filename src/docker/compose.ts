@@ -16,6 +16,8 @@ export interface ComposeRequest {
   readonly input?: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
+  /** As `RunRequest` has it. */
+  readonly keepsNoOutput?: boolean;
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
 }
 
@@ -41,7 +43,7 @@ export function composeEnvironment(host: Host): Readonly<Record<string, string |
 
 /** Runs `docker compose` so that the stack's `.env`, and nothing of the shell, says which files count. */
 export function runCompose(request: ComposeRequest): Promise<RunResult> {
-  const { host, stackDir, args, env, input, signal, timeoutMs, onLine } = request;
+  const { host, stackDir, args, env, input, signal, timeoutMs, keepsNoOutput, onLine } = request;
   return host.processes.run({
     command: "docker",
     args: ["compose", ...args],
@@ -50,6 +52,7 @@ export function runCompose(request: ComposeRequest): Promise<RunResult> {
     ...(input === undefined ? {} : { input }),
     ...(signal === undefined ? {} : { signal }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(keepsNoOutput === undefined ? {} : { keepsNoOutput }),
     ...(onLine === undefined ? {} : { onLine }),
   });
 }

@@ -15,6 +15,8 @@ export interface RunRequest {
   readonly signal?: AbortSignal;
   /** Killed by the kernel when heros is killed; where util-linux' `setpriv` is missing, it goes on. */
   readonly endsWithHeros?: boolean;
+  /** Its standard output is told by `onLine` alone, however long it is: `stdout` stays "". */
+  readonly keepsNoOutput?: boolean;
   /** Each line of either stream, as it comes. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
 }
@@ -70,7 +72,7 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
     (await run({ command: "setpriv", args: [...bindToParent, "true"] })).exitCode === 0;
 
   async function run({ cwd, env: extra, timeoutMs, maxOutputBytes, ...request }: RunRequest) {
-    const { input, signal, onLine, endsWithHeros = false } = request;
+    const { input, signal, onLine, endsWithHeros = false, keepsNoOutput = false } = request;
     signal?.throwIfAborted();
     const binds = endsWithHeros && (await (bound ??= canBind()));
     const given = [request.command, ...(request.args ?? [])];
@@ -89,6 +91,7 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
       forceKillAfterDelay: 1000,
       // The docker command starts plugins, which outlive it and hold its output open.
       killDescendants: true,
+      ...(keepsNoOutput ? { buffer: { stdout: false } } : {}),
       ...(cwd === undefined ? {} : { cwd }),
       ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
       ...(input === undefined ? { stdin: "ignore" as const } : { input }),
@@ -102,7 +105,7 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
     signal?.throwIfAborted();
     return {
       exitCode: result.exitCode ?? null,
-      stdout: result.stdout,
+      stdout: result.stdout ?? "",
       stderr: result.stderr,
       timedOut: result.timedOut,
       missing: result.code === "ENOENT",

@@ -145,6 +145,7 @@ export const eventSchemas: Schemas = {
     exitCode: orNull(count),
     logLines: array(text),
   }),
+  "container.logged": object({ service: text, line: text }),
   "download.planned": object({
     files: count,
     totalBytes: count,

@@ -90,7 +90,7 @@ describe("what is completed", () => {
 
 describe("bash", () => {
   it.each([
-    ["up", ["upgrade"]],
+    ["up", ["up", "upgrade"]],
     ["models v", ["verify"]],
     ["models verify w", ["whisper-large-v3"]],
     ["pull whisper-large-v3 qwen", ["qwen3-embedding-0.6b", "qwen3-embedding-8b"]],
@@ -140,7 +140,7 @@ describe("bash", () => {
     afterEach(() => pty.close());
 
     it.each([
-      ["a command, with a space after it", "heros up\t|", "heros upgrade |"],
+      ["a command, with a space after it", "heros upg\t|", "heros upgrade |"],
       ["a folder, and no file", "heros pull --cache-dir mode\t|", String.raw`models\ of\ mine/|`],
       ["a file", "heros replay mode.\t|", "heros replay mode.txt |"],
       ["a folder beside words", "heros setup --storage=mod\t|", String.raw`=models\ of\ mine/|`],

@@ -142,7 +142,7 @@ describe("the command line", () => {
     [["staus", "--help"], /unknown command 'staus'/, /Did you mean heros status\?/],
     [["models", "verfy"], /unknown command 'verfy'/, /Did you mean heros models verify\?/],
     [["install"], /unknown command 'install'/, /Did you mean heros setup\?/],
-    [["stop"], /unknown command 'stop'/, /^Run heros COMMAND --help/],
+    [["stop"], /unknown command 'stop'/, /Did you mean heros down\?/],
     [["models", "list"], /unknown command 'models list'/, /Did you mean heros models ls\?/],
     [["help", "staus"], /unknown command 'staus'/, /Did you mean heros status\?/],
     [

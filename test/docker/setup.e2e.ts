@@ -144,6 +144,30 @@ test("docker compose up -d by hand is enough from then on, and restarts nothing 
   expect(await containers()).toEqual(before);
 });
 
+test("heros logs, restart, down and up are words over compose, and volumes stay", async () => {
+  const logs = await heros(["logs", "her-os-core", "--tail", "3"]);
+  expect(logs).toMatchObject({ exitCode: 0, stderr: "" });
+  const lines = ofType(logs, "container.logged");
+  expect(new Set(lines.map(({ service }) => service))).toEqual(new Set(["her-os-core"]));
+  expect(lines.length).toBeGreaterThan(0);
+
+  const before = await containers();
+  expect(await heros(["up"])).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(await containers()).toEqual(before);
+  expect(await heros(["restart"])).toMatchObject({ exitCode: 0, stderr: "" });
+  const restarted = await containers();
+  const idOf = (line: string): string => line.split(" ").slice(0, 2).join(" ");
+  expect(restarted.map(idOf)).toEqual(before.map(idOf));
+  expect(restarted).not.toEqual(before);
+
+  const volumes = await docker(["volume", "ls", "-q"]);
+  expect(await heros(["down"])).toMatchObject({ exitCode: 0, stderr: "" });
+  expect((await docker(["compose", "ps", "-aq"], stackDir)).trim()).toBe("");
+  expect(await docker(["volume", "ls", "-q"])).toBe(volumes);
+  expect(await heros(["up"])).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(await containers()).toHaveLength(before.length);
+});
+
 test("when Annie's container crashes, the run fails with its name and its last lines", async () => {
   const override =
     "services:\n  her-os-core:\n    environment:\n      ANNIE_CRASH: as the test wants it\n";
@@ -175,18 +199,25 @@ test("once the cause is gone, the next run brings her back", async () => {
   expect(await setup()).toMatchObject({ exitCode: 0 });
 });
 
-async function setup(onEvent?: (event: TimedEvent) => void): Promise<HerosRun> {
+function setup(onEvent?: (event: TimedEvent) => void): Promise<HerosRun> {
+  const args = [
+    "setup",
+    "--yes",
+    "--allow-unsupported",
+    "--tiers=1,2,3",
+    `--endpoint=${hub.endpoint}`,
+    `--cache-dir=${cacheDir}`,
+    `--port=${port}`,
+  ];
+  return heros(args, onEvent);
+}
+
+async function heros(
+  args: readonly string[],
+  onEvent?: (event: TimedEvent) => void,
+): Promise<HerosRun> {
   const run = await runHeros(
-    [
-      "setup",
-      "--yes",
-      "--allow-unsupported",
-      "--output=json",
-      "--tiers=1,2,3",
-      `--endpoint=${hub.endpoint}`,
-      `--cache-dir=${cacheDir}`,
-      `--port=${port}`,
-    ],
+    [...args, "--output=json"],
     {
       PATH: process.env["PATH"] ?? "/usr/bin:/bin",
       HOME: path.join(folder, "home"),
@@ -199,7 +230,7 @@ async function setup(onEvent?: (event: TimedEvent) => void): Promise<HerosRun> {
   expect(run.stdout + run.stderr).not.toContain(token);
   const last = run.events.at(-1);
   say(
-    `heros setup: exit ${run.exitCode}, ${run.events.length} events, last: ${JSON.stringify(last)}${run.stderr}`,
+    `heros ${args[0]}: exit ${run.exitCode}, ${run.events.length} events, last: ${JSON.stringify(last)}${run.stderr}`,
   );
   return run;
 }

@@ -92,7 +92,7 @@ function modelsLine({ fetchedBytes, downloadedInMs }: Online, plan: PlanReady): 
 }
 
 /** How she is reached from another machine: by a tunnel, or directly where she is bound to the network. */
-async function laptopLines(host: Host, stackDir: string, url: string): Promise<string[]> {
+export async function laptopLines(host: Host, stackDir: string, url: string): Promise<string[]> {
   const { hostname, port } = new URL(url);
   const name = await hostName(host);
   // Bound to one address of the network, she is reached there.

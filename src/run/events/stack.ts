@@ -55,7 +55,19 @@ export interface ContainerFailed {
   readonly logLines: readonly string[];
 }
 
-export type StackEvent = FileWritten | StackCommand | ContainerChanged | ContainerFailed;
+/** A line of what a container printed, as `heros logs` shows it. */
+export interface ContainerLogged {
+  readonly type: "container.logged";
+  readonly service: string;
+  readonly line: string;
+}
+
+export type StackEvent =
+  | FileWritten
+  | StackCommand
+  | ContainerChanged
+  | ContainerFailed
+  | ContainerLogged;
 
 export interface AnnieModel {
   readonly status: string;

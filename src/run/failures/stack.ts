@@ -8,6 +8,16 @@ interface Said {
   readonly said: string;
 }
 
+/** What compose is asked to do with a stack, in its own word. */
+export type StackAction = "up" | "down" | "restart" | "logs";
+
+const actionWords: Readonly<Record<StackAction, string>> = {
+  up: "start",
+  down: "stop",
+  restart: "restart",
+  logs: "show the logs of",
+};
+
 /** A port that the stack needs, and who has it. */
 type TakenPort =
   /** The machine's check found it: `by` as a person calls it, `remedy` what frees it. */
@@ -99,11 +109,17 @@ export const stackFailures = {
         ? "Find the error: run docker compose config -q in the stack's folder."
         : data.remedy,
   }),
-  "stack.compose_failed": row<Said & { stackDir: string }>({
+  "stack.compose_failed": row<Said & { stackDir: string; action?: StackAction }>({
     exitCode: exitCodes.failed,
-    message: ({ stackDir, said }) =>
-      `Docker Compose could not start the stack in ${stackDir}${said === "" ? "" : `: ${said}`}`,
-    hint: ({ stackDir }) => `Try it yourself: ${inFolder(stackDir, "docker compose up -d")}`,
+    message: ({ stackDir, said, action = "up" }) =>
+      `Docker Compose could not ${actionWords[action]} the stack in ${stackDir}${said === "" ? "" : `: ${said}`}`,
+    hint: ({ stackDir, action = "up" }) =>
+      `Try it yourself: ${inFolder(stackDir, `docker compose ${action === "up" ? "up -d" : action}`)}`,
+  }),
+  "stack.service_unknown": row<{ service: string; services: readonly string[]; stackDir: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ service, stackDir }) => `The stack in ${stackDir} has no service ${service}.`,
+    hint: ({ services }) => `Its services: ${services.join(", ")}`,
   }),
   "stack.build_failed": row<{ service: string; stackDir: string; lines: readonly string[] }>({
     exitCode: exitCodes.failed,

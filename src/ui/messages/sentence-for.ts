@@ -38,6 +38,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "stack.command":
     case "container.changed":
     case "container.failed":
+    case "container.logged":
       return stackSentence(event, state);
     case "download.progress":
     case "verify.progress":
@@ -80,7 +81,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
 }
 
 function isWholeAnswer({ run }: RunState): boolean {
-  return run?.command === "version" || run?.command === "doctor --list";
+  return ["version", "logs", "doctor --list"].includes(run?.command ?? "");
 }
 
 /**

@@ -51,6 +51,8 @@ export function stackSentence(
       if (containers[event.service]?.news === false && pullProgress(event) === null) return null;
       if (isToldByImage(event, images)) return null;
       return say(`${event.service}: ${containerLine(event)}.`, containerTone(event));
+    case "container.logged":
+      return say(`${event.service} | ${event.line}`, { from: "quiet" });
     case "container.failed":
       return say(`Container ${event.service} failed${exitWords(event.exitCode)}.`, {
         tone: "bad",
