@@ -98,7 +98,7 @@ describe("bash", () => {
     ["setup --output = j", ["json"]],
     ["setup --output =", ["auto", "ink", "plain", "json", "accessible"]],
     ["setup --output=j", ["--output=json"]],
-    ["setup --startup w", ["wait"]],
+    ["setup --startup w", ["wait", "warmup"]],
     ["setup --keep-token ", ["yes", "no"]],
     ["setup --storage ", ["hub-cache", "stack-dir"]],
     ["setup --storage = h", ["hub-cache"]],
