@@ -42,13 +42,36 @@ export async function pullAs({ host, emit, signal, image, from, onLine }: Pull):
   try {
     return await untilTaken(offer, {
       tryOnce: async () =>
-        (await runDocker(host, ["pull", ...platform, from], { signal, onLine })) ??
+        (await pullOnce(host, { args: ["pull", ...platform, from], signal, onLine })) ??
         (await runDocker(host, ["tag", from, image.name], { signal })),
       final: ["docker.disk_full", "docker.image_refused"],
     });
   } finally {
     // Of a run that is cancelled, too: nothing else would tell the person where the name is from.
     await runDocker(host, ["rmi", from], { timeoutMs: removeLimitMs });
+  }
+}
+
+/**
+ * An engine fetches a layer once for all who pull it: from the registry of whoever asked first, and goes on asking that one for more
+ * than a minute after it is gone with its heros. Whoever leaves and asks again has it fetched from its own.
+ */
+async function pullOnce(
+  host: Host,
+  { args, signal, onLine }: Pick<Pull, "signal" | "onLine"> & { readonly args: readonly string[] },
+): Promise<string | null> {
+  const leave = new AbortController();
+  try {
+    return await runDocker(host, args, {
+      signal: AbortSignal.any([signal, leave.signal]),
+      onLine(line) {
+        if (/^[0-9a-f]{12}: Retrying in \d+ seconds?/u.test(line)) leave.abort();
+        onLine(line);
+      },
+    });
+  } catch (error) {
+    if (leave.signal.aborted && !signal.aborted) return "the registry of a layer is gone";
+    throw error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
@@ -33,6 +34,29 @@ cell("two heros at once", async () => {
   for (const run of runs) await stock.expectImage(run);
   expect(stock.front.blobBytes()).toBeLessThan(1.02 * stock.imageBytes);
   return runs.map(stock.told).join(" and ");
+});
+
+cell("two heros at once, and the first is killed", async () => {
+  const scene = await stock.openCase();
+  const alone = [...images, "--max-connections=1"];
+  const one = scene.start("pull", alone);
+  await stock.untilHalf(one);
+  const other = scene.start("pull", alone);
+  await other.until(({ type }) => type === "image.planned");
+  // Docker fetches the layers for both, from the first one's registry.
+  await expect
+    .poll(() => execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }))
+    .toMatch(/(?:^docker pull 127\.0\.0\.1:\d+\/heros-[^]*){2}/mu);
+  one.kill("SIGKILL");
+  await one.ended;
+  const killedMs = performance.now();
+  stock.goOn();
+  const run = await other.ended;
+  await stock.expectDocker(run);
+  const seconds = (performance.now() - killedMs) / 1000;
+  // Of what Docker takes to give up a registry.
+  expect(seconds).toBeLessThan(50);
+  return `${stock.told(run)}, ${seconds.toFixed(1)} s later`;
 });
 
 cell("a disk that is too small", async () => {

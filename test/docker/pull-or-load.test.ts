@@ -43,6 +43,16 @@ test("an image that Docker can't use is offered once, and by no other way", asyn
   ]);
 });
 
+test("a layer that Docker fetches from another heros, which is gone, is asked for again", async () => {
+  const { taken, commands } = await handOver("registry", {
+    pull: `
+tries=$(grep -c '^pull ' "$log")
+[ "$tries" -ge 2 ] || { echo "0123456789ab: Retrying in 5 seconds"; exec sleep 100; }`,
+  });
+  expect(taken).toBe(true);
+  expect(commands.map((command) => command.split(" ")[0])).toEqual(["pull", "pull", "tag", "rmi"]);
+});
+
 /** Hands an image to a `docker` that pulls and loads as pieces of shell script say. Time passes quickly. */
 async function handOver(
   way: HandedImage["way"],
