@@ -62,7 +62,7 @@ test("a setup ends with her address, the way to it, what she can do, and command
     "Tonight: nightly re-index",
     "Models: 4.31 GB, downloaded and verified in 1 min 35 s",
     "Next: heros status, heros doctor",
-    "Stop her: cd '/my stack' && docker compose down",
+    "Stop her: heros down --stack-dir '/my stack'",
   ]);
 });
 
@@ -83,7 +83,7 @@ test("the setting that opens her to the network is named where her compose files
   expect((await lines()).filter((line) => line.includes("HER_OS_BIND"))).toEqual([]);
   await put("her-os/docker-compose.yml", 'ports: ["${HER_OS_BIND:-127.0.0.1}:8000:8000"]\n');
   expect(await lines()).toContain(
-    `To open her to your network: HER_OS_BIND=0.0.0.0 in ${home}/her-os/.env`,
+    `To open her to your network: HER_OS_BIND=0.0.0.0 in ${home}/her-os/.env, then heros up`,
   );
 });
 

@@ -5,7 +5,7 @@ import { findOnPath, isThere } from "../../host/places.ts";
 import type { Host } from "../../host/host.ts";
 import { capabilityName, isNightly } from "../../run/capabilities.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
-import { inFolder, quoted } from "../../run/shell-quote.ts";
+import { quoted } from "../../run/shell-quote.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
 
 export interface Ending {
@@ -24,12 +24,18 @@ export async function closingSummary(
   const heros = (await installedCommand(host, assetsDir)) ?? "heros";
   return [
     online.url,
-    ...(await laptopLines(host, plan.stackDir, online.url)),
+    ...(await laptopLines(host, plan.stackDir, online.url, heros)),
     ...abilityLines(plan),
     modelsLine(online, plan),
     `Next: ${heros} status, ${heros} doctor`,
-    `Stop her: ${inFolder(plan.stackDir, "docker compose down")}`,
+    `Stop her: ${heros} down${stackFlag(host, plan.stackDir)}`,
   ];
+}
+
+/** For a stack that is not where a command looks for it by itself. */
+function stackFlag(host: Host, stackDir: string): string {
+  const usual = path.join(host.home, "her-os");
+  return stackDir === usual ? "" : ` --stack-dir ${quoted(stackDir)}`;
 }
 
 /** The closing page of a demo. `host` is the real one, `kept` the demo's folder where it stays. */
@@ -92,7 +98,12 @@ function modelsLine({ fetchedBytes, downloadedInMs }: Online, plan: PlanReady): 
 }
 
 /** How she is reached from another machine: by a tunnel, or directly where she is bound to the network. */
-export async function laptopLines(host: Host, stackDir: string, url: string): Promise<string[]> {
+export async function laptopLines(
+  host: Host,
+  stackDir: string,
+  url: string,
+  heros = "heros",
+): Promise<string[]> {
   const { hostname, port } = new URL(url);
   const name = await hostName(host);
   // Bound to one address of the network, she is reached there.
@@ -106,7 +117,9 @@ export async function laptopLines(host: Host, stackDir: string, url: string): Pr
   return [
     `From your laptop: ssh -L ${port}:localhost:${port} ${name}`,
     ...((await hasBindSetting(host, stackDir))
-      ? [`To open her to your network: HER_OS_BIND=0.0.0.0 in ${setting}`]
+      ? [
+          `To open her to your network: HER_OS_BIND=0.0.0.0 in ${setting}, then ${heros} up${stackFlag(host, stackDir)}`,
+        ]
       : []),
   ];
 }
