@@ -1,7 +1,7 @@
 import { annieServiceName, warmupServiceName } from "../deploy/compose/annie-service.ts";
 import { askDocker, type DockerAnswer, engineProblem, inDockerGroup } from "../docker/engine.ts";
 import type { Probe } from "../host/time-limit.ts";
-import type { Failure } from "../run/failure.ts";
+import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { neededBy, runCompose, type StackConfig } from "../docker/compose.ts";
 import { type HandedImage, openHandOver, removeLeftNames } from "../docker/hand-over.ts";
@@ -17,7 +17,7 @@ import { formatBytes } from "../run/units.ts";
 import { sourceByRepo } from "../source/source.ts";
 import { parseImageReference } from "../source/oci/reference.ts";
 import { storeByRepo } from "../store/by-repo.ts";
-import { itemsOf, type Survey, type SurveyedImage } from "../store/store.ts";
+import { type ImageContent, itemsOf, type Survey, type SurveyedImage } from "../store/store.ts";
 import type { Work } from "./command-request.ts";
 import { type FoundImages, type ImagesRequest, withFoundImages } from "./find-images.ts";
 import { leftImage, type LeftImage, plannedLeft } from "./survey-images.ts";
@@ -175,6 +175,8 @@ function handImages(
   const images = [...order].flatMap((id) => survey.images.filter((image) => image.id === id));
   const started = Promise.withResolvers<void>();
   if (!starts) started.resolve();
+  const contentOf = (name: string): ImageContent | null =>
+    images.find(({ label }) => label.image === name)?.content ?? null;
   const handOver = openHandOver({
     host,
     emit,
@@ -185,7 +187,7 @@ function handImages(
     reporter,
     laterAfter: started.promise,
     async onHanded({ name }) {
-      const content = images.find(({ label }) => label.image === name)?.content ?? null;
+      const content = contentOf(name);
       if (content !== null && !keep) await store.removeImage(content, work.signal);
     },
   });
@@ -213,6 +215,19 @@ function handImages(
     reporter.pulls(image.image, image.totalBytes - image.cachedBytes, host.clock.monotonicMs());
   }
 
+  /** Of an image that Docker did not take from heros: what was stored may have been damaged since. */
+  async function clearRefused(name: string): Promise<void> {
+    const content = contentOf(name);
+    if (content === null) return;
+    try {
+      if (keep) await store.removeDamaged(name, signal);
+      else await store.removeImage(content, signal);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof Failure)) throw error;
+      const { code, message, hint } = error;
+      emit({ type: "notice", level: "warning", code, message, hint });
+    }
+  }
   /** By heros, or, once `turn` comes, by Docker itself. */
   const fetched = (some: readonly LeftImage[], turn: Promise<unknown>): Promise<unknown> =>
     Promise.all(
@@ -221,6 +236,7 @@ function handImages(
           if (!hasEngine) return;
           await turn;
           await pulls.pull(image);
+          await clearRefused(image.image);
         }
         waiting.delete(image.image);
         start.imageReady(image.services);

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, open, readdir } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { openCells } from "./cells.ts";
 import { openEngineProxy } from "./engine-proxy.ts";
-import { expectFailure, type ImageStock, openImageStock } from "./image-stock.ts";
+import { expectFailure, type ImageStock, layerBytes, openImageStock } from "./image-stock.ts";
 import { docker } from "./run-heros.ts";
 import { mountDisk } from "./small-disk.ts";
 
@@ -88,6 +88,31 @@ cell("a disk that is full at half of the image", async () => {
   const how = stock.told(run);
   const second = await scene.pull(images);
   await stock.expectImage(second);
+  return `${how}, then ${stock.told(second)}`;
+});
+
+cell("a kept layer that the disk damaged", async () => {
+  const scene = await stock.openCase();
+  const kept = [...images, "--keep-images"];
+  await scene.pull(kept);
+  const forget = () => docker(["rmi", "--force", `${stock.front.host}/acme/core:1`]);
+  await forget();
+  const folder = path.join(scene.cacheDir, ".heros/images");
+  const [layer] = stock.layers;
+  const file = await open(path.join(folder, "blobs/sha256", layer?.digest.slice(7) ?? ""), "r+");
+  await file.write("damaged", layerBytes / 2);
+  await file.close();
+  const run = await scene.pull(kept);
+  await stock.expectDocker(run);
+  const how = stock.told(run);
+  await forget();
+  stock.front.reset();
+  // What is damaged was found out: the next run fetches it, and Docker takes the image from heros again.
+  const second = await scene.pull(images);
+  await stock.expectDocker(second);
+  expect(stock.front.blobBytes()).toBeLessThan(1.02 * (layer?.sizeBytes ?? 0));
+  expect(stock.front.blobBytes()).toBeGreaterThan(0.9 * (layer?.sizeBytes ?? 0));
+  await expect(readdir(folder)).rejects.toThrow("ENOENT");
   return `${how}, then ${stock.told(second)}`;
 });
 
