@@ -1,6 +1,8 @@
+import { annieServiceName } from "../deploy/compose/annie-service.ts";
 import type { Probe } from "../host/time-limit.ts";
 import type { Asked, Finding, Surroundings } from "./ask-machine.ts";
 import type { Installation } from "./installation.ts";
+import { assessAnnie, assessFiles, assessMounts, assessServices, notSetUp } from "./stack.ts";
 import { assessImages, assessModels, assessNeededSpace, assessObstacle } from "./stored.ts";
 
 /** A check of what setup and pull made; `heros doctor` alone runs it. */
@@ -55,5 +57,46 @@ export const installationChecks = [
     why: "A download that does not fit does not start.",
     routine: true,
     assess: async ({ needs }) => assessNeededSpace(await needs),
+  }),
+  row({
+    id: "files",
+    title: "Annie's files",
+    why: "Annie runs as they say.",
+    routine: true,
+    async assess({ files, isSetUp }, { asked, surroundings, limitMs }) {
+      const { stackDir } = surroundings;
+      // A setup reads them only with a compose that works.
+      const [{ state }, gpu] = await Promise.all([asked.compose, asked.gpu]);
+      if (state !== "there") return { status: "skipped", found: "Docker Compose does not answer" };
+      const found = await files(gpu !== null);
+      return assessFiles(found, { isSetUp: await isSetUp, limitMs, stackDir });
+    },
+  }),
+  row({
+    id: "services",
+    title: "Annie's services",
+    why: "Each of them has to run.",
+    routine: false,
+    async assess({ containers, isSetUp }, { asked, surroundings, limitMs }) {
+      if (!(await isSetUp)) return notSetUp;
+      const [listing, { state }] = await Promise.all([containers, asked.docker]);
+      const { stackDir } = surroundings;
+      return assessServices(listing, { docker: state, stackDir, own: annieServiceName, limitMs });
+    },
+  }),
+  row({
+    id: "mounts",
+    title: "Models in Annie's container",
+    why: "Without them she downloads every model a second time.",
+    routine: true,
+    assess: async ({ mounts }, machine) => assessMounts(await mounts, machine),
+  }),
+  row({
+    id: "annie",
+    title: "Annie",
+    why: "It shows whether she works, not only whether she runs.",
+    routine: false,
+    assess: async ({ annie, isSetUp }, { limitMs }) =>
+      assessAnnie(await annie, { isSetUp: await isSetUp, limitMs }),
   }),
 ] as const;

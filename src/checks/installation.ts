@@ -1,3 +1,5 @@
+import type { Listing } from "../docker/containers.ts";
+import type { AnnieState } from "../health/health.ts";
 import type { Late } from "../host/time-limit.ts";
 import type { Failure } from "../run/failure.ts";
 import type { NeededSpace, Survey } from "../store/store.ts";
@@ -15,8 +17,44 @@ export interface Installation {
   readonly obstacle: Promise<Obstacle | null | Late>;
   /** Of the services; null where Docker alone finds them out. */
   readonly images: Promise<ImagesFound | null | Late>;
+  /** What Annie says of herself. */
+  readonly annie: Promise<AnnieFound | Late>;
+  /** Her containers, stopped ones too. */
+  readonly containers: Promise<Listing | Late>;
+  /** The models in her container; null where it does not run, or nobody says. */
+  readonly mounts: Promise<MountsFound | null | Late>;
+  /** The files that heros writes, as a setup would find them. @param gpu there is one */
+  readonly files: (gpu: boolean) => Promise<FilesFound | Late>;
   /** What models and images need that are still to come; null where that is not known. */
   readonly needs: Promise<readonly NeededSpace[] | null>;
+}
+
+export interface AnnieFound {
+  readonly state: AnnieState;
+  /** Where she answers, or should. */
+  readonly url: string;
+  /** Why she is not online; null where she is. */
+  readonly problem: Failure | null;
+}
+
+export interface MountsFound {
+  readonly container: string;
+  /** As her container runs; null where she has no models mounted. */
+  readonly real: string | null;
+  /** As her compose files say. */
+  readonly wanted: string;
+}
+
+/** Files that are not as a setup would write them. */
+export interface FilesFound {
+  /** Why a setup can't write them. */
+  readonly failure: Failure | null;
+  readonly files: readonly {
+    /** Absolute. */
+    readonly path: string;
+    /** `edited`: by hand, since heros wrote it. `outdated`: by other answers, or by an older heros. */
+    readonly state: "missing" | "edited" | "outdated";
+  }[];
 }
 
 export interface Obstacle {

@@ -9,6 +9,7 @@ import type { Host } from "../host/host.ts";
 import type { Answers } from "../plan/questions.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
 import { failure } from "../run/failures/table.ts";
+import { answerLimitMs, impatient } from "../host/time-limit.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { placeModels } from "./models-place.ts";
@@ -57,6 +58,9 @@ export async function performDoctor(
   const { cacheDir, stackDir, endpoint, mirrors, port } = settings;
   emit({ type: "stage.started", stage: "machine" });
   const answers = await answersHere(host, settings);
+  // Compose is asked where she answers; without it, her .env tells.
+  const limitMs = answerLimitMs(host);
+  const address = await anniePlace(impatient(host, limitMs * shareOfAddress), stackDir, port);
   const request: DetectRequest = {
     host,
     emit,
@@ -64,14 +68,20 @@ export async function performDoctor(
     modelsPath: cacheDir,
     stackDir,
     projectDir: await findProjectFolder(host, stackDir),
-    port: (await anniePlace(host, stackDir, port)).port,
+    port: address.port,
     endpoint,
     mirrors,
     tryHub: tryHubOf(work, settings, { tokenIsAsked: false }),
     modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)),
     consent: answers.unsupported ? "given" : "missing",
   };
-  const here = askInstallation(work, { settings, assetsDir, answers });
+  const here = askInstallation(work, {
+    settings,
+    assetsDir,
+    answers,
+    address,
+    isGiven: given.cacheDir !== null,
+  });
   const findings = await examine(ids, request, here.installation);
   const stops = findings.placeFailure !== null || findings.hubFailure !== null;
   const refusals = setupRefusals(findings, stops ? await here.wanted : null);
@@ -86,6 +96,9 @@ export async function performDoctor(
     throw failure("doctor.problems", { first, count: failures.length }, first);
   return ids === null ? ["Ready: this machine can run Annie."] : [];
 }
+
+/** Of the time that one question may take: every check waits for it. */
+const shareOfAddress = 0.3;
 
 function reportOf({ checks: finished }: Findings): DoctorReport {
   const whys = new Map<string, string>(checks.map(({ id, why }) => [id, why]));

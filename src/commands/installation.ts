@@ -1,11 +1,33 @@
 import path from "node:path";
-import { type CatalogModel, modelsOfTiers, requiredTiers } from "../catalog/catalog.ts";
+import {
+  capabilitiesOf,
+  type CatalogModel,
+  modelsOfTiers,
+  requiredTiers,
+} from "../catalog/catalog.ts";
 import { lazily } from "../checks/ask-machine.ts";
 import type { Wanted } from "../checks/detect.ts";
-import type { ImagesFound, Installation, Obstacle } from "../checks/installation.ts";
+import type {
+  AnnieFound,
+  FilesFound,
+  ImagesFound,
+  Installation,
+  MountsFound,
+  Obstacle,
+} from "../checks/installation.ts";
+import {
+  type AnnieAddress,
+  annieServiceName,
+  containerCache,
+} from "../deploy/compose/annie-service.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
+import { type ListRequest, readStackConfig } from "../docker/compose.ts";
+import { askMounts, listContainers, type Listing } from "../docker/containers.ts";
+import { annieState, askHealth, notOnline } from "../health/health.ts";
+import { notOnlineNow } from "../run/failures/annie.ts";
+import { stackPlan } from "./stack-plan.ts";
 import { isThere } from "../host/places.ts";
-import { answerLimitMs, late, type Late, withinLimit } from "../host/time-limit.ts";
+import { answerLimitMs, impatient, late, type Late, withinLimit } from "../host/time-limit.ts";
 import type { Answers } from "../plan/questions.ts";
 import { Failure } from "../run/failure.ts";
 import { openHubCache } from "../store/hub-cache/hub-cache.ts";
@@ -22,6 +44,10 @@ export interface InstallationRequest {
   /** Absolute: the folder that ships with heros. */
   readonly assetsDir: string;
   readonly answers: Answers;
+  /** Where Annie answers, or should. */
+  readonly address: AnnieAddress;
+  /** The folder of the models was given, whatever the answers say of storage. */
+  readonly isGiven: boolean;
 }
 
 /** Asks for what setup and pull made, nothing of it before its answer is looked at. */
@@ -29,14 +55,16 @@ export function askInstallation(
   work: Work,
   request: InstallationRequest,
 ): { readonly installation: Installation; readonly wanted: Promise<Wanted | null> } {
-  const { host, signal } = work;
+  const { signal } = work;
   const { settings, answers } = request;
   const { catalog, stackDir } = settings;
+  const limitMs = answerLimitMs(work.host);
+  const host = impatient(work.host, limitMs);
   const inTime = async <Answer>(ask: (stop: AbortSignal) => Promise<Answer>) =>
-    withinLimit({ host, signal, limitMs: answerLimitMs(host) }, ask);
+    withinLimit({ host, signal, limitMs }, ask);
   const chosen = modelsOfTiers(catalog, answers.tiers);
   const others: Others = lazily<Others>({
-    images: () => inTime((stop) => findImages({ ...work, signal: stop }, request)),
+    images: () => inTime((stop) => findImages({ ...work, host, signal: stop }, request)),
     wanted: async () => {
       const [survey, images] = await Promise.all([installation.models, others.images]);
       return survey === late ? null : wantedOf(work, survey, images === late ? null : images);
@@ -47,7 +75,7 @@ export function askInstallation(
     models: () =>
       inTime(async (stop) => {
         const view = { fetching: settings, models: chosen, ask: "never" } as const;
-        return (await viewCache({ ...work, signal: stop }, view)).survey;
+        return (await viewCache({ ...work, host, signal: stop }, view)).survey;
       }),
     obstacle: () =>
       inTime(async () => {
@@ -59,6 +87,14 @@ export function askInstallation(
       const images = await others.images;
       return images === null || images === late ? images : imagesFound(images);
     },
+    annie: () => inTime((stop) => askAnnie({ ...work, host, signal: stop }, request)),
+    containers: () => inTime((stop) => listContainers({ host, stackDir, signal: stop })),
+    mounts: () =>
+      inTime(async (stop) => {
+        const listing = await installation.containers;
+        return findMounts({ host, stackDir, signal: stop }, listing);
+      }),
+    files: () => (gpu) => inTime(() => planFiles({ host }, request, gpu)),
     needs: async () => (await others.wanted)?.needs ?? null,
   });
   return {
@@ -73,6 +109,73 @@ export function askInstallation(
 interface Others {
   readonly images: Promise<FoundImages | null | Late>;
   readonly wanted: Promise<Wanted | null>;
+}
+
+async function askAnnie(
+  { host, signal }: Work,
+  { settings: { catalog, stackDir }, address }: InstallationRequest,
+): Promise<AnnieFound> {
+  const url = `http://${address.host}:${address.port}`;
+  const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
+  const answer = await askHealth(host, `${url}/health`, signal);
+  const state = annieState(answer, tier1);
+  if (state === "online") return { state, url, problem: null };
+  const problem = notOnlineNow(notOnline({ answer, url, tier1, stackDir }), {
+    inBackground: false,
+    stranger: answer.from === "stranger",
+    setUp: true,
+  });
+  return { state, url, problem };
+}
+
+/** What Annie's running container has mounted, beside what her compose files say; null where one of them does not tell. */
+async function findMounts(
+  asked: ListRequest,
+  listing: Listing | Late,
+): Promise<MountsFound | null> {
+  const containers = listing === late ? [] : listing.containers;
+  const own = containers.find(
+    ({ service, state }) => service === annieServiceName && state !== "exited",
+  );
+  if (own === undefined) return null;
+  const [mounts, config] = await Promise.all([askMounts(asked, own.name), readStackConfig(asked)]);
+  const volumes = config?.services[annieServiceName]?.volumes ?? [];
+  const wanted = volumes.find(({ target }) => target === containerCache);
+  if (mounts === null || config === null || wanted?.source === undefined) return null;
+  const real = mounts.find(({ target }) => target === containerCache);
+  const source = config.volumeNames.get(wanted.source) ?? wanted.source;
+  return { container: own.name, real: real?.source ?? null, wanted: source };
+}
+
+/** The files that a setup with these answers would write again. Writes nothing. */
+async function planFiles(
+  { host }: Pick<Work, "host">,
+  { settings, answers, assetsDir, address, isGiven }: InstallationRequest,
+  gpu: boolean,
+): Promise<FilesFound> {
+  const { catalog, stackDir, cacheDir, endpoint } = settings;
+  const plan = stackPlan({
+    catalog,
+    answers,
+    cacheDir,
+    isGiven,
+    endpoint,
+    port: address.port,
+    gpu,
+  });
+  const { planDeployment } = await import("../deploy/compose/plan.ts");
+  try {
+    const { changes } = await planDeployment({ host, stackDir, assetsDir, plan });
+    const files = changes.flatMap(({ path: file, action, backupPath }) => {
+      if (action === "unchanged") return [];
+      const state = action === "created" ? "missing" : "outdated";
+      return [{ path: file, state: backupPath === undefined ? state : "edited" } as const];
+    });
+    return { failure: null, files };
+  } catch (error) {
+    if (error instanceof Failure) return { failure: error, files: [] };
+    throw error;
+  }
 }
 
 interface ObstacleSearch {

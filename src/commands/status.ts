@@ -2,7 +2,7 @@ import path from "node:path";
 import { isThere } from "../host/places.ts";
 import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../catalog/catalog.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
-import { type Answer, askHealth, notOnline } from "../health/health.ts";
+import { annieState, askHealth, notOnline } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { seeBackground } from "../record/background-run.ts";
 import { findRunning } from "../record/find-running.ts";
@@ -112,7 +112,7 @@ async function readStatus(
   const required = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
   const { health } = answer;
   const lacks = (name: string) => health.capabilities[name] !== true;
-  const annie = stateOf(answer, required.some(lacks));
+  const annie = annieState(answer, required);
   const listed = listedModels(survey, models);
   const event: StatusRead = {
     type: "status.read",
@@ -163,12 +163,6 @@ async function readImages(
 /** What of a run in the background is news: not each of its bytes. */
 function lasting(seen: BackgroundSeen | null) {
   return seen === null ? null : { pid: seen.pid, state: seen.state };
-}
-
-function stateOf({ from, health }: Answer, lacksRequired: boolean): StatusRead["annie"] {
-  if (from !== "annie") return "absent";
-  if (health.status === "starting") return "starting";
-  return health.status === "healthy" && !lacksRequired ? "online" : "degraded";
 }
 
 /** `heros status [--watch]` */

@@ -118,6 +118,45 @@ export async function askStartedAt(
   return Number.isNaN(atMs) ? null : atMs;
 }
 
+/** Something of this machine, or a volume, that a container sees at a path. */
+export interface ContainerMount {
+  readonly type: string;
+  /** A path of this machine; of a volume, its name. */
+  readonly source: string;
+  /** In the container. */
+  readonly target: string;
+}
+
+const mounted = z.array(
+  z.object({
+    Type: z.string(),
+    Name: z.string().optional(),
+    Source: z.string().default(""),
+    Destination: z.string(),
+  }),
+);
+
+/** What a container really has mounted; null where docker does not say. */
+export async function askMounts(
+  { host, signal }: Pick<ListRequest, "host" | "signal">,
+  name: string,
+): Promise<readonly ContainerMount[] | null> {
+  const { exitCode, stdout } = await host.processes.run({
+    command: "docker",
+    args: ["inspect", "--type", "container", "--format", "{{json .Mounts}}", name],
+    timeoutMs: 15_000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const { data } = mounted.safeParse(exitCode === 0 ? parseJson(stdout) : null);
+  return (
+    data?.map(({ Type: type, Name, Source, Destination: target }) => ({
+      type,
+      source: type === "volume" ? (Name ?? Source) : Source,
+      target,
+    })) ?? null
+  );
+}
+
 /** Of each container of the project, stopped ones too: its folder, and the first of its files. None where docker does not say. */
 export async function askProject(
   host: Host,

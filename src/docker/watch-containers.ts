@@ -180,9 +180,13 @@ export function explainContainers(
   return watchContainers(request).check(request.signal, true);
 }
 
-function isBroken(
+/**
+ * Whether a container keeps the stack from being in order. `final`: one that only restarts or is unhealthy counts too.
+ * @param own the assistant's service
+ */
+export function isBroken(
   container: Container,
-  { own, final, restarts }: { own: string; final: boolean; restarts: number },
+  { own, final, restarts = 0 }: { own: string; final: boolean; restarts?: number },
 ): boolean {
   switch (container.state) {
     case "exited":

@@ -44,6 +44,16 @@ export async function askHealth(host: Host, url: string, signal: AbortSignal): P
   return { health: { status, capabilities, models: checks.models }, from: "annie" };
 }
 
+/** What she is to a person. */
+export type AnnieState = "online" | "degraded" | "starting" | "absent";
+
+/** @param tier1 capabilities without which she is not online */
+export function annieState({ from, health }: Answer, tier1: readonly string[]): AnnieState {
+  if (from !== "annie") return "absent";
+  if (health.status === "starting") return "starting";
+  return isHealthy(health) && tier1.every((name) => can(health, name)) ? "online" : "degraded";
+}
+
 export interface NotOnline {
   readonly answer: Answer;
   readonly url: string;

@@ -36,6 +36,16 @@ export async function withinLimit<T>(
   }
 }
 
+/** The same machine, where a process may take no longer than the limit. */
+export function impatient(host: Host, limitMs: number): Host {
+  const run: Host["processes"]["run"] = (request) =>
+    host.processes.run({
+      ...request,
+      timeoutMs: Math.min(limitMs, request.timeoutMs ?? Number.POSITIVE_INFINITY),
+    });
+  return { ...host, processes: { ...host.processes, run } };
+}
+
 /** In which a machine that is well answers any question. */
 const usualMs = 4000;
 /** A machine with more to do than it has cores is not given up earlier for it, up to so many times the usual. */

@@ -225,3 +225,48 @@ describe("the report of heros doctor", () => {
     expect(report).toMatchObject({ checks: [{ id: "cpu" }, { id: "hub", status: "ok" }] });
   });
 });
+
+describe("heros doctor where Annie was set up", () => {
+  /** Answers as her health contract says. */
+  async function startAnnie(report: object): Promise<number> {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(report));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    return (server.address() as AddressInfo).port;
+  }
+
+  const report = (status: string) => ({
+    status,
+    checks: { gpu: { available: true, device: "NVIDIA GB10" }, models: {} },
+    capabilities: {},
+  });
+
+  beforeEach(async () => {
+    await sandbox.file("home/her-os/docker-compose.heros.yml", "services: {}\n");
+  });
+
+  it("ends with 3 where she is degraded, as heros status does", async () => {
+    port = String(await startAnnie(report("degraded")));
+    const run = await doctor();
+    expect(statusOf(run, "annie")).toBe("failed");
+    const told = failureOf(run);
+    expect(told).toMatchObject({ code: "doctor.problems", exitCode: 3 });
+    const where = ["--catalog", catalog, "--json"];
+    const status = failureOf(
+      await sandbox.run(["status", ...where], { env: { HER_OS_PORT: port } }),
+    );
+    expect([status.exitCode, status.message]).toEqual([told.exitCode, told.message]);
+    expect((await doctor({ args: ["annie"] })).exitCode).toBe(3);
+    expect((await doctor({ args: ["cpu"] })).exitCode).toBe(0);
+  });
+
+  it("ends with 0 where she is online, or where a setup would start her", async () => {
+    const stopped = await doctor();
+    expect([stopped.exitCode, statusOf(stopped, "annie")]).toEqual([0, "warning"]);
+    port = String(await startAnnie(report("healthy")));
+    const online = await doctor();
+    expect([online.exitCode, statusOf(online, "annie")]).toEqual([0, "ok"]);
+  });
+});

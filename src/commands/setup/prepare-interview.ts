@@ -18,7 +18,7 @@ import type { PlannedDisk, PlannedMemory, PlannedModel, PlanReady } from "../../
 import type { Machine } from "../../run/events/machine.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { Failure, isAbort } from "../../run/failure.ts";
-import { defaultEndpoint, expandPath } from "../../source/hub/environment.ts";
+import { expandPath } from "../../source/hub/environment.ts";
 import type { Hub } from "../../source/hub/hub.ts";
 import {
   headroom,
@@ -30,7 +30,8 @@ import {
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { overruledNotice, placeFailureOf, requirePlace, requireWritable } from "../models-place.ts";
 import { reachStorage, storagePaths } from "../reach-storage.ts";
-import { type FoundVolume, mountOf } from "../../plan/storage.ts";
+import type { FoundVolume } from "../../plan/storage.ts";
+import { stackPlan } from "../stack-plan.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyModels } from "../download-models.ts";
@@ -151,17 +152,15 @@ export async function prepareInterview(
       host,
       stackDir,
       assetsDir: request.assetsDir,
-      plan: {
+      plan: stackPlan({
+        catalog,
+        answers,
         cacheDir: surveyed.cacheDir,
-        mount: request.cacheDir === null ? mountOf(answers.storage) : { kind: "folder" },
-        models: models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
-        tiers: answers.tiers,
-        startup: answers.startup,
-        endpoint: request.endpoint === defaultEndpoint ? null : request.endpoint,
+        isGiven: request.cacheDir !== null,
+        endpoint: request.endpoint,
         port: request.port,
-        token: answers.keepToken ? tokenOf(answers.token) : null,
         gpu: detection.machine.gpu !== null,
-      },
+      }),
     });
     if (changes.some(({ action }) => action !== "unchanged")) {
       await requireWritable(work, stackDir, "stack");

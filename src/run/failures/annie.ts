@@ -156,7 +156,8 @@ function lastLines(logLines: readonly string[]): string {
     : `Last lines of its log:\n${logLines.join("\n")}`;
 }
 
-function adviceFor(cause: LikelyCause, service: string): string {
+/** What to do where this is why a container fails. */
+export function adviceFor(cause: LikelyCause, service: string): string {
   switch (cause.kind) {
     case "killed":
       return cause.memoryLimitBytes === null
@@ -173,7 +174,8 @@ function adviceFor(cause: LikelyCause, service: string): string {
   }
 }
 
-function whatHappened(state: string, exitCode: number | null): string {
+/** "stopped with exit status 137", after the name of a container. */
+export function whatHappened(state: string, exitCode: number | null): string {
   switch (state) {
     case "restarting":
       return `keeps restarting${exitCode === null ? "" : ` (exit status ${exitCode})`}`;

@@ -1,0 +1,112 @@
+import path from "node:path";
+import type { DockerAnswer } from "../docker/engine.ts";
+import type { Listing } from "../docker/containers.ts";
+import { isBroken } from "../docker/watch-containers.ts";
+import { late, type Late, lateText, type Probe } from "../host/time-limit.ts";
+import { adviceFor, whatHappened } from "../run/failures/annie.ts";
+import { inFolder, quoted } from "../run/shell-quote.ts";
+import type { Finding } from "./ask-machine.ts";
+import type { AnnieFound, FilesFound, MountsFound } from "./installation.ts";
+
+type Limit = Pick<Probe, "limitMs">;
+/** Whether Annie was set up here. */
+type SetUp = { readonly isSetUp: boolean } & Limit;
+
+export const notSetUp = { status: "skipped", found: "not set up yet" } as const;
+
+export function assessAnnie(annie: AnnieFound | Late, { isSetUp, limitMs }: SetUp): Finding {
+  if (annie === late) return { status: "warning", found: lateText({ limitMs }) };
+  const { state, url, problem } = annie;
+  if (state === "online") return { status: "ok", found: `online at ${url}` };
+  if (!isSetUp && state === "absent") return notSetUp;
+  if (problem === null || state === "starting") {
+    return { status: "warning", found: `starting at ${url}`, remedy: "heros status --watch" };
+  }
+  const { message, hint } = problem;
+  const found = message.replace(/\.$/u, "");
+  return state === "degraded"
+    ? { status: "failed", found, remedy: hint, failure: problem }
+    : { status: "warning", found, remedy: hint };
+}
+
+export interface ServicesAsked extends Limit {
+  readonly docker: DockerAnswer["state"];
+  readonly stackDir: string;
+  /** Annie's own service. */
+  readonly own: string;
+}
+
+export function assessServices(
+  listing: Listing | Late,
+  { docker, limitMs, stackDir, own }: ServicesAsked,
+): Finding {
+  if (docker === "missing" || docker === "unusable") {
+    return { status: "skipped", found: "Docker is not running" };
+  }
+  if (listing === late || listing.error === "late") {
+    return { status: "warning", found: lateText({ limitMs }) };
+  }
+  if (listing.error !== null) return { status: "skipped", found: "Docker is not running" };
+  const { containers } = listing;
+  if (containers.length === 0) {
+    return { status: "warning", found: "no container is running", remedy: "heros setup" };
+  }
+  const broken = containers.filter((each) => isBroken(each, { own, final: true }));
+  const [first] = broken;
+  if (first === undefined) {
+    const running = containers.filter(({ state }) => state !== "exited").length;
+    return { status: "ok", found: `${running} running` };
+  }
+  const isKilled = first.exitCode === 137 && first.state !== "unhealthy";
+  const advice = isKilled
+    ? `${adviceFor({ kind: "killed", memoryLimitBytes: null }, first.service)} `
+    : "";
+  const log = inFolder(stackDir, `docker compose logs ${quoted(first.service)}`);
+  return {
+    status: "warning",
+    found: broken
+      .map(({ service, state, exitCode }) => `${service} ${whatHappened(state, exitCode)}`)
+      .join("; "),
+    remedy: `${advice}${isKilled ? "Check its log: " : ""}${log}`,
+  };
+}
+
+/** Files of a setup that wrote none yet are nobody's fault. */
+export function assessFiles(
+  found: FilesFound | Late,
+  { isSetUp, limitMs, stackDir }: SetUp & { readonly stackDir: string },
+): Finding {
+  if (found === late) return { status: "warning", found: lateText({ limitMs }) };
+  const { failure, files } = found;
+  if (failure !== null) {
+    const { message, hint: remedy } = failure;
+    return { status: "failed", found: message.replace(/\.$/u, ""), remedy, failure };
+  }
+  if (!isSetUp) return notSetUp;
+  if (files.length === 0) return { status: "ok", found: `up to date, in ${stackDir}` };
+  const words = { missing: "missing", edited: "edited by hand", outdated: "outdated" } as const;
+  const told = files.map((file) => `${path.basename(file.path)} is ${words[file.state]}`);
+  const isEdited = files.some(({ state }) => state === "edited");
+  return {
+    status: "warning",
+    found: `${told.join(", ")}, in ${stackDir}`,
+    remedy: isEdited
+      ? "heros setup writes it again and keeps a copy. Put changes of your own into docker-compose.override.yml."
+      : "heros setup",
+  };
+}
+
+export function assessMounts(mounts: MountsFound | null | Late, { limitMs }: Limit): Finding {
+  if (mounts === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (mounts === null) return { status: "skipped", found: "Annie's container is not running" };
+  const { container, real, wanted } = mounts;
+  if (real === wanted) return { status: "ok", found: wanted };
+  return {
+    status: "warning",
+    found:
+      real === null
+        ? `${container} has no models mounted, and downloads its own`
+        : `${container} reads ${real} instead of ${wanted}`,
+    remedy: "heros setup starts the container again with the right folder",
+  };
+}

@@ -1,0 +1,37 @@
+import { type Catalog, modelsOfTiers } from "../catalog/catalog.ts";
+import type { Deployment } from "../deploy/compose/deployment.ts";
+import type { Answers } from "../plan/questions.ts";
+import { mountOf } from "../plan/storage.ts";
+import { defaultEndpoint } from "../source/hub/environment.ts";
+import { tokenOf } from "./open-hub.ts";
+
+export interface StackPlanRequest {
+  readonly catalog: Catalog;
+  readonly answers: Answers;
+  /** Where the models are. */
+  readonly cacheDir: string;
+  /** The folder was given, whatever the answers say of storage. */
+  readonly isGiven: boolean;
+  /** Of the Hub. */
+  readonly endpoint: string;
+  readonly port: number;
+  /** There is a GPU. */
+  readonly gpu: boolean;
+}
+
+/** What the answers mean for the stack. */
+export function stackPlan(request: StackPlanRequest): Deployment {
+  const { catalog, answers, cacheDir, isGiven, endpoint, port, gpu } = request;
+  const models = modelsOfTiers(catalog, answers.tiers);
+  return {
+    cacheDir,
+    mount: isGiven ? { kind: "folder" } : mountOf(answers.storage),
+    models: models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
+    tiers: answers.tiers,
+    startup: answers.startup,
+    endpoint: endpoint === defaultEndpoint ? null : endpoint,
+    port,
+    token: answers.keepToken ? tokenOf(answers.token) : null,
+    gpu,
+  };
+}

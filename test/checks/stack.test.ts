@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { assessAnnie, assessFiles, assessMounts, assessServices } from "../../src/checks/stack.ts";
+import type { Container } from "../../src/docker/containers.ts";
+import { late } from "../../src/host/time-limit.ts";
+import { failure } from "../../src/run/failures/table.ts";
+
+const limitMs = 4000;
+const stackDir = "/home/ann/her-os";
+const setUp = { isSetUp: true, limitMs, stackDir };
+const url = "http://127.0.0.1:8000";
+
+describe("Annie", () => {
+  const degraded = failure("annie.degraded", {
+    stackDir,
+    status: "degraded",
+    lacks: ["voice_stt"],
+  });
+
+  it("is in order where she is online", () => {
+    expect(assessAnnie({ state: "online", url, problem: null }, setUp)).toEqual({
+      status: "ok",
+      found: `online at ${url}`,
+    });
+  });
+
+  it("that is degraded is a failure with exit status 3", () => {
+    expect(assessAnnie({ state: "degraded", url, problem: degraded }, setUp)).toMatchObject({
+      status: "failed",
+      failure: { code: "annie.degraded", exitCode: 3 },
+    });
+  });
+
+  it("that is not running can be started, and is not missed before her setup", () => {
+    const gone = failure("annie.unreachable", { stackDir, url, from: "nobody" });
+    const absent = { state: "absent", url, problem: gone } as const;
+    const finding = assessAnnie(absent, setUp);
+    expect(finding).toMatchObject({ status: "warning" });
+    expect(finding).not.toHaveProperty("failure");
+    expect(assessAnnie(absent, { ...setUp, isSetUp: false }).status).toBe("skipped");
+    expect(assessAnnie(late, setUp).status).toBe("warning");
+  });
+});
+
+describe("her services", () => {
+  const core: Container = {
+    service: "her-os-core",
+    name: "her-os-her-os-core-1",
+    state: "healthy",
+    exitCode: 0,
+    status: "Up 2 minutes (healthy)",
+  };
+  const asked = { docker: "running", stackDir, own: "her-os-core", limitMs } as const;
+  const judge = (...containers: readonly Container[]) =>
+    assessServices({ containers, error: null }, asked);
+
+  it("are in order where all run, and a helper has ended", () => {
+    const helper: Container = { ...core, service: "init", state: "exited" };
+    expect(judge(core, helper)).toEqual({ status: "ok", found: "1 running" });
+  });
+
+  it("are named where they fail, with the command that shows their log", () => {
+    expect(judge({ ...core, state: "restarting", exitCode: 1 })).toEqual({
+      status: "warning",
+      found: "her-os-core keeps restarting (exit status 1)",
+      remedy: `cd ${stackDir} && docker compose logs her-os-core`,
+    });
+    expect(judge({ ...core, state: "unhealthy" }).found).toContain("is running, but unhealthy");
+  });
+
+  it("that were killed for memory say so", () => {
+    const finding = judge({ ...core, state: "exited", exitCode: 137 });
+    expect(finding.found).toBe("her-os-core stopped with exit status 137");
+    expect(finding.remedy).toMatch(/^It probably ran out of memory/u);
+  });
+
+  it("are started by setup where none is there, and are not asked for without Docker", () => {
+    expect(judge()).toMatchObject({ status: "warning", remedy: "heros setup" });
+    const without = { ...asked, docker: "unusable" } as const;
+    expect(assessServices({ containers: [], error: null }, without).status).toBe("skipped");
+  });
+});
+
+describe("her files", () => {
+  const file = `${stackDir}/docker-compose.heros.yml`;
+  const judge = (state: "missing" | "edited" | "outdated") =>
+    assessFiles({ failure: null, files: [{ path: file, state }] }, setUp);
+
+  it("are in order where a setup would change none", () => {
+    expect(assessFiles({ failure: null, files: [] }, setUp).status).toBe("ok");
+  });
+
+  it("are told with what is wrong with each", () => {
+    expect(judge("outdated")).toEqual({
+      status: "warning",
+      found: `docker-compose.heros.yml is outdated, in ${stackDir}`,
+      remedy: "heros setup",
+    });
+    expect(judge("missing").found).toContain("is missing");
+    expect(judge("edited")).toMatchObject({
+      remedy: expect.stringContaining("keeps a copy") as unknown,
+    });
+  });
+
+  it("that a setup refuses fail with its own reason, set up or not", () => {
+    const invalid = failure("stack.base_invalid", { problem: "no", remedy: "yes" });
+    const found = { failure: invalid, files: [] };
+    for (const isSetUp of [true, false]) {
+      expect(assessFiles(found, { ...setUp, isSetUp })).toMatchObject({
+        status: "failed",
+        failure: { code: "stack.base_invalid", exitCode: 2 },
+      });
+    }
+  });
+});
+
+describe("the models in her container", () => {
+  const mounts = { container: "core-1", wanted: "/cache" };
+
+  it("are the ones of her compose files", () => {
+    expect(assessMounts({ ...mounts, real: "/cache" }, { limitMs }).status).toBe("ok");
+  });
+
+  it("are downloaded again where nothing is mounted", () => {
+    expect(assessMounts({ ...mounts, real: null }, { limitMs })).toMatchObject({
+      status: "warning",
+      found: "core-1 has no models mounted, and downloads its own",
+    });
+    expect(assessMounts({ ...mounts, real: "/old" }, { limitMs }).found).toContain("instead of");
+    expect(assessMounts(null, { limitMs }).status).toBe("skipped");
+  });
+});
