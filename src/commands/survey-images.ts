@@ -75,7 +75,8 @@ export async function surveyImages(request: ImageSurveyRequest): Promise<Surveye
   );
   const blobs = new Map<string, SurveyedBlob>();
   const images: SurveyedImage[] = [];
-  for (const seen of found) images.push(await surveyImage(request, seen, blobs));
+  const counted = new Set<string>();
+  for (const seen of found) images.push(await surveyImage(request, seen, { blobs, counted }));
   return { images, blobs: [...blobs.values()] };
 }
 
@@ -204,11 +205,11 @@ export function layersInEngine(
   return Math.max(0, ...shared);
 }
 
-/** Adds to `blobs` what of the image has to be in the store. */
+/** Adds to `blobs` what of the image has to be in the store, and to `counted` all of it: its sums are those of what no image before it has. */
 async function surveyImage(
   { store, engine, way, signal, whole = false }: ImageSurveyRequest,
   { image, inEngine, content, problem }: Seen,
-  blobs: Map<string, SurveyedBlob>,
+  { blobs, counted }: { readonly blobs: Map<string, SurveyedBlob>; readonly counted: Set<string> },
 ): Promise<SurveyedImage> {
   const { name, services, neededForOnline } = image;
   const id = imageIdOf(name);
@@ -225,7 +226,8 @@ async function surveyImage(
   const all = imageFilesOf(content);
   const sum = (files: readonly { readonly sizeBytes: number }[]): number =>
     files.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);
-  const totalBytes = sum(all);
+  const totalBytes = sum(all.filter(({ blobName }) => !counted.has(blobName)));
+  for (const { blobName } of all) counted.add(blobName);
   const lacking = same === null ? filesToStore(content, engine ?? []) : [];
   const wanted = whole ? all : lacking;
   const own = await sideBySide(wanted, 64, signal, async (file) => {
@@ -236,7 +238,8 @@ async function surveyImage(
     return { priority, repo, commit, ...file, ...before, ...state, neededBy };
   });
   for (const blob of own) blobs.set(blob.blobName, blob);
-  const { cachedBytes, resumedBytes } = sumBytes(own);
+  const first = own.filter(({ neededBy }) => neededBy[0] === id);
+  const { cachedBytes, resumedBytes } = sumBytes(first);
   const path = store.locate(content.repo, content.manifestDigest);
   const { repo, digest, manifestDigest: commit } = content;
   const files = own.map(({ path: file, blobName, cached }) => ({
@@ -247,7 +250,7 @@ async function surveyImage(
   return {
     ...known,
     totalBytes,
-    cachedBytes: totalBytes - sum(own) + cachedBytes,
+    cachedBytes: totalBytes - sum(first) + cachedBytes,
     resumedBytes,
     snapshots: files.length === 0 ? [] : [{ repo, revision: digest, commit, path, files }],
     label: { ...label, digest, unpackedBytes: Math.round(totalBytes * unpackedRatio) },

@@ -41,11 +41,14 @@ export function createProgress({
   const online = itemsOf(survey).some(({ priority }) => priority === 0);
   const unpacking = unpackingOf(survey, imageReporter);
   const claimed = new Set<BlobTask>();
+  const imageIds = new Set(survey.images.map(({ id }) => id));
   const items = itemsOf(survey).map((item) => {
     const own = tasks.filter(({ blob }) => blob.neededBy.includes(item.id));
     const queued = own.filter((task) => !claimed.has(task));
     for (const task of queued) claimed.add(task);
-    return { id: item.id, queued, counter: createCounter(item, own, nowMs) };
+    // A layer of several images counts for the first of them.
+    const counter = createCounter(item, imageIds.has(item.id) ? queued : own, nowMs);
+    return { id: item.id, queued, counter, isReady: () => own.every(isDone) };
   });
   const itemOf = new Map(items.map((item) => [item.id, item]));
   let imagesThereMs = Number.POSITIVE_INFINITY;
@@ -142,7 +145,7 @@ export function createProgress({
       if (atMs - toldMs >= everyMs) tell(connections, atMs);
     },
     tell,
-    isReady: (id: string): boolean => itemOf.get(id)?.counter.isReady() === true,
+    isReady: (id: string): boolean => itemOf.get(id)?.isReady() === true,
   };
 }
 
@@ -201,7 +204,6 @@ function createCounter(
       toTenths(rate.etaSeconds(missingBytes, nowMs)),
     hasBegun: (): boolean =>
       tasks.some(({ state, fetchedBytes }) => state === "done" || fetchedBytes > 0),
-    isReady: (): boolean => tasks.every(({ state }) => state === "done"),
     state(nowMs: number): ModelState {
       const unfinished = tasks.filter(({ state }) => state !== "done");
       if (unfinished.length === 0) return "ready";
@@ -217,6 +219,10 @@ function createCounter(
       return begun ? "downloading" : "waiting";
     },
   };
+}
+
+function isDone({ state }: BlobTask): boolean {
+  return state === "done";
 }
 
 /** All of it came, but not all of it right: it is fetched again and compared, and nobody knows for how long. */

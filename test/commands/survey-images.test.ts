@@ -205,3 +205,18 @@ test("where a registry can't be asked, an image that is all here will do, and it
   expect(told).toEqual([`${name} registry.unreachable`]);
   await expect(survey(false)).rejects.toMatchObject({ code: "registry.unreachable", exitCode: 5 });
 });
+
+test("a layer that two images share counts for the first of them alone", async () => {
+  await using scene = await openCore();
+  const voice = imageOf({ base: 300_000, voice: 50_000 });
+  scene.registry.push("her-os/voice", "1", voice);
+  const both = ["her-os/core:1", "her-os/voice:1"].map((name) => image(name, { services: [name] }));
+  const survey = await scene.surveyBoth({ images: both });
+  const [shared = 0] = [...voice.blobs]
+    .filter(({ digest }) => core.blobs.some((each) => each.digest === digest))
+    .map(({ bytes }) => bytes.length);
+  expect(shared).toBeGreaterThan(0);
+  const own = voice.blobs.reduce((bytes, each) => bytes + each.bytes.length, 0) - shared;
+  expect(survey.images.map(({ totalBytes }) => totalBytes)).toEqual([sum, own]);
+  expect(survey.blobs.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0)).toBe(sum + own);
+});
