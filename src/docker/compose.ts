@@ -118,6 +118,7 @@ const service = z.object({
   depends_on: z.record(z.string(), dependency).optional(),
   profiles: z.array(z.string()).default([]),
   network_mode: z.string().optional(),
+  environment: z.record(z.string(), z.string().nullable()).default({}).catch({}),
   ports: z.array(port).default([]).catch([]),
   runtime: z.string().optional(),
   gpus: z.unknown().optional(),

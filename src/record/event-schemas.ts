@@ -98,6 +98,7 @@ export const eventSchemas: Schemas = {
         tier: count,
         totalBytes: count,
         cachedBytes: count,
+        baked: z.literal(true).exactOptional(),
       }),
     ),
     capabilities: array(text).exactOptional(),

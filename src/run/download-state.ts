@@ -182,7 +182,8 @@ function resting(state: DownloadState): DownloadState {
 }
 
 function plannedModels(plan: PlanReady): readonly ModelProgress[] {
-  return plan.models.map((model) => ({
+  const coming = plan.models.filter(({ baked }) => baked !== true);
+  return coming.map((model) => ({
     id: model.id,
     title: model.title,
     tier: model.tier,

@@ -151,6 +151,8 @@ export interface ImageContent {
   readonly layers: readonly (OciBlob & { readonly mediaType: string })[];
   /** What each layer hashes to once it is unpacked. */
   readonly diffIds: readonly string[];
+  /** What its label says of the models in it; left out where it says nothing. */
+  readonly modelsLabel?: string;
 }
 
 export interface OciBlob {

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { freePort } from "../host/free-port.ts";
 import { docker, ofType } from "./run-heros.ts";
 import { openScene } from "./scene.ts";
@@ -29,7 +30,7 @@ async function inspect(stackDir: string, service: string): Promise<Inspected> {
   return found;
 }
 
-const models = (found: Inspected) =>
+const mountOf = (found: Inspected) =>
   found.Mounts.find(({ Destination }) => Destination === "/data/models");
 
 test("a warm-up finds what heros downloaded, fetches nothing, and runs again at each up without a word to Annie's container", async () => {
@@ -51,7 +52,7 @@ test("a warm-up finds what heros downloaded, fetches nothing, and runs again at 
     await inspect(stackDir, "her-os-core"),
     await inspect(stackDir, "model-warmup"),
   ];
-  expect([models(core)?.RW, models(warmup)?.RW]).toEqual([false, true]);
+  expect([mountOf(core)?.RW, mountOf(warmup)?.RW]).toEqual([false, true]);
   expect(warmup.HostConfig.DeviceRequests).toBeNull();
 
   const again = await scene.setup(flags);
@@ -111,3 +112,66 @@ test("docker compose run model-warmup fetches the models of a machine that has n
     )
     .toBe(200);
 });
+
+/** Annie's image with these folders of models in it. */
+async function bakeImage(name: string, repos: readonly string[], changes: readonly string[]) {
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-baked-"));
+  onTestFinished(async () => {
+    await rm(folder, { recursive: true });
+    await docker(["image", "rm", "--force", name]);
+  });
+  for (const repo of repos) {
+    const model = path.join(folder, repo.replace("/", "--"));
+    await mkdir(model);
+    for (const file of ["config.json", "gliner_config.json", "model.safetensors"]) {
+      await writeFile(path.join(model, file), "{}");
+    }
+  }
+  const id = (await docker(["create", "ghcr.io/her-os/her-os-core:latest"])).trim();
+  await docker(["cp", folder, `${id}:/data-baked`]);
+  await docker(["commit", ...changes.map((change) => `--change=${change}`), id, name]);
+  await docker(["rm", id]);
+}
+
+const small = ["Qwen/Qwen3-Embedding-0.6B", "urchade/gliner_medium-v2.1"];
+
+test.each([
+  ["the folder that it names", []],
+  ["its label", [`LABEL org.heros.models=${small.join(",")}`]],
+])(
+  "models in Annie's image, known by %s, are not downloaded, and she is online with them",
+  async (_by, label) => {
+    const image = `her-os-baked:${label.length}`;
+    await bakeImage(image, small, ["ENV HER_OS_BAKED_MODELS=/data-baked", ...label]);
+    const scene = await openScene({
+      change: (base) => base.replace("ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}", image),
+    });
+    const run = await scene.setup([
+      `--port=${await freePort()}`,
+      "--tiers=1,2",
+      "--startup=warmup",
+    ]);
+    expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+    const models = ofType(run, "plan.ready")[0]?.models ?? [];
+    // GLiNER's tokenizer is in another repository, and not in the image.
+    expect(models).toMatchObject([
+      { id: "qwen3-embedding-0.6b", baked: true, totalBytes: 0 },
+      { id: "gliner-medium-v2.1" },
+      { id: "whisper-large-v3" },
+    ]);
+    expect(models.filter(({ baked }) => baked === true)).toHaveLength(1);
+    const cached = (await readdir(scene.cacheDir)).filter((name) => name.startsWith("models--"));
+    expect(cached.toSorted()).toEqual([
+      "models--microsoft--deberta-v3-base",
+      "models--openai--whisper-large-v3",
+    ]);
+    const log = await docker(
+      ["compose", "logs", "--no-log-prefix", "model-warmup"],
+      scene.stackDir,
+    );
+    expect(log).toContain("[bootstrap] urchade/gliner_medium-v2.1 ready (baked)");
+    // Nothing of the look into it stays.
+    const made = await docker(["ps", "--all", "--quiet", "--filter", `ancestor=${image}`]);
+    expect(made.trim().split("\n")).toHaveLength(2);
+  },
+);

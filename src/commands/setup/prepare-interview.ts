@@ -5,6 +5,7 @@ import {
   modelsOfTiers,
 } from "../../catalog/catalog.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
+import { type BakedRepo, withoutBaked } from "../../catalog/baked.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import { placeFailure } from "../../checks/disks.ts";
 import type { StackConfig } from "../../docker/compose.ts";
@@ -34,6 +35,7 @@ import type { FoundVolume } from "../../plan/storage.ts";
 import { stackPlan } from "../stack-plan.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
+import { bakedByRegistry, findBakedInEngine } from "./find-baked.ts";
 import { surveyModels } from "../download-models.ts";
 import { recallAnswers, rememberAnswers } from "../gather-settings.ts";
 import type { FoundImages } from "../find-images.ts";
@@ -141,8 +143,31 @@ export async function prepareInterview(
     asked.set(key, found);
     return found;
   };
-  const workOut = async (given: Answers, stop: AbortSignal): Promise<WorkedOut> => {
-    const surveyed = await survey(given, modelsOfTiers(catalog, given.tiers), stop);
+  const bakedInEngine = findBakedInEngine(work, {
+    stackDir,
+    assetsDir: request.assetsDir,
+    models: catalog.models,
+  });
+  bakedInEngine.catch(() => {});
+  /** Usually nothing is baked: the Hub is asked meanwhile. */
+  const surveyUnbaked = async (
+    given: Answers,
+    repos: Promise<readonly BakedRepo[]>,
+    stop: AbortSignal,
+  ) => {
+    const all = modelsOfTiers(catalog, given.tiers);
+    const surveying = survey(given, all, stop);
+    surveying.catch(() => {});
+    const { models: left, baked } = withoutBaked(all, await repos);
+    const isWhole = left.every((model, index) => model === all[index]) && baked.length === 0;
+    return { baked, surveyed: await (isWhole ? surveying : survey(given, left, stop)) };
+  };
+  const workOut = async (
+    given: Answers,
+    stop: AbortSignal,
+    repos = bakedInEngine,
+  ): Promise<WorkedOut> => {
+    const { surveyed, baked } = await surveyUnbaked(given, repos, stop);
     const answers = unlessRefused(given);
     const place = await placeFailureOf(work, surveyed);
     const own = { store: await storeOf(answers, stop), survey: surveyed };
@@ -166,6 +191,9 @@ export async function prepareInterview(
       await requireWritable(work, stackDir, "stack");
     }
     const images = config === null ? null : await findImages(config, surveyed.cacheDir, stop);
+    const known = await repos;
+    const more = known.length > 0 || config === null ? [] : bakedByRegistry(config, images);
+    if (more.length > 0) return workOut(given, stop, Promise.resolve(more));
     const { imageNotices, neededSpace, plannedImages, withFoundImages } =
       await import("../find-images.ts");
     const needs = await neededSpace(own, images);
@@ -178,7 +206,10 @@ export async function prepareInterview(
       type: "plan.ready",
       dryRun: request.dryRun,
       tiers: answers.tiers,
-      models: surveyed.models.map(toPlannedModel),
+      models: inOrderOf(models, [
+        ...surveyed.models.map(toPlannedModel),
+        ...baked.map(toBakedModel),
+      ]),
       capabilities: capabilitiesOf(models),
       totalBytes: surveyed.totalBytes,
       cachedBytes: surveyed.cachedBytes + surveyed.resumedBytes,
@@ -293,6 +324,14 @@ function toPlannedModel(model: SurveyedModel): PlannedModel {
   const { label, purpose, totalBytes, cachedBytes, resumedBytes } = model;
   const { id, title, tier } = label;
   return { id, title, purpose, tier, totalBytes, cachedBytes: cachedBytes + resumedBytes };
+}
+
+function inOrderOf(models: readonly CatalogModel[], planned: readonly PlannedModel[]) {
+  return models.flatMap(({ id }) => planned.filter((model) => model.id === id));
+}
+
+function toBakedModel({ id, title, purpose, tier }: CatalogModel): PlannedModel {
+  return { id, title, purpose, tier, totalBytes: 0, cachedBytes: 0, baked: true };
 }
 
 const connections = 4;

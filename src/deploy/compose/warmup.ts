@@ -21,6 +21,8 @@ export interface WarmupBase {
   readonly user?: string;
   /** A service of the user's with this name has arguments, which would follow ours. */
   readonly hasCommand: boolean;
+  /** What Annie's own service is told of the models in her image, where the files say it. */
+  readonly bakedModels?: string;
 }
 
 /** A service as it stands in the files. */
@@ -31,7 +33,11 @@ const written = z.object({
   pull_policy: z.string().optional(),
   user: z.string().optional(),
   command: z.unknown().optional(),
+  environment: z.record(z.string(), z.unknown()).optional().catch(undefined),
 });
+
+/** Where her own loader looks for models of her image. */
+const bakedVariable = "HER_OS_BAKED_MODELS";
 const config = z.object({
   name: z.string().optional(),
   services: z.record(z.string(), written),
@@ -58,6 +64,7 @@ export async function readWarmupBase({
   const core = services[annieServiceName] ?? {};
   const owner = mount.kind === "volume" ? undefined : await ownerOf(files.host, cacheDir);
   const user = core.user ?? owner;
+  const bakedModels = core.environment?.[bakedVariable];
   const isBuilt = core.build !== undefined && core.build !== null;
   return {
     image: core.image ?? `${name}-${annieServiceName}`,
@@ -66,6 +73,7 @@ export async function readWarmupBase({
     ...(core.pull_policy === undefined ? {} : { pullPolicy: core.pull_policy }),
     ...(user === undefined ? {} : { user }),
     hasCommand: Boolean(services[warmupServiceName]?.command),
+    ...(typeof bakedModels === "string" ? { bakedModels } : {}),
   };
 }
 
@@ -100,7 +108,7 @@ export interface WarmupRequest {
  * no GPU, and alone of all it may write into the cache and ask the Hub.
  */
 export function warmupService({ base, mount, environment, secrets }: WarmupRequest) {
-  const { image, isBuilt, platform, pullPolicy, user, hasCommand } = base;
+  const { image, isBuilt, platform, pullPolicy, user, hasCommand, bakedModels } = base;
   const pulls = isBuilt ? "never" : pullPolicy;
   return {
     image,
@@ -112,6 +120,7 @@ export function warmupService({ base, mount, environment, secrets }: WarmupReque
     ...(user === undefined ? {} : { user }),
     environment: {
       ...environment,
+      ...(bakedModels === undefined ? {} : { [bakedVariable]: bakedModels }),
       HF_HUB_OFFLINE: "0",
       DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-2}",
       // Where NVIDIA's runtime is Docker's default, an image alone may ask for the GPU.

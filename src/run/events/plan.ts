@@ -9,6 +9,8 @@ export interface PlannedModel {
   readonly totalBytes: number;
   /** Already on disk: files of the right size, and what a partial has. */
   readonly cachedBytes: number;
+  /** It is in Annie's image: nothing of it is downloaded, and its bytes are 0. */
+  readonly baked?: true;
 }
 
 export interface PlannedFile {

@@ -36,6 +36,8 @@ export interface ImageConfig {
   readonly platform: Platform;
   /** Of the unpacked layers, from the lowest on. */
   readonly diffIds: readonly string[];
+  /** What its label says of the models in it; left out where it says nothing. */
+  readonly modelsLabel?: string;
 }
 
 const architectures: Readonly<Record<string, string>> = { aarch64: "arm64", x86_64: "amd64" };
@@ -263,7 +265,14 @@ const configSchema = z.object({
   architecture: z.string().default(""),
   variant: z.string().nullish().catch(null),
   rootfs: z.object({ diff_ids: z.array(z.string()) }),
+  config: z
+    .object({ Labels: z.record(z.string(), z.string()).nullish() })
+    .nullish()
+    .catch(null),
 });
+
+/** The label that lists the models in an image: repositories with commas between them. */
+export const modelsLabelName = "org.heros.models";
 
 /**
  * An image's configuration.
@@ -285,5 +294,6 @@ export function parseConfig(
   const own = platform(os || wanted.os, architecture || wanted.architecture, variant);
   const fits = own.os === wanted.os && own.architecture === wanted.architecture;
   if (!fits) throw noPlatform(image, wanted, [own]);
-  return { platform: own, diffIds };
+  const modelsLabel = config.config?.Labels?.[modelsLabelName];
+  return { platform: own, diffIds, ...(modelsLabel === undefined ? {} : { modelsLabel }) };
 }

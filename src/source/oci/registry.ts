@@ -270,6 +270,8 @@ export interface ResolvedImage {
   readonly layers: readonly LayerDescriptor[];
   /** Of the unpacked layers, from the lowest on. */
   readonly diffIds: readonly string[];
+  /** What its label says of the models in it; left out where it says nothing. */
+  readonly modelsLabel?: string;
 }
 
 /** An index may name another one; nobody goes deeper than this. */
@@ -304,7 +306,8 @@ export async function resolveImage(
   }
   const { mediaType, config, layers } = manifest;
   const bytes = await readConfig(session, asked, manifest, signal);
-  const { diffIds } = parseConfig(bytes, { image, wanted: platform, layers: layers.length });
+  const wanted = { image, wanted: platform, layers: layers.length };
+  const { diffIds, modelsLabel } = parseConfig(bytes, wanted);
   return {
     reference,
     digest: named.digest,
@@ -315,6 +318,7 @@ export async function resolveImage(
     config,
     layers,
     diffIds,
+    ...(modelsLabel === undefined ? {} : { modelsLabel }),
   };
 }
 

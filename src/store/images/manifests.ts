@@ -79,6 +79,7 @@ const record = z.object({
   config: blob,
   layers: z.array(blob.extend({ mediaType: z.string() })),
   diffIds: z.array(z.string()),
+  modelsLabel: z.string().exactOptional(),
 });
 
 /** A manifest and an index have four MiB each, at most. */
@@ -110,6 +111,7 @@ function encode(image: ImageContent): string {
       mediaType: each.mediaType,
     })),
     diffIds,
+    ...(image.modelsLabel === undefined ? {} : { modelsLabel: image.modelsLabel }),
   };
   return `${JSON.stringify(written)}\n`;
 }

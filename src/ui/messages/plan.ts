@@ -38,7 +38,8 @@ export function planSentence(plan: PlanReady): Sentence {
 export function downloadSizeText(plan: PlanReady): string {
   const { images = [], bytesPerSecond } = plan;
   const missing = missingBytes(plan);
-  const models = counted(plan.models.length, "model");
+  const coming = plan.models.filter(({ baked }) => baked !== true);
+  const models = counted(coming.length, "model");
   const what = images.length === 0 ? models : `${models} and ${counted(images.length, "image")}`;
   if (missing === 0) return `${what}, all already cached`;
   const cached = cachedBytesOf(plan);
@@ -67,8 +68,10 @@ export interface PlanFact {
 
 /** The facts of a plan, a line each. */
 export function planLines(plan: PlanReady): string[] {
-  const sized = ({ title, totalBytes }: PlannedModel) =>
-    totalBytes === 0 ? title : `${title} ${formatBytes(totalBytes)}`;
+  const sized = ({ title, totalBytes, baked }: PlannedModel) => {
+    if (baked === true) return `${title} (in Annie's image)`;
+    return totalBytes === 0 ? title : `${title} ${formatBytes(totalBytes)}`;
+  };
   const models = { label: "Models", value: listed(plan.models.map(sized)) };
   const download = { label: "Download", value: downloadSizeText(plan) };
   const facts = [models, ...imageFacts(plan), download, ...planFacts(plan)];
@@ -153,11 +156,13 @@ export function downloadText(plan: PlanReady, bytesPerSecond: number | null): st
   return `${formatBytes(missing)}${time}${cached}${images}`;
 }
 
-/** "cached", "784 MB cached"; nothing where nothing of it is. */
+/** "cached", "784 MB cached", "in Annie's image"; nothing where nothing of it is. */
 export function cachedText({
   totalBytes,
   cachedBytes,
-}: Pick<PlannedModel, "totalBytes" | "cachedBytes">): string {
+  baked,
+}: Pick<PlannedModel, "totalBytes" | "cachedBytes" | "baked">): string {
+  if (baked === true) return "in Annie's image";
   if (cachedBytes === 0) return "";
   return cachedBytes >= totalBytes ? "cached" : `${formatBytes(cachedBytes)} cached`;
 }

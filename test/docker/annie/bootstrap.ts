@@ -29,6 +29,11 @@ async function ask(path: string): Promise<Response> {
 
 async function fetchRepo({ repo, files }: Part): Promise<void> {
   const folder = join(cache, `models--${repo.replace("/", "--")}`);
+  const baked = env["HER_OS_BAKED_MODELS"];
+  if (baked !== undefined && existsSync(join(baked, repo.replace("/", "--")))) {
+    say(`${repo} ready (baked)`);
+    return;
+  }
   if (existsSync(folder)) {
     say(`${repo} ready (cached)`);
     return;

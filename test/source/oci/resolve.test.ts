@@ -40,6 +40,18 @@ test.each(["docker", "oci"] as const)(
   },
 );
 
+test.each([
+  [{ Labels: { "org.heros.models": "o/a,o/b@main" } }, "o/a,o/b@main"],
+  [{ Labels: null }, undefined],
+  [{ Labels: { "org.heros.models": 7 } }, undefined],
+  [null, undefined],
+])("of an image configured as %j the label of its models is %j", async (config, label) => {
+  const image = makeImage(layers, { changeConfig: (whole) => ({ ...whole, config }) });
+  await using scene = await openScene();
+  scene.server.push("her-os/core", "1.4", image, [image]);
+  expect((await scene.resolve("her-os/core:1.4")).modelsLabel).toBe(label);
+});
+
 test("a name that leads to a manifest, by tag or digest, needs no index", async () => {
   const image = makeImage(layers);
   await using scene = await openScene();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { BackgroundSeen, StatusRead } from "../../../src/run/events/reports.ts";
-import { downloadText, planLines } from "../../../src/ui/messages/plan.ts";
+import { cachedText, downloadText, planLines } from "../../../src/ui/messages/plan.ts";
 import { statusSentence } from "../../../src/ui/messages/reports.ts";
 import { initialState, reduce, type RunState } from "../../../src/run/state.ts";
 import { annieText } from "../../../src/ui/messages/stack.ts";
@@ -51,6 +51,19 @@ function planned() {
     ],
   };
 }
+
+test("a model in Annie's image is named as such, and not counted as a download", () => {
+  const { models, ...plan } = planned();
+  const [first, ...others] = models;
+  if (first === undefined) throw new Error("no models");
+  const inImage = { ...first, totalBytes: 0, cachedBytes: 0, baked: true } as const;
+  const lines = planLines({ ...plan, models: [inImage, ...others] });
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^Models: Qwen3 Embedding 0\.6B \(in Annie's image\), GLiNER/),
+  );
+  expect(lines).toContainEqual(expect.stringMatching(/^Download: 2 models and 6 images/));
+  expect(cachedText(inImage)).toBe("in Annie's image");
+});
 
 test("a plan tells sizes and time of models and images, and what each disk has and needs", () => {
   const lines = planLines(planned());

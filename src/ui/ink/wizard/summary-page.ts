@@ -188,6 +188,7 @@ interface Sized {
   readonly title: string;
   readonly totalBytes: number;
   readonly cachedBytes: number;
+  readonly baked?: true;
 }
 
 /** Titles, and sizes in a column. */

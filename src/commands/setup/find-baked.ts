@@ -1,0 +1,74 @@
+import path from "node:path";
+import { type BakedRepo, parseBakedLabel } from "../../catalog/baked.ts";
+import type { CatalogModel } from "../../catalog/catalog.ts";
+import { annieServiceName } from "../../deploy/compose/annie-service.ts";
+import { readStack } from "../../deploy/compose/base.ts";
+import type { StackConfig } from "../../docker/compose.ts";
+import { findInImage, readImageSettings } from "../../docker/image-contents.ts";
+import { Failure } from "../../run/failure.ts";
+import { modelsLabelName } from "../../source/oci/manifest.ts";
+import type { Work } from "../command-request.ts";
+import type { FoundImages } from "../find-images.ts";
+
+/** Where her own loader looks for models of her image. */
+const folderVariable = "HER_OS_BAKED_MODELS";
+
+export interface BakedRequest {
+  readonly stackDir: string;
+  readonly assetsDir: string;
+  /** All that could be in the image. */
+  readonly models: readonly CatalogModel[];
+}
+
+/**
+ * Models that Annie's image brings, where Docker has it: by its label, else by a look into the folder that it names.
+ * @returns none where nothing says so; whatever is in the way is no failure. @throws AbortError
+ */
+export async function findBakedInEngine(
+  { host, signal }: Pick<Work, "host" | "signal">,
+  { stackDir, assetsDir, models }: BakedRequest,
+): Promise<readonly BakedRepo[]> {
+  const config = await readStack({ host, stackDir, assetsDir }).catch((error: unknown) => {
+    // What is wrong with it is told where the files are planned.
+    if (error instanceof Failure) return null;
+    throw error;
+  });
+  const service = config?.services[annieServiceName];
+  if (service?.image === undefined) return [];
+  const asked = { host, image: service.image, signal };
+  const settings = await readImageSettings(asked);
+  if (settings === null) return [];
+  const label = settings.labels[modelsLabelName];
+  if (label !== undefined) return parseBakedLabel(label);
+  const folder =
+    service.environment[folderVariable] ??
+    settings.environment.find((line) => line.startsWith(`${folderVariable}=`))?.split(/=(.*)/s)[1];
+  if (folder === undefined || !path.isAbsolute(folder)) return [];
+  const signs = models.flatMap(({ parts }) =>
+    parts.map((part) => ({
+      repo: part.repo,
+      sign: path.join(folder, part.repo.replace("/", "--"), signOf(part.files)),
+    })),
+  );
+  const found = await findInImage(asked, [...new Set(signs.map(({ sign }) => sign))]);
+  return signs
+    .filter(({ sign }) => found.includes(sign))
+    .map(({ repo }) => ({ repo, revision: null }));
+}
+
+/** A small file that every copy of a model has. */
+function signOf(files: readonly string[] | null): string {
+  const named = files?.includes("config.json") === false;
+  return (named ? files.find((file) => /^\w+_config\.json$/.test(file)) : null) ?? "config.json";
+}
+
+/** The same of an image that is still to be downloaded, by its label alone. */
+export function bakedByRegistry(
+  config: StackConfig,
+  images: FoundImages | null,
+): readonly BakedRepo[] {
+  const name = config.services[annieServiceName]?.image;
+  const label = images?.surveyed.images.find((image) => image.label.image === name)?.content
+    ?.modelsLabel;
+  return label === undefined ? [] : parseBakedLabel(label);
+}
