@@ -27,6 +27,7 @@ import { stateDirOf } from "../record/state-dir.ts";
 import type { Fetching } from "./command-request.ts";
 import { errorCode } from "../run/failure.ts";
 import { writeAtomically } from "../host/text-files.ts";
+import { mountOf } from "../plan/storage.ts";
 import type { Interview } from "../plan/interview.ts";
 import { isRecord, parseJson } from "../run/json.ts";
 
@@ -247,6 +248,8 @@ export interface RememberedAnswers {
   /** Absolute: where the last setup that got its consent put the models. Null too where the environment overrules it. */
   readonly cacheDir: string | null;
   readonly overruled: Overruled | null;
+  /** Storages that models may still have to be taken over from: those of setups before this one. */
+  readonly former: readonly string[];
 }
 
 /** As in the file. */
@@ -255,6 +258,8 @@ interface Kept {
   readonly finished: boolean;
   readonly cacheDir: string | null;
   readonly answers: AnswerValues;
+  /** Left by setups that came to no end after another storage was chosen. */
+  readonly former: readonly string[];
 }
 
 function fileOf(stateDir: string): string {
@@ -264,18 +269,28 @@ function fileOf(stateDir: string): string {
 /** The answers of the last run; none where there are none or they can't be read. */
 export async function recallAnswers(host: Host, stateDir: string): Promise<RememberedAnswers> {
   const kept = await readKept(host, stateDir);
-  if (kept === null) return { answers: {}, earlier: "none", cacheDir: null, overruled: null };
+  if (kept === null) {
+    return { answers: {}, earlier: "none", cacheDir: null, overruled: null, former: [] };
+  }
   const { answers, cacheDir, finished } = kept;
+  const former = formerOf(kept);
   const earlier = finished ? "finished" : "interrupted";
   const { storage, ...others } = answers;
   const variable = cacheVariable(host.env);
   const instead = findCacheDir(host);
   const place = cacheDir ?? (storage?.[0]?.startsWith("/") === true ? storage[0] : null);
   if (variable === null || place === instead) {
-    return { answers, earlier, cacheDir, overruled: null };
+    return { answers, earlier, cacheDir, overruled: null, former };
   }
   const overruled = place === null ? null : { variable, cacheDir: place, instead };
-  return { answers: others, earlier, cacheDir: null, overruled };
+  return { answers: others, earlier, cacheDir: null, overruled, former };
+}
+
+/** A volume is found by its name alone; a folder that was given or agreed to, by its path. */
+function formerOf({ answers, cacheDir, former, finished }: Kept): string[] {
+  const volume = answers.storage?.find((storage) => mountOf(storage).kind !== "folder");
+  const places = [volume, cacheDir, ...(finished ? [] : former)];
+  return [...new Set(places.filter((place) => typeof place === "string"))];
 }
 
 /** Checked by hand: what checks everything else would be loaded by each pull for this alone. */
@@ -285,6 +300,7 @@ async function readKept(host: Host, stateDir: string): Promise<Kept | null> {
   const { finished, cacheDir, answers } = kept;
   return {
     finished: finished === true,
+    former: isTexts(kept["former"]) ? kept["former"] : [],
     cacheDir: typeof cacheDir === "string" && path.isAbsolute(cacheDir) ? cacheDir : null,
     answers: Object.fromEntries(
       questions.flatMap(({ id, remembered }) => {
@@ -314,9 +330,11 @@ export async function rememberAnswers(
   },
 ): Promise<void> {
   const file = fileOf(stateDir);
-  const cacheDir = kept.cacheDir ?? (await readKept(host, stateDir))?.cacheDir ?? null;
+  const before = await readKept(host, stateDir);
+  const cacheDir = kept.cacheDir ?? before?.cacheDir ?? null;
   const { answers, finished } = kept;
-  const text = JSON.stringify({ version: 1, finished, cacheDir, answers });
+  const former = finished || before === null ? [] : formerOf(before);
+  const text = JSON.stringify({ version: 1, finished, cacheDir, answers, former });
   try {
     await host.files.mkdir(stateDir, { recursive: true, mode: 0o700 });
     await writeAtomically({ host, path: file, content: `${text}\n`, mode: 0o600, durable: false });

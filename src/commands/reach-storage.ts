@@ -163,3 +163,19 @@ async function openContainer(
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The folders of earlier storages, as far as heros still gets at them. @throws AbortError */
+export async function reachFormer(
+  host: Host,
+  { former, ...asked }: Omit<ReachRequest, "storage"> & { readonly former: readonly string[] },
+): Promise<readonly string[]> {
+  const folders = await Promise.all(
+    former.map((storage) =>
+      reachStorage(host, { ...asked, storage }).catch((error: unknown) => {
+        if (isAbort(error)) throw error;
+        return null;
+      }),
+    ),
+  );
+  return [...new Set(folders.filter((folder) => folder !== null))];
+}

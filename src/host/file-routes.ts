@@ -8,7 +8,7 @@ export interface Routed {
 }
 
 /** Calls whose second path is what is made. */
-const byTarget: readonly (string | symbol)[] = ["rename", "symlink", "cp"];
+const byTarget: readonly (string | symbol)[] = ["rename", "symlink", "link", "cp"];
 
 /** Files and locks that take the way of the route that their path is on. */
 export function routeFiles(own: Files, ownLocks: FileLocks): Routed {
@@ -23,7 +23,8 @@ export function routeFiles(own: Files, ownLocks: FileLocks): Routed {
       if (routes.length === 0 || typeof real !== "function") return real;
       return (...args: readonly unknown[]): unknown => {
         const route = find(args[byTarget.includes(name) ? 1 : 0]);
-        if (name === "rename" && route !== find(args[0])) return Promise.reject(otherDisk(args));
+        const isOfOne = name === "rename" || name === "link";
+        if (isOfOne && route !== find(args[0])) return Promise.reject(otherDisk(args));
         const call = (route === null ? real : Reflect.get(route.files, name)) as (
           ...args: readonly unknown[]
         ) => unknown;

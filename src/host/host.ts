@@ -9,6 +9,7 @@ export type Files = Pick<
   | "access"
   | "chmod"
   | "cp"
+  | "link"
   | "lstat"
   | "mkdir"
   | "mkdtemp"

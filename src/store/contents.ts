@@ -327,6 +327,13 @@ export async function moveFile(files: MoveDoors, move: Move, signal: AbortSignal
   } catch (error) {
     if (!isOtherDisk(error)) throw error;
   }
+  await copyFile(files, move, signal);
+  await files.rm(from, { force: true });
+}
+
+/** Copies a file and syncs the copy, which then appears by a rename. @throws Node's errors, AbortError */
+export async function copyFile(files: MoveDoors, move: Move, signal: AbortSignal): Promise<void> {
+  const { to } = move;
   const temporary = `${to}${copySuffix}`;
   await files.rm(temporary, { force: true });
   try {
@@ -336,7 +343,6 @@ export async function moveFile(files: MoveDoors, move: Move, signal: AbortSignal
     await files.rm(temporary, { force: true }).catch(() => {});
     throw error;
   }
-  await files.rm(from, { force: true });
 }
 
 async function copy(

@@ -47,7 +47,7 @@ export interface Store {
   unlock(blob: WantedBlob): void;
   /** Who holds the lock, as far as the system tells. */
   findLockHolder(blob: WantedBlob): Promise<string | null>;
-  /** Whether the content is there by now. */
+  /** Whether the content is there by now; one that lies elsewhere on this machine is brought. The lock is the caller's. */
   has(blob: WantedBlob): Promise<boolean>;
   /** Opens the content's partial to go on with it, or starts one. A line of its journal at the latest after `noteBytes`. The lock is the caller's. */
   openPartial(blob: WantedBlob, noteBytes: number): Promise<Partial>;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { measureSpeed } from "../../src/commands/setup/prepare-interview.ts";
+import { measureSpeed } from "../../src/commands/setup/measure-speed.ts";
 import { model, openScene } from "../download/scene.ts";
 
 const repo = "org/model";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
@@ -127,6 +127,31 @@ test("a pull into a volume that is not there makes it", async () => {
   const run = await scene.pull([], { env: { HEROS_STORAGE: `volume:${name}` } });
   expect(run.exitCode).toBe(0);
   expect(await docker(["volume", "ls", "--quiet"])).toContain(name);
+});
+
+test("models are taken over into each other place that is chosen, and downloaded once", async () => {
+  const name = volumeName();
+  // Another disk, where nothing can be linked.
+  const disk = await mkdtemp("/dev/shm/heros-test-");
+  onTestFinished(() => rm(disk, { recursive: true, force: true }));
+  const scene = await openScene(places);
+  const flags = [`--port=${await freePort()}`, "--tiers=1"];
+  isOnline(await scene.setup(flags));
+  scene.hub.forgetRequests();
+  for (const storage of ["stack-dir", `volume:${name}`, `${disk}/models`, "hub-cache"]) {
+    const run = await scene.setup([...flags, `--storage=${storage}`]);
+    isOnline(run);
+    expect([storage, scene.hub.sentBytes()]).toEqual([storage, 0]);
+    expect(ofType(run, "file.verified")).toEqual([]);
+  }
+  expect(await mountOfAnnie(scene)).toMatchObject({ Type: "bind" });
+  const root = (await docker(["info", "--format", "{{.DockerRootDir}}"])).trim();
+  await docker(["compose", "down", "--timeout", "1"], scene.stackDir);
+  await docker(["volume", "rm", name]);
+  const by = ["unshare", "--mount", "sh", "-c", closeFolder, path.join(root, "volumes")];
+  const given = [...flags, `--storage=volume:${name}`];
+  isOnline(await scene.start("setup", given, { by }).ended);
+  expect(scene.hub.sentBytes()).toBe(0);
 });
 
 test("an NFS export that is mounted here is filled here, and compose makes a volume of it", async () => {

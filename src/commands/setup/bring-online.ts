@@ -9,8 +9,7 @@ import { annieServiceName, containerCache } from "../../deploy/compose/annie-ser
 import { containerTeller } from "../../docker/containers.ts";
 import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../docker/watch-containers.ts";
-import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
-import type { Survey } from "../../store/store.ts";
+import type { Store, Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
 import { type AnnieWatch, watchAnnie } from "../../health/health.ts";
 import type { Answers } from "../../plan/questions.ts";
@@ -25,6 +24,7 @@ export interface BringOnline {
   readonly answers: Answers;
   /** Of the models. */
   readonly survey: Survey;
+  readonly store: Store;
   /** Null where Docker pulls all of them itself. */
   readonly images: FoundImages | null;
   /** On the host's monotonic clock: when the run began, or when the person said yes. */
@@ -39,7 +39,7 @@ export interface BringOnline {
  */
 export async function bringOnline(
   work: Work,
-  { request, answers, survey, images: found, startedAtMs }: BringOnline,
+  { request, answers, survey, store, images: found, startedAtMs }: BringOnline,
 ): Promise<Online> {
   const { host, emit } = work;
   const stop = new AbortController();
@@ -57,7 +57,7 @@ export async function bringOnline(
   const fetchModels = async () => {
     const models = {
       source: openHub(work, request, answers.token),
-      store: openHubCache({ host, cacheDir: survey.cacheDir }),
+      store,
       survey,
     };
     const result = await downloadModels({

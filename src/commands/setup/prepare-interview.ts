@@ -9,7 +9,6 @@ import { type BakedRepo, withoutBaked } from "../../catalog/baked.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import { placeFailure } from "../../checks/disks.ts";
 import type { StackConfig } from "../../docker/compose.ts";
-import type { Host } from "../../host/host.ts";
 import { lookAtPlace } from "../../host/places.ts";
 import { type Detection, downloadRefusals, refusalOf, type Wanted } from "../../checks/detect.ts";
 import type { Interview } from "../../plan/interview.ts";
@@ -18,24 +17,25 @@ import { rememberable, resolveAnswers } from "../../plan/resolve.ts";
 import type { PlannedDisk, PlannedMemory, PlannedModel, PlanReady } from "../../run/events/plan.ts";
 import type { Machine } from "../../run/events/machine.ts";
 import type { Notice } from "../../run/events/run.ts";
-import { Failure, isAbort } from "../../run/failure.ts";
+import { Failure } from "../../run/failure.ts";
 import { expandPath } from "../../source/hub/environment.ts";
-import type { Hub } from "../../source/hub/hub.ts";
 import {
   headroom,
   type NeededSpace,
   needsByDisk,
+  type Store,
   type Survey,
   type SurveyedModel,
 } from "../../store/store.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { overruledNotice, placeFailureOf, requirePlace, requireWritable } from "../models-place.ts";
-import { reachStorage, storagePaths } from "../reach-storage.ts";
+import { reachFormer, reachStorage, storagePaths } from "../reach-storage.ts";
 import type { FoundVolume } from "../../plan/storage.ts";
 import { stackPlan } from "../stack-plan.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { bakedByRegistry, findBakedInEngine } from "./find-baked.ts";
+import { measureSpeed } from "./measure-speed.ts";
 import { surveyModels } from "../download-models.ts";
 import { recallAnswers, rememberAnswers } from "../gather-settings.ts";
 import type { FoundImages } from "../find-images.ts";
@@ -45,6 +45,7 @@ export interface WorkedOut {
   readonly plan: PlanReady;
   /** Of the models. */
   readonly survey: Survey;
+  readonly store: Store;
   /** Null where Docker pulls all of them itself. */
   readonly images: FoundImages | null;
   readonly changes: readonly StackChange[];
@@ -93,11 +94,14 @@ export async function prepareInterview(
       ? resolved.answers
       : { ...resolved.answers, storage: `volume:${fullest.name}` };
 
-  const storeOf = async ({ storage }: Answers, stop: AbortSignal) =>
-    openHubCache({
-      host,
-      cacheDir: request.cacheDir ?? (await reachStorage(host, { stackDir, storage, signal: stop })),
-    });
+  const folders = await reachFormer(host, { stackDir, former: remembered.former, signal });
+  const storeOf = async ({ storage }: Answers, stop: AbortSignal) => {
+    const asked = { stackDir, storage, signal: stop };
+    const cacheDir = request.cacheDir ?? (await reachStorage(host, asked));
+    const others = folders.filter((folder) => folder !== cacheDir);
+    const earlier = others.length === 0 ? undefined : { folders: others, signal };
+    return openHubCache({ host, cacheDir, earlier });
+  };
   const survey = async (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
     surveyModels({
       source: openHub(work, request, answers.token),
@@ -228,7 +232,7 @@ export async function prepareInterview(
       services,
     };
     const told = [...notices, ...(images === null ? [] : imageNotices(images))];
-    return { plan, survey: surveyed, images, changes, notices: told };
+    return { plan, survey: surveyed, store: own.store, images, changes, notices: told };
   };
 
   const interview: Interview = {
@@ -332,65 +336,4 @@ function inOrderOf(models: readonly CatalogModel[], planned: readonly PlannedMod
 
 function toBakedModel({ id, title, purpose, tier }: CatalogModel): PlannedModel {
   return { id, title, purpose, tier, totalBytes: 0, cachedBytes: 0, baked: true };
-}
-
-const connections = 4;
-const bytesOfEach = 4_000_000;
-const longestMs = 1000;
-
-export interface Measurement {
-  readonly host: Host;
-  readonly hub: Hub;
-  readonly survey: Survey;
-  /** All of the download is kept below it; null for no limit. */
-  readonly limitBytesPerSecond: number | null;
-  readonly signal: AbortSignal;
-}
-
-/**
- * Fetches up to 16 MB of the largest missing file for at most a second and throws them away, so that the questions can say how long each choice takes.
- * @returns bytes a second; null where nothing is missing or nothing came
- * @throws AbortError
- */
-export async function measureSpeed({
-  host,
-  hub,
-  survey,
-  limitBytesPerSecond,
-  signal,
-}: Measurement): Promise<number | null> {
-  const [largest] = survey.blobs
-    .filter((blob) => !blob.cached)
-    .toSorted((a, b) => b.sizeBytes - a.sizeBytes);
-  if (largest === undefined) return null;
-  const limitRate = limitBytesPerSecond ?? Number.POSITIVE_INFINITY;
-  const mostOfEach = Math.min(bytesOfEach, (limitRate * longestMs) / 1000 / connections);
-  const size = Math.floor(Math.min(mostOfEach, largest.sizeBytes / connections));
-  if (size < 1000) return null;
-  const limit = AbortSignal.timeout(longestMs);
-  const startedAtMs = host.clock.monotonicMs();
-  let received = 0;
-  const fetchRange = async (start: number) => {
-    try {
-      const { response } = await hub.open({
-        ...largest,
-        range: { start, end: start + size },
-        address: null,
-        idleTimeoutMs: longestMs,
-        signal: AbortSignal.any([signal, limit]),
-      });
-      const { body } = response;
-      body.on("data", (bytes) => void (received += bytes.length));
-      await new Promise<void>((resolve, reject) => {
-        body.once("close", resolve);
-        body.once("error", reject);
-      });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!limit.aborted && !isAbort(error)) return;
-    }
-  };
-  await Promise.all(Array.from({ length: connections }, (_, index) => fetchRange(index * size)));
-  const seconds = (host.clock.monotonicMs() - startedAtMs) / 1000;
-  return received < Math.min(100_000, size) ? null : Math.min(limitRate, received / seconds);
 }

@@ -92,7 +92,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   if (answers === null) return null;
   const unsupported = consentFailure(detection.machine, answers.unsupported);
   if (unsupported !== null) throw unsupported;
-  const { plan, survey, images, changes, notices } = await workOut(answers, signal);
+  const { plan, survey, store, images, changes, notices } = await workOut(answers, signal);
   for (const notice of notices) emit(notice);
   emit(ask === undefined ? plan : { ...plan, agreedAtMs });
   emit({ type: "stage.finished", stage: "plan", outcome: "done" });
@@ -109,7 +109,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   await writeStack({ host, changes, emit });
   emit({ type: "stage.finished", stage: "stack", outcome: "done" });
 
-  const online = await bringOnline(work, { request, answers, survey, images, startedAtMs });
+  const online = await bringOnline(work, { request, answers, survey, store, images, startedAtMs });
   await rememberAnswers(host, { ...kept, finished: true });
   return (
     request.summary?.(online, plan) ?? closingSummary({ host, online, plan }, request.assetsDir)

@@ -3,6 +3,7 @@ import type { Host } from "../../host/host.ts";
 import { failureOfFiles, freeSpace, type Store, type WantedBlob } from "../store.ts";
 import { type ContentPlace, openContents, stagingName } from "../contents.ts";
 import type { Hashing } from "../hashing.ts";
+import { type EarlierCaches, findEarlier, spaceForCopies, takeOver } from "./earlier-cache.ts";
 import { partialPaths, placesOf, type RepoPlaces, snapshotPath } from "./layout.ts";
 import { commitOf, findBlob, listSnapshot, lookAtBlob, lookAtFile } from "./look-up.ts";
 import { findObstacle, openCache, requireLinks, neededSpace, tidyStaging } from "./prepare.ts";
@@ -14,13 +15,14 @@ export interface HubCacheOptions {
   readonly cacheDir: string;
   /** A thread that several downloads share; its owner ends it. Left out, there is one for each. */
   readonly hashing?: Hashing | undefined;
+  readonly earlier?: EarlierCaches | undefined;
 }
 
 /**
  * The Hub cache of this machine, as Python's `huggingface_hub` lays it out. Partials, journals and hashing are loaded where
  * something has to be fetched.
  */
-export function openHubCache({ host, cacheDir, hashing }: HubCacheOptions): Store {
+export function openHubCache({ host, cacheDir, hashing, earlier }: HubCacheOptions): Store {
   const { files } = host;
   /** Of the repositories that something is fetched of, with their links followed. */
   let opened: ReadonlyMap<string, RepoPlaces> = new Map();
@@ -39,10 +41,20 @@ export function openHubCache({ host, cacheDir, hashing }: HubCacheOptions): Stor
     commitOf: (repo, revision) => commitOf(files, placesOf(cacheDir, repo), revision),
     listSnapshot: (repo, commit) => listSnapshot(files, placesOf(cacheDir, repo), { repo, commit }),
     hasFile: (repo, commit, file) => lookAtFile(files, placesOf(cacheDir, repo), commit, file),
-    lookUp: (repo, file) => lookAtBlob(files, placesOf(cacheDir, repo), file, contents.bootId),
+    async lookUp(repo, file) {
+      const own = await lookAtBlob(files, placesOf(cacheDir, repo), file, contents.bootId);
+      if (own.cached || earlier === undefined || file.sizeBytes === 0) return own;
+      const found = await findEarlier(files, earlier, { repo, ...file });
+      return found === null ? own : { cached: false, held: [{ start: 0, end: file.sizeBytes }] };
+    },
     freeBytes: () => freeSpace(files, join(cacheDir, stagingName)),
     findObstacle: (survey, item) => findObstacle(files, survey, item),
-    neededSpace: (survey) => neededSpace(files, survey),
+    async neededSpace(survey) {
+      const needs = await neededSpace(files, survey);
+      const [cache] = needs;
+      if (earlier === undefined || cache === undefined) return needs;
+      return [...needs, ...(await spaceForCopies(files, earlier, { survey, cache }))];
+    },
 
     async prepare(blobs) {
       opened = await openCache(files, cacheDir, blobs);
@@ -56,7 +68,14 @@ export function openHubCache({ host, cacheDir, hashing }: HubCacheOptions): Stor
         await migrateOldLayout({ host, places, blobs: own, bootId, signal });
       }
     },
-    has: async (blob) => (await findBlob(files, open(blob), blob)) !== null,
+    async has(blob) {
+      if ((await findBlob(files, open(blob), blob)) !== null) return true;
+      const from = earlier === undefined ? null : await findEarlier(files, earlier, blob);
+      if (from === null || earlier === undefined) return false;
+      const { sizeBytes } = blob;
+      await takeOver(files, { from, sizeBytes, place: placeOf(blob) }, earlier.signal);
+      return true;
+    },
 
     publish: (publication) => publishModel(host, publication),
     tidy: (blobs) => tidyStaging(files, { cacheDir, blobs }),
