@@ -129,6 +129,21 @@ test("a pull into a volume that is not there makes it", async () => {
   expect(await docker(["volume", "ls", "--quiet"])).toContain(name);
 });
 
+test("a container of another user reads what was downloaded under a umask of 077", async () => {
+  const scene = await openScene({
+    ...places,
+    change: (base) => base.replace("  her-os-core:\n", '  her-os-core:\n    user: "1001:1001"\n'),
+  });
+  const by = ["sh", "-c", 'umask 077 && exec "$@"', "sh"];
+  const flags = [`--port=${await freePort()}`, "--tiers=1"];
+  // What is there already is as closed as what is to come.
+  const first = await scene.start("pull", [], { by }).ended;
+  expect(first.exitCode).toBe(0);
+  isOnline(await scene.start("setup", flags, { by }).ended);
+  const user = ["compose", "exec", "-T", "her-os-core", "cat", "/proc/self/status"];
+  expect(await docker(user, scene.stackDir)).toMatch(/Uid:\t1001\t/);
+});
+
 test("models are taken over into each other place that is chosen, and downloaded once", async () => {
   const name = volumeName();
   // Another disk, where nothing can be linked.

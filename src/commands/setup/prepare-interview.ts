@@ -100,7 +100,7 @@ export async function prepareInterview(
     const cacheDir = request.cacheDir ?? (await reachStorage(host, asked));
     const others = folders.filter((folder) => folder !== cacheDir);
     const earlier = others.length === 0 ? undefined : { folders: others, signal };
-    return openHubCache({ host, cacheDir, earlier });
+    return openHubCache({ host, cacheDir, earlier, mounted: true });
   };
   const survey = async (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
     surveyModels({

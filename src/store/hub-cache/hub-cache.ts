@@ -8,6 +8,7 @@ import { partialPaths, placesOf, type RepoPlaces, snapshotPath } from "./layout.
 import { commitOf, findBlob, listSnapshot, lookAtBlob, lookAtFile } from "./look-up.ts";
 import { findObstacle, openCache, requireLinks, neededSpace, tidyStaging } from "./prepare.ts";
 import { publishModel } from "./publish.ts";
+import { openToReaders } from "./read-access.ts";
 
 export interface HubCacheOptions {
   readonly host: Pick<Host, "files" | "fileLocks" | "routes" | "system" | "clock" | "pid">;
@@ -16,13 +17,21 @@ export interface HubCacheOptions {
   /** A thread that several downloads share; its owner ends it. Left out, there is one for each. */
   readonly hashing?: Hashing | undefined;
   readonly earlier?: EarlierCaches | undefined;
+  /** Containers mount it: every user may read the models of a survey, whatever the umask. */
+  readonly mounted?: boolean;
 }
 
 /**
  * The Hub cache of this machine, as Python's `huggingface_hub` lays it out. Partials, journals and hashing are loaded where
  * something has to be fetched.
  */
-export function openHubCache({ host, cacheDir, hashing, earlier }: HubCacheOptions): Store {
+export function openHubCache({
+  host,
+  cacheDir,
+  hashing,
+  earlier,
+  mounted = false,
+}: HubCacheOptions): Store {
   const { files } = host;
   /** Of the repositories that something is fetched of, with their links followed. */
   let opened: ReadonlyMap<string, RepoPlaces> = new Map();
@@ -77,7 +86,13 @@ export function openHubCache({ host, cacheDir, hashing, earlier }: HubCacheOptio
       return true;
     },
 
-    publish: (publication) => publishModel(host, publication),
+    async publish(publication) {
+      const { survey, item } = publication;
+      // Before too: a model that can be seen can be read.
+      if (mounted) await openToReaders(files, survey, item);
+      await publishModel(host, publication);
+      if (mounted) await openToReaders(files, survey, item);
+    },
     tidy: (blobs) => tidyStaging(files, { cacheDir, blobs }),
     failureOf: (error) => failureOfFiles(error, cacheDir),
   };
