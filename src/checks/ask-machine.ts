@@ -11,7 +11,7 @@ import {
   recogniseProduct,
 } from "../machine/hardware.ts";
 import { type NvidiaSmi, askNvidiaSmi, chooseGpu } from "../machine/gpu.ts";
-import type { CheckStatus, Gpu } from "../run/events/machine.ts";
+import type { Gpu } from "../run/events/machine.ts";
 import { type DiskQuestions, askDisks } from "../machine/disks.ts";
 import {
   type DockerAnswer,
@@ -23,16 +23,6 @@ import {
 import { type ComposeAnswer, askCompose } from "../docker/compose.ts";
 import { type PortAnswer, askPort } from "../machine/port.ts";
 import { late, type Probe, readTextInTime, withinLimit } from "../host/time-limit.ts";
-
-/** What a check came to. */
-export interface Finding {
-  readonly status: CheckStatus;
-  readonly found: string;
-  /** The fix: a command, or a sentence. */
-  readonly remedy?: string;
-  /** What it means for the run, where it is a failure with a code. */
-  readonly failure?: Failure;
-}
 
 /** What stands at the endpoint. */
 export type HubAnswer =
@@ -50,6 +40,8 @@ export type TryHub = (endpoint: string, signal: AbortSignal) => Promise<void>;
 
 export interface Surroundings {
   readonly modelsPath: string;
+  /** Why the models can't be reached where the answers say; `modelsPath` is only a guess then. */
+  readonly outOfReach?: Failure | null;
   readonly stackDir: string;
   readonly projectDir?: string;
   /** Where Annie will answer. */

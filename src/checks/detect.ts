@@ -2,10 +2,10 @@ import {
   type Asked,
   askEverything,
   type Consent,
-  type Finding,
   type Surroundings,
   type TryHub,
 } from "./ask-machine.ts";
+import type { Finding } from "./finding.ts";
 import type { Installation } from "./installation.ts";
 import { installationChecks } from "./installation-rows.ts";
 import { type CheckId, machineChecks } from "./table.ts";
@@ -24,6 +24,8 @@ export interface DetectRequest {
   readonly signal: AbortSignal;
   /** Absolute; where models will be kept. It need not be there yet. */
   readonly modelsPath: string;
+  /** Why the models can't be reached where the answers say; `modelsPath` is only a guess then. */
+  readonly outOfReach?: Failure | null;
   /** Absolute; the folder of the stack, likewise. */
   readonly stackDir: string;
   /** By which compose knows the stack's containers: the folder of its first file. The stack's own unless given. */

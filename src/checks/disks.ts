@@ -5,7 +5,7 @@ import { failure } from "../run/failures/table.ts";
 import type { FileSystem } from "../host/host.ts";
 import type { Spot } from "../machine/disks.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
-import type { Finding } from "./ask-machine.ts";
+import { failedBy, type Finding } from "./finding.ts";
 import { formatBytes } from "../run/units.ts";
 import type { DiskSpace } from "../run/events/machine.ts";
 
@@ -62,10 +62,7 @@ export function assessModelsDisk(
 ): Finding {
   if (place === null) return { status: "warning", found: `${path}: ${lateText({ limitMs })}` };
   const unusable = placeFailure(place, { area: "cache", home });
-  if (unusable !== null) {
-    const { message: found, hint: remedy } = unusable;
-    return { status: "failed", found, remedy, failure: unusable };
-  }
+  if (unusable !== null) return failedBy(unusable);
   if (space === null) return { status: "warning", found: `${path}: free space unknown` };
   const found = describe(space);
   if (place.fileSystem !== null && maybeWithoutSymlinks(place.fileSystem)) {

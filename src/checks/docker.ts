@@ -2,7 +2,7 @@ import type { ComposeAnswer } from "../docker/compose.ts";
 import { compareVersion } from "../run/version.ts";
 import { type DockerAnswer, engineProblem, type GpuAccess } from "../docker/engine.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
-import type { Finding } from "./ask-machine.ts";
+import type { Finding } from "./finding.ts";
 import { failure } from "../run/failures/table.ts";
 
 /** The first compose that knows `!override`. */

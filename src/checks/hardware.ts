@@ -6,7 +6,8 @@ import type { Failure } from "../run/failure.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
 import { failure } from "../run/failures/table.ts";
 import { type NvidiaSmi, describeGpu } from "../machine/gpu.ts";
-import type { Consent, Finding } from "./ask-machine.ts";
+import type { Consent } from "./ask-machine.ts";
+import type { Finding } from "./finding.ts";
 
 /** From here on a machine counts as one with 128 GB: firmware keeps 2 to 4 GB for the display, so the system sees 119.7 to 121.7 GiB. */
 const unifiedClassBytes = 110 * 1024 ** 3;

@@ -1,9 +1,17 @@
 import { annieServiceName } from "../deploy/compose/annie-service.ts";
 import type { Probe } from "../host/time-limit.ts";
-import type { Asked, Finding, Surroundings } from "./ask-machine.ts";
+import type { Asked, Surroundings } from "./ask-machine.ts";
+import type { Finding } from "./finding.ts";
 import type { Installation } from "./installation.ts";
+import { assessClock, assessProxy, assessTokens } from "./network-settings.ts";
 import { assessAnnie, assessFiles, assessMounts, assessServices, notSetUp } from "./stack.ts";
-import { assessImages, assessModels, assessNeededSpace, assessObstacle } from "./stored.ts";
+import {
+  assessImages,
+  assessModels,
+  assessNeededSpace,
+  assessObstacle,
+  outOfReach,
+} from "./stored.ts";
 
 /** A check of what setup and pull made; `heros doctor` alone runs it. */
 interface InstallationRow<Id extends string> {
@@ -18,6 +26,7 @@ interface InstallationRow<Id extends string> {
 
 /** What is known of the machine beside it. */
 interface Machine extends Pick<Probe, "limitMs"> {
+  readonly probe: Probe;
   readonly asked: Asked;
   readonly surroundings: Surroundings;
 }
@@ -26,6 +35,36 @@ const row = <Id extends string>(check: InstallationRow<Id>): InstallationRow<Id>
 
 /** In the order in which a report lists them. */
 export const installationChecks = [
+  row({
+    id: "clock",
+    title: "Clock",
+    why: "A clock that is far off makes secure connections fail.",
+    routine: true,
+    assess: async ({ clock }, machine) => assessClock(await clock, machine),
+  }),
+  row({
+    id: "proxy",
+    title: "Proxy",
+    why: "Downloads go through it.",
+    routine: true,
+    async assess(_here, { asked, probe, surroundings }) {
+      const [endpoint = ""] = surroundings.endpoints;
+      const answers = await asked.hub;
+      const isReached = answers.some(({ answer }) => answer.kind === "hub");
+      return assessProxy(probe.host.env, { endpoint, isReached });
+    },
+  }),
+  row({
+    id: "token",
+    title: "Hugging Face token",
+    why: "Gated models need one, and nobody else may read it.",
+    routine: true,
+    async assess(here, { asked, limitMs }) {
+      // Whether one is refused is known once the Hub has answered: they are looked at only then.
+      await asked.hub;
+      return assessTokens(await here.tokens, { limitMs });
+    },
+  }),
   row({
     id: "models",
     title: "Models",
@@ -39,7 +78,10 @@ export const installationChecks = [
     title: "Folders of the models",
     why: "Folders that another user owns stop a download.",
     routine: true,
-    assess: async ({ obstacle }, machine) => assessObstacle(await obstacle, machine),
+    async assess({ models, obstacle }, machine) {
+      if ((await models) === null) return outOfReach;
+      return assessObstacle(await obstacle, machine);
+    },
   }),
   row({
     id: "images",

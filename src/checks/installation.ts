@@ -11,8 +11,8 @@ import type { NeededSpace, Survey } from "../store/store.ts";
 export interface Installation {
   /** Annie's compose files are there. */
   readonly isSetUp: Promise<boolean>;
-  /** The chosen models, as far as the cache tells. */
-  readonly models: Promise<Survey | Late>;
+  /** The chosen models, as far as the cache tells; null where it can't be reached. */
+  readonly models: Promise<Survey | null | Late>;
   /** What keeps a model from being written to the cache; null where nothing does. */
   readonly obstacle: Promise<Obstacle | null | Late>;
   /** Of the services; null where Docker alone finds them out. */
@@ -25,8 +25,23 @@ export interface Installation {
   readonly mounts: Promise<MountsFound | null | Late>;
   /** The files that heros writes, as a setup would find them. @param gpu there is one */
   readonly files: (gpu: boolean) => Promise<FilesFound | Late>;
+  /** Tokens of the Hub that heros finds. */
+  readonly tokens: Promise<readonly TokenFound[] | Late>;
+  /** How far this machine's clock is ahead of the Hub's, in milliseconds; null where the Hub does not say. */
+  readonly clock: Promise<number | null | Late>;
   /** What models and images need that are still to come; null where that is not known. */
   readonly needs: Promise<readonly NeededSpace[] | null>;
+}
+
+export interface TokenFound {
+  /** As a person would look for it: "HF_TOKEN", "~/.cache/huggingface/token". */
+  readonly where: string;
+  /** Absolute; null where it is no file. */
+  readonly path: string | null;
+  /** Users other than its owner may read it. */
+  readonly isOpen: boolean;
+  /** By the Hub, now. */
+  readonly isRefused: boolean;
 }
 
 export interface AnnieFound {

@@ -2,7 +2,8 @@ import { lateText, type Probe } from "../host/time-limit.ts";
 import { quoted } from "../run/shell-quote.ts";
 import { failure } from "../run/failures/table.ts";
 import type { PortAnswer } from "../machine/port.ts";
-import type { EndpointAnswers, Finding, HubAnswer } from "./ask-machine.ts";
+import type { EndpointAnswers, HubAnswer } from "./ask-machine.ts";
+import { failedBy, type Finding } from "./finding.ts";
 import type { Machine } from "../run/events/machine.ts";
 
 export function assessPort(
@@ -95,11 +96,8 @@ function assessHub(
       return { status: "skipped", found: "HF_HUB_OFFLINE is set" };
     case "late":
       return { status: "warning", found: `${endpoint}: ${lateText({ limitMs })}` };
-    case "unusable": {
-      const { message, hint: remedy } = answer.failure;
-      const found = message.replace(/\.$/u, "");
-      return { status: "failed", found, remedy, failure: answer.failure };
-    }
+    case "unusable":
+      return failedBy(answer.failure);
   }
 }
 

@@ -5,7 +5,7 @@ import { isBroken } from "../docker/watch-containers.ts";
 import { late, type Late, lateText, type Probe } from "../host/time-limit.ts";
 import { adviceFor, whatHappened } from "../run/failures/annie.ts";
 import { inFolder, quoted } from "../run/shell-quote.ts";
-import type { Finding } from "./ask-machine.ts";
+import { failedBy, type Finding } from "./finding.ts";
 import type { AnnieFound, FilesFound, MountsFound } from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
@@ -22,11 +22,10 @@ export function assessAnnie(annie: AnnieFound | Late, { isSetUp, limitMs }: SetU
   if (problem === null || state === "starting") {
     return { status: "warning", found: `starting at ${url}`, remedy: "heros status --watch" };
   }
-  const { message, hint } = problem;
-  const found = message.replace(/\.$/u, "");
-  return state === "degraded"
-    ? { status: "failed", found, remedy: hint, failure: problem }
-    : { status: "warning", found, remedy: hint };
+  const failed = failedBy(problem);
+  if (state === "degraded") return failed;
+  const { failure: _none, ...warning } = failed;
+  return { ...warning, status: "warning" };
 }
 
 export interface ServicesAsked extends Limit {
@@ -78,10 +77,7 @@ export function assessFiles(
 ): Finding {
   if (found === late) return { status: "warning", found: lateText({ limitMs }) };
   const { failure, files } = found;
-  if (failure !== null) {
-    const { message, hint: remedy } = failure;
-    return { status: "failed", found: message.replace(/\.$/u, ""), remedy, failure };
-  }
+  if (failure !== null) return failedBy(failure);
   if (!isSetUp) return notSetUp;
   if (files.length === 0) return { status: "ok", found: `up to date, in ${stackDir}` };
   const words = { missing: "missing", edited: "edited by hand", outdated: "outdated" } as const;

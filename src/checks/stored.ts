@@ -2,17 +2,21 @@ import type { DockerAnswer } from "../docker/engine.ts";
 import { late, type Late, lateText, type Probe } from "../host/time-limit.ts";
 import { formatBytes } from "../run/units.ts";
 import { needsByDisk, type NeededSpace, spaceFailure, type Survey } from "../store/store.ts";
-import type { Finding } from "./ask-machine.ts";
+import { failedBy, type Finding } from "./finding.ts";
 import type { ImagesFound, Obstacle } from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
 
+/** Where the models are can't be looked at; why, the check of their disk says. */
+export const outOfReach = { status: "skipped", found: "their folder can't be reached" } as const;
+
 /** `isSetUp`: Annie was set up here, so that her models should be there. */
 export function assessModels(
-  survey: Survey | Late,
+  survey: Survey | null | Late,
   { isSetUp, limitMs }: { readonly isSetUp: boolean } & Limit,
 ): Finding {
   if (survey === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (survey === null) return outOfReach;
   const { models, totalBytes, cachedBytes, resumedBytes } = survey;
   const ready = models.filter(
     ({ problem, snapshots }) =>
@@ -55,10 +59,7 @@ export function assessImages(
 export function assessNeededSpace(needs: readonly NeededSpace[] | null): Finding {
   if (needs === null) return { status: "skipped", found: "it is not known yet how much is needed" };
   const failure = spaceFailure(needs);
-  if (failure !== null) {
-    const { message, hint: remedy } = failure;
-    return { status: "failed", found: message.replace(/\.$/u, ""), remedy, failure };
-  }
+  if (failure !== null) return failedBy(failure);
   const disks = needsByDisk(needs).filter(({ neededBytes }) => neededBytes > 0);
   const told = disks.map(
     ({ neededBytes, freeBytes, folder }) =>
@@ -70,10 +71,8 @@ export function assessNeededSpace(needs: readonly NeededSpace[] | null): Finding
 export function assessObstacle(obstacle: Obstacle | null | Late, { limitMs }: Limit): Finding {
   if (obstacle === late) return { status: "warning", found: lateText({ limitMs }) };
   if (obstacle === null) return { status: "ok", found: "can be written to" };
-  const { failure, required } = obstacle;
-  const { message, hint: remedy } = failure;
-  const found = message.replace(/\.$/u, "");
-  return required
-    ? { status: "failed", found, remedy, failure }
-    : { status: "warning", found, remedy };
+  const failed = failedBy(obstacle.failure);
+  if (obstacle.required) return failed;
+  const { failure: _later, ...warning } = failed;
+  return { ...warning, status: "warning" };
 }

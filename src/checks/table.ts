@@ -1,4 +1,5 @@
-import type { Asked, Finding, Surroundings } from "./ask-machine.ts";
+import type { Asked, Surroundings } from "./ask-machine.ts";
+import { failedBy, type Finding } from "./finding.ts";
 import type { Probe } from "../host/time-limit.ts";
 import { assessImagesDisk, assessModelsDisk } from "./disks.ts";
 import { assessCompose, assessDocker, assessGpuAccess } from "./docker.ts";
@@ -76,8 +77,10 @@ export const machineChecks = [
     why: "The models are stored here.",
     rank: null,
     fixable: false,
-    assess: async ({ disks }, { host, limitMs }, { modelsPath }) =>
-      assessModelsDisk(await disks.models, { path: modelsPath, home: host.home, limitMs }),
+    async assess({ disks }, { host, limitMs }, { modelsPath, outOfReach = null }) {
+      if (outOfReach !== null) return failedBy(outOfReach);
+      return assessModelsDisk(await disks.models, { path: modelsPath, home: host.home, limitMs });
+    },
   }),
   row({
     id: "disk.images",

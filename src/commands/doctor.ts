@@ -1,3 +1,6 @@
+import { Failure } from "../run/failure.ts";
+import type { Secret } from "../run/secret.ts";
+import { findCacheDir } from "../source/hub/environment.ts";
 import type { DoctorReport } from "../run/events/machine.ts";
 import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
@@ -10,9 +13,9 @@ import type { Answers } from "../plan/questions.ts";
 import { resolveAnswers } from "../plan/resolve.ts";
 import { failure } from "../run/failures/table.ts";
 import { answerLimitMs, impatient } from "../host/time-limit.ts";
-import { anniePlace } from "../deploy/compose/annie-service.ts";
+import { type AnnieAddress, anniePlace, portInside } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
-import { placeModels } from "./models-place.ts";
+import { type Placed, placeModels } from "./models-place.ts";
 import type { Work } from "./command-request.ts";
 import { tryHubOf } from "./open-hub.ts";
 
@@ -54,24 +57,23 @@ export async function performDoctor(
 ): Promise<readonly string[]> {
   const { host, emit, signal } = work;
   const ids = checkIds(names);
-  const settings = await placeModels(work, given);
-  const { cacheDir, stackDir, endpoint, mirrors, port } = settings;
   emit({ type: "stage.started", stage: "machine" });
+  const [{ settings, outOfReach }, address] = await findPlaces(work, given);
+  const { cacheDir, stackDir, endpoint, mirrors } = settings;
   const answers = await answersHere(host, settings);
-  // Compose is asked where she answers; without it, her .env tells.
-  const limitMs = answerLimitMs(host);
-  const address = await anniePlace(impatient(host, limitMs * shareOfAddress), stackDir, port);
+  const refusedTokens = new Set<Secret>();
   const request: DetectRequest = {
     host,
     emit,
     signal,
     modelsPath: cacheDir,
+    outOfReach,
     stackDir,
     projectDir: await findProjectFolder(host, stackDir),
     port: address.port,
     endpoint,
     mirrors,
-    tryHub: tryHubOf(work, settings, { tokenIsAsked: false }),
+    tryHub: tryHubOf(work, settings, { tokenIsAsked: false, refusedTokens }),
     modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)),
     consent: answers.unsupported ? "given" : "missing",
   };
@@ -81,6 +83,8 @@ export async function performDoctor(
     answers,
     address,
     isGiven: given.cacheDir !== null,
+    isOutOfReach: outOfReach !== null,
+    refusedTokens,
   });
   const findings = await examine(ids, request, here.installation);
   const stops = findings.placeFailure !== null || findings.hubFailure !== null;
@@ -98,7 +102,35 @@ export async function performDoctor(
 }
 
 /** Of the time that one question may take: every check waits for it. */
-const shareOfAddress = 0.3;
+const shareOfPlaces = 0.3;
+
+interface PlacedOrNot {
+  readonly settings: Placed<GatheredSettings>;
+  /** Why the models can't be reached; the settings name the default then. */
+  readonly outOfReach: Failure | null;
+}
+
+/** Where the models are and where Annie answers, as Docker says in time, else as files do: what is wrong there, checks tell. */
+function findPlaces(
+  { host: patient, ...work }: Work,
+  given: GatheredSettings,
+): Promise<[PlacedOrNot, AnnieAddress]> {
+  const host = impatient(patient, answerLimitMs(patient) * shareOfPlaces);
+  const { stackDir, port } = given;
+  return Promise.all([
+    placeModels({ ...work, host }, given).then(
+      (settings) => ({ settings, outOfReach: null }),
+      (error: unknown) => {
+        if (!(error instanceof Failure)) throw error;
+        return { settings: { ...given, cacheDir: findCacheDir(host) }, outOfReach: error };
+      },
+    ),
+    anniePlace(host, stackDir, port).catch((error: unknown) => {
+      if (!(error instanceof Failure)) throw error;
+      return { host: "127.0.0.1", port: port ?? portInside };
+    }),
+  ]);
+}
 
 function reportOf({ checks: finished }: Findings): DoctorReport {
   const whys = new Map<string, string>(checks.map(({ id, why }) => [id, why]));

@@ -14,6 +14,7 @@ import type {
   Installation,
   MountsFound,
   Obstacle,
+  TokenFound,
 } from "../checks/installation.ts";
 import {
   type AnnieAddress,
@@ -25,6 +26,9 @@ import { type ListRequest, readStackConfig } from "../docker/compose.ts";
 import { askMounts, listContainers, type Listing } from "../docker/containers.ts";
 import { annieState, askHealth, notOnline } from "../health/health.ts";
 import { notOnlineNow } from "../run/failures/annie.ts";
+import { isHubOffline } from "../source/hub/environment.ts";
+import type { Secret } from "../run/secret.ts";
+import { foundTokens } from "./open-hub.ts";
 import { stackPlan } from "./stack-plan.ts";
 import { isThere } from "../host/places.ts";
 import { answerLimitMs, impatient, late, type Late, withinLimit } from "../host/time-limit.ts";
@@ -48,6 +52,10 @@ export interface InstallationRequest {
   readonly address: AnnieAddress;
   /** The folder of the models was given, whatever the answers say of storage. */
   readonly isGiven: boolean;
+  /** The models can't be reached where the answers say. */
+  readonly isOutOfReach: boolean;
+  /** Tokens that the Hub refused in this run. */
+  readonly refusedTokens: ReadonlySet<Secret>;
 }
 
 /** Asks for what setup and pull made, nothing of it before its answer is looked at. */
@@ -67,20 +75,22 @@ export function askInstallation(
     images: () => inTime((stop) => findImages({ ...work, host, signal: stop }, request)),
     wanted: async () => {
       const [survey, images] = await Promise.all([installation.models, others.images]);
-      return survey === late ? null : wantedOf(work, survey, images === late ? null : images);
+      if (survey === late || survey === null) return null;
+      return wantedOf(work, survey, images === late ? null : images);
     },
   });
   const installation: Installation = lazily<Installation>({
     isSetUp: () => isThere(host, path.join(stackDir, herosFile)),
     models: () =>
       inTime(async (stop) => {
+        if (request.isOutOfReach) return null;
         const view = { fetching: settings, models: chosen, ask: "never" } as const;
         return (await viewCache({ ...work, host, signal: stop }, view)).survey;
       }),
     obstacle: () =>
       inTime(async () => {
         const survey = await installation.models;
-        if (survey === late) return null;
+        if (survey === late || survey === null) return null;
         return findObstacle(work, { survey, chosen, required: requiredTiers(catalog) });
       }),
     images: async () => {
@@ -95,6 +105,8 @@ export function askInstallation(
         return findMounts({ host, stackDir, signal: stop }, listing);
       }),
     files: () => (gpu) => inTime(() => planFiles({ host }, request, gpu)),
+    tokens: () => inTime(() => findTokenFiles(work, request)),
+    clock: () => inTime((stop) => askClock({ host, signal: stop }, settings.endpoint)),
     needs: async () => (await others.wanted)?.needs ?? null,
   });
   return {
@@ -174,6 +186,44 @@ async function planFiles(
     return { failure: null, files };
   } catch (error) {
     if (error instanceof Failure) return { failure: error, files: [] };
+    throw error;
+  }
+}
+
+async function findTokenFiles(
+  { host }: Pick<Work, "host">,
+  { settings: { stackDir }, refusedTokens }: InstallationRequest,
+): Promise<TokenFound[]> {
+  const tokens = await foundTokens(host, stackDir);
+  return Promise.all(
+    tokens.map(async ({ answer, where }) => {
+      const file = where.startsWith("~/") ? path.join(host.home, where.slice(2)) : where;
+      const isFile = path.isAbsolute(file);
+      const stats = isFile ? await host.files.stat(file).catch(() => null) : null;
+      return {
+        where,
+        path: isFile ? file : null,
+        isOpen: ((stats?.mode ?? 0) & 0o077) !== 0,
+        isRefused: [...refusedTokens].some((token) => token.equals(answer.token)),
+      };
+    }),
+  );
+}
+
+/** How far this machine is ahead of the Hub, by the date of its answer; null where it says none. */
+async function askClock(
+  { host, signal }: Pick<Work, "host" | "signal">,
+  endpoint: string,
+): Promise<number | null> {
+  if (isHubOffline(host.env)) return null;
+  try {
+    const { headers, body } = await host.network.request({ url: endpoint, method: "HEAD", signal });
+    body.destroy();
+    const hubMs = Date.parse(headers["date"] ?? "");
+    return Number.isNaN(hubMs) ? null : host.clock.now().getTime() - hubMs;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof Error) return null;
     throw error;
   }
 }

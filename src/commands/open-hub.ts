@@ -135,7 +135,14 @@ export async function givenToken(
 export function tryHubOf(
   { host }: Pick<Work, "host">,
   fetching: Fetching,
-  { tokenIsAsked }: { readonly tokenIsAsked: boolean },
+  {
+    tokenIsAsked,
+    refusedTokens,
+  }: {
+    readonly tokenIsAsked: boolean;
+    /** Gets a token that the Hub refuses. */
+    readonly refusedTokens?: Set<Secret>;
+  },
 ): TryHub {
   return async (endpoint, signal) => {
     try {
@@ -151,7 +158,9 @@ export function tryHubOf(
     if (part === null) return;
     const token = endpoint === fetching.endpoint ? tokenOf(await givenToken(host, fetching)) : null;
     // Nothing that an earlier run kept, and no waiting: what counts is how it is now.
-    const onTokenRefused = () => {};
+    const onTokenRefused = () => {
+      if (token !== null) refusedTokens?.add(token);
+    };
     const hub = connectHub({ host, endpoint, token, onTokenRefused, forMs: 0 });
     const { commit, files } = await hub.list(part.repo, part.revision, signal);
     const [file] = files;

@@ -13,7 +13,7 @@ import {
 } from "../../src/docker/engine.ts";
 import { parseComposeVersion } from "../../src/docker/compose.ts";
 import { assessCompose, assessDocker, assessGpuAccess } from "../../src/checks/docker.ts";
-import type { Finding } from "../../src/checks/ask-machine.ts";
+import type { Finding } from "../../src/checks/finding.ts";
 import { fixture, notInstalled, ran } from "../machine/fixture.ts";
 import { testProbe } from "../machine/test-host.ts";
 

@@ -1,4 +1,4 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -268,5 +268,48 @@ describe("heros doctor where Annie was set up", () => {
     port = String(await startAnnie(report("healthy")));
     const online = await doctor();
     expect([online.exitCode, statusOf(online, "annie")]).toEqual([0, "ok"]);
+  });
+});
+
+describe("what surrounds a download", () => {
+  const findingOf = (run: HerosRun, id: string) =>
+    run.events().find((event) => event.type === "check.finished" && event.id === id);
+
+  it("is checked beside the Hub: a token that others may read, and one that is refused", async () => {
+    const token = await sandbox.file("home/.cache/huggingface/token", "hf_stale");
+    await chmod(token, 0o644);
+    const run = await doctor({ args: ["token"] });
+    expect(findingOf(run, "token")).toMatchObject({
+      status: "warning",
+      found:
+        "other users can read ~/.cache/huggingface/token; the Hub rejects the token in ~/.cache/huggingface/token",
+    });
+    expect(run.stdout).not.toContain("hf_stale");
+  });
+
+  it("is the clock, by the date of the Hub's answer", async () => {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { date: "Mon, 01 Jan 2001 00:00:00 GMT" }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const run = await doctor({ endpoint, args: ["clock"] });
+    expect(findingOf(run, "clock")).toMatchObject({ status: "warning" });
+    expect(JSON.stringify(findingOf(run, "clock"))).toContain("ahead of the Hub's");
+  });
+
+  it("is a folder of models that can't be reached: the rest is checked as ever", async () => {
+    await sandbox.command("docker", "echo nothing >&2; exit 1");
+    const run = await sandbox.run(
+      ["doctor", "--catalog", catalog, "--endpoint", hub.endpoint, "--json"],
+      { env: { HEROS_STORAGE: "volume:model-cache" } },
+    );
+    expect(findingOf(run, "disk.models")).toMatchObject({
+      status: "failed",
+      code: "cache.out_of_reach",
+    });
+    expect(findingOf(run, "models")).toMatchObject({ status: "skipped" });
+    expect(findingOf(run, "cpu")).toMatchObject({ status: "ok" });
   });
 });
