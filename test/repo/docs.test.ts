@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { doctorReference } from "../../scripts/doctor-reference.ts";
+import { stackReference } from "../../scripts/stack-reference.ts";
 import { failureExamples } from "../../scripts/failure-examples.ts";
 import { rooms } from "../../scripts/lint/layers.ts";
 import { troubleshooting } from "../../scripts/troubleshooting.ts";
@@ -62,6 +63,10 @@ test("docs/troubleshooting.md has an entry for each code, as the table says it (
   const headings = [...page.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
   expect(headings).toEqual(["Checks", ...[...Object.keys(failureExamples), "bug"].toSorted()]);
   expect(page).toBe(troubleshooting());
+});
+
+test("docs/stack.md shows the files as they are written", async () => {
+  expect(await read("docs/stack.md")).toBe(stackReference());
 });
 
 test("docs/doctor.md and docs/troubleshooting.md have each check, and the report as it is validated", async () => {

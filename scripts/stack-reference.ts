@@ -1,0 +1,114 @@
+import { writeFile } from "node:fs/promises";
+import type { Deployment } from "../src/deploy/compose/deployment.ts";
+import { overrideText } from "../src/deploy/compose/override.ts";
+import { mountOf } from "../src/plan/storage.ts";
+
+/** docs/stack.md, with the files as heros writes them. `npm run docs` writes it. */
+export function stackReference(): string {
+  return [
+    "<!-- Made by `npm run docs` from `scripts/stack-reference.ts`, with the code that writes the files; don't edit it by hand. -->",
+    "",
+    "# The stack's files",
+    "",
+    "`heros setup` writes `docker-compose.heros.yml` next to your compose file, and names it in COMPOSE_FILE. It says where Annie finds her models and when she starts. Your own files stay as they are.",
+    "",
+    "## Where models are stored",
+    "",
+    "`--storage` takes one of these. Every command looks where the last setup put the models; [flags and variables](configuration.md) overrule that.",
+    "",
+    "| `--storage` | where that is | suits |",
+    "|---|---|---|",
+    "| `hub-cache` (default) | the Hub cache, `~/.cache/huggingface/hub` | most people: other programs share the models |",
+    "| `stack-dir` | `models` in Annie's folder | who keeps everything of Annie in one place |",
+    "| `/data/models` | any folder that you can write to | models on another disk |",
+    "| `volume:NAME` | a Docker volume | who has one from an earlier install of her-os |",
+    "| `nfs:HOST:/PATH` | an NFS server | several machines that share the models |",
+    "",
+    "To change your mind, run `heros setup` again with another one. Models move along without a download: on the same disk by hard links, which take no space, on another disk by a copy. What is in the earlier place stays there.",
+    "",
+    "### A folder",
+    "",
+    "The folder is mounted read-only. Annie's container can read the models whatever its user is and whatever your umask is: `heros setup` makes them readable for everyone inside the folder, and changes nothing above it.",
+    "",
+    yaml("/data/models"),
+    "",
+    "### A Docker volume",
+    "",
+    "A volume named `model-cache` in the compose file of an earlier install is found, and offered first with its size. Nothing in it is downloaded again. A volume that does not exist is created when you say yes.",
+    "",
+    "The part that differs:",
+    "",
+    yaml("volume:her-os_model-cache"),
+    "",
+    "`external` means that `docker compose down` never removes the volume, and `nocopy` that Docker doesn't fill it from the image.",
+    "",
+    "Docker's folder is closed to everyone but root. heros uses it directly if you may open it (as root, or with rootless Docker). Otherwise it starts a container that has the volume, heros' own folder and this machine's libraries mounted, and in which heros reads and writes the files. That container has no network and no token, and uses the image `heros-volume:1`, which heros makes and which contains no file. It ends with heros. The files belong to whoever owns the volume's folder.",
+    "",
+    "### NFS",
+    "",
+    yaml("nfs:nas.local:/export/models"),
+    "",
+    "- `nolock`: locks are not sent to the server. A container has no lock daemon, and without this option an NFS 3 mount fails where none runs on this machine either. heros takes its own locks on this machine; let one machine fill an export before another does.",
+    "- `soft`: if the server stops answering, reads fail after a few tries. Without it, Annie would hang until the server is back, and could not even be stopped.",
+    "- `rw`: the export is writable, so that heros can fill it. Annie's own mount is read-only.",
+    "",
+    "If this machine has the export mounted, heros fills it there. Otherwise it tries the same mount in a container. If that fails too, setup says so before it writes anything. Docker mounts the volume when Annie's container starts. Each export has a volume of its own, since Compose never changes one that exists.",
+    "",
+    "### What can't work",
+    "",
+    "The question's page says so before you say yes: a folder that you can't write to, and whose it is; a file system without symbolic links (exFAT, FAT, SMB without `mfsymlinks`); a disk that is not mounted or too small; folders of another user inside the cache.",
+    "",
+    "## When Annie starts",
+    "",
+    "With `--startup progressive` (default) and `wait`, the file differs in HER_OS_STARTUP alone: heros does the waiting. `warmup` adds a container that completes before Annie starts:",
+    "",
+    fenced(overrideOf({ startup: "warmup" })),
+    "",
+  ].join("\n");
+}
+
+/** What of the file says where models are. */
+function yaml(storage: string): string {
+  const isFolder = storage.startsWith("/");
+  const text = overrideOf({ mount: mountOf(storage), cacheDir: storage, gpu: isFolder });
+  if (isFolder) return fenced(text);
+  const lines = text.split("\n");
+  const [from, to] = [lines.indexOf("    volumes:"), lines.indexOf("volumes:")];
+  return fenced(
+    ["services:", "  her-os-core:", ...lines.slice(from, to), ...lines.slice(to)].join("\n"),
+  );
+}
+
+function fenced(text: string): string {
+  return ["```yaml", text.trimEnd(), "```"].join("\n");
+}
+
+function overrideOf(change: Partial<Deployment>): string {
+  const plan: Deployment = {
+    cacheDir: "/home/ann/.cache/huggingface/hub",
+    mount: { kind: "folder" },
+    models: [{ id: "whisper-large-v3", repo: "openai/whisper-large-v3", revision: "main" }],
+    tiers: [1, 2],
+    startup: "progressive",
+    endpoint: null,
+    port: 8000,
+    token: null,
+    gpu: true,
+    ...change,
+  };
+  const image = "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}";
+  const warmup = { image, isBuilt: false, user: "1000:1000", hasCommand: false };
+  return overrideText({
+    plan,
+    warmup: plan.startup === "warmup" ? warmup : null,
+    gpuReserved: false,
+    tokenFile: null,
+    chosen: "docker-compose.yml:docker-compose.heros.yml",
+    publish: false,
+    secretTaken: false,
+  });
+}
+
+if (import.meta.main) {
+  await writeFile(new URL("../docs/stack.md", import.meta.url), stackReference());
+}
