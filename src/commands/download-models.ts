@@ -1,3 +1,4 @@
+import type { Host } from "../host/host.ts";
 import { sideBySide } from "../run/concurrency.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
@@ -14,6 +15,7 @@ import {
   type SurveyedSnapshot,
 } from "../store/store.ts";
 import { download, type DownloadRequest, type DownloadResult } from "../download/download.ts";
+import { openProgressFile } from "../store/hub-cache/progress-file.ts";
 import { tellMovedBranches } from "../source/hub/listing.ts";
 
 /** What of a catalog's model the download needs. */
@@ -270,8 +272,24 @@ function absentName({ files }: Listing, patterns: readonly string[]): string | u
   return patterns.find((pattern) => isPlainName(pattern) && !names.has(pattern));
 }
 
-/** Downloads models of the Hub into a store. @throws as `download`, and Failure `hub.branch_moved` */
-export function downloadModels(request: DownloadRequest): Promise<DownloadResult> {
-  const snapshots = request.survey.models.flatMap((model) => model.snapshots);
-  return download({ ...request, source: tellMovedBranches(request.source, snapshots) });
+/** Downloads models of the Hub into its cache, where the stack can read how far they are. @throws as `download`, and Failure `hub.branch_moved` */
+export async function downloadModels(
+  request: DownloadRequest & { readonly host: Host },
+): Promise<DownloadResult> {
+  const { host, survey, emit } = request;
+  const { models, cacheDir } = survey;
+  const snapshots = models.flatMap((model) => model.snapshots);
+  const progressFile = openProgressFile(host, { cacheDir, models });
+  try {
+    return await download({
+      ...request,
+      source: tellMovedBranches(request.source, snapshots),
+      emit(event) {
+        emit(event);
+        if (event.type === "download.progress") progressFile.note(event);
+      },
+    });
+  } finally {
+    await progressFile.close();
+  }
 }

@@ -26,7 +26,7 @@ import { placeFailureOf } from "./models-place.ts";
 /** The images of a stack, which heros fetches beside its models, or has Docker pull where only Docker can. */
 export interface StackImages {
   /** What is to be downloaded, in the place of the models alone. */
-  addTo(request: ModelsDownload): ModelsDownload & Partial<DownloadRequest>;
+  addTo(request: ModelsDownload): ModelsDownload & Omit<Partial<DownloadRequest>, "host">;
   /** The download ended, however. */
   downloadEnded(): void;
   /** Some image that Annie waits for is not in Docker yet. */

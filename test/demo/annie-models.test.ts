@@ -85,3 +85,18 @@ test("she is healthy with her first tier, and can do what her models can", () =>
     capabilities: { naming: true, voice_stt: false },
   });
 });
+
+test("how far heros says that it is with a model is handed on, while it says so", async () => {
+  const told = (updatedAt: Date, state = "downloading") =>
+    writeFile(
+      join(folder, ".heros/progress.json"),
+      JSON.stringify({ schema: 1, updatedAt, models: [{ id: "gliner", state, percent: 45 }] }),
+    );
+  await mkdir(join(folder, ".heros"));
+  await told(new Date());
+  expect(await find()).toEqual({ status: "downloading", progress: "45%" });
+  await told(new Date(), "waiting");
+  expect(await find()).toEqual({ status: "pending" });
+  await told(new Date(Date.now() - 60_000));
+  expect(await find()).toEqual({ status: "pending" });
+});

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Catalog, RepoFiles } from "../../catalog/catalog.ts";
 import { matchesGlob } from "../../run/glob.ts";
+import { isRecord, parseJson } from "../../run/json.ts";
 import type { HealthReport } from "../../run/health-report.ts";
 
 /** A model that the demo Annie was built for, as the real one has it in her MODEL_REGISTRY. */
@@ -57,8 +58,27 @@ export async function findModel(model: RegisteredModel, places: Places): Promise
   const wanted = parts.reduce((sum, part) => sum + part.wanted, 0);
   const found = parts.reduce((sum, part) => sum + part.found, 0);
   if (found === wanted) return { status: "ready", source: "cache" };
+  const percent = await toldPercent(model.name, places);
+  if (percent !== null) return { status: "downloading", progress: `${percent}%` };
   if (!begun) return { status: "pending" };
   return { status: "downloading", progress: `${Math.floor((found / wanted) * 100)}%` };
+}
+
+/** How long what heros told last is believed. */
+const toldForMs = 30_000;
+
+/** How far heros says that it is with a model that it fetches; null where it says nothing. */
+async function toldPercent(id: string, places: Places): Promise<number | null> {
+  for (const root of cacheRoots(places)) {
+    const text = await readFile(join(root, ".heros/progress.json"), "utf8").catch(() => "{}");
+    const told = parseJson(text);
+    if (!isRecord(told) || !Array.isArray(told["models"])) continue;
+    if (Date.now() - Date.parse(String(told["updatedAt"])) > toldForMs) continue;
+    const own = told["models"].filter(isRecord).find((model) => model["id"] === id);
+    if (own?.["state"] === "waiting" || typeof own?.["percent"] !== "number") continue;
+    return own["percent"];
+  }
+  return null;
 }
 
 /** Her libraries take HF_HUB_CACHE, else $HF_HOME/hub; her own loader looks right below HF_HOME. */

@@ -47,6 +47,19 @@ function isBaked({ parts: [own] }: Model): boolean {
   );
 }
 
+/** How far heros says that it is with the model whose first part is this; null where it says nothing. */
+function percentOf([part]: readonly Part[]): number | null {
+  try {
+    const told = JSON.parse(readFileSync(join(cache, ".heros/progress.json"), "utf8")) as {
+      models: { state: string; percent: number; parts: { repo: string }[] }[];
+    };
+    const own = told.models.find(({ parts }) => parts[0]?.repo === part?.repo);
+    return own === undefined || own.state === "waiting" ? null : own.percent;
+  } catch {
+    return null;
+  }
+}
+
 function partIsWhole({ repo, files }: Part): boolean {
   const folder = join(cache, `models--${repo.replace("/", "--")}`);
   const revision = revisions.get(repo) ?? "main";
@@ -79,7 +92,12 @@ const server = createServer((request, response) => {
     response.writeHead(404).end("Not Found");
     return;
   }
-  const models = registry.map((model) => ({ ...model, status: statusOf(model) }));
+  const models = registry.map((model) => {
+    const status = statusOf(model);
+    const percent = status === "ready" ? null : percentOf(model.parts);
+    if (percent === null) return { ...model, status, more: {} };
+    return { ...model, status: "downloading", more: { progress: `${percent}%` } };
+  });
   const healthy = models.every((model) => model.tier > 1 || model.status === "ready");
   const body = {
     status: healthy ? "healthy" : "starting",
@@ -87,9 +105,9 @@ const server = createServer((request, response) => {
       gpu: { available: false, device: null },
       models: Object.fromEntries(
         models.map((model) => {
-          const { name, status } = model;
+          const { name, status, more } = model;
           const source = isBaked(model) ? "baked" : "cache";
-          return [name, { status, ...(status === "ready" ? { source } : {}) }];
+          return [name, { status, ...more, ...(status === "ready" ? { source } : {}) }];
         }),
       ),
     },
