@@ -191,7 +191,7 @@ cell("kill -9 in the middle of an image of 18 layers", async () => {
   expect(ofType(run, "annie.online")).toHaveLength(1);
   expect(front.blobBytes()).toBeGreaterThanOrEqual(missingBytes);
   const share = front.twiceBytes() / missingBytes;
-  expect(share).toBeLessThanOrEqual(0.02);
+  expect(share).toBeLessThanOrEqual(0.05);
 
   const before = await docker(["ps", "--all", "--quiet", "--no-trunc"]);
   front.reset();
@@ -219,7 +219,7 @@ cell("two setups at once", async () => {
     expect(ofType(run, "annie.online")).toHaveLength(1);
   }
   const share = front.blobBytes() / (layerCount * layerBytes);
-  expect(share).toBeLessThanOrEqual(1.02);
+  expect(share).toBeLessThanOrEqual(1.05);
   return `both exit 0, Annie is online, ${(100 * share).toFixed(1)} % fetched`;
 });
 
