@@ -1,4 +1,8 @@
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { defaultTiers } from "../src/catalog/catalog.ts";
+import { parseCatalog } from "../src/catalog/load.ts";
+import { toldVariables } from "../src/commands/told-variables.ts";
 import type { Deployment } from "../src/deploy/compose/deployment.ts";
 import { overrideText } from "../src/deploy/compose/override.ts";
 import { mountOf } from "../src/plan/storage.ts";
@@ -64,6 +68,15 @@ export function stackReference(): string {
     "",
     fenced(overrideOf({ startup: "warmup" })),
     "",
+    "- heros downloads everything before it starts the stack, so the warm-up finds all models and fetches nothing. It runs again at each `docker compose up -d`, takes about a second, and leaves Annie's container as it is.",
+    "- If a model is missing, because the cache was emptied or the machine is new, the warm-up downloads it. Its progress: `docker compose logs -f model-warmup`. MODEL_DOWNLOAD_PRIORITY in `.env` is handed on to it.",
+    "- If it fails, Annie is not started, and heros shows its last lines.",
+    "- To download the models of a machine without heros, copy the stack's folder there, create the cache's folder, then run `docker compose run --rm model-warmup`.",
+    "",
+    "## Models in Annie's image",
+    "",
+    "Models that her image brings are not downloaded. heros knows them by the image's label `org.heros.models`, a list such as `Qwen/Qwen3-Embedding-0.6B,urchade/gliner_medium-v2.1@main`. If there is no label and Docker has the image, heros looks into the folder that the image's HER_OS_BAKED_MODELS names, for `Owner--Name`. The review says which models are in the image.",
+    "",
   ].join("\n");
 }
 
@@ -83,13 +96,16 @@ function fenced(text: string): string {
   return ["```yaml", text.trimEnd(), "```"].join("\n");
 }
 
+const catalogFile = new URL("../assets/catalogs/her-os.yaml", import.meta.url);
+const catalog = parseCatalog(readFileSync(catalogFile, "utf8"), "her-os.yaml");
+
 function overrideOf(change: Partial<Deployment>): string {
+  const { startup = "progressive" } = change;
   const plan: Deployment = {
     cacheDir: "/home/ann/.cache/huggingface/hub",
     mount: { kind: "folder" },
-    models: [{ id: "whisper-large-v3", repo: "openai/whisper-large-v3", revision: "main" }],
-    tiers: [1, 2],
-    startup: "progressive",
+    told: toldVariables(catalog, { tiers: defaultTiers(catalog), startup }),
+    startup,
     endpoint: null,
     port: 8000,
     token: null,
@@ -97,7 +113,7 @@ function overrideOf(change: Partial<Deployment>): string {
     ...change,
   };
   const image = "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}";
-  const warmup = { image, isBuilt: false, user: "1000:1000", hasCommand: false };
+  const warmup = { image, isBuilt: false, user: "1000:1000", hasCommand: false, environment: {} };
   return overrideText({
     plan,
     warmup: plan.startup === "warmup" ? warmup : null,

@@ -31,6 +31,8 @@ export interface CatalogModel {
   readonly capability: string | null;
   /** Memory it takes once loaded, in GiB. */
   readonly memoryGib: number;
+  /** The variable that says true to whoever wants it: an answer where it is in the user's `.env`. Null where there is none. */
+  readonly enabledBy: string | null;
   /** Its own repository first, then what it needs of others. Never empty. */
   readonly parts: readonly [RepoFiles, ...RepoFiles[]];
 }
@@ -42,6 +44,23 @@ export interface Catalog {
   readonly tiers: readonly Tier[];
   /** By tier, then in the catalog's order. */
   readonly models: readonly CatalogModel[];
+  readonly variables: StackVariables;
+  /** What Annie's own service is told, as compose fills it in. */
+  readonly coreEnvironment: Readonly<Record<string, string>>;
+  /** The same of the warm-up's. */
+  readonly warmupEnvironment: Readonly<Record<string, string>>;
+}
+
+/** By which variables the stack's containers are told of the answers; what is left out is not told. */
+export interface StackVariables {
+  /** `progressive`, `wait`, `warmup` */
+  readonly startup?: string;
+  /** `1,2` */
+  readonly tiers?: string;
+  /** `openai/whisper-large-v3@06f233fe…,…` */
+  readonly models?: string;
+  /** Where the stack looks for models of its image. */
+  readonly bakedModels?: string;
 }
 
 /** Tiers that are chosen unless somebody says otherwise. */

@@ -14,6 +14,8 @@ const revision = z
 const files = z.array(z.string().min(1)).min(1).optional();
 const repoFiles = z.strictObject({ repo: repoName, revision, files });
 
+const variableName = z.string().regex(/^[A-Za-z_]\w*$/, "must be the name of a variable");
+
 const tierShape = z.strictObject({
   id: z.int().positive(),
   name: z.string().min(1),
@@ -28,13 +30,28 @@ const modelShape = repoFiles.extend({
   purpose: z.string().default(""),
   capability: z.string().min(1).nullable().default(null),
   memoryGib: z.number().nonnegative().default(0),
+  enabledBy: variableName.nullable().default(null),
   also: z.array(repoFiles).default([]),
 });
+
+const service = z
+  .strictObject({ environment: z.record(variableName, z.string()).default({}) })
+  .default({ environment: {} });
 
 const catalogShape = z.strictObject({
   schema: z.literal(1),
   stack: z.string().min(1),
   tiers: z.array(tierShape).min(1),
+  variables: z
+    .strictObject({
+      startup: variableName.exactOptional(),
+      tiers: variableName.exactOptional(),
+      models: variableName.exactOptional(),
+      bakedModels: variableName.exactOptional(),
+    })
+    .default({}),
+  core: service,
+  warmup: service,
   models: z.array(modelShape).min(1),
 });
 
@@ -72,13 +89,16 @@ export function parseCatalog(text: string, source: string): Catalog {
     stack: value.stack,
     tiers: value.tiers.toSorted((a, b) => a.id - b.id),
     models: value.models.map(toModel).toSorted((a, b) => a.tier - b.tier),
+    variables: value.variables,
+    coreEnvironment: value.core.environment,
+    warmupEnvironment: value.warmup.environment,
   };
 }
 
 function toModel(model: z.output<typeof modelShape>): CatalogModel {
-  const { id, title = id, tier, purpose, capability, memoryGib } = model;
+  const { id, title = id, tier, purpose, capability, memoryGib, enabledBy } = model;
   const parts: CatalogModel["parts"] = [toRepoFiles(model), ...model.also.map(toRepoFiles)];
-  return { id, title, tier, purpose, capability, memoryGib, parts };
+  return { id, title, tier, purpose, capability, memoryGib, enabledBy, parts };
 }
 
 function toRepoFiles(part: z.output<typeof repoFiles>): RepoFiles {

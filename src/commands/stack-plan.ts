@@ -1,9 +1,10 @@
-import { type Catalog, modelsOfTiers } from "../catalog/catalog.ts";
+import type { Catalog } from "../catalog/catalog.ts";
 import type { Deployment } from "../deploy/compose/deployment.ts";
 import type { Answers } from "../plan/questions.ts";
 import { mountOf } from "../plan/storage.ts";
 import { defaultEndpoint } from "../source/hub/environment.ts";
 import { tokenOf } from "./open-hub.ts";
+import { toldVariables } from "./told-variables.ts";
 
 export interface StackPlanRequest {
   readonly catalog: Catalog;
@@ -22,12 +23,10 @@ export interface StackPlanRequest {
 /** What the answers mean for the stack. */
 export function stackPlan(request: StackPlanRequest): Deployment {
   const { catalog, answers, cacheDir, isGiven, endpoint, port, gpu } = request;
-  const models = modelsOfTiers(catalog, answers.tiers);
   return {
     cacheDir,
     mount: isGiven ? { kind: "folder" } : mountOf(answers.storage),
-    models: models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
-    tiers: answers.tiers,
+    told: toldVariables(catalog, answers),
     startup: answers.startup,
     endpoint: endpoint === defaultEndpoint ? null : endpoint,
     port,

@@ -1,4 +1,4 @@
-import type { Catalog } from "../catalog/catalog.ts";
+import { type Catalog, completeTiers } from "../catalog/catalog.ts";
 import type { TokenAnswer } from "./answers.ts";
 import {
   type Answers,
@@ -16,6 +16,8 @@ export interface AnswerSources {
   readonly catalog: Catalog;
   /** What an interrupted wizard left: kept, but asked again. */
   readonly remembered: AnswerValues;
+  /** Tiers that the stack's own `.env` switches on or off: asked again, as what is remembered. */
+  readonly enabledTiers?: ReadonlyMap<number, boolean>;
   /** From the weakest to the strongest: config file, environment, flags. What stands here is not asked. */
   readonly decided: readonly AnswerValues[];
   /** Found tokens, best first. */
@@ -44,6 +46,7 @@ export function resolveAnswers(sources: AnswerSources): ResolvedAnswers {
     if (question.kind === "secret") continue;
     const kept = question.remembered ? remembered[question.id] : undefined;
     if (kept !== undefined) answers = orUnchanged(answers, { question, values: kept, catalog });
+    if (question.id === "tiers") answers = withEnabled(answers, sources);
     for (const layer of sources.decided) {
       const values = layer[question.id];
       if (values === undefined) continue;
@@ -52,6 +55,13 @@ export function resolveAnswers(sources: AnswerSources): ResolvedAnswers {
     }
   }
   return { answers, decided };
+}
+
+function withEnabled(answers: Answers, { catalog, enabledTiers }: AnswerSources): Answers {
+  if (enabledTiers === undefined || enabledTiers.size === 0) return answers;
+  const kept = answers.tiers.filter((tier) => enabledTiers.get(tier) !== false);
+  const added = [...enabledTiers].flatMap(([tier, isOn]) => (isOn ? [tier] : []));
+  return { ...answers, tiers: completeTiers(catalog, [...kept, ...added]) };
 }
 
 /** What to keep of answers for the next time: never a token, nor consent. */

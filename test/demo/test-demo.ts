@@ -8,6 +8,7 @@ import { parseCatalog } from "../../src/catalog/load.ts";
 import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { freePort } from "../host/free-port.ts";
+import { toldVariables } from "../../src/commands/told-variables.ts";
 import { planDeployment } from "../../src/deploy/compose/plan.ts";
 import { writeStack } from "../../src/deploy/compose/deployment.ts";
 
@@ -52,8 +53,7 @@ export async function writeTestStack({
     plan: {
       mount: { kind: "folder" },
       cacheDir,
-      models: catalog.models.map(({ id, parts: [{ repo, revision }] }) => ({ id, repo, revision })),
-      tiers: [1, 2, 3],
+      told: toldVariables(catalog, { tiers: [1, 2, 3], startup: "progressive" }),
       startup: "progressive",
       endpoint: null,
       port,

@@ -14,6 +14,9 @@ const catalog: Catalog = {
     { id: 3, name: "Enhancement", required: false, default: false },
   ],
   models: [],
+  variables: {},
+  coreEnvironment: {},
+  warmupEnvironment: {},
 };
 const nothing: AnswerSources = {
   catalog,
@@ -48,6 +51,21 @@ describe("answers before anybody is asked", () => {
     });
     expect(answers).toMatchObject({ tiers: [1, 3], startup: "wait", storage: "/data/models" });
     expect([...decided].toSorted()).toEqual(["startup", "storage", "tiers"]);
+  });
+
+  it("take a set that the stack's .env switches on or off over remembered ones, and flags over both", () => {
+    const switched = (...tiers: readonly [number, boolean][]) =>
+      resolveAnswers({
+        ...nothing,
+        remembered: { tiers: ["1", "2"] },
+        enabledTiers: new Map(tiers),
+      });
+    expect(switched([3, true]).answers.tiers).toEqual([1, 2, 3]);
+    expect(switched([2, false], [1, false]).answers.tiers).toEqual([1]);
+    expect(switched([3, true]).decided.has("tiers")).toBe(false);
+    const enabledTiers = new Map([[3, true]]);
+    const flags = resolveAnswers({ ...nothing, decided: [{ tiers: ["2"] }], enabledTiers });
+    expect(flags.answers.tiers).toEqual([1, 2]);
   });
 
   it("keep remembered answers, but ask them again, and drop one that no longer fits", () => {

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { type BakedRepo, parseBakedLabel } from "../../catalog/baked.ts";
-import type { CatalogModel } from "../../catalog/catalog.ts";
+import type { Catalog } from "../../catalog/catalog.ts";
 import { annieServiceName } from "../../deploy/compose/annie-service.ts";
 import { readStack } from "../../deploy/compose/base.ts";
 import type { StackConfig } from "../../docker/compose.ts";
@@ -10,14 +10,10 @@ import { modelsLabelName } from "../../source/oci/manifest.ts";
 import type { Work } from "../command-request.ts";
 import type { FoundImages } from "../find-images.ts";
 
-/** Where her own loader looks for models of her image. */
-const folderVariable = "HER_OS_BAKED_MODELS";
-
 export interface BakedRequest {
   readonly stackDir: string;
   readonly assetsDir: string;
-  /** All that could be in the image. */
-  readonly models: readonly CatalogModel[];
+  readonly catalog: Catalog;
 }
 
 /**
@@ -26,7 +22,7 @@ export interface BakedRequest {
  */
 export async function findBakedInEngine(
   { host, signal }: Pick<Work, "host" | "signal">,
-  { stackDir, assetsDir, models }: BakedRequest,
+  { stackDir, assetsDir, catalog }: BakedRequest,
 ): Promise<readonly BakedRepo[]> {
   const config = await readStack({ host, stackDir, assetsDir }).catch((error: unknown) => {
     // What is wrong with it is told where the files are planned.
@@ -40,11 +36,13 @@ export async function findBakedInEngine(
   if (settings === null) return [];
   const label = settings.labels[modelsLabelName];
   if (label !== undefined) return parseBakedLabel(label);
+  const folderVariable = catalog.variables.bakedModels;
+  if (folderVariable === undefined) return [];
   const folder =
     service.environment[folderVariable] ??
     settings.environment.find((line) => line.startsWith(`${folderVariable}=`))?.split(/=(.*)/s)[1];
   if (folder === undefined || !path.isAbsolute(folder)) return [];
-  const signs = models.flatMap(({ parts }) =>
+  const signs = catalog.models.flatMap(({ parts }) =>
     parts.map((part) => ({
       repo: part.repo,
       sign: path.join(folder, part.repo.replace("/", "--"), signOf(part.files)),

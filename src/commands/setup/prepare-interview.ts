@@ -34,6 +34,7 @@ import type { FoundVolume } from "../../plan/storage.ts";
 import { stackPlan } from "../stack-plan.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
+import { enabledTiers } from "../told-variables.ts";
 import { bakedByRegistry, findBakedInEngine } from "./find-baked.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { surveyModels } from "../download-models.ts";
@@ -79,6 +80,7 @@ export async function prepareInterview(
     decided,
     foundTokens: tokens.map(({ answer }) => answer),
     tokenFile,
+    enabledTiers: await enabledTiers(host, stackDir, catalog),
   });
   const { overruled } = remembered;
   if (overruled !== null && !resolved.decided.has("storage") && request.cacheDir === null) {
@@ -150,7 +152,7 @@ export async function prepareInterview(
   const bakedInEngine = findBakedInEngine(work, {
     stackDir,
     assetsDir: request.assetsDir,
-    models: catalog.models,
+    catalog,
   });
   bakedInEngine.catch(() => {});
   /** Usually nothing is baked: the Hub is asked meanwhile. */

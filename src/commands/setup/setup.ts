@@ -20,6 +20,7 @@ import { foundTokens, tryHubOf } from "../open-hub.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { writeStack } from "../../deploy/compose/deployment.ts";
 import type { Host } from "../../host/host.ts";
+import { enabledTiers } from "../told-variables.ts";
 import { ownUid } from "../../host/own-file.ts";
 import type { Answers } from "../../plan/questions.ts";
 import type { Person } from "../../plan/interview.ts";
@@ -222,6 +223,7 @@ export async function lookAtMachine(work: Work, request: SetupRequest): Promise<
     ...request,
     remembered: remembered.answers,
     foundTokens: [],
+    enabledTiers: await enabledTiers(host, stackDir, request.catalog),
   });
   const isAsked = person.ask !== undefined && !decided.has("unsupported");
   const tryHub = tryHubOf({ host }, request, { tokenIsAsked: person.ask !== undefined });

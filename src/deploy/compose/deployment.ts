@@ -8,13 +8,13 @@ import type { Emit } from "../../run/event.ts";
 import type { ModelsMount } from "../../plan/storage.ts";
 import { readIfThere, writeAtomically } from "../../host/text-files.ts";
 
-/** A model as Annie is told of it. */
-export interface StackModel {
-  readonly id: string;
-  /** `openai/whisper-large-v3`. */
-  readonly repo: string;
-  /** A commit, or the branch that the catalog names. */
-  readonly revision: string;
+/** Variables of containers; compose fills in those that they name. */
+export interface ToldVariables {
+  /** Of her own service. */
+  readonly core: Readonly<Record<string, string>>;
+  readonly warmup: Readonly<Record<string, string>>;
+  /** By which the stack is told of models in its image; null where it is not. */
+  readonly bakedModels: string | null;
 }
 
 /** What the answers mean for the stack. */
@@ -23,8 +23,8 @@ export interface Deployment {
   readonly cacheDir: string;
   /** How containers get it. */
   readonly mount: ModelsMount;
-  readonly models: readonly StackModel[];
-  readonly tiers: readonly number[];
+  /** What Annie's containers are told, by the catalog: of the answers, and beside them. */
+  readonly told: ToldVariables;
   /** Whether Annie starts at once, or when every chosen model is there; `warmup`: without heros too. */
   readonly startup: "progressive" | "wait" | "warmup";
   /** Of the Hub, or of a mirror; null for the Hub's usual address. */

@@ -48,7 +48,6 @@ export function editedByHand(text: string): boolean {
 function overrideBody(request: OverrideRequest): string {
   const { plan, warmup, gpuReserved, tokenFile, publish, secretTaken } = request;
   const secret = secretTaken ? `heros_${tokenName}` : tokenName;
-  const largeEmbedding = plan.models.some((model) => model.repo === "Qwen/Qwen3-Embedding-8B");
   const secrets = tokenFile === null ? [] : [secret];
   const mount = {
     ...modelsSource(plan),
@@ -63,22 +62,15 @@ function overrideBody(request: OverrideRequest): string {
     HF_HUB_DISABLE_TELEMETRY: "1",
     ...(tokenFile === null ? {} : { HF_TOKEN_PATH: `/run/secrets/${secret}` }),
   };
-  const chosen = {
-    HER_OS_TIERS: plan.tiers.join(","),
-    HER_OS_ENABLE_8B: String(largeEmbedding),
-    HER_OS_MODELS: plan.models.map(({ repo, revision }) => `${repo}@${revision}`).join(","),
-  };
   const service = {
     ...(warmup === null
       ? {}
       : { depends_on: { [warmupServiceName]: { condition: "service_completed_successfully" } } }),
     environment: {
       ...places,
-      // heros fetches; Annie only reads. Without these she would fetch what is not there yet a second time: to her, 0 is all.
+      // heros fetches; Annie only reads. Without this she would fetch what is not there yet a second time.
       HF_HUB_OFFLINE: "1",
-      DOWNLOAD_PRIORITY: "1",
-      HER_OS_STARTUP: plan.startup,
-      ...chosen,
+      ...plan.told.core,
     },
     volumes: [mount],
     ...(secrets.length === 0 ? {} : { secrets }),
@@ -96,7 +88,7 @@ function overrideBody(request: OverrideRequest): string {
       : {}),
   };
   const mirror = plan.endpoint === null ? {} : { HF_ENDPOINT: literal(plan.endpoint) };
-  const environment = { ...places, ...mirror, ...chosen };
+  const environment = { ...places, ...mirror, ...plan.told.warmup };
   return stringify(
     {
       services: {

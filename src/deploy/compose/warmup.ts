@@ -21,8 +21,8 @@ export interface WarmupBase {
   readonly user?: string;
   /** A service of the user's with this name has arguments, which would follow ours. */
   readonly hasCommand: boolean;
-  /** What Annie's own service is told of the models in her image, where the files say it. */
-  readonly bakedModels?: string;
+  /** What the files tell Annie's own service of the models in her image. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** A service as it stands in the files. */
@@ -36,8 +36,6 @@ const written = z.object({
   environment: z.record(z.string(), z.unknown()).optional().catch(undefined),
 });
 
-/** Where her own loader looks for models of her image. */
-const bakedVariable = "HER_OS_BAKED_MODELS";
 const config = z.object({
   name: z.string().optional(),
   services: z.record(z.string(), written),
@@ -47,13 +45,13 @@ export interface WarmupBaseRequest {
   readonly files: PlannedFiles;
   /** The user's files, which are read where there is no compose to ask. */
   readonly own: readonly ComposeText[];
-  readonly plan: Pick<Deployment, "cacheDir" | "mount">;
+  readonly plan: Pick<Deployment, "cacheDir" | "mount" | "told">;
 }
 
 export async function readWarmupBase({
   files,
   own,
-  plan: { cacheDir, mount },
+  plan: { cacheDir, mount, told },
 }: WarmupBaseRequest): Promise<WarmupBase> {
   const { exitCode, stdout } = await askCompose(files, null, {
     flags: ["--profile", "*"],
@@ -64,7 +62,8 @@ export async function readWarmupBase({
   const core = services[annieServiceName] ?? {};
   const owner = mount.kind === "volume" ? undefined : await ownerOf(files.host, cacheDir);
   const user = core.user ?? owner;
-  const bakedModels = core.environment?.[bakedVariable];
+  const variable = told.bakedModels;
+  const bakedModels = variable === null ? undefined : core.environment?.[variable];
   const isBuilt = core.build !== undefined && core.build !== null;
   return {
     image: core.image ?? `${name}-${annieServiceName}`,
@@ -73,7 +72,8 @@ export async function readWarmupBase({
     ...(core.pull_policy === undefined ? {} : { pullPolicy: core.pull_policy }),
     ...(user === undefined ? {} : { user }),
     hasCommand: Boolean(services[warmupServiceName]?.command),
-    ...(typeof bakedModels === "string" ? { bakedModels } : {}),
+    environment:
+      variable !== null && typeof bakedModels === "string" ? { [variable]: bakedModels } : {},
   };
 }
 
@@ -108,7 +108,7 @@ export interface WarmupRequest {
  * no GPU, and alone of all it may write into the cache and ask the Hub.
  */
 export function warmupService({ base, mount, environment, secrets }: WarmupRequest) {
-  const { image, isBuilt, platform, pullPolicy, user, hasCommand, bakedModels } = base;
+  const { image, isBuilt, platform, pullPolicy, user, hasCommand } = base;
   const pulls = isBuilt ? "never" : pullPolicy;
   return {
     image,
@@ -120,9 +120,8 @@ export function warmupService({ base, mount, environment, secrets }: WarmupReque
     ...(user === undefined ? {} : { user }),
     environment: {
       ...environment,
-      ...(bakedModels === undefined ? {} : { [bakedVariable]: bakedModels }),
+      ...base.environment,
       HF_HUB_OFFLINE: "0",
-      DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-2}",
       // Where NVIDIA's runtime is Docker's default, an image alone may ask for the GPU.
       NVIDIA_VISIBLE_DEVICES: "void",
     },

@@ -42,14 +42,11 @@ export function stackPlan(cacheDir: string, change: Partial<Deployment> = {}): D
   return {
     cacheDir,
     mount: { kind: "folder" },
-    models: [
-      {
-        id: "whisper",
-        repo: "openai/whisper-large-v3",
-        revision: "06f233fe06e710322aca913c1bc4249a0d71fce1",
-      },
-    ],
-    tiers: [1, 2],
+    told: {
+      core: { HER_OS_TIERS: "1,2" },
+      warmup: { HER_OS_TIERS: "1,2", DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-2}" },
+      bakedModels: "HER_OS_BAKED_MODELS",
+    },
     startup: "progressive",
     endpoint: null,
     port: 8000,

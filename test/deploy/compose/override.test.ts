@@ -28,11 +28,7 @@ test("Annie reads the Hub cache where both her loader and the Hub's library look
           HF_HUB_CACHE: "/data/models",
           HF_HUB_OFFLINE: "1",
           HF_HUB_DISABLE_TELEMETRY: "1",
-          DOWNLOAD_PRIORITY: "1",
-          HER_OS_STARTUP: "progressive",
           HER_OS_TIERS: "1,2",
-          HER_OS_ENABLE_8B: "false",
-          HER_OS_MODELS: "openai/whisper-large-v3@06f233fe06e710322aca913c1bc4249a0d71fce1",
         },
         volumes: [
           {
@@ -56,6 +52,7 @@ test("with a warm-up, a container of Annie's image looks for the models before s
       isBuilt: false,
       user: "1000:1000",
       hasCommand: false,
+      environment: { HER_OS_BAKED_MODELS: "/baked" },
     },
     gpuReserved: false,
     tokenFile: "./secrets/hf_token",
@@ -76,8 +73,7 @@ test("with a warm-up, a container of Annie's image looks for the models before s
       HF_TOKEN_PATH: "/run/secrets/hf_token",
       HF_ENDPOINT: "https://hub.example",
       HER_OS_TIERS: "1,2",
-      HER_OS_ENABLE_8B: "false",
-      HER_OS_MODELS: "openai/whisper-large-v3@06f233fe06e710322aca913c1bc4249a0d71fce1",
+      HER_OS_BAKED_MODELS: "/baked",
       HF_HUB_OFFLINE: "0",
       DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-2}",
       NVIDIA_VISIBLE_DEVICES: "void",
@@ -96,7 +92,7 @@ test("with a warm-up, a container of Annie's image looks for the models before s
   });
   expect(services["her-os-core"]).toMatchObject({
     depends_on: { "model-warmup": { condition: "service_completed_successfully" } },
-    environment: { HF_HUB_OFFLINE: "1", DOWNLOAD_PRIORITY: "1", HER_OS_STARTUP: "warmup" },
+    environment: { HF_HUB_OFFLINE: "1", HER_OS_TIERS: "1,2" },
     volumes: [{ read_only: true }],
   });
 });

@@ -148,7 +148,7 @@ test("of our file that was edited by hand the summary shows no values, of an old
   const stackDir = await newStackDir();
   await setUpStack({ stackDir });
   const host = testHost();
-  const plan = stackPlan(path.join(stackDir, "../hub"), { tiers: [1, 2, 3] });
+  const plan = stackPlan(path.join(stackDir, "../hub"), { startup: "warmup" });
   const diffOfOurs = async (): Promise<string> => {
     const { changes } = await planDeployment({ host, stackDir, plan, assetsDir });
     return changes.find((each) => each.path.endsWith(".heros.yml"))?.diff ?? "";
@@ -174,7 +174,7 @@ test("what a person's own files hold is handled as a secret, what heros lays dow
 test("a new choice rewrites our file without a backup", async () => {
   const stackDir = await newStackDir();
   await setUpStack({ stackDir });
-  expect(await setUpStack({ stackDir, change: { tiers: [1, 2, 3] } })).toMatchObject({
+  expect(await setUpStack({ stackDir, change: { startup: "warmup" } })).toMatchObject({
     "docker-compose.heros.yml": "updated",
     ".env": "unchanged",
   });
