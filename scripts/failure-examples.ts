@@ -67,7 +67,7 @@ export const failureExamples: {
     { why: "unclear", name: "her-os_model-cache", reason: "docker does not answer" },
   ],
   "cache.not_writable": [
-    { why: "closed", folder: "/data/models", existing: "/data", home: "/home/ann" },
+    { why: "closed", folder: "/data/models", existing: "/data", home: "/home/ann", owner: "root" },
     { why: "owned", folders: [`${cacheDir}/models--openai--whisper-large-v3`] },
   ],
   "catalog.invalid": [
@@ -87,6 +87,7 @@ export const failureExamples: {
   "disk.file_too_large": [{ ...onDisk, errno: "EFBIG" }],
   "disk.full": [{ ...onDisk, errno: "ENOSPC" }],
   "disk.gone": [{ ...onDisk, errno: "ENODEV" }],
+  "disk.not_mounted": [{ folder: "/data/models", device: "UUID=0c5e-91d2", mount: "/data" }],
   "disk.quota": [{ ...onDisk, errno: "EDQUOT" }],
   "disk.read_only": [{ ...onDisk, errno: "EROFS" }],
   "disk.too_small": [

@@ -19,15 +19,16 @@ export function placeFailure(
   place: Place,
   { area, home }: { readonly area: FilePlace["area"]; readonly home: string },
 ): Failure | null {
-  const { path: folder, existing, dangling, isFolder, refusal, fileSystem } = place;
+  const { path: folder, existing, dangling, isFolder, refusal, fileSystem, owner } = place;
   if (dangling !== null) return failure(`${area}.broken_link`, dangling);
+  if (place.unmounted !== null) return failure("disk.not_mounted", { folder, ...place.unmounted });
   const type = fileSystem?.type ?? "";
   if (ofKernel.has(type)) return fileFailure(errorAt("ENOTSUP", existing), { folder, area });
   if (!isFolder) return fileFailure(errorAt("ENOTDIR", existing), { folder, area });
   if (refusal !== null) {
     const refused = fileFailure(refusal, { folder, area });
     const closed = refused === null || refused.code.endsWith(".not_writable");
-    const data = { why: "closed", folder, existing, home } as const;
+    const data = { why: "closed", folder, existing, home, owner } as const;
     return closed ? failure(`${area}.not_writable`, data, refusal) : refused;
   }
   return area === "cache" && withoutSymlinks.has(type)
@@ -43,6 +44,12 @@ const ofKernel = new Set(["proc", "sysfs", "devpts", "cgroup", "cgroup2", "debug
 
 function errorAt(code: string, path: string): Error {
   return Object.assign(new Error(`${code}: ${path}`), { code, path });
+}
+
+/** Why a network share is no place that a person should choose; one that was chosen already is tried instead. */
+export function shareFailure({ path: folder, fileSystem }: Place): Failure | null {
+  if (fileSystem === null || !maybeWithoutSymlinks(fileSystem)) return null;
+  return failure("cache.no_symlinks", { folder, type: fileSystem.type });
 }
 
 function maybeWithoutSymlinks({ type, options = [] }: FileSystem): boolean {

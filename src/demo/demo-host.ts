@@ -89,6 +89,7 @@ Hugepagesize:       2048 kB
     return `processor\t: ${index}\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: ${part}\n\n`;
   }).join(""),
   "/proc/sys/kernel/hostname": "spark\n",
+  "/etc/fstab": "/dev/nvme0n1p2 / ext4 defaults 0 1\n",
   "/etc/dgx-release": `DGX_NAME="DGX Spark"
 DGX_PRETTY_NAME="NVIDIA DGX Spark"
 DGX_SWBUILD_DATE="2025-09-10-13-50-03"

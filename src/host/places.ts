@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import path from "node:path";
-import type { FileSystem, Host } from "./host.ts";
+import type { Files, FileSystem, Host } from "./host.ts";
+import { findUnmounted, type Unmounted } from "./unmounted.ts";
 
 /** Whether a path leads to something. What this user may not look at counts as not there. */
 export function isThere(
@@ -52,6 +53,10 @@ export interface Place {
   readonly freeBytes: number | null;
   readonly totalBytes: number | null;
   readonly fileSystem: FileSystem | null;
+  /** The name of the user whom `existing` belongs to, or their number; null where it is not known. */
+  readonly owner: string | null;
+  /** A disk that belongs here and is not mounted. */
+  readonly unmounted: Unmounted | null;
 }
 
 type Doors = Pick<Host, "files" | "system">;
@@ -60,11 +65,12 @@ type Doors = Pick<Host, "files" | "system">;
 export async function lookAtPlace({ files, system }: Doors, folder: string): Promise<Place> {
   const found = await nearest(files, folder);
   const { existing } = found;
-  const [stats, refusal, space, rows] = await Promise.all([
+  const [stats, refusal, space, rows, fstab] = await Promise.all([
     files.stat(existing).catch(() => null),
     files.access(existing, constants.W_OK | constants.X_OK).then(() => null, asError),
     files.statfs(existing).catch(() => null),
     system.fileSystems().catch(() => []),
+    files.readFile("/etc/fstab", "utf8").catch(() => ""),
   ]);
   const deviceNumber = stats === null ? null : deviceNumberOf(stats.dev);
   return {
@@ -75,7 +81,16 @@ export async function lookAtPlace({ files, system }: Doors, folder: string): Pro
     freeBytes: space === null ? null : space.bavail * space.bsize,
     totalBytes: space === null ? null : space.blocks * space.bsize,
     fileSystem: fileSystemOf(rows, existing, deviceNumber),
+    owner: refusal === null || stats === null ? null : await userName(files, stats.uid),
+    unmounted: findUnmounted(fstab, rows, folder),
   };
+}
+
+/** As /etc/passwd has it; of one who is not there, the number: `#1001`. */
+export async function userName(files: Pick<Files, "readFile">, uid: number): Promise<string> {
+  const users = await files.readFile("/etc/passwd", "utf8").catch(() => "");
+  const line = users.split("\n").find((user) => user.split(":")[2] === String(uid));
+  return line?.split(":")[0] ?? `#${uid}`;
 }
 
 async function nearest(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { assessImagesDisk, assessModelsDisk } from "../../src/checks/disks.ts";
+import { assessImagesDisk, assessModelsDisk, shareFailure } from "../../src/checks/disks.ts";
 import { gb, mounted, placeAt, spotWith } from "../machine/spots.ts";
 
 const limitMs = 4000;
@@ -39,6 +39,11 @@ describe("the disk for models", () => {
     ["somebody else's", { refusal: refused("EACCES") }, "cache.not_writable"],
     ["read-only", { refusal: refused("EROFS") }, "disk.read_only"],
     ["a file", { isFolder: false }, "cache.not_writable"],
+    [
+      "of a disk that is not mounted",
+      { unmounted: { device: "UUID=1", mount: "/m" } },
+      "disk.not_mounted",
+    ],
     ["a link to nowhere", { dangling: { link: "/m", target: "/gone" } }, "cache.broken_link"],
     ["the kernel's", { fileSystem: mounted("/", "proc") }, "disk.unsupported"],
     ["exFAT", { fileSystem: mounted("/", "exfat") }, "cache.no_symlinks"],
@@ -47,6 +52,24 @@ describe("the disk for models", () => {
     const spot = spotWith(900 * gb, { place: placeAt("/", change) });
     const finding = assessModelsDisk(spot, { path: "/m", home: "/home/ann", limitMs });
     expect(finding).toMatchObject({ status: "failed", failure: { code, exitCode: 1 } });
+  });
+
+  it("that is closed is said to be its owner's", () => {
+    const place = placeAt("/", { refusal: refused("EACCES"), owner: "root" });
+    const finding = assessModelsDisk(spotWith(900 * gb, { place }), {
+      path: "/m",
+      home: "/home/ann",
+      limitMs,
+    });
+    expect(finding.found).toBe(
+      "Can't write to /m, which belongs to root: you don't have permission",
+    );
+  });
+
+  it("that is a share without links is not to be chosen", () => {
+    const fileSystem = mounted("/", "cifs");
+    expect(shareFailure(placeAt("/", { fileSystem }))?.message).toContain("its file system (cifs)");
+    expect(shareFailure(placeAt("/"))).toBeNull();
   });
 
   it("may be a share that has links", () => {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { access, appendFile, readdir, readFile, stat } from "node:fs/promises";
+import { access, appendFile, readdir, readFile, stat, mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -258,8 +258,12 @@ describe("heros setup", () => {
 
   it("judges a folder while the questions are asked, and writes nothing there", async () => {
     const told: string[] = [];
+    // A folder of the cache's own whose place a file has taken.
+    const odd = path.join(world.folder, "odd");
+    await mkdir(odd);
+    await writeFile(path.join(odd, "models--urchade--gliner_medium-v2.1"), "");
     const ask = async ({ checkFolder, answers }: Interview) => {
-      for (const storage of ["/etc/passwd/models", `${world.folder}/new`] as const) {
+      for (const storage of ["/etc/passwd/models", `${world.folder}/new`, odd]) {
         await checkFolder({ ...answers, storage: storage as `/${string}` }).then(
           () => told.push("fine"),
           (error: unknown) => told.push(error instanceof Failure ? error.code : String(error)),
@@ -269,7 +273,7 @@ describe("heros setup", () => {
     };
     const run = await runSetup(world, { request: { person: { ask } } });
     expect(run).toMatchObject({ error: null, words: null });
-    expect(told).toEqual(["cache.not_writable", "fine"]);
+    expect(told).toEqual(["cache.not_writable", "fine", "cache.not_writable"]);
     expect(await readdir(world.folder)).not.toContain("new");
   });
 

@@ -33,6 +33,8 @@ export function placeAt(mount: string, change: Partial<Place> = {}): Place {
     isThere: true,
     isFolder: true,
     dangling: null,
+    owner: null,
+    unmounted: null,
     refusal: null,
     freeBytes: 900 * gb,
     totalBytes: 4000 * gb,

@@ -7,9 +7,7 @@ import {
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { type BakedRepo, withoutBaked } from "../../catalog/baked.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
-import { placeFailure } from "../../checks/disks.ts";
 import type { StackConfig } from "../../docker/compose.ts";
-import { lookAtPlace } from "../../host/places.ts";
 import { type Detection, downloadRefusals, refusalOf, type Wanted } from "../../checks/detect.ts";
 import type { Interview } from "../../plan/interview.ts";
 import { type Answers, questions } from "../../plan/questions.ts";
@@ -28,7 +26,7 @@ import {
   type SurveyedModel,
 } from "../../store/store.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
-import { overruledNotice, placeFailureOf, requirePlace, requireWritable } from "../models-place.ts";
+import { overruledNotice, placeFailureOf, requireWritable } from "../models-place.ts";
 import { reachFormer, reachStorage, storagePaths } from "../reach-storage.ts";
 import type { FoundVolume } from "../../plan/storage.ts";
 import { stackPlan } from "../stack-plan.ts";
@@ -36,6 +34,7 @@ import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { enabledTiers } from "../told-variables.ts";
 import { bakedByRegistry, findBakedInEngine } from "./find-baked.ts";
+import { requireUsable } from "./require-usable.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { surveyModels } from "../download-models.ts";
 import { recallAnswers, rememberAnswers } from "../gather-settings.ts";
@@ -256,13 +255,9 @@ export async function prepareInterview(
     expandPath: (typed) => expandPath(typed, host),
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
     checkFolder: async (answers, stop = signal) => {
-      const { storage } = answers;
-      const folder = await reachStorage(host, { stackDir, storage, signal: stop });
-      const place = await lookAtPlace(host, folder);
-      if (placeFailure(place, { area: "cache", home: host.home }) === null) return;
-      // One that can only be read will do where every model is there.
+      const store = await storeOf(answers, stop);
       const models = modelsOfTiers(catalog, answers.tiers);
-      await requirePlace(work, await survey(answers, models, stop));
+      await requireUsable(work, { store, survey: () => survey(answers, models, stop) });
     },
     checkToken: async (token, stop = signal) => {
       try {

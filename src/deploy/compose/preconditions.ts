@@ -2,6 +2,7 @@ import { failure } from "../../run/failures/table.ts";
 import path from "node:path";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
+import { userName } from "../../host/places.ts";
 import { errorCode, type Failure } from "../../run/failure.ts";
 import { askProject, hasVolume } from "../../docker/containers.ts";
 import type { StackConfig, StackService } from "../../docker/compose.ts";
@@ -39,7 +40,7 @@ export async function requireOwnOfRoot(host: Host, paths: readonly string[]): Pr
   for (const place of paths) {
     const found = [await statIfThere(host, place, "lstat"), await statIfThere(host, place, "stat")];
     const stranger = found.find((stats) => stats !== null && stats.uid !== 0);
-    if (stranger) throw otherOwner(place, await userName(host, stranger.uid));
+    if (stranger) throw otherOwner(place, await userName(host.files, stranger.uid));
   }
 }
 
@@ -48,12 +49,6 @@ function statIfThere(host: Host, file: string, how: "lstat" | "stat") {
     if (errorCode(error) === "ENOENT") return null;
     throw error;
   });
-}
-
-async function userName(host: Host, uid: number): Promise<string> {
-  const users = await host.files.readFile("/etc/passwd", "utf8").catch(() => "");
-  const line = users.split("\n").find((user) => user.split(":")[2] === String(uid));
-  return line?.split(":")[0] ?? `#${uid}`;
 }
 
 function otherOwner(place: string, owner: string): Failure {
@@ -76,7 +71,7 @@ export async function requireReplaceable(
     const { mode, uid } = await host.files.stat(target);
     if ((mode & 0o222) === 0)
       throw failure("stack.not_writable", { why: "read-only", file: target });
-    if (own !== 0 && uid !== own) throw sharedFile(target, await userName(host, uid));
+    if (own !== 0 && uid !== own) throw sharedFile(target, await userName(host.files, uid));
     await requireOpen(host, path.dirname(target), path.dirname(target));
   }
 }

@@ -76,6 +76,8 @@ type NotWritable =
       readonly folder: string;
       readonly existing: string;
       readonly home: string;
+      /** Whose `existing` is; left out where it is not known. */
+      readonly owner?: string | null;
     }
   /** Folders of one model belong to another user. */
   | { readonly why: "owned"; readonly folders: readonly string[] }
@@ -121,7 +123,9 @@ function notWritableRow(area: Area) {
         case "refused":
           return `Can't write ${noun} in ${data.folder}: ${refusals[data.errno](data.path)}.`;
         case "closed":
-          return `Can't write to ${data.existing}: you don't have permission.`;
+          return typeof data.owner === "string"
+            ? `Can't write to ${data.existing}, which belongs to ${data.owner}: you don't have permission.`
+            : `Can't write to ${data.existing}: you don't have permission.`;
         case "owned":
           return `Can't write to ${data.folders[0] ?? "the cache"}: it belongs to another user.`;
         case "read-only":
@@ -238,6 +242,17 @@ export const fileFailures = {
     message: (path) => `The disk that holds ${path} is no longer available`,
     hint: `Reconnect or remount it, then ${goesOn}`,
     elsewhere: false,
+  }),
+  /** `mount`: where /etc/fstab has it. */
+  "disk.not_mounted": row<{
+    readonly folder: string;
+    readonly device: string;
+    readonly mount: string;
+  }>({
+    exitCode: exitCodes.failed,
+    message: ({ folder, device, mount }) =>
+      `Can't use ${folder}: ${device}, which belongs at ${mount}, is not mounted.`,
+    hint: ({ mount }) => `Mount it: sudo mount ${quoted(mount)}. Or choose another folder.`,
   }),
   "disk.unsupported": diskRow({
     exitCode: exitCodes.failed,
