@@ -7,6 +7,7 @@ import { assessClock, assessProxy, assessTokens } from "./network-settings.ts";
 import { assessAnnie, assessFiles, assessMounts, assessServices, notSetUp } from "./stack.ts";
 import {
   assessImages,
+  assessLeftNames,
   assessModels,
   assessNeededSpace,
   assessObstacle,
@@ -124,6 +125,16 @@ export const installationChecks = [
       const [listing, { state }] = await Promise.all([containers, asked.docker]);
       const { stackDir } = surroundings;
       return assessServices(listing, { docker: state, stackDir, own: annieServiceName, limitMs });
+    },
+  }),
+  row({
+    id: "leftovers",
+    title: "Leftovers in Docker",
+    why: "Interrupted runs may leave names of images nobody uses.",
+    routine: true,
+    async assess({ leftNames }, { asked, limitMs }) {
+      const [names, { state }] = await Promise.all([leftNames, asked.docker]);
+      return assessLeftNames(names, { docker: state, limitMs });
     },
   }),
   row({

@@ -27,6 +27,8 @@ export interface Installation {
   readonly files: (gpu: boolean) => Promise<FilesFound | Late>;
   /** Tokens of the Hub that heros finds. */
   readonly tokens: Promise<readonly TokenFound[] | Late>;
+  /** Names of images that interrupted runs left in Docker. */
+  readonly leftNames: Promise<readonly string[] | Late>;
   /** How far this machine's clock is ahead of the Hub's, in milliseconds; null where the Hub does not say. */
   readonly clock: Promise<number | null | Late>;
   /** What models and images need that are still to come; null where that is not known. */

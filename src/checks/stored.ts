@@ -56,6 +56,22 @@ export function assessImages(
   return { status: "warning", found: `${found}. ${problem} Docker tries it itself` };
 }
 
+export function assessLeftNames(
+  names: readonly string[] | Late,
+  { docker, limitMs }: { readonly docker: DockerAnswer["state"] } & Limit,
+): Finding {
+  if (docker === "missing" || docker === "unusable") {
+    return { status: "skipped", found: "Docker is not running" };
+  }
+  if (names === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (names.length === 0) return { status: "ok", found: "none" };
+  return {
+    status: "warning",
+    found: `${names.length} image ${names.length === 1 ? "name" : "names"} from interrupted runs`,
+    remedy: "heros doctor leftovers --fix",
+  };
+}
+
 export function assessNeededSpace(needs: readonly NeededSpace[] | null): Finding {
   if (needs === null) return { status: "skipped", found: "it is not known yet how much is needed" };
   const failure = spaceFailure(needs);

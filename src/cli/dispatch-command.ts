@@ -149,7 +149,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
         },
       };
     case "doctor": {
-      const { ids, list } = command;
+      const { ids, list, fix } = command;
       return {
         stages: list ? [] : ["machine"],
         demo: false,
@@ -159,7 +159,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
           const { listChecks, performDoctor } = await import("../commands/doctor.ts");
           if (list) return listChecks(work, ids);
           const assetsDir = shippedPath("assets");
-          return performDoctor(work, { settings: await gather(work), ids, assetsDir });
+          return performDoctor(work, { settings: await gather(work), ids, fix, assetsDir });
         },
       };
     }

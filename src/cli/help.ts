@@ -25,6 +25,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   doctor: [
     ["heros doctor", "Check this machine"],
     ["heros doctor gpu hub", "Run two checks alone"],
+    ["heros doctor --fix", "Fix what is safe to fix"],
     ["heros doctor --list", "See all checks"],
   ],
   status: [

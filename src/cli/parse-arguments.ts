@@ -36,6 +36,8 @@ export interface DoctorCommand extends CommonOptions {
   readonly ids: readonly string[];
   /** Only show which checks there are. */
   readonly list: boolean;
+  /** Do what is safe to do about what is found. */
+  readonly fix: boolean;
 }
 
 export interface StatusCommand extends CommonOptions {
@@ -165,8 +167,15 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
     .argument("[check...]", "only these checks, by their ids (default: all)")
     .description("check the machine; each problem is shown with its fix")
     .option("--list", "show all checks and why each matters; check nothing")
+    .option("--fix", "fix what can be fixed safely; each change is shown")
     .action((ids: string[], values: Values) =>
-      parsed({ ...commonOptions(values), name: "doctor", ids, list: values["list"] === true }),
+      parsed({
+        ...commonOptions(values),
+        name: "doctor",
+        ids,
+        list: values["list"] === true,
+        fix: values["fix"] === true,
+      }),
     );
 
   const status = common(program.command("status"))

@@ -5,6 +5,8 @@ import type { DoctorReport } from "../run/events/machine.ts";
 import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
 import { type DetectRequest, examine, type Findings, setupRefusals } from "../checks/detect.ts";
+import type { Notice } from "../run/events/run.ts";
+import { applyFixes, type Fix, findFixes } from "./doctor-fixes.ts";
 import { askInstallation } from "./installation.ts";
 import { type CheckId, checks } from "../checks/table.ts";
 import { closeNames } from "../run/close-names.ts";
@@ -23,6 +25,8 @@ export interface DoctorRequest {
   readonly settings: GatheredSettings;
   /** Of the checks, as typed; all where there are none. */
   readonly ids: readonly string[];
+  /** Do what is safe to do about what is found. */
+  readonly fix: boolean;
   /** Absolute: the folder that ships with heros. */
   readonly assetsDir: string;
 }
@@ -53,7 +57,7 @@ function checkIds(names: readonly string[]): readonly CheckId[] | null {
  */
 export async function performDoctor(
   work: Work,
-  { settings: given, ids: names, assetsDir }: DoctorRequest,
+  { settings: given, ids: names, fix, assetsDir }: DoctorRequest,
 ): Promise<readonly string[]> {
   const { host, emit, signal } = work;
   const ids = checkIds(names);
@@ -77,28 +81,64 @@ export async function performDoctor(
     modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)),
     consent: answers.unsupported ? "given" : "missing",
   };
-  const here = askInstallation(work, {
-    settings,
-    assetsDir,
-    answers,
-    address,
-    isGiven: given.cacheDir !== null,
-    isOutOfReach: outOfReach !== null,
-    refusedTokens,
-  });
-  const findings = await examine(ids, request, here.installation);
+  const look = () =>
+    askInstallation(work, {
+      settings,
+      assetsDir,
+      answers,
+      address,
+      isGiven: given.cacheDir !== null,
+      isOutOfReach: outOfReach !== null,
+      refusedTokens,
+    });
+  const here = look();
+  const first = await examine(ids, request, here.installation);
+  const fixes = await findFixes(work, here, first);
+  const fixed = fix ? await applyFixes(work, fixes) : [];
+  const findings =
+    fixed.length === 0
+      ? first
+      : withNews(first, await examine(fixed, request, look().installation));
+  if (!fix && fixes.length > 0) emit(fixableNotice(findings, fixes));
   const stops = findings.placeFailure !== null || findings.hubFailure !== null;
   const refusals = setupRefusals(findings, stops ? await here.wanted : null);
   const failures = [
     ...new Map([...refusals, ...findings.otherFailures].map((each) => [each.code, each])).values(),
   ];
-  const [first] = failures;
-  const outcome = first === undefined ? "done" : "failed";
+  const [worst] = failures;
+  const outcome = worst === undefined ? "done" : "failed";
   emit({ type: "stage.finished", stage: "machine", outcome });
   emit(reportOf(findings));
-  if (first !== undefined)
-    throw failure("doctor.problems", { first, count: failures.length }, first);
+  if (worst !== undefined) {
+    throw failure("doctor.problems", { first: worst, count: failures.length }, worst);
+  }
   return ids === null ? ["Ready: this machine can run Annie."] : [];
+}
+
+/** The same findings, with what some checks found when they were run again. */
+function withNews(before: Findings, news: Findings): Findings {
+  const changed = new Map(news.checks.map((check) => [check.id, check]));
+  const old = new Set(before.checks.flatMap(({ id, code }) => (changed.has(id) ? [code] : [])));
+  return {
+    ...before,
+    checks: before.checks.map((check) => changed.get(check.id) ?? check),
+    otherFailures: [
+      ...before.otherFailures.filter(({ code }) => !old.has(code)),
+      ...news.otherFailures,
+    ],
+  };
+}
+
+function fixableNotice({ checks: finished }: Findings, fixes: readonly Fix[]): Notice {
+  const ids = new Set<string>(fixes.map(({ id }) => id));
+  const titles = finished.flatMap(({ id, title }) => (ids.has(id) ? [title] : []));
+  return {
+    type: "notice",
+    level: "info",
+    code: "doctor.fixable",
+    message: `heros can fix this itself: ${titles.join(", ")}.`,
+    hint: "Fix it: heros doctor --fix",
+  };
 }
 
 /** Of the time that one question may take: every check waits for it. */

@@ -29,6 +29,8 @@ import { notOnlineNow } from "../run/failures/annie.ts";
 import { isHubOffline } from "../source/hub/environment.ts";
 import type { Secret } from "../run/secret.ts";
 import { foundTokens } from "./open-hub.ts";
+import type { StackChange } from "../deploy/compose/deployment.ts";
+import { findLeftNames } from "../docker/hand-over.ts";
 import { stackPlan } from "./stack-plan.ts";
 import { isThere } from "../host/places.ts";
 import { answerLimitMs, impatient, late, type Late, withinLimit } from "../host/time-limit.ts";
@@ -58,11 +60,15 @@ export interface InstallationRequest {
   readonly refusedTokens: ReadonlySet<Secret>;
 }
 
+export interface AskedInstallation {
+  readonly installation: Installation;
+  readonly wanted: Promise<Wanted | null>;
+  /** What a setup would make of Annie's files; none before their check. */
+  readonly changes: readonly StackChange[];
+}
+
 /** Asks for what setup and pull made, nothing of it before its answer is looked at. */
-export function askInstallation(
-  work: Work,
-  request: InstallationRequest,
-): { readonly installation: Installation; readonly wanted: Promise<Wanted | null> } {
+export function askInstallation(work: Work, request: InstallationRequest): AskedInstallation {
   const { signal } = work;
   const { settings, answers } = request;
   const { catalog, stackDir } = settings;
@@ -71,6 +77,7 @@ export function askInstallation(
   const inTime = async <Answer>(ask: (stop: AbortSignal) => Promise<Answer>) =>
     withinLimit({ host, signal, limitMs }, ask);
   const chosen = modelsOfTiers(catalog, answers.tiers);
+  let changes: readonly StackChange[] = [];
   const others: Others = lazily<Others>({
     images: () => inTime((stop) => findImages({ ...work, host, signal: stop }, request)),
     wanted: async () => {
@@ -104,7 +111,13 @@ export function askInstallation(
         const listing = await installation.containers;
         return findMounts({ host, stackDir, signal: stop }, listing);
       }),
-    files: () => (gpu) => inTime(() => planFiles({ host }, request, gpu)),
+    files: () => (gpu) =>
+      inTime(async () => {
+        const planned = await planFiles({ host }, request, gpu);
+        changes = planned.changes;
+        return planned.found;
+      }),
+    leftNames: () => inTime((stop) => findLeftNames(host, stop)),
     tokens: () => inTime(() => findTokenFiles(work, request)),
     clock: () => inTime((stop) => askClock({ host, signal: stop }, settings.endpoint)),
     needs: async () => (await others.wanted)?.needs ?? null,
@@ -113,6 +126,9 @@ export function askInstallation(
     installation,
     get wanted() {
       return others.wanted;
+    },
+    get changes() {
+      return changes;
     },
   };
 }
@@ -164,7 +180,7 @@ async function planFiles(
   { host }: Pick<Work, "host">,
   { settings, answers, assetsDir, address, isGiven }: InstallationRequest,
   gpu: boolean,
-): Promise<FilesFound> {
+): Promise<{ readonly found: FilesFound; readonly changes: readonly StackChange[] }> {
   const { catalog, stackDir, cacheDir, endpoint } = settings;
   const plan = stackPlan({
     catalog,
@@ -183,9 +199,9 @@ async function planFiles(
       const state = action === "created" ? "missing" : "outdated";
       return [{ path: file, state: backupPath === undefined ? state : "edited" } as const];
     });
-    return { failure: null, files };
+    return { found: { failure: null, files }, changes };
   } catch (error) {
-    if (error instanceof Failure) return { failure: error, files: [] };
+    if (error instanceof Failure) return { found: { failure: error, files: [] }, changes: [] };
     throw error;
   }
 }

@@ -255,17 +255,25 @@ function unpackingTally(
   };
 }
 
-/** Removes the names that a killed run left in Docker: those whose registry is gone. */
-export async function removeLeftNames(host: Host, signal: AbortSignal): Promise<void> {
+/** The names that a killed run left in Docker: those whose registry is gone. None where docker does not say. */
+export async function findLeftNames(host: Host, signal: AbortSignal): Promise<readonly string[]> {
   const { stdout } = await host.processes.run({
     command: "docker",
     args: ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"],
     timeoutMs: 15_000,
     signal,
   });
+  const left: string[] = [];
   for (const name of stdout.split("\n")) {
     const port = loopbackPortOf(name);
-    if (port === null || !(await host.network.portIsFree(port))) continue;
+    if (port !== null && (await host.network.portIsFree(port))) left.push(name);
+  }
+  return left;
+}
+
+/** Removes them. The images stay where they have another name. */
+export async function removeLeftNames(host: Host, signal: AbortSignal): Promise<void> {
+  for (const name of await findLeftNames(host, signal)) {
     await host.processes.run({ command: "docker", args: ["rmi", name], timeoutMs: 60_000, signal });
   }
 }

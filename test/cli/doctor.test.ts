@@ -1,4 +1,4 @@
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -311,5 +311,51 @@ describe("what surrounds a download", () => {
     });
     expect(findingOf(run, "models")).toMatchObject({ status: "skipped" });
     expect(findingOf(run, "cpu")).toMatchObject({ status: "ok" });
+  });
+});
+
+describe("heros doctor --fix", () => {
+  it("closes a token file after showing it, and finds it in order then", async () => {
+    const token = await sandbox.file("home/.cache/huggingface/token", "hf_\u2603");
+    await chmod(token, 0o644);
+    const told = await doctor({ args: ["token"] });
+    expect(told.events()).toContainEqual(expect.objectContaining({ code: "doctor.fixable" }));
+    expect((await stat(token)).mode & 0o777).toBe(0o644);
+    const run = await doctor({ args: ["token", "--fix"] });
+    expect((await stat(token)).mode & 0o777).toBe(0o600);
+    const events = run.events();
+    expect(events).toContainEqual(
+      expect.objectContaining({ code: "doctor.fixing", message: `Fixing: chmod 600 ${token}` }),
+    );
+    const report = events.find((event) => event.type === "doctor.report");
+    expect(report?.checks).toHaveLength(1);
+    expect(JSON.stringify(report)).not.toContain("other users");
+  });
+
+  it("removes names that interrupted runs left in Docker, and no other", async () => {
+    const gone = `127.0.0.1:${await freePort()}/heros-${"0a".repeat(16)}/0:run`;
+    const names = await sandbox.file("names", `redis:7\n${gone}\n`);
+    await sandbox.command(
+      "docker",
+      `case "$1" in info) /bin/cat ${join(sandbox.dir, "info.json")} ;; image) /bin/cat ${names} ;;
+      rmi) echo "$2" >>${names}.removed; echo redis:7 >${names} ;; *) exit 1 ;; esac`,
+    );
+    const run = await doctor({ args: ["leftovers", "--fix"] });
+    expect(await readFile(`${names}.removed`, "utf8")).toBe(`${gone}\n`);
+    const report = run.events().find((event) => event.type === "doctor.report");
+    expect(report?.checks).toMatchObject([{ id: "leftovers", status: "ok", found: "none" }]);
+  });
+
+  it("says what it could not do", async () => {
+    const gone = `127.0.0.1:${await freePort()}/heros-${"0a".repeat(16)}/0:run`;
+    await sandbox.command(
+      "docker",
+      `case "$1" in info) /bin/cat ${join(sandbox.dir, "info.json")} ;; image) echo ${gone} ;;
+      *) echo "in use" >&2; exit 1 ;; esac`,
+    );
+    const run = await doctor({ args: ["leftovers", "--fix"] });
+    expect(run.events()).toContainEqual(
+      expect.objectContaining({ code: "doctor.not_fixed", message: "Not fixed: in use" }),
+    );
   });
 });
