@@ -304,6 +304,7 @@ export const failureExamples: {
   "replay.empty": [{ file: "run.jsonl" }],
   "replay.newer": [{ place: "run.jsonl, line 1", version: 2 }],
   "replay.unreadable": [{ file: "run.jsonl", reason: "ENOENT" }],
+  "report.not_written": [{ folder: "/", why: "EACCES: permission denied" }],
   "settings.bad_value": [
     { name: "--port", value: "abc", right: "a number from 1 to 65535" },
     { name: "HF_HOME", absentUser: "bob" },

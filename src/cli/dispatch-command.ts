@@ -213,6 +213,18 @@ function planCommand(request: DispatchRequest): CommandPlan {
         },
       };
     }
+    case "report":
+      return {
+        stages: [],
+        demo: false,
+        recorded: false,
+        resumeHint: "Run the same command again.",
+        work: async (work) => {
+          const { performReport } = await import("../commands/report.ts");
+          const shared = { assetsDir: shippedPath("assets"), herosVersion: herosVersion() };
+          return performReport(work, { settings: await gather(work), ...shared });
+        },
+      };
     case "completion":
       return {
         stages: [],

@@ -72,7 +72,7 @@ const commandGroups: Readonly<Record<string, readonly string[]>> = {
   "Setup:": ["setup", "status", "doctor"],
   "Annie:": ["up", "down", "restart", "logs", "open"],
   "Models:": ["pull", "models"],
-  "Program:": ["version", "upgrade", "uninstall", "completion", "replay"],
+  "Program:": ["version", "upgrade", "uninstall", "completion", "report", "replay"],
 };
 
 /** Headings of options, after those of the command alone. */

@@ -164,7 +164,7 @@ function answersInLines(command: HerosCommand): boolean {
   const { name } = command;
   return (
     ["status", "up", "down", "restart", "logs", "open"].includes(name) ||
-    ["release", "upgrade", "uninstall", "version"].includes(name) ||
+    ["report", "release", "upgrade", "uninstall", "version"].includes(name) ||
     (name === "models" && command.action === "ls")
   );
 }

@@ -61,6 +61,10 @@ export interface ReplayCommand extends CommonOptions {
   readonly speed: number | null;
 }
 
+export interface ReportCommand extends CommonOptions {
+  readonly name: "report";
+}
+
 export type HerosCommand =
   | SetupCommand
   | PullCommand
@@ -70,6 +74,7 @@ export type HerosCommand =
   | ModelsCommand
   | ReleaseCommand
   | CompletionCommand
+  | ReportCommand
   | ReplayCommand;
 
 /** What the arguments ask for: a command, or a text that answers at once (`--help`). */
@@ -202,6 +207,10 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
       parsed({ ...commonOptions(values), name: "replay", file, speed });
     });
 
+  const report = common(program.command("report"))
+    .description("write an archive for a bug report, without passwords and tokens")
+    .action((values: Values) => parsed({ ...commonOptions(values), name: "report" }));
+
   const everySetting = settings.map(({ id }) => id);
   addFlags(setup, { questionIds: questions.map(({ id }) => id), settingIds: everySetting });
   addFlags(pull, {
@@ -215,6 +224,11 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   addFlags(status, {
     questionIds: ["tiers"],
     settingIds: ["stackDir", "cacheDir", "catalog", "port"],
+  });
+
+  addFlags(report, {
+    questionIds: ["unsupported", "tiers"],
+    settingIds: ["stackDir", "cacheDir", "endpoint", "catalog"],
   });
 
   arrangeHelp(program);

@@ -58,6 +58,11 @@ type Line = { readonly place: string };
 /** Arguments, the files that they name, where heros was started, and runs in the background. */
 export const cliFailures = {
   /** Arguments that make no sense, or none together. */
+  "report.not_written": row<{ readonly folder: string; readonly why: string }>({
+    exitCode: exitCodes.failed,
+    message: ({ folder, why }) => `The report can't be written to ${folder}: ${why}.`,
+    hint: () => "Run heros report in a folder that you can write to.",
+  }),
   "usage.wrong": row<{ readonly complaint: string }>({
     exitCode: exitCodes.usage,
     message({ complaint }) {

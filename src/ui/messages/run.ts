@@ -52,6 +52,7 @@ const commandWords: Readonly<Record<string, string>> = {
   pull: "downloading models",
   doctor: "checking this machine",
   status: "checking on Annie",
+  report: "collecting what a bug report needs",
   up: "starting Annie's containers",
   down: "stopping Annie's containers",
   restart: "restarting Annie's containers",

@@ -1,0 +1,216 @@
+import path from "node:path";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { redactLines } from "../deploy/compose/diff.ts";
+import { herosFile } from "../deploy/compose/compose-files.ts";
+import { lookupIn, readStackEnv } from "../deploy/compose/env/env-file.ts";
+import { runCompose } from "../docker/compose.ts";
+import { tarHeader } from "../docker/load-archive.ts";
+import type { Host } from "../host/host.ts";
+import { recordsDir } from "../record/state-dir.ts";
+import type { HerosEvent } from "../run/event.ts";
+import { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
+import { isRecord, parseJson } from "../run/json.ts";
+import { formatBytes } from "../run/units.ts";
+import type { Work } from "./command-request.ts";
+import { performDoctor } from "./doctor.ts";
+import type { GatheredSettings } from "./gather-settings.ts";
+import { foundTokens } from "./open-hub.ts";
+
+export interface ReportRequest {
+  readonly settings: GatheredSettings;
+  /** Absolute: the folder that ships with heros. */
+  readonly assetsDir: string;
+  readonly herosVersion: string;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly text: string;
+}
+
+const hidden = "[hidden]";
+/** Of the newest records. */
+const records = 3;
+/** Of each record: its end. */
+const recordBytes = 4_000_000;
+const askLimitMs = 10_000;
+
+/**
+ * `heros report`: one archive for a bug report, without secrets, for its owner alone to read.
+ * @returns where it is, and what is in it
+ * @throws Failure `report.not_written` (exit 1); AbortError
+ */
+export async function performReport(work: Work, request: ReportRequest): Promise<string[]> {
+  const { host } = work;
+  const { stackDir, stateDir, tokenFile } = request.settings;
+  const [versions, doctor, compose, ours, runs, secrets] = await Promise.all([
+    askVersions(work, request),
+    examine(work, request),
+    readCompose(work, stackDir),
+    readOverride(host, stackDir),
+    readRecords(host, stateDir),
+    findSecrets(host, stackDir),
+  ]);
+  if (tokenFile !== null && tokenFile.source !== "none") secrets.push(tokenFile.token.reveal());
+  const entries = [versions, doctor, ...compose, ...ours, ...runs].map(({ name, text }) => ({
+    name,
+    text: secrets.reduce((shown, secret) => shown.replaceAll(secret, hidden), text),
+  }));
+  const file = await write(host, await promisify(gzip)(archiveOf(entries)));
+  return [
+    `Report: ${file}`,
+    ...entries.map(({ name, text }) => `In it: ${name}, ${formatBytes(Buffer.byteLength(text))}`),
+    "Passwords and tokens are replaced by [hidden]. Read it before you send it: paths and names of yours are in it.",
+  ];
+}
+
+async function askVersions(
+  { host, signal }: Work,
+  { herosVersion }: ReportRequest,
+): Promise<Entry> {
+  const ask = async (command: string, args: readonly string[]): Promise<string> => {
+    const { exitCode, stdout, stderr, missing } = await host.processes.run({
+      command,
+      args,
+      signal,
+      timeoutMs: askLimitMs,
+    });
+    if (missing) return "not found";
+    return exitCode === 0 ? stdout.trim() : `status ${exitCode ?? "none"}: ${stderr.trim()}`;
+  };
+  const [system, release, docker, compose] = await Promise.all([
+    ask("uname", ["-srm"]),
+    host.files.readFile("/etc/os-release", "utf8").catch(() => ""),
+    ask("docker", [
+      "version",
+      "--format",
+      "client {{.Client.Version}}, engine {{.Server.Version}}",
+    ]),
+    ask("docker", ["compose", "version", "--short"]),
+  ]);
+  const lines = [
+    `heros ${herosVersion}`,
+    `system ${system}, ${/^PRETTY_NAME="?([^"\n]*)/mu.exec(release)?.[1] ?? "unknown"}`,
+    `docker ${docker}`,
+    `compose ${compose}`,
+  ];
+  return { name: "versions.txt", text: `${lines.join("\n")}\n` };
+}
+
+/** The checks of `heros doctor`, as events; what they end with is the last one. */
+async function examine(work: Work, { settings, assetsDir }: ReportRequest): Promise<Entry> {
+  const events: object[] = [];
+  const emit = (event: HerosEvent): void => void events.push(event);
+  try {
+    await performDoctor({ ...work, emit }, { settings, ids: [], fix: false, assetsDir });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const { code, message, hint, exitCode } = error;
+    events.push({ type: "run.failed", code, message, hint, exitCode });
+  }
+  const lines = events.map((event) => JSON.stringify({ v: 1, ...event }));
+  return { name: "doctor.jsonl", text: `${lines.join("\n")}\n` };
+}
+
+/** The stack as compose sees it. Of variables only the names, but for those that heros sets itself. */
+async function readCompose({ host, signal }: Work, stackDir: string): Promise<Entry[]> {
+  const args = ["config", "--format", "json"];
+  const info = await host.files.stat(stackDir).catch(() => null);
+  if (info?.isDirectory() !== true) return [];
+  const { stdout } = await runCompose({ host, stackDir, args, signal, timeoutMs: askLimitMs });
+  const config = parseJson(stdout);
+  if (!isRecord(config)) return [];
+  return [{ name: "compose.json", text: `${JSON.stringify(redacted(config), null, 2)}\n` }];
+}
+
+/** Where a person may have written a password. */
+const closedKeys = new Set(["command", "entrypoint", "args", "labels", "content", "test"]);
+const ownVariable = /^(?:HF_(?:HOME|HUB_\w+|ENDPOINT)|DOWNLOAD_PRIORITY|HER_OS_\w+)$/u;
+const secretName = /pass|token|secret|key|credential|auth/iu;
+
+function redacted(value: unknown, key = ""): unknown {
+  if (closedKeys.has(key)) return hidden;
+  if (typeof value === "string") return value.replaceAll(/(:\/\/)[^/@\s]+@/gu, `$1${hidden}@`);
+  if (Array.isArray(value)) return value.map((each) => redacted(each));
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => {
+      const isOpen = key !== "environment" || (ownVariable.test(name) && !secretName.test(name));
+      return [name, isOpen ? redacted(each, name) : hidden];
+    }),
+  );
+}
+
+async function readOverride({ files }: Host, stackDir: string): Promise<Entry[]> {
+  const text = await files.readFile(path.join(stackDir, herosFile), "utf8").catch(() => null);
+  return text === null ? [] : [{ name: herosFile, text: `${redactLines(text).join("\n")}\n` }];
+}
+
+async function readRecords({ files }: Host, stateDir: string): Promise<Entry[]> {
+  const folder = recordsDir(stateDir);
+  const names = await files.readdir(folder).catch(() => []);
+  const newest = names
+    .filter((name) => name.endsWith(".jsonl"))
+    .toSorted()
+    .slice(-records);
+  const read = newest.map(async (name) => {
+    const text = await files.readFile(path.join(folder, name), "utf8").catch(() => "");
+    return { name: `runs/${name}`, text: text.slice(-recordBytes) };
+  });
+  return Promise.all(read);
+}
+
+/** What must not be in it, wherever it came from: tokens, and what `.env` keeps under a name that sounds like a secret. */
+async function findSecrets(host: Host, stackDir: string): Promise<string[]> {
+  const tokens = await foundTokens(host, stackDir).catch(() => []);
+  const env = await readStackEnv(host, stackDir).catch(() => null);
+  const names = [...(env?.text ?? "").matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]/gmu)];
+  const kept = names.flatMap(([, name = ""]) =>
+    env !== null && secretName.test(name) ? [lookupIn(env)(name) ?? ""] : [],
+  );
+  const own = Object.entries(host.env).flatMap(([name, value = ""]) =>
+    secretName.test(name) ? [value] : [],
+  );
+  const shortest = 6;
+  const all = [...tokens.map(({ answer }) => answer.token.reveal()), ...kept, ...own];
+  return [...new Set(all)]
+    .filter(({ length }) => length >= shortest)
+    .toSorted((a, b) => b.length - a.length);
+}
+
+function archiveOf(entries: readonly Entry[]): Buffer {
+  const block = 512;
+  const pieces = entries.flatMap(({ name, text }) => {
+    const bytes = Buffer.from(text);
+    const padding = Buffer.alloc((block - (bytes.length % block)) % block);
+    return [tarHeader(`heros-report/${name}`, bytes.length), bytes, padding];
+  });
+  return Buffer.concat([...pieces, Buffer.alloc(2 * block)]);
+}
+
+/** In the current folder, else at home. @throws Failure `report.not_written` */
+async function write(host: Host, bytes: Buffer): Promise<string> {
+  const stamp = host.clock
+    .now()
+    .toISOString()
+    .replaceAll(/[-:]|\.\d+/gu, "");
+  let refused: unknown = null;
+  for (const folder of [host.cwd, host.home]) {
+    const file = path.join(folder, `heros-report-${stamp}.tar.gz`);
+    try {
+      const handle = await host.files.open(file, "wx", 0o600);
+      try {
+        await handle.writeFile(bytes);
+      } finally {
+        await handle.close();
+      }
+      return file;
+    } catch (error) {
+      refused = error;
+    }
+  }
+  const why = refused instanceof Error ? refused.message : "";
+  throw failure("report.not_written", { folder: host.cwd, why }, refused);
+}
