@@ -102,7 +102,7 @@ function overrideBody(request: OverrideRequest): string {
       ...(tokenFile === null ? {} : { secrets: { [secret]: { file: literal(tokenFile) } } }),
       ...volumesOf(plan.mount),
     },
-    { lineWidth: 0, aliasDuplicateObjects: false },
+    { lineWidth: 0, aliasDuplicateObjects: false, compat: "yaml-1.1" },
   );
 }
 

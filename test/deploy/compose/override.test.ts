@@ -60,6 +60,8 @@ test("with a warm-up, a container of Annie's image looks for the models before s
     publish: false,
     secretTaken: false,
   });
+  // Older readers of YAML take a bare word for no.
+  expect(text).toContain('restart: "no"');
   const { services } = parse(text) as { services: Record<string, Record<string, unknown>> };
   expect(services["model-warmup"]).toEqual({
     image: "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}",
