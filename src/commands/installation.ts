@@ -42,7 +42,8 @@ import type { Survey } from "../store/store.ts";
 import type { Work } from "./command-request.ts";
 import type { FoundImages } from "./find-images.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
-import { viewCache, wantedOf } from "./models/view-cache.ts";
+import { wantedOf } from "./models/view-cache.ts";
+import { viewUnbaked } from "./find-baked.ts";
 import type { Placed } from "./models-place.ts";
 
 export interface InstallationRequest {
@@ -92,7 +93,8 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
       inTime(async (stop) => {
         if (request.isOutOfReach) return null;
         const view = { fetching: settings, models: chosen, ask: "never" } as const;
-        return (await viewCache({ ...work, host, signal: stop }, view)).survey;
+        const asked = { ...work, host, signal: stop };
+        return (await viewUnbaked(asked, view, { stackDir, assetsDir: request.assetsDir })).survey;
       }),
     obstacle: () =>
       inTime(async () => {

@@ -15,7 +15,8 @@ import { notOnlineNow } from "../run/failures/annie.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
-import { listedModels, viewCache } from "./models/view-cache.ts";
+import { type CacheViewRequest, listedModels, viewCache } from "./models/view-cache.ts";
+import type { UnbakedView } from "./find-baked.ts";
 import type { Fetching, Work } from "./command-request.ts";
 
 export interface StatusRequest {
@@ -101,10 +102,13 @@ async function readStatus(
   const { tiers } = answers;
   const models = modelsOfTiers(catalog, tiers);
   const isSetUp = isThere(host, path.join(stackDir, herosFile));
-  const [answer, background, { survey }, setUp, images] = await Promise.all([
+  const view = { fetching, models, ask: "never" } as const;
+  const [answer, background, found, setUp, images] = await Promise.all([
     askHealth(host, `${url}/health`, signal),
     seeBackground(host, stateDir),
-    viewCache(work, { fetching, models, ask: "never" }),
+    isSetUp.then((is) =>
+      is ? viewStack(work, view, { stackDir, assetsDir }) : viewAll(work, view),
+    ),
     isSetUp,
     isSetUp.then((is) => (is ? readImages(work, { stackDir, assetsDir, cacheDir }) : null)),
   ]);
@@ -113,7 +117,7 @@ async function readStatus(
   const { health } = answer;
   const lacks = (name: string) => health.capabilities[name] !== true;
   const annie = annieState(answer, required);
-  const listed = listedModels(survey, models);
+  const listed = listedModels(found.survey, found.models, found.baked);
   const event: StatusRead = {
     type: "status.read",
     annie,
@@ -139,6 +143,19 @@ async function readStatus(
     setUp,
   });
   return { event, problem };
+}
+
+async function viewAll(work: Work, view: CacheViewRequest): Promise<UnbakedView> {
+  return { survey: (await viewCache(work, view)).survey, models: view.models, baked: [] };
+}
+
+async function viewStack(
+  work: Work,
+  view: CacheViewRequest,
+  stack: { readonly stackDir: string; readonly assetsDir: string },
+): Promise<UnbakedView> {
+  const { viewUnbaked } = await import("./find-baked.ts");
+  return viewUnbaked(work, view, stack);
 }
 
 /** Null where the stack can't be read, or Docker takes too long: status tells the rest. */

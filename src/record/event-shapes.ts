@@ -55,7 +55,7 @@ export const listedModels = arrayOf(
     tier: count,
     purpose: text,
     repo: text,
-    state: z.enum(["here", "partly", "missing", "unknown"]),
+    state: z.enum(["here", "baked", "partly", "missing", "unknown"]),
     totalBytes: orNull(count),
     receivedBytes: count,
     path: orNull(text),

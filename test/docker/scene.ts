@@ -18,8 +18,12 @@ export interface Scene {
   readonly hub: EmbeddedHub;
   /** Names of what lies in the stack's folder. */
   files(): Promise<readonly string[]>;
-  /** Starts `heros pull`, of the first set, or `heros setup` with these flags beside the usual ones. */
-  start(command: "pull" | "setup", flags?: readonly string[], more?: SceneStart): HerosProcess;
+  /** Starts `heros pull`, of the first set, `heros setup` or `heros status` with these flags beside the usual ones. */
+  start(
+    command: "pull" | "setup" | "status",
+    flags?: readonly string[],
+    more?: SceneStart,
+  ): HerosProcess;
   /** Runs `heros pull` with these flags, of the first set. */
   pull(flags: readonly string[], more?: SceneStart): Promise<HerosRun>;
   /** Runs `heros setup` with these flags beside the usual ones; `env` beside the test's own. */
@@ -71,8 +75,8 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     await rm(folder, { recursive: true, force: true });
   });
   const { cacheDir = path.join(folder, "hub") } = options;
+  const fromHub = [`--endpoint=${hub.endpoint}`];
   const places = [
-    `--endpoint=${hub.endpoint}`,
     ...(options.storage === true ? [] : [`--cache-dir=${cacheDir}`]),
     `--stack-dir=${stackDir}`,
   ];
@@ -84,11 +88,12 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   };
   const usual = {
     pull: ["pull", "--output=json", "--tiers=1"],
+    status: ["status", "--output=json"],
     setup: ["setup", "--yes", "--allow-unsupported", "--output=json", "--tiers=1,2,3"],
   };
   const start: Scene["start"] = (command, flags = [], { env = {}, by = [] } = {}) =>
     startHeros({
-      args: [...usual[command], ...places, ...flags],
+      args: [...usual[command], ...(command === "status" ? [] : fromHub), ...places, ...flags],
       env: { ...ownEnv, ...env },
       by,
     });

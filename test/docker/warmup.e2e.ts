@@ -170,6 +170,10 @@ test.each([
       scene.stackDir,
     );
     expect(log).toContain("[bootstrap] urchade/gliner_medium-v2.1 ready (baked)");
+    const status = await scene.start("status").ended;
+    const states = ofType(status, "status.read")[0]?.models.map(({ id, state }) => [id, state]);
+    expect(states).toContainEqual(["qwen3-embedding-0.6b", "baked"]);
+    expect(states?.filter(([, state]) => state === "here")).toHaveLength(2);
     // Nothing of the look into it stays.
     const made = await docker(["ps", "--all", "--quiet", "--filter", `ancestor=${image}`]);
     expect(made.trim().split("\n")).toHaveLength(2);

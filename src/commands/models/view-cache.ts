@@ -175,8 +175,17 @@ export async function cachedModels(
 }
 
 /** The survey's models, as people ask for them: here, partly, missing. */
-export function listedModels(survey: Survey, models: readonly CatalogModel[]): ListedModel[] {
-  return survey.models.map(({ id, label, purpose, totalBytes, snapshots, problem }) => {
+export function listedModels(
+  survey: Survey,
+  models: readonly CatalogModel[],
+  baked: readonly CatalogModel[] = [],
+): ListedModel[] {
+  const inImage = baked.map(({ id, title, tier, purpose, parts: [{ repo }] }): ListedModel => {
+    const none = { totalBytes: 0, receivedBytes: 0, path: null };
+    return { id, title, tier, purpose, repo, state: "baked", ...none };
+  });
+  const inCache = survey.models.map((surveyed): ListedModel => {
+    const { id, label, purpose, totalBytes, snapshots, problem } = surveyed;
     const repo = models.find((model) => model.id === id)?.parts[0].repo ?? id;
     const named = { ...label, purpose, repo };
     if (problem !== null) {
@@ -192,4 +201,5 @@ export function listedModels(survey: Survey, models: readonly CatalogModel[]): L
     const state = whole ? "here" : receivedBytes > 0 ? "partly" : "missing";
     return { ...named, state, totalBytes, receivedBytes, path };
   });
+  return [...inImage, ...inCache].toSorted((one, other) => one.tier - other.tier);
 }

@@ -33,7 +33,7 @@ import { stackPlan } from "../stack-plan.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { enabledTiers } from "../told-variables.ts";
-import { bakedByRegistry, findBakedInEngine } from "./find-baked.ts";
+import { bakedByRegistry, findBakedInEngine } from "../find-baked.ts";
 import { requireUsable } from "./require-usable.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { surveyModels } from "../download-models.ts";

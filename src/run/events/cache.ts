@@ -8,8 +8,8 @@ export interface ListedModel {
   readonly purpose: string;
   /** Its own repository; it may need files of others too. */
   readonly repo: string;
-  /** `here`: complete, can be loaded; `unknown`: nothing is cached, and its size could not be asked for. */
-  readonly state: "here" | "partly" | "missing" | "unknown";
+  /** `here`: complete, can be loaded; `baked`: in Annie's image; `unknown`: nothing is cached, and its size could not be asked for. */
+  readonly state: "here" | "baked" | "partly" | "missing" | "unknown";
   /** Null where its size is not known. */
   readonly totalBytes: number | null;
   /** Safely on disk, of unfinished files too. */

@@ -46,6 +46,8 @@ export function modelStateText({ state, receivedBytes, totalBytes }: ListedModel
   switch (state) {
     case "here":
       return `downloaded, ${total}`;
+    case "baked":
+      return "in Annie's image";
     case "partly":
       return totalBytes === null
         ? `${formatBytes(receivedBytes)} downloaded, size unknown`

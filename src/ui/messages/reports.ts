@@ -79,9 +79,11 @@ function loadingLines({ loading }: StatusRead): string[] {
 function modelLines(event: StatusRead): string[] {
   const { models, tiers, cacheDir, receivedBytes, totalBytes } = event;
   const chosen = `Models of ${tiers.length === 1 ? "set" : "sets"} ${listed(tiers.map(String))}`;
-  const open = models.filter(({ state }) => state !== "here");
+  const open = models.filter(({ state }) => state !== "here" && state !== "baked");
   if (open.length === 0) {
-    return [`${chosen}: all ${models.length} downloaded, ${formatBytes(totalBytes)}`];
+    const baked = models.filter(({ state }) => state === "baked").length;
+    const ready = baked === 0 ? "downloaded" : `ready (${baked} in Annie's image)`;
+    return [`${chosen}: all ${models.length} ${ready}, ${formatBytes(totalBytes)}`];
   }
   const bytes =
     totalBytes === 0 ? "" : `, ${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}`;

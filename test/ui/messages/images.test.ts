@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { BackgroundSeen, StatusRead } from "../../../src/run/events/reports.ts";
+import { modelStateText } from "../../../src/ui/messages/cache.ts";
 import { cachedText, downloadText, planLines } from "../../../src/ui/messages/plan.ts";
 import { statusSentence } from "../../../src/ui/messages/reports.ts";
 import { initialState, reduce, type RunState } from "../../../src/run/state.ts";
@@ -63,6 +64,8 @@ test("a model in Annie's image is named as such, and not counted as a download",
   );
   expect(lines).toContainEqual(expect.stringMatching(/^Download: 2 models and 6 images/));
   expect(cachedText(inImage)).toBe("in Annie's image");
+  const cached = { ...inImage, repo: "o/a", receivedBytes: 0, path: null };
+  expect(modelStateText({ ...cached, state: "baked" })).toBe("in Annie's image");
 });
 
 test("a plan tells sizes and time of models and images, and what each disk has and needs", () => {

@@ -1,14 +1,17 @@
 import path from "node:path";
-import { type BakedRepo, parseBakedLabel } from "../../catalog/baked.ts";
-import type { Catalog } from "../../catalog/catalog.ts";
-import { annieServiceName } from "../../deploy/compose/annie-service.ts";
-import { readStack } from "../../deploy/compose/base.ts";
-import type { StackConfig } from "../../docker/compose.ts";
-import { findInImage, readImageSettings } from "../../docker/image-contents.ts";
-import { Failure } from "../../run/failure.ts";
-import { modelsLabelName } from "../../source/oci/manifest.ts";
-import type { Work } from "../command-request.ts";
-import type { FoundImages } from "../find-images.ts";
+import { type BakedRepo, parseBakedLabel, withoutBaked } from "../catalog/baked.ts";
+import type { Catalog, CatalogModel } from "../catalog/catalog.ts";
+import { annieServiceName } from "../deploy/compose/annie-service.ts";
+import { readStack } from "../deploy/compose/base.ts";
+import type { StackConfig } from "../docker/compose.ts";
+import { findInImage, readImageSettings } from "../docker/image-contents.ts";
+import { type CacheViewRequest, viewCache } from "./models/view-cache.ts";
+import type { Survey } from "../store/store.ts";
+import { answerLimitMs, late, withinLimit } from "../host/time-limit.ts";
+import { Failure } from "../run/failure.ts";
+import { modelsLabelName } from "../source/oci/manifest.ts";
+import type { Work } from "./command-request.ts";
+import type { FoundImages } from "./find-images.ts";
 
 export interface BakedRequest {
   readonly stackDir: string;
@@ -58,6 +61,37 @@ export async function findBakedInEngine(
 function signOf(files: readonly string[] | null): string {
   const named = files?.includes("config.json") === false;
   return (named ? files.find((file) => /^\w+_config\.json$/.test(file)) : null) ?? "config.json";
+}
+
+export interface UnbakedView {
+  readonly survey: Survey;
+  /** Those that the image does not bring, or not whole. */
+  readonly models: readonly CatalogModel[];
+  readonly baked: readonly CatalogModel[];
+}
+
+/** What the cache has of models that Annie's image does not bring. Docker is asked only where one of them is not cached. */
+export async function viewUnbaked(
+  work: Work,
+  view: CacheViewRequest,
+  stack: Pick<BakedRequest, "stackDir" | "assetsDir">,
+): Promise<UnbakedView> {
+  const { survey } = await viewCache(work, view);
+  const { fetching, models } = view;
+  const isCached = survey.models.every(
+    ({ problem, snapshots }) =>
+      problem === null && snapshots.every(({ files }) => files.every(({ linked }) => linked)),
+  );
+  // A Docker that hangs leaves time to tell what the cache has.
+  const limit = { host: work.host, signal: work.signal, limitMs: answerLimitMs(work.host) / 2 };
+  const asked = { ...stack, catalog: fetching.catalog };
+  const found = isCached
+    ? []
+    : await withinLimit(limit, (signal) => findBakedInEngine({ host: work.host, signal }, asked));
+  const repos = found === late ? [] : found;
+  if (repos.length === 0) return { survey, models, baked: [] };
+  const { models: left, baked } = withoutBaked(models, repos);
+  return { survey: (await viewCache(work, { ...view, models: left })).survey, models: left, baked };
 }
 
 /** The same of an image that is still to be downloaded, by its label alone. */
