@@ -32,8 +32,16 @@ import { foundTokens } from "./open-hub.ts";
 import type { StackChange } from "../deploy/compose/deployment.ts";
 import { findLeftNames } from "../docker/hand-over.ts";
 import { stackPlan } from "./stack-plan.ts";
+import type { Host } from "../host/host.ts";
 import { isThere } from "../host/places.ts";
-import { answerLimitMs, impatient, late, type Late, withinLimit } from "../host/time-limit.ts";
+import {
+  answerLimitMs,
+  impatient,
+  late,
+  type Late,
+  readText,
+  withinLimit,
+} from "../host/time-limit.ts";
 import type { Answers } from "../plan/questions.ts";
 import { Failure } from "../run/failure.ts";
 import { openHubCache } from "../store/hub-cache/hub-cache.ts";
@@ -88,7 +96,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
     },
   });
   const installation: Installation = lazily<Installation>({
-    isSetUp: () => isThere(host, path.join(stackDir, herosFile)),
+    isSetUp: () => isSetUp(host, stackDir),
     models: () =>
       inTime(async (stop) => {
         if (request.isOutOfReach) return null;
@@ -133,6 +141,13 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
       return changes;
     },
   };
+}
+
+/** Her `.env` still names the file where somebody deleted that. */
+async function isSetUp(host: Host, stackDir: string): Promise<boolean> {
+  if (await isThere(host, path.join(stackDir, herosFile))) return true;
+  const env = await readText(host.files, path.join(stackDir, ".env"));
+  return env !== null && /^COMPOSE_FILE=.*docker-compose\.heros\.yml/mu.test(env);
 }
 
 /** What rows are made from. */

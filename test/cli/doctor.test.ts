@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -357,5 +357,30 @@ describe("heros doctor --fix", () => {
     expect(run.events()).toContainEqual(
       expect.objectContaining({ code: "doctor.not_fixed", message: "Not fixed: in use" }),
     );
+  });
+
+  it("writes the file of heros again where it alone is outdated or missing, and leaves one that was edited", async () => {
+    const file = join(sandbox.home, "her-os", "docker-compose.heros.yml");
+    // Nobody answers as Annie: her files are there all the same.
+    await heros("setup", { args: ["--yes", "--allow-unsupported", "--annie-timeout", "1"] });
+    const written = await readFile(file, "utf8");
+    const fix = async (cacheDir?: string) =>
+      doctor({ args: ["files", "--fix"], ...(cacheDir === undefined ? {} : { cacheDir }) });
+    expect(statusOf(await fix(), "files")).toBe("ok");
+
+    const other = join(sandbox.dir, "other");
+    expect((await fix(other)).exitCode).toBe(0);
+    expect(await readFile(file, "utf8")).toContain(other);
+    await fix();
+    expect(await readFile(file, "utf8")).toBe(written);
+
+    const edited = written.replace("HF_HUB_OFFLINE", "MY_OWN");
+    await writeFile(file, edited);
+    expect(statusOf(await fix(), "files")).toBe("warning");
+    expect(await readFile(file, "utf8")).toBe(edited);
+
+    await rm(file);
+    await fix();
+    expect(await readFile(file, "utf8")).toContain("her-os-core:");
   });
 });
