@@ -84,6 +84,14 @@ test("the model-cache volume of an earlier install is used as it is", async () =
   expect(found).toMatchObject([{ name, bytes: expect.any(Number) as number }]);
   expect(found[0]?.bytes).toBeGreaterThan(1_000_000);
 
+  const unasked = await scene.setup(["--tiers=1", "--dry-run"]);
+  expect(ofType(unasked, "notice")).toContainEqual(
+    expect.objectContaining({
+      code: "storage.volume_found",
+      hint: expect.stringContaining(`--storage volume:${name}`) as string,
+    }),
+  );
+
   scene.hub.forgetRequests();
   const flags = [`--port=${await freePort()}`, "--tiers=1", `--storage=volume:${name}`];
   const run = await scene.setup(flags);

@@ -16,6 +16,7 @@ import type { PlannedDisk, PlannedMemory, PlannedModel, PlanReady } from "../../
 import type { Machine } from "../../run/events/machine.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { Failure } from "../../run/failure.ts";
+import { formatBytes } from "../../run/units.ts";
 import { expandPath } from "../../source/hub/environment.ts";
 import {
   headroom,
@@ -87,11 +88,14 @@ export async function prepareInterview(
   }
   const paths = storagePaths(host, stackDir);
   const isUndecided = request.cacheDir === null && !resolved.decided.has("storage");
-  const volumes = isUndecided && person.ask !== undefined ? await volumesOf(work, stackDir) : [];
-  const [fullest] = volumes;
   const isNew = isUndecided && remembered.earlier === "none" && remembered.overruled === null;
+  const isAsked = person.ask !== undefined;
+  const volumes = (isAsked ? isUndecided : isNew) ? await volumesOf(work, stackDir) : [];
+  const [fullest] = volumes;
+  // Who is not asked gets the default, and hears of what could be reused.
+  if (fullest !== undefined && !isAsked) emit(volumeNotice(fullest));
   const start: Answers =
-    fullest === undefined || !isNew
+    fullest === undefined || !isNew || !isAsked
       ? resolved.answers
       : { ...resolved.answers, storage: `volume:${fullest.name}` };
 
@@ -274,7 +278,18 @@ export async function prepareInterview(
   return { interview, workOut };
 }
 
-/** Loaded where somebody is asked. */
+function volumeNotice({ name, bytes }: FoundVolume): Notice {
+  const held = bytes === null ? "models" : `${formatBytes(bytes)} of models`;
+  return {
+    type: "notice",
+    level: "info",
+    code: "storage.volume_found",
+    message: `The Docker volume ${name} of an earlier install holds ${held}.`,
+    hint: `To use them instead of downloading: --storage volume:${name}`,
+  };
+}
+
+/** Loaded where there is something to choose. */
 async function volumesOf(work: Work, stackDir: string): Promise<readonly FoundVolume[]> {
   const { findVolumes } = await import("./find-volumes.ts");
   return findVolumes(work, stackDir);
