@@ -53,6 +53,11 @@ export function assessServices(
   const broken = containers.filter((each) => isBroken(each, { own, final: true }));
   const [first] = broken;
   if (first === undefined) {
+    const waiting = containers.filter(({ state }) => state === "created");
+    if (waiting.length > 0) {
+      const names = waiting.map(({ service }) => service).join(", ");
+      return { status: "warning", found: `not started: ${names}`, remedy: "heros setup" };
+    }
     const running = containers.filter(({ state }) => state !== "exited").length;
     return { status: "ok", found: `${running} running` };
   }

@@ -23,7 +23,8 @@ export function assessModels(
       problem === null && snapshots.every(({ files }) => files.every(({ linked }) => linked)),
   );
   if (ready.length === models.length) {
-    return { status: "ok", found: `all ${models.length} downloaded, ${formatBytes(totalBytes)}` };
+    const all = models.length === 1 ? "" : `all ${models.length} `;
+    return { status: "ok", found: `${all}downloaded, ${formatBytes(totalBytes)}` };
   }
   const isKnown = models.every(({ problem }) => problem === null);
   const received = cachedBytes + resumedBytes;
@@ -49,7 +50,9 @@ export function assessImages(
   if (images === null) return { status: "skipped", found: "Docker pulls them itself" };
   const { count, lacking, bytes, atLeast, problems } = images;
   const [problem] = problems;
-  if (lacking.length === 0) return { status: "ok", found: `Docker has all ${count}` };
+  if (lacking.length === 0) {
+    return { status: "ok", found: count === 1 ? "Docker has it" : `Docker has all ${count}` };
+  }
   const size = `${atLeast ? "at least " : ""}${formatBytes(bytes)}`;
   const found = `Docker has ${count - lacking.length} of ${count}; ${size} to download for ${lacking.join(", ")}`;
   if (problem === undefined) return { status: "ok", found };

@@ -180,7 +180,8 @@ async function findMounts(
 ): Promise<MountsFound | null> {
   const containers = listing === late ? [] : listing.containers;
   const own = containers.find(
-    ({ service, state }) => service === annieServiceName && state !== "exited",
+    ({ service, state }) =>
+      service === annieServiceName && state !== "exited" && state !== "created",
   );
   if (own === undefined) return null;
   const [mounts, config] = await Promise.all([askMounts(asked, own.name), readStackConfig(asked)]);

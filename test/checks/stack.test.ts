@@ -67,6 +67,14 @@ describe("her services", () => {
     expect(judge({ ...core, state: "unhealthy" }).found).toContain("is running, but unhealthy");
   });
 
+  it("that were made and never started are started by setup", () => {
+    expect(judge(core, { ...core, service: "redis", state: "created" })).toEqual({
+      status: "warning",
+      found: "not started: redis",
+      remedy: "heros setup",
+    });
+  });
+
   it("that were killed for memory say so", () => {
     const finding = judge({ ...core, state: "exited", exitCode: 137 });
     expect(finding.found).toBe("her-os-core stopped with exit status 137");
