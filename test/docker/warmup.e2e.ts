@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
 import { freePort } from "../host/free-port.ts";
+import { startRegistry } from "./registry.ts";
 import { docker, ofType } from "./run-heros.ts";
 import { openScene } from "./scene.ts";
 
@@ -19,6 +21,7 @@ const seedsWarmup = `services:
 
 interface Inspected {
   readonly Id: string;
+  readonly Config: { readonly User: string };
   readonly State: { readonly StartedAt: string; readonly ExitCode: number };
   readonly Mounts: readonly { readonly Destination: string; readonly RW: boolean }[];
   readonly HostConfig: { readonly DeviceRequests: readonly unknown[] | null };
@@ -113,6 +116,35 @@ test("docker compose run model-warmup fetches the models of a machine that has n
     .toBe(200);
 });
 
+test("in a Docker volume, the warm-up mounts the same one, as the user that Annie runs as", async () => {
+  const name = `heros-warmup-${process.pid}`;
+  const scene = await openScene({
+    storage: true,
+    change: (base) => base.replace("  her-os-core:\n", '  her-os-core:\n    user: "1001:1001"\n'),
+  });
+  onTestFinished(async () => {
+    await docker(["compose", "down", "--timeout=1"], scene.stackDir).catch(() => "");
+    await docker(["volume", "rm", "--force", name]);
+  });
+  const flags = [
+    `--port=${await freePort()}`,
+    "--tiers=1,2",
+    `--storage=volume:${name}`,
+    "--startup=warmup",
+  ];
+  expect(await scene.setup(flags)).toMatchObject({ exitCode: 0, stderr: "" });
+  const [core, warmup] = [
+    await inspect(scene.stackDir, "her-os-core"),
+    await inspect(scene.stackDir, "model-warmup"),
+  ];
+  expect(mountOf(core)).toMatchObject({ Type: "volume", Name: name, RW: false });
+  expect(mountOf(warmup)).toMatchObject({ Type: "volume", Name: name, RW: true });
+  expect(warmup.Config.User).toBe("1001:1001");
+  expect(await scene.setup(flags)).toMatchObject({ exitCode: 0 });
+  const after = await inspect(scene.stackDir, "her-os-core");
+  expect([after.Id, after.State.StartedAt]).toEqual([core.Id, core.State.StartedAt]);
+});
+
 /** Annie's image with these folders of models in it. */
 async function bakeImage(name: string, repos: readonly string[], changes: readonly string[]) {
   const folder = await mkdtemp(path.join(tmpdir(), "heros-baked-"));
@@ -179,3 +211,32 @@ test.each([
     expect(made.trim().split("\n")).toHaveLength(2);
   },
 );
+
+test("an image that is still to be downloaded says by its label which models it brings", async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-registry-"));
+  const registry = await startRegistry({ folder, port: await freePort() });
+  onTestFinished(async () => {
+    await registry.close();
+    await rm(folder, { recursive: true });
+  });
+  const image = `127.0.0.1:${registry.port}/her-os/core:1`;
+  await bakeImage(image, small, [
+    "ENV HER_OS_BAKED_MODELS=/data-baked",
+    `LABEL org.heros.models=${small.join(",")}`,
+  ]);
+  await docker(["push", "--quiet", image]);
+  await docker(["image", "rm", image]);
+  const scene = await openScene({
+    change: (base) => base.replace("ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}", image),
+  });
+  const run = await scene.setup([`--port=${await freePort()}`, "--tiers=1"]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  const models = ofType(run, "plan.ready")[0]?.models.map(({ id, baked }) => [id, baked]);
+  expect(models).toEqual([
+    ["qwen3-embedding-0.6b", true],
+    ["gliner-medium-v2.1", undefined],
+  ]);
+  expect(ofType(run, "image.ready").map((event) => event.image)).toContain(image);
+  const cached = (await readdir(scene.cacheDir)).filter((name) => name.startsWith("models--"));
+  expect(cached).toEqual(["models--microsoft--deberta-v3-base"]);
+});
