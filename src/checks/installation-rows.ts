@@ -71,8 +71,10 @@ export const installationChecks = [
     title: "Models",
     why: "Annie can only use models that are complete.",
     routine: false,
-    assess: async ({ models, isSetUp }, { limitMs }) =>
-      assessModels(await models, { isSetUp: await isSetUp, limitMs }),
+    async assess({ models, isSetUp, isRunning }, { limitMs }) {
+      const [survey, wasSetUp, runs] = await Promise.all([models, isSetUp, isRunning]);
+      return assessModels(survey, { isSetUp: wasSetUp, isRunning: runs, limitMs });
+    },
   }),
   row({
     id: "models.folder",

@@ -11,6 +11,8 @@ import type { NeededSpace, Survey } from "../store/store.ts";
 export interface Installation {
   /** Annie's compose files are there. */
   readonly isSetUp: Promise<boolean>;
+  /** A setup or a pull goes on in the background. */
+  readonly isRunning: Promise<boolean>;
   /** The chosen models, as far as the cache tells; null where it can't be reached. */
   readonly models: Promise<Survey | null | Late>;
   /** What keeps a model from being written to the cache; null where nothing does. */

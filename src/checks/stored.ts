@@ -10,10 +10,14 @@ type Limit = Pick<Probe, "limitMs">;
 /** Where the models are can't be looked at; why, the check of their disk says. */
 export const outOfReach = { status: "skipped", found: "their folder can't be reached" } as const;
 
-/** `isSetUp`: Annie was set up here, so that her models should be there. */
+/** `isSetUp`: Annie was set up here, so that her models should be there. `isRunning`: a run downloads them. */
 export function assessModels(
   survey: Survey | null | Late,
-  { isSetUp, limitMs }: { readonly isSetUp: boolean } & Limit,
+  {
+    isSetUp,
+    isRunning,
+    limitMs,
+  }: { readonly isSetUp: boolean; readonly isRunning: boolean } & Limit,
 ): Finding {
   if (survey === late) return { status: "warning", found: lateText({ limitMs }) };
   if (survey === null) return outOfReach;
@@ -33,6 +37,9 @@ export function assessModels(
     received === 0 && ready.length === 0
       ? "not downloaded yet"
       : `${ready.length} of ${models.length} downloaded${bytes}`;
+  if (isRunning) {
+    return { status: "warning", found, remedy: "heros status --watch shows the download" };
+  }
   return isSetUp
     ? { status: "warning", found, remedy: "heros pull" }
     : { status: "skipped", found };

@@ -31,6 +31,8 @@ import type { Secret } from "../run/secret.ts";
 import { foundTokens } from "./open-hub.ts";
 import type { StackChange } from "../deploy/compose/deployment.ts";
 import { findLeftNames } from "../docker/hand-over.ts";
+import { findRunning } from "../record/find-running.ts";
+import { backgroundDirOf } from "../record/state-dir.ts";
 import { stackPlan } from "./stack-plan.ts";
 import type { Host } from "../host/host.ts";
 import { isThere } from "../host/places.ts";
@@ -97,6 +99,10 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
   });
   const installation: Installation = lazily<Installation>({
     isSetUp: () => isSetUp(host, stackDir),
+    isRunning: async () => {
+      const stateDirs = [backgroundDirOf(host, false)];
+      return (await findRunning({ host, stateDirs, forgetEnded: false })) !== null;
+    },
     models: () =>
       inTime(async (stop) => {
         if (request.isOutOfReach) return null;

@@ -10,7 +10,7 @@ import { failure } from "../../src/run/failures/table.ts";
 import type { Survey } from "../../src/store/store.ts";
 
 const limitMs = 4000;
-const setUp = { isSetUp: true, limitMs };
+const setUp = { isSetUp: true, isRunning: false, limitMs };
 
 /** Two models, of which so many are there. */
 function surveyOf(ready: number, bytes: number): Survey {
@@ -36,11 +36,16 @@ describe("the models", () => {
       found: "1 of 2 downloaded, 1.00 GB of 4.00 GB",
       remedy: "heros pull",
     });
-    const before = { isSetUp: false, limitMs };
+    const before = { ...setUp, isSetUp: false };
     expect(assessModels(surveyOf(0, 0), before)).toEqual({
       status: "skipped",
       found: "not downloaded yet",
     });
+  });
+
+  it("that are being downloaded are waited for", () => {
+    const finding = assessModels(surveyOf(0, 1e9), { ...setUp, isRunning: true });
+    expect(finding.remedy).toBe("heros status --watch shows the download");
   });
 
   it("that nobody can look at in time are a warning", () => {
