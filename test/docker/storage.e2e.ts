@@ -129,6 +129,25 @@ test("a volume whose folder is closed is looked into, filled and verified throug
     .toBe("");
 });
 
+test("a warm-up finds in a closed volume what heros put there, and a second setup changes nothing", async () => {
+  const name = volumeName();
+  const scene = await openScene(places);
+  const root = (await docker(["info", "--format", "{{.DockerRootDir}}"])).trim();
+  const by = ["unshare", "--mount", "sh", "-c", closeFolder, path.join(root, "volumes")];
+  const flags = [`--port=${await freePort()}`, "--startup=warmup"];
+  isOnline(await scene.start("setup", [...flags, `--storage=volume:${name}`], { by }).ended);
+  const core = ["compose", "ps", "-q", "her-os-core"];
+  const id = await docker(core, scene.stackDir);
+  scene.hub.forgetRequests();
+  const again = await scene.start("setup", flags, { by }).ended;
+  isOnline(again);
+  expect(new Set(ofType(again, "file.written").map(({ action }) => action))).toEqual(
+    new Set(["unchanged"]),
+  );
+  expect(await docker(core, scene.stackDir)).toBe(id);
+  expect(scene.hub.sentBytes()).toBe(0);
+});
+
 test("a pull into a volume that is not there makes it", async () => {
   const name = volumeName();
   const scene = await openScene(places);
