@@ -47,7 +47,7 @@ export interface Catalog {
   readonly variables: StackVariables;
   /** What Annie's own service is told, as compose fills it in. */
   readonly coreEnvironment: Readonly<Record<string, string>>;
-  /** The same of the warm-up's. */
+  /** The same of the warm-up's; `{tier}` stands for the last of the chosen tiers. */
   readonly warmupEnvironment: Readonly<Record<string, string>>;
 }
 

@@ -21,9 +21,17 @@ export function toldVariables(
     ...(Object.fromEntries(switches) as Record<string, string>),
     ...named(variables.models, repos.join(",")),
   };
+  const lastTier = String(Math.max(...tiers));
+  const warmup = Object.entries(warmupEnvironment).map(([name, value]) => [
+    name,
+    value.replaceAll("{tier}", lastTier),
+  ]);
   return {
     core: { ...coreEnvironment, ...named(variables.startup, startup), ...answers },
-    warmup: { ...warmupEnvironment, ...answers },
+    warmup: { ...(Object.fromEntries(warmup) as Record<string, string>), ...answers },
+    areAllChosen: catalog.models.every(
+      (model) => model.enabledBy !== null || chosen.includes(model),
+    ),
     bakedModels: variables.bakedModels ?? null,
   };
 }

@@ -19,12 +19,23 @@ test("her-os is told of the answers by its own variables, and its downloader to 
     ) as string,
   });
   expect(warmup).toMatchObject({
-    DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-2}",
+    DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-3}",
     HER_OS_ENABLE_8B: "true",
   });
   expect(bakedModels).toBe("HER_OS_BAKED_MODELS");
   const { core: without } = toldVariables(catalog, { tiers: [1, 2], startup: "wait" });
   expect(without).toMatchObject({ HER_OS_ENABLE_8B: "false" });
+});
+
+test.each([
+  [[1], "1", false],
+  [[1, 2], "2", true],
+  [[1, 3], "3", false],
+  [[1, 2, 3], "3", true],
+])("of the tiers %j the warm-up fetches up to %s, and all: %j", (tiers, last, all) => {
+  const { warmup, areAllChosen } = toldVariables(catalog, { tiers, startup: "warmup" });
+  expect(warmup["DOWNLOAD_PRIORITY"]).toBe(`\${MODEL_DOWNLOAD_PRIORITY:-${last}}`);
+  expect(areAllChosen).toBe(all);
 });
 
 test("a catalog that names no variables tells nothing", () => {
@@ -35,6 +46,7 @@ test("a catalog that names no variables tells nothing", () => {
   expect(toldVariables(silent, { tiers: [1], startup: "wait" })).toEqual({
     core: {},
     warmup: {},
+    areAllChosen: true,
     bakedModels: null,
   });
 });

@@ -48,7 +48,7 @@ test("a warm-up finds what heros downloaded, fetches nothing, and runs again at 
 
   const log = await docker(["compose", "logs", "--no-log-prefix", "model-warmup"], stackDir);
   expect(log).toContain("[bootstrap] openai/whisper-large-v3 ready (cached)");
-  expect(log).toContain("DOWNLOAD_PRIORITY 2");
+  expect(log).toContain("DOWNLOAD_PRIORITY 3");
   expect(log).toContain("[bootstrap] all models are ready");
   expect(log).not.toContain("Ensuring");
   const [core, warmup] = [
@@ -114,6 +114,14 @@ test("docker compose run model-warmup fetches the models of a machine that has n
       },
     )
     .toBe(200);
+});
+
+test("where only the first set is chosen, the warm-up looks for no other", async () => {
+  const scene = await openScene();
+  const run = await scene.setup([`--port=${await freePort()}`, "--tiers=1", "--startup=warmup"]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  const log = await docker(["compose", "logs", "--no-log-prefix", "model-warmup"], scene.stackDir);
+  expect(log).toContain("[bootstrap] Skipping whisper");
 });
 
 test("in a Docker volume, the warm-up mounts the same one, as the user that Annie runs as", async () => {

@@ -13,6 +13,8 @@ export interface ToldVariables {
   /** Of her own service. */
   readonly core: Readonly<Record<string, string>>;
   readonly warmup: Readonly<Record<string, string>>;
+  /** Every model is chosen, but those that a variable enables. */
+  readonly areAllChosen: boolean;
   /** By which the stack is told of models in its image; null where it is not. */
   readonly bakedModels: string | null;
 }

@@ -96,7 +96,13 @@ function overrideBody(request: OverrideRequest): string {
         ...(warmup === null
           ? {}
           : {
-              [warmupServiceName]: warmupService({ base: warmup, mount, environment, secrets }),
+              [warmupServiceName]: warmupService({
+                base: warmup,
+                mount,
+                environment,
+                all: plan.told.areAllChosen,
+                secrets,
+              }),
             }),
       },
       ...(tokenFile === null ? {} : { secrets: { [secret]: { file: literal(tokenFile) } } }),

@@ -100,6 +100,8 @@ export interface WarmupRequest {
   readonly mount: Readonly<Record<string, unknown>>;
   /** What tells her of the models that were chosen. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Of every model; else of those up to the priority that its variables name. */
+  readonly all: boolean;
   readonly secrets: readonly string[];
 }
 
@@ -107,14 +109,14 @@ export interface WarmupRequest {
  * A container that looks for the models before Annie starts, and fetches those that are missing: for a start without heros. It has
  * no GPU, and alone of all it may write into the cache and ask the Hub.
  */
-export function warmupService({ base, mount, environment, secrets }: WarmupRequest) {
+export function warmupService({ base, mount, environment, all, secrets }: WarmupRequest) {
   const { image, isBuilt, platform, pullPolicy, user, hasCommand } = base;
   const pulls = isBuilt ? "never" : pullPolicy;
   return {
     image,
     ...(pulls === undefined ? {} : { pull_policy: pulls }),
     ...(platform === undefined ? {} : { platform }),
-    entrypoint: ["python", "-m", "her_os.bootstrap", "--all", "--block"],
+    entrypoint: ["python", "-m", "her_os.bootstrap", ...(all ? ["--all"] : []), "--block"],
     ...(hasCommand ? { command: [] } : {}),
     restart: "no",
     ...(user === undefined ? {} : { user }),

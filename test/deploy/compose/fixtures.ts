@@ -45,6 +45,7 @@ export function stackPlan(cacheDir: string, change: Partial<Deployment> = {}): D
     told: {
       core: { HER_OS_TIERS: "1,2" },
       warmup: { HER_OS_TIERS: "1,2", DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-2}" },
+      areAllChosen: true,
       bakedModels: "HER_OS_BAKED_MODELS",
     },
     startup: "progressive",
