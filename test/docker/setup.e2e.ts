@@ -1,5 +1,5 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -138,6 +138,18 @@ test("a second run fetches nothing, changes no file and restarts no container", 
   expect(containersBefore).toHaveLength(6);
 });
 
+test("heros doctor finds everything in order, within 2 s", async () => {
+  const patience = Math.max(1, Math.ceil((loadavg()[0] ?? 0) / availableParallelism()));
+  const run = await doctor();
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(run.events.at(-1)?.at).toBeLessThan(2000 * patience);
+  const [report] = ofType(run, "doctor.report");
+  const others = ["product", "gpu", "docker.gpu", "memory", "disk.models", "disk.images"];
+  const odd = report?.checks.filter(({ id, status }) => !others.includes(id) && status !== "ok");
+  expect(odd).toEqual([]);
+  expect(report?.checks.find(({ id }) => id === "mounts")?.found).toBe(cacheDir);
+});
+
 test("docker compose up -d by hand is enough from then on, and restarts nothing either", async () => {
   const before = await containers();
   await docker(["compose", "up", "-d"], stackDir);
@@ -192,6 +204,12 @@ test("when Annie's container crashes, the run fails with its name and its last l
     hint: expect.stringContaining("docker compose logs her-os-core") as string,
   });
   expect(await readFile(path.join(stackDir, "docker-compose.override.yml"), "utf8")).toBe(override);
+
+  const [report] = ofType(await doctor(), "doctor.report");
+  const services = report?.checks.find(({ id }) => id === "services");
+  expect(services?.status).toBe("warning");
+  expect(services?.found).toContain("her-os-core ");
+  expect(services?.fix).toContain("docker compose logs her-os-core");
 });
 
 test("once the cause is gone, the next run brings her back", async () => {
@@ -210,6 +228,16 @@ function setup(onEvent?: (event: TimedEvent) => void): Promise<HerosRun> {
     `--port=${port}`,
   ];
   return heros(args, onEvent);
+}
+
+function doctor(): Promise<HerosRun> {
+  return heros([
+    "doctor",
+    "--allow-unsupported",
+    "--tiers=1,2,3",
+    `--endpoint=${hub.endpoint}`,
+    `--cache-dir=${cacheDir}`,
+  ]);
 }
 
 async function heros(
