@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
@@ -8,36 +7,11 @@ import { findVolumes } from "../../src/commands/setup/find-volumes.ts";
 import { realClock } from "../../src/host/real-host.ts";
 import { testHost } from "../deploy/compose/fixtures.ts";
 import { freePort } from "../host/free-port.ts";
-import { docker, type HerosRun, ofType } from "./run-heros.ts";
-import { openScene, type Scene } from "./scene.ts";
+import { docker, ofType } from "./run-heros.ts";
+import { openScene } from "./scene.ts";
+import { isOnline, mountOfAnnie, volumeName } from "./storage.ts";
 
 const places = { storage: true } as const;
-
-interface Mount {
-  readonly Type: string;
-  readonly Name?: string;
-  readonly Source: string;
-  readonly Destination: string;
-  readonly RW: boolean;
-}
-
-/** What Annie's container has mounted as the models. */
-async function mountOfAnnie({ stackDir }: Scene): Promise<Mount> {
-  const id = await docker(["compose", "ps", "-q", "her-os-core"], stackDir);
-  const [annie] = JSON.parse(await docker(["inspect", id.trim()])) as [{ Mounts: Mount[] }];
-  const mount = annie.Mounts.find(({ Destination }) => Destination === "/data/models");
-  if (mount === undefined) throw new Error("nothing is mounted");
-  return mount;
-}
-
-/** The name of a volume that is gone when the test is over: asked for before the scene, whose containers go first. */
-function volumeName(): string {
-  const name = `heros-test-${randomBytes(4).toString("hex")}_model-cache`;
-  onTestFinished(async () => {
-    await docker(["volume", "rm", "--force", name]);
-  });
-  return name;
-}
 
 /** A volume as compose made it for an earlier install. @returns its folder */
 async function makeVolume(name: string): Promise<string> {
@@ -48,11 +22,6 @@ async function makeVolume(name: string): Promise<string> {
   await docker(["volume", "create", ...labels, name]);
   const inspected = ["volume", "inspect", "--format", "{{.Mountpoint}}", name];
   return (await docker(inspected)).trim();
-}
-
-function isOnline(run: HerosRun): void {
-  expect(run.events.at(-1)).toMatchObject({ type: "run.succeeded" });
-  expect(ofType(run, "annie.online")).toHaveLength(1);
 }
 
 test("models are kept in a Docker volume that heros makes, and every command finds them there", async () => {
