@@ -52,7 +52,7 @@ share=$home/.local/share
 in_path=PATH=$home/.local/bin:/usr/local/bin:/usr/bin:/bin
 bash_completes() {
   as_user bash --norc -c '. /usr/share/bash-completion/bash_completion && _completion_loader heros
-    COMP_WORDS=(heros up) COMP_CWORD=1; _heros && [ "${COMPREPLY[*]}" = upgrade ]'
+    COMP_WORDS=(heros upg) COMP_CWORD=1; _heros && [ "${COMPREPLY[*]}" = upgrade ]'
 }
 # zsh_shows, fish_shows TEXT LINE: what zsh and fish show after LINE and Tab.
 zsh_shows() { as_user timeout 60 zsh -f "$root/.ci/zsh-completes.zsh" "$share/zsh/site-functions" "$2" | tr -d '\r' | grep -qE -- "$1"; }
@@ -60,11 +60,11 @@ fish_shows() { as_user "$in_path" fish -c 'complete -C $argv[1]' "$2" | tr '\t' 
 man_shows() { as_user "$in_path" MANWIDTH=80 man --warnings heros >"$work/manual" 2>"$work/said" && [ ! -s "$work/said" ]; }
 check "bash completes its commands" bash_completes
 check "zsh reads its script" zsh -n "$share/zsh/site-functions/_heros"
-check "zsh completes its commands" zsh_shows '^line: heros upgrade *$' 'heros up'
+check "zsh completes its commands" zsh_shows '^line: heros upgrade *$' 'heros upg'
 check "zsh shows what commands do" zsh_shows '^verify +-- Verify the cached models' 'heros models '
 check "zsh completes values" zsh_shows '^line: heros setup --storage=hub-cache' 'heros setup --storage=h'
 check "fish reads its script" fish --no-execute "$share/fish/vendor_completions.d/heros.fish"
-check "fish completes its commands" fish_shows "upgrade Install the newest version" 'heros up'
+check "fish completes its commands" fish_shows "upgrade Install the newest version" 'heros upg'
 check "fish completes values" fish_shows "1,2 Listen" 'heros pull --tiers 1,'
 check "man shows its page, without a warning" man_shows
 check "with every command" grep -q 'heros models verify \[options\]' "$work/manual"
