@@ -3,7 +3,7 @@ import type { ToldVariables } from "../deploy/compose/deployment.ts";
 import { lookupIn, readStackEnv } from "../deploy/compose/env/env-file.ts";
 import type { Host } from "../host/host.ts";
 import type { Answers } from "../plan/questions.ts";
-import { Failure } from "../run/failure.ts";
+import { errorCode, Failure } from "../run/failure.ts";
 
 /** What Annie's containers are told, by the names that the catalog has for it. */
 export function toldVariables(
@@ -54,7 +54,7 @@ export async function enabledTiers(
   );
   if (switches.length === 0) return new Map();
   const env = await readStackEnv(host, stackDir).catch((error: unknown) => {
-    if (error instanceof Failure) return null;
+    if (error instanceof Failure || errorCode(error) !== null) return null;
     throw error;
   });
   if (env === null) return new Map();

@@ -7,6 +7,7 @@ import {
 import path from "node:path";
 import type { Notice } from "../../run/events/run.ts";
 import type { Failure } from "../../run/failure.ts";
+import { fileFailure } from "../../run/file-failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import {
   annieServiceName,
@@ -270,18 +271,24 @@ function isVerdict(stderr: string): boolean {
 /**
  * The stack in a folder as compose merges it; where there is none, the one that heros would write there. Where there is no
  * compose to ask, what heros reads itself of the services: without `extends` and `include`.
- * @throws Failure `stack.base_invalid`, `stack.env_invalid` (exit 2)
+ * @throws Failure `stack.base_invalid`, `stack.env_invalid` (exit 2), and of a folder that is none or can't be read
  */
-export async function readStack({
-  host,
-  stackDir,
-  assetsDir,
-}: {
+export async function readStack(request: ReadStackRequest): Promise<StackConfig> {
+  try {
+    return await mergeStack(request);
+  } catch (error) {
+    throw fileFailure(error, { folder: request.stackDir, area: "stack" }) ?? error;
+  }
+}
+
+interface ReadStackRequest {
   readonly host: Host;
   readonly stackDir: string;
   /** The folder `assets` of heros. */
   readonly assetsDir: string;
-}): Promise<StackConfig> {
+}
+
+async function mergeStack({ host, stackDir, assetsDir }: ReadStackRequest): Promise<StackConfig> {
   const env = await readStackEnv(host, stackDir);
   const heros = await readIfThere(host, path.join(stackDir, herosFile));
   const { own, baseMissing } = await findComposeFiles(host, env, heros);
