@@ -333,8 +333,15 @@ export async function rememberAnswers(
   const before = await readKept(host, stateDir);
   const cacheDir = kept.cacheDir ?? before?.cacheDir ?? null;
   const { answers, finished } = kept;
+  const now = [cacheDir, ...(answers.storage ?? [])];
   const former = finished || before === null ? [] : formerOf(before);
-  const text = JSON.stringify({ version: 1, finished, cacheDir, answers, former });
+  const text = JSON.stringify({
+    version: 1,
+    finished,
+    cacheDir,
+    answers,
+    former: former.filter((place) => !now.includes(place)),
+  });
   try {
     await host.files.mkdir(stateDir, { recursive: true, mode: 0o700 });
     await writeAtomically({ host, path: file, content: `${text}\n`, mode: 0o600, durable: false });

@@ -1,7 +1,9 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { rememberAnswers } from "../../src/commands/gather-settings.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
+import { testHost } from "../machine/test-host.ts";
 import { eventsOf, makeWorld, runSetup } from "./demo-setup.ts";
 
 let world: DemoWorld;
@@ -68,4 +70,19 @@ it("remembers an earlier place until its models are taken over, however often a 
     await readFile(path.join(world.stateDir, "answers.json"), "utf8"),
   );
   expect(kept).toMatchObject({ finished: true, cacheDir: second, former: [] });
+});
+
+it("keeps the same answers by the same bytes, as a setup that goes on in the background does", async () => {
+  const host = testHost();
+  const file = path.join(world.stateDir, "answers.json");
+  const kept = {
+    stateDir: world.stateDir,
+    cacheDir: path.join(world.folder, "cache"),
+    answers: { storage: ["hub-cache"] },
+    finished: false,
+  };
+  await rememberAnswers(host, kept);
+  const before = await readFile(file, "utf8");
+  await rememberAnswers(host, kept);
+  expect(await readFile(file, "utf8")).toBe(before);
 });
