@@ -5,7 +5,7 @@ import {
   type Surroundings,
   type TryHub,
 } from "./ask-machine.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, lateFinding } from "./finding.ts";
 import type { Installation } from "./installation.ts";
 import { installationChecks } from "./installation-rows.ts";
 import { type CheckId, machineChecks } from "./table.ts";
@@ -14,7 +14,7 @@ import type { Emit } from "../run/event.ts";
 import { hubOf } from "./network.ts";
 import type { CheckFinished, DockerFound, Machine } from "../run/events/machine.ts";
 import { exitCodes, type Failure, retold } from "../run/failure.ts";
-import { answerLimitMs, late, lateText, type Probe, withinLimit } from "../host/time-limit.ts";
+import { answerLimitMs, late, type Probe, withinLimit } from "../host/time-limit.ts";
 import { isIncomplete, type NeededSpace, spaceFailure, type Survey } from "../store/store.ts";
 import { unsupportedFailure } from "./hardware.ts";
 
@@ -102,7 +102,7 @@ export async function examine(
     ...run,
     assess: async () => {
       const finding = await withinLimit(whole, run.assess);
-      return finding === late ? { status: "warning", found: lateText(whole) } : finding;
+      return finding === late ? lateFinding(whole) : finding;
     },
   }));
   const findings = runChecks(limited, looking);

@@ -5,7 +5,7 @@ import { failure } from "../run/failures/table.ts";
 import type { FileSystem } from "../host/host.ts";
 import type { Spot } from "../machine/disks.ts";
 import { type Probe, lateText } from "../host/time-limit.ts";
-import { failedBy, type Finding } from "./finding.ts";
+import { failedBy, type Finding, lateFinding } from "./finding.ts";
 import { formatBytes } from "../run/units.ts";
 import type { DiskSpace } from "../run/events/machine.ts";
 
@@ -67,7 +67,7 @@ export function assessModelsDisk(
     limitMs,
   }: { readonly path: string; readonly home: string } & Pick<Probe, "limitMs">,
 ): Finding {
-  if (place === null) return { status: "warning", found: `${path}: ${lateText({ limitMs })}` };
+  if (place === null) return lateFinding({ limitMs }, path);
   const unusable = placeFailure(place, { area: "cache", home });
   if (unusable !== null) return failedBy(unusable);
   if (space === null) return { status: "warning", found: `${path}: free space unknown` };
@@ -104,7 +104,7 @@ export function assessImagesDisk(
 ): Finding {
   const spaces = spots.flatMap(({ space }) => space ?? []);
   const [tightest] = spaces.toSorted((one, other) => one.freeBytes - other.freeBytes);
-  if (tightest === undefined) return { status: "warning", found: lateText({ limitMs }) };
+  if (tightest === undefined) return lateFinding({ limitMs });
   const found = spaces.map(describe).join("; ");
   if (tightest.freeBytes >= spaceForImagesBytes) {
     const silent = spots.some((spot) => spot.silent || spot.place === null);

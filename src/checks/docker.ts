@@ -1,8 +1,8 @@
 import type { ComposeAnswer } from "../docker/compose.ts";
 import { compareVersion } from "../run/version.ts";
 import { type DockerAnswer, engineProblem, type GpuAccess } from "../docker/engine.ts";
-import { type Probe, lateText } from "../host/time-limit.ts";
-import type { Finding } from "./finding.ts";
+import type { Probe } from "../host/time-limit.ts";
+import { type Finding, lateFinding, withoutDocker } from "./finding.ts";
 import { failure } from "../run/failures/table.ts";
 
 /** The first compose that knows `!override`. */
@@ -35,8 +35,7 @@ export function assessDocker(
       };
     case "late":
       return {
-        status: "warning",
-        found: `docker info: ${lateText({ limitMs })}`,
+        ...lateFinding({ limitMs }, "docker info"),
         remedy: "sudo systemctl restart docker",
       };
   }
@@ -46,9 +45,7 @@ export function assessGpuAccess(
   access: GpuAccess,
   { docker, hasGpu }: { readonly docker: DockerAnswer["state"]; readonly hasGpu: boolean },
 ): Finding {
-  if (docker !== "running") {
-    return { status: "skipped", found: "Docker is not running" };
-  }
+  if (docker !== "running") return withoutDocker;
   switch (access) {
     case "cdi":
       return { status: "ok", found: "available to containers (CDI)" };
@@ -70,9 +67,9 @@ export function assessCompose(answer: ComposeAnswer, { limitMs }: Pick<Probe, "l
     case "no-docker":
       return { status: "skipped", found: "Docker is not installed" };
     case "no-engine":
-      return { status: "skipped", found: "Docker is not running" };
+      return withoutDocker;
     case "late":
-      return { status: "warning", found: `docker compose: ${lateText({ limitMs })}` };
+      return lateFinding({ limitMs }, "docker compose");
     case "missing":
       return {
         status: "failed",

@@ -1,8 +1,8 @@
-import { late, type Late, lateText, type Probe } from "../host/time-limit.ts";
+import { late, type Late, type Probe } from "../host/time-limit.ts";
 import { readProxies } from "../host/proxies.ts";
 import { quoted } from "../run/shell-quote.ts";
 import { formatDuration } from "../run/units.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, lateFinding } from "./finding.ts";
 import type { TokenFound } from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
@@ -12,7 +12,7 @@ const farOffMs = 120_000;
 
 /** @param aheadMs of the Hub's clock; negative where this machine is behind */
 export function assessClock(aheadMs: number | null | Late, { limitMs }: Limit): Finding {
-  if (aheadMs === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (aheadMs === late) return lateFinding({ limitMs });
   if (aheadMs === null) return { status: "skipped", found: "the Hub does not tell the time" };
   const off = formatDuration(Math.abs(aheadMs) / 1000);
   if (Math.abs(aheadMs) < farOffMs) return { status: "ok", found: "agrees with the Hub's" };
@@ -52,7 +52,7 @@ export function assessProxy(
 }
 
 export function assessTokens(tokens: readonly TokenFound[] | Late, { limitMs }: Limit): Finding {
-  if (tokens === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (tokens === late) return lateFinding({ limitMs });
   const [first] = tokens;
   if (first === undefined) return { status: "ok", found: "none; public models need none" };
   const open = tokens.filter(({ isOpen }) => isOpen);

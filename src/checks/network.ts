@@ -1,9 +1,9 @@
-import { lateText, type Probe } from "../host/time-limit.ts";
+import type { Probe } from "../host/time-limit.ts";
 import { quoted } from "../run/shell-quote.ts";
 import { failure } from "../run/failures/table.ts";
 import type { PortAnswer } from "../machine/port.ts";
 import type { EndpointAnswers, HubAnswer } from "./ask-machine.ts";
-import { failedBy, type Finding } from "./finding.ts";
+import { failedBy, type Finding, lateFinding } from "./finding.ts";
 import type { Machine } from "../run/events/machine.ts";
 
 export function assessPort(
@@ -13,7 +13,7 @@ export function assessPort(
 ): Finding {
   switch (answer.state) {
     case "late":
-      return { status: "warning", found: `port ${port}: ${lateText({ limitMs })}` };
+      return lateFinding({ limitMs }, `port ${port}`);
     case "free":
       return { status: "ok", found: `port ${port} is free` };
     case "taken":
@@ -95,7 +95,7 @@ function assessHub(
     case "offline":
       return { status: "skipped", found: "HF_HUB_OFFLINE is set" };
     case "late":
-      return { status: "warning", found: `${endpoint}: ${lateText({ limitMs })}` };
+      return lateFinding({ limitMs }, endpoint);
     case "unusable":
       return failedBy(answer.failure);
   }

@@ -2,10 +2,17 @@ import path from "node:path";
 import type { DockerAnswer } from "../docker/engine.ts";
 import type { Listing } from "../docker/containers.ts";
 import { isBroken } from "../docker/watch-containers.ts";
-import { late, type Late, lateText, type Probe } from "../host/time-limit.ts";
+import { late, type Late, type Probe } from "../host/time-limit.ts";
 import { adviceFor, whatHappened } from "../run/failures/annie.ts";
 import { inFolder, quoted } from "../run/shell-quote.ts";
-import { failedBy, type Finding } from "./finding.ts";
+import {
+  failedBy,
+  type Finding,
+  lacksDocker,
+  lateFinding,
+  warnedBy,
+  withoutDocker,
+} from "./finding.ts";
 import type { AnnieFound, FilesFound, MountsFound } from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
@@ -15,17 +22,14 @@ type SetUp = { readonly isSetUp: boolean } & Limit;
 export const notSetUp = { status: "skipped", found: "not set up yet" } as const;
 
 export function assessAnnie(annie: AnnieFound | Late, { isSetUp, limitMs }: SetUp): Finding {
-  if (annie === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (annie === late) return lateFinding({ limitMs });
   const { state, url, problem } = annie;
   if (state === "online") return { status: "ok", found: `online at ${url}` };
   if (!isSetUp && state === "absent") return notSetUp;
   if (problem === null || state === "starting") {
     return { status: "warning", found: `starting at ${url}`, remedy: "heros status --watch" };
   }
-  const failed = failedBy(problem);
-  if (state === "degraded") return failed;
-  const { failure: _none, ...warning } = failed;
-  return { ...warning, status: "warning" };
+  return state === "degraded" ? failedBy(problem) : warnedBy(problem);
 }
 
 export interface ServicesAsked extends Limit {
@@ -39,13 +43,9 @@ export function assessServices(
   listing: Listing | Late,
   { docker, limitMs, stackDir, own }: ServicesAsked,
 ): Finding {
-  if (docker === "missing" || docker === "unusable") {
-    return { status: "skipped", found: "Docker is not running" };
-  }
-  if (listing === late || listing.error === "late") {
-    return { status: "warning", found: lateText({ limitMs }) };
-  }
-  if (listing.error !== null) return { status: "skipped", found: "Docker is not running" };
+  if (lacksDocker(docker)) return withoutDocker;
+  if (listing === late || listing.error === "late") return lateFinding({ limitMs });
+  if (listing.error !== null) return withoutDocker;
   const { containers } = listing;
   if (containers.length === 0) {
     return { status: "warning", found: "no container is running", remedy: "heros setup" };
@@ -80,7 +80,7 @@ export function assessFiles(
   found: FilesFound | Late,
   { isSetUp, limitMs, stackDir }: SetUp & { readonly stackDir: string },
 ): Finding {
-  if (found === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (found === late) return lateFinding({ limitMs });
   const { failure, files } = found;
   if (failure !== null) return failedBy(failure);
   if (!isSetUp) return notSetUp;
@@ -98,7 +98,7 @@ export function assessFiles(
 }
 
 export function assessMounts(mounts: MountsFound | null | Late, { limitMs }: Limit): Finding {
-  if (mounts === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (mounts === late) return lateFinding({ limitMs });
   if (mounts === null) return { status: "skipped", found: "Annie's container is not running" };
   const { container, real, wanted } = mounts;
   if (real === wanted) return { status: "ok", found: wanted };

@@ -1,8 +1,15 @@
 import type { DockerAnswer } from "../docker/engine.ts";
-import { late, type Late, lateText, type Probe } from "../host/time-limit.ts";
+import { late, type Late, type Probe } from "../host/time-limit.ts";
 import { formatBytes } from "../run/units.ts";
 import { needsByDisk, type NeededSpace, spaceFailure, type Survey } from "../store/store.ts";
-import { failedBy, type Finding } from "./finding.ts";
+import {
+  failedBy,
+  type Finding,
+  lacksDocker,
+  lateFinding,
+  warnedBy,
+  withoutDocker,
+} from "./finding.ts";
 import type { ImagesFound, Obstacle } from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
@@ -19,7 +26,7 @@ export function assessModels(
     limitMs,
   }: { readonly isSetUp: boolean; readonly isRunning: boolean } & Limit,
 ): Finding {
-  if (survey === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (survey === late) return lateFinding({ limitMs });
   if (survey === null) return outOfReach;
   const { models, totalBytes, cachedBytes, resumedBytes } = survey;
   const ready = models.filter(
@@ -50,10 +57,8 @@ export function assessImages(
   images: ImagesFound | null | Late,
   { docker, limitMs }: { readonly docker: DockerAnswer["state"] } & Limit,
 ): Finding {
-  if (docker === "missing" || docker === "unusable") {
-    return { status: "skipped", found: "Docker is not running" };
-  }
-  if (images === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (lacksDocker(docker)) return withoutDocker;
+  if (images === late) return lateFinding({ limitMs });
   if (images === null) return { status: "skipped", found: "Docker pulls them itself" };
   const { count, lacking, bytes, atLeast, problems } = images;
   const [problem] = problems;
@@ -70,10 +75,8 @@ export function assessLeftNames(
   names: readonly string[] | Late,
   { docker, limitMs }: { readonly docker: DockerAnswer["state"] } & Limit,
 ): Finding {
-  if (docker === "missing" || docker === "unusable") {
-    return { status: "skipped", found: "Docker is not running" };
-  }
-  if (names === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (lacksDocker(docker)) return withoutDocker;
+  if (names === late) return lateFinding({ limitMs });
   if (names.length === 0) return { status: "ok", found: "none" };
   return {
     status: "warning",
@@ -95,10 +98,7 @@ export function assessNeededSpace(needs: readonly NeededSpace[] | null): Finding
 }
 
 export function assessObstacle(obstacle: Obstacle | null | Late, { limitMs }: Limit): Finding {
-  if (obstacle === late) return { status: "warning", found: lateText({ limitMs }) };
+  if (obstacle === late) return lateFinding({ limitMs });
   if (obstacle === null) return { status: "ok", found: "can be written to" };
-  const failed = failedBy(obstacle.failure);
-  if (obstacle.required) return failed;
-  const { failure: _later, ...warning } = failed;
-  return { ...warning, status: "warning" };
+  return obstacle.required ? failedBy(obstacle.failure) : warnedBy(obstacle.failure);
 }
