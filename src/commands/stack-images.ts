@@ -1,6 +1,7 @@
 import { annieServiceName, warmupServiceName } from "../deploy/compose/annie-service.ts";
 import { askDocker, type DockerAnswer, engineProblem, inDockerGroup } from "../docker/engine.ts";
 import type { Probe } from "../host/time-limit.ts";
+import { warningOf } from "../run/events/run.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { neededBy, runCompose, type StackConfig } from "../docker/compose.ts";
@@ -224,8 +225,7 @@ function handImages(
       else await store.removeImage(content, signal);
     } catch (error) {
       if (signal.aborted || !(error instanceof Failure)) throw error;
-      const { code, message, hint } = error;
-      emit({ type: "notice", level: "warning", code, message, hint });
+      emit(warningOf(error));
     }
   }
   /** By heros, or, once `turn` comes, by Docker itself. */

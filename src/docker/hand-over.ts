@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { untilAborted } from "../run/concurrency.ts";
 import type { Emit } from "../run/event.ts";
+import { warningOf } from "../run/events/run.ts";
 import { Failure } from "../run/failure.ts";
 import type { ImageReporter } from "../run/images-state.ts";
 import { lookAgain, shortId } from "./image-progress.ts";
@@ -131,8 +132,7 @@ export function openHandOver(options: HandOverOptions): HandOver {
     } catch (error) {
       if (signal.aborted || error instanceof NotComing) return;
       if (!(error instanceof Failure)) throw error;
-      const { code, message, hint } = error;
-      emit({ type: "notice", level: "warning", code, message, hint });
+      emit(warningOf(error));
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { sideBySide } from "../run/concurrency.ts";
 import type { Emit } from "../run/event.ts";
+import { warningOf } from "../run/events/run.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { isImageRepo } from "../run/file-listing.ts";
@@ -132,9 +133,7 @@ async function leaveOutBlocked(
 
 function tellBlocked(emit: Emit, blocked: readonly Blocked[]): void {
   for (const { item, failure: why } of blocked) {
-    const { code, message, hint } = why;
-    const told = `${item.title} is skipped. ${message}`;
-    emit({ type: "notice", level: "warning", code, message: told, hint });
+    emit({ ...warningOf(why), message: `${item.title} is skipped. ${why.message}` });
   }
 }
 

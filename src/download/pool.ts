@@ -1,5 +1,6 @@
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
+import { warningOf } from "../run/events/run.ts";
 import type { Source } from "../source/source.ts";
 import type { Store } from "../store/store.ts";
 import { type DiskSpeed, type RateCap, writeBytesOf } from "./bandwidth.ts";
@@ -120,8 +121,7 @@ export async function runPool(options: PoolOptions): Promise<void> {
     failedFiles.add(task, error);
     dropUnneeded();
     if (open.length === 0) return;
-    const { code, message, hint } = error;
-    emit({ type: "notice", level: "warning", code, message, hint });
+    emit(warningOf(error));
   }
 
   function dropUnneeded(): void {

@@ -26,7 +26,7 @@ import type { Answers } from "../../plan/questions.ts";
 import type { Person } from "../../plan/interview.ts";
 import { rememberable, type AnswerValues, resolveAnswers } from "../../plan/resolve.ts";
 import type { Continuation, DetachRequest } from "../../record/handover.ts";
-import type { Notice } from "../../run/events/run.ts";
+import { type Notice, warningOf } from "../../run/events/run.ts";
 import { quoted } from "../../run/shell-quote.ts";
 import { anniePlace } from "../../deploy/compose/annie-service.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
@@ -76,10 +76,9 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
 
   const detection = await lookAtMachine(work, request);
   if (detection === null) return null;
-  for (const { code, message, hint } of detection.problems) {
+  for (const problem of detection.problems) {
     // Consent is asked for below, in a dry run too.
-    if (code !== "machine.unsupported")
-      emit({ type: "notice", level: "warning", code, message, hint });
+    if (problem.code !== "machine.unsupported") emit(warningOf(problem));
   }
   emit({ type: "stage.finished", stage: "machine", outcome: "done" });
 

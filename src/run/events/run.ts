@@ -1,4 +1,4 @@
-import type { ExitCode } from "../failure.ts";
+import type { ExitCode, Failure } from "../failure.ts";
 
 export const stages = ["machine", "plan", "stack", "download", "annie"] as const;
 export type Stage = (typeof stages)[number];
@@ -33,6 +33,11 @@ export interface Notice {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
+}
+
+/** A failure that does not end the run, as it is told. */
+export function warningOf({ code, message, hint }: Failure): Notice {
+  return { type: "notice", level: "warning", code, message, hint };
 }
 
 /** The Hub does not answer a question without which nothing goes on: it is asked again. Over with the next event of another kind that is no notice. */
