@@ -1,7 +1,13 @@
 import type { DockerAnswer } from "../docker/engine.ts";
 import { late, type Late, type Probe } from "../host/time-limit.ts";
 import { formatBytes } from "../run/units.ts";
-import { needsByDisk, type NeededSpace, spaceFailure, type Survey } from "../store/store.ts";
+import {
+  isWhole,
+  needsByDisk,
+  type NeededSpace,
+  spaceFailure,
+  type Survey,
+} from "../store/store.ts";
 import {
   failedBy,
   type Finding,
@@ -29,10 +35,7 @@ export function assessModels(
   if (survey === late) return lateFinding({ limitMs });
   if (survey === null) return outOfReach;
   const { models, totalBytes, cachedBytes, resumedBytes } = survey;
-  const ready = models.filter(
-    ({ problem, snapshots }) =>
-      problem === null && snapshots.every(({ files }) => files.every(({ linked }) => linked)),
-  );
+  const ready = models.filter(isWhole);
   if (ready.length === models.length) {
     const all = models.length === 1 ? "" : `all ${models.length} `;
     return { status: "ok", found: `${all}downloaded, ${formatBytes(totalBytes)}` };

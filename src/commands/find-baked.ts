@@ -6,7 +6,7 @@ import { readStack } from "../deploy/compose/base.ts";
 import type { StackConfig } from "../docker/compose.ts";
 import { findInImage, readImageSettings } from "../docker/image-contents.ts";
 import { type CacheViewRequest, viewCache } from "./models/view-cache.ts";
-import type { Survey } from "../store/store.ts";
+import { isWhole, type Survey } from "../store/store.ts";
 import { answerLimitMs, late, withinLimit } from "../host/time-limit.ts";
 import { Failure } from "../run/failure.ts";
 import { modelsLabelName } from "../source/oci/manifest.ts";
@@ -78,10 +78,7 @@ export async function viewUnbaked(
 ): Promise<UnbakedView> {
   const { survey } = await viewCache(work, view);
   const { fetching, models } = view;
-  const isCached = survey.models.every(
-    ({ problem, snapshots }) =>
-      problem === null && snapshots.every(({ files }) => files.every(({ linked }) => linked)),
-  );
+  const isCached = survey.models.every(isWhole);
   // A Docker that hangs leaves time to tell what the cache has.
   const limit = { host: work.host, signal: work.signal, limitMs: answerLimitMs(work.host) / 2 };
   const asked = { ...stack, catalog: fetching.catalog };

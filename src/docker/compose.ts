@@ -41,6 +41,11 @@ export function composeEnvironment(host: Host): Readonly<Record<string, string |
   return { ...host.env, ...Object.fromEntries(shellOnly.map((name) => [name, undefined])) };
 }
 
+/** Of what a command said: its reason stands there. */
+export function lastLine(text: string): string {
+  return text.trim().split("\n").at(-1) ?? "";
+}
+
 /** Runs `docker compose` so that the stack's `.env`, and nothing of the shell, says which files count. */
 export function runCompose(request: ComposeRequest): Promise<RunResult> {
   const { host, stackDir, args, env, input, signal, timeoutMs, keepsNoOutput, onLine } = request;
@@ -82,7 +87,7 @@ export function parseComposeVersion(
   result: Pick<RunResult, "exitCode" | "stdout" | "stderr" | "missing">,
 ): ComposeAnswer {
   if (result.missing) return { state: "no-docker" };
-  const version = result.stdout.trim().split("\n").at(-1)?.trim().replace(/^v/, "") ?? "";
+  const version = lastLine(result.stdout).trim().replace(/^v/, "");
   if (result.exitCode === 0 && /^(\d+\.\d+|dev)/.test(version)) {
     return { state: "there", version };
   }

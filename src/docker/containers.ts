@@ -5,7 +5,7 @@ import type { Host } from "../host/host.ts";
 import { late, type Probe, withinLimit } from "../host/time-limit.ts";
 import type { Emit } from "../run/event.ts";
 import type { ContainerState } from "../run/events/stack.ts";
-import { type ListRequest, runCompose } from "./compose.ts";
+import { lastLine, type ListRequest, runCompose } from "./compose.ts";
 import { parseJson } from "../run/json.ts";
 
 /** One container of the stack, as `docker compose ps` shows it. */
@@ -99,8 +99,8 @@ export async function lastExitStatus(
     timeoutMs: 5000,
     ...(signal === undefined ? {} : { signal }),
   });
-  const last = exitCode === 0 ? stdout.trim().split("\n").at(-1) : undefined;
-  return last !== undefined && /^\d+$/.test(last) ? Number(last) : null;
+  const last = exitCode === 0 ? lastLine(stdout) : "";
+  return /^\d+$/.test(last) ? Number(last) : null;
 }
 
 /** When a container last started, in milliseconds since 1970; null where docker does not say. */

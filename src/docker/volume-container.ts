@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { type RemoteFiles, listenForFiles } from "../host/remote-files/listen.ts";
 import type { FileRoute, Host } from "../host/host.ts";
+import { lastLine } from "./compose.ts";
 
 /** What a container mounts, as `docker run --mount` takes it, without the place in the container. */
 export type VolumeMount = readonly string[];
@@ -132,8 +133,4 @@ function routeOf(
       release: (file) => host.fileLocks.release(lockOf(file)),
     },
   };
-}
-
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1) ?? "";
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Host } from "../host/host.ts";
 import type { RunResult } from "../host/processes.ts";
 import { parseJson } from "../run/json.ts";
+import { lastLine } from "./compose.ts";
 
 type Doors = Pick<Host, "processes">;
 
@@ -51,7 +52,7 @@ export async function askVolume(
 }
 
 function unclear({ missing, timedOut, stderr }: RunResult): VolumeAnswer {
-  const said = stderr.trim().split("\n").at(-1) ?? "";
+  const said = lastLine(stderr);
   const reason = missing ? "docker is not installed" : timedOut ? "docker does not answer" : said;
   return { state: "unclear", reason: reason === "" ? "docker says nothing" : reason };
 }

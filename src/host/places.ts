@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import path from "node:path";
 import type { Files, FileSystem, Host } from "./host.ts";
-import { findUnmounted, type Unmounted } from "./unmounted.ts";
+import { findUnmounted, unescaped, type Unmounted } from "./unmounted.ts";
 
 /** Whether a path leads to something. What this user may not look at counts as not there. */
 export function isThere(
@@ -127,13 +127,6 @@ export function parseMountTable(text: string): readonly FileSystem[] {
     const plain = { type, device: unescaped(device), mount: unescaped(mount) };
     return [{ ...plain, deviceNumber, options: options.split(",") }];
   });
-}
-
-/** The kernel writes spaces, tabs, line breaks and backslashes of a path in octal. */
-function unescaped(text: string): string {
-  return text.replaceAll(/\\([0-7]{3})/g, (_whole, octal: string) =>
-    String.fromCodePoint(Number.parseInt(octal, 8)),
-  );
 }
 
 /** `st_dev` as the table writes it: `259:2`. */

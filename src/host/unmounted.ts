@@ -30,8 +30,8 @@ export function findUnmounted(
   return nearest === undefined || mounted.has(nearest.mount) ? null : nearest;
 }
 
-/** fstab(5) writes spaces and tabs of a path in octal. */
-function unescaped(text: string): string {
+/** The kernel's tables and fstab(5) write spaces, tabs, line breaks and backslashes of a path in octal. */
+export function unescaped(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_whole, octal: string) =>
     String.fromCodePoint(Number.parseInt(octal, 8)),
   );

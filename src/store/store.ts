@@ -190,6 +190,11 @@ export function itemsOf({ models, images }: Pick<Survey, "models" | "images">): 
   return [...images, ...models].toSorted((a, b) => a.priority - b.priority);
 }
 
+/** Whether all of it has its name in the cache. */
+export function isWhole({ problem, snapshots }: SurveyedItem): boolean {
+  return problem === null && snapshots.every(({ files }) => files.every(({ linked }) => linked));
+}
+
 /** Whether something still has to be written to the cache: a blob, or a name of one. */
 export function isIncomplete(survey: Pick<Survey, "blobs" | "models" | "images">): boolean {
   const files = itemsOf(survey).flatMap(({ snapshots }) => snapshots.flatMap((each) => each.files));

@@ -6,7 +6,7 @@ import type { Listing } from "../../run/file-listing.ts";
 import type { Hub } from "../../source/hub/hub.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
-import type { Store, Survey } from "../../store/store.ts";
+import { isWhole, type Store, type Survey } from "../../store/store.ts";
 import { listFromStore, surveyModels } from "../download-models.ts";
 import type { ListedModel } from "../../run/events/cache.ts";
 import type { Notice } from "../../run/events/run.ts";
@@ -196,7 +196,7 @@ export function listedModels(
       (sum, { cached, sizeBytes, held }) => sum + (cached ? sizeBytes : countBytes(held)),
       0,
     );
-    const whole = snapshots.every(({ files }) => files.every(({ linked }) => linked));
+    const whole = isWhole(surveyed);
     const path = whole ? (snapshots[0]?.path ?? null) : null;
     const state = whole ? "here" : receivedBytes > 0 ? "partly" : "missing";
     return { ...named, state, totalBytes, receivedBytes, path };

@@ -1,4 +1,5 @@
 import {
+  lastLine,
   parseStackConfig,
   type StackConfig,
   type StackService,
@@ -215,7 +216,7 @@ export async function readPlannedConfig(
   const { exitCode, stdout, stderr, missing, timedOut } = await askCompose(files, override);
   if (exitCode === 0) return parseStackConfig(stdout);
   if (missing || timedOut || !isVerdict(stderr)) return null;
-  const reason = redactComposeOutput(stderr.trim().split("\n").at(-1) ?? "");
+  const reason = redactComposeOutput(lastLine(stderr));
   throw invalidBase(
     `Docker Compose rejects the stack in ${files.stackDir}: ${reason}`,
     "Nothing was written. Fix the compose file, then run heros setup again.",

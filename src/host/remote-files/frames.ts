@@ -4,6 +4,9 @@ export interface Frame {
   readonly body: Buffer;
 }
 
+/** Stands among the arguments of a call where the bytes of the frame belong. */
+export const bytesMark = "\u0000bytes";
+
 const lengthBytes = 8;
 
 /** A frame as it goes over the line: the lengths of both parts, 4 bytes each, and then they. */

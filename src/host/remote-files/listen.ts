@@ -6,7 +6,7 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Files, ThreadChannel, ThreadStart } from "../host.ts";
-import { encodeFrame, frameReader, type SentEntry, type SentStats } from "./frames.ts";
+import { bytesMark, encodeFrame, frameReader, type SentEntry, type SentStats } from "./frames.ts";
 
 /** Files that another program opens for this one. */
 export interface RemoteFiles {
@@ -124,7 +124,7 @@ async function speak(socket: Socket): Promise<RemoteFiles> {
     waiting.set(id, answer);
     hold();
     const body = args.find((arg) => arg instanceof Uint8Array);
-    const sent = args.map((arg) => (arg === body && body !== undefined ? "\u0000bytes" : arg));
+    const sent = args.map((arg) => (arg === body && body !== undefined ? bytesMark : arg));
     const head = { id, ...request, args: sent };
     const pieces = encodeFrame({ head, body: body === undefined ? noBytes : asBuffer(body) });
     for (const piece of pieces) socket.write(piece);

@@ -8,7 +8,14 @@ import { constants, type Dirent, Stats } from "node:fs";
 import { createConnection } from "node:net";
 import process from "node:process";
 import { Worker } from "node:worker_threads";
-import { encodeFrame, type Frame, frameReader, type SentEntry, type SentStats } from "./frames.ts";
+import {
+  bytesMark,
+  encodeFrame,
+  type Frame,
+  frameReader,
+  type SentEntry,
+  type SentStats,
+} from "./frames.ts";
 
 const [socketPath = "", folder = "/"] = process.argv.slice(2);
 const handles = new Map<number, fs.FileHandle>();
@@ -57,9 +64,6 @@ function take({ head, body }: Frame): void {
     (error: unknown) => send({ id, error: described(error) }),
   );
 }
-
-/** Stands in the arguments where the bytes of the frame belong. */
-const bytesMark = "\u0000bytes";
 
 type Call = (...args: readonly unknown[]) => Promise<unknown>;
 
