@@ -3,16 +3,16 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { redactLines } from "../deploy/compose/diff.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
-import { lookupIn, readStackEnv } from "../deploy/compose/env/env-file.ts";
+import { readStackEnv } from "../deploy/compose/env/env-file.ts";
 import { runCompose } from "../docker/compose.ts";
-import { tarHeader } from "../docker/load-archive.ts";
+import { tarEnd, tarEntry } from "../docker/load-archive.ts";
 import type { Host } from "../host/host.ts";
 import { recordsDir } from "../record/state-dir.ts";
 import type { HerosEvent } from "../run/event.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { isRecord, parseJson } from "../run/json.ts";
-import { formatBytes } from "../run/units.ts";
+import { formatBytes, formatStamp } from "../run/units.ts";
 import type { Work } from "./command-request.ts";
 import { performDoctor } from "./doctor.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
@@ -166,36 +166,27 @@ async function readRecords({ files }: Host, stateDir: string): Promise<Entry[]> 
 async function findSecrets(host: Host, stackDir: string): Promise<string[]> {
   const tokens = await foundTokens(host, stackDir).catch(() => []);
   const env = await readStackEnv(host, stackDir).catch(() => null);
-  const names = [...(env?.text ?? "").matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]/gmu)];
-  const kept = names.flatMap(([, name = ""]) =>
-    env !== null && secretName.test(name) ? [lookupIn(env)(name) ?? ""] : [],
-  );
-  const own = Object.entries(host.env).flatMap(([name, value = ""]) =>
+  const kept = env?.entries.map(({ key, value }) => [key, value] as const) ?? [];
+  const named = [...kept, ...Object.entries(host.env)].flatMap(([name, value = ""]) =>
     secretName.test(name) ? [value] : [],
   );
   const shortest = 6;
-  const all = [...tokens.map(({ answer }) => answer.token.reveal()), ...kept, ...own];
+  const all = [...tokens.map(({ answer }) => answer.token.reveal()), ...named];
   return [...new Set(all)]
     .filter(({ length }) => length >= shortest)
     .toSorted((a, b) => b.length - a.length);
 }
 
 function archiveOf(entries: readonly Entry[]): Buffer {
-  const block = 512;
-  const pieces = entries.flatMap(({ name, text }) => {
-    const bytes = Buffer.from(text);
-    const padding = Buffer.alloc((block - (bytes.length % block)) % block);
-    return [tarHeader(`heros-report/${name}`, bytes.length), bytes, padding];
-  });
-  return Buffer.concat([...pieces, Buffer.alloc(2 * block)]);
+  const files = entries.flatMap(({ name, text }) =>
+    tarEntry(`heros-report/${name}`, Buffer.from(text)),
+  );
+  return Buffer.concat([...files, tarEnd]);
 }
 
 /** In the current folder, else at home. @throws Failure `report.not_written` */
 async function write(host: Host, bytes: Buffer): Promise<string> {
-  const stamp = host.clock
-    .now()
-    .toISOString()
-    .replaceAll(/[-:]|\.\d+/gu, "");
+  const stamp = formatStamp(host.clock.now());
   let refused: unknown = null;
   for (const folder of [host.cwd, host.home]) {
     const file = path.join(folder, `heros-report-${stamp}.tar.gz`);

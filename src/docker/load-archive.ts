@@ -53,10 +53,10 @@ async function* archiveOf({
     ...(index === null ? [] : [[pathOf(digest), index] as const]),
   ];
   for (const [path, content] of documents) {
-    const bytes = Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content));
-    yield tarHeader(path, bytes.length);
-    yield bytes;
-    yield padding(bytes.length);
+    yield* tarEntry(
+      path,
+      Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content)),
+    );
   }
   const parts = new Map([config, ...layers].map((part) => [part.digest, part.sizeBytes]));
   for (const [part, sizeBytes] of parts) {
@@ -69,7 +69,7 @@ async function* archiveOf({
     }
     yield padding(sizeBytes);
   }
-  yield Buffer.alloc(2 * blockBytes);
+  yield tarEnd;
 }
 
 function pathOf(digest: string): string {
@@ -81,6 +81,14 @@ const largestOctal = 8 ** 11 - 1;
 
 function padding(sizeBytes: number): Buffer {
   return Buffer.alloc((blockBytes - (sizeBytes % blockBytes)) % blockBytes);
+}
+
+/** What follows the last file of a tar. */
+export const tarEnd = Buffer.alloc(2 * blockBytes);
+
+/** A plain file of a tar, whole. */
+export function tarEntry(path: string, bytes: Buffer): readonly Buffer[] {
+  return [tarHeader(path, bytes.length), bytes, padding(bytes.length)];
 }
 
 /** Of a plain file, as POSIX ustar has it; sizes from 8 GiB on as GNU tar writes them, which Go reads too. */

@@ -69,3 +69,8 @@ export function formatMoment(moment: Date): string {
   const day = [moment.getFullYear(), two(moment.getMonth() + 1), two(moment.getDate())].join("-");
   return `${day} ${two(moment.getHours())}:${two(moment.getMinutes())}`;
 }
+
+/** A moment in the name of a file, in seconds: `20261127T103821Z`. */
+export function formatStamp(moment: Date): string {
+  return moment.toISOString().replaceAll(/[-:]|\.\d+/g, "");
+}

@@ -4,6 +4,7 @@ import type { StackConfig } from "../../docker/compose.ts";
 import type { Host } from "../../host/host.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { fileFailure } from "../../run/file-failure.ts";
+import { formatStamp } from "../../run/units.ts";
 import { Secret } from "../../run/secret.ts";
 import {
   findComposeFiles,
@@ -241,10 +242,7 @@ async function readNamed(host: Host, file: string): Promise<string> {
 }
 
 async function freeBackupPath(host: Host, file: string): Promise<string> {
-  const stamp = host.clock
-    .now()
-    .toISOString()
-    .replaceAll(/[-:]|\.\d+/g, "");
+  const stamp = formatStamp(host.clock.now());
   for (let count = 1; ; count += 1) {
     const candidate = `${file}.backup-${stamp}${count === 1 ? "" : `-${count}`}`;
     if ((await readIfThere(host, candidate)) === null) return candidate;
