@@ -51,10 +51,11 @@ export async function placeAndMake<Settings extends PlaceSettings>(
   settings: Settings,
 ): Promise<Placed<Settings>> {
   const { host, signal } = work;
-  const placed = await placeModels(work, settings);
-  if (settings.cacheDir !== null) return placed;
   const remembered = await recallAnswers(host, settings.stateDir);
-  await makeStorage(host, { storage: storageOf(settings.decided, remembered), signal });
+  const placed = await placeBy(work, settings, remembered);
+  if (settings.cacheDir === null) {
+    await makeStorage(host, { storage: storageOf(settings.decided, remembered), signal });
+  }
   return placed;
 }
 
@@ -65,10 +66,17 @@ function chosenStorage(decided: readonly AnswerValues[]): string | undefined {
 
 /** Finds out where the models are, and says so where that is not where the last setup put them. */
 export async function placeModels<Settings extends PlaceSettings>(
-  { host, emit, signal }: Pick<Work, "host" | "emit" | "signal">,
+  work: Pick<Work, "host" | "emit" | "signal">,
   settings: Settings,
 ): Promise<Placed<Settings>> {
-  const remembered = await recallAnswers(host, settings.stateDir);
+  return placeBy(work, settings, await recallAnswers(work.host, settings.stateDir));
+}
+
+async function placeBy<Settings extends PlaceSettings>(
+  { host, emit, signal }: Pick<Work, "host" | "emit" | "signal">,
+  settings: Settings,
+  remembered: RememberedAnswers,
+): Promise<Placed<Settings>> {
   const cacheDir = await modelsPlace({ host, signal }, settings, remembered);
   const { overruled } = remembered;
   if (overruled !== null && cacheDir === findCacheDir(host)) emit(overruledNotice(overruled));
