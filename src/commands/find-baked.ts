@@ -2,21 +2,21 @@ import path from "node:path";
 import { type BakedRepo, parseBakedLabel, withoutBaked } from "../catalog/baked.ts";
 import type { Catalog, CatalogModel } from "../catalog/catalog.ts";
 import { annieServiceName } from "../deploy/compose/annie-service.ts";
-import { readStack } from "../deploy/compose/base.ts";
 import type { StackConfig } from "../docker/compose.ts";
 import { findInImage, readImageSettings } from "../docker/image-contents.ts";
 import { type CacheViewRequest, viewCache } from "./models/view-cache.ts";
 import { isWhole, type Survey } from "../store/store.ts";
 import { answerLimitMs, late, withinLimit } from "../host/time-limit.ts";
-import { Failure } from "../run/failure.ts";
 import { modelsLabelName } from "../source/oci/manifest.ts";
 import type { Work } from "./command-request.ts";
 import type { FoundImages } from "./find-images.ts";
 
 export interface BakedRequest {
-  readonly stackDir: string;
-  readonly assetsDir: string;
+  /** The stack; null where it can't be read: what is wrong with it is told where the files are planned. */
+  readonly readStack: () => Promise<StackConfig | null>;
   readonly catalog: Catalog;
+  /** What was found in images, by their ids: whoever looks again and again looks into each once. */
+  readonly looked?: Map<string, readonly string[]>;
 }
 
 /**
@@ -25,13 +25,9 @@ export interface BakedRequest {
  */
 export async function findBakedInEngine(
   { host, signal }: Pick<Work, "host" | "signal">,
-  { stackDir, assetsDir, catalog }: BakedRequest,
+  { readStack, catalog, looked = new Map() }: BakedRequest,
 ): Promise<readonly BakedRepo[]> {
-  const config = await readStack({ host, stackDir, assetsDir }).catch((error: unknown) => {
-    // What is wrong with it is told where the files are planned.
-    if (error instanceof Failure) return null;
-    throw error;
-  });
+  const config = await readStack();
   const service = config?.services[annieServiceName];
   if (service?.image === undefined) return [];
   const asked = { host, image: service.image, signal };
@@ -51,7 +47,11 @@ export async function findBakedInEngine(
       sign: path.join(folder, part.repo.replace("/", "--"), signOf(part.files)),
     })),
   );
-  const found = await findInImage(asked, [...new Set(signs.map(({ sign }) => sign))]);
+  const { id = "" } = settings;
+  const found =
+    looked.get(id) ?? (await findInImage(asked, [...new Set(signs.map(({ sign }) => sign))]));
+  // None may only mean that Docker did not say in time.
+  if (id !== "" && found.length > 0) looked.set(id, found);
   return signs
     .filter(({ sign }) => found.includes(sign))
     .map(({ repo }) => ({ repo, revision: null }));
@@ -74,7 +74,7 @@ export interface UnbakedView {
 export async function viewUnbaked(
   work: Work,
   view: CacheViewRequest,
-  stack: Pick<BakedRequest, "stackDir" | "assetsDir">,
+  stack: Omit<BakedRequest, "catalog">,
 ): Promise<UnbakedView> {
   const { survey } = await viewCache(work, view);
   const { fetching, models } = view;

@@ -22,7 +22,7 @@ import {
   containerCache,
 } from "../deploy/compose/annie-service.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
-import { type ListRequest, readStackConfig } from "../docker/compose.ts";
+import { type ListRequest, readStackConfig, type StackConfig } from "../docker/compose.ts";
 import { askMounts, listContainers, type Listing } from "../docker/containers.ts";
 import { annieState, askHealth, notOnline } from "../health/health.ts";
 import { notOnlineNow } from "../run/failures/annie.ts";
@@ -90,7 +90,15 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
   const chosen = modelsOfTiers(catalog, answers.tiers);
   let changes: readonly StackChange[] = [];
   const others: Others = lazily<Others>({
-    images: () => inTime((stop) => findImages({ ...work, host, signal: stop }, request)),
+    config: async () => {
+      const { findStack } = await import("../deploy/compose/base.ts");
+      return findStack({ host, stackDir, assetsDir: request.assetsDir });
+    },
+    images: () =>
+      inTime(async (stop) => {
+        const config = await others.config;
+        return config && findImages({ ...work, host, signal: stop }, config, settings.cacheDir);
+      }),
     wanted: async () => {
       const [survey, images] = await Promise.all([installation.models, others.images]);
       if (survey === late || survey === null) return null;
@@ -108,7 +116,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
         if (request.isOutOfReach) return null;
         const view = { fetching: settings, models: chosen, ask: "never" } as const;
         const asked = { ...work, host, signal: stop };
-        return (await viewUnbaked(asked, view, { stackDir, assetsDir: request.assetsDir })).survey;
+        return (await viewUnbaked(asked, view, { readStack: () => others.config })).survey;
       }),
     obstacle: () =>
       inTime(async () => {
@@ -158,6 +166,8 @@ async function isSetUp(host: Host, stackDir: string): Promise<boolean> {
 
 /** What rows are made from. */
 interface Others {
+  /** The stack; null where it is not in order. */
+  readonly config: Promise<StackConfig | null>;
   readonly images: Promise<FoundImages | null | Late>;
   readonly wanted: Promise<Wanted | null>;
 }
@@ -302,15 +312,14 @@ async function findObstacle(
   return later;
 }
 
-/** The images that a setup would fetch; null where Docker pulls them itself, or the stack is not in order. */
+/** The images that a setup would fetch; null where Docker pulls them itself, or nobody can tell. */
 async function findImages(
   work: Work,
-  { settings: { stackDir, cacheDir }, assetsDir }: InstallationRequest,
+  config: StackConfig,
+  cacheDir: string,
 ): Promise<FoundImages | null> {
-  const { readStack } = await import("../deploy/compose/base.ts");
   const { findStackImages } = await import("./find-images.ts");
   try {
-    const config = await readStack({ host: work.host, stackDir, assetsDir });
     const found = await findStackImages(work, { config, cacheDir, strict: false, keep: false });
     const isEmpty = found !== null && found.surveyed.images.length + found.left.length === 0;
     return isEmpty ? null : found;

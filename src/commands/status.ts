@@ -1,6 +1,8 @@
 import path from "node:path";
 import { isThere } from "../host/places.ts";
 import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../catalog/catalog.ts";
+import type { StackConfig } from "../docker/compose.ts";
+import type { Host } from "../host/host.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
 import { annieState, askHealth, notOnline } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
@@ -16,7 +18,7 @@ import { anniePlace } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { type CacheViewRequest, listedModels, viewCache } from "./models/view-cache.ts";
-import type { UnbakedView } from "./find-baked.ts";
+import type { BakedRequest, UnbakedView } from "./find-baked.ts";
 import type { Fetching, Work } from "./command-request.ts";
 
 export interface StatusRequest {
@@ -43,9 +45,10 @@ export async function status(work: Work, request: StatusRequest): Promise<string
   const address = await anniePlace(host, request.stackDir, request.port);
   const url = `http://${address.host}:${address.port}`;
   const demoRuns = await tellOfDemo(work);
+  const looked = new Map<string, readonly string[]>();
   let told = "";
   for (;;) {
-    const { event, problem } = await readStatus(work, { ...request, url });
+    const { event, problem } = await readStatus(work, { ...request, url, looked });
     const idle = told === "" && event.annie === "absent" && event.background?.state !== "running";
     const text = JSON.stringify({ ...event, background: lasting(event.background) });
     if (text !== told) emit(event);
@@ -84,10 +87,16 @@ async function tellOfDemo({ host, emit }: Work): Promise<boolean> {
   return true;
 }
 
+interface StatusRound extends StatusRequest {
+  readonly url: string;
+  /** By the rounds before, too. */
+  readonly looked: NonNullable<BakedRequest["looked"]>;
+}
+
 /** From the answers, the cache and the `.env` on this disk, and from Annie herself; the Hub is not asked. */
 async function readStatus(
   work: Work,
-  { fetching, stackDir, assetsDir, decided, url }: StatusRequest & { readonly url: string },
+  { fetching, stackDir, assetsDir, decided, url, looked }: StatusRound,
 ): Promise<{ event: StatusRead; problem: Failure | null }> {
   const { host, signal } = work;
   const { cacheDir, catalog, stateDir } = fetching;
@@ -102,15 +111,17 @@ async function readStatus(
   const { tiers } = answers;
   const models = modelsOfTiers(catalog, tiers);
   const isSetUp = isThere(host, path.join(stackDir, herosFile));
+  const config = isSetUp.then((is) => (is ? stackOf(host, { stackDir, assetsDir }) : null));
+  config.catch(() => {});
   const view = { fetching, models, ask: "never" } as const;
   const [answer, background, found, setUp, images] = await Promise.all([
     askHealth(host, `${url}/health`, signal),
     seeBackground(host, stateDir),
     isSetUp.then((is) =>
-      is ? viewStack(work, view, { stackDir, assetsDir }) : viewAll(work, view),
+      is ? viewStack(work, view, { readStack: () => config, looked }) : viewAll(work, view),
     ),
     isSetUp,
-    isSetUp.then((is) => (is ? readImages(work, { stackDir, assetsDir, cacheDir }) : null)),
+    isSetUp.then((is) => (is ? readImages(work, config, cacheDir) : null)),
   ]);
 
   const required = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
@@ -152,23 +163,32 @@ async function viewAll(work: Work, view: CacheViewRequest): Promise<UnbakedView>
 async function viewStack(
   work: Work,
   view: CacheViewRequest,
-  stack: { readonly stackDir: string; readonly assetsDir: string },
+  stack: Omit<BakedRequest, "catalog">,
 ): Promise<UnbakedView> {
   const { viewUnbaked } = await import("./find-baked.ts");
   return viewUnbaked(work, view, stack);
 }
 
+/** Loaded where there is one. */
+async function stackOf(
+  host: Host,
+  stack: { readonly stackDir: string; readonly assetsDir: string },
+): Promise<StackConfig | null> {
+  const { findStack } = await import("../deploy/compose/base.ts");
+  return findStack({ host, ...stack });
+}
+
 /** Null where the stack can't be read, or Docker takes too long: status tells the rest. */
 async function readImages(
   { host, signal }: Work,
-  { cacheDir, ...stack }: { stackDir: string; assetsDir: string; cacheDir: string },
+  stack: Promise<StackConfig | null>,
+  cacheDir: string,
 ): Promise<readonly ListedImage[] | null> {
-  const { readStack } = await import("../deploy/compose/base.ts");
   const { listStackImages } = await import("./find-images.ts");
   const found = await withinLimit({ host, signal, limitMs: answerLimitMs(host) }, async (stop) => {
     try {
-      const config = await readStack({ host, ...stack });
-      return await listStackImages({ host, signal: stop }, { config, cacheDir });
+      const config = await stack;
+      return config && (await listStackImages({ host, signal: stop }, { config, cacheDir }));
     } catch (error) {
       if (error instanceof Failure) return null;
       throw error;

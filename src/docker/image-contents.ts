@@ -10,6 +10,8 @@ interface ImageRequest {
 
 /** What an image's configuration says beside what it is made of. */
 export interface ImageSettings {
+  /** Left out where Docker does not say. */
+  readonly id?: string;
   readonly labels: Readonly<Record<string, string>>;
   /** `NAME=value` */
   readonly environment: readonly string[];
@@ -17,6 +19,7 @@ export interface ImageSettings {
 
 const timeoutMs = 10_000;
 const settings = z.object({
+  id: z.string().exactOptional(),
   labels: z
     .record(z.string(), z.string())
     .nullish()
@@ -26,7 +29,7 @@ const settings = z.object({
     .nullish()
     .transform((lines) => lines ?? []),
 });
-const format = `{"labels":{{json .Config.Labels}},"environment":{{json .Config.Env}}}`;
+const format = `{"id":{{json .Id}},"labels":{{json .Config.Labels}},"environment":{{json .Config.Env}}}`;
 
 /** Of an image that Docker has; null where it does not have it, or does not say. @throws AbortError */
 export async function readImageSettings({

@@ -6,6 +6,7 @@ import {
 } from "../../catalog/catalog.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { type BakedRepo, withoutBaked } from "../../catalog/baked.ts";
+import { findStack } from "../../deploy/compose/base.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import type { StackConfig } from "../../docker/compose.ts";
 import { type Detection, downloadRefusals, refusalOf, type Wanted } from "../../checks/detect.ts";
@@ -152,11 +153,9 @@ export async function prepareInterview(
     asked.set(key, found);
     return found;
   };
-  const bakedInEngine = findBakedInEngine(work, {
-    stackDir,
-    assetsDir: request.assetsDir,
-    catalog,
-  });
+  const { assetsDir } = request;
+  const readStack = () => findStack({ host, stackDir, assetsDir });
+  const bakedInEngine = findBakedInEngine(work, { readStack, catalog });
   bakedInEngine.catch(() => {});
   /** Usually nothing is baked: the Hub is asked meanwhile. */
   const surveyUnbaked = async (
@@ -185,7 +184,7 @@ export async function prepareInterview(
     const { changes, services, config, notices } = await planDeployment({
       host,
       stackDir,
-      assetsDir: request.assetsDir,
+      assetsDir,
       plan: stackPlan({
         catalog,
         answers,

@@ -7,7 +7,7 @@ import {
 } from "../../docker/compose.ts";
 import path from "node:path";
 import type { Notice } from "../../run/events/run.ts";
-import type { Failure } from "../../run/failure.ts";
+import { Failure } from "../../run/failure.ts";
 import { fileFailure } from "../../run/file-failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import {
@@ -279,6 +279,16 @@ export async function readStack(request: ReadStackRequest): Promise<StackConfig>
     return await mergeStack(request);
   } catch (error) {
     throw fileFailure(error, { folder: request.stackDir, area: "stack" }) ?? error;
+  }
+}
+
+/** The same, where the rest can be told without it; null where something is wrong with it. */
+export async function findStack(request: ReadStackRequest): Promise<StackConfig | null> {
+  try {
+    return await readStack(request);
+  } catch (error) {
+    if (error instanceof Failure) return null;
+    throw error;
   }
 }
 
