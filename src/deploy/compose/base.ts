@@ -24,6 +24,7 @@ import {
   invalidBase,
   isYamlMap,
   readComposeYaml,
+  servicesOf,
   type YamlMap,
 } from "./compose-yaml.ts";
 import { lookupIn, readStackEnv } from "./env/env-file.ts";
@@ -329,18 +330,15 @@ function readServices(
   lookup: (name: string) => string | undefined,
 ): Record<string, YamlMap> {
   const services: Record<string, Record<string, unknown>> = {};
-  for (const { root } of files.flatMap(readComposeYaml)) {
-    if (!isYamlMap(root["services"])) continue;
-    for (const [name, service] of Object.entries(root["services"])) {
-      if (!isYamlMap(service)) continue;
-      const merged = (services[name] ??= {});
-      for (const key of imageKeys) {
-        const value = service[key];
-        if (value === undefined) continue;
-        const isList = key === "depends_on" && Array.isArray(value);
-        if (typeof value === "string") merged[key] = substitute(value, { lookup });
-        else merged[key] = isList ? Object.fromEntries(value.map((each) => [each, {}])) : value;
-      }
+  for (const [name, service] of servicesOf(files)) {
+    if (!isYamlMap(service)) continue;
+    const merged = (services[name] ??= {});
+    for (const key of imageKeys) {
+      const value = service[key];
+      if (value === undefined) continue;
+      const isList = key === "depends_on" && Array.isArray(value);
+      if (typeof value === "string") merged[key] = substitute(value, { lookup });
+      else merged[key] = isList ? Object.fromEntries(value.map((each) => [each, {}])) : value;
     }
   }
   const on = (lookup("COMPOSE_PROFILES") ?? "").split(",");

@@ -34,6 +34,13 @@ export interface ComposeDocument {
  */
 const maxValues = 1_000_000;
 
+/** The services of files, in their order: one of several files comes several times. @throws as `readComposeYaml` */
+export function servicesOf(files: readonly ComposeText[]): readonly (readonly [string, unknown])[] {
+  return files
+    .flatMap(readComposeYaml)
+    .flatMap(({ root: { services } }) => (isYamlMap(services) ? Object.entries(services) : []));
+}
+
 /** @throws Failure `stack.base_invalid` (exit 2) */
 export function readComposeYaml({ path, text }: ComposeText): readonly ComposeDocument[] {
   let documents: readonly ComposeDocument[] | null = null;

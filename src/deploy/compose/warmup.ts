@@ -4,7 +4,7 @@ import { parseJson } from "../../run/json.ts";
 import { annieServiceName, warmupServiceName } from "./annie-service.ts";
 import { askCompose, type PlannedFiles } from "./base.ts";
 import type { Deployment } from "./deployment.ts";
-import { type ComposeText, isYamlMap, readComposeYaml } from "./compose-yaml.ts";
+import { type ComposeText, servicesOf } from "./compose-yaml.ts";
 
 /** What the warm-up's service takes over from the user's own files. */
 export interface WarmupBase {
@@ -85,11 +85,8 @@ async function ownerOf({ files }: Host, folder: string): Promise<string> {
 
 function readServices(own: readonly ComposeText[]): Record<string, z.output<typeof written>> {
   const services: Record<string, z.output<typeof written>> = {};
-  for (const { root } of own.flatMap(readComposeYaml)) {
-    if (!isYamlMap(root["services"])) continue;
-    for (const [name, service] of Object.entries(root["services"])) {
-      services[name] = { ...services[name], ...written.safeParse(service).data };
-    }
+  for (const [name, service] of servicesOf(own)) {
+    services[name] = { ...services[name], ...written.safeParse(service).data };
   }
   return services;
 }
