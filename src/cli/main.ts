@@ -159,14 +159,24 @@ function fetches({ name }: HerosCommand): boolean {
   return name === "setup" || name === "pull";
 }
 
+const lineCommands: ReadonlySet<HerosCommand["name"]> = new Set([
+  "status",
+  "up",
+  "down",
+  "restart",
+  "logs",
+  "open",
+  "report",
+  "release",
+  "upgrade",
+  "uninstall",
+  "version",
+]);
+
 /** What is said once and has no bars needs no live screen, which takes a fifth of a second to load. */
 function answersInLines(command: HerosCommand): boolean {
   const { name } = command;
-  return (
-    ["status", "up", "down", "restart", "logs", "open"].includes(name) ||
-    ["report", "release", "upgrade", "uninstall", "version"].includes(name) ||
-    (name === "models" && command.action === "ls")
-  );
+  return lineCommands.has(name) || (name === "models" && command.action === "ls");
 }
 
 /** What ends a run before it has a writer: in JSON mode it still ends in the closing record. @returns the exit status */

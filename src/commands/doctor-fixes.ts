@@ -3,6 +3,7 @@ import type { Findings } from "../checks/detect.ts";
 import type { CheckId } from "../checks/table.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
 import { writeStack } from "../deploy/compose/deployment.ts";
+import { runDocker } from "../docker/pull-or-load.ts";
 import { late } from "../host/time-limit.ts";
 import { errorCode, Failure, isAbort } from "../run/failure.ts";
 import { quoted } from "../run/shell-quote.ts";
@@ -85,9 +86,8 @@ async function removeNames(
     id: "leftovers",
     text: `docker rmi ${quoted(name)}`,
     async apply() {
-      const args = ["rmi", name];
-      const { exitCode, stderr } = await host.processes.run({ command: "docker", args, signal });
-      if (exitCode !== 0) throw new Error(stderr.trim());
+      const said = await runDocker(host, ["rmi", name], { signal });
+      if (said !== null) throw new Error(said.trim());
     },
   }));
 }
