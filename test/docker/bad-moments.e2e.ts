@@ -21,7 +21,8 @@ const makeFolder = () => mkdtemp(path.join(stock.folder, "disk-"));
 /** Of a disk on which models, images and what heros leaves free fit. */
 const roomBytes = 128 * 1024 * 1024;
 
-cell("two heros at once", async () => {
+/** Two heros, at half of an image. */
+async function startTwo() {
   const scene = await stock.openCase();
   // Of one connection each, nobody takes over what another has not read yet.
   const alone = [...images, "--max-connections=1"];
@@ -29,6 +30,11 @@ cell("two heros at once", async () => {
   await stock.untilHalf(one);
   const other = scene.start("pull", alone);
   await other.until(({ type }) => type === "image.planned");
+  return { one, other };
+}
+
+cell("two heros at once", async () => {
+  const { one, other } = await startTwo();
   stock.goOn();
   const runs = await Promise.all([one.ended, other.ended]);
   for (const run of runs) await stock.expectImage(run);
@@ -37,12 +43,7 @@ cell("two heros at once", async () => {
 });
 
 cell("two heros at once, and the first is killed", async () => {
-  const scene = await stock.openCase();
-  const alone = [...images, "--max-connections=1"];
-  const one = scene.start("pull", alone);
-  await stock.untilHalf(one);
-  const other = scene.start("pull", alone);
-  await other.until(({ type }) => type === "image.planned");
+  const { one, other } = await startTwo();
   // Docker fetches the layers for both, from the first one's registry.
   await expect
     .poll(() => execFileSync("ps", ["-eo", "args"], { encoding: "utf8" }))

@@ -6,18 +6,22 @@ import type { ModelsMount } from "../../../src/plan/storage.ts";
 import { stackPlan } from "./fixtures.ts";
 
 const plan = stackPlan("/home/me/.cache/huggingface/hub");
+/** Where nothing of the user's is in the way. */
+const usual = {
+  warmup: null,
+  gpuReserved: false,
+  tokenFile: null,
+  chosen: null,
+  publish: false,
+  secretTaken: false,
+} as const;
 
 test("Annie reads the Hub cache where both her loader and the Hub's library look", () => {
   expect(
     parse(
       overrideText({
         plan,
-        warmup: null,
-        gpuReserved: false,
-        tokenFile: null,
-        chosen: null,
-        publish: false,
-        secretTaken: false,
+        ...usual,
       }),
     ),
   ).toEqual({
@@ -102,12 +106,7 @@ test("with a warm-up, a container of Annie's image looks for the models before s
 const mounted = (mount: ModelsMount) => {
   const text = overrideText({
     plan: { ...plan, mount },
-    warmup: null,
-    gpuReserved: false,
-    tokenFile: null,
-    chosen: null,
-    publish: false,
-    secretTaken: false,
+    ...usual,
   });
   const { services, volumes } = parse(text) as {
     services: { "her-os-core": { volumes: object[] } };
@@ -145,12 +144,8 @@ test("the GPU is reserved once: by us where there is one, not where the user's f
   const reserved = (gpu: boolean, gpuReserved: boolean) =>
     overrideText({
       plan: { ...plan, gpu },
-      warmup: null,
+      ...usual,
       gpuReserved,
-      tokenFile: null,
-      chosen: null,
-      publish: false,
-      secretTaken: false,
     }).includes("driver: nvidia");
   expect(reserved(true, false)).toBe(true);
   expect(reserved(true, true)).toBe(false);
@@ -174,12 +169,7 @@ test("a path with signs that compose or YAML would read is taken as it is", () =
   const cacheDir = "/mnt/$HOME: #1/hub";
   const text = overrideText({
     plan: { ...plan, cacheDir },
-    warmup: null,
-    gpuReserved: false,
-    tokenFile: null,
-    chosen: null,
-    publish: false,
-    secretTaken: false,
+    ...usual,
   });
   expect(parse(text)).toMatchObject({
     services: { "her-os-core": { volumes: [{ source: "/mnt/$$HOME: #1/hub" }] } },
@@ -189,12 +179,9 @@ test("a path with signs that compose or YAML would read is taken as it is", () =
 test("what heros wrote is recognised, and every change to it", () => {
   const text = overrideText({
     plan,
-    warmup: null,
-    gpuReserved: false,
+    ...usual,
     tokenFile: "./secrets/hf_token",
     chosen: "a.yml",
-    publish: false,
-    secretTaken: false,
   });
   expect(editedByHand(text)).toBe(false);
   for (const edited of [
