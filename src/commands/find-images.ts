@@ -227,7 +227,7 @@ export async function neededSpace(
   found: FoundImages | null,
 ): Promise<readonly NeededSpace[]> {
   if (found === null) return models.store.neededSpace(models.survey);
-  const both = storeByRepo({ hub: models.store, images: found.store });
+  const both = storeByRepo({ hub: models.store, oci: found.store });
   const pulled = found.left.flatMap(({ lackingBytes }) => lackingBytes);
   const [needs, unpacking] = await Promise.all([
     both.neededSpace(withFoundImages(models.survey, found)),

@@ -264,8 +264,8 @@ function handImages(
         : {
             ...download,
             survey,
-            source: sourceByRepo({ hub: download.source, images: registries }),
-            store: storeByRepo({ hub: download.store, images: store }),
+            source: sourceByRepo({ hub: download.source, oci: registries }),
+            store: storeByRepo({ hub: download.store, oci: store }),
             imageReporter: reporter,
             onLayerVerified: ({ path }) => handOver.partVerified(path),
             onImageVerified: ({ label }) => handOver.imageVerified(label.image),

@@ -18,9 +18,18 @@ export interface Listing {
   readonly files: readonly ListedFile[];
 }
 
-/** A repository of container images, as sources and stores name it: `oci:ghcr.io/her-os/core`. Every other is a Hub's. */
+/** What fetches a repository and keeps it. Of `oci:ghcr.io/her-os/core`, "oci"; a name without a colon is the Hub's. */
+export type RepoScheme = "hub" | "oci" | "ollama" | "s3";
+const schemes: readonly RepoScheme[] = ["oci", "ollama", "s3"];
+
+/** @param repo as sources and stores name it */
+export function schemeOf(repo: string): RepoScheme {
+  return schemes.find((scheme) => repo.startsWith(`${scheme}:`)) ?? "hub";
+}
+
+/** A repository of container images. Every other holds models. */
 export function isImageRepo(repo: string): boolean {
-  return repo.startsWith("oci:");
+  return schemeOf(repo) === "oci";
 }
 
 /** What has to be fetched of an image, each content once: its configuration, and its layers from the lowest on. A file's path is its digest. */

@@ -1,6 +1,6 @@
 import type { ByteStream, HttpResponse, Reach } from "../host/network.ts";
 import type { Failure } from "../run/failure.ts";
-import { type Listing, isImageRepo } from "../run/file-listing.ts";
+import { type Listing, type RepoScheme, schemeOf } from "../run/file-listing.ts";
 
 /**
  * Where bytes come from: the Hub; later a registry, a bucket, a folder. Every call throws Failure for what a person can
@@ -69,22 +69,26 @@ export interface FileAddress {
   readonly reach: Reach;
 }
 
-/** The Hub and the registries of images as one source, so that one pool of connections serves both. */
-export function sourceByRepo({
-  hub,
-  images,
-}: {
-  readonly hub: Source;
-  readonly images: Source;
-}): Source {
-  const of = (repo: string): Source => (isImageRepo(repo) ? images : hub);
+/** A source for each kind of repository that a run fetches from. */
+export type SourcesByScheme = { readonly hub: Source } & {
+  readonly [Scheme in RepoScheme]?: Source;
+};
+
+/** Several sources as one, so that one pool of connections serves them all. */
+export function sourceByRepo(sources: SourcesByScheme): Source {
+  const { hub } = sources;
+  const of = (repo: string): Source => {
+    const source = sources[schemeOf(repo)];
+    if (source === undefined) throw new Error(`no source for ${repo}`);
+    return source;
+  };
   return {
     endpoint: hub.endpoint,
-    offline: hub.offline && images.offline,
-    list: (repo, revision, signal) => of(repo).list(repo, revision, signal),
-    requireAccess: (repo, commit, path, signal) =>
+    offline: Object.values(sources).every(({ offline }) => offline),
+    list: async (repo, revision, signal) => of(repo).list(repo, revision, signal),
+    requireAccess: async (repo, commit, path, signal) =>
       of(repo).requireAccess(repo, commit, path, signal),
-    open: (request) => of(request.repo).open(request),
+    open: async (request) => of(request.repo).open(request),
     failureOf: (error, repo) => of(repo).failureOf(error, repo),
     scopeOf: (failure, repo) => of(repo).scopeOf(failure, repo),
     serverOf: (repo) => of(repo).serverOf?.(repo) ?? of(repo).endpoint,

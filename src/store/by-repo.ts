@@ -1,67 +1,78 @@
-import { isImageRepo } from "../run/file-listing.ts";
-import type { Store, SurveyedItem } from "./store.ts";
+import { type RepoScheme, schemeOf } from "../run/file-listing.ts";
+import { itemsOf, type Store, type Survey, type SurveyedItem, surveyOf } from "./store.ts";
 
-/** The Hub cache and the images beside it as one store. */
-export function storeByRepo({
-  hub,
-  images,
-}: {
-  readonly hub: Store;
-  readonly images: Store;
-}): Store {
-  const of = ({ repo }: { readonly repo: string }): Store => (isImageRepo(repo) ? images : hub);
+/** A store for each kind of repository that a run keeps something of. */
+export type StoresByScheme = { readonly hub: Store } & { readonly [Scheme in RepoScheme]?: Store };
+
+/** Several stores as one. Sentences name the Hub cache's folder. */
+export function storeByRepo(stores: StoresByScheme): Store {
+  const { hub } = stores;
+  const all = Object.entries(stores);
+  const of = ({ repo }: { readonly repo: string }): Store => {
+    const store = stores[schemeOf(repo)];
+    if (store === undefined) throw new Error(`no store for ${repo}`);
+    return store;
+  };
   const ofItem = ({ snapshots: [first] }: SurveyedItem): Store =>
     first === undefined ? hub : of(first);
-  const split = <Of extends { readonly repo: string }>(all: readonly Of[]) => ({
-    ofHub: all.filter(({ repo }) => !isImageRepo(repo)),
-    ofImages: all.filter(({ repo }) => isImageRepo(repo)),
-  });
-  /** Something of a model is missing. */
-  let needsHub = false;
+  const split = <Of extends { readonly repo: string }>(blobs: readonly Of[]) =>
+    all.map(([scheme, store]) => ({
+      store,
+      own: blobs.filter(({ repo }) => schemeOf(repo) === scheme),
+    }));
+  /** What of a survey is this store's. */
+  const part = (survey: Survey, store: Store): Survey =>
+    surveyOf(
+      survey,
+      itemsOf(survey).filter((item) => ofItem(item) === store),
+    );
+  /** Something is missing in these. */
+  let needed: readonly Store[] = [];
 
   return {
     folder: hub.folder,
     locate: (repo, commit) => of({ repo }).locate(repo, commit),
-    commitOf: (repo, revision) => of({ repo }).commitOf(repo, revision),
-    listSnapshot: (repo, commit) => of({ repo }).listSnapshot(repo, commit),
-    hasFile: (repo, commit, file) => of({ repo }).hasFile(repo, commit, file),
-    lookUp: (repo, file) => of({ repo }).lookUp(repo, file),
+    commitOf: async (repo, revision) => of({ repo }).commitOf(repo, revision),
+    listSnapshot: async (repo, commit) => of({ repo }).listSnapshot(repo, commit),
+    hasFile: async (repo, commit, file) => of({ repo }).hasFile(repo, commit, file),
+    lookUp: async (repo, file) => of({ repo }).lookUp(repo, file),
     freeBytes: () => hub.freeBytes(),
-    findObstacle: (survey, item) => ofItem(item).findObstacle(survey, item),
+    findObstacle: async (survey, item) =>
+      ofItem(item).findObstacle(part(survey, ofItem(item)), item),
     async neededSpace(survey) {
-      const needs = await Promise.all([hub.neededSpace(survey), images.neededSpace(survey)]);
+      const needs = await Promise.all(
+        all.map(([, store]) => store.neededSpace(part(survey, store))),
+      );
       return needs.flat();
     },
 
     async prepare(blobs, survey) {
-      const { ofHub, ofImages } = split(blobs);
-      needsHub = ofHub.length > 0;
-      await hub.prepare(ofHub, survey);
-      await images.prepare(ofImages, survey);
+      const parts = split(blobs);
+      needed = parts.flatMap(({ store, own }) => (own.length > 0 ? [store] : []));
+      for (const { store, own } of parts) await store.prepare(own, part(survey, store));
     },
     async requireNames() {
-      if (needsHub) await hub.requireNames();
+      for (const store of needed) await store.requireNames();
     },
-    migrate: (blobs, signal) => hub.migrate(split(blobs).ofHub, signal),
-    lock: (blob) => of(blob).lock(blob),
+    async migrate(blobs, signal) {
+      for (const { store, own } of split(blobs)) await store.migrate(own, signal);
+    },
+    lock: async (blob) => of(blob).lock(blob),
     unlock: (blob) => of(blob).unlock(blob),
-    findLockHolder: (blob) => of(blob).findLockHolder(blob),
-    has: (blob) => of(blob).has(blob),
-    openPartial: (blob, noteBytes) => of(blob).openPartial(blob, noteBytes),
-    followHash: (blob, partial) => of(blob).followHash(blob, partial),
-    digestsOf: (blob, content) => of(blob).digestsOf(blob, content),
-    keepPartial: (blob, partial) => of(blob).keepPartial(blob, partial),
-    keepContent: (blob, content) => of(blob).keepContent(blob, content),
+    findLockHolder: async (blob) => of(blob).findLockHolder(blob),
+    has: async (blob) => of(blob).has(blob),
+    openPartial: async (blob, noteBytes) => of(blob).openPartial(blob, noteBytes),
+    followHash: async (blob, partial) => of(blob).followHash(blob, partial),
+    digestsOf: async (blob, content) => of(blob).digestsOf(blob, content),
+    keepPartial: async (blob, partial) => of(blob).keepPartial(blob, partial),
+    keepContent: async (blob, content) => of(blob).keepContent(blob, content),
 
-    publish: (publication) => ofItem(publication.item).publish(publication),
+    publish: async (publication) => ofItem(publication.item).publish(publication),
     async tidy(blobs) {
-      const { ofHub, ofImages } = split(blobs);
-      await images.tidy(ofImages);
-      await hub.tidy(ofHub);
+      for (const { store, own } of split(blobs).toReversed()) await store.tidy(own);
     },
     async close() {
-      await images.close();
-      await hub.close();
+      for (const [, store] of all.toReversed()) await store.close();
     },
     failureOf: (error) => hub.failureOf(error),
   };

@@ -115,10 +115,10 @@ export async function openImageScene(options: ImageSceneOptions = {}): Promise<I
       const surveyed = await survey(wanted, { used, signal });
       await downloadModels({
         host: used,
-        source: sourceByRepo({ hub: scene.hub({ host: used }), images: registriesOf(used) }),
+        source: sourceByRepo({ hub: scene.hub({ host: used }), oci: registriesOf(used) }),
         store: storeByRepo({
           hub: openHubCache({ host: used, cacheDir, hashing }),
-          images: images(used, { hashing, ...store }),
+          oci: images(used, { hashing, ...store }),
         }),
         survey: surveyed,
         signal,

@@ -28,7 +28,7 @@ test.each([
   ["oci:ghcr.io/her-os/core", "registries"],
 ])("what is asked of %s is asked of the %s", async (repo, name) => {
   const [hub, registries] = [told("hub"), told("registries")];
-  const source = sourceByRepo({ hub: hub.source, images: registries.source });
+  const source = sourceByRepo({ hub: hub.source, oci: registries.source });
   const request = { repo, commit: "c", path: "p", blobName: "b", range: null, address: null };
   await expect(source.list(repo, "main", signal)).rejects.toThrow(`${name} list ${repo}`);
   await expect(source.requireAccess(repo, "c", "p", signal)).rejects.toThrow(name);
@@ -43,7 +43,7 @@ test("a repository's server is what its source says, or else the source itself",
   const serverOf = (repo: string): string => `server of ${repo}`;
   const source = sourceByRepo({
     hub: told("hub").source,
-    images: { ...told("registries").source, serverOf },
+    oci: { ...told("registries").source, serverOf },
   });
   const repos = ["a/b", "c/d", "oci:ghcr.io/a/b", "oci:localhost:5000/a"];
   expect(repos.map((repo) => source.serverOf?.(repo))).toEqual([
@@ -56,10 +56,15 @@ test("a repository's server is what its source says, or else the source itself",
 
 test("only where neither may be asked is nothing asked", () => {
   const offline = (hub: boolean, images: boolean): boolean =>
-    sourceByRepo({ hub: told("hub", hub).source, images: told("r", images).source }).offline;
+    sourceByRepo({ hub: told("hub", hub).source, oci: told("r", images).source }).offline;
   expect([offline(true, true), offline(true, false), offline(false, true)]).toEqual([
     true,
     false,
     false,
   ]);
+});
+
+test("a repository that no source of this run has is a mistake of ours, and no Hub's", async () => {
+  const source = sourceByRepo({ hub: told("hub").source });
+  await expect(source.list("ollama:registry/a", "1", signal)).rejects.toThrow("no source for");
 });

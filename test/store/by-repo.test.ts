@@ -19,7 +19,7 @@ async function openBoth(): Promise<ImageScene> {
 }
 
 function storeOf({ host, cacheDir, images }: ImageScene, changes = {}) {
-  return storeByRepo({ hub: openHubCache({ host, cacheDir }), images: images(host, changes) });
+  return storeByRepo({ hub: openHubCache({ host, cacheDir }), oci: images(host, changes) });
 }
 
 test("each finds what is its own, and models' folders are made only where a model is missing", async () => {
