@@ -1,4 +1,5 @@
 import { annieServiceName } from "../deploy/compose/annie-service.ts";
+import { stackFlag } from "../deploy/compose/compose-files.ts";
 import type { Probe } from "../host/time-limit.ts";
 import type { Asked, Surroundings } from "./ask-machine.ts";
 import type { Finding } from "./finding.ts";
@@ -122,11 +123,13 @@ export const installationChecks = [
     title: "Annie's services",
     why: "Each of them has to run.",
     routine: false,
-    async assess({ containers, isSetUp }, { asked, surroundings, limitMs }) {
+    async assess({ containers, isSetUp }, { asked, probe, surroundings, limitMs }) {
       if (!(await isSetUp)) return notSetUp;
       const [listing, { state }] = await Promise.all([containers, asked.docker]);
       const { stackDir } = surroundings;
-      return assessServices(listing, { docker: state, stackDir, own: annieServiceName, limitMs });
+      const start = `heros up${stackFlag(probe.host, stackDir)}`;
+      const own = annieServiceName;
+      return assessServices(listing, { docker: state, stackDir, own, start, limitMs });
     },
   }),
   row({

@@ -37,18 +37,20 @@ export interface ServicesAsked extends Limit {
   readonly stackDir: string;
   /** Annie's own service. */
   readonly own: string;
+  /** The command that starts them. */
+  readonly start: string;
 }
 
 export function assessServices(
   listing: Listing | Late,
-  { docker, limitMs, stackDir, own }: ServicesAsked,
+  { docker, limitMs, stackDir, own, start }: ServicesAsked,
 ): Finding {
   if (lacksDocker(docker)) return withoutDocker;
   if (listing === late || listing.error === "late") return lateFinding({ limitMs });
   if (listing.error !== null) return withoutDocker;
   const { containers } = listing;
   if (containers.length === 0) {
-    return { status: "warning", found: "no container is running", remedy: "heros setup" };
+    return { status: "warning", found: "no container is running", remedy: start };
   }
   const broken = containers.filter((each) => isBroken(each, { own, final: true }));
   const [first] = broken;
@@ -56,7 +58,7 @@ export function assessServices(
     const waiting = containers.filter(({ state }) => state === "created");
     if (waiting.length > 0) {
       const names = waiting.map(({ service }) => service).join(", ");
-      return { status: "warning", found: `not started: ${names}`, remedy: "heros setup" };
+      return { status: "warning", found: `not started: ${names}`, remedy: start };
     }
     const running = containers.filter(({ state }) => state !== "exited").length;
     return { status: "ok", found: `${running} running` };

@@ -21,11 +21,10 @@ import {
   annieServiceName,
   containerCache,
 } from "../deploy/compose/annie-service.ts";
-import { herosFile } from "../deploy/compose/compose-files.ts";
+import { isSetUp, stackFlag } from "../deploy/compose/compose-files.ts";
 import { type ListRequest, readStackConfig, type StackConfig } from "../docker/compose.ts";
 import { askMounts, listContainers, type Listing } from "../docker/containers.ts";
-import { annieState, askHealth, notOnline } from "../health/health.ts";
-import { notOnlineNow } from "../run/failures/annie.ts";
+import { askAnnie } from "../health/health.ts";
 import { isHubOffline } from "../source/hub/environment.ts";
 import type { Secret } from "../run/secret.ts";
 import { foundTokens } from "./open-hub.ts";
@@ -34,16 +33,7 @@ import { findLeftNames } from "../docker/hand-over.ts";
 import { findRunning } from "../record/find-running.ts";
 import { backgroundDirOf } from "../record/state-dir.ts";
 import { stackPlan } from "./stack-plan.ts";
-import type { Host } from "../host/host.ts";
-import { isThere } from "../host/places.ts";
-import {
-  answerLimitMs,
-  impatient,
-  late,
-  type Late,
-  readText,
-  withinLimit,
-} from "../host/time-limit.ts";
+import { answerLimitMs, impatient, late, type Late, withinLimit } from "../host/time-limit.ts";
 import type { Answers } from "../plan/questions.ts";
 import { Failure } from "../run/failure.ts";
 import { openHubCache } from "../store/hub-cache/hub-cache.ts";
@@ -128,7 +118,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
       const images = await others.images;
       return images === null || images === late ? images : imagesFound(images);
     },
-    annie: () => inTime((stop) => askAnnie({ ...work, host, signal: stop }, request)),
+    annie: () => inTime((stop) => findAnnie({ ...work, host, signal: stop }, request)),
     containers: () => inTime((stop) => listContainers({ host, stackDir, signal: stop })),
     mounts: () =>
       inTime(async (stop) => {
@@ -157,13 +147,6 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
   };
 }
 
-/** Her `.env` still names the file where somebody deleted that. */
-async function isSetUp(host: Host, stackDir: string): Promise<boolean> {
-  if (await isThere(host, path.join(stackDir, herosFile))) return true;
-  const env = await readText(host.files, path.join(stackDir, ".env"));
-  return env !== null && /^COMPOSE_FILE=.*docker-compose\.heros\.yml/mu.test(env);
-}
-
 /** What rows are made from. */
 interface Others {
   /** The stack; null where it is not in order. */
@@ -172,20 +155,14 @@ interface Others {
   readonly wanted: Promise<Wanted | null>;
 }
 
-async function askAnnie(
+async function findAnnie(
   { host, signal }: Work,
   { settings: { catalog, stackDir }, address }: InstallationRequest,
 ): Promise<AnnieFound> {
   const url = `http://${address.host}:${address.port}`;
   const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
-  const answer = await askHealth(host, `${url}/health`, signal);
-  const state = annieState(answer, tier1);
-  if (state === "online") return { state, url, problem: null };
-  const problem = notOnlineNow(notOnline({ answer, url, tier1, stackDir }), {
-    inBackground: false,
-    stranger: answer.from === "stranger",
-    setUp: true,
-  });
+  const start = `heros up${stackFlag(host, stackDir)}`;
+  const { state, problem } = await askAnnie(host, { url, tier1, stackDir, start, signal });
   return { state, url, problem };
 }
 

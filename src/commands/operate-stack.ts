@@ -1,14 +1,11 @@
-import path from "node:path";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
-import { herosFile } from "../deploy/compose/compose-files.ts";
+import { isSetUp, stackFlag } from "../deploy/compose/compose-files.ts";
 import { startStack } from "../deploy/compose/start.ts";
 import { composeFailure } from "../docker/compose-failures.ts";
 import { readStackConfig, runCompose } from "../docker/compose.ts";
 import { containerTeller, listContainers } from "../docker/containers.ts";
 import { askEnginePlace } from "../docker/engine.ts";
-import { askHealth, notOnline } from "../health/health.ts";
-import { isThere } from "../host/places.ts";
-import { notOnlineNow } from "../run/failures/annie.ts";
+import { askAnnie } from "../health/health.ts";
 import type { StackAction } from "../run/failures/stack.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Work } from "./command-request.ts";
@@ -40,7 +37,7 @@ export async function operateStack(
 ): Promise<readonly string[]> {
   const { host } = work;
   const { stackDir } = settings;
-  if (!(await isThere(host, path.join(stackDir, herosFile)))) {
+  if (!(await isSetUp(host, stackDir))) {
     throw failure("stack.folder_missing", { needs: "stack", folder: stackDir });
   }
   switch (order.action) {
@@ -146,14 +143,10 @@ async function open(
 ): Promise<string[]> {
   const place = await anniePlace(host, stackDir, port);
   const url = `http://${place.host}:${place.port}`;
-  const answer = await askHealth(host, `${url}/health`, signal);
-  if (answer.from !== "annie") {
-    throw notOnlineNow(notOnline({ answer, url, tier1: [], stackDir }), {
-      inBackground: false,
-      stranger: answer.from === "stranger",
-      setUp: true,
-    });
-  }
+  const start = `heros up${stackFlag(host, stackDir)}`;
+  const { from, problem } = await askAnnie(host, { url, tier1: [], stackDir, start, signal });
+  // Whatever she lacks, her page can be opened.
+  if (from !== "annie" && problem !== null) throw problem;
   const hasDesktop = ["DISPLAY", "WAYLAND_DISPLAY"].some((name) => (host.env[name] ?? "") !== "");
   if (hasDesktop) {
     const request = { command: "xdg-open", args: [url], timeoutMs: openLimitMs, signal };

@@ -1,10 +1,8 @@
-import path from "node:path";
-import { isThere } from "../host/places.ts";
 import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../catalog/catalog.ts";
 import type { StackConfig } from "../docker/compose.ts";
 import type { Host } from "../host/host.ts";
-import { herosFile } from "../deploy/compose/compose-files.ts";
-import { annieState, askHealth, notOnline } from "../health/health.ts";
+import { isSetUp, stackFlag } from "../deploy/compose/compose-files.ts";
+import { askAnnie } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { seeBackground } from "../record/background-run.ts";
 import { findRunning } from "../record/find-running.ts";
@@ -13,7 +11,6 @@ import type { Notice } from "../run/events/run.ts";
 import type { BackgroundSeen, ListedImage, StatusRead } from "../run/events/reports.ts";
 import { answerLimitMs, late, withinLimit } from "../host/time-limit.ts";
 import { Failure } from "../run/failure.ts";
-import { notOnlineNow } from "../run/failures/annie.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
@@ -110,31 +107,38 @@ async function readStatus(
   });
   const { tiers } = answers;
   const models = modelsOfTiers(catalog, tiers);
-  const isSetUp = isThere(host, path.join(stackDir, herosFile));
-  const config = isSetUp.then((is) => (is ? stackOf(host, { stackDir, assetsDir }) : null));
+  const wasSetUp = isSetUp(host, stackDir);
+  const config = wasSetUp.then((is) => (is ? stackOf(host, { stackDir, assetsDir }) : null));
   config.catch(() => {});
   const view = { fetching, models, ask: "never" } as const;
-  const [answer, background, found, setUp, images] = await Promise.all([
-    askHealth(host, `${url}/health`, signal),
-    seeBackground(host, stateDir),
-    isSetUp.then((is) =>
+  const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
+  const background = seeBackground(host, stateDir);
+  const askHer = async () => {
+    const seen = await background;
+    const inBackground = seen?.state === "running" && seen.command === "setup";
+    // What was interrupted is more than her start.
+    const word = remembered.earlier === "interrupted" ? "setup" : "up";
+    const start = (await wasSetUp) ? `heros ${word}${stackFlag(host, stackDir)}` : null;
+    return askAnnie(host, { url, tier1, stackDir, start, inBackground, signal });
+  };
+  const [{ state: annie, from, health, problem }, seen, found, setUp, images] = await Promise.all([
+    askHer(),
+    background,
+    wasSetUp.then((is) =>
       is ? viewStack(work, view, { readStack: () => config, looked }) : viewAll(work, view),
     ),
-    isSetUp,
-    isSetUp.then((is) => (is ? readImages(work, config, cacheDir) : null)),
+    wasSetUp,
+    wasSetUp.then((is) => (is ? readImages(work, config, cacheDir) : null)),
   ]);
 
-  const required = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
-  const { health } = answer;
   const lacks = (name: string) => health.capabilities[name] !== true;
-  const annie = annieState(answer, required);
   const listed = listedModels(found.survey, found.models, found.baked);
   const event: StatusRead = {
     type: "status.read",
     annie,
     url,
     setUp,
-    health: answer.from === "stranger" ? "stranger" : health.status,
+    health: from === "stranger" ? "stranger" : health.status,
     capabilities: health.capabilities,
     lacking: capabilitiesOf(models).filter(lacks),
     loading: health.models,
@@ -145,14 +149,8 @@ async function readStatus(
     totalBytes: listed.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0),
     ...(images === null ? {} : { images }),
     interrupted: remembered.earlier === "interrupted",
-    background,
+    background: seen,
   };
-  if (annie === "online") return { event, problem: null };
-  const problem = notOnlineNow(notOnline({ answer, url, tier1: required, stackDir }), {
-    inBackground: background?.state === "running" && background.command === "setup",
-    stranger: answer.from === "stranger",
-    setUp,
-  });
   return { event, problem };
 }
 

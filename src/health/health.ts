@@ -6,6 +6,7 @@ import { capabilitySentence } from "../run/capabilities.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
+import { notOnlineNow } from "../run/failures/annie.ts";
 
 /** What Annie says of herself, or what is known while she says nothing. */
 export interface Health {
@@ -81,6 +82,35 @@ export function notOnline({ answer, url, tier1, stackDir, relapses = 0 }: NotOnl
       }
       return failure("annie.degraded", { stackDir, status: health.status, lacks });
   }
+}
+
+export interface AskAnnieRequest extends Pick<NotOnline, "tier1" | "stackDir"> {
+  readonly signal: AbortSignal;
+  /** Where she answers, or should: `http://127.0.0.1:8000`. */
+  readonly url: string;
+  /** The command that starts her; null where she was not set up. */
+  readonly start: string | null;
+  /** A setup that starts her is running in the background. */
+  readonly inBackground?: boolean;
+}
+
+export interface AnnieNow extends Answer {
+  readonly state: AnnieState;
+  /** Why she is not online, and what would bring her online; null where she is. */
+  readonly problem: Failure | null;
+}
+
+/** How she is now, for who asks once: nothing is waited for. @throws AbortError alone */
+export async function askAnnie(
+  host: Host,
+  { url, tier1, stackDir, start, inBackground = false, signal }: AskAnnieRequest,
+): Promise<AnnieNow> {
+  const answer = await askHealth(host, `${url}/health`, signal);
+  const state = annieState(answer, tier1);
+  if (state === "online") return { ...answer, state, problem: null };
+  const reason = notOnline({ answer, url, tier1, stackDir });
+  const stranger = answer.from === "stranger";
+  return { ...answer, state, problem: notOnlineNow(reason, { inBackground, stranger, start }) };
 }
 
 export interface WatchAnnieRequest {

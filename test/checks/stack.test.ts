@@ -49,7 +49,13 @@ describe("her services", () => {
     exitCode: 0,
     status: "Up 2 minutes (healthy)",
   };
-  const asked = { docker: "running", stackDir, own: "her-os-core", limitMs } as const;
+  const asked = {
+    docker: "running",
+    stackDir,
+    own: "her-os-core",
+    start: "heros up",
+    limitMs,
+  } as const;
   const judge = (...containers: readonly Container[]) =>
     assessServices({ containers, error: null }, asked);
 
@@ -67,11 +73,11 @@ describe("her services", () => {
     expect(judge({ ...core, state: "unhealthy" }).found).toContain("is running, but unhealthy");
   });
 
-  it("that were made and never started are started by setup", () => {
+  it("that were made and never started are started by heros up", () => {
     expect(judge(core, { ...core, service: "redis", state: "created" })).toEqual({
       status: "warning",
       found: "not started: redis",
-      remedy: "heros setup",
+      remedy: "heros up",
     });
   });
 
@@ -82,7 +88,7 @@ describe("her services", () => {
   });
 
   it("are started by setup where none is there, and are not asked for without Docker", () => {
-    expect(judge()).toMatchObject({ status: "warning", remedy: "heros setup" });
+    expect(judge()).toMatchObject({ status: "warning", remedy: "heros up" });
     const without = { ...asked, docker: "unusable" } as const;
     expect(assessServices({ containers: [], error: null }, without).status).toBe("skipped");
   });

@@ -118,6 +118,18 @@ describe("heros status", () => {
     expect(failureOf(run).hint).toContain("heros setup");
   });
 
+  it("sends to heros up where she was set up and does not run, and to setup where that was interrupted", async () => {
+    await new Promise((resolve) => annie.close(resolve));
+    await sandbox.file("home/her-os/.env", "COMPOSE_FILE=a.yml:docker-compose.heros.yml\n");
+    const run = await sandbox.run(["status", "--json", "--port", "9"]);
+    expect(readOf(run).setUp).toBe(true);
+    expect(failureOf(run).hint).toMatch(/^Start her: heros up\. Check her logs: /u);
+    const answers = { version: 1, finished: false, answers: {} };
+    await sandbox.file("home/.local/state/heros/answers.json", JSON.stringify(answers));
+    const interrupted = await sandbox.run(["status", "--json", "--port", "9"]);
+    expect(failureOf(interrupted).hint).toMatch(/^Start her: heros setup\. /u);
+  });
+
   it("does not watch where nothing runs, and says so", async () => {
     await new Promise((resolve) => annie.close(resolve));
     const run = await sandbox.run(["status", "--watch"]);

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Online } from "../command-request.ts";
+import { stackFlag } from "../../deploy/compose/compose-files.ts";
 import { lookupIn, readStackEnv } from "../../deploy/compose/env/env-file.ts";
 import { findOnPath, isThere } from "../../host/places.ts";
 import type { Host } from "../../host/host.ts";
@@ -30,12 +31,6 @@ export async function closingSummary(
     `Next: ${heros} status, ${heros} doctor`,
     `Stop her: ${heros} down${stackFlag(host, plan.stackDir)}`,
   ];
-}
-
-/** For a stack that is not where a command looks for it by itself. */
-function stackFlag(host: Host, stackDir: string): string {
-  const usual = path.join(host.home, "her-os");
-  return stackDir === usual ? "" : ` --stack-dir ${quoted(stackDir)}`;
 }
 
 /** The closing page of a demo. `host` is the real one, `kept` the demo's folder where it stays. */

@@ -2,11 +2,27 @@ import path from "node:path";
 import type { Host } from "../../host/host.ts";
 import { type EnvEdit, envValue, readStackEnv, type StackEnv } from "./env/env-file.ts";
 import { readIfThere } from "../../host/text-files.ts";
+import { isThere } from "../../host/places.ts";
+import { readText } from "../../host/time-limit.ts";
+import { quoted } from "../../run/shell-quote.ts";
 
 /** The file that heros writes whole. */
 export const herosFile = "docker-compose.heros.yml";
 /** The name under which heros lays down the base where there is none. */
 export const newBaseFile = "docker-compose.yml";
+
+/** Whether heros set up Annie in the folder. Her `.env` still names its file where somebody deleted that. */
+export async function isSetUp({ files }: Pick<Host, "files">, stackDir: string): Promise<boolean> {
+  if (await isThere({ files }, path.join(stackDir, herosFile))) return true;
+  const env = await readText(files, path.join(stackDir, ".env"));
+  return env !== null && /^COMPOSE_FILE=.*docker-compose\.heros\.yml/mu.test(env);
+}
+
+/** By which a command finds a stack that is not where it looks by itself; nothing for one that is. */
+export function stackFlag({ home }: Pick<Host, "home">, stackDir: string): string {
+  const usual = path.join(home, "her-os");
+  return stackDir === usual ? "" : ` --stack-dir ${quoted(stackDir)}`;
+}
 
 /** In the order in which compose looks. */
 const baseNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -76,7 +92,7 @@ export async function findComposeFiles(
     const append = current.endsWith(separator) ? herosFile : `${separator}${herosFile}`;
     return {
       own: own.length === 0 ? [base] : own,
-      baseMissing: base === newBaseFile && !(await isThere(host, stackDir, base)),
+      baseMissing: base === newBaseFile && !(await hasText(host, stackDir, base)),
       edit: own.length < named.length ? null : { key: "COMPOSE_FILE", append },
       chosen: null,
     };
@@ -105,10 +121,10 @@ async function firstThere(
   stackDir: string,
   names: readonly string[],
 ): Promise<string | null> {
-  for (const name of names) if (await isThere(host, stackDir, name)) return name;
+  for (const name of names) if (await hasText(host, stackDir, name)) return name;
   return null;
 }
 
-async function isThere(host: Host, stackDir: string, name: string): Promise<boolean> {
+async function hasText(host: Host, stackDir: string, name: string): Promise<boolean> {
   return (await readIfThere(host, path.join(stackDir, name))) !== null;
 }

@@ -60,7 +60,12 @@ function lackingLater({ code, message }: Failure, images: readonly string[]): st
 /** Why `heros status` does not find Annie online; its hint is what would bring her online. */
 export function notOnlineNow(
   reason: Failure,
-  known: { readonly inBackground: boolean; readonly stranger: boolean; readonly setUp: boolean },
+  known: {
+    readonly inBackground: boolean;
+    readonly stranger: boolean;
+    /** The command that starts her; null where she was not set up. */
+    readonly start: string | null;
+  },
 ): Failure {
   if (known.inBackground) {
     return retold(reason, {
@@ -68,11 +73,9 @@ export function notOnlineNow(
     });
   }
   if (known.stranger) return reason;
-  return retold(reason, {
-    hint: known.setUp
-      ? `Start her again with heros setup. ${reason.hint}`
-      : "Set her up: heros setup",
-  });
+  const { start } = known;
+  const hint = start === null ? "Set her up: heros setup" : `Start her: ${start}. ${reason.hint}`;
+  return retold(reason, { hint });
 }
 
 export const annieFailures = {
