@@ -1,7 +1,6 @@
 import path from "node:path";
 import type { DockerAnswer } from "../docker/engine.ts";
-import type { Listing } from "../docker/containers.ts";
-import { isBroken } from "../docker/watch-containers.ts";
+import type { Container, Listing } from "../docker/containers.ts";
 import { late, type Late, type Probe } from "../host/time-limit.ts";
 import { adviceFor, whatHappened } from "../run/failures/annie.ts";
 import { inFolder, quoted } from "../run/shell-quote.ts";
@@ -52,7 +51,7 @@ export function assessServices(
   if (containers.length === 0) {
     return { status: "warning", found: "no container is running", remedy: start };
   }
-  const broken = containers.filter((each) => isBroken(each, { own, final: true }));
+  const broken = containers.filter((each) => isBroken(each, own));
   const [first] = broken;
   if (first === undefined) {
     const waiting = containers.filter(({ state }) => state === "created");
@@ -65,7 +64,7 @@ export function assessServices(
   }
   const isKilled = first.exitCode === 137 && first.state !== "unhealthy";
   const advice = isKilled
-    ? `${adviceFor({ kind: "killed", memoryLimitBytes: null }, first.service)} `
+    ? `${adviceFor({ kind: "killed", memoryLimitBytes: null, isCertain: false }, first.service)} `
     : "";
   const log = inFolder(stackDir, `docker compose logs ${quoted(first.service)}`);
   return {
@@ -75,6 +74,13 @@ export function assessServices(
       .join("; "),
     remedy: `${advice}${isKilled ? "Check its log: " : ""}${log}`,
   };
+}
+
+/** @param own Annie's service */
+function isBroken({ service, state, exitCode }: Container, own: string): boolean {
+  // A helper of the user's own may end in order; Annie never does.
+  if (state === "exited") return exitCode !== 0 || service === own;
+  return state === "restarting" || state === "unhealthy";
 }
 
 /** Files of a setup that wrote none yet are nobody's fault. */

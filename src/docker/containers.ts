@@ -68,24 +68,6 @@ export async function listContainers(request: ListRequest): Promise<Listing> {
   return { containers: [], error: timedOut ? "late" : readEngineError(stderr) };
 }
 
-/** How often docker itself has started each container again, by name; without those that it does not tell. */
-export async function countRestarts(
-  { host, signal }: ListRequest,
-  containers: readonly Container[],
-): Promise<ReadonlyMap<string, number>> {
-  const names = containers.flatMap(({ name }) => (name === "" ? [] : [name]));
-  if (names.length === 0) return new Map();
-  const { stdout } = await host.processes.run({
-    command: "docker",
-    args: ["inspect", "--type", "container", "--format", "{{.Name}} {{.RestartCount}}", ...names],
-    timeoutMs: 15_000,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  return new Map(
-    [...stdout.matchAll(/^\/?(\S+) (\d+)$/gm)].map(([, name = "", count]) => [name, Number(count)]),
-  );
-}
-
 /** How a container that is up again last ended; null where docker does not say. */
 export async function lastExitStatus(
   { host, signal }: ListRequest,

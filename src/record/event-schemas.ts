@@ -144,6 +144,7 @@ export const eventSchemas: Schemas = {
     service: text,
     state: containerState,
     exitCode: orNull(count),
+    outOfMemory: yesNo.exactOptional(),
     logLines: array(text),
   }),
   "container.logged": object({ service: text, line: text }),

@@ -31,6 +31,7 @@ function unitOf(bytes: number) {
 /** Memory in GiB, as Linux and the GPU count it: "121.6 GiB". */
 export function formatMemory(bytes: number): string {
   const value = bytes / gibibyte;
+  if (value < 1 && value > 0) return `${Math.round(value * 1024)} MiB`;
   return `${Number(value.toFixed(1))} GiB`;
 }
 

@@ -113,11 +113,132 @@ test("what was told while the stack started is not told again by its watcher", a
   expect(events).toHaveLength(1);
 });
 
-test("unhealthy counts only when time is up", async () => {
+test("unhealthy counts where Annie herself says nothing", async () => {
   const { request } = await stackWith([[{ ...core, Health: "unhealthy" }]]);
-  expect(await watchContainers(request).check()).toBeNull();
-  expect(await explainContainers(request)).toMatchObject({
+  const watch = watchContainers(request);
+  expect(await watch.check(undefined, { voice: "unwell" })).toBeNull();
+  expect(await watch.check(undefined, { voice: "silent" })).toMatchObject({
+    code: "annie.container_failed",
     message: expect.stringContaining("is running, but unhealthy") as string,
+  });
+});
+
+test("a database that is unhealthy counts, unless Annie is healthy with it", async () => {
+  const { request } = await stackWith([
+    [core, { Service: "postgres", State: "running", Health: "unhealthy" }],
+  ]);
+  const watch = watchContainers(request);
+  expect(await watch.check(undefined, { voice: "healthy" })).toBeNull();
+  expect(await watch.check(undefined, { voice: "unwell" })).toMatchObject({
+    message: expect.stringContaining("postgres is running, but unhealthy") as string,
+  });
+});
+
+test("what Annie needs must not end, even with exit status 0; a helper may", async () => {
+  const { request } = await stackWith([
+    [core, { Service: "kokoro", State: "exited", ExitCode: 0 }],
+    [core, { Service: "postgres", State: "exited", ExitCode: 0 }],
+  ]);
+  const watch = watchContainers(request);
+  expect(await watch.check()).toBeNull();
+  expect(await watch.check()).toMatchObject({
+    code: "annie.container_failed",
+    message: expect.stringContaining(
+      "postgres stopped by itself with exit status 0, but has to keep running",
+    ) as string,
+  });
+});
+
+interface Inspected {
+  readonly row: Row;
+  readonly restarts: readonly number[];
+  readonly state: object;
+  readonly limit?: string;
+}
+
+/** Annie's container, of which `docker inspect` says this; how often it was started again, look by look. */
+async function inspectedStack({ row, restarts, state, limit = "" }: Inspected) {
+  const details = JSON.stringify({ StartedAt: "2026-11-27T14:06:40Z", ...state });
+  const docker = await fakeDocker(`
+look=$(grep -c " ps " "$log")
+case "$*" in
+*" ps "*) echo '${JSON.stringify({ Name: "x-core-1", ...row })}' ;;
+"inspect "*) set -- ${restarts.join(" ")}; [ "$look" -le $# ] || look=$#; shift $((look - 1)); echo '{"name":"/x-core-1","restarts":'"$1"',"state":${details}}' ;;
+*" config "*) echo '{"services":{"her-os-core":{${limit}}}}' ;;
+"events "*) echo 137 ;;
+*" logs "*) echo "loading whisper" ;;
+esac`);
+  const events: HerosEvent[] = [];
+  const host = testHost({ PATH: `${docker.bin}:/usr/bin:/bin` });
+  const emit = (event: HerosEvent) => void events.push(event);
+  return { watch: watchContainers({ host, stackDir: docker.bin, emit, ...annie }), events };
+}
+
+test("killed for memory at a limit of its own is told at the first time, by Docker's word and not by the status alone", async () => {
+  const { watch, events } = await inspectedStack({
+    row: core,
+    restarts: [0, 1],
+    state: { OOMKilled: true },
+    limit: '"mem_limit":"67108864"',
+  });
+  expect(await watch.check()).toBeNull();
+  expect(await watch.check()).toMatchObject({
+    code: "annie.container_failed",
+    message:
+      "The container her-os-core ran out of memory and was killed. Last lines of its log:\nloading whisper",
+    hint: expect.stringContaining(
+      "It exceeded its memory limit of 64 MiB: raise mem_limit of her-os-core",
+    ) as string,
+  });
+  expect(events).toContainEqual({
+    type: "container.failed",
+    service: "her-os-core",
+    state: "exited",
+    exitCode: 137,
+    outOfMemory: true,
+    logLines: ["loading whisper"],
+  });
+});
+
+test("a machine that ran out of memory is told as that once it happens again", async () => {
+  const { watch } = await inspectedStack({
+    row: core,
+    restarts: [0, 1, 2],
+    state: { OOMKilled: true },
+  });
+  expect([await watch.check(), await watch.check()]).toEqual([null, null]);
+  expect(await watch.check()).toMatchObject({
+    message: expect.stringContaining("keeps running out of memory") as string,
+    hint: expect.stringContaining("--tiers 1") as string,
+  });
+});
+
+test("a container that is unhealthy is told with what its check says", async () => {
+  const check = {
+    Start: "2026-11-27T14:10:21Z",
+    End: "2026-11-27T14:10:26Z",
+    ExitCode: 28,
+    Output: "curl: (28) Operation timed out",
+  };
+  const { watch } = await inspectedStack({
+    row: { ...core, Health: "unhealthy" },
+    restarts: [0],
+    state: { Health: { Log: [check] } },
+  });
+  expect(await watch.check()).toMatchObject({
+    message: expect.stringContaining(
+      "unhealthy. Its health check says: curl: (28) Operation timed out",
+    ) as string,
+  });
+});
+
+test("a program that finds its port taken says so, and gets the advice", async () => {
+  const { request } = await stackWith(
+    [[restarting]],
+    "Error: listen EADDRINUSE: address already in use 0.0.0.0:8000",
+  );
+  expect(await watchContainers(request).check()).toMatchObject({
+    hint: expect.stringContaining("Another program uses the port") as string,
   });
 });
 
@@ -159,7 +280,7 @@ async function restartingStack(counts: readonly number[]) {
 look=$(grep -c " ps " "$log")
 case "$*" in
 *" ps "*) echo '${JSON.stringify({ Name: "x-core-1", ...core })}' ;;
-"inspect "*) set -- ${counts.join(" ")}; [ "$look" -le $# ] || look=$#; shift $((look - 1)); echo "/x-core-1 $1" ;;
+"inspect "*) set -- ${counts.join(" ")}; [ "$look" -le $# ] || look=$#; shift $((look - 1)); echo '{"name":"/x-core-1","restarts":'"$1"',"state":{"StartedAt":"2026-11-27T14:06:40Z"}}' ;;
 *" config "*) echo '{"services":{"her-os-core":{}}}' ;;
 "events "*) printf '1\\n3\\n' ;;
 *" logs "*) echo "boom" ;;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { exitCodes, Failure } from "../../src/run/failure.ts";
 import { annieServer, testHost } from "./fixtures.ts";
-import { complete, online, starting, watching } from "./watching.ts";
+import { complete, online, stackOf, starting, watching } from "./watching.ts";
 
 test("each change is told once, in order, and both promises are kept", async () => {
   const answers = [starting, starting, online, online, complete];
@@ -42,7 +42,9 @@ test("containers are watched to the end: one that fails after she is online ends
   const host = testHost();
   const { watch } = watching(server.url, {
     host,
-    checkContainers: () => Promise.resolve(host.clock.monotonicMs() > 60_000 ? broken : null),
+    containers: stackOf({
+      check: () => Promise.resolve(host.clock.monotonicMs() > 60_000 ? broken : null),
+    }),
   });
   await watch.online;
   await expect(watch.complete).rejects.toBe(broken);
@@ -164,13 +166,15 @@ test("a container that does not run is told within seconds, long before time is 
   });
   let looks = 0;
   const { watch, waits } = watching(server.url, {
-    checkContainers: () => {
-      looks += 1;
-      return Promise.resolve(looks < 2 ? null : broken);
-    },
+    containers: stackOf({
+      check: () => {
+        looks += 1;
+        return Promise.resolve(looks < 2 ? null : broken);
+      },
+    }),
   });
   await expect(watch.online).rejects.toBe(broken);
-  expect(waits.reduce((sum, ms) => sum + ms, 0)).toBe(10_000);
+  expect(waits.reduce((sum, ms) => sum + ms, 0)).toBe(5000);
 });
 
 test("the rest of her abilities may stay away: when time is up it is said which", async () => {

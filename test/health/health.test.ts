@@ -22,6 +22,7 @@ test("the contract is read, and what it does not name is passed over", async () 
   });
   expect(await askHealth(testHost(), server.url, never)).toEqual({
     from: "annie",
+    isDefinite: true,
     health: {
       status: "healthy",
       capabilities: { memory_search: true, voice_stt: false, odd: false },
@@ -54,6 +55,7 @@ test.each([
   const server = await annieServer(body);
   expect(await askHealth(testHost(), server.url, never)).toEqual({
     from: "stranger",
+    isDefinite: true,
     health: { status: "starting", capabilities: {}, models: {} },
   });
 });

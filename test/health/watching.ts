@@ -1,5 +1,10 @@
 import { onTestFinished } from "vitest";
-import { type AnnieWatch, watchAnnie, type WatchAnnieRequest } from "../../src/health/health.ts";
+import {
+  type AnnieWatch,
+  watchAnnie,
+  type WatchAnnieRequest,
+} from "../../src/health/watch-annie.ts";
+import type { StackWatch } from "../../src/docker/watch-containers.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { testHost } from "./fixtures.ts";
 
@@ -12,6 +17,16 @@ export const complete = {
   status: "healthy",
   capabilities: { memory_search: true, voice_stt: true },
 };
+
+/** A stack that runs, but for what the test says. */
+export function stackOf(change: Partial<StackWatch> = {}): StackWatch {
+  return {
+    check: () => Promise.resolve(null),
+    own: () => null,
+    lastLines: () => Promise.resolve(["her last words"]),
+    ...change,
+  };
+}
 
 export type TestHost = ReturnType<typeof testHost>;
 

@@ -11,7 +11,7 @@ import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../docker/watch-containers.ts";
 import type { Store, Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
-import { type AnnieWatch, watchAnnie } from "../../health/health.ts";
+import { type AnnieWatch, watchAnnie } from "../../health/watch-annie.ts";
 import type { Answers } from "../../plan/questions.ts";
 import { Failure } from "../../run/failure.ts";
 import { onlineWithout } from "../../run/failures/annie.ts";
@@ -101,7 +101,7 @@ export async function bringOnline(
       stackDir,
       startedAtMs,
       capabilities: wantedCapabilities(request.catalog, answers),
-      checkContainers: (asking, final) => containers.check(asking, final),
+      containers,
       onlineTimeoutMs: request.annieTimeoutMs,
       laterTimeoutMs: request.annieTimeoutMs,
     });
@@ -167,7 +167,11 @@ export async function bringOnline(
     outcome: missing.length === 0 ? "done" : "failed",
   });
   if (missing.length > 0) {
-    throw failure("annie.degraded", { stackDir: request.stackDir, status: null, lacks: missing });
+    throw failure("annie.degraded", {
+      stackDir: request.stackDir,
+      status: null,
+      lacks: missing,
+    });
   }
   const { elapsedMs: downloadedInMs, fetchedBytes } = fetched.value;
   return { url, downloadedInMs, fetchedBytes };

@@ -52,6 +52,8 @@ export interface ContainerFailed {
   readonly service: string;
   readonly state: ContainerState;
   readonly exitCode: number | null;
+  /** The kernel killed it for its memory. */
+  readonly outOfMemory?: boolean;
   readonly logLines: readonly string[];
 }
 

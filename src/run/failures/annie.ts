@@ -5,8 +5,14 @@ import { formatMemory } from "../units.ts";
 
 /** Why a container probably fails. */
 export type LikelyCause =
-  /** By the kernel, for its memory; null where the compose file sets no limit. */
-  | { readonly kind: "killed"; readonly memoryLimitBytes: number | null }
+  /** By the kernel, for its memory; null where the compose file sets no limit. Certain where Docker says so. */
+  | {
+      readonly kind: "killed";
+      readonly memoryLimitBytes: number | null;
+      readonly isCertain: boolean;
+    }
+  /** Another program listens where it wants to. */
+  | { readonly kind: "port-taken" }
   | { readonly kind: "token-unreadable" }
   /** `here`: the path is one of this machine, and not one inside the container. */
   | { readonly kind: "models-unreadable"; readonly path: string; readonly here: boolean }
@@ -17,6 +23,14 @@ interface InStack {
   /** Where her compose files are. */
   readonly stackDir: string;
 }
+
+/** What is told of her, with the last lines of her log where somebody read them. */
+interface OfHer extends InStack {
+  readonly logLines?: readonly string[];
+}
+
+const withLines = (sentence: string, { logLines }: OfHer) =>
+  logLines === undefined ? sentence : `${sentence} ${lastLines(logLines)}`;
 
 const named = (lacks: readonly string[]) => lacks.map(capabilityName).join(", ");
 
@@ -79,28 +93,35 @@ export function notOnlineNow(
 }
 
 export const annieFailures = {
-  "annie.unreachable": row<InStack & { url: string; from: "nobody" | "stranger" }>({
+  "annie.unreachable": row<OfHer & { url: string; from: "nobody" | "stranger" }>({
     exitCode: exitCodes.failed,
-    message: ({ url, from }) =>
-      from === "nobody"
-        ? `Annie does not respond at ${url}.`
-        : `Something other than Annie responds at ${url}.`,
+    message: (data) =>
+      withLines(
+        data.from === "nobody"
+          ? `Annie does not respond at ${data.url}.`
+          : `Something other than Annie responds at ${data.url}.`,
+        data,
+      ),
     hint: (data) =>
       data.from === "nobody" ? herLog(data) : "See which program uses her port: sudo ss -ltnp",
   }),
-  "annie.still_starting": row<InStack>({
+  "annie.still_starting": row<OfHer>({
     exitCode: exitCodes.failed,
-    message: () => "Annie is still starting, although her required models are ready.",
+    message: (data) =>
+      withLines("Annie is still starting, although her required models are ready.", data),
     hint: herLog,
   }),
-  "annie.unsteady": row<InStack & { relapses: number }>({
+  "annie.unsteady": row<OfHer & { relapses: number }>({
     exitCode: exitCodes.degraded,
-    message: ({ relapses }) =>
-      `Annie is unstable: she became healthy and failed again ${relapses} times.`,
+    message: (data) =>
+      withLines(
+        `Annie is unstable: she became healthy and failed again ${data.relapses} times.`,
+        data,
+      ),
     hint: herLog,
   }),
   "annie.degraded": row<
-    InStack & {
+    OfHer & {
       /** Capabilities, by their names in the health contract. */
       readonly lacks: readonly string[];
       /** Her own word for how she is; null where she is online and every model is there. */
@@ -108,10 +129,15 @@ export const annieFailures = {
     }
   >({
     exitCode: exitCodes.degraded,
-    message: ({ status, lacks }) =>
-      status === null
-        ? `Annie is online without ${named(lacks)}, although the models are ready.`
-        : `Annie is running${lacks.length === 0 ? "" : ` without ${named(lacks)}`}, and reports "${status}".`,
+    message: (data) => {
+      const { status, lacks } = data;
+      return withLines(
+        status === null
+          ? `Annie is online without ${named(lacks)}, although the models are ready.`
+          : `Annie is running${lacks.length === 0 ? "" : ` without ${named(lacks)}`}, and reports "${status}".`,
+        data,
+      );
+    },
     hint: herLog,
   }),
   "annie.container_gone": row<{ service: string }>({
@@ -143,11 +169,16 @@ export const annieFailures = {
       readonly logLines: readonly string[];
       /** Null where it is not known. */
       readonly likelyCause: LikelyCause | null;
+      /** The last words of its health check; null where it has none, or said nothing. */
+      readonly checkSays: string | null;
     }
   >({
     exitCode: exitCodes.failed,
-    message: ({ service, state, exitCode, logLines }) =>
-      `The container ${service} ${whatHappened(state, exitCode)}. ${lastLines(logLines)}`,
+    message: ({ service, state, exitCode, logLines, likelyCause, checkSays }) => {
+      const outOfMemory = likelyCause?.kind === "killed" && likelyCause.isCertain;
+      const check = checkSays === null ? "" : ` Its health check says: ${checkSays}`;
+      return `The container ${service} ${whatHappened(state, exitCode, outOfMemory)}.${check} ${lastLines(logLines)}`;
+    },
     hint: ({ stackDir, service, likelyCause }) =>
       `${likelyCause === null ? "" : `${adviceFor(likelyCause, service)} `}Check its log: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
   }),
@@ -162,10 +193,17 @@ function lastLines(logLines: readonly string[]): string {
 /** What to do where this is why a container fails. */
 export function adviceFor(cause: LikelyCause, service: string): string {
   switch (cause.kind) {
-    case "killed":
-      return cause.memoryLimitBytes === null
-        ? "It probably ran out of memory: choose fewer models (--tiers 1)."
-        : `It probably exceeded its memory limit of ${formatMemory(cause.memoryLimitBytes)}: raise mem_limit of ${service} in the compose file.`;
+    case "killed": {
+      const { memoryLimitBytes: limit, isCertain } = cause;
+      const probably = isCertain ? "" : "probably ";
+      return limit === null
+        ? isCertain
+          ? "This machine ran out of memory: choose fewer models (--tiers 1), or stop other programs."
+          : "It probably ran out of memory: choose fewer models (--tiers 1)."
+        : `It ${probably}exceeded its memory limit of ${formatMemory(limit)}: raise mem_limit of ${service} in the compose file.`;
+    }
+    case "port-taken":
+      return "Another program uses the port that it listens on. See which: sudo ss -ltnp.";
     case "token-unreadable":
       return "Annie can't read the token, which she does not need: delete secrets/hf_token, then run heros setup again.";
     case "models-unreadable":
@@ -178,13 +216,20 @@ export function adviceFor(cause: LikelyCause, service: string): string {
 }
 
 /** "stopped with exit status 137", after the name of a container. */
-export function whatHappened(state: string, exitCode: number | null): string {
+export function whatHappened(state: string, exitCode: number | null, outOfMemory = false): string {
+  if (outOfMemory) {
+    return state === "restarting"
+      ? "keeps running out of memory, and is killed each time"
+      : "ran out of memory and was killed";
+  }
   switch (state) {
     case "restarting":
       return `keeps restarting${exitCode === null ? "" : ` (exit status ${exitCode})`}`;
     case "unhealthy":
       return "is running, but unhealthy";
     default:
-      return `stopped with exit status ${exitCode}`;
+      return exitCode === 0
+        ? "stopped by itself with exit status 0, but has to keep running"
+        : `stopped with exit status ${exitCode}`;
   }
 }

@@ -1,6 +1,7 @@
 import type {
   AnnieEvent,
   ContainerChanged,
+  ContainerFailed,
   ContainerState,
   StackEvent,
 } from "../../run/events/stack.ts";
@@ -54,7 +55,7 @@ export function stackSentence(
     case "container.logged":
       return say(`${event.service} | ${event.line}`, { from: "quiet" });
     case "container.failed":
-      return say(`Container ${event.service} failed${exitWords(event.exitCode)}.`, {
+      return say(`Container ${event.service} ${failedWords(event)}.`, {
         tone: "bad",
         from: "quiet",
         mark: "failed",
@@ -64,6 +65,11 @@ export function stackSentence(
             : ["Last lines of its log:", ...event.logLines.map((line) => `  ${line}`)],
       });
   }
+}
+
+function failedWords({ state, exitCode, outOfMemory = false }: ContainerFailed): string {
+  if (outOfMemory) return "ran out of memory and was killed";
+  return state === "unhealthy" ? "is unhealthy" : `failed${exitWords(exitCode)}`;
 }
 
 /** "downloading its image, 1.00 GB of 18.0 GB". */

@@ -1,0 +1,141 @@
+import { stripVTControlCharacters } from "node:util";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../run/event.ts";
+import type { Failure } from "../run/failure.ts";
+import type { LikelyCause } from "../run/failures/annie.ts";
+import { failure } from "../run/failures/table.ts";
+import { type ListRequest, runCompose, type StackService } from "./compose.ts";
+import type { Container } from "./containers.ts";
+
+/** How many lines of a container's log are shown. */
+const shownLines = 12;
+
+export interface ExplainRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  readonly emit: Emit;
+  /** Where the models are mounted in the assistant's container. */
+  readonly modelsAt: string;
+  /** Its exit status is null where it starts again and again and nobody saw how it ended. */
+  readonly container: Omit<Container, "exitCode"> & { readonly exitCode: number | null };
+  /** Docker says that the kernel killed it for its memory. */
+  readonly outOfMemory?: boolean;
+  /** What its health check printed last. */
+  readonly checkOutput?: string;
+  /** What the compose file lets it have, in bytes; null for no limit. */
+  readonly memoryLimit?: number | null;
+  /** What it mounts. */
+  readonly volumes?: StackService["volumes"];
+  /** Others are started only once it has ended well. */
+  readonly holdsBack?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** A container that prevents Annie from running, with its last lines of log. Emits `container.failed`. */
+export async function explainContainer(request: ExplainRequest): Promise<Failure> {
+  const { stackDir, emit, container, outOfMemory = false } = request;
+  const { service, state } = container;
+  const lines = await readLastLines(request, service);
+  const logLines = state === "restarting" ? lastRun(lines) : lines;
+  const exitCode = state === "unhealthy" ? null : container.exitCode;
+  emit({
+    type: "container.failed",
+    service,
+    state,
+    exitCode,
+    ...(outOfMemory ? { outOfMemory } : {}),
+    logLines,
+  });
+  const cause = likelyCause(request, logLines);
+  // Of what can't be read, its own words say more: it may write, too.
+  const unclear = cause === null || cause.kind === "models-unreadable";
+  if (request.holdsBack === true && state === "exited" && unclear) {
+    return failure("annie.held_back", { stackDir, service, exitCode, logLines });
+  }
+  return failure("annie.container_failed", {
+    stackDir,
+    service,
+    state,
+    exitCode: container.exitCode,
+    logLines,
+    likelyCause: cause,
+    checkSays: state === "unhealthy" ? firstLine(request.checkOutput ?? "") : null,
+  });
+}
+
+/** The last lines of a service's log, as they can be shown anywhere; none where docker does not say. */
+export async function readLastLines(
+  { host, stackDir, signal }: ListRequest,
+  service: string,
+): Promise<readonly string[]> {
+  const { stdout } = await runCompose({
+    host,
+    stackDir,
+    args: ["logs", "--no-color", "--no-log-prefix", "--tail", String(shownLines), service],
+    timeoutMs: 5000,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return readableLines(stdout);
+}
+
+/** Of what a health check printed; null where it printed nothing. */
+function firstLine(output: string): string | null {
+  return readableLines(output.slice(0, 4096)).at(0)?.slice(0, 200) ?? null;
+}
+
+/** What its last lines and its exit status speak for; null where nobody knows. */
+function likelyCause(
+  { container, outOfMemory = false, memoryLimit = null, modelsAt, volumes = [] }: ExplainRequest,
+  logLines: readonly string[],
+): LikelyCause | null {
+  const { exitCode, state } = container;
+  const log = logLines.join("\n");
+  if (outOfMemory || (state !== "unhealthy" && exitCode === 137)) {
+    return { kind: "killed", memoryLimitBytes: memoryLimit, isCertain: outOfMemory };
+  }
+  if (/EADDRINUSE|address already in use/i.test(log)) return { kind: "port-taken" };
+  if (/hf_token/.test(log) && /permission denied/i.test(log)) return { kind: "token-unreadable" };
+  const [inside] = new RegExp(`${modelsAt}[^'"\\s:,)]*`).exec(log) ?? [];
+  if (inside !== undefined && /permission denied/i.test(log)) {
+    return unreadable(inside, modelsAt, volumes);
+  }
+  if (/password authentication failed|Unauthorized|authentication failure/i.test(log)) {
+    return { kind: "passwords" };
+  }
+  return null;
+}
+
+/** A path of the models in the container, as it is on this machine where that is known. */
+function unreadable(
+  inside: string,
+  modelsAt: string,
+  volumes: StackService["volumes"],
+): LikelyCause {
+  const mount = volumes.find(({ type, target }) => type === "bind" && target === modelsAt);
+  if (mount?.source === undefined) return { kind: "models-unreadable", path: inside, here: false };
+  const place = `${mount.source}${inside.slice(modelsAt.length)}`;
+  return { kind: "models-unreadable", path: place, here: true };
+}
+
+/** The log as lines that can be shown anywhere: no colours, no control bytes, none too long. */
+function readableLines(log: string): string[] {
+  return log
+    .split("\n")
+    .map((line) =>
+      stripVTControlCharacters(line)
+        .replaceAll(/\p{Cc}/gu, " ")
+        .trimEnd()
+        .slice(0, 400),
+    )
+    .filter((line) => line !== "")
+    .slice(-shownLines);
+}
+
+/** Where a container dies the same death over and over, once is enough. */
+function lastRun(lines: readonly string[]): readonly string[] {
+  const before = lines.lastIndexOf(lines.at(-1) ?? "", -2);
+  const length = lines.length - 1 - before;
+  const last = lines.slice(-length);
+  const previous = lines.slice(-2 * length, -length);
+  return before > 0 && last.join("\n") === previous.join("\n") ? last : lines;
+}
