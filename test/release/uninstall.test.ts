@@ -33,6 +33,21 @@ test("nothing of heros stays in an empty home", async () => {
   expect(await world.homeFiles()).toEqual([]);
 });
 
+test("the service that continues a setup goes, another one of that name stays", async () => {
+  const unit = ".config/systemd/user/heros-resume.service";
+  await world.install("1.0.0");
+  await put(unit);
+  await writeFile(join(world.home, unit), "# Written by heros setup: …\n");
+  const { stdout } = await world.heros("uninstall", "--yes");
+  expect(stdout).toContain(`Service removed: ${world.home}/${unit}`);
+  expect(await world.homeFiles()).toEqual([".config"]);
+
+  await world.install("1.0.0");
+  await put(unit);
+  expect((await world.heros("uninstall", "--yes")).stdout).not.toContain("heros-resume");
+  expect(await world.homeFiles()).toContain(unit);
+});
+
 test("everything of the user's stays, in the same folders too", async () => {
   await put(".local/bin/mine", ".local/share/other/file", ".bashrc", foreignModel);
   await world.install("1.0.0", {}, ["--modify-path"]);

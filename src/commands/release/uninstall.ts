@@ -12,6 +12,7 @@ import { formatBytes } from "../../run/units.ts";
 import { stagingName } from "../../store/contents.ts";
 import type { Work } from "../command-request.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
+import { removeUnit, resumeUnitFile } from "../../deploy/systemd/user-service.ts";
 import { herosFile } from "../../deploy/compose/compose-files.ts";
 import { listContainers, listVolumes, type Volume } from "../../docker/containers.ts";
 import { late, withinLimit } from "../../host/time-limit.ts";
@@ -63,10 +64,12 @@ export async function performUninstall(
 
   if (going.containers) await removeContainers(work, left, going.volumes);
   const { kept, inUse } = await uninstall({ host, emit, signal }, data);
+  const hadUnit = await removeUnit(host);
   await removeData(host, left, going);
   const { bytes, cacheDir } = left.models;
   return [
     `heros ${version} is removed.`,
+    ...(hadUnit ? [`Service removed: ${resumeUnitFile(host)}`] : []),
     ...(going.models ? [`Models removed: ${formatBytes(bytes)} from ${cacheDir}`] : []),
     ...kept.map((each) => `Kept: ${each.path}, because ${each.reason}.`),
     ...afterwards(left, going),
