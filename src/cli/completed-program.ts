@@ -102,6 +102,7 @@ function valuesOfOption({ long, flags, argChoices }: Option, { catalog }: Known)
     storagePaths: { "hub-cache": "", "stack-dir": "" },
     volumes: [],
     bytesPerSecond: null,
+    bootService: null,
   };
   const options = question.options(facts, initialAnswers(catalog));
   return {

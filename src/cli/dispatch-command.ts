@@ -71,11 +71,19 @@ export async function dispatchCommand(request: DispatchRequest): Promise<number>
   if (plan.closed === true) process.umask(process.umask() | 0o022);
   const title = titleOf(command);
   const stateDir = backgroundDirOf(host, demo);
+  const log = recorded
+    ? await openRunLog(host, stateDirOf(host), title.replace(" ", "-"))
+    : noRunLog;
+  if (isResumed(command) && log.file !== null) {
+    const { rememberOwnRun } = await import("../record/background-run.ts");
+    const own = { command: "setup" as const, argv: [...argv], record: log.file };
+    await rememberOwnRun(host, stateDir, own);
+  }
   const status = await runCommand({
     host,
     elapsedBeforeMs: handover.elapsedMs,
     writer,
-    log: recorded ? await openRunLog(host, stateDirOf(host), title.replace(" ", "-")) : noRunLog,
+    log,
     signal,
     crash,
     quit,
@@ -108,8 +116,9 @@ function titleOf(command: DispatchRequest["command"]): string {
 /** What a command does; the code of each is loaded when it is its turn. */
 function planCommand(request: DispatchRequest): CommandPlan {
   const { command, writer, detach } = request;
-  const gather = ({ host }: Work) =>
-    gatherSettings(host, { ...command, assetsDir: shippedPath("assets"), readInput });
+  const goesOn = command.inBackground || isResumed(command);
+  const given = { ...command, inBackground: goesOn, assetsDir: shippedPath("assets"), readInput };
+  const gather = ({ host }: Work) => gatherSettings(host, given);
   switch (command.name) {
     case "setup": {
       const demo = command.demo !== null;
@@ -126,7 +135,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
           // What was given wrongly comes before who is asked for the rest.
           const { resolveAnswers } = await import("../plan/resolve.ts");
           resolveAnswers({ ...settings, remembered: {}, foundTokens: [] });
-          const person = whoAnswers(command, writer);
+          const person = await whoAnswers(command, writer, work.host);
           return setUp(work, request, { command, person, settings });
         },
       };
@@ -312,11 +321,12 @@ interface SetUp {
 
 async function setUp(
   work: Work,
-  { handover, nodePath, detach }: DispatchRequest,
+  { handover, nodePath, detach, program }: DispatchRequest,
   { command, person, settings }: SetUp,
 ): Promise<readonly string[] | null> {
   const { dryRun, demo, settingFlags } = command;
-  const options = { settings, dryRun, person, assetsDir: shippedPath("assets"), detach };
+  const assetsDir = shippedPath("assets");
+  const options = { settings, dryRun, person, assetsDir, detach, program };
   if (demo === null) {
     const { performSetup } = await import("../commands/setup/setup.ts");
     return performSetup(work, options);
@@ -332,8 +342,17 @@ async function setUp(
   });
 }
 
+/** Started by the service that continues a setup after a reboot. */
+function isResumed(command: HerosCommand): boolean {
+  return command.name === "setup" && command.resumed;
+}
+
 /** A dry run changes nothing, so without a terminal it takes the answers that it has. */
-function whoAnswers(command: SetupCommand, writer: Writer): Person {
+async function whoAnswers(command: SetupCommand, writer: Writer, host: Host): Promise<Person> {
+  if (command.resumed) {
+    const { waitForMachine } = await import("../commands/setup/resume-at-boot.ts");
+    return { remedy: waitForMachine(host) };
+  }
   if (command.yes) return {};
   if (writer.ask !== undefined) return writer;
   if (command.dryRun) return {};

@@ -1,6 +1,6 @@
 import { questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
-import { inBackgroundFlag } from "../record/handover.ts";
+import { inBackgroundFlag, resumedFlag } from "../record/handover.ts";
 import { arrangeHelp, complaintOf, helpCommand, withHelpFlag } from "./help.ts";
 import { failure } from "../run/failures/table.ts";
 import {
@@ -19,6 +19,8 @@ export interface SetupCommand extends CommonOptions {
   readonly name: "setup";
   readonly yes: boolean;
   readonly dryRun: boolean;
+  /** This process was started by the service that continues a setup after a reboot. */
+  readonly resumed: boolean;
   readonly demo: { readonly speed: string; readonly keep: boolean } | null;
 }
 
@@ -136,12 +138,14 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
     )
     .option("--keep-demo", "keep the demo's folder, and print its path")
     .addOption(new Option(inBackgroundFlag).hideHelp())
+    .addOption(new Option(resumedFlag).hideHelp())
     .action((values: Values) =>
       parsed({
         ...commonOptions(values),
         name: "setup",
         yes: values["yes"] === true,
         dryRun: values["dryRun"] === true,
+        resumed: values["resumed"] === true,
         demo:
           values["demo"] === true
             ? { speed: String(values["demoSpeed"]), keep: values["keepDemo"] === true }

@@ -7,6 +7,8 @@ import type { Person } from "../plan/interview.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../run/event.ts";
 import type { PlanReady } from "../run/events/plan.ts";
+import type { Program } from "../record/detach.ts";
+import type { SettingId } from "../plan/settings.ts";
 import type { PauseSwitch } from "../run/run-control.ts";
 
 /** What every piece of work has at hand. */
@@ -51,6 +53,10 @@ export interface SetupRequest extends Fetching {
   readonly annieTimeoutMs: number;
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
+  /** Settings that were given, wherever. */
+  readonly given?: Readonly<Partial<Record<SettingId, string>>>;
+  /** What starts heros, for the service that continues this setup after a reboot; left out where none may. */
+  readonly program?: Program;
   readonly dryRun: boolean;
   /** Hears the answers, once there is consent, and when it was given: 0 where nobody was asked. */
   readonly onSettled?: (answers: Answers, agreedAtMs: number) => void;

@@ -36,7 +36,7 @@ export interface GivenSettings {
   readonly configFile: string | null;
   readonly questionFlags: Readonly<Partial<Record<QuestionId, string>>>;
   readonly settingFlags: Readonly<Partial<Record<SettingId, string>>>;
-  /** This process is the run in the background that another one started. */
+  /** This process goes on for another one, without a person: an empty token means that none is used. */
   readonly inBackground: boolean;
   /** Absolute: the folder that ships with heros. */
   readonly assetsDir: string;
@@ -52,6 +52,8 @@ export interface GatheredSettings extends Fetching {
   readonly annieTimeoutMs: number;
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
+  /** Settings that were given, wherever; paths are absolute. */
+  readonly given: Readonly<Partial<Record<SettingId, string>>>;
 }
 
 /**
@@ -84,7 +86,7 @@ export async function gatherSettings(
     const strength = given(id).findLastIndex((value) => value !== undefined);
     return names[strength] ?? row.flag.replace(/ .*/, "");
   };
-  const folder = (id: SettingId) => {
+  const folder = (id: SettingId): string | null => {
     const value = setting(id);
     return value === null ? null : absolute(host, value);
   };
@@ -124,6 +126,12 @@ export async function gatherSettings(
       annieTimeout === null ? 600_000 : parseCount(nameOf("annieTimeout"), annieTimeout) * 1000,
     tokenFile: await readTokenFile(host, options, config),
     decided: layers,
+    given: Object.fromEntries(
+      settings.flatMap(({ id, flag }) => {
+        const value = /<(?:dir|file)>/.test(flag) ? folder(id) : setting(id);
+        return value === null ? [] : [[id, value]];
+      }),
+    ),
   };
 }
 
@@ -157,7 +165,7 @@ async function readTokenFile(
   if (file === null) return null;
   const piped = file === standardInput;
   const value = (piped ? await options.readInput() : await readNamed(host, "token", file)).trim();
-  // Who left the run to the background chose to use none, whatever could be found.
+  // Who started the run that this one goes on for chose to use none, whatever could be found.
   if (piped && value === "" && options.inBackground) return { source: "none" };
   if (!/^[\x21-\x7e]+$/.test(value)) {
     throw failure("token.malformed", { where: piped ? "Standard input" : file });

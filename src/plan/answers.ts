@@ -23,10 +23,18 @@ export interface FoundToken {
 /** `warmup`: as `wait`, and a container of the stack looks for the models at every start. */
 export type Startup = "progressive" | "wait" | "warmup";
 
+/** The service of the user's own systemd that can continue a setup after a reboot. */
+export interface BootService {
+  /** Its unit, as a person writes the path: "~/.config/systemd/user/heros-resume.service". */
+  readonly file: string;
+  /** It starts with the machine, and not first when the user logs in. */
+  readonly lingers: boolean;
+}
+
 /** What the options of questions are made from. */
 export type OptionFacts = Pick<
   Circumstances,
-  "catalog" | "models" | "tokens" | "storagePaths" | "volumes" | "bytesPerSecond"
+  "catalog" | "models" | "tokens" | "storagePaths" | "volumes" | "bytesPerSecond" | "bootService"
 >;
 
 /** What the questions are about: this machine, and what there is to choose from. */
@@ -41,6 +49,8 @@ export interface Circumstances {
   readonly storagePaths: { readonly "hub-cache": string; readonly "stack-dir": string };
   /** Docker volumes with models of an earlier install, the fullest first. */
   readonly volumes: readonly FoundVolume[];
+  /** Null where there is no systemd to continue it, or nothing to continue. */
+  readonly bootService: BootService | null;
   /** As measured against the Hub; null where it could not be. */
   readonly bytesPerSecond: number | null;
   /** What should stay free on the disk besides so many bytes of models. */

@@ -1,40 +1,10 @@
-import {
-  type Catalog,
-  completeTiers,
-  defaultTiers,
-  memoryGibOf,
-  modelsOfTiers,
-} from "../catalog/catalog.ts";
+import { type Catalog, completeTiers, defaultTiers } from "../catalog/catalog.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
-import { formatBytes, formatEta, formatMemory } from "../run/units.ts";
 import type { Circumstances, OptionFacts, Startup, TokenAnswer } from "./answers.ts";
+import { bootText, isGated, option, type Option, tierOption, withoutToken } from "./options.ts";
 import { isStorage, mountLine, mountOf, type StorageAnswer, volumeOption } from "./storage.ts";
-
-export interface Option {
-  /** What the flag, the environment variable and the config file call it. */
-  readonly value: string;
-  readonly label: string;
-  /** One line more: a size, a place, a consequence. */
-  readonly detail: string;
-  /** Can't be left out. */
-  readonly locked: boolean;
-  /** What is best for most people, where that is not obvious. */
-  readonly recommended?: boolean;
-  /** Where the option is a set of models: what a grid has columns for. */
-  readonly set?: ModelSet;
-}
-
-/** What a set of models gives and takes. */
-export interface ModelSet {
-  /** "Memory search, names and dates". */
-  readonly gives: string;
-  /** 0 where the Hub tells no size. */
-  readonly totalBytes: number;
-  readonly cachedBytes: number;
-  readonly memoryBytes: number;
-}
 
 /**
  * One question, with all that is known of it. `Answers`, the wizard, the accessible writer, the state folder, `--help`, the
@@ -88,11 +58,6 @@ export interface Question<Id extends string = string, Answer = unknown> {
   typesFolder?(answers: Answers): boolean;
 }
 
-/** An option that can be left out. */
-function option(value: string, label: string, detail: string, recommended = false): Option {
-  return { value, label, detail, locked: false, recommended };
-}
-
 /** @throws Failure `plan.bad_answer` (exit 2) */
 function parseYesNo(question: Question, value: string): boolean {
   if (/^(yes|true|1)$/i.test(value)) return true;
@@ -142,45 +107,6 @@ export function parseTiers(values: readonly string[]): number[] {
     throw badAnswer(tiers, wrong ?? "", "numbers separated by commas, for example 1,2");
   }
   return ids.map(Number);
-}
-
-function tierOption(facts: OptionFacts, id: number): Option {
-  const tier = facts.catalog.tiers.find((candidate) => candidate.id === id);
-  const models = facts.models.filter((model) => model.tier === id);
-  const memoryBytes = memoryGibOf(modelsOfTiers(facts.catalog, [id])) * 1024 ** 3;
-  const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
-  const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
-  const missing = Math.max(0, totalBytes - cachedBytes);
-  const details = [
-    totalBytes === 0 ? "size unknown" : formatBytes(totalBytes),
-    `${formatMemory(memoryBytes)} memory`,
-    ...(totalBytes > 0 && missing === 0 ? ["cached"] : []),
-    ...(missing > 0 && cachedBytes > 0 ? [`${formatBytes(cachedBytes)} cached`] : []),
-    ...(missing > 0 && facts.bytesPerSecond !== null
-      ? [`about ${formatEta(missing / facts.bytesPerSecond)}`]
-      : []),
-  ];
-  const gives = givesText(models.map((model) => model.purpose));
-  return {
-    value: String(id),
-    label: tier?.name ?? `Tier ${id}`,
-    detail: `${gives === "" ? "" : `${gives}. `}${details.join(", ")}`,
-    locked: tier?.required ?? false,
-    set: { gives, totalBytes, cachedBytes, memoryBytes },
-  };
-}
-
-/** "Memory search, names and dates". */
-function givesText(purposes: readonly string[]): string {
-  return purposes
-    .filter((purpose) => purpose !== "")
-    .map((purpose, index) =>
-      // A word of capitals keeps them: "TTS", "OCR of receipts".
-      index > 0 && /^[A-Z][a-z]/.test(purpose)
-        ? purpose.slice(0, 1).toLowerCase() + purpose.slice(1)
-        : purpose,
-    )
-    .join(", ");
 }
 
 const token: Question<"token", TokenAnswer> = {
@@ -250,16 +176,6 @@ const keepToken: Question<"keepToken", boolean> = {
   parse: ([value = ""]) => parseYesNo(keepToken, value),
   planLine: () => null,
 };
-
-/** The Hub tells nobody without a token how large it is. */
-const isGated = ({ totalBytes }: Circumstances["models"][number]): boolean => totalBytes === 0;
-
-function withoutToken(models: Circumstances["models"]): string {
-  const closed = models.filter(isGated).map(({ title }) => title);
-  return closed.length === 0
-    ? "All of Annie's models can be downloaded without one."
-    : `Not enough for ${closed.join(", ")}: the Hub requires a token that has access.`;
-}
 
 const unsupported: Question<"unsupported", boolean> = {
   id: "unsupported",
@@ -364,8 +280,45 @@ const startup: Question<"startup", Startup> = {
   planLine: () => null,
 };
 
+const resumeAtBoot: Question<"resumeAtBoot", boolean> = {
+  id: "resumeAtBoot",
+  remembered: true,
+  initial: () => false,
+  title: "Continue after a reboot",
+  kind: "one",
+  prompt: "Continue an unfinished setup after a reboot?",
+  why: "If this machine restarts during the download, heros can continue by itself.",
+  help:
+    "Yes: until Annie is online, a systemd user service (~/.config/systemd/user/heros-resume.service) runs heros setup with these answers when you log in after a reboot, or at boot after loginctl enable-linger. " +
+    "heros removes it when Annie is online; heros uninstall removes it, too. " +
+    "No: nothing is written; after a reboot, run heros, and it continues where it stopped. " +
+    "Containers that were started come back after a reboot either way.",
+  flag: "--resume-at-boot",
+  argument: "choice",
+  summary:
+    "whether a systemd user service continues an unfinished setup after a reboot: yes or no (default: no)",
+  environment: "HEROS_RESUME_AT_BOOT",
+  configKey: "resumeAtBoot",
+  applies: ({ bootService }) => bootService !== null,
+  options: ({ bootService }) => [
+    option("yes", "Yes", bootText(bootService), true),
+    option("no", "No", "After a reboot, run heros: it continues where it stopped."),
+  ],
+  selected: (answers) => [answers.resumeAtBoot ? "yes" : "no"],
+  parse: ([value = ""]) => parseYesNo(resumeAtBoot, value),
+  planLine: () => null,
+};
+
 /** Every question, in the order in which they are asked. */
-export const questions = [unsupported, tiers, token, keepToken, storage, startup] as const;
+export const questions = [
+  unsupported,
+  tiers,
+  token,
+  keepToken,
+  storage,
+  startup,
+  resumeAtBoot,
+] as const;
 
 type Row = (typeof questions)[number];
 

@@ -53,6 +53,19 @@ export async function rememberBackground(
   await writeAtomically({ host, path, content, mode: 0o600, durable: false });
 }
 
+/** Has this process found as a run in the background, which nobody left there. A state folder that can't be written is no reason to stop. */
+export async function rememberOwnRun(
+  host: Pick<Host, "files" | "pid" | "random" | "clock">,
+  stateDir: string,
+  own: Pick<BackgroundRun, "command" | "argv" | "record">,
+): Promise<void> {
+  const marks = await processMarks(host, host.pid);
+  if (marks === null) return;
+  const startedAt = host.clock.now().toISOString();
+  const run = { ...own, ...marks, pid: host.pid, startedAt };
+  await rememberBackground(host, stateDir, run).catch(() => {});
+}
+
 export async function forgetBackground({ files }: Doors, stateDir: string): Promise<void> {
   await files.rm(backgroundFile(stateDir), { force: true }).catch(() => undefined);
 }

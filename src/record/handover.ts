@@ -6,6 +6,9 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** The flag with which heros starts itself in the background; nobody types it. */
 export const inBackgroundFlag = "--in-background";
 
+/** The flag with which the service of `--resume-at-boot` starts heros; nobody types it. */
+export const resumedFlag = "--resumed";
+
 /** A demo's world on disk, in which another process goes on. */
 export interface DemoFolder {
   readonly folder: string;

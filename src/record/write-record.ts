@@ -7,12 +7,14 @@ import { recordsDir } from "./state-dir.ts";
 const keptLogs = 10;
 
 export interface RunLog {
+  /** Absolute; null where nothing is recorded. */
+  readonly file: string | null;
   write(event: TimedEvent): void;
   close(): Promise<void>;
 }
 
 /** Records nothing. */
-export const noRunLog: RunLog = { write: () => {}, close: async () => {} };
+export const noRunLog: RunLog = { file: null, write: () => {}, close: async () => {} };
 
 /**
  * Records the events of a run as JSON lines in `<stateDir>/logs`, mode 0600: what a person attaches to a report, and what replays through any writer.
@@ -28,13 +30,15 @@ export async function openRunLog(host: Host, stateDir: string, command: string):
       .toSorted();
     const stale = names.slice(0, Math.max(0, names.length - keptLogs + 1));
     const name = `${stamp}-${command}-${host.pid}.jsonl`;
+    const record = path.join(folder, name);
     const [file] = await Promise.all([
-      host.files.open(path.join(folder, name), "ax", 0o600),
+      host.files.open(record, "ax", 0o600),
       ...stale.map((old) => host.files.rm(path.join(folder, old), { force: true })),
     ]);
     const stream = file.createWriteStream();
     stream.on("error", () => {});
     return {
+      file: record,
       write: (event) => void stream.write(`${printableJson(event)}\n`),
       close: () => new Promise((resolve) => stream.end(() => resolve())),
     };

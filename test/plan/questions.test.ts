@@ -13,7 +13,7 @@ import { openWizard } from "../../src/ui/ink/wizard/wizard-state.ts";
 import { answerFacts } from "../../src/ui/messages/plan.ts";
 import { testHost } from "../machine/test-host.ts";
 import { createMemoryTerminal } from "../terminal/memory-terminal.ts";
-import { cannedInterview, catalog, spark } from "../ui/canned-interview.ts";
+import { bootService, cannedInterview, catalog, spark } from "../ui/canned-interview.ts";
 import { page } from "../ui/wizard-walk.ts";
 
 /** An interview in which this question alone is open. */
@@ -25,6 +25,7 @@ function onlyOpen({ id }: Question, change: Partial<Interview> = {}): Interview 
   return cannedInterview({
     decided: new Set(others),
     machine: { ...spark, spark: false },
+    bootService,
     answers: { ...initialAnswers(catalog), ...token },
     ...change,
   });

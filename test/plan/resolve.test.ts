@@ -36,6 +36,7 @@ describe("answers before anybody is asked", () => {
       keepToken: true,
       storage: "hub-cache",
       startup: "progressive",
+      resumeAtBoot: false,
     });
     expect([...decided]).toEqual([]);
   });
@@ -96,6 +97,7 @@ describe("answers before anybody is asked", () => {
       keepToken: ["yes"],
       storage: ["hub-cache"],
       startup: ["progressive"],
+      resumeAtBoot: ["no"],
     });
   });
 

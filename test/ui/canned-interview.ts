@@ -60,6 +60,12 @@ export const models: readonly PlannedModel[] = catalog.models.map((model) => ({
   cachedBytes: model.id === "gliner-medium-v2.1" ? 783_700_000 : 0,
 }));
 
+/** Of a user whose systemd can be asked. */
+export const bootService = {
+  file: "~/.config/systemd/user/heros-resume.service",
+  lingers: false,
+};
+
 /** A token that the canned Hub takes; any other is refused. */
 export const goodToken = "hf_goodgoodgood";
 export const refusal = "The Hub does not know this token.";
@@ -146,6 +152,7 @@ export function cannedInterview(rest: Partial<Interview> = {}): CannedInterview 
       "stack-dir": "/home/ada/her-os/models",
     },
     volumes: [],
+    bootService: null,
     bytesPerSecond: 112_000_000,
     expandPath: (typed) =>
       expandPath(typed, { env: { HOME: "/home/ann" }, home: "/home/ann", cwd: "/" }),

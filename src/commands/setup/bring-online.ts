@@ -29,6 +29,8 @@ export interface BringOnline {
   readonly images: FoundImages | null;
   /** On the host's monotonic clock: when the run began, or when the person said yes. */
   readonly startedAtMs: number;
+  /** Every model and every image is there. */
+  readonly onDownloaded: () => void;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface BringOnline {
  */
 export async function bringOnline(
   work: Work,
-  { request, answers, survey, store, images: found, startedAtMs }: BringOnline,
+  { request, answers, survey, store, images: found, startedAtMs, onDownloaded }: BringOnline,
 ): Promise<Online> {
   const { host, emit } = work;
   const stop = new AbortController();
@@ -74,6 +76,7 @@ export async function bringOnline(
       },
     }).finally(() => images?.downloadEnded());
     emit({ type: "stage.finished", stage: "download", outcome: "done" });
+    onDownloaded();
     return result;
   };
   const tell = containerTeller(emit);

@@ -66,10 +66,12 @@ export function dryRunSummary(plan: PlanReady): string[] {
     (sum, { totalBytes, cachedBytes }) => sum + totalBytes - cachedBytes,
     0,
   );
-  const changed = plan.files.filter((file) => file.action !== "unchanged").length;
+  const changed = plan.files.filter((file) => file.action !== "unchanged");
+  const inStack = changed.filter((file) => file.path.startsWith(`${plan.stackDir}/`)).length;
+  const elsewhere = changed.slice(inStack).map((file) => `, write ${file.path}`);
   return [
     "This was a dry run: nothing was written or downloaded.",
-    `heros setup would write ${changed} ${changed === 1 ? "file" : "files"} in ${plan.stackDir} and download ${formatBytes(missingBytes)} into ${plan.cacheDir}.`,
+    `heros setup would write ${inStack} ${inStack === 1 ? "file" : "files"} in ${plan.stackDir}${elsewhere.join("")} and download ${formatBytes(missingBytes)} into ${plan.cacheDir}.`,
   ];
 }
 

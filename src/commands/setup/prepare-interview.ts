@@ -36,6 +36,7 @@ import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { enabledTiers } from "../told-variables.ts";
 import { bakedByRegistry, findBakedInEngine } from "../find-baked.ts";
+import { findBootService, type PlannedResume, planResume } from "./resume-at-boot.ts";
 import { requireUsable } from "./require-usable.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { surveyModels } from "../download-models.ts";
@@ -51,6 +52,7 @@ export interface WorkedOut {
   /** Null where Docker pulls all of them itself. */
   readonly images: FoundImages | null;
   readonly changes: readonly StackChange[];
+  readonly resume: PlannedResume;
   /** What the person should know of their own compose files before anything starts. */
   readonly notices: readonly Notice[];
 }
@@ -95,10 +97,17 @@ export async function prepareInterview(
   const [fullest] = volumes;
   // Who is not asked gets the default, and hears of what could be reused.
   if (fullest !== undefined && !isAsked) emit(volumeNotice(fullest));
-  const start: Answers =
-    fullest === undefined || !isNew || !isAsked
-      ? resolved.answers
-      : { ...resolved.answers, storage: `volume:${fullest.name}` };
+  const bootService = request.program === undefined ? null : await findBootService(host);
+  const wasAskedOfBoot =
+    resolved.decided.has("resumeAtBoot") || remembered.answers.resumeAtBoot !== undefined;
+  // Who is asked can say no to what is best for most.
+  const suggested: Partial<Answers> = !isAsked
+    ? {}
+    : {
+        ...(fullest === undefined || !isNew ? {} : { storage: `volume:${fullest.name}` }),
+        ...(bootService === null || wasAskedOfBoot ? {} : { resumeAtBoot: true }),
+      };
+  const start: Answers = { ...resolved.answers, ...suggested };
 
   const folders = await reachFormer(host, { stackDir, former: remembered.former, signal });
   const storeOf = async ({ storage }: Answers, stop: AbortSignal) => {
@@ -210,6 +219,10 @@ export async function prepareInterview(
     const isOnlyTold = request.dryRun && person.ask === undefined;
     const bytesPerSecond = isOnlyTold ? await measure(surveyed, answers, stop) : measured;
     const answerLines = questions.flatMap(({ planLine }) => planLine(answers) ?? []);
+    const isUnfinished = [surveyed, ...(images === null ? [] : plannedImages(images))].some(
+      ({ totalBytes, cachedBytes }) => cachedBytes < totalBytes,
+    );
+    const resume = await planResume(host, request, { answers, unfinished: isUnfinished });
     const plan: PlanReady = {
       type: "plan.ready",
       dryRun: request.dryRun,
@@ -232,11 +245,11 @@ export async function prepareInterview(
       token: answers.token.source,
       ...(answers.token.source === "none" ? {} : { tokenKept: isKept(answers) }),
       ...(answerLines.length === 0 ? {} : { answerLines }),
-      files: toPlannedFiles(changes),
+      files: [...toPlannedFiles(changes), ...(resume.unit === null ? [] : [resume.unit.file])],
       services,
     };
-    const told = [...notices, ...(images === null ? [] : imageNotices(images))];
-    return { plan, survey: surveyed, store: own.store, images, changes, notices: told };
+    const told = [...notices, ...resume.notices, ...(images === null ? [] : imageNotices(images))];
+    return { plan, survey: surveyed, store: own.store, images, changes, resume, notices: told };
   };
 
   const interview: Interview = {
@@ -253,6 +266,7 @@ export async function prepareInterview(
     earlier: remembered.earlier,
     storagePaths: paths,
     volumes,
+    bootService,
     bytesPerSecond: measured,
     spareBytes: headroom,
     expandPath: (typed) => expandPath(typed, host),

@@ -14,7 +14,7 @@ import {
   type GatheredSettings,
   type RememberedAnswers,
 } from "../gather-settings.ts";
-import { Failure } from "../../run/failure.ts";
+import { exitCodes, Failure } from "../../run/failure.ts";
 import { makeStorage, storagePaths } from "../reach-storage.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
@@ -25,6 +25,7 @@ import { ownUid } from "../../host/own-file.ts";
 import type { Answers } from "../../plan/questions.ts";
 import type { Person } from "../../plan/interview.ts";
 import { rememberable, type AnswerValues, resolveAnswers } from "../../plan/resolve.ts";
+import type { Program } from "../../record/detach.ts";
 import type { Continuation, DetachRequest } from "../../record/handover.ts";
 import { type Notice, warningOf } from "../../run/events/run.ts";
 import { quoted } from "../../run/shell-quote.ts";
@@ -33,6 +34,7 @@ import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyKept } from "../models/view-cache.ts";
 import { bringOnline } from "./bring-online.ts";
 import { closingSummary, dryRunSummary } from "./closing-summary.ts";
+import { applyResume, continuesAtBoot, endResume } from "./resume-at-boot.ts";
 import { prepareInterview } from "./prepare-interview.ts";
 
 export interface SetupOptions {
@@ -43,6 +45,8 @@ export interface SetupOptions {
   /** Absolute: the folder that ships with heros. */
   readonly assetsDir: string;
   readonly detach: DetachRequest;
+  /** What starts heros, for the service that continues this setup after a reboot. */
+  readonly program: Program;
 }
 
 /** `heros setup`, for real. */
@@ -50,7 +54,7 @@ export async function performSetup(
   work: Work,
   options: SetupOptions,
 ): Promise<readonly string[] | null> {
-  const { settings, detach } = options;
+  const { settings, detach, program } = options;
   const request = await requestOf(work.host, settings, options);
   const onSettled: SetupRequest["onSettled"] = (answers, countedFromMs) => {
     detach.continueWith(async () => ({
@@ -60,7 +64,7 @@ export async function performSetup(
   };
   const notice = await rootNotice(work.host, request.stackDir);
   if (notice !== null) work.emit(notice);
-  return setup(work, { ...request, onSettled });
+  return setup(work, { ...request, program, onSettled });
 }
 
 /**
@@ -92,7 +96,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   if (answers === null) return null;
   const unsupported = consentFailure(detection.machine, answers.unsupported);
   if (unsupported !== null) throw unsupported;
-  const { plan, survey, store, images, changes, notices } = await workOut(answers, signal);
+  const { plan, survey, store, images, changes, resume, notices } = await workOut(answers, signal);
   for (const notice of notices) emit(notice);
   emit(ask === undefined ? plan : { ...plan, agreedAtMs });
   emit({ type: "stage.finished", stage: "plan", outcome: "done" });
@@ -107,10 +111,21 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
     await makeStorage(host, { storage: answers.storage, signal });
   }
   await writeStack({ host, changes, emit });
+  const resumes = await applyResume(work, resume);
   emit({ type: "stage.finished", stage: "stack", outcome: "done" });
 
-  const online = await bringOnline(work, { request, answers, survey, store, images, startedAtMs });
+  let isDownloaded = false;
+  const onDownloaded = () => (isDownloaded = true);
+  const bring = { request, answers, survey, store, images, startedAtMs, onDownloaded };
+  const online = await bringOnline(work, bring).catch(async (error: unknown) => {
+    if (signal.aborted && resumes) emit(continuesAtBoot);
+    // What the machine lacks it may have after a reboot.
+    const isOver = error instanceof Failure && error.exitCode !== exitCodes.machine;
+    if (isDownloaded && isOver) await endResume(host, request);
+    throw error;
+  });
   await rememberAnswers(host, { ...kept, finished: true });
+  await endResume(host, request);
   return (
     request.summary?.(online, plan) ?? closingSummary({ host, online, plan }, request.assetsDir)
   );

@@ -9,7 +9,8 @@ import {
   type Step,
   takeEarlier,
 } from "../../plan/interview.ts";
-import { type Answers, type Option, type Question, withAnswer } from "../../plan/questions.ts";
+import type { Option } from "../../plan/options.ts";
+import { type Answers, type Question, withAnswer } from "../../plan/questions.ts";
 import { suitabilityOf, totalsOf } from "../../plan/totals.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
 import { Failure } from "../../run/failure.ts";

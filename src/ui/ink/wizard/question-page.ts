@@ -1,4 +1,5 @@
-import type { Option, Question } from "../../../plan/questions.ts";
+import type { Option } from "../../../plan/options.ts";
+import type { Question } from "../../../plan/questions.ts";
 import { suitabilityOf, tiersWith, totalsOf } from "../../../plan/totals.ts";
 import { cleanText } from "../../clean-text.ts";
 import { wrapText } from "../../text-width.ts";

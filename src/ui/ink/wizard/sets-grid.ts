@@ -1,4 +1,4 @@
-import type { ModelSet, Option } from "../../../plan/questions.ts";
+import type { ModelSet, Option } from "../../../plan/options.ts";
 import { formatBytes, formatMemory } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
 import { padded, shorten, textWidth, wrapText } from "../../text-width.ts";

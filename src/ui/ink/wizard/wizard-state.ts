@@ -6,7 +6,8 @@ import {
   type Step,
   type TokenCheck,
 } from "../../../plan/interview.ts";
-import type { Answers, Option, Question } from "../../../plan/questions.ts";
+import type { Option } from "../../../plan/options.ts";
+import type { Answers, Question } from "../../../plan/questions.ts";
 import type { PlanReady } from "../../../run/events/plan.ts";
 import type { Secret } from "../../../run/secret.ts";
 import { refusedTokenText } from "../../messages/plan.ts";

@@ -1,0 +1,93 @@
+import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
+import { formatBytes, formatEta, formatMemory } from "../run/units.ts";
+import type { Circumstances, OptionFacts } from "./answers.ts";
+
+export interface Option {
+  /** What the flag, the environment variable and the config file call it. */
+  readonly value: string;
+  readonly label: string;
+  /** One line more: a size, a place, a consequence. */
+  readonly detail: string;
+  /** Can't be left out. */
+  readonly locked: boolean;
+  /** What is best for most people, where that is not obvious. */
+  readonly recommended?: boolean;
+  /** Where the option is a set of models: what a grid has columns for. */
+  readonly set?: ModelSet;
+}
+
+/** What a set of models gives and takes. */
+export interface ModelSet {
+  /** "Memory search, names and dates". */
+  readonly gives: string;
+  /** 0 where the Hub tells no size. */
+  readonly totalBytes: number;
+  readonly cachedBytes: number;
+  readonly memoryBytes: number;
+}
+
+/** An option that can be left out. */
+export function option(value: string, label: string, detail: string, recommended = false): Option {
+  return { value, label, detail, locked: false, recommended };
+}
+
+/** A set of models. */
+export function tierOption(facts: OptionFacts, id: number): Option {
+  const tier = facts.catalog.tiers.find((candidate) => candidate.id === id);
+  const models = facts.models.filter((model) => model.tier === id);
+  const memoryBytes = memoryGibOf(modelsOfTiers(facts.catalog, [id])) * 1024 ** 3;
+  const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
+  const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
+  const missing = Math.max(0, totalBytes - cachedBytes);
+  const details = [
+    totalBytes === 0 ? "size unknown" : formatBytes(totalBytes),
+    `${formatMemory(memoryBytes)} memory`,
+    ...(totalBytes > 0 && missing === 0 ? ["cached"] : []),
+    ...(missing > 0 && cachedBytes > 0 ? [`${formatBytes(cachedBytes)} cached`] : []),
+    ...(missing > 0 && facts.bytesPerSecond !== null
+      ? [`about ${formatEta(missing / facts.bytesPerSecond)}`]
+      : []),
+  ];
+  const gives = givesText(models.map((model) => model.purpose));
+  return {
+    value: String(id),
+    label: tier?.name ?? `Tier ${id}`,
+    detail: `${gives === "" ? "" : `${gives}. `}${details.join(", ")}`,
+    locked: tier?.required ?? false,
+    set: { gives, totalBytes, cachedBytes, memoryBytes },
+  };
+}
+
+/** "Memory search, names and dates". */
+function givesText(purposes: readonly string[]): string {
+  return purposes
+    .filter((purpose) => purpose !== "")
+    .map((purpose, index) =>
+      // A word of capitals keeps them: "TTS", "OCR of receipts".
+      index > 0 && /^[A-Z][a-z]/.test(purpose)
+        ? purpose.slice(0, 1).toLowerCase() + purpose.slice(1)
+        : purpose,
+    )
+    .join(", ");
+}
+
+/** The Hub tells nobody without a token how large it is. */
+export const isGated = ({ totalBytes }: Circumstances["models"][number]): boolean =>
+  totalBytes === 0;
+
+/** What can be had without one. */
+export function withoutToken(models: Circumstances["models"]): string {
+  const closed = models.filter(isGated).map(({ title }) => title);
+  return closed.length === 0
+    ? "All of Annie's models can be downloaded without one."
+    : `Not enough for ${closed.join(", ")}: the Hub requires a token that has access.`;
+}
+
+/** What the service does to this machine, and when it starts. */
+export function bootText(service: Circumstances["bootService"]): string {
+  if (service === null) return "By a systemd user service, until Annie is online.";
+  const when = service.lingers
+    ? "It starts at boot."
+    : "It starts when you log in; at boot after: loginctl enable-linger";
+  return `Writes ${service.file} and removes it when Annie is online. ${when}`;
+}
