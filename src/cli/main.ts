@@ -38,7 +38,8 @@ export async function main(): Promise<void> {
   process.exit(await answer(process.argv.slice(2)));
 }
 
-async function answer(argv: readonly string[]): Promise<number> {
+async function answer(words: readonly string[]): Promise<number> {
+  const argv = words.length === 0 ? await unsaid().catch(() => []) : words;
   if (argv[0] === "--version" || argv[0] === "-V") {
     process.stdout.write(`${herosVersion()}\n`);
     return exitCodes.done;
@@ -60,6 +61,20 @@ async function answer(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return complain(error, wantsJson(argv));
   }
+}
+
+/** What is meant without a word: to continue a setup that did not finish, where that can be asked; else the help. */
+async function unsaid(): Promise<readonly string[]> {
+  const host = realHost(hostFacts(process, process.env));
+  const [{ recallAnswers }, { stateDirOf }] = await Promise.all([
+    import("../commands/gather-settings.ts"),
+    import("../record/state-dir.ts"),
+  ]);
+  const { earlier } = await recallAnswers(host, stateDirOf(host));
+  if (earlier !== "interrupted") return [];
+  if (isatty(0) && isatty(1)) return ["setup"];
+  process.stdout.write("An earlier setup did not finish. Run heros setup to continue it.\n\n");
+  return [];
 }
 
 async function perform(

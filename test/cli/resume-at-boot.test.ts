@@ -8,7 +8,9 @@ import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { readUnit } from "../deploy/systemd/read-unit.ts";
 import { freePort } from "../host/free-port.ts";
+import { keys } from "../terminal/pty.ts";
 import { seenRun } from "./background-scene.ts";
+import { openHeros } from "./heros-pty.ts";
 import { makeSandbox, type Sandbox } from "./sandbox.ts";
 import { catalogOf } from "./wrong-input.ts";
 
@@ -147,4 +149,24 @@ test("what runs after a reboot waits for Docker, and ends when it is stopped", a
   const { exitCode, output } = await run.ended;
   expect({ exitCode, output }).toMatchObject({ exitCode: 130 });
   expect(await readFile(unit, "utf8")).toContain("SuccessExitStatus=130\n");
+});
+
+test("heros alone says that a setup did not finish; in a terminal it offers to continue", async () => {
+  const fresh = await sandbox.run([]);
+  expect(fresh.stdout).toMatch(/^Usage: heros /);
+  await interrupted();
+  const run = await sandbox.run([]);
+  expect(run.exitCode).toBe(0);
+  expect(run.stdout).toMatch(
+    /^An earlier setup did not finish\. Run heros setup to continue it\.\n\nUsage: heros /,
+  );
+  const status = await sandbox.run(["status"]);
+  expect(status.stdout).toContain(
+    "An earlier setup did not finish. Run heros setup to continue it.",
+  );
+  const pty = openHeros(sandbox, [], { rows: 40, env: { HF_ENDPOINT: hub.endpoint } });
+  await pty.waitFor("Continue where you left off?");
+  pty.type(keys.ctrlC);
+  await pty.exit;
+  pty.close();
 });
