@@ -1,5 +1,6 @@
 import type { DataOf, FailureCode } from "../src/run/failures/table.ts";
 import { failure } from "../src/run/failures/table.ts";
+import { ollamaFailureExamples } from "./ollama-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
 
 type Example<Code extends FailureCode> = DataOf<Code> extends void ? undefined : DataOf<Code>;
@@ -385,5 +386,6 @@ export const failureExamples: {
   "usage.no_folder": [undefined],
   "usage.no_home": [undefined],
   "usage.wrong": [{ complaint: "unknown command 'setpu'\n(Did you mean setup?)" }],
+  ...ollamaFailureExamples,
   ...releaseFailureExamples,
 };

@@ -79,7 +79,7 @@ function nameOf(error: unknown): string | null {
 }
 
 /** The path that the error is about; of a rename or a link, the one that was to be made. */
-function pathOf(error: unknown): string | null {
+export function pathOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   if ("dest" in error && typeof error.dest === "string") return error.dest;
   return "path" in error && typeof error.path === "string" ? error.path : null;

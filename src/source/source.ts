@@ -23,6 +23,8 @@ export interface Source {
   scopeOf(failure: Failure, repo: string): FailureScope;
   /** Who serves a repository's files, where there is more than one: those of one server wait together. */
   serverOf?(repo: string): string;
+  /** Of several as one: whether this kind of repository is theirs. Left out, the Hub's alone are. */
+  takes?(scheme: RepoScheme): boolean;
 }
 
 /** A source with accounts, as the Hub is. */
@@ -74,11 +76,12 @@ export type SourcesByScheme = { readonly hub: Source } & {
   readonly [Scheme in RepoScheme]?: Source;
 };
 
-/** Several sources as one, so that one pool of connections serves them all. */
+/** Several sources as one, so that one pool of connections serves them all. The Hub's may be several already. */
 export function sourceByRepo(sources: SourcesByScheme): Source {
   const { hub } = sources;
   const of = (repo: string): Source => {
-    const source = sources[schemeOf(repo)];
+    const scheme = schemeOf(repo);
+    const source = sources[scheme] ?? (hub.takes?.(scheme) === true ? hub : undefined);
     if (source === undefined) throw new Error(`no source for ${repo}`);
     return source;
   };
@@ -92,5 +95,6 @@ export function sourceByRepo(sources: SourcesByScheme): Source {
     failureOf: (error, repo) => of(repo).failureOf(error, repo),
     scopeOf: (failure, repo) => of(repo).scopeOf(failure, repo),
     serverOf: (repo) => of(repo).serverOf?.(repo) ?? of(repo).endpoint,
+    takes: (scheme) => sources[scheme] !== undefined || hub.takes?.(scheme) === true,
   };
 }

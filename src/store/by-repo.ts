@@ -1,25 +1,24 @@
+import { pathOf } from "../run/file-failure.ts";
 import { type RepoScheme, schemeOf } from "../run/file-listing.ts";
 import { itemsOf, type Store, type Survey, type SurveyedItem, surveyOf } from "./store.ts";
 
 /** A store for each kind of repository that a run keeps something of. */
 export type StoresByScheme = { readonly hub: Store } & { readonly [Scheme in RepoScheme]?: Store };
 
-/** Several stores as one. Sentences name the Hub cache's folder. */
+/** Several stores as one; the Hub's may be several already. Sentences name the Hub cache's folder. */
 export function storeByRepo(stores: StoresByScheme): Store {
   const { hub } = stores;
-  const all = Object.entries(stores);
+  const all = Object.values(stores);
   const of = ({ repo }: { readonly repo: string }): Store => {
-    const store = stores[schemeOf(repo)];
+    const scheme = schemeOf(repo);
+    const store = stores[scheme] ?? (hub.takes?.(scheme) === true ? hub : undefined);
     if (store === undefined) throw new Error(`no store for ${repo}`);
     return store;
   };
   const ofItem = ({ snapshots: [first] }: SurveyedItem): Store =>
     first === undefined ? hub : of(first);
   const split = <Of extends { readonly repo: string }>(blobs: readonly Of[]) =>
-    all.map(([scheme, store]) => ({
-      store,
-      own: blobs.filter(({ repo }) => schemeOf(repo) === scheme),
-    }));
+    all.map((store) => ({ store, own: blobs.filter((blob) => of(blob) === store) }));
   /** What of a survey is this store's. */
   const part = (survey: Survey, store: Store): Survey =>
     surveyOf(
@@ -40,9 +39,7 @@ export function storeByRepo(stores: StoresByScheme): Store {
     findObstacle: async (survey, item) =>
       ofItem(item).findObstacle(part(survey, ofItem(item)), item),
     async neededSpace(survey) {
-      const needs = await Promise.all(
-        all.map(([, store]) => store.neededSpace(part(survey, store))),
-      );
+      const needs = await Promise.all(all.map((store) => store.neededSpace(part(survey, store))));
       return needs.flat();
     },
 
@@ -72,8 +69,12 @@ export function storeByRepo(stores: StoresByScheme): Store {
       for (const { store, own } of split(blobs).toReversed()) await store.tidy(own);
     },
     async close() {
-      for (const [, store] of all.toReversed()) await store.close();
+      for (const store of all.toReversed()) await store.close();
     },
-    failureOf: (error) => hub.failureOf(error),
+    failureOf(error) {
+      const path = pathOf(error) ?? "";
+      return (all.find(({ folder }) => path.startsWith(`${folder}/`)) ?? hub).failureOf(error);
+    },
+    takes: (scheme) => stores[scheme] !== undefined || hub.takes?.(scheme) === true,
   };
 }

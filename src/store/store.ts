@@ -1,11 +1,16 @@
 import { errorCode, type Failure } from "../run/failure.ts";
 import { type ByteRanges, countBytes } from "../run/byte-ranges.ts";
-import { type Digests, isImageRepo, type ListedFile } from "../run/file-listing.ts";
+import {
+  type Digests,
+  isImageRepo,
+  type ListedFile,
+  type RepoScheme,
+} from "../run/file-listing.ts";
 import type { ModelLabel, ImageLabel } from "../run/events/download.ts";
 import { dirname } from "node:path";
 import type { Files } from "../host/host.ts";
 import { failure } from "../run/failures/table.ts";
-import { fileFailure } from "../run/file-failure.ts";
+import { fileFailure, type FilePlace } from "../run/file-failure.ts";
 
 /**
  * Where bytes live: the Hub cache, container images; later a plain folder. It gives a content a place, a lock, a partial with
@@ -70,6 +75,8 @@ export interface Store {
   close(): Promise<void>;
   /** Errors of the disk as failures that say what to do; others are passed through. */
   failureOf(error: unknown): unknown;
+  /** Of several as one: whether this kind of repository is theirs. Left out, the Hub's alone are. */
+  takes?(scheme: RepoScheme): boolean;
 }
 
 /** One content of one repository, whatever the number of files and items that use it. A layer counts once over all repositories. */
@@ -359,6 +366,10 @@ export function requireSpace(needs: readonly NeededSpace[]): void {
 }
 
 /** Errors of the file system as failures that say what to do; others are passed through. */
-export function failureOfFiles(error: unknown, cacheDir: string): unknown {
-  return fileFailure(error, { folder: cacheDir, area: "cache" }) ?? error;
+export function failureOfFiles(
+  error: unknown,
+  folder: string,
+  area: FilePlace["area"] = "cache",
+): unknown {
+  return fileFailure(error, { folder, area }) ?? error;
 }

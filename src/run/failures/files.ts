@@ -7,9 +7,10 @@ export type Area = keyof typeof areas;
 const areas = {
   cache: { flag: "--cache-dir", noun: "models", newFolder: "models" },
   stack: { flag: "--stack-dir", noun: "Annie's files", newFolder: "her-os" },
+  ollama: { flag: "OLLAMA_MODELS", noun: "Ollama's models", newFolder: "models" },
 } as const;
 
-/** The flag that chooses another folder. */
+/** The flag, or the variable, that chooses another folder. */
 export function flagOf(area: Area): string {
   return areas[area].flag;
 }
@@ -148,6 +149,8 @@ function remedyOf(data: NotWritable, area: Area): { fix: string; elsewhere: bool
     case "refused":
       return { fix: `Check that path: ls -ld ${quoted(data.path)}.`, elsewhere: true };
     case "closed": {
+      if (area === "ollama" && isWithin(data))
+        return { fix: asRoot(data.folder), elsewhere: false };
       const own = ownFolder(data, areas[area].newFolder);
       const use = own.folder === data.folder ? "" : `, and use ${own.folder}`;
       return { fix: `Fix: ${own.command}${use}.`, elsewhere: true };
@@ -160,6 +163,16 @@ function remedyOf(data: NotWritable, area: Area): { fix: string; elsewhere: bool
     case "read-only":
       return { fix: `Make it writable: chmod u+w ${quoted(data.file)}`, elsewhere: false };
   }
+}
+
+/** Somebody else's folder is there already. */
+function isWithin({ folder, existing }: { folder: string; existing: string }): boolean {
+  return existing === folder || existing.startsWith(`${folder}/`);
+}
+
+/** Ollama of the whole machine runs as a user of its own, to whom root gives what it downloads. */
+function asRoot(folder: string): string {
+  return `Run heros as root: sudo env OLLAMA_MODELS=${quoted(folder)} "$(command -v heros)" pull MODEL. What it downloads then belongs to the folder's owner.`;
 }
 
 interface OwnFolder {
@@ -288,6 +301,8 @@ export const fileFailures = {
   "stack.not_writable": notWritableRow("stack"),
   "cache.broken_link": brokenLinkRow("cache"),
   "stack.broken_link": brokenLinkRow("stack"),
+  "ollama.not_writable": notWritableRow("ollama"),
+  "ollama.broken_link": brokenLinkRow("ollama"),
   /** The Hub cache is made of links. `type` is as the kernel calls the file system; null where it is not known. */
   "cache.no_symlinks": row<{ readonly folder: string; readonly type: string | null }>({
     exitCode: exitCodes.failed,

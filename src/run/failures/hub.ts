@@ -24,19 +24,17 @@ function gatedHint({ repo, withToken }: { readonly repo: string; readonly withTo
 /** What the Hub does not have; `impossible`: its name is invalid, and the Hub was not asked. */
 type Missing<Asked> = Asked | { readonly impossible: string };
 const namesInCatalog =
-  "Check the catalog: a repository is owner/name, and a revision is a branch, a tag or a commit.";
+  "Check the name, or the catalog: a repository is owner/name, and a revision is a branch, a tag or a commit.";
 
 /** Without a token the Hub does not tell a missing repository from a private one. */
 type MissingRepo = Missing<AtHub & { readonly repo: string; readonly withToken: boolean }>;
 
 function missingRepoHint(data: MissingRepo): { readonly hint: string; readonly formHint: string } {
   if ("impossible" in data) return { hint: namesInCatalog, formHint: namesInCatalog };
-  const hint = "Check the repository's name in the catalog, and that the token can read it.";
+  const hint = "Check the repository's name, and that the token can read it.";
   return data.withToken
     ? { hint, formHint: hint }
-    : tokenHint(
-        "Check the repository's name in the catalog. A private or gated one needs a token. ",
-      );
+    : tokenHint("Check the repository's name. A private or gated one needs a token. ");
 }
 
 /** The Hub, and what stands between it and this machine. */
@@ -84,7 +82,7 @@ export const hubFailures = {
     hint: (data) =>
       "impossible" in data
         ? namesInCatalog
-        : "Check the revision in the catalog: a branch, a tag or a full commit.",
+        : "Check the revision: a branch, a tag or a full commit.",
   }),
   "hub.unsafe_path": row<{ readonly repo: string; readonly path: string }>({
     exitCode: exitCodes.failed,

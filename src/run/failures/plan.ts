@@ -46,7 +46,8 @@ export const planFailures = {
   "models.unknown": row<{ readonly name: string; readonly known: readonly string[] }>({
     exitCode: exitCodes.usage,
     message: ({ name }) => `The catalog has no model "${name}".`,
-    hint: ({ known }) => `Choose from ${known.join(", ")}.`,
+    hint: ({ known }) =>
+      `Choose from ${known.join(", ")}. Or name any repository of the Hub (OWNER/REPO), or a model of Ollama (ollama:MODEL).`,
   }),
   /** `name`: what it was given as; a flag, a variable, a key of the config file. */
   "settings.bad_value": row<

@@ -6,6 +6,8 @@ import { formatDuration, formatMoment } from "../units.ts";
 interface AtRegistry {
   readonly registry: string;
   readonly address: string;
+  /** It was asked for a model of Ollama's, and not for an image. */
+  readonly models?: true;
 }
 
 interface OfImage {
@@ -29,15 +31,20 @@ type Limit = AtRegistry & {
 
 const login = (registry: string): string =>
   registry === "Docker Hub" ? "docker login" : `docker login ${quoted(registry)}`;
+/** Where the name of what was asked for stands. */
+const nameOf = ({ models }: Pick<AtRegistry, "models">): string =>
+  models === true ? "the model's name" : "the image's name in the compose file";
 const chooseAnother = "Choose another image or tag in the compose file.";
 const continues = "it continues where it stopped.";
 
-function limitHint({ registry, until, withLogin }: Limit): string {
+function limitHint({ registry, until, withLogin, models }: Limit): string {
   const again =
     until === null
       ? `Run heros again later: ${continues}`
       : `Run heros again after that: ${continues}`;
-  return withLogin ? again : `${again} To raise the limit, log in: ${login(registry)}`;
+  return withLogin || models === true
+    ? again
+    : `${again} To raise the limit, log in: ${login(registry)}`;
 }
 
 /** Images, the registries that have them, and what stands between those and this machine. */
@@ -123,27 +130,30 @@ export const registryFailures = {
   "registry.captive_portal": row<AtRegistry & { readonly what: string }>({
     exitCode: exitCodes.network,
     message: ({ registry, what }) => `${registry} did not answer like a registry: ${what}.`,
-    hint: ({ address }) =>
-      `Open ${address}/v2/ in a browser on this machine: your network may require a login. Or check the proxy, and the image's name in the compose file.`,
+    hint: (at) =>
+      `Open ${at.address}/v2/ in a browser on this machine: your network may require a login. Or check the proxy, and ${nameOf(at)}.`,
   }),
-  "registry.redirect_loop": row<{ readonly host: string }>({
+  "registry.redirect_loop": row<Pick<AtRegistry, "models"> & { readonly host: string }>({
     exitCode: exitCodes.network,
     message: ({ host }) => `Too many redirects from ${host}.`,
-    hint: () => "Check the proxy, and the image's name in the compose file.",
+    hint: (at) => `Check the proxy, and ${nameOf(at)}.`,
   }),
   /** A registry out there must not make us ask what only this machine and its network can. */
   "registry.unsafe_redirect": row<AtRegistry & { readonly host: string }>({
     exitCode: exitCodes.network,
     message: ({ registry, host }) =>
       `${registry} redirected to ${host}, an address on this machine or its network, so heros did not follow.`,
-    hint: () => "Check the image's name in the compose file, and Docker's registry mirrors.",
+    hint: (at) =>
+      at.models === true
+        ? `Check ${nameOf(at)}.`
+        : `Check ${nameOf(at)}, and Docker's registry mirrors.`,
   }),
   "registry.tls": row<AtRegistry & { readonly reason: string }>({
     exitCode: exitCodes.network,
     message: ({ registry, reason }) =>
       `The certificate of ${registry} can't be trusted (${reason}).`,
-    hint: () =>
-      "Check the machine's date. If the registry has its own certificate, add it to the system's store, or set SSL_CERT_FILE to its path: heros does not read /etc/docker/certs.d.",
+    hint: ({ models }) =>
+      `Check the machine's date. If the registry has its own certificate, add it to the system's store, or set SSL_CERT_FILE to its path${models === true ? "." : ": heros does not read /etc/docker/certs.d."}`,
   }),
   /** One that wants a password, forbids the address, or is of a kind that heros can't use: `unusable` says which. */
   "registry.proxy": row<AtRegistry & { readonly status: number; readonly unusable: string | null }>(

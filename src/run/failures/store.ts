@@ -1,7 +1,7 @@
 import type { DamageReason } from "../events/cache.ts";
 import { quoted } from "../shell-quote.ts";
 import { formatBytes } from "../units.ts";
-import { type FileHash, isImageRepo } from "../file-listing.ts";
+import { type FileHash, schemeOf } from "../file-listing.ts";
 import { exitCodes, row } from "../failure.ts";
 
 /** As people call it. */
@@ -51,9 +51,10 @@ export const storeFailures = {
   }>({
     exitCode: exitCodes.hash,
     message: ({ repo, path, hash, found }) => {
-      const [what, promise] = isImageRepo(repo)
-        ? [`A layer of ${repo.replace(/^oci:/u, "")}`, "its digest"]
-        : [`${path} of ${repo}`, "the Hub's checksum"];
+      const [what, promise] =
+        schemeOf(repo) === "hub"
+          ? [`${path} of ${repo}`, "the Hub's checksum"]
+          : [`A layer of ${repo.replace(/^\w+:/u, "")}`, "its digest"];
       return `${what} does not match ${promise}: its ${hashName(hash)} is ${found ?? "unknown"}, expected ${hash.hex}.`;
     },
     hint: () =>

@@ -5,6 +5,7 @@ import { machineFailures } from "./machine.ts";
 import { storeFailures } from "./store.ts";
 import { fileFailures } from "./files.ts";
 import { hubFailures } from "./hub.ts";
+import { ollamaFailures } from "./ollama.ts";
 import { planFailures } from "./plan.ts";
 import { registryFailures } from "./registry.ts";
 import { releaseFailures } from "./release.ts";
@@ -20,6 +21,7 @@ export const failures = {
   ...hubFailures,
   ...machineFailures,
   ...annieFailures,
+  ...ollamaFailures,
   ...planFailures,
   ...registryFailures,
   ...releaseFailures,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ByteStream, HttpResponse } from "../../host/network.ts";
-import { failure } from "../../run/failures/table.ts";
+import { Failure } from "../../run/failure.ts";
 import {
   abandon,
   discard,
@@ -13,20 +13,8 @@ import {
 } from "../request.ts";
 import { TransientError } from "../retry-policy.ts";
 import type { FileRequest, OpenedFile } from "../source.ts";
-import { strangeAnswer } from "./failures.ts";
+import { partFailures, strangeAnswer } from "./failures.ts";
 import { type Asked, refusal, type RegistrySession } from "./request.ts";
-
-/** The kinds of manifests that are understood: the OCI's, and those of Docker's registries (schema 2). */
-export const manifestTypes = {
-  index: [
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-  ],
-  image: [
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-  ],
-};
 
 /** A manifest as it came. */
 export interface Document {
@@ -50,11 +38,12 @@ export async function readManifest(
   revision: string,
   signal: AbortSignal,
 ): Promise<Document> {
-  const { at, answerLimitMs: timeLimitMs } = session;
+  const { at, answerLimitMs: timeLimitMs, accept } = session;
   const { image } = asked;
+  const { unusable, damaged } = partFailures(at);
   const { response } = await session.ask(asked, {
     path: `manifests/${revision}`,
-    headers: { accept: [...manifestTypes.index, ...manifestTypes.image].join(", ") },
+    headers: { accept: accept.join(", ") },
     signal,
     timeLimitMs,
     redirects: "all",
@@ -67,17 +56,30 @@ export async function readManifest(
     throw strangeAnswer(at, `a web page instead of the manifest of ${image}`);
   }
   const bytes = await readBody(response, session.server.failures, maxManifestBytes);
-  if (bytes === null) {
-    throw failure("image.unusable", { image, problem: "its manifest is larger than 4 MiB" });
-  }
+  if (bytes === null) throw unusable(image, "its manifest is larger than 4 MiB");
   if (isPage(headers, bytes))
     throw strangeAnswer(at, `a web page instead of the manifest of ${image}`);
   const found = digestOf(bytes);
   const expected = isSha256(revision) ? revision : headers["docker-content-digest"];
   if (expected !== undefined && isSha256(expected) && expected !== found) {
-    throw failure("image.damaged", { image, ...at, part: "manifest", expected, found });
+    throw damaged(image, { part: "manifest", expected, found });
   }
   return { bytes, digest: found, contentType };
+}
+
+/** A document that arrives damaged is asked for so often. */
+const maxTries = 3;
+
+/** A flipped bit on its way is none in the registry: what arrives damaged is asked for again. */
+export async function untilSound<T>(read: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await read();
+    } catch (error) {
+      const damaged = error instanceof Failure && /^\w+\.damaged$/u.test(error.code);
+      if (!damaged || tries === maxTries) throw error;
+    }
+  }
 }
 
 /** A small blob of JSON as a whole, as it came; null where it is longer than `maxBytes`. @throws as `readManifest` */

@@ -12,6 +12,8 @@ export interface RegistryName {
   readonly registry: string;
   /** "https://ghcr.io" */
   readonly address: string;
+  /** It is asked for a model: sentences speak of that, and not of an image. */
+  readonly models?: true;
 }
 
 /** A registry as a person calls it. */
@@ -34,6 +36,42 @@ export function strangeAnswer(at: RegistryName, what: string, cause?: unknown): 
   return failure("registry.captive_portal", { ...at, what }, cause);
 }
 
+/** What is wrong with the parts of an image, or of a model: `name` as a person calls it. */
+export interface PartFailures {
+  notFound(name: string, lacks: "tag" | "repository"): Failure;
+  /** `said`: the registry's own words. */
+  denied(
+    name: string,
+    why: { withLogin: boolean; said: string | null; problem: string | null },
+  ): Failure;
+  /** A blob that its manifest names is gone. */
+  incomplete(name: string, digest: string): Failure;
+  damaged(
+    name: string,
+    what: { part: "manifest" | "configuration"; expected: string; found: string },
+  ): Failure;
+  unusable(name: string, problem: string): Failure;
+}
+
+export function partFailures(at: RegistryName): PartFailures {
+  if (at.models === true) {
+    return {
+      notFound: (model, lacks) => failure("ollama.not_found", { model, ...at, lacks }),
+      denied: (model, { said }) => failure("ollama.denied", { model, ...at, said }),
+      incomplete: (model, digest) => failure("ollama.incomplete", { model, ...at, digest }),
+      damaged: (model, what) => failure("ollama.damaged", { model, ...at, ...what }),
+      unusable: (model, problem) => failure("ollama.unusable", { model, problem }),
+    };
+  }
+  return {
+    notFound: (image, lacks) => failure("image.not_found", { image, ...at, lacks }),
+    denied: (image, why) => failure("image.denied", { image, ...at, ...why }),
+    incomplete: (image, digest) => failure("image.incomplete", { image, ...at, digest }),
+    damaged: (image, what) => failure("image.damaged", { image, ...at, ...what }),
+    unusable: (image, problem) => failure("image.unusable", { image, problem }),
+  };
+}
+
 /** The failures of requests to a registry. */
 export function requestFailures(
   at: RegistryName,
@@ -41,7 +79,7 @@ export function requestFailures(
 ): Server["failures"] {
   return {
     strange: (what, cause) => strangeAnswer(at, what, cause),
-    redirectLoop: (host) => failure("registry.redirect_loop", { host }),
+    redirectLoop: (host) => failure("registry.redirect_loop", { ...at, host }),
     unsafeRedirect: (host, cause) => failure("registry.unsafe_redirect", { ...at, host }, cause),
     usedUp: (headers, wait) => {
       const quota = usedUpQuota(headers);

@@ -3,8 +3,9 @@ import type { Host } from "../../host/host.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { isRecord, parseJson } from "../../run/json.ts";
-import { type Document, manifestTypes } from "./content.ts";
+import type { Document } from "./content.ts";
 import { isDigest } from "./reference.ts";
+import { manifestTypes } from "./request.ts";
 
 /** What containers run on, with Go's names: `linux`, `arm64`, `v8`. */
 export interface Platform {

@@ -1,7 +1,7 @@
 import type { Host } from "../../host/host.ts";
 import { isLoopback } from "../../host/network.ts";
 import { untilAborted } from "../../run/concurrency.ts";
-import { Failure } from "../../run/failure.ts";
+import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { imageFilesOf } from "../../run/file-listing.ts";
 import type { FoundLogin } from "../../run/secret.ts";
@@ -22,8 +22,9 @@ import {
   type Document,
   readBlob,
   readManifest,
+  untilSound,
 } from "./content.ts";
-import { calledImage, calledRegistry, failureOfError, scopeOf } from "./failures.ts";
+import { calledImage, calledRegistry, failureOfError, partFailures, scopeOf } from "./failures.ts";
 import {
   type Platform,
   platformOf,
@@ -186,7 +187,7 @@ function untilAnswered(
 }
 
 /** Docker Hub's images are at another host than its name. What is on this machine is asked without TLS, and nothing else. */
-function addressOf(registry: string): string {
+export function addressOf(registry: string): string {
   if (registry === dockerHub) return "https://registry-1.docker.io";
   const { hostname } = new URL(`https://${registry}`);
   return `${isLoopback(hostname) ? "http" : "https"}://${registry.toLowerCase()}`;
@@ -276,8 +277,6 @@ export interface ResolvedImage {
 
 /** An index may name another one; nobody goes deeper than this. */
 const maxIndexes = 3;
-/** A document that arrives damaged is asked for so often. */
-const maxTries = 3;
 
 /**
  * What an image's name stands for at a registry: its manifest for this platform, and what its configuration says. Each is
@@ -333,20 +332,7 @@ function readConfig(
     const bytes = await readBlob(session, asked, { digest: expected, maxBytes: sizeBytes }, signal);
     const found = bytes === null ? "more bytes" : digestOf(bytes);
     if (bytes !== null && found === expected) return bytes;
-    const { image } = asked;
-    const part = "configuration";
-    throw failure("image.damaged", { image, ...session.at, part, expected, found });
+    const { damaged } = partFailures(session.at);
+    throw damaged(asked.image, { part: "configuration", expected, found });
   });
-}
-
-/** A flipped bit on its way is none in the registry: what arrives damaged is asked for again. */
-async function untilSound<T>(read: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await read();
-    } catch (error) {
-      const damaged = error instanceof Failure && error.code === "image.damaged";
-      if (!damaged || tries === maxTries) throw error;
-    }
-  }
 }

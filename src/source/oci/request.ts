@@ -2,10 +2,22 @@ import { z } from "zod";
 import type { ByteStream, HttpResponse, Reach } from "../../host/network.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { parseJson } from "../../run/json.ts";
+import { isRecord, parseJson } from "../../run/json.ts";
 import { discard, readBody, sendRequest, type Server, type SourceRequest } from "../request.ts";
-import { requestFailures, strangeAnswer, type RegistryName } from "./failures.ts";
+import { partFailures, requestFailures, strangeAnswer, type RegistryName } from "./failures.ts";
 import { type AuthorizationOptions, createAuthorization, type LoginState } from "./tokens.ts";
+
+/** The kinds of manifests that are understood: the OCI's, and those of Docker's registries (schema 2). */
+export const manifestTypes = {
+  index: [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+  ],
+  image: [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+  ],
+};
 
 type Answer = HttpResponse<ByteStream>;
 
@@ -22,6 +34,8 @@ export interface RegistrySession {
   readonly at: RegistryName;
   /** For one answer that is no layer. */
   readonly answerLimitMs: number;
+  /** Media types of manifests. */
+  readonly accept: readonly string[];
   /** Without who we are: for addresses that the registry sends us to. */
   readonly server: Server;
   loginState(): LoginState;
@@ -35,8 +49,12 @@ export interface RegistrySession {
   ): Promise<{ response: Answer; url: string; reach: Reach }>;
 }
 
-export function openSession(options: AuthorizationOptions): RegistrySession {
-  const { host, at, answerLimitMs } = options;
+const anyManifest = [...manifestTypes.index, ...manifestTypes.image];
+
+export function openSession(
+  options: AuthorizationOptions & { readonly accept?: readonly string[] },
+): RegistrySession {
+  const { host, at, answerLimitMs, accept = anyManifest } = options;
   const { origin } = new URL(at.address);
   const authorization = createAuthorization(options);
   const { loginState } = authorization;
@@ -55,6 +73,7 @@ export function openSession(options: AuthorizationOptions): RegistrySession {
   return {
     at,
     answerLimitMs,
+    accept,
     server: serverWith(null),
     loginState,
     async ask({ repository }, { path, ...request }) {
@@ -95,8 +114,9 @@ export async function refusal(
 ): Promise<Failure> {
   const { status, headers } = response;
   const body = await readBody(response, server.failures, maxErrorBytes).catch(() => null);
-  const errors = errorsSchema.safeParse(parseJson(body?.toString("utf8") ?? "")).data?.errors;
-  const [first] = errors ?? [];
+  const json = parseJson(body?.toString("utf8") ?? "");
+  const first = errorsSchema.safeParse(json).data?.errors[0] ?? ofModels(at, json);
+  const { notFound, denied, incomplete } = partFailures(at);
   const signs = ["docker-distribution-api-version", "www-authenticate"];
   if (first === undefined && signs.every((name) => headers[name] === undefined)) {
     const kind = headers["content-type"]?.split(";")[0] ?? "no content";
@@ -106,17 +126,25 @@ export async function refusal(
   if (status === 401 || status === 403) {
     const { used: withLogin, refused, problem } = loginState();
     if (refused) return failure("registry.login_refused", at);
-    return failure("image.denied", { image, ...at, withLogin, said: wordsOf(first), problem });
+    return denied(image, { withLogin, said: wordsOf(first), problem });
   }
   if (status !== 404) {
     const code = first === undefined ? "" : ` (${first.code})`;
+    const words = at.models === true ? wordsOf(first) : null;
+    if (words !== null) return partFailures(at).unusable(image, `${at.registry} says: ${words}`);
     return strangeAnswer(at, `status ${status} for ${repository}${code}`);
   }
   if (digest !== null && first?.code !== "NAME_UNKNOWN") {
-    return failure("image.incomplete", { image, ...at, digest });
+    return incomplete(image, digest);
   }
   const lacks = first?.code === "MANIFEST_UNKNOWN" ? "tag" : "repository";
-  return failure("image.not_found", { image, ...at, lacks });
+  return notFound(image, lacks);
+}
+
+/** The Hub's registry for Ollama answers in its own words. */
+function ofModels({ models }: RegistryName, json: unknown): RegistryError | undefined {
+  const words = models === true && isRecord(json) ? json["error"] : undefined;
+  return typeof words === "string" ? { code: "", message: words } : undefined;
 }
 
 /** The registry's own words in one line; null where they say no more than the status. */

@@ -6,6 +6,7 @@ import type {
   PrunedFile,
   PrunePlanned,
 } from "../../run/events/cache.ts";
+import { calledFile } from "../../run/ollama.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
 import { counted, say, type Sentence } from "./sentence.ts";
 
@@ -16,7 +17,7 @@ export function modelsSentence(event: ModelsSaid): Sentence {
     case "models.listed":
       return listedSentence(event);
     case "file.damaged":
-      return say(`${event.repo}/${event.path} ${damageWords(event)}.`, {
+      return say(`${calledFile(event.repo, event.path)} ${damageWords(event)}.`, {
         tone: "bad",
         mark: "failed",
         from: "quiet",

@@ -6,7 +6,8 @@ import type {
   ImageEvent,
 } from "../../run/events/download.ts";
 import type { Note } from "../../run/download-state.ts";
-import { isImageRepo } from "../../run/file-listing.ts";
+import { schemeOf } from "../../run/file-listing.ts";
+import { calledFile } from "../../run/ollama.ts";
 import { bytesOfAll, type ImageNow } from "../../run/images-state.ts";
 import type { RunState } from "../../run/state.ts";
 import {
@@ -214,7 +215,7 @@ export function downloadNote(note: Note, elapsedMs: number): string {
 
 /** What a number of HTTP's means; any other reason is a sentence already. */
 function reasonWords({ reason, repo }: Pick<DownloadRetrying, "reason" | "repo">): string {
-  const who = isImageRepo(repo) ? "the registry" : "the Hub";
+  const who = schemeOf(repo) === "hub" ? "the Hub" : "the registry";
   return /^status (429|5\d\d)$/.test(reason) ? `${who} is busy` : reason;
 }
 
@@ -279,7 +280,7 @@ function fileName(
   { image, repo, path }: Pick<DownloadRetrying, "image" | "repo" | "path">,
   { images }: Pick<RunState, "images">,
 ): string {
-  return image === undefined ? `${repo}/${path}` : imageTitle(image, images);
+  return image === undefined ? calledFile(repo, path) : imageTitle(image, images);
 }
 
 function holderWords(holder: string | null): string {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Failure } from "../../../src/run/failure.ts";
-import { manifestTypes } from "../../../src/source/oci/content.ts";
+import { manifestTypes } from "../../../src/source/oci/request.ts";
 import { parseManifest } from "../../../src/source/oci/manifest.ts";
 import {
   arm64,
