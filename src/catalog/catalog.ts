@@ -23,7 +23,7 @@ export interface RepoFiles {
 export interface CatalogModel {
   readonly id: string;
   readonly title: string;
-  /** The tier's id. */
+  /** The tier's id; `noTier` for what is in no catalog. */
   readonly tier: number;
   /** "Speech-to-text". */
   readonly purpose: string;
@@ -109,19 +109,5 @@ export function capabilitiesOf(models: readonly CatalogModel[]): string[] {
   return [...new Set(models.flatMap(({ capability }) => capability ?? []))];
 }
 
-/**
- * The models with these ids or repository names.
- * @throws Failure `models.unknown` (exit 2)
- */
-export function modelsByName(catalog: Catalog, names: readonly string[]): CatalogModel[] {
-  for (const name of names) {
-    if (!catalog.models.some((model) => isNamed(model, name))) {
-      throw failure("models.unknown", { name, known: catalog.models.map(({ id }) => id) });
-    }
-  }
-  return catalog.models.filter((model) => names.some((name) => isNamed(model, name)));
-}
-
-function isNamed(model: CatalogModel, name: string): boolean {
-  return model.id === name || model.parts[0].repo === name;
-}
+/** Of models that no catalog has: before those of every tier. */
+export const noTier = 0;

@@ -20,7 +20,8 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
   pull: [
     ["heros pull --tiers 1", "The required models"],
-    ["heros pull openai/whisper-large-v3", "One repository of the Hub"],
+    ["heros pull openai/whisper-tiny@main", "Any repository of the Hub"],
+    ["heros pull ollama:llava:7b", "A model for Ollama"],
   ],
   doctor: [
     ["heros doctor", "Check this machine"],

@@ -155,10 +155,10 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   const pull = common(program.command("pull"))
     .argument(
       "[model...]",
-      "catalog ids or repositories (default: the sets of the last setup, else the required and the recommended ones)",
+      "catalog ids, OWNER/REPO[@REV] of the Hub, ollama:MODEL[:TAG] (default: the sets of the last setup, else the required and the recommended ones)",
     )
     .description(
-      "download models into the Hub cache, and with --images Annie's images; start nothing",
+      "download models for the programs of this machine, and with --images Annie's images; start nothing",
     )
     .option("--all", "the models of every set")
     .option("--images", "the container images of Annie's services, too")

@@ -3,7 +3,7 @@ import { sideBySide } from "../run/concurrency.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { isPlainName, matchesGlob } from "../run/glob.ts";
-import { commitPattern, type ListedFile, type Listing } from "../run/file-listing.ts";
+import { commitPattern, type ListedFile, type Listing, schemeOf } from "../run/file-listing.ts";
 import type { Source } from "../source/source.ts";
 import {
   type Store,
@@ -76,7 +76,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
       const { repo, commit } = listing;
       const looked = await sideBySide(files, 64, signal, async (file) => {
         const linked = linkedFiles.has(file);
-        const key = `${repo}\n${file.blobName}`;
+        const key = `${scopeOf(repo)}\n${file.blobName}`;
         const known = blobs.get(key);
         const state =
           known ?? (linked ? { cached: true, held: [] } : await store.lookUp(repo, file));
@@ -101,6 +101,12 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   const all = { models, images: [], blobs: [...blobs.values()] };
   const freeBytes = await store.freeBytes();
   return { cacheDir: store.folder, ...all, ...sumSurvey(all), freeBytes };
+}
+
+/** Whose contents are kept in one place: of the Hub each repository's, of others all of them. */
+function scopeOf(repo: string): string {
+  const scheme = schemeOf(repo);
+  return scheme === "hub" ? repo : scheme;
 }
 
 /** The files that their snapshot has already, of all models at once: most of the time is waiting for the disk. */

@@ -5,8 +5,9 @@ import type { AnswerValues } from "../plan/resolve.ts";
 import type { FilePlace } from "../run/file-failure.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
+import { schemeOf } from "../run/file-listing.ts";
 import { findCacheDir } from "../source/hub/environment.ts";
-import { isIncomplete, type Survey } from "../store/store.ts";
+import { isIncomplete, itemsOf, type Survey, surveyOf } from "../store/store.ts";
 import { type Overruled, recallAnswers, type RememberedAnswers } from "./gather-settings.ts";
 import type { Fetching, Work } from "./command-request.ts";
 import { makeStorage, reachStorage } from "./reach-storage.ts";
@@ -99,7 +100,11 @@ export async function placeFailureOf(
   { host }: Pick<Work, "host">,
   survey: Survey,
 ): Promise<Failure | null> {
-  if (!isIncomplete(survey)) return null;
+  // Other stores judge their own folders.
+  const inCache = itemsOf(survey).filter(
+    ({ snapshots: [first] }) => first === undefined || schemeOf(first.repo) !== "ollama",
+  );
+  if (!isIncomplete(surveyOf(survey, inCache))) return null;
   return placeFailure(await lookAtPlace(host, survey.cacheDir), { area: "cache", home: host.home });
 }
 

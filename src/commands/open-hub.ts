@@ -5,6 +5,7 @@ import type { Host } from "../host/host.ts";
 import type { FoundToken, TokenAnswer } from "../plan/answers.ts";
 import type { Notice } from "../run/events/run.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
+import { calledOllama, parseOllamaRepo } from "../run/ollama.ts";
 import { isHubOffline, findTokens } from "../source/hub/environment.ts";
 import { Secret } from "../run/secret.ts";
 import { failureOfError } from "../source/hub/failures.ts";
@@ -86,10 +87,17 @@ export function cacheFallback(work: Work, fetching: Fetching, token: TokenAnswer
         type: "notice",
         level: "warning",
         code: "hub.cache_used",
-        message: `${failure.message} Using ${repo} as cached: ${revision} at commit ${commit.slice(0, 7)}.`,
+        message: `${failure.message} Using ${cachedWords(repo, revision, commit)}.`,
         hint: "All of its files are cached. Run heros again later to check for newer ones.",
       }),
   };
+}
+
+function cachedWords(repo: string, revision: string, commit: string): string {
+  const named = parseOllamaRepo(repo);
+  return named === null
+    ? `${repo} as cached: ${revision} at commit ${commit.slice(0, 7)}`
+    : `${calledOllama(named, revision)} as cached`;
 }
 
 /** Tokens of the environment, of the Hub's token file, and of an earlier setup, as answers to the question of the token. */

@@ -2,19 +2,19 @@ import {
   type CatalogModel,
   completeTiers,
   defaultTiers,
-  modelsByName,
   modelsOfTiers,
 } from "../catalog/catalog.ts";
+import { modelsByName } from "../catalog/model-name.ts";
 import { parseTiers } from "../plan/questions.ts";
 import type { DetachRequest } from "../record/handover.ts";
 import { failure } from "../run/failures/table.ts";
 import { formatBytes } from "../run/units.ts";
 import type { Survey } from "../store/store.ts";
-import { openHubCache } from "../store/hub-cache/hub-cache.ts";
 import { downloadModels, surveyModels } from "./download-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeAndMake, requirePlace } from "./models-place.ts";
-import { cacheFallback, givenToken, openHub } from "./open-hub.ts";
+import { openModelDoors } from "./model-doors.ts";
+import { givenToken } from "./open-hub.ts";
 import type { Fetching, Work } from "./command-request.ts";
 import type { StackImages } from "./stack-images.ts";
 
@@ -26,7 +26,7 @@ interface StackPlace {
 }
 
 /**
- * Downloads models into the Hub cache, and the images of a stack, which it gives to Docker where there is an engine. Starts
+ * Downloads models, each to where its programs look for it, and the images of a stack, which it gives to Docker where there is an engine. Starts
  * nothing.
  * @param stack null for models alone
  * @returns the sentences of the closing page
@@ -41,10 +41,13 @@ export async function pull(
   }: { readonly models: readonly CatalogModel[]; readonly stack: StackPlace | null },
 ): Promise<string[]> {
   const { host, emit, signal, pause } = work;
-  const { cacheDir, limitBytesPerSecond, maxConnections } = fetching;
+  const { limitBytesPerSecond, maxConnections } = fetching;
   const token = await givenToken(host, fetching);
-  const source = openHub(work, fetching, token);
-  const store = openHubCache({ host, cacheDir });
+  const { source, store, fallback, folders, endWords } = await openModelDoors(work, {
+    fetching,
+    token,
+    models,
+  });
 
   emit({ type: "stage.started", stage: "download" });
   const survey = await surveyModels({
@@ -52,7 +55,7 @@ export async function pull(
     store,
     models,
     signal,
-    fallback: cacheFallback(work, fetching, token),
+    fallback,
   });
   const images = stack === null ? null : await findImages(work, fetching, stack);
   await requirePlace(work, images?.addTo(survey) ?? survey);
@@ -71,17 +74,21 @@ export async function pull(
     }).finally(() => opened?.downloadEnded());
     const imageWords = (await images?.finish(opened ?? null, fetchedImageBytes)) ?? [];
     emit({ type: "stage.finished", stage: "download", outcome: "done" });
-    return [modelsWords(survey, fetchedBytes), ...imageWords];
+    return [modelsWords(survey, fetchedBytes, folders), ...endWords, ...imageWords];
   } finally {
     await opened?.close();
   }
 }
 
-function modelsWords({ totalBytes, cacheDir }: Survey, fetchedBytes: number): string {
-  const size = formatBytes(totalBytes);
+function modelsWords(
+  { totalBytes }: Survey,
+  fetchedBytes: number,
+  folders: readonly string[],
+): string {
+  const what = `${formatBytes(totalBytes)} in ${folders.join(" and ")}`;
   return fetchedBytes === 0
-    ? `All models are already cached: ${size} in ${cacheDir}.`
-    : `Models are ready: ${size} in ${cacheDir} (${formatBytes(fetchedBytes)} downloaded now).`;
+    ? `All models are already cached: ${what}.`
+    : `Models are ready: ${what} (${formatBytes(fetchedBytes)} downloaded now).`;
 }
 
 /** The images of a stack, whether or not it was set up: loaded with what speaks to registries. */
@@ -125,7 +132,7 @@ export async function performPull(
 
 /** Which models are meant. */
 export interface ModelChoice {
-  /** Ids of the catalog, or repositories. */
+  /** As `modelsByName` reads them. */
   readonly names: readonly string[];
   readonly all: boolean;
   /** `--tiers` was given. */

@@ -5,7 +5,6 @@ import {
   capabilitiesOf,
   completeTiers,
   defaultTiers,
-  modelsByName,
   modelsOfTiers,
 } from "../../src/catalog/catalog.ts";
 import { Failure } from "../../src/run/failure.ts";
@@ -134,16 +133,6 @@ describe("choosing models", () => {
   it("names once what models let Annie do, and nothing for those that add nothing", () => {
     const { models } = catalog;
     expect(capabilitiesOf([...models, ...models])).toEqual(["memory_search"]);
-  });
-
-  it("finds models by id or repository", () => {
-    expect(modelsByName(catalog, ["owner/ears", "search"]).map((model) => model.id)).toEqual([
-      "search",
-      "ears",
-    ]);
-    expect(() => modelsByName(catalog, ["nose"])).toThrow(
-      expect.objectContaining({ code: "models.unknown" }),
-    );
   });
 
   it.each([

@@ -1,4 +1,5 @@
-import { type CatalogModel, modelsByName } from "../../catalog/catalog.ts";
+import type { CatalogModel } from "../../catalog/catalog.ts";
+import { modelsByName } from "../../catalog/model-name.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { type Placed, placeModels, requireMounted } from "../models-place.ts";
