@@ -3,6 +3,7 @@ import { availableParallelism, loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { reposForCatalog } from "../../src/demo/hub/catalog-repos.ts";
@@ -10,6 +11,7 @@ import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { freePort } from "../host/free-port.ts";
 import { photograph } from "../deploy/compose/fixtures.ts";
+import { findLeaks, passwordsOf, type Secrets, watchArguments } from "./leaks.ts";
 import { docker, type HerosRun, ofType, runHeros } from "./run-heros.ts";
 
 const token = "hf_endToEndTestToken0123456789";
@@ -20,6 +22,11 @@ let stackDir: string;
 let cacheDir: string;
 let hub: EmbeddedHub;
 let port: number;
+/** Known from the first setup on. */
+let secrets: Secrets = { token };
+let seenArguments: ReturnType<typeof watchArguments>;
+/** Of every run of heros, and of docker compose. */
+const outputs: Record<string, string> = {};
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "heros-e2e-"));
@@ -32,6 +39,7 @@ beforeAll(async () => {
     tokens: { [token]: "tester" },
   });
   port = await freePort();
+  seenArguments = watchArguments(() => secrets);
 });
 
 afterAll(async () => {
@@ -217,6 +225,23 @@ test("once the cause is gone, the next run brings her back", async () => {
   expect(await setup()).toMatchObject({ exitCode: 0 });
 });
 
+test("the token and the passwords stand in files that only their owner can read, and nowhere else", async () => {
+  const report = await heros(["report"]);
+  expect(report.exitCode).toBe(0);
+  const [, file = ""] = /Report: (\S+)/u.exec(report.stdout.replaceAll('"', " ")) ?? [];
+  const archive = gunzipSync(await readFile(file)).toString("latin1");
+  await rm(file);
+  expect(archive).toContain("heros-report/compose.json");
+  const logs = await docker(["compose", "logs"], stackDir);
+  expect(Object.keys(secrets)).toEqual(["token", "POSTGRES_PASSWORD", "NEO4J_PASSWORD"]);
+  const all = { ...outputs, "docker compose logs": logs, "the report's archive": archive };
+  const search = { secrets, folders: [folder], outputs: all };
+  expect([...(await findLeaks(search)), ...(await seenArguments())]).toEqual([]);
+  for (const name of [".env", "secrets/hf_token"]) {
+    expect((await stat(path.join(stackDir, name))).mode & 0o777, name).toBe(0o600);
+  }
+});
+
 function setup(onEvent?: (event: TimedEvent) => void): Promise<HerosRun> {
   const args = [
     "setup",
@@ -256,6 +281,8 @@ async function heros(
     onEvent,
   );
   expect(run.stdout + run.stderr).not.toContain(token);
+  outputs[`heros ${args[0]} (${Object.keys(outputs).length})`] = run.stdout + run.stderr;
+  if (args[0] === "setup") secrets = { token, ...(await passwordsOf(stackDir)) };
   const last = run.events.at(-1);
   say(
     `heros ${args[0]}: exit ${run.exitCode}, ${run.events.length} events, last: ${JSON.stringify(last)}${run.stderr}`,
