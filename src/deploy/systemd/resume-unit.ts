@@ -13,7 +13,7 @@ export interface ResumeUnit {
 /**
  * The text of the unit: systemd.unit(5), systemd.service(5). Docker or the network may take longer to start than the user's
  * services do: heros waits for them, and is tried again a minute after it failed, ten times a day. Not where another try
- * won't help: wrong settings (2), a wrong checksum (6), a full disk (7), a program that is gone (203). Who stops it (130) meant it.
+ * won't help: wrong settings (2), a wrong checksum (6), a full disk (7), a program that is gone (127, 203). Who stops it (130) meant it.
  */
 export function resumeUnitText({ command, environment }: ResumeUnit): string {
   return `${mark}: continues it after a reboot. heros removes this file
@@ -27,16 +27,23 @@ StartLimitBurst=10
 Type=exec
 ${Object.entries(environment)
   .map(([name, value]) => `Environment=${unitWord(`${name}=${value}`)}\n`)
-  .join("")}ExecStart=:${command.map(unitWord).join(" ")}
+  .join("")}ExecStart=:${startable(command).map(unitWord).join(" ")}
 KillMode=mixed
 SuccessExitStatus=130
 Restart=on-failure
 RestartSec=60
-RestartPreventExitStatus=2 6 7 203
+RestartPreventExitStatus=2 6 7 127 203
 
 [Install]
 WantedBy=default.target
 `;
+}
+
+/** systemd takes no program with a quote or a backslash in its path; a shell does. */
+function startable(command: ResumeUnit["command"]): readonly string[] {
+  return /["'\\\p{Cc}]/u.test(command[0])
+    ? ["/bin/sh", "-c", 'exec "$0" "$@"', ...command]
+    : command;
 }
 
 export function isResumeUnit(text: string): boolean {

@@ -24,6 +24,12 @@ test("a unit starts the program with its arguments, waits between tries, and is 
   expect(readUnit(text).env["HF_HOME"]).toBe("/data/50% full");
 });
 
+test("a program whose path systemd would not take is started by a shell", () => {
+  const command = ["/home/o'brien/heros", "setup"] as const;
+  const text = resumeUnitText({ command: [...command], environment: {} });
+  expect(readUnit(text).command).toEqual(["/bin/sh", "-c", 'exec "$0" "$@"', ...command]);
+});
+
 test.each([
   ["/home/ada/.local/bin/heros", "/home/ada/.local/bin/heros"],
   ["/my models", '"/my models"'],
