@@ -11,6 +11,7 @@ open_work
 if [ ! -e dist/cli/main.js ]; then npm run --silent build; fi
 start_engine "$work/engine"
 install_registry
+install_systemd
 mkdir "$work/images" "$work/tmp"
 .ci/docker-images.sh "$work/images"
 TMPDIR=$work/tmp vitest run --config test/e2e.config.ts test/docker

@@ -39,6 +39,15 @@ install_registry() {
     service docker-registry stop >/dev/null 2>&1 || true
 }
 
+# Its user instance, which a test starts by itself; a container has none.
+install_systemd() {
+    if [ -x /usr/lib/systemd/systemd ]; then
+        return
+    fi
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends systemd
+}
+
 # Debian 12 has no compose v2; the next release's package asks for nothing that 12 lacks.
 install_compose() {
     if docker compose version >/dev/null 2>&1; then
