@@ -1,6 +1,7 @@
 import type { DataOf, FailureCode } from "../src/run/failures/table.ts";
 import { failure } from "../src/run/failures/table.ts";
 import { ollamaFailureExamples } from "./ollama-failure-examples.ts";
+import { clashFailureExamples } from "./clash-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
 
 type Example<Code extends FailureCode> = DataOf<Code> extends void ? undefined : DataOf<Code>;
@@ -377,7 +378,6 @@ export const failureExamples: {
     },
   ],
   "stack.profile_off": [{ service: "her-os-core", profiles: ["gpu"], stackDir }],
-  "stack.project_taken": [{ name: "her-os", folder: "/srv/her-os" }],
   "tiers.unknown": [{ tier: 5, known: [1, 2, 3] }],
   "token.malformed": [{ where: "token.txt" }],
   "token.unreadable": [{ file: "token.txt", reason: "EACCES" }],
@@ -387,5 +387,6 @@ export const failureExamples: {
   "usage.no_home": [undefined],
   "usage.wrong": [{ complaint: "unknown command 'setpu'\n(Did you mean setup?)" }],
   ...ollamaFailureExamples,
+  ...clashFailureExamples,
   ...releaseFailureExamples,
 };

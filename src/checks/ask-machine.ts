@@ -22,7 +22,9 @@ import {
 } from "../docker/engine.ts";
 import { type ComposeAnswer, askCompose } from "../docker/compose.ts";
 import { type PortAnswer, askPort } from "../machine/port.ts";
-import { late, type Probe, readTextInTime, withinLimit } from "../host/time-limit.ts";
+import type { Clash } from "../run/failures/stack.ts";
+import { askClashes, type PlannedStack } from "./ask-clashes.ts";
+import { late, type Late, type Probe, readTextInTime, withinLimit } from "../host/time-limit.ts";
 
 /** What stands at the endpoint. */
 export type HubAnswer =
@@ -38,6 +40,9 @@ export type EndpointAnswers = readonly { readonly endpoint: string; readonly ans
 /** Asks an address as a download does, so that both judge alike. @throws Failure that the download would end with */
 export type TryHub = (endpoint: string, signal: AbortSignal) => Promise<void>;
 
+/** The stack, as it is or would be written; null where compose does not say, or rejects it. */
+export type ReadStack = () => Promise<PlannedStack | null>;
+
 export interface Surroundings {
   readonly modelsPath: string;
   /** Why the models can't be reached where the answers say; `modelsPath` is only a guess then. */
@@ -46,6 +51,7 @@ export interface Surroundings {
   readonly projectDir?: string;
   /** Where Annie will answer. */
   readonly port: number;
+  readonly readStack: ReadStack;
   /** Of the Hub, in order of preference. */
   readonly endpoints: readonly string[];
   readonly tryHub: TryHub;
@@ -73,6 +79,8 @@ export interface Asked {
   readonly compose: Promise<ComposeAnswer>;
   readonly gpuAccess: Promise<GpuAccess>;
   readonly port: Promise<PortAnswer>;
+  /** What the stack needs and something else has; null where nobody can tell. */
+  readonly clashes: Promise<readonly Clash[] | null | Late>;
   readonly hub: Promise<EndpointAnswers>;
 }
 
@@ -82,7 +90,7 @@ export interface Asked {
  */
 export function askEverything(
   probe: Probe,
-  { modelsPath, stackDir, projectDir = stackDir, port, endpoints, tryHub }: Surroundings,
+  { modelsPath, stackDir, projectDir = stackDir, port, endpoints, tryHub, readStack }: Surroundings,
 ): Asked {
   const evidence = lazily({ known: () => readEvidence(probe) });
   const asked: Asked = lazily<Asked>({
@@ -108,6 +116,15 @@ export function askEverything(
     compose: () => askCompose(probe),
     gpuAccess: async () => askGpuAccess(probe, await asked.docker),
     port: () => askPort(probe, { port, projectDir }),
+    clashes: async () => {
+      const { limitMs } = probe;
+      // Compose is asked first, then the engine.
+      return withinLimit({ ...probe, limitMs: limitMs * 2 }, async (signal) => {
+        const stack = await readStack();
+        const places = { stackDir, projectDir, port, annies: asked.port };
+        return stack && askClashes({ ...probe, signal }, { stack, ...places });
+      });
+    },
     hub: () => askHubs(probe, endpoints, tryHub),
   });
   return asked;

@@ -2,6 +2,7 @@ import {
   type Asked,
   askEverything,
   type Consent,
+  type ReadStack,
   type Surroundings,
   type TryHub,
 } from "./ask-machine.ts";
@@ -32,6 +33,7 @@ export interface DetectRequest {
   readonly projectDir?: string;
   /** Where Annie will answer. */
   readonly port: number;
+  readonly readStack: ReadStack;
   /** Of the Hub, without a "/" at its end. */
   readonly endpoint: string;
   /** Asked where the endpoint fails, in order of preference. */
@@ -169,10 +171,16 @@ async function runChecks(
     const isProblem = rank !== undefined && found?.exitCode === exitCodes.machine;
     return isProblem ? [{ found, rank: rank ?? 0 }] : [];
   });
+  // One report of all that other stacks have names Annie's port too.
+  const isTold = ({ code }: Failure) =>
+    code !== "port.taken" || failureOf("clashes")?.code !== "stack.clashes";
   const ofInstallation = runs.filter(({ rank }) => rank === undefined);
   return {
     checks: results.map(({ finished }) => finished),
-    problems: problems.toSorted((a, b) => a.rank - b.rank).map(({ found }) => found),
+    problems: problems
+      .toSorted((a, b) => a.rank - b.rank)
+      .map(({ found }) => found)
+      .filter(isTold),
     hubFailure: failureOf("hub"),
     placeFailure: failureOf("disk.models"),
     otherFailures: ofInstallation.flatMap(({ id }) => failureOf(id) ?? []),

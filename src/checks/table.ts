@@ -1,11 +1,13 @@
 import type { Asked, Surroundings } from "./ask-machine.ts";
-import { failedBy, type Finding } from "./finding.ts";
-import type { Probe } from "../host/time-limit.ts";
+import { assessClashes } from "./clashes.ts";
+import { failedBy, type Finding, lateFinding } from "./finding.ts";
+import { late, type Probe } from "../host/time-limit.ts";
 import { assessImagesDisk, assessModelsDisk } from "./disks.ts";
 import { assessCompose, assessDocker, assessGpuAccess } from "./docker.ts";
 import { assessCpu, assessGpu, assessMemory, assessProduct } from "./hardware.ts";
 import { installationChecks } from "./installation-rows.ts";
-import { assessHubs, assessPort } from "./network.ts";
+import { assessHubs } from "./network.ts";
+import { assessPort } from "./port.ts";
 
 /** One check of the machine: what setup, the wizard and `heros doctor` know of it. */
 interface CheckRow<Id extends string> {
@@ -125,6 +127,19 @@ export const machineChecks = [
     rank: 4,
     fixable: true,
     assess: async (asked, probe, { port }) => assessPort(port, await asked.port, probe),
+  }),
+  row({
+    id: "clashes",
+    title: "Other stacks",
+    why: "Two stacks can't share a container name, a port or a volume.",
+    rank: 4,
+    fixable: true,
+    async assess(asked, { limitMs }) {
+      const clashes = await asked.clashes;
+      if (clashes === late) return lateFinding({ limitMs });
+      if (clashes !== null) return assessClashes(clashes);
+      return { status: "skipped", found: "Docker names none" };
+    },
   }),
   row({
     id: "hub",

@@ -75,6 +75,11 @@ export async function performDoctor(
     stackDir,
     projectDir: await findProjectFolder(host, stackDir),
     port: address.port,
+    async readStack() {
+      const { findPlannedStack } = await import("../deploy/compose/base.ts");
+      const limited = impatient(host, answerLimitMs(host));
+      return findPlannedStack({ host: limited, stackDir, assetsDir, port: address.port });
+    },
     endpoint,
     mirrors,
     tryHub: tryHubOf(work, settings, { tokenIsAsked: false, refusedTokens }),

@@ -1,11 +1,15 @@
+import path from "node:path";
+import { askClashes } from "../checks/ask-clashes.ts";
+import { clashFailure } from "../checks/clashes.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
-import { isSetUp, stackFlag } from "../deploy/compose/compose-files.ts";
+import { findBaseFile, isSetUp, stackFlag } from "../deploy/compose/compose-files.ts";
 import { startStack } from "../deploy/compose/start.ts";
 import { composeFailure } from "../docker/compose-failures.ts";
 import { readStackConfig, runCompose } from "../docker/compose.ts";
 import { containerTeller, listContainers } from "../docker/containers.ts";
 import { askEnginePlace } from "../docker/engine.ts";
 import { askAnnie } from "../health/health.ts";
+import { answerLimitMs } from "../host/time-limit.ts";
 import type { StackAction } from "../run/failures/stack.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Work } from "./command-request.ts";
@@ -64,8 +68,24 @@ async function up(work: Work, settings: GatheredSettings): Promise<string[]> {
   const { cacheDir, stackDir, port } = await placeModels(work, settings);
   const { host, emit, signal } = work;
   const place = await anniePlace(host, stackDir, port);
+  await requireUnclaimed(work, { stackDir, port: place.port });
   await startStack({ host, emit, signal, stackDir, cacheDir, port: place.port });
   return ["Annie's containers are started.", whenOnline];
+}
+
+/** What others have is told before anything starts, all of it. @throws Failure `stack.clashes`, `stack.project_taken` (4) */
+async function requireUnclaimed(
+  { host, signal }: Work,
+  { stackDir, port }: { readonly stackDir: string; readonly port: number },
+): Promise<void> {
+  const config = await readStackConfig({ host, stackDir, signal });
+  if (config === null) return;
+  const file = await findBaseFile(host, stackDir);
+  const probe = { host, signal, limitMs: answerLimitMs(host) };
+  const places = { stackDir, projectDir: path.dirname(file), port };
+  const clashes = await askClashes(probe, { stack: { config, file }, ...places });
+  const taken = clashFailure(clashes ?? []);
+  if (taken !== null) throw taken;
 }
 
 /** @throws Failure in docker's own words */

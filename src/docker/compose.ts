@@ -122,6 +122,7 @@ const service = z.object({
   platform: z.string().optional().catch(undefined),
   depends_on: z.record(z.string(), dependency).optional(),
   profiles: z.array(z.string()).default([]),
+  container_name: z.string().optional().catch(undefined),
   network_mode: z.string().optional(),
   environment: z.record(z.string(), z.string().nullable()).default({}).catch({}),
   ports: z.array(port).default([]).catch([]),
@@ -156,14 +157,19 @@ const service = z.object({
     .nullish()
     .catch(null),
 });
+const resources = z
+  .record(
+    z.string(),
+    z.object({ name: z.string().optional(), external: z.unknown().optional() }).nullable(),
+  )
+  .nullish()
+  .catch(null);
 const config = z.object({
   name: z.string().optional(),
   services: z.record(z.string(), service),
   secrets: z.record(z.string(), z.unknown()).nullish(),
-  volumes: z
-    .record(z.string(), z.object({ name: z.string().optional() }).nullable())
-    .nullish()
-    .catch(null),
+  volumes: resources,
+  networks: resources,
 });
 
 /** A service as compose merges it: `extends`, `include` and variables are worked in. */
@@ -178,6 +184,9 @@ export interface StackConfig {
   readonly secrets: readonly string[];
   /** What docker calls a volume, by the name that it has in the files. */
   readonly volumeNames: ReadonlyMap<string, string>;
+  /** The same of those alone that compose makes itself, and of its networks. */
+  readonly ownVolumes: ReadonlyMap<string, string>;
+  readonly ownNetworks: ReadonlyMap<string, string>;
   /** Service by image; where two share one, the first. */
   readonly serviceOfImage: ReadonlyMap<string, string>;
   readonly imageOfService: ReadonlyMap<string, string>;
@@ -222,10 +231,17 @@ export function parseStackConfig(text: string): StackConfig | null {
     services: data.services,
     secrets,
     volumeNames,
+    ownVolumes: ownNames(data.volumes),
+    ownNetworks: ownNames(data.networks),
     serviceOfImage,
     imageOfService,
     serviceOfPort,
   };
+}
+
+function ownNames(found: z.output<typeof resources>): ReadonlyMap<string, string> {
+  const own = Object.entries(found ?? {}).filter(([, each]) => !each?.external);
+  return new Map(own.map(([key, each]) => [key, each?.name ?? key]));
 }
 
 /** A service and everything that it waits for, by name. */

@@ -139,34 +139,6 @@ export async function askMounts(
   );
 }
 
-/** Of each container of the project, stopped ones too: its folder, and the first of its files. None where docker does not say. */
-export async function askProject(
-  host: Host,
-  name: string,
-): Promise<readonly { readonly folder: string; readonly file: string }[]> {
-  const label = (key: string) => `{{.Label "com.docker.compose.project.${key}"}}`;
-  const { exitCode, stdout } = await host.processes.run({
-    command: "docker",
-    args: [
-      "ps",
-      "--all",
-      "--filter",
-      `label=com.docker.compose.project=${name}`,
-      "--format",
-      `${label("working_dir")}\t${label("config_files")}`,
-    ],
-    timeoutMs: 15_000,
-  });
-  if (exitCode !== 0) return [];
-  return [...new Set(stdout.trim().split("\n"))].flatMap((line) => {
-    const [folder = "", files = ""] = line.split("\t");
-    // Some composes write "." there, which says nothing here.
-    if (!path.isAbsolute(folder)) return [];
-    const [first = ""] = files.split(",");
-    return [{ folder, file: path.resolve(folder, first) }];
-  });
-}
-
 /** Whether docker has a volume of this name. */
 export async function hasVolume(host: Host, name: string): Promise<boolean> {
   const { exitCode } = await host.processes.run({
@@ -210,28 +182,46 @@ function containerState(state: string, health: string): ContainerState {
   }
 }
 
-/** A container that runs. */
-export interface RunningContainer {
+/** A container of the engine, whoever made it. */
+export interface EngineContainer {
   readonly name: string;
+  /** False for one that is stopped, or was never started: it has its name, and no port. */
+  readonly isRunning: boolean;
   /** First and last of each range of ports of this machine that lead to it; none where it shares the machine's network. */
-  readonly published: readonly (readonly [number, number])[];
+  readonly published: readonly PublishedRange[];
   readonly service: string | null;
+  /** Of compose. */
+  readonly project: string | null;
   /** The folder of the compose project. */
   readonly projectDir: string | null;
+  /** Absolute: the first of the project's compose files. */
+  readonly projectFile: string | null;
+  /** Names of the volumes that it mounts. */
+  readonly volumes: readonly string[];
+}
+
+export interface PublishedRange {
+  readonly first: number;
+  readonly last: number;
+  readonly protocol: string;
+  /** `0.0.0.0`, `::`, `127.0.0.1`. */
+  readonly address: string;
 }
 
 const psLine = z.object({
   Names: z.string(),
   Labels: z.string().nullish(),
   Ports: z.string().nullish(),
+  State: z.string().nullish(),
+  Mounts: z.string().nullish(),
 });
 
 /** @param stdout of `docker ps --format '{{json .}}'`: a JSON object a line, its labels in one string */
-export function parseDockerPs(stdout: string): readonly RunningContainer[] {
+export function parseDockerPs(stdout: string): readonly EngineContainer[] {
   return stdout.split("\n").flatMap((line) => {
     const { data } = psLine.safeParse(parseJson(line));
     if (data === undefined) return [];
-    const { Names, Labels, Ports } = data;
+    const { Names, Labels, Ports, State, Mounts } = data;
     const label = (name: string): string | null =>
       // A label's value may hold commas; the next label of compose's begins after one.
       new RegExp(`(?:^|,)com\\.docker\\.compose\\.${name}=(.*?)(?=,[\\w.-]+=|$)`).exec(
@@ -240,30 +230,77 @@ export function parseDockerPs(stdout: string): readonly RunningContainer[] {
     const folder = label("project.working_dir");
     // Some composes write "." there, which says nothing here.
     const projectDir = folder?.startsWith("/") === true ? folder : null;
+    const [file = ""] = (label("project.config_files") ?? "").split(",");
     return [
-      { name: Names, published: parsePorts(Ports ?? ""), service: label("service"), projectDir },
+      {
+        name: Names,
+        isRunning: !/^(?:created|exited|dead|removing)$/i.test(State ?? ""),
+        published: parsePorts(Ports ?? ""),
+        service: label("service"),
+        project: label("project"),
+        projectDir,
+        projectFile: projectDir === null ? null : path.resolve(projectDir, file),
+        volumes: (Mounts ?? "").split(",").filter((name) => name !== "" && !name.startsWith("/")),
+      },
     ];
   });
 }
 
 /** `0.0.0.0:8000->8000/tcp, [::]:9000-9002->80-82/tcp, 5432/tcp`. */
-function parsePorts(text: string): RunningContainer["published"] {
-  return [...text.matchAll(/:(\d+)(?:-(\d+))?->/g)].map(([, first, last]) => [
-    Number(first),
-    Number(last ?? first),
-  ]);
+function parsePorts(text: string): readonly PublishedRange[] {
+  const mapped = /(?:^|[ ,])\[?([^\s\],]*?)\]?:(\d+)(?:-(\d+))?->[\d-]+\/(\w+)/g;
+  return [...text.matchAll(mapped)].map(([, address = "", first, last, protocol = "tcp"]) => ({
+    first: Number(first),
+    last: Number(last ?? first),
+    protocol,
+    address,
+  }));
 }
 
-/** The containers that run on this machine, whoever started them; none where docker does not say. */
-export async function askRunning(probe: Probe): Promise<readonly RunningContainer[]> {
+/** An engine may have very many. */
+const mostContainers = 2000;
+
+/** The containers of this machine, stopped ones too, whoever made them; null where docker does not say. */
+export async function askContainers(probe: Probe): Promise<readonly EngineContainer[] | null> {
   const result = await withinLimit(probe, (signal) =>
     probe.host.processes.run({
       command: "docker",
-      args: ["ps", "--format", "{{json .}}"],
+      args: ["ps", "--no-trunc", "--last", String(mostContainers), "--format", "{{json .}}"],
       signal,
     }),
   );
-  return result === late || result.exitCode !== 0 ? [] : parseDockerPs(result.stdout);
+  return result === late || result.exitCode !== 0 ? null : parseDockerPs(result.stdout);
+}
+
+/** A volume or a network of the engine. */
+export interface EngineResource {
+  readonly name: string;
+  /** The compose project that made it; null where none did. */
+  readonly project: string | null;
+}
+
+const resource = z.array(
+  z.object({ Name: z.string(), Labels: z.record(z.string(), z.string()).nullish().catch(null) }),
+);
+
+/** Those of these names that are there; null where docker does not say. */
+export async function askResources(
+  probe: Probe,
+  kind: "volume" | "network",
+  names: readonly string[],
+): Promise<readonly EngineResource[] | null> {
+  if (names.length === 0) return [];
+  const result = await withinLimit(probe, (signal) =>
+    probe.host.processes.run({ command: "docker", args: [kind, "inspect", ...names], signal }),
+  );
+  // It tells those that are there, too, where one is not.
+  const found = result === late ? undefined : resource.safeParse(parseJson(result.stdout)).data;
+  return (
+    found?.map(({ Name: name, Labels }) => ({
+      name,
+      project: Labels?.["com.docker.compose.project"] ?? null,
+    })) ?? null
+  );
 }
 
 export interface Volume {

@@ -7,7 +7,7 @@ export interface Network {
   request(request: HttpRequest): Promise<HttpResponse>;
   /** As `request`, for large bodies: a piece is only good while it is handed on, for its memory is used again. Not HEAD. */
   read(request: HttpRequest): Promise<HttpResponse<ByteStream>>;
-  /** True when a TCP port on this machine can be bound on all addresses. */
+  /** True when a TCP port on this machine can be bound on all addresses, and where this user may not try. */
   portIsFree(port: number): Promise<boolean>;
   /** Answers the HTTP requests of programs on this machine, at a free port of 127.0.0.1. @throws Node's errors */
   listen(

@@ -6,6 +6,7 @@ import { routeFiles } from "./file-routes.ts";
 import type { Clock, Host, System } from "./host.ts";
 import type { HttpClient } from "./http-client.ts";
 import type { Network } from "./network.ts";
+import { errorCode } from "../run/failure.ts";
 import { parseMountTable } from "./places.ts";
 import { childEnv, realProcesses } from "./processes.ts";
 
@@ -42,7 +43,8 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
       const { createServer } = await import("node:net");
       return new Promise((resolve) => {
         const server = createServer();
-        server.once("error", () => resolve(false));
+        // Nobody but root may try one of the lowest ports, free or not.
+        server.once("error", (error) => resolve(errorCode(error) === "EACCES"));
         server.listen({ port, exclusive: true }, () => server.close(() => resolve(true)));
       });
     },

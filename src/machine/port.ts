@@ -1,4 +1,4 @@
-import { askRunning, type RunningContainer } from "../docker/containers.ts";
+import { askContainers, type EngineContainer } from "../docker/containers.ts";
 import type { Files } from "../host/host.ts";
 import { late, type Probe, withinLimit } from "../host/time-limit.ts";
 import { isHealthReport } from "../run/health-report.ts";
@@ -15,19 +15,35 @@ export type PortAnswer =
       readonly other: number | null;
     };
 
-/** Whether Annie can have the port, or who has it. */
-export async function askPort(
-  probe: Probe,
-  { port, projectDir }: { readonly port: number; readonly projectDir: string },
-): Promise<PortAnswer> {
-  const free = await withinLimit(probe, (signal) => staysFree(probe.host, port, signal));
+export interface PortAsked {
+  readonly port: number;
+  /** By which compose knows the stack's own containers. */
+  readonly projectDir: string;
+  /** All there are, where somebody has asked for them already. */
+  readonly containers?: readonly EngineContainer[];
+  /** Ports that are free now, and are no other ones to have: the stack wants them itself. */
+  readonly wanted?: ReadonlySet<number>;
+}
+
+/** Whether the stack can have the port, or who has it. */
+export async function askPort(probe: Probe, asked: PortAsked): Promise<PortAnswer> {
+  const { port, wanted = new Set() } = asked;
+  const free = await withinLimit(probe, (signal) => isFree({ ...probe, signal }, port));
   if (free === late) return { state: "late" };
   if (free) return { state: "free" };
   const [owner, other] = await Promise.all([
-    askPortOwner(probe, { port, projectDir }),
-    findFreePort(probe, port),
+    askPortOwner(probe, asked),
+    findFreePort(probe, port, wanted),
   ]);
   return { state: "taken", owner, other };
+}
+
+/** The ports that only root may take, and so try. */
+const lowest = 1024;
+
+async function isFree(probe: Probe, port: number): Promise<boolean> {
+  const stays = await staysFree(probe.host, port, probe.signal);
+  return stays && (port >= lowest || (await askSockets(probe.host.files, port)).size === 0);
 }
 
 const lookAgainMs = 50;
@@ -46,10 +62,15 @@ async function staysFree(
 }
 
 /** The next free port above, so that the hint is a command that works; null where none is near. */
-async function findFreePort({ host, signal }: Probe, port: number): Promise<number | null> {
+async function findFreePort(
+  { host, signal }: Probe,
+  port: number,
+  wanted: ReadonlySet<number>,
+): Promise<number | null> {
   const last = Math.min(port + 20, 65_535);
   for (let candidate = port + 1; candidate <= last; candidate += 1) {
     signal.throwIfAborted();
+    if (wanted.has(candidate)) continue;
     if (await host.network.portIsFree(candidate)) return candidate;
   }
   return null;
@@ -61,37 +82,47 @@ export type PortOwner =
   | { readonly kind: "our-stack" }
   /** Annie answers there; nobody could say whose container she is in. */
   | { readonly kind: "annie" }
-  | { readonly kind: "container"; readonly name: string; readonly projectDir: string | null }
+  | {
+      readonly kind: "container";
+      readonly name: string;
+      /** Of compose, with its folder. */
+      readonly project: string | null;
+      readonly projectDir: string | null;
+      readonly isRunning?: boolean;
+    }
   | { readonly kind: "process"; readonly name: string; readonly pid: number }
   | { readonly kind: "unknown" };
 
 export async function askPortOwner(
   probe: Probe,
-  { port, projectDir: ours }: { readonly port: number; readonly projectDir: string },
+  { port, projectDir: ours, containers: known }: PortAsked,
 ): Promise<PortOwner> {
-  const [containers, annie, listener] = await Promise.all([
-    askRunning(probe),
+  const [all, annie, listener] = await Promise.all([
+    known ?? askContainers(probe),
     askHealth(probe, port),
     askListener(probe, port),
   ]);
+  const containers = (all ?? []).filter(({ isRunning }) => isRunning);
   const cores = containers.filter(({ service }) => service === "her-os-core");
-  for (const { published, projectDir } of cores) {
-    const here = published.length === 0 || leadsTo(published, port);
-    if (!here || projectDir === null) continue;
+  for (const container of containers) {
+    const { published, projectDir } = container;
+    // One that shares the machine's network publishes nothing.
+    const isCore = cores.includes(container) && published.length === 0;
+    if (projectDir === null || (!isCore && !leadsTo(published, port))) continue;
     if (await sameFolder(probe, projectDir, ours)) return { kind: "our-stack" };
   }
   const container = containers.find(({ published }) => leadsTo(published, port));
   if (container !== undefined) {
-    const { name, projectDir } = container;
+    const { name, project, projectDir } = container;
     const nameless = cores.includes(container) && projectDir === null;
-    return nameless && annie ? { kind: "annie" } : { kind: "container", name, projectDir };
+    return nameless && annie ? { kind: "annie" } : { kind: "container", name, project, projectDir };
   }
   if (annie) return { kind: "annie" };
   return listener === null ? { kind: "unknown" } : { kind: "process", ...listener };
 }
 
-function leadsTo(published: RunningContainer["published"], port: number): boolean {
-  return published.some(([first, last]) => first <= port && port <= last);
+function leadsTo(published: EngineContainer["published"], port: number): boolean {
+  return published.some(({ first, last }) => first <= port && port <= last);
 }
 
 const maxBodyBytes = 256 * 1024;
@@ -134,6 +165,15 @@ export function parseListeners(text: string, port: number): readonly string[] {
   });
 }
 
+/** What listens on the port, as a process' descriptors name it. */
+async function askSockets(files: Files, port: number): Promise<ReadonlySet<string>> {
+  const tables = await Promise.all(
+    ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => files.readFile(path, "utf8").catch(() => "")),
+  );
+  const inodes = tables.flatMap((table) => parseListeners(table, port));
+  return new Set(inodes.map((inode) => `socket:[${inode}]`));
+}
+
 /** The program that listens on the port; null where it belongs to another user. */
 export async function askListener(
   probe: Probe,
@@ -141,14 +181,7 @@ export async function askListener(
 ): Promise<{ readonly name: string; readonly pid: number } | null> {
   const { files } = probe.host;
   const found = await withinLimit(probe, async () => {
-    const tables = await Promise.all(
-      ["/proc/net/tcp", "/proc/net/tcp6"].map((path) =>
-        files.readFile(path, "utf8").catch(() => ""),
-      ),
-    );
-    const sockets = new Set(
-      tables.flatMap((table) => parseListeners(table, port)).map((inode) => `socket:[${inode}]`),
-    );
+    const sockets = await askSockets(files, port);
     if (sockets.size === 0) return null;
     const pids = (await files.readdir("/proc").catch(() => [])).filter((name) =>
       /^\d+$/.test(name),

@@ -85,6 +85,34 @@ it("starts what does not run, and starts again what does", async () => {
   expect(await asked()).toEqual(["up -d", "restart"]);
 });
 
+it("up tells all that other stacks have in one report, before it starts anything", async () => {
+  const labels = "com.docker.compose.project=old,com.docker.compose.project.working_dir=/srv/old";
+  const held = JSON.stringify({ Names: "cache", State: "exited", Labels: labels });
+  const volume = { Name: "data", Labels: { "com.docker.compose.project": "old" } };
+  const redis = {
+    container_name: "cache",
+    volumes: [{ type: "volume", source: "data", target: "/data" }],
+  };
+  const own = { ...(JSON.parse(config(port)) as { services: object }), name: "her-os" };
+  const whole = {
+    ...own,
+    services: { ...own.services, redis },
+    volumes: { data: { name: "data" } },
+  };
+  const asked = await dockerThat(`"ps --no-trunc "*) echo '${held}';;
+"volume inspect data") echo '[${JSON.stringify(volume)}]';;
+*" config --format json") echo '${JSON.stringify(whole)}';;`);
+  const run = await sandbox.run(["up", "--json"]);
+  expect(run.exitCode).toBe(4);
+  expect(run.events().at(-1)).toMatchObject({
+    code: "stack.clashes",
+    message: `2 things that this stack needs are taken on this machine:
+  container name cache is used by the stopped container cache of the stack old in /srv/old
+  volume data belongs to the stack old in /srv/old`,
+  });
+  expect(await asked()).toEqual([]);
+});
+
 it("says in the same words as setup why compose could not", async () => {
   await dockerThat(
     `*" down") echo "permission denied while trying to connect to the docker API" >&2; exit 1;;`,

@@ -33,6 +33,7 @@ test("is taken for a DGX Spark on which everything is in order", async () => {
     stackDir: demo.stackDir,
     port: demo.port,
     endpoint: demo.endpoint,
+    readStack: async () => null,
     tryHub: async () => {},
   });
 

@@ -16,6 +16,8 @@ export interface Scene {
   readonly stackDir: string;
   readonly cacheDir: string;
   readonly hub: EmbeddedHub;
+  /** Of the programs that it starts. */
+  readonly env: Readonly<Record<string, string>>;
   /** Names of what lies in the stack's folder. */
   files(): Promise<readonly string[]>;
   /** Starts `heros pull`, of the first set, `heros setup` or `heros status` with these flags beside the usual ones. */
@@ -45,6 +47,8 @@ export interface SceneOptions {
   readonly scale?: number;
   /** Default: in the scene's own folder. */
   readonly cacheDir?: string;
+  /** Default: the scene's own folder. */
+  readonly home?: string;
   /** No --cache-dir is given: the storage, or the answers, say where models are. */
   readonly storage?: boolean;
 }
@@ -82,7 +86,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   ];
   const ownEnv = {
     PATH: process.env["PATH"] ?? "/usr/bin:/bin",
-    HOME: folder,
+    HOME: options.home ?? folder,
     DOCKER_HOST: process.env["DOCKER_HOST"] ?? "",
     DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? "",
   };
@@ -101,6 +105,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     stackDir,
     cacheDir,
     hub,
+    env: ownEnv,
     files: async () => (await readdir(stackDir)).toSorted(),
     start,
     pull: (flags, more) => start("pull", flags, more).ended,

@@ -49,6 +49,7 @@ export async function look(pretended: Pretended): Promise<Seen> {
     stackDir: path.join(folder, "her-os"),
     port: pretended.port ?? (await freePort()),
     endpoint: pretended.endpoint ?? (await startHub()).url,
+    readStack: async () => null,
     tryHub: tryHubOn(host),
     limitMs: pretended.limitMs ?? 15_000,
   });

@@ -17,6 +17,7 @@ import {
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { makeStorage, storagePaths } from "../reach-storage.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
+import { findPlannedStack } from "../../deploy/compose/base.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { writeStack } from "../../deploy/compose/deployment.ts";
 import type { Host } from "../../host/host.ts";
@@ -229,7 +230,7 @@ async function placeToCheck(
  */
 export async function lookAtMachine(work: Work, request: SetupRequest): Promise<Detection | null> {
   const { host, emit, signal } = work;
-  const { stackDir, stateDir, port, endpoint, mirrors, dryRun, person } = request;
+  const { stackDir, assetsDir, stateDir, port, endpoint, mirrors, dryRun, person } = request;
   const { remedy } = person;
   const remembered = await recallAnswers(host, stateDir);
   const modelsPath = await placeToCheck(work, request, remembered);
@@ -251,6 +252,7 @@ export async function lookAtMachine(work: Work, request: SetupRequest): Promise<
       stackDir,
       projectDir: await findProjectFolder(host, stackDir),
       port,
+      readStack: () => findPlannedStack({ host, stackDir, assetsDir, port }),
       endpoint,
       mirrors,
       tryHub,

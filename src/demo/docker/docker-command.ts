@@ -23,6 +23,11 @@ export async function answerDocker(
   if (verb === "context" && args[0] === "inspect") {
     return { exitCode: 0, stdout: "unix:///var/run/docker.sock\n" };
   }
+  // No other stack is on this machine.
+  if (verb === "ps") return { exitCode: 0, stdout: "" };
+  if ((verb === "volume" || verb === "network") && args[0] === "inspect") {
+    return { exitCode: 1, stdout: "[]\n" };
+  }
   if (verb === "compose") return answerCompose(args, request, { host, engine });
   return (await answerImages(verb, args, { request, images: engine.images })) ?? refuse(request);
 }

@@ -18,7 +18,7 @@ import {
   publishedAddress,
   standIns,
 } from "./annie-service.ts";
-import { findComposeFiles, herosFile, newBaseFile } from "./compose-files.ts";
+import { findBaseFile, findComposeFiles, herosFile, newBaseFile } from "./compose-files.ts";
 import {
   type ComposeText,
   invalidBase,
@@ -293,14 +293,29 @@ export async function findStack(request: ReadStackRequest): Promise<StackConfig 
   }
 }
 
+/** The same, with the first of its compose files. */
+export async function findPlannedStack(
+  request: ReadStackRequest,
+): Promise<{ readonly config: StackConfig; readonly file: string } | null> {
+  const config = await findStack(request);
+  return config && { config, file: await findBaseFile(request.host, request.stackDir) };
+}
+
 interface ReadStackRequest {
   readonly host: Host;
   readonly stackDir: string;
   /** The folder `assets` of heros. */
   readonly assetsDir: string;
+  /** Where Annie is to answer. */
+  readonly port?: number;
 }
 
-async function mergeStack({ host, stackDir, assetsDir }: ReadStackRequest): Promise<StackConfig> {
+async function mergeStack({
+  host,
+  stackDir,
+  assetsDir,
+  port = portInside,
+}: ReadStackRequest): Promise<StackConfig> {
   const env = await readStackEnv(host, stackDir);
   const heros = await readIfThere(host, path.join(stackDir, herosFile));
   const { own, baseMissing } = await findComposeFiles(host, env, heros);
@@ -309,7 +324,7 @@ async function mergeStack({ host, stackDir, assetsDir }: ReadStackRequest): Prom
       ? path.join(assetsDir, "compose", newBaseFile)
       : path.resolve(stackDir, name),
   );
-  const asked = { host, stackDir, own: paths, baseMissing, port: portInside };
+  const asked = { host, stackDir, own: paths, baseMissing, port };
   const config = await readPlannedConfig(asked, heros);
   if (config !== null) return config;
   const texts = await Promise.all(paths.map((file) => readIfThere(host, file)));

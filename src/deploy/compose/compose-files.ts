@@ -63,12 +63,19 @@ export function projectFolder(stackDir: string, { own }: ComposeFiles): string {
 
 /** The same for a stack whose files were not looked at yet; what is wrong with them is told when they are. */
 export async function findProjectFolder(host: Host, stackDir: string): Promise<string> {
+  return path.dirname(await findBaseFile(host, stackDir));
+}
+
+/** The first of its compose files, likewise. */
+export async function findBaseFile(host: Host, stackDir: string): Promise<string> {
+  const named = (name: string) => path.resolve(stackDir, name);
   try {
     const env = await readStackEnv(host, stackDir);
     const herosText = await readIfThere(host, path.join(stackDir, herosFile));
-    return projectFolder(stackDir, await findComposeFiles(host, env, herosText));
+    const { own } = await findComposeFiles(host, env, herosText);
+    return named(own[0] ?? newBaseFile);
   } catch {
-    return stackDir;
+    return named(newBaseFile);
   }
 }
 

@@ -16,7 +16,6 @@ import {
 import {
   requireNoData,
   requireOwnOfRoot,
-  requireOwnProject,
   requireReplaceable,
   requireWritable,
 } from "./preconditions.ts";
@@ -65,7 +64,7 @@ export interface PlannedDeployment {
 /**
  * What would be written; writes nothing. Where there is a compose to ask, it has accepted the user's files, and ours with them.
  * @throws Failure `stack.not_writable`, `stack.other_owner`, `stack.base_invalid`, `stack.env_invalid`,
- * `stack.profile_off`, `stack.no_port`, `stack.project_taken`, `stack.password_lost`
+ * `stack.profile_off`, `stack.no_port`, `stack.password_lost`
  */
 export async function planDeployment(request: DeploymentRequest): Promise<PlannedDeployment> {
   const { host, stackDir, plan, assetsDir } = request;
@@ -143,8 +142,6 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
       tokenFile: token !== null ? fromFolder(projectDir, tokenPath) : null,
     });
     const config = await readPlannedConfig(planned, newHeros);
-    const name = config?.name ?? null;
-    if (name !== null) await requireOwnProject({ host, name, folders: [stackDir, projectDir] });
     const edited = oldHeros !== null && oldHeros !== newHeros && editedByHand(oldHeros);
     changes.push({
       ...change(herosPath, oldHeros, newHeros, {

@@ -4,7 +4,7 @@ import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import { userName } from "../../host/places.ts";
 import { errorCode, type Failure } from "../../run/failure.ts";
-import { askProject, hasVolume } from "../../docker/containers.ts";
+import { hasVolume } from "../../docker/containers.ts";
 import type { StackConfig, StackService } from "../../docker/compose.ts";
 import type { StackChange } from "./deployment.ts";
 
@@ -157,41 +157,4 @@ async function dataIn(
 
 function passwordLost(name: string, place: string, envPath: string): Failure {
   return failure("stack.password_lost", { name, place, envPath });
-}
-
-interface Project {
-  readonly host: Host;
-  /** As compose names it: by default after its folder, so that two folders of one name are one project. */
-  readonly name: string;
-  /** Absolute: where this stack is, and where compose says that its project is. */
-  readonly folders: readonly string[];
-}
-
-/**
- * Compose knows a project by its name alone: with another folder's name it would replace that one's containers and use its
- * volumes, with other passwords. A folder that is gone was moved, and its containers with it.
- * @throws Failure `stack.project_taken` (exit 4)
- */
-export async function requireOwnProject({ host, name, folders }: Project): Promise<void> {
-  const own = await Promise.all(folders.map((folder) => real(host, folder)));
-  const containers = await askProject(host, name);
-  const theirs = await Promise.all(containers.map(({ folder }) => real(host, folder)));
-  // Compose leaves a container that is as it should be, and its label, where it made it.
-  if (theirs.some((folder) => own.includes(folder))) return;
-  for (const { folder, file } of containers) {
-    if (await isGone(host, file)) continue;
-    throw failure("stack.project_taken", { name, folder });
-  }
-}
-
-/** A file that this user may not look at is there. */
-function isGone(host: Host, file: string): Promise<boolean> {
-  return host.files.lstat(file).then(
-    () => false,
-    (error: unknown) => /^(?:ENOENT|ENOTDIR)$/.test(errorCode(error) ?? ""),
-  );
-}
-
-function real(host: Host, folder: string): Promise<string> {
-  return host.files.realpath(folder).catch(() => folder);
 }

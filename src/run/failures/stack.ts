@@ -30,6 +30,36 @@ type TakenPort =
       readonly service: string | null;
     } & Said);
 
+/** Something that a stack needs, and that something else of this machine has. */
+export interface Clash {
+  readonly kind: "project" | "name" | "port" | "volume" | "network";
+  /** "container name her-os-core", "port 8000". */
+  readonly what: string;
+  /** What follows it: "is used by the container web-1 of the stack web in /srv/web". */
+  readonly problem: string;
+  /** What to do: a command, or a line of a file. */
+  readonly fix: string;
+  /** Of the port where Annie answers. */
+  readonly isAnnies?: true;
+  readonly project?: TakenProject;
+}
+
+interface TakenProject {
+  readonly name: string;
+  /** Of the other stack, and of this one. */
+  readonly folder: string;
+  readonly stackDir: string;
+}
+
+export function projectFix({ name, folder, stackDir }: TakenProject): string {
+  return `use that one (heros setup --stack-dir ${quoted(folder)}), or give this one a name of its own (COMPOSE_PROJECT_NAME=${name}-2 in ${stackDir}/.env), or stop that one, if this one replaces it (${inFolder(folder, "docker compose down")})`;
+}
+
+/** A sentence. */
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
 /** A failure of a start that left containers running: its hint says which, and what stops them. */
 export function halfStarted(
   reason: Failure,
@@ -162,12 +192,24 @@ export const stackFailures = {
     hint: ({ name, envPath }) =>
       `Put the line ${name}=… back into ${envPath}, ${again} A new password can't open this database.`,
   }),
-  "stack.project_taken": row<{ name: string; folder: string }>({
+  "stack.project_taken": row<TakenProject>({
     exitCode: exitCodes.machine,
     message: ({ name, folder }) =>
       `Docker Compose already has a stack named ${name}, in ${folder}.`,
-    hint: ({ folder }) =>
-      `Use that one: heros setup --stack-dir ${quoted(folder)}. Or choose a folder with another name (--stack-dir). Or stop that stack, if yours replaces it: ${inFolder(folder, "docker compose down")}`,
+    hint: (taken) => sentence(projectFix(taken)),
+  }),
+  /** All of them in one report, before anything is written or started. */
+  "stack.clashes": row<{ readonly clashes: readonly Clash[] }>({
+    exitCode: exitCodes.machine,
+    message({ clashes }) {
+      const told = clashes.map(({ what, problem }) => `${what} ${problem}`);
+      if (told.length === 1) return sentence(`the ${told[0]}`);
+      return `${told.length} things that this stack needs are taken on this machine:\n${told.map((line) => `  ${line}`).join("\n")}`;
+    },
+    hint: ({ clashes }) =>
+      clashes
+        .map(({ what, fix }) => sentence(clashes.length === 1 ? fix : `${what}: ${fix}`))
+        .join("\n"),
   }),
   "stack.changed": row<{ file: string; before: string }>({
     exitCode: exitCodes.failed,

@@ -1,4 +1,4 @@
-import { assessPort } from "../../src/checks/network.ts";
+import { assessPort } from "../../src/checks/port.ts";
 import type { Probe } from "../../src/host/time-limit.ts";
 import { mkdtemp, mkdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,0 +1,63 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../host/free-port.ts";
+import { docker, ofType } from "./run-heros.ts";
+import { openScene } from "./scene.ts";
+
+/** A stack of somebody else's, which runs. */
+async function openOther(compose: string): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-other-"));
+  await writeFile(path.join(folder, "compose.yml"), compose);
+  onTestFinished(async () => {
+    await docker(["compose", "down", "--volumes", "--timeout", "1"], folder);
+    await rm(folder, { recursive: true });
+  });
+  await docker(["compose", "up", "-d"], folder);
+  return folder;
+}
+
+test("what another stack has is told in one report, before anything is written or fetched", async () => {
+  const port = await freePort();
+  const [name, volume] = [`heros-clash-${port}`, `heros-clash-data-${port}`];
+  const other = await openOther(`services:
+  store:
+    image: redis:7.4.5-bookworm
+    container_name: ${name}
+    ports: ["127.0.0.1:${port}:6379"]
+    volumes: [data:/data]
+volumes:
+  data: {name: ${volume}}
+`);
+  const scene = await openScene({
+    change: (base) =>
+      base
+        .replace("  redis:\n", `  redis:\n    container_name: ${name}\n`)
+        .replace("  redis-data:\n", `  redis-data: {name: ${volume}}\n`),
+  });
+  const before = await scene.files();
+  const stack = `of the stack ${path.basename(other).toLowerCase()} in ${other}`;
+  const refused = await scene.setup([`--port=${port}`]);
+  expect(refused.events.at(-1)).toMatchObject({
+    code: "stack.clashes",
+    exitCode: 4,
+    message: `3 things that this stack needs are taken on this machine:
+  container name ${name} is used by the container ${name} ${stack}
+  port ${port} is in use by the container ${name} ${stack}
+  volume ${volume} belongs to the stack ${path.basename(other).toLowerCase()} in ${other}`,
+  });
+  expect(scene.hub.sentBytes()).toBe(0);
+  const dry = await scene.setup([`--port=${port}`, "--dry-run"]);
+  expect(dry.exitCode).toBe(0);
+  expect(ofType(dry, "notice").map(({ code }) => code)).toContain("stack.clashes");
+  await docker(["compose", "stop", "--timeout", "1"], other);
+  const stopped = await scene.setup([`--port=${port}`]);
+  expect(stopped.events.at(-1)).toMatchObject({
+    code: "stack.clashes",
+    message: expect.stringMatching(
+      /^2 things.*\n.*by the stopped container.*\n.*volume/u,
+    ) as string,
+  });
+  expect(await scene.files()).toEqual(before);
+});
