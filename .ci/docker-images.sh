@@ -50,7 +50,13 @@ shift 2
 exec /usr/bin/node /annie/bootstrap.ts "$@"
 END
 chmod 755 "$annie/bin/python"
-printf '#!/bin/sh\nfor url; do :; done\nexec wget -q -O /dev/null "$url"\n' >"$annie/bin/curl"
+# curl as the base's health check calls it: what comes back is printed, whatever its status.
+for name in nc sed; do ln -s busybox "$annie/bin/$name"; done
+cat >"$annie/bin/curl" <<'END'
+#!/bin/sh
+answer=$(printf 'GET /health HTTP/1.0\r\n\r\n' | nc 127.0.0.1 8000) && [ -n "$answer" ] || exit 7
+printf '%s\n' "$answer" | sed '1,/^\r*$/d'
+END
 chmod 755 "$annie/bin/curl"
 
 POSTGRES_PASSWORD=x NEO4J_PASSWORD=x docker compose -f assets/compose/docker-compose.yml config --images |

@@ -97,7 +97,8 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
   let strangeAnswers = 0;
   /** Since when she herself has said that something is wrong with her. */
   let unwellSinceMs: number | null = null;
-  let voice: Voice = "silent";
+  /** Until she was asked, nothing speaks against her. */
+  let voice: Voice = "healthy";
   let tier1AtMs: number | null = null;
   let allAtMs: number | null = null;
   let nap = new AbortController();
@@ -188,14 +189,11 @@ export function watchAnnie(request: WatchAnnieRequest): AnnieWatch {
     };
     for (let isFirst = true; ; isFirst = false) {
       const own = containers?.own() ?? null;
-      const checking = !isFirst && untilCheckMs() === 0 ? look() : null;
+      const checking = untilCheckMs() === 0 ? look() : null;
       const [answer] = await Promise.all([askHealth(host, url, both), checking]);
       const { health } = answer;
       take(answer);
-      if (isFirst) {
-        await look();
-        recallChecks();
-      }
+      if (isFirst) recallChecks();
       noteOnline(health);
       await judge(answer, own);
       const nowMs = host.clock.monotonicMs();
