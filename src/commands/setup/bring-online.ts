@@ -6,6 +6,7 @@ import {
   requiredTiers,
 } from "../../catalog/catalog.ts";
 import { annieServiceName, containerCache } from "../../deploy/compose/annie-service.ts";
+import type { StackConfig } from "../../docker/compose.ts";
 import { containerTeller } from "../../docker/containers.ts";
 import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../docker/watch-containers.ts";
@@ -27,6 +28,8 @@ export interface BringOnline {
   readonly store: Store;
   /** Null where Docker pulls all of them itself. */
   readonly images: FoundImages | null;
+  /** What compose makes of the files, and its version; null where it did not say. */
+  readonly known: { readonly version: string | null; readonly config: StackConfig | null };
   /** On the host's monotonic clock: when the run began, or when the person said yes. */
   readonly startedAtMs: number;
   /** Every model and every image is there. */
@@ -41,7 +44,7 @@ export interface BringOnline {
  */
 export async function bringOnline(
   work: Work,
-  { request, answers, survey, store, images: found, startedAtMs, onDownloaded }: BringOnline,
+  { request, answers, survey, store, images: found, known, startedAtMs, onDownloaded }: BringOnline,
 ): Promise<Online> {
   const { host, emit } = work;
   const stop = new AbortController();
@@ -80,7 +83,7 @@ export async function bringOnline(
     return result;
   };
   const tell = containerTeller(emit);
-  const stack = { host, stackDir, emit, signal, port, cacheDir: survey.cacheDir, tell };
+  const stack = { host, stackDir, emit, signal, port, cacheDir: survey.cacheDir, known, tell };
   const startAnnie = async () => {
     emit({ type: "stage.started", stage: "annie" });
     const services = images?.hasLater === true ? { services: [annieServiceName] } : {};

@@ -51,6 +51,8 @@ export interface WorkedOut {
   readonly store: Store;
   /** Null where Docker pulls all of them itself. */
   readonly images: FoundImages | null;
+  /** What compose makes of the files; null where there is none to ask. */
+  readonly config: StackConfig | null;
   readonly changes: readonly StackChange[];
   readonly resume: PlannedResume;
   /** What the person should know of their own compose files before anything starts. */
@@ -249,7 +251,16 @@ export async function prepareInterview(
       services,
     };
     const told = [...notices, ...resume.notices, ...(images === null ? [] : imageNotices(images))];
-    return { plan, survey: surveyed, store: own.store, images, changes, resume, notices: told };
+    return {
+      plan,
+      survey: surveyed,
+      store: own.store,
+      images,
+      config,
+      changes,
+      resume,
+      notices: told,
+    };
   };
 
   const interview: Interview = {

@@ -97,7 +97,9 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
   if (answers === null) return null;
   const unsupported = consentFailure(detection.machine, answers.unsupported);
   if (unsupported !== null) throw unsupported;
-  const { plan, survey, store, images, changes, resume, notices } = await workOut(answers, signal);
+  const worked = await workOut(answers, signal);
+  const { plan, survey, store, images, config, changes, resume, notices } = worked;
+  const known = { version: detection.machine.docker?.composeVersion ?? null, config };
   for (const notice of notices) emit(notice);
   emit(ask === undefined ? plan : { ...plan, agreedAtMs });
   emit({ type: "stage.finished", stage: "plan", outcome: "done" });
@@ -117,7 +119,7 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
 
   let isDownloaded = false;
   const onDownloaded = () => (isDownloaded = true);
-  const bring = { request, answers, survey, store, images, startedAtMs, onDownloaded };
+  const bring = { request, answers, survey, store, images, known, startedAtMs, onDownloaded };
   const online = await bringOnline(work, bring).catch(async (error: unknown) => {
     if (signal.aborted && resumes) emit(continuesAtBoot);
     // What the machine lacks it may have after a reboot.

@@ -48,6 +48,8 @@ export interface StartStackRequest {
   readonly services?: readonly string[];
   /** Nothing is started before this ends; what compose is asked before is asked meanwhile. Its error is thrown. */
   readonly after?: Promise<unknown>;
+  /** The version of compose, and what it makes of these very files, where it was asked a moment ago. */
+  readonly known?: { readonly version: string | null; readonly config: StackConfig | null };
   /** Tells changes of containers; shared with whoever looks at them later. */
   readonly tell?: TellContainers;
 }
@@ -67,11 +69,14 @@ const pullTellMs = 1000;
  * @returns where Annie answers, as compose published her; null where it does not say
  */
 export async function startStack(request: StartStackRequest): Promise<AnnieAddress | null> {
-  const { host, stackDir, emit, signal, services = [] } = request;
+  const { host, stackDir, emit, signal, services = [], known } = request;
   const { tell = containerTeller(emit) } = request;
   request.after?.catch(() => {});
   await requireFolder(request);
-  const [version, config] = await Promise.all([composeVersion(request), readStackConfig(request)]);
+  const [version, config] = await Promise.all([
+    known?.version ?? composeVersion(request),
+    known?.config ?? readStackConfig(request),
+  ]);
   await request.after;
   const json = speaksJson(version);
   const args = [...(json ? ["--progress", "json"] : []), "up", "-d", ...services];
