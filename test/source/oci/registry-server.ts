@@ -50,6 +50,8 @@ export interface RegistryOptions {
   readonly expiresInSeconds?: number | null;
   /** Blobs are at another server, behind a signed address. */
   readonly storage?: boolean;
+  /** By which that server is named. Default: its address. */
+  readonly storageName?: string;
   readonly intercept?: (seen: Seen, server: RegistryServer) => Fault | undefined;
   /** What a challenge says in the place of the realm, the service and the scope. */
   readonly challenge?: (usual: { realm: string; service: string; scope: string }) => string;
@@ -156,7 +158,11 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     tokens: await listen("tokens", answerTokens),
     storage: await listen("storage", answerStorage),
   };
-  const origins = { tokens: servers.tokens.origin, storage: servers.storage.origin };
+  const { storageName = "127.0.0.1" } = options;
+  const origins = {
+    tokens: servers.tokens.origin,
+    storage: servers.storage.origin.replace("127.0.0.1", storageName),
+  };
 
   async function listen(server: Seen["server"], answer: (each: Exchange) => Reply) {
     return openServer(async (request, response) => {
