@@ -265,10 +265,12 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
       yes: values["yes"] === true,
       dryRun: values["dryRun"] === true,
     });
-  const names = "catalog ids or repositories (default: those in the cache)";
+  const names = "as heros pull takes them (default: all that are on this machine)";
 
   const ls = common(models.command("ls"))
-    .description("list the models: ready, partly downloaded or missing, with size and place")
+    .description(
+      "list the catalog's models and all others here: ready, partly downloaded or missing",
+    )
     .option("--all", "the models of every set (default)")
     .action((values: Values) => take("ls", [], values));
   const verify = common(models.command("verify"))

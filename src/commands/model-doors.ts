@@ -29,13 +29,15 @@ export interface DoorsRequest {
   readonly models: readonly Pick<CatalogModel, "id" | "parts">[];
 }
 
+export function isOllama({ parts: [{ repo }] }: DoorsRequest["models"][number]): boolean {
+  return schemeOf(repo) === "ollama";
+}
+
 /** The Hub and its cache, and what else the models need; each is loaded where one does. */
 export async function openModelDoors(work: Work, request: DoorsRequest): Promise<ModelDoors> {
   const { host } = work;
   const { fetching, token, models } = request;
   const { cacheDir } = fetching;
-  const isOllama = ({ parts: [{ repo }] }: DoorsRequest["models"][number]): boolean =>
-    schemeOf(repo) === "ollama";
   const hub: ModelDoors = {
     source: openHub(work, fetching, token),
     store: openHubCache({ host, cacheDir }),
@@ -45,8 +47,7 @@ export async function openModelDoors(work: Work, request: DoorsRequest): Promise
   };
   const ofOllama = models.filter(isOllama);
   if (ofOllama.length === 0) return { ...hub, folders: [cacheDir] };
-  const names = ofOllama.map(({ id }) => id.replace("ollama:", ""));
-  const ollama = await openOllamaDoors(work, names);
+  const ollama = await openOllamaDoors(work);
   const { fallback } = hub;
   return {
     source: sourceByRepo({ hub: hub.source, ollama: ollama.source }),
@@ -57,33 +58,42 @@ export async function openModelDoors(work: Work, request: DoorsRequest): Promise
       impatient: sourceByRepo({ hub: fallback.impatient, ollama: ollama.impatient }),
     },
     folders: [...hub.folders, ollama.store.folder],
-    endWords: ollama.endWords,
+    endWords: [`Ollama sees ${ofOllama.length === 1 ? "it" : "them"}: ollama list`],
   };
 }
 
 /** Of an Ollama that was installed for the whole machine. */
 const systemFolder = "/usr/share/ollama";
 
-async function openOllamaDoors({ host, emit }: Work, names: readonly string[]) {
+/** Where a person's own Ollama has no folder yet, the machine's may have one: models of the first are not seen by the second. */
+export async function tellOtherOllama(
+  { host, emit }: Pick<Work, "host" | "emit">,
+  models: DoorsRequest["models"],
+): Promise<void> {
+  if (!models.some(isOllama) || host.env["OLLAMA_MODELS"] !== undefined) return;
+  const { findOllamaModels } = await import("../store/ollama/places.ts");
+  const modelsDir = findOllamaModels(host);
+  const [own, ofSystem] = await Promise.all(
+    [modelsDir, systemFolder].map((folder) => host.files.stat(folder).catch(() => null)),
+  );
+  if (own !== null || ofSystem === null) return;
+  const systems = `${systemFolder}/.ollama/models`;
+  emit({
+    type: "notice",
+    level: "warning",
+    code: "ollama.other_folder",
+    message: `Ollama on this machine seems to read its models from ${systems}. These are downloaded to ${modelsDir}.`,
+    hint: `To download them there: sudo env OLLAMA_MODELS=${quoted(systems)} "$(command -v heros)" pull MODEL`,
+  });
+}
+
+async function openOllamaDoors({ host, emit }: Work) {
   const [{ openOllama }, { openOllamaStore }, { findOllamaModels }] = await Promise.all([
     import("../source/ollama/ollama.ts"),
     import("../store/ollama/ollama-store.ts"),
     import("../store/ollama/places.ts"),
   ]);
   const modelsDir = findOllamaModels(host);
-  const [own, ofSystem] = await Promise.all(
-    [modelsDir, systemFolder].map((folder) => host.files.stat(folder).catch(() => null)),
-  );
-  if (own === null && ofSystem !== null && host.env["OLLAMA_MODELS"] === undefined) {
-    const systems = `${systemFolder}/.ollama/models`;
-    emit({
-      type: "notice",
-      level: "warning",
-      code: "ollama.other_folder",
-      message: `Ollama on this machine seems to read its models from ${systems}. These are downloaded to ${modelsDir}.`,
-      hint: `To download them there: sudo env OLLAMA_MODELS=${quoted(systems)} "$(command -v heros)" pull MODEL`,
-    });
-  }
   const manifests = new Map<string, Buffer>();
   const shared = { host, manifests };
   const offline = isHubOffline(host.env);
@@ -100,6 +110,5 @@ async function openOllamaDoors({ host, emit }: Work, names: readonly string[]) {
     offline: openOllama({ ...shared, offline: true }),
     impatient: openOllama({ ...shared, offline, forMs: 0 }),
     store: openOllamaStore({ host, modelsDir }),
-    endWords: [`Ollama sees ${names.length === 1 ? "it" : "them"}: ollama list`],
   };
 }

@@ -13,7 +13,7 @@ import type { Survey } from "../store/store.ts";
 import { downloadModels, surveyModels } from "./download-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeAndMake, requirePlace } from "./models-place.ts";
-import { openModelDoors } from "./model-doors.ts";
+import { openModelDoors, tellOtherOllama } from "./model-doors.ts";
 import { givenToken } from "./open-hub.ts";
 import type { Fetching, Work } from "./command-request.ts";
 import type { StackImages } from "./stack-images.ts";
@@ -50,6 +50,7 @@ export async function pull(
   });
 
   emit({ type: "stage.started", stage: "download" });
+  await tellOtherOllama(work, models);
   const survey = await surveyModels({
     source,
     store,

@@ -5,6 +5,7 @@ import type { GatheredSettings } from "../gather-settings.ts";
 import { type Placed, placeModels, requireMounted } from "../models-place.ts";
 import { chosenModels, type ModelChoice } from "../pull.ts";
 import type { Fetching, Work } from "../command-request.ts";
+import { otherModels } from "./other-models.ts";
 import { repair, verify } from "./verify.ts";
 import { listedModels, viewCache, cachedModels } from "./view-cache.ts";
 import { planPrune, prune, type PruneRepo } from "../../store/hub-cache/prune.ts";
@@ -30,7 +31,9 @@ export async function performModels(
   switch (action) {
     case "ls": {
       const all = choice.all || !choice.tiers;
-      return listModels(work, settings, chosenModels({ ...choice, all }, settings));
+      const models = chosenModels({ ...choice, all }, settings);
+      const others = choice.tiers ? [] : await otherModels(work, settings);
+      return listModels(work, settings, { models, others });
     }
     case "verify":
     case "repair": {
@@ -53,9 +56,9 @@ export async function performModels(
 export async function listModels(
   work: Work,
   fetching: Placed<Fetching>,
-  models: readonly CatalogModel[],
+  { models, others }: { models: readonly CatalogModel[]; others: readonly CatalogModel[] },
 ): Promise<string[]> {
-  const { survey } = await viewCache(work, { fetching, models, ask: "unknown" });
+  const { survey } = await viewCache(work, { fetching, models, others, ask: "unknown" });
   const unknown = survey.models.filter(({ problem }) => problem !== null);
   const problem = unknown[0]?.problem ?? null;
   if (problem !== null) {
@@ -68,7 +71,7 @@ export async function listModels(
       hint: problem.hint,
     });
   }
-  const listed = listedModels(survey, models);
+  const listed = listedModels(survey, [...models, ...others]);
   work.emit({ type: "models.listed", cacheDir: survey.cacheDir, models: listed });
   const missing = listed.filter(({ state }) => state !== "here");
   if (missing.length === 0) return ["All of these models are ready."];

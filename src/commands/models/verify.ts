@@ -1,19 +1,29 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
-import { requireSpace, type Survey } from "../../store/store.ts";
-import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
+import {
+  itemsOf,
+  requireSpace,
+  type Survey,
+  type SurveyedSnapshot,
+  surveyOf,
+} from "../../store/store.ts";
 import { findAside, putAside, removeAside } from "../../store/hub-cache/repair.ts";
 import {
   countFiles,
   type Damage,
+  inspectCache,
   requireSound,
   type Verification,
   verifyModels,
 } from "../../store/hub-cache/verify.ts";
 import { failure } from "../../run/failures/table.ts";
 import { downloadModels, surveyModels } from "../download-models.ts";
-import type { Hub } from "../../source/hub/hub.ts";
+import { type RepoScheme, schemeOf } from "../../run/file-listing.ts";
+import type { Source } from "../../source/source.ts";
 import { formatBytes } from "../../run/units.ts";
 import { type Placed, requireWritable } from "../models-place.ts";
+import { openModelDoors } from "../model-doors.ts";
+import { givenToken } from "../open-hub.ts";
+import { otherModels } from "./other-models.ts";
 import { cachedModels, type CacheView, viewCache } from "./view-cache.ts";
 import type { Fetching, Work } from "../command-request.ts";
 
@@ -45,7 +55,9 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   const { view, checked } = await check(work, request);
   const { damaged } = checked;
   const { cacheDir } = view.survey;
-  const repos = view.survey.blobs.map(({ repo }) => repo);
+  const inCache = damaged.filter(({ repo }) => schemeOf(repo) === "hub");
+  const elsewhere = damaged.filter((each) => !inCache.includes(each));
+  const repos = view.survey.blobs.flatMap(({ repo }) => (schemeOf(repo) === "hub" ? [repo] : []));
   const removeOld = async () =>
     removeAside({ host, emit }, { cacheDir, aside: await findAside(host, { cacheDir, repos }) });
   if (damaged.length === 0) {
@@ -54,12 +66,19 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   }
 
   await requireSource(view, damaged, signal);
-  await requireWritable(work, cacheDir);
-  await putAside({ host, cacheDir, damaged });
+  if (inCache.length > 0) await requireWritable(work, cacheDir);
+  await putAside({ host, cacheDir, damaged: inCache });
+  if (elsewhere.length > 0) {
+    const { removeDamaged } = await import("../../store/ollama/inspect.ts");
+    const { findOllamaModels } = await import("../../store/ollama/places.ts");
+    await removeDamaged(host, findOllamaModels(host), elsewhere);
+  }
   host.fileLocks.close();
   const hurt = new Set(damaged.flatMap(({ neededBy }) => neededBy));
-  const models = request.models.filter(({ id }) => hurt.has(id));
-  const [source, store] = [view.hub, openHubCache({ host, cacheDir })];
+  const models = view.models.filter(({ id }) => hurt.has(id));
+  const { source } = view;
+  const token = await givenToken(host, request.fetching);
+  const { store } = await openModelDoors(work, { fetching: request.fetching, token, models });
   const survey = await surveyModels({ source, store, models, signal });
   const { limitBytesPerSecond, maxConnections } = request.fetching;
   const { fetchedBytes } = await downloadModels({
@@ -81,12 +100,17 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
 async function check(
   work: Work,
   { fetching, models: asked, named }: CheckRequest,
-): Promise<{ view: CacheView; checked: Verification }> {
+): Promise<{
+  view: CacheView & { readonly models: readonly CatalogModel[] };
+  checked: Verification;
+}> {
   const { host, emit, signal } = work;
   const models = named ? asked : await cachedModels(work, fetching.cacheDir, asked);
-  const view = await viewCache(work, { fetching, models, ask: "unknown" });
+  const others = named ? [] : await otherModels(work, fetching);
+  const view = await viewCache(work, { fetching, models, others, ask: "unknown" });
   const { survey } = view;
-  const checked = await verifyModels({ host, survey, whole: named, emit, signal });
+  const inspect = await inspectAll(work, survey);
+  const checked = await verifyModels({ host, survey, whole: named, emit, signal, inspect });
   if (checked.uncheckedFiles > 0) {
     emit({
       type: "notice",
@@ -99,18 +123,47 @@ async function check(
   // What can't be judged must not pass for sound; damage that was found says more.
   const problem = survey.models.find((model) => model.problem !== null)?.problem ?? null;
   if (problem !== null && checked.damaged.length === 0) throw problem;
-  return { view, checked };
+  return { view: { ...view, models: [...models, ...others] }, checked };
+}
+
+/** How to look at models wherever they are. */
+async function inspectAll(
+  { host }: Pick<Work, "host">,
+  survey: Survey,
+): Promise<typeof inspectCache> {
+  const ofOllama = itemsOf(survey).filter(({ snapshots: [first] }) => isOf(first, "ollama"));
+  if (ofOllama.length === 0) return inspectCache;
+  const [{ inspectOllama }, { findOllamaModels }] = await Promise.all([
+    import("../../store/ollama/inspect.ts"),
+    import("../../store/ollama/places.ts"),
+  ]);
+  const modelsDir = findOllamaModels(host);
+  const inCache = itemsOf(survey).filter((item) => !ofOllama.includes(item));
+  return async (request) => {
+    const found = await Promise.all([
+      inspectCache({ ...request, survey: surveyOf(survey, inCache) }),
+      inspectOllama({ ...request, survey: surveyOf(survey, ofOllama) }, modelsDir),
+    ]);
+    return {
+      damaged: found.flatMap(({ damaged }) => damaged),
+      present: found.flatMap(({ present }) => present),
+    };
+  };
+}
+
+function isOf(snapshot: SurveyedSnapshot | undefined, scheme: RepoScheme): boolean {
+  return snapshot !== undefined && schemeOf(snapshot.repo) === scheme;
 }
 
 function checkedWords({ files, bytes }: Verification): string[] {
   return files === 0
     ? ["None of these models is in the cache. Download them: heros pull"]
-    : [`All files match the Hub's checksums: ${formatBytes(bytes)} verified.`];
+    : [`All files match their checksums: ${formatBytes(bytes)} verified.`];
 }
 
 /** Before anything is put aside: can what is damaged be had again, and does it fit? */
 async function requireSource(
-  { hub, survey }: { readonly hub: Hub; readonly survey: Survey },
+  { source, survey }: { readonly source: Source; readonly survey: Survey },
   damaged: readonly Damage[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -119,13 +172,13 @@ async function requireSource(
   );
   const [first] = fetched;
   if (first === undefined) return;
-  if (hub.offline)
+  if (source.offline)
     throw failure("hub.offline", { missing: `a sound ${first.path} of ${first.repo}` });
   const bytes = fetched.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const { cacheDir: folder, freeBytes } = survey;
   requireSpace([{ disk: 0, folder, what: "models", bytes, freeBytes }]);
   const firsts = new Map(fetched.map((damage) => [damage.repo, damage]));
   for (const { repo, commit, path } of firsts.values()) {
-    await hub.requireAccess(repo, commit, path, signal);
+    await source.requireAccess(repo, commit, path, signal);
   }
 }

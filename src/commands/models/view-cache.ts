@@ -1,9 +1,9 @@
-import { type CatalogModel, modelsOfTiers } from "../../catalog/catalog.ts";
+import { type CatalogModel, modelsOfTiers, noTier } from "../../catalog/catalog.ts";
 import type { Wanted } from "../../checks/detect.ts";
 import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
-import type { Listing } from "../../run/file-listing.ts";
-import type { Hub } from "../../source/hub/hub.ts";
+import { type Listing, schemeOf } from "../../run/file-listing.ts";
+import type { Source } from "../../source/source.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
 import { isWhole, type Store, type Survey } from "../../store/store.ts";
@@ -14,6 +14,7 @@ import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { FoundImages } from "../find-images.ts";
 import type { Placed } from "../models-place.ts";
+import { openModelDoors } from "../model-doors.ts";
 import { givenToken, openHub } from "../open-hub.ts";
 import type { Fetching, Work } from "../command-request.ts";
 
@@ -23,7 +24,7 @@ const patienceMs = 10_000;
 export interface CacheView {
   readonly survey: Survey;
   /** Lists from what is kept first; asks for bytes as any other. */
-  readonly hub: Hub;
+  readonly source: Source;
 }
 
 /**
@@ -36,25 +37,33 @@ export interface CacheViewRequest {
   readonly fetching: Placed<Fetching>;
   readonly models: readonly CatalogModel[];
   readonly ask: Asking;
+  /** Nobody is asked what belongs to these: they are what is here of them. */
+  readonly others?: readonly CatalogModel[];
 }
 
 /** Looks at the cache with the listings that are kept, and asks the Hub only for those that are not. @throws AbortError */
 export async function viewCache(work: Work, request: CacheViewRequest): Promise<CacheView> {
   const { host, signal } = work;
-  const { fetching, models, ask } = request;
-  const { cacheDir } = fetching;
+  const { fetching, ask, others = [] } = request;
+  const models = [...request.models, ...others];
   const token = await givenToken(host, fetching);
-  const { list } = openHub(work, fetching, token, { forMs: patienceMs });
-  const online = { ...openHub(work, fetching, token), list };
-  const store = openHubCache({ host, cacheDir });
-  const hub = cacheFirst(work, {
-    online,
-    offline: openHub(work, fetching, token, { offline: true }),
+  const patient = openHub(work, fetching, token, { forMs: patienceMs });
+  const {
+    source: online,
     store,
-    ask,
+    fallback,
+  } = await openModelDoors(work, { fetching, token, models });
+  const list: Source["list"] = (repo, revision, own) =>
+    (schemeOf(repo) === "hub" ? patient : fallback.impatient).list(repo, revision, own);
+  const never = new Set(others.flatMap(({ parts }) => parts.map(({ repo }) => repo)));
+  const source = cacheFirst(work, {
+    online: { ...online, list },
+    offline: fallback.offline,
+    store,
+    askOf: (repo) => (never.has(repo) ? "never" : ask),
   });
-  const survey = await surveyModels({ source: hub, store, models, signal, lenient: true });
-  return { survey, hub: { ...hub, offline: online.offline } };
+  const survey = await surveyModels({ source, store, models, signal, lenient: true });
+  return { survey, source: { ...source, offline: online.offline } };
 }
 
 /** What of these sets is in the cache, as far as it is known without asking the Hub; null where it is not. */
@@ -85,14 +94,14 @@ export async function wantedOf(
 }
 
 interface Listers {
-  readonly online: Hub;
-  readonly offline: Hub;
+  readonly online: Source;
+  readonly offline: Source;
   readonly store: Store;
-  readonly ask: Asking;
+  readonly askOf: (repo: string) => Asking;
 }
 
-/** A Hub that knows what is kept of it: of a branch, the commit that the cache has. */
-function cacheFirst({ emit }: Work, { online, offline, store, ask }: Listers): Hub {
+/** A source that knows what is kept of it: of a branch, the commit that the cache has. */
+function cacheFirst({ emit }: Work, { online, offline, store, askOf }: Listers): Source {
   const kept = async (repo: string, revision: string, signal: AbortSignal) => {
     const commit = await store.commitOf(repo, revision);
     if (commit === null) return null;
@@ -100,12 +109,17 @@ function cacheFirst({ emit }: Work, { online, offline, store, ask }: Listers): H
       if (error instanceof Failure) return null;
       throw error;
     });
-    return listing === null ? null : { ...listing, revision };
+    if (listing !== null) return { ...listing, revision };
+    // Of the others than the Hub's, what is here says itself all that belongs to it.
+    if (schemeOf(repo) === "hub") return null;
+    const files = await store.listSnapshot(repo, commit);
+    return files.length === 0 ? null : { repo, revision, commit, files };
   };
   return {
     ...online,
     offline: false,
     async list(repo, revision, signal): Promise<Listing> {
+      const ask = askOf(repo);
       if (ask === "always") return patiently(online, repo, revision, signal);
       const known = await kept(repo, revision, signal);
       if (known !== null) return known;
@@ -132,7 +146,7 @@ function cacheFirst({ emit }: Work, { online, offline, store, ask }: Listers): H
 
 /** @throws Failure of the Hub, or that it takes too long; AbortError */
 async function patiently(
-  hub: Hub,
+  hub: Source,
   repo: string,
   revision: string,
   signal: AbortSignal,
@@ -201,5 +215,6 @@ export function listedModels(
     const state = whole ? "here" : receivedBytes > 0 ? "partly" : "missing";
     return { ...named, state, totalBytes, receivedBytes, path };
   });
-  return [...inImage, ...inCache].toSorted((one, other) => one.tier - other.tier);
+  const place = ({ tier }: ListedModel): number => (tier === noTier ? Number.MAX_VALUE : tier);
+  return [...inImage, ...inCache].toSorted((one, other) => place(one) - place(other));
 }

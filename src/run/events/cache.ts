@@ -22,7 +22,7 @@ export interface ListedModel {
 export interface ModelsListed {
   readonly type: "models.listed";
   readonly cacheDir: string;
-  /** In tier order. */
+  /** In tier order; last those with tier 0, which are in no catalog. */
   readonly models: readonly ListedModel[];
 }
 

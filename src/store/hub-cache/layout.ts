@@ -25,6 +25,13 @@ export function placesOf(cacheDir: string, repo: string): RepoPlaces {
   };
 }
 
+/** The repository of a `models--…` folder; null for every other name. */
+export function repoOfFolder(name: string): string | null {
+  const repo = /^models--(?<name>.+)$/u.exec(name)?.groups?.["name"]?.replaceAll("--", "/");
+  const sound = /^(?!.*\.\.)[\w.-]+(?:\/[\w.-]+)?$/u;
+  return repo !== undefined && sound.test(repo) ? repo : null;
+}
+
 /** What is in a repository's folder. */
 export function foldersOf(root: string): Pick<RepoPlaces, "root" | "blobs" | "snapshots" | "refs"> {
   return {

@@ -21,6 +21,8 @@ export interface VerifyRequest {
   readonly emit: Emit;
   readonly signal: AbortSignal;
   readonly threads?: number;
+  /** Looks at what there is. Default: of the Hub cache. */
+  readonly inspect?: (request: InspectRequest) => Promise<Inspection>;
 }
 
 export interface Verification {
@@ -37,8 +39,9 @@ const usualThreads = 4;
 /** Hashes every cached file of the survey's models, and tells each that is not as the Hub promises. Changes nothing. @throws AbortError */
 export async function verifyModels(request: VerifyRequest): Promise<Verification> {
   const { host, survey, whole, emit, signal, threads = usualThreads } = request;
+  const { inspect = inspectCache } = request;
   const startMs = host.clock.monotonicMs();
-  const { damaged: seen, present } = await inspectCache({
+  const { damaged: seen, present } = await inspect({
     files: host.files,
     survey,
     whole,

@@ -31,7 +31,7 @@ export function modelsSentence(event: ModelsSaid): Sentence {
       const checked = `${counted(event.files, "file")} (${formatBytes(event.bytes)}) verified in ${formatDuration(event.elapsedMs / 1000)}`;
       if (event.files === 0) return say("None of these models is in the cache.");
       return event.damaged === 0
-        ? say(`${checked}: all match the Hub's checksums.`, { tone: "good", mark: "ok" })
+        ? say(`${checked}: all match their checksums.`, { tone: "good", mark: "ok" })
         : say(`${checked}: ${counted(event.damaged, "file")} damaged.`, { tone: "bad" });
     }
     case "prune.planned":
@@ -65,13 +65,21 @@ function listedSentence({ cacheDir, models }: ModelsListed): Sentence {
   const stateWidth = Math.max(0, ...states.map((words) => words.length));
   const lines = models.map(
     ({ id, tier, title, purpose }, index) =>
-      `${id.padEnd(width)}  set ${tier}  ${(states[index] ?? "").padEnd(stateWidth)}  ${title}: ${purpose}`,
+      `${id.padEnd(width)}  ${tier === 0 ? "other" : `set ${tier}`}  ${(states[index] ?? "").padEnd(stateWidth)}  ${describe({ tier, title, purpose })}`,
   );
   const places = models.flatMap(({ id, path }) => (path === null ? [] : [`${id}: ${path}`]));
   return say(`Models in ${cacheDir}:`, {
     from: "quiet",
     more: places.length === 0 ? lines : [...lines, "Folders:", ...places],
   });
+}
+
+function describe({
+  tier,
+  title,
+  purpose,
+}: Pick<ListedModel, "tier" | "title" | "purpose">): string {
+  return tier === 0 ? "not in the catalog" : `${title}: ${purpose}`;
 }
 
 function damageWords({ reason }: FileDamaged): string {

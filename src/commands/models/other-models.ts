@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import type { Catalog, CatalogModel } from "../../catalog/catalog.ts";
+import { hubModel, ollamaModel } from "../../catalog/model-name.ts";
+import type { Files } from "../../host/host.ts";
+import { commitPattern } from "../../run/file-listing.ts";
+import { calledOllama } from "../../run/ollama.ts";
+import { foldersOf, repoOfFolder } from "../../store/hub-cache/layout.ts";
+import { readRef } from "../../store/hub-cache/look-up.ts";
+import type { Work } from "../command-request.ts";
+
+/** Models that are here and that the catalog has not: of the Hub cache, whoever brought them, and of Ollama. Asks nobody. */
+export async function otherModels(
+  { host }: Pick<Work, "host">,
+  { cacheDir, catalog }: { readonly cacheDir: string; readonly catalog: Catalog },
+): Promise<CatalogModel[]> {
+  const { findOllamaModels, ollamaPlacesOf, storedModels } =
+    await import("../../store/ollama/places.ts");
+  const known = new Set(catalog.models.flatMap(({ parts }) => parts.map(({ repo }) => repo)));
+  const [ofHub, ofOllama] = await Promise.all([
+    inHubCache(host.files, cacheDir),
+    storedModels(host.files, ollamaPlacesOf(findOllamaModels(host))),
+  ]);
+  return [
+    ...ofHub.filter(({ parts: [{ repo }] }) => !known.has(repo)),
+    ...ofOllama.map(({ name }) => ollamaModel(calledOllama(name, name.tag))),
+  ];
+}
+
+/** Each revision of each repository that has a snapshot. */
+async function inHubCache(files: Files, cacheDir: string): Promise<CatalogModel[]> {
+  const names = await files.readdir(cacheDir).catch(() => []);
+  const found: CatalogModel[] = [];
+  for (const name of names.toSorted((a, b) => a.localeCompare(b))) {
+    const repo = repoOfFolder(name);
+    if (repo === null) continue;
+    const places = foldersOf(join(cacheDir, name));
+    const snapshots = await files.readdir(places.snapshots).catch(() => []);
+    const commits = new Set(snapshots.filter((each) => commitPattern.test(each)));
+    const named = new Set<string>();
+    for (const revision of await refsIn(files, places.refs)) {
+      const commit = (await readRef(files, places.refs, revision)).trim();
+      if (!commits.has(commit)) continue;
+      named.add(commit);
+      found.push(hubModel(repo, revision === "main" ? undefined : revision));
+    }
+    const unnamed = [...commits].filter((commit) => !named.has(commit));
+    found.push(...unnamed.map((commit) => hubModel(repo, commit)));
+  }
+  return found;
+}
+
+/** Names of branches, which may have folders. */
+async function refsIn(files: Pick<Files, "readdir">, refs: string): Promise<string[]> {
+  const entries = await files
+    .readdir(refs, { recursive: true, withFileTypes: true })
+    .catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(refs.length + 1))
+    .toSorted((a, b) => a.localeCompare(b));
+}
