@@ -60,6 +60,9 @@ export const failureExamples: {
     { stackDir, status: "degraded", lacks: ["memory_search"] },
     { stackDir, status: null, lacks: ["voice_stt"] },
   ],
+  "annie.not_proved": [
+    { stackDir, asked: "POST /search", said: "HTTP 500 came back: Internal Server Error" },
+  ],
   "annie.still_starting": [{ stackDir }],
   "annie.unreachable": [
     { stackDir, url: "http://127.0.0.1:8000", from: "nobody" },

@@ -47,8 +47,22 @@ export interface Catalog {
   readonly variables: StackVariables;
   /** What Annie's own service is told, as compose fills it in. */
   readonly coreEnvironment: Readonly<Record<string, string>>;
+  /** One question that shows that she works; null where none is known. */
+  readonly proof: CatalogProof | null;
   /** The same of the warm-up's; `{tier}` stands for the last of the chosen tiers. */
   readonly warmupEnvironment: Readonly<Record<string, string>>;
+}
+
+export interface CatalogProof {
+  /** Asked only where she is to have it; null: always. */
+  readonly capability: string | null;
+  readonly method: "GET" | "POST";
+  /** On Annie's own address, from "/" on. */
+  readonly path: string;
+  /** JSON; null where nothing is sent. */
+  readonly body: unknown;
+  /** Keys that lead to what the answer must hold. */
+  readonly answer: readonly string[];
 }
 
 /** By which variables the stack's containers are told of the answers; what is left out is not told. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Catalog, CatalogModel, RepoFiles } from "./catalog.ts";
+import type { Catalog, CatalogModel, CatalogProof, RepoFiles } from "./catalog.ts";
 import { failure } from "../run/failures/table.ts";
 import { readCheckedYaml, type WrongKey } from "./checked-yaml.ts";
 
@@ -38,6 +38,29 @@ const service = z
   .strictObject({ environment: z.record(variableName, z.string()).default({}) })
   .default({ environment: {} });
 
+const proofShape = z.strictObject({
+  capability: z.string().min(1).nullable().default(null),
+  request: z.strictObject({
+    method: z.enum(["GET", "POST"]).default("GET"),
+    path: z
+      .string()
+      .max(500)
+      .regex(/^\/(?!\/)[!-~]*$/, "must be a path on Annie's own address, such as /search")
+      .refine((path) => !/[\\#]/.test(path), "must not contain '\\' or '#'"),
+    body: z.json().optional(),
+  }),
+  answer: z.strictObject({
+    path: z
+      .string()
+      .max(200)
+      .regex(
+        /^[\w-]+(?:\.[\w-]+)*$/,
+        "must be keys with dots between them, such as results.0.text",
+      ),
+  }),
+});
+const maxBodyLength = 10_000;
+
 const catalogShape = z.strictObject({
   schema: z.literal(1),
   stack: z.string().min(1),
@@ -52,6 +75,7 @@ const catalogShape = z.strictObject({
     .default({}),
   core: service,
   warmup: service,
+  proof: proofShape.optional(),
   models: z.array(modelShape).min(1),
 });
 
@@ -84,6 +108,8 @@ export function parseCatalog(text: string, source: string): Catalog {
     }
     ids.add(id);
   }
+  const { proof } = value;
+  wrong.push(...wrongProof(proof, new Set(value.models.map(({ capability }) => capability))));
   require(wrong);
   return {
     stack: value.stack,
@@ -92,7 +118,39 @@ export function parseCatalog(text: string, source: string): Catalog {
     variables: value.variables,
     coreEnvironment: value.core.environment,
     warmupEnvironment: value.warmup.environment,
+    proof: proof === undefined ? null : toProof(proof),
   };
+}
+
+type WrittenProof = z.output<typeof proofShape>;
+
+function wrongProof(
+  proof: WrittenProof | undefined,
+  capabilities: ReadonlySet<string | null>,
+): WrongKey[] {
+  if (proof === undefined) return [];
+  const { capability, request } = proof;
+  const { method, body } = request;
+  const wrong: WrongKey[] = [];
+  if (capability !== null && !capabilities.has(capability)) {
+    wrong.push({
+      path: ["proof", "capability"],
+      problem: `no model has the capability "${capability}"`,
+    });
+  }
+  if (body !== undefined && method === "GET") {
+    wrong.push({ path: ["proof", "request", "body"], problem: "a GET has no body: use POST" });
+  }
+  if (JSON.stringify(body ?? null).length > maxBodyLength) {
+    const problem = `must not be longer than ${maxBodyLength} characters as JSON`;
+    wrong.push({ path: ["proof", "request", "body"], problem });
+  }
+  return wrong;
+}
+
+function toProof({ capability, request, answer }: WrittenProof): CatalogProof {
+  const { method, path, body = null } = request;
+  return { capability, method, path, body, answer: answer.path.split(".") };
 }
 
 function toModel(model: z.output<typeof modelShape>): CatalogModel {

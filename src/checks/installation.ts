@@ -54,6 +54,8 @@ export interface AnnieFound {
   readonly url: string;
   /** Why she is not online; null where she is. */
   readonly problem: Failure | null;
+  /** How long she took for the catalog's test question; null where it was not asked. */
+  readonly answeredInMs: number | null;
 }
 
 export interface MountsFound {

@@ -4,6 +4,7 @@ import type { Container, Listing } from "../docker/containers.ts";
 import { late, type Late, type Probe } from "../host/time-limit.ts";
 import { adviceFor, whatHappened } from "../run/failures/annie.ts";
 import { inFolder, quoted } from "../run/shell-quote.ts";
+import { formatSeconds } from "../run/units.ts";
 import {
   failedBy,
   type Finding,
@@ -22,8 +23,12 @@ export const notSetUp = { status: "skipped", found: "not set up yet" } as const;
 
 export function assessAnnie(annie: AnnieFound | Late, { isSetUp, limitMs }: SetUp): Finding {
   if (annie === late) return lateFinding({ limitMs });
-  const { state, url, problem } = annie;
-  if (state === "online") return { status: "ok", found: `online at ${url}` };
+  const { state, url, problem, answeredInMs } = annie;
+  if (state === "online") {
+    const answered =
+      answeredInMs === null ? "" : `, answered a test question in ${formatSeconds(answeredInMs)}`;
+    return { status: "ok", found: `online at ${url}${answered}` };
+  }
   if (!isSetUp && state === "absent") return notSetUp;
   if (problem === null || state === "starting") {
     return { status: "warning", found: `starting at ${url}`, remedy: "heros status --watch" };

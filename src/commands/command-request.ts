@@ -73,4 +73,6 @@ export interface Online {
   readonly fetchedBytes: number;
   /** From the first byte to the last that was verified, as `download.finished` tells it. */
   readonly downloadedInMs: number;
+  /** How long she took for the catalog's test question; null where it names none. */
+  readonly answeredInMs: number | null;
 }

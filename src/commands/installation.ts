@@ -36,6 +36,7 @@ import { stackPlan } from "./stack-plan.ts";
 import { answerLimitMs, impatient, late, type Late, withinLimit } from "../host/time-limit.ts";
 import type { Answers } from "../plan/questions.ts";
 import { Failure } from "../run/failure.ts";
+import { questionFor } from "./question-for.ts";
 import { openHubCache } from "../store/hub-cache/hub-cache.ts";
 import { findRepoObstacle } from "../store/hub-cache/prepare.ts";
 import type { Survey } from "../store/store.ts";
@@ -157,13 +158,20 @@ interface Others {
 
 async function findAnnie(
   { host, signal }: Work,
-  { settings: { catalog, stackDir }, address }: InstallationRequest,
+  { settings: { catalog, stackDir }, answers, address }: InstallationRequest,
 ): Promise<AnnieFound> {
   const url = `http://${address.host}:${address.port}`;
   const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
   const start = `heros up${stackFlag(host, stackDir)}`;
   const { state, problem } = await askAnnie(host, { url, tier1, stackDir, start, signal });
-  return { state, url, problem };
+  const question = state === "online" ? questionFor(catalog, answers) : null;
+  if (question === null) return { state, url, problem, answeredInMs: null };
+  // Most catalogs name none.
+  const { proveAnnie } = await import("../health/prove.ts");
+  const proof = await proveAnnie(host, { url, capabilities: [], question, stackDir, signal });
+  return proof.problem === null
+    ? { state, url, problem, answeredInMs: proof.elapsedMs }
+    : { state: "degraded", url, problem: proof.problem, answeredInMs: null };
 }
 
 /** What Annie's running container has mounted, beside what her compose files say; null where one of them does not tell. */

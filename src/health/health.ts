@@ -129,7 +129,7 @@ export function isGood(health: Health, tier1: readonly string[]): boolean {
   return isHealthy(health) && tier1.every((name) => can(health, name));
 }
 
-function isHealthy(health: Health): boolean {
+export function isHealthy(health: Health): boolean {
   return health.status === "healthy";
 }
 

@@ -236,6 +236,7 @@ export const eventSchemas: Schemas = {
     models: annieModels,
   }),
   "annie.online": object({ elapsedMs: count, url: text }),
+  "annie.proved": object({ asked: text, elapsedMs: count }),
   "capability.ready": object({ name: text, message: text }),
   "status.read": object({
     annie: z.enum(["online", "degraded", "starting", "absent"]),

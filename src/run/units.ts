@@ -40,6 +40,11 @@ export function formatSpeed(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
 }
 
+/** A short time to a tenth of a second: "0.4 s". */
+export function formatSeconds(ms: number): string {
+  return `${Math.max(0.1, ms / 1000).toFixed(1)} s`;
+}
+
 /** A length of time as people say it: "4 s", "2 min 10 s", "1 h 05 min". */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

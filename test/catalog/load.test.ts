@@ -152,3 +152,40 @@ describe("choosing models", () => {
     expect(failureOf(text)).toMatchObject({ code: "catalog.invalid", exitCode: 2 });
   });
 });
+
+describe("a catalog's test question", () => {
+  const question = (request: string, rest = "") =>
+    `${small}proof:\n  request: ${request}\n  answer: {path: results.0.text}\n${rest}`;
+
+  it("is left out where there is none", () => {
+    expect(parseCatalog(small, "mine.yaml").proof).toBeNull();
+  });
+
+  it("is read with its body and the keys of its answer", () => {
+    const text = question(
+      "{method: POST, path: /search, body: {query: hello}}",
+      "  capability: memory_search\n",
+    );
+    expect(parseCatalog(text, "mine.yaml").proof).toEqual({
+      capability: "memory_search",
+      method: "POST",
+      path: "/search",
+      body: { query: "hello" },
+      answer: ["results", "0", "text"],
+    });
+  });
+
+  it.each([
+    ["{path: 'http://elsewhere/search'}", "", "proof.request.path"],
+    ["{path: //elsewhere/search}", "", "proof.request.path"],
+    ["{path: '/\\elsewhere'}", "", "proof.request.path"],
+    ["{path: /search, body: {query: hello}}", "", "proof.request.body"],
+    ["{method: DELETE, path: /memories}", "", "proof.request.method"],
+    ["{path: /search, headers: {cookie: x}}", "", "headers"],
+    ["{path: /search}", "  capability: flying\n", "proof.capability"],
+  ])("is refused as %s %s", (request, rest, key) => {
+    const failure = failureOf(question(request, rest));
+    expect(failure).toMatchObject({ code: "catalog.invalid", exitCode: 2 });
+    expect(failure.message).toContain(key);
+  });
+});

@@ -17,14 +17,26 @@ describe("Annie", () => {
   });
 
   it("is in order where she is online", () => {
-    expect(assessAnnie({ state: "online", url, problem: null }, setUp)).toEqual({
+    expect(assessAnnie({ state: "online", url, problem: null, answeredInMs: null }, setUp)).toEqual(
+      {
+        status: "ok",
+        found: `online at ${url}`,
+      },
+    );
+  });
+
+  it("that answered a test question is told with the time it took", () => {
+    const found = { state: "online", url, problem: null, answeredInMs: 420 } as const;
+    expect(assessAnnie(found, setUp)).toEqual({
       status: "ok",
-      found: `online at ${url}`,
+      found: `online at ${url}, answered a test question in 0.4 s`,
     });
   });
 
   it("that is degraded is a failure with exit status 3", () => {
-    expect(assessAnnie({ state: "degraded", url, problem: degraded }, setUp)).toMatchObject({
+    expect(
+      assessAnnie({ state: "degraded", url, problem: degraded, answeredInMs: null }, setUp),
+    ).toMatchObject({
       status: "failed",
       failure: { code: "annie.degraded", exitCode: 3 },
     });
@@ -32,7 +44,7 @@ describe("Annie", () => {
 
   it("that is not running can be started, and is not missed before her setup", () => {
     const gone = failure("annie.unreachable", { stackDir, url, from: "nobody" });
-    const absent = { state: "absent", url, problem: gone } as const;
+    const absent = { state: "absent", url, problem: gone, answeredInMs: null } as const;
     const finding = assessAnnie(absent, setUp);
     expect(finding).toMatchObject({ status: "warning" });
     expect(finding).not.toHaveProperty("failure");

@@ -44,7 +44,12 @@ function planIn(stackDir: string): PlanReady {
   };
 }
 
-const online = { url: "http://127.0.0.1:8000", fetchedBytes: 1, downloadedInMs: 95_000 };
+const online = {
+  url: "http://127.0.0.1:8000",
+  fetchedBytes: 1,
+  downloadedInMs: 95_000,
+  answeredInMs: null,
+};
 
 async function put(file: string, text: string): Promise<string> {
   const full = path.join(home, file);
@@ -64,6 +69,14 @@ test("a setup ends with her address, the way to it, what she can do, and command
     "Next: heros status, heros doctor",
     "Stop her: heros down --stack-dir '/my stack'",
   ]);
+});
+
+test("a test question that she answered is told with the time it took", async () => {
+  const answered = { ...online, answeredInMs: 412 };
+  const ending = { host: hostWith({}), online: answered, plan: planIn("/my stack") };
+  expect(await closingSummary(ending, "/opt/heros/assets")).toContain(
+    "Tested: answered a test question in 0.4 s",
+  );
 });
 
 test("where she is open to the network the laptop needs no tunnel", async () => {

@@ -16,6 +16,7 @@ const catalog: Catalog = {
   models: [],
   variables: {},
   coreEnvironment: {},
+  proof: null,
   warmupEnvironment: {},
 };
 const nothing: AnswerSources = {

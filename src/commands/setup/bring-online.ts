@@ -12,6 +12,8 @@ import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../docker/watch-containers.ts";
 import type { Store, Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
+import { questionFor } from "../question-for.ts";
+import { proveAnnie } from "../../health/prove.ts";
 import { type AnnieWatch, watchAnnie } from "../../health/watch-annie.ts";
 import type { Answers } from "../../plan/questions.ts";
 import { Failure } from "../../run/failure.ts";
@@ -167,11 +169,20 @@ export async function bringOnline(
     emit({ type: "stage.finished", stage: "annie", outcome: "failed" });
     throw error;
   });
-  emit({
-    type: "stage.finished",
-    stage: "annie",
-    outcome: missing.length === 0 ? "done" : "failed",
-  });
+  const question = missing.length > 0 ? null : questionFor(request.catalog, answers);
+  const proof =
+    missing.length > 0
+      ? null
+      : await proveAnnie(host, {
+          url,
+          capabilities: capabilitiesOf(modelsOfTiers(request.catalog, answers.tiers)),
+          question,
+          stackDir,
+          signal: work.signal,
+        });
+  const isProved = proof !== null && proof.problem === null;
+  if (isProved) emit({ type: "annie.proved", asked: proof.asked, elapsedMs: proof.elapsedMs });
+  emit({ type: "stage.finished", stage: "annie", outcome: isProved ? "done" : "failed" });
   if (missing.length > 0) {
     throw failure("annie.degraded", {
       stackDir: request.stackDir,
@@ -179,8 +190,10 @@ export async function bringOnline(
       lacks: missing,
     });
   }
+  if (proof !== null && proof.problem !== null) throw proof.problem;
   const { elapsedMs: downloadedInMs, fetchedBytes } = fetched.value;
-  return { url, downloadedInMs, fetchedBytes };
+  const answeredInMs = question === null || proof === null ? null : proof.elapsedMs;
+  return { url, downloadedInMs, fetchedBytes, answeredInMs };
 }
 
 /** Those that Docker did not have, and that Annie does not wait for, by their names. */

@@ -7,7 +7,7 @@ import type { Host } from "../../host/host.ts";
 import { capabilityName, isNightly } from "../../run/capabilities.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
 import { quoted } from "../../run/shell-quote.ts";
-import { formatBytes, formatDuration } from "../../run/units.ts";
+import { formatBytes, formatDuration, formatSeconds } from "../../run/units.ts";
 
 export interface Ending {
   /** Of the world in which Annie runs. */
@@ -27,6 +27,7 @@ export async function closingSummary(
     online.url,
     ...(await laptopLines(host, plan.stackDir, online.url, heros)),
     ...abilityLines(plan),
+    ...testedLines(online),
     modelsLine(online, plan),
     `Next: ${heros} status, ${heros} doctor`,
     `Stop her: ${heros} down${stackFlag(host, plan.stackDir)}`,
@@ -83,6 +84,11 @@ function abilityLines({ capabilities = [] }: PlanReady): string[] {
     ...(now.length === 0 ? [] : [`Ready: ${now.join(", ")}`]),
     ...(tonight.length === 0 ? [] : [`Tonight: ${tonight.join(", ")}`]),
   ];
+}
+
+function testedLines({ answeredInMs }: Online): string[] {
+  if (answeredInMs === null) return [];
+  return [`Tested: answered a test question in ${formatSeconds(answeredInMs)}`];
 }
 
 function modelsLine({ fetchedBytes, downloadedInMs }: Online, plan: PlanReady): string {

@@ -81,6 +81,8 @@ function settingsInside(world: DemoWorld, given: GatheredSettings): GatheredSett
   const { cacheDir, stackDir, decided } = given;
   return {
     ...given,
+    // What a simulated Annie answers proves nothing.
+    catalog: { ...given.catalog, proof: null },
     endpoint: world.endpoint,
     mirrors: [],
     cacheDir: cacheDir === null ? null : world.inside(cacheDir),

@@ -93,6 +93,15 @@ export interface AnnieOnline {
   readonly url: string;
 }
 
+/** Once she is online with everything: she was asked for what she is there for, and answered. */
+export interface AnnieProved {
+  readonly type: "annie.proved";
+  /** "GET /health" where her abilities were asked for, "POST /search" where the catalog names a question. */
+  readonly asked: string;
+  /** Until her whole answer was there. */
+  readonly elapsedMs: number;
+}
+
 export interface CapabilityReady {
   readonly type: "capability.ready";
   /** As in the health contract: `voice_stt`. */
@@ -101,4 +110,4 @@ export interface CapabilityReady {
   readonly message: string;
 }
 
-export type AnnieEvent = AnnieHealth | AnnieOnline | CapabilityReady;
+export type AnnieEvent = AnnieHealth | AnnieOnline | AnnieProved | CapabilityReady;

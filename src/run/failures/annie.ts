@@ -140,6 +140,19 @@ export const annieFailures = {
     },
     hint: herLog,
   }),
+  "annie.not_proved": row<
+    InStack & {
+      /** "POST /search" */
+      readonly asked: string;
+      /** What came back instead of an answer. */
+      readonly said: string;
+    }
+  >({
+    exitCode: exitCodes.degraded,
+    message: ({ asked, said }) =>
+      `Annie is online, but failed a test question (${asked}): ${said}.`,
+    hint: herLog,
+  }),
   "annie.container_gone": row<{ service: string }>({
     exitCode: exitCodes.failed,
     message: ({ service }) => `The container of ${service} was removed while heros was running.`,

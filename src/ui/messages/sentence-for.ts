@@ -60,6 +60,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
       return downloadSentence(event, state);
     case "annie.health":
     case "annie.online":
+    case "annie.proved":
     case "capability.ready":
       return annieSentence(event, state);
     case "models.listed":

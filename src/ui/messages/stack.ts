@@ -5,7 +5,7 @@ import type {
   ContainerState,
   StackEvent,
 } from "../../run/events/stack.ts";
-import { formatBytes, formatDuration } from "../../run/units.ts";
+import { formatBytes, formatDuration, formatSeconds } from "../../run/units.ts";
 import { counted, listed, say, type Sentence, tookText } from "./sentence.ts";
 import { capabilityName } from "../../run/capabilities.ts";
 import type { TimedEvent } from "../../run/event.ts";
@@ -137,6 +137,13 @@ export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): 
           mark: "ok",
         },
       );
+    case "annie.proved":
+      return event.asked === "GET /health"
+        ? say("Annie confirmed what she can do.", { from: "verbose", mark: "ok" })
+        : say(`Annie answered a test question in ${formatSeconds(event.elapsedMs)}.`, {
+            tone: "good",
+            mark: "ok",
+          });
     case "capability.ready":
       return say(event.message, { tone: "good", mark: "ok" });
   }
