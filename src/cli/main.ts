@@ -12,6 +12,8 @@ import {
 import { exitCodes } from "../run/failure.ts";
 import { createPauseSwitch } from "../run/run-control.ts";
 import { printableJson } from "../run/json.ts";
+import { settingFlags } from "../plan/settings.ts";
+import { quoted } from "../run/shell-quote.ts";
 import { cleanText } from "../ui/clean-text.ts";
 import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
 import {
@@ -70,10 +72,14 @@ async function unsaid(): Promise<readonly string[]> {
     import("../commands/gather-settings.ts"),
     import("../record/state-dir.ts"),
   ]);
-  const { earlier } = await recallAnswers(host, stateDirOf(host));
+  const { earlier, given } = await recallAnswers(host, stateDirOf(host));
   if (earlier !== "interrupted") return [];
-  if (isatty(0) && isatty(1)) return ["setup"];
-  process.stdout.write("An earlier setup did not finish. Run heros setup to continue it.\n\n");
+  const words = ["setup", ...settingFlags(given)];
+  if (isatty(0) && isatty(1)) return words;
+  const command = ["heros", ...words.map(quoted)].join(" ");
+  process.stdout.write(
+    `An earlier setup did not finish. To continue it: ${cleanText(command)}\n\n`,
+  );
   return [];
 }
 

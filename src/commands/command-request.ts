@@ -8,7 +8,7 @@ import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../run/event.ts";
 import type { PlanReady } from "../run/events/plan.ts";
 import type { Program } from "../record/detach.ts";
-import type { SettingId } from "../plan/settings.ts";
+import type { SettingValues } from "../plan/settings.ts";
 import type { PauseSwitch } from "../run/run-control.ts";
 
 /** What every piece of work has at hand. */
@@ -54,7 +54,7 @@ export interface SetupRequest extends Fetching {
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
   /** Settings that were given, wherever. */
-  readonly given?: Readonly<Partial<Record<SettingId, string>>>;
+  readonly given?: SettingValues;
   /** What starts heros, for the service that continues this setup after a reboot; left out where none may. */
   readonly program?: Program;
   readonly dryRun: boolean;

@@ -13,6 +13,7 @@ import {
   parseSwitch,
   type SettingId,
   settings,
+  type SettingValues,
 } from "../plan/settings.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
@@ -53,7 +54,7 @@ export interface GatheredSettings extends Fetching {
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
   /** Settings that were given, wherever; paths are absolute. */
-  readonly given: Readonly<Partial<Record<SettingId, string>>>;
+  readonly given: SettingValues;
 }
 
 /**
@@ -97,6 +98,7 @@ export async function gatherSettings(
   ];
   const cacheStrength = given("cacheDir").findLastIndex((value) => value !== undefined);
   const storageStrength = layers.findLastIndex(({ storage }) => storage !== undefined);
+  const cacheDir = cacheStrength >= storageStrength ? folder("cacheDir") : null;
   const catalogFile = setting("catalog");
   const endpoint = setting("endpoint");
   const [first, ...mirrors] =
@@ -114,7 +116,7 @@ export async function gatherSettings(
         : await readCatalog(host, catalogFile),
     endpoint: first,
     mirrors,
-    cacheDir: cacheStrength >= storageStrength ? folder("cacheDir") : null,
+    cacheDir,
     stackDir: folder("stackDir") ?? path.join(host.home, "her-os"),
     stateDir: stateDirOf(host),
     limitBytesPerSecond: limitRate === null ? null : parseRate(nameOf("limitRate"), limitRate),
@@ -128,7 +130,8 @@ export async function gatherSettings(
     decided: layers,
     given: Object.fromEntries(
       settings.flatMap(({ id, flag }) => {
-        const value = /<(?:dir|file)>/.test(flag) ? folder(id) : setting(id);
+        const isPath = /<(?:dir|file)>/.test(flag);
+        const value = id === "cacheDir" ? cacheDir : isPath ? folder(id) : setting(id);
         return value === null ? [] : [[id, value]];
       }),
     ),
@@ -258,6 +261,8 @@ export interface RememberedAnswers {
   readonly overruled: Overruled | null;
   /** Storages that models may still have to be taken over from: those of setups before this one. */
   readonly former: readonly string[];
+  /** Settings that were given, for who continues without a word. */
+  readonly given: SettingValues;
 }
 
 /** As in the file. */
@@ -266,6 +271,7 @@ interface Kept {
   readonly finished: boolean;
   readonly cacheDir: string | null;
   readonly answers: AnswerValues;
+  readonly given: SettingValues;
   /** Left by setups that came to no end after another storage was chosen. */
   readonly former: readonly string[];
 }
@@ -278,9 +284,9 @@ function fileOf(stateDir: string): string {
 export async function recallAnswers(host: Host, stateDir: string): Promise<RememberedAnswers> {
   const kept = await readKept(host, stateDir);
   if (kept === null) {
-    return { answers: {}, earlier: "none", cacheDir: null, overruled: null, former: [] };
+    return { answers: {}, earlier: "none", cacheDir: null, overruled: null, former: [], given: {} };
   }
-  const { answers, cacheDir, finished } = kept;
+  const { answers, cacheDir, finished, given } = kept;
   const former = formerOf(kept);
   const earlier = finished ? "finished" : "interrupted";
   const { storage, ...others } = answers;
@@ -288,10 +294,10 @@ export async function recallAnswers(host: Host, stateDir: string): Promise<Remem
   const instead = findCacheDir(host);
   const place = cacheDir ?? (storage?.[0]?.startsWith("/") === true ? storage[0] : null);
   if (variable === null || place === instead) {
-    return { answers, earlier, cacheDir, overruled: null, former };
+    return { answers, earlier, cacheDir, overruled: null, former, given };
   }
   const overruled = place === null ? null : { variable, cacheDir: place, instead };
-  return { answers: others, earlier, cacheDir: null, overruled, former };
+  return { answers: others, earlier, cacheDir: null, overruled, former, given };
 }
 
 /** A volume is found by its name alone; a folder that was given or agreed to, by its path. */
@@ -306,10 +312,14 @@ async function readKept(host: Host, stateDir: string): Promise<Kept | null> {
   const kept = parseJson(await host.files.readFile(fileOf(stateDir), "utf8").catch(() => ""));
   if (!isRecord(kept) || kept["version"] !== 1 || !isRecord(kept["answers"])) return null;
   const { finished, cacheDir, answers } = kept;
+  const given = isRecord(kept["given"]) ? kept["given"] : {};
   return {
     finished: finished === true,
     former: isTexts(kept["former"]) ? kept["former"] : [],
     cacheDir: typeof cacheDir === "string" && path.isAbsolute(cacheDir) ? cacheDir : null,
+    given: Object.fromEntries(
+      settings.flatMap(({ id }) => (typeof given[id] === "string" ? [[id, given[id]]] : [])),
+    ),
     answers: Object.fromEntries(
       questions.flatMap(({ id, remembered }) => {
         const values = answers[id];
@@ -333,6 +343,7 @@ export async function rememberAnswers(
     readonly stateDir: string;
     readonly answers: AnswerValues;
     readonly finished: boolean;
+    readonly given?: SettingValues;
     /** Left out before there is consent: then the models are still where they were. */
     readonly cacheDir?: string;
   },
@@ -340,7 +351,7 @@ export async function rememberAnswers(
   const file = fileOf(stateDir);
   const before = await readKept(host, stateDir);
   const cacheDir = kept.cacheDir ?? before?.cacheDir ?? null;
-  const { answers, finished } = kept;
+  const { answers, finished, given = {} } = kept;
   const now = [cacheDir, ...(answers.storage ?? [])];
   const former = finished || before === null ? [] : formerOf(before);
   const text = JSON.stringify({
@@ -348,6 +359,7 @@ export async function rememberAnswers(
     finished,
     cacheDir,
     answers,
+    given,
     former: former.filter((place) => !now.includes(place)),
   });
   try {

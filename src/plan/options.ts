@@ -87,7 +87,7 @@ export function withoutToken(models: Circumstances["models"]): string {
 export function bootText(service: Circumstances["bootService"]): string {
   if (service === null) return "By a systemd user service, until Annie is online.";
   const when = service.lingers
-    ? "It starts at boot."
-    : "It starts when you log in; at boot after: loginctl enable-linger";
+    ? "Starts at boot."
+    : "Starts at login; at boot with: loginctl enable-linger";
   return `Writes ${service.file} and removes it when Annie is online. ${when}`;
 }

@@ -109,6 +109,20 @@ export const settings: readonly Setting[] = [
   },
 ];
 
+/** Values of settings, as they were given. */
+export type SettingValues = Readonly<Partial<Record<SettingId, string>>>;
+
+/** The flags that give these values again. */
+export function settingFlags(given: SettingValues): string[] {
+  return settings.flatMap(({ id, flag }) => {
+    const value = given[id];
+    const [name = flag, argument] = flag.split(" ");
+    if (value === undefined) return [];
+    if (argument === undefined) return parseSwitch(name, value) ? [name] : [];
+    return [name, value];
+  });
+}
+
 /**
  * A rate as people write it: `50M`, `800k`, `1.5G`, `1000000`, in powers of 1000.
  * @param name what it was given as: a flag, a variable, a key of the config file

@@ -157,14 +157,19 @@ test("heros alone says that a setup did not finish; in a terminal it offers to c
   await interrupted();
   const run = await sandbox.run([]);
   expect(run.exitCode).toBe(0);
+  const catalog = path.join(sandbox.dir, "catalog.yaml");
+  const flags = `--endpoint ${hub.endpoint} --catalog ${catalog} --port ${port}`;
   expect(run.stdout).toMatch(
-    /^An earlier setup did not finish\. Run heros setup to continue it\.\n\nUsage: heros /,
+    new RegExp(
+      `^An earlier setup did not finish\\. To continue it: heros setup ${flags}\n\nUsage: heros `,
+    ),
   );
   const status = await sandbox.run(["status"]);
   expect(status.stdout).toContain(
     "An earlier setup did not finish. Run heros setup to continue it.",
   );
-  const pty = openHeros(sandbox, [], { rows: 40, env: { HF_ENDPOINT: hub.endpoint } });
+  const pty = openHeros(sandbox, [], { rows: 40 });
+  // With its catalog, its Hub and its port.
   await pty.waitFor("Continue where you left off?");
   pty.type(keys.ctrlC);
   await pty.exit;

@@ -296,8 +296,11 @@ export async function prepareInterview(
         return { ok: false, message: error.message };
       }
     },
-    remember: (answers) =>
-      rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false }),
+    remember: (answers) => {
+      const { given = {} } = request;
+      const kept = { stateDir, answers: rememberable(answers), given, finished: false };
+      return rememberAnswers(host, kept);
+    },
   };
   return { interview, workOut };
 }

@@ -15,7 +15,7 @@ import type { Host } from "../../host/host.ts";
 import type { BootService } from "../../plan/answers.ts";
 import type { Person } from "../../plan/interview.ts";
 import { type Answers, questions } from "../../plan/questions.ts";
-import { settings } from "../../plan/settings.ts";
+import { settingFlags } from "../../plan/settings.ts";
 import { resumedFlag } from "../../record/handover.ts";
 import type { Program } from "../../record/detach.ts";
 import { dataOfTree } from "../../release/installation.ts";
@@ -100,7 +100,7 @@ export async function applyResume(
     );
     return false;
   }
-  if (!(await lingers(host))) emit(needsLogin);
+  if (action !== "unchanged" && !(await lingers(host))) emit(needsLogin);
   return true;
 }
 
@@ -134,13 +134,7 @@ function argumentsFor(request: SetupRequest, answers: Answers): string[] {
     if (argument === null) return value === "yes" ? [flag] : [];
     return [flag, value];
   });
-  const set = settings.flatMap(({ id, flag }) => {
-    const value = { ...given, stackDir, cacheDir: cacheDir ?? undefined }[id];
-    const [name = flag, argument] = flag.split(" ");
-    if (value === undefined) return [];
-    if (argument === undefined) return /^(?:yes|true|on|1)$/i.test(value) ? [name] : [];
-    return [name, value];
-  });
+  const set = settingFlags({ ...given, stackDir });
   return ["setup", "--yes", ...answered, ...set, ...tokenFlags(answers, stackDir), resumedFlag];
 }
 
@@ -236,7 +230,7 @@ const needsLogin = told("info", "needs_login", [
 
 /** Of a run that was stopped before its end. */
 export const continuesAtBoot = told("info", "after_reboot", [
-  "heros also continues by itself after a reboot.",
+  "After a reboot, heros continues by itself.",
   `To prevent that: systemctl --user disable ${resumeUnitName}`,
 ]);
 

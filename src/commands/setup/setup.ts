@@ -107,7 +107,8 @@ export async function setup(work: Work, request: SetupRequest): Promise<readonly
 
   request.onSettled?.(answers, ask === undefined ? 0 : agreedAtMs);
   const { cacheDir } = survey;
-  const kept = { stateDir, cacheDir, answers: settledAnswers(answers, request) };
+  const { given = {} } = request;
+  const kept = { stateDir, cacheDir, given, answers: settledAnswers(answers, request) };
   await rememberAnswers(host, { ...kept, finished: false });
   emit({ type: "stage.started", stage: "stack" });
   if (request.cacheDir === null) {
