@@ -2,6 +2,7 @@ import type { DataOf, FailureCode } from "../src/run/failures/table.ts";
 import { failure } from "../src/run/failures/table.ts";
 import { ollamaFailureExamples } from "./ollama-failure-examples.ts";
 import { clashFailureExamples } from "./clash-failure-examples.ts";
+import { containerFailureExamples } from "./container-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
 
 type Example<Code extends FailureCode> = DataOf<Code> extends void ? undefined : DataOf<Code>;
@@ -25,35 +26,7 @@ const onDisk = { path: `${cacheDir}/.heros`, flag: "--cache-dir" };
 export const failureExamples: {
   readonly [Code in FailureCode]: readonly [Example<Code>, ...Example<Code>[]];
 } = {
-  "annie.container_failed": [
-    {
-      stackDir,
-      service: "her-os-core",
-      state: "restarting",
-      exitCode: 137,
-      logLines: ["loading whisper-large-v3", "Killed"],
-      likelyCause: { kind: "killed", memoryLimitBytes: 8 * 1024 ** 3, isCertain: true },
-      checkSays: null,
-    },
-    {
-      stackDir,
-      service: "her-os-core",
-      state: "unhealthy",
-      exitCode: null,
-      logLines: ["loading qwen3-embedding-0.6b"],
-      likelyCause: null,
-      checkSays: "curl: (28) Operation timed out after 5001 milliseconds",
-    },
-    {
-      stackDir,
-      service: "postgres",
-      state: "exited",
-      exitCode: 1,
-      logLines: [],
-      likelyCause: { kind: "passwords" },
-      checkSays: null,
-    },
-  ],
+  ...containerFailureExamples,
   "annie.held_back": [{ stackDir, service: "model-warmup", exitCode: 1, logLines: null }],
   "annie.container_gone": [{ service: "her-os-core" }],
   "annie.degraded": [

@@ -123,13 +123,13 @@ export const installationChecks = [
     title: "Annie's services",
     why: "Each of them has to run.",
     routine: false,
-    async assess({ containers, isSetUp }, { asked, probe, surroundings, limitMs }) {
+    async assess({ containers, causeOf, isSetUp }, { asked, probe, surroundings, limitMs }) {
       if (!(await isSetUp)) return notSetUp;
       const [listing, { state }] = await Promise.all([containers, asked.docker]);
       const { stackDir } = surroundings;
       const start = `heros up${stackFlag(probe.host, stackDir)}`;
       const own = annieServiceName;
-      return assessServices(listing, { docker: state, stackDir, own, start, limitMs });
+      return assessServices(listing, { docker: state, stackDir, own, start, causeOf, limitMs });
     },
   }),
   row({

@@ -1,7 +1,8 @@
-import type { Listing } from "../docker/containers.ts";
+import type { Container, Listing } from "../docker/containers.ts";
 import type { AnnieState } from "../health/health.ts";
 import type { Late } from "../host/time-limit.ts";
 import type { Failure } from "../run/failure.ts";
+import type { LikelyCause } from "../run/failures/annie.ts";
 import type { NeededSpace, Survey } from "../store/store.ts";
 
 /**
@@ -23,6 +24,8 @@ export interface Installation {
   readonly annie: Promise<AnnieFound | Late>;
   /** Her containers, stopped ones too. */
   readonly containers: Promise<Listing | Late>;
+  /** Why one of them probably fails, by its log; null where nobody knows. */
+  readonly causeOf: (container: Container) => Promise<LikelyCause | null | Late>;
   /** The models in her container; null where it does not run, or nobody says. */
   readonly mounts: Promise<MountsFound | null | Late>;
   /** The files that heros writes, as a setup would find them. @param gpu there is one */

@@ -13,7 +13,7 @@ import {
   warnedBy,
   withoutDocker,
 } from "./finding.ts";
-import type { AnnieFound, FilesFound, MountsFound } from "./installation.ts";
+import type { AnnieFound, FilesFound, Installation, MountsFound } from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
 /** Whether Annie was set up here. */
@@ -43,12 +43,14 @@ export interface ServicesAsked extends Limit {
   readonly own: string;
   /** The command that starts them. */
   readonly start: string;
+  /** Why one of them probably fails. */
+  readonly causeOf: Installation["causeOf"];
 }
 
-export function assessServices(
+export async function assessServices(
   listing: Listing | Late,
-  { docker, limitMs, stackDir, own, start }: ServicesAsked,
-): Finding {
+  { docker, limitMs, stackDir, own, start, causeOf }: ServicesAsked,
+): Promise<Finding> {
   if (lacksDocker(docker)) return withoutDocker;
   if (listing === late || listing.error === "late") return lateFinding({ limitMs });
   if (listing.error !== null) return withoutDocker;
@@ -67,17 +69,15 @@ export function assessServices(
     const running = containers.filter(({ state }) => state !== "exited").length;
     return { status: "ok", found: `${running} running` };
   }
-  const isKilled = first.exitCode === 137 && first.state !== "unhealthy";
-  const advice = isKilled
-    ? `${adviceFor({ kind: "killed", memoryLimitBytes: null, isCertain: false }, first.service)} `
-    : "";
+  const cause = await causeOf(first);
+  const advice = cause === null || cause === late ? "" : `${adviceFor(cause, first.service)} `;
   const log = inFolder(stackDir, `docker compose logs ${quoted(first.service)}`);
   return {
     status: "warning",
     found: broken
       .map(({ service, state, exitCode }) => `${service} ${whatHappened(state, exitCode)}`)
       .join("; "),
-    remedy: `${advice}${isKilled ? "Check its log: " : ""}${log}`,
+    remedy: `${advice}${advice === "" ? "" : "Check its log: "}${log}`,
   };
 }
 

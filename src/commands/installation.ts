@@ -22,8 +22,16 @@ import {
   containerCache,
 } from "../deploy/compose/annie-service.ts";
 import { isSetUp, stackFlag } from "../deploy/compose/compose-files.ts";
-import { type ListRequest, readStackConfig, type StackConfig } from "../docker/compose.ts";
-import { askMounts, listContainers, type Listing } from "../docker/containers.ts";
+import {
+  type ListRequest,
+  memoryLimitOf,
+  readStackConfig,
+  type StackConfig,
+} from "../docker/compose.ts";
+import { askMounts, type Container, listContainers, type Listing } from "../docker/containers.ts";
+import { readCause } from "../docker/explain-container.ts";
+import { inspectContainers } from "../docker/inspect-containers.ts";
+import type { LikelyCause } from "../run/failures/annie.ts";
 import { askAnnie } from "../health/health.ts";
 import { isHubOffline } from "../source/hub/environment.ts";
 import type { Secret } from "../run/secret.ts";
@@ -121,6 +129,8 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
     },
     annie: () => inTime((stop) => findAnnie({ ...work, host, signal: stop }, request)),
     containers: () => inTime((stop) => listContainers({ host, stackDir, signal: stop })),
+    causeOf: () => (container) =>
+      inTime((stop) => findCause({ host, stackDir, signal: stop }, container)),
     mounts: () =>
       inTime(async (stop) => {
         const listing = await installation.containers;
@@ -172,6 +182,24 @@ async function findAnnie(
   return proof.problem === null
     ? { state, url, problem, answeredInMs: proof.elapsedMs }
     : { state: "degraded", url, problem: proof.problem, answeredInMs: null };
+}
+
+/** As the watch over a start would say it. */
+async function findCause(asked: ListRequest, container: Container): Promise<LikelyCause | null> {
+  const [config, details] = await Promise.all([
+    readStackConfig(asked),
+    inspectContainers(asked, [container]),
+  ]);
+  const service = config?.services[container.service];
+  const { cause } = await readCause({
+    ...asked,
+    container,
+    modelsAt: containerCache,
+    outOfMemory: details.get(container.name)?.outOfMemory === true,
+    memoryLimit: service === undefined ? null : memoryLimitOf(service),
+    volumes: service?.volumes ?? [],
+  });
+  return cause;
 }
 
 /** What Annie's running container has mounted, beside what her compose files say; null where one of them does not tell. */

@@ -6,9 +6,12 @@ import type { LikelyCause } from "../run/failures/annie.ts";
 import { failure } from "../run/failures/table.ts";
 import { type ListRequest, runCompose, type StackService } from "./compose.ts";
 import type { Container } from "./containers.ts";
+import { gpuCauseIn } from "./log-causes.ts";
 
 /** How many lines of a container's log are shown. */
 const shownLines = 12;
+/** And how many are searched for why it fails: a program that gives up prints where it was after why. */
+const searchedLines = 200;
 
 export interface ExplainRequest {
   readonly host: Host;
@@ -35,8 +38,7 @@ export interface ExplainRequest {
 export async function explainContainer(request: ExplainRequest): Promise<Failure> {
   const { stackDir, emit, container, outOfMemory = false } = request;
   const { service, state } = container;
-  const lines = await readLastLines(request, service);
-  const logLines = state === "restarting" ? lastRun(lines) : lines;
+  const { logLines, cause } = await readCause(request);
   const exitCode = state === "unhealthy" ? null : container.exitCode;
   emit({
     type: "container.failed",
@@ -46,7 +48,6 @@ export async function explainContainer(request: ExplainRequest): Promise<Failure
     ...(outOfMemory ? { outOfMemory } : {}),
     logLines,
   });
-  const cause = likelyCause(request, logLines);
   // Of what can't be read, its own words say more: it may write, too.
   const unclear = cause === null || cause.kind === "models-unreadable";
   if (request.holdsBack === true && state === "exited" && unclear) {
@@ -63,19 +64,36 @@ export async function explainContainer(request: ExplainRequest): Promise<Failure
   });
 }
 
+/** The last lines of its log, and what they and its exit status speak for; null where nobody knows. */
+export async function readCause(request: Omit<ExplainRequest, "emit">): Promise<{
+  readonly logLines: readonly string[];
+  readonly cause: LikelyCause | null;
+}> {
+  const { service, state } = request.container;
+  const searched = await readLines(request, service, searchedLines);
+  const lines = searched.slice(-shownLines);
+  const logLines = state === "restarting" ? lastRun(lines) : lines;
+  return { logLines, cause: likelyCause(request, logLines) ?? gpuCauseIn(searched.join("\n")) };
+}
+
 /** The last lines of a service's log, as they can be shown anywhere; none where docker does not say. */
-export async function readLastLines(
+export function readLastLines(asked: ListRequest, service: string): Promise<readonly string[]> {
+  return readLines(asked, service, shownLines);
+}
+
+async function readLines(
   { host, stackDir, signal }: ListRequest,
   service: string,
+  count: number,
 ): Promise<readonly string[]> {
   const { stdout } = await runCompose({
     host,
     stackDir,
-    args: ["logs", "--no-color", "--no-log-prefix", "--tail", String(shownLines), service],
+    args: ["logs", "--no-color", "--no-log-prefix", "--tail", String(count), service],
     timeoutMs: 5000,
     ...(signal === undefined ? {} : { signal }),
   });
-  return readableLines(stdout);
+  return readableLines(stdout).slice(-count);
 }
 
 /** Of what a health check printed; null where it printed nothing. */
@@ -83,9 +101,14 @@ function firstLine(output: string): string | null {
   return readableLines(output.slice(0, 4096)).at(0)?.slice(0, 200) ?? null;
 }
 
-/** What its last lines and its exit status speak for; null where nobody knows. */
 function likelyCause(
-  { container, outOfMemory = false, memoryLimit = null, modelsAt, volumes = [] }: ExplainRequest,
+  {
+    container,
+    outOfMemory = false,
+    memoryLimit = null,
+    modelsAt,
+    volumes = [],
+  }: Omit<ExplainRequest, "emit">,
   logLines: readonly string[],
 ): LikelyCause | null {
   const { exitCode, state } = container;
@@ -127,8 +150,7 @@ function readableLines(log: string): string[] {
         .trimEnd()
         .slice(0, 400),
     )
-    .filter((line) => line !== "")
-    .slice(-shownLines);
+    .filter((line) => line !== "");
 }
 
 /** Where a container dies the same death over and over, once is enough. */

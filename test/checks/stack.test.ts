@@ -67,42 +67,47 @@ describe("her services", () => {
     own: "her-os-core",
     start: "heros up",
     limitMs,
+    causeOf: () => Promise.resolve(null),
   } as const;
   const judge = (...containers: readonly Container[]) =>
     assessServices({ containers, error: null }, asked);
 
-  it("are in order where all run, and a helper has ended", () => {
+  it("are in order where all run, and a helper has ended", async () => {
     const helper: Container = { ...core, service: "init", state: "exited" };
-    expect(judge(core, helper)).toEqual({ status: "ok", found: "1 running" });
+    expect(await judge(core, helper)).toEqual({ status: "ok", found: "1 running" });
   });
 
-  it("are named where they fail, with the command that shows their log", () => {
-    expect(judge({ ...core, state: "restarting", exitCode: 1 })).toEqual({
+  it("are named where they fail, with the command that shows their log", async () => {
+    expect(await judge({ ...core, state: "restarting", exitCode: 1 })).toEqual({
       status: "warning",
       found: "her-os-core keeps restarting (exit status 1)",
       remedy: `cd ${stackDir} && docker compose logs her-os-core`,
     });
-    expect(judge({ ...core, state: "unhealthy" }).found).toContain("is running, but unhealthy");
+    expect((await judge({ ...core, state: "unhealthy" })).found).toContain(
+      "is running, but unhealthy",
+    );
   });
 
-  it("that were made and never started are started by heros up", () => {
-    expect(judge(core, { ...core, service: "redis", state: "created" })).toEqual({
+  it("that were made and never started are started by heros up", async () => {
+    expect(await judge(core, { ...core, service: "redis", state: "created" })).toEqual({
       status: "warning",
       found: "not started: redis",
       remedy: "heros up",
     });
   });
 
-  it("that were killed for memory say so", () => {
-    const finding = judge({ ...core, state: "exited", exitCode: 137 });
-    expect(finding.found).toBe("her-os-core stopped with exit status 137");
-    expect(finding.remedy).toMatch(/^It probably ran out of memory/u);
+  it("that fail for a reason in their log come with its cure", async () => {
+    const containers = [{ ...core, state: "exited", exitCode: 1 } as const];
+    const causeOf = () => Promise.resolve({ kind: "gpu-memory", lack: "share" } as const);
+    const finding = await assessServices({ containers, error: null }, { ...asked, causeOf });
+    expect(finding.found).toBe("her-os-core stopped with exit status 1");
+    expect(finding.remedy).toMatch(/lower --gpu-memory-utilization.* Check its log: cd /u);
   });
 
-  it("are started by setup where none is there, and are not asked for without Docker", () => {
-    expect(judge()).toMatchObject({ status: "warning", remedy: "heros up" });
+  it("are started by setup where none is there, and are not asked for without Docker", async () => {
+    expect(await judge()).toMatchObject({ status: "warning", remedy: "heros up" });
     const without = { ...asked, docker: "unusable" } as const;
-    expect(assessServices({ containers: [], error: null }, without).status).toBe("skipped");
+    expect((await assessServices({ containers: [], error: null }, without)).status).toBe("skipped");
   });
 });
 

@@ -369,3 +369,14 @@ esac`);
     });
   }
 });
+
+test("why a program gave up is found above the lines that are shown", async () => {
+  const why =
+    "Free memory on device (53.2/121.69 GiB) on startup is less than desired GPU memory utilization (0.9, 109.52 GiB).";
+  const trace = Array.from({ length: 30 }, (_, index) => `  File core.py, line ${index}`);
+  const gone = { Service: "her-os-core", State: "exited", ExitCode: 1 };
+  const { request, events } = await stackWith([[gone]], [why, ...trace].join("\n"));
+  const failed = await explainContainers(request);
+  expect(failed?.hint).toContain("lower --gpu-memory-utilization");
+  expect(events.find((event) => event.type === "container.failed")?.logLines).toHaveLength(12);
+});

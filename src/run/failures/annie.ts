@@ -11,6 +11,9 @@ export type LikelyCause =
       readonly memoryLimitBytes: number | null;
       readonly isCertain: boolean;
     }
+  /** `share`: less is free than the share it reserves. `cache`: that share is too small for its cache. */
+  | { readonly kind: "gpu-memory"; readonly lack: "share" | "cache" | "any" }
+  | { readonly kind: "gpu-lost"; readonly until: "restart" | "reboot" }
   /** Another program listens where it wants to. */
   | { readonly kind: "port-taken" }
   | { readonly kind: "token-unreadable" }
@@ -215,6 +218,12 @@ export function adviceFor(cause: LikelyCause, service: string): string {
           : "It probably ran out of memory: choose fewer models (--tiers 1)."
         : `It ${probably}exceeded its memory limit of ${formatMemory(limit)}: raise mem_limit of ${service} in the compose file.`;
     }
+    case "gpu-memory":
+      return gpuMemoryAdvice(cause.lack, service);
+    case "gpu-lost":
+      return cause.until === "reboot"
+        ? "The GPU's driver was updated while it was in use: restart the machine (sudo reboot)."
+        : `Its container has lost the GPU: restart it (docker compose restart ${quoted(service)}).`;
     case "port-taken":
       return "Another program uses the port that it listens on. See which: sudo ss -ltnp.";
     case "token-unreadable":
@@ -225,6 +234,20 @@ export function adviceFor(cause: LikelyCause, service: string): string {
         : `Annie can't read ${cause.path}.`;
     case "passwords":
       return "The passwords in .env are not the ones the databases were created with: restore the old ones.";
+  }
+}
+
+/** Lists who uses the GPU; of a GPU that shares the system's memory, this alone tells how much. */
+const gpuPrograms = "nvidia-smi --query-compute-apps=pid,name,used_memory --format=csv";
+
+function gpuMemoryAdvice(lack: "share" | "cache" | "any", service: string): string {
+  switch (lack) {
+    case "share":
+      return `${service} reserves more memory than is free. Stop other programs that use the GPU (${gpuPrograms}), or lower --gpu-memory-utilization in its command. On a Spark, cached files count as used: sudo sh -c 'sync; echo 3 > /proc/sys/vm/drop_caches' frees them.`;
+    case "cache":
+      return `The memory that ${service} reserves is too small for its cache: lower --max-model-len in its command, or raise --gpu-memory-utilization if more is free.`;
+    case "any":
+      return `The GPU ran out of memory. Stop other programs that use it (${gpuPrograms}), choose fewer models (--tiers 1), or lower --gpu-memory-utilization if ${service} runs vLLM.`;
   }
 }
 
