@@ -1,7 +1,10 @@
 import { annieServiceName } from "../deploy/compose/annie-service.ts";
 import { stackFlag } from "../deploy/compose/compose-files.ts";
+import { isUnknownIssuer } from "../host/certificates.ts";
 import type { Probe } from "../host/time-limit.ts";
+import { rootErrorCode } from "../run/failure.ts";
 import type { Asked, Surroundings } from "./ask-machine.ts";
+import { assessCertificates } from "./certificates.ts";
 import type { Finding } from "./finding.ts";
 import type { Installation } from "./installation.ts";
 import { assessClock, assessProxy, assessTokens } from "./network-settings.ts";
@@ -54,6 +57,23 @@ export const installationChecks = [
       const answers = await asked.hub;
       const isReached = answers.some(({ answer }) => answer.kind === "hub");
       return assessProxy(probe.host.env, { endpoint, isReached });
+    },
+  }),
+  row({
+    id: "certificates",
+    title: "Certificates",
+    why: "A network that inspects secure connections has its own, which must be known here.",
+    routine: true,
+    async assess({ certificates }, { asked, probe, limitMs }) {
+      const [answers, files] = await Promise.all([asked.hub, certificates]);
+      const untrusted = answers.find(
+        ({ answer }) =>
+          answer.kind === "unusable" &&
+          answer.failure.code === "hub.tls" &&
+          isUnknownIssuer(rootErrorCode(answer.failure.cause)),
+      );
+      const isOff = probe.host.env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0";
+      return assessCertificates(files, { untrusted: untrusted?.endpoint ?? null, isOff, limitMs });
     },
   }),
   row({

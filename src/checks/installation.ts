@@ -1,6 +1,7 @@
 import type { Container, Listing } from "../docker/containers.ts";
 import type { AnnieState } from "../health/health.ts";
 import type { Late } from "../host/time-limit.ts";
+import type { CertificateFile } from "../machine/certificates.ts";
 import type { Failure } from "../run/failure.ts";
 import type { LikelyCause } from "../run/failures/annie.ts";
 import type { NeededSpace, Survey } from "../store/store.ts";
@@ -34,6 +35,8 @@ export interface Installation {
   readonly tokens: Promise<readonly TokenFound[] | Late>;
   /** Names of images that interrupted runs left in Docker. */
   readonly leftNames: Promise<readonly string[] | Late>;
+  /** Files of certificates that the environment names. */
+  readonly certificates: Promise<readonly CertificateFile[] | Late>;
   /** How far this machine's clock is ahead of the Hub's, in milliseconds; null where the Hub does not say. */
   readonly clock: Promise<number | null | Late>;
   /** What models and images need that are still to come; null where that is not known. */

@@ -43,6 +43,7 @@ import { backgroundDirOf } from "../record/state-dir.ts";
 import { stackPlan } from "./stack-plan.ts";
 import { answerLimitMs, impatient, late, type Late, withinLimit } from "../host/time-limit.ts";
 import type { Answers } from "../plan/questions.ts";
+import { readCertificateFiles } from "../machine/certificates.ts";
 import { Failure } from "../run/failure.ts";
 import { questionFor } from "./question-for.ts";
 import { openHubCache } from "../store/hub-cache/hub-cache.ts";
@@ -144,6 +145,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
       }),
     leftNames: () => inTime((stop) => findLeftNames(host, stop)),
     tokens: () => inTime(() => findTokenFiles(work, request)),
+    certificates: () => inTime(() => readCertificateFiles(host)),
     clock: () => inTime((stop) => askClock({ host, signal: stop }, settings.endpoint)),
     needs: async () => (await others.wanted)?.needs ?? null,
   });

@@ -156,6 +156,26 @@ test("a certificate that nobody vouches for ends with hub.tls", async () => {
   expect(hub.contentSaw).toEqual([]);
 });
 
+test("heros doctor names the files of certificates, and the Hub that none of them vouches for", async () => {
+  await using sandbox = await makeSandbox();
+  await using hub = await startGuardedHub(sandbox.dir, hosted);
+  const catalog = await catalogOf(sandbox, "demo/voice");
+  const doctor = async (env: Readonly<Record<string, string>>) => {
+    const where = ["--catalog", catalog, "--endpoint", hub.localEndpoint];
+    const run = await sandbox.run(["doctor", "certificates", ...where, "--json"], { env });
+    return run.events().find((event) => event.type === "check.finished");
+  };
+  const good = await doctor({ HF_TOKEN: token, SSL_CERT_FILE: hub.certificate });
+  expect(good).toMatchObject({
+    status: "ok",
+    found: `SSL_CERT_FILE: 1 certificate in ${hub.certificate}`,
+  });
+  const missing = await doctor({ SSL_CERT_FILE: `${hub.certificate}.gone` });
+  expect(missing).toMatchObject({ status: "warning" });
+  expect(missing?.found).toContain(`nothing here vouches for ${hub.localEndpoint}`);
+  expect(missing?.found).toContain("can't be read (ENOENT)");
+});
+
 test.each([
   ["wants another password", { password: "other" }, "(407)"],
   ["forbids the address", { refuse: 403 }, "(403)"],
