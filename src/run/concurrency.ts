@@ -43,3 +43,22 @@ export async function untilAborted<T>(event: Promise<T>, signal: AbortSignal): P
     signal.removeEventListener("abort", onAbort);
   }
 }
+
+/** What a task gives, or the error of what it goes on under as soon as there is one: the task's signal fires with it. */
+export async function unlessFailed<Result>(
+  condition: Promise<unknown>,
+  signal: AbortSignal,
+  task: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const over = new AbortController();
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  condition.catch(reject);
+  const working = task(AbortSignal.any([signal, over.signal]));
+  // Whatever becomes of it later, nobody waits for it any longer.
+  working.catch(() => {});
+  try {
+    return await Promise.race([working, failed]);
+  } finally {
+    over.abort();
+  }
+}

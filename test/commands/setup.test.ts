@@ -47,6 +47,18 @@ describe("heros setup", () => {
     expect(eventsOf(run, "annie.online")).toHaveLength(1);
   });
 
+  it("tells what is wrong with the user's own files without waiting for a Hub that can't be reached", async () => {
+    await mkdir(world.stackDir, { recursive: true });
+    await writeFile(path.join(world.stackDir, "docker-compose.yml"), "services: [her-os-core]\n");
+    const events: string[] = [];
+    const run = await runSetup(world, {
+      request: { endpoint: "http://127.0.0.1:9" },
+      onEvent: ({ type }) => events.push(type),
+    });
+    expect(run.error).toMatchObject({ code: "stack.base_invalid", exitCode: 2 });
+    expect(events).not.toContain("file.written");
+  });
+
   it("goes from a bare machine to Annie online, tier 1 first, then all that she can do", async () => {
     const run = await runSetup(world);
     expect(run.error).toBeNull();

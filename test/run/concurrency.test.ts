@@ -1,6 +1,6 @@
 import process from "node:process";
 import { expect, test } from "vitest";
-import { untilAborted } from "../../src/run/concurrency.ts";
+import { unlessFailed, untilAborted } from "../../src/run/concurrency.ts";
 
 test.each(["before", "after"])(
   "what nobody waits for any longer may fail, cancelled %s it was waited for",
@@ -20,3 +20,20 @@ test.each(["before", "after"])(
     expect(unhandled).toEqual([]);
   },
 );
+
+test("a task ends with what it goes on under, and its signal fires", async () => {
+  const { signal } = new AbortController();
+  const condition = Promise.withResolvers<void>();
+  let stopped: AbortSignal | null = null;
+  const working = unlessFailed(condition.promise, signal, (either) => {
+    stopped = either;
+    return new Promise(() => {});
+  });
+  condition.reject(new Error("it failed"));
+  await expect(working).rejects.toThrow("it failed");
+  expect(stopped).toMatchObject({ aborted: true });
+  const held = Promise.resolve();
+  await expect(unlessFailed(held, signal, () => Promise.resolve(7))).resolves.toBe(7);
+  const task = (): Promise<never> => Promise.reject(new Error("its own"));
+  await expect(unlessFailed(held, signal, task)).rejects.toThrow("its own");
+});

@@ -16,6 +16,7 @@ import { rememberable, resolveAnswers } from "../../plan/resolve.ts";
 import type { PlannedDisk, PlannedMemory, PlannedModel, PlanReady } from "../../run/events/plan.ts";
 import type { Machine } from "../../run/events/machine.ts";
 import type { Notice } from "../../run/events/run.ts";
+import { unlessFailed } from "../../run/concurrency.ts";
 import { Failure } from "../../run/failure.ts";
 import { formatBytes } from "../../run/units.ts";
 import { expandPath } from "../../source/hub/environment.ts";
@@ -181,31 +182,42 @@ export async function prepareInterview(
     const isWhole = left.every((model, index) => model === all[index]) && baked.length === 0;
     return { baked, surveyed: await (isWhole ? surveying : survey(given, left, stop)) };
   };
-  const workOut = async (
-    given: Answers,
-    stop: AbortSignal,
-    repos = bakedInEngine,
-  ): Promise<WorkedOut> => {
-    const { surveyed, baked } = await surveyUnbaked(given, repos, stop);
-    const answers = unlessRefused(given);
-    const place = await placeFailureOf(work, surveyed);
-    const own = { store: await storeOf(answers, stop), survey: surveyed };
-    refuse({ survey: surveyed, needs: await own.store.neededSpace(surveyed) }, place);
-    const models = modelsOfTiers(catalog, answers.tiers);
-    const { changes, services, config, notices } = await planDeployment({
+  const planStack = async (answers: Answers, stop: AbortSignal) => {
+    const { folder } = await storeOf(answers, stop);
+    return planDeployment({
       host,
       stackDir,
       assetsDir,
       plan: stackPlan({
         catalog,
         answers,
-        cacheDir: surveyed.cacheDir,
+        cacheDir: folder,
         isGiven: request.cacheDir !== null,
         endpoint: request.endpoint,
         port: request.port,
         gpu: detection.machine.gpu !== null,
       }),
     });
+  };
+  const workOut = async (
+    given: Answers,
+    stop: AbortSignal,
+    repos = bakedInEngine,
+  ): Promise<WorkedOut> => {
+    // What is wrong with the user's own files needs no Hub to be told.
+    const planning = planStack(given, stop);
+    planning.catch(() => {});
+    const { surveyed, baked } = await unlessFailed(planning, stop, (either) =>
+      surveyUnbaked(given, repos, either),
+    );
+    const answers = unlessRefused(given);
+    const place = await placeFailureOf(work, surveyed);
+    const own = { store: await storeOf(answers, stop), survey: surveyed };
+    refuse({ survey: surveyed, needs: await own.store.neededSpace(surveyed) }, place);
+    const models = modelsOfTiers(catalog, answers.tiers);
+    const { changes, services, config, notices } = await (answers === given
+      ? planning
+      : planStack(answers, stop));
     if (changes.some(({ action }) => action !== "unchanged")) {
       await requireWritable(work, stackDir, "stack");
     }
