@@ -205,7 +205,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
       return {
         stages: [],
         demo: false,
-        recorded: action === "repair" || (action === "prune" && yes && !dryRun),
+        recorded: action === "repair" || (["prune", "rm"].includes(action) && yes && !dryRun),
         resumeHint:
           action === "repair"
             ? "Everything downloaded is kept. Run the same command again to continue."

@@ -45,6 +45,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros models prune", "See what is unused"],
     ["heros models prune --yes", "Remove it"],
   ],
+  "models rm": [
+    ["heros models rm ollama:llava:7b", "See what it takes"],
+    ["heros models rm ollama:llava:7b --yes", "Remove it"],
+  ],
   replay: [["heros replay run.jsonl --output plain", "Read a recorded run"]],
   upgrade: [
     ["heros upgrade --check", "See whether there is a newer version"],
@@ -167,6 +171,8 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   "models check": ["models verify"],
   "models fix": ["models repair"],
   "models clean": ["models prune"],
+  "models remove": ["models rm"],
+  "models delete": ["models rm"],
   "models download": ["pull"],
   "models pull": ["pull"],
 };

@@ -241,7 +241,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
 
 export interface ModelsCommand extends CommonOptions {
   readonly name: "models";
-  readonly action: "ls" | "verify" | "repair" | "prune";
+  readonly action: "ls" | "verify" | "repair" | "prune" | "rm";
   /** Ids of the catalog or repositories. */
   readonly models: readonly string[];
   readonly all: boolean;
@@ -249,11 +249,11 @@ export interface ModelsCommand extends CommonOptions {
   readonly dryRun: boolean;
 }
 
-/** Adds `heros models ls | verify | repair | prune`. */
+/** Adds `heros models ls | verify | repair | prune | rm`. */
 function addModels(program: Command, parsed: (command: ModelsCommand) => void): void {
   const models = program
     .command("models")
-    .description("list, verify, repair or prune the models in the cache")
+    .description("list, verify, repair, prune or remove the models of this machine")
     .helpCommand(false);
   const take = (action: ModelsCommand["action"], names: readonly string[], values: Values) =>
     parsed({
@@ -286,6 +286,12 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
     .option("-y, --yes", "remove them (default: only show them)")
     .option("--dry-run", "only show what would be removed")
     .action((values: Values) => take("prune", [], values));
+  const rm = common(models.command("rm"))
+    .argument("<model...>", "as heros pull takes them")
+    .description("show what these models take, or remove them; what others need stays")
+    .option("-y, --yes", "remove them (default: only show them)")
+    .option("--dry-run", "only show what would be removed")
+    .action((chosen: string[], values: Values) => take("rm", chosen, values));
 
   const everywhere = ["cacheDir", "catalog", "endpoint"] as const;
   addFlags(ls, { questionIds: ["tiers", "token"], settingIds: everywhere });
@@ -295,4 +301,5 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
     settingIds: [...everywhere, "limitRate", "maxConnections"],
   });
   addFlags(prune, { questionIds: ["token"], settingIds: everywhere });
+  addFlags(rm, { questionIds: [], settingIds: ["cacheDir", "catalog"] });
 }

@@ -97,7 +97,7 @@ export const plannedDisk = object({
 });
 
 export const prunedFile = object({
-  kind: z.enum(["partial", "damaged", "blob", "incomplete", "transient", "passing"]),
+  kind: z.enum(["partial", "damaged", "blob", "incomplete", "transient", "passing", "model"]),
   repo: text,
   file: text,
   bytes: count,

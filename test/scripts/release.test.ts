@@ -173,7 +173,9 @@ it("makes a package that npm installs alone, without a network", async () => {
   const PATH = `${path.dirname(process.execPath)}:${process.env["PATH"]}`;
   const heros = (...line: string[]) =>
     run(path.join(prefix, "bin/heros"), line, { env: { ...env, PATH } });
-  expect((await heros("pull", "--help")).stdout).toContain("Download models into the Hub cache");
+  expect((await heros("pull", "--help")).stdout).toContain(
+    "Download models for the programs of this machine",
+  );
   expect((await heros("version")).stdout).toContain("Channel:   npm");
   // npm upgrades and removes it.
   for (const line of [["upgrade"], ["upgrade", "--rollback"], ["uninstall", "--yes"]]) {

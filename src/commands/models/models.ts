@@ -6,6 +6,7 @@ import { type Placed, placeModels, requireMounted } from "../models-place.ts";
 import { chosenModels, type ModelChoice } from "../pull.ts";
 import type { Fetching, Work } from "../command-request.ts";
 import { otherModels } from "./other-models.ts";
+import { plannedRemoval, removedWords } from "./removal.ts";
 import { repair, verify } from "./verify.ts";
 import { listedModels, viewCache, cachedModels } from "./view-cache.ts";
 import { planPrune, prune, type PruneRepo } from "../../store/hub-cache/prune.ts";
@@ -13,13 +14,13 @@ import type { Survey } from "../../store/store.ts";
 
 export interface ModelsRequest {
   readonly settings: GatheredSettings;
-  readonly action: "ls" | "verify" | "repair" | "prune";
+  readonly action: "ls" | "verify" | "repair" | "prune" | "rm";
   readonly choice: ModelChoice;
   readonly yes: boolean;
   readonly dryRun: boolean;
 }
 
-/** `heros models ls | verify | repair | prune` */
+/** `heros models ls | verify | repair | prune | rm` */
 export async function performModels(
   work: Work,
   request: ModelsRequest,
@@ -42,6 +43,14 @@ export async function performModels(
       const models: readonly CatalogModel[] = named ? modelsByName(catalog, names) : catalog.models;
       const checked = { fetching: settings, models, named };
       return action === "verify" ? verify(work, checked) : repair(work, checked);
+    }
+    case "rm": {
+      const { removeModels } = await import("./remove.ts");
+      return removeModels(work, {
+        fetching: settings,
+        names: choice.names,
+        remove: yes && !dryRun,
+      });
     }
     case "prune":
       return pruneModels(work, { fetching: settings, remove: yes && !dryRun });
@@ -106,28 +115,13 @@ export async function pruneModels(
   const repos = wantedOf(models, survey);
   const { files, kept } = await planPrune({ host, cacheDir, repos, signal });
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  emit({
-    type: "prune.planned",
-    cacheDir,
-    dryRun: !remove,
-    bytes,
-    files: files.map(({ kind, repo, file, bytes: gained }) => ({
-      kind,
-      repo,
-      file,
-      bytes: gained,
-    })),
-    kept,
-  });
+  emit(plannedRemoval({ files, kept }, { cacheDir, remove }));
   if (files.length === 0) return ["There is nothing to remove."];
   if (!remove) {
     return [`Nothing was removed. To free ${formatBytes(bytes)}: heros models prune --yes`];
   }
   const done = await prune({ host, cacheDir, files, emit, signal });
-  const gained = done.files.reduce((sum, file) => sum + file.bytes, 0);
-  const left = done.kept.map(({ file, reason }) => `Kept: ${file} (${reason})`);
-  const noun = done.files.length === 1 ? "file" : "files";
-  return [`${done.files.length} ${noun} removed, ${formatBytes(gained)} freed.`, ...left];
+  return removedWords(done);
 }
 
 /** The blobs that the catalog's revisions need of each of its repositories; null for one of which a listing is not known. */

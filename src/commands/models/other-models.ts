@@ -6,6 +6,7 @@ import { commitPattern } from "../../run/file-listing.ts";
 import { calledOllama } from "../../run/ollama.ts";
 import { foldersOf, repoOfFolder } from "../../store/hub-cache/layout.ts";
 import { readRef } from "../../store/hub-cache/look-up.ts";
+import { refsIn } from "../../store/hub-cache/remove.ts";
 import type { Work } from "../command-request.ts";
 
 /** Models that are here and that the catalog has not: of the Hub cache, whoever brought them, and of Ollama. Asks nobody. */
@@ -47,15 +48,4 @@ async function inHubCache(files: Files, cacheDir: string): Promise<CatalogModel[
     found.push(...unnamed.map((commit) => hubModel(repo, commit)));
   }
   return found;
-}
-
-/** Names of branches, which may have folders. */
-async function refsIn(files: Pick<Files, "readdir">, refs: string): Promise<string[]> {
-  const entries = await files
-    .readdir(refs, { recursive: true, withFileTypes: true })
-    .catch(() => []);
-  return entries
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name).slice(refs.length + 1))
-    .toSorted((a, b) => a.localeCompare(b));
 }

@@ -77,6 +77,8 @@ export type Leftover =
   | "incomplete"
   /** A folder or a link of a heros that was killed. */
   | "transient"
+  /** Of a model that a person removes. */
+  | "model"
   /** Records of before call it so. */
   | "passing";
 

@@ -49,6 +49,11 @@ export const planFailures = {
     hint: ({ known }) =>
       `Choose from ${known.join(", ")}. Or name any repository of the Hub (OWNER/REPO), or a model of Ollama (ollama:MODEL).`,
   }),
+  "models.not_here": row<{ readonly name: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ name }) => `${name} is not on this machine.`,
+    hint: () => "See what is: heros models ls",
+  }),
   /** `name`: what it was given as; a flag, a variable, a key of the config file. */
   "settings.bad_value": row<
     | { readonly name: string; readonly value: string; readonly right: string }

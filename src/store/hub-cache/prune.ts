@@ -2,6 +2,7 @@ import { basename, dirname, join } from "node:path";
 import { isDead } from "../../host/process-table.ts";
 import type { Files, Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
+import type { FilePlace } from "../../run/file-failure.ts";
 import type { Leftover, PrunedFile } from "../../run/events/cache.ts";
 import { failureOfFiles } from "../store.ts";
 import {
@@ -112,8 +113,8 @@ async function planRepo(
 }
 
 /** Who holds any lock of the repository. */
-async function findHolder(
-  files: PruneRequest["host"]["files"],
+export async function findHolder(
+  files: Pick<Files, "readdir" | "readFile" | "stat">,
   { locks }: RepoPlaces,
 ): Promise<string | null> {
   for (const name of await files.readdir(locks).catch(() => [])) {
@@ -160,6 +161,8 @@ export interface PruneWork {
   readonly files: readonly PruneFinding[];
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** Whose folder it is. Default: the Hub cache's. */
+  readonly area?: FilePlace["area"];
 }
 
 /**
@@ -168,14 +171,14 @@ export interface PruneWork {
  * @throws Failure `cache.not_writable` (1), AbortError
  */
 export async function prune(work: PruneWork): Promise<{ files: PrunedFile[]; kept: KeptFile[] }> {
-  const { host, cacheDir, emit, signal } = work;
+  const { host, cacheDir, emit, signal, area = "cache" } = work;
   const gone: PrunedFile[] = [];
   const kept: KeptFile[] = [];
   try {
     for (const { lock, ...found } of work.files) {
       signal.throwIfAborted();
       if (lock !== null) {
-        await host.files.mkdir(placesOf(cacheDir, found.repo).locks, { recursive: true });
+        await host.files.mkdir(dirname(lock), { recursive: true });
         const answer = await host.fileLocks.acquire(lock);
         if (answer !== "held") {
           const reason = answer === "busy" ? "another program is using it" : "it can't be locked";
@@ -190,7 +193,7 @@ export async function prune(work: PruneWork): Promise<{ files: PrunedFile[]; kep
         }
         await host.files.rm(found.file, { recursive: true, force: true });
       } catch (error) {
-        throw failureOfFiles(error, cacheDir);
+        throw failureOfFiles(error, cacheDir, area);
       } finally {
         if (lock !== null) host.fileLocks.release(lock);
       }

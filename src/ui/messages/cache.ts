@@ -108,6 +108,7 @@ const leftovers: Readonly<Record<PrunedFile["kind"], string>> = {
   incomplete: "unfinished download of another program, more than a day old",
   transient: "left by an interrupted heros",
   passing: "left by an interrupted heros",
+  model: "of the model",
 };
 
 function leftoverWords({ kind, bytes, file }: PrunedFile): string {
@@ -122,8 +123,9 @@ function prunePlan({ files, bytes, kept, dryRun, cacheDir }: PrunePlanned): Sent
       more: keptLines,
     });
   }
-  const unused = `${counted(files.length, "unused file")}, ${formatBytes(bytes)}`;
-  return say(dryRun ? `${unused}.` : `Removing ${unused}.`, {
+  const ofModels = files.some(({ kind }) => kind === "model");
+  const what = `${counted(files.length, ofModels ? "file" : "unused file")}, ${formatBytes(bytes)}`;
+  return say(dryRun ? `${what}.` : `Removing ${what}.`, {
     from: "quiet",
     more: [...files.map(leftoverWords), ...keptLines],
   });

@@ -61,6 +61,7 @@ const commandWords: Readonly<Record<string, string>> = {
   "models verify": "verifying the cached models",
   "models repair": "repairing the cached models",
   "models prune": "looking for unused files",
+  "models rm": "removing models",
   "release install": "installing this version",
   upgrade: "looking for a newer version",
   "upgrade --rollback": "going back to the version before",
