@@ -12,6 +12,7 @@ if [ ! -e dist/cli/main.js ]; then npm run --silent build; fi
 start_engine "$work/engine"
 install_registry
 install_systemd
+install_acl
 mkdir "$work/images" "$work/tmp"
 .ci/docker-images.sh "$work/images"
 TMPDIR=$work/tmp vitest run --config test/e2e.config.ts test/docker

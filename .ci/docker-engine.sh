@@ -29,6 +29,15 @@ install_engine() {
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y docker.io iptables
 }
 
+# `setfacl`, by which heros lets the user of a container read the token.
+install_acl() {
+    if command -v setfacl >/dev/null 2>&1; then
+        return
+    fi
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends acl
+}
+
 # A registry that a test starts by itself. No service of the package's is wanted.
 install_registry() {
     if command -v docker-registry >/dev/null 2>&1; then

@@ -109,6 +109,7 @@ function overrideOf(change: Partial<Deployment>): string {
     endpoint: null,
     port: 8000,
     token: null,
+    tokenFor: catalog.tokenFor,
     gpu: true,
     ...change,
   };

@@ -51,6 +51,8 @@ export interface Catalog {
   readonly proof: CatalogProof | null;
   /** The same of the warm-up's; `{tier}` stands for the last of the chosen tiers. */
   readonly warmupEnvironment: Readonly<Record<string, string>>;
+  /** Which of the two need the Hub token. */
+  readonly tokenFor: TokenFor;
 }
 
 export interface CatalogProof {
@@ -75,6 +77,11 @@ export interface StackVariables {
   readonly models?: string;
   /** Where the stack looks for models of its image. */
   readonly bakedModels?: string;
+}
+
+export interface TokenFor {
+  readonly core: boolean;
+  readonly warmup: boolean;
 }
 
 /** Tiers that are chosen unless somebody says otherwise. */

@@ -35,8 +35,11 @@ const modelShape = repoFiles.extend({
 });
 
 const service = z
-  .strictObject({ environment: z.record(variableName, z.string()).default({}) })
-  .default({ environment: {} });
+  .strictObject({
+    environment: z.record(variableName, z.string()).default({}),
+    token: z.boolean().default(false),
+  })
+  .default({ environment: {}, token: false });
 
 const proofShape = z.strictObject({
   capability: z.string().min(1).nullable().default(null),
@@ -119,6 +122,7 @@ export function parseCatalog(text: string, source: string): Catalog {
     coreEnvironment: value.core.environment,
     warmupEnvironment: value.warmup.environment,
     proof: proof === undefined ? null : toProof(proof),
+    tokenFor: { core: value.core.token, warmup: value.warmup.token },
   };
 }
 

@@ -35,6 +35,7 @@ import type { LikelyCause } from "../run/failures/annie.ts";
 import { askAnnie } from "../health/health.ts";
 import { isHubOffline } from "../source/hub/environment.ts";
 import type { Secret } from "../run/secret.ts";
+import { isOpenToOthers } from "../deploy/compose/readers.ts";
 import { foundTokens } from "./open-hub.ts";
 import type { StackChange } from "../deploy/compose/deployment.ts";
 import { findLeftNames } from "../docker/hand-over.ts";
@@ -268,7 +269,7 @@ async function findTokenFiles(
       return {
         where,
         path: isFile ? file : null,
-        isOpen: ((stats?.mode ?? 0) & 0o077) !== 0,
+        isOpen: stats !== null && (await isOpenToOthers(host, file, stats.mode)),
         isRefused: [...refusedTokens].some((token) => token.equals(answer.token)),
       };
     }),

@@ -30,6 +30,7 @@ export function stackPlan(request: StackPlanRequest): Deployment {
     startup: answers.startup,
     endpoint: endpoint === defaultEndpoint ? null : endpoint,
     port,
+    tokenFor: catalog.tokenFor,
     token: answers.keepToken ? tokenOf(answers.token) : null,
     gpu,
   };

@@ -124,6 +124,7 @@ const service = z.object({
   profiles: z.array(z.string()).default([]),
   container_name: z.string().optional().catch(undefined),
   network_mode: z.string().optional(),
+  user: z.string().optional().catch(undefined),
   environment: z.record(z.string(), z.string().nullable()).default({}).catch({}),
   ports: z.array(port).default([]).catch([]),
   runtime: z.string().optional(),
@@ -167,7 +168,7 @@ const resources = z
 const config = z.object({
   name: z.string().optional(),
   services: z.record(z.string(), service),
-  secrets: z.record(z.string(), z.unknown()).nullish(),
+  secrets: z.record(z.string(), z.object({ file: z.string().exactOptional() }).catch({})).nullish(),
   volumes: resources,
   networks: resources,
 });
@@ -180,8 +181,8 @@ export interface StackConfig {
   readonly name: string | null;
   /** Those that run: without the ones of a profile that is off. */
   readonly services: Readonly<Record<string, StackService>>;
-  /** Names of the secrets. */
-  readonly secrets: readonly string[];
+  /** Files of the secrets by name; null for one that is none. */
+  readonly secrets: ReadonlyMap<string, string | null>;
   /** What docker calls a volume, by the name that it has in the files. */
   readonly volumeNames: ReadonlyMap<string, string>;
   /** The same of those alone that compose makes itself, and of its networks. */
@@ -222,7 +223,9 @@ export function parseStackConfig(text: string): StackConfig | null {
     imageOfService.set(name, image);
     if (!serviceOfImage.has(image)) serviceOfImage.set(image, name);
   }
-  const secrets = Object.keys(data.secrets ?? {});
+  const secrets = new Map(
+    Object.entries(data.secrets ?? {}).map(([name, { file = null }]) => [name, file]),
+  );
   const volumeNames = new Map(
     Object.entries(data.volumes ?? {}).map(([key, volume]) => [key, volume?.name ?? key]),
   );

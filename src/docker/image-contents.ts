@@ -15,6 +15,8 @@ export interface ImageSettings {
   readonly labels: Readonly<Record<string, string>>;
   /** `NAME=value` */
   readonly environment: readonly string[];
+  /** Whom its programs run as: a number or a name, with or without a group; empty for root. */
+  readonly user: string;
 }
 
 const timeoutMs = 10_000;
@@ -28,8 +30,12 @@ const settings = z.object({
     .array(z.string())
     .nullish()
     .transform((lines) => lines ?? []),
+  user: z
+    .string()
+    .nullish()
+    .transform((user) => user ?? ""),
 });
-const format = `{"id":{{json .Id}},"labels":{{json .Config.Labels}},"environment":{{json .Config.Env}}}`;
+const format = `{"id":{{json .Id}},"labels":{{json .Config.Labels}},"environment":{{json .Config.Env}},"user":{{json .Config.User}}}`;
 
 /** Of an image that Docker has; null where it does not have it, or does not say. @throws AbortError */
 export async function readImageSettings({
@@ -53,20 +59,38 @@ export async function readImageSettings({
  * @param paths absolute, of small files: each is read. @returns none where Docker does not say in time
  */
 export async function findInImage(
-  { host, image, signal }: ImageRequest,
+  request: ImageRequest,
   paths: readonly string[],
 ): Promise<readonly string[]> {
+  const files = await copyFromImage(request, paths);
+  return [...files.keys()];
+}
+
+/** The number of a user whom an image knows by name; null where it does not, or Docker does not say. */
+export async function findUserInImage(request: ImageRequest, name: string): Promise<number | null> {
+  const place = "/etc/passwd";
+  const text = (await copyFromImage(request, [place])).get(place) ?? "";
+  // It comes as an archive of one file, whose lines stand in it as they are.
+  const fields = text.split("\n").map((line) => line.replace(/^.*\0/, "").split(":"));
+  const uid = fields.find(([each]) => each === name)?.[2] ?? "";
+  return /^\d+$/.test(uid) ? Number(uid) : null;
+}
+
+/** What is there of these files, each as an archive. */
+async function copyFromImage(
+  { host, image, signal }: ImageRequest,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
   const docker = (...args: readonly string[]) =>
     host.processes.run({ command: "docker", args, signal, timeoutMs });
   const made = await docker("create", "--pull", "never", "--network", "none", image, "none");
   const id = made.stdout.trim();
-  if (made.exitCode !== 0 || !/^[0-9a-f]{12,64}$/.test(id)) return [];
+  if (made.exitCode !== 0 || !/^[0-9a-f]{12,64}$/.test(id)) return new Map();
   try {
-    const found: string[] = [];
+    const found = new Map<string, string>();
     for (const path of paths) {
-      if ((await docker("cp", "--follow-link", `${id}:${path}`, "-")).exitCode === 0) {
-        found.push(path);
-      }
+      const { exitCode, stdout } = await docker("cp", "--follow-link", `${id}:${path}`, "-");
+      if (exitCode === 0) found.set(path, stdout);
     }
     return found;
   } finally {

@@ -58,6 +58,7 @@ export async function writeTestStack({
       endpoint: null,
       port,
       token: null,
+      tokenFor: { core: false, warmup: true },
       gpu: true,
     },
   });

@@ -14,8 +14,11 @@ async function ask(script: string) {
 }
 
 test.each([
-  ['{"labels":{"a":"b"},"environment":["X=1"]}', { labels: { a: "b" }, environment: ["X=1"] }],
-  ['{"labels":null,"environment":null}', { labels: {}, environment: [] }],
+  [
+    '{"labels":{"a":"b"},"environment":["X=1"],"user":"me"}',
+    { labels: { a: "b" }, environment: ["X=1"], user: "me" },
+  ],
+  ['{"labels":null,"environment":null}', { labels: {}, environment: [], user: "" }],
   ["template parsing error", null],
 ])("of an image that Docker shows as %s the settings are %j", async (shown, settings) => {
   const { asked } = await ask(`echo '${shown}'`);

@@ -20,9 +20,9 @@ export interface Scene {
   readonly env: Readonly<Record<string, string>>;
   /** Names of what lies in the stack's folder. */
   files(): Promise<readonly string[]>;
-  /** Starts `heros pull`, of the first set, `heros setup` or `heros status` with these flags beside the usual ones. */
+  /** Starts `heros pull`, of the first set, `heros setup`, `heros doctor` or `heros status` with these flags beside the usual ones. */
   start(
-    command: "pull" | "setup" | "status",
+    command: "doctor" | "pull" | "setup" | "status",
     flags?: readonly string[],
     more?: SceneStart,
   ): HerosProcess;
@@ -49,6 +49,8 @@ export interface SceneOptions {
   readonly cacheDir?: string;
   /** Default: the scene's own folder. */
   readonly home?: string;
+  /** One that the Hub takes, given as HF_TOKEN. */
+  readonly token?: string;
   /** No --cache-dir is given: the storage, or the answers, say where models are. */
   readonly storage?: boolean;
 }
@@ -72,6 +74,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const hub = await startHub({
     repos: reposForCatalog(catalog, { scale }),
     throttle: { bytesPerSecond },
+    ...(options.token === undefined ? {} : { tokens: { [options.token]: "tester" } }),
   });
   onTestFinished(async () => {
     await docker(["compose", "down", "--volumes", "--timeout", "1"], stackDir).catch(() => "");
@@ -89,9 +92,11 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     HOME: options.home ?? folder,
     DOCKER_HOST: process.env["DOCKER_HOST"] ?? "",
     DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? "",
+    ...(options.token === undefined ? {} : { HF_TOKEN: options.token }),
   };
   const usual = {
     pull: ["pull", "--output=json", "--tiers=1"],
+    doctor: ["doctor", "--output=json"],
     status: ["status", "--output=json"],
     setup: ["setup", "--yes", "--allow-unsupported", "--output=json", "--tiers=1,2,3"],
   };

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -247,4 +247,39 @@ test("an image that is still to be downloaded says by its label which models it 
   expect(ofType(run, "image.ready").map((event) => event.image)).toContain(image);
   const cached = (await readdir(scene.cacheDir)).filter((name) => name.startsWith("models--"));
   expect(cached).toEqual(["models--microsoft--deberta-v3-base"]);
+});
+
+test("a warm-up of another user reads the token, which no other container mounts, and doctor finds its file closed", async () => {
+  const token = "hf_warmUpTestToken0123456789";
+  const scene = await openScene({
+    token,
+    change: (base) => base.replace("  her-os-core:\n", '  her-os-core:\n    user: "1001:1001"\n'),
+  });
+  const { stackDir } = scene;
+  // The warm-up writes into the cache as that user.
+  await mkdir(scene.cacheDir);
+  await chown(scene.cacheDir, 1001, 1001);
+  const flags = [`--port=${await freePort()}`, "--startup=warmup"];
+  const by = ["sh", "-c", 'umask 077 && exec "$@"', "sh"];
+  const run = await scene.start("setup", flags, { by }).ended;
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(ofType(run, "notice").map(({ code }) => code)).not.toContain("stack.token_withheld");
+
+  const readIt = ["compose", "run", "--rm", "--no-deps", "--entrypoint", "cat", "model-warmup"];
+  expect(await docker([...readIt, "/run/secrets/hf_token"], stackDir)).toBe(token);
+  const stranger = ["compose", "run", "--rm", "--no-deps", "--user", "1002", "--entrypoint", "cat"];
+  await expect(
+    docker([...stranger, "model-warmup", "/run/secrets/hf_token"], stackDir),
+  ).rejects.toThrow(/Permission denied/i);
+  const mounts = async (service: string) =>
+    (await inspect(stackDir, service)).Mounts.map(({ Destination }) => Destination);
+  expect(await mounts("model-warmup")).toContain("/run/secrets/hf_token");
+  expect(await mounts("her-os-core")).not.toContain("/run/secrets/hf_token");
+
+  const doctor = await scene.start("doctor", ["token"]).ended;
+  const [report] = ofType(doctor, "doctor.report");
+  expect(report?.checks).toMatchObject([{ id: "token", status: "ok" }]);
+  const again = await scene.start("setup", flags, { by }).ended;
+  expect(again.exitCode).toBe(0);
+  expect(await docker([...readIt, "/run/secrets/hf_token"], stackDir)).toBe(token);
 });

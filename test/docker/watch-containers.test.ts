@@ -247,7 +247,7 @@ test.each([
   [
     1,
     "PermissionError: [Errno 13] Permission denied: '/run/secrets/hf_token'",
-    /delete secrets\/hf_token/,
+    /saved token, which only gated models need[^]*delete secrets\/hf_token/,
   ],
   [
     1,

@@ -18,6 +18,7 @@ const catalog: Catalog = {
   coreEnvironment: {},
   proof: null,
   warmupEnvironment: {},
+  tokenFor: { core: false, warmup: false },
 };
 const nothing: AnswerSources = {
   catalog,

@@ -95,6 +95,8 @@ export interface ValidatedBase {
   /** They publish nothing of Annie. */
   readonly publish: boolean;
   readonly secretTaken: boolean;
+  /** Whom Annie runs as, where the files say it. */
+  readonly user: string | null;
   /** Whether where Annie answers is for HER_OS_PORT to say. */
   followsPort(): Promise<boolean>;
   readonly notices: readonly Notice[];
@@ -120,7 +122,8 @@ export async function validateBase(files: PlannedFiles): Promise<ValidatedBase |
   return {
     reservesGpu: ownHasGpu(annie),
     publish: published === null,
-    secretTaken: config.secrets.includes("hf_token"),
+    secretTaken: config.secrets.has("hf_token"),
+    user: annie.user ?? null,
     followsPort: () => followsPort(files, published),
     notices: volumeNotices(config, annie),
   };

@@ -5,8 +5,10 @@ import { Secret } from "../../run/secret.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
+import type { TokenFor } from "../../catalog/catalog.ts";
 import type { ModelsMount } from "../../plan/storage.ts";
 import { readIfThere, writeAtomically } from "../../host/text-files.ts";
+import { isOpenToOthers } from "./readers.ts";
 
 /** Variables of containers; compose fills in those that they name. */
 export interface ToldVariables {
@@ -35,6 +37,8 @@ export interface Deployment {
   readonly port: number;
   /** The Hub token that the person chose to keep for Annie; null keeps what is there. */
   readonly token: Secret | null;
+  /** Which of the containers need it, by the catalog. */
+  readonly tokenFor: TokenFor;
   /** Whether containers can reach a GPU here. */
   readonly gpu: boolean;
 }
@@ -148,7 +152,8 @@ async function closeFile(host: Host, { path: file, forbiddenBits }: StackChange)
   if (forbiddenBits === 0) return;
   try {
     const { mode } = await host.files.stat(file);
-    if ((mode & forbiddenBits) !== 0) await host.files.chmod(file, mode & 0o7777 & ~forbiddenBits);
+    if ((mode & forbiddenBits) === 0 || !(await isOpenToOthers(host, file, mode))) return;
+    await host.files.chmod(file, mode & 0o7777 & ~forbiddenBits);
   } catch (error) {
     throw fileFailure(error, { folder: dirname(file), area: "stack" }) ?? error;
   }

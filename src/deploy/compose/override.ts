@@ -1,6 +1,7 @@
 import { annieServiceName, containerCache, warmupServiceName } from "./annie-service.ts";
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
+import type { TokenFor } from "../../catalog/catalog.ts";
 import { chosenComposeFileLine } from "./compose-files.ts";
 import type { ModelsMount, NfsExport } from "../../plan/storage.ts";
 import type { Deployment } from "./deployment.ts";
@@ -48,7 +49,11 @@ export function editedByHand(text: string): boolean {
 function overrideBody(request: OverrideRequest): string {
   const { plan, warmup, gpuReserved, tokenFile, publish, secretTaken } = request;
   const secret = secretTaken ? `heros_${tokenName}` : tokenName;
-  const secrets = tokenFile === null ? [] : [secret];
+  const { tokenFor } = plan;
+  const isIn = { core: tokenFor.core, warmup: tokenFor.warmup && warmup !== null };
+  const secretsOf = (key: keyof TokenFor) => (tokenFile !== null && isIn[key] ? [secret] : []);
+  const tokenPath = (key: keyof TokenFor) =>
+    secretsOf(key).length === 0 ? {} : { HF_TOKEN_PATH: `/run/secrets/${secret}` };
   const mount = {
     ...modelsSource(plan),
     target: containerCache,
@@ -60,7 +65,6 @@ function overrideBody(request: OverrideRequest): string {
     HF_HOME: containerCache,
     HF_HUB_CACHE: containerCache,
     HF_HUB_DISABLE_TELEMETRY: "1",
-    ...(tokenFile === null ? {} : { HF_TOKEN_PATH: `/run/secrets/${secret}` }),
   };
   const service = {
     ...(warmup === null
@@ -68,12 +72,13 @@ function overrideBody(request: OverrideRequest): string {
       : { depends_on: { [warmupServiceName]: { condition: "service_completed_successfully" } } }),
     environment: {
       ...places,
+      ...tokenPath("core"),
       // heros fetches; Annie only reads. Without this she would fetch what is not there yet a second time.
       HF_HUB_OFFLINE: "1",
       ...plan.told.core,
     },
     volumes: [mount],
-    ...(secrets.length === 0 ? {} : { secrets }),
+    ...(secretsOf("core").length === 0 ? {} : { secrets: secretsOf("core") }),
     ...(publish ? { ports: [annieAddress] } : {}),
     ...(plan.gpu && !gpuReserved
       ? {
@@ -88,7 +93,7 @@ function overrideBody(request: OverrideRequest): string {
       : {}),
   };
   const mirror = plan.endpoint === null ? {} : { HF_ENDPOINT: literal(plan.endpoint) };
-  const environment = { ...places, ...mirror, ...plan.told.warmup };
+  const environment = { ...places, ...tokenPath("warmup"), ...mirror, ...plan.told.warmup };
   return stringify(
     {
       services: {
@@ -101,11 +106,13 @@ function overrideBody(request: OverrideRequest): string {
                 mount,
                 environment,
                 all: plan.told.areAllChosen,
-                secrets,
+                secrets: secretsOf("warmup"),
               }),
             }),
       },
-      ...(tokenFile === null ? {} : { secrets: { [secret]: { file: literal(tokenFile) } } }),
+      ...(tokenFile !== null && (isIn.core || isIn.warmup)
+        ? { secrets: { [secret]: { file: literal(tokenFile) } } }
+        : {}),
       ...volumesOf(plan.mount),
     },
     { lineWidth: 0, aliasDuplicateObjects: false, compat: "yaml-1.1" },

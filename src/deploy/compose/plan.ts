@@ -37,6 +37,7 @@ import {
 import { readIfThere } from "../../host/text-files.ts";
 import { type PlannedFiles, readBase, readPlannedConfig, validateBase } from "./base.ts";
 import { editedByHand, overrideText } from "./override.ts";
+import { planTokenMount } from "./token-mount.ts";
 import { readWarmupBase } from "./warmup.ts";
 import { randomBytes } from "node:crypto";
 import { type Reference, substitute, SubstitutionError } from "./env/substitute.ts";
@@ -132,14 +133,24 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
 
     const warmup =
       plan.startup === "warmup" ? await readWarmupBase({ files: planned, own, plan }) : null;
+    const isKept = token !== null;
+    const { tokenFor, notices: withheld } = await planTokenMount({
+      host,
+      stackDir,
+      wanted: {
+        core: isKept && plan.tokenFor.core,
+        warmup: isKept && warmup !== null && plan.tokenFor.warmup,
+      },
+      users: { core: checked?.user ?? null, warmup: warmup?.user ?? null },
+    });
     const newHeros = overrideText({
-      plan,
+      plan: { ...plan, tokenFor },
       warmup,
       gpuReserved: checked?.reservesGpu ?? reservesGpu,
       publish: checked?.publish ?? false,
       secretTaken: checked?.secretTaken ?? false,
       chosen: files.chosen,
-      tokenFile: token !== null ? fromFolder(projectDir, tokenPath) : null,
+      tokenFile: isKept ? fromFolder(projectDir, tokenPath) : null,
     });
     const config = await readPlannedConfig(planned, newHeros);
     const edited = oldHeros !== null && oldHeros !== newHeros && editedByHand(oldHeros);
@@ -181,7 +192,7 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
       changes,
       services: config === null ? services : Object.keys(config.services),
       config,
-      notices,
+      notices: [...notices, ...withheld],
     };
   } catch (error) {
     throw fileFailure(error, { folder: stackDir, area: "stack" }) ?? error;

@@ -33,6 +33,7 @@ import {
   portInside,
   publishedAddress,
 } from "./annie-service.ts";
+import { openTokenToReaders } from "./token-mount.ts";
 import { explainContainers } from "../../docker/watch-containers.ts";
 
 export interface StartStackRequest {
@@ -78,6 +79,7 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
     known?.config ?? readStackConfig(request),
   ]);
   await request.after;
+  if (config !== null) await openTokenToReaders(request, config);
   const json = speaksJson(version);
   const args = [...(json ? ["--progress", "json"] : []), "up", "-d", ...services];
   emit({ type: "stack.command", command: ["docker compose up -d", ...services].join(" ") });

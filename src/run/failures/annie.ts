@@ -227,7 +227,7 @@ export function adviceFor(cause: LikelyCause, service: string): string {
     case "port-taken":
       return "Another program uses the port that it listens on. See which: sudo ss -ltnp.";
     case "token-unreadable":
-      return "Annie can't read the token, which she does not need: delete secrets/hf_token, then run heros setup again.";
+      return "It can't read the saved token, which only gated models need: run heros setup again, which lets its user read the file, or delete secrets/hf_token.";
     case "models-unreadable":
       return cause.here
         ? `Annie can't read ${cause.path}. Find the folder that is closed to other users (namei -l ${quoted(cause.path)}), then open only that one: chmod go+rx.`

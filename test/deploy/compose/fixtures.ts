@@ -52,6 +52,7 @@ export function stackPlan(cacheDir: string, change: Partial<Deployment> = {}): D
     endpoint: null,
     port: 8000,
     token: null,
+    tokenFor: { core: true, warmup: true },
     gpu: false,
     ...change,
   };

@@ -1,0 +1,128 @@
+import path from "node:path";
+import type { TokenFor } from "../../catalog/catalog.ts";
+import type { StackConfig, StackService } from "../../docker/compose.ts";
+import { findUserInImage, readImageSettings } from "../../docker/image-contents.ts";
+import type { Host } from "../../host/host.ts";
+import { ownUid } from "../../host/own-file.ts";
+import type { Emit } from "../../run/event.ts";
+import type { Notice } from "../../run/events/run.ts";
+import { quoted } from "../../run/shell-quote.ts";
+import { annieServiceName, warmupServiceName } from "./annie-service.ts";
+import { keptTokenFile } from "./deployment.ts";
+import { askReaders, letRead, type ReadersAnswer } from "./readers.ts";
+
+export interface TokenMountRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  /** By the catalog; none where there is no token. */
+  readonly wanted: TokenFor;
+  /** Whom each runs as, as compose takes it; null where only the image says it. */
+  readonly users: Readonly<Record<keyof TokenFor, string | null>>;
+}
+
+export interface TokenMount {
+  readonly tokenFor: TokenFor;
+  readonly notices: readonly Notice[];
+}
+
+/**
+ * Which containers get the token: those that need it, unless they run as somebody who can't be let into its file. The Hub's
+ * library would stop at a token that it can't read, although public models need none.
+ */
+export async function planTokenMount(request: TokenMountRequest): Promise<TokenMount> {
+  const { host, stackDir, wanted, users } = request;
+  const own = await ownUid(host.files);
+  const strangers = [
+    { key: "core", service: annieServiceName },
+    { key: "warmup", service: warmupServiceName },
+  ] as const;
+  const shutOut = strangers.filter(({ key }) => wanted[key] && isStranger(users[key], own));
+  if (shutOut.length === 0) return { tokenFor: wanted, notices: [] };
+  const answer = await askReaders(host, stackDir);
+  if (answer === "possible") return { tokenFor: wanted, notices: [] };
+  const isOut = (name: keyof TokenFor) => shutOut.some(({ key }) => key === name);
+  return {
+    tokenFor: {
+      core: wanted.core && !isOut("core"),
+      warmup: wanted.warmup && !isOut("warmup"),
+    },
+    notices: shutOut.map(({ key, service }): Notice => ({
+      type: "notice",
+      level: "warning",
+      code: "stack.token_withheld",
+      message: `${service} runs as user ${users[key] ?? ""}, who can't read the saved token, so it is started without it.`,
+      hint: withheldHint(answer),
+    })),
+  };
+}
+
+function withheldHint(answer: Exclude<ReadersAnswer, "possible">): string {
+  return answer === "no-setfacl"
+    ? "Only gated models need a token. To let that user read it: sudo apt-get install acl, then run heros setup again."
+    : "Only gated models need a token. To let that user read it, keep Annie's folder on a disk with Linux permissions, such as ext4 (--stack-dir).";
+}
+
+/** Of a name only the image knows the number. */
+function isStranger(user: string | null, own: number): boolean {
+  const [name = ""] = (user ?? "").split(":");
+  return name !== "" && name !== "root" && !["0", String(own)].includes(name);
+}
+
+export interface TokenReadersRequest {
+  readonly host: Host;
+  readonly stackDir: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Before containers start: whom the ones that mount the saved token run as may read it, and nobody else. The file stays its
+ * owner's.
+ */
+export async function openTokenToReaders(
+  request: TokenReadersRequest,
+  { services, secrets }: StackConfig,
+): Promise<void> {
+  const { host, stackDir, emit } = request;
+  const file = keptTokenFile(stackDir);
+  const names = [...secrets].flatMap(([name, place]) =>
+    place !== null && path.resolve(stackDir, place) === file ? [name] : [],
+  );
+  const mounting = Object.entries(services).filter(([, service]) =>
+    service.secrets.some(({ source }) => names.includes(source)),
+  );
+  if (mounting.length === 0) return;
+  const stats = await host.files.stat(file).catch(() => null);
+  if (stats === null) return;
+  const readers = new Map<number, string>();
+  for (const [name, service] of mounting) {
+    const uid = await uidOf(request, service);
+    if (uid !== null && uid !== 0 && uid !== stats.uid) readers.set(uid, name);
+  }
+  if (readers.size === 0 || (await letRead(host, file, [...readers.keys()]))) return;
+  const commands = [...readers.keys()].map((uid) => `setfacl -m u:${uid}:r ${quoted(file)}`);
+  for (const [uid, service] of readers) {
+    emit({
+      type: "notice",
+      level: "warning",
+      code: "stack.token_unreadable",
+      message: `${service} runs as user ${uid}, who can't read the saved token.`,
+      hint: `Only gated models need it. To let that user read it: sudo apt-get install acl && ${commands.join(" && ")}`,
+    });
+  }
+}
+
+/** The number of the user that a service's container runs as; null where nobody says. */
+async function uidOf(
+  { host, signal }: TokenReadersRequest,
+  { user = "", image }: StackService,
+): Promise<number | null> {
+  const asked = image === undefined ? null : { host, image, signal };
+  const named =
+    user !== "" ? user : asked === null ? null : ((await readImageSettings(asked))?.user ?? null);
+  if (named === null) return null;
+  const [name = ""] = named.split(":");
+  if (name === "" || name === "root") return 0;
+  if (/^\d+$/.test(name)) return Number(name);
+  return asked === null ? null : findUserInImage(asked, name);
+}
