@@ -111,6 +111,7 @@ function overrideOf(change: Partial<Deployment>): string {
     token: null,
     tokenFor: catalog.tokenFor,
     gpu: true,
+    needsGpu: () => false,
     ...change,
   };
   const image = "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}";
@@ -119,6 +120,7 @@ function overrideOf(change: Partial<Deployment>): string {
     plan,
     warmup: plan.startup === "warmup" ? warmup : null,
     gpuReserved: false,
+    gpuServices: [],
     tokenFile: null,
     chosen: "docker-compose.yml:docker-compose.heros.yml",
     publish: false,

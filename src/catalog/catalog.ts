@@ -53,6 +53,15 @@ export interface Catalog {
   readonly warmupEnvironment: Readonly<Record<string, string>>;
   /** Which of the two need the Hub token. */
   readonly tokenFor: TokenFor;
+  readonly gpuImages: readonly GpuImage[];
+}
+
+/** An image of a service beside Annie that needs the GPU. */
+export interface GpuImage {
+  /** The last part of its name: `kokoro-fastapi-gpu`. */
+  readonly image: string;
+  /** Memory that it takes once it runs, in GiB. */
+  readonly memoryGib: number;
 }
 
 export interface CatalogProof {
@@ -123,6 +132,23 @@ export function memoryGibOf(models: readonly CatalogModel[]): number {
     return Math.round(gib * 10);
   });
   return tenths.reduce((sum, each) => sum + each, 0) / 10;
+}
+
+/** The entry of an image as compose has it, from whatever registry; null for one that needs no GPU. */
+export function gpuImageOf(
+  { gpuImages }: Pick<Catalog, "gpuImages">,
+  image: string,
+): GpuImage | null {
+  const [name = ""] = (image.split("@")[0]?.split("/").at(-1) ?? "").split(":");
+  return gpuImages.find((each) => each.image === name) ?? null;
+}
+
+/** What services with these images take, in GiB, beside the models. */
+export function servicesGibOf(
+  catalog: Pick<Catalog, "gpuImages">,
+  images: readonly string[],
+): number {
+  return images.reduce((sum, image) => sum + (gpuImageOf(catalog, image)?.memoryGib ?? 0), 0);
 }
 
 /** What these models let her do, each once, by the names of the health contract. */

@@ -79,6 +79,19 @@ const catalogShape = z.strictObject({
   core: service,
   warmup: service,
   proof: proofShape.optional(),
+  gpuImages: z
+    .array(
+      z.strictObject({
+        image: z
+          .string()
+          .regex(
+            /^[a-z0-9][a-z0-9._-]*$/,
+            "must be the last part of an image's name, without its tag",
+          ),
+        memoryGib: z.number().nonnegative().default(0),
+      }),
+    )
+    .default([]),
   models: z.array(modelShape).min(1),
 });
 
@@ -122,6 +135,7 @@ export function parseCatalog(text: string, source: string): Catalog {
     coreEnvironment: value.core.environment,
     warmupEnvironment: value.warmup.environment,
     proof: proof === undefined ? null : toProof(proof),
+    gpuImages: value.gpuImages,
     tokenFor: { core: value.core.token, warmup: value.warmup.token },
   };
 }

@@ -2,6 +2,7 @@ import { Failure } from "../run/failure.ts";
 import type { Secret } from "../run/secret.ts";
 import { findCacheDir } from "../source/hub/environment.ts";
 import type { DoctorReport } from "../run/events/machine.ts";
+import { findServicesMemory } from "./services-memory.ts";
 import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
 import { findProjectFolder } from "../deploy/compose/compose-files.ts";
 import { type DetectRequest, examine, type Findings, setupRefusals } from "../checks/detect.ts";
@@ -64,7 +65,10 @@ export async function performDoctor(
   emit({ type: "stage.started", stage: "machine" });
   const [{ settings, outOfReach }, address] = await findPlaces(work, given);
   const { cacheDir, stackDir, endpoint, mirrors } = settings;
-  const answers = await answersHere(host, settings);
+  const [answers, servicesGib] = await Promise.all([
+    answersHere(host, settings),
+    findServicesMemory({ host, stackDir, assetsDir, catalog: settings.catalog }),
+  ]);
   const refusedTokens = new Set<Secret>();
   const request: DetectRequest = {
     host,
@@ -83,7 +87,7 @@ export async function performDoctor(
     endpoint,
     mirrors,
     tryHub: tryHubOf(work, settings, { tokenIsAsked: false, refusedTokens }),
-    modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)),
+    modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)) + servicesGib,
     consent: answers.unsupported ? "given" : "missing",
   };
   const look = () =>

@@ -1,4 +1,4 @@
-import type { Catalog } from "../catalog/catalog.ts";
+import { type Catalog, gpuImageOf } from "../catalog/catalog.ts";
 import type { Deployment } from "../deploy/compose/deployment.ts";
 import type { Answers } from "../plan/questions.ts";
 import { mountOf } from "../plan/storage.ts";
@@ -33,5 +33,6 @@ export function stackPlan(request: StackPlanRequest): Deployment {
     tokenFor: catalog.tokenFor,
     token: answers.keepToken ? tokenOf(answers.token) : null,
     gpu,
+    needsGpu: (image) => gpuImageOf(catalog, image) !== null,
   };
 }

@@ -42,6 +42,8 @@ export interface Circumstances {
   readonly machine: Machine;
   readonly checks: readonly CheckFinished[];
   readonly catalog: Catalog;
+  /** What services beside Annie take of the same memory. */
+  readonly servicesGib: number;
   /** Every model of the catalog, with sizes from the Hub and what the default cache holds; `totalBytes` is 0 where the Hub gave no list without a token. */
   readonly models: readonly PlannedModel[];
   readonly tokens: readonly FoundToken[];

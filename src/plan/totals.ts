@@ -37,7 +37,7 @@ export function totalsOf(circumstances: Circumstances, tiers: readonly number[])
   const freeBytes = disk?.freeBytes ?? null;
   const neededBytes =
     missingBytes === 0 ? 0 : missingBytes + circumstances.spareBytes(missingBytes);
-  const memoryGib = memoryGibOf(modelsOfTiers(catalog, tiers));
+  const memoryGib = memoryGibOf(modelsOfTiers(catalog, tiers)) + circumstances.servicesGib;
   const gpuBytes = machine.gpu?.memoryBytes ?? null;
   return {
     totalBytes,

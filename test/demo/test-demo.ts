@@ -60,6 +60,7 @@ export async function writeTestStack({
       token: null,
       tokenFor: { core: false, warmup: true },
       gpu: true,
+      needsGpu: () => false,
     },
   });
   await writeStack({ host, changes, emit: () => {} });

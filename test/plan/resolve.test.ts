@@ -19,6 +19,7 @@ const catalog: Catalog = {
   proof: null,
   warmupEnvironment: {},
   tokenFor: { core: false, warmup: false },
+  gpuImages: [],
 };
 const nothing: AnswerSources = {
   catalog,

@@ -137,6 +137,7 @@ export function cannedInterview(rest: Partial<Interview> = {}): CannedInterview 
     machine: spark,
     checks: [],
     catalog,
+    servicesGib: 0,
     models,
     tokens: [
       {

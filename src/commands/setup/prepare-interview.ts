@@ -4,6 +4,7 @@ import {
   memoryGibOf,
   modelsOfTiers,
 } from "../../catalog/catalog.ts";
+import { memoryOfServices } from "../services-memory.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { type BakedRepo, withoutBaked } from "../../catalog/baked.ts";
 import { findStack } from "../../deploy/compose/base.ts";
@@ -166,7 +167,9 @@ export async function prepareInterview(
     return found;
   };
   const { assetsDir } = request;
-  const readStack = () => findStack({ host, stackDir, assetsDir });
+  const stack = findStack({ host, stackDir, assetsDir });
+  stack.catch(() => {});
+  const readStack = () => stack;
   const bakedInEngine = findBakedInEngine(work, { readStack, catalog });
   bakedInEngine.catch(() => {});
   /** Usually nothing is baked: the Hub is asked meanwhile. */
@@ -250,7 +253,7 @@ export async function prepareInterview(
       cachedBytes: surveyed.cachedBytes + surveyed.resumedBytes,
       ...(images === null ? {} : { images: plannedImages(images) }),
       disks: plannedDisks(needs),
-      memory: plannedMemory(models, detection.machine),
+      memory: plannedMemory(models, memoryOfServices(catalog, config), detection.machine),
       ...(bytesPerSecond === null ? {} : { bytesPerSecond }),
       startup: answers.startup,
       cacheDir: surveyed.cacheDir,
@@ -279,6 +282,7 @@ export async function prepareInterview(
     machine: detection.machine,
     checks: detection.checks,
     catalog,
+    servicesGib: memoryOfServices(catalog, await stack.catch(() => null)),
     models: (everything?.models ?? []).map(toPlannedModel),
     tokens: tokens.filter(({ answer }) => !work.endpoints.refusedTokens.has(answer.token)),
     answers: first,
@@ -364,10 +368,11 @@ function plannedDisks(needs: readonly NeededSpace[]): PlannedDisk[] {
 
 function plannedMemory(
   models: readonly CatalogModel[],
+  servicesGib: number,
   { gpu, memoryBytes }: Machine,
 ): PlannedMemory {
   const own = gpu?.memoryBytes ?? null;
-  const neededBytes = Math.round(memoryGibOf(models) * 1024 ** 3);
+  const neededBytes = Math.round((memoryGibOf(models) + servicesGib) * 1024 ** 3);
   return { neededBytes, totalBytes: own ?? memoryBytes, ofGpu: own !== null };
 }
 

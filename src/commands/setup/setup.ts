@@ -6,6 +6,7 @@ import {
   refusalOf,
   setupRefusals,
 } from "../../checks/detect.ts";
+import { findServicesMemory } from "../services-memory.ts";
 import { memoryGibOf, modelsOfTiers } from "../../catalog/catalog.ts";
 import { modelsPlace } from "../models-place.ts";
 import {
@@ -236,7 +237,10 @@ export async function lookAtMachine(work: Work, request: SetupRequest): Promise<
   const { stackDir, assetsDir, stateDir, port, endpoint, mirrors, dryRun, person } = request;
   const { remedy } = person;
   const remembered = await recallAnswers(host, stateDir);
-  const modelsPath = await placeToCheck(work, request, remembered);
+  const [modelsPath, servicesGib] = await Promise.all([
+    placeToCheck(work, request, remembered),
+    findServicesMemory({ ...request, host }),
+  ]);
   const { answers, decided } = resolveAnswers({
     ...request,
     remembered: remembered.answers,
@@ -259,7 +263,7 @@ export async function lookAtMachine(work: Work, request: SetupRequest): Promise<
       endpoint,
       mirrors,
       tryHub,
-      modelsGib: memoryGibOf(modelsOfTiers(request.catalog, answers.tiers)),
+      modelsGib: memoryGibOf(modelsOfTiers(request.catalog, answers.tiers)) + servicesGib,
       consent: answers.unsupported ? "given" : isAsked ? "asked" : "missing",
     });
     const failed = failedChecks(detection);

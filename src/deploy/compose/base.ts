@@ -95,6 +95,8 @@ export interface ValidatedBase {
   /** They publish nothing of Annie. */
   readonly publish: boolean;
   readonly secretTaken: boolean;
+  /** Images of the other services that have no GPU, by service. */
+  readonly imagesWithoutGpu: ReadonlyMap<string, string>;
   /** Whom Annie runs as, where the files say it. */
   readonly user: string | null;
   /** Whether where Annie answers is for HER_OS_PORT to say. */
@@ -123,6 +125,11 @@ export async function validateBase(files: PlannedFiles): Promise<ValidatedBase |
     reservesGpu: ownHasGpu(annie),
     publish: published === null,
     secretTaken: config.secrets.has("hf_token"),
+    imagesWithoutGpu: new Map(
+      Object.entries(config.services).flatMap(([name, service]) =>
+        name === annieServiceName || ownHasGpu(service) ? [] : [[name, service.image ?? ""]],
+      ),
+    ),
     user: annie.user ?? null,
     followsPort: () => followsPort(files, published),
     notices: volumeNotices(config, annie),

@@ -41,6 +41,8 @@ export interface Deployment {
   readonly tokenFor: TokenFor;
   /** Whether containers can reach a GPU here. */
   readonly gpu: boolean;
+  /** Whether another service with this image needs it, by the catalog. */
+  needsGpu(image: string): boolean;
 }
 
 /** A folder that must be there before the file, or the container, that uses it. */

@@ -22,6 +22,8 @@ export interface OverrideRequest {
   readonly warmup: WarmupBase | null;
   /** True where the user's own files reserve the GPU. */
   readonly gpuReserved: boolean;
+  /** Other services that need the GPU and have none in the user's files. */
+  readonly gpuServices: readonly string[];
   /** Path of the token as compose will find it; null where no token is kept. */
   readonly tokenFile: string | null;
   /** The COMPOSE_FILE that heros put together itself; null where it is the user's. */
@@ -47,7 +49,7 @@ export function editedByHand(text: string): boolean {
 }
 
 function overrideBody(request: OverrideRequest): string {
-  const { plan, warmup, gpuReserved, tokenFile, publish, secretTaken } = request;
+  const { plan, warmup, gpuReserved, gpuServices, tokenFile, publish, secretTaken } = request;
   const secret = secretTaken ? `heros_${tokenName}` : tokenName;
   const { tokenFor } = plan;
   const isIn = { core: tokenFor.core, warmup: tokenFor.warmup && warmup !== null };
@@ -80,17 +82,7 @@ function overrideBody(request: OverrideRequest): string {
     volumes: [mount],
     ...(secretsOf("core").length === 0 ? {} : { secrets: secretsOf("core") }),
     ...(publish ? { ports: [annieAddress] } : {}),
-    ...(plan.gpu && !gpuReserved
-      ? {
-          deploy: {
-            resources: {
-              reservations: {
-                devices: [{ driver: "nvidia", count: "all", capabilities: ["gpu"] }],
-              },
-            },
-          },
-        }
-      : {}),
+    ...(plan.gpu && !gpuReserved ? reservation() : {}),
   };
   const mirror = plan.endpoint === null ? {} : { HF_ENDPOINT: literal(plan.endpoint) };
   const environment = { ...places, ...tokenPath("warmup"), ...mirror, ...plan.told.warmup };
@@ -109,6 +101,7 @@ function overrideBody(request: OverrideRequest): string {
                 secrets: secretsOf("warmup"),
               }),
             }),
+        ...(plan.gpu ? Object.fromEntries(gpuServices.map((name) => [name, reservation()])) : {}),
       },
       ...(tokenFile !== null && (isIn.core || isIn.warmup)
         ? { secrets: { [secret]: { file: literal(tokenFile) } } }
@@ -117,6 +110,11 @@ function overrideBody(request: OverrideRequest): string {
     },
     { lineWidth: 0, aliasDuplicateObjects: false, compat: "yaml-1.1" },
   );
+}
+
+function reservation() {
+  const devices = [{ driver: "nvidia", count: "all", capabilities: ["gpu"] }];
+  return { deploy: { resources: { reservations: { devices } } } };
 }
 
 function modelsSource({ mount, cacheDir }: Deployment) {

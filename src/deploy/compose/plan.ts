@@ -147,6 +147,9 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
       plan: { ...plan, tokenFor },
       warmup,
       gpuReserved: checked?.reservesGpu ?? reservesGpu,
+      gpuServices: [...(checked?.imagesWithoutGpu ?? [])].flatMap(([name, image]) =>
+        plan.needsGpu(image) ? [name] : [],
+      ),
       publish: checked?.publish ?? false,
       secretTaken: checked?.secretTaken ?? false,
       chosen: files.chosen,

@@ -54,6 +54,7 @@ export function stackPlan(cacheDir: string, change: Partial<Deployment> = {}): D
     token: null,
     tokenFor: { core: true, warmup: true },
     gpu: false,
+    needsGpu: () => false,
     ...change,
   };
 }

@@ -10,6 +10,7 @@ const plan = stackPlan("/home/me/.cache/huggingface/hub");
 const usual = {
   warmup: null,
   gpuReserved: false,
+  gpuServices: [],
   tokenFile: null,
   chosen: null,
   publish: false,
@@ -59,6 +60,7 @@ test("with a warm-up, a container of Annie's image looks for the models before s
       environment: { HER_OS_BAKED_MODELS: "/baked" },
     },
     gpuReserved: false,
+    gpuServices: [],
     tokenFile: "./secrets/hf_token",
     chosen: null,
     publish: false,

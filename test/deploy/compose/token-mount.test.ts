@@ -31,6 +31,7 @@ test.each([
     plan: { ...stackPlan("/hub"), startup: "warmup", tokenFor },
     warmup: { image: "core", isBuilt: false, hasCommand: false, environment: {} },
     gpuReserved: false,
+    gpuServices: [],
     tokenFile: "./secrets/hf_token",
     chosen: null,
     publish: false,
