@@ -173,6 +173,8 @@ const config = z.object({
   networks: resources,
 });
 
+const untouched = z.object({ services: z.record(z.string(), z.unknown()) });
+
 /** A service as compose merges it: `extends`, `include` and variables are worked in. */
 export type StackService = z.output<typeof service>;
 
@@ -181,6 +183,8 @@ export interface StackConfig {
   readonly name: string | null;
   /** Those that run: without the ones of a profile that is off. */
   readonly services: Readonly<Record<string, StackService>>;
+  /** The same services with all that compose says of each, to compare. */
+  readonly whole: ReadonlyMap<string, string>;
   /** Files of the secrets by name; null for one that is none. */
   readonly secrets: ReadonlyMap<string, string | null>;
   /** What docker calls a volume, by the name that it has in the files. */
@@ -207,8 +211,10 @@ export async function readStackConfig(request: ListRequest): Promise<StackConfig
 
 /** @param text of `docker compose config --format json`; null where it is none */
 export function parseStackConfig(text: string): StackConfig | null {
-  const { data } = config.safeParse(parseJson(text));
+  const json = parseJson(text);
+  const { data } = config.safeParse(json);
   if (data === undefined) return null;
+  const said = untouched.parse(json).services;
   const services = Object.entries(data.services);
   const serviceOfImage = new Map<string, string>();
   const imageOfService = new Map<string, string>();
@@ -232,6 +238,7 @@ export function parseStackConfig(text: string): StackConfig | null {
   return {
     name: data.name ?? null,
     services: data.services,
+    whole: new Map(Object.entries(said).map(([name, each]) => [name, JSON.stringify(each)])),
     secrets,
     volumeNames,
     ownVolumes: ownNames(data.volumes),

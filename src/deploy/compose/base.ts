@@ -97,6 +97,8 @@ export interface ValidatedBase {
   readonly secretTaken: boolean;
   /** Images of the other services that have no GPU, by service. */
   readonly imagesWithoutGpu: ReadonlyMap<string, string>;
+  /** What compose makes of each service. */
+  readonly whole: StackConfig["whole"];
   /** Whom Annie runs as, where the files say it. */
   readonly user: string | null;
   /** Whether where Annie answers is for HER_OS_PORT to say. */
@@ -130,10 +132,30 @@ export async function validateBase(files: PlannedFiles): Promise<ValidatedBase |
         name === annieServiceName || ownHasGpu(service) ? [] : [[name, service.image ?? ""]],
       ),
     ),
+    whole: config.whole,
     user: annie.user ?? null,
     followsPort: () => followsPort(files, published),
     notices: volumeNotices(config, annie),
   };
+}
+
+/** Services that our file does not name come out as they are without it; what does not is said before anything starts. */
+export function changedNotices(
+  before: StackConfig["whole"],
+  after: StackConfig["whole"],
+  ours: readonly string[],
+): Notice[] {
+  const names = [...new Set([...before.keys(), ...after.keys()])];
+  const changed = names.filter(
+    (name) => !ours.includes(name) && before.get(name) !== after.get(name),
+  );
+  return changed.map((name): Notice => ({
+    type: "notice",
+    level: "warning",
+    code: "stack.service_changed",
+    message: `With docker-compose.heros.yml, Docker Compose makes something else of your service ${name}.`,
+    hint: "Compare what docker compose config prints with and without that file, before you say yes.",
+  }));
 }
 
 async function withoutAnnie(files: PlannedFiles): Promise<Failure> {

@@ -101,7 +101,7 @@ function overrideBody(request: OverrideRequest): string {
                 secrets: secretsOf("warmup"),
               }),
             }),
-        ...(plan.gpu ? Object.fromEntries(gpuServices.map((name) => [name, reservation()])) : {}),
+        ...Object.fromEntries(gpuServices.map((name) => [name, reservation()])),
       },
       ...(tokenFile !== null && (isIn.core || isIn.warmup)
         ? { secrets: { [secret]: { file: literal(tokenFile) } } }

@@ -35,8 +35,15 @@ import {
   type EnvEdit,
 } from "./env/env-file.ts";
 import { readIfThere } from "../../host/text-files.ts";
-import { type PlannedFiles, readBase, readPlannedConfig, validateBase } from "./base.ts";
+import {
+  changedNotices,
+  type PlannedFiles,
+  readBase,
+  readPlannedConfig,
+  validateBase,
+} from "./base.ts";
 import { editedByHand, overrideText } from "./override.ts";
+import { annieServiceName, warmupServiceName } from "./annie-service.ts";
 import { planTokenMount } from "./token-mount.ts";
 import { readWarmupBase } from "./warmup.ts";
 import { randomBytes } from "node:crypto";
@@ -143,13 +150,14 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
       },
       users: { core: checked?.user ?? null, warmup: warmup?.user ?? null },
     });
+    const gpuServices = [...(plan.gpu ? (checked?.imagesWithoutGpu ?? []) : [])].flatMap(
+      ([name, image]) => (plan.needsGpu(image) ? [name] : []),
+    );
     const newHeros = overrideText({
       plan: { ...plan, tokenFor },
       warmup,
       gpuReserved: checked?.reservesGpu ?? reservesGpu,
-      gpuServices: [...(checked?.imagesWithoutGpu ?? [])].flatMap(([name, image]) =>
-        plan.needsGpu(image) ? [name] : [],
-      ),
+      gpuServices,
       publish: checked?.publish ?? false,
       secretTaken: checked?.secretTaken ?? false,
       chosen: files.chosen,
@@ -191,11 +199,18 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
     // Of the base that heros lays down itself, and in later runs, there is nothing new to say.
     const first = oldHeros === null && own.some((file) => file.text !== base);
     const notices = first && checked !== null ? checked.notices : [];
+    const ours = [
+      annieServiceName,
+      ...(warmup === null ? [] : [warmupServiceName]),
+      ...gpuServices,
+    ];
+    const changed =
+      checked === null || config === null ? [] : changedNotices(checked.whole, config.whole, ours);
     return {
       changes,
       services: config === null ? services : Object.keys(config.services),
       config,
-      notices: [...notices, ...withheld],
+      notices: [...notices, ...withheld, ...changed],
     };
   } catch (error) {
     throw fileFailure(error, { folder: stackDir, area: "stack" }) ?? error;

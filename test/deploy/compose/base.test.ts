@@ -214,3 +214,21 @@ EOT`);
   const env = changes.find((each) => each.path.endsWith(".env"));
   expect(env === undefined ? "" : textOfFile(env.content)).toContain("HER_OS_PORT=65535");
 });
+
+test("a service of the user's that comes out different with our file is told before anything is written", async () => {
+  const kokoro = { image: "k", stop_grace_period: "1m" };
+  const same = await plan({ annie: { ports: published }, others: { kokoro } });
+  expect(same.notices).toEqual([]);
+  const { notices } = await plan({
+    annie: { ports: published },
+    others: { kokoro },
+    othersWithOurs: { kokoro: { ...kokoro, stop_grace_period: "2m" } },
+  });
+  expect(notices).toMatchObject([
+    {
+      level: "warning",
+      code: "stack.service_changed",
+      message: expect.stringContaining("kokoro") as string,
+    },
+  ]);
+});

@@ -6,6 +6,8 @@ export interface Said {
   /** What compose makes of the user's files: Annie's service, and what else there is. */
   readonly annie: object | null;
   readonly others?: object;
+  /** The same once ours stands after them, where it is not. */
+  readonly othersWithOurs?: object;
   readonly secrets?: object;
   /** What it says to ours after them; nothing where it takes them. */
   readonly refusal?: string;
@@ -17,6 +19,7 @@ export interface Said {
 export async function hostWith({
   annie,
   others,
+  othersWithOurs = others,
   secrets = {},
   refusal = "",
   everything = {},
@@ -33,7 +36,7 @@ ${config(null, everything)}
 EOT
 ;;
 *" -f - "*) cat >"$log.input"; ${refusal === "" ? "" : `echo '${refusal}' >&2; exit 15;`} cat <<'EOT'
-${config(annie, others)}
+${config(annie, othersWithOurs)}
 EOT
 ;;
 *" config "*) cat <<'EOT'
