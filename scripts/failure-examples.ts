@@ -4,6 +4,7 @@ import { ollamaFailureExamples } from "./ollama-failure-examples.ts";
 import { clashFailureExamples } from "./clash-failure-examples.ts";
 import { containerFailureExamples } from "./container-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
+import { s3FailureExamples } from "./s3-failure-examples.ts";
 
 type Example<Code extends FailureCode> = DataOf<Code> extends void ? undefined : DataOf<Code>;
 
@@ -364,6 +365,7 @@ export const failureExamples: {
   "usage.no_home": [undefined],
   "usage.wrong": [{ complaint: "unknown command 'setpu'\n(Did you mean setup?)" }],
   ...ollamaFailureExamples,
+  ...s3FailureExamples,
   ...clashFailureExamples,
   ...releaseFailureExamples,
 };

@@ -1,5 +1,6 @@
 import { failure } from "../run/failures/table.ts";
 import { calledOllama, parseOllamaName, repoOfOllama } from "../run/ollama.ts";
+import { requireNoOtherStore } from "../run/s3.ts";
 import { type Catalog, type CatalogModel, noTier, type RepoFiles } from "./catalog.ts";
 
 /**
@@ -23,6 +24,7 @@ function modelByName(catalog: Catalog, name: string): CatalogModel {
   const known = catalog.models.find((model) => model.id === name || model.parts[0].repo === name);
   if (known !== undefined) return known;
   if (name.startsWith(ollamaPrefix)) return ollamaModel(name.slice(ollamaPrefix.length));
+  requireNoOtherStore(name);
   const { repo, revision } = hubPattern.exec(name)?.groups ?? {};
   if (repo === undefined) {
     throw failure("models.unknown", { name, known: catalog.models.map(({ id }) => id) });

@@ -155,7 +155,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   const pull = common(program.command("pull"))
     .argument(
       "[model...]",
-      "catalog ids, OWNER/REPO[@REV] of the Hub, ollama:MODEL[:TAG] (default: the sets of the last setup, else the required and the recommended ones)",
+      "catalog ids, OWNER/REPO[@REV] of the Hub, ollama:MODEL[:TAG], s3://BUCKET/PREFIX (default: the sets of the last setup, else the required and the recommended ones)",
     )
     .description(
       "download models for the programs of this machine, and with --images Annie's images; start nothing",

@@ -33,6 +33,7 @@ import { readCause } from "../docker/explain-container.ts";
 import { inspectContainers } from "../docker/inspect-containers.ts";
 import type { LikelyCause } from "../run/failures/annie.ts";
 import { askAnnie } from "../health/health.ts";
+import { isS3 } from "../run/s3.ts";
 import { isHubOffline } from "../source/hub/environment.ts";
 import type { Secret } from "../run/secret.ts";
 import { isOpenToOthers } from "../deploy/compose/readers.ts";
@@ -281,7 +282,7 @@ async function askClock(
   { host, signal }: Pick<Work, "host" | "signal">,
   endpoint: string,
 ): Promise<number | null> {
-  if (isHubOffline(host.env)) return null;
+  if (isHubOffline(host.env) || isS3(endpoint)) return null;
   try {
     const { headers, body } = await host.network.request({ url: endpoint, method: "HEAD", signal });
     body.destroy();

@@ -8,6 +8,7 @@ import { storeByRepo } from "../store/by-repo.ts";
 import { openHubCache } from "../store/hub-cache/hub-cache.ts";
 import type { Store } from "../store/store.ts";
 import type { Fetching, Work } from "./command-request.ts";
+import type { Buckets } from "./bucket-models.ts";
 import type { CacheFallback } from "./download-models.ts";
 import type { Placed } from "./models-place.ts";
 import { cacheFallback, openHub, worthTellingMs } from "./open-hub.ts";
@@ -27,6 +28,8 @@ export interface DoorsRequest {
   readonly fetching: Placed<Fetching>;
   readonly token: TokenAnswer;
   readonly models: readonly Pick<CatalogModel, "id" | "parts">[];
+  /** Where some of them are instead of the Hub. */
+  readonly buckets?: Buckets | undefined;
 }
 
 export function isOllama({ parts: [{ repo }] }: DoorsRequest["models"][number]): boolean {
@@ -36,12 +39,17 @@ export function isOllama({ parts: [{ repo }] }: DoorsRequest["models"][number]):
 /** The Hub and its cache, and what else the models need; each is loaded where one does. */
 export async function openModelDoors(work: Work, request: DoorsRequest): Promise<ModelDoors> {
   const { host } = work;
-  const { fetching, token, models } = request;
+  const { fetching, token, models, buckets } = request;
   const { cacheDir } = fetching;
+  const fallbackOfHub = cacheFallback(work, fetching, token);
   const hub: ModelDoors = {
-    source: openHub(work, fetching, token),
+    source: withBuckets(openHub(work, fetching, token), buckets),
     store: openHubCache({ host, cacheDir }),
-    fallback: cacheFallback(work, fetching, token),
+    fallback: {
+      ...fallbackOfHub,
+      offline: withBuckets(fallbackOfHub.offline, buckets, { offline: true }),
+      impatient: withBuckets(fallbackOfHub.impatient, buckets, { forMs: 0 }),
+    },
     folders: models.every(isOllama) ? [] : [cacheDir],
     endWords: [],
   };
@@ -60,6 +68,10 @@ export async function openModelDoors(work: Work, request: DoorsRequest): Promise
     folders: [...hub.folders, ollama.store.folder],
     endWords: [`Ollama sees ${ofOllama.length === 1 ? "it" : "them"}: ollama list`],
   };
+}
+
+function withBuckets(hub: Source, buckets: Buckets | undefined, options = {}): Source {
+  return buckets === undefined ? hub : buckets.beside(hub, options);
 }
 
 /** Of an Ollama that was installed for the whole machine. */

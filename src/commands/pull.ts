@@ -8,8 +8,10 @@ import { modelsByName } from "../catalog/model-name.ts";
 import { parseTiers } from "../plan/questions.ts";
 import type { DetachRequest } from "../record/handover.ts";
 import { failure } from "../run/failures/table.ts";
+import { isS3 } from "../run/s3.ts";
 import { formatBytes } from "../run/units.ts";
 import type { Survey } from "../store/store.ts";
+import type { Buckets } from "./bucket-models.ts";
 import { downloadModels, surveyModels } from "./download-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeAndMake, requirePlace } from "./models-place.ts";
@@ -17,6 +19,12 @@ import { openModelDoors, tellOtherOllama } from "./model-doors.ts";
 import { givenToken } from "./open-hub.ts";
 import type { Fetching, Work } from "./command-request.ts";
 import type { StackImages } from "./stack-images.ts";
+
+/** What is wanted, and of which buckets. */
+interface PulledModels {
+  readonly models: readonly CatalogModel[];
+  readonly buckets?: Buckets | undefined;
+}
 
 /** Whose images are downloaded with the models. */
 interface StackPlace {
@@ -35,10 +43,7 @@ interface StackPlace {
 export async function pull(
   work: Work,
   fetching: Placed<Fetching>,
-  {
-    models,
-    stack,
-  }: { readonly models: readonly CatalogModel[]; readonly stack: StackPlace | null },
+  { models, stack, buckets }: PulledModels & { readonly stack: StackPlace | null },
 ): Promise<string[]> {
   const { host, emit, signal, pause } = work;
   const { limitBytesPerSecond, maxConnections } = fetching;
@@ -47,6 +52,7 @@ export async function pull(
     fetching,
     token,
     models,
+    buckets,
   });
 
   emit({ type: "stage.started", stage: "download" });
@@ -128,7 +134,24 @@ export async function performPull(
   const token = tokenFile === null || tokenFile.source === "none" ? null : tokenFile.token;
   detach.continueWith(async () => ({ flags: [], token }));
   const stack = images ? { stackDir: settings.stackDir, assetsDir } : null;
-  return pull(work, placed, { models: chosenModels(choice, placed), stack });
+  return pull(work, placed, { ...(await pulledModels(work, choice, placed)), stack });
+}
+
+/** As `chosenModels`, and all that the buckets among the names hold. */
+async function pulledModels(
+  work: Work,
+  choice: ModelChoice,
+  settings: GatheredSettings,
+): Promise<PulledModels> {
+  const places = choice.names.filter(isS3);
+  if (places.length === 0) return { models: chosenModels(choice, settings) };
+  requireOneWay(choice);
+  const { openBuckets } = await import("./bucket-models.ts");
+  const buckets = await openBuckets(work, settings, places);
+  const names = choice.names.filter((name) => !isS3(name));
+  const ids = new Set(buckets.models.map(({ id }) => id));
+  const others = modelsByName(settings.catalog, names).filter(({ id }) => !ids.has(id));
+  return { models: [...others, ...buckets.models], buckets };
 }
 
 /** Which models are meant. */
@@ -148,11 +171,8 @@ export function chosenModels(
   choice: ModelChoice,
   { catalog, decided }: GatheredSettings,
 ): readonly CatalogModel[] {
-  const { names, all, tiers: tiersGiven } = choice;
-  if ([names.length > 0, all, tiersGiven].filter(Boolean).length > 1) {
-    const complaint = "Give model names, --tiers or --all, but only one of them";
-    throw failure("usage.wrong", { complaint });
-  }
+  requireOneWay(choice);
+  const { names, all } = choice;
   if (names.length > 0) return modelsByName(catalog, names);
   if (all) return catalog.models;
   const asked = decided.findLast((layer) => layer.tiers !== undefined)?.tiers;
@@ -160,4 +180,10 @@ export function chosenModels(
   const tiers = parseTiers(asked);
   completeTiers(catalog, tiers);
   return modelsOfTiers(catalog, tiers);
+}
+
+function requireOneWay({ names, all, tiers }: ModelChoice): void {
+  if ([names.length > 0, all, tiers].filter(Boolean).length <= 1) return;
+  const complaint = "Give model names, --tiers or --all, but only one of them";
+  throw failure("usage.wrong", { complaint });
 }

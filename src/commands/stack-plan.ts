@@ -1,3 +1,4 @@
+import { isS3 } from "../run/s3.ts";
 import { type Catalog, gpuImageOf } from "../catalog/catalog.ts";
 import type { Deployment } from "../deploy/compose/deployment.ts";
 import type { Answers } from "../plan/questions.ts";
@@ -28,7 +29,8 @@ export function stackPlan(request: StackPlanRequest): Deployment {
     mount: isGiven ? { kind: "folder" } : mountOf(answers.storage),
     told: toldVariables(catalog, answers),
     startup: answers.startup,
-    endpoint: endpoint === defaultEndpoint ? null : endpoint,
+    // Programs of Python can't ask a bucket.
+    endpoint: endpoint === defaultEndpoint || isS3(endpoint) ? null : endpoint,
     port,
     tokenFor: catalog.tokenFor,
     token: answers.keepToken ? tokenOf(answers.token) : null,

@@ -30,9 +30,9 @@ export type Reach = "machine" | "private" | "public";
 
 export interface HttpRequest {
   readonly url: string;
-  readonly method?: "GET" | "HEAD" | "POST";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT";
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly signal?: AbortSignal;
   /** No byte in either direction for this long ends the request with `ETIMEDOUT`. Default 10 s. */
   readonly idleTimeoutMs?: number;

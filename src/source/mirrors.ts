@@ -11,7 +11,7 @@ const headStartMs = 3000;
 
 /** What another address may do better: the network's and the server's failures, and what a mirror may lack. */
 const worthAnother =
-  /^(?:hub|registry)\.(?:unreachable|server_error|rate_limited|captive_portal|redirect_loop|unsafe_redirect|tls|proxy|\w+_not_found)$/u;
+  /^(?:hub|registry|s3)\.(?:unreachable|server_error|rate_limited|captive_portal|redirect_loop|unsafe_redirect|tls|proxy|\w+_not_found)$/u;
 const absent = /_not_found$/u;
 
 /** Another address took the place of one that failed, or gave it back. */

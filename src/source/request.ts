@@ -35,10 +35,10 @@ export interface Server {
 
 export interface SourceRequest {
   readonly url: string;
-  /** A POST follows no redirect. */
-  readonly method?: "GET" | "HEAD" | "POST";
+  /** A POST follows no redirect, and neither does a PUT. */
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT";
   readonly headers?: Headers;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly signal: AbortSignal;
   readonly idleTimeoutMs?: number;
   readonly maxConnections?: number | undefined;
@@ -141,6 +141,7 @@ function redirectTarget(
   location: string,
 ): URL {
   if (method === "POST") throw failures.strange("it redirected a login");
+  if (method === "PUT") throw failures.strange("it redirected an upload");
   const source = new URL(from);
   const target = URL.parse(location, from);
   const guarded = source.protocol === "https:" || isLoopback(source.hostname);

@@ -47,7 +47,7 @@ export const planFailures = {
     exitCode: exitCodes.usage,
     message: ({ name }) => `The catalog has no model "${name}".`,
     hint: ({ known }) =>
-      `Choose from ${known.join(", ")}. Or name any repository of the Hub (OWNER/REPO), or a model of Ollama (ollama:MODEL).`,
+      `Choose from ${known.join(", ")}. Or name any repository of the Hub (OWNER/REPO), a model of Ollama (ollama:MODEL), or a bucket (s3://BUCKET/PREFIX).`,
   }),
   "models.not_here": row<{ readonly name: string }>({
     exitCode: exitCodes.usage,

@@ -9,6 +9,7 @@ import { ollamaFailures } from "./ollama.ts";
 import { planFailures } from "./plan.ts";
 import { registryFailures } from "./registry.ts";
 import { releaseFailures } from "./release.ts";
+import { s3Failures } from "./s3.ts";
 import { stackFailures } from "./stack.ts";
 
 /**
@@ -25,6 +26,7 @@ export const failures = {
   ...planFailures,
   ...registryFailures,
   ...releaseFailures,
+  ...s3Failures,
   ...stackFailures,
   ...storeFailures,
 };

@@ -4,6 +4,7 @@ import { Secret } from "../../run/secret.ts";
 import { isLoopback } from "../../host/network.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
+import { calledS3, isS3, parseS3, requireNoOtherStore } from "../../run/s3.ts";
 
 export interface HubToken {
   readonly token: Secret;
@@ -101,12 +102,14 @@ function clean(token: string): string {
 }
 
 /**
- * The address of a Hub as it is used: with a scheme, without a slash at its end. One without a scheme is of https, or of http
+ * The address of a Hub, or of a bucket in its place, as it is used: with a scheme, without a slash at its end. One without a scheme is of https, or of http
  * on this machine. @param source what a person would change: "--endpoint", "HF_ENDPOINT"
  * @throws Failure `settings.bad_value` (exit 2), which never shows a password
  */
 export function parseEndpoint(source: string, text: string): string {
   const given = text.trim();
+  requireNoOtherStore(given);
+  if (isS3(given)) return calledS3(parseS3(given));
   const url = given.includes("://") ? URL.parse(given) : withScheme(given);
   const refuse = (problem: string): Failure =>
     failure("settings.bad_value", { name: source, address: problem });

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isS3 } from "../../run/s3.ts";
 import type { Host } from "../../host/host.ts";
 import { Failure } from "../../run/failure.ts";
 import type { Secret } from "../../run/secret.ts";
@@ -16,6 +17,8 @@ import { checkAccess, openFile } from "./files.ts";
 import { isRepoId, isSafePath, listingCache } from "./listing.ts";
 import type { Hub } from "../source.ts";
 import type { Session } from "./request.ts";
+import { connectBucket } from "../s3/bucket-hub.ts";
+import type { S3Host } from "../s3/client.ts";
 import { type Attempt, createAskAgain, patienceMs, transientOnceServed } from "../retry-policy.ts";
 
 export type { Hub };
@@ -24,7 +27,7 @@ export type { Hub };
 export type TokenRefusal = "refused" | "malformed";
 
 export interface HubOptions {
-  readonly host: Pick<Host, "network" | "clock" | "random" | "files" | "pid">;
+  readonly host: Pick<Host, "pid"> & S3Host;
   readonly endpoint: string;
   /** Asked where the endpoint fails, in this order. They must serve the same commits, and never get the token. */
   readonly mirrors?: readonly string[];
@@ -94,6 +97,7 @@ function untilAnswered(
 function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): Hub {
   const { host, token, offline: cacheAlone = false, stateDir, memory, onTokenRefused } = options;
   const endpoint = parseEndpoint("--endpoint", options.endpoint);
+  if (isS3(endpoint)) return connectBucket({ host, endpoint, offline: cacheAlone });
   const { answerLimitMs = 30_000 } = options;
   const session: Session = { host, endpoint, token, answerLimitMs };
   const withToken = <T>(call: (session: Session) => Promise<T>): Promise<T> =>
