@@ -101,6 +101,32 @@ test("a model of Ollama's is shown first, and then removed without what another 
   expect(await readdir(join(models, "manifests"))).toEqual([]);
 });
 
+test("a model of Ollama's that is not whole yet is shown, and removed with what has come of it", async () => {
+  const large = ollamaModel("large", { sizeBytes: 4_000_000 });
+  registry.push("library/large", "1", large);
+  const name = named("library/large:1");
+  const killed = await sandbox.run(["pull", name, "--limit-rate", "2M", "--json"], {
+    onOutput(text, kill) {
+      const reached = /"type":"download.progress","receivedBytes":(\d+)/.exec(text)?.[1];
+      if (Number(reached ?? 0) >= 1_500_000) kill("SIGKILL");
+    },
+  });
+  expect(killed.exitCode).toBeNull();
+  const listed = (await heros("models", "ls"))
+    .events()
+    .find(({ type }) => type === "models.listed");
+  expect(listed).toMatchObject({
+    models: expect.arrayContaining([
+      expect.objectContaining({ id: name, state: "partly" }),
+    ]) as unknown,
+  });
+  const run = await heros("models", "rm", name, "--yes");
+  expect(run.exitCode, run.stdout).toBe(0);
+  expect(planned(run).bytes).toBeGreaterThan(1_000_000);
+  expect(await readdir(join(models, ".heros"))).toEqual(["locks"]);
+  expect(failureOf(await heros("models", "rm", name))).toMatchObject({ code: "models.not_here" });
+});
+
 test("where another manifest can't be read, all layers stay", async () => {
   await pull(named("library/llava:7b"));
   const folder = join(models, "manifests/registry.ollama.ai/library/strange");

@@ -14,17 +14,19 @@ export async function otherModels(
   { host }: Pick<Work, "host">,
   { cacheDir, catalog }: { readonly cacheDir: string; readonly catalog: Catalog },
 ): Promise<CatalogModel[]> {
-  const { findOllamaModels, ollamaPlacesOf, storedModels } =
+  const { findOllamaModels, ollamaPlacesOf, storedModels, unfinishedModels } =
     await import("../../store/ollama/places.ts");
+  const places = ollamaPlacesOf(findOllamaModels(host));
   const known = new Set(catalog.models.flatMap(({ parts }) => parts.map(({ repo }) => repo)));
-  const [ofHub, ofOllama] = await Promise.all([
+  const [ofHub, ofOllama, unfinished] = await Promise.all([
     inHubCache(host.files, cacheDir),
-    storedModels(host.files, ollamaPlacesOf(findOllamaModels(host))),
+    storedModels(host.files, places),
+    unfinishedModels(host.files, places),
   ]);
   return [
     ...ofHub.filter(({ parts: [{ repo }] }) => !known.has(repo)),
-    ...ofOllama.map(({ name }) => ollamaModel(calledOllama(name, name.tag))),
-  ];
+    ...new Set([...ofOllama, ...unfinished].map(({ name }) => calledOllama(name, name.tag))),
+  ].map((each) => (typeof each === "string" ? ollamaModel(each) : each));
 }
 
 /** Each revision of each repository that has a snapshot. */

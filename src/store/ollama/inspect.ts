@@ -66,7 +66,7 @@ export async function removeDamaged(
 ): Promise<void> {
   for (const { repo, path, blobName, file, reason } of damaged) {
     if (reason === "missing") continue;
-    const { lock } = placeIn(ollamaPlacesOf(modelsDir), blobName);
+    const { lock } = placeIn(ollamaPlacesOf(modelsDir), { path, blobName });
     try {
       await files.mkdir(dirname(lock), { recursive: true });
       if ((await fileLocks.acquire(lock)) === "busy") {

@@ -37,7 +37,9 @@ import {
   openOllamaPlaces,
   placeIn,
   readManifestFile,
+  removeEmpty,
   storedModels,
+  unfinishedModels,
 } from "./places.ts";
 
 export interface OllamaStoreOptions {
@@ -58,7 +60,7 @@ export function openOllamaStore(options: OllamaStoreOptions): Store {
     if (opened === null) throw new Error("Ollama's folder was not prepared");
     return opened;
   };
-  const placeOf = ({ blobName }: WantedBlob): ContentPlace => placeIn(open(), blobName);
+  const placeOf = (blob: WantedBlob): ContentPlace => placeIn(open(), blob);
   const contents = openContents({ host, hashing, placeOf });
 
   return {
@@ -69,20 +71,24 @@ export function openOllamaStore(options: OllamaStoreOptions): Store {
       if (revision.startsWith("sha256:")) return revision;
       const named = parseOllamaRepo(repo);
       if (named === null) return null;
-      const path = manifestPath(seen, ollamaManifestPath(named, revision));
-      return (await readManifestFile(files, path))?.digest ?? null;
+      const path = ollamaManifestPath(named, revision);
+      const found =
+        (await readManifestFile(files, manifestPath(seen, path))) ??
+        (await readManifestFile(files, join(seen.staging, path)));
+      return found?.digest ?? null;
     },
     async listSnapshot(repo, commit) {
-      const models = await storedModels(files, seen, repo);
-      return models.find(({ digest }) => digest === commit)?.files ?? [];
+      const [whole, unfinished] = await Promise.all([
+        storedModels(files, seen, repo),
+        unfinishedModels(files, seen, repo),
+      ]);
+      return [...whole, ...unfinished].find(({ digest }) => digest === commit)?.files ?? [];
     },
     hasFile: (_repo, _commit, file) => isInPlace(files, seen, file),
     async lookUp(_repo, file) {
-      const place = placeIn(seen, file.blobName);
-      const isThere =
-        (await isOfSize(files, place.content, file)) ||
-        (!isManifestFile(file) && (await isInPlace(files, seen, file)));
-      return isThere ? { cached: true, held: [] } : heldOf(file, await contents.bootId());
+      return (await isHere(seen, file))
+        ? { cached: true, held: [] }
+        : heldOf(file, await contents.bootId());
     },
     freeBytes: () => freeSpace(files, seen.staging),
     findObstacle: (survey, item) => findObstacle(options, survey, item),
@@ -100,8 +106,7 @@ export function openOllamaStore(options: OllamaStoreOptions): Store {
     requireNames: () => Promise.resolve(),
     migrate: () => Promise.resolve(),
     async has(blob) {
-      if (await isOfSize(files, placeOf(blob).content, blob)) return true;
-      return !isManifestFile(blob) && isInPlace(files, open(), blob);
+      return isHere(open(), blob);
     },
     async openPartial(blob, noteBytes) {
       const bootId = await contents.bootId();
@@ -123,6 +128,11 @@ export function openOllamaStore(options: OllamaStoreOptions): Store {
     failureOf: (error) => failureOfFiles(error, modelsDir, "ollama"),
   };
 
+  /** Verified, or where `ollama` reads it. */
+  async function isHere(places: OllamaPlaces, file: ListedFile): Promise<boolean> {
+    return (await isStaged(files, places, file)) || isInPlace(files, places, file);
+  }
+
   /** What can be trusted of our own partial, or else of what Ollama left half done. */
   async function heldOf(file: ListedFile, bootId: string): Promise<Holding> {
     if (file.sizeBytes === 0) return { cached: false, held: [] };
@@ -130,7 +140,7 @@ export function openOllamaStore(options: OllamaStoreOptions): Store {
       import("../partial.ts"),
       import("./left-half.ts"),
     ]);
-    const place = placeIn(seen, file.blobName);
+    const place = placeIn(seen, file);
     const own = await readPartial(files, place, file, bootId).catch(() => []);
     if (own.length > 0) return { cached: false, held: own };
     return { cached: false, held: (await findLeftHalf(files, seen, file))?.held ?? [] };
@@ -146,6 +156,17 @@ async function isInPlace(
   if (!isManifestFile(file)) return isOfSize(files, blobPath(places, file.blobName), file);
   const found = await readManifestFile(files, manifestPath(places, file.path));
   return found?.digest === `sha256:${file.blobName}`;
+}
+
+/** Whether a verified file waits for the rest of its model. A manifest's name may stand for another one by now. */
+async function isStaged(
+  files: Pick<Files, "open" | "stat">,
+  places: OllamaPlaces,
+  file: ListedFile,
+): Promise<boolean> {
+  const { content } = placeIn(places, file);
+  if (!isManifestFile(file)) return isOfSize(files, content, file);
+  return (await readManifestFile(files, content))?.digest === `sha256:${file.blobName}`;
 }
 
 async function isOfSize(
@@ -166,16 +187,40 @@ async function publish(
   { survey, item, lockRetryMs, signal }: Publication,
 ): Promise<void> {
   const [snapshot] = item.snapshots;
-  if (snapshot === undefined || snapshot.files.every(({ linked }) => linked)) return;
-  const places = await openOllamaPlaces(host.files, modelsDir);
-  const lock = join(places.locks, "heros-publish.lock");
-  await whileLocked(host, { lock, lockRetryMs, signal }, async () => {
-    await publishSnapshot(host.files, places, {
-      snapshot,
-      listed: filesOf(survey, snapshot),
-      signal,
-    });
-  });
+  if (snapshot === undefined) return;
+  const listed = filesOf(survey, snapshot);
+  if (!snapshot.files.every(({ linked }) => linked)) {
+    const places = await openOllamaPlaces(host.files, modelsDir);
+    const lock = join(places.locks, "heros-publish.lock");
+    await whileLocked(host, { lock, lockRetryMs, signal }, () =>
+      publishSnapshot(host.files, places, { snapshot, listed, signal }),
+    );
+  }
+  await sweep(host, modelsDir, listed).catch(() => {});
+}
+
+/** Removes what a kill, or a pull of Ollama's own, left of files that are in their place by now. What can't be removed harms nobody. */
+async function sweep(
+  { files, fileLocks }: Pick<Host, "files" | "fileLocks">,
+  modelsDir: string,
+  listed: readonly ListedFile[],
+): Promise<void> {
+  if ((await files.lstat(ollamaPlacesOf(modelsDir).staging).catch(() => null)) === null) return;
+  const places = await openOllamaPlaces(files, modelsDir);
+  for (const file of listed) {
+    const { content, partial, journal, lock } = placeIn(places, file);
+    const found = await Promise.all(
+      [content, partial, journal].map((path) => files.lstat(path).catch(() => null)),
+    );
+    if (found.some((each) => each !== null) && (await fileLocks.acquire(lock)) !== "busy") {
+      try {
+        for (const path of [content, partial, journal]) await files.rm(path, { force: true });
+      } finally {
+        fileLocks.release(lock);
+      }
+    }
+    if (isManifestFile(file)) await removeEmpty(files, dirname(content), places.staging);
+  }
 }
 
 /** The snapshot's files with their sizes. */
@@ -210,22 +255,21 @@ async function publishSnapshot(
   for (const file of layers) {
     const { path, blobName, sizeBytes } = file;
     if (await isInPlace(files, places, file)) continue;
-    const from = placeIn(places, blobName).content;
-    if (!(await isOfSize(files, from, file))) throw gone(path);
+    const from = placeIn(places, file).content;
+    if (!(await isStaged(files, places, file))) throw gone(path);
     const to = blobPath(places, blobName);
     await files.mkdir(dirname(to), { recursive: true });
     const ranges = sizeBytes === 0 ? [] : [{ start: 0, end: sizeBytes }];
     await moveFile(files, { from, to, sizeBytes, ranges }, signal);
   }
   for (const file of listed.filter(isManifestFile)) {
-    const { content, partial } = placeIn(places, file.blobName);
+    const { content, partial } = placeIn(places, file);
     const path = manifestPath(places, file.path);
     if (!(await isInPlace(files, places, file))) {
       const staged = await readManifestFile(files, content);
       if (staged?.digest !== `sha256:${file.blobName}`) throw gone(file.path);
       await writeSafely(files, { path, temporary: partial, bytes: staged.bytes });
     }
-    await files.rm(content, { force: true });
   }
   await giveToOwner(files, places, listed);
   // Ollama removes what no manifest names when it starts: it may have done so a moment before.

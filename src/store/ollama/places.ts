@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Files, Host } from "../../host/host.ts";
 import { openUnlinked } from "../../host/own-file.ts";
 import { folderOfVariable } from "../../host/places.ts";
@@ -57,15 +57,33 @@ export async function openOllamaPlaces(
   return { root: base, blobs, manifests, staging, locks: join(staging, "locks") };
 }
 
-/** Where a content is on its way, and where until its model is whole. */
-export function placeIn({ staging, locks }: OllamaPlaces, blobName: string): ContentPlace {
+/** Where a content is on its way, and where until its model is whole: a manifest under its own name, so that it is known what the others are for. */
+export function placeIn(
+  { staging, locks }: OllamaPlaces,
+  { path, blobName }: Pick<ListedFile, "path" | "blobName">,
+): ContentPlace {
   return {
     folder: staging,
     partial: join(staging, `${blobName}.heros-partial`),
     journal: join(staging, `${blobName}.heros-journal`),
-    content: join(staging, blobName),
+    content: join(staging, isManifestFile({ path }) ? path : blobName),
     lock: join(locks, `${blobName}.lock`),
   };
+}
+
+/** Removes a folder, and those above it to below `top`, where nothing is left in them. */
+export async function removeEmpty(
+  files: Pick<Files, "rmdir">,
+  folder: string,
+  top: string,
+): Promise<void> {
+  for (let each = folder; each !== top && each.startsWith(top); each = dirname(each)) {
+    const isGone = await files.rmdir(each).then(
+      () => true,
+      () => false,
+    );
+    if (!isGone) return;
+  }
 }
 
 /** Where `ollama` reads it. */
@@ -111,6 +129,15 @@ export async function readManifestFile(
 export interface StoredModel extends StoredManifest {
   readonly name: OllamaName;
   readonly files: readonly ListedFile[];
+}
+
+/** Models that are not whole yet, and of which the manifest has come. */
+export function unfinishedModels(
+  files: Pick<Files, "open" | "readdir">,
+  { staging }: Pick<OllamaPlaces, "staging">,
+  repo?: string,
+): Promise<StoredModel[]> {
+  return storedModels(files, { manifests: join(staging, "manifests") }, repo);
 }
 
 /** The models of a repository; without one, all that there are. What can't be read, or is none of Ollama's, is passed over. */

@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { Files } from "../../host/host.ts";
 import { ollamaManifestPath, type OllamaName, repoOfOllama } from "../../run/ollama.ts";
 import { isUnlinked } from "../contents.ts";
@@ -8,60 +8,109 @@ import {
   isManifestFile,
   manifestPath,
   ollamaPlacesOf,
+  type OllamaPlaces,
   placeIn,
+  removeEmpty,
+  type StoredModel,
   storedModels,
+  unfinishedModels,
 } from "./places.ts";
+
+type Doors = Pick<Files, "lstat" | "open" | "readdir" | "realpath">;
 
 const nameOf = (name: OllamaName): string => `${repoOfOllama(name)}:${name.tag}`;
 
 /**
- * What goes with these of Ollama's models: their manifests first, and then the blobs that no other manifest names. Where one can't
- * be read, nobody knows what it names, and all blobs stay. Writes nothing.
+ * What goes with these of Ollama's models: their manifests first, and then the blobs that no other manifest names; and what heros has
+ * of those that are not whole yet. Where a manifest can't be read, nobody knows what it names, and all blobs stay. Writes nothing.
  */
 export async function planOllamaRemoval(
-  files: Pick<Files, "lstat" | "open" | "readdir" | "realpath">,
+  files: Doors,
   modelsDir: string,
   names: readonly OllamaName[],
 ): Promise<PrunePlan> {
   const places = ollamaPlacesOf(modelsDir);
-  const all = await storedModels(files, places);
   const wanted = new Set(names.map(nameOf));
-  const going = all.filter(({ name }) => wanted.has(nameOf(name)));
-  if (going.length === 0) return { files: [], kept: [] };
+  const [whole, unfinished] = await Promise.all([
+    storedModels(files, places),
+    unfinishedModels(files, places),
+  ]);
+  const [published, staged] = [splitBy(whole, wanted), splitBy(unfinished, wanted)];
+  if (published.going.length + staged.going.length === 0) return { files: [], kept: [] };
   const kept: KeptFile[] = [];
-  for (const folder of [places.manifests, places.blobs]) {
-    if (await isUnlinked(files, modelsDir, folder)) continue;
+  for (const folder of [places.manifests, places.blobs, places.staging]) {
+    const isThere = (await files.lstat(folder).catch(() => null)) !== null;
+    if (!isThere || (await isUnlinked(files, modelsDir, folder))) continue;
     kept.push({ file: folder, reason: "it is behind a link, where heros removes nothing" });
   }
   if (kept.length > 0) return { files: [], kept };
-  const staying = all.filter(({ name }) => !wanted.has(nameOf(name)));
-  const needed = new Set(staying.flatMap((model) => model.files.map(({ blobName }) => blobName)));
-  const found: PruneFinding[] = going.map(({ name, bytes }) => ({
-    kind: "model",
-    repo: repoOfOllama(name),
-    file: manifestPath(places, ollamaManifestPath(name, name.tag)),
-    bytes: bytes.length,
-    lock: null,
-  }));
+  const found: PruneFinding[] = published.going.map((model) =>
+    manifestOf(model, manifestPath(places, pathOf(model))),
+  );
   const known = await countManifests(files, places.manifests);
-  if (known !== all.length) {
+  if (known === whole.length) {
+    found.push(
+      ...(await blobsOf(files, published, (file) => [blobPath(places, file.blobName)], places)),
+    );
+  } else if (published.going.length > 0) {
     const reason = "a manifest of another model can't be read, so its layers are not known";
-    return { files: found, kept: [{ file: places.blobs, reason }] };
+    kept.push({ file: places.blobs, reason });
   }
-  const seen = new Set<string>();
+  const inStaging = (file: StoredModel["files"][number]): string[] => {
+    const { content, partial, journal } = placeIn(places, file);
+    return [content, partial, journal];
+  };
+  found.push(...(await blobsOf(files, staged, inStaging, places)));
+  // The last: whoever is killed before it finds here what is left to remove.
+  found.push(
+    ...staged.going.map((model) => manifestOf(model, join(places.staging, pathOf(model)))),
+  );
+  return { files: found, kept };
+}
+
+interface Split {
+  readonly going: readonly StoredModel[];
+  readonly staying: readonly StoredModel[];
+}
+
+function splitBy(models: readonly StoredModel[], wanted: ReadonlySet<string>): Split {
+  return {
+    going: models.filter(({ name }) => wanted.has(nameOf(name))),
+    staying: models.filter(({ name }) => !wanted.has(nameOf(name))),
+  };
+}
+
+function pathOf({ name }: StoredModel): string {
+  return ollamaManifestPath(name, name.tag);
+}
+
+function manifestOf({ name, bytes }: StoredModel, file: string): PruneFinding {
+  return { kind: "model", repo: repoOfOllama(name), file, bytes: bytes.length, lock: null };
+}
+
+/** Of the layers that only models that go have: what there is. */
+async function blobsOf(
+  files: Doors,
+  { going, staying }: Split,
+  placesOf: (file: StoredModel["files"][number]) => readonly string[],
+  places: OllamaPlaces,
+): Promise<PruneFinding[]> {
+  const seen = new Set(staying.flatMap((model) => model.files.map(({ blobName }) => blobName)));
+  const found: PruneFinding[] = [];
   for (const { name, files: own } of going) {
-    for (const { path, blobName } of own) {
-      if (isManifestFile({ path }) || needed.has(blobName) || seen.has(blobName)) continue;
-      seen.add(blobName);
-      const file = blobPath(places, blobName);
-      const there = await files.lstat(file).catch(() => null);
-      if (there === null) continue;
-      const bytes = Math.min(there.size, there.blocks * 512);
-      const { lock } = placeIn(places, blobName);
-      found.push({ kind: "model", repo: repoOfOllama(name), file, bytes, lock });
+    for (const file of own) {
+      if (isManifestFile(file) || seen.has(file.blobName)) continue;
+      seen.add(file.blobName);
+      for (const path of placesOf(file)) {
+        const there = await files.lstat(path).catch(() => null);
+        if (there === null) continue;
+        const bytes = Math.min(there.size, there.blocks * 512);
+        const { lock } = placeIn(places, file);
+        found.push({ kind: "model", repo: repoOfOllama(name), file: path, bytes, lock });
+      }
     }
   }
-  return { files: found, kept };
+  return found;
 }
 
 /** Files that may be manifests, whatever is in them. */
@@ -80,13 +129,8 @@ export async function tidyManifests(
 ): Promise<void> {
   const places = ollamaPlacesOf(modelsDir);
   for (const name of names) {
-    const path = manifestPath(places, ollamaManifestPath(name, name.tag));
-    for (let folder = dirname(path); folder !== places.manifests; folder = dirname(folder)) {
-      const done = await files.rmdir(folder).then(
-        () => true,
-        () => false,
-      );
-      if (!done) break;
-    }
+    const path = ollamaManifestPath(name, name.tag);
+    await removeEmpty(files, dirname(manifestPath(places, path)), places.manifests);
+    await removeEmpty(files, dirname(join(places.staging, path)), places.staging);
   }
 }
