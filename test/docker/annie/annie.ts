@@ -31,6 +31,22 @@ if (env["ANNIE_CRASH"] !== undefined) {
   process.exit(3);
 }
 
+/** What else a test wants her to do. */
+const does = env["ANNIE_DOES"] ?? "";
+if (does === "exit") {
+  say("nothing to do");
+  process.exit(0);
+}
+if (does === "fill memory") {
+  const held: Buffer[] = [];
+  say("loading whisper");
+  setInterval(() => held.push(Buffer.alloc(8 * 1024 * 1024, 1)), 20);
+}
+const startedAtMs = Date.now();
+/** Well for two seconds, and not for the next two. */
+const flaps = (): boolean =>
+  does === "flap" && Math.floor((Date.now() - startedAtMs) / 2000) % 2 === 1;
+
 /** `get_model_path`: a folder below HF_HOME. Unlike it, every file behind the links must be there too. */
 function statusOf(model: Model): "ready" | "downloading" | "pending" {
   if (isBaked(model) && model.parts.slice(1).every(partIsWhole)) return "ready";
@@ -88,6 +104,13 @@ function isThere(path: string): boolean {
 }
 
 const server = createServer((request, response) => {
+  if (does === "hang") return;
+  if (request.url === "/search" && request.method === "POST") {
+    const found = does === "find nothing" ? [] : [{ text: "the search works" }];
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ results: found }));
+    return;
+  }
   if (request.url !== "/health") {
     response.writeHead(404).end("Not Found");
     return;
@@ -98,7 +121,7 @@ const server = createServer((request, response) => {
     if (percent === null) return { ...model, status, more: {} };
     return { ...model, status: "downloading", more: { progress: `${percent}%` } };
   });
-  const healthy = models.every((model) => model.tier > 1 || model.status === "ready");
+  const healthy = !flaps() && models.every((model) => model.tier > 1 || model.status === "ready");
   const body = {
     status: healthy ? "healthy" : "starting",
     checks: {
