@@ -34,9 +34,12 @@ export function assessDocker(
         remedy: "Check that docker info and docker ps work.",
       };
     case "late":
+      // Who goes on waits for it at each further step, and fails there.
       return {
         ...lateFinding({ limitMs }, "docker info"),
+        status: "failed",
         remedy: "sudo systemctl restart docker",
+        failure: failure("docker.no_answer"),
       };
   }
 }

@@ -20,6 +20,7 @@ import { type AnnieAddress, anniePlace, portInside } from "../deploy/compose/ann
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import type { Work } from "./command-request.ts";
+import { enabledTiers } from "./told-variables.ts";
 import { tryHubOf } from "./open-hub.ts";
 
 export interface DoctorRequest {
@@ -199,7 +200,14 @@ function reportOf({ checks: finished }: Findings): DoctorReport {
 
 /** As `heros setup --yes` would take them. */
 async function answersHere(host: Host, settings: GatheredSettings): Promise<Answers> {
-  const { catalog, decided, stateDir } = settings;
+  const { catalog, decided, stateDir, stackDir } = settings;
   const remembered = (await recallAnswers(host, stateDir)).answers;
-  return resolveAnswers({ catalog, decided, foundTokens: [], tokenFile: null, remembered }).answers;
+  return resolveAnswers({
+    catalog,
+    decided,
+    foundTokens: [],
+    tokenFile: null,
+    remembered,
+    enabledTiers: await enabledTiers(host, stackDir, catalog),
+  }).answers;
 }

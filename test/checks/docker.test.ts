@@ -156,13 +156,19 @@ describe("the engine check", () => {
     expect(check(unusable({ kind: "denied" }), true).remedy).toMatch(/^Log out and back in/);
   });
 
-  it.each([{ state: "late" }, { state: "unclear", reason: "?" }] as const)(
-    "only warns where it can't tell: $state",
-    (answer) => {
-      expect(check(answer)).toMatchObject({ status: "warning" });
-      expect(check(answer).failure).toBeUndefined();
-    },
-  );
+  it("fails where it does not answer in time, for nothing that needs it would go on", () => {
+    expect(check({ state: "late" })).toMatchObject({
+      status: "failed",
+      remedy: "sudo systemctl restart docker",
+      failure: { code: "docker.no_answer", exitCode: 4 },
+    });
+  });
+
+  it("only warns where it can't tell", () => {
+    const finding = check({ state: "unclear", reason: "?" });
+    expect(finding).toMatchObject({ status: "warning" });
+    expect(finding.failure).toBeUndefined();
+  });
 
   it.each([
     ["ann", "docker:x:988:bob,ann\n", true],

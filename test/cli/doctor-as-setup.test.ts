@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { checks } from "../../src/checks/table.ts";
+import { eventSchemas } from "../../src/record/event-schemas.ts";
 import { fixture } from "../machine/fixture.ts";
 import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -15,8 +17,12 @@ interface Machine {
   /** What its docker does, as a shell script; null where there is none. */
   readonly docker: string | null;
   readonly env?: Readonly<Record<string, string>>;
+  /** Others that never answer. */
+  readonly tools?: readonly string[];
   readonly code: string;
 }
+
+const hangs = "exec /bin/sleep 3600";
 
 const fails = (words: string) => `echo '${words}' >&2; exit 1`;
 
@@ -47,22 +53,44 @@ const machines: readonly Machine[] = [
     env: { DOCKER_HOST: "tcp://192.0.2.7:2375" },
     code: "docker.elsewhere",
   },
+  {
+    machine: "an engine at the end of ssh",
+    docker: 'case "$1" in compose) echo 2.40.3 ;; *) exit 1 ;; esac',
+    env: { DOCKER_HOST: "ssh://ann@spark.example" },
+    code: "docker.elsewhere",
+  },
+  {
+    machine: "tools of which none answers",
+    docker: hangs,
+    tools: ["nvidia-smi", "lsblk", "ss", "id", "getent", "systemctl", "loginctl"],
+    code: "docker.no_answer",
+  },
 ];
 
 describe("heros doctor says what heros setup would say on a machine with", () => {
-  it.each(machines)("$machine", async ({ docker, env = {}, code }) => {
+  it.each(machines)("$machine", async ({ docker, env = {}, tools = [], code }) => {
+    for (const tool of tools) await sandbox.command(tool, hangs);
     await sandbox.file("info.json", fixture("docker/28-runtime.json"));
     if (docker !== null) await sandbox.command("docker", docker);
     const catalog = await catalogOf(sandbox, "demo/voice", hub.commit("demo/voice"));
     const where = ["--catalog", catalog, "--endpoint", hub.endpoint, "--allow-unsupported"];
-    const run = async (...words: readonly string[]) =>
-      failureOf(await sandbox.run([...words, ...where, "--json"], { env }));
-    const [doctor, setup] = [await run("doctor"), await run("setup", "--yes")];
+    const run = (...words: readonly string[]) =>
+      sandbox.run([...words, ...where, "--json"], { env });
+    const checked = await run("doctor");
+    const [doctor, setup] = [failureOf(checked), failureOf(await run("setup", "--yes"))];
     expect(setup).toMatchObject({ code, exitCode: 4 });
     expect(doctor.exitCode).toBe(setup.exitCode);
     // Of several, doctor counts them first.
     expect(doctor.message.endsWith(setup.message)).toBe(true);
     const [fix] = setup.hint.split("\n");
     expect(doctor.hint).toBe(fix);
+    const reports = checked.events().filter((event) => event.type === "doctor.report");
+    expect(reports).toHaveLength(1);
+    expect(eventSchemas["doctor.report"].parse(reports[0]).checks).toHaveLength(checks.length);
+    // A look ahead goes on without an engine, but not without an answer.
+    if (tools.length > 0) return;
+    const ahead = (await run("setup", "--yes", "--dry-run")).events();
+    const reasons = ahead.flatMap((event) => (event.type === "notice" ? [event.code] : []));
+    expect(reasons).toContain(code);
   });
 });
