@@ -3,7 +3,9 @@ import { closingOf } from "../src/cli/run-lifecycle.ts";
 import type { Failure } from "../src/run/failure.ts";
 import { failure, type FailureCode, failures } from "../src/run/failures/table.ts";
 import { checks } from "../src/checks/table.ts";
+import { checkExamples } from "./check-examples.ts";
 import { failureExamples } from "./failure-examples.ts";
+import { otherGuides } from "./other-guides.ts";
 
 type Told = Pick<Failure, "message" | "hint" | "exitCode">;
 
@@ -38,9 +40,32 @@ export function troubleshooting(): string {
     "",
     "`heros doctor ID` runs one of them alone, and shows what to do about it ([more](doctor.md)).",
     "",
-    ...checks.flatMap(({ id, title, why }) => [`### ${id}`, "", `${title}. ${why}`, ""]),
+    ...checks.flatMap(checkEntry),
+    "## From other guides",
+    "",
+    "If you come from another guide to models in containers, this is what its troubleshooting section becomes:",
+    "",
+    ...otherGuides.flatMap(([trouble, answer]) => [`**${trouble}.** ${answer}`, ""]),
     ...entries.toSorted(([one = ""], [other = ""]) => (one < other ? -1 : 1)).flat(),
   ].join("\n");
+}
+
+/** What a check can find, with its fixes; the words of failures stand in their own entries. */
+function checkEntry({ id, title, why }: (typeof checks)[number]): string[] {
+  const { codes, warnings } = checkExamples[id];
+  const told = warnings.map(
+    ({ found, remedy }) =>
+      `- ${escaped(found)}${remedy === undefined ? "" : `. Fix: ${escaped(remedy)}`}`,
+  );
+  const links = codes.map((code) => `[${code}](#${code.replaceAll(".", "")})`);
+  return [
+    `### ${id}`,
+    "",
+    `${title}. ${why}`,
+    "",
+    ...(told.length === 0 ? [] : [...told, ""]),
+    ...(links.length === 0 ? [] : [`Failures: ${links.join(", ")}`, ""]),
+  ];
 }
 
 /** What a person sees, and the first words of the codes that tell of it. */

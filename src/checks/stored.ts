@@ -20,6 +20,9 @@ import type { ImagesFound, Obstacle } from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
 
+/** What logs, databases and updates of the system need besides. */
+const spareBytes = 5e9;
+
 /** Where the models are can't be looked at; why, the check of their disk says. */
 export const outOfReach = { status: "skipped", found: "their folder can't be reached" } as const;
 
@@ -97,7 +100,16 @@ export function assessNeededSpace(needs: readonly NeededSpace[] | null): Finding
     ({ neededBytes, freeBytes, folder }) =>
       `${formatBytes(neededBytes)} needed, ${formatBytes(freeBytes)} free, at ${folder}`,
   );
-  return { status: "ok", found: told.length === 0 ? "nothing to download" : told.join("; ") };
+  const tight = disks.find(({ neededBytes, freeBytes }) => freeBytes - neededBytes < spareBytes);
+  if (tight === undefined) {
+    return { status: "ok", found: told.length === 0 ? "nothing to download" : told.join("; ") };
+  }
+  const left = formatBytes(tight.freeBytes - tight.neededBytes);
+  return {
+    status: "warning",
+    found: told.join("; "),
+    remedy: `Only ${left} stays free at ${tight.folder} after the download, and a full disk stops Docker and Annie's databases: free some space, or choose another disk with --storage.`,
+  };
 }
 
 export function assessObstacle(obstacle: Obstacle | null | Late, { limitMs }: Limit): Finding {

@@ -65,7 +65,7 @@ export const machineChecks = [
   row({
     id: "memory",
     title: "Memory",
-    why: "A Spark that runs out of memory can freeze or restart.",
+    why: "CPU and GPU share it on a Spark, which freezes or restarts where it runs out.",
     rank: null,
     fixable: false,
     async assess({ memory, firstGuess }, _probe, { modelsGib }) {

@@ -88,6 +88,13 @@ describe("the space for a download", () => {
     });
     expect(assessNeededSpace(null).status).toBe("skipped");
   });
+
+  it("is a warning where the download leaves next to nothing", () => {
+    const tight = assessNeededSpace([{ ...need, bytes: 18e9, freeBytes: 22e9 }]);
+    expect(tight.status).toBe("warning");
+    expect(tight.remedy).toMatch(/^Only \S+ GB stays free at \/c after the download/u);
+    expect(tight).not.toHaveProperty("failure");
+  });
 });
 
 it("a folder that can't be written to stops Annie only where she needs its model first", () => {

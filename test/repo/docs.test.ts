@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { doctorReference } from "../../scripts/doctor-reference.ts";
 import { stackReference } from "../../scripts/stack-reference.ts";
+import { checkExamples } from "../../scripts/check-examples.ts";
 import { failureExamples } from "../../scripts/failure-examples.ts";
 import { rooms } from "../../scripts/lint/layers.ts";
 import { troubleshooting } from "../../scripts/troubleshooting.ts";
@@ -61,7 +62,11 @@ test("README.md and docs/install.md give the exit statuses that there are", asyn
 test("docs/troubleshooting.md has an entry for each code, as the table says it (npm run docs writes it)", async () => {
   const page = await read("docs/troubleshooting.md");
   const headings = [...page.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
-  expect(headings).toEqual(["Checks", ...[...Object.keys(failureExamples), "bug"].toSorted()]);
+  expect(headings).toEqual([
+    "Checks",
+    "From other guides",
+    ...[...Object.keys(failureExamples), "bug"].toSorted(),
+  ]);
   expect(page).toBe(troubleshooting());
 });
 
@@ -74,6 +79,35 @@ test("docs/doctor.md and docs/troubleshooting.md have each check, and the report
   const page = await read("docs/troubleshooting.md");
   const ids = [...page.matchAll(/^### (.+)$/gm)].map(([, id]) => id);
   expect(ids).toEqual(checks.map(({ id }) => id));
+});
+
+test("docs/troubleshooting.md says of each check what it can find, and of each guide's trouble what to do", async () => {
+  const page = await read("docs/troubleshooting.md");
+  for (const [id, { codes, warnings }] of Object.entries(checkExamples)) {
+    // In its words, nothing of these is in order.
+    for (const { status } of warnings) expect(status).not.toBe("ok");
+    const entry = section(page, id);
+    for (const code of codes) expect(entry).toContain(`[${code}](#`);
+  }
+  const guides = section(page, "From other guides");
+  for (const trouble of [
+    "downloaded again",
+    "`docker inspect",
+    "disk space",
+    "out of memory",
+    "download hangs",
+    "Permission denied",
+    "shared between machines",
+    "cached?",
+  ]) {
+    expect(guides).toContain(trouble);
+  }
+  const ids: readonly string[] = checks.map(({ id }) => id);
+  const named = [...guides.matchAll(/`heros doctor ([\w. ]+)`/g)];
+  expect(named.length).toBeGreaterThan(4);
+  for (const [, words = ""] of named) {
+    for (const id of words.split(" ")) expect(ids).toContain(id);
+  }
 });
 
 test("README.md lists the commands that there are", async () => {
