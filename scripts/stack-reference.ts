@@ -1,3 +1,4 @@
+import { parse, stringify } from "yaml";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { defaultTiers } from "../src/catalog/catalog.ts";
@@ -73,6 +74,16 @@ export function stackReference(): string {
     "- If it fails, Annie is not started, and heros shows its last lines.",
     "- To download the models of a machine without heros, copy the stack's folder there, create the cache's folder, then run `docker compose run --rm model-warmup`.",
     "",
+    "## The token",
+    "",
+    "A saved token is mounted in the containers that the catalog names, and in no other. Of her-os that is the warm-up; Annie herself is offline and gets none:",
+    "",
+    fenced(tokenLines()),
+    "",
+    "- `docker inspect` shows the path, never the token.",
+    "- The file has mode 0600. If the container runs as another user, heros lets that user read it with `setfacl` (package `acl`) before it starts the stack. `ls -l` then shows 0640 with a `+`; `getfacl` shows that only this user was added.",
+    "- Where that can't be done, the container is started without the token, and heros says so. Only gated models need one.",
+    "",
     "## Models in Annie's image",
     "",
     "Models that her image brings are not downloaded. heros knows them by the image's label `org.heros.models`, a list such as `Qwen/Qwen3-Embedding-0.6B,urchade/gliner_medium-v2.1@main`. If there is no label and Docker has the image, heros looks into the folder that the image's HER_OS_BAKED_MODELS names, for `Owner--Name`. The review says which models are in the image.",
@@ -99,7 +110,30 @@ function fenced(text: string): string {
 const catalogFile = new URL("../assets/catalogs/her-os.yaml", import.meta.url);
 const catalog = parseCatalog(readFileSync(catalogFile, "utf8"), "her-os.yaml");
 
-function overrideOf(change: Partial<Deployment>): string {
+/** What of the file tells of the token. */
+function tokenLines(): string {
+  const text = overrideOf({ startup: "warmup" }, "./secrets/hf_token");
+  const { services, secrets } = parse(text) as {
+    services: Record<string, { environment: Record<string, string>; secrets?: string[] }>;
+    secrets: object;
+  };
+  const mounting = Object.entries(services).flatMap(([name, service]) =>
+    service.secrets === undefined
+      ? []
+      : [
+          [
+            name,
+            {
+              environment: { HF_TOKEN_PATH: service.environment["HF_TOKEN_PATH"] },
+              secrets: service.secrets,
+            },
+          ],
+        ],
+  );
+  return stringify({ services: Object.fromEntries(mounting) as object, secrets });
+}
+
+function overrideOf(change: Partial<Deployment>, tokenFile: string | null = null): string {
   const { startup = "progressive" } = change;
   const plan: Deployment = {
     cacheDir: "/home/ann/.cache/huggingface/hub",
@@ -121,7 +155,7 @@ function overrideOf(change: Partial<Deployment>): string {
     warmup: plan.startup === "warmup" ? warmup : null,
     gpuReserved: false,
     gpuServices: [],
-    tokenFile: null,
+    tokenFile,
     chosen: "docker-compose.yml:docker-compose.heros.yml",
     publish: false,
     secretTaken: false,

@@ -95,17 +95,26 @@ export async function findLeaks({ secrets, folders, outputs }: LeakSearch): Prom
   return [...inFolders.flat(), ...printed, ...(await leaksInDocker(secrets))];
 }
 
-/** Reads the arguments of all processes again and again. @returns what ends it, and gives those in which a secret was seen */
-export function watchArguments(secrets: () => Secrets): () => Promise<string[]> {
+/**
+ * Reads the arguments of all processes again and again, and the environment of all but heros, which may get a token there.
+ * @returns what ends it, and gives those in which a secret was seen
+ */
+export function watchProcesses(secrets: () => Secrets): () => Promise<string[]> {
   const seen = new Set<string>();
   const ended = new AbortController();
   const look = async (): Promise<void> => {
     const processes = (await readdir("/proc")).filter((name) => /^\d+$/u.test(name));
-    const lines = processes.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
-    for (const line of await Promise.all(lines)) {
+    const textOf = (pid: string, name: string) =>
+      readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
+    const looks = processes.map(async (pid) => {
+      const line = await textOf(pid, "cmdline");
       const names = secretsIn(secrets(), line);
       if (names.length > 0) seen.add(`${names.join(", ")} among arguments: ${line.slice(0, 200)}`);
-    }
+      if (line.includes("bin/heros.js")) return;
+      const given = secretsIn(secrets(), await textOf(pid, "environ"));
+      if (given.length > 0) seen.add(`${given.join(", ")} in what ${line.slice(0, 200)} was given`);
+    });
+    await Promise.all(looks);
   };
   const watching = (async () => {
     while (!ended.signal.aborted) {

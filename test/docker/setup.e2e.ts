@@ -11,7 +11,7 @@ import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { freePort } from "../host/free-port.ts";
 import { photograph } from "../deploy/compose/fixtures.ts";
-import { findLeaks, passwordsOf, type Secrets, watchArguments } from "./leaks.ts";
+import { findLeaks, passwordsOf, type Secrets, watchProcesses } from "./leaks.ts";
 import { docker, type HerosRun, ofType, runHeros } from "./run-heros.ts";
 
 const token = "hf_endToEndTestToken0123456789";
@@ -24,7 +24,7 @@ let hub: EmbeddedHub;
 let port: number;
 /** Known from the first setup on. */
 let secrets: Secrets = { token };
-let seenArguments: ReturnType<typeof watchArguments>;
+let seenInProcesses: ReturnType<typeof watchProcesses>;
 /** Of every run of heros, and of docker compose. */
 const outputs: Record<string, string> = {};
 
@@ -39,7 +39,7 @@ beforeAll(async () => {
     tokens: { [token]: "tester" },
   });
   port = await freePort();
-  seenArguments = watchArguments(() => secrets);
+  seenInProcesses = watchProcesses(() => secrets);
 });
 
 afterAll(async () => {
@@ -237,7 +237,7 @@ test("the token and the passwords stand in files that only their owner can read,
   expect(Object.keys(secrets)).toEqual(["token", "POSTGRES_PASSWORD", "NEO4J_PASSWORD"]);
   const all = { ...outputs, "docker compose logs": logs, "the report's archive": archive };
   const search = { secrets, folders: [folder], outputs: all };
-  expect([...(await findLeaks(search)), ...(await seenArguments())]).toEqual([]);
+  expect([...(await findLeaks(search)), ...(await seenInProcesses())]).toEqual([]);
   for (const name of [".env", "secrets/hf_token"]) {
     expect((await stat(path.join(stackDir, name))).mode & 0o777, name).toBe(0o600);
   }
