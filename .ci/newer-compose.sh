@@ -1,5 +1,6 @@
 #!/bin/sh
-# What Docker pulls itself, with composes newer than Debian's, which tell how far a pull is. Builds them from their Go modules;
+# What Docker pulls itself, with composes newer than Debian's, which tell how far a pull is; and what they make of the bases
+# that people have, with ours after them. Builds them from their Go modules;
 # without Go there is nothing to do. Needs root, and Debian 12.
 #   bash .ci/newer-compose.sh
 set -eu
@@ -35,4 +36,6 @@ for compose in github.com/docker/compose/v2@v2.40.3 github.com/docker/compose/v5
     DOCKER_CONFIG=$work/$version docker compose version
     DOCKER_CONFIG=$work/$version TMPDIR=$work/tmp \
         vitest run --config test/e2e.config.ts test/docker/images.e2e.ts -t 'in a setup, Docker pulls|registry refuses'
+    DOCKER_CONFIG=$work/$version TMPDIR=$work/tmp \
+        vitest run --config test/e2e.config.ts test/docker/users-bases.e2e.ts
 done

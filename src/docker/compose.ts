@@ -141,6 +141,7 @@ const service = z.object({
     .array(z.object({ type: z.string(), source: z.string().optional(), target: z.string() }))
     .default([])
     .catch([]),
+  tmpfs: z.array(z.string()).default([]).catch([]),
   mem_limit: bytes.catch(undefined).optional(),
   deploy: z
     .object({

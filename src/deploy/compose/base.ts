@@ -116,6 +116,13 @@ export async function validateBase(files: PlannedFiles): Promise<ValidatedBase |
   if (config === null) return null;
   const annie = config.services[annieServiceName];
   if (annie === undefined) throw await withoutAnnie(files);
+  if (annie.tmpfs.some((each) => path.resolve(each.split(":", 1)[0] ?? "") === containerCache)) {
+    // Compose merges it with no volume, and Docker mounts nothing twice at one place.
+    throw invalidBase(
+      `${annieServiceName} has a tmpfs at ${containerCache}, where her models are mounted`,
+      `Remove ${containerCache} from tmpfs in the compose file, then run heros setup again.`,
+    );
+  }
   const published = publishedAddress(config, files.port);
   if (published === null && !mayPublish(annie)) {
     throw failure("stack.no_port", {

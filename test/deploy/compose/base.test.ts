@@ -113,6 +113,20 @@ test.each([
   expect(changes.length).toBeGreaterThan(0);
 });
 
+test.each(["/data/models", "/data/models/:size=1g"])(
+  "a tmpfs where the models are mounted is told, and how to go on: %s",
+  async (tmpfs) => {
+    await expect(
+      plan({ annie: { ports: published, tmpfs: ["/run", tmpfs] } }),
+    ).rejects.toMatchObject({
+      code: "stack.base_invalid",
+      message: expect.stringContaining("tmpfs at /data/models") as string,
+      hint: expect.stringContaining("Remove /data/models from tmpfs") as string,
+    });
+    await plan({ annie: { ports: published, tmpfs: ["/data", "/data/models/tmp"] } });
+  },
+);
+
 test("a service of Annie's in a profile that is off is told, with the profile", async () => {
   const everything = { "her-os-core": { profiles: ["gpu"] } };
   await expect(plan({ annie: null, everything })).rejects.toMatchObject({
