@@ -189,7 +189,7 @@ export const knownOutput: readonly KnownOutput[] = [
   {
     code: "docker.gpu_unavailable",
     pattern:
-      /could not select device driver|failed to discover GPU vendor from CDI|unknown or invalid runtime name: nvidia|Unknown runtime specified nvidia|unresolvable CDI devices|nvidia-container-cli: |nvidia-container-runtime(?:-hook)?": executable file not found/i,
+      /could not select device driver|failed to discover GPU vendor from CDI|unknown or invalid runtime name: nvidia|Unknown runtime specified nvidia|unresolvable CDI devices|adding custom device "(?:nvidia\.com\/|\/dev\/nvidia)|nvidia-container-cli: |nvidia-container-runtime(?:-hook)?": executable file not found/i,
     fails: ({ said }, cause) => failure("docker.gpu_unavailable", { said }, cause),
   },
   {

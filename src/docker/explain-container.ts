@@ -5,6 +5,7 @@ import type { Failure } from "../run/failure.ts";
 import type { LikelyCause } from "../run/failures/annie.ts";
 import { failure } from "../run/failures/table.ts";
 import { type ListRequest, runCompose, type StackService } from "./compose.ts";
+import { registryOf } from "./compose-failures.ts";
 import type { Container } from "./containers.ts";
 import { gpuCauseIn } from "./log-causes.ts";
 
@@ -27,6 +28,8 @@ export interface ExplainRequest {
   readonly checkOutput?: string;
   /** What the compose file lets it have, in bytes; null for no limit. */
   readonly memoryLimit?: number | null;
+  /** As the compose file names it; null where that is not known. */
+  readonly image?: string | null;
   /** What it mounts. */
   readonly volumes?: StackService["volumes"];
   /** Others are started only once it has ended well. */
@@ -48,6 +51,16 @@ export async function explainContainer(request: ExplainRequest): Promise<Failure
     ...(outOfMemory ? { outOfMemory } : {}),
     logLines,
   });
+  const wrong =
+    state === "unhealthy" ? undefined : logLines.find((line) => wrongProcessor.test(line));
+  if (wrong !== undefined) {
+    const { image = null } = request;
+    return failure("docker.wrong_architecture", {
+      image,
+      registry: registryOf(image),
+      said: wrong,
+    });
+  }
   // Of what can't be read, its own words say more: it may write, too.
   const unclear = cause === null || cause.kind === "models-unreadable";
   if (request.holdsBack === true && state === "exited" && unclear) {
@@ -75,6 +88,9 @@ export async function readCause(request: Omit<ExplainRequest, "emit">): Promise<
   const logLines = state === "restarting" ? lastRun(lines) : lines;
   return { logLines, cause: likelyCause(request, logLines) ?? gpuCauseIn(searched.join("\n")) };
 }
+
+/** As the program that starts containers says it: `exec /bin/sh: exec format error`, older ones with their name before. */
+const wrongProcessor = /^(?:standard_init_linux\.go:\d+: )?exec\b.*\bexec format error"?$/i;
 
 /** The last lines of a service's log, as they can be shown anywhere; none where docker does not say. */
 export function readLastLines(asked: ListRequest, service: string): Promise<readonly string[]> {

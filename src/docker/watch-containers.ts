@@ -177,6 +177,7 @@ export function watchContainers(watched: StackWatchRequest): StackWatch {
       outOfMemory: killed,
       ...(checkOutput === undefined ? {} : { checkOutput }),
       memoryLimit: limitOf(container.service),
+      image: config?.services[container.service]?.image ?? null,
       volumes: config?.services[container.service]?.volumes ?? [],
       holdsBack,
     });

@@ -33,7 +33,40 @@ test.each([
     4,
   ],
   ["Cannot connect to the Docker daemon at unix:///run/docker.sock", "docker.daemon_down", 4],
+  [
+    'Error response from daemon: error gathering device information while adding custom device "nvidia.com/gpu=all": no such file or directory',
+    "docker.gpu_unavailable",
+    4,
+  ],
+  [
+    'Error response from daemon: error gathering device information while adding custom device "/dev/nvidia0": no such file or directory',
+    "docker.gpu_unavailable",
+    4,
+  ],
+  [
+    'Error response from daemon: error gathering device information while adding custom device "/dev/snd": no such file or directory',
+    "stack.compose_failed",
+    1,
+  ],
+  ["unknown shorthand flag: 'f' in -f", "compose.missing", 4],
   ["docker: 'compose' is not a docker command.\nSee 'docker --help'", "compose.missing", 4],
+  [
+    "standard_init_linux.go:228: exec user process caused: exec format error",
+    "docker.wrong_architecture",
+    4,
+  ],
+  ["Error response from daemon: toomanyrequests: Rate exceeded", "docker.pull_rate_limited", 5],
+  ["Error response from daemon: manifest unknown", "docker.image_missing", 1],
+  [
+    "unable to resolve docker endpoint: open /root/.docker/contexts/meta/ab/meta.json: permission denied",
+    "docker.context_broken",
+    4,
+  ],
+  [
+    "Error response from daemon: Unknown runtime specified nvidia. See 'docker run --help'.",
+    "docker.gpu_unavailable",
+    4,
+  ],
   [
     "docker: unknown command: docker compose\n\nRun 'docker --help' for more information",
     "compose.missing",

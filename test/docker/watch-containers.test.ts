@@ -29,7 +29,7 @@ case "$*" in
 *" ps "*) case "$(grep -c " ps " "$log")" in
 ${cases}
 esac ;;
-*" config "*) echo '{"services":{"her-os-core":{"depends_on":{"postgres":{}},"volumes":[{"type":"bind","source":"/my hub","target":"/data/models"}]},"postgres":{},"kokoro":{}}}' ;;
+*" config "*) echo '{"services":{"her-os-core":{"image":"core:1","depends_on":{"postgres":{}},"volumes":[{"type":"bind","source":"/my hub","target":"/data/models"}]},"postgres":{},"kokoro":{}}}' ;;
 *" logs "*) printf '%b' '${log.replaceAll("\n", "\\n")}\\n' ;;
 esac`);
   const events: HerosEvent[] = [];
@@ -243,6 +243,21 @@ test("a program that finds its port taken says so, and gets the advice", async (
 });
 
 test.each([
+  "exec /usr/local/bin/python: exec format error",
+  "standard_init_linux.go:228: exec user process caused: exec format error",
+  'standard_init_linux.go:190: exec user process caused "exec format error"',
+])("an image for another processor is told by what its container says: %s", async (log) => {
+  for (const row of [restarting, { ...restarting, State: "exited", ExitCode: 255 }]) {
+    const { request } = await stackWith([[row]], log);
+    expect(await watchContainers(request).check()).toMatchObject({
+      code: "docker.wrong_architecture",
+      exitCode: 4,
+      message: `The image core:1 does not support this processor. Docker says: ${log}`,
+    });
+  }
+});
+
+test.each([
   [137, "killed", /ran out of memory/],
   [
     1,
@@ -255,6 +270,11 @@ test.each([
     /namei -l '\/my hub\/models--x\/refs'\)/,
   ],
   [1, 'FATAL: password authentication failed for user "her_os"', /restore the old ones/],
+  [
+    1,
+    "RuntimeError: CUDA error: no kernel image is available for execution on the device",
+    /not built for this GPU: choose another image for her-os-core/,
+  ],
 ])("exit status %i with %j comes with advice", async (ExitCode, log, hint) => {
   const { request } = await stackWith(
     [[{ Service: "her-os-core", State: "exited", ExitCode }]],

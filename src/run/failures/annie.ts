@@ -14,6 +14,8 @@ export type LikelyCause =
   /** `share`: less is free than the share it reserves. `cache`: that share is too small for its cache. */
   | { readonly kind: "gpu-memory"; readonly lack: "share" | "cache" | "any" }
   | { readonly kind: "gpu-lost"; readonly until: "restart" | "reboot" }
+  /** Its image has no code for this GPU. */
+  | { readonly kind: "wrong-gpu" }
   /** Another program listens where it wants to. */
   | { readonly kind: "port-taken" }
   | { readonly kind: "token-unreadable" }
@@ -224,6 +226,8 @@ export function adviceFor(cause: LikelyCause, service: string): string {
       return cause.until === "reboot"
         ? "The GPU's driver was updated while it was in use: restart the machine (sudo reboot)."
         : `Its container has lost the GPU: restart it (docker compose restart ${quoted(service)}).`;
+    case "wrong-gpu":
+      return `Its image was not built for this GPU: choose another image for ${service} in the compose file.`;
     case "port-taken":
       return "Another program uses the port that it listens on. See which: sudo ss -ltnp.";
     case "token-unreadable":
