@@ -81,7 +81,7 @@ export async function performDoctor(
     projectDir: await findProjectFolder(host, stackDir),
     port: address.port,
     async readStack() {
-      const { findPlannedStack } = await import("../deploy/compose/base.ts");
+      const { findPlannedStack } = await import("../deploy/compose/read-stack.ts");
       const limited = impatient(host, answerLimitMs(host));
       return findPlannedStack({ host: limited, stackDir, assetsDir, port: address.port });
     },

@@ -93,7 +93,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
   let changes: readonly StackChange[] = [];
   const others: Others = lazily<Others>({
     config: async () => {
-      const { findStack } = await import("../deploy/compose/base.ts");
+      const { findStack } = await import("../deploy/compose/read-stack.ts");
       return findStack({ host, stackDir, assetsDir: request.assetsDir });
     },
     images: () =>

@@ -104,7 +104,7 @@ async function findImages(
   { cacheDir, keepImages }: Placed<Fetching>,
   { stackDir, assetsDir }: StackPlace,
 ) {
-  const { readStack } = await import("../deploy/compose/base.ts");
+  const { readStack } = await import("../deploy/compose/read-stack.ts");
   const config = await readStack({ host: work.host, stackDir, assetsDir });
   const { findStackImages, withFoundImages } = await import("./find-images.ts");
   const { finishPull, openStackImages } = await import("./stack-images.ts");

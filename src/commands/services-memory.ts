@@ -1,5 +1,5 @@
 import { type Catalog, servicesGibOf } from "../catalog/catalog.ts";
-import { findStack } from "../deploy/compose/base.ts";
+import { findStack } from "../deploy/compose/read-stack.ts";
 import type { StackConfig } from "../docker/compose.ts";
 import type { Host } from "../host/host.ts";
 

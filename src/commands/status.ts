@@ -172,7 +172,7 @@ async function stackOf(
   host: Host,
   stack: { readonly stackDir: string; readonly assetsDir: string },
 ): Promise<StackConfig | null> {
-  const { findStack } = await import("../deploy/compose/base.ts");
+  const { findStack } = await import("../deploy/compose/read-stack.ts");
   return findStack({ host, ...stack });
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { findBakedInEngine } from "../../src/commands/find-baked.ts";
-import { findStack } from "../../src/deploy/compose/base.ts";
+import { findStack } from "../../src/deploy/compose/read-stack.ts";
 import { assetsDir, minimalBase, newStackDir, testHost } from "../deploy/compose/fixtures.ts";
 import { fakeDocker } from "../docker/fake-docker.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
-import { newStackDir, put, setUpStack } from "../deploy/compose/fixtures.ts";
+import { newStackDir, put, setUpStack, testHost } from "../deploy/compose/fixtures.ts";
 import { envCases } from "../deploy/compose/env/env-cases.ts";
 
 const compose = 'services: {x: {image: x, environment: {A: "${A-(none)}", B: "${B-(none)}"}}}\n';
@@ -50,6 +50,33 @@ test.each([
   expect(P).toMatch(/^[0-9a-f]{48}$/);
   expect(MORE).toBe(hasMore ? "1" : undefined);
 });
+
+test.each([
+  ["include: [parts/annie.yml]\n", "services:\n"],
+  [
+    "services: {her-os-core: {extends: {file: parts/annie.yml, service: her-os-core}}}\n",
+    "services:\n",
+  ],
+])(
+  "a password that only another file requires is made, and a second run keeps it: %s",
+  async (own, start) => {
+    const stackDir = await newStackDir({
+      "compose.yml": own,
+      "parts/annie.yml": `${start}  her-os-core: {image: x, environment: {P: "\${POSTGRES_PASSWORD:?}", N: "\${NEO4J_PASSWORD:?}"}}\n`,
+    });
+    const host = testHost({
+      PATH: process.env["PATH"] ?? "",
+      DOCKER_CONFIG: process.env["DOCKER_CONFIG"] ?? "",
+    });
+    await setUpStack({ stackDir, host });
+    const { P, N } = (await config(stackDir))?.["her-os-core"]?.environment ?? {};
+    expect(P).toMatch(/^[0-9a-f]{48}$/);
+    expect(N).toMatch(/^[0-9a-f]{48}$/);
+    expect(new Set(Object.values(await setUpStack({ stackDir, host })))).toEqual(
+      new Set(["unchanged"]),
+    );
+  },
+);
 
 async function ask(folder: string): Promise<object | null> {
   const { A, B } = (await config(folder))?.["x"]?.environment ?? {};

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compareVersion } from "../../src/run/version.ts";
 import { Secret } from "../../src/run/secret.ts";
 import { photograph, setUpStack, testHost } from "../deploy/compose/fixtures.ts";
-import { type UsersBase, usersBases, warmedBases } from "./users-bases.ts";
+import { usersBases, warmedBases } from "./users-bases/all.ts";
+import type { UsersBase } from "./users-bases/base.ts";
 
 const { PATH = "/usr/bin:/bin", DOCKER_CONFIG = "", DOCKER_HOST = "" } = process.env;
 const env = { PATH, DOCKER_CONFIG, DOCKER_HOST, HOME: "/nonexistent", USER: "me" };

@@ -243,21 +243,6 @@ test("a program that finds its port taken says so, and gets the advice", async (
 });
 
 test.each([
-  "exec /usr/local/bin/python: exec format error",
-  "standard_init_linux.go:228: exec user process caused: exec format error",
-  'standard_init_linux.go:190: exec user process caused "exec format error"',
-])("an image for another processor is told by what its container says: %s", async (log) => {
-  for (const row of [restarting, { ...restarting, State: "exited", ExitCode: 255 }]) {
-    const { request } = await stackWith([[row]], log);
-    expect(await watchContainers(request).check()).toMatchObject({
-      code: "docker.wrong_architecture",
-      exitCode: 4,
-      message: `The image core:1 does not support this processor. Docker says: ${log}`,
-    });
-  }
-});
-
-test.each([
   [137, "killed", /ran out of memory/],
   [
     1,

@@ -7,7 +7,7 @@ import {
 import { memoryOfServices } from "../services-memory.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { type BakedRepo, withoutBaked } from "../../catalog/baked.ts";
-import { findStack } from "../../deploy/compose/base.ts";
+import { findStack } from "../../deploy/compose/read-stack.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
 import type { StackConfig } from "../../docker/compose.ts";
 import { type Detection, downloadRefusals, refusalOf, type Wanted } from "../../checks/detect.ts";

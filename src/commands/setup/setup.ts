@@ -18,7 +18,7 @@ import {
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { makeStorage, storagePaths } from "../reach-storage.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
-import { findPlannedStack } from "../../deploy/compose/base.ts";
+import { findPlannedStack } from "../../deploy/compose/read-stack.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { writeStack } from "../../deploy/compose/deployment.ts";
 import type { Host } from "../../host/host.ts";

@@ -7,29 +7,16 @@ import {
 } from "../../docker/compose.ts";
 import path from "node:path";
 import type { Notice } from "../../run/events/run.ts";
-import { Failure } from "../../run/failure.ts";
-import { fileFailure } from "../../run/file-failure.ts";
+import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import {
   annieServiceName,
   containerCache,
-  portInside,
   type Published,
   publishedAddress,
   standIns,
 } from "./annie-service.ts";
-import { findBaseFile, findComposeFiles, herosFile, newBaseFile } from "./compose-files.ts";
-import {
-  type ComposeText,
-  invalidBase,
-  isYamlMap,
-  readComposeYaml,
-  servicesOf,
-  type YamlMap,
-} from "./compose-yaml.ts";
-import { lookupIn, readStackEnv } from "./env/env-file.ts";
-import { substitute } from "./env/substitute.ts";
-import { readIfThere } from "../../host/text-files.ts";
+import { type ComposeText, invalidBase, isYamlMap, readComposeYaml } from "./compose-yaml.ts";
 import { readEngineError } from "../../docker/engine.ts";
 import type { Host } from "../../host/host.ts";
 import { knownOutput, redactComposeOutput } from "../../docker/compose-failures.ts";
@@ -41,6 +28,8 @@ export interface BaseRead {
   readonly reservesGpu: boolean;
   /** Every text that stands as a value: where compose fills variables in. */
   readonly texts: readonly string[];
+  /** They take something from other files, which are not read here. */
+  readonly reachOut: boolean;
 }
 
 /**
@@ -51,12 +40,16 @@ export function readBase(files: readonly ComposeText[]): BaseRead {
   const services = new Set<string>();
   let reservesGpu = false;
   let includes = false;
+  let isExtended = false;
   const documents = files.flatMap(readComposeYaml);
   for (const { root } of documents) {
     includes ||= root["include"] !== undefined;
     const found = root["services"];
     if (!isYamlMap(found)) continue;
-    for (const name of Object.keys(found)) services.add(name);
+    for (const [name, service] of Object.entries(found)) {
+      services.add(name);
+      isExtended ||= isYamlMap(service) && isYamlMap(service["extends"]);
+    }
     reservesGpu ||= hasGpu(found[annieServiceName]);
   }
   if (!services.has(annieServiceName) && !includes) {
@@ -66,7 +59,12 @@ export function readBase(files: readonly ComposeText[]): BaseRead {
       `heros extends the service ${annieServiceName}. Rename yours, or choose another folder with --stack-dir.`,
     );
   }
-  return { services: [...services], reservesGpu, texts: documents.flatMap(({ texts }) => texts) };
+  return {
+    services: [...services],
+    reservesGpu,
+    texts: documents.flatMap(({ texts }) => texts),
+    reachOut: includes || isExtended,
+  };
 }
 
 /** A name of CDI's, or the driver's own device: `nvidia.com/gpu=all`, `/dev/nvidia0`. */
@@ -279,7 +277,12 @@ export async function askCompose(
   {
     flags = [],
     configFlags = [],
-  }: { readonly flags?: readonly string[]; readonly configFlags?: readonly string[] } = {},
+    passwords = standIns,
+  }: {
+    readonly flags?: readonly string[];
+    readonly configFlags?: readonly string[];
+    readonly passwords?: Readonly<Record<string, string>>;
+  } = {},
 ) {
   const folder = await host.files.stat(stackDir).catch(() => null);
   return runCompose({
@@ -297,7 +300,7 @@ export async function askCompose(
       "json",
     ],
     ...(override === null ? {} : { input: override }),
-    env: { ...standIns, HER_OS_PORT: String(port) },
+    env: { ...passwords, HER_OS_PORT: String(port) },
     timeoutMs: 15_000,
   });
 }
@@ -307,98 +310,4 @@ function isVerdict(stderr: string): boolean {
   if (readEngineError(stderr) !== null) return false;
   const known = knownOutput.find(({ pattern }) => pattern.test(stderr));
   return known === undefined || known.code === "stack.base_invalid";
-}
-
-/**
- * The stack in a folder as compose merges it; where there is none, the one that heros would write there. Where there is no
- * compose to ask, what heros reads itself of the services: without `extends` and `include`.
- * @throws Failure `stack.base_invalid`, `stack.env_invalid` (exit 2), and of a folder that is none or can't be read
- */
-export async function readStack(request: ReadStackRequest): Promise<StackConfig> {
-  try {
-    return await mergeStack(request);
-  } catch (error) {
-    throw fileFailure(error, { folder: request.stackDir, area: "stack" }) ?? error;
-  }
-}
-
-/** The same, where the rest can be told without it; null where something is wrong with it. */
-export async function findStack(request: ReadStackRequest): Promise<StackConfig | null> {
-  try {
-    return await readStack(request);
-  } catch (error) {
-    if (error instanceof Failure) return null;
-    throw error;
-  }
-}
-
-/** The same, with the first of its compose files. */
-export async function findPlannedStack(
-  request: ReadStackRequest,
-): Promise<{ readonly config: StackConfig; readonly file: string } | null> {
-  const config = await findStack(request);
-  return config && { config, file: await findBaseFile(request.host, request.stackDir) };
-}
-
-interface ReadStackRequest {
-  readonly host: Host;
-  readonly stackDir: string;
-  /** The folder `assets` of heros. */
-  readonly assetsDir: string;
-  /** Where Annie is to answer. */
-  readonly port?: number;
-}
-
-async function mergeStack({
-  host,
-  stackDir,
-  assetsDir,
-  port = portInside,
-}: ReadStackRequest): Promise<StackConfig> {
-  const env = await readStackEnv(host, stackDir);
-  const heros = await readIfThere(host, path.join(stackDir, herosFile));
-  const { own, baseMissing } = await findComposeFiles(host, env, heros);
-  const paths = own.map((name, index) =>
-    baseMissing && index === 0
-      ? path.join(assetsDir, "compose", newBaseFile)
-      : path.resolve(stackDir, name),
-  );
-  const asked = { host, stackDir, own: paths, baseMissing, port };
-  const config = await readPlannedConfig(asked, heros);
-  if (config !== null) return config;
-  const texts = await Promise.all(paths.map((file) => readIfThere(host, file)));
-  const files = paths.map((file, index) => ({ path: file, text: texts[index] ?? "" }));
-  const read = parseStackConfig(JSON.stringify({ services: readServices(files, lookupIn(env)) }));
-  if (read !== null) return read;
-  throw invalidBase(
-    `The services of ${paths.join(", ")} can't be read`,
-    "Fix the file. To check it, run docker compose config -q in its folder.",
-  );
-}
-
-/** What of a service says which image it runs, and who waits for it. */
-const imageKeys = ["image", "build", "pull_policy", "platform", "depends_on", "profiles"] as const;
-
-function readServices(
-  files: readonly ComposeText[],
-  lookup: (name: string) => string | undefined,
-): Record<string, YamlMap> {
-  const services: Record<string, Record<string, unknown>> = {};
-  for (const [name, service] of servicesOf(files)) {
-    if (!isYamlMap(service)) continue;
-    const merged = (services[name] ??= {});
-    for (const key of imageKeys) {
-      const value = service[key];
-      if (value === undefined) continue;
-      const isList = key === "depends_on" && Array.isArray(value);
-      if (typeof value === "string") merged[key] = substitute(value, { lookup });
-      else merged[key] = isList ? Object.fromEntries(value.map((each) => [each, {}])) : value;
-    }
-  }
-  const on = (lookup("COMPOSE_PROFILES") ?? "").split(",");
-  const runs = ({ profiles = [] }: Record<string, unknown>): boolean =>
-    !Array.isArray(profiles) ||
-    profiles.length === 0 ||
-    profiles.some((each) => on.includes(String(each)));
-  return Object.fromEntries(Object.entries(services).filter(([, service]) => runs(service)));
 }

@@ -45,6 +45,7 @@ import {
 import { editedByHand, overrideText } from "./override.ts";
 import { annieServiceName, warmupServiceName } from "./annie-service.ts";
 import { planTokenMount } from "./token-mount.ts";
+import { requiredPasswords } from "./required-passwords.ts";
 import { readWarmupBase } from "./warmup.ts";
 import { randomBytes } from "node:crypto";
 import { type Reference, substitute, SubstitutionError } from "./env/substitute.ts";
@@ -91,7 +92,7 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
         return { path: file, before: isNew ? null : text, text };
       }),
     );
-    const { reservesGpu, texts, services } = readBase(own);
+    const { reservesGpu, texts, services, reachOut } = readBase(own);
     const planned: PlannedFiles = {
       host,
       stackDir,
@@ -175,12 +176,13 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
 
     const portFollows =
       portIn(projectEnv) === plan.port || checked === null || (await checked.followsPort());
+    const elsewhere = reachOut ? await requiredPasswords(planned) : [];
     const { text, passwords } = planEnv({
       plan,
       env,
       projectEnv,
       files,
-      texts,
+      texts: [...texts, ...elsewhere.map((name) => `\${${name}:?}`)],
       portFollows,
     });
     if (config !== null) {
