@@ -223,7 +223,7 @@ export const machineFailures = {
     hint: ({ neverPulled }) =>
       neverPulled === true
         ? "Build it, or bring it with docker load. Or remove pull_policy from the compose file."
-        : "Check its name and tag in the compose file, and HER_OS_VERSION in .env.",
+        : `Check its name and tag in the compose file, and HER_OS_VERSION in .env, ${again}`,
   }),
   "docker.no_network": row<Said>({
     exitCode: exitCodes.machine,
