@@ -6,7 +6,7 @@ import type { Answers } from "../plan/questions.ts";
 import type { Person } from "../plan/interview.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import type { Emit } from "../run/event.ts";
-import type { PlanReady } from "../run/events/plan.ts";
+import type { OtherPort, PlanReady } from "../run/events/plan.ts";
 import type { Program } from "../record/detach.ts";
 import type { SettingValues } from "../plan/settings.ts";
 import type { PauseSwitch } from "../run/run-control.ts";
@@ -48,6 +48,10 @@ export interface SetupRequest extends Fetching {
   readonly assetsDir: string;
   /** Of this machine, at which Annie answers. */
   readonly port: number;
+  /** Nobody named the port. */
+  readonly isPortOpen?: boolean;
+  /** Chosen because something else has the usual one. */
+  readonly otherPort?: OtherPort;
   /** The port that was asked for, where the user's compose file publishes another whatever is asked. */
   readonly ignoredPort?: number;
   readonly annieTimeoutMs: number;

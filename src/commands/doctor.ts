@@ -66,9 +66,10 @@ export async function performDoctor(
   emit({ type: "stage.started", stage: "machine" });
   const [{ settings, outOfReach }, address] = await findPlaces(work, given);
   const { cacheDir, stackDir, endpoint, mirrors } = settings;
-  const [answers, servicesGib] = await Promise.all([
+  const [answers, servicesGib, port] = await Promise.all([
     answersHere(host, settings),
     findServicesMemory({ host, stackDir, assetsDir, catalog: settings.catalog }),
+    portOfSetup(work, { given, assetsDir, port: address.port }),
   ]);
   const refusedTokens = new Set<Secret>();
   const request: DetectRequest = {
@@ -79,11 +80,11 @@ export async function performDoctor(
     outOfReach,
     stackDir,
     projectDir: await findProjectFolder(host, stackDir),
-    port: address.port,
+    port,
     async readStack() {
       const { findPlannedStack } = await import("../deploy/compose/read-stack.ts");
       const limited = impatient(host, answerLimitMs(host));
-      return findPlannedStack({ host: limited, stackDir, assetsDir, port: address.port });
+      return findPlannedStack({ host: limited, stackDir, assetsDir, port });
     },
     endpoint,
     mirrors,
@@ -149,6 +150,29 @@ function fixableNotice({ checks: finished }: Findings, fixes: readonly Fix[]): N
     message: `heros can fix this itself: ${titles.join(", ")}.`,
     hint: "Fix it: heros doctor --fix",
   };
+}
+
+/** As a setup would choose it, which says so. */
+async function portOfSetup(
+  work: Work,
+  {
+    given,
+    assetsDir,
+    port,
+  }: {
+    readonly given: GatheredSettings;
+    readonly assetsDir: string;
+    readonly port: number;
+  },
+): Promise<number> {
+  if (given.port !== null || (await work.host.network.portIsFree(port))) return port;
+  const { findUnnamedPort, otherPortNotice } = await import("./setup/other-port.ts");
+  const host = impatient(work.host, answerLimitMs(work.host) * shareOfPlaces);
+  const { stackDir } = given;
+  const other = await findUnnamedPort({ ...work, host }, { stackDir, assetsDir, port });
+  if (other === null) return port;
+  work.emit(otherPortNotice(other));
+  return other.port;
 }
 
 /** Of the time that one question may take: every check waits for it. */

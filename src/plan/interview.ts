@@ -37,10 +37,12 @@ export interface FailedChecks {
   readonly checks: readonly CheckFinished[];
   /** Annie can't run before they are fixed. */
   readonly blocking: boolean;
+  /** A free port that Annie can have in the place of the one that is taken. */
+  readonly otherPort?: number;
 }
 
-/** What the person wants: the checks again, to go on as it is, or to stop. */
-export type Remediation = "again" | "onward" | "stop";
+/** What the person wants: the checks again, to go on as it is, to take the other port, or to stop. */
+export type Remediation = "again" | "onward" | "port" | "stop";
 
 /** A question that is answered with yes or no, and what to know before. */
 export interface Confirmation {

@@ -114,6 +114,7 @@ export const eventSchemas: Schemas = {
     endpoint: text,
     token: z.enum(["none", "environment", "hub-file", "kept", "token-file", "pasted"]),
     tokenKept: yesNo.exactOptional(),
+    otherPort: object({ port: count, instead: count, by: text }).exactOptional(),
     answerLines: array(text).exactOptional(),
     files: array(
       object({

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -60,4 +60,31 @@ volumes:
     ) as string,
   });
   expect(await scene.files()).toEqual(before);
+});
+
+test("a setup that nobody told a port takes a free one where another stack has hers, and keeps it", async () => {
+  const port = await freePort();
+  await openOther(`services:
+  web:
+    image: redis:7.4.5-bookworm
+    ports: ["127.0.0.1:${port}:6379"]
+`);
+  const scene = await openScene({
+    change: (base) => base.replace("HER_OS_PORT:-8000", `HER_OS_PORT:-${port}`),
+  });
+  const first = await scene.setup(["--tiers=1"]);
+  expect(first.exitCode).toBe(0);
+  const [plan] = ofType(first, "plan.ready");
+  const other = plan?.otherPort?.port ?? 0;
+  expect(plan?.otherPort).toMatchObject({ instead: port });
+  expect(ofType(first, "annie.online")).toMatchObject([{ url: `http://127.0.0.1:${other}` }]);
+  const env = await readFile(path.join(scene.stackDir, ".env"), "utf8");
+  expect(env).toContain(`HER_OS_PORT=${other}\n`);
+  const second = await scene.setup(["--tiers=1"]);
+  expect(ofType(second, "annie.online")).toMatchObject([{ url: `http://127.0.0.1:${other}` }]);
+  expect(ofType(second, "plan.ready")[0]?.files.map(({ action }) => action)).not.toContain(
+    "updated",
+  );
+  const status = await scene.start("status").ended;
+  expect(ofType(status, "status.read")).toMatchObject([{ url: `http://127.0.0.1:${other}` }]);
 });

@@ -259,6 +259,7 @@ export async function prepareInterview(
       cacheDir: surveyed.cacheDir,
       stackDir,
       endpoint: request.endpoint,
+      ...(request.otherPort === undefined ? {} : { otherPort: request.otherPort }),
       token: answers.token.source,
       ...(answers.token.source === "none" ? {} : { tokenKept: isKept(answers) }),
       ...(answerLines.length === 0 ? {} : { answerLines }),

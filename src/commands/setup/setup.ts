@@ -31,6 +31,8 @@ import type { Program } from "../../record/detach.ts";
 import type { Continuation, DetachRequest } from "../../record/handover.ts";
 import { type Notice, warningOf } from "../../run/events/run.ts";
 import { quoted } from "../../run/shell-quote.ts";
+import type { OtherPort } from "../../run/events/plan.ts";
+import { findOtherPort, findUnnamedPort, otherPortNotice } from "./other-port.ts";
 import { anniePlace } from "../../deploy/compose/annie-service.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyKept } from "../models/view-cache.ts";
@@ -75,13 +77,14 @@ export async function performSetup(
  * @returns the sentences of the closing page; null where the person stopped before anything was changed
  * @throws Failure of any stage; AbortError
  */
-export async function setup(work: Work, request: SetupRequest): Promise<readonly string[] | null> {
+export async function setup(work: Work, asked: SetupRequest): Promise<readonly string[] | null> {
   const { host, emit, signal } = work;
-  const { stateDir, dryRun } = request;
-  const { ask } = request.person;
+  const { stateDir, dryRun } = asked;
+  const { ask } = asked.person;
 
-  const detection = await lookAtMachine(work, request);
-  if (detection === null) return null;
+  const seen = await lookAtMachine(work, await withFreePort(work, asked));
+  if (seen === null) return null;
+  const { detection, request } = seen;
   for (const problem of detection.problems) {
     // Consent is asked for below, in a dry run too.
     if (problem.code !== "machine.unsupported") emit(warningOf(problem));
@@ -195,8 +198,22 @@ export async function requestOf(
     person,
     assetsDir,
     port,
+    isPortOpen: asked === null,
     ...(portIgnored && asked !== null ? { ignoredPort: asked } : {}),
   };
+}
+
+/** Where nobody is asked, and nobody named a port, a free one takes the place of one that something else has. */
+async function withFreePort(work: Work, request: SetupRequest): Promise<SetupRequest> {
+  const isAsked = request.person.remedy !== undefined && !request.dryRun;
+  if (isAsked || request.isPortOpen !== true) return request;
+  const other = await findUnnamedPort(work, request);
+  return other === null ? request : moved(work, request, other);
+}
+
+function moved({ emit }: Work, request: SetupRequest, otherPort: OtherPort): SetupRequest {
+  emit(otherPortNotice(otherPort));
+  return { ...request, port: otherPort.port, otherPort };
 }
 
 /** What `sudo heros setup` means, which is seldom what was meant; null where nobody came by sudo. */
@@ -227,14 +244,21 @@ async function placeToCheck(
   }
 }
 
+/** The machine, and the setup for it, whose port may be another one by now. */
+interface Seen {
+  readonly detection: Detection;
+  readonly request: SetupRequest;
+}
+
 /**
  * Looks at the machine, again and again where somebody fixes it meanwhile.
  * @returns null where the person stops although nothing is in the way
  * @throws Failure of exit status 4 for what prevents Annie from running; AbortError
  */
-export async function lookAtMachine(work: Work, request: SetupRequest): Promise<Detection | null> {
+async function lookAtMachine(work: Work, given: SetupRequest): Promise<Seen | null> {
+  let request = given;
   const { host, emit, signal } = work;
-  const { stackDir, assetsDir, stateDir, port, endpoint, mirrors, dryRun, person } = request;
+  const { stackDir, assetsDir, stateDir, endpoint, mirrors, dryRun, person } = request;
   const { remedy } = person;
   const remembered = await recallAnswers(host, stateDir);
   const [modelsPath, servicesGib] = await Promise.all([
@@ -250,6 +274,7 @@ export async function lookAtMachine(work: Work, request: SetupRequest): Promise<
   const isAsked = person.ask !== undefined && !decided.has("unsupported");
   const tryHub = tryHubOf({ host }, request, { tokenIsAsked: person.ask !== undefined });
   for (;;) {
+    const { port } = request;
     emit({ type: "stage.started", stage: "machine" });
     const detection = await detectMachine({
       host,
@@ -269,14 +294,18 @@ export async function lookAtMachine(work: Work, request: SetupRequest): Promise<
     const failed = failedChecks(detection);
     const [problem] = detection.problems;
     if (dryRun || remedy === undefined || failed === null) {
-      if (problem === undefined || dryRun) return detection;
+      if (problem === undefined || dryRun) return { detection, request };
       const placed = { ...request, cacheDir: modelsPath };
       const refusals = setupRefusals(detection, await surveyKept(work, placed, answers.tiers));
       throw refusalOf(problem, refusals.slice(1));
     }
-    const choice = await remedy(failed, signal);
-    if (choice === "again") continue;
+    const isPortTaken = failed.checks.some(({ id }) => id === "port");
+    const other = isPortTaken ? await findOtherPort(work, request) : null;
+    const offered = other === null ? failed : { ...failed, otherPort: other.port };
+    const choice = await remedy(offered, signal);
+    if (choice === "port" && other !== null) request = moved(work, request, other);
+    if (choice === "again" || choice === "port") continue;
     if (problem !== undefined) throw problem;
-    return choice === "onward" ? detection : null;
+    return choice === "onward" ? { detection, request } : null;
   }
 }

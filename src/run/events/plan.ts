@@ -42,6 +42,14 @@ export interface PlannedMemory {
   readonly ofGpu: boolean;
 }
 
+/** A free port in the place of the usual one, which something else has. */
+export interface OtherPort {
+  readonly port: number;
+  readonly instead: number;
+  /** Who has that: "python3 (PID 4711)". */
+  readonly by: string;
+}
+
 /** The answers, worked out: what the summary page shows and what `--dry-run` prints. */
 export interface PlanReady {
   readonly type: "plan.ready";
@@ -64,6 +72,8 @@ export interface PlanReady {
   readonly cacheDir: string;
   readonly stackDir: string;
   readonly endpoint: string;
+  /** Where Annie will answer, where that is not her usual port because something else has it. */
+  readonly otherPort?: OtherPort;
   /** Where the token is from. Never the token. */
   readonly token: "none" | "environment" | "hub-file" | "kept" | "token-file" | "pasted";
   /** The token is, or will be, in a file of the stack; absent where there is none. */

@@ -152,13 +152,16 @@ export async function remedyInLines({
     if (remedy !== undefined) say(remedyLine(remedy));
   });
   const onward = failed.blocking ? "" : ", Enter alone to continue anyway";
-  const instructions = `Fix this in another terminal, then type r and press Enter to check again${onward}, or q to quit.`;
+  const { otherPort } = failed;
+  const port = otherPort === undefined ? "" : `, p to give Annie port ${otherPort} instead`;
+  const instructions = `Fix this in another terminal, then type r and press Enter to check again${port}${onward}, or q to quit.`;
   say(instructions);
   for (;;) {
     const line = await reader.next(signal);
     const typed = line?.trim().toLowerCase() ?? "q";
     if (typed === "q") return "stop";
     if (typed === "r") return "again";
+    if (typed === "p" && otherPort !== undefined) return "port";
     if (typed === "" && !failed.blocking) return "onward";
     say(instructions);
   }

@@ -197,9 +197,10 @@ export function machineHelpPage(
 ): Line[] {
   const { size, failed } = view;
   const onward = failed.blocking ? "" : "Enter continues without a fix; ";
+  const port = failed.otherPort === undefined ? "" : `p gives Annie port ${failed.otherPort}; `;
   const paragraphs = [
     "heros checked this machine and found what is listed here, the most serious first. Each fix is for another terminal. Nothing has been changed.",
-    `Keys: r checks again; ${onward}up and down, or j and k, scroll; l shows all checks; q or Esc quits.`,
+    `Keys: r checks again; ${port}${onward}up and down, or j and k, scroll; l shows all checks; q or Esc quits.`,
   ];
   const lines = paragraphs.flatMap((text) => wrapText(text, frameColumns(size)));
   return [
@@ -249,7 +250,7 @@ export function machinePage(view: MachineView): Line[] {
   const head = [...(headerRows ?? []), ...(newsRows ?? []), ...(titleRows ?? [])];
   const keys = remedyKeys(failed);
   const foot: Line[] = [footLine([...keys.slice(0, -1), "q or Esc: quit", "?: help"], size, keys)];
-  const advice = wrapText(remediationText, columns).map((text): Line => [span(text)]);
+  const advice = wrapText(remediationText(failed), columns).map((text): Line => [span(text)]);
   let room = rows - head.length - foot.length;
   const shown: Line[] = [];
   for (const [index, block] of blocks.entries()) {
@@ -294,11 +295,15 @@ export function movedOnMachine({ checks }: FailedChecks, from: number, press: Pr
 }
 
 /** What a key on this page means; null: nothing. */
-export function pressedOnMachine({ blocking }: FailedChecks, press: Press): Remediation | null {
+export function pressedOnMachine(
+  { blocking, otherPort }: FailedChecks,
+  press: Press,
+): Remediation | null {
   if (press.kind === "escape") return "stop";
   if (press.kind === "enter") return blocking ? null : "onward";
   if (press.kind !== "text") return null;
   const letter = press.text.toLowerCase();
   if (letter === "q") return "stop";
+  if (letter === "p" && otherPort !== undefined) return "port";
   return letter === "r" ? "again" : null;
 }

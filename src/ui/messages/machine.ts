@@ -167,10 +167,18 @@ export function failedChecksText({ blocking, checks }: FailedChecks): string {
 }
 
 /** What to do about it. */
-export const remediationText =
-  "Fix this in another terminal, then press r. Nothing has been changed.";
+export function remediationText({ otherPort }: FailedChecks): string {
+  const port = otherPort === undefined ? "" : `, or press p to use port ${otherPort} instead`;
+  return `Fix this in another terminal, then press r${port}. Nothing has been changed.`;
+}
 
 /** The keys of the page. */
-export function remedyKeys({ blocking }: FailedChecks): string[] {
-  return ["r: check again", ...(blocking ? [] : ["Enter: continue"]), "l: all checks", "q: quit"];
+export function remedyKeys({ blocking, otherPort }: FailedChecks): string[] {
+  return [
+    "r: check again",
+    ...(otherPort === undefined ? [] : [`p: use port ${otherPort}`]),
+    ...(blocking ? [] : ["Enter: continue"]),
+    "l: all checks",
+    "q: quit",
+  ];
 }

@@ -1,6 +1,6 @@
 import type { Interview, Step } from "../../plan/interview.ts";
 import type { Question } from "../../plan/questions.ts";
-import type { PlannedFile, PlannedModel, PlanReady } from "../../run/events/plan.ts";
+import type { OtherPort, PlannedFile, PlannedModel, PlanReady } from "../../run/events/plan.ts";
 import { formatBytes, formatEta, formatMemory } from "../../run/units.ts";
 import type { PlannedImage } from "../../run/events/download.ts";
 import { imageTitle } from "./download.ts";
@@ -134,6 +134,9 @@ export function planFacts(plan: PlanReady): PlanFact[] {
     ...memoryFacts(plan),
     { label: "Model folder", value: plan.cacheDir },
     { label: "Annie's folder", value: plan.stackDir },
+    ...(plan.otherPort === undefined
+      ? []
+      : [{ label: "Port", value: otherPortText(plan.otherPort) }]),
     { label: "Start Annie", value: startupText(plan.startup) },
     { label: "Token", value: tokenText(plan) },
     ...(plan.answerLines ?? []).map((value) => ({ label: "", value })),
@@ -141,6 +144,10 @@ export function planFacts(plan: PlanReady): PlanFact[] {
       ? []
       : [{ label: "Containers", value: plan.services.join(", ") }]),
   ];
+}
+
+function otherPortText({ port, instead, by }: OtherPort): string {
+  return `${port}, because ${instead} is in use by ${by}`;
 }
 
 /** "4.31 GB, about 39 s (784 MB cached), plus any missing container images", at the measured speed; of images that are known with them. */

@@ -88,9 +88,21 @@ test("Ctrl-C there, and while it looks again, interrupts and leaves the terminal
   }
 });
 
+test("p takes the free port that is offered, and the questions come", async () => {
+  const pty = openTrouble();
+  await pty.waitFor(/p: use port \d+/);
+  pty.type("p");
+  await pty.waitFor("What should Annie be able to do?");
+  pty.type("q");
+  await pty.waitFor("Quit setup?");
+  pty.type("y");
+  expect((await pty.exit).exitCode).toBe(130);
+  expect(pty.everything()).toMatch(/Port \d+ is in use by .*\. Annie gets port \d+\./);
+});
+
 test("a screen reader is told the same, and r is typed as a line", async () => {
   const pty = openTrouble({ ACCESSIBLE: "1" });
-  await pty.waitFor("type r and press Enter to check again, or q to quit.");
+  await pty.waitFor(", p to give ");
   await runShownKill(pty);
   pty.type(`r${keys.enter}`);
   await pty.waitFor("Question 1 of 4.");

@@ -166,6 +166,15 @@ test("r checks again, q and Esc stop; Enter goes on only where nothing is in the
   expect(page(harmless, 80, 24).at(-1)).toContain("Enter: continue");
 });
 
+test("p takes the free port, where one is offered, and is said only there", () => {
+  const key = { kind: "text", text: "p" } as const;
+  const offered = { ...blocking, otherPort: 8001 };
+  expect(pressedOnMachine(offered, key)).toBe("port");
+  expect(page(offered, 80, 24).at(-1)).toContain("p: use port 8001");
+  expect(pressedOnMachine(blocking, key)).toBeNull();
+  expect(page(blocking, 80, 24).join("\n")).not.toContain("use port");
+});
+
 test.each([
   { columns: 200, rows: 60 },
   { columns: 80, rows: 24 },

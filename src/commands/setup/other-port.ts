@@ -1,0 +1,66 @@
+import path from "node:path";
+import { needsOf } from "../../checks/clashes.ts";
+import { ownerWords } from "../../checks/port.ts";
+import { anniePlace } from "../../deploy/compose/annie-service.ts";
+import { findPlannedStack } from "../../deploy/compose/read-stack.ts";
+import { findBaseFile, isSetUp } from "../../deploy/compose/compose-files.ts";
+import { lookupIn, readStackEnv } from "../../deploy/compose/env/env-file.ts";
+import type { Host } from "../../host/host.ts";
+import { answerLimitMs, type Probe } from "../../host/time-limit.ts";
+import { askPort } from "../../machine/port.ts";
+import type { OtherPort } from "../../run/events/plan.ts";
+import type { Notice } from "../../run/events/run.ts";
+import type { SetupRequest, Work } from "../command-request.ts";
+
+type Place = Pick<SetupRequest, "stackDir" | "assetsDir" | "port">;
+
+/** Another port that Annie can have where hers is taken; null where it is not, where none is near, and where her compose file sets it. */
+export async function findOtherPort(
+  { host, signal }: Pick<Work, "host" | "signal">,
+  { stackDir, assetsDir, port }: Place,
+): Promise<OtherPort | null> {
+  if (await host.network.portIsFree(port)) return null;
+  const stack = await findPlannedStack({ host, stackDir, assetsDir, port });
+  const file = stack?.file ?? (await findBaseFile(host, stackDir));
+  const place = { stackDir, folders: [], file, port };
+  const ports = stack === null ? [] : needsOf(stack.config, place).ports;
+  const probe: Probe = { host, signal, limitMs: answerLimitMs(host) };
+  const wanted = new Set(ports.map((each) => each.port));
+  const answer = await askPort(probe, { port, projectDir: path.dirname(file), wanted });
+  if (answer.state !== "taken" || answer.other === null) return null;
+  const owner = ownerWords(answer.owner);
+  const moved = await anniePlace(host, stackDir, answer.other);
+  if (owner === null || moved.port !== answer.other) return null;
+  return { port: answer.other, instead: port, by: owner.by };
+}
+
+/**
+ * The same for a setup that nobody told a port, before anything is at the usual one: a stack that was set up keeps its port,
+ * and so does one whose `.env` names it.
+ */
+export async function findUnnamedPort(
+  work: Pick<Work, "host" | "signal">,
+  place: Place,
+): Promise<OtherPort | null> {
+  const { host } = work;
+  if ((await isNamedInEnv(host, place.stackDir)) || (await isSetUp(host, place.stackDir))) {
+    return null;
+  }
+  return findOtherPort(work, place);
+}
+
+/** A file that can't be read is told of later. */
+async function isNamedInEnv(host: Host, stackDir: string): Promise<boolean> {
+  const env = await readStackEnv(host, stackDir).catch(() => null);
+  return env !== null && (lookupIn(env)("HER_OS_PORT") ?? "") !== "";
+}
+
+export function otherPortNotice({ port, instead, by }: OtherPort): Notice {
+  return {
+    type: "notice",
+    level: "warning",
+    code: "port.chosen",
+    message: `Port ${instead} is in use by ${by}. Annie gets port ${port}.`,
+    hint: "To choose another one: --port N",
+  };
+}
