@@ -1,5 +1,7 @@
 /** As those of `scripts/failure-examples.ts`, of what another stack has. */
 export const clashFailureExamples = {
+  "stack.unknown": [{ name: "herself", known: ["/home/ann/her-os", "/srv/her-os-2"] }],
+  "stack.ambiguous": [{ known: ["/home/ann/her-os", "/srv/her-os-2"] }],
   "stack.project_taken": [{ name: "her-os", folder: "/srv/her-os", stackDir: "/home/ann/her-os" }],
   "stack.clashes": [
     {

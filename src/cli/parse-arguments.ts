@@ -215,7 +215,8 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
     .description("write an archive for a bug report, without passwords and tokens")
     .action((values: Values) => parsed({ ...commonOptions(values), name: "report" }));
 
-  const everySetting = settings.map(({ id }) => id);
+  // A setup knows no other stack than its own.
+  const everySetting = settings.map(({ id }) => id).filter((id) => id !== "stack");
   addFlags(setup, { questionIds: questions.map(({ id }) => id), settingIds: everySetting });
   addFlags(pull, {
     questionIds: ["tiers", "token"],
@@ -223,16 +224,16 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   });
   addFlags(doctor, {
     questionIds: ["unsupported", "tiers"],
-    settingIds: ["stackDir", "cacheDir", "endpoint", "catalog"],
+    settingIds: ["stackDir", "stack", "cacheDir", "endpoint", "catalog"],
   });
   addFlags(status, {
     questionIds: ["tiers"],
-    settingIds: ["stackDir", "cacheDir", "catalog", "port"],
+    settingIds: ["stackDir", "stack", "cacheDir", "catalog", "port"],
   });
 
   addFlags(report, {
     questionIds: ["unsupported", "tiers"],
-    settingIds: ["stackDir", "cacheDir", "endpoint", "catalog"],
+    settingIds: ["stackDir", "stack", "cacheDir", "endpoint", "catalog"],
   });
 
   arrangeHelp(program);

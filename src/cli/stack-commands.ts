@@ -23,7 +23,9 @@ export function addStack(program: Command, parsed: (command: StackCommand) => vo
       .action((values: Values) =>
         parsed({ ...commonOptions(values), name: action, order: { action } }),
       );
-    addFlags(command, { settingIds: action === "up" ? ["stackDir", "cacheDir"] : ["stackDir"] });
+    addFlags(command, {
+      settingIds: action === "up" ? ["stackDir", "stack", "cacheDir"] : ["stackDir", "stack"],
+    });
   }
   const logs = common(program.command("logs"))
     .argument("[service...]", "services of the stack (default: all of them)")
@@ -46,7 +48,7 @@ export function addStack(program: Command, parsed: (command: StackCommand) => vo
         },
       }),
     );
-  addFlags(logs, { settingIds: ["stackDir"] });
+  addFlags(logs, { settingIds: ["stackDir", "stack"] });
 }
 
 function lineCount(value: string): string {

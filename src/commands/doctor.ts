@@ -19,6 +19,7 @@ import { answerLimitMs, impatient } from "../host/time-limit.ts";
 import { type AnnieAddress, anniePlace, portInside } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
+import { chooseStack } from "./choose-stack.ts";
 import type { Work } from "./command-request.ts";
 import { enabledTiers } from "./told-variables.ts";
 import { tryHubOf } from "./open-hub.ts";
@@ -59,10 +60,11 @@ function checkIds(names: readonly string[]): readonly CheckId[] | null {
  */
 export async function performDoctor(
   work: Work,
-  { settings: given, ids: names, fix, assetsDir }: DoctorRequest,
+  { settings: gathered, ids: names, fix, assetsDir }: DoctorRequest,
 ): Promise<readonly string[]> {
   const { host, emit, signal } = work;
   const ids = checkIds(names);
+  const given = await chooseStack(work, gathered, { needsOne: false });
   emit({ type: "stage.started", stage: "machine" });
   const [{ settings, outOfReach }, address] = await findPlaces(work, given);
   const { cacheDir, stackDir, endpoint, mirrors } = settings;
@@ -225,7 +227,7 @@ function reportOf({ checks: finished }: Findings): DoctorReport {
 /** As `heros setup --yes` would take them. */
 async function answersHere(host: Host, settings: GatheredSettings): Promise<Answers> {
   const { catalog, decided, stateDir, stackDir } = settings;
-  const remembered = (await recallAnswers(host, stateDir)).answers;
+  const remembered = (await recallAnswers(host, stateDir, stackDir)).answers;
   return resolveAnswers({
     catalog,
     decided,

@@ -24,6 +24,7 @@ import {
   cacheVariable,
   findCacheDir,
 } from "../source/hub/environment.ts";
+import { stackAnswersFile } from "../record/known-stacks.ts";
 import { stateDirOf } from "../record/state-dir.ts";
 import type { Fetching } from "./command-request.ts";
 import { errorCode } from "../run/failure.ts";
@@ -48,6 +49,10 @@ export interface GivenSettings {
 /** Everything that flags, environment and config file say, checked and made absolute. */
 export interface GatheredSettings extends Fetching {
   readonly stackDir: string;
+  /** It was named; else it is the usual one. */
+  readonly isStackDirGiven: boolean;
+  /** One of those that were set up here, as it was typed. */
+  readonly stack: string | null;
   /** Null where nothing names one: then the stack's own `.env` decides. */
   readonly port: number | null;
   readonly annieTimeoutMs: number;
@@ -118,6 +123,8 @@ export async function gatherSettings(
     mirrors,
     cacheDir,
     stackDir: folder("stackDir") ?? path.join(host.home, "her-os"),
+    isStackDirGiven: setting("stackDir") !== null,
+    stack: setting("stack"),
     stateDir: stateDirOf(host),
     limitBytesPerSecond: limitRate === null ? null : parseRate(nameOf("limitRate"), limitRate),
     maxConnections:
@@ -131,6 +138,8 @@ export async function gatherSettings(
     given: Object.fromEntries(
       settings.flatMap(({ id, flag }) => {
         const isPath = /<(?:dir|file)>/.test(flag);
+        // A setup knows no other stack than its own.
+        if (id === "stack") return [];
         const value = id === "cacheDir" ? cacheDir : isPath ? folder(id) : setting(id);
         return value === null ? [] : [[id, value]];
       }),
@@ -276,13 +285,21 @@ interface Kept {
   readonly former: readonly string[];
 }
 
-function fileOf(stateDir: string): string {
+/** Of the last setup, of whatever stack. */
+function lastFile(stateDir: string): string {
   return path.join(stateDir, "answers.json");
 }
 
-/** The answers of the last run; none where there are none or they can't be read. */
-export async function recallAnswers(host: Host, stateDir: string): Promise<RememberedAnswers> {
-  const kept = await readKept(host, stateDir);
+/**
+ * The answers of the stack's last setup, else of the last setup here; none where there are none or they can't be read.
+ * @param stackDir left out for the last setup, of whatever stack
+ */
+export async function recallAnswers(
+  host: Host,
+  stateDir: string,
+  stackDir?: string,
+): Promise<RememberedAnswers> {
+  const kept = await recallKept(host, stateDir, stackDir);
   if (kept === null) {
     return { answers: {}, earlier: "none", cacheDir: null, overruled: null, former: [], given: {} };
   }
@@ -307,9 +324,14 @@ function formerOf({ answers, cacheDir, former, finished }: Kept): string[] {
   return [...new Set(places.filter((place) => typeof place === "string"))];
 }
 
+async function recallKept(host: Host, stateDir: string, stackDir?: string): Promise<Kept | null> {
+  const own = stackDir && (await readKept(host, stackAnswersFile(stateDir, stackDir)));
+  return own || readKept(host, lastFile(stateDir));
+}
+
 /** Checked by hand: what checks everything else would be loaded by each pull for this alone. */
-async function readKept(host: Host, stateDir: string): Promise<Kept | null> {
-  const kept = parseJson(await host.files.readFile(fileOf(stateDir), "utf8").catch(() => ""));
+async function readKept(host: Host, file: string): Promise<Kept | null> {
+  const kept = parseJson(await host.files.readFile(file, "utf8").catch(() => ""));
   if (!isRecord(kept) || kept["version"] !== 1 || !isRecord(kept["answers"])) return null;
   const { finished, cacheDir, answers } = kept;
   const given = isRecord(kept["given"]) ? kept["given"] : {};
@@ -341,6 +363,8 @@ export async function rememberAnswers(
     ...kept
   }: {
     readonly stateDir: string;
+    /** Absolute: the stack that they are about. */
+    readonly stackDir: string;
     readonly answers: AnswerValues;
     readonly finished: boolean;
     readonly given?: SettingValues;
@@ -348,14 +372,14 @@ export async function rememberAnswers(
     readonly cacheDir?: string;
   },
 ): Promise<void> {
-  const file = fileOf(stateDir);
-  const before = await readKept(host, stateDir);
+  const before = await recallKept(host, stateDir, kept.stackDir);
   const cacheDir = kept.cacheDir ?? before?.cacheDir ?? null;
-  const { answers, finished, given = {} } = kept;
+  const { stackDir, answers, finished, given = {} } = kept;
   const now = [cacheDir, ...(answers.storage ?? [])];
   const former = finished || before === null ? [] : formerOf(before);
   const text = JSON.stringify({
     version: 1,
+    stackDir,
     finished,
     cacheDir,
     answers,
@@ -363,8 +387,10 @@ export async function rememberAnswers(
     former: former.filter((place) => !now.includes(place)),
   });
   try {
-    await host.files.mkdir(stateDir, { recursive: true, mode: 0o700 });
-    await writeAtomically({ host, path: file, content: `${text}\n`, mode: 0o600, durable: false });
+    const own = stackAnswersFile(stateDir, stackDir);
+    await host.files.mkdir(path.dirname(own), { recursive: true, mode: 0o700 });
+    const written = { host, content: `${text}\n`, mode: 0o600, durable: false };
+    for (const file of [own, lastFile(stateDir)]) await writeAtomically({ ...written, path: file });
   } catch {
     return;
   }

@@ -52,7 +52,7 @@ export async function placeAndMake<Settings extends PlaceSettings>(
   settings: Settings,
 ): Promise<Placed<Settings>> {
   const { host, signal } = work;
-  const remembered = await recallAnswers(host, settings.stateDir);
+  const remembered = await recallAnswers(host, settings.stateDir, settings.stackDir);
   const placed = await placeBy(work, settings, remembered);
   if (settings.cacheDir === null) {
     await makeStorage(host, { storage: storageOf(settings.decided, remembered), signal });
@@ -70,7 +70,11 @@ export async function placeModels<Settings extends PlaceSettings>(
   work: Pick<Work, "host" | "emit" | "signal">,
   settings: Settings,
 ): Promise<Placed<Settings>> {
-  return placeBy(work, settings, await recallAnswers(work.host, settings.stateDir));
+  return placeBy(
+    work,
+    settings,
+    await recallAnswers(work.host, settings.stateDir, settings.stackDir),
+  );
 }
 
 async function placeBy<Settings extends PlaceSettings>(

@@ -12,6 +12,7 @@ import { askAnnie } from "../health/health.ts";
 import { answerLimitMs } from "../host/time-limit.ts";
 import type { StackAction } from "../run/failures/stack.ts";
 import { failure } from "../run/failures/table.ts";
+import { chooseStack } from "./choose-stack.ts";
 import type { Work } from "./command-request.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { placeModels } from "./models-place.ts";
@@ -36,10 +37,11 @@ export type StackOrder =
  */
 export async function operateStack(
   work: Work,
-  settings: GatheredSettings,
+  given: GatheredSettings,
   order: StackOrder,
 ): Promise<readonly string[]> {
   const { host } = work;
+  const settings = await chooseStack(work, given);
   const { stackDir } = settings;
   if (!(await isSetUp(host, stackDir))) {
     throw failure("stack.folder_missing", { needs: "stack", folder: stackDir });

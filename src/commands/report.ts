@@ -13,6 +13,7 @@ import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { isRecord, parseJson } from "../run/json.ts";
 import { formatBytes, formatStamp } from "../run/units.ts";
+import { chooseStack } from "./choose-stack.ts";
 import type { Work } from "./command-request.ts";
 import { performDoctor } from "./doctor.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
@@ -44,10 +45,11 @@ const askLimitMs = 10_000;
  */
 export async function performReport(work: Work, request: ReportRequest): Promise<string[]> {
   const { host } = work;
-  const { stackDir, stateDir, tokenFile } = request.settings;
+  const settings = await chooseStack(work, request.settings, { needsOne: false });
+  const { stackDir, stateDir, tokenFile } = settings;
   const [versions, doctor, compose, ours, runs, secrets] = await Promise.all([
     askVersions(work, request),
-    examine(work, request),
+    examine(work, { ...request, settings }),
     readCompose(work, stackDir),
     readOverride(host, stackDir),
     readRecords(host, stateDir),

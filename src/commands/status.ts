@@ -10,7 +10,8 @@ import { backgroundDirOf } from "../record/state-dir.ts";
 import type { Notice } from "../run/events/run.ts";
 import type { BackgroundSeen, ListedImage, StatusRead } from "../run/events/reports.ts";
 import { answerLimitMs, late, withinLimit } from "../host/time-limit.ts";
-import { Failure } from "../run/failure.ts";
+import { Failure, retold } from "../run/failure.ts";
+import { stacksToShow } from "./choose-stack.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
@@ -27,39 +28,73 @@ export interface StatusRequest {
   readonly port: number | null;
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
-  readonly watch: boolean;
 }
 
 const watchMs = 2000;
 
 /**
- * Tells how everything is: once, or again and again whenever it changed. Where nothing runs at first there is nothing to watch.
+ * Tells how every stack is: once, or again and again whenever it changed. Where nothing runs at first there is nothing to watch.
  * @returns the sentences of the closing page, if Annie is online
- * @throws Failure `annie.…` where she is degraded (3) or not there (1); AbortError, which is how a watch ends
+ * @throws Failure `annie.…` where she is degraded (3) or not there (1), of several stacks the worst; AbortError, which is how a watch ends
  */
-export async function status(work: Work, request: StatusRequest): Promise<string[]> {
+export async function status(
+  work: Work,
+  requests: readonly StatusRequest[],
+  watch: boolean,
+): Promise<string[]> {
   const { host, emit, signal } = work;
-  const address = await anniePlace(host, request.stackDir, request.port);
-  const url = `http://${address.host}:${address.port}`;
-  const demoRuns = await tellOfDemo(work);
   const looked = new Map<string, readonly string[]>();
-  let told = "";
+  const rounds = await Promise.all(
+    requests.map(async (request) => {
+      const address = await anniePlace(host, request.stackDir, request.port);
+      return { ...request, url: `http://${address.host}:${address.port}`, looked };
+    }),
+  );
+  const demoRuns = await tellOfDemo(work);
+  const told = new Map<string, string>();
   for (;;) {
-    const { event, problem } = await readStatus(work, { ...request, url, looked });
-    const idle = told === "" && event.annie === "absent" && event.background?.state !== "running";
-    const text = JSON.stringify({ ...event, background: lasting(event.background) });
-    if (text !== told) emit(event);
-    told = text;
-    if (!request.watch || idle) {
+    const read = await Promise.all(rounds.map((round) => readStatus(work, round)));
+    const idle =
+      told.size === 0 &&
+      read.every(
+        ({ event: { annie, background } }) => annie === "absent" && background?.state !== "running",
+      );
+    for (const [index, { event: one }] of read.entries()) {
+      const { stackDir = "" } = one;
+      // The run in the background is told of once.
+      const shown = index === 0 ? one : { ...one, background: null };
+      const event = read.length === 1 ? shown : { ...shown, stacks: read.length };
+      const text = JSON.stringify({ ...event, background: lasting(event.background) });
+      if (text !== told.get(stackDir)) emit(event);
+      told.set(stackDir, text);
+    }
+    if (!watch || idle) {
       // Whoever tries the demo has no Annie yet that could be missed.
-      const { annie, setUp, background: real } = event;
-      if (demoRuns && annie === "absent" && setUp === false && real === null) return [];
-      if (request.watch) emit(nothingToWatch);
+      const isMissed = ({ event: { annie, setUp, background } }: (typeof read)[number]) =>
+        annie !== "absent" || setUp !== false || background !== null;
+      if (demoRuns && !read.some(isMissed)) return [];
+      if (watch) emit(nothingToWatch);
+      const problem = worstOf(read);
       if (problem !== null) throw problem;
       return [];
     }
     await host.clock.sleep(watchMs, signal);
   }
+}
+
+/** Of several stacks, that which is not there before that which lacks something; it names its stack. */
+function worstOf(
+  read: readonly { readonly event: StatusRead; readonly problem: Failure | null }[],
+): Failure | null {
+  const problems = read.flatMap(({ event, problem }) =>
+    problem === null ? [] : [{ problem, stackDir: event.stackDir ?? "" }],
+  );
+  const [worst] = problems.toSorted((a, b) => a.problem.exitCode - b.problem.exitCode);
+  if (worst === undefined) return null;
+  const { problem, stackDir } = worst;
+  return read.length === 1
+    ? problem
+    : retold(problem, { message: `${stackDir}: ${problem.message}` });
 }
 
 const nothingToWatch: Notice = {
@@ -97,7 +132,7 @@ async function readStatus(
 ): Promise<{ event: StatusRead; problem: Failure | null }> {
   const { host, signal } = work;
   const { cacheDir, catalog, stateDir } = fetching;
-  const remembered = await recallAnswers(host, stateDir);
+  const remembered = await recallAnswers(host, stateDir, stackDir);
   const { answers } = resolveAnswers({
     catalog,
     remembered: remembered.answers,
@@ -137,6 +172,7 @@ async function readStatus(
     type: "status.read",
     annie,
     url,
+    stackDir,
     setUp,
     health: from === "stranger" ? "stranger" : health.status,
     capabilities: health.capabilities,
@@ -207,9 +243,17 @@ export async function performStatus(
     settings,
     watch,
     assetsDir,
-  }: Pick<StatusRequest, "watch" | "assetsDir"> & { readonly settings: GatheredSettings },
+  }: {
+    readonly settings: GatheredSettings;
+    readonly watch: boolean;
+    readonly assetsDir: string;
+  },
 ): Promise<readonly string[]> {
-  const fetching = await placeModels(work, settings);
-  const { stackDir, port, decided } = settings;
-  return status(work, { fetching, stackDir, assetsDir, port, decided, watch });
+  const stacks = await stacksToShow(work, settings);
+  const { port, decided } = settings;
+  const requests = stacks.map(async (stackDir): Promise<StatusRequest> => {
+    const fetching = await placeModels(work, { ...settings, stackDir });
+    return { fetching, stackDir, assetsDir, port, decided };
+  });
+  return status(work, await Promise.all(requests), watch);
 }

@@ -2,6 +2,7 @@ import { failure } from "../run/failures/table.ts";
 
 export type SettingId =
   | "stackDir"
+  | "stack"
   | "cacheDir"
   | "endpoint"
   | "catalog"
@@ -36,6 +37,14 @@ export const settings: readonly Setting[] = [
     configKey: "stackDir",
     help: "Annie's folder, with her compose files (default: ~/her-os)",
     pull: true,
+  },
+  {
+    id: "stack",
+    flag: "--stack <stack>",
+    environment: "HEROS_STACK",
+    configKey: "stack",
+    help: "one of several stacks on this machine: its folder, or the name of its folder; wins over --stack-dir",
+    pull: false,
   },
   {
     id: "cacheDir",

@@ -242,6 +242,8 @@ export const eventSchemas: Schemas = {
   "status.read": object({
     annie: z.enum(["online", "degraded", "starting", "absent"]),
     url: text,
+    stackDir: text.exactOptional(),
+    stacks: count.exactOptional(),
     setUp: yesNo.exactOptional(),
     health: text,
     capabilities: record(text, yesNo),

@@ -77,6 +77,7 @@ it("keeps the same answers by the same bytes, as a setup that goes on in the bac
   const file = path.join(world.stateDir, "answers.json");
   const kept = {
     stateDir: world.stateDir,
+    stackDir: path.join(world.folder, "her-os"),
     cacheDir: path.join(world.folder, "cache"),
     answers: { storage: ["hub-cache"] },
     finished: false,

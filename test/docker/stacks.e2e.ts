@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { freePort } from "../host/free-port.ts";
-import { docker, ofType } from "./run-heros.ts";
+import { docker, ofType, runHeros } from "./run-heros.ts";
 import { openScene } from "./scene.ts";
 
 /** A stack of somebody else's, which runs. */
@@ -87,4 +87,38 @@ test("a setup that nobody told a port takes a free one where another stack has h
   );
   const status = await scene.start("status").ended;
   expect(ofType(status, "status.read")).toMatchObject([{ url: `http://127.0.0.1:${other}` }]);
+});
+
+test("two stacks side by side are both listed, each with its own answers, and --stack chooses", async () => {
+  const home = await mkdtemp(path.join(tmpdir(), "heros-home-"));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  const scenes = [await openScene({ home }), await openScene({ home })] as const;
+  const ports = [await freePort(), await freePort()];
+  for (const [index, tiers] of ["1", "1,2"].entries()) {
+    const flags = [`--port=${ports[index]}`, `--tiers=${tiers}`];
+    expect((await scenes[index]?.setup(flags))?.exitCode).toBe(0);
+  }
+  const [one, other] = scenes;
+  const heros = (...args: string[]) => runHeros([...args, "--output=json"], one.env);
+  const both = ofType(await heros("status"), "status.read");
+  expect(new Map(both.map(({ stackDir, tiers }) => [stackDir, tiers]))).toEqual(
+    new Map([
+      [one.stackDir, [1]],
+      [other.stackDir, [1, 2]],
+    ]),
+  );
+  expect((await heros("down")).events.at(-1)).toMatchObject({
+    code: "stack.ambiguous",
+    exitCode: 2,
+  });
+  expect((await heros("down", "--stack", path.basename(other.stackDir))).exitCode).toBe(0);
+  const after = await heros("status");
+  expect(after.exitCode).toBe(1);
+  const states = ofType(after, "status.read").map(({ stackDir, annie }) => [stackDir, annie]);
+  expect(new Map(states as [string, string][])).toEqual(
+    new Map([
+      [one.stackDir, "online"],
+      [other.stackDir, "absent"],
+    ]),
+  );
 });

@@ -77,7 +77,12 @@ test.each(rows.filter(({ question }) => question.remembered))(
     const given = withAnswer(before, question, otherValues(question), catalog);
     expect(given).not.toEqual(before);
 
-    await rememberAnswers(host, { stateDir, answers: rememberable(given), finished: false });
+    await rememberAnswers(host, {
+      stateDir,
+      stackDir: "/home/ann/her-os",
+      answers: rememberable(given),
+      finished: false,
+    });
     const { answers: remembered } = await recallAnswers(host, stateDir);
     const sources = { catalog, remembered, decided: [], foundTokens: [], tokenFile: null };
     const { answers } = resolveAnswers(sources);
@@ -143,7 +148,12 @@ test("a question that is added to the table is asked, given and remembered every
   const stateDir = await mkdtemp(path.join(tmpdir(), "heros-answers-"));
   onTestFinished(() => rm(stateDir, { recursive: true }));
   const host = testHost();
-  await rememberAnswers(host, { stateDir, answers: rememberable(answers), finished: false });
+  await rememberAnswers(host, {
+    stateDir,
+    stackDir: "/home/ann/her-os",
+    answers: rememberable(answers),
+    finished: false,
+  });
   const { answers: remembered } = await recallAnswers(host, stateDir);
   const sources = { catalog, remembered, decided: [], foundTokens: [], tokenFile: null };
   expect(resolveAnswers(sources).answers).toMatchObject({ colour: "blue" });

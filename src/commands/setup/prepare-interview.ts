@@ -78,7 +78,7 @@ export async function prepareInterview(
   const { host, emit, signal } = work;
   const { catalog, stateDir, stackDir, decided, tokenFile, person } = request;
   const [remembered, tokens] = await Promise.all([
-    recallAnswers(host, stateDir),
+    recallAnswers(host, stateDir, stackDir),
     foundTokens(host, stackDir),
   ]);
   const resolved = resolveAnswers({
@@ -315,7 +315,7 @@ export async function prepareInterview(
     },
     remember: (answers) => {
       const { given = {} } = request;
-      const kept = { stateDir, answers: rememberable(answers), given, finished: false };
+      const kept = { stateDir, stackDir, answers: rememberable(answers), given, finished: false };
       return rememberAnswers(host, kept);
     },
   };

@@ -112,7 +112,8 @@ export async function setup(work: Work, asked: SetupRequest): Promise<readonly s
   request.onSettled?.(answers, ask === undefined ? 0 : agreedAtMs);
   const { cacheDir } = survey;
   const { given = {} } = request;
-  const kept = { stateDir, cacheDir, given, answers: settledAnswers(answers, request) };
+  const { stackDir } = request;
+  const kept = { stateDir, stackDir, cacheDir, given, answers: settledAnswers(answers, request) };
   await rememberAnswers(host, { ...kept, finished: false });
   emit({ type: "stage.started", stage: "stack" });
   if (request.cacheDir === null) {
@@ -260,7 +261,7 @@ async function lookAtMachine(work: Work, given: SetupRequest): Promise<Seen | nu
   const { host, emit, signal } = work;
   const { stackDir, assetsDir, stateDir, endpoint, mirrors, dryRun, person } = request;
   const { remedy } = person;
-  const remembered = await recallAnswers(host, stateDir);
+  const remembered = await recallAnswers(host, stateDir, stackDir);
   const [modelsPath, servicesGib] = await Promise.all([
     placeToCheck(work, request, remembered),
     findServicesMemory({ ...request, host }),

@@ -47,6 +47,10 @@ export interface StatusRead {
   /** `online`: healthy, with all of the first tier's capabilities. `absent`: Annie does not answer. */
   readonly annie: "online" | "degraded" | "starting" | "absent";
   readonly url: string;
+  /** Of the stack; left out by records of older versions. */
+  readonly stackDir?: string;
+  /** How many stacks are told of; left out where it is the only one. */
+  readonly stacks?: number;
   /** Her compose files are there; left out by records of older versions. */
   readonly setUp?: boolean;
   /** Her own word; `unreachable` where nobody answers. */

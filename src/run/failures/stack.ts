@@ -55,6 +55,10 @@ export function projectFix({ name, folder, stackDir }: TakenProject): string {
   return `use that one (heros setup --stack-dir ${quoted(folder)}), or give this one a name of its own (COMPOSE_PROJECT_NAME=${name}-2 in ${stackDir}/.env), or stop that one, if this one replaces it (${inFolder(folder, "docker compose down")})`;
 }
 
+function stacksList(known: readonly string[]): string {
+  return `Name one of them: ${known.map((each) => `--stack ${quoted(each)}`).join(", ")}`;
+}
+
 /** A sentence. */
 function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
@@ -150,6 +154,19 @@ export const stackFailures = {
     exitCode: exitCodes.usage,
     message: ({ service, stackDir }) => `The stack in ${stackDir} has no service ${service}.`,
     hint: ({ services }) => `Its services: ${services.join(", ")}`,
+  }),
+  "stack.unknown": row<{ name: string; known: readonly string[] }>({
+    exitCode: exitCodes.usage,
+    message: ({ name, known }) =>
+      known.length === 0
+        ? `There is no stack ${name}: none was set up on this machine.`
+        : `There is no stack ${name}, or more than one of that name.`,
+    hint: ({ known }) => (known.length === 0 ? "Set one up: heros setup" : stacksList(known)),
+  }),
+  "stack.ambiguous": row<{ known: readonly string[] }>({
+    exitCode: exitCodes.usage,
+    message: ({ known }) => `This machine has ${known.length} stacks: which one?`,
+    hint: ({ known }) => stacksList(known),
   }),
   "stack.build_failed": row<{ service: string; stackDir: string; lines: readonly string[] }>({
     exitCode: exitCodes.failed,

@@ -21,7 +21,9 @@ export function statusSentence(event: StatusRead): Sentence {
     starting: "warning",
     absent: "failed",
   } as const;
-  return say(annieLine(event), {
+  const { stackDir, stacks = 1 } = event;
+  const line = annieLine(event);
+  return say(stacks > 1 && stackDir !== undefined ? `${stackDir}: ${line}` : line, {
     from: "quiet",
     mark: isNotSetUp(event) ? null : mark[event.annie],
     tone: event.annie === "online" ? "good" : "warning",

@@ -63,9 +63,14 @@ test("a file of the stack and the answers are written without what a killed run 
       mode: 0o600,
       forbiddenBits: 0,
     });
-    await rememberAnswers(host, { stateDir: folder, answers: {}, finished: true });
+    await rememberAnswers(host, {
+      stateDir: folder,
+      stackDir: folder,
+      answers: {},
+      finished: true,
+    });
     expect((await readdir(folder)).toSorted()).toEqual(
-      [...stay, ".env", "answers.json"].toSorted(),
+      [...stay, ".env", "answers.json", "stacks"].toSorted(),
     );
   } finally {
     await rm(folder, { recursive: true });
