@@ -205,11 +205,15 @@ function planCommand(request: DispatchRequest): CommandPlan {
       return {
         stages: [],
         demo: false,
-        recorded: action === "repair" || (["prune", "rm"].includes(action) && yes && !dryRun),
+        recorded:
+          ["repair", "push"].includes(action) ||
+          (["prune", "rm"].includes(action) && yes && !dryRun),
         resumeHint:
-          action === "repair"
-            ? "Everything downloaded is kept. Run the same command again to continue."
-            : "Run the same command again to complete it.",
+          action === "push"
+            ? "Everything sent is kept. Run the same command again to continue."
+            : action === "repair"
+              ? "Everything downloaded is kept. Run the same command again to continue."
+              : "Run the same command again to complete it.",
         work: async (work) => {
           const { performModels } = await import("../commands/models/models.ts");
           return performModels(work, {

@@ -49,6 +49,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros models rm ollama:llava:7b", "See what it takes"],
     ["heros models rm ollama:llava:7b --yes", "Remove it"],
   ],
+  "models push": [
+    ["heros models push s3://models/annie", "Send all cached models"],
+    ["heros models push s3://models/annie whisper-large-v3", "Send one"],
+  ],
   replay: [["heros replay run.jsonl --output plain", "Read a recorded run"]],
   upgrade: [
     ["heros upgrade --check", "See whether there is a newer version"],
@@ -173,6 +177,9 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   "models clean": ["models prune"],
   "models remove": ["models rm"],
   "models delete": ["models rm"],
+  "models upload": ["models push"],
+  push: ["models push"],
+  upload: ["models push"],
   "models download": ["pull"],
   "models pull": ["pull"],
 };

@@ -242,19 +242,19 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
 
 export interface ModelsCommand extends CommonOptions {
   readonly name: "models";
-  readonly action: "ls" | "verify" | "repair" | "prune" | "rm";
-  /** Ids of the catalog or repositories. */
+  readonly action: "ls" | "verify" | "repair" | "prune" | "rm" | "push";
+  /** As `heros pull` takes them; of `push`, the bucket first. */
   readonly models: readonly string[];
   readonly all: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
 }
 
-/** Adds `heros models ls | verify | repair | prune | rm`. */
+/** Adds `heros models ls | verify | repair | prune | rm | push`. */
 function addModels(program: Command, parsed: (command: ModelsCommand) => void): void {
   const models = program
     .command("models")
-    .description("list, verify, repair, prune or remove the models of this machine")
+    .description("list, verify, repair, prune, remove or push the models of this machine")
     .helpCommand(false);
   const take = (action: ModelsCommand["action"], names: readonly string[], values: Values) =>
     parsed({
@@ -294,6 +294,14 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
     .option("--dry-run", "only show what would be removed")
     .action((chosen: string[], values: Values) => take("rm", chosen, values));
 
+  const push = common(models.command("push"))
+    .argument("<bucket>", "s3://BUCKET/PREFIX")
+    .argument("[model...]", "models of the Hub cache (default: all that are complete)")
+    .description("send models from the cache to an object store; what is there is not sent again")
+    .action((bucket: string, chosen: string[], values: Values) =>
+      take("push", [bucket, ...chosen], values),
+    );
+
   const everywhere = ["cacheDir", "catalog", "endpoint"] as const;
   addFlags(ls, { questionIds: ["tiers", "token"], settingIds: everywhere });
   addFlags(verify, { questionIds: ["token"], settingIds: everywhere });
@@ -302,5 +310,6 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
     settingIds: [...everywhere, "limitRate", "maxConnections"],
   });
   addFlags(prune, { questionIds: ["token"], settingIds: everywhere });
+  addFlags(push, { questionIds: ["token"], settingIds: everywhere });
   addFlags(rm, { questionIds: [], settingIds: ["cacheDir", "catalog"] });
 }

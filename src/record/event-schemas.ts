@@ -222,6 +222,21 @@ export const eventSchemas: Schemas = {
     kept: array(object({ file: text, reason: text })),
   }),
   "file.removed": prunedFile,
+  "push.progress": object({
+    sentBytes: count,
+    totalBytes: count,
+    bytesPerSecond: count,
+    etaSeconds: orNull(count),
+    models: modelsProgress,
+  }),
+  "model.pushed": object({
+    id: text,
+    title: text,
+    repo: text,
+    commit: text,
+    place: text,
+    sentBytes: count,
+  }),
   "upgrade.checked": object({ current: text, latest: text }),
   "upgrade.changes": object({ from: text, to: text, lines: array(text), omitted: count }),
   "version.read": object({

@@ -119,6 +119,17 @@ export function reduceDownload(state: DownloadState, event: TimedEvent): Downloa
         models: event.models,
         progressAt: event.at,
       };
+    case "push.progress":
+      return {
+        ...state,
+        receivedBytes: event.sentBytes,
+        verifiedBytes: event.sentBytes,
+        totalBytes: event.totalBytes,
+        bytesPerSecond: event.bytesPerSecond,
+        etaSeconds: event.etaSeconds,
+        models: event.models,
+        progressAt: event.at,
+      };
     // A repair goes on with a download, whose bars start over.
     case "verify.finished":
       return initialDownload;

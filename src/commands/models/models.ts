@@ -1,5 +1,6 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { modelsByName } from "../../catalog/model-name.ts";
+import { schemeOf } from "../../run/file-listing.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { type Placed, placeModels, requireMounted } from "../models-place.ts";
@@ -14,13 +15,13 @@ import type { Survey } from "../../store/store.ts";
 
 export interface ModelsRequest {
   readonly settings: GatheredSettings;
-  readonly action: "ls" | "verify" | "repair" | "prune" | "rm";
+  readonly action: "ls" | "verify" | "repair" | "prune" | "rm" | "push";
   readonly choice: ModelChoice;
   readonly yes: boolean;
   readonly dryRun: boolean;
 }
 
-/** `heros models ls | verify | repair | prune | rm` */
+/** `heros models ls | verify | repair | prune | rm | push` */
 export async function performModels(
   work: Work,
   request: ModelsRequest,
@@ -51,6 +52,17 @@ export async function performModels(
         names: choice.names,
         remove: yes && !dryRun,
       });
+    }
+    case "push": {
+      const [place = "", ...names] = choice.names;
+      const named = names.length > 0;
+      const models = named
+        ? modelsByName(catalog, names)
+        : await cachedModels(work, cacheDir, catalog.models);
+      const others = named ? [] : await otherModels(work, settings);
+      const ofHub = others.filter(({ parts: [{ repo }] }) => schemeOf(repo) === "hub");
+      const { pushModels } = await import("./push.ts");
+      return pushModels(work, { fetching: settings, place, models, others: ofHub, named });
     }
     case "prune":
       return pruneModels(work, { fetching: settings, remove: yes && !dryRun });

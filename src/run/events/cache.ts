@@ -108,7 +108,34 @@ export interface FileRemoved extends PrunedFile {
   readonly type: "file.removed";
 }
 
+/** Models are being sent from the cache into a bucket. At most five a second. Bytes are those that this run has to send. */
+export interface PushProgress {
+  readonly type: "push.progress";
+  readonly sentBytes: number;
+  readonly totalBytes: number;
+  readonly bytesPerSecond: number;
+  /** Null until it means something. */
+  readonly etaSeconds: number | null;
+  /** `receivedBytes` and `verifiedBytes` are what was sent so far. */
+  readonly models: readonly ModelProgress[];
+}
+
+/** All of a model is in a bucket, and it is listed there. */
+export interface ModelPushed {
+  readonly type: "model.pushed";
+  readonly id: string;
+  readonly title: string;
+  readonly repo: string;
+  readonly commit: string;
+  /** `s3://bucket/prefix` */
+  readonly place: string;
+  /** In this run; 0 where all of it was there. */
+  readonly sentBytes: number;
+}
+
 export type ModelsEvent =
+  | PushProgress
+  | ModelPushed
   | ModelsListed
   | VerifyProgress
   | FileDamaged

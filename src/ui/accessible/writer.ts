@@ -1,3 +1,4 @@
+import type { TimedEvent } from "../../run/event.ts";
 import { initialState, reduce, type RunState } from "../../run/state.ts";
 import { formatBytes } from "../../run/units.ts";
 import { printable } from "../clean-text.ts";
@@ -47,7 +48,7 @@ export function createAccessibleWriter(
         if (isTold(sentence, terminal.verbosity)) tell(say, sentence);
       }
       if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
-      const done = event.type === "verify.progress" ? "verified" : "downloaded";
+      const done = doneWords[event.type] ?? "downloaded";
       output.line(progressSentence(state, done));
     },
     async ask(interview, signal) {
@@ -94,7 +95,12 @@ function ended(text: string): string {
   return /[.:!?]$/.test(text) ? text : `${text}.`;
 }
 
-function progressSentence(state: RunState, done: "downloaded" | "verified"): string {
+const doneWords: Readonly<Partial<Record<TimedEvent["type"], string>>> = {
+  "verify.progress": "verified",
+  "push.progress": "sent",
+};
+
+function progressSentence(state: RunState, done: string): string {
   const progress = progressOf(state);
   const { receivedBytes, totalBytes } = progress;
   const left = timesText(progress, "about ");

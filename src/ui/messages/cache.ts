@@ -10,7 +10,7 @@ import { calledFile } from "../../run/ollama.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
 import { counted, say, type Sentence } from "./sentence.ts";
 
-type ModelsSaid = Exclude<ModelsEvent, { type: "verify.progress" }>;
+type ModelsSaid = Exclude<ModelsEvent, { type: "verify.progress" | "push.progress" }>;
 
 export function modelsSentence(event: ModelsSaid): Sentence {
   switch (event.type) {
@@ -33,6 +33,11 @@ export function modelsSentence(event: ModelsSaid): Sentence {
       return event.damaged === 0
         ? say(`${checked}: all match their checksums.`, { tone: "good", mark: "ok" })
         : say(`${checked}: ${counted(event.damaged, "file")} damaged.`, { tone: "bad" });
+    }
+    case "model.pushed": {
+      const sent = event.sentBytes === 0 ? "already there" : `${formatBytes(event.sentBytes)} sent`;
+      const text = `${event.title} is complete in ${event.place} (${sent}).`;
+      return say(text, { tone: "good", mark: "ok" });
     }
     case "prune.planned":
       return prunePlan(event);

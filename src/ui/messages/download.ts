@@ -171,6 +171,7 @@ const movesBars = new Set<TimedEvent["type"]>([
   "download.progress",
   "image.progress",
   "verify.progress",
+  "push.progress",
 ]);
 
 /**

@@ -42,6 +42,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
       return stackSentence(event, state);
     case "download.progress":
     case "verify.progress":
+    case "push.progress":
     case "doctor.report":
       return null;
     case "image.planned":
@@ -68,6 +69,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "verify.finished":
     case "prune.planned":
     case "file.removed":
+    case "model.pushed":
       return modelsSentence(event);
     case "status.read":
       // Before the first setup, the demo that runs is all there is to tell.

@@ -58,7 +58,7 @@ export function createPlainWriter(
         if (isTold(sentence, terminal.verbosity)) tell(sentence, event);
       }
       if (terminal.verbosity === "quiet" || !isProgressDue(event, state)) return;
-      const what = event.type === "verify.progress" ? "Verified" : labels[downloadedWhat(state)];
+      const what = doneLabels[event.type] ?? labels[downloadedWhat(state)];
       say(`${what}: ${progressText(progressOf(state))}`, 4);
     },
     ...(terminal.stdin.isTTY && terminal.stdout.isTTY ? { confirm } : {}),
@@ -71,6 +71,10 @@ export function createPlainWriter(
   };
 }
 
+const doneLabels: Readonly<Partial<Record<TimedEvent["type"], string>>> = {
+  "verify.progress": "Verified",
+  "push.progress": "Sent",
+};
 const labels = {
   release: "Downloaded",
   models: "Models",
