@@ -68,3 +68,18 @@ test("a repository that no source of this run has is a mistake of ours, and no H
   const source = sourceByRepo({ hub: told("hub").source });
   await expect(source.list("ollama:registry/a", "1", signal)).rejects.toThrow("no source for");
 });
+
+test("what is several sources already may be joined with one more", async () => {
+  const [hub, ollama, images] = [told("hub"), told("ollama"), told("images")];
+  const models = sourceByRepo({ hub: hub.source, ollama: ollama.source });
+  const source = sourceByRepo({ hub: models, oci: images.source });
+  for (const [repo, name] of [
+    ["a/b", "hub"],
+    ["ollama:host/library/a", "ollama"],
+    ["oci:ghcr.io/a/b", "images"],
+  ] as const) {
+    await expect(source.list(repo, "1", signal)).rejects.toThrow(`${name} list ${repo}`);
+    expect(source.serverOf?.(repo)).toBe(name);
+  }
+  await expect(source.list("s3:bucket", "1", signal)).rejects.toThrow("no source for");
+});

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { storeByRepo } from "../../src/store/by-repo.ts";
 import { openHubCache } from "../../src/store/hub-cache/hub-cache.ts";
+import { openOllamaStore } from "../../src/store/ollama/ollama-store.ts";
 import { type NeededSpace, requireSpace } from "../../src/store/store.ts";
 import { image, imageOf, type ImageScene, openImageScene } from "../download/image-scene.ts";
 import { model } from "../download/scene.ts";
@@ -113,4 +114,23 @@ test("two disks with room for one each are enough, and what needs nothing is nev
   ]) {
     expect(() => requireSpace(needs)).not.toThrow();
   }
+});
+
+test("what is several stores already may be joined with one more, and an error of a disk is told by whose folder it is in", async () => {
+  await using scene = await openBoth();
+  const { host, cacheDir, folder } = scene;
+  const modelsDir = join(folder, "ollama");
+  const models = storeByRepo({
+    hub: openHubCache({ host, cacheDir }),
+    ollama: openOllamaStore({ host, modelsDir }),
+  });
+  const store = storeByRepo({ hub: models, oci: scene.images() });
+  expect(store.locate("ollama:registry.ollama.ai/library/llava", "sha256:0")).toBe(modelsDir);
+  expect(store.locate("o/m", "c")).toContain("models--o--m");
+  expect(() => store.locate("s3:bucket", "1")).toThrow("no store for");
+  const refused = (path: string): unknown =>
+    store.failureOf(Object.assign(new Error("EACCES"), { code: "EACCES", path }));
+  expect(refused(join(modelsDir, "blobs/x"))).toMatchObject({ code: "ollama.not_writable" });
+  expect(refused(join(cacheDir, "x"))).toMatchObject({ code: "cache.not_writable" });
+  await store.close();
 });
