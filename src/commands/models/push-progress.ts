@@ -21,18 +21,21 @@ export function createPushProgress(
 
   const tell = (nowMs: number): void => {
     toldMs = nowMs;
+    const bytesPerSecond = Math.round(rate.bytesPerSecond(nowMs));
     const etaSeconds = rate.etaSeconds(totalBytes - sentBytes, nowMs);
     emit({
       type: "push.progress",
       sentBytes,
       totalBytes,
-      bytesPerSecond: Math.round(rate.bytesPerSecond(nowMs)),
+      bytesPerSecond,
       etaSeconds: etaSeconds === null ? null : Math.round(etaSeconds * 10) / 10,
       models: models.map(({ label, totalBytes: ownBytes }) => {
         const sent = sentOf.get(label.id) ?? 0;
         const state = finished.has(label.id) ? "ready" : sent > 0 ? "downloading" : "waiting";
         const bytes = { receivedBytes: sent, verifiedBytes: sent, totalBytes: ownBytes };
-        return { ...label, state, ...bytes, bytesPerSecond: 0, etaSeconds: null } as const;
+        // One model is sent after the other.
+        const speed = state === "downloading" ? bytesPerSecond : 0;
+        return { ...label, state, ...bytes, bytesPerSecond: speed, etaSeconds: null } as const;
       }),
     });
   };
