@@ -62,7 +62,7 @@ export const installationChecks = [
   row({
     id: "certificates",
     title: "Certificates",
-    why: "A network that inspects secure connections has its own, which must be known here.",
+    why: "A network that inspects connections has one of its own.",
     routine: true,
     async assess({ certificates }, { asked, probe, limitMs }) {
       const [answers, files] = await Promise.all([asked.hub, certificates]);

@@ -65,7 +65,7 @@ export const machineChecks = [
   row({
     id: "memory",
     title: "Memory",
-    why: "CPU and GPU share it on a Spark, which freezes or restarts where it runs out.",
+    why: "A Spark that runs out of it freezes or restarts.",
     rank: null,
     fixable: false,
     async assess({ memory, firstGuess }, _probe, { modelsGib }) {

@@ -66,11 +66,15 @@ export async function performDoctor(
   const ids = checkIds(names);
   const given = await chooseStack(work, gathered, { needsOne: false });
   emit({ type: "stage.started", stage: "machine" });
-  const [{ settings, outOfReach }, address] = await findPlaces(work, given);
+  const limitMs = answerLimitMs(host) * shareOfPlaces;
+  const { catalog } = given;
+  const [[{ settings, outOfReach }, address], servicesGib] = await Promise.all([
+    findPlaces(work, given),
+    findServicesMemory({ host, signal, limitMs }, { ...given, assetsDir, catalog }),
+  ]);
   const { cacheDir, stackDir, endpoint, mirrors } = settings;
-  const [answers, servicesGib, port] = await Promise.all([
+  const [answers, port] = await Promise.all([
     answersHere(host, settings),
-    findServicesMemory({ host, stackDir, assetsDir, catalog: settings.catalog }),
     portOfSetup(work, { given, assetsDir, port: address.port }),
   ]);
   const refusedTokens = new Set<Secret>();

@@ -14,7 +14,9 @@ test.each([
   const stackDir = await newStackDir({ ".env": env });
   // Without a docker, heros reads the files itself.
   const host = testHost({ PATH: "/nonexistent" });
-  expect(await findServicesMemory({ host, catalog, stackDir, assetsDir })).toBe(gib);
+  const { signal } = new AbortController();
+  const probe = { host, signal, limitMs: 4000 };
+  expect(await findServicesMemory(probe, { catalog, stackDir, assetsDir })).toBe(gib);
 });
 
 test("what services take is added to what the chosen sets of models take", () => {

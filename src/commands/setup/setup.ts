@@ -22,6 +22,7 @@ import { findPlannedStack } from "../../deploy/compose/read-stack.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { writeStack } from "../../deploy/compose/deployment.ts";
 import type { Host } from "../../host/host.ts";
+import { answerLimitMs } from "../../host/time-limit.ts";
 import { enabledTiers } from "../told-variables.ts";
 import { ownUid } from "../../host/own-file.ts";
 import type { Answers } from "../../plan/questions.ts";
@@ -264,7 +265,7 @@ async function lookAtMachine(work: Work, given: SetupRequest): Promise<Seen | nu
   const remembered = await recallAnswers(host, stateDir, stackDir);
   const [modelsPath, servicesGib] = await Promise.all([
     placeToCheck(work, request, remembered),
-    findServicesMemory({ ...request, host }),
+    findServicesMemory({ host, signal, limitMs: answerLimitMs(host) }, request),
   ]);
   const { answers, decided } = resolveAnswers({
     ...request,
