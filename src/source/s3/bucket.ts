@@ -117,7 +117,9 @@ async function copiedCache(client: S3Client, signal: AbortSignal): Promise<Bucke
     if (ref !== undefined && isSafePath(ref)) refs.push({ repo, ref, object });
     if (commit === undefined || path === undefined || !isSafePath(path)) continue;
     const id = `${repo}@${commit}`;
-    snapshots.set(id, [...(snapshots.get(id) ?? []), { ...object, path }]);
+    const snapshot = snapshots.get(id) ?? [];
+    snapshot.push({ ...object, path });
+    snapshots.set(id, snapshot);
   }
   const revisions = await readRefs(client, refs, signal);
   const models: BucketModel[] = [];
