@@ -104,7 +104,7 @@ export const checkExamples: Readonly<Record<CheckId, CheckExamples>> = {
     warnings: [assessCompose({ state: "there", version: "2.20.2" }, { limitMs })],
   },
   "docker.gpu": {
-    codes: [],
+    codes: ["docker.gpu_unavailable"],
     warnings: [assessGpuAccess("none", { docker: "running", hasGpu: true })],
   },
   port: { codes: ["port.taken"], warnings: [] },

@@ -11,6 +11,11 @@ import {
   recogniseProduct,
 } from "../machine/hardware.ts";
 import { type NvidiaSmi, askNvidiaSmi, chooseGpu } from "../machine/gpu.ts";
+import {
+  type GpuTrial,
+  type GpuTrialRequest,
+  tryGpuInContainer,
+} from "../machine/gpu-in-containers.ts";
 import type { Gpu } from "../run/events/machine.ts";
 import { type DiskQuestions, askDisks } from "../machine/disks.ts";
 import {
@@ -58,6 +63,8 @@ export interface Surroundings {
   readonly consent: Consent;
   /** Memory that the chosen models take. */
   readonly modelsGib: number;
+  /** An image of the stack that the engine has, for a container that tries the GPU; null without one. Not tried unless given. */
+  readonly findTrialImage?: (signal: AbortSignal) => Promise<GpuTrialRequest | null>;
 }
 
 /** Whether somebody agreed to a machine that is no DGX Spark, is still asked, or is not asked at all. */
@@ -165,6 +172,22 @@ export function askHubs(
       answer: await askHub(probe, endpoint, tryHub),
     })),
   );
+}
+
+/**
+ * What a container sees of the GPU, in what is left of the time that one question may take since `startedMs`.
+ * @returns null where none was tried, or it says nothing
+ */
+export async function tryGpu(
+  { host, signal, limitMs }: Probe,
+  { findTrialImage }: Pick<Surroundings, "findTrialImage">,
+  startedMs: number,
+): Promise<GpuTrial | null> {
+  const leftMs = () => limitMs - (host.clock.monotonicMs() - startedMs);
+  if (findTrialImage === undefined || leftMs() <= 0) return null;
+  const image = await withinLimit({ host, signal, limitMs: leftMs() }, findTrialImage);
+  if (image === late || image === null || leftMs() <= 0) return null;
+  return tryGpuInContainer({ host, signal, limitMs: leftMs() }, image);
 }
 
 async function askHub(probe: Probe, endpoint: string, tryHub: TryHub): Promise<HubAnswer> {

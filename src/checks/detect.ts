@@ -43,6 +43,8 @@ export interface DetectRequest {
   readonly consent?: Consent;
   /** Memory that the chosen models take. */
   readonly modelsGib: number;
+  /** An image of the stack to try the GPU with in a container; not tried unless given. */
+  readonly findTrialImage?: NonNullable<Surroundings["findTrialImage"]>;
   /** How long one question to the machine may take; one that gets no answer ends as a warning. Default 4 s, more on a busy machine. */
   readonly limitMs?: number;
 }

@@ -2,7 +2,8 @@ import type { ComposeAnswer } from "../docker/compose.ts";
 import { compareVersion } from "../run/version.ts";
 import { type DockerAnswer, engineProblem, type GpuAccess } from "../docker/engine.ts";
 import type { Probe } from "../host/time-limit.ts";
-import { type Finding, lateFinding, withoutDocker } from "./finding.ts";
+import type { GpuTrial } from "../machine/gpu-in-containers.ts";
+import { failedBy, type Finding, lateFinding, withoutDocker } from "./finding.ts";
 import { failure } from "../run/failures/table.ts";
 
 /** The first compose that knows `!override`. */
@@ -44,11 +45,23 @@ export function assessDocker(
   }
 }
 
+export interface GpuAccessAsked {
+  readonly docker: DockerAnswer["state"];
+  readonly hasGpu: boolean;
+  /** What a container saw; null where none was tried. */
+  readonly trial?: GpuTrial | null;
+}
+
 export function assessGpuAccess(
   access: GpuAccess,
-  { docker, hasGpu }: { readonly docker: DockerAnswer["state"]; readonly hasGpu: boolean },
+  { docker, hasGpu, trial = null }: GpuAccessAsked,
 ): Finding {
   if (docker !== "running") return withoutDocker;
+  if (trial !== null) {
+    return trial.failure === null
+      ? { status: "ok", found: `available to containers (checked with ${trial.image})` }
+      : failedBy(trial.failure);
+  }
   switch (access) {
     case "cdi":
       return { status: "ok", found: "available to containers (CDI)" };

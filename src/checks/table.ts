@@ -1,4 +1,4 @@
-import type { Asked, Surroundings } from "./ask-machine.ts";
+import { type Asked, type Surroundings, tryGpu } from "./ask-machine.ts";
 import { assessClashes } from "./clashes.ts";
 import { failedBy, type Finding, lateFinding } from "./finding.ts";
 import { late, type Probe } from "../host/time-limit.ts";
@@ -113,11 +113,14 @@ export const machineChecks = [
     id: "docker.gpu",
     title: "GPU in containers",
     why: "Without it, Annie's containers can't use the GPU.",
-    rank: null,
+    rank: 6,
     fixable: true,
-    async assess({ gpuAccess, docker, gpu }) {
-      const hasGpu = (await gpu) !== null;
-      return assessGpuAccess(await gpuAccess, { docker: (await docker).state, hasGpu });
+    async assess({ gpuAccess, docker, gpu }, probe, around) {
+      const startedMs = probe.host.clock.monotonicMs();
+      const [access, { state }, found] = await Promise.all([gpuAccess, docker, gpu]);
+      const hasGpu = found !== null;
+      const trial = hasGpu && access !== "none" ? await tryGpu(probe, around, startedMs) : null;
+      return assessGpuAccess(access, { docker: state, hasGpu, trial });
     },
   }),
   row({

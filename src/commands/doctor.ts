@@ -97,6 +97,7 @@ export async function performDoctor(
     tryHub: tryHubOf(work, settings, { tokenIsAsked: false, refusedTokens }),
     modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)) + servicesGib,
     consent: answers.unsupported ? "given" : "missing",
+    findTrialImage: (stop) => here.findTrialImage(stop),
   };
   const look = () =>
     askInstallation(work, {

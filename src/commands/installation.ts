@@ -29,6 +29,7 @@ import {
   type StackConfig,
 } from "../docker/compose.ts";
 import { askMounts, type Container, listContainers, type Listing } from "../docker/containers.ts";
+import { findEngineImage } from "../docker/engine-images.ts";
 import { readCause } from "../docker/explain-container.ts";
 import { inspectContainers } from "../docker/inspect-containers.ts";
 import type { LikelyCause } from "../run/failures/annie.ts";
@@ -43,8 +44,10 @@ import { findLeftNames } from "../docker/hand-over.ts";
 import { findRunning } from "../record/find-running.ts";
 import { backgroundDirOf } from "../record/state-dir.ts";
 import { stackPlan } from "./stack-plan.ts";
+import type { Host } from "../host/host.ts";
 import { answerLimitMs, impatient, late, type Late, withinLimit } from "../host/time-limit.ts";
 import type { Answers } from "../plan/questions.ts";
+import type { GpuTrialRequest } from "../machine/gpu-in-containers.ts";
 import { readCertificateFiles } from "../machine/certificates.ts";
 import { Failure } from "../run/failure.ts";
 import { questionFor } from "./question-for.ts";
@@ -78,6 +81,8 @@ export interface AskedInstallation {
   readonly wanted: Promise<Wanted | null>;
   /** What a setup would make of Annie's files; none before their check. */
   readonly changes: readonly StackChange[];
+  /** An image of the stack that the engine has, Annie's own if it can be; null without one. */
+  findTrialImage(signal: AbortSignal): Promise<GpuTrialRequest | null>;
 }
 
 /** Asks for what setup and pull made, nothing of it before its answer is looked at. */
@@ -159,7 +164,24 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
     get changes() {
       return changes;
     },
+    async findTrialImage(stop) {
+      const config = await others.config;
+      return config && findTrialImage(host, config, stop);
+    },
   };
+}
+
+async function findTrialImage(
+  host: Host,
+  { imageOfService }: StackConfig,
+  signal: AbortSignal,
+): Promise<GpuTrialRequest | null> {
+  const own = imageOfService.get(annieServiceName);
+  for (const image of new Set([...(own === undefined ? [] : [own]), ...imageOfService.values()])) {
+    const found = await findEngineImage({ host, signal }, image);
+    if (found !== null) return { image, engineId: found.id };
+  }
+  return null;
 }
 
 /** What rows are made from. */

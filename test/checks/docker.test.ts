@@ -14,6 +14,7 @@ import {
 import { parseComposeVersion } from "../../src/docker/compose.ts";
 import { assessCompose, assessDocker, assessGpuAccess } from "../../src/checks/docker.ts";
 import type { Finding } from "../../src/checks/finding.ts";
+import { failure } from "../../src/run/failures/table.ts";
 import { fixture, notInstalled, ran } from "../machine/fixture.ts";
 import { testProbe } from "../machine/test-host.ts";
 
@@ -256,6 +257,22 @@ describe("the GPU in containers", () => {
     ["kind: nvidia.com/gpu-like\n", false],
   ])("knows NVIDIA's specification: %j", (text, expected) => {
     expect(isNvidiaSpecification(text)).toBe(expected);
+  });
+
+  it("is checked where a container saw it, and refused where docker refused it", () => {
+    const asked = { docker: "running", hasGpu: true } as const;
+    const seen = { image: "core:1", failure: null };
+    expect(assessGpuAccess("cdi", { ...asked, trial: seen })).toEqual({
+      status: "ok",
+      found: "available to containers (checked with core:1)",
+    });
+    const refusal = failure("docker.gpu_unavailable", { said: "no" });
+    expect(
+      assessGpuAccess("cdi", { ...asked, trial: { ...seen, failure: refusal } }),
+    ).toMatchObject({ status: "failed", failure: { code: "docker.gpu_unavailable" } });
+    expect(assessGpuAccess("cdi", { ...asked, trial: null }).found).toBe(
+      "available to containers (CDI)",
+    );
   });
 
   it("warns where there is a GPU and no way to it, and never stops the run", () => {
