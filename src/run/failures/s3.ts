@@ -24,7 +24,7 @@ export const s3Failures = {
   }),
   "s3.other_store": row<{ readonly name: string; readonly scheme: string }>({
     exitCode: exitCodes.usage,
-    message: ({ name, scheme }) => `heros can't read ${scheme}:// addresses: ${name}`,
+    message: ({ name, scheme }) => `heros can't use ${scheme}:// addresses: ${name}`,
     hint: ({ scheme }) =>
       scheme === "gs"
         ? "Google Cloud Storage also speaks S3: create an HMAC key, set AWS_ENDPOINT_URL_S3=https://storage.googleapis.com and write s3://BUCKET/PREFIX."
