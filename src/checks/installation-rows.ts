@@ -8,7 +8,14 @@ import { assessCertificates } from "./certificates.ts";
 import type { Finding } from "./finding.ts";
 import type { Installation } from "./installation.ts";
 import { assessClock, assessProxy, assessTokens } from "./network-settings.ts";
-import { assessAnnie, assessFiles, assessMounts, assessServices, notSetUp } from "./stack.ts";
+import {
+  assessAnnie,
+  assessFiles,
+  assessMounts,
+  assessServices,
+  notSetUp,
+  voiceOf,
+} from "./stack.ts";
 import {
   assessImages,
   assessLeftNames,
@@ -143,13 +150,16 @@ export const installationChecks = [
     title: "Annie's services",
     why: "Each of them has to run.",
     routine: false,
-    async assess({ containers, causeOf, isSetUp }, { asked, probe, surroundings, limitMs }) {
+    async assess(here, { asked, probe, surroundings, limitMs }) {
+      const { containers, troubleOf, isSetUp } = here;
       if (!(await isSetUp)) return notSetUp;
       const [listing, { state }] = await Promise.all([containers, asked.docker]);
+      const voice = async () => voiceOf(await here.annie);
       const { stackDir } = surroundings;
       const start = `heros up${stackFlag(probe.host, stackDir)}`;
       const own = annieServiceName;
-      return assessServices(listing, { docker: state, stackDir, own, start, causeOf, limitMs });
+      const known = { docker: state, stackDir, own, start, troubleOf, voice, limitMs };
+      return assessServices(listing, known);
     },
   }),
   row({

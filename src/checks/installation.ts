@@ -3,7 +3,6 @@ import type { AnnieState } from "../health/health.ts";
 import type { Late } from "../host/time-limit.ts";
 import type { CertificateFile } from "../machine/certificates.ts";
 import type { Failure } from "../run/failure.ts";
-import type { LikelyCause } from "../run/failures/annie.ts";
 import type { NeededSpace, Survey } from "../store/store.ts";
 
 /**
@@ -25,8 +24,8 @@ export interface Installation {
   readonly annie: Promise<AnnieFound | Late>;
   /** Her containers, stopped ones too. */
   readonly containers: Promise<Listing | Late>;
-  /** Why one of them probably fails, by its log; null where nobody knows. */
-  readonly causeOf: (container: Container) => Promise<LikelyCause | null | Late>;
+  /** Why one of them does not run. */
+  readonly troubleOf: (container: Container) => Promise<ContainerTrouble | Late>;
   /** The models in her container; null where it does not run, or nobody says. */
   readonly mounts: Promise<MountsFound | null | Late>;
   /** The files that heros writes, as a setup would find them. @param gpu there is one */
@@ -41,6 +40,15 @@ export interface Installation {
   readonly clock: Promise<number | null | Late>;
   /** What models and images need that are still to come; null where that is not known. */
   readonly needs: Promise<readonly NeededSpace[] | null>;
+}
+
+export interface ContainerTrouble {
+  /** With which a setup would end, the last lines of its log among its words. */
+  readonly failure: Failure;
+  /** It is Annie's own, or one that she waits for. */
+  readonly isNeeded: boolean;
+  /** The kernel killed it for its memory. */
+  readonly outOfMemory: boolean;
 }
 
 export interface TokenFound {

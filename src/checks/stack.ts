@@ -1,8 +1,9 @@
 import path from "node:path";
 import type { DockerAnswer } from "../docker/engine.ts";
 import type { Container, Listing } from "../docker/containers.ts";
+import { isUnheard, type Voice } from "../docker/watch-containers.ts";
 import { late, type Late, type Probe } from "../host/time-limit.ts";
-import { adviceFor, whatHappened } from "../run/failures/annie.ts";
+import { whatHappened } from "../run/failures/annie.ts";
 import { inFolder, quoted } from "../run/shell-quote.ts";
 import { formatSeconds } from "../run/units.ts";
 import {
@@ -13,7 +14,13 @@ import {
   warnedBy,
   withoutDocker,
 } from "./finding.ts";
-import type { AnnieFound, FilesFound, Installation, MountsFound } from "./installation.ts";
+import type {
+  AnnieFound,
+  ContainerTrouble,
+  FilesFound,
+  Installation,
+  MountsFound,
+} from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
 /** Whether Annie was set up here. */
@@ -43,13 +50,17 @@ export interface ServicesAsked extends Limit {
   readonly own: string;
   /** The command that starts them. */
   readonly start: string;
-  /** Why one of them probably fails. */
-  readonly causeOf: Installation["causeOf"];
+  readonly troubleOf: Installation["troubleOf"];
+  /** How Annie answers, for whom a container is unhealthy by Docker's word. */
+  readonly voice: () => Promise<Voice>;
 }
+
+/** So many are asked about: where one brings others down, it is among the first. */
+const mostExplained = 4;
 
 export async function assessServices(
   listing: Listing | Late,
-  { docker, limitMs, stackDir, own, start, causeOf }: ServicesAsked,
+  { docker, limitMs, stackDir, own, start, troubleOf, voice }: ServicesAsked,
 ): Promise<Finding> {
   if (lacksDocker(docker)) return withoutDocker;
   if (listing === late || listing.error === "late") return lateFinding({ limitMs });
@@ -58,7 +69,9 @@ export async function assessServices(
   if (containers.length === 0) {
     return { status: "warning", found: "no container is running", remedy: start };
   }
-  const broken = containers.filter((each) => isBroken(each, own));
+  const broken = containers
+    .filter((each) => isBroken(each, own))
+    .toSorted((one, other) => Number(other.service === own) - Number(one.service === own));
   const [first] = broken;
   if (first === undefined) {
     const waiting = containers.filter(({ state }) => state === "created");
@@ -69,16 +82,60 @@ export async function assessServices(
     const running = containers.filter(({ state }) => state !== "exited").length;
     return { status: "ok", found: `${running} running` };
   }
-  const cause = await causeOf(first);
-  const advice = cause === null || cause === late ? "" : `${adviceFor(cause, first.service)} `;
-  const log = inFolder(stackDir, `docker compose logs ${quoted(first.service)}`);
-  return {
-    status: "warning",
-    found: broken
-      .map(({ service, state, exitCode }) => `${service} ${whatHappened(state, exitCode)}`)
-      .join("; "),
-    remedy: `${advice}${advice === "" ? "" : "Check its log: "}${log}`,
-  };
+  const found = broken
+    .map(({ service, state, exitCode }) => `${service} ${whatHappened(state, exitCode)}`)
+    .join("; ");
+  const [troubles, answers] = await Promise.all([
+    Promise.all(
+      broken.slice(0, mostExplained).map(async (container): Promise<Told> => {
+        return { container, trouble: await troubleOf(container) };
+      }),
+    ),
+    broken.some(({ state }) => state === "unhealthy") ? voice() : null,
+  ]);
+  for (const { container, trouble } of troubles) {
+    if (trouble !== late && stopsAnnie(container, trouble, { own, voice: answers ?? "silent" })) {
+      const { failure } = trouble;
+      return { status: "failed", found, remedy: failure.hint, failure };
+    }
+  }
+  const trouble = troubles[0]?.trouble ?? late;
+  if (trouble === late) {
+    const log = inFolder(stackDir, `docker compose logs ${quoted(first.service)}`);
+    return { status: "warning", found, remedy: `Check its log: ${log}` };
+  }
+  const again = wasStopped(first, trouble) ? `${start} starts it again. ` : "";
+  return { status: "warning", found, remedy: `${again}${trouble.failure.hint}` };
+}
+
+interface Told {
+  readonly container: Container;
+  readonly trouble: ContainerTrouble | Late;
+}
+
+/** Whether a setup would end with it. */
+function stopsAnnie(
+  container: Container,
+  trouble: ContainerTrouble,
+  { own, voice }: { readonly own: string; readonly voice: Voice },
+): boolean {
+  const { isNeeded } = trouble;
+  if (!isNeeded || wasStopped(container, trouble)) return false;
+  const isOwn = container.service === own;
+  return container.state !== "unhealthy" || isUnheard({ isOwn, isNeeded, voice });
+}
+
+/** Of a program that somebody stopped, with docker or by ending heros: a start brings it back. */
+const stopStatuses = new Set([0, 130, 137, 143]);
+
+function wasStopped({ state, exitCode }: Container, { outOfMemory }: ContainerTrouble): boolean {
+  return state === "exited" && stopStatuses.has(exitCode) && !outOfMemory;
+}
+
+/** How she answers, as the watch over her containers takes it. */
+export function voiceOf(annie: AnnieFound | Late): Voice {
+  if (annie === late || annie.state === "absent") return "silent";
+  return annie.state === "online" ? "healthy" : "unwell";
 }
 
 /** @param own Annie's service */

@@ -22,17 +22,9 @@ import {
   containerCache,
 } from "../deploy/compose/annie-service.ts";
 import { isSetUp, stackFlag } from "../deploy/compose/compose-files.ts";
-import {
-  type ListRequest,
-  memoryLimitOf,
-  readStackConfig,
-  type StackConfig,
-} from "../docker/compose.ts";
-import { askMounts, type Container, listContainers, type Listing } from "../docker/containers.ts";
+import { type ListRequest, readStackConfig, type StackConfig } from "../docker/compose.ts";
+import { askMounts, listContainers, type Listing } from "../docker/containers.ts";
 import { findEngineImage } from "../docker/engine-images.ts";
-import { readCause } from "../docker/explain-container.ts";
-import { inspectContainers } from "../docker/inspect-containers.ts";
-import type { LikelyCause } from "../run/failures/annie.ts";
 import { askAnnie } from "../health/health.ts";
 import { isS3 } from "../run/s3.ts";
 import { isHubOffline } from "../source/hub/environment.ts";
@@ -55,6 +47,7 @@ import { openHubCache } from "../store/hub-cache/hub-cache.ts";
 import { findRepoObstacle } from "../store/hub-cache/prepare.ts";
 import type { Survey } from "../store/store.ts";
 import type { Work } from "./command-request.ts";
+import { findTrouble } from "./container-trouble.ts";
 import type { FoundImages } from "./find-images.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { wantedOf } from "./models/view-cache.ts";
@@ -137,8 +130,8 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
     },
     annie: () => inTime((stop) => findAnnie({ ...work, host, signal: stop }, request)),
     containers: () => inTime((stop) => listContainers({ host, stackDir, signal: stop })),
-    causeOf: () => (container) =>
-      inTime((stop) => findCause({ host, stackDir, signal: stop }, container)),
+    troubleOf: () => (container) =>
+      inTime((stop) => findTrouble({ host, stackDir, signal: stop }, container)),
     mounts: () =>
       inTime(async (stop) => {
         const listing = await installation.containers;
@@ -208,24 +201,6 @@ async function findAnnie(
   return proof.problem === null
     ? { state, url, problem, answeredInMs: proof.elapsedMs }
     : { state: "degraded", url, problem: proof.problem, answeredInMs: null };
-}
-
-/** As the watch over a start would say it. */
-async function findCause(asked: ListRequest, container: Container): Promise<LikelyCause | null> {
-  const [config, details] = await Promise.all([
-    readStackConfig(asked),
-    inspectContainers(asked, [container]),
-  ]);
-  const service = config?.services[container.service];
-  const { cause } = await readCause({
-    ...asked,
-    container,
-    modelsAt: containerCache,
-    outOfMemory: details.get(container.name)?.outOfMemory === true,
-    memoryLimit: service === undefined ? null : memoryLimitOf(service),
-    volumes: service?.volumes ?? [],
-  });
-  return cause;
 }
 
 /** What Annie's running container has mounted, beside what her compose files say; null where one of them does not tell. */

@@ -222,7 +222,7 @@ export function watchContainers(watched: StackWatchRequest): StackWatch {
 }
 
 /** Docker's word that a container is unhealthy stands where nobody says better. */
-function isUnheard({
+export function isUnheard({
   isOwn,
   isNeeded,
   voice,

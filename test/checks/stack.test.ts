@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { assessAnnie, assessFiles, assessMounts, assessServices } from "../../src/checks/stack.ts";
+import {
+  assessAnnie,
+  assessFiles,
+  assessMounts,
+  assessServices,
+  voiceOf,
+} from "../../src/checks/stack.ts";
 import type { Container } from "../../src/docker/containers.ts";
+import type { Voice } from "../../src/docker/watch-containers.ts";
 import { late } from "../../src/host/time-limit.ts";
+import type { LikelyCause } from "../../src/run/failures/annie.ts";
 import { failure } from "../../src/run/failures/table.ts";
 
 const limitMs = 4000;
@@ -61,13 +69,33 @@ describe("her services", () => {
     exitCode: 0,
     status: "Up 2 minutes (healthy)",
   };
+  /** Annie waits for Postgres alone. */
+  const trouble = (
+    { service, state, exitCode }: Container,
+    likelyCause: LikelyCause | null = null,
+    outOfMemory = false,
+  ) =>
+    Promise.resolve({
+      failure: failure("annie.container_failed", {
+        stackDir,
+        service,
+        state,
+        exitCode,
+        likelyCause,
+        logLines: ["bye"],
+        checkSays: null,
+      }),
+      isNeeded: service === "her-os-core" || service === "postgres",
+      outOfMemory,
+    });
   const asked = {
     docker: "running",
     stackDir,
     own: "her-os-core",
     start: "heros up",
     limitMs,
-    causeOf: () => Promise.resolve(null),
+    troubleOf: (container: Container) => trouble(container),
+    voice: () => Promise.resolve("silent" as const),
   } as const;
   const judge = (...containers: readonly Container[]) =>
     assessServices({ containers, error: null }, asked);
@@ -77,15 +105,56 @@ describe("her services", () => {
     expect(await judge(core, helper)).toEqual({ status: "ok", found: "1 running" });
   });
 
-  it("are named where they fail, with the command that shows their log", async () => {
-    expect(await judge({ ...core, state: "restarting", exitCode: 1 })).toEqual({
+  it("end as a setup would where Annie's own, or one that she waits for, does not run", async () => {
+    for (const service of ["her-os-core", "postgres"]) {
+      const finding = await judge(core, { ...core, service, state: "restarting", exitCode: 1 });
+      expect(finding).toMatchObject({
+        status: "failed",
+        found: `${service} keeps restarting (exit status 1)`,
+        remedy: `Check its log: cd ${stackDir} && docker compose logs ${service}`,
+        failure: { code: "annie.container_failed", exitCode: 1 },
+      });
+      expect(finding.failure?.message).toContain("bye");
+    }
+  });
+
+  it("are told of Annie's own first, whatever else of the user's has ended", async () => {
+    const other = { ...core, service: "backup", state: "exited", exitCode: 1 } as const;
+    expect(await judge(other)).toMatchObject({
       status: "warning",
-      found: "her-os-core keeps restarting (exit status 1)",
-      remedy: `cd ${stackDir} && docker compose logs her-os-core`,
+      found: "backup stopped with exit status 1",
+      remedy: `Check its log: cd ${stackDir} && docker compose logs backup`,
     });
-    expect((await judge({ ...core, state: "unhealthy" })).found).toContain(
-      "is running, but unhealthy",
-    );
+    const both = await judge(other, { ...core, state: "exited", exitCode: 3 });
+    expect(both).toMatchObject({ status: "failed", failure: { code: "annie.container_failed" } });
+    expect(both.found).toMatch(/^her-os-core .*; backup /u);
+  });
+
+  it("that somebody stopped are started again, unless the kernel killed them for memory", async () => {
+    for (const exitCode of [0, 137, 143]) {
+      const finding = await judge({ ...core, state: "exited", exitCode });
+      expect(finding.status).toBe("warning");
+      expect(finding.remedy).toMatch(/^heros up starts it again\. Check its log: /u);
+    }
+    const killed = { ...core, state: "exited", exitCode: 137 } as const;
+    const troubleOf = (container: Container) =>
+      trouble(container, { kind: "killed", memoryLimitBytes: null, isCertain: true }, true);
+    const listing = { containers: [killed], error: null };
+    expect(await assessServices(listing, { ...asked, troubleOf })).toMatchObject({
+      status: "failed",
+      remedy: expect.stringContaining("ran out of memory") as unknown,
+    });
+  });
+
+  it("that Docker calls unhealthy stop her where she does not answer herself", async () => {
+    const listing = { containers: [{ ...core, state: "unhealthy" } as const], error: null };
+    const judged = (voice: Voice) =>
+      assessServices(listing, { ...asked, voice: () => Promise.resolve(voice) });
+    expect(await judged("silent")).toMatchObject({ status: "failed" });
+    const unwell = await judged("unwell");
+    expect(unwell.status).toBe("warning");
+    expect(unwell.found).toContain("is running, but unhealthy");
+    expect(voiceOf(late)).toBe("silent");
   });
 
   it("that were made and never started are started by heros up", async () => {
@@ -98,8 +167,9 @@ describe("her services", () => {
 
   it("that fail for a reason in their log come with its cure", async () => {
     const containers = [{ ...core, state: "exited", exitCode: 1 } as const];
-    const causeOf = () => Promise.resolve({ kind: "gpu-memory", lack: "share" } as const);
-    const finding = await assessServices({ containers, error: null }, { ...asked, causeOf });
+    const troubleOf = (container: Container) =>
+      trouble(container, { kind: "gpu-memory", lack: "share" });
+    const finding = await assessServices({ containers, error: null }, { ...asked, troubleOf });
     expect(finding.found).toBe("her-os-core stopped with exit status 1");
     expect(finding.remedy).toMatch(/lower --gpu-memory-utilization.* Check its log: cd /u);
   });

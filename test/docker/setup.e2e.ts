@@ -214,9 +214,16 @@ test("when Annie's container crashes, the run fails with its name and its last l
   });
   expect(await readFile(path.join(stackDir, "docker-compose.override.yml"), "utf8")).toBe(override);
 
-  const [report] = ofType(await doctor(), "doctor.report");
+  const seen = await doctor();
+  expect(seen.exitCode).toBe(1);
+  expect(seen.events.at(-1)).toMatchObject({
+    type: "run.failed",
+    code: "doctor.problems",
+    message: expect.stringContaining("as the test wants it") as string,
+  });
+  const [report] = ofType(seen, "doctor.report");
   const services = report?.checks.find(({ id }) => id === "services");
-  expect(services?.status).toBe("warning");
+  expect(services?.status).toBe("failed");
   expect(services?.found).toContain("her-os-core ");
   expect(services?.fix).toContain("docker compose logs her-os-core");
 });
