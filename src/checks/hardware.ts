@@ -119,8 +119,9 @@ export function assessMemory(
   if (memory === null) return { status: "warning", found: "size unknown" };
   const shared = machine.spark ? ", shared by CPU and GPU" : "";
   const swap = memory.swapBytes === 0 ? "" : " with swap";
-  const found = `${formatMemory(memory.totalBytes)}${shared}, ${formatMemory(memory.availableBytes)} free${swap}`;
+  const free = `${formatMemory(memory.totalBytes)}${shared}, ${formatMemory(memory.availableBytes)} free${swap}`;
   const neededBytes = (machine.modelsGib + systemMemoryGib) * 1024 ** 3;
+  const found = `${free}, ${formatMemory(neededBytes)} needed`;
   if (memory.availableBytes < neededBytes) {
     const needed = `The chosen models need ${machine.modelsGib} GiB, and the system about ${systemMemoryGib} GiB`;
     return {

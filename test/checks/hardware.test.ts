@@ -109,7 +109,7 @@ describe("the memory check", () => {
   it.each([119.7, 121.6, 121.7])("takes %d GiB for the 128 GB of a Spark", (total) => {
     expect(assessMemory(memory(total, 100), { spark: true, modelsGib: 24.5 })).toEqual({
       status: "ok",
-      found: `${total} GiB, shared by CPU and GPU, 100 GiB free`,
+      found: `${total} GiB, shared by CPU and GPU, 100 GiB free, 32.5 GiB needed`,
     });
   });
 
@@ -142,7 +142,27 @@ describe("the memory check", () => {
       spark: true,
       modelsGib: 24.5,
     }).found;
-    expect(found).toBe("121.6 GiB, shared by CPU and GPU, 131.3 GiB free with swap");
+    expect(found).toBe(
+      "121.6 GiB, shared by CPU and GPU, 131.3 GiB free with swap, 32.5 GiB needed",
+    );
+  });
+
+  it("counts what is still available, and free huge pages alone where some are set aside", () => {
+    const table = (...more: string[]) =>
+      ["MemTotal: 127535084 kB", "MemFree: 1048576 kB", "MemAvailable: 41943040 kB", ...more]
+        .map((line) => `${line}\n`)
+        .join("");
+    const check = (text: string) =>
+      assessMemory(parseMeminfo(text), { spark: true, modelsGib: 24.5 });
+    expect(check(table("SwapFree: 0 kB"))).toEqual({
+      status: "ok",
+      found: "121.6 GiB, shared by CPU and GPU, 40 GiB free, 32.5 GiB needed",
+    });
+    const pages = ["SwapFree: 99999999 kB", "HugePages_Total: 9999", "Hugepagesize: 2048 kB"];
+    const few = check(table(...pages, "HugePages_Free: 512"));
+    expect(few.found).toContain(", 1 GiB free, ");
+    expect(few.status).toBe("warning");
+    expect(check(table(...pages, "HugePages_Free: 20480")).status).toBe("ok");
   });
 
   it("ends as a warning where nobody knows", () => {
