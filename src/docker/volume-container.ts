@@ -24,6 +24,7 @@ const containerArgs = [
   "--cap-add DAC_OVERRIDE --cap-add SETUID --cap-add SETGID",
 ].flatMap((line) => line.split(" "));
 const patienceMs = 30_000;
+const removeMs = 10_000;
 
 /**
  * Opens the files of a volume through a container that has it mounted and in which heros itself, from its own folder and with
@@ -114,6 +115,15 @@ async function requireImage(
     signal,
   });
   if (made.exitCode !== 0) throw new Error(lastLine(made.stderr));
+}
+
+/** Removes that image, where there is one and nothing uses it. */
+export async function removeVolumeImage(
+  { processes }: Pick<Host, "processes">,
+  signal: AbortSignal,
+): Promise<void> {
+  const args = ["image", "rm", image];
+  await processes.run({ command: "docker", args, timeoutMs: removeMs, signal });
 }
 
 function routeOf(

@@ -257,6 +257,7 @@ case "$*" in
   "compose config --format json") echo '{"volumes":{"memory":{"name":"her-os_memory"}}}' ;;
   "system df"*) echo '[{"Name":"her-os_memory","Size":"1.2GB"},{"Name":"other","Size":"5GB"}]' ;;
   "compose down"*) echo "$PWD $*" >>'${world.root}/downs' ;;
+  "image rm"*) echo "$*" >>'${world.root}/removed' ; exit 1 ;;
   *) exit 1 ;;
 esac
 `;
@@ -281,4 +282,7 @@ esac
     const kept = asked.length === 0 ? "Still running: her-os-core-1" : "The stack stays";
     expect(pty.everything()).toContain(kept);
   }
+  // The image through which volumes are opened, which Docker may not have.
+  const removed = await readFile(join(world.root, "removed"), "utf8");
+  expect(removed).toBe("image rm heros-volume:1\n".repeat(3));
 });

@@ -15,6 +15,7 @@ import type { GatheredSettings } from "../gather-settings.ts";
 import { removeUnit, resumeUnitFile } from "../../deploy/systemd/user-service.ts";
 import { herosFile } from "../../deploy/compose/compose-files.ts";
 import { listContainers, listVolumes, type Volume } from "../../docker/containers.ts";
+import { removeVolumeImage } from "../../docker/volume-container.ts";
 import { late, withinLimit } from "../../host/time-limit.ts";
 import { listRunning } from "../../record/find-running.ts";
 import { recordsDir, backgroundFile } from "../../record/state-dir.ts";
@@ -66,6 +67,7 @@ export async function performUninstall(
   const { kept, inUse } = await uninstall({ host, emit, signal }, data);
   const hadUnit = await removeUnit(host);
   await removeData(host, left, going);
+  await removeVolumeImage(host, signal);
   const { bytes, cacheDir } = left.models;
   return [
     `heros ${version} is removed.`,
