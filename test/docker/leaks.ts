@@ -1,15 +1,24 @@
+import { execFile } from "node:child_process";
 import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
+import { promisify } from "node:util";
 import { docker } from "./run-heros.ts";
 
 /** What nobody else may read, by what a person would call it. */
 export type Secrets = Readonly<Record<string, string>>;
 
 /**
- * Where a secret may stand: in a file that its owner alone can read. Nothing else is allowed, in whatever form, plain, in
- * base64 or as part of an address: no other file, no name of one, no output, no log, no argument, nothing that Docker tells.
+ * Where a secret may stand: in a file that its owner alone can read, and a container's user whom an ACL names. Nothing else is
+ * allowed, in whatever form, plain, in base64 or as part of an address: no other file, no name of one, no output, no log, no
+ * argument, nothing that Docker tells.
  */
-const allowedBits = 0o077;
+async function isClosed(file: string): Promise<boolean> {
+  const { mode } = await stat(file);
+  if ((mode & 0o077) === 0) return true;
+  // With an ACL, the group's bits are its mask, and the entry says what the group may do.
+  const listed = await promisify(execFile)("getfacl", ["--omit-header", "--absolute-names", file]);
+  return (mode & 0o007) === 0 && /^group::---$/mu.test(listed.stdout);
+}
 
 /** The passwords that a stack's `.env` holds. */
 export async function passwordsOf(stackDir: string): Promise<Secrets> {
@@ -49,9 +58,8 @@ async function leaksInFolder(secrets: Secrets, folder: string): Promise<string[]
     found.push(...secretsIn(secrets, entry.name).map((name) => `${name} in the name ${told}`));
     if (!entry.isFile()) continue;
     const names = secretsIn(secrets, await readFile(file));
-    const { mode } = await stat(file);
-    if ((mode & allowedBits) === 0) continue;
-    found.push(...names.map((name) => `${name} in ${told}, mode ${(mode & 0o777).toString(8)}`));
+    if (names.length === 0 || (await isClosed(file))) continue;
+    found.push(...names.map((name) => `${name} in ${told}, which others can read`));
   }
   return found;
 }
@@ -63,17 +71,12 @@ async function leaksInDocker(secrets: Secrets): Promise<string[]> {
     found.push(...secretsIn(secrets, text).map((name) => `${name} in ${where}`));
   };
   const containers = await ids("ps", "--all", "--format", "{{.Names}}");
-  for (const name of containers) {
+  const images = await ids("image", "ls", "--quiet");
+  const volumes = await ids("volume", "ls", "--quiet");
+  for (const name of [...containers, ...new Set(images), ...volumes]) {
     note(`docker inspect ${name}`, await docker(["inspect", name]));
-    note(`docker logs ${name}`, await docker(["logs", name]));
   }
-  for (const image of new Set(await ids("image", "ls", "--quiet"))) {
-    note(`docker image inspect ${image}`, await docker(["image", "inspect", image]));
-  }
-  for (const volume of await ids("volume", "ls", "--quiet")) {
-    note(`docker volume inspect ${volume}`, await docker(["volume", "inspect", volume]));
-  }
-  if (containers.length === 0) throw new Error("no container to look at");
+  for (const name of containers) note(`docker logs ${name}`, await docker(["logs", name]));
   return found;
 }
 

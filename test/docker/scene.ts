@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { reposForCatalog } from "../../src/demo/hub/catalog-repos.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
+import { findLeaks, passwordsOf } from "./leaks.ts";
 import { docker, type HerosProcess, type HerosRun, startHeros } from "./run-heros.ts";
 
 const catalogFile = fileURLToPath(new URL("../../assets/catalogs/her-os.yaml", import.meta.url));
@@ -76,10 +77,14 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     throttle: { bytesPerSecond },
     ...(options.token === undefined ? {} : { tokens: { [options.token]: "tester" } }),
   });
+  /** Of every run of heros, what it printed. */
+  const printed: Promise<HerosRun>[] = [];
   onTestFinished(async () => {
+    const leaks = await leaksOf({ folder, stackDir, token: options.token, printed });
     await docker(["compose", "down", "--volumes", "--timeout", "1"], stackDir).catch(() => "");
     await hub.close();
     await rm(folder, { recursive: true, force: true });
+    expect(leaks).toEqual([]);
   });
   const { cacheDir = path.join(folder, "hub") } = options;
   const fromHub = [`--endpoint=${hub.endpoint}`];
@@ -100,12 +105,15 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     status: ["status", "--output=json"],
     setup: ["setup", "--yes", "--allow-unsupported", "--output=json", "--tiers=1,2,3"],
   };
-  const start: Scene["start"] = (command, flags = [], { env = {}, by = [] } = {}) =>
-    startHeros({
+  const start: Scene["start"] = (command, flags = [], { env = {}, by = [] } = {}) => {
+    const started = startHeros({
       args: [...usual[command], ...(command === "status" ? [] : fromHub), ...places, ...flags],
       env: { ...ownEnv, ...env },
       by,
     });
+    printed.push(started.ended);
+    return started;
+  };
   return {
     stackDir,
     cacheDir,
@@ -116,4 +124,32 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     pull: (flags, more) => start("pull", flags, more).ended,
     setup: (flags, env = {}) => start("setup", flags, { env }).ended,
   };
+}
+
+/** Whatever a test is about: where the stack's passwords, or the token, stand although nobody should read them there. */
+async function leaksOf({
+  folder,
+  stackDir,
+  token,
+  printed,
+}: {
+  readonly folder: string;
+  readonly stackDir: string;
+  readonly token: string | undefined;
+  readonly printed: readonly Promise<HerosRun>[];
+}): Promise<readonly string[]> {
+  const passwords = await passwordsOf(stackDir).catch(() => ({}));
+  const secrets = { ...passwords, ...(token === undefined ? {} : { token }) };
+  const hasEngine = await docker(["version"]).then(
+    () => true,
+    () => false,
+  );
+  if (Object.keys(secrets).length === 0 || !hasEngine) return [];
+  const runs = await Promise.all(printed);
+  const outputs = runs.map(({ stdout, stderr }, index) => [`run ${index + 1}`, stdout + stderr]);
+  return findLeaks({
+    secrets,
+    folders: [folder],
+    outputs: Object.fromEntries(outputs) as Record<string, string>,
+  });
 }
