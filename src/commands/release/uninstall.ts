@@ -64,10 +64,11 @@ export async function performUninstall(
   const going = await chooseMore(left, { purge, ask: yes ? () => Promise.resolve(false) : ask });
 
   if (going.containers) await removeContainers(work, left, going.volumes);
+  // Before the program itself is gone: what runs commands is loaded when it is needed.
+  await removeVolumeImage(host, signal);
   const { kept, inUse } = await uninstall({ host, emit, signal }, data);
   const hadUnit = await removeUnit(host);
   await removeData(host, left, going);
-  await removeVolumeImage(host, signal);
   const { bytes, cacheDir } = left.models;
   return [
     `heros ${version} is removed.`,
