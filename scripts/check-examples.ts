@@ -37,6 +37,7 @@ const spot = (path: string, freeBytes: number) => ({
   silent: false,
 });
 const herosFile = `${stackDir}/docker-compose.heros.yml`;
+const envFile = `${stackDir}/.env`;
 const cache = "/home/ann/.cache/huggingface/hub";
 
 /** For docs/troubleshooting.md: an entry for each check. */
@@ -175,12 +176,13 @@ export const checkExamples: Readonly<Record<CheckId, CheckExamples>> = {
   },
   files: {
     codes: ["stack.base_invalid", "stack.env_invalid", "stack.not_writable", "stack.broken_link"],
-    warnings: (["missing", "outdated", "edited"] as const).map((state) =>
-      assessFiles(
-        { failure: null, files: [{ path: herosFile, state }] },
-        { isSetUp: true, limitMs, stackDir },
-      ),
-    ),
+    warnings: [
+      ...(["missing", "outdated", "edited"] as const).map((state) => ({ path: herosFile, state })),
+      { path: envFile, state: "unnamed" as const },
+    ]
+      .map((file) => ({ failure: null, files: [file], openEnv: null as string | null }))
+      .concat({ failure: null, files: [], openEnv: envFile })
+      .map((found) => assessFiles(found, { isSetUp: true, limitMs, stackDir })),
   },
   services: {
     codes: ["annie.container_failed"],

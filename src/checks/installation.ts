@@ -87,9 +87,11 @@ export interface FilesFound {
   readonly files: readonly {
     /** Absolute. */
     readonly path: string;
-    /** `edited`: by hand, since heros wrote it. `outdated`: by other answers, or by an older heros. */
-    readonly state: "missing" | "edited" | "outdated";
+    /** `edited`: by hand, since heros wrote it. `outdated`: by other answers, or by an older heros. `unnamed`: it leaves out heros' own file. */
+    readonly state: "missing" | "edited" | "outdated" | "unnamed";
   }[];
+  /** The `.env` where it holds passwords and others may read it: its absolute path. */
+  readonly openEnv: string | null;
 }
 
 export interface Obstacle {

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { herosFile } from "../deploy/compose/compose-files.ts";
 import type { DockerAnswer } from "../docker/engine.ts";
 import type { Container, Listing } from "../docker/containers.ts";
 import { isUnheard, type Voice } from "../docker/watch-containers.ts";
@@ -151,21 +152,35 @@ export function assessFiles(
   { isSetUp, limitMs, stackDir }: SetUp & { readonly stackDir: string },
 ): Finding {
   if (found === late) return lateFinding({ limitMs });
-  const { failure, files } = found;
+  const { failure, files, openEnv } = found;
   if (failure !== null) return failedBy(failure);
   if (!isSetUp) return notSetUp;
-  if (files.length === 0) return { status: "ok", found: `up to date, in ${stackDir}` };
-  const words = { missing: "missing", edited: "edited by hand", outdated: "outdated" } as const;
-  const told = files.map((file) => `${path.basename(file.path)} is ${words[file.state]}`);
+  if (files.length === 0 && openEnv === null) {
+    return { status: "ok", found: `up to date, in ${stackDir}` };
+  }
+  const told = files.map((file) => `${path.basename(file.path)} ${fileWords[file.state]}`);
+  const open = openEnv === null ? [] : ["other users can read .env, which holds passwords"];
   const isEdited = files.some(({ state }) => state === "edited");
+  const again = isEdited
+    ? "heros setup writes it again and keeps a copy. Put changes of your own into docker-compose.override.yml."
+    : "heros setup";
+  const fixes = [
+    ...(openEnv === null ? [] : [`chmod 600 ${quoted(openEnv)}`]),
+    ...(files.length === 0 ? [] : [again]),
+  ];
   return {
     status: "warning",
-    found: `${told.join(", ")}, in ${stackDir}`,
-    remedy: isEdited
-      ? "heros setup writes it again and keeps a copy. Put changes of your own into docker-compose.override.yml."
-      : "heros setup",
+    found: `${[...told, ...open].join(", ")}, in ${stackDir}`,
+    remedy: fixes.join(", then "),
   };
 }
+
+const fileWords = {
+  missing: "is missing",
+  edited: "is edited by hand",
+  outdated: "is outdated",
+  unnamed: `does not name ${herosFile} in COMPOSE_FILE`,
+} as const;
 
 export function assessMounts(mounts: MountsFound | null | Late, { limitMs }: Limit): Finding {
   if (mounts === late) return lateFinding({ limitMs });

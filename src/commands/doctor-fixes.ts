@@ -30,6 +30,7 @@ export async function findFixes(
   const fixes = await Promise.all([
     ids.includes("token") ? closeTokens(work, here) : [],
     ids.includes("files") ? rewriteFile(work, here) : [],
+    ids.includes("files") ? closeEnv(work, here) : [],
     ids.includes("leftovers") ? removeNames(work, here) : [],
   ]);
   return fixes.flat();
@@ -66,9 +67,18 @@ async function closeTokens(
   );
 }
 
+async function closeEnv(
+  { host: { files } }: Work,
+  { files: { openEnv } }: AskedInstallation,
+): Promise<Fix[]> {
+  if (openEnv === null) return [];
+  const text = `chmod 600 ${quoted(openEnv)}`;
+  return [{ id: "files", text, apply: () => files.chmod(openEnv, 0o600) }];
+}
+
 /** Only where that file alone is not as a setup would write it, and nobody has edited it. */
-async function rewriteFile({ host, emit }: Work, { changes }: AskedInstallation): Promise<Fix[]> {
-  const open = changes.filter(({ action }) => action !== "unchanged");
+async function rewriteFile({ host, emit }: Work, { files }: AskedInstallation): Promise<Fix[]> {
+  const open = files.changes.filter(({ action }) => action !== "unchanged");
   const [change] = open;
   if (change === undefined || open.length > 1) return [];
   if (path.basename(change.path) !== herosFile || change.backupPath !== undefined) return [];

@@ -35,6 +35,7 @@ import type { StackChange } from "../deploy/compose/deployment.ts";
 import { findLeftNames } from "../docker/hand-over.ts";
 import { findRunning } from "../record/find-running.ts";
 import { backgroundDirOf } from "../record/state-dir.ts";
+import { type EnvState, findEnvState } from "./env-state.ts";
 import { stackPlan } from "./stack-plan.ts";
 import type { Host } from "../host/host.ts";
 import { answerLimitMs, impatient, late, type Late, withinLimit } from "../host/time-limit.ts";
@@ -72,8 +73,8 @@ export interface InstallationRequest {
 export interface AskedInstallation {
   readonly installation: Installation;
   readonly wanted: Promise<Wanted | null>;
-  /** What a setup would make of Annie's files; none before their check. */
-  readonly changes: readonly StackChange[];
+  /** What a setup would make of Annie's files, and her `.env` where others may read its passwords; nothing before their check. */
+  readonly files: FoundFiles;
   /** An image of the stack that the engine has, Annie's own if it can be; null without one. */
   findTrialImage(signal: AbortSignal): Promise<GpuTrialRequest | null>;
 }
@@ -88,7 +89,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
   const inTime = async <Answer>(ask: (stop: AbortSignal) => Promise<Answer>) =>
     withinLimit({ host, signal, limitMs }, ask);
   const chosen = modelsOfTiers(catalog, answers.tiers);
-  let changes: readonly StackChange[] = [];
+  let files: FoundFiles = { changes: [], openEnv: null };
   const others: Others = lazily<Others>({
     config: async () => {
       const { findStack } = await import("../deploy/compose/read-stack.ts");
@@ -140,7 +141,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
     files: () => (gpu) =>
       inTime(async () => {
         const planned = await planFiles({ host }, request, gpu);
-        changes = planned.changes;
+        files = { changes: planned.changes, openEnv: planned.found.openEnv };
         return planned.found;
       }),
     leftNames: () => inTime((stop) => findLeftNames(host, stop)),
@@ -154,8 +155,8 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
     get wanted() {
       return others.wanted;
     },
-    get changes() {
-      return changes;
+    get files() {
+      return files;
     },
     async findTrialImage(stop) {
       const config = await others.config;
@@ -175,6 +176,10 @@ async function findTrialImage(
     if (found !== null) return { image, engineId: found.id };
   }
   return null;
+}
+
+interface FoundFiles extends Pick<FilesFound, "openEnv"> {
+  readonly changes: readonly StackChange[];
 }
 
 /** What rows are made from. */
@@ -241,17 +246,30 @@ async function planFiles(
   });
   const { planDeployment } = await import("../deploy/compose/plan.ts");
   try {
-    const { changes } = await planDeployment({ host, stackDir, assetsDir, plan });
-    const files = changes.flatMap(({ path: file, action, backupPath }) => {
-      if (action === "unchanged") return [];
-      const state = action === "created" ? "missing" : "outdated";
-      return [{ path: file, state: backupPath === undefined ? state : "edited" } as const];
+    const [{ changes }, env] = await Promise.all([
+      planDeployment({ host, stackDir, assetsDir, plan }),
+      findEnvState(host, stackDir),
+    ]);
+    const files = changes.flatMap((change) => {
+      const state = stateOf(change, env);
+      return state === null ? [] : [{ path: change.path, state }];
     });
-    return { found: { failure: null, files }, changes };
+    return { found: { failure: null, files, openEnv: env.openPath }, changes };
   } catch (error) {
-    if (error instanceof Failure) return { found: { failure: error, files: [] }, changes: [] };
-    throw error;
+    if (!(error instanceof Failure)) throw error;
+    return { found: { failure: error, files: [], openEnv: null }, changes: [] };
   }
+}
+
+/** Null for a file that stays as it is. */
+function stateOf(
+  { path: file, action, backupPath }: StackChange,
+  { namesOurs }: EnvState,
+): FilesFound["files"][number]["state"] | null {
+  if (action === "unchanged") return null;
+  if (backupPath !== undefined) return "edited";
+  if (action === "created") return "missing";
+  return path.basename(file) === ".env" && !namesOurs ? "unnamed" : "outdated";
 }
 
 async function findTokenFiles(

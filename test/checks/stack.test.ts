@@ -184,10 +184,10 @@ describe("her services", () => {
 describe("her files", () => {
   const file = `${stackDir}/docker-compose.heros.yml`;
   const judge = (state: "missing" | "edited" | "outdated") =>
-    assessFiles({ failure: null, files: [{ path: file, state }] }, setUp);
+    assessFiles({ failure: null, files: [{ path: file, state }], openEnv: null }, setUp);
 
   it("are in order where a setup would change none", () => {
-    expect(assessFiles({ failure: null, files: [] }, setUp).status).toBe("ok");
+    expect(assessFiles({ failure: null, files: [], openEnv: null }, setUp).status).toBe("ok");
   });
 
   it("are told with what is wrong with each", () => {
@@ -202,9 +202,25 @@ describe("her files", () => {
     });
   });
 
+  it("may leave out heros' own file, or lie open with passwords in them", () => {
+    const openEnv = `${stackDir}/.env`;
+    const files = [{ path: openEnv, state: "unnamed" } as const];
+    const open = assessFiles({ failure: null, files: [], openEnv }, setUp);
+    expect(open).toEqual({
+      status: "warning",
+      found: `other users can read .env, which holds passwords, in ${stackDir}`,
+      remedy: `chmod 600 ${openEnv}`,
+    });
+    const both = assessFiles({ failure: null, files, openEnv }, setUp);
+    expect(both.found).toMatch(
+      /^\.env does not name docker-compose\.heros\.yml in COMPOSE_FILE, /u,
+    );
+    expect(both.remedy).toBe(`chmod 600 ${openEnv}, then heros setup`);
+  });
+
   it("that a setup refuses fail with its own reason, set up or not", () => {
     const invalid = failure("stack.base_invalid", { problem: "no", remedy: "yes" });
-    const found = { failure: invalid, files: [] };
+    const found = { failure: invalid, files: [], openEnv: null };
     for (const isSetUp of [true, false]) {
       expect(assessFiles(found, { ...setUp, isSetUp })).toMatchObject({
         status: "failed",

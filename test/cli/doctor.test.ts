@@ -374,6 +374,12 @@ describe("heros doctor --fix", () => {
     await fix();
     expect(await readFile(file, "utf8")).toBe(written);
 
+    // With the passwords of her databases.
+    const env = join(sandbox.home, "her-os", ".env");
+    await chmod(env, 0o644);
+    expect((await fix()).stdout).toContain(`Fixing: chmod 600 ${env}`);
+    expect((await stat(env)).mode & 0o777).toBe(0o600);
+
     const edited = written.replace("HF_HUB_OFFLINE", "MY_OWN");
     await writeFile(file, edited);
     expect(statusOf(await fix(), "files")).toBe("warning");
