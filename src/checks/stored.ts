@@ -1,5 +1,6 @@
 import type { DockerAnswer } from "../docker/engine.ts";
 import { late, type Late, type Probe } from "../host/time-limit.ts";
+import { tightBytes } from "../run/disk-space.ts";
 import { formatBytes } from "../run/units.ts";
 import {
   isWhole,
@@ -19,9 +20,6 @@ import {
 import type { ImagesFound, Obstacle } from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
-
-/** What logs, databases and updates of the system need besides. */
-const spareBytes = 5e9;
 
 /** Where the models are can't be looked at; why, the check of their disk says. */
 export const outOfReach = { status: "skipped", found: "their folder can't be reached" } as const;
@@ -100,7 +98,7 @@ export function assessNeededSpace(needs: readonly NeededSpace[] | null): Finding
     ({ neededBytes, freeBytes, folder }) =>
       `${formatBytes(neededBytes)} needed, ${formatBytes(freeBytes)} free, at ${folder}`,
   );
-  const tight = disks.find(({ neededBytes, freeBytes }) => freeBytes - neededBytes < spareBytes);
+  const tight = disks.find((disk) => tightBytes(disk) !== null);
   if (tight === undefined) {
     return { status: "ok", found: told.length === 0 ? "nothing to download" : told.join("; ") };
   }

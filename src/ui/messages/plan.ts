@@ -1,6 +1,7 @@
 import type { Interview, Step } from "../../plan/interview.ts";
 import type { Question } from "../../plan/questions.ts";
 import type { OtherPort, PlannedFile, PlannedModel, PlanReady } from "../../run/events/plan.ts";
+import { tightBytes } from "../../run/disk-space.ts";
 import { formatBytes, formatEta, formatMemory } from "../../run/units.ts";
 import type { PlannedImage } from "../../run/events/download.ts";
 import { imageTitle } from "./download.ts";
@@ -112,9 +113,11 @@ function diskFacts({ disks = [], cacheDir }: PlanReady): PlanFact[] {
     const needed = `${estimated ? "about " : ""}${formatBytes(neededBytes)}`;
     const kind = `for ${listed(what)}${estimated ? " (estimate)" : ""}`;
     const where = folder === cacheDir ? "" : `: ${folder}`;
+    const left = tightBytes({ neededBytes, freeBytes });
+    const tight = left === null ? "" : `, only ${formatBytes(Math.max(0, left))} afterwards`;
     return {
       label: "Disk",
-      value: `${needed} ${kind}, ${formatBytes(freeBytes)} free${where}`,
+      value: `${needed} ${kind}, ${formatBytes(freeBytes)} free${tight}${where}`,
     };
   });
 }

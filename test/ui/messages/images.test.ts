@@ -211,3 +211,18 @@ test("Annie's row says of an image that a pause holds that it is paused, and not
   );
   expect(annieText(state)).toBe("is waiting for redis (downloading) and neo4j (paused)");
 });
+
+test("a plan that leaves little of a disk says how much", () => {
+  const disk = { folder: "/d", what: ["models"], estimated: false } as const;
+  const lines = planLines({
+    ...planned(),
+    disks: [
+      { ...disk, neededBytes: 18e9, freeBytes: 22e9 },
+      { ...disk, neededBytes: 17e9, freeBytes: 22e9 },
+    ],
+  });
+  expect(lines.filter((line) => line.startsWith("Disk: "))).toEqual([
+    "Disk: 18.0 GB for models, 22.0 GB free, only 4.00 GB afterwards: /d",
+    "Disk: 17.0 GB for models, 22.0 GB free: /d",
+  ]);
+});
