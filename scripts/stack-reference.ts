@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { defaultTiers } from "../src/catalog/catalog.ts";
 import { parseCatalog } from "../src/catalog/load.ts";
-import { toldVariables } from "../src/commands/told-variables.ts";
+import { toldVariables } from "../src/commands/stack/told-variables.ts";
 import type { Deployment } from "../src/deploy/compose/deployment.ts";
 import { overrideText } from "../src/deploy/compose/override.ts";
 import { mountOf } from "../src/plan/storage.ts";

@@ -4,7 +4,7 @@ import { memoryGibOf, modelsOfTiers } from "../../src/catalog/catalog.ts";
 import type { Interview } from "../../src/plan/interview.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import type { PlannedDisk, PlanReady } from "../../src/run/events/plan.ts";
-import { initialState, reduce, type RunState } from "../../src/run/state.ts";
+import { initialState, reduce, type RunState } from "../../src/run/state/state.ts";
 import { headroom, neededFor } from "../../src/store/store.ts";
 import { createInkWriter, type InkWriter } from "../../src/ui/ink/writer.tsx";
 import { createEmulator } from "../../test/terminal/emulator.ts";

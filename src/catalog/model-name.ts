@@ -1,6 +1,6 @@
 import { failure } from "../run/failures/table.ts";
-import { calledOllama, parseOllamaName, repoOfOllama } from "../run/ollama.ts";
-import { requireNoOtherStore } from "../run/s3.ts";
+import { calledOllama, parseOllamaName, repoOfOllama } from "../run/repos/ollama.ts";
+import { requireNoOtherStore } from "../run/repos/s3.ts";
 import { type Catalog, type CatalogModel, noTier, type RepoFiles } from "./catalog.ts";
 
 /**

@@ -165,7 +165,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
         recorded: false,
         resumeHint: "Run heros doctor again to complete the check.",
         work: async (work) => {
-          const { listChecks, performDoctor } = await import("../commands/doctor.ts");
+          const { listChecks, performDoctor } = await import("../commands/doctor/doctor.ts");
           if (list) return listChecks(work, ids);
           const assetsDir = shippedPath("assets");
           return performDoctor(work, { settings: await gather(work), ids, fix, assetsDir });
@@ -196,7 +196,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
         recorded: false,
         resumeHint: "Run heros status to see how Annie is.",
         work: async (work) => {
-          const { operateStack } = await import("../commands/operate-stack.ts");
+          const { operateStack } = await import("../commands/stack/operate-stack.ts");
           return operateStack(work, await gather(work), command.order);
         },
       };

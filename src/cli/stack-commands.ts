@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { StackOrder } from "../commands/operate-stack.ts";
+import type { StackOrder } from "../commands/stack/operate-stack.ts";
 import { addFlags, common, commonOptions, type CommonOptions, type Values } from "./options.ts";
 
 /** `heros up | down | restart | logs | open` */

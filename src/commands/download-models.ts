@@ -3,7 +3,12 @@ import { sideBySide } from "../run/concurrency.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { isPlainName, matchesGlob } from "../run/glob.ts";
-import { commitPattern, type ListedFile, type Listing, schemeOf } from "../run/file-listing.ts";
+import {
+  commitPattern,
+  type ListedFile,
+  type Listing,
+  schemeOf,
+} from "../run/repos/file-listing.ts";
 import type { Source } from "../source/source.ts";
 import {
   type Store,

@@ -5,7 +5,7 @@ import type { AnswerValues } from "../plan/resolve.ts";
 import type { FilePlace } from "../run/file-failure.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { schemeOf } from "../run/file-listing.ts";
+import { schemeOf } from "../run/repos/file-listing.ts";
 import { findCacheDir } from "../source/hub/environment.ts";
 import { isIncomplete, itemsOf, type Survey, surveyOf } from "../store/store.ts";
 import { type Overruled, recallAnswers, type RememberedAnswers } from "./gather-settings.ts";

@@ -5,7 +5,7 @@ import type { Host } from "../host/host.ts";
 import type { FoundToken, TokenAnswer } from "../plan/answers.ts";
 import type { Notice } from "../run/events/run.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
-import { calledOllama, parseOllamaRepo } from "../run/ollama.ts";
+import { calledOllama, parseOllamaRepo } from "../run/repos/ollama.ts";
 import { isHubOffline, findTokens } from "../source/hub/environment.ts";
 import { Secret } from "../run/secret.ts";
 import { failureOfError } from "../source/hub/failures.ts";

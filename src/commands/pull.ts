@@ -8,17 +8,17 @@ import { modelsByName } from "../catalog/model-name.ts";
 import { parseTiers } from "../plan/questions.ts";
 import type { DetachRequest } from "../record/handover.ts";
 import { failure } from "../run/failures/table.ts";
-import { isS3 } from "../run/s3.ts";
+import { isS3 } from "../run/repos/s3.ts";
 import { formatBytes } from "../run/units.ts";
 import type { Survey } from "../store/store.ts";
-import type { Buckets } from "./bucket-models.ts";
+import type { Buckets } from "./models/bucket-models.ts";
 import { downloadModels, surveyModels } from "./download-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeAndMake, requirePlace } from "./models-place.ts";
-import { openModelDoors, tellOtherOllama } from "./model-doors.ts";
+import { openModelDoors, tellOtherOllama } from "./models/model-doors.ts";
 import { givenToken } from "./open-hub.ts";
 import type { Fetching, Work } from "./command-request.ts";
-import type { StackImages } from "./stack-images.ts";
+import type { StackImages } from "./images/stack-images.ts";
 
 /** What is wanted, and of which buckets. */
 interface PulledModels {
@@ -106,8 +106,8 @@ async function findImages(
 ) {
   const { readStack } = await import("../deploy/compose/read-stack.ts");
   const config = await readStack({ host: work.host, stackDir, assetsDir });
-  const { findStackImages, withFoundImages } = await import("./find-images.ts");
-  const { finishPull, openStackImages } = await import("./stack-images.ts");
+  const { findStackImages, withFoundImages } = await import("./images/find-images.ts");
+  const { finishPull, openStackImages } = await import("./images/stack-images.ts");
   const found = await findStackImages(work, { config, cacheDir, keep: keepImages, strict: true });
   return {
     addTo: (survey: Survey) => withFoundImages(survey, found),
@@ -146,7 +146,7 @@ async function pulledModels(
   const places = choice.names.filter(isS3);
   if (places.length === 0) return { models: chosenModels(choice, settings) };
   requireOneWay(choice);
-  const { openBuckets } = await import("./bucket-models.ts");
+  const { openBuckets } = await import("./models/bucket-models.ts");
   const buckets = await openBuckets(work, settings, places);
   const names = choice.names.filter((name) => !isS3(name));
   const ids = new Set(buckets.models.map(({ id }) => id));

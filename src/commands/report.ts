@@ -13,9 +13,9 @@ import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { isRecord, parseJson } from "../run/json.ts";
 import { formatBytes, formatStamp } from "../run/units.ts";
-import { chooseStack } from "./choose-stack.ts";
+import { chooseStack } from "./stack/choose-stack.ts";
 import type { Work } from "./command-request.ts";
-import { performDoctor } from "./doctor.ts";
+import { performDoctor } from "./doctor/doctor.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { foundTokens } from "./open-hub.ts";
 

@@ -11,12 +11,12 @@ import type { Notice } from "../run/events/run.ts";
 import type { BackgroundSeen, ListedImage, StatusRead } from "../run/events/reports.ts";
 import { answerLimitMs, late, withinLimit } from "../host/time-limit.ts";
 import { Failure, retold } from "../run/failure.ts";
-import { stacksToShow } from "./choose-stack.ts";
+import { stacksToShow } from "./stack/choose-stack.ts";
 import { anniePlace } from "../deploy/compose/annie-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { type CacheViewRequest, listedModels, viewCache } from "./models/view-cache.ts";
-import type { BakedRequest, UnbakedView } from "./find-baked.ts";
+import type { BakedRequest, UnbakedView } from "./stack/find-baked.ts";
 import type { Fetching, Work } from "./command-request.ts";
 
 export interface StatusRequest {
@@ -199,7 +199,7 @@ async function viewStack(
   view: CacheViewRequest,
   stack: Omit<BakedRequest, "catalog">,
 ): Promise<UnbakedView> {
-  const { viewUnbaked } = await import("./find-baked.ts");
+  const { viewUnbaked } = await import("./stack/find-baked.ts");
   return viewUnbaked(work, view, stack);
 }
 
@@ -218,7 +218,7 @@ async function readImages(
   stack: Promise<StackConfig | null>,
   cacheDir: string,
 ): Promise<readonly ListedImage[] | null> {
-  const { listStackImages } = await import("./find-images.ts");
+  const { listStackImages } = await import("./images/find-images.ts");
   const found = await withinLimit({ host, signal, limitMs: answerLimitMs(host) }, async (stop) => {
     try {
       const config = await stack;

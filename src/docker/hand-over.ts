@@ -3,7 +3,7 @@ import { untilAborted } from "../run/concurrency.ts";
 import type { Emit } from "../run/event.ts";
 import { warningOf } from "../run/events/run.ts";
 import { Failure } from "../run/failure.ts";
-import type { ImageReporter } from "../run/images-state.ts";
+import type { ImageReporter } from "../run/state/images-state.ts";
 import { lookAgain, shortId } from "./image-progress.ts";
 import {
   type LoopbackRegistry,

@@ -2,8 +2,8 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { imageIdOf } from "../run/file-listing.ts";
-import type { ImageReporter } from "../run/images-state.ts";
+import { imageIdOf } from "../run/repos/file-listing.ts";
+import type { ImageReporter } from "../run/state/images-state.ts";
 import { composeFailure } from "./compose-failures.ts";
 import {
   askCompose,

@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { RunRequest } from "../host/processes.ts";
 import type { Emit, HerosEvent } from "../run/event.ts";
 import type { FailureCode } from "../run/failures/table.ts";
-import { imageIdOf } from "../run/file-listing.ts";
+import { imageIdOf } from "../run/repos/file-listing.ts";
 import { composeFailure } from "./compose-failures.ts";
 import { readEngineError } from "./engine.ts";
 import { loadArchive, type LoadArchiveOptions } from "./load-archive.ts";

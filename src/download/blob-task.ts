@@ -1,4 +1,4 @@
-import { imageNameOf, isImageRepo } from "../run/file-listing.ts";
+import { imageNameOf, isImageRepo } from "../run/repos/file-listing.ts";
 import type { FileAddress } from "../source/source.ts";
 import type { FollowingHash, Partial, SurveyedBlob } from "../store/store.ts";
 import type { Refetch } from "./refetch.ts";

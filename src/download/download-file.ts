@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { missingRanges, prefixBytes } from "../run/byte-ranges.ts";
-import { type Digests, isImageRepo, promisedDigest } from "../run/file-listing.ts";
+import { type Digests, isImageRepo, promisedDigest } from "../run/repos/file-listing.ts";
 import type { Emit } from "../run/event.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Source } from "../source/source.ts";

@@ -4,8 +4,8 @@ import type { Emit } from "../run/event.ts";
 import { warningOf } from "../run/events/run.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { isImageRepo } from "../run/file-listing.ts";
-import { createImageReporter, type ImageReporter } from "../run/images-state.ts";
+import { isImageRepo } from "../run/repos/file-listing.ts";
+import { createImageReporter, type ImageReporter } from "../run/state/images-state.ts";
 import { createPauseSwitch, type PauseSwitch } from "../run/run-control.ts";
 import type { Source } from "../source/source.ts";
 import {

@@ -1,10 +1,10 @@
 import type { ModelState } from "../run/events/download.ts";
 import type { Emit } from "../run/event.ts";
-import { createRate } from "../run/rate.ts";
+import { createRate } from "../run/state/rate.ts";
 import type { DiskSpeed } from "./bandwidth.ts";
 import type { BlobTask } from "./blob-task.ts";
-import { isImageRepo } from "../run/file-listing.ts";
-import type { ImageReporter } from "../run/images-state.ts";
+import { isImageRepo } from "../run/repos/file-listing.ts";
+import type { ImageReporter } from "../run/state/images-state.ts";
 import { itemsOf, type Survey, type SurveyedImage } from "../store/store.ts";
 
 /**

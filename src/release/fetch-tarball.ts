@@ -5,7 +5,7 @@ import { readBootId } from "../host/process-table.ts";
 import type { Emit } from "../run/event.ts";
 import { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import type { ListedFile } from "../run/file-listing.ts";
+import type { ListedFile } from "../run/repos/file-listing.ts";
 import { askHub } from "../source/hub/request.ts";
 import { abandon, discard } from "../source/request.ts";
 import { createAskAgain } from "../source/retry-policy.ts";

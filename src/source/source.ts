@@ -1,6 +1,6 @@
 import type { ByteStream, HttpResponse, Reach } from "../host/network.ts";
 import type { Failure } from "../run/failure.ts";
-import { type Listing, type RepoScheme, schemeOf } from "../run/file-listing.ts";
+import { type Listing, type RepoScheme, schemeOf } from "../run/repos/file-listing.ts";
 
 /**
  * Where bytes come from: the Hub; later a registry, a bucket, a folder. Every call throws Failure for what a person can

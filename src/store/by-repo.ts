@@ -1,5 +1,5 @@
 import { pathOf } from "../run/file-failure.ts";
-import { type RepoScheme, schemeOf } from "../run/file-listing.ts";
+import { type RepoScheme, schemeOf } from "../run/repos/file-listing.ts";
 import { itemsOf, type Store, type Survey, type SurveyedItem, surveyOf } from "./store.ts";
 
 /** A store for each kind of repository that a run keeps something of. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { FileRoute, FileRoutes } from "../host/host.ts";
-import type { Digests } from "../run/file-listing.ts";
+import type { Digests } from "../run/repos/file-listing.ts";
 import type { FollowingHash } from "./store.ts";
 
 /** One file to hash. */

@@ -5,7 +5,7 @@ import {
   isImageRepo,
   type ListedFile,
   type RepoScheme,
-} from "../run/file-listing.ts";
+} from "../run/repos/file-listing.ts";
 import type { ModelLabel, ImageLabel } from "../run/events/download.ts";
 import { dirname } from "node:path";
 import type { Files } from "../host/host.ts";

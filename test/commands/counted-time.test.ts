@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
-import { initialState, reduce } from "../../src/run/state.ts";
+import { initialState, reduce } from "../../src/run/state/state.ts";
 import { elapsedText } from "../../src/ui/ink/header.ts";
 import { sentenceFor } from "../../src/ui/messages/sentence-for.ts";
 import { eventsOf, makeWorld, runSetup } from "./demo-setup.ts";

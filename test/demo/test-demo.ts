@@ -8,7 +8,7 @@ import { parseCatalog } from "../../src/catalog/load.ts";
 import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { freePort } from "../host/free-port.ts";
-import { toldVariables } from "../../src/commands/told-variables.ts";
+import { toldVariables } from "../../src/commands/stack/told-variables.ts";
 import { planDeployment } from "../../src/deploy/compose/plan.ts";
 import { writeStack } from "../../src/deploy/compose/deployment.ts";
 

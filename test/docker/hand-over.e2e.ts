@@ -13,7 +13,7 @@ import { parseDockerInfo } from "../../src/docker/engine.ts";
 import { loadArchive } from "../../src/docker/load-archive.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { createImageReporter, type ImageReporter } from "../../src/run/images-state.ts";
+import { createImageReporter, type ImageReporter } from "../../src/run/state/images-state.ts";
 import { unpackedRatio } from "../../src/store/images/image-store.ts";
 import { noise } from "../source/oci/images.ts";
 import { type RealImage, realImage } from "./real-image.ts";

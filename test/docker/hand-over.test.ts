@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { type HandedImage, openHandOver } from "../../src/docker/hand-over.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { createImageReporter } from "../../src/run/images-state.ts";
+import { createImageReporter } from "../../src/run/state/images-state.ts";
 import { quickHost } from "../download/scene.ts";
 
 const part = { digest: `sha256:${"a".repeat(64)}`, sizeBytes: 10 };

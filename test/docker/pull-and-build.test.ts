@@ -8,7 +8,7 @@ import {
 } from "../../src/docker/pull-and-build.ts";
 import { realClock } from "../../src/host/real-host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { createImageReporter } from "../../src/run/images-state.ts";
+import { createImageReporter } from "../../src/run/state/images-state.ts";
 import { temporaryFolder, testHost } from "../deploy/compose/fixtures.ts";
 import { fails, fakeDocker } from "./fake-docker.ts";
 

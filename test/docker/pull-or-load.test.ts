@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type HandedImage, openHandOver } from "../../src/docker/hand-over.ts";
 import { realClock } from "../../src/host/real-host.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { createImageReporter } from "../../src/run/images-state.ts";
+import { createImageReporter } from "../../src/run/state/images-state.ts";
 import { temporaryFolder, testHost } from "../deploy/compose/fixtures.ts";
 import { fails, fakeDocker } from "./fake-docker.ts";
 import { realImage } from "./real-image.ts";

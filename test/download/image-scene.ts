@@ -4,7 +4,11 @@ import {
   type ModelRequest,
   surveyModels,
 } from "../../src/commands/download-models.ts";
-import { type ImageRequest, surveyImages, withImages } from "../../src/commands/survey-images.ts";
+import {
+  type ImageRequest,
+  surveyImages,
+  withImages,
+} from "../../src/commands/images/survey-images.ts";
 import type { EngineImage } from "../../src/docker/engine-images.ts";
 import type { DownloadRequest } from "../../src/download/download.ts";
 import type { Host } from "../../src/host/host.ts";

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { TimedEvent } from "../../src/run/event.ts";
-import { initialState, reduce } from "../../src/run/state.ts";
+import { initialState, reduce } from "../../src/run/state/state.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { liveScreen } from "../../src/ui/ink/live/screen.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";

@@ -4,8 +4,8 @@ import { createProgress } from "../../src/download/progress.ts";
 import type { Survey } from "../../src/store/store.ts";
 import type { DownloadProgress, ImageProgress } from "../../src/run/events/download.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { imageIdOf } from "../../src/run/file-listing.ts";
-import { createImageReporter, type ImageReporter } from "../../src/run/images-state.ts";
+import { imageIdOf } from "../../src/run/repos/file-listing.ts";
+import { createImageReporter, type ImageReporter } from "../../src/run/state/images-state.ts";
 import { openFile } from "./open-file.ts";
 
 const sizes = [10e6, 20e6, 70e6];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { HerosEvent } from "../../src/run/event.ts";
-import { initialState, reduce, type RunState } from "../../src/run/state.ts";
+import { initialState, reduce, type RunState } from "../../src/run/state/state.ts";
 
 function fold(events: readonly (HerosEvent & { readonly at?: number })[]): RunState {
   return events.reduce<RunState>(

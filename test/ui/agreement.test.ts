@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { TimedEvent } from "../../src/run/event.ts";
-import { bytesOfAll, bytesOfImage } from "../../src/run/images-state.ts";
-import { initialState, reduce } from "../../src/run/state.ts";
+import { bytesOfAll, bytesOfImage } from "../../src/run/state/images-state.ts";
+import { initialState, reduce } from "../../src/run/state/state.ts";
 import { createAccessibleWriter } from "../../src/ui/accessible/writer.ts";
 import { createInkWriter } from "../../src/ui/ink/writer.tsx";
 import { createPlainWriter } from "../../src/ui/plain/writer.ts";

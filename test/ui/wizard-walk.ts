@@ -1,5 +1,5 @@
 import { currentQuestion, type Interview } from "../../src/plan/interview.ts";
-import { initialState } from "../../src/run/state.ts";
+import { initialState } from "../../src/run/state/state.ts";
 import type { Press } from "../../src/ui/ink/keys.ts";
 import { createTheme } from "../../src/ui/ink/theme.ts";
 import { withinPage, wizardPage } from "../../src/ui/ink/wizard/pages.ts";

@@ -1,6 +1,6 @@
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import { modelsByName } from "../../catalog/model-name.ts";
-import { schemeOf } from "../../run/file-listing.ts";
+import { schemeOf } from "../../run/repos/file-listing.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { type Placed, placeModels, requireMounted } from "../models-place.ts";

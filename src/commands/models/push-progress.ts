@@ -1,7 +1,7 @@
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import type { ModelLabel } from "../../run/events/download.ts";
-import { createRate } from "../../run/rate.ts";
+import { createRate } from "../../run/state/rate.ts";
 
 /** With the last one, five a second. */
 const progressMs = 250;

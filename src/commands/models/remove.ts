@@ -1,8 +1,8 @@
 import type { Catalog, CatalogModel } from "../../catalog/catalog.ts";
 import { modelsByName } from "../../catalog/model-name.ts";
-import { schemeOf } from "../../run/file-listing.ts";
+import { schemeOf } from "../../run/repos/file-listing.ts";
 import { failure } from "../../run/failures/table.ts";
-import { type OllamaName, parseOllamaRepo } from "../../run/ollama.ts";
+import { type OllamaName, parseOllamaRepo } from "../../run/repos/ollama.ts";
 import { formatBytes } from "../../run/units.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
 import { commitOf } from "../../store/hub-cache/look-up.ts";

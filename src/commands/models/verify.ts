@@ -17,11 +17,11 @@ import {
 } from "../../store/hub-cache/verify.ts";
 import { failure } from "../../run/failures/table.ts";
 import { downloadModels, surveyModels } from "../download-models.ts";
-import { type RepoScheme, schemeOf } from "../../run/file-listing.ts";
+import { type RepoScheme, schemeOf } from "../../run/repos/file-listing.ts";
 import type { Source } from "../../source/source.ts";
 import { formatBytes } from "../../run/units.ts";
 import { type Placed, requireWritable } from "../models-place.ts";
-import { openModelDoors } from "../model-doors.ts";
+import { openModelDoors } from "./model-doors.ts";
 import { givenToken } from "../open-hub.ts";
 import { otherModels } from "./other-models.ts";
 import { cachedModels, type CacheView, viewCache } from "./view-cache.ts";

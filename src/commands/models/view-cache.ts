@@ -2,7 +2,7 @@ import { type CatalogModel, modelsOfTiers, noTier } from "../../catalog/catalog.
 import type { Wanted } from "../../checks/detect.ts";
 import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
-import { type Listing, schemeOf } from "../../run/file-listing.ts";
+import { type Listing, schemeOf } from "../../run/repos/file-listing.ts";
 import type { Source } from "../../source/source.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
@@ -12,9 +12,9 @@ import type { ListedModel } from "../../run/events/cache.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import type { FoundImages } from "../find-images.ts";
+import type { FoundImages } from "../images/find-images.ts";
 import type { Placed } from "../models-place.ts";
-import { openModelDoors } from "../model-doors.ts";
+import { openModelDoors } from "./model-doors.ts";
 import { givenToken, openHub } from "../open-hub.ts";
 import type { Fetching, Work } from "../command-request.ts";
 
@@ -89,7 +89,7 @@ export async function wantedOf(
   if (survey.models.some(({ problem }) => problem !== null)) return null;
   const store = openHubCache({ host, cacheDir: survey.cacheDir });
   if (images === null) return { survey, needs: await store.neededSpace(survey) };
-  const { neededSpace } = await import("../find-images.ts");
+  const { neededSpace } = await import("../images/find-images.ts");
   return { survey, needs: await neededSpace({ store, survey }, images) };
 }
 

@@ -12,14 +12,14 @@ import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../docker/watch-containers.ts";
 import type { Store, Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
-import { questionFor } from "../question-for.ts";
+import { questionFor } from "../stack/question-for.ts";
 import { proveAnnie } from "../../health/prove.ts";
 import { type AnnieWatch, watchAnnie } from "../../health/watch-annie.ts";
 import type { Answers } from "../../plan/questions.ts";
 import { Failure } from "../../run/failure.ts";
 import { onlineWithout } from "../../run/failures/annie.ts";
 import { openHub } from "../open-hub.ts";
-import type { FoundImages } from "../find-images.ts";
+import type { FoundImages } from "../images/find-images.ts";
 import type { Online, SetupRequest, Work } from "../command-request.ts";
 
 export interface BringOnline {
@@ -57,7 +57,7 @@ export async function bringOnline(
   const { stackDir, port } = request;
   emit({ type: "stage.started", stage: "download" });
   // Loaded here, and not while the person still answers: it brings what speaks to registries.
-  const { openStackImages } = await import("../stack-images.ts");
+  const { openStackImages } = await import("../images/stack-images.ts");
   const wanted = { found, survey, stackDir, starts: true };
   const images = await openStackImages({ ...work, signal }, wanted);
 

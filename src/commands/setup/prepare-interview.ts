@@ -4,7 +4,7 @@ import {
   memoryGibOf,
   modelsOfTiers,
 } from "../../catalog/catalog.ts";
-import { memoryOfServices } from "../services-memory.ts";
+import { memoryOfServices } from "../stack/services-memory.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { type BakedRepo, withoutBaked } from "../../catalog/baked.ts";
 import { findStack } from "../../deploy/compose/read-stack.ts";
@@ -33,17 +33,17 @@ import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { overruledNotice, placeFailureOf, requireWritable } from "../models-place.ts";
 import { reachFormer, reachStorage, storagePaths } from "../reach-storage.ts";
 import type { FoundVolume } from "../../plan/storage.ts";
-import { stackPlan } from "../stack-plan.ts";
+import { stackPlan } from "../stack/stack-plan.ts";
 import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
-import { enabledTiers } from "../told-variables.ts";
-import { bakedByRegistry, findBakedInEngine } from "../find-baked.ts";
+import { enabledTiers } from "../stack/told-variables.ts";
+import { bakedByRegistry, findBakedInEngine } from "../stack/find-baked.ts";
 import { findBootService, type PlannedResume, planResume } from "./resume-at-boot.ts";
 import { requireUsable } from "./require-usable.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { surveyModels } from "../download-models.ts";
 import { recallAnswers, rememberAnswers } from "../gather-settings.ts";
-import type { FoundImages } from "../find-images.ts";
+import type { FoundImages } from "../images/find-images.ts";
 
 /** Answers worked out to the last byte; nothing of it is written yet. */
 export interface WorkedOut {
@@ -161,7 +161,7 @@ export async function prepareInterview(
     if (known !== undefined) return known;
     const wanted = { config, cacheDir, keep: request.keepImages, strict: false };
     // Brings what speaks to registries.
-    const { findStackImages } = await import("../find-images.ts");
+    const { findStackImages } = await import("../images/find-images.ts");
     const found = await findStackImages(work, wanted, stop);
     asked.set(key, found);
     return found;
@@ -229,7 +229,7 @@ export async function prepareInterview(
     const more = known.length > 0 || config === null ? [] : bakedByRegistry(config, images);
     if (more.length > 0) return workOut(given, stop, Promise.resolve(more));
     const { imageNotices, neededSpace, plannedImages, withFoundImages } =
-      await import("../find-images.ts");
+      await import("../images/find-images.ts");
     const needs = await neededSpace(own, images);
     refuse({ survey: withFoundImages(surveyed, images), needs }, null);
     // Who is not asked, and only wants to know, is told as much as who is.

@@ -6,7 +6,7 @@ import {
   refusalOf,
   setupRefusals,
 } from "../../checks/detect.ts";
-import { findServicesMemory } from "../services-memory.ts";
+import { findServicesMemory } from "../stack/services-memory.ts";
 import { memoryGibOf, modelsOfTiers } from "../../catalog/catalog.ts";
 import { modelsPlace } from "../models-place.ts";
 import {
@@ -23,7 +23,7 @@ import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { writeStack } from "../../deploy/compose/deployment.ts";
 import type { Host } from "../../host/host.ts";
 import { answerLimitMs } from "../../host/time-limit.ts";
-import { enabledTiers } from "../told-variables.ts";
+import { enabledTiers } from "../stack/told-variables.ts";
 import { ownUid } from "../../host/own-file.ts";
 import type { Answers } from "../../plan/questions.ts";
 import type { Person } from "../../plan/interview.ts";

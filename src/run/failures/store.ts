@@ -1,7 +1,7 @@
 import type { DamageReason } from "../events/cache.ts";
 import { quoted } from "../shell-quote.ts";
 import { formatBytes } from "../units.ts";
-import { type FileHash, schemeOf } from "../file-listing.ts";
+import { type FileHash, schemeOf } from "../repos/file-listing.ts";
 import { exitCodes, row } from "../failure.ts";
 
 /** As people call it. */

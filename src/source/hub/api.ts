@@ -4,7 +4,7 @@ import { pathCheck } from "./listing.ts";
 import { discard } from "../request.ts";
 import { askHub, mayHaveToken, readText, type Session } from "./request.ts";
 import { retryOnce } from "../retry-policy.ts";
-import { commitPattern, type ListedFile } from "../../run/file-listing.ts";
+import { commitPattern, type ListedFile } from "../../run/repos/file-listing.ts";
 
 const sha1 = z.string().regex(/^[0-9a-f]{40}$/u);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);

@@ -4,7 +4,7 @@ import { Secret } from "../../run/secret.ts";
 import { isLoopback } from "../../host/network.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { calledS3, isS3, parseS3, requireNoOtherStore } from "../../run/s3.ts";
+import { calledS3, isS3, parseS3, requireNoOtherStore } from "../../run/repos/s3.ts";
 
 export interface HubToken {
   readonly token: Secret;

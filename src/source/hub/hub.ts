@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { isS3 } from "../../run/s3.ts";
+import { isS3 } from "../../run/repos/s3.ts";
 import type { Host } from "../../host/host.ts";
 import { Failure } from "../../run/failure.ts";
 import type { Secret } from "../../run/secret.ts";
@@ -12,7 +12,7 @@ import {
 } from "../mirrors.ts";
 import { failure } from "../../run/failures/table.ts";
 import { failureOfError, scopeOf } from "./failures.ts";
-import { commitPattern } from "../../run/file-listing.ts";
+import { commitPattern } from "../../run/repos/file-listing.ts";
 import { checkAccess, openFile } from "./files.ts";
 import { isRepoId, isSafePath, listingCache } from "./listing.ts";
 import type { Hub } from "../source.ts";

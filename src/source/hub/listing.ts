@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import type { Host } from "../../host/host.ts";
-import type { ListedFile } from "../../run/file-listing.ts";
+import type { ListedFile } from "../../run/repos/file-listing.ts";
 import { isRecord, parseJson } from "../../run/json.ts";
 import { writeAtomically } from "../../host/text-files.ts";
 import { failure } from "../../run/failures/table.ts";

@@ -3,7 +3,7 @@ import { isLoopback } from "../../host/network.ts";
 import { untilAborted } from "../../run/concurrency.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { imageFilesOf } from "../../run/file-listing.ts";
+import { imageFilesOf } from "../../run/repos/file-listing.ts";
 import type { FoundLogin } from "../../run/secret.ts";
 import { type EndpointSwitch, preferInOrder } from "../mirrors.ts";
 import {

@@ -2,14 +2,14 @@ import { Readable } from "node:stream";
 import type { Host } from "../../host/host.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import type { Listing } from "../../run/file-listing.ts";
+import type { Listing } from "../../run/repos/file-listing.ts";
 import {
   calledOllama,
   isOllamaTag,
   ollamaFilesOf,
   type OllamaRepo,
   parseOllamaRepo,
-} from "../../run/ollama.ts";
+} from "../../run/repos/ollama.ts";
 import { openBlob, readManifest, requireBlob, untilSound } from "../oci/content.ts";
 import { failureOfError, type RegistryName, scopeOf } from "../oci/failures.ts";
 import { addressOf } from "../oci/registry.ts";

@@ -1,6 +1,6 @@
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { calledS3, parseS3 } from "../../run/s3.ts";
+import { calledS3, parseS3 } from "../../run/repos/s3.ts";
 import type { FileName, Hub } from "../source.ts";
 import { discard, openAddress, orAbandon, requestOf, requirePlain } from "../request.ts";
 import { retryOnce } from "../retry-policy.ts";

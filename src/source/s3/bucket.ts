@@ -1,7 +1,7 @@
 import { sideBySide } from "../../run/concurrency.ts";
 import { failure } from "../../run/failures/table.ts";
-import { commitPattern } from "../../run/file-listing.ts";
-import { calledS3 } from "../../run/s3.ts";
+import { commitPattern } from "../../run/repos/file-listing.ts";
+import { calledS3 } from "../../run/repos/s3.ts";
 import { isRepoId, isSafePath } from "../hub/listing.ts";
 import { discard } from "../request.ts";
 import type { S3Client } from "./client.ts";

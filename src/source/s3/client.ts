@@ -3,7 +3,7 @@ import type { Host } from "../../host/host.ts";
 import type { ByteStream, HttpResponse, Reach } from "../../host/network.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { calledS3, type S3Place } from "../../run/s3.ts";
+import { calledS3, type S3Place } from "../../run/repos/s3.ts";
 import { discard, readBody, sendRequest, type Server, type SourceRequest } from "../request.ts";
 import { TransientError } from "../retry-policy.ts";
 import { findS3Settings, isRegion, type S3Settings } from "./settings.ts";

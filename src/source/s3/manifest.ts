@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { commitPattern, type ListedFile } from "../../run/file-listing.ts";
-import { calledS3, type S3Place } from "../../run/s3.ts";
+import { commitPattern, type ListedFile } from "../../run/repos/file-listing.ts";
+import { calledS3, type S3Place } from "../../run/repos/s3.ts";
 import { parseJson } from "../../run/json.ts";
 import { isRepoId, isSafePath } from "../hub/listing.ts";
 

@@ -3,7 +3,7 @@ import type { Files } from "../../host/host.ts";
 import { openUnlinked } from "../../host/own-file.ts";
 import { addRange, type ByteRanges } from "../../run/byte-ranges.ts";
 import { failure } from "../../run/failures/table.ts";
-import { commitPattern, type ListedFile } from "../../run/file-listing.ts";
+import { commitPattern, type ListedFile } from "../../run/repos/file-listing.ts";
 import type { Holding } from "../store.ts";
 import {
   blobPath,

@@ -4,7 +4,7 @@ import type { Files, Host } from "../../host/host.ts";
 import { sideBySide } from "../../run/concurrency.ts";
 import { errorCode, Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { commitPattern } from "../../run/file-listing.ts";
+import { commitPattern } from "../../run/repos/file-listing.ts";
 import type { Publication, SurveyedBlob, SurveyedSnapshot } from "../store.ts";
 import {
   blobPath,

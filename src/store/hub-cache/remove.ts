@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import type { Files } from "../../host/host.ts";
-import { commitPattern } from "../../run/file-listing.ts";
+import { commitPattern } from "../../run/repos/file-listing.ts";
 import { isUnlinked } from "../contents.ts";
 import {
   blobPath,

@@ -3,7 +3,7 @@ import type { Host } from "../../host/host.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { imageFilesOf } from "../../run/file-listing.ts";
+import { imageFilesOf } from "../../run/repos/file-listing.ts";
 import {
   type ContentPlace,
   makeCacheFolder,

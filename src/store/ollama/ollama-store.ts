@@ -5,8 +5,8 @@ import { userName } from "../../host/places.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import type { ListedFile } from "../../run/file-listing.ts";
-import { calledOllama, ollamaManifestPath, parseOllamaRepo } from "../../run/ollama.ts";
+import type { ListedFile } from "../../run/repos/file-listing.ts";
+import { calledOllama, ollamaManifestPath, parseOllamaRepo } from "../../run/repos/ollama.ts";
 import {
   type ContentPlace,
   moveFile,

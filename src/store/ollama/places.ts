@@ -4,7 +4,7 @@ import type { Files, Host } from "../../host/host.ts";
 import { openUnlinked } from "../../host/own-file.ts";
 import { folderOfVariable } from "../../host/places.ts";
 import { Failure } from "../../run/failure.ts";
-import type { ListedFile } from "../../run/file-listing.ts";
+import type { ListedFile } from "../../run/repos/file-listing.ts";
 import {
   isOllamaTag,
   maxOllamaManifestBytes,
@@ -12,7 +12,7 @@ import {
   ollamaManifestPath,
   type OllamaName,
   parseOllamaRepo,
-} from "../../run/ollama.ts";
+} from "../../run/repos/ollama.ts";
 import { type ContentPlace, linkFollower, stagingName } from "../contents.ts";
 
 /** The folder that `ollama` reads models from: `$OLLAMA_MODELS`, else the one in the home folder. */

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import type { Files } from "../../host/host.ts";
-import { ollamaManifestPath, type OllamaName, repoOfOllama } from "../../run/ollama.ts";
+import { ollamaManifestPath, type OllamaName, repoOfOllama } from "../../run/repos/ollama.ts";
 import { isUnlinked } from "../contents.ts";
 import type { KeptFile, PruneFinding, PrunePlan } from "../hub-cache/prune.ts";
 import {

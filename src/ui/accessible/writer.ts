@@ -1,5 +1,5 @@
 import type { TimedEvent } from "../../run/event.ts";
-import { initialState, reduce, type RunState } from "../../run/state.ts";
+import { initialState, reduce, type RunState } from "../../run/state/state.ts";
 import { formatBytes } from "../../run/units.ts";
 import { printable } from "../clean-text.ts";
 import { confirmInLines, createLineReader, type LineReader } from "../lines.ts";

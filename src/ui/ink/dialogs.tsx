@@ -7,7 +7,7 @@ import {
   runningText,
 } from "../../run/run-control.ts";
 import type { CheckFinished } from "../../run/events/machine.ts";
-import type { RunState } from "../../run/state.ts";
+import type { RunState } from "../../run/state/state.ts";
 import { cleanText } from "../clean-text.ts";
 import { wrapText } from "../text-width.ts";
 import { runningChoices, stageNames } from "../messages/run.ts";

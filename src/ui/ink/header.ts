@@ -1,4 +1,4 @@
-import type { RunState, StageState } from "../../run/state.ts";
+import type { RunState, StageState } from "../../run/state/state.ts";
 import { formatDuration } from "../../run/units.ts";
 import { stageName, stageNames } from "../messages/run.ts";
 import type { RunKeys } from "../writer.ts";

@@ -1,5 +1,5 @@
 import type { TimedEvent } from "../../run/event.ts";
-import type { RunState } from "../../run/state.ts";
+import type { RunState } from "../../run/state/state.ts";
 import { checkedSentence, machineText } from "../messages/machine.ts";
 import { isTold, sentenceFor, sentencesFor } from "../messages/sentence-for.ts";
 import { demoText } from "../messages/run.ts";

@@ -2,7 +2,7 @@ import type { FailedChecks, Interview, Remediation } from "../../plan/interview.
 import type { Answers } from "../../plan/questions.ts";
 import type { BackgroundChoice, BackgroundProcess } from "../../run/run-control.ts";
 import type { TimedEvent } from "../../run/event.ts";
-import { initialState, reduce, type RunState } from "../../run/state.ts";
+import { initialState, reduce, type RunState } from "../../run/state/state.ts";
 import { logLines, type ScrolledLine, scrolledLines } from "./log-rows.ts";
 
 /** A wizard that somebody waits for. */

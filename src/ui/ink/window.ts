@@ -1,4 +1,4 @@
-import { bytesOfAll } from "../../run/images-state.ts";
+import { bytesOfAll } from "../../run/state/images-state.ts";
 import { percentOf } from "../messages/download.ts";
 import type { TerminalFeatures } from "../writer.ts";
 import { cleanText } from "../clean-text.ts";

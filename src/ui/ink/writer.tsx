@@ -1,6 +1,6 @@
 import type { FailedChecks, Interview, Remediation } from "../../plan/interview.ts";
 import type { Answers } from "../../plan/questions.ts";
-import type { RunState } from "../../run/state.ts";
+import type { RunState } from "../../run/state/state.ts";
 import type { BackgroundChoice, BackgroundProcess } from "../../run/run-control.ts";
 import { noFeatures, noRunKeys, type Terminal, type Writer } from "../writer.ts";
 import { formatTime } from "../../run/units.ts";

@@ -6,7 +6,7 @@ import type {
   PrunedFile,
   PrunePlanned,
 } from "../../run/events/cache.ts";
-import { calledFile } from "../../run/ollama.ts";
+import { calledFile } from "../../run/repos/ollama.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
 import { counted, say, type Sentence } from "./sentence.ts";
 

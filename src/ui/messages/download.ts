@@ -5,11 +5,11 @@ import type {
   DownloadRetrying,
   ImageEvent,
 } from "../../run/events/download.ts";
-import type { Note } from "../../run/download-state.ts";
-import { schemeOf } from "../../run/file-listing.ts";
-import { calledFile } from "../../run/ollama.ts";
-import { bytesOfAll, type ImageNow } from "../../run/images-state.ts";
-import type { RunState } from "../../run/state.ts";
+import type { Note } from "../../run/state/download-state.ts";
+import { schemeOf } from "../../run/repos/file-listing.ts";
+import { calledFile } from "../../run/repos/ollama.ts";
+import { bytesOfAll, type ImageNow } from "../../run/state/images-state.ts";
+import type { RunState } from "../../run/state/state.ts";
 import {
   formatBytes,
   formatDuration,

@@ -6,7 +6,7 @@ import type {
   Machine,
   MachineEvent,
 } from "../../run/events/machine.ts";
-import type { RunState } from "../../run/state.ts";
+import type { RunState } from "../../run/state/state.ts";
 import { formatMemory } from "../../run/units.ts";
 import { counted, listed, say, type Sentence } from "./sentence.ts";
 

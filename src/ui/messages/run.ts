@@ -10,7 +10,7 @@ import type {
   RunSucceeded,
   Stage,
 } from "../../run/events/run.ts";
-import type { HubWait, RunState } from "../../run/state.ts";
+import type { HubWait, RunState } from "../../run/state/state.ts";
 import { formatDuration } from "../../run/units.ts";
 import { factLine, say, type Sentence, tookText } from "./sentence.ts";
 

@@ -1,5 +1,5 @@
 import type { TimedEvent } from "../../run/event.ts";
-import type { RunState } from "../../run/state.ts";
+import type { RunState } from "../../run/state/state.ts";
 import { annieSentence, stackSentence } from "./stack.ts";
 import { downloadSentence, imageSentence } from "./download.ts";
 import { checkSentences, machineSentence } from "./machine.ts";

@@ -9,8 +9,8 @@ import { formatBytes, formatDuration, formatSeconds } from "../../run/units.ts";
 import { counted, listed, say, type Sentence, tookText } from "./sentence.ts";
 import { capabilityName } from "../../run/capabilities.ts";
 import type { TimedEvent } from "../../run/event.ts";
-import type { ImageNow } from "../../run/images-state.ts";
-import type { RunState } from "../../run/state.ts";
+import type { ImageNow } from "../../run/state/images-state.ts";
+import type { RunState } from "../../run/state/state.ts";
 import { imageTitle } from "./download.ts";
 
 const written = {

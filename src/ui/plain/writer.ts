@@ -1,5 +1,5 @@
 import type { TimedEvent } from "../../run/event.ts";
-import { initialState, reduce, type RunState } from "../../run/state.ts";
+import { initialState, reduce, type RunState } from "../../run/state/state.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { printable } from "../clean-text.ts";
 import type { foldText } from "../text-width.ts";

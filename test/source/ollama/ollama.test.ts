@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Listing } from "../../../src/run/file-listing.ts";
+import type { Listing } from "../../../src/run/repos/file-listing.ts";
 import { openOllama, type OllamaOptions } from "../../../src/source/ollama/ollama.ts";
 import type { Source } from "../../../src/source/source.ts";
 import { quickHost } from "../../download/scene.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { FailedChecks } from "../../../src/plan/interview.ts";
-import { initialState, reduce } from "../../../src/run/state.ts";
+import { initialState, reduce } from "../../../src/run/state/state.ts";
 import { frameColumns, frameRows, lineWidth } from "../../../src/ui/ink/line.ts";
 import { scrolledLines, scrolledRows } from "../../../src/ui/ink/log-rows.ts";
 import { createTheme } from "../../../src/ui/ink/theme.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { TimedEvent } from "../../../src/run/event.ts";
-import { initialState, reduce } from "../../../src/run/state.ts";
+import { initialState, reduce } from "../../../src/run/state/state.ts";
 import { createWindow } from "../../../src/ui/ink/window.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import { createMemoryTerminal } from "../../terminal/memory-terminal.ts";

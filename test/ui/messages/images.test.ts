@@ -3,7 +3,7 @@ import type { BackgroundSeen, StatusRead } from "../../../src/run/events/reports
 import { modelStateText } from "../../../src/ui/messages/cache.ts";
 import { cachedText, downloadText, planLines } from "../../../src/ui/messages/plan.ts";
 import { statusSentence } from "../../../src/ui/messages/reports.ts";
-import { initialState, reduce, type RunState } from "../../../src/run/state.ts";
+import { initialState, reduce, type RunState } from "../../../src/run/state/state.ts";
 import { annieText } from "../../../src/ui/messages/stack.ts";
 import { recording } from "../recordings.ts";
 import type { HerosEvent, TimedEvent } from "../../../src/run/event.ts";

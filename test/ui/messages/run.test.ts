@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { initialState, reduce, type RunState } from "../../../src/run/state.ts";
+import { initialState, reduce, type RunState } from "../../../src/run/state/state.ts";
 import { runSentence, stopText } from "../../../src/ui/messages/run.ts";
 import { recording } from "../recordings.ts";
 

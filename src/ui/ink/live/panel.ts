@@ -1,4 +1,4 @@
-import type { RunState } from "../../../run/state.ts";
+import type { RunState } from "../../../run/state/state.ts";
 import { stopText } from "../../messages/run.ts";
 import { wrapText } from "../../text-width.ts";
 import type { RunKeys } from "../../writer.ts";

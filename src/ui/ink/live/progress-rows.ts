@@ -1,8 +1,8 @@
-import type { Note } from "../../../run/download-state.ts";
+import type { Note } from "../../../run/state/download-state.ts";
 import type { ModelProgress, ModelState } from "../../../run/events/download.ts";
 import type { ContainerChanged } from "../../../run/events/stack.ts";
-import { bytesOfAll, bytesOfImage } from "../../../run/images-state.ts";
-import type { RunState } from "../../../run/state.ts";
+import { bytesOfAll, bytesOfImage } from "../../../run/state/images-state.ts";
+import type { RunState } from "../../../run/state/state.ts";
 import { formatBytes, formatBytesOf, formatSpeed } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
 import { padded, shorten, textWidth } from "../../text-width.ts";

@@ -1,4 +1,4 @@
-import type { CheckState, RunState } from "../../../run/state.ts";
+import type { CheckState, RunState } from "../../../run/state/state.ts";
 import { formatDuration } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
 import { textWidth } from "../../text-width.ts";

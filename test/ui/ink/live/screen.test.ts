@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseRecording } from "../../../../src/record/read-record.ts";
 import type { TimedEvent } from "../../../../src/run/event.ts";
 import type { ModelState } from "../../../../src/run/events/download.ts";
-import { initialState, reduce, type RunState } from "../../../../src/run/state.ts";
+import { initialState, reduce, type RunState } from "../../../../src/run/state/state.ts";
 import {
   clipLine,
   frameColumns,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { initialState, reduce } from "../../../../src/run/state.ts";
+import { initialState, reduce } from "../../../../src/run/state/state.ts";
 import { frameColumns, lineWidth } from "../../../../src/ui/ink/line.ts";
 import { recording } from "../../recordings.ts";
 import { createTheme } from "../../../../src/ui/ink/theme.ts";

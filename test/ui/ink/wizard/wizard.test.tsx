@@ -3,7 +3,7 @@ import { cleanup, render } from "ink-testing-library";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Interview } from "../../../../src/plan/interview.ts";
 import type { Answers } from "../../../../src/plan/questions.ts";
-import { initialState } from "../../../../src/run/state.ts";
+import { initialState } from "../../../../src/run/state/state.ts";
 import { App } from "../../../../src/ui/ink/app.tsx";
 import { createStore, type Store } from "../../../../src/ui/ink/screen-store.ts";
 import { createTheme } from "../../../../src/ui/ink/theme.ts";

@@ -1,0 +1,42 @@
+import type { ContainerTrouble } from "../../checks/installation.ts";
+import { annieServiceName, containerCache } from "../../deploy/compose/annie-service.ts";
+import {
+  type ListRequest,
+  memoryLimitOf,
+  mustFinish,
+  neededBy,
+  readStackConfig,
+} from "../../docker/compose.ts";
+import type { Container } from "../../docker/containers.ts";
+import { explainContainer } from "../../docker/explain-container.ts";
+import { inspectContainers } from "../../docker/inspect-containers.ts";
+
+/** What is wrong with a container that does not run, as the watch over a start would say it. */
+export async function findTrouble(
+  asked: ListRequest,
+  container: Container,
+): Promise<ContainerTrouble> {
+  const [config, known] = await Promise.all([
+    readStackConfig(asked),
+    inspectContainers(asked, [container]),
+  ]);
+  const details = known.get(container.name);
+  const service = config?.services[container.service];
+  const checkOutput = details?.checks.at(-1)?.output;
+  const outOfMemory = details?.outOfMemory === true;
+  const failure = await explainContainer({
+    ...asked,
+    // The check tells.
+    emit: () => {},
+    container,
+    modelsAt: containerCache,
+    outOfMemory,
+    ...(checkOutput === undefined ? {} : { checkOutput }),
+    memoryLimit: service === undefined ? null : memoryLimitOf(service),
+    image: service?.image ?? null,
+    volumes: service?.volumes ?? [],
+    holdsBack: config !== null && mustFinish(container.service, config),
+  });
+  const needed = config === null ? new Set([annieServiceName]) : neededBy(annieServiceName, config);
+  return { failure, isNeeded: needed.has(container.service), outOfMemory };
+}

@@ -1,0 +1,178 @@
+import path from "node:path";
+import { askClashes } from "../../checks/ask-clashes.ts";
+import { clashFailure } from "../../checks/clashes.ts";
+import { anniePlace } from "../../deploy/compose/annie-service.ts";
+import { findBaseFile, isSetUp, stackFlag } from "../../deploy/compose/compose-files.ts";
+import { startStack } from "../../deploy/compose/start.ts";
+import { composeFailure } from "../../docker/compose-failures.ts";
+import { readStackConfig, runCompose } from "../../docker/compose.ts";
+import { containerTeller, listContainers } from "../../docker/containers.ts";
+import { askEnginePlace } from "../../docker/engine.ts";
+import { askAnnie } from "../../health/health.ts";
+import { answerLimitMs } from "../../host/time-limit.ts";
+import type { StackAction } from "../../run/failures/stack.ts";
+import { failure } from "../../run/failures/table.ts";
+import { chooseStack } from "./choose-stack.ts";
+import type { Work } from "../command-request.ts";
+import type { GatheredSettings } from "../gather-settings.ts";
+import { placeModels } from "../models-place.ts";
+import { laptopLines } from "../setup/closing-summary.ts";
+
+/** What `heros up | down | restart | logs | open` are asked. */
+export type StackOrder =
+  | { readonly action: "up" | "down" | "restart" | "open" }
+  | {
+      readonly action: "logs";
+      /** None: all of them. */
+      readonly services: readonly string[];
+      readonly follow: boolean;
+      /** A number of lines, or "all". */
+      readonly tail: string;
+    };
+
+/**
+ * Words over compose, in the folder of the stack and with its own `.env`.
+ * @returns the sentences of the closing page
+ * @throws Failure `stack.folder_missing` (1), `stack.service_unknown` (2), those of docker (4, 1), and of Annie who is not there; AbortError
+ */
+export async function operateStack(
+  work: Work,
+  given: GatheredSettings,
+  order: StackOrder,
+): Promise<readonly string[]> {
+  const { host } = work;
+  const settings = await chooseStack(work, given);
+  const { stackDir } = settings;
+  if (!(await isSetUp(host, stackDir))) {
+    throw failure("stack.folder_missing", { needs: "stack", folder: stackDir });
+  }
+  switch (order.action) {
+    case "up":
+      return up(work, settings);
+    case "down":
+      await compose(work, stackDir, { action: "down" });
+      return ["Annie is stopped. Her volumes, her images and the models are kept."];
+    case "restart":
+      await compose(work, stackDir, { action: "restart" });
+      await tellContainers(work, stackDir);
+      return ["Annie's containers were restarted.", whenOnline];
+    case "logs":
+      await showLogs(work, stackDir, order);
+      return [];
+    case "open":
+      return open(work, settings);
+  }
+}
+
+const whenOnline = "When she is online: heros status";
+
+async function up(work: Work, settings: GatheredSettings): Promise<string[]> {
+  const { cacheDir, stackDir, port } = await placeModels(work, settings);
+  const { host, emit, signal } = work;
+  const place = await anniePlace(host, stackDir, port);
+  await requireUnclaimed(work, { stackDir, port: place.port });
+  await startStack({ host, emit, signal, stackDir, cacheDir, port: place.port });
+  return ["Annie's containers are started.", whenOnline];
+}
+
+/** What others have is told before anything starts, all of it. @throws Failure `stack.clashes`, `stack.project_taken` (4) */
+async function requireUnclaimed(
+  { host, signal }: Work,
+  { stackDir, port }: { readonly stackDir: string; readonly port: number },
+): Promise<void> {
+  const config = await readStackConfig({ host, stackDir, signal });
+  if (config === null) return;
+  const file = await findBaseFile(host, stackDir);
+  const probe = { host, signal, limitMs: answerLimitMs(host) };
+  const places = { stackDir, projectDir: path.dirname(file), port };
+  const clashes = await askClashes(probe, { stack: { config, file }, ...places });
+  const taken = clashFailure(clashes ?? []);
+  if (taken !== null) throw taken;
+}
+
+/** @throws Failure in docker's own words */
+async function compose(
+  { host, emit, signal }: Work,
+  stackDir: string,
+  {
+    action,
+    args = [],
+    onLine,
+  }: {
+    readonly action: StackAction;
+    readonly args?: readonly string[];
+    readonly onLine?: (line: string) => void;
+  },
+): Promise<void> {
+  emit({ type: "stack.command", command: ["docker compose", action, ...args].join(" ") });
+  const result = await runCompose({
+    host,
+    stackDir,
+    signal,
+    args: [action, ...args],
+    ...(onLine === undefined
+      ? {}
+      : {
+          keepsNoOutput: true,
+          onLine: (line, stream) => (stream === "stdout" ? onLine(line) : undefined),
+        }),
+  });
+  if (result.exitCode === 0) return;
+  const place = await askEnginePlace(host, signal);
+  throw composeFailure({ ...result, stackDir, place, action });
+}
+
+async function tellContainers({ host, emit, signal }: Work, stackDir: string): Promise<void> {
+  containerTeller(emit)((await listContainers({ host, stackDir, signal })).containers);
+}
+
+/** Of the terminal's, which compose puts before each line of a log, into a pipe too. */
+const clearLine = "\u001b[2K";
+
+async function showLogs(
+  work: Work,
+  stackDir: string,
+  { services, follow, tail }: StackOrder & { readonly action: "logs" },
+): Promise<void> {
+  const { host, emit, signal } = work;
+  const config = await readStackConfig({ host, stackDir, signal });
+  const known = config === null ? services : Object.keys(config.services);
+  const unknown = services.find((service) => !known.includes(service));
+  if (unknown !== undefined) {
+    throw failure("stack.service_unknown", { service: unknown, services: known, stackDir });
+  }
+  const { containers } = await listContainers({ host, stackDir, signal });
+  const serviceOf = new Map(containers.map(({ name, service }) => [name, service]));
+  await compose(work, stackDir, {
+    action: "logs",
+    args: ["--no-color", "--tail", tail, ...(follow ? ["--follow"] : []), ...services],
+    onLine(printed) {
+      const text = printed.startsWith(clearLine) ? printed.slice(clearLine.length) : printed;
+      const [, name = "", line = text] = /^(\S+)\s+\| ?(.*)$/su.exec(text) ?? [];
+      // Without a name of its own, a container is named after its service, with a number.
+      const service = serviceOf.get(name) ?? name.replace(/-\d+$/u, "");
+      emit({ type: "container.logged", service, line });
+    },
+  });
+}
+
+const openLimitMs = 10_000;
+
+/** Opens Annie's page where there is a desktop, and says where it is. @throws Failure as `heros status`, where she does not answer */
+async function open(
+  { host, signal }: Work,
+  { stackDir, port }: GatheredSettings,
+): Promise<string[]> {
+  const place = await anniePlace(host, stackDir, port);
+  const url = `http://${place.host}:${place.port}`;
+  const start = `heros up${stackFlag(host, stackDir)}`;
+  const { from, problem } = await askAnnie(host, { url, tier1: [], stackDir, start, signal });
+  // Whatever she lacks, her page can be opened.
+  if (from !== "annie" && problem !== null) throw problem;
+  const hasDesktop = ["DISPLAY", "WAYLAND_DISPLAY"].some((name) => (host.env[name] ?? "") !== "");
+  if (hasDesktop) {
+    const request = { command: "xdg-open", args: [url], timeoutMs: openLimitMs, signal };
+    if ((await host.processes.run(request)).exitCode === 0) return [`Opened: ${url}`];
+  }
+  return [url, ...(await laptopLines(host, stackDir, url))];
+}
