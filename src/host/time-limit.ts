@@ -51,9 +51,15 @@ const usualMs = 4000;
 /** A machine with more to do than it has cores is not given up earlier for it, up to so many times the usual. */
 const maxPatience = 5;
 
-/** How long one question to this machine may take, in milliseconds. */
+const limits = new WeakMap<Host["system"], number>();
+
+/** How long one question to this machine may take, in milliseconds: the same for all of a run, which add up to what a person waits. */
 export function answerLimitMs({ system }: Pick<Host, "system">): number {
-  return usualMs * Math.min(maxPatience, Math.max(1, Math.ceil(system.tasksPerCore())));
+  const known = limits.get(system);
+  if (known !== undefined) return known;
+  const limitMs = usualMs * Math.min(maxPatience, Math.max(1, Math.ceil(system.tasksPerCore())));
+  limits.set(system, limitMs);
+  return limitMs;
 }
 
 /** As a person reads it: "no answer within 4 s". */
