@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseJson } from "../run/json.ts";
 import type { ListRequest } from "./compose.ts";
-import type { Container } from "./containers.ts";
+import { type Container, lastExitStatus, type Listing, listContainers } from "./containers.ts";
 
 /** What docker knows of a container beside its state. */
 export interface ContainerDetails {
@@ -101,4 +101,27 @@ export function parseDetails(stdout: string): ReadonlyMap<string, ContainerDetai
       ];
     }),
   );
+}
+
+/** One that docker started again and again, and that has not lasted for so long yet, is about to end again. */
+const loopMs = 60_000;
+
+/** The containers at one look: one that keeps restarting may be up at this moment, and is told as restarting. */
+export async function listWithLoops(asked: ListRequest): Promise<Listing> {
+  const listing = await listContainers(asked);
+  const known = await inspectContainers(asked, listing.containers);
+  const nowMs = asked.host.clock.now().getTime();
+  const isLooping = ({ name, state }: Container): boolean => {
+    const { restarts = 0, startedAtMs = null } = known.get(name) ?? {};
+    const isUp = state === "running" || state === "starting";
+    return isUp && restarts > 1 && startedAtMs !== null && nowMs - startedAtMs < loopMs;
+  };
+  const containers = await Promise.all(
+    listing.containers.map(async (each): Promise<Container> => {
+      if (!isLooping(each)) return each;
+      const exitCode = (await lastExitStatus(asked, each.name)) ?? each.exitCode;
+      return { ...each, state: "restarting", exitCode };
+    }),
+  );
+  return { ...listing, containers };
 }

@@ -23,7 +23,8 @@ import {
 } from "../../deploy/compose/annie-service.ts";
 import { isSetUp, stackFlag } from "../../deploy/compose/compose-files.ts";
 import { type ListRequest, readStackConfig, type StackConfig } from "../../docker/compose.ts";
-import { askMounts, listContainers, type Listing } from "../../docker/containers.ts";
+import { askMounts, type Listing } from "../../docker/containers.ts";
+import { listWithLoops } from "../../docker/inspect-containers.ts";
 import { findEngineImage } from "../../docker/engine-images.ts";
 import { askAnnie } from "../../health/health.ts";
 import { isS3 } from "../../run/repos/s3.ts";
@@ -130,7 +131,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
       return images === null || images === late ? images : imagesFound(images);
     },
     annie: () => inTime((stop) => findAnnie({ ...work, host, signal: stop }, request)),
-    containers: () => inTime((stop) => listContainers({ host, stackDir, signal: stop })),
+    containers: () => inTime((stop) => listWithLoops({ host, stackDir, signal: stop })),
     troubleOf: () => (container) =>
       inTime((stop) => findTrouble({ host, stackDir, signal: stop }, container)),
     mounts: () =>
