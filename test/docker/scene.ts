@@ -54,6 +54,8 @@ export interface SceneOptions {
   readonly token?: string;
   /** No --cache-dir is given: the storage, or the answers, say where models are. */
   readonly storage?: boolean;
+  /** The user's own files put passwords into containers' environments, where Docker shows them. */
+  readonly ownPasswords?: boolean;
 }
 
 /** A user's own stack in a folder of its own, and a Hub with small models of the real names. */
@@ -80,7 +82,8 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   /** Of every run of heros, what it printed. */
   const printed: Promise<HerosRun>[] = [];
   onTestFinished(async () => {
-    const leaks = await leaksOf({ folder, stackDir, token: options.token, printed });
+    const { token, ownPasswords = false } = options;
+    const leaks = await leaksOf({ folder, stackDir, token, ownPasswords, printed });
     await docker(["compose", "down", "--volumes", "--timeout", "1"], stackDir).catch(() => "");
     await hub.close();
     await rm(folder, { recursive: true, force: true });
@@ -131,14 +134,16 @@ async function leaksOf({
   folder,
   stackDir,
   token,
+  ownPasswords,
   printed,
 }: {
   readonly folder: string;
   readonly stackDir: string;
   readonly token: string | undefined;
+  readonly ownPasswords: boolean;
   readonly printed: readonly Promise<HerosRun>[];
 }): Promise<readonly string[]> {
-  const passwords = await passwordsOf(stackDir).catch(() => ({}));
+  const passwords = ownPasswords ? {} : await passwordsOf(stackDir).catch(() => ({}));
   const secrets = { ...passwords, ...(token === undefined ? {} : { token }) };
   const hasEngine = await docker(["version"]).then(
     () => true,

@@ -84,7 +84,8 @@ volumes: {mine: }
 
 for (const [kind, lay] of Object.entries(layouts)) {
   cell(kind, async () => {
-    const scene = await openScene({ scale: 0.0005, cacheDir: path.join(folder, "hub") });
+    const cacheDir = path.join(folder, "hub");
+    const scene = await openScene({ scale: 0.0005, cacheDir, ownPasswords: true });
     await lay(scene);
     const flags = [`--port=${await freePort()}`, "--tiers=1"];
     const run = await scene.setup(flags);
