@@ -25,7 +25,7 @@ import {
   findCacheDir,
 } from "../source/hub/environment.ts";
 import { stackAnswersFile } from "../record/known-stacks.ts";
-import { stateDirOf } from "../record/state-dir.ts";
+import { readState, stateDirOf } from "../record/state-dir.ts";
 import type { Fetching } from "./command-request.ts";
 import { errorCode } from "../run/failure.ts";
 import { writeAtomically } from "../host/text-files.ts";
@@ -331,7 +331,7 @@ async function recallKept(host: Host, stateDir: string, stackDir?: string): Prom
 
 /** Checked by hand: what checks everything else would be loaded by each pull for this alone. */
 async function readKept(host: Host, file: string): Promise<Kept | null> {
-  const kept = parseJson(await host.files.readFile(file, "utf8").catch(() => ""));
+  const kept = parseJson(await readState(host.files, file));
   if (!isRecord(kept) || kept["version"] !== 1 || !isRecord(kept["answers"])) return null;
   const { finished, cacheDir, answers } = kept;
   const given = isRecord(kept["given"]) ? kept["given"] : {};

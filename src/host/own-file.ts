@@ -48,6 +48,11 @@ export function openUnlinked(files: Pick<Files, "open">, path: string): Promise<
   return files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
 
+/** Opens what there is to read it, a link's file too: a pipe is not waited for. @throws Node's errors */
+export function openUnwaited(files: Pick<Files, "open">, path: string): Promise<FileHandle> {
+  return files.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+}
+
 /** The user whom this process acts for. */
 export async function ownUid(files: Pick<Files, "stat">): Promise<number> {
   const { uid } = await files.stat("/proc/self");

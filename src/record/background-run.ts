@@ -6,7 +6,7 @@ import { parseJson } from "../run/json.ts";
 import { readBootId } from "../host/process-table.ts";
 import { writeAtomically } from "../host/text-files.ts";
 import { followRecord, lastEvents } from "./read-record.ts";
-import { backgroundFile } from "./state-dir.ts";
+import { backgroundFile, readState } from "./state-dir.ts";
 import type { Host } from "../host/host.ts";
 import { type BackgroundChoice, runningText } from "../run/run-control.ts";
 import { type ClosingEvent, isClosing, type TimedEvent } from "../run/event.ts";
@@ -38,7 +38,7 @@ export async function recallBackground(
   { files }: Doors,
   stateDir: string,
 ): Promise<BackgroundRun | null> {
-  const text = await files.readFile(backgroundFile(stateDir), "utf8").catch(() => "");
+  const text = await readState(files, backgroundFile(stateDir));
   return shape.safeParse(parseJson(text)).data ?? null;
 }
 

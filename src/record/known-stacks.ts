@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { errorCode } from "../run/failure.ts";
 import { isRecord, parseJson } from "../run/json.ts";
+import { readState } from "./state-dir.ts";
 
 /** A stack that somebody set up, or began to. */
 export interface KnownStack {
@@ -15,7 +16,19 @@ export interface KnownStack {
 
 /** One for each stack, so that no setup of one writes what another's has to keep. */
 export function stackAnswersFile(stateDir: string, stackDir: string): string {
-  return path.join(stateDir, "stacks", `${encodeURIComponent(stackDir).slice(-200)}.json`);
+  const encoded = encodeURIComponent(stackDir);
+  // A disk allows 255 characters; of two long paths the ends may be the same.
+  const name = encoded.length <= 200 ? encoded : `${checksum(encoded)}-${encoded.slice(-180)}`;
+  return path.join(stateDir, "stacks", `${name}.json`);
+}
+
+/** FNV-1a in 64 bits: what Node has for it would be loaded by each pull for this alone. */
+function checksum(text: string): string {
+  let hash = 0xcb_f2_9c_e4_84_22_23_25n;
+  for (const byte of Buffer.from(text)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x1_00_00_00_01_b3n);
+  }
+  return hash.toString(16).padStart(16, "0");
 }
 
 /** More of them nobody has on one machine. */
@@ -30,7 +43,7 @@ export async function listKnownStacks(host: Host, stateDir: string): Promise<Kno
     .slice(0, mostStacks)
     .map(async (name): Promise<KnownStack[]> => {
       const file = path.join(folder, name);
-      const kept = parseJson(await host.files.readFile(file, "utf8").catch(() => ""));
+      const kept = parseJson(await readState(host.files, file));
       if (!isRecord(kept) || typeof kept["stackDir"] !== "string") return [];
       return [{ stackDir: kept["stackDir"], file, finished: kept["finished"] === true }];
     });

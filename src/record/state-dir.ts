@@ -1,6 +1,7 @@
 import path from "node:path";
+import { openUnwaited } from "../host/own-file.ts";
 import { folderOfVariable } from "../host/places.ts";
-import type { Host } from "../host/host.ts";
+import type { Files, Host } from "../host/host.ts";
 
 /** Where heros keeps its own state. */
 export function stateDirOf(host: Pick<Host, "env" | "home">): string {
@@ -20,4 +21,21 @@ export function backgroundFile(stateDir: string): string {
 /** The folder in it with the records of runs. */
 export function recordsDir(stateDir: string): string {
   return path.join(stateDir, "logs");
+}
+
+/** Of a file that heros keeps there: far more than any holds. */
+const maxStateBytes = 1024 * 1024;
+
+/** What stands in a file of the state folder; empty for what can't be read, and for what is no file of ours: a pipe has no end. */
+export async function readState(files: Pick<Files, "open">, file: string): Promise<string> {
+  const handle = await openUnwaited(files, file).catch(() => null);
+  if (handle === null) return "";
+  try {
+    const found = await handle.stat();
+    return found.isFile() && found.size <= maxStateBytes ? await handle.readFile("utf8") : "";
+  } catch {
+    return "";
+  } finally {
+    await handle.close();
+  }
 }
