@@ -59,7 +59,7 @@ export const settings: readonly Setting[] = [
     flag: "--endpoint <url>",
     environment: "HEROS_ENDPOINT",
     configKey: "endpoint",
-    help: "another Hub, a mirror, or a bucket (s3://…); separate several with commas, in order of preference; only the first gets the token (default: HF_ENDPOINT, else https://huggingface.co)",
+    help: "another Hub, a mirror, or a bucket (s3://BUCKET/PREFIX); separate several with commas, in order of preference; only the first gets the token (default: HF_ENDPOINT, else https://huggingface.co)",
     pull: true,
     many: true,
   },
