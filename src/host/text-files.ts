@@ -12,7 +12,7 @@ const maxBytes = 8 * 1024 * 1024;
  * A file's text, or null where there is none. Any other error is the caller's.
  * @throws Failure `stack.no_text_file` (exit 2) for what has no end, or is far too long
  */
-export async function readIfThere(host: Host, path: string): Promise<string | null> {
+export async function readIfThere(host: Pick<Host, "files">, path: string): Promise<string | null> {
   try {
     const stats = await host.files.stat(path);
     if (!stats.isDirectory() && (!stats.isFile() || stats.size > maxBytes)) {

@@ -3,7 +3,6 @@ import type { Host } from "../../host/host.ts";
 import { type EnvEdit, envValue, readStackEnv, type StackEnv } from "./env/env-file.ts";
 import { readIfThere } from "../../host/text-files.ts";
 import { isThere } from "../../host/places.ts";
-import { readText } from "../../host/time-limit.ts";
 import { quoted } from "../../run/shell-quote.ts";
 
 /** The file that heros writes whole. */
@@ -14,7 +13,7 @@ export const newBaseFile = "docker-compose.yml";
 /** Whether heros set up Annie in the folder. Her `.env` still names its file where somebody deleted that. */
 export async function isSetUp({ files }: Pick<Host, "files">, stackDir: string): Promise<boolean> {
   if (await isThere({ files }, path.join(stackDir, herosFile))) return true;
-  const env = await readText(files, path.join(stackDir, ".env"));
+  const env = await readIfThere({ files }, path.join(stackDir, ".env")).catch(() => null);
   return env !== null && /^COMPOSE_FILE=.*docker-compose\.heros\.yml/mu.test(env);
 }
 

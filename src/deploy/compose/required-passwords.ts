@@ -10,7 +10,8 @@ export async function requiredPasswords(files: PlannedFiles): Promise<readonly s
   for (;;) {
     const { stderr } = await askCompose(files, null, { passwords: Object.fromEntries(found) });
     const [, name] = /required variable (\w+) is missing a value/.exec(stderr) ?? [];
-    if (name === undefined || found.has(name) || !(name in standIns)) return [...found.keys()];
+    if (name === undefined || found.has(name) || !Object.hasOwn(standIns, name))
+      return [...found.keys()];
     found.set(name, "none");
   }
 }

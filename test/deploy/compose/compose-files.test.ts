@@ -5,6 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { isSetUp } from "../../../src/deploy/compose/compose-files.ts";
 import { planDeployment } from "../../../src/deploy/compose/plan.ts";
 import { toPlannedFiles } from "../../../src/deploy/compose/deployment.ts";
 import {
@@ -20,6 +21,13 @@ import {
 } from "./fixtures.ts";
 
 const heros = "docker-compose.heros.yml";
+
+test("a pipe in the place of a stack's .env is not waited for", async () => {
+  const stackDir = await newStackDir({ "a.txt": "" });
+  await promisify(execFile)("mkfifo", [path.join(stackDir, ".env")]);
+  expect(await isSetUp(testHost({}), stackDir)).toBe(false);
+});
+
 const more = "services: {}\n";
 
 test.each([
