@@ -74,3 +74,15 @@ export interface Digests {
 export function promisedDigest(hash: FileHash, digests: Digests): string | null {
   return hash.algorithm === "sha256" ? digests.sha256 : digests.gitSha1;
 }
+
+/** A path under which other files lie, too: no disk has such a file. Undefined where there is none. */
+export function fileThatIsFolder(paths: Iterable<string>): string | undefined {
+  const all = new Set(paths);
+  for (const path of all) {
+    for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
+      const folder = path.slice(0, end);
+      if (all.has(folder)) return folder;
+    }
+  }
+  return undefined;
+}

@@ -126,11 +126,10 @@ export function ollamaFilesOf(
   if (layers.length > maxLayers) throw refuse(`it has ${layers.length} layers`);
   const parts = layers as readonly unknown[];
   const strange = parts.find(
-    (layer) =>
-      !isRecord(layer) || !String(layer["mediaType"]).startsWith("application/vnd.ollama."),
+    (layer) => !isRecord(layer) || !mediaTypeOf(layer).startsWith("application/vnd.ollama."),
   );
   if (strange !== undefined) {
-    const kind = isRecord(strange) ? String(strange["mediaType"]).slice(0, 100) : typeof strange;
+    const kind = isRecord(strange) ? mediaTypeOf(strange).slice(0, 100) : typeof strange;
     throw refuse(`it has a layer that is not Ollama's (${kind})`);
   }
   const sizes = new Map<string, number>();
@@ -156,4 +155,8 @@ export function ollamaFilesOf(
 function listed(path: string, digest: string, sizeBytes: number): ListedFile {
   const hex = digest.replace("sha256:", "");
   return { path, sizeBytes, blobName: hex, hash: { algorithm: "sha256", hex } };
+}
+
+function mediaTypeOf({ mediaType }: Readonly<Record<string, unknown>>): string {
+  return typeof mediaType === "string" ? mediaType : "no media type";
 }

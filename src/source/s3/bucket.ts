@@ -1,6 +1,6 @@
 import { sideBySide } from "../../run/concurrency.ts";
 import { failure } from "../../run/failures/table.ts";
-import { commitPattern } from "../../run/repos/file-listing.ts";
+import { commitPattern, fileThatIsFolder } from "../../run/repos/file-listing.ts";
 import { calledS3 } from "../../run/repos/s3.ts";
 import { isRepoId, isSafePath } from "../hub/listing.ts";
 import { discard } from "../request.ts";
@@ -82,7 +82,7 @@ export async function listObjects(
     for (const item of document.children.filter(({ name }) => name === "Contents")) {
       const key = textOfChild(item, "Key");
       const sizeBytes = Number(textOfChild(item, "Size") ?? NaN);
-      if (key === null || !Number.isSafeInteger(sizeBytes)) continue;
+      if (key === null || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0) continue;
       objects.push({ key, sizeBytes, etag: textOfChild(item, "ETag") ?? "" });
     }
     next = textOfChild(document, "NextContinuationToken");
@@ -125,6 +125,8 @@ async function copiedCache(client: S3Client, signal: AbortSignal): Promise<Bucke
   const models: BucketModel[] = [];
   for (const [id, found] of snapshots) {
     const [repo = "", commit = ""] = id.split("@");
+    // No disk has a file that is a folder, so this is no copy of a cache.
+    if (fileThatIsFolder(found.map(({ path }) => path)) !== undefined) continue;
     const files = await sideBySide(found, 16, signal, async (object, either) => {
       const known = contents.get(contentOf(repo, object));
       const hex = known ?? (await sha256Of(client, object.key, either));

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { commitPattern, type ListedFile } from "../../run/repos/file-listing.ts";
+import { commitPattern, fileThatIsFolder, type ListedFile } from "../../run/repos/file-listing.ts";
 import { calledS3, type S3Place } from "../../run/repos/s3.ts";
 import { parseJson } from "../../run/json.ts";
 import { isRepoId, isSafePath } from "../hub/listing.ts";
@@ -69,6 +69,8 @@ export function parseManifest(place: S3Place, bytes: Buffer): BucketModel[] {
   return parsed.data.models.map(({ repo, revision, commit, files }) => {
     const paths = new Set(files.map(({ path }) => path));
     if (paths.size < files.length) throw bad(`${repo} has two files of the same name`);
+    const both = fileThatIsFolder(paths);
+    if (both !== undefined) throw bad(`${both} of ${repo} is a file and a folder`);
     return {
       repo,
       revision,

@@ -53,22 +53,28 @@ export function readXml(document: string): XmlElement | null {
   return isSound ? (outermost ?? null) : null;
 }
 
+const entity = /&(?:#(?:x(?<hex>[\da-f]{1,6})|(?<decimal>\d{1,7}))|(?<name>[a-z]{2,4}));/iuy;
+
+/** Null where something is escaped that is no character: the rest is not looked at then. */
 function unescaped(text: string): string | null {
-  let isKnown = true;
-  const plain = text.replaceAll(/&(?<name>[^;\s&]{0,10});?/gu, (_all, name: string) => {
-    const code = /^#(?:x(?<hex>[\da-f]{1,6})|(?<decimal>\d{1,7}))$/iu.exec(name)?.groups;
-    const point =
-      code === undefined
-        ? NaN
-        : Number.parseInt(
-            code["hex"] ?? code["decimal"] ?? "",
-            code["hex"] === undefined ? 10 : 16,
-          );
-    const known = entities[name] ?? (point <= 0x10ffff ? String.fromCodePoint(point) : undefined);
-    isKnown &&= known !== undefined;
-    return known ?? "";
-  });
-  return isKnown ? plain : null;
+  let plain = "";
+  for (let at = 0; ;) {
+    const next = text.indexOf("&", at);
+    if (next === -1) return plain + text.slice(at);
+    entity.lastIndex = next;
+    const found = entity.exec(text)?.groups;
+    const character = found === undefined ? undefined : characterOf(found);
+    if (character === undefined) return null;
+    plain += text.slice(at, next) + character;
+    at = entity.lastIndex;
+  }
+}
+
+function characterOf({ hex, decimal, name = "" }: Readonly<Record<string, string>>) {
+  const point = hex === undefined ? Number(decimal ?? NaN) : Number.parseInt(hex, 16);
+  if (Number.isNaN(point)) return entities[name];
+  const isHalf = point >= 0xd800 && point <= 0xdfff;
+  return point > 0 && point <= 0x10ffff && !isHalf ? String.fromCodePoint(point) : undefined;
 }
 
 /** The text of the first child of this name; null where there is none. */

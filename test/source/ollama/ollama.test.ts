@@ -124,6 +124,12 @@ const answered = (status: number, body: string, type = "application/json") => ({
 test.each([
   ["a web page", answered(200, "<html>Log in</html>", "text/html"), "registry.captive_portal", 5],
   ["no JSON", answered(200, "hello"), "ollama.unusable", 2],
+  [
+    "a media type that is no text",
+    answered(200, '{"config":{},"layers":[{"mediaType":{"toString":null}}]}'),
+    "ollama.unusable",
+    2,
+  ],
   ["more than 4 MiB", answered(200, " ".repeat(5_000_000)), "ollama.unusable", 2],
   ["a status without a word", answered(418, "", "text/plain"), "registry.captive_portal", 5],
   [
