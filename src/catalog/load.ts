@@ -159,11 +159,24 @@ function wrongProof(
   if (body !== undefined && method === "GET") {
     wrong.push({ path: ["proof", "request", "body"], problem: "a GET has no body: use POST" });
   }
-  if (JSON.stringify(body ?? null).length > maxBodyLength) {
-    const problem = `must not be longer than ${maxBodyLength} characters as JSON`;
+  const length = lengthAsJson(body ?? null);
+  if (length === null || length > maxBodyLength) {
+    const problem =
+      length === null
+        ? "can't be written as JSON: it contains itself"
+        : `must not be longer than ${maxBodyLength} characters as JSON`;
     wrong.push({ path: ["proof", "request", "body"], problem });
   }
   return wrong;
+}
+
+/** Null for what YAML can say and JSON can't: an anchor within itself. */
+function lengthAsJson(value: unknown): number | null {
+  try {
+    return JSON.stringify(value).length;
+  } catch {
+    return null;
+  }
 }
 
 function toProof({ capability, request, answer }: WrittenProof): CatalogProof {

@@ -181,6 +181,7 @@ describe("a catalog's test question", () => {
     ["{path: '/\\elsewhere'}", "", "proof.request.path"],
     ["{path: /search, body: {query: hello}}", "", "proof.request.body"],
     ["{method: DELETE, path: /memories}", "", "proof.request.method"],
+    ["{method: POST, path: /search, body: &a [*a]}", "", "proof.request.body"],
     ["{path: /search, headers: {cookie: x}}", "", "headers"],
     ["{path: /search}", "  capability: flying\n", "proof.capability"],
   ])("is refused as %s %s", (request, rest, key) => {
