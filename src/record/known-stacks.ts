@@ -44,8 +44,9 @@ export async function listKnownStacks(host: Host, stateDir: string): Promise<Kno
     .map(async (name): Promise<KnownStack[]> => {
       const file = path.join(folder, name);
       const kept = parseJson(await readState(host.files, file));
-      if (!isRecord(kept) || typeof kept["stackDir"] !== "string") return [];
-      return [{ stackDir: kept["stackDir"], file, finished: kept["finished"] === true }];
+      const stackDir = isRecord(kept) ? kept["stackDir"] : null;
+      if (!isRecord(kept) || typeof stackDir !== "string" || !path.isAbsolute(stackDir)) return [];
+      return [{ stackDir, file, finished: kept["finished"] === true }];
     });
   const stacks = (await Promise.all(found)).flat();
   return stacks.toSorted((one, other) => (one.stackDir < other.stackDir ? -1 : 1));

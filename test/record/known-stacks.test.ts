@@ -19,6 +19,7 @@ test("what lies in the state folder and is no stack's file is passed over, a pip
   await truncate(path.join(folder, "large.json"), 5_000_000_000);
   const kept = JSON.stringify({ stackDir: "/srv/annie", finished: true });
   await writeFile(stackAnswersFile(stateDir, "/srv/annie"), kept);
+  await writeFile(path.join(folder, "relative.json"), JSON.stringify({ stackDir: "rel" }));
   const stacks = await listKnownStacks(testHost({}), stateDir);
   expect(stacks.map(({ stackDir, finished }) => [stackDir, finished])).toEqual([
     ["/srv/annie", true],
