@@ -103,7 +103,7 @@ export async function hasUnit(host: Host): Promise<boolean> {
 
 /**
  * Removes the unit where it is one of heros, and what is left of its being enabled; a service that runs goes on.
- * @returns whether there was one
+ * @returns whether one was removed
  */
 export async function removeUnit(host: Host): Promise<boolean> {
   const file = resumeUnitFile(host);
@@ -117,7 +117,7 @@ export async function removeUnit(host: Host): Promise<boolean> {
     await host.files.rmdir(folder).catch(() => {});
   }
   if (canAsk) await systemctl(host, ["daemon-reload"]);
-  return true;
+  return !(await hasUnit(host));
 }
 
 const systemctlLimitMs = 5000;
