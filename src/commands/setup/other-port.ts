@@ -61,6 +61,6 @@ export function otherPortNotice({ port, instead, by }: OtherPort): Notice {
     level: "warning",
     code: "port.chosen",
     message: `Port ${instead} is in use by ${by}. Annie gets port ${port}.`,
-    hint: "To choose another one: --port N",
+    hint: "To choose another one: heros setup --port N",
   };
 }
