@@ -53,6 +53,20 @@ export function openUnwaited(files: Pick<Files, "open">, path: string): Promise<
   return files.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
 }
 
+/** The text of a file that is no longer than this; empty for one that is, for what is no file, and for what can't be opened or read. */
+export async function readShort(opening: Promise<FileHandle>, maxBytes: number): Promise<string> {
+  const handle = await opening.catch(() => null);
+  if (handle === null) return "";
+  try {
+    const found = await handle.stat();
+    return found.isFile() && found.size <= maxBytes ? await handle.readFile("utf8") : "";
+  } catch {
+    return "";
+  } finally {
+    await handle.close();
+  }
+}
+
 /** The user whom this process acts for. */
 export async function ownUid(files: Pick<Files, "stat">): Promise<number> {
   const { uid } = await files.stat("/proc/self");

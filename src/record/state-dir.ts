@@ -1,5 +1,5 @@
 import path from "node:path";
-import { openUnwaited } from "../host/own-file.ts";
+import { openUnwaited, readShort } from "../host/own-file.ts";
 import { folderOfVariable } from "../host/places.ts";
 import type { Files, Host } from "../host/host.ts";
 
@@ -27,15 +27,6 @@ export function recordsDir(stateDir: string): string {
 const maxStateBytes = 1024 * 1024;
 
 /** What stands in a file of the state folder; empty for what can't be read, and for what is no file of ours: a pipe has no end. */
-export async function readState(files: Pick<Files, "open">, file: string): Promise<string> {
-  const handle = await openUnwaited(files, file).catch(() => null);
-  if (handle === null) return "";
-  try {
-    const found = await handle.stat();
-    return found.isFile() && found.size <= maxStateBytes ? await handle.readFile("utf8") : "";
-  } catch {
-    return "";
-  } finally {
-    await handle.close();
-  }
+export function readState(files: Pick<Files, "open">, file: string): Promise<string> {
+  return readShort(openUnwaited(files, file), maxStateBytes);
 }

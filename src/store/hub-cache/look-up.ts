@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Files } from "../../host/host.ts";
-import { openUnlinked } from "../../host/own-file.ts";
+import { openUnlinked, readShort } from "../../host/own-file.ts";
 import { addRange, type ByteRanges } from "../../run/byte-ranges.ts";
 import { failure } from "../../run/failures/table.ts";
 import { commitPattern, type ListedFile } from "../../run/repos/file-listing.ts";
@@ -96,21 +96,8 @@ const maxRefBytes = 200;
  * The commit that the cache has of a branch, as it is written; empty where it has none. Others may write there: a pipe
  * would be waited for without end, and what a link leads to may have none.
  */
-export async function readRef(
-  files: Pick<Files, "open">,
-  refs: string,
-  name: string,
-): Promise<string> {
-  const handle = await openUnlinked(files, join(refs, name)).catch(() => null);
-  if (handle === null) return "";
-  try {
-    const found = await handle.stat();
-    return found.isFile() && found.size <= maxRefBytes ? await handle.readFile("utf8") : "";
-  } catch {
-    return "";
-  } finally {
-    await handle.close();
-  }
+export function readRef(files: Pick<Files, "open">, refs: string, name: string): Promise<string> {
+  return readShort(openUnlinked(files, join(refs, name)), maxRefBytes);
 }
 
 /**
