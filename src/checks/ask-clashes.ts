@@ -1,6 +1,7 @@
 import type { StackConfig } from "../docker/compose.ts";
 import { askContainers, askResources, type EngineContainer } from "../docker/containers.ts";
 import type { Host } from "../host/host.ts";
+import { realOf } from "../host/places.ts";
 import type { Probe } from "../host/time-limit.ts";
 import { askPort, type PortAnswer } from "../machine/port.ts";
 import { errorCode } from "../run/failure.ts";
@@ -34,7 +35,7 @@ export async function askClashes(
   { stack, stackDir, projectDir, port, annies }: ClashRequest,
 ): Promise<readonly Clash[] | null> {
   const { host } = probe;
-  const folders = await Promise.all([stackDir, projectDir].map((each) => real(host, each)));
+  const folders = await Promise.all([stackDir, projectDir].map((each) => realOf(host.files, each)));
   const needs = needsOf(stack.config, { stackDir, folders, file: stack.file, port });
   const names = (needed: typeof needs.volumes) =>
     needed.slice(0, mostNeeds).map(({ name }) => name);
@@ -63,7 +64,7 @@ async function holder(
   project: string | null,
 ): Promise<HeldContainer> {
   const { projectDir, projectFile } = container;
-  const folder = projectDir === null ? null : await real(host, projectDir);
+  const folder = projectDir === null ? null : await realOf(host.files, projectDir);
   const isNear = project !== null && container.project === project;
   const isMoved = isNear && projectFile !== null && (await isGone(host, projectFile));
   return { ...container, folder, isMoved };
@@ -75,8 +76,4 @@ function isGone(host: Host, file: string): Promise<boolean> {
     () => false,
     (error: unknown) => /^(?:ENOENT|ENOTDIR)$/.test(errorCode(error) ?? ""),
   );
-}
-
-function real(host: Host, folder: string): Promise<string> {
-  return host.files.realpath(folder).catch(() => folder);
 }

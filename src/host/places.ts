@@ -3,6 +3,11 @@ import path from "node:path";
 import type { Files, FileSystem, Host } from "./host.ts";
 import { findUnmounted, unescaped, type Unmounted } from "./unmounted.ts";
 
+/** A path with its links followed; as it is where it leads nowhere. */
+export function realOf(files: Pick<Files, "realpath">, place: string): Promise<string> {
+  return files.realpath(place).catch(() => place);
+}
+
 /** Whether a path leads to something. What this user may not look at counts as not there. */
 export function isThere(
   { files }: { readonly files: Pick<Host["files"], "access"> },

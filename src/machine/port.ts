@@ -1,3 +1,4 @@
+import { realOf } from "../host/places.ts";
 import { askContainers, type EngineContainer } from "../docker/containers.ts";
 import type { Files } from "../host/host.ts";
 import { late, type Probe, withinLimit } from "../host/time-limit.ts";
@@ -146,9 +147,7 @@ async function askHealth(probe: Probe, port: number): Promise<boolean> {
 }
 
 async function sameFolder({ host }: Probe, one: string, other: string): Promise<boolean> {
-  const [first, second] = await Promise.all(
-    [one, other].map((path) => host.files.realpath(path).catch(() => path)),
-  );
+  const [first, second] = await Promise.all([one, other].map((path) => realOf(host.files, path)));
   return first === second;
 }
 

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { isThere } from "../host/places.ts";
+import { isThere, realOf } from "../host/places.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../run/event.ts";
 import { errorCode, Failure } from "../run/failure.ts";
@@ -111,8 +111,7 @@ export async function removeLink(
 ): Promise<string | null> {
   const found = await findLink({ files }, link);
   if (found.kind !== "ours") return found.kind === "none" ? null : "it is not from heros";
-  const real = (folder: string): Promise<string> => files.realpath(folder).catch(() => folder);
-  if ((await real(dataOf(found.target))) !== (await real(data))) {
+  if ((await realOf(files, dataOf(found.target))) !== (await realOf(files, data))) {
     return "it is from another installation";
   }
   await files.rm(link.path);
