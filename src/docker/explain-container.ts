@@ -4,9 +4,16 @@ import type { Emit } from "../run/event.ts";
 import type { Failure } from "../run/failure.ts";
 import type { LikelyCause } from "../run/failures/annie.ts";
 import { failure } from "../run/failures/table.ts";
-import { type ListRequest, runCompose, type StackService } from "./compose.ts";
+import {
+  type ListRequest,
+  memoryLimitOf,
+  runCompose,
+  type StackConfig,
+  type StackService,
+} from "./compose.ts";
 import { registryOf } from "./compose-failures.ts";
 import type { Container } from "./containers.ts";
+import type { ContainerDetails } from "./inspect-containers.ts";
 import { gpuCauseIn } from "./log-causes.ts";
 
 /** How many lines of a container's log are shown. */
@@ -35,6 +42,24 @@ export interface ExplainRequest {
   /** Others are started only once it has ended well. */
   readonly holdsBack?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** What the compose file and docker say of a container that is to be explained; each null where nobody says. */
+export function knownOf(
+  { service }: Pick<Container, "service">,
+  {
+    config,
+    details,
+  }: { readonly config: StackConfig | null; readonly details: ContainerDetails | null },
+): Pick<ExplainRequest, "checkOutput" | "memoryLimit" | "image" | "volumes"> {
+  const written = config?.services[service];
+  const checkOutput = details?.checks.at(-1)?.output;
+  return {
+    ...(checkOutput === undefined ? {} : { checkOutput }),
+    memoryLimit: written === undefined ? null : memoryLimitOf(written),
+    image: written?.image ?? null,
+    volumes: written?.volumes ?? [],
+  };
 }
 
 /** A container that prevents Annie from running, with its last lines of log. Emits `container.failed`. */

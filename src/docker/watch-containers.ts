@@ -6,7 +6,7 @@ import {
   type TellContainers,
 } from "./containers.ts";
 import { askEnginePlace, type EngineError, engineProblem } from "./engine.ts";
-import { explainContainer, readLastLines } from "./explain-container.ts";
+import { explainContainer, knownOf, readLastLines } from "./explain-container.ts";
 import { type ContainerDetails, inspectContainers } from "./inspect-containers.ts";
 import {
   type ListRequest,
@@ -168,17 +168,13 @@ export function watchContainers(watched: StackWatchRequest): StackWatch {
               : await lastExitStatus(asked, container.name),
         }
       : container;
-    const checkOutput = details.get(container.name)?.checks.at(-1)?.output;
     return explainContainer({
       ...asked,
       emit,
       modelsAt,
       container: seen,
       outOfMemory: killed,
-      ...(checkOutput === undefined ? {} : { checkOutput }),
-      memoryLimit: limitOf(container.service),
-      image: config?.services[container.service]?.image ?? null,
-      volumes: config?.services[container.service]?.volumes ?? [],
+      ...knownOf(container, { config, details: details.get(container.name) ?? null }),
       holdsBack,
     });
   }

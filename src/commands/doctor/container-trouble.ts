@@ -1,14 +1,8 @@
 import type { ContainerTrouble } from "../../checks/installation.ts";
 import { annieServiceName, containerCache } from "../../deploy/compose/annie-service.ts";
-import {
-  type ListRequest,
-  memoryLimitOf,
-  mustFinish,
-  neededBy,
-  readStackConfig,
-} from "../../docker/compose.ts";
+import { type ListRequest, mustFinish, neededBy, readStackConfig } from "../../docker/compose.ts";
 import type { Container } from "../../docker/containers.ts";
-import { explainContainer } from "../../docker/explain-container.ts";
+import { explainContainer, knownOf } from "../../docker/explain-container.ts";
 import { inspectContainers } from "../../docker/inspect-containers.ts";
 
 /** What is wrong with a container that does not run, as the watch over a start would say it. */
@@ -20,9 +14,7 @@ export async function findTrouble(
     readStackConfig(asked),
     inspectContainers(asked, [container]),
   ]);
-  const details = known.get(container.name);
-  const service = config?.services[container.service];
-  const checkOutput = details?.checks.at(-1)?.output;
+  const details = known.get(container.name) ?? null;
   const outOfMemory = details?.outOfMemory === true;
   const failure = await explainContainer({
     ...asked,
@@ -31,10 +23,7 @@ export async function findTrouble(
     container,
     modelsAt: containerCache,
     outOfMemory,
-    ...(checkOutput === undefined ? {} : { checkOutput }),
-    memoryLimit: service === undefined ? null : memoryLimitOf(service),
-    image: service?.image ?? null,
-    volumes: service?.volumes ?? [],
+    ...knownOf(container, { config, details }),
     holdsBack: config !== null && mustFinish(container.service, config),
   });
   const needed = config === null ? new Set([annieServiceName]) : neededBy(annieServiceName, config);
