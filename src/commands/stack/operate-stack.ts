@@ -5,7 +5,7 @@ import { anniePlace } from "../../deploy/compose/annie-service.ts";
 import { findBaseFile, isSetUp, stackFlag } from "../../deploy/compose/compose-files.ts";
 import { startStack } from "../../deploy/compose/start.ts";
 import { composeFailure } from "../../docker/compose-failures.ts";
-import { readStackConfig, runCompose } from "../../docker/compose.ts";
+import { readStackConfig, runCompose, type StackConfig } from "../../docker/compose.ts";
 import { containerTeller, listContainers } from "../../docker/containers.ts";
 import { askEnginePlace } from "../../docker/engine.ts";
 import { askAnnie } from "../../health/health.ts";
@@ -70,24 +70,30 @@ async function up(work: Work, settings: GatheredSettings): Promise<string[]> {
   const { cacheDir, stackDir, port } = await placeModels(work, settings);
   const { host, emit, signal } = work;
   const place = await anniePlace(host, stackDir, port);
-  await requireUnclaimed(work, { stackDir, port: place.port });
-  await startStack({ host, emit, signal, stackDir, cacheDir, port: place.port });
+  const config = await requireUnclaimed(work, { stackDir, port: place.port });
+  const known = { version: null, config };
+  await startStack({ host, emit, signal, stackDir, cacheDir, port: place.port, known });
   return ["Annie's containers are started.", whenOnline];
 }
 
-/** What others have is told before anything starts, all of it. @throws Failure `stack.clashes`, `stack.project_taken` (4) */
+/**
+ * What others have is told before anything starts, all of it.
+ * @returns the stack as compose merges it; null where compose does not say
+ * @throws Failure `stack.clashes`, `stack.project_taken` (4)
+ */
 async function requireUnclaimed(
   { host, signal }: Work,
   { stackDir, port }: { readonly stackDir: string; readonly port: number },
-): Promise<void> {
+): Promise<StackConfig | null> {
   const config = await readStackConfig({ host, stackDir, signal });
-  if (config === null) return;
+  if (config === null) return null;
   const file = await findBaseFile(host, stackDir);
   const probe = { host, signal, limitMs: answerLimitMs(host) };
   const places = { stackDir, projectDir: path.dirname(file), port };
   const clashes = await askClashes(probe, { stack: { config, file }, ...places });
   const taken = clashFailure(clashes ?? []);
   if (taken !== null) throw taken;
+  return config;
 }
 
 /** @throws Failure in docker's own words */
