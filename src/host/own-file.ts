@@ -53,18 +53,29 @@ export function openUnwaited(files: Pick<Files, "open">, path: string): Promise<
   return files.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
 }
 
-/** The text of a file that is no longer than this; empty for one that is, for what is no file, and for what can't be opened or read. */
-export async function readShort(opening: Promise<FileHandle>, maxBytes: number): Promise<string> {
+/** What is in a file that is no longer than this; null for one that is, for what is no file, and for what can't be opened or read. */
+export async function readShort(
+  opening: Promise<FileHandle>,
+  maxBytes: number,
+): Promise<Buffer | null> {
   const handle = await opening.catch(() => null);
-  if (handle === null) return "";
+  if (handle === null) return null;
   try {
     const found = await handle.stat();
-    return found.isFile() && found.size <= maxBytes ? await handle.readFile("utf8") : "";
+    return found.isFile() && found.size <= maxBytes ? await handle.readFile() : null;
   } catch {
-    return "";
+    return null;
   } finally {
     await handle.close();
   }
+}
+
+/** The same as a text, empty in the place of null. */
+export async function readShortText(
+  opening: Promise<FileHandle>,
+  maxBytes: number,
+): Promise<string> {
+  return (await readShort(opening, maxBytes))?.toString("utf8") ?? "";
 }
 
 /** The user whom this process acts for. */

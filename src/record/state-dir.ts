@@ -1,5 +1,5 @@
 import path from "node:path";
-import { openUnwaited, readShort } from "../host/own-file.ts";
+import { openUnwaited, readShortText } from "../host/own-file.ts";
 import { folderOfVariable } from "../host/places.ts";
 import type { Files, Host } from "../host/host.ts";
 
@@ -28,5 +28,5 @@ const maxStateBytes = 1024 * 1024;
 
 /** What stands in a file of the state folder; empty for what can't be read, and for what is no file of ours: a pipe has no end. */
 export function readState(files: Pick<Files, "open">, file: string): Promise<string> {
-  return readShort(openUnwaited(files, file), maxStateBytes);
+  return readShortText(openUnwaited(files, file), maxStateBytes);
 }

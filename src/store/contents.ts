@@ -291,6 +291,17 @@ export async function makeCacheFolder(
   });
 }
 
+/** What a file takes of its disk: one with holes takes less than it is long. */
+export function takenBytes({
+  size,
+  blocks,
+}: {
+  readonly size: number;
+  readonly blocks: number;
+}): number {
+  return Math.min(size, blocks * 512);
+}
+
 /** What there is in the place of something that is missing. @throws every other error */
 export function orIfMissing<Value>(value: Value): (error: unknown) => Value {
   return (error) => {

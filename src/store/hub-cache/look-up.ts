@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Files } from "../../host/host.ts";
-import { openUnlinked, readShort } from "../../host/own-file.ts";
+import { openUnlinked, readShortText } from "../../host/own-file.ts";
 import { addRange, type ByteRanges } from "../../run/byte-ranges.ts";
 import { failure } from "../../run/failures/table.ts";
 import { commitPattern, type ListedFile } from "../../run/repos/file-listing.ts";
@@ -97,7 +97,7 @@ const maxRefBytes = 200;
  * would be waited for without end, and what a link leads to may have none.
  */
 export function readRef(files: Pick<Files, "open">, refs: string, name: string): Promise<string> {
-  return readShort(openUnlinked(files, join(refs, name)), maxRefBytes);
+  return readShortText(openUnlinked(files, join(refs, name)), maxRefBytes);
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   publishLockPath,
   type RepoPlaces,
 } from "./layout.ts";
-import { copySuffix, findLockHolder, isUnlinked } from "../contents.ts";
+import { copySuffix, findLockHolder, isUnlinked, takenBytes } from "../contents.ts";
 import { errorCode } from "../../run/failure.ts";
 import { tidyStaging } from "./prepare.ts";
 
@@ -97,7 +97,7 @@ async function planRepo(
         kept.push({ file, reason: `${user} is using it` });
         continue;
       }
-      const bytes = Math.min(there.size, there.blocks * 512);
+      const bytes = takenBytes(there);
       found.push({ kind: verdict.kind, repo, file, bytes, lock });
     }
   };

@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import type { Files } from "../../host/host.ts";
 import { commitPattern } from "../../run/repos/file-listing.ts";
-import { isUnlinked } from "../contents.ts";
+import { isUnlinked, takenBytes } from "../contents.ts";
 import {
   blobPath,
   leftoverOf,
@@ -84,7 +84,7 @@ export async function planRepoRemoval(
     const file = blobPath(places, blobName);
     const there = await files.lstat(file).catch(() => null);
     if (there === null || there.isDirectory() || needed.has(blobName)) continue;
-    add(file, Math.min(there.size, there.blocks * 512), lockPath(places, blobName));
+    add(file, takenBytes(there), lockPath(places, blobName));
   }
   if (staying.length === 0 && (await isUnlinked(files, cacheDir, places.staging))) {
     for (const name of await files.readdir(places.staging).catch(() => [])) {
@@ -92,7 +92,7 @@ export async function planRepoRemoval(
       const file = join(places.staging, name);
       const there = blobName === null ? null : await files.lstat(file).catch(() => null);
       if (blobName === null || there === null) continue;
-      add(file, Math.min(there.size, there.blocks * 512), lockPath(places, blobName));
+      add(file, takenBytes(there), lockPath(places, blobName));
     }
   }
   return { files: found, kept: [] };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { Files, Host } from "../../host/host.ts";
-import { openUnlinked } from "../../host/own-file.ts";
+import { openUnlinked, readShort } from "../../host/own-file.ts";
 import { folderOfVariable } from "../../host/places.ts";
 import { Failure } from "../../run/failure.ts";
 import type { ListedFile } from "../../run/repos/file-listing.ts";
@@ -111,18 +111,9 @@ export async function readManifestFile(
   files: Pick<Files, "open">,
   path: string,
 ): Promise<StoredManifest | null> {
-  const handle = await openUnlinked(files, path).catch(() => null);
-  if (handle === null) return null;
-  try {
-    const found = await handle.stat();
-    if (!found.isFile() || found.size > maxOllamaManifestBytes) return null;
-    const bytes = await handle.readFile();
-    return { bytes, digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
-  } catch {
-    return null;
-  } finally {
-    await handle.close();
-  }
+  const bytes = await readShort(openUnlinked(files, path), maxOllamaManifestBytes);
+  if (bytes === null) return null;
+  return { bytes, digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
 }
 
 /** A model as it stands there. */

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Files } from "../../host/host.ts";
 import { ollamaManifestPath, type OllamaName, repoOfOllama } from "../../run/repos/ollama.ts";
-import { isUnlinked } from "../contents.ts";
+import { isUnlinked, takenBytes } from "../contents.ts";
 import type { KeptFile, PruneFinding, PrunePlan } from "../hub-cache/prune.ts";
 import {
   blobPath,
@@ -104,7 +104,7 @@ async function blobsOf(
       for (const path of placesOf(file)) {
         const there = await files.lstat(path).catch(() => null);
         if (there === null) continue;
-        const bytes = Math.min(there.size, there.blocks * 512);
+        const bytes = takenBytes(there);
         const { lock } = placeIn(places, file);
         found.push({ kind: "model", repo: repoOfOllama(name), file: path, bytes, lock });
       }
