@@ -3,6 +3,7 @@ import type { TryHub } from "../checks/ask-machine.ts";
 import { keptTokenFile } from "../deploy/compose/deployment.ts";
 import type { Host } from "../host/host.ts";
 import type { FoundToken, TokenAnswer } from "../plan/answers.ts";
+import type { Emit } from "../run/event.ts";
 import type { Notice } from "../run/events/run.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
 import { calledOllama, parseOllamaRepo } from "../run/repos/ollama.ts";
@@ -11,11 +12,30 @@ import { Secret } from "../run/secret.ts";
 import { failureOfError } from "../source/hub/failures.ts";
 import { connectHub, type Hub, type TokenRefusal } from "../source/hub/hub.ts";
 import type { EndpointSwitch } from "../source/mirrors.ts";
+import type { Attempt } from "../source/retry-policy.ts";
 import type { CacheFallback } from "./download-models.ts";
 import type { Fetching, Work } from "./command-request.ts";
 
 /** Shorter waits for a list of files, or a manifest, pass unseen. */
-export const worthTellingMs = 1000;
+const worthTellingMs = 1000;
+
+/** Tells that the Hub, or what is in its place, is waited for. */
+export function tellHubWait(emit: Emit): (attempt: Attempt) => void {
+  return ({ error, attempt, tookMs, delayMs, leftMs }) => {
+    if (tookMs + delayMs < worthTellingMs) return;
+    emit({ type: "hub.waiting", reason: error.message, attempt, delayMs, leftMs });
+  };
+}
+
+/** The same of a registry. */
+export function tellRegistryWait(
+  emit: Emit,
+): (attempt: Attempt & { readonly registry: string }) => void {
+  return ({ registry, error, attempt, tookMs, delayMs, leftMs }) => {
+    if (tookMs + delayMs < worthTellingMs) return;
+    emit({ type: "registry.waiting", registry, reason: error.message, attempt, delayMs, leftMs });
+  };
+}
 
 /**
  * The Hub of this run, with the token that the answers chose. `offline`: the cache alone is asked, whatever the environment
@@ -40,10 +60,7 @@ export function openHub(
     ...(forMs === undefined ? {} : { forMs }),
     memory: endpoints,
     onSwitch: (change) => emit(switchNotice(change)),
-    onRetry: ({ error, attempt, tookMs, delayMs, leftMs }) => {
-      if (tookMs + delayMs < worthTellingMs) return;
-      emit({ type: "hub.waiting", reason: error.message, attempt, delayMs, leftMs });
-    },
+    onRetry: tellHubWait(emit),
   });
 }
 

@@ -23,7 +23,7 @@ import { quoted } from "../../run/shell-quote.ts";
 import { isHubOffline } from "../../source/hub/environment.ts";
 import { type Platform, platformOf } from "../../source/oci/manifest.ts";
 import { type LoginProblem, openRegistries, type Registries } from "../../source/oci/registry.ts";
-import { worthTellingMs } from "../open-hub.ts";
+import { tellRegistryWait } from "../open-hub.ts";
 import { type ImageStore, openImageStore } from "../../store/images/image-store.ts";
 import { storeByRepo } from "../../store/by-repo.ts";
 import type { ImageContent, NeededSpace, Store, Survey } from "../../store/store.ts";
@@ -160,18 +160,7 @@ function openOwnRegistries(
     credentials: (registry, stop) => findRegistryLogin(host, registry, stop),
     mirrors,
     onLoginProblem: (problem) => emit(loginNotice(problem)),
-    onRetry: ({ registry, error, attempt, tookMs, delayMs, leftMs }) => {
-      if (!patient || tookMs + delayMs < worthTellingMs) return;
-      emit({
-        type: "registry.waiting",
-        registry,
-        reason: error.message,
-        attempt,
-        delayMs,
-        leftMs,
-      });
-    },
-    ...(patient ? {} : { answerLimitMs, forMs: answerLimitMs }),
+    ...(patient ? { onRetry: tellRegistryWait(emit) } : { answerLimitMs, forMs: answerLimitMs }),
   });
 }
 

@@ -7,7 +7,7 @@ import { connectBucket } from "../../source/s3/bucket-hub.ts";
 import type { BucketModel } from "../../source/s3/manifest.ts";
 import type { Source } from "../../source/source.ts";
 import type { Fetching, Work } from "../command-request.ts";
-import { openHub, worthTellingMs } from "../open-hub.ts";
+import { openHub, tellHubWait } from "../open-hub.ts";
 
 /** Buckets that models are taken from instead of the Hub. */
 export interface Buckets {
@@ -72,9 +72,6 @@ export async function openBuckets(
 
 async function modelsOf({ host, emit, signal }: Work, place: string) {
   const bucket = connectBucket({ host, endpoint: place, offline: isHubOffline(host.env) });
-  const ask = createAskAgain(host, ({ error, attempt, tookMs, delayMs, leftMs }) => {
-    if (tookMs + delayMs < worthTellingMs) return;
-    emit({ type: "hub.waiting", reason: error.message, attempt, delayMs, leftMs });
-  });
+  const ask = createAskAgain(host, tellHubWait(emit));
   return ask(() => bucket.models(signal), { signal, forMs: patienceMs });
 }

@@ -11,7 +11,7 @@ import type { Fetching, Work } from "../command-request.ts";
 import type { Buckets } from "./bucket-models.ts";
 import type { CacheFallback } from "../download-models.ts";
 import type { Placed } from "../models-place.ts";
-import { cacheFallback, openHub, worthTellingMs } from "../open-hub.ts";
+import { cacheFallback, openHub, tellRegistryWait } from "../open-hub.ts";
 
 /** Where the wanted models come from, and where they go. */
 export interface ModelDoors {
@@ -113,11 +113,7 @@ async function openOllamaDoors({ host, emit }: Work) {
     source: openOllama({
       ...shared,
       offline,
-      onRetry: ({ registry, error, attempt, tookMs, delayMs, leftMs }) => {
-        if (tookMs + delayMs < worthTellingMs) return;
-        const reason = error.message;
-        emit({ type: "registry.waiting", registry, reason, attempt, delayMs, leftMs });
-      },
+      onRetry: tellRegistryWait(emit),
     }),
     offline: openOllama({ ...shared, offline: true }),
     impatient: openOllama({ ...shared, offline, forMs: 0 }),

@@ -15,7 +15,7 @@ import { requireSound, verifyModels } from "../../store/hub-cache/verify.ts";
 import { isWhole, type Survey, type SurveyedModel } from "../../store/store.ts";
 import type { Fetching, Work } from "../command-request.ts";
 import type { Placed } from "../models-place.ts";
-import { worthTellingMs } from "../open-hub.ts";
+import { tellHubWait } from "../open-hub.ts";
 import { createPushProgress } from "./push-progress.ts";
 import { viewCache } from "./view-cache.ts";
 
@@ -60,10 +60,7 @@ export async function pushModels(work: Work, request: PushRequest): Promise<stri
   const called = calledS3(place);
   const { survey, whole } = await findWhole(work, request);
   const client = await openS3(host, place);
-  const again = createAskAgain(host, ({ error, attempt, tookMs, delayMs, leftMs }) => {
-    if (tookMs + delayMs < worthTellingMs) return;
-    emit({ type: "hub.waiting", reason: error.message, attempt, delayMs, leftMs });
-  });
+  const again = createAskAgain(host, tellHubWait(emit));
   const ask = <T>(call: () => Promise<T>): Promise<T> => again(call, { signal, forMs: patienceMs });
   const asking = { client, ask, signal };
   try {
