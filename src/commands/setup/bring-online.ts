@@ -157,42 +157,40 @@ export async function bringOnline(
       ? onlineWithout(fetched.reason, laterImages(found))
       : fetched.reason;
   }
+  const endAnnie = (outcome: "done" | "failed"): void =>
+    emit({ type: "stage.finished", stage: "annie", outcome });
   if (rest.status === "rejected") {
     annie.value.stop();
-    emit({ type: "stage.finished", stage: "annie", outcome: "failed" });
+    endAnnie("failed");
     throw rest.reason instanceof Failure
       ? onlineWithout(rest.reason, laterImages(found))
       : rest.reason;
   }
   annie.value.allReady();
   const { missing } = await annie.value.complete.catch((error: unknown) => {
-    emit({ type: "stage.finished", stage: "annie", outcome: "failed" });
+    endAnnie("failed");
     throw error;
   });
-  const question = missing.length > 0 ? null : questionFor(request.catalog, answers);
-  const proof =
-    missing.length > 0
-      ? null
-      : await proveAnnie(host, {
-          url,
-          capabilities: capabilitiesOf(modelsOfTiers(request.catalog, answers.tiers)),
-          question,
-          stackDir,
-          signal: work.signal,
-        });
-  const isProved = proof !== null && proof.problem === null;
-  if (isProved) emit({ type: "annie.proved", asked: proof.asked, elapsedMs: proof.elapsedMs });
-  emit({ type: "stage.finished", stage: "annie", outcome: isProved ? "done" : "failed" });
   if (missing.length > 0) {
-    throw failure("annie.degraded", {
-      stackDir: request.stackDir,
-      status: null,
-      lacks: missing,
-    });
+    endAnnie("failed");
+    throw failure("annie.degraded", { stackDir, status: null, lacks: missing });
   }
-  if (proof !== null && proof.problem !== null) throw proof.problem;
+  const question = questionFor(request.catalog, answers);
+  const { problem, asked, elapsedMs } = await proveAnnie(host, {
+    url,
+    capabilities: capabilitiesOf(modelsOfTiers(request.catalog, answers.tiers)),
+    question,
+    stackDir,
+    signal: work.signal,
+  });
+  if (problem !== null) {
+    endAnnie("failed");
+    throw problem;
+  }
+  emit({ type: "annie.proved", asked, elapsedMs });
+  endAnnie("done");
   const { elapsedMs: downloadedInMs, fetchedBytes } = fetched.value;
-  const answeredInMs = question === null || proof === null ? null : proof.elapsedMs;
+  const answeredInMs = question === null ? null : elapsedMs;
   return { url, downloadedInMs, fetchedBytes, answeredInMs };
 }
 

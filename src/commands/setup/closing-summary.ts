@@ -68,8 +68,12 @@ export function dryRunSummary(plan: PlanReady): string[] {
     0,
   );
   const changed = plan.files.filter((file) => file.action !== "unchanged");
-  const inStack = changed.filter((file) => file.path.startsWith(`${plan.stackDir}/`)).length;
-  const elsewhere = changed.slice(inStack).map((file) => `, write ${file.path}`);
+  const isInStack = ({ path: file }: { readonly path: string }): boolean =>
+    file.startsWith(`${plan.stackDir}/`);
+  const inStack = changed.filter(isInStack).length;
+  const elsewhere = changed
+    .filter((file) => !isInStack(file))
+    .map((file) => `, write ${file.path}`);
   return [
     "This was a dry run: nothing was written or downloaded.",
     `heros setup would write ${inStack} ${inStack === 1 ? "file" : "files"} in ${plan.stackDir}${elsewhere.join("")} and download ${formatBytes(missingBytes)} into ${plan.cacheDir}.`,
