@@ -1,6 +1,18 @@
 import { writeFile } from "node:fs/promises";
-import { questions } from "../src/plan/questions.ts";
+import { namesOf, type Question, questions } from "../src/plan/questions.ts";
 import { type Setting, settings } from "../src/plan/settings.ts";
+
+function flagLine({
+  flag,
+  argument,
+  summary,
+}: Pick<Question, "flag" | "argument" | "summary">): string {
+  return `- Flag: \`${flag}${argument === null ? "" : ` <${argument}>`}\` — ${summary}`;
+}
+
+function ticked(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(", ");
+}
 
 /** docs/configuration.md, from the tables of questions and settings. `npm run docs` writes it anew. */
 export function configurationReference(): string {
@@ -20,14 +32,15 @@ export function configurationReference(): string {
     "",
     "## Questions",
     "",
-    ...questions.flatMap((question) => [
+    ...questions.flatMap((question: Question) => [
       `### ${question.prompt}`,
       "",
       question.help,
       "",
-      `- Flag: \`${question.flag}${question.argument === null ? "" : ` <${question.argument}>`}\` — ${question.summary}`,
-      `- Environment: \`${question.environment}\``,
-      `- Config file: \`${question.configKey}\``,
+      flagLine(question),
+      ...(question.otherName === undefined ? [] : [flagLine(question.otherName)]),
+      `- Environment: ${ticked(namesOf(question).map(({ environment }) => environment))}`,
+      `- Config file: ${ticked(namesOf(question).map(({ configKey }) => configKey))}`,
       "",
     ]),
     "## Settings",

@@ -338,7 +338,7 @@ export const failureExamples: {
   "stack.name_taken": [
     { name: "her-os-core", said: 'The container name "/her-os-core" is already in use' },
   ],
-  "stack.no_port": [{ service: "her-os-core", networkMode: "none" }],
+  "stack.no_port": [{ service: "her-os-core", networkMode: "none", inside: 8000 }],
   "stack.no_text_file": [{ path: `${stackDir}/.env` }],
   "stack.not_writable": [
     { why: "closed", folder: "/opt/her-os", existing: "/opt", home: "/home/ann" },
@@ -356,7 +356,18 @@ export const failureExamples: {
     },
   ],
   "stack.profile_off": [{ service: "her-os-core", profiles: ["gpu"], stackDir }],
-  "tiers.unknown": [{ tier: 5, known: [1, 2, 3] }],
+  "groups.unknown": [{ group: "5", known: ["remember", "listen"], priorities: [1, 2, 3] }],
+  "catalog.no_stack": [{ stack: "models" }],
+  "stack.no_base": [{ stack: "models" }],
+  "groups.one_of": [{ oneOf: "worker", groups: ["ocr", "embedding"] }],
+  "groups.too_much": [
+    {
+      title: "High memory",
+      group: "high-memory",
+      lack: "a GPU with 24 GiB of memory; the one here has 12 GiB",
+      fitting: ["ocr", "vllm"],
+    },
+  ],
   "token.malformed": [{ where: "token.txt" }],
   "token.unreadable": [{ file: "token.txt", reason: "EACCES" }],
   "uninstall.needs_yes": [undefined],

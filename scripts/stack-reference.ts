@@ -1,12 +1,13 @@
 import { parse, stringify } from "yaml";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { defaultTiers } from "../src/catalog/catalog.ts";
 import { parseCatalog } from "../src/catalog/load.ts";
-import { toldVariables } from "../src/commands/stack/told-variables.ts";
-import type { Deployment } from "../src/deploy/compose/deployment.ts";
+import { stackPlan } from "../src/commands/stack/stack-plan.ts";
+import { initialAnswers } from "../src/plan/questions.ts";
+import { tokenReaders } from "../src/deploy/compose/planned-services.ts";
+import type { WarmupBase } from "../src/deploy/compose/warmup.ts";
 import { overrideText } from "../src/deploy/compose/override.ts";
-import { mountOf } from "../src/plan/storage.ts";
+import { isStorage, type StorageAnswer } from "../src/plan/storage.ts";
 
 /** docs/stack.md, with the files as heros writes them. `npm run docs` writes it. */
 export function stackReference(): string {
@@ -94,7 +95,7 @@ export function stackReference(): string {
 /** What of the file says where models are. */
 function yaml(storage: string): string {
   const isFolder = storage.startsWith("/");
-  const text = overrideOf({ mount: mountOf(storage), cacheDir: storage, gpu: isFolder });
+  const text = overrideOf({ ...(isStorage(storage) ? { storage } : {}), gpu: isFolder });
   if (isFolder) return fenced(text);
   const lines = text.split("\n");
   const [from, to] = [lines.indexOf("    volumes:"), lines.indexOf("volumes:")];
@@ -133,27 +134,38 @@ function tokenLines(): string {
   return stringify({ services: Object.fromEntries(mounting) as object, secrets });
 }
 
-function overrideOf(change: Partial<Deployment>, tokenFile: string | null = null): string {
-  const { startup = "progressive" } = change;
-  const plan: Deployment = {
-    cacheDir: "/home/ann/.cache/huggingface/hub",
-    mount: { kind: "folder" },
-    told: toldVariables(catalog, { tiers: defaultTiers(catalog), startup }),
-    startup,
-    endpoint: null,
+interface Choice {
+  readonly storage?: StorageAnswer;
+  readonly startup?: "progressive" | "warmup";
+  readonly gpu?: boolean;
+}
+
+function overrideOf(
+  { storage = "hub-cache", startup = "progressive", gpu = true }: Choice,
+  tokenFile: string | null = null,
+): string {
+  const cacheDir = storage.startsWith("/") ? storage : "/home/ann/.cache/huggingface/hub";
+  const memoryGib = 120;
+  const plan = stackPlan({
+    catalog,
+    answers: { ...initialAnswers(catalog), storage, startup },
+    places: { cacheDir, ollamaDir: "/home/ann/.ollama/models" },
+    isGiven: false,
+    endpoint: "https://huggingface.co",
     port: 8000,
-    token: null,
-    tokenFor: catalog.tokenFor,
-    gpu: true,
-    needsGpu: () => false,
-    ...change,
-  };
+    capacity: { gpus: gpu ? 1 : 0, gpuMemoryGib: gpu ? memoryGib : 0, memoryGib },
+  });
   const image = "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}";
-  const warmup = { image, isBuilt: false, user: "1000:1000", hasCommand: false, environment: {} };
+  const base = { image, isBuilt: false, user: "1000:1000", hasCommand: false, environment: {} };
+  const warmups = new Map<string, WarmupBase>(
+    startup === "warmup" ? [[catalog.stack.service ?? "", base]] : [],
+  );
+  const readers = tokenReaders(plan.services, { warmups, checked: null });
   return overrideText({
     plan,
-    warmup: plan.startup === "warmup" ? warmup : null,
-    gpuReserved: false,
+    warmups,
+    tokenFor: new Set(tokenFile === null ? [] : readers.map(({ service }) => service)),
+    gpuReserved: new Set(),
     gpuServices: [],
     tokenFile,
     chosen: "docker-compose.yml:docker-compose.heros.yml",

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
-import { modelsOfTiers, requiredTiers } from "../../src/catalog/catalog.ts";
+import { modelsOfGroups, requiredGroups } from "../../src/catalog/catalog.ts";
 import { parseHealthReport } from "../../src/run/health-report.ts";
 import { freePort } from "../../test/host/free-port.ts";
 import { cleanEnv, heros, inFolder } from "../program.ts";
@@ -56,9 +56,9 @@ export const insideWay: Way = {
   name: "docker compose up, snapshotDownload inside",
   async start(place) {
     const { world, cacheDir } = place;
-    const all = modelsOfTiers(
+    const all = modelsOfGroups(
       world.catalog,
-      world.catalog.tiers.map(({ id }) => id),
+      world.catalog.groups.map(({ id }) => id),
     );
     const mounts = ["node_modules", "bench"].map((name) => `${join(root, name)}:/heros/${name}:ro`);
     const models = {
@@ -81,9 +81,9 @@ export function byHandWay(venv: string): Way {
       const { world, cacheDir } = place;
       await layByHand(place);
       const { catalog } = world;
-      const first = requiredTiers(catalog);
-      const models = Object.groupBy(catalog.models, ({ tier }) =>
-        first.includes(tier) ? "needed" : "later",
+      const first = requiredGroups(catalog);
+      const models = Object.groupBy(catalog.models, ({ group }) =>
+        first.includes(group) ? "needed" : "later",
       );
       const fetchAll = async (some: World["catalog"]["models"] = []): Promise<void> => {
         for (const repo of reposOf(some)) {
@@ -188,7 +188,7 @@ const lookEveryMs = 100;
 async function untilAll({ world, port, began, signal }: Waited): Promise<Omit<Moments, "bytes">> {
   let onlineMs: number | null = null;
   for (;;) {
-    const { isOnline, hasAll } = await askAnnie(port);
+    const { isOnline, hasAll } = await askStack(port);
     const atMs = performance.now() - began;
     if (isOnline) onlineMs ??= atMs;
     if (
@@ -203,7 +203,7 @@ async function untilAll({ world, port, began, signal }: Waited): Promise<Omit<Mo
   }
 }
 
-async function askAnnie(port: number) {
+async function askStack(port: number) {
   const text = await fetch(`http://127.0.0.1:${port}/health`).then(
     (answer) => answer.text(),
     () => "",

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
-import { type Catalog, requiredTiers } from "../../src/catalog/catalog.ts";
+import { type Catalog, requiredGroups } from "../../src/catalog/catalog.ts";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import { reposForCatalog } from "../../src/demo/hub/catalog-repos.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
@@ -120,8 +120,8 @@ function reposOf(
 }
 
 function neededRepos(catalog: Catalog): ReadonlySet<string> {
-  const first = requiredTiers(catalog);
-  const needed = catalog.models.filter(({ tier }) => first.includes(tier));
+  const first = requiredGroups(catalog);
+  const needed = catalog.models.filter(({ group }) => first.includes(group));
   return new Set(needed.flatMap(({ parts }) => parts.map(({ repo }) => repo)));
 }
 

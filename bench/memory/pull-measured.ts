@@ -74,7 +74,7 @@ const host = what === "many" ? real : sinkHost(real);
 const store = openHubCache({ host, cacheDir });
 const source = connectHub({ host, endpoint, token: null });
 const parts = [{ repo: "bench/many", revision: "main", files: null }];
-const models = [{ id: "many", title: "many", tier: 1, purpose: "Bench", parts }];
+const models = [{ id: "many", title: "many", priority: 1, purpose: "Bench", parts }];
 const survey =
   what === "many" ? await surveyModels({ source, store, models, signal }) : surveyOf(Number(what));
 

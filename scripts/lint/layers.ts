@@ -38,7 +38,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     files: ["source/source.ts", "source/retry-policy.ts", "store/store.ts"],
   },
   machine: { imports: ["run", "host", "docker"] },
-  health: { imports: ["run", "host", "docker"] },
+  health: { imports: ["run", "host", "docker"], types: ["catalog"] },
   plan: { imports: ["run", "catalog"], types: ["machine"] },
   deploy: { imports: ["run", "host", "docker"], types: ["plan", "catalog"] },
   checks: {

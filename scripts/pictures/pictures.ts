@@ -1,6 +1,6 @@
 // Makes the pictures of the README from heros' own screens: npm run pictures
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { memoryGibOf, modelsOfTiers } from "../../src/catalog/catalog.ts";
+import { memoryGibOf, modelsOfGroups, prioritiesOf } from "../../src/catalog/catalog.ts";
 import type { Interview } from "../../src/plan/interview.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import type { PlannedDisk, PlanReady } from "../../src/run/events/plan.ts";
@@ -32,7 +32,7 @@ const recordedInterview: Partial<Interview> = {
   machine,
   models: plan.models,
   tokens: [],
-  answers: { ...cannedInterview().answers, tiers: plan.tiers },
+  answers: { ...cannedInterview().answers, groups: plan.groups ?? [] },
   preview: async () => plan,
 };
 
@@ -128,11 +128,18 @@ async function takeQuestions(): Promise<void> {
   const interview: Partial<Interview> = {
     models: uncached,
     tokens: [],
-    async preview({ tiers }) {
-      const chosen = uncached.filter(({ tier }) => tiers.includes(tier));
+    async preview({ groups }) {
+      const own = modelsOfGroups(catalog, groups);
+      const chosen = uncached.filter(({ id }) => own.some((model) => model.id === id));
       const totalBytes = chosen.reduce((sum, model) => sum + model.totalBytes, 0);
-      const needed = { ...realPlan, tiers, models: chosen, totalBytes, cachedBytes: 0 };
-      const neededBytes = memoryGibOf(modelsOfTiers(catalog, tiers)) * 1024 ** 3;
+      const needed = {
+        ...realPlan,
+        tiers: prioritiesOf(catalog, groups),
+        models: chosen,
+        totalBytes,
+        cachedBytes: 0,
+      };
+      const neededBytes = memoryGibOf(own) * 1024 ** 3;
       const memory = { neededBytes, totalBytes: spark.memoryBytes, ofGpu: false };
       return { ...needed, memory, images: realImages, disks: realDisks(realPlan, totalBytes) };
     },

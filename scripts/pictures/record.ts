@@ -11,7 +11,7 @@ await keep(
   demo.map((line) => line.replaceAll("/tmp/heros-demo/home", "/home/ada")),
 );
 await inWorld({ catalog, speed: 5 }, async (world) => {
-  const request = { decided: [{ tiers: ["1", "2", "3"] }] };
+  const request = { decided: [{ groups: ["1", "2", "3"] }] };
   await keep("setup", linesOf(world, await recordSetup(world, undefined, request)));
 });
 process.exit(0);

@@ -1,160 +1,194 @@
 import { failure } from "../run/failures/table.ts";
+import type { Stack } from "./stack.ts";
 
-/** A tier of models; lower ones come first. */
-export interface Tier {
-  readonly id: number;
-  readonly name: string;
-  /** Annie can't do without it: it can't be left out. */
+/** A set of models that is chosen as one; lower priorities come first. */
+export interface Group {
+  readonly id: string;
+  readonly title: string;
+  /** What it gives, in place of the purposes of its models; null where they say it. */
+  readonly gives: string | null;
+  /** From 1; that of schema 1 is the tier's number. */
+  readonly priority: number;
+  /** The stack can't do without it: it can't be left out. */
   readonly required: boolean;
   /** Chosen unless the person says otherwise. */
   readonly default: boolean;
+  /** It can be chosen by itself; others only come with groups that require them. */
+  readonly choice: boolean;
+  /** Groups that are chosen with it. */
+  readonly requires: readonly string[];
+  /** Of all groups with the same word one is chosen; null where any number is. */
+  readonly oneOf: string | null;
+  readonly needs: Needs;
+}
+
+/** What a machine must have at least; 0 where it does not matter. */
+export interface Needs {
+  readonly gpuMemoryGib: number;
+  readonly gpus: number;
+  readonly memoryGib: number;
 }
 
 /** Files of one repository at one revision. */
 export interface RepoFiles {
-  /** `openai/whisper-large-v3`. */
+  /** `openai/whisper-large-v3`, `ollama:registry.ollama.ai/library/llava`. */
   readonly repo: string;
-  /** A commit (40 hex digits) or a branch. */
+  /** A commit (40 hex digits), a branch or a tag. */
   readonly revision: string;
   /** Globs over paths in the repository; null means every file. */
   readonly files: readonly string[] | null;
+  /** What the revision must be, as the source names it: `sha256:…`; left out where it is not pinned. */
+  readonly digest?: string;
 }
 
-export interface CatalogModel {
-  readonly id: string;
-  readonly title: string;
-  /** The tier's id; `noTier` for what is in no catalog. */
-  readonly tier: number;
-  /** "Speech-to-text". */
-  readonly purpose: string;
-  /** Name in Annie's health contract; null where the model brings none of its own. */
-  readonly capability: string | null;
+export interface ModelMemory {
   /** Memory it takes once loaded, in GiB. */
   readonly memoryGib: number;
+  /** With room for work, in GiB; at least the former. */
+  readonly recommendedGib: number;
+}
+
+/** The same in another form, for machines that it does not fit. */
+export interface Variant extends ModelMemory {
+  readonly title: string;
+  readonly parts: CatalogModel["parts"];
+}
+
+export interface CatalogModel extends ModelMemory {
+  readonly id: string;
+  readonly title: string;
+  /** The group's id; `noGroup` for what is in no catalog. */
+  readonly group: string;
+  /** Of its group; `noPriority` for what is in no catalog. */
+  readonly priority: number;
+  /** "Speech-to-text". */
+  readonly purpose: string;
+  /** Name in the health contract; null where the model brings none of its own. */
+  readonly capability: string | null;
+  /** Of those that are loaded on demand, one is at a time. */
+  readonly loading: "always" | "on-demand";
   /** The variable that says true to whoever wants it: an answer where it is in the user's `.env`. Null where there is none. */
   readonly enabledBy: string | null;
+  /** The model that gives the capability until this one is there; null where none does. */
+  readonly standIn: string | null;
+  /** Better ones first; none where there is one form alone. */
+  readonly variants: readonly Variant[];
   /** Its own repository first, then what it needs of others. Never empty. */
   readonly parts: readonly [RepoFiles, ...RepoFiles[]];
 }
 
-/** Which models a stack needs. Checked: ids are unique, each model's tier exists. */
+/** What a stack is, and which models it needs. Checked: ids are unique, what is named is there. */
 export interface Catalog {
-  readonly stack: string;
-  /** By id, ascending. */
-  readonly tiers: readonly Tier[];
-  /** By tier, then in the catalog's order. */
+  readonly stack: Stack;
+  /** By priority, ascending. */
+  readonly groups: readonly Group[];
+  /** By priority, then in the catalog's order. */
   readonly models: readonly CatalogModel[];
-  readonly variables: StackVariables;
-  /** What Annie's own service is told, as compose fills it in. */
-  readonly coreEnvironment: Readonly<Record<string, string>>;
-  /** One question that shows that she works; null where none is known. */
-  readonly proof: CatalogProof | null;
-  /** The same of the warm-up's; `{tier}` stands for the last of the chosen tiers. */
-  readonly warmupEnvironment: Readonly<Record<string, string>>;
-  /** Which of the two need the Hub token. */
-  readonly tokenFor: TokenFor;
-  readonly gpuImages: readonly GpuImage[];
 }
 
-/** An image of a service beside Annie that needs the GPU. */
-export interface GpuImage {
-  /** The last part of its name: `kokoro-fastapi-gpu`. */
-  readonly image: string;
-  /** Memory that it takes once it runs, in GiB. */
-  readonly memoryGib: number;
+type Groups = Pick<Catalog, "groups">;
+
+/** Of models that no catalog has: before those of every group. */
+export const noPriority = 0;
+export const noGroup = "";
+
+/** Groups that are chosen unless somebody says otherwise. */
+export function defaultGroups(catalog: Groups): string[] {
+  return withRequired(
+    catalog,
+    catalog.groups.filter((group) => group.default).map(({ id }) => id),
+  );
 }
 
-export interface CatalogProof {
-  /** Asked only where she is to have it; null: always. */
-  readonly capability: string | null;
-  readonly method: "GET" | "POST";
-  /** On Annie's own address, from "/" on. */
-  readonly path: string;
-  /** JSON; null where nothing is sent. */
-  readonly body: unknown;
-  /** Keys that lead to what the answer must hold. */
-  readonly answer: readonly string[];
-}
-
-/** By which variables the stack's containers are told of the answers; what is left out is not told. */
-export interface StackVariables {
-  /** `progressive`, `wait`, `warmup` */
-  readonly startup?: string;
-  /** `1,2` */
-  readonly tiers?: string;
-  /** `openai/whisper-large-v3@06f233fe…,…` */
-  readonly models?: string;
-  /** Where the stack looks for models of its image. */
-  readonly bakedModels?: string;
-}
-
-export interface TokenFor {
-  readonly core: boolean;
-  readonly warmup: boolean;
-}
-
-/** Tiers that are chosen unless somebody says otherwise. */
-export function defaultTiers(catalog: Catalog): number[] {
-  return catalog.tiers.filter((tier) => tier.required || tier.default).map((tier) => tier.id);
-}
-
-/** Tiers that Annie can't do without. */
-export function requiredTiers(catalog: Catalog): number[] {
-  return catalog.tiers.filter((tier) => tier.required).map((tier) => tier.id);
+/** Groups that the stack can't do without. */
+export function requiredGroups(catalog: Groups): string[] {
+  return withRequired(catalog, []);
 }
 
 /**
- * Tier ids as asked, ascending, with the required ones added.
- * @throws Failure `tiers.unknown` (exit 2)
+ * Groups as asked, by priority, with the required ones and those that they require added.
+ * @throws Failure `groups.unknown`, `groups.one_of` (exit 2)
  */
-export function completeTiers(catalog: Catalog, asked: readonly number[]): number[] {
-  const known = catalog.tiers.map((tier) => tier.id);
-  const wrong = asked.find((id) => !known.includes(id));
-  if (wrong !== undefined) {
-    throw failure("tiers.unknown", { tier: wrong, known });
-  }
-  return [...new Set([...requiredTiers(catalog), ...asked])].toSorted((a, b) => a - b);
+export function completeGroups(catalog: Groups, asked: readonly string[]): string[] {
+  const wrong = asked.find((id) => !catalog.groups.some((group) => group.id === id));
+  if (wrong !== undefined) throw unknownGroup(catalog, wrong);
+  const chosen = withRequired(catalog, asked);
+  const clash = oneOfClash(catalog, chosen);
+  if (clash !== null) throw failure("groups.one_of", clash);
+  return chosen;
 }
 
-/** The models of these tiers, lowest tier first. */
-export function modelsOfTiers(catalog: Catalog, tiers: readonly number[]): CatalogModel[] {
-  return catalog.models.filter((model) => tiers.includes(model.tier));
+export function unknownGroup({ groups }: Groups, group: string) {
+  const known = groups.filter(({ choice }) => choice);
+  return failure("groups.unknown", {
+    group,
+    known: known.map(({ id }) => id),
+    priorities: [...new Set(known.map(({ priority }) => priority))],
+  });
+}
+
+/** The first two chosen groups that exclude each other. */
+function oneOfClash({ groups }: Groups, chosen: readonly string[]) {
+  const byWord = new Map<string, string>();
+  for (const { id, oneOf } of groups) {
+    if (oneOf === null || !chosen.includes(id)) continue;
+    const other = byWord.get(oneOf);
+    if (other !== undefined) return { oneOf, groups: [other, id] as const };
+    byWord.set(oneOf, id);
+  }
+  return null;
+}
+
+function withRequired(catalog: Groups, asked: readonly string[]): string[] {
+  const required = catalog.groups.filter((group) => group.required).map(({ id }) => id);
+  return withRequires(catalog, [...required, ...asked]);
+}
+
+/** Groups with those that they require, by priority. */
+export function withRequires({ groups }: Groups, asked: readonly string[]): string[] {
+  const chosen = new Set(asked);
+  for (const id of chosen) {
+    for (const next of groups.find((group) => group.id === id)?.requires ?? []) chosen.add(next);
+  }
+  return groups.filter(({ id }) => chosen.has(id)).map(({ id }) => id);
+}
+
+/** The models of these groups, lowest priority first. */
+export function modelsOfGroups(catalog: Catalog, groups: readonly string[]): CatalogModel[] {
+  return catalog.models.filter((model) => groups.includes(model.group));
+}
+
+/** The priorities of these groups, ascending, each once. */
+export function prioritiesOf({ groups }: Groups, chosen: readonly string[]): number[] {
+  const priorities = groups.filter(({ id }) => chosen.includes(id)).map(({ priority }) => priority);
+  return [...new Set(priorities)].toSorted((a, b) => a - b);
 }
 
 /** What the system and the databases need beside the models. */
 export const systemMemoryGib = 8;
 
-/** What these models take once loaded, in GiB: each set to a tenth, as it is shown, so that the sum is the sum of what is shown. */
+/**
+ * What these models take once loaded, in GiB: each group set to a tenth, as it is shown, so that the sum is the sum of what
+ * is shown. Of those that are loaded on demand, the largest.
+ */
 export function memoryGibOf(models: readonly CatalogModel[]): number {
-  const tiers = [...new Set(models.map(({ tier }) => tier))];
-  const tenths = tiers.map((tier) => {
-    const gib = models.reduce((sum, model) => sum + (model.tier === tier ? model.memoryGib : 0), 0);
+  const always = models.filter(({ loading }) => loading === "always");
+  const groups = [...new Set(always.map(({ group }) => group))];
+  const tenths = groups.map((group) => {
+    const gib = always.reduce(
+      (sum, model) => sum + (model.group === group ? model.memoryGib : 0),
+      0,
+    );
     return Math.round(gib * 10);
   });
-  return tenths.reduce((sum, each) => sum + each, 0) / 10;
+  const onDemand = models.flatMap(({ loading, memoryGib }) =>
+    loading === "always" ? [] : [memoryGib],
+  );
+  const largest = Math.round(Math.max(0, ...onDemand) * 10);
+  return (tenths.reduce((sum, each) => sum + each, 0) + largest) / 10;
 }
 
-/** The entry of an image as compose has it, from whatever registry; null for one that needs no GPU. */
-export function gpuImageOf(
-  { gpuImages }: Pick<Catalog, "gpuImages">,
-  image: string,
-): GpuImage | null {
-  const [name = ""] = (image.split("@")[0]?.split("/").at(-1) ?? "").split(":");
-  return gpuImages.find((each) => each.image === name) ?? null;
-}
-
-/** What services with these images take, in GiB, beside the models. */
-export function servicesGibOf(
-  catalog: Pick<Catalog, "gpuImages">,
-  images: readonly string[],
-): number {
-  return images.reduce((sum, image) => sum + (gpuImageOf(catalog, image)?.memoryGib ?? 0), 0);
-}
-
-/** What these models let her do, each once, by the names of the health contract. */
+/** What these models let the stack do, each once, by the names of the health contract. */
 export function capabilitiesOf(models: readonly CatalogModel[]): string[] {
   return [...new Set(models.flatMap(({ capability }) => capability ?? []))];
 }
-
-/** Of models that no catalog has: before those of every tier. */
-export const noTier = 0;

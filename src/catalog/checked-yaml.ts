@@ -74,9 +74,11 @@ export function readCheckedYaml<Shape extends z.ZodType>(
 
 function wrongKeys(issue: z.core.$ZodIssue): WrongKey[] {
   const path = issue.path.map((key) => (typeof key === "symbol" ? String(key) : key));
-  return issue.code === "unrecognized_keys"
-    ? issue.keys.map((key) => ({ path: [...path, key], problem: "unknown key" }))
-    : [{ path, problem: issue.message }];
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ path: [...path, key], problem: "unknown key" }));
+  }
+  const isMissing = issue.code === "invalid_type" && /received undefined$/.test(issue.message);
+  return [{ path, problem: isMissing ? "is missing" : issue.message }];
 }
 
 /** An alias may have no anchor, or stand for thousands of others; the library says either in its own way. */

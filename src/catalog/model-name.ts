@@ -1,7 +1,7 @@
 import { failure } from "../run/failures/table.ts";
 import { calledOllama, parseOllamaName, repoOfOllama } from "../run/repos/ollama.ts";
 import { requireNoOtherStore } from "../run/repos/s3.ts";
-import { type Catalog, type CatalogModel, noTier, type RepoFiles } from "./catalog.ts";
+import { type Catalog, type CatalogModel, noGroup, noPriority, type RepoFiles } from "./catalog.ts";
 
 /**
  * The models that words of a command line name: `ID` and `OWNER/REPO` of the catalog, with the files that it wants of them;
@@ -47,6 +47,19 @@ export function ollamaModel(text: string): CatalogModel {
 }
 
 function uncatalogued(id: string, title: string, part: RepoFiles): CatalogModel {
-  const nothing = { purpose: "", capability: null, memoryGib: 0, enabledBy: null };
-  return { id, title, tier: noTier, ...nothing, parts: [part] };
+  return {
+    id,
+    title,
+    group: noGroup,
+    priority: noPriority,
+    purpose: "",
+    capability: null,
+    memoryGib: 0,
+    recommendedGib: 0,
+    loading: "always",
+    enabledBy: null,
+    standIn: null,
+    variants: [],
+    parts: [part],
+  };
 }

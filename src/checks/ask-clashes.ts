@@ -1,3 +1,4 @@
+import type { CoreOf } from "../deploy/compose/core-service.ts";
 import type { StackConfig } from "../docker/compose.ts";
 import { askContainers, askResources, type EngineContainer } from "../docker/containers.ts";
 import type { Host } from "../host/host.ts";
@@ -16,14 +17,15 @@ export interface PlannedStack {
 }
 
 export interface ClashRequest {
+  readonly core: CoreOf;
   readonly stack: PlannedStack;
   readonly stackDir: string;
   /** By which compose knows its containers. */
   readonly projectDir: string;
-  /** Where Annie is to answer. */
+  /** Where the stack is to answer. */
   readonly port: number;
   /** Who has that one, where it is asked already. */
-  readonly annies?: Promise<PortAnswer>;
+  readonly own?: Promise<PortAnswer>;
 }
 
 /** A stack has few; a file may say anything. */
@@ -32,11 +34,11 @@ const mostNeeds = 200;
 /** What the stack can't have on this machine; null where the engine does not answer. @throws AbortError */
 export async function askClashes(
   probe: Probe,
-  { stack, stackDir, projectDir, port, annies }: ClashRequest,
+  { core, stack, stackDir, projectDir, port, own }: ClashRequest,
 ): Promise<readonly Clash[] | null> {
   const { host } = probe;
   const folders = await Promise.all([stackDir, projectDir].map((each) => realOf(host.files, each)));
-  const needs = needsOf(stack.config, { stackDir, folders, file: stack.file, port });
+  const needs = needsOf(core, stack.config, { stackDir, folders, file: stack.file, port });
   const names = (needed: typeof needs.volumes) =>
     needed.slice(0, mostNeeds).map(({ name }) => name);
   const [containers, volumes, networks] = await Promise.all([
@@ -47,8 +49,8 @@ export async function askClashes(
   if (containers === null || volumes === null || networks === null) return null;
   const wanted = new Set(needs.ports.map((each) => each.port));
   const ask = async (one: number) =>
-    one === port && annies !== undefined
-      ? annies
+    one === port && own !== undefined
+      ? own
       : askPort(probe, { port: one, projectDir, containers, wanted });
   const tcp = needs.ports.filter(({ protocol }) => protocol === "tcp").slice(0, mostNeeds);
   const answers = tcp.map(async (each) => [each.port, await ask(each.port)] as const);

@@ -1,3 +1,5 @@
+import type { Stack } from "../catalog/stack.ts";
+import type { CoreOf } from "../deploy/compose/core-service.ts";
 import { isHubOffline } from "../source/hub/environment.ts";
 import { Failure } from "../run/failure.ts";
 import {
@@ -54,7 +56,9 @@ export interface Surroundings {
   readonly outOfReach?: Failure | null;
   readonly stackDir: string;
   readonly projectDir?: string;
-  /** Where Annie will answer. */
+  /** Which stack it is about. */
+  readonly core: CoreOf & Pick<Stack, "id">;
+  /** Where it will answer. */
   readonly port: number;
   readonly readStack: ReadStack;
   /** Of the Hub, in order of preference. */
@@ -97,7 +101,16 @@ export interface Asked {
  */
 export function askEverything(
   probe: Probe,
-  { modelsPath, stackDir, projectDir = stackDir, port, endpoints, tryHub, readStack }: Surroundings,
+  {
+    core,
+    modelsPath,
+    stackDir,
+    projectDir = stackDir,
+    port,
+    endpoints,
+    tryHub,
+    readStack,
+  }: Surroundings,
 ): Asked {
   const evidence = lazily({ known: () => readEvidence(probe) });
   const asked: Asked = lazily<Asked>({
@@ -128,7 +141,7 @@ export function askEverything(
       // Compose is asked first, then the engine.
       return withinLimit({ ...probe, limitMs: limitMs * 2 }, async (signal) => {
         const stack = await readStack();
-        const places = { stackDir, projectDir, port, annies: asked.port };
+        const places = { core, stackDir, projectDir, port, own: asked.port };
         return stack && askClashes({ ...probe, signal }, { stack, ...places });
       });
     },

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { annieServiceName, containerCache, portInside } from "../deploy/compose/annie-service.ts";
+import type { CoreOf } from "../deploy/compose/core-service.ts";
 import type { StackConfig } from "../docker/compose.ts";
 import type { EngineContainer, EngineResource } from "../docker/containers.ts";
 import type { PortAnswer } from "../machine/port.ts";
@@ -40,7 +40,7 @@ export interface NeededPort {
   readonly address: string;
   readonly service: string;
   /** Where she answers: heros chooses it. */
-  readonly isAnnies: boolean;
+  readonly isOwn: boolean;
 }
 
 interface NeededResource {
@@ -72,30 +72,36 @@ export type NeedsPlace = Pick<StackNeeds, "stackDir" | "folders" | "file"> & {
 };
 
 /** What compose would make of the stack, as far as others may have it already. */
-export function needsOf(config: StackConfig, { port, ...place }: NeedsPlace): StackNeeds {
+export function needsOf(
+  core: CoreOf,
+  config: StackConfig,
+  { port, ...place }: NeedsPlace,
+): StackNeeds {
+  const { service: ownService, port: ownPort } = core;
   const { name: project, ownVolumes, ownNetworks } = config;
   const services = Object.entries(config.services);
   const published = services.flatMap(([service, { ports }]) =>
     ports.flatMap(({ published: one = "", target, protocol = "tcp", host_ip: address = "" }) => {
       // Of a range, or of all, Docker takes one that is free.
       if (!/^\d+$/.test(one) || one === "0") return [];
-      const isAnnies = service === annieServiceName && target === portInside;
-      return [{ port: Number(one), target, protocol, address, service, isAnnies }];
+      const isOwn = service === ownService && target === ownPort?.inside;
+      return [{ port: Number(one), target, protocol, address, service, isOwn }];
     }),
   );
-  const annies: NeededPort = {
+  const own: NeededPort = {
     port,
-    target: portInside,
+    target: ownPort?.inside ?? 0,
     protocol: "tcp",
     address: "127.0.0.1",
-    service: annieServiceName,
-    isAnnies: true,
+    service: ownService ?? "",
+    isOwn: true,
   };
   const mounted = new Set(
     services.flatMap(([service, { volumes }]) =>
       volumes.flatMap(({ type, source, target }) => {
-        // Annie reads the folder of the answers instead.
-        const isCovered = service === annieServiceName && target === containerCache;
+        // The service reads the folder of the answers instead.
+        const mounts = core.services.find((each) => each.name === service)?.mounts ?? [];
+        const isCovered = mounts.some(({ at }) => at === target);
         return type !== "volume" || source === undefined || isCovered ? [] : [source];
       }),
     ),
@@ -107,7 +113,8 @@ export function needsOf(config: StackConfig, { port, ...place }: NeedsPlace): St
       const name = chosen ?? (project === null ? null : `${project}-${service}-1`);
       return name === null ? [] : [{ name, service, isChosen: chosen !== undefined }];
     }),
-    ports: published.some(({ isAnnies }) => isAnnies) ? published : [...published, annies],
+    ports:
+      ownPort === null || published.some(({ isOwn }) => isOwn) ? published : [...published, own],
     volumes: [...ownVolumes].flatMap(([key, name]) => (mounted.has(key) ? [{ key, name }] : [])),
     networks: [...ownNetworks].map(([key, name]) => ({ key, name })),
   };
@@ -187,11 +194,11 @@ function portClashes(
   answers: Held["ports"],
 ): Clash[] {
   return ports.flatMap((needed): Clash[] => {
-    const { port, protocol, service, isAnnies } = needed;
+    const { port, protocol, service, isOwn } = needed;
     const answer = protocol === "tcp" ? answers.get(port) : undefined;
     const [owner, other] = answer?.state === "taken" ? [answer.owner, answer.other] : [null, null];
     const container = others.find((each) => each.isRunning && holds(each, needed));
-    const isContainers = owner?.kind === "container" && !isAnnies;
+    const isContainers = owner?.kind === "container" && !isOwn;
     const byOwner = owner === null || isContainers ? null : ownerWords(owner);
     const holder =
       byOwner ??
@@ -199,14 +206,14 @@ function portClashes(
         ? null
         : { by: containerWords(container), stop: `docker stop ${quoted(container.name)}` });
     if (holder === null) return [];
-    const change = isAnnies ? null : publishLine(needed, { other, file });
+    const change = isOwn ? null : publishLine(needed, { other, file });
     return [
       {
         kind: "port",
-        what: `port ${port}${protocol === "tcp" ? "" : `/${protocol}`}${isAnnies ? "" : ` of ${service}`}`,
+        what: `port ${port}${protocol === "tcp" ? "" : `/${protocol}`}${isOwn ? "" : ` of ${service}`}`,
         problem: `is in use by ${holder.by}`,
         fix: portFix({ stop: holder.stop, other, change }),
-        ...(isAnnies ? { isAnnies } : {}),
+        ...(isOwn ? { isOwn: true as const } : {}),
       },
     ];
   });
@@ -293,7 +300,7 @@ export function clashFailure(clashes: readonly Clash[]): Failure | null {
 
 /** Annie's own port has a check of its own; beside other clashes the report names it, too. */
 export function assessClashes(clashes: readonly Clash[]): Finding {
-  const others = clashes.filter(({ isAnnies }) => isAnnies !== true);
+  const others = clashes.filter(({ isOwn }) => isOwn !== true);
   const whole = others.length === 0 ? null : clashFailure(clashes);
   if (whole === null) return { status: "ok", found: "no other stack has what this one needs" };
   return {

@@ -31,7 +31,9 @@ export interface DetectRequest {
   readonly stackDir: string;
   /** By which compose knows the stack's containers: the folder of its first file. The stack's own unless given. */
   readonly projectDir?: string;
-  /** Where Annie will answer. */
+  /** Which stack it is about. */
+  readonly core: Surroundings["core"];
+  /** Where it will answer. */
   readonly port: number;
   readonly readStack: ReadStack;
   /** Of the Hub, without a "/" at its end. */

@@ -1,4 +1,3 @@
-import { annieServiceName } from "../deploy/compose/annie-service.ts";
 import { stackFlag } from "../deploy/compose/compose-files.ts";
 import { isUnknownIssuer } from "../host/certificates.ts";
 import type { Probe } from "../host/time-limit.ts";
@@ -139,9 +138,9 @@ export const installationChecks = [
     async assess({ files, isSetUp }, { asked, surroundings, limitMs }) {
       const { stackDir } = surroundings;
       // A setup reads them only with a compose that works.
-      const [{ state }, gpu] = await Promise.all([asked.compose, asked.gpu]);
+      const [{ state }, gpu, memory] = await Promise.all([asked.compose, asked.gpu, asked.memory]);
       if (state !== "there") return { status: "skipped", found: "Docker Compose does not answer" };
-      const found = await files(gpu !== null);
+      const found = await files({ gpu, memoryBytes: memory?.totalBytes ?? 0 });
       return assessFiles(found, { isSetUp: await isSetUp, limitMs, stackDir });
     },
   }),
@@ -155,9 +154,9 @@ export const installationChecks = [
       if (!(await isSetUp)) return notSetUp;
       const [listing, { state }] = await Promise.all([containers, asked.docker]);
       const voice = async () => voiceOf(await here.annie);
-      const { stackDir } = surroundings;
-      const start = `heros up${stackFlag(probe.host, stackDir)}`;
-      const own = annieServiceName;
+      const { stackDir, core } = surroundings;
+      const start = `heros up${stackFlag(probe.host, core, stackDir)}`;
+      const own = core.service ?? "";
       const known = { docker: state, stackDir, own, start, troubleOf, voice, limitMs };
       return assessServices(listing, known);
     },

@@ -1,5 +1,6 @@
+import type { Machine } from "../run/events/machine.ts";
 import type { Container, Listing } from "../docker/containers.ts";
-import type { AnnieState } from "../health/health.ts";
+import type { StackState } from "../health/health.ts";
 import type { Late } from "../host/time-limit.ts";
 import type { CertificateFile } from "../machine/certificates.ts";
 import type { Failure } from "../run/failure.ts";
@@ -29,7 +30,7 @@ export interface Installation {
   /** The models in her container; null where it does not run, or nobody says. */
   readonly mounts: Promise<MountsFound | null | Late>;
   /** The files that heros writes, as a setup would find them. @param gpu there is one */
-  readonly files: (gpu: boolean) => Promise<FilesFound | Late>;
+  readonly files: (machine: Pick<Machine, "gpu" | "memoryBytes">) => Promise<FilesFound | Late>;
   /** Tokens of the Hub that heros finds. */
   readonly tokens: Promise<readonly TokenFound[] | Late>;
   /** Names of images that interrupted runs left in Docker. */
@@ -63,7 +64,7 @@ export interface TokenFound {
 }
 
 export interface AnnieFound {
-  readonly state: AnnieState;
+  readonly state: StackState;
   /** Where she answers, or should. */
   readonly url: string;
   /** Why she is not online; null where she is. */

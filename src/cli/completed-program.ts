@@ -1,7 +1,7 @@
 import type { Argument, Command, Help, Option } from "commander";
 import type { Catalog } from "../catalog/catalog.ts";
 import { checks } from "../checks/table.ts";
-import { initialAnswers, questions } from "../plan/questions.ts";
+import { initialAnswers, namesOf, questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
 import { createProgram } from "./parse-arguments.ts";
 
@@ -91,12 +91,13 @@ function describeOption(option: Option, known: Known): CompletedOption {
 
 function valuesOfOption({ long, flags, argChoices }: Option, { catalog }: Known): Values {
   const name = /<(.+)>/u.exec(flags)?.[1] ?? "";
-  const question = questions.find(({ flag }) => flag === long);
+  const question = questions.find((each) => namesOf(each).some(({ flag }) => flag === long));
   if (question === undefined) return valuesOf(name, (argChoices ?? []).map(bare));
   // A secret is never typed: its flag takes a file.
   if (question.kind === "secret") return valuesOf("file");
   const facts = {
     catalog,
+    capacity: null,
     models: [],
     tokens: [],
     storagePaths: { "hub-cache": "", "stack-dir": "" },
@@ -107,10 +108,18 @@ function valuesOfOption({ long, flags, argChoices }: Option, { catalog }: Known)
   const options = question.options(facts, initialAnswers(catalog));
   return {
     name,
-    choices: options.map(({ value, label }) => ({ word: value, meaning: label })),
+    choices: options.map(({ value, label }) => ({
+      word: long === question.flag ? value : numberOf(value, catalog),
+      meaning: label,
+    })),
     list: question.kind === "many",
     paths: question.kind === "path" ? "folders" : null,
   };
+}
+
+/** What a set is called by its other flag. */
+function numberOf(id: string, { groups }: Pick<Catalog, "groups">): string {
+  return String(groups.find((group) => group.id === id)?.priority ?? id);
 }
 
 function valuesOfArgument(argument: Argument, { catalog, commands }: Known): Values {

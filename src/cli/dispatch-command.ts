@@ -369,7 +369,7 @@ async function whoAnswers(command: SetupCommand, writer: Writer, host: Host): Pr
 }
 
 function choiceOf({ models, all, questionFlags }: PullCommand | ModelsCommand): ModelChoice {
-  return { names: models, all, tiers: questionFlags.tiers !== undefined };
+  return { names: models, all, groups: questionFlags.groups !== undefined };
 }
 
 /** A pipe of Node's own is a socket, which can't be opened by a path in /dev. */

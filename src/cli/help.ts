@@ -1,5 +1,5 @@
 import { Command, type Help, type CommanderError } from "commander";
-import { questions } from "../plan/questions.ts";
+import { namesOf, questions } from "../plan/questions.ts";
 import { settings } from "../plan/settings.ts";
 import { failure } from "../run/failures/table.ts";
 
@@ -86,7 +86,7 @@ const commandGroups: Readonly<Record<string, readonly string[]>> = {
 
 /** Headings of options, after those of the command alone. */
 const optionGroups: Readonly<Record<string, readonly string[]>> = {
-  "Answers:": questions.map(({ flag }) => flag),
+  "Answers:": questions.flatMap((each) => namesOf(each).map(({ flag }) => flag)),
   "Selection:": [],
   "Settings:": [...settings.map(({ flag }) => flag.replace(/ .*/, "")), "--config"],
   "Output:": ["--output", "--json", "--no-color", "--quiet", "--verbose"],

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type QuestionId, questions } from "../plan/questions.ts";
+import { type Question, type QuestionId, questions } from "../plan/questions.ts";
 import { settings, type SettingId } from "../plan/settings.ts";
 
 export const outputs = ["auto", "ink", "plain", "json", "accessible"] as const;
@@ -57,10 +57,17 @@ export function addFlags(
     readonly questionIds?: readonly QuestionId[];
   },
 ): void {
-  for (const question of questions.filter(({ id }) => questionIds.includes(id))) {
+  const rows: readonly Question[] = questions;
+  for (const question of rows.filter(({ id }) => questionIds.some((each) => each === id))) {
     const flag =
       question.argument === null ? question.flag : `${question.flag} <${question.argument}>`;
-    command.option(flag, question.summary);
+    const isMany = question.kind === "many";
+    const { otherName } = question;
+    if (isMany) command.option(flag, question.summary, joined);
+    else command.option(flag, question.summary);
+    if (otherName !== undefined) {
+      command.option(`${otherName.flag} <${otherName.argument}>`, otherName.summary, joined);
+    }
   }
   for (const setting of settings.filter(({ id }) => settingIds.includes(id))) {
     if (setting.many === true) command.option(setting.flag, setting.help, joined);
@@ -80,8 +87,10 @@ function flagsOf<Id extends string>(
 ) {
   const given: Partial<Record<Id, string>> = {};
   for (const { id, flag, otherName = { flag } } of rows) {
-    const value = values[attributeName(flag)] ?? values[attributeName(otherName.flag)];
-    if (typeof value === "string" || value === true) given[id] = String(value);
+    const found = [flag, ...(otherName.flag === flag ? [] : [otherName.flag])]
+      .map((each) => values[attributeName(each)])
+      .filter((value) => typeof value === "string" || value === true);
+    if (found.length > 0) given[id] = found.join(",");
   }
   return given;
 }

@@ -219,20 +219,20 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   const everySetting = settings.map(({ id }) => id).filter((id) => id !== "stack");
   addFlags(setup, { questionIds: questions.map(({ id }) => id), settingIds: everySetting });
   addFlags(pull, {
-    questionIds: ["tiers", "token"],
+    questionIds: ["groups", "token"],
     settingIds: settings.filter((setting) => setting.pull).map(({ id }) => id),
   });
   addFlags(doctor, {
-    questionIds: ["unsupported", "tiers"],
+    questionIds: ["unsupported", "groups"],
     settingIds: ["stackDir", "stack", "cacheDir", "endpoint", "catalog"],
   });
   addFlags(status, {
-    questionIds: ["tiers"],
+    questionIds: ["groups"],
     settingIds: ["stackDir", "stack", "cacheDir", "catalog", "port"],
   });
 
   addFlags(report, {
-    questionIds: ["unsupported", "tiers"],
+    questionIds: ["unsupported", "groups"],
     settingIds: ["stackDir", "stack", "cacheDir", "endpoint", "catalog"],
   });
 
@@ -303,7 +303,7 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
     );
 
   const everywhere = ["cacheDir", "catalog", "endpoint"] as const;
-  addFlags(ls, { questionIds: ["tiers", "token"], settingIds: everywhere });
+  addFlags(ls, { questionIds: ["groups", "token"], settingIds: everywhere });
   addFlags(verify, { questionIds: ["token"], settingIds: everywhere });
   addFlags(repair, {
     questionIds: ["token"],

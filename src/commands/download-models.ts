@@ -27,7 +27,7 @@ import { tellMovedBranches } from "../source/hub/listing.ts";
 export interface ModelRequest {
   readonly id: string;
   readonly title: string;
-  readonly tier: number;
+  readonly priority: number;
   readonly purpose: string;
   readonly parts: readonly RequestedPart[];
 }
@@ -46,24 +46,25 @@ export interface SurveyRequest {
   readonly signal: AbortSignal;
   /** A model that can't be listed gets its `problem` instead of ending the survey. */
   readonly lenient?: boolean;
-  /** What Annie needs to be online, and so before all else. Default: the first. */
-  readonly requiredTiers?: readonly number[];
+  /** Of groups that the stack needs to be online, which come before all else. Default: 1. */
+  readonly requiredPriorities?: readonly number[];
   /** Left out, a source that can't be asked is an error whatever the store has. */
   readonly fallback?: CacheFallback;
 }
 
 /**
- * Lists the models' files and looks at what the store holds of them. Writes nothing there. A model's tier is its priority; that of
- * a required one is 0.
+ * Lists the models' files and looks at what the store holds of them. Writes nothing there. The priority of
+ * a model of a required group is 0.
  * @throws Failure of the source, `hub.file_not_found` for a file name that the repository does not have; AbortError
  */
 export async function surveyModels(request: SurveyRequest): Promise<Survey> {
   const { store, signal } = request;
   const listings = new Map<string, Promise<Listing>>();
-  const { requiredTiers = [1] } = request;
-  const priorityOf = ({ tier }: ModelRequest): number => (requiredTiers.includes(tier) ? 0 : tier);
+  const { requiredPriorities = [1] } = request;
+  const priorityOf = ({ priority }: ModelRequest): number =>
+    requiredPriorities.includes(priority) ? 0 : priority;
   const ordered = request.models.toSorted(
-    (a, b) => priorityOf(a) - priorityOf(b) || a.tier - b.tier,
+    (a, b) => priorityOf(a) - priorityOf(b) || a.priority - b.priority,
   );
   const listed = await sideBySide(ordered, 8, signal, (model, either) =>
     listModel({ ...request, signal: either }, model, listings),
@@ -97,7 +98,7 @@ export async function surveyModels(request: SurveyRequest): Promise<Survey> {
       const links = looked.map(({ link }) => link);
       snapshots.push({ repo, revision: part.revision, commit, path, files: links });
     }
-    const { id, title, tier, purpose } = model;
+    const { id, title, priority: tier, purpose } = model;
     const label = { id, title, tier };
     const sums = sumBytes([...own.values()]);
     models.push({ id, title, purpose, label, priority, ...sums, snapshots, problem });

@@ -1,9 +1,7 @@
 import path from "node:path";
-import { builtCatalog } from "../catalog/built-catalog.ts";
-import type { Catalog } from "../catalog/catalog.ts";
 import type { Host } from "../host/host.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
-import { type QuestionId, questions } from "../plan/questions.ts";
+import { namesOf, type QuestionId, questions } from "../plan/questions.ts";
 import type { ConfigValues } from "../plan/config-file.ts";
 import type { AnswerValues } from "../plan/resolve.ts";
 import {
@@ -27,7 +25,7 @@ import {
 import { stackAnswersFile } from "../record/known-stacks.ts";
 import { readState, stateDirOf } from "../record/state-dir.ts";
 import type { Fetching } from "./command-request.ts";
-import { errorCode } from "../run/failure.ts";
+import { absolute, isCatalogName, openCatalog, readNamed } from "./open-catalog.ts";
 import { writeAtomically } from "../host/text-files.ts";
 import { mountOf } from "../plan/storage.ts";
 import type { Interview } from "../plan/interview.ts";
@@ -97,14 +95,19 @@ export async function gatherSettings(
     return value === null ? null : absolute(host, value);
   };
   const layers = [
-    answersOf(host, (question) => config[question.configKey]),
-    answersOf(host, (question) => valuesOf(question, host.env[question.environment])),
+    answersOf(host, (question) =>
+      joined(namesOf(question).map(({ configKey }) => config[configKey])),
+    ),
+    answersOf(host, (question) =>
+      joined(namesOf(question).map((each) => valuesOf(question, host.env[each.environment]))),
+    ),
     answersOf(host, (question) => valuesOf(question, options.questionFlags[question.id])),
   ];
   const cacheStrength = given("cacheDir").findLastIndex((value) => value !== undefined);
   const storageStrength = layers.findLastIndex(({ storage }) => storage !== undefined);
   const cacheDir = cacheStrength >= storageStrength ? folder("cacheDir") : null;
-  const catalogFile = setting("catalog");
+  const catalog = await openCatalog(host, options.assetsDir, setting("catalog"));
+  const { stack } = catalog;
   const endpoint = setting("endpoint");
   const [first, ...mirrors] =
     endpoint === null ? [findEndpoint(host.env)] : parseEndpoints(nameOf("endpoint"), endpoint);
@@ -112,17 +115,15 @@ export async function gatherSettings(
   const maxConnections = setting("maxConnections");
   const keepImages = setting("keepImages");
   const ownPort = setting("port");
-  const port = ownPort ?? nonEmpty(host.env["HER_OS_PORT"]);
+  const portVariable = stack.port?.variable ?? null;
+  const port = ownPort ?? (portVariable === null ? null : nonEmpty(host.env[portVariable]));
   const annieTimeout = setting("annieTimeout");
   return {
-    catalog:
-      catalogFile === null
-        ? await defaultCatalog(host, options.assetsDir)
-        : await readCatalog(host, catalogFile),
+    catalog,
     endpoint: first,
     mirrors,
     cacheDir,
-    stackDir: folder("stackDir") ?? path.join(host.home, "her-os"),
+    stackDir: folder("stackDir") ?? path.join(host.home, stack.id),
     isStackDirGiven: setting("stackDir") !== null,
     stack: setting("stack"),
     stateDir: stateDirOf(host),
@@ -130,14 +131,19 @@ export async function gatherSettings(
     maxConnections:
       maxConnections === null ? null : parseCount(nameOf("maxConnections"), maxConnections),
     keepImages: keepImages === null ? false : parseSwitch(nameOf("keepImages"), keepImages),
-    port: port === null ? null : parsePort(ownPort === null ? "HER_OS_PORT" : nameOf("port"), port),
+    port:
+      port === null
+        ? null
+        : parsePort(ownPort === null ? (portVariable ?? "") : nameOf("port"), port),
     annieTimeoutMs:
       annieTimeout === null ? 600_000 : parseCount(nameOf("annieTimeout"), annieTimeout) * 1000,
     tokenFile: await readTokenFile(host, options, config),
     decided: layers,
     given: Object.fromEntries(
       settings.flatMap(({ id, flag }) => {
-        const isPath = /<(?:dir|file)>/.test(flag);
+        // A catalog of ours is known by its name.
+        const isName = id === "catalog" && isCatalogName(setting("catalog") ?? "");
+        const isPath = !isName && /<(?:dir|file)>/.test(flag);
         // A setup knows no other stack than its own.
         if (id === "stack") return [];
         const value = id === "cacheDir" ? cacheDir : isPath ? folder(id) : setting(id);
@@ -150,16 +156,6 @@ export async function gatherSettings(
 async function readConfig(host: Host, file: string): Promise<ConfigValues> {
   const { parseConfig } = await import("../plan/config-file.ts");
   return parseConfig(await readNamed(host, "config", file), file);
-}
-
-async function defaultCatalog(host: Host, assetsDir: string): Promise<Catalog> {
-  const name = "her-os.yaml";
-  return builtCatalog ?? readCatalog(host, path.join(assetsDir, "catalogs", name), name);
-}
-
-async function readCatalog(host: Host, file: string, source = file): Promise<Catalog> {
-  const { parseCatalog } = await import("../catalog/load.ts");
-  return parseCatalog(await readNamed(host, "catalog", file), source);
 }
 
 async function readTokenFile(
@@ -187,6 +183,12 @@ async function readTokenFile(
 
 const standardInput = "-";
 
+/** What all names of a question say together; nothing where none says anything. */
+function joined(given: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
+  const values = given.flatMap((each) => each ?? []);
+  return values.length === 0 ? undefined : values;
+}
+
 function answersOf(
   host: Host,
   valueOf: (question: (typeof questions)[number]) => readonly string[] | undefined,
@@ -211,47 +213,6 @@ function valuesOf(
 
 function nonEmpty(value: string | undefined): string | null {
   return value === undefined || value === "" ? null : value;
-}
-
-/** Nobody writes a longer catalog by hand; /dev/zero has no end. */
-const mostBytes = 1_000_000;
-
-/**
- * The text of a file that was named by the person.
- * @throws Failure `config.unreadable`, `catalog.unreadable`, `token.unreadable` (exit 2)
- */
-async function readNamed(
-  host: Host,
-  noun: "config" | "catalog" | "token",
-  file: string,
-): Promise<string> {
-  const text = await readUpTo(host, absolute(host, file)).catch((cause: unknown) => {
-    throw failure(
-      `${noun}.unreadable`,
-      { file, reason: errorCode(cause) ?? "unknown reason" },
-      cause,
-    );
-  });
-  if (text !== null) return text;
-  throw failure(`${noun}.unreadable`, { file, reason: "it is larger than 1 MB" });
-}
-
-/** Null where the file has more bytes than it may have. */
-async function readUpTo({ files }: Host, place: string): Promise<string | null> {
-  await using file = await files.open(place, "r");
-  const buffer = Buffer.alloc(mostBytes + 1);
-  let length = 0;
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
-    length += bytesRead;
-    if (length > mostBytes) return null;
-    if (bytesRead === 0) return buffer.toString("utf8", 0, length);
-  }
-}
-
-/** `~` and `$VAR` count here too: shells leave them alone behind `=`, in quotes and in config files. */
-function absolute(host: Pick<Host, "env" | "home" | "cwd">, file: string): string {
-  return path.resolve(host.cwd, expandPath(file, host));
 }
 
 /** The environment names another cache than the remembered one, and wins. */
@@ -344,7 +305,8 @@ async function readKept(host: Host, file: string): Promise<Kept | null> {
     ),
     answers: Object.fromEntries(
       questions.flatMap(({ id, remembered }) => {
-        const values = answers[id];
+        // Sets of models were numbers once, and called otherwise.
+        const values = answers[id] ?? (id === "groups" ? answers["tiers"] : undefined);
         return remembered && isTexts(values) ? [[id, values]] : [];
       }),
     ),

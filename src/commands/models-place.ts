@@ -1,3 +1,7 @@
+import path from "node:path";
+import type { Stack } from "../catalog/stack.ts";
+import type { Host } from "../host/host.ts";
+import { findOllamaModels } from "../store/ollama/folder.ts";
 import { placeFailure } from "../checks/disks.ts";
 import { lookAtPlace } from "../host/places.ts";
 import { mountOf } from "../plan/storage.ts";
@@ -13,14 +17,43 @@ import type { Fetching, Work } from "./command-request.ts";
 import { makeStorage, reachStorage } from "./reach-storage.ts";
 
 /** Of a run: what it was told of places. */
-export interface PlaceSettings extends Pick<Fetching, "cacheDir" | "stateDir"> {
+export interface PlaceSettings extends Pick<Fetching, "catalog" | "cacheDir" | "stateDir"> {
   readonly stackDir: string;
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
 }
 
 /** The same settings, once it is known where the models are. */
-export type Placed<Settings> = Settings & { readonly cacheDir: string };
+export type Placed<Settings> = Settings & ModelPlaces;
+
+/** Where models are on this machine, by what reads them. */
+export interface ModelPlaces {
+  /** Of the Hub: the folder that holds `models--…`. */
+  readonly cacheDir: string;
+  /** Of Ollama: the folder of `blobs` and `manifests`. */
+  readonly ollamaDir: string;
+}
+
+/** Where the stores are in a storage: each where its own programs look, or below a folder that was chosen. */
+export function placesIn(
+  host: Host,
+  {
+    storage,
+    folder,
+    layout,
+  }: {
+    readonly storage: string;
+    /** As `reachStorage` found it. */
+    readonly folder: string;
+    readonly layout: Stack["layout"];
+  },
+): ModelPlaces {
+  if (storage === "hub-cache") return { cacheDir: folder, ollamaDir: findOllamaModels(host) };
+  return {
+    cacheDir: path.join(folder, layout.hub),
+    ollamaDir: path.join(folder, layout.ollama),
+  };
+}
 
 /**
  * Where models are, for every command that asks nobody: as flags, heros' own variables or the config file say; else as the
@@ -29,17 +62,25 @@ export type Placed<Settings> = Settings & { readonly cacheDir: string };
  */
 export async function modelsPlace(
   { host, signal }: Pick<Work, "host" | "signal">,
-  { cacheDir, stackDir, decided }: PlaceSettings,
+  { catalog, cacheDir, stackDir, decided }: PlaceSettings,
   remembered: RememberedAnswers,
-): Promise<string> {
-  if (cacheDir !== null) return cacheDir;
+): Promise<ModelPlaces> {
+  if (cacheDir !== null) return { cacheDir, ollamaDir: findOllamaModels(host) };
   const storage = storageOf(decided, remembered);
-  const reach = () => reachStorage(host, { stackDir, storage, signal });
+  const { layout } = catalog.stack;
+  const reach = async () => {
+    const folder = await reachStorage(host, { stackDir, storage, signal });
+    return placesIn(host, { storage, folder, layout });
+  };
   const kept = remembered.cacheDir;
   if (chosenStorage(decided) !== undefined || kept === null) return reach();
   // A way into a volume has to be opened. Of an answer that was given but never agreed to, it is of no use.
-  if (mountOf(storage).kind !== "folder") await reach();
-  return kept;
+  if (mountOf(storage).kind !== "folder") return { ...(await reach()), cacheDir: kept };
+  const isShared = storage === "hub-cache" || kept === storage;
+  return {
+    cacheDir: kept,
+    ollamaDir: isShared ? findOllamaModels(host) : (await reach()).ollamaDir,
+  };
 }
 
 function storageOf(decided: readonly AnswerValues[], { answers }: RememberedAnswers): string {
@@ -82,10 +123,12 @@ async function placeBy<Settings extends PlaceSettings>(
   settings: Settings,
   remembered: RememberedAnswers,
 ): Promise<Placed<Settings>> {
-  const cacheDir = await modelsPlace({ host, signal }, settings, remembered);
+  const places = await modelsPlace({ host, signal }, settings, remembered);
   const { overruled } = remembered;
-  if (overruled !== null && cacheDir === findCacheDir(host)) emit(overruledNotice(overruled));
-  return { ...settings, cacheDir };
+  if (overruled !== null && places.cacheDir === findCacheDir(host)) {
+    emit(overruledNotice(overruled));
+  }
+  return { ...settings, ...places };
 }
 
 /** The environment names another cache than the one that the last setup filled. */

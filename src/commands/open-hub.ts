@@ -194,6 +194,6 @@ export function tryHubOf(
 }
 
 function firstPart({ models }: Catalog) {
-  const [first] = models.toSorted((one, other) => one.tier - other.tier);
+  const [first] = models.toSorted((one, other) => one.priority - other.priority);
   return first?.parts[0] ?? null;
 }

@@ -1,11 +1,12 @@
 import {
   type CatalogModel,
-  completeTiers,
-  defaultTiers,
-  modelsOfTiers,
+  defaultGroups,
+  modelsOfGroups,
+  withRequires,
 } from "../catalog/catalog.ts";
 import { modelsByName } from "../catalog/model-name.ts";
-import { parseTiers } from "../plan/questions.ts";
+import { parseGroups } from "../plan/questions.ts";
+import type { Stack } from "../catalog/stack.ts";
 import type { DetachRequest } from "../record/handover.ts";
 import { failure } from "../run/failures/table.ts";
 import { isS3 } from "../run/repos/s3.ts";
@@ -28,6 +29,7 @@ interface PulledModels {
 
 /** Whose images are downloaded with the models. */
 interface StackPlace {
+  readonly stack: Stack;
   readonly stackDir: string;
   /** Absolute: the folder that ships with heros. */
   readonly assetsDir: string;
@@ -102,16 +104,23 @@ function modelsWords(
 async function findImages(
   work: Work,
   { cacheDir, keepImages }: Placed<Fetching>,
-  { stackDir, assetsDir }: StackPlace,
+  { stack, stackDir, assetsDir }: StackPlace,
 ) {
   const { readStack } = await import("../deploy/compose/read-stack.ts");
-  const config = await readStack({ host: work.host, stackDir, assetsDir });
+  const config = await readStack({ host: work.host, stack, stackDir, assetsDir });
   const { findStackImages, withFoundImages } = await import("./images/find-images.ts");
   const { finishPull, openStackImages } = await import("./images/stack-images.ts");
-  const found = await findStackImages(work, { config, cacheDir, keep: keepImages, strict: true });
+  const found = await findStackImages(work, {
+    ownService: stack.service,
+    config,
+    cacheDir,
+    keep: keepImages,
+    strict: true,
+  });
   return {
     addTo: (survey: Survey) => withFoundImages(survey, found),
-    open: (survey: Survey) => openStackImages(work, { found, survey, stackDir, starts: false }),
+    open: (survey: Survey) =>
+      openStackImages(work, { stack, found, survey, stackDir, starts: false }),
     finish: (opened: StackImages | null, fetchedBytes: number) =>
       finishPull(work, { found, opened, fetchedBytes }),
   };
@@ -124,7 +133,7 @@ export interface PullRequest {
   readonly detach: DetachRequest;
 }
 
-/** `heros pull [MODEL…] [--tiers …] [--all] [--images]` */
+/** `heros pull [MODEL…] [--group …] [--all] [--images]` */
 export async function performPull(
   work: Work,
   { settings, choice, images, assetsDir, detach }: PullRequest,
@@ -133,7 +142,9 @@ export async function performPull(
   const { tokenFile } = placed;
   const token = tokenFile === null || tokenFile.source === "none" ? null : tokenFile.token;
   detach.continueWith(async () => ({ flags: [], token }));
-  const stack = images ? { stackDir: settings.stackDir, assetsDir } : null;
+  const stack = images
+    ? { stack: settings.catalog.stack, stackDir: settings.stackDir, assetsDir }
+    : null;
   return pull(work, placed, { ...(await pulledModels(work, choice, placed)), stack });
 }
 
@@ -159,13 +170,13 @@ export interface ModelChoice {
   /** As `modelsByName` reads them. */
   readonly names: readonly string[];
   readonly all: boolean;
-  /** `--tiers` was given. */
-  readonly tiers: boolean;
+  /** `--group` or `--tiers` was given. */
+  readonly groups: boolean;
 }
 
 /**
- * The models that names, `--tiers` or `--all` mean.
- * @throws Failure `usage.wrong`, `models.unknown`, `tiers.unknown` (exit 2)
+ * The models that names, `--group`, `--tiers` or `--all` mean.
+ * @throws Failure `usage.wrong`, `models.unknown`, `groups.unknown` (exit 2)
  */
 export function chosenModels(
   choice: ModelChoice,
@@ -175,15 +186,13 @@ export function chosenModels(
   const { names, all } = choice;
   if (names.length > 0) return modelsByName(catalog, names);
   if (all) return catalog.models;
-  const asked = decided.findLast((layer) => layer.tiers !== undefined)?.tiers;
-  if (asked === undefined) return modelsOfTiers(catalog, defaultTiers(catalog));
-  const tiers = parseTiers(asked);
-  completeTiers(catalog, tiers);
-  return modelsOfTiers(catalog, tiers);
+  const asked = decided.findLast((layer) => layer.groups !== undefined)?.groups;
+  if (asked === undefined) return modelsOfGroups(catalog, defaultGroups(catalog));
+  return modelsOfGroups(catalog, withRequires(catalog, parseGroups(asked, catalog)));
 }
 
-function requireOneWay({ names, all, tiers }: ModelChoice): void {
-  if ([names.length > 0, all, tiers].filter(Boolean).length <= 1) return;
-  const complaint = "Give model names, --tiers or --all, but only one of them";
+function requireOneWay({ names, all, groups }: ModelChoice): void {
+  if ([names.length > 0, all, groups].filter(Boolean).length <= 1) return;
+  const complaint = "Give model names, --group (or --tiers), or --all, but only one of them";
   throw failure("usage.wrong", { complaint });
 }

@@ -1,8 +1,14 @@
-import { capabilitiesOf, modelsOfTiers, requiredTiers } from "../catalog/catalog.ts";
+import {
+  capabilitiesOf,
+  modelsOfGroups,
+  prioritiesOf,
+  requiredGroups,
+} from "../catalog/catalog.ts";
+import type { Stack } from "../catalog/stack.ts";
 import type { StackConfig } from "../docker/compose.ts";
 import type { Host } from "../host/host.ts";
 import { isSetUp, stackFlag } from "../deploy/compose/compose-files.ts";
-import { askAnnie } from "../health/health.ts";
+import { askStack } from "../health/health.ts";
 import { type AnswerValues, resolveAnswers } from "../plan/resolve.ts";
 import { seeBackground } from "../record/background-run.ts";
 import { findRunning } from "../record/find-running.ts";
@@ -12,7 +18,8 @@ import type { BackgroundSeen, ListedImage, StatusRead } from "../run/events/repo
 import { answerLimitMs, late, withinLimit } from "../host/time-limit.ts";
 import { Failure, retold } from "../run/failure.ts";
 import { stacksToShow } from "./stack/choose-stack.ts";
-import { anniePlace } from "../deploy/compose/annie-service.ts";
+import { healthQuestion } from "./stack/health-question.ts";
+import { stackPlace } from "../deploy/compose/core-service.ts";
 import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { type CacheViewRequest, listedModels, viewCache } from "./models/view-cache.ts";
@@ -46,7 +53,8 @@ export async function status(
   const looked = new Map<string, readonly string[]>();
   const rounds = await Promise.all(
     requests.map(async (request) => {
-      const address = await anniePlace(host, request.stackDir, request.port);
+      const { stack } = request.fetching.catalog;
+      const address = await stackPlace(host, stack, request.stackDir, request.port);
       return { ...request, url: `http://${address.host}:${address.port}`, looked };
     }),
   );
@@ -140,30 +148,35 @@ async function readStatus(
     foundTokens: [],
     tokenFile: null,
   });
-  const { tiers } = answers;
-  const models = modelsOfTiers(catalog, tiers);
+  const { groups } = answers;
+  const { stack } = catalog;
+  const models = modelsOfGroups(catalog, groups);
   const wasSetUp = isSetUp(host, stackDir);
-  const config = wasSetUp.then((is) => (is ? stackOf(host, { stackDir, assetsDir }) : null));
+  const config = wasSetUp.then((is) => (is ? stackOf(host, { stack, stackDir, assetsDir }) : null));
   config.catch(() => {});
   const view = { fetching, models, ask: "never" } as const;
-  const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
+  const required = capabilitiesOf(modelsOfGroups(catalog, requiredGroups(catalog)));
   const background = seeBackground(host, stateDir);
-  const askHer = async () => {
+  const askHealth = async () => {
     const seen = await background;
     const inBackground = seen?.state === "running" && seen.command === "setup";
-    // What was interrupted is more than her start.
+    // What was interrupted is more than its start.
     const word = remembered.earlier === "interrupted" ? "setup" : "up";
-    const start = (await wasSetUp) ? `heros ${word}${stackFlag(host, stackDir)}` : null;
-    return askAnnie(host, { url, tier1, stackDir, start, inBackground, signal });
+    const start = (await wasSetUp) ? `heros ${word}${stackFlag(host, stack, stackDir)}` : null;
+    const known = stack.health.kind === "annie" ? null : await config;
+    const question = healthQuestion({ catalog, groups, stackDir, url, config: known });
+    return askStack(host, { question, required, start, inBackground, signal });
   };
   const [{ state: annie, from, health, problem }, seen, found, setUp, images] = await Promise.all([
-    askHer(),
+    askHealth(),
     background,
     wasSetUp.then((is) =>
       is ? viewStack(work, view, { readStack: () => config, looked }) : viewAll(work, view),
     ),
     wasSetUp,
-    wasSetUp.then((is) => (is ? readImages(work, config, cacheDir) : null)),
+    wasSetUp.then((is) =>
+      is ? readImages(work, config, { cacheDir, ownService: stack.service }) : null,
+    ),
   ]);
 
   const lacks = (name: string) => health.capabilities[name] !== true;
@@ -178,7 +191,7 @@ async function readStatus(
     capabilities: health.capabilities,
     lacking: capabilitiesOf(models).filter(lacks),
     loading: health.models,
-    tiers,
+    tiers: prioritiesOf(catalog, groups),
     cacheDir,
     models: listed,
     receivedBytes: listed.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
@@ -206,7 +219,7 @@ async function viewStack(
 /** Loaded where there is one. */
 async function stackOf(
   host: Host,
-  stack: { readonly stackDir: string; readonly assetsDir: string },
+  stack: { readonly stack: Stack; readonly stackDir: string; readonly assetsDir: string },
 ): Promise<StackConfig | null> {
   const { findStack } = await import("../deploy/compose/read-stack.ts");
   return findStack({ host, ...stack });
@@ -216,13 +229,15 @@ async function stackOf(
 async function readImages(
   { host, signal }: Work,
   stack: Promise<StackConfig | null>,
-  cacheDir: string,
+  { cacheDir, ownService }: { readonly cacheDir: string; readonly ownService: string | null },
 ): Promise<readonly ListedImage[] | null> {
   const { listStackImages } = await import("./images/find-images.ts");
   const found = await withinLimit({ host, signal, limitMs: answerLimitMs(host) }, async (stop) => {
     try {
       const config = await stack;
-      return config && (await listStackImages({ host, signal: stop }, { config, cacheDir }));
+      return (
+        config && (await listStackImages({ host, signal: stop }, { ownService, config, cacheDir }))
+      );
     } catch (error) {
       if (error instanceof Failure) return null;
       throw error;

@@ -26,7 +26,7 @@ export interface ExplainRequest {
   readonly stackDir: string;
   readonly emit: Emit;
   /** Where the models are mounted in the assistant's container. */
-  readonly modelsAt: string;
+  readonly modelsAt: string | null;
   /** Its exit status is null where it starts again and again and nobody saw how it ended. */
   readonly container: Omit<Container, "exitCode"> & { readonly exitCode: number | null };
   /** Docker says that the kernel killed it for its memory. */
@@ -159,14 +159,19 @@ function likelyCause(
   }
   if (/EADDRINUSE|address already in use/i.test(log)) return { kind: "port-taken" };
   if (/hf_token/.test(log) && /permission denied/i.test(log)) return { kind: "token-unreadable" };
-  const [inside] = new RegExp(`${modelsAt}[^'"\\s:,)]*`).exec(log) ?? [];
-  if (inside !== undefined && /permission denied/i.test(log)) {
+  const [inside] =
+    modelsAt === null ? [] : (new RegExp(`${escaped(modelsAt)}[^'"\\s:,)]*`).exec(log) ?? []);
+  if (modelsAt !== null && inside !== undefined && /permission denied/i.test(log)) {
     return unreadable(inside, modelsAt, volumes);
   }
   if (/password authentication failed|Unauthorized|authentication failure/i.test(log)) {
     return { kind: "passwords" };
   }
   return null;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
 }
 
 /** A path of the models in the container, as it is on this machine where that is known. */

@@ -37,8 +37,8 @@ export interface StackWatchRequest {
   readonly emit: Emit;
   /** The assistant's own service: it, and what it waits for, must run. */
   readonly service: string;
-  /** Where the models are mounted in its container. */
-  readonly modelsAt: string;
+  /** Where the models are mounted in its container; null where they are not. */
+  readonly modelsAt: string | null;
   /** Tells changes; shared by all that look at the same containers, so that none is told twice. */
   readonly tell?: TellContainers;
 }

@@ -4,13 +4,14 @@ import { capabilityName } from "../run/capabilities.ts";
 import type { Host } from "../host/host.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { isRecord, parseJson } from "../run/json.ts";
-import { askHealth, can, isHealthy } from "./health.ts";
+import { parseJson } from "../run/json.ts";
+import { askedOf, askHealth, can, type HealthQuestion, isHealthy } from "./health.ts";
+import { findIn, isEmpty } from "./contracts.ts";
 
-/** One question that shows that she works, and what its answer must hold. */
+/** One question that shows that a stack works, and what its answer must hold. */
 export interface Question {
   readonly method: "GET" | "POST";
-  /** On her own address, from "/" on. */
+  /** On the stack's own address, from "/" on. */
   readonly path: string;
   /** Sent as JSON; null where there is none. */
   readonly body: unknown;
@@ -19,13 +20,11 @@ export interface Question {
 }
 
 export interface ProveRequest {
-  /** Where she answers: `http://127.0.0.1:8000`. */
-  readonly url: string;
-  /** What she has to be able to do, by the names of the health contract. */
+  readonly health: HealthQuestion;
+  /** What it has to be able to do, by the names of the health contract. */
   readonly capabilities: readonly string[];
-  /** Null: she is asked for her health alone. */
+  /** Null: it is asked for its health alone. */
   readonly question: Question | null;
-  readonly stackDir: string;
   readonly signal: AbortSignal;
 }
 
@@ -33,7 +32,7 @@ export interface Proof {
   /** "GET /health", "POST /search" */
   readonly asked: string;
   readonly elapsedMs: number;
-  /** What is wrong with her answer; null where she works. */
+  /** What is wrong with the answer; null where it works. */
   readonly problem: Failure | null;
 }
 
@@ -41,14 +40,15 @@ const limitMs = 10_000;
 const maxBytes = 1024 * 1024;
 const shownLength = 200;
 
-/** Asks her once for what she is there for: her abilities, by the health contract, and the question where there is one. @throws AbortError alone */
-export async function proveAnnie(host: Host, request: ProveRequest): Promise<Proof> {
-  const { url, capabilities, question, stackDir, signal } = request;
+/** Asks a stack once for what it is there for: its abilities, by the health contract, or the question where there is one. @throws AbortError alone */
+export async function proveStack(host: Host, request: ProveRequest): Promise<Proof> {
+  const { health, capabilities, question, signal } = request;
+  const { url, stackDir } = health;
   const beganMs = host.clock.monotonicMs();
-  const asked = question === null ? "GET /health" : `${question.method} ${question.path}`;
+  const asked = question === null ? askedOf(health) : `${question.method} ${question.path}`;
   const said =
     question === null
-      ? await askAbilities(host, { url, capabilities, signal })
+      ? await askAbilities(host, { health, capabilities, signal })
       : await askQuestion(host, { url, question, signal });
   return {
     asked,
@@ -60,15 +60,15 @@ export async function proveAnnie(host: Host, request: ProveRequest): Promise<Pro
 /** @returns what came back instead; null where all is as it should be */
 async function askAbilities(
   host: Host,
-  { url, capabilities, signal }: Pick<ProveRequest, "url" | "capabilities" | "signal">,
+  { health: asked, capabilities, signal }: Pick<ProveRequest, "health" | "capabilities" | "signal">,
 ): Promise<string | null> {
-  const { from, health } = await askHealth(host, `${url}/health`, signal);
+  const { from, health } = await askHealth(host, asked, signal);
   if (from === "nobody") return "no answer came";
   if (from === "stranger") return "the answer is no health report";
   const lacks = capabilities.filter((name) => !can(health, name));
   if (isHealthy(health) && lacks.length === 0) return null;
   const without = lacks.length === 0 ? "" : `, without ${lacks.map(capabilityName).join(", ")}`;
-  return `she reports "${shown(health.status)}"${without}`;
+  return `it reports "${shown(health.status)}"${without}`;
 }
 
 async function askQuestion(
@@ -77,7 +77,7 @@ async function askQuestion(
     url,
     question: { method, path, body, answer },
     signal,
-  }: Pick<ProveRequest, "url" | "signal"> & { readonly question: Question },
+  }: Pick<ProveRequest, "signal"> & { readonly url: string; readonly question: Question },
 ): Promise<string | null> {
   const limit = AbortSignal.timeout(limitMs);
   let status: number;
@@ -103,25 +103,10 @@ async function askQuestion(
   if (status < 200 || status > 299) return `HTTP ${status} came back: ${shown(text)}`;
   const value = parseJson(text);
   if (value === undefined) return `what came back is no JSON: ${shown(text)}`;
-  if (isEmpty(find(value, answer))) {
+  if (isEmpty(findIn(value, answer))) {
     return `the answer has nothing at ${answer.join(".")}: ${shown(text)}`;
   }
   return null;
-}
-
-function find(value: unknown, keys: readonly string[]): unknown {
-  return keys.reduce<unknown>((from, key) => {
-    if (Array.isArray(from))
-      return /^\d+$/.test(key) ? (from as unknown[])[Number(key)] : undefined;
-    return isRecord(from) && Object.hasOwn(from, key) ? from[key] : undefined;
-  }, value);
-}
-
-function isEmpty(value: unknown): boolean {
-  if (value === undefined || value === null) return true;
-  if (typeof value === "string") return value.trim() === "";
-  if (Array.isArray(value)) return value.length === 0;
-  return isRecord(value) && Object.keys(value).length === 0;
 }
 
 /** What somebody sent, short, and as it can be shown anywhere. */

@@ -13,6 +13,7 @@ export function chooseGpu(
   return {
     ...gpu,
     unified: gpu.memoryBytes === null && (machine.spark || machine.arch === "aarch64"),
+    count: smi.gpus.length,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Capacity } from "../catalog/capacity.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { CheckFinished, Machine } from "../run/events/machine.ts";
 import type { PlannedModel } from "../run/events/plan.ts";
@@ -34,7 +35,14 @@ export interface BootService {
 /** What the options of questions are made from. */
 export type OptionFacts = Pick<
   Circumstances,
-  "catalog" | "models" | "tokens" | "storagePaths" | "volumes" | "bytesPerSecond" | "bootService"
+  | "catalog"
+  | "capacity"
+  | "models"
+  | "tokens"
+  | "storagePaths"
+  | "volumes"
+  | "bytesPerSecond"
+  | "bootService"
 >;
 
 /** What the questions are about: this machine, and what there is to choose from. */
@@ -42,6 +50,8 @@ export interface Circumstances {
   readonly machine: Machine;
   readonly checks: readonly CheckFinished[];
   readonly catalog: Catalog;
+  /** What this machine has for models; null where nobody looked. */
+  readonly capacity: Capacity | null;
   /** What services beside Annie take of the same memory. */
   readonly servicesGib: number;
   /** Every model of the catalog, with sizes from the Hub and what the default cache holds; `totalBytes` is 0 where the Hub gave no list without a token. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { readCheckedYaml } from "../catalog/checked-yaml.ts";
 import { failure } from "../run/failures/table.ts";
-import { questions } from "./questions.ts";
+import { namesOf, questions } from "./questions.ts";
 import { settings } from "./settings.ts";
 
 const scalar = z.union([z.string(), z.number(), z.boolean()], "must be one value");
@@ -14,7 +14,7 @@ export type ConfigValues = Readonly<Record<string, readonly string[]>>;
  */
 export function parseConfig(text: string, source: string): ConfigValues {
   if (text.trim() === "") return {};
-  const keys = [...questions, ...settings].map(({ configKey }) => configKey);
+  const keys = [...questions.flatMap(namesOf), ...settings].map(({ configKey }) => configKey);
   const { value } = readCheckedYaml({
     text,
     source,
@@ -31,10 +31,12 @@ export function parseConfig(text: string, source: string): ConfigValues {
 function configShape() {
   return z.strictObject(
     Object.fromEntries([
-      ...questions.map((question) => [
-        question.configKey,
-        (question.kind === "many" ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
-      ]),
+      ...questions.flatMap((question) =>
+        namesOf(question).map(({ configKey }) => [
+          configKey,
+          (question.kind === "many" ? z.union([scalar, z.array(scalar)]) : scalar).optional(),
+        ]),
+      ),
       ...settings.flatMap(({ configKey, otherName, many }) =>
         [configKey, ...(otherName === undefined ? [] : [otherName.configKey])].map((key) => [
           key,

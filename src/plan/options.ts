@@ -1,4 +1,5 @@
-import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
+import { groupLack } from "../catalog/capacity.ts";
+import { memoryGibOf, modelsOfGroups, requiredGroups, withRequires } from "../catalog/catalog.ts";
 import { formatBytes, formatEta, formatMemory } from "../run/units.ts";
 import type { Circumstances, OptionFacts } from "./answers.ts";
 
@@ -32,10 +33,16 @@ export function option(value: string, label: string, detail: string, recommended
 }
 
 /** A set of models. */
-export function tierOption(facts: OptionFacts, id: number): Option {
-  const tier = facts.catalog.tiers.find((candidate) => candidate.id === id);
-  const models = facts.models.filter((model) => model.tier === id);
-  const memoryBytes = memoryGibOf(modelsOfTiers(facts.catalog, [id])) * 1024 ** 3;
+export function groupOption(facts: OptionFacts, id: string): Option {
+  const { catalog } = facts;
+  const group = catalog.groups.find((candidate) => candidate.id === id);
+  // What comes with it counts, but for what is there anyway.
+  const required = requiredGroups(catalog);
+  const own = withRequires(catalog, [id]).filter((each) => each === id || !required.includes(each));
+  const ofGroups = modelsOfGroups(catalog, own);
+  const models = facts.models.filter((model) => ofGroups.some((each) => each.id === model.id));
+  const memoryBytes = memoryGibOf(ofGroups) * 1024 ** 3;
+  const lack = facts.capacity === null ? null : groupLack(catalog, id, facts.capacity);
   const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
   const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
   const missing = Math.max(0, totalBytes - cachedBytes);
@@ -48,12 +55,13 @@ export function tierOption(facts: OptionFacts, id: number): Option {
       ? [`about ${formatEta(missing / facts.bytesPerSecond)}`]
       : []),
   ];
-  const gives = givesText(models.map((model) => model.purpose));
+  const gives = group?.gives ?? givesText(models.map((model) => model.purpose));
+  if (lack !== null) details.push(`needs ${lack}`);
   return {
-    value: String(id),
-    label: tier?.name ?? `Tier ${id}`,
+    value: id,
+    label: group?.title ?? id,
     detail: `${gives === "" ? "" : `${gives}. `}${details.join(", ")}`,
-    locked: tier?.required ?? false,
+    locked: group?.required ?? false,
     set: { gives, totalBytes, cachedBytes, memoryBytes },
   };
 }

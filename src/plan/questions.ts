@@ -1,9 +1,9 @@
-import { type Catalog, completeTiers, defaultTiers } from "../catalog/catalog.ts";
+import { type Catalog, completeGroups, defaultGroups, unknownGroup } from "../catalog/catalog.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
 import type { Circumstances, OptionFacts, Startup, TokenAnswer } from "./answers.ts";
-import { bootText, isGated, option, type Option, tierOption, withoutToken } from "./options.ts";
+import { bootText, isGated, option, type Option, groupOption, withoutToken } from "./options.ts";
 import { isStorage, mountLine, mountOf, type StorageAnswer, volumeOption } from "./storage.ts";
 
 /**
@@ -33,6 +33,8 @@ export interface Question<Id extends string = string, Answer = unknown> {
   readonly summary: string;
   readonly environment: string;
   readonly configKey: string;
+  /** It is known by these too. */
+  readonly otherName?: OtherName;
   /** Whether the next setup begins with this answer, out of the state folder. */
   readonly remembered: boolean;
   /** The answer before anybody answered. */
@@ -47,7 +49,7 @@ export interface Question<Id extends string = string, Answer = unknown> {
   /**
    * The answer that these values mean: option values, or for `path` and `secret` what was typed.
    * `circumstances` are there once the screen is; flags and files are read before.
-   * @throws Failure `plan.bad_answer` or `tiers.unknown` that says what would be right
+   * @throws Failure `plan.bad_answer` or `groups.unknown` that says what would be right
    */
   parse(values: readonly string[], catalog: Catalog, circumstances?: Circumstances): Answer;
   /** Its line in the summary; null where other lines of the plan say it already. */
@@ -56,6 +58,15 @@ export interface Question<Id extends string = string, Answer = unknown> {
   secret?(answers: Answers): Secret | null;
   /** Whether the answer is a folder that was typed, which is looked at before it is taken over. */
   typesFolder?(answers: Answers): boolean;
+}
+
+/** Another flag, variable and key of the same question. */
+export interface OtherName {
+  readonly flag: string;
+  readonly argument: string;
+  readonly summary: string;
+  readonly environment: string;
+  readonly configKey: string;
 }
 
 /** @throws Failure `plan.bad_answer` (exit 2) */
@@ -71,10 +82,10 @@ function badAnswer(question: Question, value: string, right: string): Failure {
   return failure("plan.bad_answer", { value, right, given: { flag, environment, configKey } });
 }
 
-const tiers: Question<"tiers", readonly number[]> = {
-  id: "tiers",
+const groups: Question<"groups", readonly string[]> = {
+  id: "groups",
   remembered: true,
-  initial: defaultTiers,
+  initial: defaultGroups,
   title: "Sets",
   kind: "many",
   prompt: "What should Annie be able to do?",
@@ -84,29 +95,53 @@ const tiers: Question<"tiers", readonly number[]> = {
     "To add a set later, run heros setup again: existing files are reused. " +
     "Downloads and disks are in GB, as on the Hub; memory is in GiB, as Linux counts it. 1 GiB is 1.07 GB.",
   facts: "totals",
-  flag: "--tiers",
-  argument: "list",
-  summary: "sets of models, such as 1,2 (default: the required and the recommended ones)",
-  environment: "HEROS_TIERS",
-  configKey: "tiers",
-  applies: ({ catalog }) => catalog.tiers.some((tier) => !tier.required),
-  options: (facts) => facts.catalog.tiers.map((tier) => tierOption(facts, tier.id)),
-  selected: (answers) => answers.tiers.map(String),
-  parse: (values, catalog) => completeTiers(catalog, parseTiers(values)),
+  flag: "--group",
+  argument: "id…",
+  summary: "sets of models, by name (default: the required and the recommended ones)",
+  environment: "HEROS_GROUP",
+  configKey: "groups",
+  otherName: {
+    flag: "--tiers",
+    argument: "list",
+    summary: "the same by number, such as 1,2",
+    environment: "HEROS_TIERS",
+    configKey: "tiers",
+  },
+  applies: ({ catalog }) => catalog.groups.some(({ required, choice }) => choice && !required),
+  options: (facts) =>
+    facts.catalog.groups.filter(({ choice }) => choice).map(({ id }) => groupOption(facts, id)),
+  selected: (answers) => answers.groups,
+  parse: (values, catalog) => completeGroups(catalog, parseGroups(values, catalog)),
   planLine: () => null,
 };
 
 /**
- * Tier ids as people write them: `1,2`.
- * @throws Failure `plan.bad_answer` (exit 2)
+ * Groups as people write them: `listen,think-deeper`, or `1,2` by their priorities, where several may have the same.
+ * @throws Failure `plan.bad_answer`, `groups.unknown` (exit 2)
  */
-export function parseTiers(values: readonly string[]): number[] {
-  const ids = values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== "");
-  const wrong = ids.find((id) => !/^\d+$/.test(id));
-  if (wrong !== undefined || ids.length === 0) {
-    throw badAnswer(tiers, wrong ?? "", "numbers separated by commas, for example 1,2");
+export function parseGroups(
+  values: readonly string[],
+  catalog: Pick<Catalog, "groups">,
+): readonly string[] {
+  const words = values.flatMap((value) => value.split(/[\s,]+/)).filter((value) => value !== "");
+  const choices = catalog.groups.filter(({ choice }) => choice);
+  const wrong = words.find((word) => !/^[\w.-]+$/.test(word));
+  if (wrong !== undefined || words.length === 0) {
+    const [one = "", other] = choices.map(({ id }) => id);
+    const example = other === undefined ? one : `${one},${other}`;
+    throw badAnswer(
+      groups,
+      wrong ?? "",
+      `names separated by commas, for example ${example}, or numbers, for example 1,2`,
+    );
   }
-  return ids.map(Number);
+  return words.flatMap((word) => {
+    const named = choices.filter(({ id }) => id === word);
+    const found =
+      named.length > 0 ? named : choices.filter(({ priority }) => String(priority) === word);
+    if (found.length === 0) throw unknownGroup(catalog, word);
+    return found.map(({ id }) => id);
+  });
 }
 
 const token: Question<"token", TokenAnswer> = {
@@ -312,7 +347,7 @@ const resumeAtBoot: Question<"resumeAtBoot", boolean> = {
 /** Every question, in the order in which they are asked. */
 export const questions = [
   unsupported,
-  tiers,
+  groups,
   token,
   keepToken,
   storage,
@@ -323,6 +358,20 @@ export const questions = [
 type Row = (typeof questions)[number];
 
 export type QuestionId = Row["id"];
+
+/** The flag, variable and key by which a question is known, and its others; the first is the usual one. */
+export function namesOf({
+  flag,
+  environment,
+  configKey,
+  otherName,
+}: Pick<Question, "flag" | "environment" | "configKey" | "otherName">): readonly Pick<
+  Question,
+  "flag" | "environment" | "configKey"
+>[] {
+  const own = { flag, environment, configKey };
+  return otherName === undefined ? [own] : [own, otherName];
+}
 
 /** One answer to each question. */
 export type Answers = {
@@ -339,7 +388,7 @@ export function initialAnswers(catalog: Catalog): Answers {
 
 /**
  * The answers with these values as the one to this question.
- * @throws Failure `plan.bad_answer`, `tiers.unknown` (exit 2)
+ * @throws Failure `plan.bad_answer`, `groups.unknown` (exit 2)
  */
 export function withAnswer(
   answers: Answers,

@@ -1,4 +1,4 @@
-import { type Catalog, completeTiers } from "../catalog/catalog.ts";
+import { type Catalog, completeGroups } from "../catalog/catalog.ts";
 import type { TokenAnswer } from "./answers.ts";
 import {
   type Answers,
@@ -16,8 +16,8 @@ export interface AnswerSources {
   readonly catalog: Catalog;
   /** What an interrupted wizard left: kept, but asked again. */
   readonly remembered: AnswerValues;
-  /** Tiers that the stack's own `.env` switches on or off: asked again, as what is remembered. */
-  readonly enabledTiers?: ReadonlyMap<number, boolean>;
+  /** Groups that the stack's own `.env` switches on or off: asked again, as what is remembered. */
+  readonly enabledGroups?: ReadonlyMap<string, boolean>;
   /** From the weakest to the strongest: config file, environment, flags. What stands here is not asked. */
   readonly decided: readonly AnswerValues[];
   /** Found tokens, best first. */
@@ -33,7 +33,7 @@ export interface ResolvedAnswers {
 
 /**
  * Answers before anybody is asked: the defaults, then what was remembered, then what is decided.
- * @throws Failure `plan.bad_answer`, `tiers.unknown` (exit 2)
+ * @throws Failure `plan.bad_answer`, `groups.unknown` (exit 2)
  */
 export function resolveAnswers(sources: AnswerSources): ResolvedAnswers {
   const { catalog, remembered, foundTokens, tokenFile } = sources;
@@ -46,7 +46,7 @@ export function resolveAnswers(sources: AnswerSources): ResolvedAnswers {
     if (question.kind === "secret") continue;
     const kept = question.remembered ? remembered[question.id] : undefined;
     if (kept !== undefined) answers = orUnchanged(answers, { question, values: kept, catalog });
-    if (question.id === "tiers") answers = withEnabled(answers, sources);
+    if (question.id === "groups") answers = withEnabled(answers, sources);
     for (const layer of sources.decided) {
       const values = layer[question.id];
       if (values === undefined) continue;
@@ -57,11 +57,11 @@ export function resolveAnswers(sources: AnswerSources): ResolvedAnswers {
   return { answers, decided };
 }
 
-function withEnabled(answers: Answers, { catalog, enabledTiers }: AnswerSources): Answers {
-  if (enabledTiers === undefined || enabledTiers.size === 0) return answers;
-  const kept = answers.tiers.filter((tier) => enabledTiers.get(tier) !== false);
-  const added = [...enabledTiers].flatMap(([tier, isOn]) => (isOn ? [tier] : []));
-  return { ...answers, tiers: completeTiers(catalog, [...kept, ...added]) };
+function withEnabled(answers: Answers, { catalog, enabledGroups }: AnswerSources): Answers {
+  if (enabledGroups === undefined || enabledGroups.size === 0) return answers;
+  const kept = answers.groups.filter((group) => enabledGroups.get(group) !== false);
+  const added = [...enabledGroups].flatMap(([group, isOn]) => (isOn ? [group] : []));
+  return { ...answers, groups: completeGroups(catalog, [...kept, ...added]) };
 }
 
 /** What to keep of answers for the next time: never a token, nor consent. */

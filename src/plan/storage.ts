@@ -14,7 +14,8 @@ export type StorageAnswer =
 /** How Annie's containers get the models. */
 export type ModelsMount =
   | { readonly kind: "folder" }
-  | { readonly kind: "volume"; readonly name: string }
+  /** `below`: a folder in it; left out for all of it. */
+  | { readonly kind: "volume"; readonly name: string; readonly below?: string }
   | ({ readonly kind: "nfs" } & NfsExport);
 
 export interface NfsExport {

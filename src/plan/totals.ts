@@ -1,4 +1,4 @@
-import { memoryGibOf, modelsOfTiers } from "../catalog/catalog.ts";
+import { memoryGibOf, modelsOfGroups, withRequires } from "../catalog/catalog.ts";
 import type { Gpu } from "../run/events/machine.ts";
 import type { Circumstances } from "./answers.ts";
 import type { Interview } from "./interview.ts";
@@ -26,10 +26,11 @@ export interface Totals {
   readonly freeMemoryBytes: number;
 }
 
-/** @param tiers ids; the required ones among them */
-export function totalsOf(circumstances: Circumstances, tiers: readonly number[]): Totals {
+/** @param groups ids; the required ones among them */
+export function totalsOf(circumstances: Circumstances, groups: readonly string[]): Totals {
   const { machine, catalog, bytesPerSecond } = circumstances;
-  const models = circumstances.models.filter(({ tier }) => tiers.includes(tier));
+  const chosen = modelsOfGroups(catalog, groups);
+  const models = circumstances.models.filter(({ id }) => chosen.some((model) => model.id === id));
   const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
   const cachedBytes = models.reduce((sum, model) => sum + model.cachedBytes, 0);
   const missingBytes = Math.max(0, totalBytes - cachedBytes);
@@ -37,7 +38,7 @@ export function totalsOf(circumstances: Circumstances, tiers: readonly number[])
   const freeBytes = disk?.freeBytes ?? null;
   const neededBytes =
     missingBytes === 0 ? 0 : missingBytes + circumstances.spareBytes(missingBytes);
-  const memoryGib = memoryGibOf(modelsOfTiers(catalog, tiers)) + circumstances.servicesGib;
+  const memoryGib = memoryGibOf(chosen) + circumstances.servicesGib;
   const gpuBytes = machine.gpu?.memoryBytes ?? null;
   return {
     totalBytes,
@@ -54,11 +55,12 @@ export function totalsOf(circumstances: Circumstances, tiers: readonly number[])
   };
 }
 
-/** The required tiers and those that are chosen. */
-export function tiersWith({ catalog }: Circumstances, chosen: Answers["tiers"]): number[] {
-  return catalog.tiers
-    .filter(({ id, required }) => required || chosen.includes(id))
-    .map(({ id }) => id);
+/** The required groups and those that are chosen, with what they require. */
+export function groupsWith({ catalog }: Circumstances, chosen: Answers["groups"]): string[] {
+  return withRequires(catalog, [
+    ...catalog.groups.filter(({ required }) => required).map(({ id }) => id),
+    ...chosen,
+  ]);
 }
 
 /** How a machine that is no Spark stands against what Annie wants. */
@@ -82,6 +84,6 @@ export function suitabilityOf(interview: Interview): Suitability {
     archFits: machine.arch === "aarch64" || machine.arch === "x86_64" ? arches[machine.arch] : "no",
     gpu: machine.gpu,
     gpuInContainers: machine.docker !== null && machine.docker.gpuAccess !== "none",
-    totals: totalsOf(interview, tiersWith(interview, answers.tiers)),
+    totals: totalsOf(interview, groupsWith(interview, answers.groups)),
   };
 }

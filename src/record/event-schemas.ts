@@ -90,6 +90,7 @@ export const eventSchemas: Schemas = {
   "plan.ready": object({
     dryRun: yesNo,
     tiers: array(count),
+    groups: array(text).exactOptional(),
     models: array(
       object({
         id: text,

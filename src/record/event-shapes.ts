@@ -115,6 +115,7 @@ export const machine = object({
       computeCapability: orNull(text),
       unified: yesNo,
       memoryBytes: orNull(count),
+      count: count.exactOptional(),
     }),
   ),
   memoryBytes: count,

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { parseCatalog } from "../../src/catalog/load.ts";
 import {
   capabilitiesOf,
-  completeTiers,
-  defaultTiers,
-  modelsOfTiers,
+  completeGroups,
+  defaultGroups,
+  modelsOfGroups,
 } from "../../src/catalog/catalog.ts";
 import { Failure } from "../../src/run/failure.ts";
 
@@ -75,7 +75,7 @@ describe("a catalog", () => {
       'models.1.id: "ears" is duplicated',
     ],
     ["a path that climbs", small.replace("owner/ears", "../ears"), 9, "models.0.repo"],
-    ["another schema", small.replace("schema: 1", "schema: 2"), 1, "schema"],
+    ["another schema", small.replace("schema: 1", "schema: 3"), 1, "schema"],
     ["broken YAML", small.replace("tiers:", "tiers: ["), 4, ""],
     ["nothing at all", "", 1, "the file"],
   ])("names file, line and key of %s", (_what, text, line, problem) => {
@@ -89,9 +89,9 @@ describe("a catalog", () => {
     const text = small
       .replace("owner/ears", "ears")
       .replace("1.5", "much")
-      .replace("schema: 1", "schema: 2");
+      .replace("stack: her-os\n", "");
     expect(failureOf(text).message).toMatch(
-      /^Invalid catalog mine\.yaml, line 1: schema: .+; line 9: models\.0\.repo: .+; line 18: models\.1\.memoryGib: .+\.$/u,
+      /^Invalid catalog mine\.yaml, line 1: stack: is missing; line 8: models\.0\.repo: .+; line 17: models\.1\.memoryGib: .+\.$/u,
     );
     const meaning = small.replace("tier: 2", "tier: 7").replace("id: search", "id: ears");
     expect(failureOf(meaning).message).toMatch(
@@ -104,7 +104,7 @@ describe("a catalog", () => {
       await readFile("assets/catalogs/her-os.yaml", "utf8"),
       "her-os.yaml",
     );
-    expect(catalog.models.map((model) => model.tier)).toEqual([1, 1, 2, 3]);
+    expect(catalog.models.map((model) => model.priority)).toEqual([1, 1, 2, 3]);
     for (const part of catalog.models.flatMap((model) => model.parts)) {
       expect(part.revision).toMatch(/^[0-9a-f]{40}$/);
       expect(part.files).not.toBeNull();
@@ -116,17 +116,17 @@ describe("choosing models", () => {
   const catalog = parseCatalog(small, "mine.yaml");
 
   it("takes required and default tiers unless told otherwise", () => {
-    expect(defaultTiers(catalog)).toEqual([1, 2]);
+    expect(defaultGroups(catalog)).toEqual(["1", "2"]);
   });
 
   it("adds the required tiers to what was asked", () => {
-    expect(completeTiers(catalog, [3])).toEqual([1, 3]);
-    expect(modelsOfTiers(catalog, [1, 3]).map((model) => model.id)).toEqual(["search"]);
+    expect(completeGroups(catalog, ["3"])).toEqual(["1", "3"]);
+    expect(modelsOfGroups(catalog, ["1", "3"]).map((model) => model.id)).toEqual(["search"]);
   });
 
   it("refuses a tier that is not there, and says which there are", () => {
-    expect(() => completeTiers(catalog, [9])).toThrow(
-      expect.objectContaining({ code: "tiers.unknown", exitCode: 2 }),
+    expect(() => completeGroups(catalog, ["9"])).toThrow(
+      expect.objectContaining({ code: "groups.unknown", exitCode: 2 }),
     );
   });
 
@@ -158,7 +158,7 @@ describe("a catalog's test question", () => {
     `${small}proof:\n  request: ${request}\n  answer: {path: results.0.text}\n${rest}`;
 
   it("is left out where there is none", () => {
-    expect(parseCatalog(small, "mine.yaml").proof).toBeNull();
+    expect(parseCatalog(small, "mine.yaml").stack.proof).toBeNull();
   });
 
   it("is read with its body and the keys of its answer", () => {
@@ -166,7 +166,7 @@ describe("a catalog's test question", () => {
       "{method: POST, path: /search, body: {query: hello}}",
       "  capability: memory_search\n",
     );
-    expect(parseCatalog(text, "mine.yaml").proof).toEqual({
+    expect(parseCatalog(text, "mine.yaml").stack.proof).toEqual({
       capability: "memory_search",
       method: "POST",
       path: "/search",

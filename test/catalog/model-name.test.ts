@@ -25,7 +25,7 @@ test.each([
   ["owner/search@v1", "owner/search", "v1"],
 ])("%s is a whole repository of the Hub", (name, repo, revision) => {
   expect(modelsByName(catalog, [name])).toEqual([
-    expect.objectContaining({ id: name, tier: 0, parts: [{ repo, revision, files: null }] }),
+    expect.objectContaining({ id: name, priority: 0, parts: [{ repo, revision, files: null }] }),
   ]);
 });
 
@@ -60,7 +60,7 @@ test.each([
   expect(modelsByName(catalog, [name])).toEqual([
     expect.objectContaining({
       id,
-      tier: 0,
+      priority: 0,
       parts: [{ repo: `ollama:${repo}`, revision, files: null }],
     }),
   ]);

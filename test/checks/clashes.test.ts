@@ -1,3 +1,4 @@
+import { herOs } from "../her-os.ts";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -47,7 +48,7 @@ const text = JSON.stringify({
 function needs() {
   const config = parseStackConfig(text);
   if (config === null) throw new Error(text);
-  return needsOf(config, { stackDir, folders: [stackDir], file, port: 8000 });
+  return needsOf(herOs.stack, config, { stackDir, folders: [stackDir], file, port: 8000 });
 }
 
 function container(change: Partial<HeldContainer>): HeldContainer {
@@ -76,7 +77,7 @@ describe("what a stack needs", () => {
   it("is what compose would make itself, without what Annie's models replace", () => {
     const { names, ports, volumes, networks } = needs();
     expect(names.map(({ name }) => name)).toEqual(["her-os-core", "her-os-postgres-1"]);
-    expect(ports.map(({ port, isAnnies }) => [port, isAnnies])).toEqual([
+    expect(ports.map(({ port, isOwn }) => [port, isOwn])).toEqual([
       [8000, true],
       [5432, false],
     ]);
@@ -182,7 +183,7 @@ describe("asking for clashes", () => {
     await installTool(bin, "docker", { exitCode: 1, stdout: "[]" }, { ps: { stdout: ps } });
     const places = { stackDir: folder, projectDir: folder, port: await freePort() };
     const stack = { config: { ...config, ownVolumes: new Map(), ownNetworks: new Map() }, file };
-    return askClashes(testProbe({ env: { PATH: bin } }), { stack, ...places });
+    return askClashes(testProbe({ env: { PATH: bin } }), { core: herOs.stack, stack, ...places });
   }
 
   const line = (folder: string) =>
@@ -218,6 +219,8 @@ describe("asking for clashes", () => {
     if (config === null) throw new Error(text);
     const places = { stackDir: "/nowhere", projectDir: "/nowhere", port: await freePort() };
     const probe = testProbe({ env: { PATH: bin } });
-    expect(await askClashes(probe, { stack: { config, file }, ...places })).toBeNull();
+    expect(
+      await askClashes(probe, { core: herOs.stack, stack: { config, file }, ...places }),
+    ).toBeNull();
   });
 });

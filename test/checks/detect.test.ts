@@ -1,3 +1,4 @@
+import { herOs } from "../her-os.ts";
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import { consentFailure, detectMachine } from "../../src/checks/detect.ts";
@@ -169,6 +170,7 @@ describe("this very machine", () => {
     const endpoint = (await startHub()).url;
     const { machine, checks } = await detectMachine({
       modelsGib: 24.5,
+      core: herOs.stack,
       host,
       emit: () => {},
       signal: new AbortController().signal,

@@ -46,7 +46,7 @@ describe("the command line", () => {
       verbosity: "quiet",
       questionFlags: {
         unsupported: "true",
-        tiers: "1,2",
+        groups: "1,2",
         storage: "/data",
         startup: "wait",
         token: "F",
@@ -73,7 +73,7 @@ describe("the command line", () => {
       output: "json",
     });
     expect(commandOf("pull", "--all")).toMatchObject({ all: true, models: [] });
-    expect(commandOf("pull", "--tiers", "3")).toMatchObject({ questionFlags: { tiers: "3" } });
+    expect(commandOf("pull", "--tiers", "3")).toMatchObject({ questionFlags: { groups: "3" } });
   });
 
   it("shows every flag of the tables in the help of setup", () => {

@@ -83,7 +83,7 @@ export async function runSetup(world: DemoWorld, options: SetupOptions = {}): Pr
     endpoints: createEndpointMemory(),
   };
   // All tiers, so that each kind of model is there.
-  const decided = [{ tiers: ["1", "2", "3"] }];
+  const decided = [{ groups: ["1", "2", "3"] }];
   const request: SetupRequest = { ...requestOf(world), decided, ...options.request };
   try {
     return { events, words: await setup(work, request), error: null };

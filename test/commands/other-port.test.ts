@@ -1,3 +1,4 @@
+import { herOs } from "../her-os.ts";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -32,7 +33,7 @@ esac`);
   const stackDir = await newStackDir({ "docker-compose.yml": minimalBase, ...files });
   const host = testHost({ env: { PATH: `${bin}:/usr/bin:/bin` } });
   onTestFinished(() => host.network.close());
-  return { work: { host, signal }, place: { stackDir, assetsDir, port } };
+  return { work: { host, signal }, place: { catalog: herOs, stackDir, assetsDir, port } };
 }
 
 it("is the next free one that the stack does not need itself, with who has the usual one", async () => {

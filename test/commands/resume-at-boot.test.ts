@@ -74,7 +74,7 @@ const program = { command: "/opt/node", args: ["/opt/heros/bin/heros.js"] };
 
 /** An unattended setup that may continue after a reboot. */
 function resumable(more: Partial<SetupOptions> = {}, answer = "yes") {
-  const decided = [{ tiers: ["1", "2", "3"], resumeAtBoot: [answer] }];
+  const decided = [{ groups: ["1", "2", "3"], resumeAtBoot: [answer] }];
   return runSetup(world, { ...more, request: { program, decided, ...more.request } });
 }
 
@@ -138,7 +138,8 @@ describe("heros setup --resume-at-boot yes", () => {
     const text = await readFile(file, "utf8");
     expect((await stat(file)).mode & 0o777).toBe(0o644);
     const { command, env } = readUnit(text);
-    const words = "--yes --tiers 1,2,3 --keep-token yes --storage hub-cache --startup progressive";
+    const words =
+      "--yes --group remember,listen,think-deeper --keep-token yes --storage hub-cache --startup progressive";
     expect(command).toEqual([
       "/opt/node",
       "/opt/heros/bin/heros.js",
@@ -202,7 +203,7 @@ describe("heros setup --resume-at-boot yes", () => {
 
   it("says that a token for this run only is not there after a reboot", async () => {
     const tokenFile = { source: "token-file", token: new Secret(goodToken) } as const;
-    const decided = [{ tiers: ["1"], resumeAtBoot: ["yes"], keepToken: ["no"] }];
+    const decided = [{ groups: ["1"], resumeAtBoot: ["yes"], keepToken: ["no"] }];
     const run = await broken({ request: { tokenFile, decided } });
     expect(noticesOf(run)).toContain("resume.without_token");
     expect(readUnit(await readFile(file, "utf8")).command).not.toContain("--token-file");
@@ -311,7 +312,7 @@ describe("the question", () => {
     await broken({}, "no");
     expect((await recallAnswers(world.host, world.stateDir)).answers.resumeAtBoot).toEqual(["no"]);
     expect((await interviewOf()).answers.resumeAtBoot).toBe(false);
-    await runSetup(world, { request: { decided: [{ tiers: ["1"] }] } });
+    await runSetup(world, { request: { decided: [{ groups: ["1"] }] } });
     const ask = async ({ bootService }: Interview) => {
       expect(bootService).toBeNull();
       return null;
@@ -320,7 +321,7 @@ describe("the question", () => {
   });
 
   it("has no as its answer where nobody is asked", async () => {
-    const run = await runSetup(world, { request: { program, decided: [{ tiers: ["1"] }] } });
+    const run = await runSetup(world, { request: { program, decided: [{ groups: ["1"] }] } });
     expect(run.error).toBeNull();
     expect(asked).toEqual([]);
   });

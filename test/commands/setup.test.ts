@@ -128,7 +128,7 @@ describe("heros setup", () => {
   });
 
   it("fetches only the tiers that were chosen, and the required one always", async () => {
-    const run = await runSetup(world, { request: { decided: [{ tiers: ["3"] }] } });
+    const run = await runSetup(world, { request: { decided: [{ groups: ["3"] }] } });
     expect(run.error).toBeNull();
     expect(eventsOf(run, "plan.ready")[0]?.tiers).toEqual([1, 3]);
     expect(world.hub.sentBytes({ repo: "openai/whisper-large-v3" })).toBe(0);
@@ -229,7 +229,7 @@ describe("heros setup", () => {
   it("uses a token that is not to be kept in no file at all, and finds a kept one again", async () => {
     const tokenFile = { source: "token-file", token: new Secret(goodToken) } as const;
     const once = await runSetup(world, {
-      request: { tokenFile, decided: [{ keepToken: ["no"], tiers: ["1"] }] },
+      request: { tokenFile, decided: [{ keepToken: ["no"], groups: ["1"] }] },
     });
     expect(once.error).toBeNull();
     expect(eventsOf(once, "plan.ready")[0]).toMatchObject({

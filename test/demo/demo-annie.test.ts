@@ -45,7 +45,13 @@ async function health(demo: DemoWorld): Promise<unknown> {
 test("starts an Annie who comes online by the models that are in the mounted cache", async () => {
   const demo = await openDemo();
   await writeTestStack(demo);
-  await startStack({ host: demo.host, stackDir: demo.stackDir, emit: () => {}, signal });
+  await startStack({
+    host: demo.host,
+    stack: demo.catalog.stack,
+    stackDir: demo.stackDir,
+    emit: () => {},
+    signal,
+  });
 
   const [embedding, gliner, ...others] = demo.catalog.models;
   await expect

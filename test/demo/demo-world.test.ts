@@ -26,6 +26,7 @@ test("is taken for a DGX Spark on which everything is in order", async () => {
 
   const { machine, problems } = await detectMachine({
     modelsGib: 24.5,
+    core: herOs.stack,
     host: demo.host,
     emit: () => {},
     signal,
@@ -111,7 +112,7 @@ test("rehearses the catalog of her-os, with a two-hundredth of its bytes among f
   expect(catalog).toEqual(herOs);
 
   const bytes: Record<number, number> = {};
-  for (const { tier, parts } of catalog.models) {
+  for (const { priority: tier, parts } of catalog.models) {
     for (const { repo, revision, files } of parts) {
       const answer = await fetch(`${hub.endpoint}/api/models/${repo}/revision/${revision}`);
       const { siblings } = (await answer.json()) as { siblings: { rfilename: string }[] };

@@ -1,22 +1,18 @@
-import { readFileSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import type { RepoFiles } from "../../src/catalog/catalog.ts";
-import { parseCatalog } from "../../src/catalog/load.ts";
+import { herOs } from "../her-os.ts";
 import { type DemoWorld, prepareDemo } from "../../src/demo/prepare-demo.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { freePort } from "../host/free-port.ts";
-import { toldVariables } from "../../src/commands/stack/told-variables.ts";
+import { stackPlan } from "../../src/commands/stack/stack-plan.ts";
+import { initialAnswers } from "../../src/plan/questions.ts";
 import { planDeployment } from "../../src/deploy/compose/plan.ts";
 import { writeStack } from "../../src/deploy/compose/deployment.ts";
 
-/** The catalog that the demo rehearses. */
-export const herOs = parseCatalog(
-  readFileSync(join(import.meta.dirname, "../../assets/catalogs/her-os.yaml"), "utf8"),
-  "her-os.yaml",
-);
+export { herOs };
 
 /** A demo whose start-up times are a twentieth. */
 export async function prepareTestDemo(env: Record<string, string> = {}): Promise<DemoWorld> {
@@ -50,18 +46,15 @@ export async function writeTestStack({
     host,
     stackDir,
     assetsDir: join(import.meta.dirname, "../../assets"),
-    plan: {
-      mount: { kind: "folder" },
-      cacheDir,
-      told: toldVariables(catalog, { tiers: [1, 2, 3], startup: "progressive" }),
-      startup: "progressive",
-      endpoint: null,
+    plan: stackPlan({
+      catalog,
+      answers: { ...initialAnswers(catalog), groups: catalog.groups.map(({ id }) => id) },
+      places: { cacheDir, ollamaDir: "/nowhere" },
+      isGiven: true,
+      endpoint: "https://huggingface.co",
       port,
-      token: null,
-      tokenFor: { core: false, warmup: true },
-      gpu: true,
-      needsGpu: () => false,
-    },
+      capacity: { gpus: 1, gpuMemoryGib: 120, memoryGib: 120 },
+    }),
   });
   await writeStack({ host, changes, emit: () => {} });
 }

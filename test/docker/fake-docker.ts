@@ -1,7 +1,8 @@
+import { herOs } from "../her-os.ts";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { HerosEvent } from "../../src/run/event.ts";
-import type { AnnieAddress } from "../../src/deploy/compose/annie-service.ts";
+import type { StackAddress } from "../../src/deploy/compose/core-service.ts";
 import { startStack } from "../../src/deploy/compose/start.ts";
 import { temporaryFolder, testHost } from "../deploy/compose/fixtures.ts";
 
@@ -33,7 +34,7 @@ export async function fakeDocker(script: string): Promise<FakeDocker> {
 export interface Started {
   readonly error: unknown;
   /** Where Annie answers, if the stack started. */
-  readonly address: AnnieAddress | null;
+  readonly address: StackAddress | null;
   readonly events: readonly HerosEvent[];
   readonly calls: readonly string[];
 }
@@ -58,9 +59,10 @@ ${up}
 *) echo "unexpected: $*" >&2; exit 99 ;;
 esac`);
   const events: HerosEvent[] = [];
-  let address: AnnieAddress | null = null;
+  let address: StackAddress | null = null;
   const error: unknown = await startStack({
     host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin`, ...env }),
+    stack: herOs.stack,
     stackDir: await temporaryFolder(),
     emit: (event) => events.push(event),
     signal: new AbortController().signal,

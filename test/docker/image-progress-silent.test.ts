@@ -1,3 +1,4 @@
+import { herOs } from "../her-os.ts";
 import { expect, test } from "vitest";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { startStack } from "../../src/deploy/compose/start.ts";
@@ -25,6 +26,7 @@ esac`);
   const stop = new AbortController();
   const error: unknown = await startStack({
     host: { ...host, clock },
+    stack: herOs.stack,
     stackDir: await temporaryFolder(),
     signal: stop.signal,
     emit: (event) => {

@@ -1,3 +1,4 @@
+import { herOs } from "../her-os.ts";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
@@ -49,7 +50,8 @@ test("the model-cache volume of an earlier install is used as it is", async () =
   expect((await filled.pull([`--endpoint=${scene.hub.endpoint}`])).exitCode).toBe(0);
   const { PATH = "", DOCKER_HOST = "", DOCKER_CONFIG = "" } = process.env;
   const host = { ...testHost({ PATH, DOCKER_HOST, DOCKER_CONFIG }), clock: realClock };
-  const found = await findVolumes({ host, signal: new AbortController().signal }, scene.stackDir);
+  const asked = { stack: herOs.stack, stackDir: scene.stackDir };
+  const found = await findVolumes({ host, signal: new AbortController().signal }, asked);
   expect(found).toMatchObject([{ name, bytes: expect.any(Number) as number }]);
   expect(found[0]?.bytes).toBeGreaterThan(1_000_000);
 

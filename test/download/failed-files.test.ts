@@ -12,7 +12,7 @@ const repos = names.map((name) => ({
   ],
 }));
 const tiers = { first: 1, second: 2, sibling: 2, third: 3 };
-const models = names.map((name) => model(name, `o/${name}`, { tier: tiers[name] }));
+const models = names.map((name) => model(name, `o/${name}`, { priority: tiers[name] }));
 
 const isWeightsOf = ({ file, method }: RecordedRequest, name: string): boolean =>
   file?.repo === `o/${name}` && file.path === "model.safetensors" && method === "GET";
@@ -156,10 +156,13 @@ test("what failed is told also where one file alone goes on", async () => {
       return isContentOf(request, "first") ? { until: told.promise } : undefined;
     },
   });
-  const pull = scene.pull([model("first", "o/first"), model("second", "o/second", { tier: 2 })], {
-    tuning: { idleMs: 120_000 },
-    onEvent: ({ type }) => type === "notice" && told.resolve(),
-  });
+  const pull = scene.pull(
+    [model("first", "o/first"), model("second", "o/second", { priority: 2 })],
+    {
+      tuning: { idleMs: 120_000 },
+      onEvent: ({ type }) => type === "notice" && told.resolve(),
+    },
+  );
   await expect(pull).rejects.toMatchObject({ code: "hub.file_not_found" });
   expect(scene.of("notice")).toMatchObject([{ code: "hub.file_not_found" }]);
   expect(scene.of("model.ready").map(({ id }) => id)).toEqual(["first"]);

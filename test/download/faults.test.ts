@@ -184,7 +184,7 @@ test("a gated repository of the last tier is found out before the first byte of 
     ],
     tokens: { hf_good: "annie" },
   });
-  const models = [model("m", repo), model("g", "meta/gated", { tier: 3 })];
+  const models = [model("m", repo), model("g", "meta/gated", { priority: 3 })];
   await expect(scene.pull(models)).rejects.toThrow(
     expect.objectContaining({ code: "hub.gated", exitCode: 2 }),
   );

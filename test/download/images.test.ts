@@ -14,7 +14,7 @@ const repos = ["o/first", "o/later"].map((id) => ({
   files: [weights, { path: "config.json", content: `{"of":"${id}"}` }],
 }));
 const first = model("first", "o/first");
-const later = model("later", "o/later", { tier: 2 });
+const later = model("later", "o/later", { priority: 2 });
 const images = [image("her-os/core:1"), image("acme/voice:1", { neededForOnline: false })];
 
 async function openBoth(intercept?: (seen: Seen) => object | undefined): Promise<ImageScene> {

@@ -47,7 +47,7 @@ test.each([
       ollama: openOllamaStore({ host, modelsDir }),
     });
     const parts = [{ repo, revision, files: null }];
-    const models = [{ id: "ollama:llava:7b", title: "llava", tier: 0, purpose: "", parts }];
+    const models = [{ id: "ollama:llava:7b", title: "llava", priority: 0, purpose: "", parts }];
     const events: HerosEvent[] = [];
     try {
       const survey = await surveyModels({ source, store, models, signal });

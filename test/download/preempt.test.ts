@@ -73,7 +73,7 @@ test("tier 1 that proves damaged is fetched again before the rest of tier 3", as
     throttle: { bytesPerSecondPerConnection: 1_500_000 },
     intercept: (request) => (request.origin === "content" ? spoilOnce(request) : undefined),
   });
-  await scene.pull([model("first", "o/first"), model("third", "o/third", { tier: 3 })], {
+  await scene.pull([model("first", "o/first"), model("third", "o/third", { priority: 3 })], {
     maxConnections: 2,
     tuning: { maxSegmentBytes: 4_000_000, minSegmentBytes: 4_000_000 },
   });

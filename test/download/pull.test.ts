@@ -33,8 +33,8 @@ const embedding = {
   ],
 };
 const models = [
-  model("whisper", whisper.id, { tier: 2 }),
-  model("embedding", embedding.id, { tier: 1 }),
+  model("whisper", whisper.id, { priority: 2 }),
+  model("embedding", embedding.id, { priority: 1 }),
 ];
 
 /** The file as a program reads it, and as the Hub would send it. */
@@ -112,7 +112,7 @@ test("patterns choose files, and a file that two models need comes once", async 
   await using scene = await openScene({ repos: [whisper] });
   await scene.pull([
     model("a", whisper.id, { files: ["config.json", "onnx/*"] }),
-    model("b", whisper.id, { files: ["config.json", "copy/"], tier: 2 }),
+    model("b", whisper.id, { files: ["config.json", "copy/"], priority: 2 }),
   ]);
   const snapshot = join(
     scene.cacheDir,

@@ -149,8 +149,8 @@ export function quickHost(haste = 10): Host {
 export function model(
   id: string,
   repo: string,
-  changes: { tier?: number; revision?: string; files?: readonly string[] | null } = {},
+  changes: { priority?: number; revision?: string; files?: readonly string[] | null } = {},
 ): ModelRequest {
-  const { tier = 1, revision = "main", files = null } = changes;
-  return { id, title: id, tier, purpose: "Test", parts: [{ repo, revision, files }] };
+  const { priority = 1, revision = "main", files = null } = changes;
+  return { id, title: id, priority, purpose: "Test", parts: [{ repo, revision, files }] };
 }

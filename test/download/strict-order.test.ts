@@ -13,7 +13,7 @@ const repos = [
   { id: "o/first", files: [{ path: "model.safetensors", sizeBytes }] },
   { id: "o/later", files: [{ path: "model.safetensors", sizeBytes }, ...small] },
 ];
-const models = [model("first", "o/first"), model("later", "o/later", { tier: 2 })];
+const models = [model("first", "o/first"), model("later", "o/later", { priority: 2 })];
 
 /** What of the first file was asked for by now, and how often a later one was asked for before all of it was. */
 function watchOrder() {

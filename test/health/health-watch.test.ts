@@ -99,7 +99,7 @@ test("she may take as long as her models do; time runs only from then on", async
   const waitedMs = () => waits.reduce((sum, ms) => sum + ms, 0);
   await expect.poll(waitedMs, { timeout: 240_000 }).toBeGreaterThan(600_000);
   const before = waitedMs();
-  watch.tier1Ready();
+  watch.requiredReady();
   await expect(watch.online).rejects.toMatchObject({ code: "annie.still_starting", exitCode: 1 });
   expect(waitedMs() - before).toBeLessThan(70_000);
 });
@@ -133,7 +133,7 @@ test.each([
 ])("when time is up, %j is %s", async (answer, code, exitCode, message) => {
   const server = await annieServer(answer);
   const { watch } = watching(server.url, { onlineTimeoutMs: 10_000 });
-  watch.tier1Ready();
+  watch.requiredReady();
   const expected = { code, exitCode, message: expect.stringMatching(message) as string };
   await expect(watch.online).rejects.toMatchObject(expected);
   await expect(watch.complete).rejects.toMatchObject(expected);
@@ -143,7 +143,7 @@ test("nobody at all is unreachable when time is up", async () => {
   const server = await annieServer({});
   await server.close();
   const { watch, events } = watching(server.url, { onlineTimeoutMs: 10_000 });
-  watch.tier1Ready();
+  watch.requiredReady();
   await expect(watch.online).rejects.toMatchObject({
     code: "annie.unreachable",
     exitCode: 1,

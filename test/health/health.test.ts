@@ -1,3 +1,4 @@
+import { healthAt } from "../her-os.ts";
 import { createServer as createTcpServer } from "node:net";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
@@ -20,8 +21,8 @@ test("the contract is read, and what it does not name is passed over", async () 
     },
     capabilities: { memory_search: true, voice_stt: false, odd: "yes" },
   });
-  expect(await askHealth(testHost(), server.url, never)).toEqual({
-    from: "annie",
+  expect(await askHealth(testHost(), healthAt(server.url), never)).toEqual({
+    from: "stack",
     isDefinite: true,
     health: {
       status: "healthy",
@@ -37,8 +38,8 @@ test("the contract is read, and what it does not name is passed over", async () 
 
 test("a report with another HTTP status is a report all the same", async () => {
   const server = await annieServer({ status: "starting" }, 503);
-  expect(await askHealth(testHost(), server.url, never)).toMatchObject({
-    from: "annie",
+  expect(await askHealth(testHost(), healthAt(server.url), never)).toMatchObject({
+    from: "stack",
     health: { status: "starting", capabilities: {}, models: {} },
   });
 });
@@ -53,7 +54,7 @@ test.each([
   ["more than any report", " ".repeat(2_000_000)],
 ])("%s is somebody else's answer", async (_what, body) => {
   const server = await annieServer(body);
-  expect(await askHealth(testHost(), server.url, never)).toEqual({
+  expect(await askHealth(testHost(), healthAt(server.url), never)).toEqual({
     from: "stranger",
     isDefinite: true,
     health: { status: "starting", capabilities: {}, models: {} },
@@ -63,7 +64,7 @@ test.each([
 test("a refused connection is no answer", async () => {
   const server = await annieServer({});
   await server.close();
-  expect(await askHealth(testHost(), server.url, never)).toMatchObject({
+  expect(await askHealth(testHost(), healthAt(server.url), never)).toMatchObject({
     from: "nobody",
     health: { status: "unreachable" },
   });
@@ -83,7 +84,9 @@ test("a connection that is cut, or is not HTTP, is no answer", async () => {
     await once(server, "listening");
     const address = server.address();
     const port = typeof address === "object" ? address?.port : 0;
-    expect(await askHealth(testHost(), `http://127.0.0.1:${port}/health`, never)).toMatchObject({
+    expect(
+      await askHealth(testHost(), healthAt(`http://127.0.0.1:${port}/health`), never),
+    ).toMatchObject({
       from: "nobody",
     });
   }
@@ -93,7 +96,7 @@ test("an interrupted question is interrupted, not answered", async () => {
   const stop = new AbortController();
   stop.abort();
   await expect(
-    askHealth(testHost(), "http://127.0.0.1:9/health", stop.signal),
+    askHealth(testHost(), healthAt("http://127.0.0.1:9"), stop.signal),
   ).rejects.toMatchObject({
     name: "AbortError",
   });

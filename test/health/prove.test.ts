@@ -1,8 +1,9 @@
+import { healthAt } from "../her-os.ts";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { json } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { proveAnnie, type Question } from "../../src/health/prove.ts";
+import { proveStack, type Question } from "../../src/health/prove.ts";
 import { testHost } from "./fixtures.ts";
 
 const question: Question = {
@@ -43,11 +44,10 @@ async function annie(reply: (asked: IncomingMessage, body: unknown) => Reply) {
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
   const prove = (asks: Question | null, capabilities: readonly string[] = []) =>
-    proveAnnie(testHost(), {
-      url,
+    proveStack(testHost(), {
+      health: healthAt(url),
       capabilities,
       question: asks,
-      stackDir: "/s",
       signal: new AbortController().signal,
     });
   return { prove, asked };
@@ -64,7 +64,7 @@ test("without a question of the catalog's she is asked once more for all that sh
     code: "annie.not_proved",
     exitCode: 3,
     message:
-      'Annie is online, but failed a test question (GET /health): she reports "healthy", without nightly re-index.',
+      'Annie is online, but failed a test question (GET /health): it reports "healthy", without nightly re-index.',
     hint: expect.stringContaining("docker compose logs her-os-core") as string,
   });
   expect(asked).toEqual(["GET /health", "GET /health"]);
@@ -107,12 +107,11 @@ test("a question that is interrupted is no verdict", async () => {
   const stop = new AbortController();
   stop.abort();
   const asked = {
-    url: "http://127.0.0.1:9",
+    health: healthAt("http://127.0.0.1:9"),
     capabilities: [],
-    stackDir: "/s",
     signal: stop.signal,
   };
-  await expect(proveAnnie(testHost(), { ...asked, question })).rejects.toMatchObject({
+  await expect(proveStack(testHost(), { ...asked, question })).rejects.toMatchObject({
     name: "AbortError",
   });
 });

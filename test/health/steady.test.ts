@@ -14,7 +14,7 @@ test("health that comes and goes is not online until it stays", async () => {
   const host = testHost();
   const server = await annieServer(flapping(host, 60_000));
   const { watch, events } = watching(server.url, { host });
-  watch.tier1Ready();
+  watch.requiredReady();
   await watch.online;
   const [told] = events.filter((event) => event.type === "annie.online");
   expect(told?.elapsedMs).toBeGreaterThan(56_000);
@@ -24,7 +24,7 @@ test("health that never stays is told as what it is when time is up, online or n
   const host = testHost();
   const server = await annieServer(flapping(host, Number.POSITIVE_INFINITY));
   const { watch } = watching(server.url, { host, onlineTimeoutMs: 20_000 });
-  watch.tier1Ready();
+  watch.requiredReady();
   await expect(watch.online).rejects.toMatchObject({ code: "annie.unsteady", exitCode: 3 });
 
   const later = testHost();

@@ -1,3 +1,4 @@
+import { herOs } from "../her-os.ts";
 import { expect, test } from "vitest";
 import type { HealthCheck } from "../../src/docker/inspect-containers.ts";
 import type { OwnContainer } from "../../src/docker/watch-containers.ts";
@@ -93,7 +94,7 @@ test.each([
   // Without her models she may call herself what she likes.
   await expect.poll(() => host.clock.monotonicMs(), { timeout: 60_000 }).toBeGreaterThan(200_000);
   const readyMs = host.clock.monotonicMs();
-  watch.tier1Ready();
+  watch.requiredReady();
   await expect(watch.online).rejects.toMatchObject({
     code: "annie.degraded",
     exitCode: 3,
@@ -125,6 +126,7 @@ test.each<[string, readonly HealthCheck[], number | null]>([
   ["none", [], null],
   ["one from the future", [good(200_000)], null],
 ])("of Docker's checks, %s", (_what, checks, expected) => {
-  const asked = { tier1: ["memory_search"], nowMs: 100_000 };
+  const { health: contract } = herOs.stack;
+  const asked = { contract, required: ["memory_search"], nowMs: 100_000 };
   expect(goodChecksSince(checks, asked)).toBe(expected);
 });

@@ -1,9 +1,11 @@
+import { capabilitySentence } from "../../src/catalog/capabilities.ts";
+import { healthAt, herOs } from "../her-os.ts";
 import { onTestFinished } from "vitest";
 import {
-  type AnnieWatch,
-  watchAnnie,
-  type WatchAnnieRequest,
-} from "../../src/health/watch-annie.ts";
+  type HealthWatch,
+  watchStack,
+  type WatchStackRequest,
+} from "../../src/health/watch-stack.ts";
 import type { StackWatch } from "../../src/docker/watch-containers.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { testHost } from "./fixtures.ts";
@@ -31,24 +33,24 @@ export function stackOf(change: Partial<StackWatch> = {}): StackWatch {
 export type TestHost = ReturnType<typeof testHost>;
 
 export interface Watching {
-  readonly watch: AnnieWatch;
+  readonly watch: HealthWatch;
   readonly events: readonly HerosEvent[];
   readonly waits: readonly number[];
 }
 
 export function watching(
   url: string,
-  { host = testHost(), ...change }: Partial<WatchAnnieRequest> & { host?: TestHost } = {},
+  { host = testHost(), ...change }: Partial<WatchStackRequest> & { host?: TestHost } = {},
 ): Watching {
   const events: HerosEvent[] = [];
-  const watch = watchAnnie({
+  const watch = watchStack({
     host,
     emit: (event) => events.push(event),
     signal: new AbortController().signal,
-    url,
-    stackDir: "/home/ann/my annie",
+    question: healthAt(url.replace(/\/health$/, ""), "/home/ann/my annie"),
+    sentenceOf: (name) => capabilitySentence(herOs, name),
     startedAtMs: host.clock.monotonicMs(),
-    capabilities: { tier1: ["memory_search"], later: ["voice_stt"] },
+    capabilities: { required: ["memory_search"], later: ["voice_stt"] },
     ...change,
   });
   onTestFinished(() => watch.stop());

@@ -1,3 +1,4 @@
+import { herOs } from "../her-os.ts";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -39,6 +40,7 @@ export async function look(pretended: Pretended): Promise<Seen> {
   const folder = await newFolder();
   const detection = await detectMachine({
     modelsGib: 24.5,
+    core: herOs.stack,
     host,
     emit: (event) => {
       events.push(event);

@@ -28,11 +28,11 @@ function walk(interview: Interview, step = firstStep(interview)): string[] {
 
 test("each open question is asked in order, and then comes the summary", () => {
   const interview = cannedInterview();
-  expect(walk(interview)).toEqual(["tiers", "token", "storage", "startup", "summary"]);
+  expect(walk(interview)).toEqual(["groups", "token", "storage", "startup", "summary"]);
 });
 
 test("where all is decided the summary is first, also after an earlier run", () => {
-  const decided = new Set(["tiers", "token", "keepToken", "storage", "startup"] as const);
+  const decided = new Set(["groups", "token", "keepToken", "storage", "startup"] as const);
   expect(firstStep(cannedInterview({ decided })).page).toBe("summary");
   expect(firstStep(cannedInterview({ decided, earlier: "finished" })).page).toBe("summary");
 });
@@ -71,8 +71,8 @@ test("earlier answers never pass for consent: it is asked, and then comes the su
 test("back goes to the question before, and from the first one nowhere", () => {
   const interview = cannedInterview();
   const first = firstStep(interview);
-  const second = nextStep(interview, first, { ...answers, tiers: [1] });
+  const second = nextStep(interview, first, { ...answers, groups: ["remember"] });
   expect(previousStep(interview, first)).toBeNull();
   const back = previousStep(interview, second);
-  expect(back).toMatchObject({ page: "question", index: 0, answers: { tiers: [1] } });
+  expect(back).toMatchObject({ page: "question", index: 0, answers: { groups: ["remember"] } });
 });

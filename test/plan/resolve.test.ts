@@ -1,3 +1,4 @@
+import { herOs } from "../her-os.ts";
 import { describe, expect, it } from "vitest";
 import type { Catalog } from "../../src/catalog/catalog.ts";
 import { parseConfig } from "../../src/plan/config-file.ts";
@@ -7,19 +8,8 @@ import { parseCount, parseRate, settings } from "../../src/plan/settings.ts";
 import { Secret } from "../../src/run/secret.ts";
 
 const catalog: Catalog = {
-  stack: "her-os",
-  tiers: [
-    { id: 1, name: "Critical", required: true, default: false },
-    { id: 2, name: "Important", required: false, default: true },
-    { id: 3, name: "Enhancement", required: false, default: false },
-  ],
+  ...herOs,
   models: [],
-  variables: {},
-  coreEnvironment: {},
-  proof: null,
-  warmupEnvironment: {},
-  tokenFor: { core: false, warmup: false },
-  gpuImages: [],
 };
 const nothing: AnswerSources = {
   catalog,
@@ -34,7 +24,7 @@ describe("answers before anybody is asked", () => {
     const { answers, decided } = resolveAnswers(nothing);
     expect(answers).toEqual({
       unsupported: false,
-      tiers: [1, 2],
+      groups: ["remember", "listen"],
       token: { source: "none" },
       keepToken: true,
       storage: "hub-cache",
@@ -48,36 +38,44 @@ describe("answers before anybody is asked", () => {
     const { answers, decided } = resolveAnswers({
       ...nothing,
       decided: [
-        { tiers: ["1"], startup: ["wait"], storage: ["/data/models"] },
-        { tiers: ["2"] },
-        { tiers: ["3"] },
+        { groups: ["1"], startup: ["wait"], storage: ["/data/models"] },
+        { groups: ["listen"] },
+        { groups: ["3"] },
       ],
     });
-    expect(answers).toMatchObject({ tiers: [1, 3], startup: "wait", storage: "/data/models" });
-    expect([...decided].toSorted()).toEqual(["startup", "storage", "tiers"]);
+    expect(answers).toMatchObject({
+      groups: ["remember", "think-deeper"],
+      startup: "wait",
+      storage: "/data/models",
+    });
+    expect([...decided].toSorted()).toEqual(["groups", "startup", "storage"]);
   });
 
   it("take a set that the stack's .env switches on or off over remembered ones, and flags over both", () => {
-    const switched = (...tiers: readonly [number, boolean][]) =>
+    const switched = (...groups: readonly [string, boolean][]) =>
       resolveAnswers({
         ...nothing,
-        remembered: { tiers: ["1", "2"] },
-        enabledTiers: new Map(tiers),
+        remembered: { groups: ["1", "2"] },
+        enabledGroups: new Map(groups),
       });
-    expect(switched([3, true]).answers.tiers).toEqual([1, 2, 3]);
-    expect(switched([2, false], [1, false]).answers.tiers).toEqual([1]);
-    expect(switched([3, true]).decided.has("tiers")).toBe(false);
-    const enabledTiers = new Map([[3, true]]);
-    const flags = resolveAnswers({ ...nothing, decided: [{ tiers: ["2"] }], enabledTiers });
-    expect(flags.answers.tiers).toEqual([1, 2]);
+    expect(switched(["think-deeper", true]).answers.groups).toEqual([
+      "remember",
+      "listen",
+      "think-deeper",
+    ]);
+    expect(switched(["listen", false], ["remember", false]).answers.groups).toEqual(["remember"]);
+    expect(switched(["think-deeper", true]).decided.has("groups")).toBe(false);
+    const enabledGroups = new Map([["think-deeper", true]]);
+    const flags = resolveAnswers({ ...nothing, decided: [{ groups: ["2"] }], enabledGroups });
+    expect(flags.answers.groups).toEqual(["remember", "listen"]);
   });
 
   it("keep remembered answers, but ask them again, and drop one that no longer fits", () => {
     const { answers, decided } = resolveAnswers({
       ...nothing,
-      remembered: { tiers: ["1", "8"], startup: ["wait"] },
+      remembered: { groups: ["1", "8"], startup: ["wait"] },
     });
-    expect(answers).toMatchObject({ tiers: [1, 2], startup: "wait" });
+    expect(answers).toMatchObject({ groups: ["remember", "listen"], startup: "wait" });
     expect(decided.size).toBe(0);
   });
 
@@ -96,7 +94,7 @@ describe("answers before anybody is asked", () => {
       tokenFile: { source: "pasted", token: new Secret("hf_secret_secret") },
     });
     expect(rememberable({ ...answers, unsupported: true })).toEqual({
-      tiers: ["1", "2"],
+      groups: ["remember", "listen"],
       keepToken: ["yes"],
       storage: ["hub-cache"],
       startup: ["progressive"],
@@ -105,8 +103,8 @@ describe("answers before anybody is asked", () => {
   });
 
   it.each([
-    ["a tier that is no number", { tiers: ["one"] }, "plan.bad_answer"],
-    ["a tier that does not exist", { tiers: ["1,9"] }, "tiers.unknown"],
+    ["a set that is no word", { groups: ["on e!"] }, "plan.bad_answer"],
+    ["a set that does not exist", { groups: ["1,9"] }, "groups.unknown"],
     ["a folder that is not absolute", { storage: ["models"] }, "plan.bad_answer"],
     ["a start that is neither", { startup: ["later"] }, "plan.bad_answer"],
   ])("refuse %s", (_what, values, code) => {

@@ -1,3 +1,5 @@
+import { capacityOf } from "../../src/catalog/capacity.ts";
+import { modelsOfGroups, prioritiesOf } from "../../src/catalog/catalog.ts";
 import { expandPath } from "../../src/source/hub/environment.ts";
 import { readFileSync } from "node:fs";
 import { parseCatalog } from "../../src/catalog/load.ts";
@@ -55,7 +57,7 @@ export const models: readonly PlannedModel[] = catalog.models.map((model) => ({
   id: model.id,
   title: model.title,
   purpose: model.purpose,
-  tier: model.tier,
+  tier: model.priority,
   totalBytes: sizes[model.id] ?? 0,
   cachedBytes: model.id === "gliner-medium-v2.1" ? 783_700_000 : 0,
 }));
@@ -99,12 +101,13 @@ const envDiff = `--- .env
 
 /** What the summary shows for these answers. */
 export function plannedFrom(answers: Answers): PlanReady {
-  const chosen = models.filter(({ tier }) => answers.tiers.includes(tier));
+  const ids = modelsOfGroups(catalog, answers.groups).map(({ id }) => id);
+  const chosen = models.filter(({ id }) => ids.includes(id));
   const stackDir = "/home/ada/her-os";
   return {
     type: "plan.ready",
     dryRun: false,
-    tiers: answers.tiers,
+    tiers: prioritiesOf(catalog, answers.groups),
     models: chosen,
     totalBytes: chosen.reduce((sum, model) => sum + model.totalBytes, 0),
     cachedBytes: chosen.reduce((sum, model) => sum + model.cachedBytes, 0),
@@ -135,6 +138,7 @@ export function cannedInterview(rest: Partial<Interview> = {}): CannedInterview 
   const remembered: Answers[] = [];
   return {
     machine: spark,
+    capacity: capacityOf(spark),
     checks: [],
     catalog,
     servicesGib: 0,

@@ -58,8 +58,11 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
       const { assetsDir } = requestOf(world);
       const started = { command: "pull", stages: ["download"] as const };
       const events = await record(world, started, (work) => {
-        const models = world.catalog.models.filter(({ tier }) => tier <= 2);
-        return pull(work, placed(world), { models, stack: { stackDir, assetsDir } });
+        const models = world.catalog.models.filter(({ priority }) => priority <= 2);
+        return pull(work, placed(world), {
+          models,
+          stack: { stack: world.catalog.stack, stackDir, assetsDir },
+        });
       });
       await keepOf(world, "pull-images", events);
     }),
@@ -68,7 +71,7 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
       world.hub.setIntercept(hubOutage());
       const started = { command: "pull", stages: ["download"] as const };
       const events = await record(world, started, (work) => {
-        const models = world.catalog.models.filter(({ tier }) => tier <= 2);
+        const models = world.catalog.models.filter(({ priority }) => priority <= 2);
         return pull(work, placed(world), { models, stack: null });
       });
       await keepOf(world, "pull-with-retries", events);
@@ -82,7 +85,7 @@ const recordings: Readonly<Record<string, () => Promise<void>>> = {
         world,
         started,
         (work) => {
-          const models = world.catalog.models.filter(({ tier }) => tier <= 2);
+          const models = world.catalog.models.filter(({ priority }) => priority <= 2);
           return pull({ ...work, pause }, placed(world), { models, stack: null });
         },
         (event) => {
@@ -125,7 +128,7 @@ function inHerOs(work: (world: DemoWorld) => Promise<void>): Promise<void> {
 }
 
 function placed(world: DemoWorld) {
-  return { ...requestOf(world), cacheDir: world.cacheDir };
+  return { ...requestOf(world), cacheDir: world.cacheDir, ollamaDir: "/nowhere" };
 }
 
 function checkOf(world: DemoWorld): CheckRequest {

@@ -1,5 +1,5 @@
 import type { ContainerTrouble } from "../../checks/installation.ts";
-import { annieServiceName, containerCache } from "../../deploy/compose/annie-service.ts";
+import { coreCache, type CoreOf } from "../../deploy/compose/core-service.ts";
 import { type ListRequest, mustFinish, neededBy, readStackConfig } from "../../docker/compose.ts";
 import type { Container } from "../../docker/containers.ts";
 import { explainContainer, knownOf } from "../../docker/explain-container.ts";
@@ -7,6 +7,7 @@ import { inspectContainers } from "../../docker/inspect-containers.ts";
 
 /** What is wrong with a container that does not run, as the watch over a start would say it. */
 export async function findTrouble(
+  stack: CoreOf,
   asked: ListRequest,
   container: Container,
 ): Promise<ContainerTrouble> {
@@ -21,11 +22,12 @@ export async function findTrouble(
     // The check tells.
     emit: () => {},
     container,
-    modelsAt: containerCache,
+    modelsAt: coreCache(stack),
     outOfMemory,
     ...knownOf(container, { config, details }),
     holdsBack: config !== null && mustFinish(container.service, config),
   });
-  const needed = config === null ? new Set([annieServiceName]) : neededBy(annieServiceName, config);
+  const own = stack.service ?? "";
+  const needed = config === null ? new Set([own]) : neededBy(own, config);
   return { failure, isNeeded: needed.has(container.service), outOfMemory };
 }

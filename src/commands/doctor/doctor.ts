@@ -1,9 +1,10 @@
 import { Failure } from "../../run/failure.ts";
 import type { Secret } from "../../run/secret.ts";
+import { findOllamaModels } from "../../store/ollama/folder.ts";
 import { findCacheDir } from "../../source/hub/environment.ts";
 import type { DoctorReport } from "../../run/events/machine.ts";
 import { findServicesMemory } from "../stack/services-memory.ts";
-import { memoryGibOf, modelsOfTiers } from "../../catalog/catalog.ts";
+import { memoryGibOf, modelsOfGroups } from "../../catalog/catalog.ts";
 import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { type DetectRequest, examine, type Findings, setupRefusals } from "../../checks/detect.ts";
 import type { Notice } from "../../run/events/run.ts";
@@ -16,12 +17,12 @@ import type { Answers } from "../../plan/questions.ts";
 import { resolveAnswers } from "../../plan/resolve.ts";
 import { failure } from "../../run/failures/table.ts";
 import { answerLimitMs, impatient } from "../../host/time-limit.ts";
-import { type AnnieAddress, anniePlace, portInside } from "../../deploy/compose/annie-service.ts";
+import { type StackAddress, stackPlace, usualPort } from "../../deploy/compose/core-service.ts";
 import { type GatheredSettings, recallAnswers } from "../gather-settings.ts";
 import { type Placed, placeModels } from "../models-place.ts";
 import { chooseStack } from "../stack/choose-stack.ts";
 import type { Work } from "../command-request.ts";
-import { enabledTiers } from "../stack/told-variables.ts";
+import { enabledGroups } from "../stack/enabled-groups.ts";
 import { tryHubOf } from "../open-hub.ts";
 
 export interface DoctorRequest {
@@ -86,16 +87,17 @@ export async function performDoctor(
     outOfReach,
     stackDir,
     projectDir: await findProjectFolder(host, stackDir),
+    core: catalog.stack,
     port,
     async readStack() {
       const { findPlannedStack } = await import("../../deploy/compose/read-stack.ts");
       const limited = impatient(host, answerLimitMs(host));
-      return findPlannedStack({ host: limited, stackDir, assetsDir, port });
+      return findPlannedStack({ host: limited, stack: catalog.stack, stackDir, assetsDir, port });
     },
     endpoint,
     mirrors,
     tryHub: tryHubOf(work, settings, { tokenIsAsked: false, refusedTokens }),
-    modelsGib: memoryGibOf(modelsOfTiers(settings.catalog, answers.tiers)) + servicesGib,
+    modelsGib: memoryGibOf(modelsOfGroups(settings.catalog, answers.groups)) + servicesGib,
     consent: answers.unsupported ? "given" : "missing",
     findTrialImage: (stop) => here.findTrialImage(stop),
   };
@@ -175,8 +177,8 @@ async function portOfSetup(
   if (given.port !== null || (await work.host.network.portIsFree(port))) return port;
   const { findUnnamedPort, otherPortNotice } = await import("../setup/other-port.ts");
   const host = impatient(work.host, answerLimitMs(work.host) * shareOfPlaces);
-  const { stackDir } = given;
-  const other = await findUnnamedPort({ ...work, host }, { stackDir, assetsDir, port });
+  const { catalog, stackDir } = given;
+  const other = await findUnnamedPort({ ...work, host }, { catalog, stackDir, assetsDir, port });
   if (other === null) return port;
   work.emit(otherPortNotice(other));
   return other.port;
@@ -191,24 +193,31 @@ interface PlacedOrNot {
   readonly outOfReach: Failure | null;
 }
 
-/** Where the models are and where Annie answers, as Docker says in time, else as files do: what is wrong there, checks tell. */
+/** Where the models are and where the stack answers, as Docker says in time, else as files do: what is wrong there, checks tell. */
 function findPlaces(
   { host: patient, ...work }: Work,
   given: GatheredSettings,
-): Promise<[PlacedOrNot, AnnieAddress]> {
+): Promise<[PlacedOrNot, StackAddress]> {
   const host = impatient(patient, answerLimitMs(patient) * shareOfPlaces);
-  const { stackDir, port } = given;
+  const { catalog, stackDir, port } = given;
   return Promise.all([
     placeModels({ ...work, host }, given).then(
       (settings) => ({ settings, outOfReach: null }),
       (error: unknown) => {
         if (!(error instanceof Failure)) throw error;
-        return { settings: { ...given, cacheDir: findCacheDir(host) }, outOfReach: error };
+        return {
+          settings: {
+            ...given,
+            cacheDir: findCacheDir(host),
+            ollamaDir: findOllamaModels(host),
+          },
+          outOfReach: error,
+        };
       },
     ),
-    anniePlace(host, stackDir, port).catch((error: unknown) => {
+    stackPlace(host, catalog.stack, stackDir, port).catch((error: unknown) => {
       if (!(error instanceof Failure)) throw error;
-      return { host: "127.0.0.1", port: port ?? portInside };
+      return { host: "127.0.0.1", port: port ?? usualPort(catalog.stack) };
     }),
   ]);
 }
@@ -239,6 +248,6 @@ async function answersHere(host: Host, settings: GatheredSettings): Promise<Answ
     foundTokens: [],
     tokenFile: null,
     remembered,
-    enabledTiers: await enabledTiers(host, stackDir, catalog),
+    enabledGroups: await enabledGroups(host, stackDir, catalog),
   }).answers;
 }

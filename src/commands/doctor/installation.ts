@@ -2,8 +2,8 @@ import path from "node:path";
 import {
   capabilitiesOf,
   type CatalogModel,
-  modelsOfTiers,
-  requiredTiers,
+  modelsOfGroups,
+  requiredGroups,
 } from "../../catalog/catalog.ts";
 import { lazily } from "../../checks/ask-machine.ts";
 import type { Wanted } from "../../checks/detect.ts";
@@ -16,17 +16,13 @@ import type {
   Obstacle,
   TokenFound,
 } from "../../checks/installation.ts";
-import {
-  type AnnieAddress,
-  annieServiceName,
-  containerCache,
-} from "../../deploy/compose/annie-service.ts";
+import { coreCache, type CoreOf, type StackAddress } from "../../deploy/compose/core-service.ts";
 import { isSetUp, stackFlag } from "../../deploy/compose/compose-files.ts";
 import { type ListRequest, readStackConfig, type StackConfig } from "../../docker/compose.ts";
 import { askMounts, type Listing } from "../../docker/containers.ts";
 import { listWithLoops } from "../../docker/inspect-containers.ts";
 import { findEngineImage } from "../../docker/engine-images.ts";
-import { askAnnie } from "../../health/health.ts";
+import { askStack } from "../../health/health.ts";
 import { isS3 } from "../../run/repos/s3.ts";
 import { isHubOffline } from "../../source/hub/environment.ts";
 import type { Secret } from "../../run/secret.ts";
@@ -44,13 +40,16 @@ import type { Answers } from "../../plan/questions.ts";
 import type { GpuTrialRequest } from "../../machine/gpu-in-containers.ts";
 import { readCertificateFiles } from "../../machine/certificates.ts";
 import { Failure } from "../../run/failure.ts";
+import { capacityOf } from "../../catalog/capacity.ts";
+import type { Machine } from "../../run/events/machine.ts";
+import { healthQuestion } from "../stack/health-question.ts";
 import { questionFor } from "../stack/question-for.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { findRepoObstacle } from "../../store/hub-cache/prepare.ts";
 import type { Survey } from "../../store/store.ts";
 import type { Work } from "../command-request.ts";
 import { findTrouble } from "./container-trouble.ts";
-import type { FoundImages } from "../images/find-images.ts";
+import type { FoundImages, ImagesRequest } from "../images/find-images.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { wantedOf } from "../models/view-cache.ts";
 import { viewUnbaked } from "../stack/find-baked.ts";
@@ -61,8 +60,8 @@ export interface InstallationRequest {
   /** Absolute: the folder that ships with heros. */
   readonly assetsDir: string;
   readonly answers: Answers;
-  /** Where Annie answers, or should. */
-  readonly address: AnnieAddress;
+  /** Where the stack answers, or should. */
+  readonly address: StackAddress;
   /** The folder of the models was given, whatever the answers say of storage. */
   readonly isGiven: boolean;
   /** The models can't be reached where the answers say. */
@@ -74,9 +73,9 @@ export interface InstallationRequest {
 export interface AskedInstallation {
   readonly installation: Installation;
   readonly wanted: Promise<Wanted | null>;
-  /** What a setup would make of Annie's files, and her `.env` where others may read its passwords; nothing before their check. */
+  /** What a setup would make of the stack's files, and its `.env` where others may read its passwords; nothing before their check. */
   readonly files: FoundFiles;
-  /** An image of the stack that the engine has, Annie's own if it can be; null without one. */
+  /** An image of the stack that the engine has, that of its own service if it can be; null without one. */
   findTrialImage(signal: AbortSignal): Promise<GpuTrialRequest | null>;
 }
 
@@ -85,21 +84,28 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
   const { signal } = work;
   const { settings, answers } = request;
   const { catalog, stackDir } = settings;
+  const { stack } = catalog;
   const limitMs = answerLimitMs(work.host);
   const host = impatient(work.host, limitMs);
   const inTime = async <Answer>(ask: (stop: AbortSignal) => Promise<Answer>) =>
     withinLimit({ host, signal, limitMs }, ask);
-  const chosen = modelsOfTiers(catalog, answers.tiers);
+  const chosen = modelsOfGroups(catalog, answers.groups);
   let files: FoundFiles = { changes: [], openEnv: null };
   const others: Others = lazily<Others>({
     config: async () => {
       const { findStack } = await import("../../deploy/compose/read-stack.ts");
-      return findStack({ host, stackDir, assetsDir: request.assetsDir });
+      return findStack({ host, stack, stackDir, assetsDir: request.assetsDir });
     },
     images: () =>
       inTime(async (stop) => {
         const config = await others.config;
-        return config && findImages({ ...work, host, signal: stop }, config, settings.cacheDir);
+        return (
+          config &&
+          findImages({ ...work, host, signal: stop }, config, {
+            cacheDir: settings.cacheDir,
+            ownService: stack.service,
+          })
+        );
       }),
     wanted: async () => {
       const [survey, images] = await Promise.all([installation.models, others.images]);
@@ -124,7 +130,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
       inTime(async () => {
         const survey = await installation.models;
         if (survey === late || survey === null) return null;
-        return findObstacle(work, { survey, chosen, required: requiredTiers(catalog) });
+        return findObstacle(work, { survey, chosen, required: requiredGroups(catalog) });
       }),
     images: async () => {
       const images = await others.images;
@@ -133,15 +139,15 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
     annie: () => inTime((stop) => findAnnie({ ...work, host, signal: stop }, request)),
     containers: () => inTime((stop) => listWithLoops({ host, stackDir, signal: stop })),
     troubleOf: () => (container) =>
-      inTime((stop) => findTrouble({ host, stackDir, signal: stop }, container)),
+      inTime((stop) => findTrouble(stack, { host, stackDir, signal: stop }, container)),
     mounts: () =>
       inTime(async (stop) => {
         const listing = await installation.containers;
-        return findMounts({ host, stackDir, signal: stop }, listing);
+        return findMounts(stack, { host, stackDir, signal: stop }, listing);
       }),
-    files: () => (gpu) =>
+    files: () => (machine) =>
       inTime(async () => {
-        const planned = await planFiles({ host }, request, gpu);
+        const planned = await planFiles({ host }, request, machine);
         files = { changes: planned.changes, openEnv: planned.found.openEnv };
         return planned.found;
       }),
@@ -161,17 +167,20 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
     },
     async findTrialImage(stop) {
       const config = await others.config;
-      return config && findTrialImage(host, config, stop);
+      return config && findTrialImage(host, { config, own: stack.service ?? "" }, stop);
     },
   };
 }
 
 async function findTrialImage(
   host: Host,
-  { imageOfService }: StackConfig,
+  {
+    config: { imageOfService },
+    own: service,
+  }: { readonly config: StackConfig; readonly own: string },
   signal: AbortSignal,
 ): Promise<GpuTrialRequest | null> {
-  const own = imageOfService.get(annieServiceName);
+  const own = imageOfService.get(service);
   for (const image of new Set([...(own === undefined ? [] : [own]), ...imageOfService.values()])) {
     const found = await findEngineImage({ host, signal }, image);
     if (found !== null) return { image, engineId: found.id };
@@ -196,35 +205,42 @@ async function findAnnie(
   { settings: { catalog, stackDir }, answers, address }: InstallationRequest,
 ): Promise<AnnieFound> {
   const url = `http://${address.host}:${address.port}`;
-  const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
-  const start = `heros up${stackFlag(host, stackDir)}`;
-  const { state, problem } = await askAnnie(host, { url, tier1, stackDir, start, signal });
+  const { stack } = catalog;
+  const { groups } = answers;
+  const required = capabilitiesOf(modelsOfGroups(catalog, requiredGroups(catalog)));
+  const start = `heros up${stackFlag(host, stack, stackDir)}`;
+  const config =
+    stack.health.kind === "annie" ? null : await readStackConfig({ host, stackDir, signal });
+  const health = healthQuestion({ catalog, groups, stackDir, url, config });
+  const asked = { question: health, required, start, signal };
+  const { state, problem } = await askStack(host, asked);
   const question = state === "online" ? questionFor(catalog, answers) : null;
   if (question === null) return { state, url, problem, answeredInMs: null };
   // Most catalogs name none.
-  const { proveAnnie } = await import("../../health/prove.ts");
-  const proof = await proveAnnie(host, { url, capabilities: [], question, stackDir, signal });
+  const { proveStack } = await import("../../health/prove.ts");
+  const proof = await proveStack(host, { health, capabilities: [], question, signal });
   return proof.problem === null
     ? { state, url, problem, answeredInMs: proof.elapsedMs }
     : { state: "degraded", url, problem: proof.problem, answeredInMs: null };
 }
 
-/** What Annie's running container has mounted, beside what her compose files say; null where one of them does not tell. */
+/** What the running container has mounted, beside what its compose files say; null where one of them does not tell. */
 async function findMounts(
+  stack: CoreOf,
   asked: ListRequest,
   listing: Listing | Late,
 ): Promise<MountsFound | null> {
   const containers = listing === late ? [] : listing.containers;
+  const modelsAt = coreCache(stack);
   const own = containers.find(
-    ({ service, state }) =>
-      service === annieServiceName && state !== "exited" && state !== "created",
+    ({ service, state }) => service === stack.service && state !== "exited" && state !== "created",
   );
   if (own === undefined) return null;
   const [mounts, config] = await Promise.all([askMounts(asked, own.name), readStackConfig(asked)]);
-  const volumes = config?.services[annieServiceName]?.volumes ?? [];
-  const wanted = volumes.find(({ target }) => target === containerCache);
+  const volumes = config?.services[own.service]?.volumes ?? [];
+  const wanted = volumes.find(({ target }) => target === modelsAt);
   if (mounts === null || config === null || wanted?.source === undefined) return null;
-  const real = mounts.find(({ target }) => target === containerCache);
+  const real = mounts.find(({ target }) => target === modelsAt);
   const source = config.volumeNames.get(wanted.source) ?? wanted.source;
   return { container: own.name, real: real?.source ?? null, wanted: source };
 }
@@ -233,17 +249,17 @@ async function findMounts(
 async function planFiles(
   { host }: Pick<Work, "host">,
   { settings, answers, assetsDir, address, isGiven }: InstallationRequest,
-  gpu: boolean,
+  machine: Pick<Machine, "gpu" | "memoryBytes">,
 ): Promise<{ readonly found: FilesFound; readonly changes: readonly StackChange[] }> {
-  const { catalog, stackDir, cacheDir, endpoint } = settings;
+  const { catalog, stackDir, endpoint } = settings;
   const plan = stackPlan({
     catalog,
     answers,
-    cacheDir,
+    places: settings,
     isGiven,
     endpoint,
     port: address.port,
-    gpu,
+    capacity: capacityOf(machine),
   });
   const { planDeployment } = await import("../../deploy/compose/plan.ts");
   try {
@@ -314,8 +330,8 @@ async function askClock(
 interface ObstacleSearch {
   readonly survey: Survey;
   readonly chosen: readonly CatalogModel[];
-  /** Tiers. */
-  readonly required: readonly number[];
+  /** Groups. */
+  readonly required: readonly string[];
 }
 
 async function findObstacle(
@@ -329,7 +345,8 @@ async function findObstacle(
   const store = openHubCache({ host, cacheDir });
   let later: Obstacle | null = null;
   for (const model of survey.models) {
-    const parts = chosen.find(({ id }) => id === model.id)?.parts ?? [];
+    const known = chosen.find(({ id }) => id === model.id);
+    const parts = known?.parts ?? [];
     const failure =
       model.problem === null
         ? await store.findObstacle(survey, model)
@@ -339,7 +356,7 @@ async function findObstacle(
             parts.map(({ repo }) => repo),
           );
     if (failure === null) continue;
-    if (required.includes(model.label.tier)) return { failure, required: true };
+    if (known !== undefined && required.includes(known.group)) return { failure, required: true };
     later ??= { failure, required: false };
   }
   return later;
@@ -349,11 +366,11 @@ async function findObstacle(
 async function findImages(
   work: Work,
   config: StackConfig,
-  cacheDir: string,
+  place: Pick<ImagesRequest, "cacheDir" | "ownService">,
 ): Promise<FoundImages | null> {
   const { findStackImages } = await import("../images/find-images.ts");
   try {
-    const found = await findStackImages(work, { config, cacheDir, strict: false, keep: false });
+    const found = await findStackImages(work, { ...place, config, strict: false, keep: false });
     const isEmpty = found !== null && found.surveyed.images.length + found.left.length === 0;
     return isEmpty ? null : found;
   } catch (error) {

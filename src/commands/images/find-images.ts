@@ -1,5 +1,4 @@
 import type { Work } from "../command-request.ts";
-import { annieServiceName } from "../../deploy/compose/annie-service.ts";
 import { inStartOrder, neededBy, type StackConfig } from "../../docker/compose.ts";
 import { findRegistryLogin } from "../../docker/credentials.ts";
 import type { DockerInfo } from "../../docker/engine.ts";
@@ -42,6 +41,8 @@ import {
 } from "./survey-images.ts";
 
 export interface ImagesRequest {
+  /** The service that answers: what it waits for, comes first. */
+  readonly ownService: string | null;
   /** Of the stack, as compose merges it. */
   readonly config: StackConfig;
   readonly cacheDir: string;
@@ -95,8 +96,8 @@ async function find(
   signal: AbortSignal,
 ): Promise<FoundImages | null> {
   const { host } = work;
-  const { config, cacheDir, strict, keep } = request;
-  const all = imagesOf(config, host.env["DOCKER_DEFAULT_PLATFORM"]);
+  const { cacheDir, strict, keep } = request;
+  const all = imagesOf(request, host.env["DOCKER_DEFAULT_PLATFORM"]);
   const there = await findAllInEngine({ host, signal }, all);
   const isOffline = isHubOffline(host.env);
   if (there === null && isOffline && !strict) return null;
@@ -247,9 +248,10 @@ export function withFoundImages(models: Survey, found: FoundImages | null): Surv
 /** Which of the stack's images there are, by what Docker and the cache say; no registry is asked. @throws AbortError */
 export async function listStackImages(
   { host, signal }: Pick<Work, "host" | "signal">,
-  { config, cacheDir }: Pick<ImagesRequest, "config" | "cacheDir">,
+  stack: Pick<ImagesRequest, "ownService" | "config" | "cacheDir">,
 ): Promise<ListedImage[]> {
-  const all = imagesOf(config, host.env["DOCKER_DEFAULT_PLATFORM"]);
+  const { cacheDir } = stack;
+  const all = imagesOf(stack, host.env["DOCKER_DEFAULT_PLATFORM"]);
   const wanted = Map.groupBy(
     all.filter(({ wish }) => chooseWay(wish, null).way !== "none"),
     ({ request }) => request.name,
@@ -314,8 +316,11 @@ interface StackImage {
 }
 
 /** The images of the stack's services: those of a service that others wait for before theirs, for it is started while the rest is on its way. */
-function imagesOf(config: StackConfig, usualPlatform: string | undefined): readonly StackImage[] {
-  const needed = neededBy(annieServiceName, config);
+function imagesOf(
+  { config, ownService }: Pick<ImagesRequest, "config" | "ownService">,
+  usualPlatform: string | undefined,
+): readonly StackImage[] {
+  const needed = neededBy(ownService ?? "", config);
   return inStartOrder(config).flatMap(
     ([service, { image, build, pull_policy, platform = usualPlatform }]) => {
       if (image === undefined) return [];

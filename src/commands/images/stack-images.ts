@@ -1,4 +1,4 @@
-import { annieServiceName, warmupServiceName } from "../../deploy/compose/annie-service.ts";
+import type { CoreOf } from "../../deploy/compose/core-service.ts";
 import { askDocker, type DockerAnswer, engineProblem, inDockerGroup } from "../../docker/engine.ts";
 import type { Probe } from "../../host/time-limit.ts";
 import { warningOf } from "../../run/events/run.ts";
@@ -35,7 +35,7 @@ export interface StackImages {
   /** Services that can start already are started meanwhile. @throws Failure `docker.disk_full` (exit 7); AbortError */
   needed(): Promise<void>;
   /** Annie's own container was started, or will not be before all is there: now the rest may take what the machine has. */
-  annieStarted(): void;
+  coreStarted(): void;
   /** The rest of them, which Annie does not wait for. @throws as `needed` */
   later(): Promise<void>;
   /** Whether there is such a rest. */
@@ -52,6 +52,7 @@ export interface StackImagesRequest {
   readonly found: FoundImages | null;
   /** Of the models. */
   readonly survey: Survey;
+  readonly stack: CoreOf;
   readonly stackDir: string;
   /** Services of the stack are started as soon as nothing is missing for them. */
   readonly starts: boolean;
@@ -156,6 +157,7 @@ function handImages(
   {
     found,
     survey,
+    stack,
     stackDir,
     starts,
     left,
@@ -197,8 +199,9 @@ function handImages(
   const needed = all.filter(({ label }) => label.neededForOnline);
   const later = all.filter(({ label }) => !label.neededForOnline);
   const startDir = starts ? stackDir : null;
-  const awaited = neededBy(annieServiceName, config);
+  const awaited = neededBy(stack.service ?? "", config);
   const start = createEarlyStart(work, {
+    stack,
     stackDir: startDir,
     config,
     lackingServices: [
@@ -276,7 +279,7 @@ function handImages(
       await neededFetched;
       await start.idle();
     },
-    annieStarted: started.resolve,
+    coreStarted: started.resolve,
     async later() {
       await laterFetched;
     },
@@ -312,11 +315,13 @@ function handedImage(image: SurveyedImage, config: StackConfig): HandedImage[] {
 function createEarlyStart(
   { host, emit, signal }: Work,
   {
+    stack,
     stackDir,
     config,
     lackingServices,
     reporter,
   }: Pick<ImagesRequest, "config"> & {
+    readonly stack: CoreOf;
     readonly stackDir: string | null;
     /** Services whose images are not there yet. */
     readonly lackingServices: readonly string[];
@@ -324,11 +329,12 @@ function createEarlyStart(
   },
 ) {
   const lacking = new Set(lackingServices);
-  const wanted = [...neededBy(annieServiceName, config)].filter(
-    (name) => name !== annieServiceName,
+  const warmups = new Set(stack.services.flatMap(({ warmup }) => warmup?.name ?? []));
+  const wanted = [...neededBy(stack.service ?? "", config)].filter(
+    (name) => name !== stack.service,
   );
   /** The warm-up would fetch what is still on its way. */
-  const mustWait = (name: string) => name === warmupServiceName || lacking.has(name);
+  const mustWait = (name: string) => warmups.has(name) || lacking.has(name);
   const started = new Set<string>();
   let last: Promise<unknown> = Promise.resolve();
 

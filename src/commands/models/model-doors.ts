@@ -6,6 +6,7 @@ import { isHubOffline } from "../../source/hub/environment.ts";
 import { type Source, sourceByRepo } from "../../source/source.ts";
 import { storeByRepo } from "../../store/by-repo.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
+import { findOllamaModels } from "../../store/ollama/folder.ts";
 import type { Store } from "../../store/store.ts";
 import type { Fetching, Work } from "../command-request.ts";
 import type { Buckets } from "./bucket-models.ts";
@@ -28,6 +29,8 @@ export interface DoorsRequest {
   readonly fetching: Placed<Fetching>;
   readonly token: TokenAnswer;
   readonly models: readonly Pick<CatalogModel, "id" | "parts">[];
+  /** Of the Hub's models, where it is not the plain cache. */
+  readonly hubStore?: Store;
   /** Where some of them are instead of the Hub. */
   readonly buckets?: Buckets | undefined;
 }
@@ -39,12 +42,12 @@ export function isOllama({ parts: [{ repo }] }: DoorsRequest["models"][number]):
 /** The Hub and its cache, and what else the models need; each is loaded where one does. */
 export async function openModelDoors(work: Work, request: DoorsRequest): Promise<ModelDoors> {
   const { host } = work;
-  const { fetching, token, models, buckets } = request;
+  const { fetching, token, models, buckets, hubStore } = request;
   const { cacheDir } = fetching;
   const fallbackOfHub = cacheFallback(work, fetching, token);
   const hub: ModelDoors = {
     source: withBuckets(openHub(work, fetching, token), buckets),
-    store: openHubCache({ host, cacheDir }),
+    store: hubStore ?? openHubCache({ host, cacheDir }),
     fallback: {
       ...fallbackOfHub,
       offline: withBuckets(fallbackOfHub.offline, buckets, { offline: true }),
@@ -55,7 +58,7 @@ export async function openModelDoors(work: Work, request: DoorsRequest): Promise
   };
   const ofOllama = models.filter(isOllama);
   if (ofOllama.length === 0) return { ...hub, folders: [cacheDir] };
-  const ollama = await openOllamaDoors(work);
+  const ollama = await openOllamaDoors(work, fetching.ollamaDir);
   const { fallback } = hub;
   return {
     source: sourceByRepo({ hub: hub.source, ollama: ollama.source }),
@@ -83,7 +86,6 @@ export async function tellOtherOllama(
   models: DoorsRequest["models"],
 ): Promise<void> {
   if (!models.some(isOllama) || host.env["OLLAMA_MODELS"] !== undefined) return;
-  const { findOllamaModels } = await import("../../store/ollama/places.ts");
   const modelsDir = findOllamaModels(host);
   const [own, ofSystem] = await Promise.all(
     [modelsDir, systemFolder].map((folder) => host.files.stat(folder).catch(() => null)),
@@ -99,13 +101,11 @@ export async function tellOtherOllama(
   });
 }
 
-async function openOllamaDoors({ host, emit }: Work) {
-  const [{ openOllama }, { openOllamaStore }, { findOllamaModels }] = await Promise.all([
+async function openOllamaDoors({ host, emit }: Work, modelsDir: string) {
+  const [{ openOllama }, { openOllamaStore }] = await Promise.all([
     import("../../source/ollama/ollama.ts"),
     import("../../store/ollama/ollama-store.ts"),
-    import("../../store/ollama/places.ts"),
   ]);
-  const modelsDir = findOllamaModels(host);
   const manifests = new Map<string, Buffer>();
   const shared = { host, manifests };
   const offline = isHubOffline(host.env);

@@ -32,9 +32,9 @@ export async function performModels(
   await requireMounted(work, cacheDir);
   switch (action) {
     case "ls": {
-      const all = choice.all || !choice.tiers;
+      const all = choice.all || !choice.groups;
       const models = chosenModels({ ...choice, all }, settings);
-      const others = choice.tiers ? [] : await otherModels(work, settings);
+      const others = choice.groups ? [] : await otherModels(work, settings);
       return listModels(work, settings, { models, others });
     }
     case "verify":

@@ -1,3 +1,4 @@
+import { findOllamaModels } from "../../store/ollama/folder.ts";
 import { join } from "node:path";
 import type { Catalog, CatalogModel } from "../../catalog/catalog.ts";
 import { hubModel, ollamaModel } from "../../catalog/model-name.ts";
@@ -14,7 +15,7 @@ export async function otherModels(
   { host }: Pick<Work, "host">,
   { cacheDir, catalog }: { readonly cacheDir: string; readonly catalog: Catalog },
 ): Promise<CatalogModel[]> {
-  const { findOllamaModels, ollamaPlacesOf, storedModels, unfinishedModels } =
+  const { ollamaPlacesOf, storedModels, unfinishedModels } =
     await import("../../store/ollama/places.ts");
   const places = ollamaPlacesOf(findOllamaModels(host));
   const known = new Set(catalog.models.flatMap(({ parts }) => parts.map(({ repo }) => repo)));

@@ -1,3 +1,4 @@
+import { findOllamaModels } from "../../store/ollama/folder.ts";
 import type { Catalog, CatalogModel } from "../../catalog/catalog.ts";
 import { modelsByName } from "../../catalog/model-name.ts";
 import { schemeOf } from "../../run/repos/file-listing.ts";
@@ -32,11 +33,8 @@ export async function removeModels(
   const { files } = host;
   const { cacheDir, catalog } = fetching;
   const models = modelsByName(catalog, names);
-  const [places, removal] = await Promise.all([
-    import("../../store/ollama/places.ts"),
-    import("../../store/ollama/remove.ts"),
-  ]);
-  const modelsDir = places.findOllamaModels(host);
+  const removal = await import("../../store/ollama/remove.ts");
+  const modelsDir = findOllamaModels(host);
   const inCache = await planOfHub(work, fetching, models);
   const ofOllama = models.flatMap(ollamaNames);
   const inOllama = await removal.planOllamaRemoval(files, modelsDir, ofOllama);

@@ -1,3 +1,4 @@
+import { findOllamaModels } from "../../store/ollama/folder.ts";
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import {
   itemsOf,
@@ -70,7 +71,6 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   await putAside({ host, cacheDir, damaged: inCache });
   if (elsewhere.length > 0) {
     const { removeDamaged } = await import("../../store/ollama/inspect.ts");
-    const { findOllamaModels } = await import("../../store/ollama/places.ts");
     await removeDamaged(host, findOllamaModels(host), elsewhere);
   }
   host.fileLocks.close();
@@ -133,10 +133,7 @@ async function inspectAll(
 ): Promise<typeof inspectCache> {
   const ofOllama = itemsOf(survey).filter(({ snapshots: [first] }) => isOf(first, "ollama"));
   if (ofOllama.length === 0) return inspectCache;
-  const [{ inspectOllama }, { findOllamaModels }] = await Promise.all([
-    import("../../store/ollama/inspect.ts"),
-    import("../../store/ollama/places.ts"),
-  ]);
+  const { inspectOllama } = await import("../../store/ollama/inspect.ts");
   const modelsDir = findOllamaModels(host);
   const inCache = itemsOf(survey).filter((item) => !ofOllama.includes(item));
   return async (request) => {

@@ -1,4 +1,4 @@
-import { type CatalogModel, modelsOfTiers, noTier } from "../../catalog/catalog.ts";
+import { type CatalogModel, modelsOfGroups, noPriority } from "../../catalog/catalog.ts";
 import type { Wanted } from "../../checks/detect.ts";
 import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
@@ -70,10 +70,10 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
 export async function surveyKept(
   work: Work,
   fetching: Placed<Fetching>,
-  tiers: readonly number[],
+  groups: readonly string[],
 ): Promise<Wanted | null> {
   const { host, signal } = work;
-  const models = modelsOfTiers(fetching.catalog, tiers);
+  const models = modelsOfGroups(fetching.catalog, groups);
   const found = await withinLimit({ host, signal, limitMs: answerLimitMs(host) }, () =>
     viewCache(work, { fetching, models, ask: "never" }),
   );
@@ -194,10 +194,12 @@ export function listedModels(
   models: readonly CatalogModel[],
   baked: readonly CatalogModel[] = [],
 ): ListedModel[] {
-  const inImage = baked.map(({ id, title, tier, purpose, parts: [{ repo }] }): ListedModel => {
-    const none = { totalBytes: 0, receivedBytes: 0, path: null };
-    return { id, title, tier, purpose, repo, state: "baked", ...none };
-  });
+  const inImage = baked.map(
+    ({ id, title, priority: tier, purpose, parts: [{ repo }] }): ListedModel => {
+      const none = { totalBytes: 0, receivedBytes: 0, path: null };
+      return { id, title, tier, purpose, repo, state: "baked", ...none };
+    },
+  );
   const inCache = survey.models.map((surveyed): ListedModel => {
     const { id, label, purpose, totalBytes, snapshots, problem } = surveyed;
     const repo = models.find((model) => model.id === id)?.parts[0].repo ?? id;
@@ -215,6 +217,6 @@ export function listedModels(
     const state = whole ? "here" : receivedBytes > 0 ? "partly" : "missing";
     return { ...named, state, totalBytes, receivedBytes, path };
   });
-  const place = ({ tier }: ListedModel): number => (tier === noTier ? Number.MAX_VALUE : tier);
+  const place = ({ tier }: ListedModel): number => (tier === noPriority ? Number.MAX_VALUE : tier);
   return [...inImage, ...inCache].toSorted((one, other) => place(one) - place(other));
 }

@@ -2,23 +2,26 @@ import { failure } from "../../run/failures/table.ts";
 import {
   capabilitiesOf,
   type Catalog,
-  modelsOfTiers,
-  requiredTiers,
+  modelsOfGroups,
+  requiredGroups,
 } from "../../catalog/catalog.ts";
-import { annieServiceName, containerCache } from "../../deploy/compose/annie-service.ts";
+import { coreCache } from "../../deploy/compose/core-service.ts";
 import type { StackConfig } from "../../docker/compose.ts";
 import { containerTeller } from "../../docker/containers.ts";
 import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../docker/watch-containers.ts";
 import type { Store, Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
+import { capabilitySentence } from "../../catalog/capabilities.ts";
+import type { HealthQuestion } from "../../health/health.ts";
+import { healthQuestion } from "../stack/health-question.ts";
 import { questionFor } from "../stack/question-for.ts";
-import { proveAnnie } from "../../health/prove.ts";
-import { type AnnieWatch, watchAnnie } from "../../health/watch-annie.ts";
+import { proveStack } from "../../health/prove.ts";
+import { type HealthWatch, watchStack } from "../../health/watch-stack.ts";
 import type { Answers } from "../../plan/questions.ts";
 import { Failure } from "../../run/failure.ts";
 import { onlineWithout } from "../../run/failures/annie.ts";
-import { openHub } from "../open-hub.ts";
+import type { Source } from "../../source/source.ts";
 import type { FoundImages } from "../images/find-images.ts";
 import type { Online, SetupRequest, Work } from "../command-request.ts";
 
@@ -27,6 +30,7 @@ export interface BringOnline {
   readonly answers: Answers;
   /** Of the models. */
   readonly survey: Survey;
+  readonly source: Source;
   readonly store: Store;
   /** Null where Docker pulls all of them itself. */
   readonly images: FoundImages | null;
@@ -39,31 +43,46 @@ export interface BringOnline {
 }
 
 /**
- * Fetches the models and starts Annie: side by side, or one after the other where the answers say so.
- * Whatever fails first stops the rest, with two exceptions: once tier 1 is there, a download that fails no longer stops Annie from coming online,
- * and what she does not wait for stops nothing else.
- * @throws Failure of the download (5, 6, 7), of the stack (1, 4), of Annie (1, 3); AbortError
+ * Fetches the models and starts the stack: side by side, or one after the other where the answers say so.
+ * Whatever fails first stops the rest, with two exceptions: once the required models are there, a download that fails no longer stops the
+ * stack from coming online, and what it does not wait for stops nothing else.
+ * @throws Failure of the download (5, 6, 7), of the stack (1, 4), of its health (1, 3); AbortError
  */
 export async function bringOnline(
   work: Work,
-  { request, answers, survey, store, images: found, known, startedAtMs, onDownloaded }: BringOnline,
+  {
+    request,
+    answers,
+    survey,
+    source,
+    store,
+    images: found,
+    known,
+    startedAtMs,
+    onDownloaded,
+  }: BringOnline,
 ): Promise<Online> {
   const { host, emit } = work;
   const stop = new AbortController();
   const signal = AbortSignal.any([work.signal, stop.signal]);
-  const firstModels = modelIds(survey, requiredTiers(request.catalog));
+  const { catalog } = request;
+  const core = catalog.stack;
+  const ownService = core.service ?? "";
+  const firstModels = modelIds(survey, catalog);
+  const { groups } = answers;
   let url = `http://127.0.0.1:${request.port}`;
-  let watch: AnnieWatch | null = null;
+  let health: HealthQuestion | null = null;
+  let watch: HealthWatch | null = null;
   const { stackDir, port } = request;
   emit({ type: "stage.started", stage: "download" });
   // Loaded here, and not while the person still answers: it brings what speaks to registries.
   const { openStackImages } = await import("../images/stack-images.ts");
-  const wanted = { found, survey, stackDir, starts: true };
+  const wanted = { stack: core, found, survey, stackDir, starts: true };
   const images = await openStackImages({ ...work, signal }, wanted);
 
   const fetchModels = async () => {
     const models = {
-      source: openHub(work, request, answers.token),
+      source,
       store,
       survey,
     };
@@ -77,7 +96,7 @@ export async function bringOnline(
       pause: work.pause,
       onPaused: () => host.network.closeIdle(),
       onModelReady(id) {
-        if (firstModels.delete(id) && firstModels.size === 0) watch?.tier1Ready();
+        if (firstModels.delete(id) && firstModels.size === 0) watch?.requiredReady();
       },
     }).finally(() => images?.downloadEnded());
     emit({ type: "stage.finished", stage: "download", outcome: "done" });
@@ -85,50 +104,61 @@ export async function bringOnline(
     return result;
   };
   const tell = containerTeller(emit);
-  const stack = { host, stackDir, emit, signal, port, cacheDir: survey.cacheDir, known, tell };
-  const startAnnie = async () => {
+  const stack = {
+    host,
+    stack: core,
+    stackDir,
+    emit,
+    signal,
+    port,
+    cacheDir: survey.cacheDir,
+    known,
+    tell,
+  };
+  const startCore = async () => {
     emit({ type: "stage.started", stage: "annie" });
-    const services = images?.hasLater === true ? { services: [annieServiceName] } : {};
+    const services = images?.hasLater === true ? { services: [ownService] } : {};
     const after = images === null ? {} : { after: images.needed() };
     const address = await startStack({ ...stack, ...services, ...after });
-    images?.annieStarted();
+    images?.coreStarted();
     if (address !== null) url = `http://${address.host}:${address.port}`;
     const containers = watchContainers({
       host,
       stackDir,
       emit,
-      service: annieServiceName,
-      modelsAt: containerCache,
+      service: ownService,
+      modelsAt: coreCache(core),
       tell,
     });
-    watch = watchAnnie({
+    health = healthQuestion({ catalog, groups, stackDir, url, config: known.config });
+    watch = watchStack({
       host,
       emit,
       signal,
-      url: `${url}/health`,
-      stackDir,
+      question: health,
       startedAtMs,
-      capabilities: wantedCapabilities(request.catalog, answers),
+      capabilities: wantedCapabilities(catalog, answers),
+      sentenceOf: (name) => capabilitySentence(catalog, name),
       containers,
       onlineTimeoutMs: request.annieTimeoutMs,
       laterTimeoutMs: request.annieTimeoutMs,
     });
-    if (firstModels.size === 0) watch.tier1Ready();
+    if (firstModels.size === 0) watch.requiredReady();
     await watch.online;
     // Whatever becomes of her and her containers later, while models are still fetched, stops the run too.
     watch.complete.catch((error: unknown) => stop.abort(error));
     return watch;
   };
-  /** What Annie does not wait for, once its images are there. */
+  /** What the stack does not wait for, once its images are there. */
   const startRest = async () => {
     if (images?.hasLater !== true) return;
     await startStack({ ...stack, after: images.later() });
   };
 
   const waits = answers.startup !== "progressive";
-  if (waits) images?.annieStarted();
+  if (waits) images?.coreStarted();
   const fetching = fetchModels();
-  const coming = waits ? fetching.then(startAnnie) : startAnnie();
+  const coming = waits ? fetching.then(startCore) : startCore();
   fetching.catch((error: unknown) => {
     if (firstModels.size > 0 || images?.isNeeded() === true) stop.abort(error);
   });
@@ -175,12 +205,11 @@ export async function bringOnline(
     endAnnie("failed");
     throw failure("annie.degraded", { stackDir, status: null, lacks: missing });
   }
-  const question = questionFor(request.catalog, answers);
-  const { problem, asked, elapsedMs } = await proveAnnie(host, {
-    url,
-    capabilities: capabilitiesOf(modelsOfTiers(request.catalog, answers.tiers)),
+  const question = questionFor(catalog, answers);
+  const { problem, asked, elapsedMs } = await proveStack(host, {
+    health: health ?? healthQuestion({ catalog, groups, stackDir, url, config: known.config }),
+    capabilities: capabilitiesOf(modelsOfGroups(catalog, groups)),
     question,
-    stackDir,
     signal: work.signal,
   });
   if (problem !== null) {
@@ -194,7 +223,7 @@ export async function bringOnline(
   return { url, downloadedInMs, fetchedBytes, answeredInMs };
 }
 
-/** Those that Docker did not have, and that Annie does not wait for, by their names. */
+/** Those that Docker did not have, and that the stack does not wait for, by their names. */
 function laterImages(found: FoundImages | null): readonly string[] {
   if (found === null) return [];
   const labels = [
@@ -204,14 +233,15 @@ function laterImages(found: FoundImages | null): readonly string[] {
   return labels.filter(({ neededForOnline }) => !neededForOnline).map(({ image }) => image);
 }
 
-/** Ids of the models of these tiers; each is told as ready once it is, cached ones too. */
-function modelIds(survey: Survey, tiers: readonly number[]): Set<string> {
-  const models = survey.models.filter((model) => tiers.includes(model.label.tier));
+/** Ids of the required models; each is told as ready once it is, cached ones too. */
+function modelIds(survey: Survey, catalog: Catalog): Set<string> {
+  const required = modelsOfGroups(catalog, requiredGroups(catalog));
+  const models = survey.models.filter(({ id }) => required.some((model) => model.id === id));
   return new Set(models.map((model) => model.id));
 }
 
-function wantedCapabilities(catalog: Catalog, { tiers }: Answers) {
-  const tier1 = capabilitiesOf(modelsOfTiers(catalog, requiredTiers(catalog)));
-  const later = capabilitiesOf(modelsOfTiers(catalog, tiers));
-  return { tier1, later: later.filter((name) => !tier1.includes(name)) };
+function wantedCapabilities(catalog: Catalog, { groups }: Answers) {
+  const required = capabilitiesOf(modelsOfGroups(catalog, requiredGroups(catalog)));
+  const later = capabilitiesOf(modelsOfGroups(catalog, groups));
+  return { required, later: later.filter((name) => !required.includes(name)) };
 }

@@ -3,6 +3,7 @@ import type { Online } from "../command-request.ts";
 import { stackFlag } from "../../deploy/compose/compose-files.ts";
 import { lookupIn, readStackEnv } from "../../deploy/compose/env/env-file.ts";
 import { findOnPath, isThere } from "../../host/places.ts";
+import type { Stack } from "../../catalog/stack.ts";
 import type { Host } from "../../host/host.ts";
 import { capabilityName, isNightly } from "../../run/capabilities.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
@@ -10,27 +11,28 @@ import { quoted } from "../../run/shell-quote.ts";
 import { formatBytes, formatDuration, formatSeconds } from "../../run/units.ts";
 
 export interface Ending {
-  /** Of the world in which Annie runs. */
+  /** Of the world in which the stack runs. */
   readonly host: Host;
+  readonly stack: Stack;
   readonly online: Online;
   readonly plan: PlanReady;
 }
 
 /** The closing page of a setup that worked: "Label: value", or an address alone. */
 export async function closingSummary(
-  { host, online, plan }: Ending,
+  { host, stack, online, plan }: Ending,
   /** Absolute: the folder that ships with heros. */
   assetsDir: string,
 ): Promise<string[]> {
   const heros = (await installedCommand(host, assetsDir)) ?? "heros";
   return [
     online.url,
-    ...(await laptopLines(host, plan.stackDir, online.url, heros)),
+    ...(await laptopLines(host, stack, plan.stackDir, online.url, heros)),
     ...abilityLines(plan),
     ...testedLines(online),
     modelsLine(online, plan),
     `Next: ${heros} status, ${heros} doctor`,
-    `Stop her: ${heros} down${stackFlag(host, plan.stackDir)}`,
+    `Stop it: ${heros} down${stackFlag(host, stack, plan.stackDir)}`,
   ];
 }
 
@@ -107,6 +109,7 @@ function modelsLine({ fetchedBytes, downloadedInMs }: Online, plan: PlanReady): 
 /** How she is reached from another machine: by a tunnel, or directly where she is bound to the network. */
 export async function laptopLines(
   host: Host,
+  stack: Pick<Stack, "id" | "port">,
   stackDir: string,
   url: string,
   heros = "heros",
@@ -116,26 +119,34 @@ export async function laptopLines(
   // Bound to one address of the network, she is reached there.
   if (name === null || !/^(127\..*|localhost|\[::1\])$/.test(hostname)) return [];
   const env = await readStackEnv(host, stackDir).catch(() => null);
-  const bind = host.env["HER_OS_BIND"] ?? (env === null ? null : lookupIn(env)("HER_OS_BIND"));
+  const variable = stack.port?.bind ?? null;
+  const bind =
+    variable === null
+      ? null
+      : (host.env[variable] ?? (env === null ? null : lookupIn(env)(variable)));
   if (bind === "0.0.0.0" || bind === "::" || bind === "[::]") {
     return [`From your laptop: http://${name}:${port}`];
   }
   const setting = path.join(stackDir, ".env");
   return [
     `From your laptop: ssh -L ${port}:localhost:${port} ${name}`,
-    ...((await hasBindSetting(host, stackDir))
+    ...(variable !== null && (await hasBindSetting(host, stackDir, variable))
       ? [
-          `To open her to your network: HER_OS_BIND=0.0.0.0 in ${setting}, then ${heros} up${stackFlag(host, stackDir)}`,
+          `To open it to your network: ${variable}=0.0.0.0 in ${setting}, then ${heros} up${stackFlag(host, stack, stackDir)}`,
         ]
       : []),
   ];
 }
 
 /** Not where the user's own compose file publishes her at an address that it names itself. */
-async function hasBindSetting({ files }: Host, stackDir: string): Promise<boolean> {
+async function hasBindSetting(
+  { files }: Host,
+  stackDir: string,
+  variable: string,
+): Promise<boolean> {
   for (const name of ["docker-compose.yml", "docker-compose.heros.yml"]) {
     const text = await files.readFile(path.join(stackDir, name), "utf8").catch(() => "");
-    if (text.includes("${HER_OS_BIND")) return true;
+    if (text.includes(`\${${variable}`)) return true;
   }
   return false;
 }

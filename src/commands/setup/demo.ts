@@ -1,5 +1,5 @@
-import path from "node:path";
 import { type DemoWorld, prepareDemo } from "../../demo/prepare-demo.ts";
+import { usualFolder } from "../../deploy/compose/compose-files.ts";
 import { lookAtPlace } from "../../host/places.ts";
 import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import { placeFailure } from "../../checks/disks.ts";
@@ -82,7 +82,7 @@ function settingsInside(world: DemoWorld, given: GatheredSettings): GatheredSett
   return {
     ...given,
     // What a simulated Annie answers proves nothing.
-    catalog: { ...given.catalog, proof: null },
+    catalog: { ...given.catalog, stack: { ...given.catalog.stack, proof: null } },
     endpoint: world.endpoint,
     mirrors: [],
     cacheDir: cacheDir === null ? null : world.inside(cacheDir),
@@ -130,8 +130,8 @@ function asPath(folder: string): `/${string}` {
 }
 
 function givenFolders({ host }: Work, given: GatheredSettings): readonly FilePlace[] {
-  const { cacheDir, stackDir, decided } = given;
-  const usual = path.join(host.home, "her-os");
+  const { catalog, cacheDir, stackDir, decided } = given;
+  const usual = usualFolder(host, catalog.stack);
   return [
     ...(stackDir === usual ? [] : [{ folder: stackDir, area: "stack" } as const]),
     ...storageFolders([cacheDir ?? "", ...decided.flatMap(({ storage = [] }) => storage)]),

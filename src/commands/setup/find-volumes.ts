@@ -1,13 +1,11 @@
 import path from "node:path";
 import { findComposeVolumes } from "../../docker/volumes.ts";
+import type { Stack } from "../../catalog/stack.ts";
 import type { Host } from "../../host/host.ts";
 import { answerLimitMs, late, withinLimit } from "../../host/time-limit.ts";
 import type { FoundVolume } from "../../plan/storage.ts";
 import type { Work } from "../command-request.ts";
 import { reachStorage } from "../reach-storage.ts";
-
-/** As her-os has always called it in its compose files. */
-const volumeKey = "model-cache";
 
 /**
  * The volumes of earlier installs that hold models, the fullest first. None where Docker takes too long, for most people have
@@ -15,8 +13,10 @@ const volumeKey = "model-cache";
  */
 export async function findVolumes(
   { host, signal }: Pick<Work, "host" | "signal">,
-  stackDir: string,
+  { stack, stackDir }: { readonly stack: Pick<Stack, "earlierVolume">; readonly stackDir: string },
 ): Promise<readonly FoundVolume[]> {
+  const volumeKey = stack.earlierVolume;
+  if (volumeKey === null) return [];
   const probe = { host, signal, limitMs: answerLimitMs(host) };
   const found = await withinLimit(probe, async (stop) => {
     const volumes = await findComposeVolumes(host, volumeKey, stop);

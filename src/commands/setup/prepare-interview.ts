@@ -1,46 +1,59 @@
 import {
   capabilitiesOf,
   type CatalogModel,
-  memoryGibOf,
-  modelsOfTiers,
+  modelsOfGroups,
+  prioritiesOf,
+  requiredGroups,
 } from "../../catalog/catalog.ts";
 import { memoryOfServices } from "../stack/services-memory.ts";
 import { type StackChange, toPlannedFiles } from "../../deploy/compose/deployment.ts";
 import { type BakedRepo, withoutBaked } from "../../catalog/baked.ts";
 import { findStack } from "../../deploy/compose/read-stack.ts";
 import { planDeployment } from "../../deploy/compose/plan.ts";
+import type { Stack } from "../../catalog/stack.ts";
 import type { StackConfig } from "../../docker/compose.ts";
-import { type Detection, downloadRefusals, refusalOf, type Wanted } from "../../checks/detect.ts";
+import type { Detection } from "../../checks/detect.ts";
 import type { Interview } from "../../plan/interview.ts";
 import { type Answers, questions } from "../../plan/questions.ts";
 import { rememberable, resolveAnswers } from "../../plan/resolve.ts";
-import type { PlannedDisk, PlannedMemory, PlannedModel, PlanReady } from "../../run/events/plan.ts";
-import type { Machine } from "../../run/events/machine.ts";
+import type { PlanReady } from "../../run/events/plan.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { unlessFailed } from "../../run/concurrency.ts";
 import { Failure } from "../../run/failure.ts";
-import { formatBytes } from "../../run/units.ts";
 import { expandPath } from "../../source/hub/environment.ts";
-import {
-  headroom,
-  type NeededSpace,
-  needsByDisk,
-  type Store,
-  type Survey,
-  type SurveyedModel,
-} from "../../store/store.ts";
+import { headroom, type Store, type Survey } from "../../store/store.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
-import { overruledNotice, placeFailureOf, requireWritable } from "../models-place.ts";
+import {
+  type ModelPlaces,
+  overruledNotice,
+  placeFailureOf,
+  placesIn,
+  requireWritable,
+} from "../models-place.ts";
 import { reachFormer, reachStorage, storagePaths } from "../reach-storage.ts";
 import type { FoundVolume } from "../../plan/storage.ts";
 import { stackPlan } from "../stack/stack-plan.ts";
-import { cacheFallback, foundTokens, openHub, tokenOf } from "../open-hub.ts";
+import { foundTokens, openHub, tokenOf } from "../open-hub.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
-import { enabledTiers } from "../stack/told-variables.ts";
+import { enabledGroups } from "../stack/enabled-groups.ts";
+import { openModelDoors } from "../models/model-doors.ts";
+import type { Source } from "../../source/source.ts";
+import { capacityOf, fittingCatalog } from "../../catalog/capacity.ts";
+import { requireFitting, withoutMisfits } from "./misfits.ts";
 import { bakedByRegistry, findBakedInEngine } from "../stack/find-baked.ts";
 import { findBootService, type PlannedResume, planResume } from "./resume-at-boot.ts";
 import { requireUsable } from "./require-usable.ts";
 import { measureSpeed } from "./measure-speed.ts";
+import {
+  inOrderOf,
+  isKept,
+  plannedDisks,
+  plannedMemory,
+  refuse,
+  toBakedModel,
+  toPlannedModel,
+  volumeNotice,
+} from "./planned-parts.ts";
 import { surveyModels } from "../download-models.ts";
 import { recallAnswers, rememberAnswers } from "../gather-settings.ts";
 import type { FoundImages } from "../images/find-images.ts";
@@ -50,6 +63,7 @@ export interface WorkedOut {
   readonly plan: PlanReady;
   /** Of the models. */
   readonly survey: Survey;
+  readonly source: Source;
   readonly store: Store;
   /** Null where Docker pulls all of them itself. */
   readonly images: FoundImages | null;
@@ -76,7 +90,10 @@ export async function prepareInterview(
   detection: Detection,
 ): Promise<Prepared> {
   const { host, emit, signal } = work;
-  const { catalog, stateDir, stackDir, decided, tokenFile, person } = request;
+  const { stateDir, stackDir, decided, tokenFile, person } = request;
+  const capacity = capacityOf(detection.machine);
+  const catalog = fittingCatalog(request.catalog, capacity);
+  const { stack: core } = catalog;
   const [remembered, tokens] = await Promise.all([
     recallAnswers(host, stateDir, stackDir),
     foundTokens(host, stackDir),
@@ -87,7 +104,7 @@ export async function prepareInterview(
     decided,
     foundTokens: tokens.map(({ answer }) => answer),
     tokenFile,
-    enabledTiers: await enabledTiers(host, stackDir, catalog),
+    enabledGroups: await enabledGroups(host, stackDir, catalog),
   });
   const { overruled } = remembered;
   if (overruled !== null && !resolved.decided.has("storage") && request.cacheDir === null) {
@@ -97,7 +114,9 @@ export async function prepareInterview(
   const isUndecided = request.cacheDir === null && !resolved.decided.has("storage");
   const isNew = isUndecided && remembered.earlier === "none" && remembered.overruled === null;
   const isAsked = person.ask !== undefined;
-  const volumes = (isAsked ? isUndecided : isNew) ? await volumesOf(work, stackDir) : [];
+  const volumes = (isAsked ? isUndecided : isNew)
+    ? await volumesOf(work, { stack: core, stackDir })
+    : [];
   const [fullest] = volumes;
   // Who is not asked gets the default, and hears of what could be reused.
   if (fullest !== undefined && !isAsked) emit(volumeNotice(fullest));
@@ -111,26 +130,45 @@ export async function prepareInterview(
         ...(fullest === undefined || !isNew ? {} : { storage: `volume:${fullest.name}` }),
         ...(bootService === null || wasAskedOfBoot ? {} : { resumeAtBoot: true }),
       };
-  const start: Answers = { ...resolved.answers, ...suggested };
+  const isGroupsDecided = resolved.decided.has("groups");
+  const fitting = isGroupsDecided ? null : withoutMisfits(catalog, resolved.answers, capacity);
+  for (const notice of fitting?.notices ?? []) emit(notice);
+  const start: Answers = { ...resolved.answers, ...fitting?.answers, ...suggested };
 
   const folders = await reachFormer(host, { stackDir, former: remembered.former, signal });
-  const storeOf = async ({ storage }: Answers, stop: AbortSignal) => {
-    const asked = { stackDir, storage, signal: stop };
-    const cacheDir = request.cacheDir ?? (await reachStorage(host, asked));
+  const placesOf = async ({ storage }: Answers, stop: AbortSignal): Promise<ModelPlaces> => {
+    const { layout } = core;
+    if (request.cacheDir !== null) {
+      return placesIn(host, { storage: "hub-cache", folder: request.cacheDir, layout });
+    }
+    const folder = await reachStorage(host, { stackDir, storage, signal: stop });
+    return placesIn(host, { storage, folder, layout });
+  };
+  const hubStoreOf = ({ cacheDir }: ModelPlaces) => {
     const others = folders.filter((folder) => folder !== cacheDir);
     const earlier = others.length === 0 ? undefined : { folders: others, signal };
     return openHubCache({ host, cacheDir, earlier, mounted: true });
   };
-  const survey = async (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) =>
-    surveyModels({
-      source: openHub(work, request, answers.token),
-      store: await storeOf(answers, stop),
+  const doorsOf = async (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) => {
+    const places = await placesOf(answers, stop);
+    const hubStore = hubStoreOf(places);
+    const fetching = { ...request, ...places };
+    return openModelDoors(work, { fetching, token: answers.token, models, hubStore });
+  };
+  const requiredPriorities = prioritiesOf(catalog, requiredGroups(catalog));
+  const survey = async (answers: Answers, models: readonly CatalogModel[], stop: AbortSignal) => {
+    const { source, store, fallback } = await doorsOf(answers, models, stop);
+    return surveyModels({
+      source,
+      store,
       models,
       signal: stop,
-      fallback: cacheFallback(work, request, answers.token),
+      fallback,
+      requiredPriorities,
       // The screen can still ask for the token that a model wants.
       lenient: models === catalog.models,
     });
+  };
   /** A token that the Hub refused meanwhile is neither used nor kept. */
   const unlessRefused = (answers: Answers): Answers => {
     const token = tokenOf(answers.token);
@@ -159,7 +197,13 @@ export async function prepareInterview(
     const key = JSON.stringify([cacheDir, services.map(({ image }) => image)]);
     const known = asked.get(key);
     if (known !== undefined) return known;
-    const wanted = { config, cacheDir, keep: request.keepImages, strict: false };
+    const wanted = {
+      ownService: core.service,
+      config,
+      cacheDir,
+      keep: request.keepImages,
+      strict: false,
+    };
     // Brings what speaks to registries.
     const { findStackImages } = await import("../images/find-images.ts");
     const found = await findStackImages(work, wanted, stop);
@@ -167,7 +211,7 @@ export async function prepareInterview(
     return found;
   };
   const { assetsDir } = request;
-  const stack = findStack({ host, stackDir, assetsDir });
+  const stack = findStack({ host, stack: core, stackDir, assetsDir });
   stack.catch(() => {});
   const readStack = () => stack;
   const bakedInEngine = findBakedInEngine(work, { readStack, catalog });
@@ -178,7 +222,7 @@ export async function prepareInterview(
     repos: Promise<readonly BakedRepo[]>,
     stop: AbortSignal,
   ) => {
-    const all = modelsOfTiers(catalog, given.tiers);
+    const all = modelsOfGroups(catalog, given.groups);
     const surveying = survey(given, all, stop);
     surveying.catch(() => {});
     const { models: left, baked } = withoutBaked(all, await repos);
@@ -186,7 +230,7 @@ export async function prepareInterview(
     return { baked, surveyed: await (isWhole ? surveying : survey(given, left, stop)) };
   };
   const planStack = async (answers: Answers, stop: AbortSignal) => {
-    const { folder } = await storeOf(answers, stop);
+    const places = await placesOf(answers, stop);
     return planDeployment({
       host,
       stackDir,
@@ -194,11 +238,11 @@ export async function prepareInterview(
       plan: stackPlan({
         catalog,
         answers,
-        cacheDir: folder,
+        places,
         isGiven: request.cacheDir !== null,
         endpoint: request.endpoint,
         port: request.port,
-        gpu: detection.machine.gpu !== null,
+        capacity,
       }),
     });
   };
@@ -207,6 +251,7 @@ export async function prepareInterview(
     stop: AbortSignal,
     repos = bakedInEngine,
   ): Promise<WorkedOut> => {
+    requireFitting(catalog, given, capacity);
     // What is wrong with the user's own files needs no Hub to be told.
     const planning = planStack(given, stop);
     planning.catch(() => {});
@@ -215,9 +260,10 @@ export async function prepareInterview(
     );
     const answers = unlessRefused(given);
     const place = await placeFailureOf(work, surveyed);
-    const own = { store: await storeOf(answers, stop), survey: surveyed };
+    const models = modelsOfGroups(catalog, answers.groups);
+    const { source, store } = await doorsOf(answers, models, stop);
+    const own = { store, survey: surveyed };
     refuse({ survey: surveyed, needs: await own.store.neededSpace(surveyed) }, place);
-    const models = modelsOfTiers(catalog, answers.tiers);
     const { changes, services, config, notices } = await (answers === given
       ? planning
       : planStack(answers, stop));
@@ -226,7 +272,7 @@ export async function prepareInterview(
     }
     const images = config === null ? null : await findImages(config, surveyed.cacheDir, stop);
     const known = await repos;
-    const more = known.length > 0 || config === null ? [] : bakedByRegistry(config, images);
+    const more = known.length > 0 || config === null ? [] : bakedByRegistry(core, config, images);
     if (more.length > 0) return workOut(given, stop, Promise.resolve(more));
     const { imageNotices, neededSpace, plannedImages, withFoundImages } =
       await import("../images/find-images.ts");
@@ -243,7 +289,8 @@ export async function prepareInterview(
     const plan: PlanReady = {
       type: "plan.ready",
       dryRun: request.dryRun,
-      tiers: answers.tiers,
+      tiers: prioritiesOf(catalog, answers.groups),
+      groups: answers.groups,
       models: inOrderOf(models, [
         ...surveyed.models.map(toPlannedModel),
         ...baked.map(toBakedModel),
@@ -270,7 +317,8 @@ export async function prepareInterview(
     return {
       plan,
       survey: surveyed,
-      store: own.store,
+      source,
+      store,
       images,
       config,
       changes,
@@ -281,6 +329,7 @@ export async function prepareInterview(
 
   const interview: Interview = {
     machine: detection.machine,
+    capacity,
     checks: detection.checks,
     catalog,
     servicesGib: memoryOfServices(catalog, await stack.catch(() => null)),
@@ -300,8 +349,8 @@ export async function prepareInterview(
     expandPath: (typed) => expandPath(typed, host),
     preview: async (answers, stop = signal) => (await workOut(answers, stop)).plan,
     checkFolder: async (answers, stop = signal) => {
-      const store = await storeOf(answers, stop);
-      const models = modelsOfTiers(catalog, answers.tiers);
+      const store = hubStoreOf(await placesOf(answers, stop));
+      const models = modelsOfGroups(catalog, answers.groups);
       await requireUsable(work, { store, survey: () => survey(answers, models, stop) });
     },
     checkToken: async (token, stop = signal) => {
@@ -322,21 +371,13 @@ export async function prepareInterview(
   return { interview, workOut };
 }
 
-function volumeNotice({ name, bytes }: FoundVolume): Notice {
-  const held = bytes === null ? "models" : `${formatBytes(bytes)} of models`;
-  return {
-    type: "notice",
-    level: "info",
-    code: "storage.volume_found",
-    message: `The Docker volume ${name} of an earlier install holds ${held}.`,
-    hint: `To use them instead of downloading: --storage volume:${name}`,
-  };
-}
-
 /** Loaded where there is something to choose. */
-async function volumesOf(work: Work, stackDir: string): Promise<readonly FoundVolume[]> {
+async function volumesOf(
+  work: Work,
+  asked: { readonly stack: Stack; readonly stackDir: string },
+): Promise<readonly FoundVolume[]> {
   const { findVolumes } = await import("./find-volumes.ts");
-  return findVolumes(work, stackDir);
+  return findVolumes(work, asked);
 }
 
 /** What is shown before the first question needs some place; the question then says what is wrong with a kept one. */
@@ -352,45 +393,4 @@ async function reachable(
     if (!(error instanceof Failure)) throw error;
     return { ...answers, storage: "hub-cache" };
   }
-}
-
-/** @throws Failure that says what is in the way of the download, the disk's (exit 7) among it */
-function refuse(wanted: Wanted, place: Failure | null): void {
-  const [refusal, ...others] = downloadRefusals({ wanted, place, hub: null });
-  if (refusal !== undefined) throw refusalOf(refusal, others);
-}
-
-/** Disks that something comes to. */
-function plannedDisks(needs: readonly NeededSpace[]): PlannedDisk[] {
-  return needsByDisk(needs)
-    .filter(({ neededBytes }) => neededBytes > 0)
-    .map((each) => ({ ...each, what: each.what.filter((what) => what !== "upgrade") }));
-}
-
-function plannedMemory(
-  models: readonly CatalogModel[],
-  servicesGib: number,
-  { gpu, memoryBytes }: Machine,
-): PlannedMemory {
-  const own = gpu?.memoryBytes ?? null;
-  const neededBytes = Math.round((memoryGibOf(models) + servicesGib) * 1024 ** 3);
-  return { neededBytes, totalBytes: own ?? memoryBytes, ofGpu: own !== null };
-}
-
-function isKept({ token, keepToken }: Answers): boolean {
-  return keepToken || token.source === "kept";
-}
-
-function toPlannedModel(model: SurveyedModel): PlannedModel {
-  const { label, purpose, totalBytes, cachedBytes, resumedBytes } = model;
-  const { id, title, tier } = label;
-  return { id, title, purpose, tier, totalBytes, cachedBytes: cachedBytes + resumedBytes };
-}
-
-function inOrderOf(models: readonly CatalogModel[], planned: readonly PlannedModel[]) {
-  return models.flatMap(({ id }) => planned.filter((model) => model.id === id));
-}
-
-function toBakedModel({ id, title, purpose, tier }: CatalogModel): PlannedModel {
-  return { id, title, purpose, tier, totalBytes: 0, cachedBytes: 0, baked: true };
 }

@@ -155,7 +155,6 @@ const carried = [
   ...["CACHE", "CONFIG", "DATA", "STATE"].map((kind) => `XDG_${kind}_HOME`),
   ...["ENDPOINT", "HOME", "HUB_CACHE", "HUB_OFFLINE", "TOKEN_PATH"].map((name) => `HF_${name}`),
   "HUGGINGFACE_HUB_CACHE",
-  "HER_OS_PORT",
   ...["API_VERSION", "AUTH_CONFIG", "CERT_PATH", "CONFIG", "CONTEXT", "DEFAULT_PLATFORM"].map(
     (name) => `DOCKER_${name}`,
   ),

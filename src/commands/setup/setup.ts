@@ -7,15 +7,17 @@ import {
   setupRefusals,
 } from "../../checks/detect.ts";
 import { findServicesMemory } from "../stack/services-memory.ts";
-import { memoryGibOf, modelsOfTiers } from "../../catalog/catalog.ts";
-import { modelsPlace } from "../models-place.ts";
+import { memoryGibOf, modelsOfGroups } from "../../catalog/catalog.ts";
+import { type ModelPlaces, modelsPlace, placesIn } from "../models-place.ts";
 import {
   recallAnswers,
   rememberAnswers,
   type GatheredSettings,
   type RememberedAnswers,
 } from "../gather-settings.ts";
+import type { Catalog } from "../../catalog/catalog.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
+import { failure } from "../../run/failures/table.ts";
 import { makeStorage, storagePaths } from "../reach-storage.ts";
 import { foundTokens, tryHubOf } from "../open-hub.ts";
 import { findPlannedStack } from "../../deploy/compose/read-stack.ts";
@@ -23,7 +25,7 @@ import { findProjectFolder } from "../../deploy/compose/compose-files.ts";
 import { writeStack } from "../../deploy/compose/deployment.ts";
 import type { Host } from "../../host/host.ts";
 import { answerLimitMs } from "../../host/time-limit.ts";
-import { enabledTiers } from "../stack/told-variables.ts";
+import { enabledGroups } from "../stack/enabled-groups.ts";
 import { ownUid } from "../../host/own-file.ts";
 import type { Answers } from "../../plan/questions.ts";
 import type { Person } from "../../plan/interview.ts";
@@ -34,7 +36,7 @@ import { type Notice, warningOf } from "../../run/events/run.ts";
 import { quoted } from "../../run/shell-quote.ts";
 import type { OtherPort } from "../../run/events/plan.ts";
 import { findOtherPort, findUnnamedPort, otherPortNotice } from "./other-port.ts";
-import { anniePlace } from "../../deploy/compose/annie-service.ts";
+import { stackPlace } from "../../deploy/compose/core-service.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { surveyKept } from "../models/view-cache.ts";
 import { bringOnline } from "./bring-online.ts";
@@ -103,7 +105,7 @@ export async function setup(work: Work, asked: SetupRequest): Promise<readonly s
   const unsupported = consentFailure(detection.machine, answers.unsupported);
   if (unsupported !== null) throw unsupported;
   const worked = await workOut(answers, signal);
-  const { plan, survey, store, images, config, changes, resume, notices } = worked;
+  const { plan, survey, source, store, images, config, changes, resume, notices } = worked;
   const known = { version: detection.machine.docker?.composeVersion ?? null, config };
   for (const notice of notices) emit(notice);
   emit(ask === undefined ? plan : { ...plan, agreedAtMs });
@@ -126,7 +128,17 @@ export async function setup(work: Work, asked: SetupRequest): Promise<readonly s
 
   let isDownloaded = false;
   const onDownloaded = () => (isDownloaded = true);
-  const bring = { request, answers, survey, store, images, known, startedAtMs, onDownloaded };
+  const bring = {
+    request,
+    answers,
+    survey,
+    source,
+    store,
+    images,
+    known,
+    startedAtMs,
+    onDownloaded,
+  };
   const online = await bringOnline(work, bring).catch(async (error: unknown) => {
     if (signal.aborted && resumes) emit(continuesAtBoot);
     // What the machine lacks it may have after a reboot.
@@ -137,7 +149,8 @@ export async function setup(work: Work, asked: SetupRequest): Promise<readonly s
   await rememberAnswers(host, { ...kept, finished: true });
   await endResume(host, request);
   return (
-    request.summary?.(online, plan) ?? closingSummary({ host, online, plan }, request.assetsDir)
+    request.summary?.(online, plan) ??
+    closingSummary({ host, stack: request.catalog.stack, online, plan }, request.assetsDir)
   );
 }
 
@@ -148,15 +161,16 @@ function settledAnswers(answers: Answers, { cacheDir }: SetupRequest): AnswerVal
 }
 
 /** A port that stands in the user's file as a number does not follow `--port`. */
-function portNotices({ ignoredPort, port }: SetupRequest): Notice[] {
-  if (ignoredPort === undefined) return [];
+function portNotices({ catalog, ignoredPort, port }: SetupRequest): Notice[] {
+  const known = catalog.stack.port;
+  if (ignoredPort === undefined || known === null) return [];
   return [
     {
       type: "notice",
       level: "warning",
       code: "stack.port_fixed",
-      message: `--port ${ignoredPort} has no effect: your compose file publishes Annie's port itself${ignoredPort === port ? "" : `, as ${port}`}.`,
-      hint: 'To choose it with --port, publish "127.0.0.1:${HER_OS_PORT:-8000}:8000" there.',
+      message: `--port ${ignoredPort} has no effect: your compose file publishes the port itself${ignoredPort === port ? "" : `, as ${port}`}.`,
+      hint: `To choose it with --port, publish "127.0.0.1:\${${known.variable}:-${known.usual}}:${known.inside}" there.`,
     },
   ];
 }
@@ -183,7 +197,7 @@ export async function continuationOf(
 
 /**
  * What setup is asked to do, by flags, environment and config file.
- * @throws Failure `plan.bad_answer`, `tiers.unknown` (exit 2), before anything is looked at
+ * @throws Failure `catalog.no_stack`, `plan.bad_answer`, `groups.unknown` (exit 2), before anything is looked at
  */
 export async function requestOf(
   host: Host,
@@ -191,9 +205,10 @@ export async function requestOf(
   { dryRun, person, assetsDir }: Pick<SetupRequest, "dryRun" | "person" | "assetsDir">,
 ): Promise<SetupRequest> {
   const { catalog, decided, tokenFile } = settings;
+  requireSetUpable(catalog);
   resolveAnswers({ catalog, remembered: {}, decided, foundTokens: [], tokenFile });
   const { stackDir, port: asked } = settings;
-  const { port, portIgnored } = await anniePlace(host, stackDir, asked);
+  const { port, portIgnored } = await stackPlace(host, catalog.stack, stackDir, asked);
   return {
     ...settings,
     dryRun,
@@ -218,6 +233,11 @@ function moved({ emit }: Work, request: SetupRequest, otherPort: OtherPort): Set
   return { ...request, port: otherPort.port, otherPort };
 }
 
+/** A catalog of models alone has nothing that could be set up. @throws Failure `catalog.no_stack` (exit 2) */
+function requireSetUpable({ stack }: Catalog): void {
+  if (stack.service === null) throw failure("catalog.no_stack", { stack: stack.id });
+}
+
 /** What `sudo heros setup` means, which is seldom what was meant; null where nobody came by sudo. */
 export async function rootNotice(host: Host, stackDir: string): Promise<Notice | null> {
   const user = host.env["SUDO_USER"] ?? "";
@@ -226,7 +246,7 @@ export async function rootNotice(host: Host, stackDir: string): Promise<Notice |
     type: "notice",
     level: "warning",
     code: "setup.as_root",
-    message: `heros is running as root: Annie's files in ${stackDir} and her models will belong to root, not to ${user}.`,
+    message: `heros is running as root: the files in ${stackDir} and the models will belong to root, not to ${user}.`,
     hint: `To keep them as ${user}, cancel and run heros setup without sudo. If Docker denies access: sudo usermod -aG docker ${quoted(user)}, then log in again.`,
   };
 }
@@ -236,13 +256,15 @@ async function placeToCheck(
   work: Work,
   request: SetupRequest,
   remembered: RememberedAnswers,
-): Promise<string> {
+): Promise<ModelPlaces> {
   try {
     return await modelsPlace(work, request, remembered);
   } catch (error) {
     const isAsked = request.person.ask !== undefined;
     if (!isAsked || !(error instanceof Failure)) throw error;
-    return storagePaths(work.host, request.stackDir)["hub-cache"];
+    const folder = storagePaths(work.host, request.stackDir)["hub-cache"];
+    const { layout } = request.catalog.stack;
+    return placesIn(work.host, { storage: "hub-cache", folder, layout });
   }
 }
 
@@ -263,7 +285,7 @@ async function lookAtMachine(work: Work, given: SetupRequest): Promise<Seen | nu
   const { stackDir, assetsDir, stateDir, endpoint, mirrors, dryRun, person } = request;
   const { remedy } = person;
   const remembered = await recallAnswers(host, stateDir, stackDir);
-  const [modelsPath, servicesGib] = await Promise.all([
+  const [places, servicesGib] = await Promise.all([
     placeToCheck(work, request, remembered),
     findServicesMemory({ host, signal, limitMs: answerLimitMs(host) }, request),
   ]);
@@ -271,7 +293,7 @@ async function lookAtMachine(work: Work, given: SetupRequest): Promise<Seen | nu
     ...request,
     remembered: remembered.answers,
     foundTokens: [],
-    enabledTiers: await enabledTiers(host, stackDir, request.catalog),
+    enabledGroups: await enabledGroups(host, stackDir, request.catalog),
   });
   const isAsked = person.ask !== undefined && !decided.has("unsupported");
   const tryHub = tryHubOf({ host }, request, { tokenIsAsked: person.ask !== undefined });
@@ -282,23 +304,25 @@ async function lookAtMachine(work: Work, given: SetupRequest): Promise<Seen | nu
       host,
       emit,
       signal,
-      modelsPath,
+      modelsPath: places.cacheDir,
       stackDir,
       projectDir: await findProjectFolder(host, stackDir),
+      core: request.catalog.stack,
       port,
-      readStack: () => findPlannedStack({ host, stackDir, assetsDir, port }),
+      readStack: () =>
+        findPlannedStack({ host, stack: request.catalog.stack, stackDir, assetsDir, port }),
       endpoint,
       mirrors,
       tryHub,
-      modelsGib: memoryGibOf(modelsOfTiers(request.catalog, answers.tiers)) + servicesGib,
+      modelsGib: memoryGibOf(modelsOfGroups(request.catalog, answers.groups)) + servicesGib,
       consent: answers.unsupported ? "given" : isAsked ? "asked" : "missing",
     });
     const failed = failedChecks(detection);
     const [problem] = detection.problems;
     if (dryRun || remedy === undefined || failed === null) {
       if (problem === undefined || dryRun) return { detection, request };
-      const placed = { ...request, cacheDir: modelsPath };
-      const refusals = setupRefusals(detection, await surveyKept(work, placed, answers.tiers));
+      const placed = { ...request, ...places };
+      const refusals = setupRefusals(detection, await surveyKept(work, placed, answers.groups));
       throw refusalOf(problem, refusals.slice(1));
     }
     const isPortTaken = failed.checks.some(({ id }) => id === "port");

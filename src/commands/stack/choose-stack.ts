@@ -1,5 +1,5 @@
 import path from "node:path";
-import { isSetUp } from "../../deploy/compose/compose-files.ts";
+import { isSetUp, usualFolder } from "../../deploy/compose/compose-files.ts";
 import { lookAtPlace } from "../../host/places.ts";
 import type { Host } from "../../host/host.ts";
 import { expandPath } from "../../source/hub/environment.ts";
@@ -16,9 +16,9 @@ type Choosing = Pick<Work, "host" | "emit">;
  */
 async function stacksHere(
   { host, emit }: Choosing,
-  { stateDir }: GatheredSettings,
+  { stateDir, catalog }: GatheredSettings,
 ): Promise<readonly string[]> {
-  const usual = path.join(host.home, "her-os");
+  const usual = usualFolder(host, catalog.stack);
   const known = await listKnownStacks(host, stateDir);
   const here = new Set((await isSetUp(host, usual)) ? [usual] : []);
   for (const stack of known) {

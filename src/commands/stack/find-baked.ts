@@ -1,7 +1,7 @@
 import path from "node:path";
 import { type BakedRepo, parseBakedLabel, withoutBaked } from "../../catalog/baked.ts";
 import type { Catalog, CatalogModel } from "../../catalog/catalog.ts";
-import { annieServiceName } from "../../deploy/compose/annie-service.ts";
+import { serviceOf, type Stack } from "../../catalog/stack.ts";
 import type { StackConfig } from "../../docker/compose.ts";
 import { findInImage, readImageSettings } from "../../docker/image-contents.ts";
 import { type CacheViewRequest, viewCache } from "../models/view-cache.ts";
@@ -20,23 +20,24 @@ export interface BakedRequest {
 }
 
 /**
- * Models that Annie's image brings, where Docker has it: by its label, else by a look into the folder that it names.
+ * Models that the image of the stack's own service brings, where Docker has it: by its label, else by a look into the folder that it names.
  * @returns none where nothing says so; whatever is in the way is no failure. @throws AbortError
  */
 export async function findBakedInEngine(
   { host, signal }: Pick<Work, "host" | "signal">,
   { readStack, catalog, looked = new Map() }: BakedRequest,
 ): Promise<readonly BakedRepo[]> {
+  const { stack } = catalog;
   const config = await readStack();
-  const service = config?.services[annieServiceName];
+  const service = config?.services[stack.service ?? ""];
   if (service?.image === undefined) return [];
   const asked = { host, image: service.image, signal };
   const settings = await readImageSettings(asked);
   if (settings === null) return [];
   const label = settings.labels[modelsLabelName];
   if (label !== undefined) return parseBakedLabel(label);
-  const folderVariable = catalog.variables.bakedModels;
-  if (folderVariable === undefined) return [];
+  const folderVariable = serviceOf(stack, stack.service ?? "")?.bakedModels ?? null;
+  if (folderVariable === null) return [];
   const folder =
     service.environment[folderVariable] ??
     settings.environment.find((line) => line.startsWith(`${folderVariable}=`))?.split(/=(.*)/s)[1];
@@ -70,7 +71,7 @@ export interface UnbakedView {
   readonly baked: readonly CatalogModel[];
 }
 
-/** What the cache has of models that Annie's image does not bring. Docker is asked only where one of them is not cached. */
+/** What the cache has of models that the stack's own image does not bring. Docker is asked only where one of them is not cached. */
 export async function viewUnbaked(
   work: Work,
   view: CacheViewRequest,
@@ -93,10 +94,11 @@ export async function viewUnbaked(
 
 /** The same of an image that is still to be downloaded, by its label alone. */
 export function bakedByRegistry(
+  { service }: Pick<Stack, "service">,
   config: StackConfig,
   images: FoundImages | null,
 ): readonly BakedRepo[] {
-  const name = config.services[annieServiceName]?.image;
+  const name = config.services[service ?? ""]?.image;
   const label = images?.surveyed.images.find((image) => image.label.image === name)?.content
     ?.modelsLabel;
   return label === undefined ? [] : parseBakedLabel(label);

@@ -1,18 +1,20 @@
 import path from "node:path";
 import { askClashes } from "../../checks/ask-clashes.ts";
 import { clashFailure } from "../../checks/clashes.ts";
-import { anniePlace } from "../../deploy/compose/annie-service.ts";
+import type { Stack } from "../../catalog/stack.ts";
+import { stackPlace } from "../../deploy/compose/core-service.ts";
 import { findBaseFile, isSetUp, stackFlag } from "../../deploy/compose/compose-files.ts";
 import { startStack } from "../../deploy/compose/start.ts";
 import { composeFailure } from "../../docker/compose-failures.ts";
 import { readStackConfig, runCompose, type StackConfig } from "../../docker/compose.ts";
 import { containerTeller, listContainers } from "../../docker/containers.ts";
 import { askEnginePlace } from "../../docker/engine.ts";
-import { askAnnie } from "../../health/health.ts";
+import { askStack } from "../../health/health.ts";
 import { answerLimitMs } from "../../host/time-limit.ts";
 import type { StackAction } from "../../run/failures/stack.ts";
 import { failure } from "../../run/failures/table.ts";
 import { chooseStack } from "./choose-stack.ts";
+import { healthQuestion } from "./health-question.ts";
 import type { Work } from "../command-request.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { placeModels } from "../models-place.ts";
@@ -69,10 +71,11 @@ const whenOnline = "When she is online: heros status";
 async function up(work: Work, settings: GatheredSettings): Promise<string[]> {
   const { cacheDir, stackDir, port } = await placeModels(work, settings);
   const { host, emit, signal } = work;
-  const place = await anniePlace(host, stackDir, port);
-  const config = await requireUnclaimed(work, { stackDir, port: place.port });
+  const { stack } = settings.catalog;
+  const place = await stackPlace(host, stack, stackDir, port);
+  const config = await requireUnclaimed(work, { stack, stackDir, port: place.port });
   const known = { version: null, config };
-  await startStack({ host, emit, signal, stackDir, cacheDir, port: place.port, known });
+  await startStack({ host, stack, emit, signal, stackDir, cacheDir, port: place.port, known });
   return ["Annie's containers are started.", whenOnline];
 }
 
@@ -83,14 +86,18 @@ async function up(work: Work, settings: GatheredSettings): Promise<string[]> {
  */
 async function requireUnclaimed(
   { host, signal }: Work,
-  { stackDir, port }: { readonly stackDir: string; readonly port: number },
+  {
+    stack,
+    stackDir,
+    port,
+  }: { readonly stack: Stack; readonly stackDir: string; readonly port: number },
 ): Promise<StackConfig | null> {
   const config = await readStackConfig({ host, stackDir, signal });
   if (config === null) return null;
   const file = await findBaseFile(host, stackDir);
   const probe = { host, signal, limitMs: answerLimitMs(host) };
   const places = { stackDir, projectDir: path.dirname(file), port };
-  const clashes = await askClashes(probe, { stack: { config, file }, ...places });
+  const clashes = await askClashes(probe, { core: stack, stack: { config, file }, ...places });
   const taken = clashFailure(clashes ?? []);
   if (taken !== null) throw taken;
   return config;
@@ -167,18 +174,20 @@ const openLimitMs = 10_000;
 /** Opens Annie's page where there is a desktop, and says where it is. @throws Failure as `heros status`, where she does not answer */
 async function open(
   { host, signal }: Work,
-  { stackDir, port }: GatheredSettings,
+  { catalog, stackDir, port }: GatheredSettings,
 ): Promise<string[]> {
-  const place = await anniePlace(host, stackDir, port);
+  const { stack } = catalog;
+  const place = await stackPlace(host, stack, stackDir, port);
   const url = `http://${place.host}:${place.port}`;
-  const start = `heros up${stackFlag(host, stackDir)}`;
-  const { from, problem } = await askAnnie(host, { url, tier1: [], stackDir, start, signal });
-  // Whatever she lacks, her page can be opened.
-  if (from !== "annie" && problem !== null) throw problem;
+  const start = `heros up${stackFlag(host, stack, stackDir)}`;
+  const question = healthQuestion({ catalog, groups: [], stackDir, url, config: null });
+  const { from, problem } = await askStack(host, { question, required: [], start, signal });
+  // Whatever it lacks, its page can be opened.
+  if (from !== "stack" && problem !== null) throw problem;
   const hasDesktop = ["DISPLAY", "WAYLAND_DISPLAY"].some((name) => (host.env[name] ?? "") !== "");
   if (hasDesktop) {
     const request = { command: "xdg-open", args: [url], timeoutMs: openLimitMs, signal };
     if ((await host.processes.run(request)).exitCode === 0) return [`Opened: ${url}`];
   }
-  return [url, ...(await laptopLines(host, stackDir, url))];
+  return [url, ...(await laptopLines(host, stack, stackDir, url))];
 }

@@ -1,4 +1,5 @@
-import { type Catalog, servicesGibOf } from "../../catalog/catalog.ts";
+import type { Catalog } from "../../catalog/catalog.ts";
+import { servicesGibOf } from "../../catalog/gpu-images.ts";
 import { findStack } from "../../deploy/compose/read-stack.ts";
 import type { StackConfig } from "../../docker/compose.ts";
 import { late, type Probe, withinLimit } from "../../host/time-limit.ts";
@@ -7,7 +8,7 @@ import { late, type Probe, withinLimit } from "../../host/time-limit.ts";
 export function memoryOfServices(catalog: Catalog, config: StackConfig | null): number {
   const services = Object.values(config?.services ?? {});
   return servicesGibOf(
-    catalog,
+    catalog.stack,
     services.flatMap(({ image }) => image ?? []),
   );
 }
@@ -21,10 +22,12 @@ export interface ServicesMemoryRequest {
 /** The same of the stack in a folder, or of the one that heros would write there; 0 where compose takes too long to say. */
 export async function findServicesMemory(
   probe: Probe,
-  { catalog, ...stack }: ServicesMemoryRequest,
+  { catalog, stackDir, assetsDir }: ServicesMemoryRequest,
 ): Promise<number> {
-  if (catalog.gpuImages.length === 0) return 0;
+  if (catalog.stack.gpuImages.length === 0) return 0;
   const { host } = probe;
-  const config = await withinLimit(probe, () => findStack({ host, ...stack }).catch(() => null));
+  const config = await withinLimit(probe, () =>
+    findStack({ host, stack: catalog.stack, stackDir, assetsDir }).catch(() => null),
+  );
   return memoryOfServices(catalog, config === late ? null : config);
 }

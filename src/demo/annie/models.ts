@@ -27,7 +27,7 @@ export interface AnnieConfig {
 }
 
 export function registerModels(catalog: Catalog): RegisteredModel[] {
-  return catalog.models.map(({ id, tier, capability, parts }) => ({
+  return catalog.models.map(({ id, priority: tier, capability, parts }) => ({
     name: id,
     tier,
     capability,

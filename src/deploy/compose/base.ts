@@ -10,12 +10,12 @@ import type { Notice } from "../../run/events/run.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import {
-  annieServiceName,
-  containerCache,
+  type CoreOf,
+  portVariable,
   type Published,
   publishedAddress,
   standIns,
-} from "./annie-service.ts";
+} from "./core-service.ts";
 import { type ComposeText, invalidBase, isYamlMap, readComposeYaml } from "./compose-yaml.ts";
 import { readEngineError } from "../../docker/engine.ts";
 import type { Host } from "../../host/host.ts";
@@ -24,8 +24,8 @@ import { knownOutput, redactComposeOutput } from "../../docker/compose-failures.
 export interface BaseRead {
   /** Services of all files, in order. */
   readonly services: readonly string[];
-  /** True where the user's files hand Annie a GPU already: a second reservation would be added, not merged. */
-  readonly reservesGpu: boolean;
+  /** Services that the user's files hand a GPU already: a second reservation would be added, not merged. */
+  readonly gpuReserved: ReadonlySet<string>;
   /** Every text that stands as a value: where compose fills variables in. */
   readonly texts: readonly string[];
   /** They take something from other files, which are not read here. */
@@ -34,11 +34,12 @@ export interface BaseRead {
 
 /**
  * Looks whether the user's compose files can be built upon.
- * @throws Failure `stack.base_invalid` (exit 2) where one is not YAML, or none has Annie's service
+ * @param core the service that answers
+ * @throws Failure `stack.base_invalid` (exit 2) where one is not YAML, or none has that service
  */
-export function readBase(files: readonly ComposeText[]): BaseRead {
+export function readBase(files: readonly ComposeText[], core: string): BaseRead {
   const services = new Set<string>();
-  let reservesGpu = false;
+  const gpuReserved = new Set<string>();
   let includes = false;
   let isExtended = false;
   const documents = files.flatMap(readComposeYaml);
@@ -49,22 +50,27 @@ export function readBase(files: readonly ComposeText[]): BaseRead {
     for (const [name, service] of Object.entries(found)) {
       services.add(name);
       isExtended ||= isYamlMap(service) && isYamlMap(service["extends"]);
+      if (hasGpu(service)) gpuReserved.add(name);
     }
-    reservesGpu ||= hasGpu(found[annieServiceName]);
   }
-  if (!services.has(annieServiceName) && !includes) {
-    const names = files.map((file) => file.path).join(", ");
-    throw invalidBase(
-      `${names} has no service named ${annieServiceName}`,
-      `heros extends the service ${annieServiceName}. Rename yours, or choose another folder with --stack-dir.`,
+  if (!services.has(core) && !includes)
+    throw withoutCore(
+      files.map((file) => file.path),
+      core,
     );
-  }
   return {
     services: [...services],
-    reservesGpu,
+    gpuReserved,
     texts: documents.flatMap(({ texts }) => texts),
     reachOut: includes || isExtended,
   };
+}
+
+function withoutCore(files: readonly string[], core: string): Failure {
+  return invalidBase(
+    `${files.join(", ")} has no service named ${core}`,
+    `heros extends the service ${core}. Rename yours, or choose another folder with --stack-dir.`,
+  );
 }
 
 /** A name of CDI's, or the driver's own device: `nvidia.com/gpu=all`, `/dev/nvidia0`. */
@@ -89,17 +95,17 @@ function hasGpu(service: unknown): boolean {
 
 /** What of the user's own files decides what ours says. */
 export interface ValidatedBase {
-  readonly reservesGpu: boolean;
-  /** They publish nothing of Annie. */
+  readonly gpuReserved: ReadonlySet<string>;
+  /** They publish nothing of the stack. */
   readonly publish: boolean;
   readonly secretTaken: boolean;
-  /** Images of the other services that have no GPU, by service. */
+  /** Images of the services that have no GPU, by service. */
   readonly imagesWithoutGpu: ReadonlyMap<string, string>;
   /** What compose makes of each service. */
   readonly whole: StackConfig["whole"];
-  /** Whom Annie runs as, where the files say it. */
-  readonly user: string | null;
-  /** Whether where Annie answers is for HER_OS_PORT to say. */
+  /** Services that are there; those of a profile that is off are not. */
+  readonly services: StackConfig["services"];
+  /** Whether where the stack answers is for its variable to say. */
   followsPort(): Promise<boolean>;
   readonly notices: readonly Notice[];
 }
@@ -112,36 +118,46 @@ export interface ValidatedBase {
 export async function validateBase(files: PlannedFiles): Promise<ValidatedBase | null> {
   const config = await readPlannedConfig(files, null);
   if (config === null) return null;
-  const annie = config.services[annieServiceName];
-  if (annie === undefined) throw await withoutAnnie(files);
-  if (annie.tmpfs.some((each) => path.resolve(each.split(":", 1)[0] ?? "") === containerCache)) {
-    // Compose merges it with no volume, and Docker mounts nothing twice at one place.
-    throw invalidBase(
-      `${annieServiceName} has a tmpfs at ${containerCache}, where her models are mounted`,
-      `Remove ${containerCache} from tmpfs in the compose file, then run heros setup again.`,
-    );
+  const { stack } = files;
+  const name = stack.service ?? "";
+  const core = config.services[name];
+  if (core === undefined) throw await notRunning(files, name);
+  for (const { name: service, mounts } of stack.services) {
+    for (const { at } of mounts) requireNoTmpfs(config, service, at);
   }
-  const published = publishedAddress(config, files.port);
-  if (published === null && !mayPublish(annie)) {
+  const published = publishedAddress(stack, config, files.port);
+  if (published === null && stack.port !== null && !mayPublish(core)) {
     throw failure("stack.no_port", {
-      service: annieServiceName,
-      networkMode: annie.network_mode ?? "",
+      service: name,
+      networkMode: core.network_mode ?? "",
+      inside: stack.port.inside,
     });
   }
+  const services = Object.entries(config.services);
   return {
-    reservesGpu: ownHasGpu(annie),
+    gpuReserved: new Set(services.flatMap(([each, service]) => (ownHasGpu(service) ? [each] : []))),
     publish: published === null,
     secretTaken: config.secrets.has("hf_token"),
     imagesWithoutGpu: new Map(
-      Object.entries(config.services).flatMap(([name, service]) =>
-        name === annieServiceName || ownHasGpu(service) ? [] : [[name, service.image ?? ""]],
+      services.flatMap(([each, service]) =>
+        ownHasGpu(service) ? [] : [[each, service.image ?? ""]],
       ),
     ),
     whole: config.whole,
-    user: annie.user ?? null,
+    services: config.services,
     followsPort: () => followsPort(files, published),
-    notices: volumeNotices(config, annie),
+    notices: volumeNotices(config, stack),
   };
+}
+
+/** Compose merges it with no volume, and Docker mounts nothing twice at one place. */
+function requireNoTmpfs({ services }: StackConfig, service: string, at: string): void {
+  const tmpfs = services[service]?.tmpfs ?? [];
+  if (!tmpfs.some((each) => path.resolve(each.split(":", 1)[0] ?? "") === at)) return;
+  throw invalidBase(
+    `${service} has a tmpfs at ${at}, where its models are mounted`,
+    `Remove ${at} from tmpfs in the compose file, then run heros setup again.`,
+  );
 }
 
 /** Services that our file does not name come out as they are without it; what does not is said before anything starts. */
@@ -163,16 +179,11 @@ export function changedNotices(
   }));
 }
 
-async function withoutAnnie(files: PlannedFiles): Promise<Failure> {
-  const profiles = await profilesOfAnnie(files);
-  if (profiles === null) {
-    return invalidBase(
-      `${files.own.join(", ")} has no service named ${annieServiceName}`,
-      `heros extends the service ${annieServiceName}. Rename yours, or choose another folder with --stack-dir.`,
-    );
-  }
+async function notRunning(files: PlannedFiles, service: string): Promise<Failure> {
+  const profiles = await profilesOf(files, service);
+  if (profiles === null) return withoutCore(files.own, service);
   const { stackDir } = files;
-  return failure("stack.profile_off", { service: annieServiceName, profiles, stackDir });
+  return failure("stack.profile_off", { service, profiles, stackDir });
 }
 
 /** A service without a network of its own can't publish a port. */
@@ -195,36 +206,46 @@ function ownHasGpu({ gpus, runtime, devices, deploy }: StackService): boolean {
 
 /** Asked with another port, compose publishes that one, or the same as before. */
 async function followsPort(files: PlannedFiles, published: Published): Promise<boolean> {
-  if (published === null) return true;
+  if (published === null) return files.stack.port !== null;
   if (published === "chosen") return false;
   if (published.port !== files.port) return false;
   const other = files.port === 65_535 ? 1024 : files.port + 1;
   const config = await readPlannedConfig({ ...files, port: other }, null);
-  const found = config === null ? null : publishedAddress(config, other);
+  const found = config === null ? null : publishedAddress(files.stack, config, other);
   return found === null || found === "chosen" || found.port === other;
 }
 
-/** Models in a volume of the user's are no longer what Annie reads, and who else mounts it fills it for nobody. */
-function volumeNotices({ services }: StackConfig, annie: StackService): Notice[] {
-  const covered = annie.volumes.find(({ target }) => target === containerCache);
-  if (covered?.source === undefined) return [];
-  const { source } = covered;
+/** Models in a volume of the user's are no longer what services read, and who else mounts it fills it for nobody. */
+function volumeNotices({ services }: StackConfig, stack: CoreOf): Notice[] {
+  const covered = stack.services.flatMap(({ name, mounts }) =>
+    (services[name]?.volumes ?? []).filter(({ target }) => mounts.some(({ at }) => at === target)),
+  );
+  const sources = [...new Set(covered.flatMap(({ source }) => source ?? []))];
+  const ours = stack.services.map(({ name }) => name);
+  return sources.flatMap((source) => coveredNotices(services, source, ours));
+}
+
+function coveredNotices(
+  services: StackConfig["services"],
+  source: string,
+  ours: readonly string[],
+): Notice[] {
   const others = Object.entries(services).filter(
     ([name, { volumes }]) =>
-      name !== annieServiceName && volumes.some((volume) => volume.source === source),
+      !ours.includes(name) && volumes.some((volume) => volume.source === source),
   );
   return [
     {
       type: "notice",
       level: "info",
       code: "stack.volume_covered",
-      message: `Annie reads her models from the model folder instead of ${source}, which stays unchanged.`,
+      message: `Models are read from the model folder instead of ${source}, which stays unchanged.`,
     },
     ...others.map(([name]): Notice => ({
       type: "notice",
       level: "warning",
       code: "stack.volume_apart",
-      message: `The service ${name} still uses ${source}, which Annie no longer reads, and downloads models there a second time.`,
+      message: `The service ${name} still uses ${source}, which nothing else reads any more, and downloads models there a second time.`,
       hint: `Remove ${name} from the compose file, or give it a profile that is not enabled.`,
     })),
   ];
@@ -232,6 +253,7 @@ function volumeNotices({ services }: StackConfig, annie: StackService): Notice[]
 
 export interface PlannedFiles {
   readonly host: Host;
+  readonly stack: CoreOf;
   /** Absolute; it need not be there. */
   readonly stackDir: string;
   /** Absolute paths of the user's files, or of the base that heros would lay down. */
@@ -261,23 +283,23 @@ export async function readPlannedConfig(
   );
 }
 
-/** The profiles that would switch Annie's service on; null where it is in none. */
-export async function profilesOfAnnie(files: PlannedFiles): Promise<readonly string[] | null> {
+/** The profiles that would switch a service on; null where it is in none. */
+async function profilesOf(files: PlannedFiles, name: string): Promise<readonly string[] | null> {
   const { exitCode, stdout } = await askCompose(files, null, {
     flags: ["--profile", "*"],
   });
-  const service = exitCode === 0 ? parseStackConfig(stdout)?.services[annieServiceName] : undefined;
+  const service = exitCode === 0 ? parseStackConfig(stdout)?.services[name] : undefined;
   return service === undefined || service.profiles.length === 0 ? null : service.profiles;
 }
 
 /** `docker compose config` of files that are not written yet, as JSON. @param configFlags after the word `config` */
 export async function askCompose(
-  { host, stackDir, own, baseMissing, port }: PlannedFiles,
+  { host, stack, stackDir, own, baseMissing, port }: PlannedFiles,
   override: string | null,
   {
     flags = [],
     configFlags = [],
-    passwords = standIns,
+    passwords = standIns(stack),
   }: {
     readonly flags?: readonly string[];
     readonly configFlags?: readonly string[];
@@ -300,7 +322,7 @@ export async function askCompose(
       "json",
     ],
     ...(override === null ? {} : { input: override }),
-    env: { ...passwords, HER_OS_PORT: String(port) },
+    env: { ...passwords, ...portVariable(stack, port) },
     timeoutMs: 15_000,
   });
 }

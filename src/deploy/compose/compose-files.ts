@@ -1,5 +1,7 @@
 import path from "node:path";
+import type { Stack } from "../../catalog/stack.ts";
 import type { Host } from "../../host/host.ts";
+import { failure } from "../../run/failures/table.ts";
 import { type EnvEdit, envValue, readStackEnv, type StackEnv } from "./env/env-file.ts";
 import { readIfThere } from "../../host/text-files.ts";
 import { isThere } from "../../host/places.ts";
@@ -10,17 +12,40 @@ export const herosFile = "docker-compose.heros.yml";
 /** The name under which heros lays down the base where there is none. */
 export const newBaseFile = "docker-compose.yml";
 
-/** Whether heros set up Annie in the folder. Her `.env` still names its file where somebody deleted that. */
+/**
+ * The file that heros lays down where there is no compose file.
+ * @throws Failure `stack.no_base` (exit 2) where the catalog has none
+ */
+export function baseFileOf({ id, base }: Pick<Stack, "id" | "base">, assetsDir: string): string {
+  switch (base.kind) {
+    case "shipped":
+      return path.join(assetsDir, "compose", base.name);
+    case "file":
+      return base.path;
+    case "none":
+      throw failure("stack.no_base", { stack: id });
+  }
+}
+
+/** Whether heros set up a stack in the folder. Its `.env` still names our file where somebody deleted that. */
 export async function isSetUp({ files }: Pick<Host, "files">, stackDir: string): Promise<boolean> {
   if (await isThere({ files }, path.join(stackDir, herosFile))) return true;
   const env = await readIfThere({ files }, path.join(stackDir, ".env")).catch(() => null);
   return env !== null && /^COMPOSE_FILE=.*docker-compose\.heros\.yml/mu.test(env);
 }
 
+/** Where a stack is set up unless somebody says another place. */
+export function usualFolder({ home }: Pick<Host, "home">, { id }: Pick<Stack, "id">): string {
+  return path.join(home, id);
+}
+
 /** By which a command finds a stack that is not where it looks by itself; nothing for one that is. */
-export function stackFlag({ home }: Pick<Host, "home">, stackDir: string): string {
-  const usual = path.join(home, "her-os");
-  return stackDir === usual ? "" : ` --stack-dir ${quoted(stackDir)}`;
+export function stackFlag(
+  { home }: Pick<Host, "home">,
+  { id }: Pick<Stack, "id">,
+  stackDir: string,
+): string {
+  return stackDir === usualFolder({ home }, { id }) ? "" : ` --stack-dir ${quoted(stackDir)}`;
 }
 
 /** In the order in which compose looks. */

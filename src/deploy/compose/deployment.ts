@@ -5,43 +5,53 @@ import { Secret } from "../../run/secret.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
-import type { TokenFor } from "../../catalog/catalog.ts";
+import type { CatalogService, Stack, StoreName } from "../../catalog/stack.ts";
 import type { ModelsMount } from "../../plan/storage.ts";
 import { readIfThere, writeAtomically } from "../../host/text-files.ts";
 import { isOpenToOthers } from "./readers.ts";
 
-/** Variables of containers; compose fills in those that they name. */
-export interface ToldVariables {
-  /** Of her own service. */
-  readonly core: Readonly<Record<string, string>>;
-  readonly warmup: Readonly<Record<string, string>>;
-  /** Every model is chosen, but those that a variable enables. */
-  readonly areAllChosen: boolean;
-  /** By which the stack is told of models in its image; null where it is not. */
-  readonly bakedModels: string | null;
+/** A service of the catalog with the answers filled in. */
+export interface PlannedService extends Pick<
+  CatalogService,
+  "name" | "mounts" | "environment" | "token" | "gpus" | "memory" | "command" | "bakedModels"
+> {
+  /** None of its groups is chosen: it does not run. */
+  readonly isOff: boolean;
+  readonly warmup: PlannedWarmup | null;
+}
+
+/** A container that looks for the models before its service starts. */
+export interface PlannedWarmup {
+  readonly name: string;
+  readonly entrypoint: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly token: boolean;
+}
+
+/** Where a store is kept, and how containers get it. */
+export interface StorePlace {
+  /** Absolute; of the Hub's cache the folder that holds `models--…`. */
+  readonly folder: string;
+  readonly mount: ModelsMount;
 }
 
 /** What the answers mean for the stack. */
 export interface Deployment {
-  /** Absolute path of the root of the Hub cache: the folder that holds `models--…`. */
-  readonly cacheDir: string;
-  /** How containers get it. */
-  readonly mount: ModelsMount;
-  /** What Annie's containers are told, by the catalog: of the answers, and beside them. */
-  readonly told: ToldVariables;
-  /** Whether Annie starts at once, or when every chosen model is there; `warmup`: without heros too. */
+  readonly stack: Stack;
+  /** Those that services mount. */
+  readonly stores: Readonly<Partial<Record<StoreName, StorePlace>>>;
+  readonly services: readonly PlannedService[];
+  /** Whether services start at once, or when every chosen model is there; `warmup`: without heros too. */
   readonly startup: "progressive" | "wait" | "warmup";
   /** Of the Hub, or of a mirror; null for the Hub's usual address. */
   readonly endpoint: string | null;
-  /** Where Annie answers on this machine. */
+  /** Where the stack answers on this machine. */
   readonly port: number;
-  /** The Hub token that the person chose to keep for Annie; null keeps what is there. */
+  /** The Hub token that the person chose to keep; null keeps what is there. */
   readonly token: Secret | null;
-  /** Which of the containers need it, by the catalog. */
-  readonly tokenFor: TokenFor;
-  /** Whether containers can reach a GPU here. */
-  readonly gpu: boolean;
-  /** Whether another service with this image needs it, by the catalog. */
+  /** How many GPUs containers can reach here. */
+  readonly gpus: number;
+  /** Whether another service with this image needs one, by the catalog. */
   needsGpu(image: string): boolean;
 }
 
@@ -51,7 +61,7 @@ export interface NeededFolder {
   readonly mode: number;
   /** It holds secrets: one that everybody may write to, although it was there before, gets this mode. */
   readonly closed?: boolean;
-  /** Whose it is: of the models, or of Annie's files. */
+  /** Whose it is: of the models, or of the stack's files. */
   readonly area: FilePlace["area"];
 }
 

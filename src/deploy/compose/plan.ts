@@ -1,5 +1,6 @@
 import path from "node:path";
 import { failure } from "../../run/failures/table.ts";
+import type { Stack } from "../../catalog/stack.ts";
 import type { StackConfig } from "../../docker/compose.ts";
 import type { Host } from "../../host/host.ts";
 import type { Notice } from "../../run/events/run.ts";
@@ -7,9 +8,9 @@ import { fileFailure } from "../../run/file-failure.ts";
 import { formatStamp } from "../../run/units.ts";
 import { Secret } from "../../run/secret.ts";
 import {
+  baseFileOf,
   findComposeFiles,
   herosFile,
-  newBaseFile,
   projectFolder,
   type ComposeFiles,
 } from "./compose-files.ts";
@@ -33,6 +34,7 @@ import {
   type StackEnv,
   editEnv,
   type EnvEdit,
+  type OwnKeys,
 } from "./env/env-file.ts";
 import { readIfThere } from "../../host/text-files.ts";
 import {
@@ -43,10 +45,10 @@ import {
   validateBase,
 } from "./base.ts";
 import { editedByHand, overrideText } from "./override.ts";
-import { annieServiceName, warmupServiceName } from "./annie-service.ts";
 import { planTokenMount } from "./token-mount.ts";
+import { servicesHere, tokenReaders } from "./planned-services.ts";
 import { requiredPasswords } from "./required-passwords.ts";
-import { readWarmupBase } from "./warmup.ts";
+import { readWarmupBases, type WarmupBase } from "./warmup.ts";
 import { randomBytes } from "node:crypto";
 import { type Reference, substitute, SubstitutionError } from "./env/substitute.ts";
 
@@ -77,28 +79,29 @@ export interface PlannedDeployment {
  */
 export async function planDeployment(request: DeploymentRequest): Promise<PlannedDeployment> {
   const { host, stackDir, plan, assetsDir } = request;
+  const { stack } = plan;
   try {
     const existing = await requireWritable(host, stackDir);
     const env = await readStackEnv(host, stackDir);
     const herosPath = path.join(stackDir, herosFile);
     const oldHeros = await readIfThere(host, herosPath);
     const files = await findComposeFiles(host, env, oldHeros);
-    const base = await host.files.readFile(path.join(assetsDir, "compose", newBaseFile), "utf8");
+    const baseFile = files.baseMissing ? baseFileOf(stack, assetsDir) : null;
+    const base = baseFile === null ? null : await readNewBase(host, baseFile);
     const own = await Promise.all(
       files.own.map(async (name, index) => {
         const file = path.resolve(stackDir, name);
-        const isNew = files.baseMissing && index === 0;
+        const isNew = index === 0 && base !== null;
         const text = isNew ? base : await readNamed(host, file);
         return { path: file, before: isNew ? null : text, text };
       }),
     );
-    const { reservesGpu, texts, services, reachOut } = readBase(own);
+    const { texts, services, reachOut, ...read } = readBase(own, stack.service ?? "");
     const planned: PlannedFiles = {
       host,
+      stack,
       stackDir,
-      own: own.map(({ path: file, before }) =>
-        before === null ? path.join(assetsDir, "compose", newBaseFile) : file,
-      ),
+      own: own.map(({ path: file, before }) => (before === null ? (baseFile ?? file) : file)),
       baseMissing: files.baseMissing,
       port: plan.port,
     };
@@ -139,25 +142,27 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
       changes.push(change(file, before, text, { folders, secret: before !== null }));
     }
 
-    const warmup =
-      plan.startup === "warmup" ? await readWarmupBase({ files: planned, own, plan }) : null;
+    const here = servicesHere(plan, checked);
+    const planHere = { ...plan, services: here.services };
+    const warmups =
+      plan.startup === "warmup"
+        ? await readWarmupBases({ files: planned, own, plan: planHere })
+        : new Map<string, WarmupBase>();
     const isKept = token !== null;
     const { tokenFor, notices: withheld } = await planTokenMount({
       host,
       stackDir,
-      wanted: {
-        core: isKept && plan.tokenFor.core,
-        warmup: isKept && warmup !== null && plan.tokenFor.warmup,
-      },
-      users: { core: checked?.user ?? null, warmup: warmup?.user ?? null },
+      wanted: isKept ? tokenReaders(here.services, { warmups, checked }) : [],
     });
-    const gpuServices = [...(plan.gpu ? (checked?.imagesWithoutGpu ?? []) : [])].flatMap(
-      ([name, image]) => (plan.needsGpu(image) ? [name] : []),
+    const ours = new Set(here.services.map(({ name }) => name));
+    const gpuServices = [...(plan.gpus > 0 ? (checked?.imagesWithoutGpu ?? []) : [])].flatMap(
+      ([name, image]) => (!ours.has(name) && plan.needsGpu(image) ? [name] : []),
     );
     const newHeros = overrideText({
-      plan: { ...plan, tokenFor },
-      warmup,
-      gpuReserved: checked?.reservesGpu ?? reservesGpu,
+      plan: planHere,
+      warmups,
+      tokenFor,
+      gpuReserved: checked?.gpuReserved ?? read.gpuReserved,
       gpuServices,
       publish: checked?.publish ?? false,
       secretTaken: checked?.secretTaken ?? false,
@@ -168,14 +173,22 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
     const edited = oldHeros !== null && oldHeros !== newHeros && editedByHand(oldHeros);
     changes.push({
       ...change(herosPath, oldHeros, newHeros, {
-        folders: [stackFolder, { path: plan.cacheDir, mode: 0o755, area: "cache" }],
+        folders: [
+          stackFolder,
+          ...Object.values(plan.stores).map(({ folder }): NeededFolder => ({
+            path: folder,
+            mode: 0o755,
+            area: "cache",
+          })),
+        ],
         ...(edited ? { show: keysAlone(newHeros) } : {}),
       }),
       ...(edited ? { backupPath: await freeBackupPath(host, herosPath) } : {}),
     });
 
     const portFollows =
-      portIn(projectEnv) === plan.port || checked === null || (await checked.followsPort());
+      portIn(stack, projectEnv) === plan.port ||
+      (stack.port !== null && (checked === null || (await checked.followsPort())));
     const elsewhere = reachOut ? await requiredPasswords(planned) : [];
     const { text, passwords } = planEnv({
       plan,
@@ -186,14 +199,14 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
       portFollows,
     });
     if (config !== null) {
-      await requireNoData({ host, config, passwords, envPath: projectEnv.path });
+      await requireNoData({ host, stack, config, passwords, envPath: projectEnv.path });
     }
     changes.push(
       change(env.path, env.found, text, {
         mode: 0o600,
         forbiddenBits: passwords.length > 0 ? 0o077 : 0,
         folders: [stackFolder],
-        show: (shown) => shownEnv({ ...env, text: shown }),
+        show: (shown) => shownEnv({ ...env, text: shown }, ownKeys(stack)),
         secret: true,
       }),
     );
@@ -201,18 +214,20 @@ export async function planDeployment(request: DeploymentRequest): Promise<Planne
     // Of the base that heros lays down itself, and in later runs, there is nothing new to say.
     const first = oldHeros === null && own.some((file) => file.text !== base);
     const notices = first && checked !== null ? checked.notices : [];
-    const ours = [
-      annieServiceName,
-      ...(warmup === null ? [] : [warmupServiceName]),
+    const written = [
+      ...ours,
+      ...here.services.flatMap(({ warmup }) => warmup?.name ?? []),
       ...gpuServices,
     ];
     const changed =
-      checked === null || config === null ? [] : changedNotices(checked.whole, config.whole, ours);
+      checked === null || config === null
+        ? []
+        : changedNotices(checked.whole, config.whole, written);
     return {
       changes,
       services: config === null ? services : Object.keys(config.services),
       config,
-      notices: [...notices, ...withheld, ...changed],
+      notices: [...notices, ...here.notices, ...withheld, ...changed],
     };
   } catch (error) {
     throw fileFailure(error, { folder: stackDir, area: "stack" }) ?? error;
@@ -260,6 +275,16 @@ function fromFolder(folder: string, file: string): string {
   return relative.startsWith(".") ? relative : `./${relative}`;
 }
 
+/** @throws Failure `stack.base_invalid` (exit 2) where the catalog names a file that is not there */
+async function readNewBase(host: Host, file: string): Promise<string> {
+  const text = await readIfThere(host, file);
+  if (text !== null) return text;
+  throw failure("stack.base_invalid", {
+    problem: `${file} does not exist, but the catalog names it as the stack's base`,
+    remedy: "Restore the file, or correct stack.base in the catalog.",
+  });
+}
+
 async function readNamed(host: Host, file: string): Promise<string> {
   const text = await readIfThere(host, file);
   if (text !== null) return text;
@@ -285,7 +310,7 @@ export interface PlanEnvRequest {
   readonly files: ComposeFiles;
   /** Where compose fills variables in. */
   readonly texts: readonly string[];
-  /** False where a port that stands in the user's file as a number makes HER_OS_PORT mean nothing. */
+  /** False where a port that stands in the user's file as a number makes its variable mean nothing. */
   readonly portFollows: boolean;
 }
 
@@ -306,22 +331,29 @@ export function planEnv({
 }: PlanEnvRequest): PlannedEnv {
   const lookup = lookupIn(projectEnv);
   const edits: EnvEdit[] = files.edit === null ? [] : [files.edit];
-  if (portFollows && portIn(projectEnv) !== plan.port) {
-    edits.push({ key: "HER_OS_PORT", value: String(plan.port) });
+  const { stack } = plan;
+  if (portFollows && stack.port !== null && portIn(stack, projectEnv) !== plan.port) {
+    edits.push({ key: stack.port.variable, value: String(plan.port) });
   }
-  const passwords = Object.entries(newPasswords({ texts, lookup }));
+  const passwords = Object.entries(newPasswords({ stack, texts, lookup }));
   edits.push(...passwords.map(([key, value]) => ({ key, value })));
   return { text: editEnv(env, edits), passwords: passwords.map(([key]) => key) };
 }
 
-/** Annie's, as compose fills it in. */
-function portIn(env: StackEnv): number {
-  return Number(lookupIn(env)("HER_OS_PORT") || 8000);
+/** The stack's, as compose fills it in. */
+function portIn({ port }: Stack, env: StackEnv): number {
+  return port === null ? 0 : Number(lookupIn(env)(port.variable) || port.usual);
 }
 
-const passwords = ["POSTGRES_PASSWORD", "NEO4J_PASSWORD"];
+function ownKeys({ port, passwords }: Stack): OwnKeys {
+  return {
+    shown: ["COMPOSE_FILE", ...(port === null ? [] : [port.variable])],
+    secret: passwords.map(({ variable }) => variable),
+  };
+}
 
 export interface PasswordsRequest {
+  readonly stack: Pick<Stack, "passwords">;
   /** Every value in the compose files, as it is written. */
   readonly texts: readonly string[];
   /** What compose fills in, from the shell and its `.env` files. */
@@ -332,7 +364,7 @@ export interface PasswordsRequest {
  * New passwords for the databases that have none. One is needed where the compose files require it, or name it without
  * anything in its place, and it is not set. A default is a password in use: a database made with it takes no other.
  */
-export function newPasswords({ texts, lookup }: PasswordsRequest): Record<string, string> {
+export function newPasswords({ stack, texts, lookup }: PasswordsRequest): Record<string, string> {
   const required = new Set<string>();
   const plain = new Set<string>();
   const stoodIn = new Set<string>();
@@ -348,8 +380,8 @@ export function newPasswords({ texts, lookup }: PasswordsRequest): Record<string
       if (!(error instanceof SubstitutionError)) throw error;
     }
   }
-  const needed = passwords.filter(
-    (name) => required.has(name) || (plain.has(name) && !stoodIn.has(name)),
-  );
+  const needed = stack.passwords
+    .map(({ variable }) => variable)
+    .filter((name) => required.has(name) || (plain.has(name) && !stoodIn.has(name)));
   return Object.fromEntries(needed.map((name) => [name, randomBytes(24).toString("hex")]));
 }

@@ -1,5 +1,6 @@
 import { failure } from "../../run/failures/table.ts";
 import path from "node:path";
+import type { Stack } from "../../catalog/stack.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import { userName } from "../../host/places.ts";
@@ -97,6 +98,7 @@ function fileInTheWay(file: string): Error {
 
 export interface KeptDataRequest {
   readonly host: Host;
+  readonly stack: Pick<Stack, "passwords">;
   readonly config: StackConfig;
   /** The passwords that are to be made. */
   readonly passwords: readonly string[];
@@ -104,30 +106,20 @@ export interface KeptDataRequest {
   readonly envPath: string;
 }
 
-interface Database {
-  readonly image: RegExp;
-  /** Where it keeps its data, in the container. */
-  readonly data: RegExp;
-}
-
-/** By the variable of its password. */
-const databases: Readonly<Record<string, Database>> = {
-  POSTGRES_PASSWORD: { image: /postgres|postgis|pgvector|timescale/i, data: /\/postgres(?:ql)?\b/ },
-  NEO4J_PASSWORD: { image: /neo4j/i, data: /^\/(?:var\/lib\/neo4j\/)?data\b/ },
-};
-
 /**
  * A database keeps the password that it was made with: where its data are there, a new one locks everybody out.
  * @throws Failure `stack.password_lost` (exit 2)
  */
 export async function requireNoData(request: KeptDataRequest): Promise<void> {
-  const { host, config, passwords, envPath } = request;
+  const { host, stack, config, passwords, envPath } = request;
   for (const name of passwords) {
-    const database = databases[name];
+    const database = stack.passwords.find(({ variable }) => variable === name);
     if (database === undefined) continue;
+    const isOf = (words: readonly string[], text: string) =>
+      words.some((word) => text.toLowerCase().includes(word.toLowerCase()));
     const volumes = Object.values(config.services)
-      .filter(({ image = "" }) => database.image.test(image))
-      .flatMap((service) => service.volumes.filter(({ target }) => database.data.test(target)));
+      .filter(({ image = "" }) => isOf(database.images, image))
+      .flatMap((service) => service.volumes.filter(({ target }) => isOf(database.data, target)));
     for (const volume of volumes) {
       const place = await dataIn(host, config, volume);
       if (place !== null) throw passwordLost(name, place, envPath);

@@ -1,12 +1,14 @@
 import path from "node:path";
 import { parseStackConfig, type StackConfig } from "../../docker/compose.ts";
+import type { Stack } from "../../catalog/stack.ts";
 import type { Host } from "../../host/host.ts";
 import { readIfThere } from "../../host/text-files.ts";
 import { Failure } from "../../run/failure.ts";
 import { fileFailure } from "../../run/file-failure.ts";
-import { portInside } from "./annie-service.ts";
+import { baseFileOf } from "./compose-files.ts";
+import { type CoreOf, usualPort } from "./core-service.ts";
 import { readPlannedConfig } from "./base.ts";
-import { findBaseFile, findComposeFiles, herosFile, newBaseFile } from "./compose-files.ts";
+import { findBaseFile, findComposeFiles, herosFile } from "./compose-files.ts";
 import {
   type ComposeText,
   invalidBase,
@@ -53,7 +55,8 @@ interface ReadStackRequest {
   readonly stackDir: string;
   /** The folder `assets` of heros. */
   readonly assetsDir: string;
-  /** Where Annie is to answer. */
+  readonly stack: CoreOf & Pick<Stack, "id" | "base">;
+  /** Where the stack is to answer. */
   readonly port?: number;
 }
 
@@ -61,17 +64,16 @@ async function mergeStack({
   host,
   stackDir,
   assetsDir,
-  port = portInside,
+  stack,
+  port = usualPort(stack),
 }: ReadStackRequest): Promise<StackConfig> {
   const env = await readStackEnv(host, stackDir);
   const heros = await readIfThere(host, path.join(stackDir, herosFile));
   const { own, baseMissing } = await findComposeFiles(host, env, heros);
   const paths = own.map((name, index) =>
-    baseMissing && index === 0
-      ? path.join(assetsDir, "compose", newBaseFile)
-      : path.resolve(stackDir, name),
+    baseMissing && index === 0 ? baseFileOf(stack, assetsDir) : path.resolve(stackDir, name),
   );
-  const asked = { host, stackDir, own: paths, baseMissing, port };
+  const asked = { host, stack, stackDir, own: paths, baseMissing, port };
   const config = await readPlannedConfig(asked, heros);
   if (config !== null) return config;
   const texts = await Promise.all(paths.map((file) => readIfThere(host, file)));

@@ -1,4 +1,4 @@
-import { standIns } from "./annie-service.ts";
+import { standIns } from "./core-service.ts";
 import { askCompose, type PlannedFiles } from "./base.ts";
 
 /**
@@ -7,10 +7,11 @@ import { askCompose, type PlannedFiles } from "./base.ts";
  */
 export async function requiredPasswords(files: PlannedFiles): Promise<readonly string[]> {
   const found = new Map<string, string>();
+  const known = standIns(files.stack);
   for (;;) {
     const { stderr } = await askCompose(files, null, { passwords: Object.fromEntries(found) });
     const [, name] = /required variable (\w+) is missing a value/.exec(stderr) ?? [];
-    if (name === undefined || found.has(name) || !Object.hasOwn(standIns, name))
+    if (name === undefined || found.has(name) || !Object.hasOwn(known, name))
       return [...found.keys()];
     found.set(name, "none");
   }

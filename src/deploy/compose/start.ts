@@ -26,24 +26,25 @@ import type { RunResult } from "../../host/processes.ts";
 import type { Emit } from "../../run/event.ts";
 import { halfStarted } from "../../run/failures/stack.ts";
 import {
-  type AnnieAddress,
-  annieServiceName,
   askChosenPort,
-  containerCache,
-  portInside,
+  coreCache,
+  type CoreOf,
   publishedAddress,
-} from "./annie-service.ts";
+  type StackAddress,
+  usualPort,
+} from "./core-service.ts";
 import { openTokenToReaders } from "./token-mount.ts";
 import { explainContainers } from "../../docker/watch-containers.ts";
 
 export interface StartStackRequest {
   readonly host: Host;
+  readonly stack: CoreOf;
   readonly stackDir: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
   /** The port that is preferred where compose publishes several. */
   readonly port?: number;
-  /** The folder of models that is mounted into Annie's container. */
+  /** The folder of models that is mounted into the stack's own container. */
   readonly cacheDir?: string;
   /** These, and what they wait for. Left out, all that are not in a profile. */
   readonly services?: readonly string[];
@@ -64,13 +65,14 @@ const pullTellMs = 1000;
 
 /**
  * `docker compose up -d`: fetches images, starts what does not run, leaves alone what does.
- * Ends when compose has started everything; Annie herself may still be waking.
+ * Ends when compose has started everything; what runs in it may still be starting.
  * @throws Failure with docker's own reason: exit 4 where the machine lacks something, 5 and 7 for images, else 1;
  * its hint says what runs already
- * @returns where Annie answers, as compose published her; null where it does not say
+ * @returns where the stack answers, as compose published it; null where it does not say
  */
-export async function startStack(request: StartStackRequest): Promise<AnnieAddress | null> {
-  const { host, stackDir, emit, signal, services = [], known } = request;
+export async function startStack(request: StartStackRequest): Promise<StackAddress | null> {
+  const { host, stack, stackDir, emit, signal, services = [], known } = request;
+  const ownService = stack.service ?? "";
   const { tell = containerTeller(emit) } = request;
   request.after?.catch(() => {});
   await requireFolder(request);
@@ -124,7 +126,7 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
     tell(containers);
     if (result.exitCode === 0) {
       await freshenMount(request, containers);
-      return await findAnnie(request, config);
+      return await findAddress(request, config);
     }
     const place = await askEnginePlace(host, signal);
     // What looks like a network that failed is an engine that was killed, where it no longer answers.
@@ -137,8 +139,8 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
       const broken = await explainContainers({
         ...request,
         tell,
-        service: annieServiceName,
-        modelsAt: containerCache,
+        service: ownService,
+        modelsAt: coreCache(stack),
       });
       if (broken !== null) throw broken;
     }
@@ -147,7 +149,7 @@ export async function startStack(request: StartStackRequest): Promise<AnnieAddre
       stackDir,
       place,
       config,
-      ownService: annieServiceName,
+      ownService,
     });
     const running = containers.filter(({ state }) => state !== "exited" && state !== "created");
     if (running.length === 0) throw reason;
@@ -175,20 +177,22 @@ async function freshenMount(
   request: StartStackRequest,
   containers: readonly Container[],
 ): Promise<void> {
-  const { cacheDir, emit } = request;
-  if (cacheDir === undefined) return;
-  if (!(await isMountStale({ ...request, cacheDir, containers }))) return;
-  emit({ type: "stack.command", command: `docker compose restart ${annieServiceName}` });
-  await restartAnnie(request);
+  const { cacheDir, stack, emit } = request;
+  const { service } = stack;
+  if (cacheDir === undefined || service === null) return;
+  if (!(await isMountStale({ ...request, service, cacheDir, containers }))) return;
+  emit({ type: "stack.command", command: `docker compose restart ${service}` });
+  await restartService(request, service);
 }
 
-async function findAnnie(
+async function findAddress(
   request: StartStackRequest,
   config: StackConfig | null,
-): Promise<AnnieAddress | null> {
+): Promise<StackAddress | null> {
   if (config === null) return null;
-  const published = publishedAddress(config, request.port ?? portInside);
-  return published === "chosen" ? askChosenPort(request) : published;
+  const { stack } = request;
+  const published = publishedAddress(stack, config, request.port ?? usualPort(stack));
+  return published === "chosen" ? askChosenPort(stack, request) : published;
 }
 
 /** A command can't be started in a folder that is not there, which would look as if the command were not there. */
@@ -225,25 +229,26 @@ function pollContainers(
 }
 
 export interface MountRequest extends ListRequest {
-  /** The folder that is mounted into Annie's container. */
+  readonly service: string;
+  /** The folder that is mounted into its container. */
   readonly cacheDir: string;
   readonly containers: readonly Container[];
 }
 
 /**
  * A container keeps the folder that was there when it started: one that was deleted and made again meanwhile stands empty
- * to it forever. Whether Annie's has such a one; false where that can't be told.
+ * to it forever. Whether that of a service has such a one; false where that can't be told.
  */
 export async function isMountStale(request: MountRequest): Promise<boolean> {
-  const { host, cacheDir, containers } = request;
-  const annie = containers.find(({ service, name }) => service === annieServiceName && name !== "");
+  const { host, service, cacheDir, containers } = request;
+  const own = containers.find((each) => each.service === service && each.name !== "");
   const folder = await host.files.stat(cacheDir).catch(() => null);
-  if (annie === undefined || annie.state === "exited" || folder === null) return false;
-  const startedAtMs = await askStartedAt(request, annie.name);
+  if (own === undefined || own.state === "exited" || folder === null) return false;
+  const startedAtMs = await askStartedAt(request, own.name);
   return startedAtMs !== null && folder.birthtimeMs > startedAtMs;
 }
 
-/** Starts Annie's container again, which mounts the folder that is there now. */
-export async function restartAnnie(request: ListRequest): Promise<void> {
-  await runCompose({ ...request, args: ["restart", annieServiceName], timeoutMs: 120_000 });
+/** Starts the container of a service again, which mounts the folder that is there now. */
+export async function restartService(request: ListRequest, service: string): Promise<void> {
+  await runCompose({ ...request, args: ["restart", service], timeoutMs: 120_000 });
 }

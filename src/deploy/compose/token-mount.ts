@@ -1,5 +1,4 @@
 import path from "node:path";
-import type { TokenFor } from "../../catalog/catalog.ts";
 import type { StackConfig, StackService } from "../../docker/compose.ts";
 import { findUserInImage, readImageSettings } from "../../docker/image-contents.ts";
 import type { Host } from "../../host/host.ts";
@@ -7,50 +6,47 @@ import { ownUid } from "../../host/own-file.ts";
 import type { Emit } from "../../run/event.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { quoted } from "../../run/shell-quote.ts";
-import { annieServiceName, warmupServiceName } from "./annie-service.ts";
 import { keptTokenFile } from "./deployment.ts";
 import { askReaders, letRead, type ReadersAnswer } from "./readers.ts";
 
 export interface TokenMountRequest {
   readonly host: Host;
   readonly stackDir: string;
-  /** By the catalog; none where there is no token. */
-  readonly wanted: TokenFor;
-  /** Whom each runs as, as compose takes it; null where only the image says it. */
-  readonly users: Readonly<Record<keyof TokenFor, string | null>>;
+  /** Services that ask the Hub, by the catalog; none where there is no token. */
+  readonly wanted: readonly TokenReader[];
+}
+
+export interface TokenReader {
+  readonly service: string;
+  /** Whom it runs as, as compose takes it; null where only the image says it. */
+  readonly user: string | null;
 }
 
 export interface TokenMount {
-  readonly tokenFor: TokenFor;
+  readonly tokenFor: ReadonlySet<string>;
   readonly notices: readonly Notice[];
 }
 
 /**
- * Which containers get the token: those that need it, unless they run as somebody who can't be let into its file. The Hub's
+ * Which services get the token: those that need it, unless they run as somebody who can't be let into its file. The Hub's
  * library would stop at a token that it can't read, although public models need none.
  */
 export async function planTokenMount(request: TokenMountRequest): Promise<TokenMount> {
-  const { host, stackDir, wanted, users } = request;
+  const { host, stackDir, wanted } = request;
   const own = await ownUid(host.files);
-  const strangers = [
-    { key: "core", service: annieServiceName },
-    { key: "warmup", service: warmupServiceName },
-  ] as const;
-  const shutOut = strangers.filter(({ key }) => wanted[key] && isStranger(users[key], own));
-  if (shutOut.length === 0) return { tokenFor: wanted, notices: [] };
+  const all = new Set(wanted.map(({ service }) => service));
+  const strangers = wanted.filter(({ user }) => isStranger(user, own));
+  if (strangers.length === 0) return { tokenFor: all, notices: [] };
   const answer = await askReaders(host, stackDir);
-  if (answer === "possible") return { tokenFor: wanted, notices: [] };
-  const isOut = (name: keyof TokenFor) => shutOut.some(({ key }) => key === name);
+  if (answer === "possible") return { tokenFor: all, notices: [] };
+  for (const { service } of strangers) all.delete(service);
   return {
-    tokenFor: {
-      core: wanted.core && !isOut("core"),
-      warmup: wanted.warmup && !isOut("warmup"),
-    },
-    notices: shutOut.map(({ key, service }): Notice => ({
+    tokenFor: all,
+    notices: strangers.map(({ service, user }): Notice => ({
       type: "notice",
       level: "warning",
       code: "stack.token_withheld",
-      message: `${service} runs as user ${users[key] ?? ""}, who can't read the saved token, so it is started without it.`,
+      message: `${service} runs as user ${user ?? ""}, who can't read the saved token, so it is started without it.`,
       hint: withheldHint(answer),
     })),
   };
@@ -59,7 +55,7 @@ export async function planTokenMount(request: TokenMountRequest): Promise<TokenM
 function withheldHint(answer: Exclude<ReadersAnswer, "possible">): string {
   return answer === "no-setfacl"
     ? "Only gated models need a token. To let that user read it: sudo apt-get install acl, then run heros setup again."
-    : "Only gated models need a token. To let that user read it, keep Annie's folder on a disk with Linux permissions, such as ext4 (--stack-dir).";
+    : "Only gated models need a token. To let that user read it, keep the stack's folder on a disk with Linux permissions, such as ext4 (--stack-dir).";
 }
 
 /** Of a name only the image knows the number. */

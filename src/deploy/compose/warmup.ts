@@ -1,27 +1,26 @@
 import { z } from "zod";
 import type { Host } from "../../host/host.ts";
 import { parseJson } from "../../run/json.ts";
-import { annieServiceName, warmupServiceName } from "./annie-service.ts";
 import { askCompose, type PlannedFiles } from "./base.ts";
-import type { Deployment } from "./deployment.ts";
+import type { Deployment, PlannedService, PlannedWarmup } from "./deployment.ts";
 import { type ComposeText, servicesOf } from "./compose-yaml.ts";
 
 /** What the warm-up's service takes over from the user's own files. */
 export interface WarmupBase {
   /** As it stands there, its variables not filled in. */
   readonly image: string;
-  /** Docker builds it, for Annie's own service. */
+  /** Docker builds it, for the service itself. */
   readonly isBuilt: boolean;
   readonly platform?: string;
   readonly pullPolicy?: string;
   /**
-   * Who writes into the cache: the user that Annie runs as, else a folder's owner, so that nothing of root's is left in it.
+   * Who writes into the cache: the user that the service runs as, else a folder's owner, so that nothing of root's is left in it.
    * Left out, whom the image names: a volume is Docker's own.
    */
   readonly user?: string;
   /** A service of the user's with this name has arguments, which would follow ours. */
   readonly hasCommand: boolean;
-  /** What the files tell Annie's own service of the models in her image. */
+  /** What the files tell the service of the models in its image. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -45,33 +44,55 @@ export interface WarmupBaseRequest {
   readonly files: PlannedFiles;
   /** The user's files, which are read where there is no compose to ask. */
   readonly own: readonly ComposeText[];
-  readonly plan: Pick<Deployment, "cacheDir" | "mount" | "told">;
+  readonly plan: Pick<Deployment, "stack" | "stores" | "services">;
 }
 
-export async function readWarmupBase({
-  files,
-  own,
-  plan: { cacheDir, mount, told },
-}: WarmupBaseRequest): Promise<WarmupBase> {
+/** What the warm-ups take over, by the service that each is for; of those alone that run. */
+export async function readWarmupBases(
+  request: WarmupBaseRequest,
+): Promise<ReadonlyMap<string, WarmupBase>> {
+  const { files, own, plan } = request;
+  const warmed = plan.services.filter(({ warmup, isOff }) => warmup !== null && !isOff);
+  if (warmed.length === 0) return new Map();
   const { exitCode, stdout } = await askCompose(files, null, {
     flags: ["--profile", "*"],
     configFlags: ["--no-interpolate"],
   });
   const asked = exitCode === 0 ? config.safeParse(parseJson(stdout)).data : undefined;
-  const { name = "her-os", services } = asked ?? { services: readServices(own) };
-  const core = services[annieServiceName] ?? {};
-  const owner = mount.kind === "volume" ? undefined : await ownerOf(files.host, cacheDir);
+  const { name = plan.stack.id, services } = asked ?? { services: readServices(own) };
+  const hub = plan.stores.hub;
+  const owner =
+    hub === undefined || hub.mount.kind === "volume"
+      ? undefined
+      : await ownerOf(files.host, hub.folder);
+  return new Map(
+    warmed.map((service) => [service.name, baseOf(service, { project: name, services, owner })]),
+  );
+}
+
+function baseOf(
+  { name, bakedModels: variable, warmup }: PlannedService,
+  {
+    project,
+    services,
+    owner,
+  }: {
+    readonly project: string;
+    readonly services: Readonly<Record<string, z.output<typeof written>>>;
+    readonly owner: string | undefined;
+  },
+): WarmupBase {
+  const core = services[name] ?? {};
   const user = core.user ?? owner;
-  const variable = told.bakedModels;
   const bakedModels = variable === null ? undefined : core.environment?.[variable];
   const isBuilt = core.build !== undefined && core.build !== null;
   return {
-    image: core.image ?? `${name}-${annieServiceName}`,
+    image: core.image ?? `${project}-${name}`,
     isBuilt,
     ...(core.platform === undefined ? {} : { platform: core.platform }),
     ...(core.pull_policy === undefined ? {} : { pullPolicy: core.pull_policy }),
     ...(user === undefined ? {} : { user }),
-    hasCommand: Boolean(services[warmupServiceName]?.command),
+    hasCommand: Boolean(services[warmup?.name ?? ""]?.command),
     environment:
       variable !== null && typeof bakedModels === "string" ? { [variable]: bakedModels } : {},
   };
@@ -93,27 +114,26 @@ function readServices(own: readonly ComposeText[]): Record<string, z.output<type
 
 export interface WarmupRequest {
   readonly base: WarmupBase;
-  /** Of the models, as Annie's own service has it. */
-  readonly mount: Readonly<Record<string, unknown>>;
-  /** What tells her of the models that were chosen. */
+  readonly warmup: PlannedWarmup;
+  /** Of the models, to write into. */
+  readonly mounts: readonly Readonly<Record<string, unknown>>[];
+  /** What tells it of the models that were chosen. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Of every model; else of those up to the priority that its variables name. */
-  readonly all: boolean;
   readonly secrets: readonly string[];
 }
 
 /**
- * A container that looks for the models before Annie starts, and fetches those that are missing: for a start without heros. It has
- * no GPU, and alone of all it may write into the cache and ask the Hub.
+ * A container that looks for the models before its service starts, and fetches those that are missing: for a start without
+ * heros. It has no GPU, and alone of all it may write into the cache and ask the Hub.
  */
-export function warmupService({ base, mount, environment, all, secrets }: WarmupRequest) {
+export function warmupService({ base, warmup, mounts, environment, secrets }: WarmupRequest) {
   const { image, isBuilt, platform, pullPolicy, user, hasCommand } = base;
   const pulls = isBuilt ? "never" : pullPolicy;
   return {
     image,
     ...(pulls === undefined ? {} : { pull_policy: pulls }),
     ...(platform === undefined ? {} : { platform }),
-    entrypoint: ["python", "-m", "her_os.bootstrap", ...(all ? ["--all"] : []), "--block"],
+    entrypoint: warmup.entrypoint,
     ...(hasCommand ? { command: [] } : {}),
     restart: "no",
     ...(user === undefined ? {} : { user }),
@@ -124,7 +144,7 @@ export function warmupService({ base, mount, environment, all, secrets }: Warmup
       // Where NVIDIA's runtime is Docker's default, an image alone may ask for the GPU.
       NVIDIA_VISIBLE_DEVICES: "void",
     },
-    volumes: [{ ...mount, read_only: false }],
+    volumes: mounts,
     ...(secrets.length === 0 ? {} : { secrets }),
     healthcheck: { disable: true },
   };

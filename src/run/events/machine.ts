@@ -35,6 +35,8 @@ export interface Gpu {
   readonly unified: boolean;
   /** The GPU's own memory; null where it is unified or not known. */
   readonly memoryBytes: number | null;
+  /** How many there are; left out by records of older versions. */
+  readonly count?: number;
 }
 
 export interface DiskSpace {

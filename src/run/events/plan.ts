@@ -54,7 +54,10 @@ export interface OtherPort {
 export interface PlanReady {
   readonly type: "plan.ready";
   readonly dryRun: boolean;
+  /** Their priorities. */
   readonly tiers: readonly number[];
+  /** Of models, by id; absent in older records. */
+  readonly groups?: readonly string[];
   readonly models: readonly PlannedModel[];
   /** What Annie should be able to do with them, as her health names it; absent in older records. */
   readonly capabilities?: readonly string[];

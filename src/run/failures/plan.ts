@@ -36,11 +36,43 @@ export const planFailures = {
     },
     formHint: (bad) => (bad === "token" ? tokenHint : `Give ${bad.right}.`),
   }),
-  "tiers.unknown": row<{ readonly tier: number; readonly known: readonly number[] }>({
+  "groups.unknown": row<{
+    readonly group: string;
+    readonly known: readonly string[];
+    /** By which they can be chosen, too. */
+    readonly priorities: readonly number[];
+  }>({
     exitCode: exitCodes.usage,
-    message: ({ tier }) => `There is no set ${tier}.`,
-    hint: ({ known }) =>
-      `Choose from ${known.join(", ")}, for example --tiers ${known.slice(0, 2).join(",")}.`,
+    message: ({ group }) => `There is no set ${group}.`,
+    hint: ({ known, priorities }) =>
+      `Choose from ${known.join(", ")}, for example --group ${known.slice(0, 2).join(",")}, or by number: --tiers ${priorities.slice(0, 2).join(",")}.`,
+  }),
+  "catalog.no_stack": row<{ readonly stack: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ stack }) => `The catalog of ${stack} has models alone: there is nothing to set up.`,
+    hint: () => "Download them: heros pull --catalog FILE",
+  }),
+  "groups.one_of": row<{ readonly oneOf: string; readonly groups: readonly [string, string] }>({
+    exitCode: exitCodes.usage,
+    message: ({ groups: [one, other] }) => `${one} and ${other} can't be chosen together.`,
+    hint: ({ oneOf, groups: [one, other] }) =>
+      `Choose one ${oneOf}: --group ${one} or --group ${other}.`,
+  }),
+  /** What was asked for needs more than there is. */
+  "groups.too_much": row<{
+    readonly title: string;
+    readonly group: string;
+    /** "a GPU with 24 GiB of memory; the one here has 12 GiB" */
+    readonly lack: string;
+    /** Those that fit, by id. */
+    readonly fitting: readonly string[];
+  }>({
+    exitCode: exitCodes.machine,
+    message: ({ title, lack }) => `${title} needs ${lack}.`,
+    hint: ({ group, fitting }) =>
+      fitting.length === 0
+        ? `Leave ${group} out.`
+        : `Choose what fits: --group ${fitting.join(",")}.`,
   }),
   /** By its id in the catalog, or by its repository. */
   "models.unknown": row<{ readonly name: string; readonly known: readonly string[] }>({

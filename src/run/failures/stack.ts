@@ -40,7 +40,7 @@ export interface Clash {
   /** What to do: a command, or a line of a file. */
   readonly fix: string;
   /** Of the port where Annie answers. */
-  readonly isAnnies?: true;
+  readonly isOwn?: true;
   readonly project?: TakenProject;
 }
 
@@ -177,12 +177,17 @@ export const stackFailures = {
     hint: ({ service, stackDir }) =>
       `Fix its Dockerfile, ${again} To build it alone: ${inFolder(stackDir, `docker compose build ${service}`)}`,
   }),
-  "stack.no_port": row<{ service: string; networkMode: string }>({
+  "stack.no_port": row<{ service: string; networkMode: string; inside: number }>({
     exitCode: exitCodes.usage,
-    message: ({ service, networkMode }) =>
-      `${service} uses network_mode ${networkMode}, so nothing publishes her port 8000.`,
-    hint: () =>
-      'In your compose file, publish it on the service that owns her network: ports: ["127.0.0.1:8000:8000"]',
+    message: ({ service, networkMode, inside }) =>
+      `${service} uses network_mode ${networkMode}, so nothing publishes its port ${inside}.`,
+    hint: ({ inside }) =>
+      `In your compose file, publish it on the service that owns its network: ports: ["127.0.0.1:${inside}:${inside}"]`,
+  }),
+  "stack.no_base": row<{ stack: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ stack }) => `The catalog of ${stack} has no compose file, and none is here.`,
+    hint: () => "Put your compose file into the folder, or name one in the catalog: stack.base",
   }),
   "stack.profile_off": row<{ service: string; profiles: readonly string[]; stackDir: string }>({
     exitCode: exitCodes.usage,

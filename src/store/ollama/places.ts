@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import type { Files, Host } from "../../host/host.ts";
+import type { Files } from "../../host/host.ts";
 import { openUnlinked, readShort } from "../../host/own-file.ts";
-import { folderOfVariable } from "../../host/places.ts";
 import { Failure } from "../../run/failure.ts";
 import type { ListedFile } from "../../run/repos/file-listing.ts";
 import {
@@ -14,11 +13,6 @@ import {
   parseOllamaRepo,
 } from "../../run/repos/ollama.ts";
 import { type ContentPlace, linkFollower, stagingName } from "../contents.ts";
-
-/** The folder that `ollama` reads models from: `$OLLAMA_MODELS`, else the one in the home folder. */
-export function findOllamaModels(host: Pick<Host, "env" | "home">): string {
-  return folderOfVariable(host, "OLLAMA_MODELS", ".ollama/models");
-}
 
 /** Of Ollama's folder. The layout is Ollama's; `.heros` and what is in it are ours, and `ollama` never looks there. */
 export interface OllamaPlaces {

@@ -95,8 +95,8 @@ async function askEarlier(talk: Talk, step: Step): Promise<boolean | null> {
   });
 }
 
-function sayTotals({ interview, say }: Talk, { tiers }: Answers): void {
-  const totals = totalsOf(interview, tiers);
+function sayTotals({ interview, say }: Talk, { groups }: Answers): void {
+  const totals = totalsOf(interview, groups);
   for (const text of totalLines(totals)) say(text);
   for (const text of misfitLines(totals)) say(`Warning: ${text}`);
 }

@@ -23,7 +23,7 @@ esac`);
   const stackDir = await newStackDir({ "docker-compose.yml": minimalBase });
   const { signal } = new AbortController();
   const looked = new Map<string, readonly string[]>();
-  const readStack = () => findStack({ host, stackDir, assetsDir });
+  const readStack = () => findStack({ host, stack: catalog.stack, stackDir, assetsDir });
   const ask = () => findBakedInEngine({ host, signal }, { readStack, catalog, looked });
   const looks = async () => (await docker.calls()).filter((call) => call.startsWith("create"));
   const baked = [{ repo: "Qwen/Qwen3-Embedding-0.6B", revision: null }];

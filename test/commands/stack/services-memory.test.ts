@@ -21,6 +21,6 @@ test.each([
 
 test("what services take is added to what the chosen sets of models take", () => {
   const bytesOf = (servicesGib: number) =>
-    totalsOf({ ...interview, catalog, servicesGib }, [1]).memoryBytes;
+    totalsOf({ ...interview, catalog, servicesGib }, ["remember"]).memoryBytes;
   expect(bytesOf(0.5) - bytesOf(0)).toBe(0.5 * 1024 ** 3);
 });

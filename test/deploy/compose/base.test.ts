@@ -5,16 +5,24 @@ import { parse } from "yaml";
 import { Secret } from "../../../src/run/secret.ts";
 import { type PlannedDeployment, planDeployment } from "../../../src/deploy/compose/plan.ts";
 import { readBase } from "../../../src/deploy/compose/base.ts";
-import { type Deployment, textOfFile } from "../../../src/deploy/compose/deployment.ts";
+import { textOfFile } from "../../../src/deploy/compose/deployment.ts";
 import { fakeDocker } from "../../docker/fake-docker.ts";
-import { assetsDir, minimalBase, newStackDir, put, stackPlan, testHost } from "./fixtures.ts";
+import {
+  assetsDir,
+  minimalBase,
+  newStackDir,
+  put,
+  stackPlan,
+  testHost,
+  type PlanChange,
+} from "./fixtures.ts";
 import { hostWith, type Said } from "./validated-base.ts";
 
 const published = [
   { mode: "ingress", host_ip: "127.0.0.1", target: 8000, published: "8000", protocol: "tcp" },
 ];
 
-async function plan(said: Said, change: Partial<Deployment> = {}) {
+async function plan(said: Said, change: PlanChange = {}) {
   const stackDir = await newStackDir({ "docker-compose.yml": minimalBase });
   const before = await readdir(stackDir);
   let planned: PlannedDeployment;
@@ -88,9 +96,9 @@ test.each([
   ["her-os-core: {image: a, image: b}", false],
 ])("without compose, {%s} hands over a GPU: %s", (service, reservesGpu) => {
   const text = `services:\n  ${service}\n`;
-  expect(readBase([{ path: "/x/compose.yml", text }])).toMatchObject({
+  expect(readBase([{ path: "/x/compose.yml", text }], "her-os-core")).toMatchObject({
     services: ["her-os-core"],
-    reservesGpu,
+    gpuReserved: new Set(reservesGpu ? ["her-os-core"] : []),
   });
 });
 

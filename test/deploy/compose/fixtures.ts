@@ -7,6 +7,8 @@ import { onTestFinished } from "vitest";
 import type { Clock, Host } from "../../../src/host/host.ts";
 import { realClock, realHost } from "../../../src/host/real-host.ts";
 import type { HerosEvent } from "../../../src/run/event.ts";
+import type { ModelsMount } from "../../../src/plan/storage.ts";
+import { herOs } from "../../her-os.ts";
 import { planDeployment } from "../../../src/deploy/compose/plan.ts";
 import { type Deployment, writeStack } from "../../../src/deploy/compose/deployment.ts";
 
@@ -38,24 +40,54 @@ export function testHost(env: Readonly<Record<string, string>> = {}): Host {
   return { ...host, clock };
 }
 
-export function stackPlan(cacheDir: string, change: Partial<Deployment> = {}): Deployment {
+/** A deployment of her-os, and in short what of it a test is about. */
+export interface PlanChange extends Partial<Deployment> {
+  readonly gpu?: boolean;
+  readonly cacheDir?: string;
+  readonly mount?: ModelsMount;
+  readonly tokenFor?: { readonly core: boolean; readonly warmup: boolean };
+}
+
+export function stackPlan(folder: string, change: PlanChange = {}): Deployment {
+  const {
+    gpu = false,
+    cacheDir = folder,
+    mount = { kind: "folder" },
+    tokenFor = { core: true, warmup: true },
+    ...rest
+  } = change;
   return {
-    cacheDir,
-    mount: { kind: "folder" },
-    told: {
-      core: { HER_OS_TIERS: "1,2" },
-      warmup: { HER_OS_TIERS: "1,2", DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-2}" },
-      areAllChosen: true,
-      bakedModels: "HER_OS_BAKED_MODELS",
-    },
+    stack: herOs.stack,
+    stores: { hub: { folder: cacheDir, mount } },
+    services: [
+      {
+        name: "her-os-core",
+        mounts: [{ store: "hub", at: "/data/models", readOnly: true }],
+        environment: { HER_OS_TIERS: "1,2" },
+        token: tokenFor.core,
+        gpus: { kind: "all" },
+        memory: { limit: null, reservation: null },
+        command: null,
+        bakedModels: "HER_OS_BAKED_MODELS",
+        isOff: false,
+        warmup: {
+          name: "model-warmup",
+          entrypoint: ["python", "-m", "her_os.bootstrap", "--all", "--block"],
+          environment: {
+            HER_OS_TIERS: "1,2",
+            DOWNLOAD_PRIORITY: "${MODEL_DOWNLOAD_PRIORITY:-2}",
+          },
+          token: tokenFor.warmup,
+        },
+      },
+    ],
     startup: "progressive",
     endpoint: null,
     port: 8000,
     token: null,
-    tokenFor: { core: true, warmup: true },
-    gpu: false,
+    gpus: gpu ? 1 : 0,
     needsGpu: () => false,
-    ...change,
+    ...rest,
   };
 }
 
@@ -75,7 +107,7 @@ export const minimalBase = "services:\n  her-os-core:\n    image: mine\n";
 
 export interface SetUp {
   readonly stackDir: string;
-  readonly change?: Partial<Deployment>;
+  readonly change?: PlanChange;
   readonly host?: Host;
 }
 

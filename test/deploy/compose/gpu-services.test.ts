@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { type Catalog, gpuImageOf, servicesGibOf } from "../../../src/catalog/catalog.ts";
+import { gpuImageOf, servicesGibOf } from "../../../src/catalog/gpu-images.ts";
+import type { Stack } from "../../../src/catalog/stack.ts";
 import { textOfFile } from "../../../src/deploy/compose/deployment.ts";
 import { planDeployment } from "../../../src/deploy/compose/plan.ts";
 import { assetsDir, minimalBase, newStackDir, stackPlan } from "./fixtures.ts";
 import { hostWith } from "./validated-base.ts";
 
-const catalog: Pick<Catalog, "gpuImages"> = {
+const catalog: Pick<Stack, "gpuImages"> = {
   gpuImages: [{ image: "kokoro-fastapi-gpu", memoryGib: 0.5 }],
 };
 const annie = { ports: [{ target: 8000, published: "8000" }] };

@@ -3,14 +3,17 @@ import { parse } from "yaml";
 import { readBase } from "../../../src/deploy/compose/base.ts";
 import { editedByHand, overrideText } from "../../../src/deploy/compose/override.ts";
 import type { ModelsMount } from "../../../src/plan/storage.ts";
+import type { WarmupBase } from "../../../src/deploy/compose/warmup.ts";
 import { stackPlan } from "./fixtures.ts";
 
-const plan = stackPlan("/home/me/.cache/huggingface/hub");
+const cache = "/home/me/.cache/huggingface/hub";
+const plan = stackPlan(cache);
 /** Where nothing of the user's is in the way. */
 const usual = {
-  warmup: null,
-  gpuReserved: false,
+  warmups: new Map<string, WarmupBase>(),
+  gpuReserved: new Set<string>(),
   gpuServices: [],
+  tokenFor: new Set<string>(),
   tokenFile: null,
   chosen: null,
   publish: false,
@@ -51,20 +54,22 @@ test("Annie reads the Hub cache where both her loader and the Hub's library look
 
 test("with a warm-up, a container of Annie's image looks for the models before she starts: on no GPU, alone allowed to write and to ask the Hub", () => {
   const text = overrideText({
-    plan: { ...plan, startup: "warmup", gpu: true, endpoint: "https://hub.example" },
-    warmup: {
-      image: "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}",
-      isBuilt: false,
-      user: "1000:1000",
-      hasCommand: false,
-      environment: { HER_OS_BAKED_MODELS: "/baked" },
-    },
-    gpuReserved: false,
-    gpuServices: [],
+    ...usual,
+    plan: stackPlan(cache, { startup: "warmup", gpu: true, endpoint: "https://hub.example" }),
+    warmups: new Map([
+      [
+        "her-os-core",
+        {
+          image: "ghcr.io/her-os/her-os-core:${HER_OS_VERSION:-latest}",
+          isBuilt: false,
+          user: "1000:1000",
+          hasCommand: false,
+          environment: { HER_OS_BAKED_MODELS: "/baked" },
+        },
+      ],
+    ]),
+    tokenFor: new Set(["model-warmup"]),
     tokenFile: "./secrets/hf_token",
-    chosen: null,
-    publish: false,
-    secretTaken: false,
   });
   // Older readers of YAML take a bare word for no.
   expect(text).toContain('restart: "no"');
@@ -107,7 +112,7 @@ test("with a warm-up, a container of Annie's image looks for the models before s
 
 const mounted = (mount: ModelsMount) => {
   const text = overrideText({
-    plan: { ...plan, mount },
+    plan: stackPlan(cache, { mount }),
     ...usual,
   });
   const { services, volumes } = parse(text) as {
@@ -145,9 +150,9 @@ test("an NFS export becomes a volume of its own, which another export does not s
 test("the GPU is reserved once: by us where there is one, not where the user's files do", () => {
   const reserved = (gpu: boolean, gpuReserved: boolean) =>
     overrideText({
-      plan: { ...plan, gpu },
+      plan: stackPlan(cache, { gpu }),
       ...usual,
-      gpuReserved,
+      gpuReserved: new Set(gpuReserved ? ["her-os-core"] : []),
     }).includes("driver: nvidia");
   expect(reserved(true, false)).toBe(true);
   expect(reserved(true, true)).toBe(false);
@@ -161,16 +166,16 @@ test.each([
   ["deploy: {resources: {limits: {memory: 8g}}}", false],
 ])("a service with %s reserves a GPU: %s", (line, reservesGpu) => {
   const text = `services:\n  her-os-core:\n    image: x\n    ${line}\n`;
-  expect(readBase([{ path: "compose.yml", text }])).toMatchObject({
+  expect(readBase([{ path: "compose.yml", text }], "her-os-core")).toMatchObject({
     services: ["her-os-core"],
-    reservesGpu,
+    gpuReserved: new Set(reservesGpu ? ["her-os-core"] : []),
   });
 });
 
 test("a path with signs that compose or YAML would read is taken as it is", () => {
   const cacheDir = "/mnt/$HOME: #1/hub";
   const text = overrideText({
-    plan: { ...plan, cacheDir },
+    plan: stackPlan(cacheDir),
     ...usual,
   });
   expect(parse(text)).toMatchObject({

@@ -1,7 +1,8 @@
+import { herOs } from "../../her-os.ts";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { restartAnnie, startStack } from "../../../src/deploy/compose/start.ts";
+import { restartService, startStack } from "../../../src/deploy/compose/start.ts";
 import { fails, fakeDocker, start } from "../../docker/fake-docker.ts";
 import { temporaryFolder, testHost } from "./fixtures.ts";
 
@@ -39,6 +40,7 @@ test.each([
 test("without docker on the PATH it is docker that is missing", async () => {
   const error: unknown = await startStack({
     host: testHost({ PATH: "/nonexistent" }),
+    stack: herOs.stack,
     stackDir: await temporaryFolder(),
     emit: () => {},
     signal: new AbortController().signal,
@@ -50,6 +52,7 @@ test("a stack folder that is gone is not a missing docker", async () => {
   const docker = await fakeDocker("exit 0");
   const error: unknown = await startStack({
     host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
+    stack: herOs.stack,
     stackDir: path.join(docker.bin, "gone"),
     emit: () => {},
     signal: new AbortController().signal,
@@ -171,6 +174,7 @@ test("being interrupted is not an error of docker's", async () => {
   const stop = new AbortController();
   const started = startStack({
     host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
+    stack: herOs.stack,
     stackDir: await temporaryFolder(),
     emit: (event) => {
       if (event.type === "stack.command") stop.abort();
@@ -186,6 +190,7 @@ test("a mistake of ours in a look at the containers ends the start, and is told"
   );
   const started = startStack({
     host: testHost({ PATH: `${docker.bin}:/usr/bin:/bin` }),
+    stack: herOs.stack,
     stackDir: await temporaryFolder(),
     emit: () => {},
     signal: new AbortController().signal,
@@ -207,12 +212,13 @@ test("docker has more than ten seconds to tell its version, and a minute to star
   };
   const request = {
     host: { ...host, processes: { ...host.processes, run } },
+    stack: herOs.stack,
     stackDir: await temporaryFolder(),
     emit: () => {},
     signal: new AbortController().signal,
   };
   await startStack(request);
-  await restartAnnie(request);
+  await restartService(request, "her-os-core");
   expect(limits.get("version")).toBeGreaterThan(10_000);
   expect(limits.get("restart")).toBeGreaterThan(60_000);
 });

@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { overrideText } from "../../../src/deploy/compose/override.ts";
 import { isOpenToOthers } from "../../../src/deploy/compose/readers.ts";
 import { openTokenToReaders, planTokenMount } from "../../../src/deploy/compose/token-mount.ts";
+import { tokenReaders } from "../../../src/deploy/compose/planned-services.ts";
 import { parseStackConfig } from "../../../src/docker/compose.ts";
 import type { HerosEvent } from "../../../src/run/event.ts";
 import { newStackDir, put, read, stackPlan, temporaryFolder, testHost } from "./fixtures.ts";
@@ -27,10 +28,16 @@ test.each([
   [{ core: true, warmup: true }, ["her-os-core", "model-warmup"]],
   [{ core: false, warmup: false }, []],
 ])("only the containers that the catalog names get the token: %j", (tokenFor, names) => {
+  const plan = stackPlan("/hub", { startup: "warmup", tokenFor });
+  const base = { image: "core", isBuilt: false, hasCommand: false, environment: {} };
+  const warmups = new Map([["her-os-core", base]]);
   const text = overrideText({
-    plan: { ...stackPlan("/hub"), startup: "warmup", tokenFor },
-    warmup: { image: "core", isBuilt: false, hasCommand: false, environment: {} },
-    gpuReserved: false,
+    plan,
+    warmups,
+    tokenFor: new Set(
+      tokenReaders(plan.services, { warmups, checked: null }).map(({ service }) => service),
+    ),
+    gpuReserved: new Set(),
     gpuServices: [],
     tokenFile: "./secrets/hf_token",
     chosen: null,
@@ -49,19 +56,19 @@ test.each([
   expect(Object.keys(secrets)).toEqual(names.length === 0 ? [] : ["hf_token"]);
 });
 
-const wanted = { core: false, warmup: true };
+const wantedOf = (user: string | null) => [{ service: "model-warmup", user }];
 
 test("a container of another user gets the token where that user can be let in, else none, and it is said", async () => {
   const stackDir = await newStackDir();
-  const users = { core: null, warmup: "4711:4711" };
+  const wanted = wantedOf("4711:4711");
   const { host } = await machine({ setfacl: "exit 0" });
-  expect(await planTokenMount({ host, stackDir, wanted, users })).toEqual({
-    tokenFor: wanted,
+  expect(await planTokenMount({ host, stackDir, wanted })).toEqual({
+    tokenFor: new Set(["model-warmup"]),
     notices: [],
   });
   const { host: bare } = await machine({});
-  const { tokenFor, notices } = await planTokenMount({ host: bare, stackDir, wanted, users });
-  expect(tokenFor).toEqual({ core: false, warmup: false });
+  const { tokenFor, notices } = await planTokenMount({ host: bare, stackDir, wanted });
+  expect(tokenFor).toEqual(new Set());
   expect(notices).toMatchObject([
     {
       level: "warning",
@@ -77,8 +84,9 @@ test.each([null, "0", "root", `${uid}:${uid}`])(
   async (warmup) => {
     const { host } = await machine({});
     const stackDir = await newStackDir();
-    const users = { core: null, warmup };
-    expect((await planTokenMount({ host, stackDir, wanted, users })).tokenFor).toEqual(wanted);
+    const wanted = wantedOf(warmup);
+    const { tokenFor } = await planTokenMount({ host, stackDir, wanted });
+    expect(tokenFor).toEqual(new Set(["model-warmup"]));
   },
 );
 

@@ -14,7 +14,7 @@ const repos = [
   { id: "org/first", files },
   { id: "org/second", files },
 ];
-const models = [model("first", "org/first"), model("second", "org/second", { tier: 2 })];
+const models = [model("first", "org/first"), model("second", "org/second", { priority: 2 })];
 
 function refusal(code: string, call: string, path: string): Error {
   return Object.assign(new Error(`${code}: refused, ${call} '${path}'`), { code, path });

@@ -51,7 +51,7 @@ test("killed at any moment of its publication, a model has no manifest or all of
     {
       id: "ollama:llava:7b",
       title: "llava",
-      tier: 0,
+      priority: 0,
       purpose: "",
       parts: [{ repo, revision: "7b", files: null }],
     },

@@ -32,8 +32,8 @@ function withFree(freeBytes: number, rest: Partial<Machine> = {}): Partial<Inter
   return { machine: { ...spark, disks, ...rest } };
 }
 
-function said(rest: Partial<Interview>, tiers = [1, 2]): string[] {
-  const totals = totalsOf(cannedInterview(rest), tiers);
+function said(rest: Partial<Interview>, groups = ["remember", "listen"]): string[] {
+  const totals = totalsOf(cannedInterview(rest), groups);
   return [...totalLines(totals), ...misfitLines(totals)];
 }
 
@@ -52,7 +52,7 @@ describe("what a choice comes to", () => {
   });
 
   test("is one row where it fits, fewer words where columns are few, then rows of whole parts", () => {
-    const totals = totalsOf(cannedInterview(), [1, 2]);
+    const totals = totalsOf(cannedInterview(), ["remember", "listen"]);
     const at = (columns: number) => totalRow(totals, { columns, separator: "·" });
     expect(at(100)).toEqual([
       "4.31 GB to download · about 39 s · 784 MB cached · 10.4 of 121.6 GiB memory · 3.12 TB free",

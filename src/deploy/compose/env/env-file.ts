@@ -275,15 +275,18 @@ export function lookupIn({ lookup, entries }: StackEnv): EnvText["lookup"] {
   return (name) => lookup(name) ?? envValue(entries, name);
 }
 
-/** Keys of ours whose values say nothing that a stranger may not read. */
-const shownKeys = ["COMPOSE_FILE", "HER_OS_PORT"];
-const secretKeys = ["POSTGRES_PASSWORD", "NEO4J_PASSWORD"];
+/** Keys that heros writes. */
+export interface OwnKeys {
+  /** Their values say nothing that a stranger may not read. */
+  readonly shown: readonly string[];
+  readonly secret: readonly string[];
+}
 
 /**
  * The lines of a `.env` as they may be shown, one for each line: our own keys with their values, those of anybody else
  * without, and nothing of what is neither. A value may be a secret whatever its key is called.
  */
-export function shownEnv(env: EnvText): readonly string[] {
+export function shownEnv(env: EnvText, own: OwnKeys): readonly string[] {
   const entries = [...readEnvFile(env)].toReversed();
   let offset = 0;
   return env.text.split("\n").map((line) => {
@@ -294,14 +297,14 @@ export function shownEnv(env: EnvText): readonly string[] {
       here.push(...entries.splice(-1));
     const [entry] = here;
     if (entry === undefined) return line.trim() === "" ? "" : "[hidden]";
-    return here.length === 1 && entry.end <= end ? shownEntry(env.text, entry) : nameOf(entry);
+    return here.length === 1 && entry.end <= end ? shownEntry(env.text, entry, own) : nameOf(entry);
   });
 }
 
-function shownEntry(text: string, entry: EnvEntry): string {
+function shownEntry(text: string, entry: EnvEntry, own: OwnKeys): string {
   const { key, quote, start, end } = entry;
-  if (secretKeys.includes(key)) return `${key}=[secret]`;
-  if (!shownKeys.includes(key)) return nameOf(entry);
+  if (own.secret.includes(key)) return `${key}=[secret]`;
+  if (!own.shown.includes(key)) return nameOf(entry);
   return redactLine(`${key}=${quote}${text.slice(start, end)}${quote}`);
 }
 

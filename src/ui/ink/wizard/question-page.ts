@@ -1,6 +1,6 @@
 import type { Option } from "../../../plan/options.ts";
 import type { Question } from "../../../plan/questions.ts";
-import { suitabilityOf, tiersWith, totalsOf } from "../../../plan/totals.ts";
+import { suitabilityOf, groupsWith, totalsOf } from "../../../plan/totals.ts";
 import { cleanText } from "../../clean-text.ts";
 import { wrapText } from "../../text-width.ts";
 import { pastedTokenText } from "../../messages/plan.ts";
@@ -302,7 +302,7 @@ export function totalRows(view: WizardView, question: Question): readonly Line[]
   if (question.facts !== "totals") return [];
   const { interview, chosen } = view.wizard;
   const columns = frameColumns(view.size);
-  const totals = totalsOf(interview, tiersWith(interview, chosen.map(Number)));
+  const totals = totalsOf(interview, groupsWith(interview, chosen));
   const said = totalRow(totals, { columns, separator: view.theme.symbols.separator }).map(
     (text): Line => [span(text, "strong")],
   );

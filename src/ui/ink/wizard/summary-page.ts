@@ -1,6 +1,6 @@
 import type { PlannedImage } from "../../../run/events/download.ts";
 import type { PlannedFile, PlanReady } from "../../../run/events/plan.ts";
-import { tiersWith, totalsOf } from "../../../plan/totals.ts";
+import { groupsWith, totalsOf } from "../../../plan/totals.ts";
 import { formatBytes } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
 import { padded, shorten, textWidth, wrapText, wrapWhole } from "../../text-width.ts";
@@ -147,7 +147,7 @@ function needsText(
   { theme, wizard: { interview, answers } }: WizardView,
   { disks = [] }: PlanReady,
 ): string {
-  const totals = totalsOf(interview, tiersWith(interview, answers.tiers));
+  const totals = totalsOf(interview, groupsWith(interview, answers.groups));
   const isElsewhere = disks.length > 0 || answers.storage.startsWith("/");
   return memoryAndDisk({ ...totals, freeBytes: isElsewhere ? null : totals.freeBytes }).join(
     ` ${theme.symbols.separator} `,
@@ -160,10 +160,12 @@ function labelled(label: string, rows: readonly Line[], width: number): Line[] {
 
 /** A row a model behind the name of its set, its size in a column. */
 function modelRows({ theme, wizard }: WizardView, { models }: PlanReady, room: number): Line[] {
-  const sets = models.map(({ tier }, index) =>
-    models[index - 1]?.tier === tier
+  const { groups, models: known } = wizard.interview.catalog;
+  const groupOf = (id: string | undefined) => known.find((model) => model.id === id)?.group;
+  const sets = models.map(({ id }, index) =>
+    index > 0 && groupOf(models[index - 1]?.id) === groupOf(id)
       ? ""
-      : cleanText(wizard.interview.catalog.tiers.find(({ id }) => id === tier)?.name ?? ""),
+      : cleanText(groups.find((group) => group.id === groupOf(id))?.title ?? ""),
   );
   const setWidth = Math.max(0, ...sets.map((set) => textWidth(set))) + 2;
   // Where columns are few, the models' own names have them.

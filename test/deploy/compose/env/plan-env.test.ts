@@ -1,3 +1,4 @@
+import { herOs } from "../../../her-os.ts";
 import { expect, test } from "vitest";
 import { newPasswords } from "../../../../src/deploy/compose/plan.ts";
 
@@ -13,5 +14,5 @@ test.each([
   [["${POSTGRES_PASSWORD", "${POSTGRES_PASSWORD:?say it}"], ["POSTGRES_PASSWORD"]],
 ])("of files with %j, %j are made", (texts, made) => {
   const lookup = (name: string) => (name === "NEO4J_PASSWORD" ? "set" : undefined);
-  expect(Object.keys(newPasswords({ texts, lookup }))).toEqual(made);
+  expect(Object.keys(newPasswords({ stack: herOs.stack, texts, lookup }))).toEqual(made);
 });

@@ -41,24 +41,32 @@ describe("moving", () => {
 
 describe("choosing many", () => {
   test("space and numbers toggle; Enter takes it over", () => {
-    expect(wizard([down, down, text(" "), enter]).answers.tiers).toEqual([1, 2, 3]);
-    expect(wizard([text("3")])).toMatchObject({ cursor: 2, chosen: ["1", "2", "3"] });
-    expect(wizard([text("3"), enter]).answers.tiers).toEqual([1, 2, 3]);
-    expect(wizard([text("2"), enter]).answers.tiers).toEqual([1]);
-    expect(wizard([text("2"), text("2"), enter]).answers.tiers).toEqual([1, 2]);
+    expect(wizard([down, down, text(" "), enter]).answers.groups).toEqual([
+      "remember",
+      "listen",
+      "think-deeper",
+    ]);
+    expect(wizard([text("3")])).toMatchObject({ cursor: 2, chosen: ["remember", "listen", "think-deeper"] });
+    expect(wizard([text("3"), enter]).answers.groups).toEqual([
+      "remember",
+      "listen",
+      "think-deeper",
+    ]);
+    expect(wizard([text("2"), enter]).answers.groups).toEqual(["remember"]);
+    expect(wizard([text("2"), text("2"), enter]).answers.groups).toEqual(["remember", "listen"]);
     expect(wizard([text("1")]).problem).toBe("Remember is required.");
   });
 
   test("what is locked stays, and it is said why", () => {
     const state = wizard([text(" ")]);
     expect(state.problem).toBe("Remember is required.");
-    expect(pressed(state, enter).answers.tiers).toEqual([1, 2]);
+    expect(pressed(state, enter).answers.groups).toEqual(["remember", "listen"]);
   });
 
   test("a takes all, and again all but the locked ones", () => {
     const all = wizard([text("a")]);
-    expect(pressed(all, enter).answers.tiers).toEqual([1, 2, 3]);
-    expect(pressed(pressed(all, text("a")), enter).answers.tiers).toEqual([1]);
+    expect(pressed(all, enter).answers.groups).toEqual(["remember", "listen", "think-deeper"]);
+    expect(pressed(pressed(all, text("a")), enter).answers.groups).toEqual(["remember"]);
   });
 });
 
@@ -67,8 +75,8 @@ describe("back", () => {
     const there = wizard([text("3"), enter, enter]);
     expect(question(there)).toBe("storage");
     const back = pressed(pressed(there, escape), escape);
-    expect(question(back)).toBe("tiers");
-    expect(back.chosen).toEqual(["1", "2", "3"]);
+    expect(question(back)).toBe("groups");
+    expect(back.chosen).toEqual(["remember", "listen", "think-deeper"]);
   });
 
   test("on the first page asks whether to stop; any other key goes on", () => {
@@ -165,7 +173,7 @@ describe("the summary", () => {
   });
 
   test("is all there is where everything is decided", () => {
-    const decided = new Set(["unsupported", "tiers", "token", "storage", "startup"] as const);
+    const decided = new Set(["unsupported", "groups", "token", "storage", "startup"] as const);
     const state = wizard([], { decided });
     expect(state.effect).toMatchObject({ kind: "preview" });
     expect(pressed(previewed(state, plannedFrom(state.answers)), escape).leaving).toBe(true);
@@ -178,7 +186,7 @@ test("consent is asked on another machine, and no ends the wizard", () => {
   expect(wizard([enter], { machine }).outcome).toEqual({ answers: null });
   const onward = wizard([down, enter], { machine });
   expect(onward.answers.unsupported).toBe(true);
-  expect(question(onward)).toBe("tiers");
+  expect(question(onward)).toBe("groups");
 });
 
 test("help shows the question's paragraph, and any key leaves it", () => {
@@ -239,7 +247,7 @@ test("help that is longer than the screen is read to its end with the arrows", (
   const words = [...seen].filter((line) => !line.includes("scroll (")).join(" ");
   expect(words).toContain("The required set downloads first");
   expect(words).toContain("keeps your answers;");
-  expect(words).toContain("--tiers");
+  expect(words).toContain("--group");
   expect(pressed(state, escape).panel).toBeNull();
 });
 

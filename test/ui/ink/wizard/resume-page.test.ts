@@ -13,7 +13,7 @@ import { page, pageLines } from "../../wizard-walk.ts";
 
 const kept: Answers = {
   ...initialAnswers(catalog),
-  tiers: [1],
+  groups: ["remember"],
   storage: "/data/models",
   startup: "wait",
 };
@@ -52,7 +52,7 @@ test.each([yes, enter])("$kind promises the plan only where it comes next", (pre
 
 test("no asks the questions, with the kept answers chosen", () => {
   const state = pressed(resumed(), no);
-  expect(currentQuestion(state)?.id).toBe("tiers");
+  expect(currentQuestion(state)?.id).toBe("groups");
   expect(state.chosen).toEqual(["1"]);
 });
 
@@ -85,7 +85,7 @@ test("consent is not kept, so no answer to it is shown as last time's", () => {
 
 test("a wizard that was not interrupted, or has nothing to ask, begins as ever", () => {
   expect(openWizard(cannedInterview()).page).not.toBe("earlier");
-  const decided = new Set(["unsupported", "tiers", "token", "storage", "startup"] as const);
+  const decided = new Set(["unsupported", "groups", "token", "storage", "startup"] as const);
   expect(resumed({ decided }).page).not.toBe("earlier");
 });
 
@@ -98,7 +98,7 @@ test("a second run says what is there and what would change, and forces nothing"
   expect(page(known)).toContain("2 files to write");
   const plan = { ...plannedFrom(kept), files: [], cachedBytes: plannedFrom(kept).totalBytes };
   expect(page(previewed(second, plan))).toContain("Nothing would change");
-  expect(currentQuestion(pressed(known, no))?.id).toBe("tiers");
+  expect(currentQuestion(pressed(known, no))?.id).toBe("groups");
 });
 
 test.each([

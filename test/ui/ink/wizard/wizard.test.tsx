@@ -76,7 +76,7 @@ describe("a question", () => {
   });
 
   test("takes a folder that is typed, corrected in its middle, and refused first", async () => {
-    const { press, text } = showWizard({ decided: new Set(["tiers", "token", "startup"]) });
+    const { press, text } = showWizard({ decided: new Set(["groups", "token", "startup"]) });
     await press("3", /› 3\. Another folder/);
     // Without the underscore that stands for the cursor until the editor is loaded.
     await press(keys.enter, /Folder: *$/m);
@@ -91,7 +91,7 @@ describe("a question", () => {
   });
 
   test("clears a typed folder with Ctrl-U, and leaves the field with Esc", async () => {
-    const { press, text } = showWizard({ decided: new Set(["tiers", "token", "startup"]) });
+    const { press, text } = showWizard({ decided: new Set(["groups", "token", "startup"]) });
     await press("3", /› 3\. Another folder/);
     // Without the underscore that stands for the cursor until the editor is loaded.
     await press(keys.enter, /Folder: *$/m);
@@ -124,7 +124,7 @@ test("an interrupted wizard goes to the plan with one key, once", async () => {
 
 test("a page that waits for the Hub has a spinner that turns", async () => {
   const { press, text } = showWizard({
-    decided: new Set(["tiers", "token", "startup", "storage"]),
+    decided: new Set(["groups", "token", "startup", "storage"]),
     preview: () => new Promise(() => undefined),
   });
   const frames = new Set<string>();
@@ -141,7 +141,7 @@ test("a page that waits for the Hub has a spinner that turns", async () => {
 
 test("the summary shows what is downloaded and which lines of which files change", async () => {
   const { press, text, outcome } = showWizard({
-    decided: new Set(["tiers", "token", "startup", "storage"]),
+    decided: new Set(["groups", "token", "startup", "storage"]),
   });
   await press("", "Set up Annie like this?");
   expect(text()).toMatch(
@@ -158,7 +158,7 @@ test("the summary shows what is downloaded and which lines of which files change
   expect(text()).toContain("  +# Written by heros.");
   await press("d", "Set up Annie like this?");
   await press(keys.enter, "");
-  expect((await outcome)?.tiers).toEqual([1, 2]);
+  expect((await outcome)?.groups).toEqual(["remember", "listen"]);
 });
 
 test("a run shows a row a model, and a bar for all", () => {

@@ -1,6 +1,7 @@
+import { herOs } from "../../her-os.ts";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { anniePlace } from "../../../src/deploy/compose/annie-service.ts";
+import { stackPlace } from "../../../src/deploy/compose/core-service.ts";
 import { start } from "../../docker/fake-docker.ts";
 import { minimalBase, newStackDir, testHost } from "./fixtures.ts";
 import { hostWith } from "./validated-base.ts";
@@ -41,15 +42,17 @@ test.each([
   "where Annie answers is what compose publishes, asked for 9000: %s",
   async (_what, said, expected) => {
     const stackDir = await newStackDir({ "docker-compose.yml": minimalBase });
-    expect(await anniePlace(await hostWith(said), stackDir, 9000)).toEqual(expected);
+    expect(await stackPlace(await hostWith(said), herOs.stack, stackDir, 9000)).toEqual(expected);
   },
 );
 
 test("without a folder, or a compose, it is what was asked for or what .env says", async () => {
   const none = testHost({ PATH: "/nonexistent" });
   const stackDir = await newStackDir({ ".env": "HER_OS_PORT=8123\n" });
-  expect(await anniePlace(none, stackDir, null)).toMatchObject({ port: 8123 });
-  expect(await anniePlace(none, path.join(stackDir, "gone"), 9000)).toMatchObject({ port: 9000 });
+  expect(await stackPlace(none, herOs.stack, stackDir, null)).toMatchObject({ port: 8123 });
+  expect(await stackPlace(none, herOs.stack, path.join(stackDir, "gone"), 9000)).toMatchObject({
+    port: 9000,
+  });
 });
 
 test("a port that Docker chose is asked for once she runs", async () => {
