@@ -36,7 +36,7 @@ describe("heros pull, given something wrong,", () => {
 
   it("says which tier does not exist", async () => {
     const run = await pull(await catalogOf(sandbox, "demo/voice"), "--tiers", "4");
-    expect(failureOf(run)).toMatchObject({ code: "tiers.unknown", exitCode: 2 });
+    expect(failureOf(run)).toMatchObject({ code: "groups.unknown", exitCode: 2 });
   });
 
   it("says file, line and key of a catalog that is wrong", async () => {

@@ -57,8 +57,8 @@ describe("heros setup, given something wrong,", () => {
   });
 
   it.each([
-    ["tiers.unknown", ["--tiers", "7"], {}],
-    ["tiers.unknown", [], { HEROS_TIERS: "7" }],
+    ["groups.unknown", ["--tiers", "7"], {}],
+    ["groups.unknown", [], { HEROS_TIERS: "7" }],
     ["plan.bad_answer", ["--startup", "never"], {}],
     ["plan.bad_answer", [], { HEROS_KEEP_TOKEN: "maybe" }],
   ])("ends with %s before it looks at the machine: %j %j", async (code, args, env) => {

@@ -43,7 +43,7 @@ export const planFailures = {
     readonly priorities: readonly number[];
   }>({
     exitCode: exitCodes.usage,
-    message: ({ group }) => `There is no set ${group}.`,
+    message: ({ group }) => `There is no set "${group}".`,
     hint: ({ known, priorities }) =>
       `Choose from ${known.join(", ")}, for example --group ${known.slice(0, 2).join(",")}, or by number: --tiers ${priorities.slice(0, 2).join(",")}.`,
   }),

@@ -68,7 +68,7 @@ describe.each([
     pty.type("y");
     await expectLeftAsFound(pty, 0);
     expect(pty.everything().replaceAll("\n", "")).toContain(
-      '"tiers":[1,2],"token":{"source":"none"},"keepToken":true,"storage":"hub-cache","startup":"wait"',
+      '"groups":["remember","listen"],"token":{"source":"none"},"keepToken":true,"storage":"hub-cache","startup":"wait"',
     );
   });
 
