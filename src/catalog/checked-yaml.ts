@@ -77,7 +77,7 @@ function wrongKeys(issue: z.core.$ZodIssue): WrongKey[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({ path: [...path, key], problem: "unknown key" }));
   }
-  const isMissing = issue.code === "invalid_type" && /received undefined$/.test(issue.message);
+  const isMissing = issue.code === "invalid_type" && issue.message.endsWith("received undefined");
   return [{ path, problem: isMissing ? "is missing" : issue.message }];
 }
 

@@ -46,7 +46,10 @@ describe("choosing many", () => {
       "listen",
       "think-deeper",
     ]);
-    expect(wizard([text("3")])).toMatchObject({ cursor: 2, chosen: ["remember", "listen", "think-deeper"] });
+    expect(wizard([text("3")])).toMatchObject({
+      cursor: 2,
+      chosen: ["remember", "listen", "think-deeper"],
+    });
     expect(wizard([text("3"), enter]).answers.groups).toEqual([
       "remember",
       "listen",
