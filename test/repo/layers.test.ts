@@ -66,6 +66,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
+  health: ["catalog"],
   plan: ["machine"],
   deploy: ["plan", "catalog"],
 };

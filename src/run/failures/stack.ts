@@ -186,7 +186,7 @@ export const stackFailures = {
   }),
   "stack.no_base": row<{ stack: string }>({
     exitCode: exitCodes.usage,
-    message: ({ stack }) => `The catalog of ${stack} has no compose file, and none is here.`,
+    message: ({ stack }) => `The catalog of ${stack} has no compose file, and the folder has none.`,
     hint: () => "Put your compose file into the folder, or name one in the catalog: stack.base",
   }),
   "stack.profile_off": row<{ service: string; profiles: readonly string[]; stackDir: string }>({

@@ -53,7 +53,7 @@ test.each([yes, enter])("$kind promises the plan only where it comes next", (pre
 test("no asks the questions, with the kept answers chosen", () => {
   const state = pressed(resumed(), no);
   expect(currentQuestion(state)?.id).toBe("groups");
-  expect(state.chosen).toEqual(["1"]);
+  expect(state.chosen).toEqual(["remember"]);
 });
 
 test("Esc asks whether to stop, and comes back", () => {
