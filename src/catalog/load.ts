@@ -16,6 +16,7 @@ export const catalogShape = z.discriminatedUnion(
 
 export interface ReadCatalog {
   readonly catalog: Catalog;
+  readonly schema: 1 | 2;
   /** @throws Failure `catalog.invalid` for what only shows once other files are read; nothing where there is nothing */
   require(wrong: readonly WrongKey[]): void;
 }
@@ -36,10 +37,10 @@ export function readCatalog(text: string, source: string, base: Stack = plainSta
   });
   if (value.schema === 1) {
     require(wrongInSchema1(value));
-    return { catalog: catalogOfSchema1(value, base), require };
+    return { catalog: catalogOfSchema1(value, base), schema: 1, require };
   }
   require(wrongInSchema2(value));
-  return { catalog: catalogOfSchema2(value), require };
+  return { catalog: catalogOfSchema2(value), schema: 2, require };
 }
 
 /** The same where no other files count. */

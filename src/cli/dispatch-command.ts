@@ -107,7 +107,9 @@ export async function dispatchCommand(request: DispatchRequest): Promise<number>
 }
 
 function titleOf(command: DispatchRequest["command"]): string {
-  if (command.name === "models") return `models ${command.action}`;
+  if (command.name === "models" || command.name === "catalog") {
+    return `${command.name} ${command.action}`;
+  }
   if (command.name === "doctor" && command.list) return "doctor --list";
   if (command.name === "upgrade" && command.rollback) return "upgrade --rollback";
   return command.name === "release" ? "release install" : command.name;
@@ -226,6 +228,21 @@ function planCommand(request: DispatchRequest): CommandPlan {
         },
       };
     }
+    case "catalog":
+      return {
+        stages: [],
+        demo: false,
+        recorded: false,
+        resumeHint: "Run the same command again.",
+        work: async (work) => {
+          const { checkCatalog, listCatalogs } = await import("../commands/catalog.ts");
+          const assetsDir = shippedPath("assets");
+          const { file } = command;
+          return file === null
+            ? listCatalogs(work, assetsDir)
+            : checkCatalog(work, { file, assetsDir });
+        },
+      };
     case "report":
       return {
         stages: [],

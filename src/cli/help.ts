@@ -53,6 +53,8 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros models push s3://models/annie", "Send all cached models"],
     ["heros models push s3://models/annie whisper-large-v3", "Send one"],
   ],
+  "catalog ls": [["heros catalog ls", "See which stacks there are"]],
+  "catalog check": [["heros catalog check ./my-stack.yaml", "See what is wrong with it"]],
   replay: [["heros replay run.jsonl --output plain", "Read a recorded run"]],
   upgrade: [
     ["heros upgrade --check", "See whether there is a newer version"],
@@ -80,7 +82,7 @@ export function helpCommand(): Command {
 const commandGroups: Readonly<Record<string, readonly string[]>> = {
   "Setup:": ["setup", "status", "doctor"],
   "Annie:": ["up", "down", "restart", "logs", "open"],
-  "Models:": ["pull", "models"],
+  "Models:": ["pull", "models", "catalog"],
   "Program:": ["version", "upgrade", "uninstall", "completion", "report", "replay"],
 };
 

@@ -12,6 +12,7 @@ import {
   type Values,
 } from "./options.ts";
 import { addRelease, type ReleaseCommand } from "./release-commands.ts";
+import { addCatalog, type CatalogCommand } from "./catalog-commands.ts";
 import { addStack, type StackCommand } from "./stack-commands.ts";
 import { Argument, Command, CommanderError, Option } from "commander";
 
@@ -73,6 +74,7 @@ export type HerosCommand =
   | DoctorCommand
   | StatusCommand
   | StackCommand
+  | CatalogCommand
   | ModelsCommand
   | ReleaseCommand
   | CompletionCommand
@@ -194,6 +196,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
       parsed({ ...commonOptions(values), name: "status", watch: values["watch"] === true }),
     );
   addStack(program, parsed);
+  addCatalog(program, parsed);
   addModels(program, parsed);
   addRelease(program, parsed, (next) => void parseArguments(next));
   common(program.command("completion"))

@@ -8,7 +8,7 @@ import { failure } from "../run/failures/table.ts";
 import { expandPath } from "../source/hub/environment.ts";
 
 /** The catalogs that ship with heros, by name; the first is the one where nobody names another. */
-export const shippedCatalogs = ["her-os"] as const;
+export const shippedCatalogs = ["her-os", "open-webui", "rma-demo"] as const;
 
 /** Whether it is a catalog of ours, and not a file. */
 export function isCatalogName(given: string): boolean {

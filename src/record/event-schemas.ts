@@ -4,6 +4,7 @@ import {
   action,
   annieModels,
   cancelled,
+  catalogSummary,
   checkStatus,
   containerState,
   count,
@@ -87,6 +88,8 @@ export const eventSchemas: Schemas = {
     ),
   }),
   "checks.listed": object({ checks: array(object({ id: text, title: text, why: text })) }),
+  "catalogs.listed": object({ catalogs: array(catalogSummary) }),
+  "catalog.checked": object({ catalog: catalogSummary, schema: count }),
   "plan.ready": object({
     dryRun: yesNo,
     tiers: array(count),

@@ -103,6 +103,24 @@ export const prunedFile = object({
   bytes: count,
 });
 
+export const catalogSummary = object({
+  name: text,
+  stack: text,
+  title: text,
+  groups: arrayOf(
+    object({
+      id: text,
+      title: text,
+      priority: count,
+      required: yesNo,
+      default: yesNo,
+      models: arrayOf(text),
+    }),
+  ),
+  services: arrayOf(text),
+  models: count,
+});
+
 export const machine = object({
   arch: text,
   product: orNull(text),

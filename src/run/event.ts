@@ -3,6 +3,7 @@ import type { DownloadEvent, ImageEvent } from "./events/download.ts";
 import type { MachineEvent } from "./events/machine.ts";
 import type { ModelsEvent } from "./events/cache.ts";
 import type { PlanEvent } from "./events/plan.ts";
+import type { CatalogEvent } from "./events/catalog.ts";
 import type { ReleaseEvent, StatusEvent } from "./events/reports.ts";
 import type { RunEvent } from "./events/run.ts";
 
@@ -17,7 +18,8 @@ export type HerosEvent =
   | ModelsEvent
   | AnnieEvent
   | StatusEvent
-  | ReleaseEvent;
+  | ReleaseEvent
+  | CatalogEvent;
 
 /** An event as writers and recordings have it; `at` in milliseconds since the run began. */
 export type TimedEvent = { readonly v: 1; readonly at: number } & HerosEvent;

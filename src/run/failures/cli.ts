@@ -11,7 +11,7 @@ export interface InvalidYaml {
 }
 
 /** More of them would scroll the first away. */
-const maxProblems = 8;
+const maxProblems = 50;
 
 function inYaml({ file, problems }: InvalidYaml): string {
   const told = problems

@@ -4,6 +4,7 @@ import { annieSentence, stackSentence } from "./stack.ts";
 import { downloadSentence, imageSentence } from "./download.ts";
 import { checkSentences, machineSentence } from "./machine.ts";
 import { modelsSentence } from "./cache.ts";
+import { catalogSentence } from "./catalog.ts";
 import { planSentence } from "./plan.ts";
 import { isNotSetUp, releaseSentence, statusSentence } from "./reports.ts";
 import { runSentence } from "./run.ts";
@@ -76,6 +77,9 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
       return isNotSetUp(event) && state.notices.some(({ code }) => code === "status.demo_runs")
         ? null
         : statusSentence(event);
+    case "catalogs.listed":
+    case "catalog.checked":
+      return catalogSentence(event);
     case "upgrade.checked":
     case "upgrade.changes":
     case "version.read":
@@ -84,7 +88,9 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
 }
 
 function isWholeAnswer({ run }: RunState): boolean {
-  return ["version", "logs", "doctor --list"].includes(run?.command ?? "");
+  return ["version", "logs", "doctor --list", "catalog ls", "catalog check"].includes(
+    run?.command ?? "",
+  );
 }
 
 /**

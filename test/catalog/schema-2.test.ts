@@ -1,0 +1,237 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it, test } from "vitest";
+import { fittingCatalog, groupLack, splitByFit } from "../../src/catalog/capacity.ts";
+import {
+  completeGroups,
+  defaultGroups,
+  memoryGibOf,
+  modelsOfGroups,
+  withRequires,
+} from "../../src/catalog/catalog.ts";
+import { parseCatalog } from "../../src/catalog/load.ts";
+import { Failure } from "../../src/run/failure.ts";
+import { catalogSchema } from "../../scripts/catalog-schema.ts";
+
+const mine = `schema: 2
+stack:
+  id: mine
+  title: My stack
+  base: ./compose.yml
+  service: web
+  port: { variable: MY_PORT, usual: 9000, inside: 80 }
+  health: { kind: http, path: /ready, expects: [{ path: ready, equals: true }] }
+  services:
+    web:
+      models: [{ store: hub, at: /models/hub }]
+      environment: { MODELS: "{models}" }
+groups:
+  - { id: small, required: true }
+  - { id: worker-a, oneOf: worker, requires: [extra], needs: { gpus: 1, gpuMemoryGib: 24 } }
+  - { id: worker-b, oneOf: worker, default: true }
+  - { id: extra, choice: false }
+models:
+  - { id: one, repo: o/one, group: small, memoryGib: 2 }
+  - { id: two, source: "ollama:llama3.2", group: extra, memoryGib: 3, loading: on-demand }
+  - id: three
+    source: ollama:big:70b
+    group: worker-b
+    memoryGib: 40
+    recommendedGib: 48
+    loading: on-demand
+    variants:
+      - { title: Big, quantised, source: "ollama:big:8b", memoryGib: 5, recommendedGib: 8 }
+`.replace("title: Big, quantised,", 'title: "Big, quantised",');
+
+const catalogOf = (text: string) => parseCatalog(text, "mine.yaml");
+
+function messageOf(text: string): string {
+  try {
+    catalogOf(text);
+  } catch (error) {
+    if (error instanceof Failure && error.code === "catalog.invalid") return error.message;
+    throw error;
+  }
+  throw new Error("the catalog was accepted");
+}
+
+describe("groups", () => {
+  const catalog = catalogOf(mine);
+
+  it("bring those that they require, and the required ones", () => {
+    expect(defaultGroups(catalog)).toEqual(["small", "worker-b"]);
+    expect(completeGroups(catalog, ["worker-a"])).toEqual(["small", "worker-a", "extra"]);
+    const alone = modelsOfGroups(catalog, withRequires(catalog, ["worker-a"]));
+    expect(alone.map(({ id }) => id)).toEqual(["two"]);
+  });
+
+  it("of which only one can be chosen are not chosen together", () => {
+    expect(() => completeGroups(catalog, ["worker-a", "worker-b"])).toThrow(
+      expect.objectContaining({ code: "groups.one_of", exitCode: 2 }),
+    );
+  });
+
+  it("that a machine can't run are explained, those that they require among them", () => {
+    const weak = { gpus: 1, gpuMemoryGib: 11.9, memoryGib: 64 };
+    expect(groupLack(catalog, "worker-a", weak)).toBe(
+      "a GPU with 24 GiB of memory; the one here has 12 GiB",
+    );
+    expect(groupLack(catalog, "worker-a", { ...weak, gpuMemoryGib: 23.6 })).toBeNull();
+    expect(groupLack(catalog, "worker-a", { gpus: 0, gpuMemoryGib: 0, memoryGib: 8 })).toBe(
+      "a GPU with 24 GiB of memory; no GPU was found here",
+    );
+    expect(splitByFit(catalog, ["small", "worker-a"], weak)).toMatchObject({
+      fitting: ["small"],
+      lacking: [{ group: { id: "worker-a" } }],
+    });
+  });
+});
+
+describe("models", () => {
+  it("count for the memory: all that are always loaded, and the largest of those on demand", () => {
+    expect(memoryGibOf(catalogOf(mine).models)).toBe(42);
+  });
+
+  it("are taken in the form that fits the machine", () => {
+    const formOn = (gpuMemoryGib: number) =>
+      fittingCatalog(catalogOf(mine), { gpus: 1, gpuMemoryGib, memoryGib: 64 }).models.find(
+        ({ id }) => id === "three",
+      );
+    expect(formOn(119)?.parts[0].revision).toBe("70b");
+    expect(formOn(12)).toMatchObject({ title: "Big, quantised", memoryGib: 5 });
+    // Nothing fits: the smallest is still the best there is.
+    expect(formOn(4)?.parts[0].revision).toBe("8b");
+  });
+
+  it("of Ollama can be pinned by what their manifest hashes to", () => {
+    const digest = `sha256:${"a".repeat(64)}`;
+    const pinned = mine.replace('"ollama:llama3.2"', `"ollama:llama3.2", digest: "${digest}"`);
+    expect(catalogOf(pinned).models.find(({ id }) => id === "two")?.parts[0]).toEqual({
+      repo: "ollama:registry.ollama.ai/library/llama3.2",
+      revision: "latest",
+      files: null,
+      digest,
+    });
+  });
+});
+
+describe("a catalog of schema 2", () => {
+  it.each([
+    [
+      "a model in two groups",
+      mine.replace(
+        "models:\n  - { id: one",
+        "models:\n  - { id: again, repo: o/one, group: extra }\n  - { id: one",
+      ),
+      'models.1.group: the same model is in the group "extra", as "again"',
+    ],
+    [
+      "an unknown group that is required",
+      mine.replace("[extra]", "[nothing]"),
+      'unknown group "nothing"',
+    ],
+    [
+      "needs that go in a circle",
+      mine.replace("{ id: extra, choice: false }", "{ id: extra, requires: [worker-a] }"),
+      "goes in a circle: worker-a → extra → worker-a",
+    ],
+    [
+      "a service that is not there",
+      mine.replace("service: web", "service: other"),
+      'stack.service: "other" is not',
+    ],
+    [
+      "a placeholder that does not exist",
+      mine.replace('"{models}"', '"{model}"'),
+      "unknown placeholder {model}",
+    ],
+    [
+      "a store that the service does not have",
+      mine.replace('"{models}"', '"{ollama}"'),
+      "{ollama}: this service has no",
+    ],
+    [
+      "two sources of one model",
+      mine.replace("repo: o/one", "repo: o/one, source: ollama:x"),
+      "leave one of them out",
+    ],
+    ["no source at all", mine.replace("repo: o/one, ", ""), "must have a repo"],
+    [
+      "a name that Ollama does not take",
+      mine.replace("ollama:llama3.2", "ollama:a/b/c/d/e"),
+      "models.1.source",
+    ],
+    [
+      "files of a model that is whole",
+      mine.replace('"ollama:llama3.2"', '"ollama:llama3.2", files: [a]'),
+      "an Ollama model is whole",
+    ],
+    [
+      "a health check that has no port",
+      mine.replace(/ {2}port: .*\n/u, ""),
+      "needs the stack's port",
+    ],
+    [
+      "a base that is no path",
+      mine.replace("./compose.yml", "x/compose.yml"),
+      "must be a path that begins with ./",
+    ],
+    [
+      "less than it takes",
+      mine.replace("recommendedGib: 48", "recommendedGib: 4"),
+      "must be at least memoryGib",
+    ],
+    [
+      "a port that is none",
+      mine.replace("usual: 9000", "usual: 90000"),
+      "must be a port from 1 to 65535",
+    ],
+    ["a key that does not exist", mine.replace("usual:", "usal:"), "stack.port.usal: unknown key"],
+    [
+      "no groups",
+      mine.replace(/groups:\n( {2}.*\n)+/u, "groups: []\n"),
+      "must have at least one group",
+    ],
+    [
+      "a stand-in that is not there",
+      mine.replace("group: small,", "group: small, standIn: other,"),
+      'unknown model "other"',
+    ],
+  ])("says what is wrong with %s, and where", (_what, text, problem) => {
+    expect(messageOf(text)).toContain(problem);
+    expect(messageOf(text)).toMatch(/^Invalid catalog mine\.yaml, line \d+: /u);
+  });
+
+  it("tells all of it at once", () => {
+    const text = mine.replace("service: web", "service: other").replace("[extra]", "[nothing]");
+    expect(messageOf(text)).toMatch(/line 6: stack\.service.*; line 15: groups\.1\.requires\.0/u);
+  });
+});
+
+/** The seed's table of what each type of worker pulls. */
+test.each([
+  ["gpu-worker", ["nomic-embed-text", "llama3.2", "llava-7b", "mistral-7b-instruct"]],
+  ["ocr", ["llava-7b"]],
+  ["embedding", ["nomic-embed-text"]],
+  ["vllm", ["mistral-7b-instruct"]],
+  ["cpu-worker", ["nomic-embed-text", "llama3.2"]],
+  [
+    "all",
+    [
+      "nomic-embed-text",
+      "llama3.2",
+      "llava-7b",
+      "mistral-7b-instruct",
+      "all-minilm-l6-v2",
+      "llava-next-34b",
+    ],
+  ],
+])("RMA-demo's %s pulls %j", async (group, ids) => {
+  const text = await readFile("assets/catalogs/rma-demo.yaml", "utf8");
+  const catalog = parseCatalog(text, "rma-demo.yaml");
+  const models = modelsOfGroups(catalog, withRequires(catalog, [group]));
+  expect(models.map(({ id }) => id)).toEqual(ids);
+});
+
+test("the JSON Schema for editors is made from what catalogs are checked by (npm run docs writes it anew)", async () => {
+  expect(await readFile("assets/catalogs/catalog.schema.json", "utf8")).toBe(catalogSchema());
+});
