@@ -5,6 +5,7 @@ import { clashFailureExamples } from "./clash-failure-examples.ts";
 import { containerFailureExamples } from "./container-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
 import { s3FailureExamples } from "./s3-failure-examples.ts";
+import { shareFailureExamples } from "./share-failure-examples.ts";
 
 type Example<Code extends FailureCode> = DataOf<Code> extends void ? undefined : DataOf<Code>;
 
@@ -28,6 +29,7 @@ export const failureExamples: {
   readonly [Code in FailureCode]: readonly [Example<Code>, ...Example<Code>[]];
 } = {
   ...containerFailureExamples,
+  ...shareFailureExamples,
   "annie.held_back": [{ stackDir, service: "model-warmup", exitCode: 1, logLines: null }],
   "annie.container_gone": [{ service: "her-os-core" }],
   "annie.degraded": [

@@ -107,13 +107,16 @@ export async function dispatchCommand(request: DispatchRequest): Promise<number>
 }
 
 function titleOf(command: DispatchRequest["command"]): string {
-  if (command.name === "models" || command.name === "catalog") {
+  if (command.name === "models" || command.name === "catalog" || command.name === "cache") {
     return `${command.name} ${command.action}`;
   }
   if (command.name === "doctor" && command.list) return "doctor --list";
   if (command.name === "upgrade" && command.rollback) return "upgrade --rollback";
   return command.name === "release" ? "release install" : command.name;
 }
+
+/** Of what shows something, in no stage of a setup. */
+const unrecorded = { stages: [], demo: false, recorded: false } as const;
 
 /** What a command does; the code of each is loaded when it is its turn. */
 function planCommand(request: DispatchRequest): CommandPlan {
@@ -176,9 +179,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
     }
     case "status":
       return {
-        stages: [],
-        demo: false,
-        recorded: false,
+        ...unrecorded,
         resumeHint: "Annie is not affected. Run heros status to see her status.",
         work: async (work) => {
           const { performStatus } = await import("../commands/status.ts");
@@ -193,9 +194,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
     case "logs":
     case "open":
       return {
-        stages: [],
-        demo: false,
-        recorded: false,
+        ...unrecorded,
         resumeHint: "Run heros status to see how Annie is.",
         work: async (work) => {
           const { operateStack } = await import("../commands/stack/operate-stack.ts");
@@ -230,9 +229,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
     }
     case "catalog":
       return {
-        stages: [],
-        demo: false,
-        recorded: false,
+        ...unrecorded,
         resumeHint: "Run the same command again.",
         work: async (work) => {
           const { checkCatalog, listCatalogs } = await import("../commands/catalog.ts");
@@ -243,11 +240,21 @@ function planCommand(request: DispatchRequest): CommandPlan {
             : checkCatalog(work, { file, assetsDir });
         },
       };
+    case "cache": {
+      const { services, readOnly, write, dryRun } = command;
+      return {
+        ...unrecorded,
+        resumeHint: "Run the same command again.",
+        work: async (work) => {
+          const { shareCache } = await import("../commands/cache/share.ts");
+          const settings = await gather(work);
+          return shareCache(work, { settings, services, readOnly, write, dryRun });
+        },
+      };
+    }
     case "report":
       return {
-        stages: [],
-        demo: false,
-        recorded: false,
+        ...unrecorded,
         resumeHint: "Run the same command again.",
         work: async (work) => {
           const { performReport } = await import("../commands/report.ts");
@@ -257,9 +264,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
       };
     case "completion":
       return {
-        stages: [],
-        demo: false,
-        recorded: false,
+        ...unrecorded,
         resumeHint: "Run the same command again.",
         work: async () => {
           const { completionScript } = await import("./completion.ts");
@@ -284,7 +289,7 @@ function planRelease({
   readonly writer: Writer;
   readonly gather: (work: Work) => Promise<GatheredSettings>;
 }): CommandPlan {
-  const common = { stages: [], demo: false, recorded: false, closed: true } as const;
+  const common = { ...unrecorded, closed: true } as const;
   const appDir = path.dirname(shippedPath("package.json"));
   switch (command.name) {
     case "release":

@@ -55,6 +55,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
   "catalog ls": [["heros catalog ls", "See which stacks there are"]],
   "catalog check": [["heros catalog check ./my-stack.yaml", "See what is wrong with it"]],
+  "cache share": [
+    ["heros cache share", "See the mount for docker run and compose"],
+    ["heros cache share vllm --stack-dir ~/llm --read-only", "Write it for a service"],
+  ],
   replay: [["heros replay run.jsonl --output plain", "Read a recorded run"]],
   upgrade: [
     ["heros upgrade --check", "See whether there is a newer version"],

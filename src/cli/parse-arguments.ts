@@ -11,6 +11,7 @@ import {
   factor,
   type Values,
 } from "./options.ts";
+import { addCache, type CacheCommand } from "./cache-commands.ts";
 import { addRelease, type ReleaseCommand } from "./release-commands.ts";
 import { addCatalog, type CatalogCommand } from "./catalog-commands.ts";
 import { addStack, type StackCommand } from "./stack-commands.ts";
@@ -76,6 +77,7 @@ export type HerosCommand =
   | StackCommand
   | CatalogCommand
   | ModelsCommand
+  | CacheCommand
   | ReleaseCommand
   | CompletionCommand
   | ReportCommand
@@ -198,6 +200,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   addStack(program, parsed);
   addCatalog(program, parsed);
   addModels(program, parsed);
+  addCache(program, parsed);
   addRelease(program, parsed, (next) => void parseArguments(next));
   common(program.command("completion"))
     .addArgument(new Argument("<shell>", "bash, zsh or fish").choices(shells))

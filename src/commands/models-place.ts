@@ -83,7 +83,11 @@ export async function modelsPlace(
   };
 }
 
-function storageOf(decided: readonly AnswerValues[], { answers }: RememberedAnswers): string {
+/** What was chosen as the place of models, or remembered. */
+export function storageOf(
+  decided: readonly AnswerValues[],
+  { answers }: RememberedAnswers,
+): string {
   return chosenStorage(decided) ?? answers.storage?.[0] ?? "hub-cache";
 }
 

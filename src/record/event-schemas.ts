@@ -241,6 +241,15 @@ export const eventSchemas: Schemas = {
     place: text,
     sentBytes: count,
   }),
+  "cache.shared": object({
+    service: orNull(text),
+    source: text,
+    target: text,
+    cacheTarget: text,
+    readOnly: yesNo,
+    environment: record(text, text),
+    run: text,
+  }),
   "upgrade.checked": object({ current: text, latest: text }),
   "upgrade.changes": object({ from: text, to: text, lines: array(text), omitted: count }),
   "version.read": object({

@@ -1,6 +1,6 @@
 import path from "node:path";
-import type { StackConfig, StackService } from "../../docker/compose.ts";
-import { findUserInImage, readImageSettings } from "../../docker/image-contents.ts";
+import type { StackConfig } from "../../docker/compose.ts";
+import { askContainerUser } from "../../docker/container-user.ts";
 import type { Host } from "../../host/host.ts";
 import { ownUid } from "../../host/own-file.ts";
 import type { Emit } from "../../run/event.ts";
@@ -92,7 +92,7 @@ export async function openTokenToReaders(
   if (stats === null) return;
   const readers = new Map<number, string>();
   for (const [name, service] of mounting) {
-    const uid = await uidOf(request, service);
+    const uid = (await askContainerUser(request, service))?.uid ?? null;
     if (uid !== null && uid !== 0 && uid !== stats.uid) readers.set(uid, name);
   }
   if (readers.size === 0 || (await letRead(host, file, [...readers.keys()]))) return;
@@ -106,19 +106,4 @@ export async function openTokenToReaders(
       hint: `Only gated models need it. To let that user read it: sudo apt-get install acl && ${commands.join(" && ")}`,
     });
   }
-}
-
-/** The number of the user that a service's container runs as; null where nobody says. */
-async function uidOf(
-  { host, signal }: TokenReadersRequest,
-  { user = "", image }: StackService,
-): Promise<number | null> {
-  const asked = image === undefined ? null : { host, image, signal };
-  const named =
-    user !== "" ? user : asked === null ? null : ((await readImageSettings(asked))?.user ?? null);
-  if (named === null) return null;
-  const [name = ""] = named.split(":");
-  if (name === "" || name === "root") return 0;
-  if (/^\d+$/.test(name)) return Number(name);
-  return asked === null ? null : findUserInImage(asked, name);
 }

@@ -133,7 +133,26 @@ export interface ModelPushed {
   readonly sentBytes: number;
 }
 
+/** How a container gets the cache of this machine: one mount. */
+export interface CacheShared {
+  readonly type: "cache.shared";
+  /** Of a compose file; null for any container. */
+  readonly service: string | null;
+  /** A folder of this machine. */
+  readonly source: string;
+  /** Where the container has it. */
+  readonly target: string;
+  /** Where `models--…` then is in the container. */
+  readonly cacheTarget: string;
+  readonly readOnly: boolean;
+  /** What the container must be told beside. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The same as flags of `docker run`, quoted for a shell. */
+  readonly run: string;
+}
+
 export type ModelsEvent =
+  | CacheShared
   | PushProgress
   | ModelPushed
   | ModelsListed

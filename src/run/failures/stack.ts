@@ -9,13 +9,14 @@ interface Said {
 }
 
 /** What compose is asked to do with a stack, in its own word. */
-export type StackAction = "up" | "down" | "restart" | "logs";
+export type StackAction = "up" | "down" | "restart" | "logs" | "config";
 
 const actionWords: Readonly<Record<StackAction, string>> = {
   up: "start",
   down: "stop",
   restart: "restart",
   logs: "show the logs of",
+  config: "read",
 };
 
 /** A port that the stack needs, and who has it. */

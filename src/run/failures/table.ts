@@ -10,6 +10,7 @@ import { planFailures } from "./plan.ts";
 import { registryFailures } from "./registry.ts";
 import { releaseFailures } from "./release.ts";
 import { s3Failures } from "./s3.ts";
+import { shareFailures } from "./share.ts";
 import { stackFailures } from "./stack.ts";
 
 /**
@@ -27,6 +28,7 @@ export const failures = {
   ...registryFailures,
   ...releaseFailures,
   ...s3Failures,
+  ...shareFailures,
   ...stackFailures,
   ...storeFailures,
 };

@@ -32,7 +32,7 @@ export function isHubOffline(env: Env): boolean {
 export function findCacheDir(place: Place): string {
   const { env } = place;
   const given = filled(env, "HF_HUB_CACHE") ?? filled(env, "HUGGINGFACE_HUB_CACHE");
-  return given === undefined ? join(hubHome(place), "hub") : expand(given, place);
+  return given === undefined ? join(findHubHome(place), "hub") : expand(given, place);
 }
 
 /** The variable of the Hub's own that names the cache; null where none does. */
@@ -52,7 +52,7 @@ export async function findTokens(host: Place & Pick<Host, "files">): Promise<Hub
     }
   }
   const given = filled(host.env, "HF_TOKEN_PATH");
-  const path = given === undefined ? join(hubHome(host), "token") : expand(given, host);
+  const path = given === undefined ? join(findHubHome(host), "token") : expand(given, host);
   const text = await host.files.readFile(path, "utf8").catch(() => "");
   const value = clean(text);
   if (value !== "") {
@@ -62,7 +62,8 @@ export async function findTokens(host: Place & Pick<Host, "files">): Promise<Hub
   return tokens;
 }
 
-function hubHome(place: Place): string {
+/** The folder of all that the Hub's library keeps, absolute: the cache in `hub`, the token in `token`. */
+export function findHubHome(place: Place): string {
   const home = filled(place.env, "HF_HOME");
   if (home !== undefined) return expand(home, place);
   const caches = filledIn(filled(place.env, "XDG_CACHE_HOME") ?? "", place);

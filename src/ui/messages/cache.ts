@@ -10,7 +10,10 @@ import { calledFile } from "../../run/repos/ollama.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
 import { counted, say, type Sentence } from "./sentence.ts";
 
-type ModelsSaid = Exclude<ModelsEvent, { type: "verify.progress" | "push.progress" }>;
+type ModelsSaid = Exclude<
+  ModelsEvent,
+  { type: "verify.progress" | "push.progress" | "cache.shared" }
+>;
 
 export function modelsSentence(event: ModelsSaid): Sentence {
   switch (event.type) {

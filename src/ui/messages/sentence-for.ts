@@ -44,6 +44,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "download.progress":
     case "verify.progress":
     case "push.progress":
+    case "cache.shared":
     case "doctor.report":
       return null;
     case "image.planned":
