@@ -59,12 +59,39 @@ printf '%s\n' "$answer" | sed '1,/^\r*$/d'
 END
 chmod 755 "$annie/bin/curl"
 
+# The services of other stacks: the same Node, asked by its health checks whether its own port answers.
+service=$work/service
+cp -a "$annie" "$service"
+rm -rf "$service/annie"
+mkdir -p "$service/service"
+cp test/docker/services/stand-in.ts "$service/service"
+cat >"$service/bin/curl" <<'END'
+#!/bin/sh
+for last in "$@"; do :; done
+exec wget -q -O /dev/null "$last"
+END
+printf '#!/bin/sh\nexec wget -q -O /dev/null http://127.0.0.1:11434/api/tags\n' >"$service/bin/ollama"
+chmod 755 "$service/bin/curl" "$service/bin/ollama"
+
+import() { # FOLDER ENTRYPOINT IMAGE
+    tar -C "$1" -c . | docker import --change "ENTRYPOINT $2" - "$3" >/dev/null
+}
+
 POSTGRES_PASSWORD=x NEO4J_PASSWORD=x docker compose -f assets/compose/docker-compose.yml config --images |
     while read -r image; do
         case $image in
-        */her-os-core:*) folder=$annie entry='["/usr/bin/node", "/annie/annie.ts"]' ;;
-        *) folder=$side entry='["/bin/stand-in"]' ;;
+        */her-os-core:*) import "$annie" '["/usr/bin/node", "/annie/annie.ts"]' "$image" ;;
+        *) import "$side" '["/bin/stand-in"]' "$image" ;;
         esac
-        tar -C "$folder" -c . | docker import --change "ENTRYPOINT $entry" - "$image" >/dev/null
     done
+import "$service" '["/usr/bin/node"]' heros-stand-in:1
+container=$(docker create heros-stand-in:1)
+for base in open-webui rma-demo; do
+    WEBUI_SECRET_KEY=x docker compose -f "assets/compose/$base.yml" config --images | sort -u |
+        while read -r image; do
+            # All of them share one layer.
+            docker commit --change "ENTRYPOINT [\"/usr/bin/node\", \"/service/stand-in.ts\", \"$image\"]" "$container" "$image" >/dev/null
+        done
+done
+docker rm "$container" >/dev/null
 docker images

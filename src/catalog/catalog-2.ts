@@ -54,6 +54,7 @@ function toStack(stack: Schema2["stack"]): Stack {
   return {
     id,
     title,
+    gives: stack.gives ?? null,
     assistant,
     base: baseOf(stack.base),
     service,

@@ -52,6 +52,7 @@ export function parseCatalog(text: string, source: string, base?: Stack): Catalo
 export const plainStack: Stack = {
   id: "models",
   title: "Models",
+  gives: null,
   assistant: "The stack",
   base: { kind: "none" },
   service: null,

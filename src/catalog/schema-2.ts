@@ -182,6 +182,7 @@ const stack = z.strictObject({
     .max(60)
     .regex(/^[a-z0-9][a-z0-9_-]*$/, "must consist of small letters, digits, '_' and '-'"),
   title: shortText.optional(),
+  gives: shortText.optional().meta({ description: "What it is, in a line" }),
   assistant: shortText
     .optional()
     .meta({ description: "What it is called in sentences; left out: the title" }),

@@ -3,6 +3,8 @@ export interface Stack {
   /** The name of its folder, too, where nobody says another. */
   readonly id: string;
   readonly title: string;
+  /** What it is, in a line; null where its title says it. */
+  readonly gives: string | null;
   /** What its assistant is called: "Annie". */
   readonly assistant: string;
   /** The compose file that is laid down where the person has none. */

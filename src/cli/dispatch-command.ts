@@ -141,7 +141,11 @@ function planCommand(request: DispatchRequest): CommandPlan {
           const { resolveAnswers } = await import("../plan/resolve.ts");
           resolveAnswers({ ...settings, remembered: {}, foundTokens: [] });
           const person = await whoAnswers(command, writer, work.host);
-          return setUp(work, request, { command, person, settings });
+          const { chooseCatalog } = await import("../commands/setup/choose-catalog.ts");
+          const chosen = demo ? settings : await chooseCatalog(work, settings, person);
+          return chosen === null
+            ? null
+            : setUp(work, request, { command, person, settings: chosen });
         },
       };
     }

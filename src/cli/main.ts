@@ -69,7 +69,7 @@ async function answer(words: readonly string[]): Promise<number> {
 async function unsaid(): Promise<readonly string[]> {
   const host = realHost(hostFacts(process, process.env));
   const [{ recallAnswers }, { stateDirOf }] = await Promise.all([
-    import("../commands/gather-settings.ts"),
+    import("../commands/remembered-answers.ts"),
     import("../record/state-dir.ts"),
   ]);
   const { earlier, given } = await recallAnswers(host, stateDirOf(host));

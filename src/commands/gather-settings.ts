@@ -1,4 +1,5 @@
 import path from "node:path";
+import type { Stack } from "../catalog/stack.ts";
 import type { Host } from "../host/host.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import { namesOf, type QuestionId, questions } from "../plan/questions.ts";
@@ -15,21 +16,12 @@ import {
 } from "../plan/settings.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
-import {
-  parseEndpoints,
-  expandPath,
-  findEndpoint,
-  cacheVariable,
-  findCacheDir,
-} from "../source/hub/environment.ts";
+import { parseEndpoints, expandPath, findEndpoint } from "../source/hub/environment.ts";
 import { stackAnswersFile } from "../record/known-stacks.ts";
-import { readState, stateDirOf } from "../record/state-dir.ts";
+import { stateDirOf } from "../record/state-dir.ts";
 import type { Fetching } from "./command-request.ts";
+import { readKept } from "./remembered-answers.ts";
 import { absolute, isCatalogName, openCatalog, readNamed } from "./open-catalog.ts";
-import { writeAtomically } from "../host/text-files.ts";
-import { mountOf } from "../plan/storage.ts";
-import type { Interview } from "../plan/interview.ts";
-import { isRecord, parseJson } from "../run/json.ts";
 
 /** What the arguments say, as it was typed, and what only the command line knows. */
 export interface GivenSettings {
@@ -46,6 +38,8 @@ export interface GivenSettings {
 
 /** Everything that flags, environment and config file say, checked and made absolute. */
 export interface GatheredSettings extends Fetching {
+  /** Absolute: the folder that ships with heros. */
+  readonly assetsDir: string;
   readonly stackDir: string;
   /** It was named; else it is the usual one. */
   readonly isStackDirGiven: boolean;
@@ -106,7 +100,11 @@ export async function gatherSettings(
   const cacheStrength = given("cacheDir").findLastIndex((value) => value !== undefined);
   const storageStrength = layers.findLastIndex(({ storage }) => storage !== undefined);
   const cacheDir = cacheStrength >= storageStrength ? folder("cacheDir") : null;
-  const catalog = await openCatalog(host, options.assetsDir, setting("catalog"));
+  const stateDir = stateDirOf(host);
+  const namedDir = folder("stackDir");
+  // A stack that was set up here keeps its catalog.
+  const known = setting("catalog") ?? (namedDir && (await keptCatalog(host, stateDir, namedDir)));
+  const catalog = await openCatalog(host, options.assetsDir, known);
   const { stack } = catalog;
   const endpoint = setting("endpoint");
   const [first, ...mirrors] =
@@ -115,26 +113,22 @@ export async function gatherSettings(
   const maxConnections = setting("maxConnections");
   const keepImages = setting("keepImages");
   const ownPort = setting("port");
-  const portVariable = stack.port?.variable ?? null;
-  const port = ownPort ?? (portVariable === null ? null : nonEmpty(host.env[portVariable]));
   const annieTimeout = setting("annieTimeout");
   return {
+    assetsDir: options.assetsDir,
     catalog,
     endpoint: first,
     mirrors,
     cacheDir,
-    stackDir: folder("stackDir") ?? path.join(host.home, stack.id),
+    stackDir: namedDir ?? path.join(host.home, stack.id),
     isStackDirGiven: setting("stackDir") !== null,
     stack: setting("stack"),
-    stateDir: stateDirOf(host),
+    stateDir,
     limitBytesPerSecond: limitRate === null ? null : parseRate(nameOf("limitRate"), limitRate),
     maxConnections:
       maxConnections === null ? null : parseCount(nameOf("maxConnections"), maxConnections),
     keepImages: keepImages === null ? false : parseSwitch(nameOf("keepImages"), keepImages),
-    port:
-      port === null
-        ? null
-        : parsePort(ownPort === null ? (portVariable ?? "") : nameOf("port"), port),
+    port: ownPort === null ? portOf(host, stack) : parsePort(nameOf("port"), ownPort),
     annieTimeoutMs:
       annieTimeout === null ? 600_000 : parseCount(nameOf("annieTimeout"), annieTimeout) * 1000,
     tokenFile: await readTokenFile(host, options, config),
@@ -151,6 +145,46 @@ export async function gatherSettings(
       }),
     ),
   };
+}
+
+/** As the shell's own variable of the stack says; null where it says nothing. @throws Failure `settings.bad_value` (exit 2) */
+function portOf({ env }: Pick<Host, "env">, { port }: Stack): number | null {
+  const value = port === null ? null : nonEmpty(env[port.variable]);
+  return port === null || value === null ? null : parsePort(port.variable, value);
+}
+
+/** The catalog that the stack in a folder was set up with; null where it is the default, or nobody knows. */
+async function keptCatalog(host: Host, stateDir: string, stackDir: string): Promise<string | null> {
+  return (await readKept(host, stackAnswersFile(stateDir, stackDir)))?.given.catalog ?? null;
+}
+
+/**
+ * The same settings for one of the stacks that were set up here: with its own catalog, unless one is named.
+ * @throws Failure `catalog.…` (exit 2)
+ */
+export async function settingsIn(
+  host: Host,
+  of: GatheredSettings,
+  stackDir: string,
+): Promise<GatheredSettings> {
+  const { stateDir, given } = of;
+  const own = given.catalog === undefined ? await keptCatalog(host, stateDir, stackDir) : null;
+  if (own === null) return { ...of, stackDir };
+  return { ...(await settingsFor(host, of, own)), stackDir };
+}
+
+/** The same settings with another catalog, as if it had been named: `given` has it, too. */
+export async function settingsFor(
+  host: Host,
+  of: GatheredSettings,
+  name: string,
+): Promise<GatheredSettings> {
+  const { assetsDir, given, isStackDirGiven } = of;
+  const catalog = await openCatalog(host, assetsDir, name);
+  const { stack } = catalog;
+  const port = given.port === undefined ? portOf(host, stack) : of.port;
+  const stackDir = isStackDirGiven ? of.stackDir : path.join(host.home, stack.id);
+  return { ...of, catalog, port, stackDir, given: { ...given, catalog: name } };
 }
 
 async function readConfig(host: Host, file: string): Promise<ConfigValues> {
@@ -213,147 +247,4 @@ function valuesOf(
 
 function nonEmpty(value: string | undefined): string | null {
   return value === undefined || value === "" ? null : value;
-}
-
-/** The environment names another cache than the remembered one, and wins. */
-export interface Overruled {
-  readonly variable: string;
-  /** The remembered one. */
-  readonly cacheDir: string;
-  readonly instead: string;
-}
-
-export interface RememberedAnswers {
-  readonly answers: AnswerValues;
-  readonly earlier: Interview["earlier"];
-  /** Absolute: where the last setup that got its consent put the models. Null too where the environment overrules it. */
-  readonly cacheDir: string | null;
-  readonly overruled: Overruled | null;
-  /** Storages that models may still have to be taken over from: those of setups before this one. */
-  readonly former: readonly string[];
-  /** Settings that were given, for who continues without a word. */
-  readonly given: SettingValues;
-}
-
-/** As in the file. */
-interface Kept {
-  /** False while a wizard or the work after it is under way. */
-  readonly finished: boolean;
-  readonly cacheDir: string | null;
-  readonly answers: AnswerValues;
-  readonly given: SettingValues;
-  /** Left by setups that came to no end after another storage was chosen. */
-  readonly former: readonly string[];
-}
-
-/** Of the last setup, of whatever stack. */
-function lastFile(stateDir: string): string {
-  return path.join(stateDir, "answers.json");
-}
-
-/**
- * The answers of the stack's last setup, else of the last setup here; none where there are none or they can't be read.
- * @param stackDir left out for the last setup, of whatever stack
- */
-export async function recallAnswers(
-  host: Host,
-  stateDir: string,
-  stackDir?: string,
-): Promise<RememberedAnswers> {
-  const kept = await recallKept(host, stateDir, stackDir);
-  if (kept === null) {
-    return { answers: {}, earlier: "none", cacheDir: null, overruled: null, former: [], given: {} };
-  }
-  const { answers, cacheDir, finished, given } = kept;
-  const former = formerOf(kept);
-  const earlier = finished ? "finished" : "interrupted";
-  const { storage, ...others } = answers;
-  const variable = cacheVariable(host.env);
-  const instead = findCacheDir(host);
-  const place = cacheDir ?? (storage?.[0]?.startsWith("/") === true ? storage[0] : null);
-  if (variable === null || place === instead) {
-    return { answers, earlier, cacheDir, overruled: null, former, given };
-  }
-  const overruled = place === null ? null : { variable, cacheDir: place, instead };
-  return { answers: others, earlier, cacheDir: null, overruled, former, given };
-}
-
-/** A volume is found by its name alone; a folder that was given or agreed to, by its path. */
-function formerOf({ answers, cacheDir, former, finished }: Kept): string[] {
-  const volume = answers.storage?.find((storage) => mountOf(storage).kind !== "folder");
-  const places = [volume, cacheDir, ...(finished ? [] : former)];
-  return [...new Set(places.filter((place) => typeof place === "string"))];
-}
-
-async function recallKept(host: Host, stateDir: string, stackDir?: string): Promise<Kept | null> {
-  const own = stackDir && (await readKept(host, stackAnswersFile(stateDir, stackDir)));
-  return own || readKept(host, lastFile(stateDir));
-}
-
-/** Checked by hand: what checks everything else would be loaded by each pull for this alone. */
-async function readKept(host: Host, file: string): Promise<Kept | null> {
-  const kept = parseJson(await readState(host.files, file));
-  if (!isRecord(kept) || kept["version"] !== 1 || !isRecord(kept["answers"])) return null;
-  const { finished, cacheDir, answers } = kept;
-  const given = isRecord(kept["given"]) ? kept["given"] : {};
-  return {
-    finished: finished === true,
-    former: isTexts(kept["former"]) ? kept["former"] : [],
-    cacheDir: typeof cacheDir === "string" && path.isAbsolute(cacheDir) ? cacheDir : null,
-    given: Object.fromEntries(
-      settings.flatMap(({ id }) => (typeof given[id] === "string" ? [[id, given[id]]] : [])),
-    ),
-    answers: Object.fromEntries(
-      questions.flatMap(({ id, remembered }) => {
-        // Sets of models were numbers once, and called otherwise.
-        const values = answers[id] ?? (id === "groups" ? answers["tiers"] : undefined);
-        return remembered && isTexts(values) ? [[id, values]] : [];
-      }),
-    ),
-  };
-}
-
-function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((each) => typeof each === "string");
-}
-
-/** Keeps answers for the next run. They never hold a token; a state folder that can't be written is no reason to stop. */
-export async function rememberAnswers(
-  host: Host,
-  {
-    stateDir,
-    ...kept
-  }: {
-    readonly stateDir: string;
-    /** Absolute: the stack that they are about. */
-    readonly stackDir: string;
-    readonly answers: AnswerValues;
-    readonly finished: boolean;
-    readonly given?: SettingValues;
-    /** Left out before there is consent: then the models are still where they were. */
-    readonly cacheDir?: string;
-  },
-): Promise<void> {
-  const before = await recallKept(host, stateDir, kept.stackDir);
-  const cacheDir = kept.cacheDir ?? before?.cacheDir ?? null;
-  const { stackDir, answers, finished, given = {} } = kept;
-  const now = [cacheDir, ...(answers.storage ?? [])];
-  const former = finished || before === null ? [] : formerOf(before);
-  const text = JSON.stringify({
-    version: 1,
-    stackDir,
-    finished,
-    cacheDir,
-    answers,
-    given,
-    former: former.filter((place) => !now.includes(place)),
-  });
-  try {
-    const own = stackAnswersFile(stateDir, stackDir);
-    await host.files.mkdir(path.dirname(own), { recursive: true, mode: 0o700 });
-    const written = { host, content: `${text}\n`, mode: 0o600, durable: false };
-    for (const file of [own, lastFile(stateDir)]) await writeAtomically({ ...written, path: file });
-  } catch {
-    return;
-  }
 }

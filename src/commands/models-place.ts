@@ -12,7 +12,7 @@ import { failure } from "../run/failures/table.ts";
 import { schemeOf } from "../run/repos/file-listing.ts";
 import { findCacheDir } from "../source/hub/environment.ts";
 import { isIncomplete, itemsOf, type Survey, surveyOf } from "../store/store.ts";
-import { type Overruled, recallAnswers, type RememberedAnswers } from "./gather-settings.ts";
+import { type Overruled, recallAnswers, type RememberedAnswers } from "./remembered-answers.ts";
 import type { Fetching, Work } from "./command-request.ts";
 import { makeStorage, reachStorage } from "./reach-storage.ts";
 

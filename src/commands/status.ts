@@ -20,7 +20,8 @@ import { Failure, retold } from "../run/failure.ts";
 import { stacksToShow } from "./stack/choose-stack.ts";
 import { healthQuestion } from "./stack/health-question.ts";
 import { stackPlace } from "../deploy/compose/core-service.ts";
-import { type GatheredSettings, recallAnswers } from "./gather-settings.ts";
+import { type GatheredSettings, settingsIn } from "./gather-settings.ts";
+import { recallAnswers } from "./remembered-answers.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { type CacheViewRequest, listedModels, viewCache } from "./models/view-cache.ts";
 import type { BakedRequest, UnbakedView } from "./stack/find-baked.ts";
@@ -265,10 +266,11 @@ export async function performStatus(
   },
 ): Promise<readonly string[]> {
   const stacks = await stacksToShow(work, settings);
-  const { port, decided } = settings;
+  const { decided } = settings;
   const requests = stacks.map(async (stackDir): Promise<StatusRequest> => {
-    const fetching = await placeModels(work, { ...settings, stackDir });
-    return { fetching, stackDir, assetsDir, port, decided };
+    const own = await settingsIn(work.host, settings, stackDir);
+    const fetching = await placeModels(work, own);
+    return { fetching, stackDir, assetsDir, port: own.port, decided };
   });
   return status(work, await Promise.all(requests), watch);
 }

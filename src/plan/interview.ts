@@ -50,6 +50,18 @@ export interface Confirmation {
   readonly details: readonly string[];
 }
 
+/** A question of which one thing is chosen, before there is an interview. */
+export interface Choice {
+  readonly question: string;
+  /** The first is where the pointer is. */
+  readonly options: readonly {
+    readonly value: string;
+    readonly label: string;
+    /** One line more. */
+    readonly detail: string;
+  }[];
+}
+
 /** Who answers questions; writers implement it. A method that is missing can't be asked for. Each throws AbortError when the signal fires. */
 export interface Person {
   /** Asks the questions that are not decided, shows the summary, and ends with yes (the answers) or no (null). */
@@ -59,6 +71,8 @@ export interface Person {
   /** Asks what is to become of a run that was found in the background. */
   readonly meet?: (run: BackgroundProcess, signal: AbortSignal) => Promise<BackgroundChoice>;
   readonly confirm?: (confirmation: Confirmation, signal: AbortSignal) => Promise<boolean>;
+  /** The value of the option that is chosen; null where the person stops. */
+  readonly choose?: (choice: Choice, signal: AbortSignal) => Promise<string | null>;
 }
 
 /** The questions to ask here: those that make sense after these answers and are not decided yet. An answer opens or closes only questions after it. */

@@ -1,5 +1,5 @@
 import { StringDecoder } from "node:string_decoder";
-import type { Confirmation } from "../plan/interview.ts";
+import type { Choice, Confirmation } from "../plan/interview.ts";
 
 /** Lines that a person types, one after the other, none lost between two questions. */
 export interface LineReader {
@@ -97,6 +97,32 @@ function applyEditing(line: string): string {
     else text += character;
   }
   return text;
+}
+
+/** Asks for one of several things; Enter alone means the first, q and the end of the input stop. */
+export async function chooseInLines({
+  choice: { question, options },
+  reader,
+  signal,
+  say,
+}: {
+  readonly choice: Choice;
+  readonly reader: LineReader;
+  readonly signal: AbortSignal;
+  say(line: string): void;
+}): Promise<string | null> {
+  say(question);
+  options.forEach(({ label, detail }, index) => say(`${index + 1}. ${label}. ${detail}`));
+  const instructions = "Type a number and press Enter. Press Enter alone for 1, q to quit.";
+  say(instructions);
+  for (;;) {
+    const line = await reader.next(signal);
+    const typed = line?.trim().toLowerCase() ?? "q";
+    if (typed === "q") return null;
+    const chosen = options[typed === "" ? 0 : Number(typed) - 1];
+    if (chosen !== undefined) return chosen.value;
+    say(instructions);
+  }
 }
 
 /** Asks a question that is answered with y or n; Enter alone, and the end of the input, mean no. */

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { rememberAnswers } from "../../src/commands/gather-settings.ts";
+import { rememberAnswers } from "../../src/commands/remembered-answers.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import { testHost } from "../machine/test-host.ts";
 import { eventsOf, makeWorld, runSetup } from "./demo-setup.ts";

@@ -1,7 +1,7 @@
 import { cp, lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { recallAnswers } from "../../src/commands/gather-settings.ts";
+import { recallAnswers } from "../../src/commands/remembered-answers.ts";
 import { waitForMachine } from "../../src/commands/setup/resume-at-boot.ts";
 import type { DemoWorld } from "../../src/demo/prepare-demo.ts";
 import type { Host } from "../../src/host/host.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { recallAnswers, rememberAnswers } from "../../src/commands/gather-settings.ts";
+import { recallAnswers, rememberAnswers } from "../../src/commands/remembered-answers.ts";
 import { firstStep, type Interview } from "../../src/plan/interview.ts";
 import { initialAnswers, type Question, questions, withAnswer } from "../../src/plan/questions.ts";
 import { rememberable, resolveAnswers } from "../../src/plan/resolve.ts";

@@ -55,7 +55,7 @@ import {
   volumeNotice,
 } from "./planned-parts.ts";
 import { surveyModels } from "../download-models.ts";
-import { recallAnswers, rememberAnswers } from "../gather-settings.ts";
+import { recallAnswers, rememberAnswers } from "../remembered-answers.ts";
 import type { FoundImages } from "../images/find-images.ts";
 
 /** Answers worked out to the last byte; nothing of it is written yet. */

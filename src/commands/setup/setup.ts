@@ -9,12 +9,8 @@ import {
 import { findServicesMemory } from "../stack/services-memory.ts";
 import { memoryGibOf, modelsOfGroups } from "../../catalog/catalog.ts";
 import { type ModelPlaces, modelsPlace, placesIn } from "../models-place.ts";
-import {
-  recallAnswers,
-  rememberAnswers,
-  type GatheredSettings,
-  type RememberedAnswers,
-} from "../gather-settings.ts";
+import type { GatheredSettings } from "../gather-settings.ts";
+import { recallAnswers, rememberAnswers, type RememberedAnswers } from "../remembered-answers.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import { exitCodes, Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";

@@ -2,7 +2,7 @@ import type { TimedEvent } from "../../run/event.ts";
 import { initialState, reduce, type RunState } from "../../run/state/state.ts";
 import { formatBytes } from "../../run/units.ts";
 import { printable } from "../clean-text.ts";
-import { confirmInLines, createLineReader, type LineReader } from "../lines.ts";
+import { chooseInLines, confirmInLines, createLineReader, type LineReader } from "../lines.ts";
 import { createLineOutput, type Terminal, type Writer } from "../writer.ts";
 import { isTold, sentencesFor } from "../messages/sentence-for.ts";
 import {
@@ -68,6 +68,10 @@ export function createAccessibleWriter(
     async confirm(confirmation, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
       return confirmInLines({ confirmation, reader, signal, say });
+    },
+    async choose(choice, signal) {
+      reader ??= createLineReader(terminal.stdin, terminal.interrupt);
+      return chooseInLines({ choice, reader, signal, say });
     },
     async close() {
       reader?.close();

@@ -1,19 +1,15 @@
 import { useInput } from "ink";
 import { type ReactNode, useState } from "react";
 import type { FailedChecks, Remediation } from "../../plan/interview.ts";
-import {
-  type BackgroundChoice,
-  type BackgroundProcess,
-  runningText,
-} from "../../run/run-control.ts";
 import type { CheckFinished } from "../../run/events/machine.ts";
 import type { RunState } from "../../run/state/state.ts";
 import { cleanText } from "../clean-text.ts";
 import { wrapText } from "../text-width.ts";
-import { runningChoices, stageNames } from "../messages/run.ts";
+import { stageNames } from "../messages/run.ts";
 import { failedChecksText, remediationText, remedyKeys, remedyLine } from "../messages/machine.ts";
+import { BackgroundPage, ChoicePage } from "./choice-page.tsx";
 import { Frame } from "./frame.tsx";
-import { headerLine, stepsHeader } from "./header.ts";
+import { stepsHeader } from "./header.ts";
 import { type Press, readKeys } from "./keys.ts";
 import { blank, footLine, frameColumns, frameRows, type Line, type Size, span } from "./line.ts";
 import type { DialogRequest, RemedyRequest, Snapshot } from "./screen-store.ts";
@@ -38,6 +34,8 @@ export function Dialogs({ request, ...rest }: DialogProps<DialogRequest>): React
       return <FailedChecksPage request={request} {...rest} />;
     case "meet":
       return <BackgroundPage {...request} {...rest} />;
+    case "choose":
+      return <ChoicePage {...request} {...rest} />;
     case "questions":
       return <Wizard request={request} {...rest} />;
   }
@@ -80,86 +78,6 @@ function FailedChecksPage({
       : allChecksPage({ scroll: all, state, size, theme });
   // What failed stands on this page; the lines above would say it once more.
   return <Frame lines={lines} size={size} theme={theme} />;
-}
-
-/** Asks what is to become of a run that was found in the background. */
-export function BackgroundPage({
-  run,
-  finish,
-  snapshot: { state },
-  size,
-  theme,
-}: {
-  readonly run: BackgroundProcess;
-  finish(choice: BackgroundChoice): void;
-  readonly snapshot: Snapshot;
-  readonly size: Size;
-  readonly theme: Theme;
-}): ReactNode {
-  const [index, setIndex] = useState(0);
-  useInput((input, key) => {
-    let at = index;
-    for (const press of readKeys(input, key)) {
-      const pressed = pressedOnBackground(at, press);
-      if (typeof pressed === "string") return finish(pressed);
-      at = pressed;
-    }
-    setIndex(at);
-  });
-  const lines = [
-    headerLine({ state, size, theme }),
-    ...backgroundLines(run, { index, size, theme }),
-  ];
-  return <Frame lines={lines} size={size} theme={theme} />;
-}
-
-/** Where the pointer is after a key, or what was chosen. */
-export function pressedOnBackground(index: number, press: Press): number | BackgroundChoice {
-  const last = runningChoices.length - 1;
-  if (press.kind === "enter") return runningChoices[index]?.choice ?? "quit";
-  if (press.kind === "escape") return "quit";
-  if (press.kind === "up") return Math.max(0, index - 1);
-  if (press.kind === "down") return Math.min(last, index + 1);
-  if (press.kind !== "text") return index;
-  const letter = press.text.toLowerCase();
-  if (letter === "q") return "quit";
-  if (letter === "k") return Math.max(0, index - 1);
-  if (letter === "j") return Math.min(last, index + 1);
-  return runningChoices[Number(letter) - 1]?.choice ?? index;
-}
-
-/** What was found and what can become of it; where rows are few the choices alone. */
-export function backgroundLines(
-  run: BackgroundProcess,
-  { index, size, theme }: { readonly index: number; readonly size: Size; readonly theme: Theme },
-): Line[] {
-  const columns = frameColumns(size);
-  const { pointer } = theme.symbols;
-  const title = wrapText(runningText(run), columns).map((text): Line => [span(text, "strong")]);
-  const choices = runningChoices.map(({ label, detail }, place): Line[] => {
-    const under = place === index;
-    const first = [
-      span(under ? `${pointer} ` : "  ", "accent"),
-      span(`${place + 1}. `, "quiet"),
-      span(label, under ? "strong" : "plain"),
-    ];
-    return [
-      first,
-      ...wrapText(detail, columns - 5).map((text): Line => [span(`     ${text}`, "quiet")]),
-    ];
-  });
-  const { up, down } = theme.symbols;
-  const short = [`${up} ${down}: move`, "Enter: choose"];
-  const keys = footLine(
-    [...short.slice(0, 1), "Enter or 1-3: choose", "q or Esc: leave it running"],
-    size,
-    short,
-  );
-  const room = frameRows(size) - title.length - 2;
-  const whole = choices.flat();
-  const shown = whole.length <= room ? whole : choices.flatMap((rows) => rows.slice(0, 1));
-  const gap = shown.length + 3 <= room ? [blank] : [];
-  return [...gap, ...title, ...gap, ...shown, ...gap, keys];
 }
 
 /** How far the list of all checks is scrolled after a key; null closes it. */

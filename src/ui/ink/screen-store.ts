@@ -1,4 +1,4 @@
-import type { FailedChecks, Interview, Remediation } from "../../plan/interview.ts";
+import type { Choice, FailedChecks, Interview, Remediation } from "../../plan/interview.ts";
 import type { Answers } from "../../plan/questions.ts";
 import type { BackgroundChoice, BackgroundProcess } from "../../run/run-control.ts";
 import type { TimedEvent } from "../../run/event.ts";
@@ -32,8 +32,15 @@ export interface MeetRequest {
   finish(choice: BackgroundChoice): void;
 }
 
+/** Something has to be chosen before there are questions. */
+export interface ChooseRequest {
+  readonly kind: "choose";
+  readonly choice: Choice;
+  finish(value: string | null): void;
+}
+
 /** What the person is asked now. */
-export type DialogRequest = WizardRequest | RemedyRequest | MeetRequest;
+export type DialogRequest = WizardRequest | RemedyRequest | MeetRequest | ChooseRequest;
 
 /** What the root component draws. */
 export interface Snapshot {

@@ -118,6 +118,8 @@ export async function createInkWriter(
     },
     meet: (run, signal) =>
       untilAnswered(store, signal, (finish) => ({ kind: "meet", run, finish })),
+    choose: (choice, signal) =>
+      untilAnswered(store, signal, (finish) => ({ kind: "choose", choice, finish })),
     async drawn() {
       store.publish();
       await instance.waitUntilRenderFlush();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { placesOf } from "../../../src/store/hub-cache/layout.ts";
 import { realHost } from "../../../src/host/real-host.ts";
-import { rememberAnswers } from "../../../src/commands/gather-settings.ts";
+import { rememberAnswers } from "../../../src/commands/remembered-answers.ts";
 import { writeAtomically } from "../../../src/host/text-files.ts";
 import { expectWhole, files, models, repo, weights } from "../../download/one-model.ts";
 import { openScene } from "../../download/scene.ts";

@@ -5,13 +5,12 @@ import { frameColumns, frameRows, lineWidth } from "../../../src/ui/ink/line.ts"
 import { scrolledLines, scrolledRows } from "../../../src/ui/ink/log-rows.ts";
 import { createTheme } from "../../../src/ui/ink/theme.ts";
 import {
-  backgroundLines,
   machineHelpPage,
   machinePage,
   movedOnMachine,
-  pressedOnBackground,
   pressedOnMachine,
 } from "../../../src/ui/ink/dialogs.tsx";
+import { backgroundLines, pressedOnBackground } from "../../../src/ui/ink/choice-page.tsx";
 import { recheckText, machineText } from "../../../src/ui/messages/machine.ts";
 import { failedGpu, failedPort } from "../failed-checks.ts";
 import { recording } from "../recordings.ts";
