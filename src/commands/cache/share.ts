@@ -13,7 +13,8 @@ import { failure } from "../../run/failures/table.ts";
 import { quoted } from "../../run/shell-quote.ts";
 import { findHubHome } from "../../source/hub/environment.ts";
 import type { Work } from "../command-request.ts";
-import { type GatheredSettings, recallAnswers } from "../gather-settings.ts";
+import type { GatheredSettings } from "../gather-settings.ts";
+import { recallAnswers } from "../remembered-answers.ts";
 import { modelsPlace, storageOf } from "../models-place.ts";
 
 export interface ShareRequest {
