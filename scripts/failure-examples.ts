@@ -359,6 +359,9 @@ export const failureExamples: {
   ],
   "stack.profile_off": [{ service: "her-os-core", profiles: ["gpu"], stackDir }],
   "groups.unknown": [{ group: "5", known: ["remember", "listen"], priorities: [1, 2, 3] }],
+  "models.digest_differs": [
+    { model: "llava:7b", wanted: `sha256:${"1f".repeat(32)}`, found: `sha256:${"2e".repeat(32)}` },
+  ],
   "catalog.no_stack": [{ stack: "models" }],
   "stack.no_base": [{ stack: "models" }],
   "groups.one_of": [{ oneOf: "worker", groups: ["ocr", "embedding"] }],

@@ -153,9 +153,16 @@ export function withRequires({ groups }: Groups, asked: readonly string[]): stri
   return groups.filter(({ id }) => chosen.has(id)).map(({ id }) => id);
 }
 
-/** The models of these groups, lowest priority first. */
+/** The models of these groups, lowest priority first, and those that stand in for them. */
 export function modelsOfGroups(catalog: Catalog, groups: readonly string[]): CatalogModel[] {
-  return catalog.models.filter((model) => groups.includes(model.group));
+  const ids = new Set(
+    catalog.models.filter(({ group }) => groups.includes(group)).map(({ id }) => id),
+  );
+  for (const id of ids) {
+    const standIn = catalog.models.find((model) => model.id === id)?.standIn ?? null;
+    if (standIn !== null) ids.add(standIn);
+  }
+  return catalog.models.filter(({ id }) => ids.has(id));
 }
 
 /** The priorities of these groups, ascending, each once. */

@@ -37,6 +37,8 @@ export interface RequestedPart {
   readonly revision: string;
   /** Patterns; null means every file. */
   readonly files: readonly string[] | null;
+  /** What the revision must be; left out where it is not pinned. */
+  readonly digest?: string;
 }
 
 export interface SurveyRequest {
@@ -156,6 +158,14 @@ async function listModel(
           listFiles({ source, store, repo, revision, signal, fallback, wanted });
         listings.set(key, asked);
         const listing = await asked;
+        if (part.digest !== undefined && listing.commit !== part.digest) {
+          const { commit: found } = listing;
+          throw failure("models.digest_differs", {
+            model: model.title,
+            wanted: part.digest,
+            found,
+          });
+        }
         return { part, listing, files: chooseFiles(listing, part.files) };
       }),
     );

@@ -102,6 +102,19 @@ describe("models", () => {
     expect(formOn(4)?.parts[0].revision).toBe("8b");
   });
 
+  it("come with the one that stands in for them, which is fetched before them", () => {
+    const text = mine.replace(
+      "models:\n  - { id: one",
+      "models:\n  - { id: full, repo: o/full, group: worker-b, standIn: tiny }\n  - { id: tiny, repo: o/tiny, group: extra }\n  - { id: one",
+    );
+    const catalog = catalogOf(text.replace("{ id: extra,", "{ id: extra, priority: 1,"));
+    expect(modelsOfGroups(catalog, ["worker-b"]).map(({ id }) => id)).toEqual([
+      "tiny",
+      "full",
+      "three",
+    ]);
+  });
+
   it("of Ollama can be pinned by what their manifest hashes to", () => {
     const digest = `sha256:${"a".repeat(64)}`;
     const pinned = mine.replace('"ollama:llama3.2"', `"ollama:llama3.2", digest: "${digest}"`);

@@ -339,3 +339,17 @@ test("a blob that was cut short is not taken for one that is there", async () =>
     weights?.digest.replace("sha256:", ""),
   );
 });
+
+test("a catalog can pin a model by its digest: another one ends with 6 before a byte of it is fetched", async () => {
+  const catalog = (digest: string) =>
+    sandbox.file(
+      "pinned.yaml",
+      `schema: 2\nstack: { id: test }\ngroups: [{ id: all, required: true }]\nmodels:\n  - { id: llava, group: all, source: "${named("library/llava:7b")}", digest: "${digest}" }\n`,
+    );
+  const run = async (digest: string) =>
+    sandbox.run(["pull", "--catalog", await catalog(digest), "--json"]);
+  const moved = await run(`sha256:${"a".repeat(64)}`);
+  expect(failureOf(moved)).toMatchObject({ code: "models.digest_differs", exitCode: 6 });
+  expect(await filesIn(models).catch(() => [])).toEqual([]);
+  expect((await run(llava.digest)).exitCode).toBe(0);
+});

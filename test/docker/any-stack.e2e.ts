@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { parseCatalog } from "../../src/catalog/load.ts";
@@ -172,6 +174,56 @@ test("RMA-demo comes online once its workers are registered, each with a warm-up
     world.stackDir,
   );
   expect(container.split(/\s+/)).toEqual(expect.arrayContaining(["blobs", "manifests"]));
+});
+
+/** The blocks of code of a page, by their language, in its order. */
+function blocksOf(page: string, language: string): string[] {
+  const blocks = [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gmu)];
+  return blocks.flatMap(([, of, code = ""]) => (of === language ? [code] : []));
+}
+
+test("docs/catalog.md, followed to the letter in an empty folder, ends with the reader's own stack running", async () => {
+  const page = await readFile(new URL("../../docs/catalog.md", import.meta.url), "utf8");
+  const folder = await mkdtemp(path.join(tmpdir(), "heros-tutorial-"));
+  const home = path.join(folder, "home");
+  const [compose = "", catalog = ""] = blocksOf(page, "yaml");
+  await mkdir(path.join(folder, "bin"));
+  await mkdir(home);
+  await writeFile(path.join(folder, "compose.yml"), compose);
+  await writeFile(path.join(folder, "my-llm.yaml"), catalog);
+  const program = new URL("../../bin/heros.js", import.meta.url).pathname;
+  const heros = `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`;
+  await writeFile(path.join(folder, "bin/heros"), heros, { mode: 0o755 });
+  const hub = await startHub({
+    repos: reposForCatalog(parseCatalog(catalog, "my-llm.yaml"), { scale: 0.01 }),
+  });
+  onTestFinished(async () => {
+    await docker(
+      ["compose", "down", "--volumes", "--timeout", "1"],
+      path.join(home, "my-llm"),
+    ).catch(() => "");
+    await hub.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const { DOCKER_HOST = "", DOCKER_CONFIG = "", PATH = "" } = process.env;
+  // A test machine is no DGX Spark, and its Hub is on loopback.
+  const env = {
+    ...{ DOCKER_HOST, DOCKER_CONFIG, HOME: home, PATH: `${folder}/bin:${PATH}` },
+    ...{ HF_ENDPOINT: hub.endpoint, HEROS_ALLOW_UNSUPPORTED: "yes" },
+  };
+  const said: string[] = [];
+  for (const line of blocksOf(page, "sh")
+    .join("")
+    .split("\n")
+    .filter((each) => each !== "")) {
+    said.push((await promisify(execFile)("sh", ["-c", line], { cwd: folder, env })).stdout);
+  }
+  const [checked, planned, done, listed, status] = said;
+  expect(checked).toContain("my-llm.yaml is valid: My LLM, with 1 service, 1 set and 1 model.");
+  expect(planned).toContain("This was a dry run");
+  expect(done).toContain("is online");
+  expect(JSON.parse(listed ?? "")).toEqual({ data: [{ id: "Qwen/Qwen3-0.6B" }] });
+  expect(status).toContain("is online");
 });
 
 test("a worker that this machine can't run is explained, and nothing is written", async () => {

@@ -81,6 +81,18 @@ export const planFailures = {
     hint: ({ known }) =>
       `Choose from ${known.join(", ")}. Or name any repository of the Hub (OWNER/REPO), a model of Ollama (ollama:MODEL), or a bucket (s3://BUCKET/PREFIX).`,
   }),
+  /** Of a model that a catalog pins by its digest. */
+  "models.digest_differs": row<{
+    readonly model: string;
+    readonly wanted: string;
+    readonly found: string;
+  }>({
+    exitCode: exitCodes.hash,
+    message: ({ model, wanted, found }) =>
+      `${model} is not what the catalog pins: its digest is ${found}, not ${wanted}.`,
+    hint: () =>
+      "Its tag was moved to other bytes. If you trust them, correct the digest in the catalog.",
+  }),
   "models.not_here": row<{ readonly name: string }>({
     exitCode: exitCodes.usage,
     message: ({ name }) => `${name} is not on this machine.`,

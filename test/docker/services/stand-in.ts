@@ -119,8 +119,9 @@ if (image.includes("open-webui")) {
 } else if (image.includes("kokoro")) {
   listen(8880, (_url, response) => answer(response, { status: "healthy" }));
 } else if (image.includes("vllm")) {
+  const model = args[args.indexOf("--model") + 1] ?? mistral;
   listen(8000, (_url, response) =>
-    answer(response, { data: hasModel(hubCache, mistral) ? [{ id: mistral }] : [] }),
+    answer(response, { data: hasModel(hubCache, model) ? [{ id: model }] : [] }),
   );
 } else if (image.includes("coordinator")) {
   coordinate();
