@@ -376,6 +376,8 @@ export const failureExamples: {
   "token.malformed": [{ where: "token.txt" }],
   "token.unreadable": [{ file: "token.txt", reason: "EACCES" }],
   "uninstall.needs_yes": [undefined],
+  "update.needs_yes": [undefined],
+  "update.file_gone": [{ repo: "openai/whisper-large-v3", path: "model.safetensors" }],
   "uninstall.running": [{ command: "setup", pid: 20923 }],
   "usage.no_folder": [undefined],
   "usage.no_home": [undefined],

@@ -207,27 +207,23 @@ function planCommand(request: DispatchRequest): CommandPlan {
       };
     case "models": {
       const { action, yes, dryRun } = command;
+      const resumes = ["repair", "update", "push"].includes(action);
+      const kept = action === "push" ? "sent" : "downloaded";
       return {
         stages: [],
         demo: false,
         recorded:
           ["repair", "push"].includes(action) ||
+          (action === "update" && !dryRun) ||
           (["prune", "rm"].includes(action) && yes && !dryRun),
-        resumeHint:
-          action === "push"
-            ? "Everything sent is kept. Run the same command again to continue."
-            : action === "repair"
-              ? "Everything downloaded is kept. Run the same command again to continue."
-              : "Run the same command again to complete it.",
+        resumeHint: resumes
+          ? `Everything ${kept} is kept. Run the same command again to continue.`
+          : "Run the same command again to complete it.",
         work: async (work) => {
           const { performModels } = await import("../commands/models/models.ts");
-          return performModels(work, {
-            settings: await gather(work),
-            action,
-            choice: choiceOf(command),
-            yes,
-            dryRun,
-          });
+          const choice = choiceOf(command);
+          const settings = await gather(work);
+          return performModels(work, { settings, action, choice, yes, dryRun, person: writer });
         },
       };
     }

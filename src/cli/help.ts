@@ -45,6 +45,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros models prune", "See what is unused"],
     ["heros models prune --yes", "Remove it"],
   ],
+  "models update": [
+    ["heros models update", "See what is newer, and update it"],
+    ["heros models update ollama:llava:7b --yes", "Update one without a question"],
+  ],
   "models rm": [
     ["heros models rm ollama:llava:7b", "See what it takes"],
     ["heros models rm ollama:llava:7b --yes", "Remove it"],

@@ -248,7 +248,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
 
 export interface ModelsCommand extends CommonOptions {
   readonly name: "models";
-  readonly action: "ls" | "verify" | "repair" | "prune" | "rm" | "push";
+  readonly action: "ls" | "verify" | "repair" | "prune" | "rm" | "update" | "push";
   /** As `heros pull` takes them; of `push`, the bucket first. */
   readonly models: readonly string[];
   readonly all: boolean;
@@ -256,11 +256,11 @@ export interface ModelsCommand extends CommonOptions {
   readonly dryRun: boolean;
 }
 
-/** Adds `heros models ls | verify | repair | prune | rm | push`. */
+/** Adds `heros models ls | verify | repair | prune | rm | update | push`. */
 function addModels(program: Command, parsed: (command: ModelsCommand) => void): void {
   const models = program
     .command("models")
-    .description("list, verify, repair, prune, remove or push the models of this machine")
+    .description("list, verify, repair, prune, remove, update or push the models of this machine")
     .helpCommand(false);
   const take = (action: ModelsCommand["action"], names: readonly string[], values: Values) =>
     parsed({
@@ -300,6 +300,13 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
     .option("--dry-run", "only show what would be removed")
     .action((chosen: string[], values: Values) => take("rm", chosen, values));
 
+  const update = common(models.command("update"))
+    .argument("[model...]", "as heros pull takes them (default: all that follow a branch or a tag)")
+    .description("bring models to the newest revision of their branch or tag, after a question")
+    .option("-y, --yes", "ask nothing")
+    .option("--dry-run", "only show what would change")
+    .action((chosen: string[], values: Values) => take("update", chosen, values));
+
   const push = common(models.command("push"))
     .argument("<bucket>", "s3://BUCKET/PREFIX")
     .argument("[model...]", "models of the Hub cache (default: all that are complete)")
@@ -312,6 +319,10 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
   addFlags(ls, { questionIds: ["groups", "token"], settingIds: everywhere });
   addFlags(verify, { questionIds: ["token"], settingIds: everywhere });
   addFlags(repair, {
+    questionIds: ["token"],
+    settingIds: [...everywhere, "limitRate", "maxConnections"],
+  });
+  addFlags(update, {
     questionIds: ["token"],
     settingIds: [...everywhere, "limitRate", "maxConnections"],
   });

@@ -226,6 +226,28 @@ export const eventSchemas: Schemas = {
     kept: array(object({ file: text, reason: text })),
   }),
   "file.removed": prunedFile,
+  "update.planned": object({
+    dryRun: yesNo,
+    downloadBytes: count,
+    models: array(
+      object({
+        id: text,
+        title: text,
+        repo: text,
+        revision: text,
+        state: z.enum(["newer", "current", "pinned", "unknown"]),
+        from: orNull(text),
+        to: orNull(text),
+        added: count,
+        changed: count,
+        removed: count,
+        unchanged: count,
+        downloadBytes: count,
+        freesBytes: count,
+        problem: orNull(object({ code: text, message: text, hint: text })),
+      }),
+    ),
+  }),
   "push.progress": object({
     sentBytes: count,
     totalBytes: count,

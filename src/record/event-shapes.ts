@@ -97,7 +97,16 @@ export const plannedDisk = object({
 });
 
 export const prunedFile = object({
-  kind: z.enum(["partial", "damaged", "blob", "incomplete", "transient", "passing", "model"]),
+  kind: z.enum([
+    "partial",
+    "damaged",
+    "blob",
+    "incomplete",
+    "transient",
+    "passing",
+    "revision",
+    "model",
+  ]),
   repo: text,
   file: text,
   bytes: count,

@@ -103,6 +103,7 @@ describe("the command line", () => {
     "models verify",
     "models repair",
     "models prune",
+    "models update",
     "upgrade",
     "uninstall",
     "version",

@@ -10,23 +10,31 @@ import { otherModels } from "./other-models.ts";
 import { plannedRemoval, removedWords } from "./removal.ts";
 import { repair, verify } from "./verify.ts";
 import { listedModels, viewCache, cachedModels } from "./view-cache.ts";
-import { planPrune, prune, type PruneRepo } from "../../store/hub-cache/prune.ts";
+import {
+  planPrune,
+  prune,
+  type PruneFinding,
+  type PruneRepo,
+} from "../../store/hub-cache/prune.ts";
+import type { Person } from "../../plan/interview.ts";
 import type { Survey } from "../../store/store.ts";
 
 export interface ModelsRequest {
   readonly settings: GatheredSettings;
-  readonly action: "ls" | "verify" | "repair" | "prune" | "rm" | "push";
+  readonly action: "ls" | "verify" | "repair" | "prune" | "rm" | "update" | "push";
   readonly choice: ModelChoice;
   readonly yes: boolean;
   readonly dryRun: boolean;
+  /** Asked before an update. */
+  readonly person: Pick<Person, "confirm">;
 }
 
-/** `heros models ls | verify | repair | prune | rm | push` */
+/** `heros models ls | verify | repair | prune | rm | update | push` */
 export async function performModels(
   work: Work,
   request: ModelsRequest,
-): Promise<readonly string[]> {
-  const { action, choice, yes, dryRun } = request;
+): Promise<readonly string[] | null> {
+  const { action, choice, yes, dryRun, person } = request;
   const settings = await placeModels(work, request.settings);
   const { catalog, cacheDir } = settings;
   await requireMounted(work, cacheDir);
@@ -53,6 +61,10 @@ export async function performModels(
         remove: yes && !dryRun,
       });
     }
+    case "update": {
+      const { updateModels } = await import("./update.ts");
+      return updateModels(work, { settings, names: choice.names, yes, dryRun, person });
+    }
     case "push": {
       const [place = "", ...names] = choice.names;
       const named = names.length > 0;
@@ -65,7 +77,7 @@ export async function performModels(
       return pushModels(work, { fetching: settings, place, models, others: ofHub, named });
     }
     case "prune":
-      return pruneModels(work, { fetching: settings, remove: yes && !dryRun });
+      return pruneModels(work, { settings, remove: yes && !dryRun });
   }
 }
 
@@ -106,34 +118,49 @@ export async function listModels(
 }
 
 export interface PruneModelsRequest {
-  readonly fetching: Placed<Fetching>;
+  readonly settings: Placed<GatheredSettings>;
   /** Consent was given; without it the files are only shown. */
   readonly remove: boolean;
 }
 
 /**
- * Shows the unused files of the catalog's repositories, or removes them.
+ * Shows the unused files of the catalog's repositories, and revisions that updates replaced, or removes them.
  * @returns the sentences of the closing page
  * @throws AbortError
  */
 export async function pruneModels(
   work: Work,
-  { fetching, remove }: PruneModelsRequest,
+  { settings, remove }: PruneModelsRequest,
 ): Promise<string[]> {
   const { host, emit, signal } = work;
-  const { cacheDir } = fetching;
-  const models = await cachedModels(work, cacheDir, fetching.catalog.models);
-  const { survey } = await viewCache(work, { fetching, models, ask: "always" });
+  const { cacheDir } = settings;
+  const models = await cachedModels(work, cacheDir, settings.catalog.models);
+  const { survey } = await viewCache(work, { fetching: settings, models, ask: "always" });
   const repos = wantedOf(models, survey);
-  const { files, kept } = await planPrune({ host, cacheDir, repos, signal });
+  const ours = await planPrune({ host, cacheDir, repos, signal });
+  const { planSuperseded } = await import("./superseded-files.ts");
+  const old = await planSuperseded(work, settings);
+  const inCache = distinct([...ours.files, ...old.hub.files]);
+  const files = [...inCache, ...old.ollama.files];
+  const kept = [...ours.kept, ...old.hub.kept, ...old.ollama.kept];
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   emit(plannedRemoval({ files, kept }, { cacheDir, remove }));
   if (files.length === 0) return ["There is nothing to remove."];
   if (!remove) {
     return [`Nothing was removed. To free ${formatBytes(bytes)}: heros models prune --yes`];
   }
-  const done = await prune({ host, cacheDir, files, emit, signal });
-  return removedWords(done);
+  const done = await prune({ host, cacheDir, files: inCache, emit, signal });
+  const own = { host, cacheDir: settings.ollamaDir, files: old.ollama.files, emit, signal };
+  const also = await prune({ ...own, area: "ollama" });
+  return removedWords({
+    files: [...done.files, ...also.files],
+    kept: [...done.kept, ...also.kept],
+  });
+}
+
+/** Each file once. */
+function distinct(files: readonly PruneFinding[]): PruneFinding[] {
+  return [...new Map(files.map((each) => [each.file, each])).values()];
 }
 
 /** The blobs that the catalog's revisions need of each of its repositories; null for one of which a listing is not known. */

@@ -1,4 +1,3 @@
-import { findOllamaModels } from "../../store/ollama/folder.ts";
 import { join } from "node:path";
 import type { Catalog, CatalogModel } from "../../catalog/catalog.ts";
 import { hubModel, ollamaModel } from "../../catalog/model-name.ts";
@@ -9,15 +8,16 @@ import { foldersOf, repoOfFolder } from "../../store/hub-cache/layout.ts";
 import { readRef } from "../../store/hub-cache/look-up.ts";
 import { refsIn } from "../../store/hub-cache/remove.ts";
 import type { Work } from "../command-request.ts";
+import type { ModelPlaces } from "../models-place.ts";
 
 /** Models that are here and that the catalog has not: of the Hub cache, whoever brought them, and of Ollama. Asks nobody. */
 export async function otherModels(
   { host }: Pick<Work, "host">,
-  { cacheDir, catalog }: { readonly cacheDir: string; readonly catalog: Catalog },
+  { cacheDir, ollamaDir, catalog }: ModelPlaces & { readonly catalog: Catalog },
 ): Promise<CatalogModel[]> {
   const { ollamaPlacesOf, storedModels, unfinishedModels } =
     await import("../../store/ollama/places.ts");
-  const places = ollamaPlacesOf(findOllamaModels(host));
+  const places = ollamaPlacesOf(ollamaDir);
   const known = new Set(catalog.models.flatMap(({ parts }) => parts.map(({ repo }) => repo)));
   const [ofHub, ofOllama, unfinished] = await Promise.all([
     inHubCache(host.files, cacheDir),

@@ -1,4 +1,3 @@
-import { findOllamaModels } from "../../store/ollama/folder.ts";
 import type { Catalog, CatalogModel } from "../../catalog/catalog.ts";
 import { modelsByName } from "../../catalog/model-name.ts";
 import { schemeOf } from "../../run/repos/file-listing.ts";
@@ -34,7 +33,7 @@ export async function removeModels(
   const { cacheDir, catalog } = fetching;
   const models = modelsByName(catalog, names);
   const removal = await import("../../store/ollama/remove.ts");
-  const modelsDir = findOllamaModels(host);
+  const modelsDir = fetching.ollamaDir;
   const inCache = await planOfHub(work, fetching, models);
   const ofOllama = models.flatMap(ollamaNames);
   const inOllama = await removal.planOllamaRemoval(files, modelsDir, ofOllama);

@@ -14,7 +14,7 @@ type Choosing = Pick<Work, "host" | "emit">;
  * Every stack that was set up here, by its folder. One that was set up before heros kept a list is found at the usual place.
  * A stack whose folder was deleted is dropped, and said once.
  */
-async function stacksHere(
+export async function stacksHere(
   { host, emit }: Choosing,
   { stateDir, catalog }: GatheredSettings,
 ): Promise<readonly string[]> {

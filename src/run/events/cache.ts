@@ -77,6 +77,8 @@ export type Leftover =
   | "incomplete"
   /** A folder or a link of a heros that was killed. */
   | "transient"
+  /** A revision that an update made old. */
+  | "revision"
   /** Of a model that a person removes. */
   | "model"
   /** Records of before call it so. */
@@ -101,6 +103,42 @@ export interface PrunePlanned {
   readonly files: readonly PrunedFile[];
   /** What looks left over and is not touched, and why. */
   readonly kept: readonly { readonly file: string; readonly reason: string }[];
+}
+
+/** How a model on this machine stands to what is newest at its source. */
+export interface UpdatedModel {
+  readonly id: string;
+  readonly title: string;
+  readonly repo: string;
+  /** The branch or tag that it follows. */
+  readonly revision: string;
+  /** `pinned`: a catalog wants this very commit; `unknown`: its source does not say, and `problem` why. */
+  readonly state: "newer" | "current" | "pinned" | "unknown";
+  /** Commits of the Hub, digests of Ollama's manifests: what is here, and what is newest. */
+  readonly from: string | null;
+  readonly to: string | null;
+  /** Files. */
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+  readonly unchanged: number;
+  readonly downloadBytes: number;
+  /** What only the revision that is here needs, once the newer one is here, too. */
+  readonly freesBytes: number;
+  readonly problem: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string;
+  } | null;
+}
+
+/** What an update would change, told before anything is. */
+export interface UpdatePlanned {
+  readonly type: "update.planned";
+  readonly dryRun: boolean;
+  /** A file that several models share counts once. */
+  readonly downloadBytes: number;
+  readonly models: readonly UpdatedModel[];
 }
 
 /** A file of the cache is gone: nothing needed it. */
@@ -160,4 +198,5 @@ export type ModelsEvent =
   | FileDamaged
   | VerifyFinished
   | PrunePlanned
-  | FileRemoved;
+  | FileRemoved
+  | UpdatePlanned;

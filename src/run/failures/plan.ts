@@ -93,6 +93,18 @@ export const planFailures = {
     hint: () =>
       "Its tag was moved to other bytes. If you trust them, correct the digest in the catalog.",
   }),
+  "update.needs_yes": row({
+    exitCode: exitCodes.usage,
+    message: () => "heros models update can't ask its question without an interactive terminal.",
+    hint: () => "Add --yes to update, or --dry-run to see what is newer.",
+  }),
+  /** Of a repository of which not all files are here. */
+  "update.file_gone": row<{ readonly repo: string; readonly path: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ repo, path }) =>
+      `${path} is not in the newest revision of ${repo}, and heros can't tell which file took its place: this machine has only some files of the repository.`,
+    hint: ({ repo }) => `To download all of it: heros pull ${repo}`,
+  }),
   "models.not_here": row<{ readonly name: string }>({
     exitCode: exitCodes.usage,
     message: ({ name }) => `${name} is not on this machine.`,

@@ -134,3 +134,39 @@ export async function tidyManifests(
     await removeEmpty(files, dirname(join(places.staging, path)), places.staging);
   }
 }
+
+/** Those of these blobs that no manifest names, whole or on its way. Where one can't be read, or something is behind a link, none. Writes nothing. */
+export async function planUnnamedBlobs(
+  files: Doors,
+  modelsDir: string,
+  blobNames: readonly string[],
+): Promise<PrunePlan> {
+  const none = { files: [], kept: [] };
+  if (blobNames.length === 0) return none;
+  const places = ollamaPlacesOf(modelsDir);
+  const [whole, unfinished] = await Promise.all([
+    storedModels(files, places),
+    unfinishedModels(files, places),
+  ]);
+  const named = new Set(
+    [...whole, ...unfinished].flatMap((model) => model.files.map(({ blobName }) => blobName)),
+  );
+  const found: PruneFinding[] = [];
+  for (const blobName of new Set(blobNames)) {
+    const file = blobPath(places, blobName);
+    const there = named.has(blobName) ? null : await files.lstat(file).catch(() => null);
+    if (there === null || !there.isFile()) continue;
+    const { lock } = placeIn(places, { path: "", blobName });
+    found.push({ kind: "revision", repo: "ollama", file, bytes: takenBytes(there), lock });
+  }
+  if (found.length === 0) return none;
+  const kept = (reason: string): PrunePlan => ({
+    files: [],
+    kept: [{ file: places.blobs, reason }],
+  });
+  if (!(await isUnlinked(files, modelsDir, places.blobs)))
+    return kept("it is behind a link, where heros removes nothing");
+  return (await countManifests(files, places.manifests)) === whole.length
+    ? { files: found, kept: [] }
+    : kept("a manifest of another model can't be read, so its layers are not known");
+}

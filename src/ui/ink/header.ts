@@ -12,6 +12,7 @@ const titles: Readonly<Record<string, string>> = {
   doctor: "Checking this machine",
   "models verify": "Verifying models",
   "models repair": "Repairing models",
+  "models update": "Updating models",
   "models push": "Sending models",
   "models prune": "Finding unused files",
   upgrade: "Upgrading heros",

@@ -5,6 +5,8 @@ import type {
   ModelsListed,
   PrunedFile,
   PrunePlanned,
+  UpdatedModel,
+  UpdatePlanned,
 } from "../../run/events/cache.ts";
 import { calledFile } from "../../run/repos/ollama.ts";
 import { formatBytes, formatDuration } from "../../run/units.ts";
@@ -44,6 +46,8 @@ export function modelsSentence(event: ModelsSaid): Sentence {
     }
     case "prune.planned":
       return prunePlan(event);
+    case "update.planned":
+      return updatePlan(event);
     case "file.removed":
       return say(`Removed ${leftoverWords(event)}`, { from: "verbose" });
   }
@@ -114,6 +118,7 @@ const leftovers: Readonly<Record<PrunedFile["kind"], string>> = {
   damaged: "damaged file, set aside",
   blob: "unused",
   incomplete: "unfinished download of another program, more than a day old",
+  revision: "of a revision that an update replaced",
   transient: "left by an interrupted heros",
   passing: "left by an interrupted heros",
   model: "of the model",
@@ -137,4 +142,39 @@ function prunePlan({ files, bytes, kept, dryRun, cacheDir }: PrunePlanned): Sent
     from: "quiet",
     more: [...files.map(leftoverWords), ...keptLines],
   });
+}
+
+function updatePlan({ models, downloadBytes }: UpdatePlanned): Sentence {
+  const newer = models.filter(({ state }) => state === "newer");
+  const frees = newer.reduce((sum, { freesBytes }) => sum + freesBytes, 0);
+  const more = models.flatMap(updateLines);
+  if (newer.length === 0) return say("No newer revisions.", { more });
+  const what = `${counted(newer.length, "model")} with a newer revision, ${formatBytes(downloadBytes)} to download`;
+  const later = frees === 0 ? "" : `; heros models prune could then free ${formatBytes(frees)}`;
+  return say(`${what}${later}.`, { from: "quiet", more });
+}
+
+function updateLines(model: UpdatedModel): string[] {
+  const { id, state, from, to, problem } = model;
+  switch (state) {
+    case "newer": {
+      const files = (["added", "changed", "removed", "unchanged"] as const)
+        .flatMap((kind) => (model[kind] === 0 ? [] : [`${model[kind]} ${kind}`]))
+        .join(", ");
+      const bytes = `${formatBytes(model.downloadBytes)} to download`;
+      const frees = model.freesBytes === 0 ? "" : `, frees ${formatBytes(model.freesBytes)}`;
+      return [`${id}: ${short(from)} → ${short(to)}, files: ${files}; ${bytes}${frees}`];
+    }
+    case "current":
+      return [`${id}: up to date (${short(from)})`];
+    case "pinned":
+      return [`${id}: pinned to ${short(from)}`];
+    case "unknown":
+      return [`${id}: not known. ${problem?.message ?? ""}`];
+  }
+}
+
+/** As many digits of a commit, or of a digest, as people show. */
+function short(revision: string | null): string {
+  return (revision ?? "none").replace(/^sha256:/u, "").slice(0, 12);
 }

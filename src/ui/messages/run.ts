@@ -62,6 +62,7 @@ const commandWords: Readonly<Record<string, string>> = {
   "models repair": "repairing the cached models",
   "models prune": "looking for unused files",
   "models rm": "removing models",
+  "models update": "updating models",
   "models push": "sending models to an object store",
   "release install": "installing this version",
   upgrade: "looking for a newer version",

@@ -70,6 +70,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "file.damaged":
     case "verify.finished":
     case "prune.planned":
+    case "update.planned":
     case "file.removed":
     case "model.pushed":
       return modelsSentence(event);

@@ -1,0 +1,155 @@
+import type { CatalogModel } from "../../catalog/catalog.ts";
+import { modelsByName } from "../../catalog/model-name.ts";
+import type { Person } from "../../plan/interview.ts";
+import type { UpdatedModel } from "../../run/events/cache.ts";
+import { failure } from "../../run/failures/table.ts";
+import { schemeOf } from "../../run/repos/file-listing.ts";
+import { formatBytes } from "../../run/units.ts";
+import type { Source } from "../../source/source.ts";
+import { noteSuperseded } from "../../store/superseded.ts";
+import { failureOfFiles, type Store } from "../../store/store.ts";
+import type { Work } from "../command-request.ts";
+import { downloadModels } from "../download-models.ts";
+import type { GatheredSettings } from "../gather-settings.ts";
+import { type Placed, requirePlace } from "../models-place.ts";
+import { givenToken, openHub } from "../open-hub.ts";
+import { openModelDoors } from "./model-doors.ts";
+import { otherModels } from "./other-models.ts";
+import { pinnedCommits } from "./pins.ts";
+import { planUpdate, type UpdatePlan } from "./plan-update.ts";
+
+export interface UpdateModelsRequest {
+  readonly settings: Placed<GatheredSettings>;
+  /** As `modelsByName` reads them; none means all that follow a branch or a tag. */
+  readonly names: readonly string[];
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly person: Pick<Person, "confirm">;
+}
+
+/** How long the Hub is waited for: what can't be asked is told, and the others go on. */
+const patienceMs = 10_000;
+
+/**
+ * Brings models that follow a branch or a tag to what is newest at their source, after yes. The names move when everything is here.
+ * @returns the sentences of the closing page; null where the person said no
+ * @throws Failure `update.needs_yes`, `models.not_here` (2), of sources (2, 5), of the disk (7), of a hash (6); AbortError
+ */
+export async function updateModels(
+  work: Work,
+  { settings, names, yes, dryRun, person }: UpdateModelsRequest,
+): Promise<readonly string[] | null> {
+  const { host, emit, signal, pause } = work;
+  const token = await givenToken(host, settings);
+  const named = modelsByName(settings.catalog, names);
+  const others = names.length > 0 ? [] : await otherModels(work, settings);
+  const all = names.length > 0 ? named : [...settings.catalog.models, ...others];
+  const doors = await openModelDoors(work, { fetching: settings, token, models: all });
+  const { source, store } = doors;
+  const models = await modelsHere(store, all, names.length > 0);
+  if (models.length === 0) return ["No model here follows a branch or a tag: nothing to update."];
+
+  const patient = openHub(work, settings, token, { forMs: patienceMs });
+  const list: Source["list"] = (repo, revision, own) =>
+    (schemeOf(repo) === "hub" ? patient : doors.fallback.impatient).list(repo, revision, own);
+  const plan = await planUpdate(work, {
+    places: settings,
+    source: { ...source, list },
+    store,
+    models,
+    pins: await pinnedCommits(work, settings),
+  });
+  const { survey, problems } = plan;
+  const downloadBytes = survey.totalBytes - survey.cachedBytes - survey.resumedBytes;
+  emit({ type: "update.planned", dryRun, downloadBytes, models: plan.models });
+  const newer = plan.models.filter(({ state }) => state === "newer");
+  const [problem] = problems;
+  if (newer.length === 0) {
+    if (problem !== undefined) throw problem;
+    return [nothingNew(plan.models)];
+  }
+  if (dryRun) return [`Nothing was changed. To update: heros models update`];
+  if (!yes) {
+    const { confirm } = person;
+    if (confirm === undefined) throw failure("update.needs_yes");
+    const what = newer.length === 1 ? "this model" : `these ${newer.length} models`;
+    const question = `Download ${formatBytes(downloadBytes)} and update ${what}?`;
+    if (!(await confirm({ question, details: [] }, signal))) return null;
+  }
+  await requirePlace(work, survey);
+  await note(work, settings, plan);
+  const { limitBytesPerSecond, maxConnections } = settings;
+  const { fetchedBytes } = await downloadModels({
+    host,
+    source,
+    store,
+    survey,
+    emit,
+    signal,
+    limitBytesPerSecond,
+    maxConnections,
+    pause,
+    onPaused: () => host.network.closeIdle(),
+  });
+  if (problem !== undefined) throw problem;
+  return updatedWords(newer, fetchedBytes);
+}
+
+/** Without names: those that follow something and are here. @throws Failure `models.not_here` for a name */
+async function modelsHere(
+  store: Store,
+  models: readonly CatalogModel[],
+  named: boolean,
+): Promise<readonly CatalogModel[]> {
+  const commits = await Promise.all(
+    models.map(async ({ parts }) => {
+      const [first] = parts;
+      const commit = await store.commitOf(first.repo, first.revision);
+      if (commit === null) return false;
+      const files = await store.listSnapshot(first.repo, commit).catch(() => [null]);
+      return files.length > 0;
+    }),
+  );
+  const absent = models.filter((_model, index) => commits[index] !== true);
+  if (named && absent.length > 0) {
+    throw failure("models.not_here", { name: absent.map(({ id }) => id).join(", ") });
+  }
+  const here = models.filter((_model, index) => commits[index] === true);
+  // Of a commit that no catalog names, an older revision may be all there is.
+  return named ? here : here.filter(({ id }) => !/@[0-9a-f]{40}$/u.test(id));
+}
+
+/** Before the names move: a revision that still has one is never removed. */
+async function note(
+  { host: { files } }: Work,
+  { cacheDir, ollamaDir }: Placed<GatheredSettings>,
+  { superseded: { hub, ollama } }: UpdatePlan,
+): Promise<void> {
+  try {
+    if (hub.length > 0) await noteSuperseded(files, cacheDir, hub);
+  } catch (error) {
+    throw failureOfFiles(error, cacheDir);
+  }
+  try {
+    if (ollama.length > 0) await noteSuperseded(files, ollamaDir, ollama);
+  } catch (error) {
+    throw failureOfFiles(error, ollamaDir, "ollama");
+  }
+}
+
+function nothingNew(models: readonly UpdatedModel[]): string {
+  return models.every(({ state }) => state === "pinned")
+    ? "Nothing to update: these models are pinned to a revision."
+    : "All models are up to date.";
+}
+
+function updatedWords(newer: readonly UpdatedModel[], fetchedBytes: number): string[] {
+  const what = newer.length === 1 ? "1 model is" : `${newer.length} models are`;
+  const frees = newer.reduce((sum, { freesBytes }) => sum + freesBytes, 0);
+  return [
+    `${what} up to date now (${formatBytes(fetchedBytes)} downloaded).`,
+    ...(frees === 0
+      ? []
+      : [`The revisions before take ${formatBytes(frees)}. To free it: heros models prune --yes`]),
+  ];
+}
