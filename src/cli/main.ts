@@ -194,10 +194,12 @@ const lineCommands: ReadonlySet<HerosCommand["name"]> = new Set([
   "version",
 ]);
 
-/** What is said once and has no bars needs no live screen, which takes a fifth of a second to load. */
+/** What is said once and has no bars needs no live screen, which takes a fifth of a second to load. Nor does an update, which asks below what it shows. */
 function answersInLines(command: HerosCommand): boolean {
   const { name } = command;
-  return lineCommands.has(name) || (name === "models" && command.action === "ls");
+  if (lineCommands.has(name)) return true;
+  if (name !== "models") return false;
+  return command.action === "ls" || (command.action === "update" && !command.yes);
 }
 
 /** What ends a run before it has a writer: in JSON mode it still ends in the closing record. @returns the exit status */

@@ -1,10 +1,11 @@
-import { mkdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { ollamaModel } from "../source/ollama/models.ts";
 import { type RegistryServer, startRegistry } from "../source/oci/registry-server.ts";
+import { openHeros } from "./heros-pty.ts";
 import { type HerosRun, makeSandbox, type RunOptions, type Sandbox } from "./sandbox.ts";
 import { failureOf } from "./wrong-input.ts";
 
@@ -198,4 +199,84 @@ test("a name that is not here is refused, and one that is pinned is told", async
   const run = await update("fixed");
   expect(run.exitCode, run.stdout).toBe(0);
   expect(the(run, "update.planned").models).toMatchObject([{ id: "fixed", state: "pinned" }]);
+});
+
+test("in a terminal it shows what changes, and asks", async () => {
+  await pull("demo/other");
+  const before = hub.commit("demo/other");
+  hub.publish({ id: "demo/other", files: filesOf("second") });
+  const where = ["--catalog", catalog, "--endpoint", hub.endpoint, "--cache-dir", cache];
+  for (const output of ["auto", "ink"]) {
+    const pty = openHeros(sandbox, ["models", "update", ...where, "--output", output]);
+    try {
+      await pty.waitFor(/update (?:demo.)?other/);
+      const shown = pty.text().replaceAll(/\s+/g, " ");
+      expect(shown).toContain("1 added, 1 changed, 1 removed");
+      pty.type(output === "auto" ? "n\r" : "\r");
+      await pty.exit;
+      expect(await refOf("demo/other")).toBe(output === "auto" ? before : hub.commit("demo/other"));
+    } finally {
+      pty.close();
+    }
+  }
+});
+
+test("a model of Ollama's that is killed on its way stays as it was, and goes on", async () => {
+  await pull(named("library/llava:7b"));
+  const large = ollamaModel("large", { sizeBytes: 4_000_000 });
+  registry.push("library/llava", "7b", large);
+  const killed = await heros(["models", "update", "--yes", "--limit-rate", "2M"], {
+    onOutput(text, kill) {
+      const reached = /"type":"download.progress","receivedBytes":(\d+)/.exec(text)?.[1];
+      if (Number(reached ?? 0) >= 1_500_000) kill("SIGKILL");
+    },
+  });
+  expect(killed.exitCode).toBeNull();
+  const folder = join(sandbox.home, ".ollama/models");
+  const manifest = join(folder, `manifests/${registry.host}/library/llava/7b`);
+  expect((await readFile(manifest)).equals(llava.bytes)).toBe(true);
+  expect(the(await heros(["models", "prune", "--yes"]), "prune.planned").files).toEqual([]);
+  const rest = await update("--yes");
+  expect(rest.exitCode, rest.stdout).toBe(0);
+  expect(the(rest, "update.planned").downloadBytes).toBeLessThan(3_500_000);
+  expect((await readFile(manifest)).equals(large.bytes)).toBe(true);
+  // Nobody knows what a strange manifest needs.
+  const strange = join(folder, "manifests/registry.ollama.ai/library/strange");
+  await mkdir(strange, { recursive: true });
+  await writeFile(join(strange, "latest"), "not JSON");
+  const kept = the(await heros(["models", "prune", "--yes"]), "prune.planned");
+  expect(kept).toMatchObject({ files: [], kept: [{ file: join(folder, "blobs") }] });
+});
+
+test("a gated repository is told before a byte comes, and the others are updated", async () => {
+  await pull("demo/other", "voice");
+  const before = hub.commit("demo/voice");
+  hub.publish({ id: "demo/voice", files: filesOf("second"), access: "gated" });
+  hub.publish({ id: "demo/other", files: filesOf("second") });
+  const run = await update("--yes");
+  expect(failureOf(run)).toMatchObject({ code: "hub.gated", exitCode: 2 });
+  expect(await refOf("demo/other")).toBe(hub.commit("demo/other"));
+  expect(await refOf("demo/voice")).toBe(before);
+});
+
+test("prune keeps an old revision that a tag names, and whatever another program left", async () => {
+  await pull("demo/other");
+  const first = hub.commit("demo/other");
+  const root = join(cache, "models--demo--other");
+  const foreign = join(root, "snapshots", "b".repeat(40));
+  await mkdir(foreign);
+  await writeFile(join(foreign, "config.json"), "{}");
+  await writeFile(join(root, "refs/v1"), first);
+  hub.publish({ id: "demo/other", branch: "v1", files: filesOf("first") });
+  hub.publish({ id: "demo/other", files: filesOf("second") });
+  const run = await update("demo/other", "--yes");
+  expect(run.exitCode, run.stdout).toBe(0);
+  expect(the(run, "update.planned").models).toMatchObject([{ freesBytes: 0 }]);
+  expect(the(await heros(["models", "prune", "--yes"]), "prune.planned").files).toEqual([]);
+  await rm(join(root, "refs/v1"));
+  expect((await heros(["models", "prune", "--yes"])).exitCode).toBe(0);
+  expect((await readdir(join(root, "snapshots"))).toSorted()).toEqual(
+    ["b".repeat(40), hub.commit("demo/other")].toSorted(),
+  );
+  expect((await heros(["models", "verify", "demo/other"])).exitCode).toBe(0);
 });

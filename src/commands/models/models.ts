@@ -26,7 +26,7 @@ export interface ModelsRequest {
   readonly yes: boolean;
   readonly dryRun: boolean;
   /** Asked before an update. */
-  readonly person: Pick<Person, "confirm">;
+  readonly person: Pick<Person, "confirm" | "choose">;
 }
 
 /** `heros models ls | verify | repair | prune | rm | update | push` */

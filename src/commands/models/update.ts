@@ -24,7 +24,7 @@ export interface UpdateModelsRequest {
   readonly names: readonly string[];
   readonly yes: boolean;
   readonly dryRun: boolean;
-  readonly person: Pick<Person, "confirm">;
+  readonly person: Pick<Person, "confirm" | "choose">;
 }
 
 /** How long the Hub is waited for: what can't be asked is told, and the others go on. */
@@ -70,11 +70,9 @@ export async function updateModels(
   }
   if (dryRun) return [`Nothing was changed. To update: heros models update`];
   if (!yes) {
-    const { confirm } = person;
-    if (confirm === undefined) throw failure("update.needs_yes");
-    const what = newer.length === 1 ? "this model" : `these ${newer.length} models`;
+    const what = newer.length === 1 ? (newer[0]?.title ?? "") : `${newer.length} models`;
     const question = `Download ${formatBytes(downloadBytes)} and update ${what}?`;
-    if (!(await confirm({ question, details: [] }, signal))) return null;
+    if (!(await agreed(person, { question, newer }, signal))) return null;
   }
   await requirePlace(work, survey);
   await note(work, settings, plan);
@@ -93,6 +91,25 @@ export async function updateModels(
   });
   if (problem !== undefined) throw problem;
   return updatedWords(newer, fetchedBytes);
+}
+
+/** @throws Failure `update.needs_yes` (2) where nobody can be asked; AbortError */
+async function agreed(
+  { confirm, choose }: UpdateModelsRequest["person"],
+  { question, newer }: { readonly question: string; readonly newer: readonly UpdatedModel[] },
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (confirm !== undefined) return confirm({ question, details: [] }, signal);
+  if (choose === undefined) throw failure("update.needs_yes");
+  const changes = newer.map(
+    ({ id, added, changed, removed }) =>
+      `${id}: ${added} added, ${changed} changed, ${removed} removed`,
+  );
+  const options = [
+    { value: "yes", label: "Update", detail: changes.join("; ") },
+    { value: "no", label: "Change nothing", detail: "" },
+  ];
+  return (await choose({ question, options }, signal)) === "yes";
 }
 
 /** Without names: those that follow something and are here. @throws Failure `models.not_here` for a name */

@@ -1,4 +1,3 @@
-import { findOllamaModels } from "../../store/ollama/folder.ts";
 import type { CatalogModel } from "../../catalog/catalog.ts";
 import {
   itemsOf,
@@ -71,7 +70,7 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   await putAside({ host, cacheDir, damaged: inCache });
   if (elsewhere.length > 0) {
     const { removeDamaged } = await import("../../store/ollama/inspect.ts");
-    await removeDamaged(host, findOllamaModels(host), elsewhere);
+    await removeDamaged(host, request.fetching.ollamaDir, elsewhere);
   }
   host.fileLocks.close();
   const hurt = new Set(damaged.flatMap(({ neededBy }) => neededBy));
@@ -109,7 +108,7 @@ async function check(
   const others = named ? [] : await otherModels(work, fetching);
   const view = await viewCache(work, { fetching, models, others, ask: "unknown" });
   const { survey } = view;
-  const inspect = await inspectAll(work, survey);
+  const inspect = await inspectAll(survey, fetching.ollamaDir);
   const checked = await verifyModels({ host, survey, whole: named, emit, signal, inspect });
   if (checked.uncheckedFiles > 0) {
     emit({
@@ -127,14 +126,10 @@ async function check(
 }
 
 /** How to look at models wherever they are. */
-async function inspectAll(
-  { host }: Pick<Work, "host">,
-  survey: Survey,
-): Promise<typeof inspectCache> {
+async function inspectAll(survey: Survey, modelsDir: string): Promise<typeof inspectCache> {
   const ofOllama = itemsOf(survey).filter(({ snapshots: [first] }) => isOf(first, "ollama"));
   if (ofOllama.length === 0) return inspectCache;
   const { inspectOllama } = await import("../../store/ollama/inspect.ts");
-  const modelsDir = findOllamaModels(host);
   const inCache = itemsOf(survey).filter((item) => !ofOllama.includes(item));
   return async (request) => {
     const found = await Promise.all([
