@@ -124,7 +124,9 @@ async function lookAt(
   const [first] = model.parts;
   const from = await store.commitOf(first.repo, first.revision);
   const told = toldOf(model, from);
-  const followed = model.parts.filter(({ revision }) => !isCommit(revision));
+  const followed = model.parts.filter(
+    ({ revision, digest }) => !isCommit(revision) && digest === undefined,
+  );
   const isPinned = from !== null && pins.has(`${first.repo}@${from}`);
   if (followed.length === 0 || isPinned) {
     return { model, told: { ...told, state: "pinned", to: from }, parts: [], problem: null };
