@@ -208,8 +208,12 @@ test("docs/catalog.md, followed to the letter in an empty folder, ends with the 
   const { DOCKER_HOST = "", DOCKER_CONFIG = "", PATH = "" } = process.env;
   // A test machine is no DGX Spark, and its Hub is on loopback.
   const env = {
-    ...{ DOCKER_HOST, DOCKER_CONFIG, HOME: home, PATH: `${folder}/bin:${PATH}` },
-    ...{ HF_ENDPOINT: hub.endpoint, HEROS_ALLOW_UNSUPPORTED: "yes" },
+    DOCKER_HOST,
+    DOCKER_CONFIG,
+    HOME: home,
+    PATH: `${folder}/bin:${PATH}`,
+    HF_ENDPOINT: hub.endpoint,
+    HEROS_ALLOW_UNSUPPORTED: "yes",
   };
   const said: string[] = [];
   for (const line of blocksOf(page, "sh")
