@@ -117,6 +117,7 @@ function titleOf(command: DispatchRequest["command"]): string {
 
 /** Of what shows something, in no stage of a setup. */
 const unrecorded = { stages: [], demo: false, recorded: false } as const;
+const unrecordedAgain = { ...unrecorded, resumeHint: "Run the same command again." } as const;
 
 /** What a command does; the code of each is loaded when it is its turn. */
 function planCommand(request: DispatchRequest): CommandPlan {
@@ -229,8 +230,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
     }
     case "catalog":
       return {
-        ...unrecorded,
-        resumeHint: "Run the same command again.",
+        ...unrecordedAgain,
         work: async (work) => {
           const { checkCatalog, listCatalogs } = await import("../commands/catalog.ts");
           const assetsDir = shippedPath("assets");
@@ -240,22 +240,17 @@ function planCommand(request: DispatchRequest): CommandPlan {
             : checkCatalog(work, { file, assetsDir });
         },
       };
-    case "cache": {
-      const { services, readOnly, write, dryRun } = command;
+    case "cache":
       return {
-        ...unrecorded,
-        resumeHint: "Run the same command again.",
+        ...unrecordedAgain,
         work: async (work) => {
           const { shareCache } = await import("../commands/cache/share.ts");
-          const settings = await gather(work);
-          return shareCache(work, { settings, services, readOnly, write, dryRun });
+          return shareCache(work, { ...command, settings: await gather(work) });
         },
       };
-    }
     case "report":
       return {
-        ...unrecorded,
-        resumeHint: "Run the same command again.",
+        ...unrecordedAgain,
         work: async (work) => {
           const { performReport } = await import("../commands/report.ts");
           const shared = { assetsDir: shippedPath("assets"), herosVersion: herosVersion() };
@@ -264,8 +259,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
       };
     case "completion":
       return {
-        ...unrecorded,
-        resumeHint: "Run the same command again.",
+        ...unrecordedAgain,
         work: async () => {
           const { completionScript } = await import("./completion.ts");
           return (await completionScript(command.shell)).trimEnd().split("\n");
