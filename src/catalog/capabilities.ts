@@ -1,3 +1,5 @@
+import { withName } from "../run/assistant.ts";
+import type { StackChosen } from "../run/events/stack.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Capability } from "./stack.ts";
 
@@ -15,6 +17,18 @@ export function capabilitySentence(catalog: Pick<Catalog, "stack">, name: string
   const { assistant } = catalog.stack;
   return (
     wordsOf(catalog, name)?.sentence ??
-    `${assistant} has a new ability: ${name.replaceAll(/[_-]+/g, " ")}.`
+    withName(`{assistant} has a new ability: ${name.replaceAll(/[_-]+/g, " ")}.`, assistant)
   );
+}
+
+/** What is told of a stack before anything else is: what it is called, and what it can do, in words. */
+export function stackChosen({ stack }: Pick<Catalog, "stack">): StackChosen {
+  const { id, title, assistant } = stack;
+  const capabilities = Object.fromEntries(
+    Object.entries(stack.capabilities).map(([name, words]) => [
+      name,
+      { title: words.title, ...(words.nightly ? { nightly: true as const } : {}) },
+    ]),
+  );
+  return { type: "stack.chosen", stack: id, title, assistant, capabilities };
 }

@@ -53,7 +53,7 @@ export const plainStack: Stack = {
   id: "models",
   title: "Models",
   gives: null,
-  assistant: "The stack",
+  assistant: "the stack",
   base: { kind: "none" },
   service: null,
   port: null,

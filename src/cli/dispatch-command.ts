@@ -1,19 +1,17 @@
-import { readFile } from "node:fs";
 import path from "node:path";
-import { promisify } from "node:util";
 import type { Host } from "../host/host.ts";
 import { createEndpointMemory } from "../source/mirrors.ts";
 import type { Emit } from "../run/event.ts";
 import { stages, type Stage } from "../run/events/run.ts";
 import type { PauseSwitch } from "../run/run-control.ts";
-import { type GatheredSettings, gatherSettings } from "../commands/gather-settings.ts";
+import { type GatheredSettings, gatherTold } from "../commands/gather-settings.ts";
 import type { ModelChoice } from "../commands/pull.ts";
 import type { Work } from "../commands/command-request.ts";
 import type { Person } from "../plan/interview.ts";
 import { failure } from "../run/failures/table.ts";
 import type { Writer } from "../ui/writer.ts";
 import { backgroundDirOf, stateDirOf } from "../record/state-dir.ts";
-import { herosVersion, shippedPath } from "./host-facts.ts";
+import { herosVersion, readInput, shippedPath } from "./host-facts.ts";
 import { terminate } from "./attach-to-background.ts";
 import { type Crash, runCommand } from "./run-lifecycle.ts";
 import type { Program } from "../record/detach.ts";
@@ -124,7 +122,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
   const { command, writer, detach } = request;
   const goesOn = command.inBackground || isResumed(command);
   const given = { ...command, inBackground: goesOn, assetsDir: shippedPath("assets"), readInput };
-  const gather = ({ host }: Work) => gatherSettings(host, given);
+  const gather = (work: Work) => gatherTold(work, given);
   switch (command.name) {
     case "setup": {
       const demo = command.demo !== null;
@@ -386,9 +384,4 @@ async function whoAnswers(command: SetupCommand, writer: Writer, host: Host): Pr
 
 function choiceOf({ models, all, questionFlags }: PullCommand | ModelsCommand): ModelChoice {
   return { names: models, all, groups: questionFlags.groups !== undefined };
-}
-
-/** A pipe of Node's own is a socket, which can't be opened by a path in /dev. */
-function readInput(): Promise<string> {
-  return promisify(readFile)(0, "utf8");
 }

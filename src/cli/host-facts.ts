@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { readFileSync } from "node:fs";
+import { readFile, readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 import type { HostFacts } from "../host/real-host.ts";
 import { failure } from "../run/failures/table.ts";
 
@@ -87,4 +88,9 @@ export function herosVersion(): string {
     version: string;
   };
   return version;
+}
+
+/** A pipe of Node's own is a socket, which can't be opened by a path in /dev. */
+export function readInput(): Promise<string> {
+  return promisify(readFile)(0, "utf8");
 }

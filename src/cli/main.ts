@@ -9,6 +9,7 @@ import {
   noHandover,
   parseHandover,
 } from "../record/handover.ts";
+import { withName } from "../run/assistant.ts";
 import { exitCodes } from "../run/failure.ts";
 import { createPauseSwitch } from "../run/run-control.ts";
 import { printableJson } from "../run/json.ts";
@@ -209,7 +210,7 @@ function complain(error: unknown, json: boolean): number {
     process.stdout.write(`${printableJson({ v: 1, at: 0, ...closing })}\n`);
   } else if (closing.type === "run.failed") {
     const { message, hint, stack } = closing;
-    const lines = [`heros: ${cleanText(message)}`, cleanText(hint)];
+    const lines = [`heros: ${cleanText(withName(message, null))}`, cleanText(withName(hint, null))];
     process.stderr.write(`${[...lines, ...(stack === undefined ? [] : [stack])].join("\n")}\n`);
   }
   return closing.exitCode;

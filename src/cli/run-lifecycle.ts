@@ -11,6 +11,7 @@ import {
   isClosing,
   type TimedEvent,
 } from "../run/event.ts";
+import { named } from "../run/assistant.ts";
 import type { RunStarted } from "../run/events/run.ts";
 import { type ExitCode, exitCodes, Failure } from "../run/failure.ts";
 import { diskFailure } from "../run/file-failure.ts";
@@ -59,10 +60,12 @@ export async function runCommand(run: CommandRun): Promise<number> {
   const startedAtMs = host.clock.monotonicMs() - elapsedBeforeMs;
   const elapsedMs = () => Math.round(host.clock.monotonicMs() - startedAtMs);
   let closed = false;
+  let assistant: string | null = null;
   const emit = (event: HerosEvent) => {
     if (closed) return;
     closed = isClosing(event);
-    const timed: TimedEvent = { v: 1, at: elapsedMs(), ...event };
+    if (event.type === "stack.chosen") assistant = event.assistant;
+    const timed: TimedEvent = { v: 1, at: elapsedMs(), ...named(event, assistant) };
     log.write(timed);
     writer.write(timed);
   };

@@ -1,6 +1,8 @@
 import path from "node:path";
 import type { Stack } from "../catalog/stack.ts";
 import type { Host } from "../host/host.ts";
+import { stackChosen } from "../catalog/capabilities.ts";
+import type { Work } from "./command-request.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
 import { namesOf, type QuestionId, questions } from "../plan/questions.ts";
 import type { ConfigValues } from "../plan/config-file.ts";
@@ -52,6 +54,16 @@ export interface GatheredSettings extends Fetching {
   readonly decided: readonly AnswerValues[];
   /** Settings that were given, wherever; paths are absolute. */
   readonly given: SettingValues;
+}
+
+/** The same, and tells which stack they are about. @throws as `gatherSettings` */
+export async function gatherTold(
+  { host, emit }: Pick<Work, "host" | "emit">,
+  options: GivenSettings,
+): Promise<GatheredSettings> {
+  const gathered = await gatherSettings(host, options);
+  emit(stackChosen(gathered.catalog));
+  return gathered;
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   prioritiesOf,
   requiredGroups,
 } from "../catalog/catalog.ts";
+import { stackChosen } from "../catalog/capabilities.ts";
 import type { Stack } from "../catalog/stack.ts";
 import type { StackConfig } from "../docker/compose.ts";
 import type { Host } from "../host/host.ts";
@@ -74,7 +75,11 @@ export async function status(
       const shown = index === 0 ? one : { ...one, background: null };
       const event = read.length === 1 ? shown : { ...shown, stacks: read.length };
       const text = JSON.stringify({ ...event, background: lasting(event.background) });
-      if (text !== told.get(stackDir)) emit(event);
+      const own = requests[index]?.fetching.catalog;
+      if (text !== told.get(stackDir)) {
+        if (read.length > 1 && own !== undefined) emit(stackChosen(own));
+        emit(event);
+      }
       told.set(stackDir, text);
     }
     if (!watch || idle) {

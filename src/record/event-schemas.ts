@@ -131,6 +131,12 @@ export const eventSchemas: Schemas = {
     services: array(text),
     agreedAtMs: count.exactOptional(),
   }),
+  "stack.chosen": object({
+    stack: text,
+    title: text,
+    assistant: text,
+    capabilities: record(text, object({ title: text, nightly: z.literal(true).exactOptional() })),
+  }),
   "file.written": object({ path: text, action, backupPath: text.exactOptional() }),
   "stack.command": object({ command: text }),
   "container.changed": object({

@@ -1,3 +1,22 @@
+/** Which stack the run is about, before anything is told of it. Left out by records of older versions. */
+export interface StackChosen {
+  readonly type: "stack.chosen";
+  /** As its folder and `--catalog` name it. */
+  readonly stack: string;
+  readonly title: string;
+  /** What sentences call it: "Annie". */
+  readonly assistant: string;
+  /** In words, by the names of the health contract. */
+  readonly capabilities: Readonly<Record<string, CapabilityWords>>;
+}
+
+export interface CapabilityWords {
+  /** On the screen: "speech-to-text". */
+  readonly title: string;
+  /** It is used while nobody is there. */
+  readonly nightly?: true;
+}
+
 /** A file of the stack was looked at; `unchanged` is told too, so that a second run can show that it changed nothing. */
 export interface FileWritten {
   readonly type: "file.written";
@@ -65,6 +84,7 @@ export interface ContainerLogged {
 }
 
 export type StackEvent =
+  | StackChosen
   | FileWritten
   | StackCommand
   | ContainerChanged

@@ -5,6 +5,7 @@ import type {
   ContainerChanged,
   ContainerFailed,
   FileWritten,
+  StackChosen,
 } from "../events/stack.ts";
 import { type ImagesState, reduceImages } from "./images-state.ts";
 import type { CheckStatus, Machine } from "../events/machine.ts";
@@ -56,6 +57,8 @@ export interface RunState {
   /** Ids of checks that were right when the machine was looked at before: they are not told again. */
   readonly rightBefore: readonly string[];
   readonly machine: Machine | null;
+  /** What is set up; null in records of older versions, and where a command is about no stack. */
+  readonly stack: StackChosen | null;
   readonly plan: PlanReady | null;
   /** The files of the stack, the last ones where there are very many. */
   readonly files: readonly FileWritten[];
@@ -88,6 +91,7 @@ export const initialState: RunState = {
   checks: [],
   rightBefore: [],
   machine: null,
+  stack: null,
   plan: null,
   files: [],
   command: null,
@@ -144,6 +148,8 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
       return { machine: event };
     case "plan.ready":
       return { plan: event, countedFromMs: event.agreedAtMs ?? 0 };
+    case "stack.chosen":
+      return { stack: event };
     case "file.written":
       return { files: keep(state.files, event) };
     case "stack.command":

@@ -1,3 +1,4 @@
+import { withName } from "../../run/assistant.ts";
 import type { TimedEvent } from "../../run/event.ts";
 import type { RunState } from "../../run/state/state.ts";
 import { annieSentence, stackSentence } from "./stack.ts";
@@ -8,6 +9,7 @@ import { catalogSentence } from "./catalog.ts";
 import { planSentence } from "./plan.ts";
 import { isNotSetUp, releaseSentence, statusSentence } from "./reports.ts";
 import { runSentence } from "./run.ts";
+import { cleanText } from "../clean-text.ts";
 import type { Sentence } from "./sentence.ts";
 
 /**
@@ -15,6 +17,17 @@ import type { Sentence } from "./sentence.ts";
  * `state` is the one after the event.
  */
 export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null {
+  const sentence = unnamedSentence(event, state);
+  return sentence === null ? null : namedSentence(sentence, state);
+}
+
+/** With the name of what the run is about, as `withName` fills it in. */
+export function namedSentence(sentence: Sentence, { stack }: Pick<RunState, "stack">): Sentence {
+  const fill = (text: string) => cleanText(withName(text, stack?.assistant ?? null));
+  return { ...sentence, text: fill(sentence.text), more: sentence.more.map(fill) };
+}
+
+function unnamedSentence(event: TimedEvent, state: RunState): Sentence | null {
   switch (event.type) {
     case "run.started":
     case "run.succeeded":
@@ -41,6 +54,7 @@ export function sentenceFor(event: TimedEvent, state: RunState): Sentence | null
     case "container.failed":
     case "container.logged":
       return stackSentence(event, state);
+    case "stack.chosen":
     case "download.progress":
     case "verify.progress":
     case "push.progress":

@@ -3,6 +3,7 @@ import type {
   ContainerChanged,
   ContainerFailed,
   ContainerState,
+  StackChosen,
   StackEvent,
 } from "../../run/events/stack.ts";
 import { formatBytes, formatDuration, formatSeconds } from "../../run/units.ts";
@@ -34,7 +35,7 @@ export const containerText: Readonly<Record<ContainerState, string>> = {
 
 /** Null where a container is as it was told to be. */
 export function stackSentence(
-  event: StackEvent,
+  event: Exclude<StackEvent, StackChosen>,
   { containers, images }: Pick<RunState, "containers" | "images">,
 ): Sentence | null {
   switch (event.type) {
