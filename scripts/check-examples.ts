@@ -5,7 +5,7 @@ import { assessImagesDisk } from "../src/checks/disks.ts";
 import { assessCompose, assessDocker, assessGpuAccess } from "../src/checks/docker.ts";
 import { assessCpu, assessGpu, assessMemory, assessProduct } from "../src/checks/hardware.ts";
 import { assessClock, assessProxy, assessTokens } from "../src/checks/network-settings.ts";
-import { assessAnnie, assessFiles, assessMounts } from "../src/checks/stack.ts";
+import { assessHealth, assessFiles, assessMounts } from "../src/checks/stack.ts";
 import { assessLeftNames, assessNeededSpace } from "../src/checks/stored.ts";
 import type { FailureCode } from "../src/run/failures/table.ts";
 
@@ -201,7 +201,7 @@ export const checkExamples: Readonly<Record<CheckId, CheckExamples>> = {
   annie: {
     codes: ["annie.degraded", "annie.unreachable", "annie.still_starting"],
     warnings: [
-      assessAnnie(
+      assessHealth(
         { state: "starting", url: "http://127.0.0.1:8000", problem: null, answeredInMs: null },
         { isSetUp: true, limitMs },
       ),

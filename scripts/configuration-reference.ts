@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { namesOf, type Question, questions } from "../src/plan/questions.ts";
 import { type Setting, settings } from "../src/plan/settings.ts";
+import { withName } from "../src/run/assistant.ts";
 
 function flagLine({
   flag,
@@ -16,6 +17,10 @@ function ticked(names: readonly string[]): string {
 
 /** docs/configuration.md, from the tables of questions and settings. `npm run docs` writes it anew. */
 export function configurationReference(): string {
+  return withName(text(), null);
+}
+
+function text(): string {
   const names = ({
     flag,
     environment,

@@ -2,9 +2,14 @@ import { writeFile } from "node:fs/promises";
 import { z } from "zod";
 import { checks } from "../src/checks/table.ts";
 import { eventSchemas } from "../src/record/event-schemas.ts";
+import { withName } from "../src/run/assistant.ts";
 
 /** docs/doctor.md, from the table of checks and the schema of the report. `npm run docs` writes it. */
 export function doctorReference(): string {
+  return withName(text(), null);
+}
+
+function text(): string {
   return [
     "<!-- Made by `npm run docs` from `src/checks/table.ts` and `src/record/event-schemas.ts`; don't edit it by hand. -->",
     "",

@@ -6,11 +6,16 @@ import { checks } from "../src/checks/table.ts";
 import { checkExamples } from "./check-examples.ts";
 import { failureExamples } from "./failure-examples.ts";
 import { otherGuides } from "./other-guides.ts";
+import { withName } from "../src/run/assistant.ts";
 
 type Told = Pick<Failure, "message" | "hint" | "exitCode">;
 
 /** docs/troubleshooting.md, from the table of failures. `npm run docs` writes it. */
 export function troubleshooting(): string {
+  return withName(textWithNames(), null);
+}
+
+function textWithNames(): string {
   const codes = Object.keys(failures) as FailureCode[];
   const entries = codes.map((code) =>
     entry(

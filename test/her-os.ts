@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { capabilityTitle } from "../src/catalog/capabilities.ts";
 import { parseCatalog } from "../src/catalog/load.ts";
 import type { HealthQuestion } from "../src/health/health.ts";
 
@@ -18,5 +19,6 @@ export function healthAt(url: string, stackDir = "/s"): HealthQuestion {
     stackDir,
     others: [],
     implied: [],
+    titleOf: (name) => capabilityTitle(herOs, name),
   };
 }

@@ -7,7 +7,7 @@ export interface BakedRepo {
   readonly revision: string | null;
 }
 
-/** @param label `openai/whisper-large-v3@06f233fe, urchade/gliner_medium-v2.1`; what is no repository is passed over */
+/** @param label `owner/large@06f233fe, owner/small`; what is no repository is passed over */
 export function parseBakedLabel(label: string): BakedRepo[] {
   return label.split(",").flatMap((entry) => {
     const [, repo, revision = null] = /^([\w.-]+\/[\w.-]+)(?:@(\S+))?$/.exec(entry.trim()) ?? [];

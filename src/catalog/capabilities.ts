@@ -7,7 +7,7 @@ function wordsOf({ stack }: Pick<Catalog, "stack">, name: string): Capability | 
   return Object.hasOwn(stack.capabilities, name) ? (stack.capabilities[name] ?? null) : null;
 }
 
-/** `voice_stt` in words. One that the catalog has no words for is shown with spaces. */
+/** `memory_recall` in words. One that the catalog has no words for is shown with spaces. */
 export function capabilityTitle(catalog: Pick<Catalog, "stack">, name: string): string {
   return wordsOf(catalog, name)?.title ?? name.replaceAll(/[_-]+/g, " ");
 }

@@ -31,7 +31,7 @@ export interface Needs {
 
 /** Files of one repository at one revision. */
 export interface RepoFiles {
-  /** `openai/whisper-large-v3`, `ollama:registry.ollama.ai/library/llava`. */
+  /** `owner/repo`, `ollama:registry.ollama.ai/library/llava`. */
   readonly repo: string;
   /** A commit (40 hex digits), a branch or a tag. */
   readonly revision: string;

@@ -5,7 +5,7 @@ export interface Stack {
   readonly title: string;
   /** What it is, in a line; null where its title says it. */
   readonly gives: string | null;
-  /** What its assistant is called: "Annie". */
+  /** What its assistant is called: "Ann". */
   readonly assistant: string;
   /** The compose file that is laid down where the person has none. */
   readonly base: StackBase;

@@ -51,7 +51,7 @@ export async function askClashes(
   const ask = async (one: number) =>
     one === port && own !== undefined
       ? own
-      : askPort(probe, { port: one, projectDir, containers, wanted });
+      : askPort(probe, { port: one, projectDir, core: core.service, containers, wanted });
   const tcp = needs.ports.filter(({ protocol }) => protocol === "tcp").slice(0, mostNeeds);
   const answers = tcp.map(async (each) => [each.port, await ask(each.port)] as const);
   const held = await Promise.all(containers.map((each) => holder(host, each, needs.project)));

@@ -135,7 +135,7 @@ export function askEverything(
     grouped: () => inDockerGroup(probe),
     compose: () => askCompose(probe),
     gpuAccess: async () => askGpuAccess(probe, await asked.docker),
-    port: () => askPort(probe, { port, projectDir }),
+    port: () => askPort(probe, { port, projectDir, core: core.service }),
     clashes: async () => {
       const { limitMs } = probe;
       // Compose is asked first, then the engine.

@@ -39,7 +39,7 @@ export interface NeededPort {
   /** Of this machine; "" for all. */
   readonly address: string;
   readonly service: string;
-  /** Where she answers: heros chooses it. */
+  /** Where it answers: heros chooses it. */
   readonly isOwn: boolean;
 }
 
@@ -67,7 +67,7 @@ export interface Held {
 }
 
 export type NeedsPlace = Pick<StackNeeds, "stackDir" | "folders" | "file"> & {
-  /** Where Annie is to answer. */
+  /** Where the stack is to answer. */
   readonly port: number;
 };
 
@@ -298,7 +298,7 @@ export function clashFailure(clashes: readonly Clash[]): Failure | null {
   return failure("stack.project_taken", first.project);
 }
 
-/** Annie's own port has a check of its own; beside other clashes the report names it, too. */
+/** The stack's own port has a check of its own; beside other clashes the report names it, too. */
 export function assessClashes(clashes: readonly Clash[]): Finding {
   const others = clashes.filter(({ isOwn }) => isOwn !== true);
   const whole = others.length === 0 ? null : clashFailure(clashes);

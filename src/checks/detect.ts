@@ -55,7 +55,7 @@ export interface DetectRequest {
 export interface Findings {
   /** In the order of a report. */
   readonly checks: readonly CheckFinished[];
-  /** What prevents Annie from running, the most important first; each with exit status 4. */
+  /** What prevents the stack from running, the most important first; each with exit status 4. */
   readonly problems: readonly Failure[];
   /** The Hub is out of reach, or not to be used for a download: it matters where something must be fetched. */
   readonly hubFailure: Failure | null;
@@ -175,7 +175,7 @@ async function runChecks(
     const isProblem = rank !== undefined && found?.exitCode === exitCodes.machine;
     return isProblem ? [{ found, rank: rank ?? 0 }] : [];
   });
-  // One report of all that other stacks have names Annie's port too.
+  // One report of all that other stacks have names the stack's port too.
   const isTold = ({ code }: Failure) =>
     code !== "port.taken" || failureOf("clashes")?.code !== "stack.clashes";
   const ofInstallation = runs.filter(({ rank }) => rank === undefined);
@@ -275,7 +275,7 @@ export function refusalOf(first: Failure, others: readonly Failure[]): Failure {
   return retold(first, { hint: [first.hint, ...also].join("\n") });
 }
 
-/** Why her-os is not set up on this machine once consent was asked for; null on a DGX Spark of any maker. */
+/** Why a stack is not set up on this machine once consent was asked for; null on a DGX Spark of any maker. */
 export function consentFailure(machine: Machine, consent: boolean): Failure | null {
   return machine.spark || consent ? null : unsupportedFailure(machine);
 }
@@ -312,11 +312,11 @@ const fixable = new Set<string>(machineChecks.flatMap(({ id, fixable: can }) => 
 
 /**
  * What is worth stopping for: what failed, and warnings that a command fixes. Consent is asked later, and is named only
- * beside what stops Annie. The worst first; null where there is nothing.
+ * beside what stops the stack. The worst first; null where there is nothing.
  */
 export function failedChecks({ checks: finished, problems }: Detection): {
   readonly checks: readonly CheckFinished[];
-  /** Annie can't run until they are fixed. */
+  /** The stack can't run until they are fixed. */
   readonly blocking: boolean;
 } | null {
   const isBeside = (id: string) => id === "product" && problems.length > 0;

@@ -14,7 +14,7 @@ const spaceForModelsBytes = 25e9;
 /** The images of the stack, unpacked. */
 const spaceForImagesBytes = 30e9;
 
-/** Why models, or Annie's files, can't be kept at a place; null where they can, as far as it shows without writing there. */
+/** Why models, or the stack's files, can't be kept at a place; null where they can, as far as it shows without writing there. */
 export function placeFailure(
   place: Place,
   { area, home }: { readonly area: FilePlace["area"]; readonly home: string },
@@ -84,7 +84,7 @@ export function assessModelsDisk(
     return {
       status: "warning",
       found,
-      remedy: `All models together need about ${formatBytes(spaceForModelsBytes)}: free some space, choose fewer models (--tiers 1), or choose another folder with --cache-dir.`,
+      remedy: `All models together need about ${formatBytes(spaceForModelsBytes)}: free some space, choose fewer models with --group, or choose another folder with --cache-dir.`,
     };
   }
   if (rotational) {

@@ -53,7 +53,7 @@ const consentRemedies = {
   missing: "add --allow-unsupported to try it anyway",
 } as const;
 
-/** Why her-os is not set up on this machine without consent, with what was found. */
+/** Why a stack is not set up on this machine without consent, with what was found. */
 export function unsupportedFailure({
   product,
   arch,
@@ -129,7 +129,7 @@ export function assessMemory(
       found,
       remedy:
         memory.totalBytes < neededBytes
-          ? `${needed}: choose fewer models (--tiers 1).`
+          ? `${needed}: choose fewer models with --group.`
           : `${needed}: close other programs first (nvidia-smi lists the ones that use the GPU).`,
     };
   }

@@ -8,7 +8,7 @@ import type { Finding } from "./finding.ts";
 import type { Installation } from "./installation.ts";
 import { assessClock, assessProxy, assessTokens } from "./network-settings.ts";
 import {
-  assessAnnie,
+  assessHealth,
   assessFiles,
   assessMounts,
   assessServices,
@@ -96,7 +96,7 @@ export const installationChecks = [
   row({
     id: "models",
     title: "Models",
-    why: "Annie can only use models that are complete.",
+    why: "{assistant} can only use models that are complete.",
     routine: false,
     async assess({ models, isSetUp, isRunning }, { limitMs }) {
       const [survey, wasSetUp, runs] = await Promise.all([models, isSetUp, isRunning]);
@@ -116,7 +116,7 @@ export const installationChecks = [
   row({
     id: "images",
     title: "Container images",
-    why: "Annie's services start from them.",
+    why: "{assistant}'s services start from them.",
     routine: false,
     async assess({ images }, { asked, limitMs }) {
       const [found, { state }] = await Promise.all([images, asked.docker]);
@@ -132,8 +132,8 @@ export const installationChecks = [
   }),
   row({
     id: "files",
-    title: "Annie's files",
-    why: "Annie runs as they say.",
+    title: "{assistant}'s files",
+    why: "{assistant} runs as they say.",
     routine: true,
     async assess({ files, isSetUp }, { asked, surroundings, limitMs }) {
       const { stackDir } = surroundings;
@@ -146,14 +146,14 @@ export const installationChecks = [
   }),
   row({
     id: "services",
-    title: "Annie's services",
+    title: "{assistant}'s services",
     why: "Each of them has to run.",
     routine: false,
     async assess(here, { asked, probe, surroundings, limitMs }) {
       const { containers, troubleOf, isSetUp } = here;
       if (!(await isSetUp)) return notSetUp;
       const [listing, { state }] = await Promise.all([containers, asked.docker]);
-      const voice = async () => voiceOf(await here.annie);
+      const voice = async () => voiceOf(await here.health);
       const { stackDir, core } = surroundings;
       const start = `heros up${stackFlag(probe.host, core, stackDir)}`;
       const own = core.service ?? "";
@@ -173,17 +173,17 @@ export const installationChecks = [
   }),
   row({
     id: "mounts",
-    title: "Models in Annie's container",
-    why: "Without them she downloads every model a second time.",
+    title: "Models in {assistant}'s container",
+    why: "Without them, every model is downloaded a second time.",
     routine: true,
     assess: async ({ mounts }, machine) => assessMounts(await mounts, machine),
   }),
   row({
     id: "annie",
-    title: "Annie",
-    why: "It shows whether she works, not only whether she runs.",
+    title: "{assistant}",
+    why: "It shows whether all works, not only whether it runs.",
     routine: false,
-    assess: async ({ annie, isSetUp }, { limitMs }) =>
-      assessAnnie(await annie, { isSetUp: await isSetUp, limitMs }),
+    assess: async ({ health, isSetUp }, { limitMs }) =>
+      assessHealth(await health, { isSetUp: await isSetUp, limitMs }),
   }),
 ] as const;

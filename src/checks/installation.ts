@@ -11,7 +11,7 @@ import type { NeededSpace, Survey } from "../store/store.ts";
  * first looked at, and with a time limit.
  */
 export interface Installation {
-  /** Annie's compose files are there. */
+  /** The stack's compose files are there. */
   readonly isSetUp: Promise<boolean>;
   /** A setup or a pull goes on in the background. */
   readonly isRunning: Promise<boolean>;
@@ -21,13 +21,13 @@ export interface Installation {
   readonly obstacle: Promise<Obstacle | null | Late>;
   /** Of the services; null where Docker alone finds them out. */
   readonly images: Promise<ImagesFound | null | Late>;
-  /** What Annie says of herself. */
-  readonly annie: Promise<AnnieFound | Late>;
-  /** Her containers, stopped ones too. */
+  /** What the stack says of itself. */
+  readonly health: Promise<HealthFound | Late>;
+  /** Its containers, stopped ones too. */
   readonly containers: Promise<Listing | Late>;
   /** Why one of them does not run. */
   readonly troubleOf: (container: Container) => Promise<ContainerTrouble | Late>;
-  /** The models in her container; null where it does not run, or nobody says. */
+  /** The models in its container; null where it does not run, or nobody says. */
   readonly mounts: Promise<MountsFound | null | Late>;
   /** The files that heros writes, as a setup would find them. @param gpu there is one */
   readonly files: (machine: Pick<Machine, "gpu" | "memoryBytes">) => Promise<FilesFound | Late>;
@@ -46,7 +46,7 @@ export interface Installation {
 export interface ContainerTrouble {
   /** With which a setup would end, the last lines of its log among its words. */
   readonly failure: Failure;
-  /** It is Annie's own, or one that she waits for. */
+  /** It is the stack's own, or one that it waits for. */
   readonly isNeeded: boolean;
   /** The kernel killed it for its memory. */
   readonly outOfMemory: boolean;
@@ -63,21 +63,21 @@ export interface TokenFound {
   readonly isRefused: boolean;
 }
 
-export interface AnnieFound {
+export interface HealthFound {
   readonly state: StackState;
-  /** Where she answers, or should. */
+  /** Where it answers, or should. */
   readonly url: string;
-  /** Why she is not online; null where she is. */
+  /** Why it is not online; null where it is. */
   readonly problem: Failure | null;
-  /** How long she took for the catalog's test question; null where it was not asked. */
+  /** How long it took for the catalog's test question; null where it was not asked. */
   readonly answeredInMs: number | null;
 }
 
 export interface MountsFound {
   readonly container: string;
-  /** As her container runs; null where she has no models mounted. */
+  /** As its container runs; null where it has no models mounted. */
   readonly real: string | null;
-  /** As her compose files say. */
+  /** As its compose files say. */
   readonly wanted: string;
 }
 
@@ -97,7 +97,7 @@ export interface FilesFound {
 
 export interface Obstacle {
   readonly failure: Failure;
-  /** Annie does not come online without the model. */
+  /** The stack does not come online without the model. */
   readonly required: boolean;
 }
 

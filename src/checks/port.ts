@@ -34,8 +34,8 @@ function assessOwner(
   return {
     status: "ok",
     found:
-      owner.kind === "annie"
-        ? `port ${port}: Annie is already running there`
+      owner.kind === "stack"
+        ? `port ${port}: {assistant} is already running there`
         : `port ${port} is used by the stack that is already running`,
   };
 }
@@ -44,7 +44,7 @@ function assessOwner(
 export function ownerWords(owner: PortOwner): { by: string; stop: string | null } | null {
   switch (owner.kind) {
     case "our-stack":
-    case "annie":
+    case "stack":
       return null;
     case "container": {
       const { name, project, projectDir, isRunning = true } = owner;

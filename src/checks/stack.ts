@@ -16,7 +16,7 @@ import {
   withoutDocker,
 } from "./finding.ts";
 import type {
-  AnnieFound,
+  HealthFound,
   ContainerTrouble,
   FilesFound,
   Installation,
@@ -24,14 +24,14 @@ import type {
 } from "./installation.ts";
 
 type Limit = Pick<Probe, "limitMs">;
-/** Whether Annie was set up here. */
+/** Whether the stack was set up here. */
 type SetUp = { readonly isSetUp: boolean } & Limit;
 
 export const notSetUp = { status: "skipped", found: "not set up yet" } as const;
 
-export function assessAnnie(annie: AnnieFound | Late, { isSetUp, limitMs }: SetUp): Finding {
-  if (annie === late) return lateFinding({ limitMs });
-  const { state, url, problem, answeredInMs } = annie;
+export function assessHealth(health: HealthFound | Late, { isSetUp, limitMs }: SetUp): Finding {
+  if (health === late) return lateFinding({ limitMs });
+  const { state, url, problem, answeredInMs } = health;
   if (state === "online") {
     const answered =
       answeredInMs === null ? "" : `, answered a test question in ${formatSeconds(answeredInMs)}`;
@@ -47,12 +47,12 @@ export function assessAnnie(annie: AnnieFound | Late, { isSetUp, limitMs }: SetU
 export interface ServicesAsked extends Limit {
   readonly docker: DockerAnswer["state"];
   readonly stackDir: string;
-  /** Annie's own service. */
+  /** The stack's own service. */
   readonly own: string;
   /** The command that starts them. */
   readonly start: string;
   readonly troubleOf: Installation["troubleOf"];
-  /** How Annie answers, for whom a container is unhealthy by Docker's word. */
+  /** How the stack answers, for whom a container is unhealthy by Docker's word. */
   readonly voice: () => Promise<Voice>;
 }
 
@@ -95,7 +95,7 @@ export async function assessServices(
     broken.some(({ state }) => state === "unhealthy") ? voice() : null,
   ]);
   for (const { container, trouble } of troubles) {
-    if (trouble !== late && stopsAnnie(container, trouble, { own, voice: answers ?? "silent" })) {
+    if (trouble !== late && stopsStack(container, trouble, { own, voice: answers ?? "silent" })) {
       const { failure } = trouble;
       return { status: "failed", found, remedy: failure.hint, failure };
     }
@@ -115,7 +115,7 @@ interface Told {
 }
 
 /** Whether a setup would end with it. */
-function stopsAnnie(
+function stopsStack(
   container: Container,
   trouble: ContainerTrouble,
   { own, voice }: { readonly own: string; readonly voice: Voice },
@@ -133,15 +133,15 @@ function wasStopped({ state, exitCode }: Container, { outOfMemory }: ContainerTr
   return state === "exited" && stopStatuses.has(exitCode) && !outOfMemory;
 }
 
-/** How she answers, as the watch over her containers takes it. */
-export function voiceOf(annie: AnnieFound | Late): Voice {
-  if (annie === late || annie.state === "absent") return "silent";
-  return annie.state === "online" ? "healthy" : "unwell";
+/** How it answers, as the watch over its containers takes it. */
+export function voiceOf(health: HealthFound | Late): Voice {
+  if (health === late || health.state === "absent") return "silent";
+  return health.state === "online" ? "healthy" : "unwell";
 }
 
-/** @param own Annie's service */
+/** @param own the stack's service */
 function isBroken({ service, state, exitCode }: Container, own: string): boolean {
-  // A helper of the user's own may end in order; Annie never does.
+  // A helper of the user's own may end in order; the stack never does.
   if (state === "exited") return exitCode !== 0 || service === own;
   return state === "restarting" || state === "unhealthy";
 }
@@ -184,7 +184,8 @@ const fileWords = {
 
 export function assessMounts(mounts: MountsFound | null | Late, { limitMs }: Limit): Finding {
   if (mounts === late) return lateFinding({ limitMs });
-  if (mounts === null) return { status: "skipped", found: "Annie's container is not running" };
+  if (mounts === null)
+    return { status: "skipped", found: "{assistant}'s container is not running" };
   const { container, real, wanted } = mounts;
   if (real === wanted) return { status: "ok", found: wanted };
   return {

@@ -24,7 +24,7 @@ type Limit = Pick<Probe, "limitMs">;
 /** Where the models are can't be looked at; why, the check of their disk says. */
 export const outOfReach = { status: "skipped", found: "their folder can't be reached" } as const;
 
-/** `isSetUp`: Annie was set up here, so that her models should be there. `isRunning`: a run downloads them. */
+/** `isSetUp`: the stack was set up here, so that its models should be there. `isRunning`: a run downloads them. */
 export function assessModels(
   survey: Survey | null | Late,
   {
@@ -106,7 +106,7 @@ export function assessNeededSpace(needs: readonly NeededSpace[] | null): Finding
   return {
     status: "warning",
     found: told.join("; "),
-    remedy: `Only ${left} stays free at ${tight.folder} after the download, and a full disk stops Docker and Annie's databases: free some space, or choose another disk with --storage.`,
+    remedy: `Only ${left} stays free at ${tight.folder} after the download, and a full disk stops Docker and {assistant}'s databases: free some space, or choose another disk with --storage.`,
   };
 }
 

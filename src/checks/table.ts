@@ -15,7 +15,7 @@ interface CheckRow<Id extends string> {
   readonly title: string;
   /** Why it matters to a person, in one sentence. */
   readonly why: string;
-  /** Its place among the checks that can prevent Annie from running, the first to be fixed first; null where it never does. */
+  /** Its place among the checks that can prevent the stack from running, the first to be fixed first; null where it never does. */
   readonly rank: number | null;
   /** Whether a person can fix it in another terminal. Memory and disks are what they are; the questions take them into account. */
   readonly fixable: boolean;
@@ -33,7 +33,7 @@ export const machineChecks = [
   row({
     id: "cpu",
     title: "Processor",
-    why: "Annie's containers are built for the DGX Spark's processor.",
+    why: "The containers are built for the DGX Spark's processor.",
     rank: null,
     fixable: false,
     assess: async ({ cpu }, { host }) => assessCpu(host.arch, await cpu),
@@ -41,7 +41,7 @@ export const machineChecks = [
   row({
     id: "product",
     title: "Product",
-    why: "Annie is made for the DGX Spark; elsewhere she may not run.",
+    why: "Elsewhere than on a DGX Spark some of it may not run.",
     rank: 5,
     fixable: false,
     async assess(asked, { host }, { consent }) {
@@ -54,7 +54,7 @@ export const machineChecks = [
   row({
     id: "gpu",
     title: "GPU",
-    why: "Annie's models run on the GPU.",
+    why: "{assistant}'s models run on the GPU.",
     rank: 3,
     fixable: true,
     async assess(asked, { limitMs }) {
@@ -87,7 +87,7 @@ export const machineChecks = [
   row({
     id: "disk.images",
     title: "Disk for containers",
-    why: "Docker stores Annie's container images here.",
+    why: "Docker stores the container images here.",
     rank: null,
     fixable: false,
     assess: async ({ disks }, probe) => assessImagesDisk(await disks.images, probe),
@@ -95,7 +95,7 @@ export const machineChecks = [
   row({
     id: "docker.engine",
     title: "Docker engine",
-    why: "Annie runs in Docker containers.",
+    why: "{assistant} runs in Docker containers.",
     rank: 1,
     fixable: true,
     assess: async ({ docker, grouped }, { limitMs }) =>
@@ -104,7 +104,7 @@ export const machineChecks = [
   row({
     id: "docker.compose",
     title: "Docker Compose",
-    why: "It starts Annie's containers together.",
+    why: "It starts {assistant}'s containers together.",
     rank: 2,
     fixable: true,
     assess: async ({ compose }, probe) => assessCompose(await compose, probe),
@@ -112,7 +112,7 @@ export const machineChecks = [
   row({
     id: "docker.gpu",
     title: "GPU in containers",
-    why: "Without it, Annie's containers can't use the GPU.",
+    why: "Without it, containers can't use the GPU.",
     rank: 6,
     fixable: true,
     async assess({ gpuAccess, docker, gpu }, probe, around) {
@@ -125,8 +125,8 @@ export const machineChecks = [
   }),
   row({
     id: "port",
-    title: "Port for Annie",
-    why: "Annie answers here, and only one program can use a port.",
+    title: "Port for {assistant}",
+    why: "It answers here, and only one program can use a port.",
     rank: 4,
     fixable: true,
     assess: async (asked, probe, { port }) => assessPort(port, await asked.port, probe),

@@ -8,6 +8,7 @@ import {
   completedProgram,
   type Values,
 } from "./completed-program.ts";
+import { shippedCatalogs } from "../commands/open-catalog.ts";
 import { shippedPath } from "./host-facts.ts";
 import type { Shell } from "./parse-arguments.ts";
 
@@ -21,7 +22,8 @@ export async function completionScript(shell: Shell): Promise<string> {
 async function shippedCatalog(): Promise<Catalog> {
   if (builtCatalog !== null) return builtCatalog;
   const { parseCatalog } = await import("../catalog/load.ts");
-  return parseCatalog(readFileSync(shippedPath("assets/catalogs/her-os.yaml"), "utf8"), "her-os");
+  const name = shippedCatalogs[0];
+  return parseCatalog(readFileSync(shippedPath(`assets/catalogs/${name}.yaml`), "utf8"), name);
 }
 
 /** The command itself and all below it. */

@@ -1,10 +1,9 @@
-import path from "node:path";
 import type { Host } from "../host/host.ts";
 import { createEndpointMemory } from "../source/mirrors.ts";
 import type { Emit } from "../run/event.ts";
-import { stages, type Stage } from "../run/events/run.ts";
+import { stages } from "../run/events/run.ts";
 import type { PauseSwitch } from "../run/run-control.ts";
-import { type GatheredSettings, gatherTold } from "../commands/gather-settings.ts";
+import { type GatheredSettings, gatherTold, ofStack } from "../commands/gather-settings.ts";
 import type { ModelChoice } from "../commands/pull.ts";
 import type { Work } from "../commands/command-request.ts";
 import type { Person } from "../plan/interview.ts";
@@ -23,7 +22,8 @@ import type {
   ReplayCommand,
   SetupCommand,
 } from "./parse-arguments.ts";
-import type { ReleaseCommand } from "./release-commands.ts";
+import { type CommandPlan, unrecorded } from "./command-plan.ts";
+import { planRelease } from "./dispatch-release.ts";
 import { noRunLog, openRunLog } from "../record/write-record.ts";
 
 export interface DispatchRequest {
@@ -44,17 +44,6 @@ export interface DispatchRequest {
   readonly program: Program;
   /** As this program was started with. */
   readonly argv: readonly string[];
-}
-
-interface CommandPlan {
-  readonly stages: readonly Stage[];
-  readonly demo: boolean;
-  /** False for what writes nothing. */
-  readonly recorded: boolean;
-  /** Nobody else may write to what it makes, whatever the user's umask is: a program, and what Node compiles of it. */
-  readonly closed?: true;
-  readonly resumeHint: string;
-  readonly work: (work: Work) => Promise<readonly string[] | null>;
 }
 
 /**
@@ -113,8 +102,6 @@ function titleOf(command: DispatchRequest["command"]): string {
   return command.name === "release" ? "release install" : command.name;
 }
 
-/** Of what shows something, in no stage of a setup. */
-const unrecorded = { stages: [], demo: false, recorded: false } as const;
 const unrecordedAgain = { ...unrecorded, resumeHint: "Run the same command again." } as const;
 
 /** What a command does; the code of each is loaded when it is its turn. */
@@ -123,6 +110,10 @@ function planCommand(request: DispatchRequest): CommandPlan {
   const goesOn = command.inBackground || isResumed(command);
   const given = { ...command, inBackground: goesOn, assetsDir: shippedPath("assets"), readInput };
   const gather = (work: Work) => gatherTold(work, given);
+  const about = async <T>(work: Work, perform: (settings: GatheredSettings, work: Work) => T) => {
+    const settings = await gather(work);
+    return perform(settings, ofStack(work, settings));
+  };
   switch (command.name) {
     case "setup": {
       const demo = command.demo !== null;
@@ -144,7 +135,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
           const chosen = demo ? settings : await chooseCatalog(work, settings, person);
           return chosen === null
             ? null
-            : setUp(work, request, { command, person, settings: chosen });
+            : setUp(ofStack(work, chosen), request, { command, person, settings: chosen });
         },
       };
     }
@@ -156,13 +147,12 @@ function planCommand(request: DispatchRequest): CommandPlan {
         resumeHint: "Everything downloaded is kept. Run the same command again to continue.",
         work: async (work) => {
           const { performPull } = await import("../commands/pull.ts");
-          return performPull(work, {
-            settings: await gather(work),
-            choice: choiceOf(command),
-            images: command.images,
-            assetsDir: shippedPath("assets"),
-            detach,
-          });
+          const { images } = command;
+          const assetsDir = shippedPath("assets");
+          const choice = choiceOf(command);
+          return about(work, (settings, own) =>
+            performPull(own, { settings, choice, images, assetsDir, detach }),
+          );
         },
       };
     case "doctor": {
@@ -176,19 +166,21 @@ function planCommand(request: DispatchRequest): CommandPlan {
           const { listChecks, performDoctor } = await import("../commands/doctor/doctor.ts");
           if (list) return listChecks(work, ids);
           const assetsDir = shippedPath("assets");
-          return performDoctor(work, { settings: await gather(work), ids, fix, assetsDir });
+          return about(work, (settings, own) =>
+            performDoctor(own, { settings, ids, fix, assetsDir }),
+          );
         },
       };
     }
     case "status":
       return {
         ...unrecorded,
-        resumeHint: "Annie is not affected. Run heros status to see her status.",
+        resumeHint: "{assistant} is not affected. Run heros status to see its status.",
         work: async (work) => {
           const { performStatus } = await import("../commands/status.ts");
           const assetsDir = shippedPath("assets");
           const { watch } = command;
-          return performStatus(work, { settings: await gather(work), watch, assetsDir });
+          return about(work, (settings, own) => performStatus(own, { settings, watch, assetsDir }));
         },
       };
     case "up":
@@ -198,10 +190,10 @@ function planCommand(request: DispatchRequest): CommandPlan {
     case "open":
       return {
         ...unrecorded,
-        resumeHint: "Run heros status to see how Annie is.",
+        resumeHint: "Run heros status to see how {assistant} is.",
         work: async (work) => {
           const { operateStack } = await import("../commands/stack/operate-stack.ts");
-          return operateStack(work, await gather(work), command.order);
+          return about(work, (settings, own) => operateStack(own, settings, command.order));
         },
       };
     case "models": {
@@ -252,7 +244,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
         work: async (work) => {
           const { performReport } = await import("../commands/report.ts");
           const shared = { assetsDir: shippedPath("assets"), herosVersion: herosVersion() };
-          return performReport(work, { settings: await gather(work), ...shared });
+          return about(work, (settings, own) => performReport(own, { settings, ...shared }));
         },
       };
     case "completion":
@@ -268,66 +260,6 @@ function planCommand(request: DispatchRequest): CommandPlan {
     case "uninstall":
     case "version":
       return planRelease({ command, writer, gather });
-  }
-}
-
-/** The same of the commands about versions of heros, which have no stages and leave no record. */
-function planRelease({
-  command,
-  writer,
-  gather,
-}: {
-  readonly command: ReleaseCommand;
-  readonly writer: Writer;
-  readonly gather: (work: Work) => Promise<GatheredSettings>;
-}): CommandPlan {
-  const common = { ...unrecorded, closed: true } as const;
-  const appDir = path.dirname(shippedPath("package.json"));
-  switch (command.name) {
-    case "release":
-      return {
-        ...common,
-        resumeHint: "Run the same command again: it installs the whole.",
-        work: async (work) => {
-          const { performReleaseInstall } = await import("../commands/release/install.ts");
-          const { prefix, modifyPath, dryRun, latest, madeBelow, verbosity } = command;
-          const isQuiet = verbosity === "quiet";
-          const asked = { prefix, modifyPath, dryRun, latest, madeBelow, quiet: isQuiet };
-          return performReleaseInstall(work, { appDir, ...asked });
-        },
-      };
-    case "upgrade":
-      return {
-        ...common,
-        resumeHint: "What is downloaded is kept. Run the same command again to continue.",
-        work: async (work) => {
-          const { performRollback, performUpgrade } =
-            await import("../commands/release/upgrade.ts");
-          const { version, channel, check, rollback } = command;
-          if (!rollback) return performUpgrade(work, { appDir, version, channel, check });
-          return performRollback(work, { appDir });
-        },
-      };
-    case "uninstall":
-      return {
-        ...common,
-        resumeHint: "Run the same command again: it removes the rest.",
-        work: async (work) => {
-          const { performUninstall } = await import("../commands/release/uninstall.ts");
-          const { yes, purge } = command;
-          const settings = await gather(work);
-          return performUninstall(work, { appDir, settings, yes, purge, person: writer });
-        },
-      };
-    case "version":
-      return {
-        ...common,
-        resumeHint: "",
-        work: async (work) => {
-          const { performVersion } = await import("../commands/release/install.ts");
-          return performVersion(work, { appDir, version: herosVersion() });
-        },
-      };
   }
 }
 

@@ -10,8 +10,8 @@ type Example = readonly [line: string, effect: string];
 export const examples: Readonly<Record<string, readonly Example[]>> = {
   "": [
     ["heros setup --demo", "Try it on a simulated Spark"],
-    ["heros setup", "Set up Annie; asks a few questions"],
-    ["heros status", "See how she is"],
+    ["heros setup", "Set up a stack; asks a few questions"],
+    ["heros status", "See how it is"],
   ],
   setup: [
     ["heros setup --demo --demo-speed 20", "Try it on a simulated Spark"],
@@ -34,8 +34,8 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros status --json", "For a script"],
   ],
   logs: [
-    ["heros logs her-os-core --tail 50", "What Annie printed last"],
-    ["heros logs --follow", "Watch all of her containers"],
+    ["heros logs --tail 50", "What was printed last"],
+    ["heros logs --follow", "Watch all containers"],
   ],
   models: [["heros models ls", "See which models are downloaded"]],
   "models ls": [["heros models ls --tiers 1,2", "The models of two sets"]],
@@ -54,8 +54,8 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros models rm ollama:llava:7b --yes", "Remove it"],
   ],
   "models push": [
-    ["heros models push s3://models/annie", "Send all cached models"],
-    ["heros models push s3://models/annie whisper-large-v3", "Send one"],
+    ["heros models push s3://models/spark", "Send all cached models"],
+    ["heros models push s3://models/spark whisper-large-v3", "Send one"],
   ],
   "catalog ls": [["heros catalog ls", "See which stacks there are"]],
   "catalog check": [["heros catalog check ./my-stack.yaml", "See what is wrong with it"]],
@@ -89,7 +89,7 @@ export function helpCommand(): Command {
 /** Headings of commands. */
 const commandGroups: Readonly<Record<string, readonly string[]>> = {
   "Setup:": ["setup", "status", "doctor"],
-  "Annie:": ["up", "down", "restart", "logs", "open"],
+  "Stack:": ["up", "down", "restart", "logs", "open"],
   "Models:": ["pull", "models", "catalog"],
   "Program:": ["version", "upgrade", "uninstall", "completion", "report", "replay"],
 };

@@ -126,14 +126,16 @@ function allOf(command: Command): readonly Command[] {
  */
 export function createProgram(parsed: (command: HerosCommand) => void): Command {
   const program = new Command("heros")
-    .description("Sets up her-os on a DGX Spark: downloads its models and brings Annie online.")
+    .description(
+      "Sets up your assistant on a DGX Spark: downloads its models and brings it online.",
+    )
     .option("-V, --version", "print the version")
     // heros upgrade has a --version of its own.
     .enablePositionalOptions()
     .addHelpCommand(helpCommand());
 
   const setup = common(program.command("setup"))
-    .description("configure, download and start Annie; safe to run again")
+    .description("configure, download and start a stack; safe to run again")
     .option("-y, --yes", "no questions: flags, environment, config file and defaults decide")
     .option("--dry-run", "show the plan and change nothing")
     .option("--demo", "run on a simulated Spark, without Docker")
@@ -162,10 +164,10 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
       "catalog ids, OWNER/REPO[@REV] of the Hub, ollama:MODEL[:TAG], s3://BUCKET/PREFIX (default: the sets of the last setup, else the required and the recommended ones)",
     )
     .description(
-      "download models for the programs of this machine, and with --images Annie's images; start nothing",
+      "download models for the programs of this machine, and with --images the stack's images; start nothing",
     )
     .option("--all", "the models of every set")
-    .option("--images", "the container images of Annie's services, too")
+    .option("--images", "the container images of the stack's services, too")
     .addOption(new Option(inBackgroundFlag).hideHelp())
     .action((models: string[], values: Values) =>
       parsed({

@@ -9,10 +9,10 @@ export interface StackCommand extends CommonOptions {
 }
 
 const simple = {
-  up: "start Annie's containers; what runs already stays as it is",
-  down: "stop Annie's containers and remove them; volumes and models stay",
-  restart: "restart Annie's containers",
-  open: "open Annie's page in a browser, or show its address",
+  up: "start the stack's containers; what runs already stays as it is",
+  down: "stop the stack's containers and remove them; volumes and models stay",
+  restart: "restart the stack's containers",
+  open: "open the stack's page in a browser, or show its address",
 } as const;
 
 /** Adds the commands that start, stop and show the stack. */
@@ -29,7 +29,7 @@ export function addStack(program: Command, parsed: (command: StackCommand) => vo
   }
   const logs = common(program.command("logs"))
     .argument("[service...]", "services of the stack (default: all of them)")
-    .description("show what Annie's containers print")
+    .description("show what the stack's containers print")
     .option("-f, --follow", "go on with what they print next, until Ctrl-C")
     .addOption(
       new Option("--tail <n>", "so many of the last lines of each, or all")

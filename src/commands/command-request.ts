@@ -46,7 +46,7 @@ export interface Fetching {
 export interface SetupRequest extends Fetching {
   readonly stackDir: string;
   readonly assetsDir: string;
-  /** Of this machine, at which Annie answers. */
+  /** Of this machine, at which the stack answers. */
   readonly port: number;
   /** Nobody named the port. */
   readonly isPortOpen?: boolean;
@@ -54,7 +54,7 @@ export interface SetupRequest extends Fetching {
   readonly otherPort?: OtherPort;
   /** The port that was asked for, where the user's compose file publishes another whatever is asked. */
   readonly ignoredPort?: number;
-  readonly annieTimeoutMs: number;
+  readonly onlineTimeoutMs: number;
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
   /** Settings that were given, wherever. */
@@ -77,6 +77,6 @@ export interface Online {
   readonly fetchedBytes: number;
   /** From the first byte to the last that was verified, as `download.finished` tells it. */
   readonly downloadedInMs: number;
-  /** How long she took for the catalog's test question; null where it names none. */
+  /** How long it took for the catalog's test question; null where it names none. */
   readonly answeredInMs: number | null;
 }

@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { Stack } from "../catalog/stack.ts";
-import type { Host } from "../host/host.ts";
+import { type Host, withoutVariable } from "../host/host.ts";
 import { stackChosen } from "../catalog/capabilities.ts";
 import type { Work } from "./command-request.ts";
 import type { TokenAnswer } from "../plan/answers.ts";
@@ -49,7 +49,7 @@ export interface GatheredSettings extends Fetching {
   readonly stack: string | null;
   /** Null where nothing names one: then the stack's own `.env` decides. */
   readonly port: number | null;
-  readonly annieTimeoutMs: number;
+  readonly onlineTimeoutMs: number;
   /** From the weakest to the strongest: config file, environment, flags. */
   readonly decided: readonly AnswerValues[];
   /** Settings that were given, wherever; paths are absolute. */
@@ -64,6 +64,12 @@ export async function gatherTold(
   const gathered = await gatherSettings(host, options);
   emit(stackChosen(gathered.catalog));
   return gathered;
+}
+
+/** The work about a stack: its own `.env` says which port it has, whatever the shell says. */
+export function ofStack(work: Work, { catalog }: Pick<GatheredSettings, "catalog">): Work {
+  const { port } = catalog.stack;
+  return port === null ? work : { ...work, host: withoutVariable(work.host, port.variable) };
 }
 
 /**
@@ -92,7 +98,11 @@ export async function gatherSettings(
   const nameOf = (id: SettingId): string => {
     const row = settings.find((candidate) => candidate.id === id);
     if (row === undefined) return id;
-    const names = [`${row.configKey} in ${configFile ?? ""}`, row.environment];
+    const each = [row, row.otherName ?? row];
+    const { configKey } = each.find((name) => config[name.configKey] !== undefined) ?? row;
+    const { environment } =
+      each.find((name) => nonEmpty(host.env[name.environment]) !== null) ?? row;
+    const names = [`${configKey} in ${configFile ?? ""}`, environment];
     const strength = given(id).findLastIndex((value) => value !== undefined);
     return names[strength] ?? row.flag.replace(/ .*/, "");
   };
@@ -125,7 +135,7 @@ export async function gatherSettings(
   const maxConnections = setting("maxConnections");
   const keepImages = setting("keepImages");
   const ownPort = setting("port");
-  const annieTimeout = setting("annieTimeout");
+  const onlineTimeout = setting("onlineTimeout");
   return {
     assetsDir: options.assetsDir,
     catalog,
@@ -141,8 +151,8 @@ export async function gatherSettings(
       maxConnections === null ? null : parseCount(nameOf("maxConnections"), maxConnections),
     keepImages: keepImages === null ? false : parseSwitch(nameOf("keepImages"), keepImages),
     port: ownPort === null ? portOf(host, stack) : parsePort(nameOf("port"), ownPort),
-    annieTimeoutMs:
-      annieTimeout === null ? 600_000 : parseCount(nameOf("annieTimeout"), annieTimeout) * 1000,
+    onlineTimeoutMs:
+      onlineTimeout === null ? 600_000 : parseCount(nameOf("onlineTimeout"), onlineTimeout) * 1000,
     tokenFile: await readTokenFile(host, options, config),
     decided: layers,
     given: Object.fromEntries(

@@ -165,7 +165,7 @@ export async function requirePlace(work: Pick<Work, "host">, survey: Survey): Pr
   if (refused !== null) throw refused;
 }
 
-/** Whether models, or Annie's files, can be kept there. @throws Failure `cache.…`, `stack.…`, `disk.…` (exit 1) */
+/** Whether models, or the stack's files, can be kept there. @throws Failure `cache.…`, `stack.…`, `disk.…` (exit 1) */
 export async function requireWritable(
   { host }: Pick<Work, "host">,
   folder: string,

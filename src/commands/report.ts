@@ -16,6 +16,7 @@ import { formatBytes, formatStamp } from "../run/units.ts";
 import { chooseStack } from "./stack/choose-stack.ts";
 import type { Work } from "./command-request.ts";
 import { performDoctor } from "./doctor/doctor.ts";
+import type { Catalog } from "../catalog/catalog.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { foundTokens } from "./open-hub.ts";
 
@@ -50,7 +51,7 @@ export async function performReport(work: Work, request: ReportRequest): Promise
   const [versions, doctor, compose, ours, runs, secrets] = await Promise.all([
     askVersions(work, request),
     examine(work, { ...request, settings }),
-    readCompose(work, stackDir),
+    readCompose(work, settings),
     readOverride(host, stackDir),
     readRecords(host, stateDir),
     findSecrets(host, stackDir),
@@ -117,30 +118,41 @@ async function examine(work: Work, { settings, assetsDir }: ReportRequest): Prom
 }
 
 /** The stack as compose sees it. Of variables only the names, but for those that heros sets itself. */
-async function readCompose({ host, signal }: Work, stackDir: string): Promise<Entry[]> {
+async function readCompose(
+  { host, signal }: Work,
+  { stackDir, catalog }: Pick<GatheredSettings, "stackDir" | "catalog">,
+): Promise<Entry[]> {
   const args = ["config", "--format", "json"];
   const info = await host.files.stat(stackDir).catch(() => null);
   if (info?.isDirectory() !== true) return [];
   const { stdout } = await runCompose({ host, stackDir, args, signal, timeoutMs: askLimitMs });
   const config = parseJson(stdout);
   if (!isRecord(config)) return [];
-  return [{ name: "compose.json", text: `${JSON.stringify(redacted(config), null, 2)}\n` }];
+  const shown = redacted(config, (name) => isOpen(name, catalog));
+  return [{ name: "compose.json", text: `${JSON.stringify(shown, null, 2)}\n` }];
 }
 
 /** Where a person may have written a password. */
 const closedKeys = new Set(["command", "entrypoint", "args", "labels", "content", "test"]);
-const ownVariable = /^(?:HF_(?:HOME|HUB_\w+|ENDPOINT)|DOWNLOAD_PRIORITY|HER_OS_\w+)$/u;
+const ownVariable = /^(?:HF_(?:HOME|HUB_\w+|ENDPOINT)|DOWNLOAD_PRIORITY)$/u;
 const secretName = /pass|token|secret|key|credential|auth/iu;
 
-function redacted(value: unknown, key = ""): unknown {
+/** Whether the value of a variable may be read by others: those of the stack begin like that of its port. */
+function isOpen(name: string, { stack }: Catalog): boolean {
+  if (secretName.test(name)) return false;
+  const prefix = stack.port?.variable.replace(/[^_]+$/u, "") ?? "";
+  return ownVariable.test(name) || (prefix !== "" && name.startsWith(prefix));
+}
+
+function redacted(value: unknown, isShown: (variable: string) => boolean, key = ""): unknown {
   if (closedKeys.has(key)) return hidden;
   if (typeof value === "string") return value.replaceAll(/(:\/\/)[^/@\s]+@/gu, `$1${hidden}@`);
-  if (Array.isArray(value)) return value.map((each) => redacted(each));
+  if (Array.isArray(value)) return value.map((each) => redacted(each, isShown));
   if (!isRecord(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, each]) => {
-      const isOpen = key !== "environment" || (ownVariable.test(name) && !secretName.test(name));
-      return [name, isOpen ? redacted(each, name) : hidden];
+      const isHidden = key === "environment" && !isShown(name);
+      return [name, isHidden ? hidden : redacted(each, isShown, name)];
     }),
   );
 }

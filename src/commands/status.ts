@@ -43,8 +43,8 @@ const watchMs = 2000;
 
 /**
  * Tells how every stack is: once, or again and again whenever it changed. Where nothing runs at first there is nothing to watch.
- * @returns the sentences of the closing page, if Annie is online
- * @throws Failure `annie.…` where she is degraded (3) or not there (1), of several stacks the worst; AbortError, which is how a watch ends
+ * @returns the sentences of the closing page, if the stack is online
+ * @throws Failure `annie.…` where it is degraded (3) or not there (1), of several stacks the worst; AbortError, which is how a watch ends
  */
 export async function status(
   work: Work,
@@ -83,7 +83,7 @@ export async function status(
       told.set(stackDir, text);
     }
     if (!watch || idle) {
-      // Whoever tries the demo has no Annie yet that could be missed.
+      // Whoever tries the demo has no stack yet that could be missed.
       const isMissed = ({ event: { annie, setUp, background } }: (typeof read)[number]) =>
         annie !== "absent" || setUp !== false || background !== null;
       if (demoRuns && !read.some(isMissed)) return [];
@@ -115,7 +115,8 @@ const nothingToWatch: Notice = {
   type: "notice",
   level: "info",
   code: "status.nothing_runs",
-  message: "Nothing to watch: Annie is not running, and nothing is downloading in the background.",
+  message:
+    "Nothing to watch: {assistant} is not running, and nothing is downloading in the background.",
 };
 
 /** A demo in the background has a state folder of its own. @returns whether one runs */
@@ -139,7 +140,7 @@ interface StatusRound extends StatusRequest {
   readonly looked: NonNullable<BakedRequest["looked"]>;
 }
 
-/** From the answers, the cache and the `.env` on this disk, and from Annie herself; the Hub is not asked. */
+/** From the answers, the cache and the `.env` on this disk, and from the stack itself; the Hub is not asked. */
 async function readStatus(
   work: Work,
   { fetching, stackDir, assetsDir, decided, url, looked }: StatusRound,
@@ -173,23 +174,24 @@ async function readStatus(
     const question = healthQuestion({ catalog, groups, stackDir, url, config: known });
     return askStack(host, { question, required, start, inBackground, signal });
   };
-  const [{ state: annie, from, health, problem }, seen, found, setUp, images] = await Promise.all([
-    askHealth(),
-    background,
-    wasSetUp.then((is) =>
-      is ? viewStack(work, view, { readStack: () => config, looked }) : viewAll(work, view),
-    ),
-    wasSetUp,
-    wasSetUp.then((is) =>
-      is ? readImages(work, config, { cacheDir, ownService: stack.service }) : null,
-    ),
-  ]);
+  const [{ state: standing, from, health, problem }, seen, found, setUp, images] =
+    await Promise.all([
+      askHealth(),
+      background,
+      wasSetUp.then((is) =>
+        is ? viewStack(work, view, { readStack: () => config, looked }) : viewAll(work, view),
+      ),
+      wasSetUp,
+      wasSetUp.then((is) =>
+        is ? readImages(work, config, { cacheDir, ownService: stack.service }) : null,
+      ),
+    ]);
 
   const lacks = (name: string) => health.capabilities[name] !== true;
   const listed = listedModels(found.survey, found.models, found.baked);
   const event: StatusRead = {
     type: "status.read",
-    annie,
+    annie: standing,
     url,
     stackDir,
     setUp,

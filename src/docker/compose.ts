@@ -33,7 +33,6 @@ const shellOnly = [
   "COMPOSE_ANSI",
   "COMPOSE_PROGRESS",
   "COMPOSE_MENU",
-  "HER_OS_PORT",
 ];
 
 /** The shell's variables as compose gets them from heros: those that win over the `.env`. */

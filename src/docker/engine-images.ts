@@ -9,7 +9,7 @@ import { askDocker, askEnginePlace, type DockerInfo, isElsewhere } from "./engin
 export interface EngineImage {
   /** Of its configuration in the classic store, of its index or manifest in containerd's. */
   readonly id: string;
-  /** `redis:7`, `ghcr.io/her-os/core:1` */
+  /** `redis:7`, `ghcr.io/owner/core:1` */
   readonly names: readonly string[];
   /** `redis@sha256:…`; none of an image that was loaded into the classic store. */
   readonly namesByDigest: readonly string[];

@@ -73,7 +73,7 @@ export type DockerAnswer =
   | { readonly state: "running"; readonly info: DockerInfo }
   /** No docker command. */
   | { readonly state: "missing" }
-  /** No engine that can run Annie here was reached. */
+  /** No engine that can run the stack here was reached. */
   | {
       readonly state: "unusable";
       readonly error: EngineError;
@@ -204,7 +204,7 @@ export function isNvidiaSpecification(text: string): boolean {
   return /^\s*["']?kind["']?\s*:\s*["']?nvidia\.com\/gpu["']?\s*,?\s*$/m.test(text);
 }
 
-/** Why no command reaches an engine that can run Annie here, whatever was asked of it. */
+/** Why no command reaches an engine that can run the stack here, whatever was asked of it. */
 export type EngineError =
   /** `address` as docker names it. */
   | { readonly kind: "down"; readonly address: string | null }

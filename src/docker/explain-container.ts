@@ -62,7 +62,7 @@ export function knownOf(
   };
 }
 
-/** A container that prevents Annie from running, with its last lines of log. Emits `container.failed`. */
+/** A container that prevents the stack from running, with its last lines of log. Emits `container.failed`. */
 export async function explainContainer(request: ExplainRequest): Promise<Failure> {
   const { stackDir, emit, container, outOfMemory = false } = request;
   const { service, state } = container;

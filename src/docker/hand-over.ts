@@ -24,7 +24,7 @@ export interface HandOverOptions {
   /** Digests of parts that are there already. */
   readonly present: ReadonlySet<string>;
   readonly reporter: ImageReporter;
-  /** What Annie does not wait for is given to Docker after this: unpacking it would slow down her start. */
+  /** What the stack does not wait for is given to Docker after this: unpacking it would slow down its start. */
   readonly laterAfter?: Promise<unknown>;
   /** Hears of an image that Docker has, and whose parts nobody reads any longer. */
   readonly onHanded: (image: HandedImage) => Promise<void>;
@@ -89,8 +89,8 @@ export function openHandOver(options: HandOverOptions): HandOver {
 
   /**
    * The engine fetches three layers at a time of all that it pulls. So of images that are not whole only the first is pulled:
-   * those behind it would keep it waiting for layers that are still on their way. And what Annie does not wait for is unpacked once all
-   * that she waits for is.
+   * those behind it would keep it waiting for layers that are still on their way. And what the stack does not wait for is unpacked once all
+   * that it waits for is.
    */
   async function untilTurn(image: HandedImage, place: number): Promise<void> {
     if (!image.neededForOnline) {

@@ -43,7 +43,7 @@ export interface StackWatchRequest {
   readonly tell?: TellContainers;
 }
 
-/** How the assistant answers while her containers are looked at: what she says herself counts for more than what Docker says. */
+/** How the assistant answers while its containers are looked at: what it says itself counts for more than what Docker says. */
 export type Voice = "healthy" | "unwell" | "silent";
 
 export interface Look {
@@ -54,8 +54,8 @@ export interface Look {
 
 export interface StackWatch {
   /**
-   * Looks at the containers once, tells what changed, and says what, if anything, prevents Annie from running: a container
-   * that ended, starts again and again, ran out of memory, is unhealthy while she is silent, or was taken away, or an engine
+   * Looks at the containers once, tells what changed, and says what, if anything, prevents the stack from running: a container
+   * that ended, starts again and again, ran out of memory, is unhealthy while it is silent, or was taken away, or an engine
    * that is gone. To be asked every few seconds, to the end of the run: a container that crashes once is forgiven.
    */
   check(signal?: AbortSignal, look?: Look): Promise<Failure | null>;
@@ -71,7 +71,7 @@ export interface OwnContainer {
   readonly details: ContainerDetails | null;
 }
 
-/** Watches over the containers beside Annie's own health: a crash loop is told within seconds, and not after a time-out. */
+/** Watches over the containers beside the stack's own health: a crash loop is told within seconds, and not after a time-out. */
 export function watchContainers(watched: StackWatchRequest): StackWatch {
   const { host, stackDir, emit, service: own, modelsAt, tell = containerTeller(emit) } = watched;
   /** When each container started again. */
@@ -130,7 +130,7 @@ export function watchContainers(watched: StackWatchRequest): StackWatch {
     }
   }
 
-  /** Whether this keeps the stack from being in order, and Annie from running where she needs it. */
+  /** Whether this keeps the stack from being in order, and the stack from running where it needs it. */
   function judge(container: Container, { voice = "silent", final = false }: Look) {
     const { service, state } = container;
     const isNeeded = config === null || neededBy(own, config).has(service);
@@ -237,7 +237,7 @@ interface Listed {
 }
 
 /**
- * Which container prevents Annie from running, with its last lines of log; null where all of them run.
+ * Which container prevents the stack from running, with its last lines of log; null where all of them run.
  * Emits `container.failed`.
  */
 export function explainContainers(

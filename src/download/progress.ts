@@ -97,8 +97,8 @@ export function createProgress({
     0,
   );
   /**
-   * Docker unpacks while the rest comes, and the layer that comes last after that. Then her container starts, which models may still
-   * be on their way for, and she loads them.
+   * Docker unpacks while the rest comes, and the layer that comes last after that. Then its container starts, which models may still
+   * be on their way for, and it loads them.
    */
   const onlineSeconds = (atMs: number): number | null => {
     const seconds = all.etaSeconds(forOnline, atMs);
@@ -149,7 +149,7 @@ export function createProgress({
   };
 }
 
-/** Of the images that Annie needs: what Docker, as fast as it has been, still takes for what it has not unpacked. */
+/** Of the images that the stack needs: what Docker, as fast as it has been, still takes for what it has not unpacked. */
 function unpackingOf({ images, blobs }: Survey, reporter: ImageReporter) {
   const needed = images
     .filter(({ priority }) => priority === 0)

@@ -1,14 +1,14 @@
 import type { Expectation, HealthContract, ServedModel } from "../catalog/stack.ts";
 import { isRecord, parseJson } from "../run/json.ts";
 import { parseHealthReport } from "../run/health-report.ts";
-import type { AnnieModel } from "../run/events/stack.ts";
+import type { StackModel } from "../run/events/stack.ts";
 
 /** What a stack says of itself, or what is known while it says nothing. */
 export interface Health {
   /** `unreachable` until something answers, `starting` until the answer is its own; then its own word. */
   readonly status: string;
   readonly capabilities: Readonly<Record<string, boolean>>;
-  readonly models: Readonly<Record<string, AnnieModel>>;
+  readonly models: Readonly<Record<string, StackModel>>;
 }
 
 /** Where a contract is asked, on the stack's own address; null where Docker is asked instead. */

@@ -29,6 +29,8 @@ export interface HealthQuestion {
   readonly others: readonly OtherService[];
   /** Capabilities that are there once the stack is healthy, for nobody says more of them. */
   readonly implied: readonly string[];
+  /** A capability in words. */
+  readonly titleOf: (capability: string) => string;
 }
 
 export interface OtherService {
@@ -75,7 +77,7 @@ async function askOther(
   return [capability, has];
 }
 
-type ServiceQuestion = Omit<HealthQuestion, "others" | "implied">;
+type ServiceQuestion = Omit<HealthQuestion, "others" | "implied" | "titleOf">;
 
 async function askService(
   host: Host,
@@ -148,10 +150,8 @@ export function stackState({ from, health }: Answer, required: readonly string[]
 
 export interface NotOnline {
   readonly answer: Answer;
-  readonly url: string;
+  readonly question: Pick<HealthQuestion, "url" | "stackDir" | "titleOf">;
   readonly required: readonly string[];
-  /** Where its compose files are. */
-  readonly stackDir: string;
   /** How often it was well, and then was not. */
   readonly relapses?: number;
   /** Its last lines of log; left out where nobody read them. */
@@ -160,9 +160,10 @@ export interface NotOnline {
 
 /** Why a stack is not online although its first models have been there for long. */
 export function notOnline(request: NotOnline): Failure {
-  const { answer, url, required, stackDir, relapses = 0, logLines } = request;
+  const { answer, question, required, relapses = 0, logLines } = request;
+  const { url, stackDir, titleOf } = question;
   const { health, from } = answer;
-  const lacks = required.filter((name) => health.capabilities[name] !== true);
+  const lacks = required.filter((name) => health.capabilities[name] !== true).map(titleOf);
   const known = { stackDir, ...(logLines === undefined ? {} : { logLines }) };
   if (relapses > 1) return failure("annie.unsteady", { ...known, relapses });
   switch (from) {
@@ -195,11 +196,10 @@ export async function askStack(
   host: Host,
   { question, required, start, inBackground = false, signal }: AskStackRequest,
 ): Promise<StackNow> {
-  const { url, stackDir } = question;
   const answer = await askHealth(host, question, signal);
   const state = stackState(answer, required);
   if (state === "online") return { ...answer, state, problem: null };
-  const reason = notOnline({ answer, url, required, stackDir });
+  const reason = notOnline({ answer, question, required });
   const stranger = answer.from === "stranger";
   return { ...answer, state, problem: notOnlineNow(reason, { inBackground, stranger, start }) };
 }

@@ -1,6 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
 import { textOf } from "../host/network.ts";
-import { capabilityName } from "../run/capabilities.ts";
 import type { Host } from "../host/host.ts";
 import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
@@ -67,7 +66,7 @@ async function askAbilities(
   if (from === "stranger") return "the answer is no health report";
   const lacks = capabilities.filter((name) => !can(health, name));
   if (isHealthy(health) && lacks.length === 0) return null;
-  const without = lacks.length === 0 ? "" : `, without ${lacks.map(capabilityName).join(", ")}`;
+  const without = lacks.length === 0 ? "" : `, without ${lacks.map(asked.titleOf).join(", ")}`;
   return `it reports "${shown(health.status)}"${without}`;
 }
 

@@ -32,7 +32,7 @@ export interface WatchStackRequest {
 
 export interface StackOnline {
   readonly health: Health;
-  /** From the start of the run to the first of the answers that made her so. */
+  /** From the start of the run to the first of the answers that made it so. */
   readonly elapsedMs: number;
 }
 
@@ -71,7 +71,7 @@ const flaps = { count: 3, withinMs: 60_000 };
 /** Polls the health of a stack and tells what changes: its status, that it is online, each capability as it comes. */
 export function watchStack(request: WatchStackRequest): HealthWatch {
   const { host, emit, signal, question, startedAtMs, capabilities, containers } = request;
-  const { url, stackDir, contract } = question;
+  const { url, contract } = question;
   const { required } = capabilities;
   const stopped = new AbortController();
   const both = AbortSignal.any([signal, stopped.signal]);
@@ -156,7 +156,7 @@ export function watchStack(request: WatchStackRequest): HealthWatch {
   const described = async (answer: Answer, counted = 0): Promise<Failure> => {
     const logLines = await containers?.lastLines(both);
     const lines = logLines === undefined ? {} : { logLines };
-    return notOnline({ answer, url, required, stackDir, relapses: counted, ...lines });
+    return notOnline({ answer, question, required, relapses: counted, ...lines });
   };
 
   /** What can be told before time is up. */

@@ -110,3 +110,11 @@ export interface Host {
   readonly platform: string;
   readonly arch: string;
 }
+
+/** The same host, without a variable of the shell: neither heros nor what it starts sees it. */
+export function withoutVariable(host: Host, name: string): Host {
+  const { processes } = host;
+  const run: Processes["run"] = (request) =>
+    processes.run({ ...request, env: { [name]: undefined, ...request.env } });
+  return { ...host, env: { ...host.env, [name]: undefined }, processes: { ...processes, run } };
+}

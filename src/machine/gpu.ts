@@ -3,7 +3,7 @@ import { late, type Probe, withinLimit } from "../host/time-limit.ts";
 import type { Gpu } from "../run/events/machine.ts";
 import { formatMemory } from "../run/units.ts";
 
-/** The GPU that Annie would use: the Spark's own, else the first. */
+/** The GPU that the stack would use: the Spark's own, else the first. */
 export function chooseGpu(
   smi: NvidiaSmi,
   machine: { readonly spark: boolean; readonly arch: string },

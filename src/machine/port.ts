@@ -5,7 +5,7 @@ import { late, type Probe, withinLimit } from "../host/time-limit.ts";
 import { isHealthReport } from "../run/health-report.ts";
 import { textOf } from "../host/network.ts";
 
-/** How it stands with the port where Annie is to answer. */
+/** How it stands with the port where the stack is to answer. */
 export type PortAnswer =
   | { readonly state: "late" }
   | { readonly state: "free" }
@@ -20,6 +20,8 @@ export interface PortAsked {
   readonly port: number;
   /** By which compose knows the stack's own containers. */
   readonly projectDir: string;
+  /** The service that answers there; null where nobody knows. */
+  readonly core?: string | null;
   /** All there are, where somebody has asked for them already. */
   readonly containers?: readonly EngineContainer[];
   /** Ports that are free now, and are no other ones to have: the stack wants them itself. */
@@ -81,8 +83,8 @@ async function findFreePort(
 export type PortOwner =
   /** The stack that this run is about. */
   | { readonly kind: "our-stack" }
-  /** Annie answers there; nobody could say whose container she is in. */
-  | { readonly kind: "annie" }
+  /** The stack answers there; nobody could say whose container it is in. */
+  | { readonly kind: "stack" }
   | {
       readonly kind: "container";
       readonly name: string;
@@ -96,15 +98,15 @@ export type PortOwner =
 
 export async function askPortOwner(
   probe: Probe,
-  { port, projectDir: ours, containers: known }: PortAsked,
+  { port, projectDir: ours, core = null, containers: known }: PortAsked,
 ): Promise<PortOwner> {
-  const [all, annie, listener] = await Promise.all([
+  const [all, isStack, listener] = await Promise.all([
     known ?? askContainers(probe),
     askHealth(probe, port),
     askListener(probe, port),
   ]);
   const containers = (all ?? []).filter(({ isRunning }) => isRunning);
-  const cores = containers.filter(({ service }) => service === "her-os-core");
+  const cores = containers.filter(({ service }) => service === core);
   for (const container of containers) {
     const { published, projectDir } = container;
     // One that shares the machine's network publishes nothing.
@@ -116,9 +118,11 @@ export async function askPortOwner(
   if (container !== undefined) {
     const { name, project, projectDir } = container;
     const nameless = cores.includes(container) && projectDir === null;
-    return nameless && annie ? { kind: "annie" } : { kind: "container", name, project, projectDir };
+    return nameless && isStack
+      ? { kind: "stack" }
+      : { kind: "container", name, project, projectDir };
   }
-  if (annie) return { kind: "annie" };
+  if (isStack) return { kind: "stack" };
   return listener === null ? { kind: "unknown" } : { kind: "process", ...listener };
 }
 
@@ -137,7 +141,7 @@ async function askHealth(probe: Probe, port: number): Promise<boolean> {
         signal,
       });
       const text = await textOf(body, maxBodyBytes);
-      // 503 is how she says that she is still starting.
+      // 503 is how it says that it is still starting.
       return (status === 200 || status === 503) && isHealthReport(text);
     } catch {
       return false;

@@ -15,7 +15,7 @@ export type TokenAnswer =
 /** Where heros looks for tokens by itself. */
 export type FoundSource = "environment" | "hub-file" | "kept";
 
-/** A token that was found, and where a person would look for it: "HF_TOKEN", "~/.cache/huggingface/token", "~/her-os/secrets/hf_token". */
+/** A token that was found, and where a person would look for it: "HF_TOKEN", "~/.cache/huggingface/token", "~/stack/secrets/hf_token". */
 export interface FoundToken {
   readonly answer: Exclude<TokenAnswer, { source: "none" | "token-file" | "pasted" }>;
   readonly where: string;
@@ -52,7 +52,7 @@ export interface Circumstances {
   readonly catalog: Catalog;
   /** What this machine has for models; null where nobody looked. */
   readonly capacity: Capacity | null;
-  /** What services beside Annie take of the same memory. */
+  /** What services beside the stack take of the same memory. */
   readonly servicesGib: number;
   /** Every model of the catalog, with sizes from the Hub and what the default cache holds; `totalBytes` is 0 where the Hub gave no list without a token. */
   readonly models: readonly PlannedModel[];

@@ -3,6 +3,7 @@ import type { CheckFinished } from "../run/events/machine.ts";
 import type { PlanReady } from "../run/events/plan.ts";
 import type { Secret } from "../run/secret.ts";
 import type { Circumstances } from "./answers.ts";
+import { namedQuestion } from "./named-question.ts";
 import {
   type Answers,
   type Question,
@@ -35,9 +36,9 @@ export interface Interview extends Circumstances {
 export interface FailedChecks {
   /** The worst first. */
   readonly checks: readonly CheckFinished[];
-  /** Annie can't run before they are fixed. */
+  /** The stack can't run before they are fixed. */
   readonly blocking: boolean;
-  /** A free port that Annie can have in the place of the one that is taken. */
+  /** A free port that the stack can have in the place of the one that is taken. */
   readonly otherPort?: number;
 }
 
@@ -80,9 +81,10 @@ function openQuestions(
   circumstances: Circumstances & { readonly decided: ReadonlySet<string> },
   answers: Answers,
 ): readonly Question[] {
-  return allQuestions.filter(
-    ({ id, applies }) => applies(circumstances, answers) && !circumstances.decided.has(id),
-  );
+  const { assistant } = circumstances.catalog.stack;
+  return allQuestions
+    .filter(({ id, applies }) => applies(circumstances, answers) && !circumstances.decided.has(id))
+    .map((question) => namedQuestion(question, assistant));
 }
 
 /**

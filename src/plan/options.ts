@@ -87,15 +87,15 @@ export const isGated = ({ totalBytes }: Circumstances["models"][number]): boolea
 export function withoutToken(models: Circumstances["models"]): string {
   const closed = models.filter(isGated).map(({ title }) => title);
   return closed.length === 0
-    ? "All of Annie's models can be downloaded without one."
+    ? "All of the models can be downloaded without one."
     : `Not enough for ${closed.join(", ")}: the Hub requires a token that has access.`;
 }
 
 /** What the service does to this machine, and when it starts. */
 export function bootText(service: Circumstances["bootService"]): string {
-  if (service === null) return "By a systemd user service, until Annie is online.";
+  if (service === null) return "By a systemd user service, until it is online.";
   const when = service.lingers
     ? "Starts at boot."
     : "Starts at login; at boot with: loginctl enable-linger";
-  return `Writes ${service.file} and removes it when Annie is online. ${when}`;
+  return `Writes ${service.file} and removes it when all is online. ${when}`;
 }

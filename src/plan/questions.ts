@@ -24,7 +24,7 @@ export interface Question<Id extends string = string, Answer = unknown> {
   readonly why: string;
   /** A paragraph for the `?` key and the docs. */
   readonly help: string;
-  /** What is shown with it: what the choice adds up to, or how this machine stands against what Annie wants. */
+  /** What is shown with it: what the choice adds up to, or how this machine stands against what the stack wants. */
   readonly facts?: "totals" | "suitability";
   readonly flag: string;
   /** What the flag takes, for `--help`; null where it takes nothing. */
@@ -88,10 +88,10 @@ const groups: Question<"groups", readonly string[]> = {
   initial: defaultGroups,
   title: "Sets",
   kind: "many",
-  prompt: "What should Annie be able to do?",
+  prompt: "What should {assistant} be able to do?",
   why: "Each choice downloads a set of models. You can add more later.",
   help:
-    "The required set downloads first; Annie works while the others download. " +
+    "The required set downloads first; {assistant} works while the others download. " +
     "To add a set later, run heros setup again: existing files are reused. " +
     "Downloads and disks are in GB, as on the Hub; memory is in GiB, as Linux counts it. 1 GiB is 1.07 GB.",
   facts: "totals",
@@ -151,7 +151,7 @@ const token: Question<"token", TokenAnswer> = {
   title: "Token",
   kind: "secret",
   prompt: "Use a Hugging Face token?",
-  why: "Annie's models don't need one; a token raises the Hub's rate limit.",
+  why: "The models don't need one; a token raises the Hub's rate limit.",
   help:
     "The models are downloaded from the Hugging Face Hub; a token tells it who you are. Only gated models need a token. " +
     "A token that you use here is checked with the Hub and sent nowhere else. Next you choose whether to save it.",
@@ -193,9 +193,9 @@ const keepToken: Question<"keepToken", boolean> = {
   title: "Save the token",
   kind: "one",
   prompt: "Save the token for next time?",
-  why: "Annie doesn't need it; heros can use it when you add models later.",
+  why: "The stack doesn't need it; heros can use it when you add models later.",
   help:
-    "Yes: the token is saved to secrets/hf_token in Annie's folder, a file that only you can read. " +
+    "Yes: the token is saved to secrets/hf_token in the stack's folder, a file that only you can read. " +
     "No: it is used for this run and written nowhere. A token that was saved before stays until you delete that file.",
   flag: "--keep-token",
   argument: "choice",
@@ -204,7 +204,7 @@ const keepToken: Question<"keepToken", boolean> = {
   configKey: "keepToken",
   applies: (_circumstances, { token: { source } }) => source !== "none" && source !== "kept",
   options: () => [
-    option("yes", "Save it", "In Annie's folder, in a file that only you can read."),
+    option("yes", "Save it", "In the stack's folder, in a file that only you can read."),
     option("no", "Use it for this run only", "It is not written to any file."),
   ],
   selected: (answers) => [answers.keepToken ? "yes" : "no"],
@@ -220,7 +220,7 @@ const unsupported: Question<"unsupported", boolean> = {
   title: "Other machine",
   kind: "confirm",
   prompt: "This does not look like a DGX Spark. Continue anyway?",
-  why: "Annie is made for the DGX Spark; elsewhere she may be slow, or not start.",
+  why: "{assistant} is made for the DGX Spark; elsewhere it may be slow, or not start.",
   help:
     "heros looks for the Spark's GPU and for the product names that NVIDIA and its partners use. " +
     "If you know that this machine is right, or want to try, continue: nothing is changed until you confirm the plan.",
@@ -233,7 +233,7 @@ const unsupported: Question<"unsupported", boolean> = {
   applies: ({ machine }) => !machine.spark,
   options: () => [
     option("no", "Quit", "Nothing has been changed."),
-    option("yes", "Continue", "Annie may be slow, or not start."),
+    option("yes", "Continue", "{assistant} may be slow, or not start."),
   ],
   selected: (answers) => [answers.unsupported ? "yes" : "no"],
   parse: ([value = ""]) => parseYesNo(unsupported, value),
@@ -250,7 +250,7 @@ const storage: Question<"storage", StorageAnswer> = {
   why: "Models are the largest part of the download.",
   help:
     "The Hub cache is where other programs on this machine look for Hugging Face models too, so nothing is stored twice. " +
-    "Choose Annie's own folder to keep her models apart, or type a folder on another disk. " +
+    "Choose the stack's own folder to keep its models apart, or type a folder on another disk. " +
     "volume:NAME keeps them in a Docker volume, nfs:HOST:/PATH on an NFS server that other machines share.",
   flag: "--storage",
   argument: "place",
@@ -262,7 +262,7 @@ const storage: Question<"storage", StorageAnswer> = {
   options: ({ storagePaths, volumes }) => [
     ...volumes.map((volume, index) => ({ ...volumeOption(volume), recommended: index === 0 })),
     option("hub-cache", "Shared Hub cache", storagePaths["hub-cache"], volumes.length === 0),
-    option("stack-dir", "Annie's own folder", storagePaths["stack-dir"]),
+    option("stack-dir", "The stack's own folder", storagePaths["stack-dir"]),
   ],
   selected: (answers) => [answers.storage],
   parse: ([value = ""], _catalog, circumstances) => {
@@ -287,18 +287,18 @@ const startup: Question<"startup", Startup> = {
   id: "startup",
   remembered: true,
   initial: () => "progressive",
-  title: "Start Annie",
+  title: "Start",
   kind: "one",
-  prompt: "When should Annie start?",
-  why: "She can work with the required models while the rest download.",
+  prompt: "When should {assistant} start?",
+  why: "It can work with the required models while the rest download.",
   help:
-    "Right away: her containers start now. She is online once the required models are downloaded, and can do more as each of the others is ready. " +
+    "Right away: its containers start now. It is online once the required models are downloaded, and can do more as each of the others is ready. " +
     "After all downloads finish: nothing starts until every chosen model is downloaded and verified. " +
-    "With a warm-up container: the same, and at each docker compose up the container model-warmup first looks for the models and downloads missing ones, so that Annie always starts complete, without heros too.",
+    "With a warm-up container: the same, and at each docker compose up a container first looks for the models and downloads missing ones, so that {assistant} always starts complete, without heros too.",
   flag: "--startup",
   argument: "when",
   summary:
-    "when Annie starts: progressive (right away), wait (after all downloads finish) or warmup (wait, and check the models at each start) (default: progressive)",
+    "when it starts: progressive (right away), wait (after all downloads finish) or warmup (wait, and check the models at each start) (default: progressive)",
   environment: "HEROS_STARTUP",
   configKey: "startup",
   applies: () => true,
@@ -324,8 +324,8 @@ const resumeAtBoot: Question<"resumeAtBoot", boolean> = {
   prompt: "Continue an unfinished setup after a reboot?",
   why: "If this machine restarts during the download, heros can continue by itself.",
   help:
-    "Yes: until Annie is online, a systemd user service (~/.config/systemd/user/heros-resume.service) runs heros setup with these answers when you log in after a reboot, or at boot after loginctl enable-linger. " +
-    "heros removes it when Annie is online; heros uninstall removes it, too. " +
+    "Yes: until {assistant} is online, a systemd user service (~/.config/systemd/user/heros-resume.service) runs heros setup with these answers when you log in after a reboot, or at boot after loginctl enable-linger. " +
+    "heros removes it when {assistant} is online; heros uninstall removes it, too. " +
     "No: nothing is written; after a reboot, run heros, and it continues where it stopped. " +
     "Containers that were started come back after a reboot either way.",
   flag: "--resume-at-boot",

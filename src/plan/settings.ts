@@ -10,7 +10,7 @@ export type SettingId =
   | "maxConnections"
   | "keepImages"
   | "port"
-  | "annieTimeout";
+  | "onlineTimeout";
 
 /** A setting that nobody is asked for: flag, environment variable, config key and help in one place, as the questions have theirs. */
 export interface Setting {
@@ -35,7 +35,7 @@ export const settings: readonly Setting[] = [
     flag: "--stack-dir <dir>",
     environment: "HEROS_STACK_DIR",
     configKey: "stackDir",
-    help: "Annie's folder, with her compose files (default: ~/her-os)",
+    help: "the stack's folder, with its compose files (default: ~/ and its name)",
     pull: true,
   },
   {
@@ -68,7 +68,7 @@ export const settings: readonly Setting[] = [
     flag: "--catalog <file>",
     environment: "HEROS_CATALOG",
     configKey: "catalog",
-    help: "another catalog of models (default: her-os)",
+    help: "another stack: a catalog file, or the name of one that heros catalog ls shows",
     pull: true,
   },
   {
@@ -105,15 +105,20 @@ export const settings: readonly Setting[] = [
     flag: "--port <n>",
     environment: "HEROS_PORT",
     configKey: "port",
-    help: "port of Annie (default: HER_OS_PORT, else the one of an earlier setup, else 8000)",
+    help: "port of the stack (default: its variable, else that of an earlier setup, else its usual one)",
     pull: false,
   },
   {
-    id: "annieTimeout",
-    flag: "--annie-timeout <seconds>",
-    environment: "HEROS_ANNIE_TIMEOUT",
-    configKey: "annieTimeout",
-    help: "seconds to wait for Annie once her models are ready (default: 600)",
+    id: "onlineTimeout",
+    flag: "--online-timeout <seconds>",
+    environment: "HEROS_ONLINE_TIMEOUT",
+    configKey: "onlineTimeout",
+    otherName: {
+      flag: "--annie-timeout <seconds>",
+      environment: "HEROS_ANNIE_TIMEOUT",
+      configKey: "annieTimeout",
+    },
+    help: "seconds to wait for the stack once its models are ready (default: 600)",
     pull: false,
   },
 ];

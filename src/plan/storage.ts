@@ -11,7 +11,7 @@ export type StorageAnswer =
   | `volume:${string}`
   | `nfs:${string}`;
 
-/** How Annie's containers get the models. */
+/** How the stack's containers get the models. */
 export type ModelsMount =
   | { readonly kind: "folder" }
   /** `below`: a folder in it; left out for all of it. */
@@ -68,6 +68,6 @@ export function volumeOption({ name, bytes }: FoundVolume) {
 export function mountLine(storage: string): string | null {
   const mount = mountOf(storage);
   if (mount.kind === "folder") return null;
-  if (mount.kind === "volume") return `Annie mounts them from the Docker volume ${mount.name}`;
-  return `Annie mounts them by NFS from ${storage.slice("nfs:".length)}`;
+  if (mount.kind === "volume") return `Containers get them from the Docker volume ${mount.name}`;
+  return `Containers get them by NFS from ${storage.slice("nfs:".length)}`;
 }

@@ -63,10 +63,10 @@ export function groupsWith({ catalog }: Circumstances, chosen: Answers["groups"]
   ]);
 }
 
-/** How a machine that is no Spark stands against what Annie wants. */
+/** How a machine that is no Spark stands against what the stack wants. */
 export interface Suitability {
   readonly arch: string;
-  /** Her containers exist for it: for aarch64 all, for x86_64 most. */
+  /** Its containers exist for it: for aarch64 all, for x86_64 most. */
   readonly archFits: "yes" | "partly" | "no";
   readonly gpu: Gpu | null;
   /** Docker can hand it to containers. */

@@ -122,7 +122,7 @@ export async function seeBackground(
   };
 }
 
-/** Annie starts beside the download: as long as that goes on it is what is told. */
+/** The stack starts beside the download: as long as that goes on it is what is told. */
 function stageOf(events: readonly TimedEvent[]): Stage | null {
   const last = events.findLast(
     (event) =>

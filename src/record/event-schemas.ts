@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { TimedEvent } from "../run/event.ts";
 import {
   action,
-  annieModels,
+  stackModels,
   cancelled,
   catalogSummary,
   checkStatus,
@@ -290,7 +290,7 @@ export const eventSchemas: Schemas = {
   "annie.health": object({
     status: text,
     capabilities: record(text, yesNo),
-    models: annieModels,
+    models: stackModels,
   }),
   "annie.online": object({ elapsedMs: count, url: text }),
   "annie.proved": object({ asked: text, elapsedMs: count }),
@@ -304,7 +304,7 @@ export const eventSchemas: Schemas = {
     health: text,
     capabilities: record(text, yesNo),
     lacking: array(text),
-    loading: annieModels,
+    loading: stackModels,
     tiers: array(count),
     cacheDir: text,
     models: listedModels,

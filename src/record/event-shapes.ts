@@ -18,7 +18,7 @@ const background = object({ pid: count }).exactOptional();
 
 export const containerState = z.enum(containerStates);
 
-export const annieModels = recordOf(
+export const stackModels = recordOf(
   text,
   object({ status: text, source: text.exactOptional(), progress: text.exactOptional() }),
 );

@@ -12,7 +12,7 @@ export const resumedFlag = "--resumed";
 /** A demo's world on disk, in which another process goes on. */
 export interface DemoFolder {
   readonly folder: string;
-  /** Annie's. */
+  /** The stack's. */
   readonly port: number;
 }
 

@@ -9,7 +9,7 @@ const placeholder = "{assistant}";
 /** While no catalog is known. */
 const nameless = "the assistant";
 
-/** A text with the name in it: "Annie is online". One that begins with "the" has a capital where a sentence begins. */
+/** A text with the name in it: "Ann is online". One that begins with "the" has a capital where a sentence begins. */
 export function withName(text: string, assistant: string | null): string {
   const name = assistant ?? nameless;
   const first = name.replace(/^the /u, "The ");
@@ -17,6 +17,15 @@ export function withName(text: string, assistant: string | null): string {
   return text.replaceAll(placeholder, (_, at: number) =>
     begins.test(text.slice(0, at)) ? first : name,
   );
+}
+
+/** What the run is about is called, as far as its events have told. */
+export function assistantOf({
+  stack,
+}: {
+  readonly stack: { readonly assistant: string } | null;
+}): string {
+  return withName(placeholder, stack?.assistant ?? null);
 }
 
 /** The event with the name in its sentences; what machines read of it, and what others said, stays as it is. */

@@ -1,4 +1,4 @@
-import type { AnnieEvent, StackEvent } from "./events/stack.ts";
+import type { HealthEvent, StackEvent } from "./events/stack.ts";
 import type { DownloadEvent, ImageEvent } from "./events/download.ts";
 import type { MachineEvent } from "./events/machine.ts";
 import type { ModelsEvent } from "./events/cache.ts";
@@ -16,7 +16,7 @@ export type HerosEvent =
   | DownloadEvent
   | ImageEvent
   | ModelsEvent
-  | AnnieEvent
+  | HealthEvent
   | StatusEvent
   | ReleaseEvent
   | CatalogEvent;

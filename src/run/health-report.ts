@@ -1,20 +1,20 @@
 import { z } from "zod";
-import type { AnnieModel } from "./events/stack.ts";
+import type { StackModel } from "./events/stack.ts";
 import { parseJson } from "./json.ts";
 
 /**
- * The health contract of her-os: what Annie answers to GET /health, with 200 once she is healthy and 503 before.
- * Whatever else her answer holds is passed over.
+ * The health contract of the kind `annie`: what its core answers to GET /health, with 200 once it is healthy and 503 before.
+ * Whatever else its answer holds is passed over.
  */
 export interface HealthReport {
-  /** Her own word: `starting`, `healthy`, … */
+  /** Its own word: `starting`, `healthy`, … */
   readonly status: string;
   readonly checks: {
     readonly gpu?: { readonly available: boolean; readonly device?: string };
-    /** By name, as she knows them. */
-    readonly models: Readonly<Record<string, AnnieModel>>;
+    /** By name, as it knows them. */
+    readonly models: Readonly<Record<string, StackModel>>;
   };
-  /** What she can do by now, by the names that the catalog has too. */
+  /** What it can do by now, by the names that the catalog has too. */
   readonly capabilities: Readonly<Record<string, boolean>>;
 }
 
@@ -24,7 +24,7 @@ const model = z
     source: z.string().optional(),
     progress: z.union([z.string(), z.number().transform(String)]).optional(),
   })
-  .transform(({ status, source, progress }): AnnieModel => ({
+  .transform(({ status, source, progress }): StackModel => ({
     status,
     ...(source === undefined ? {} : { source }),
     ...(progress === undefined ? {} : { progress }),
@@ -46,7 +46,7 @@ const wholeReport = z.object({
   capabilities: z.record(z.string(), z.boolean()),
 });
 
-/** Whether a body can only be Annie's, at an address where nobody knows who answers: many a program has a status. */
+/** Whether a body can only be the stack's, at an address where nobody knows who answers: many a program has a status. */
 export function isHealthReport(text: string): boolean {
   return wholeReport.safeParse(parseJson(text)).success;
 }

@@ -270,7 +270,7 @@ function inTheWay(code: "ENOTDIR" | "EISDIR", path: string): Error {
   return Object.assign(new Error(`${code}: ${path}`), { code, path });
 }
 
-/** Of heros, in the cache's root: to her-os a `models--…` folder that is there is a model that is there. */
+/** Of heros, in the cache's root: to a stack a `models--…` folder that is there is a model that is there. */
 export const stagingName = ".heros";
 
 /** By the cache directory tagging standard (bford.info/cachedir): backups leave it out. */

@@ -118,7 +118,7 @@ export interface SurveyedItem extends ByteSums {
   /** An image's is `oci:` and its name, which is no model's. */
   readonly id: string;
   readonly title: string;
-  /** Lower ones come first; 0 is what Annie needs to be online. */
+  /** Lower ones come first; 0 is what the stack needs to be online. */
   readonly priority: number;
   readonly snapshots: readonly SurveyedSnapshot[];
   /** Why its files could not be listed; null where they were. Only in a lenient survey. */
@@ -292,7 +292,7 @@ export async function inFolder<Result>(
 const minHeadroom = 64_000_000;
 const maxHeadroom = 1_000_000_000;
 
-/** What should stay free besides: 2%, at least 64 MB and at most 1 GB. A disk without any room is no use to Annie. */
+/** What should stay free besides: 2%, at least 64 MB and at most 1 GB. A disk without any room is no use to the stack. */
 export function headroom(missingBytes: number): number {
   return Math.min(maxHeadroom, Math.max(minHeadroom, Math.ceil(missingBytes * 0.02)));
 }

@@ -117,7 +117,7 @@ describe("a port", () => {
       projectDir: "/s",
     });
     expect(finding).toMatchObject({ status: "ok" });
-    expect(finding.found).toMatch(/Annie is already running there$/);
+    expect(finding.found).toMatch(/\{assistant\} is already running there$/);
   });
 
   it("is taken where a program listens and says nothing", async () => {
@@ -133,7 +133,7 @@ async function findingWith(ps: string, projectDir: string, body?: string) {
   const bin = await newFolder();
   const port = await busyPort(body);
   await installTool(bin, "docker", { stdout: `${ps.replaceAll("PORT", String(port))}\n` });
-  return findingAt(testProbe({ env: { PATH: bin } }), { port, projectDir });
+  return findingAt(testProbe({ env: { PATH: bin } }), { port, projectDir, core: "her-os-core" });
 }
 
 describe("a port that a container has", () => {

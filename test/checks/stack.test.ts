@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  assessAnnie,
+  assessHealth,
   assessFiles,
   assessMounts,
   assessServices,
@@ -25,17 +25,17 @@ describe("Annie", () => {
   });
 
   it("is in order where she is online", () => {
-    expect(assessAnnie({ state: "online", url, problem: null, answeredInMs: null }, setUp)).toEqual(
-      {
-        status: "ok",
-        found: `online at ${url}`,
-      },
-    );
+    expect(
+      assessHealth({ state: "online", url, problem: null, answeredInMs: null }, setUp),
+    ).toEqual({
+      status: "ok",
+      found: `online at ${url}`,
+    });
   });
 
   it("that answered a test question is told with the time it took", () => {
     const found = { state: "online", url, problem: null, answeredInMs: 420 } as const;
-    expect(assessAnnie(found, setUp)).toEqual({
+    expect(assessHealth(found, setUp)).toEqual({
       status: "ok",
       found: `online at ${url}, answered a test question in 0.4 s`,
     });
@@ -43,7 +43,7 @@ describe("Annie", () => {
 
   it("that is degraded is a failure with exit status 3", () => {
     expect(
-      assessAnnie({ state: "degraded", url, problem: degraded, answeredInMs: null }, setUp),
+      assessHealth({ state: "degraded", url, problem: degraded, answeredInMs: null }, setUp),
     ).toMatchObject({
       status: "failed",
       failure: { code: "annie.degraded", exitCode: 3 },
@@ -53,11 +53,11 @@ describe("Annie", () => {
   it("that is not running can be started, and is not missed before her setup", () => {
     const gone = failure("annie.unreachable", { stackDir, url, from: "nobody" });
     const absent = { state: "absent", url, problem: gone, answeredInMs: null } as const;
-    const finding = assessAnnie(absent, setUp);
+    const finding = assessHealth(absent, setUp);
     expect(finding).toMatchObject({ status: "warning" });
     expect(finding).not.toHaveProperty("failure");
-    expect(assessAnnie(absent, { ...setUp, isSetUp: false }).status).toBe("skipped");
-    expect(assessAnnie(late, setUp).status).toBe("warning");
+    expect(assessHealth(absent, { ...setUp, isSetUp: false }).status).toBe("skipped");
+    expect(assessHealth(late, setUp).status).toBe("warning");
   });
 });
 

@@ -1,3 +1,4 @@
+import { withName } from "../../src/run/assistant.ts";
 import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -190,8 +191,8 @@ describe("heros doctor with the ids of checks", () => {
     expect(run.exitCode).toBe(0);
     for (const { id, title, why } of table) {
       expect(run.stdout).toContain(id);
-      expect(run.stdout).toContain(title);
-      expect(run.stdout).toContain(why);
+      expect(run.stdout).toContain(withName(title, null));
+      expect(run.stdout).toContain(withName(why, null));
     }
     expect(run.stdout.split("\n").every((line) => line.length <= 80)).toBe(true);
     const json = await sandbox.run(["doctor", "--list", "--json"]);

@@ -269,7 +269,7 @@ test("status tells which images Docker has, and what heros has of the others, an
     { image: coreName, state: "stored", totalBytes: size, receivedBytes: size },
   ]);
   const { stdout } = await read("status", "--output=plain");
-  expect(stdout).toContain("Images of her services: Docker has 1 of 2");
+  expect(stdout).toContain("Images of its services: Docker has 1 of 2");
   expect(stdout).toMatch(/Image core: downloaded, 70\d kB, not in Docker yet/u);
   expect(registry.seen.length).toBe(asked);
 });

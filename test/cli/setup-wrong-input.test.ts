@@ -64,14 +64,15 @@ describe("heros setup, given something wrong,", () => {
   ])("ends with %s before it looks at the machine: %j %j", async (code, args, env) => {
     const run = await sandbox.run(["setup", "--yes", "--json", ...args], { env });
     expect(failureOf(run)).toMatchObject({ code, exitCode: 2 });
-    expect(run.events().map(({ type }) => type)).toEqual(["run.started", "run.failed"]);
+    const told = run.events().map(({ type }) => type);
+    expect(told).toEqual(["run.started", "stack.chosen", "run.failed"]);
   });
 
   it.each([
     ["limitRate", "--limit-rate", "HEROS_LIMIT_RATE"],
     ["maxConnections", "--max-connections", "HEROS_MAX_CONNECTIONS"],
     ["port", "--port", "HEROS_PORT"],
-    ["annieTimeout", "--annie-timeout", "HEROS_ANNIE_TIMEOUT"],
+    ["onlineTimeout", "--online-timeout", "HEROS_ONLINE_TIMEOUT"],
     ["endpoint", "--endpoint", "HEROS_ENDPOINT"],
   ])("blames a wrong %s on what it was given as", async (key, flag, variable) => {
     const config = await sandbox.file("own.yaml", `${key}: abc\n`);

@@ -73,7 +73,7 @@ it("stops the containers, and never their volumes", async () => {
   const run = await sandbox.run(["down"]);
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
   expect(run.stdout).toContain(
-    "Annie is stopped. Her volumes, her images and the models are kept.",
+    "Annie is stopped. Its volumes, its images and the models are kept.",
   );
   expect(await asked()).toEqual(["down"]);
 });

@@ -145,7 +145,7 @@ test("an installed demo says what stays, how to remove it, and what to run", asy
     "Ready: memory search, speech-to-text",
     "Tonight: nightly re-index",
     "Models: 4.31 GB, downloaded and verified in 1 min 35 s",
-    "Simulated: the machine, Docker, the Hub and Annie; nothing of it is left",
+    "Simulated: the machine, Docker, the Hub and {assistant}; nothing of it is left",
     "Installed: heros itself; to remove it: ~/.local/bin/heros uninstall",
     "For real: ~/.local/bin/heros setup",
   ]);
@@ -154,13 +154,14 @@ test("an installed demo says what stays, how to remove it, and what to run", asy
 test("a demo from a checkout installs nothing, and names the program by its path", async () => {
   const words = {
     host: hostWith({}),
+    stack: herOs.stack,
     assetsDir: "/src/heros/assets",
     nodePath: "/node",
     kept: "/d",
   };
   const lines = await demoSummary({ online, plan: planIn("/s") }, words);
   expect(lines.slice(-2)).toEqual([
-    "Simulated: the machine, Docker, the Hub and Annie; kept in /d",
+    "Simulated: the machine, Docker, the Hub and {assistant}; kept in /d",
     "For real: /node /src/heros/bin/heros.js setup",
   ]);
 });

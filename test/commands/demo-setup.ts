@@ -60,7 +60,7 @@ export function requestOf(world: DemoWorld): SetupRequest {
     maxConnections: null,
     keepImages: false,
     tokenFile: null,
-    annieTimeoutMs: 1_000_000,
+    onlineTimeoutMs: 1_000_000,
     decided: [],
     dryRun: false,
     person: {},

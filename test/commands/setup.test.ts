@@ -142,7 +142,7 @@ describe("heros setup", () => {
     expect(run.error).toMatchObject({
       exitCode: 3,
       message: expect.stringMatching(
-        /^Annie is online, but some of her models are not ready/,
+        /^\{assistant\} is online, but some of its models are not ready/,
       ) as unknown,
     });
   });
@@ -157,7 +157,7 @@ describe("heros setup", () => {
     expect(run.error).toMatchObject({
       exitCode: 3,
       message: expect.stringMatching(
-        /^Annie is online, but the image ghcr\.io\/remsky\/kokoro-fastapi-cpu:v0\.8\.0 is not ready: /,
+        /^\{assistant\} is online, but the image ghcr\.io\/remsky\/kokoro-fastapi-cpu:v0\.8\.0 is not ready: /,
       ) as unknown,
     });
     // Her models are fetched nevertheless.

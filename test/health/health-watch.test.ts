@@ -129,7 +129,7 @@ test.each([
     exitCodes.degraded,
     /without memory search/,
   ],
-  ["<html>", "annie.unreachable", exitCodes.failed, /Something other than Annie/],
+  ["<html>", "annie.unreachable", exitCodes.failed, /Something other than \{assistant\}/],
 ])("when time is up, %j is %s", async (answer, code, exitCode, message) => {
   const server = await annieServer(answer);
   const { watch } = watching(server.url, { onlineTimeoutMs: 10_000 });

@@ -64,8 +64,8 @@ test("without a question of the catalog's she is asked once more for all that sh
     code: "annie.not_proved",
     exitCode: 3,
     message:
-      'Annie is online, but failed a test question (GET /health): it reports "healthy", without nightly re-index.',
-    hint: expect.stringContaining("docker compose logs her-os-core") as string,
+      '{assistant} is online, but failed a test question (GET /health): it reports "healthy", without nightly re-index.',
+    hint: expect.stringContaining("docker compose logs") as string,
   });
   expect(asked).toEqual(["GET /health", "GET /health"]);
 });

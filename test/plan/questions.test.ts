@@ -1,3 +1,4 @@
+import { withName } from "../../src/run/assistant.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -52,9 +53,9 @@ test("no two questions share a flag, a variable or a key", () => {
 
 test.each(rows)("$id is asked on the screen, with its words and its options", ({ question }) => {
   const text = page(openWizard(onlyOpen(question)));
-  expect(text).toContain(question.prompt);
+  expect(text).toContain(withName(question.prompt, "Annie"));
   for (const { label } of question.options(onlyOpen(question), initialAnswers(catalog))) {
-    expect(text).toContain(label);
+    expect(text).toContain(withName(label, "Annie"));
   }
 });
 
@@ -64,7 +65,7 @@ test.each(rows)("$id is asked in full sentences", async ({ question }) => {
   memory.type("q\n");
   await writer.ask?.(onlyOpen(question), new AbortController().signal);
   await writer.close();
-  expect(memory.stdout()).toContain(`Question 1 of 1. ${question.prompt}`);
+  expect(memory.stdout()).toContain(`Question 1 of 1. ${withName(question.prompt, "Annie")}`);
 });
 
 test.each(rows.filter(({ question }) => question.remembered))(

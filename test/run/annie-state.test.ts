@@ -22,7 +22,7 @@ describe("Annie", () => {
       { ...health("starting", false), at: 5 },
       { ...health("starting", true), at: 9 },
     ]);
-    expect(state.annie).toMatchObject({ statusAt: 5, capabilities: { memory_search: true } });
+    expect(state.health).toMatchObject({ statusAt: 5, capabilities: { memory_search: true } });
   });
 
   test("collects capabilities in the order in which they come, each once", () => {
@@ -32,7 +32,7 @@ describe("Annie", () => {
       message: `${name}.`,
     });
     const state = fold([ready("b"), ready("a"), ready("b")]);
-    expect(state.annie.ready.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect(state.health.ready.map(({ name }) => name)).toEqual(["a", "b"]);
   });
 
   test("a container that runs again is broken no longer", () => {

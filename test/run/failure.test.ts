@@ -19,19 +19,19 @@ test("what is no error, or has a code that is no text, has none", () => {
 });
 
 test.each([
-  ["hub.unreachable", "x", [], "some of her models are not ready"],
+  ["hub.unreachable", "x", [], "some of its models are not ready"],
   ["registry.unreachable", "x", ["kokoro:1"], "the image kokoro:1 is not ready"],
-  ["docker.image_missing", "x", ["kokoro:1", "b:1"], "some of her images are not ready"],
+  ["docker.image_missing", "x", ["kokoro:1", "b:1"], "some of its images are not ready"],
   ["download.hash_mismatch", "A layer of a/b", ["kokoro:1"], "the image kokoro:1 is not ready"],
   [
     "download.hash_mismatch",
     "config.json of a/b",
     ["kokoro:1"],
-    "some of her models are not ready",
+    "some of its models are not ready",
   ],
-  ["docker.daemon_down", "x", ["kokoro:1"], "some of her containers are not running"],
-  ["disk.full", "x", ["kokoro:1"], "some of her models or images are not ready"],
-  ["disk.full", "x", [], "some of her models are not ready"],
+  ["docker.daemon_down", "x", ["kokoro:1"], "some of its containers are not running"],
+  ["disk.full", "x", ["kokoro:1"], "some of its models or images are not ready"],
+  ["disk.full", "x", [], "some of its models are not ready"],
 ])(
   "where Annie is online, %s (%s) beside the images %j says: %s",
   (code, message, images, told) => {
@@ -39,7 +39,7 @@ test.each([
     expect(onlineWithout(reason, images)).toMatchObject({
       code,
       exitCode: exitCodes.degraded,
-      message: `Annie is online, but ${told}: ${message}`,
+      message: `{assistant} is online, but ${told}: ${message}`,
     });
   },
 );

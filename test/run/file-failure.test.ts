@@ -87,7 +87,7 @@ describe("the advice for a folder that may not be written to", () => {
     [
       "/usr/local",
       "/usr/local",
-      'sudo mkdir -p /usr/local/her-os && sudo chown "$USER" /usr/local/her-os, and use /usr/local/her-os',
+      'sudo mkdir -p /usr/local/stack && sudo chown "$USER" /usr/local/stack, and use /usr/local/stack',
     ],
     [
       "/srv/it's big",

@@ -137,7 +137,7 @@ it("holds the program, its licences, its parts, and the keys that the next relea
   expect((await stat(path.join(tree, "bin/heros"))).mode & 0o777).toBe(0o755);
   // The program stands there whole: nothing is fetched to start it.
   const started = await run(process.execPath, [path.join(tree, "app/bin/heros.js"), "--help"]);
-  expect(started.stdout).toContain("brings Annie online");
+  expect(started.stdout).toContain("brings it\nonline");
 });
 
 it("makes a package for npm: the bundle and its licences, without maps, tests and pictures", async () => {
@@ -150,8 +150,14 @@ it("makes a package for npm: the bundle and its licences, without maps, tests an
     "CHANGELOG.md",
     "LICENSE",
     "README.md",
+    "assets/catalogs/catalog.schema.json",
     "assets/catalogs/her-os.yaml",
+    "assets/catalogs/open-webui.yaml",
+    "assets/catalogs/rma-demo.yaml",
     "assets/compose/docker-compose.yml",
+    "assets/compose/minio.yml",
+    "assets/compose/open-webui.yml",
+    "assets/compose/rma-demo.yml",
     "bin/heros.js",
     "dist/THIRD-PARTY-LICENSES.txt",
     "dist/share/man/man1/heros.1",

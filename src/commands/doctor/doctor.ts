@@ -133,7 +133,7 @@ export async function performDoctor(
   if (worst !== undefined) {
     throw failure("doctor.problems", { first: worst, count: failures.length }, worst);
   }
-  return ids === null ? ["Ready: this machine can run Annie."] : [];
+  return ids === null ? ["Ready: this machine can run {assistant}."] : [];
 }
 
 /** The same findings, with what some checks found when they were run again. */

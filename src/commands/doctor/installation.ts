@@ -8,7 +8,7 @@ import {
 import { lazily } from "../../checks/ask-machine.ts";
 import type { Wanted } from "../../checks/detect.ts";
 import type {
-  AnnieFound,
+  HealthFound,
   FilesFound,
   ImagesFound,
   Installation,
@@ -136,7 +136,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
       const images = await others.images;
       return images === null || images === late ? images : imagesFound(images);
     },
-    annie: () => inTime((stop) => findAnnie({ ...work, host, signal: stop }, request)),
+    health: () => inTime((stop) => findHealth({ ...work, host, signal: stop }, request)),
     containers: () => inTime((stop) => listWithLoops({ host, stackDir, signal: stop })),
     troubleOf: () => (container) =>
       inTime((stop) => findTrouble(stack, { host, stackDir, signal: stop }, container)),
@@ -200,10 +200,10 @@ interface Others {
   readonly wanted: Promise<Wanted | null>;
 }
 
-async function findAnnie(
+async function findHealth(
   { host, signal }: Work,
   { settings: { catalog, stackDir }, answers, address }: InstallationRequest,
-): Promise<AnnieFound> {
+): Promise<HealthFound> {
   const url = `http://${address.host}:${address.port}`;
   const { stack } = catalog;
   const { groups } = answers;

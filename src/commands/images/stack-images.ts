@@ -30,13 +30,13 @@ export interface StackImages {
   addTo(request: ModelsDownload): ModelsDownload & Omit<Partial<DownloadRequest>, "host">;
   /** The download ended, however. */
   downloadEnded(): void;
-  /** Some image that Annie waits for is not in Docker yet. */
+  /** Some image that the stack waits for is not in Docker yet. */
   isNeeded(): boolean;
   /** Services that can start already are started meanwhile. @throws Failure `docker.disk_full` (exit 7); AbortError */
   needed(): Promise<void>;
-  /** Annie's own container was started, or will not be before all is there: now the rest may take what the machine has. */
+  /** The stack's own container was started, or will not be before all is there: now the rest may take what the machine has. */
   coreStarted(): void;
-  /** The rest of them, which Annie does not wait for. @throws as `needed` */
+  /** The rest of them, which the stack does not wait for. @throws as `needed` */
   later(): Promise<void>;
   /** Whether there is such a rest. */
   readonly hasLater: boolean;
@@ -311,7 +311,7 @@ function handedImage(image: SurveyedImage, config: StackConfig): HandedImage[] {
   ];
 }
 
-/** Starts services that Annie waits for as soon as nothing is missing for them, one command after the other. */
+/** Starts services that the stack waits for as soon as nothing is missing for them, one command after the other. */
 function createEarlyStart(
   { host, emit, signal }: Work,
   {

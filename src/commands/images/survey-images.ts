@@ -26,7 +26,7 @@ export interface ImageRequest {
   /** As the compose file has it. */
   readonly name: string;
   readonly services: readonly string[];
-  /** Annie waits for one of these services. */
+  /** The stack waits for one of these services. */
   readonly neededForOnline: boolean;
   /** That the compose file asks for: `linux/amd64`. Left out, this machine's. */
   readonly platform?: string;
@@ -60,7 +60,7 @@ export const noRegistries: ImageSurveyRequest["registries"] = {
 
 export type SurveyedImages = Pick<Survey, "images" | "blobs">;
 
-/** After what Annie needs to be online, and before the models of the second tier. */
+/** After what the stack needs to be online, and before the models of the second priority. */
 const laterPriority = 1;
 
 /**

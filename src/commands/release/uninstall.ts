@@ -109,15 +109,15 @@ async function chooseMore(
     `Also remove the models (${size} in ${models.cacheDir})?`,
   );
   const noState = await choose(stateFiles.length > 0, "Also remove answers and logs?");
-  // What Annie remembers is in her volumes: no flag removes it.
+  // What the stack remembers is in its volumes: no flag removes it.
   const names = containers.length > 0 ? ` (${containers.join(", ")})` : "";
   const hasStack = containers.length + volumes.length > 0 && background.length === 0;
   const noContainers =
-    hasStack && (await ask(`Also stop Annie and remove her containers${names}?`));
+    hasStack && (await ask(`Also stop {assistant} and remove its containers${names}?`));
   const noVolumes =
     noContainers &&
     volumes.length > 0 &&
-    (await ask(`Also remove her volumes, with all she remembers (${volumeNames(volumes)})?`));
+    (await ask(`Also remove its volumes, with all that they hold (${volumeNames(volumes)})?`));
   return { models: noModels, state: noState, containers: noContainers, volumes: noVolumes };
 }
 
@@ -163,7 +163,7 @@ function keptLines({ models, stackDir, volumes, stateDir, stateFiles }: LeftBehi
   return [
     ...(folders.length > 0 ? [`Models stay: ${formatBytes(bytes)} in ${cacheDir}`] : []),
     ...(stackDir === null ? [] : [`The stack stays: ${stackDir}`]),
-    ...(volumes.length > 0 ? [`Annie's volumes stay: ${volumeNames(volumes)}`] : []),
+    ...(volumes.length > 0 ? [`{assistant}'s volumes stay: ${volumeNames(volumes)}`] : []),
     ...(stateFiles.length > 0 ? [`Answers and logs stay: ${stateDir}`] : []),
   ];
 }

@@ -12,7 +12,7 @@ import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../docker/watch-containers.ts";
 import type { Store, Survey } from "../../store/store.ts";
 import { downloadModels } from "../download-models.ts";
-import { capabilitySentence } from "../../catalog/capabilities.ts";
+import { capabilitySentence, capabilityTitle } from "../../catalog/capabilities.ts";
 import type { HealthQuestion } from "../../health/health.ts";
 import { healthQuestion } from "../stack/health-question.ts";
 import { questionFor } from "../stack/question-for.ts";
@@ -140,12 +140,12 @@ export async function bringOnline(
       capabilities: wantedCapabilities(catalog, answers),
       sentenceOf: (name) => capabilitySentence(catalog, name),
       containers,
-      onlineTimeoutMs: request.annieTimeoutMs,
-      laterTimeoutMs: request.annieTimeoutMs,
+      onlineTimeoutMs: request.onlineTimeoutMs,
+      laterTimeoutMs: request.onlineTimeoutMs,
     });
     if (firstModels.size === 0) watch.requiredReady();
     await watch.online;
-    // Whatever becomes of her and her containers later, while models are still fetched, stops the run too.
+    // Whatever becomes of it and its containers later, while models are still fetched, stops the run too.
     watch.complete.catch((error: unknown) => stop.abort(error));
     return watch;
   };
@@ -164,12 +164,12 @@ export async function bringOnline(
   });
   coming.catch((error: unknown) => stop.abort(error));
   const starting = coming.then(startRest);
-  // What she does not wait for stops no model on its way: it is told at the end.
+  // What it does not wait for stops no model on its way: it is told at the end.
   starting.catch(() => {});
-  const [fetched, annie, rest] = await Promise.allSettled([fetching, coming, starting]);
+  const [fetched, online, rest] = await Promise.allSettled([fetching, coming, starting]);
   await images?.close();
   work.signal.throwIfAborted();
-  if (annie.status === "rejected") {
+  if (online.status === "rejected") {
     emit({
       type: "stage.finished",
       stage: firstModels.size > 0 ? "download" : "annie",
@@ -178,8 +178,8 @@ export async function bringOnline(
     throw stop.signal.reason;
   }
   if (fetched.status === "rejected") {
-    annie.value.stop();
-    // What became of her after she was online stopped the download, and not the other way round.
+    online.value.stop();
+    // What became of it after it was online stopped the download, and not the other way round.
     const stage = stop.signal.aborted ? "annie" : "download";
     emit({ type: "stage.finished", stage, outcome: "failed" });
     if (stop.signal.aborted) throw stop.signal.reason;
@@ -187,23 +187,27 @@ export async function bringOnline(
       ? onlineWithout(fetched.reason, laterImages(found))
       : fetched.reason;
   }
-  const endAnnie = (outcome: "done" | "failed"): void =>
+  const endStage = (outcome: "done" | "failed"): void =>
     emit({ type: "stage.finished", stage: "annie", outcome });
   if (rest.status === "rejected") {
-    annie.value.stop();
-    endAnnie("failed");
+    online.value.stop();
+    endStage("failed");
     throw rest.reason instanceof Failure
       ? onlineWithout(rest.reason, laterImages(found))
       : rest.reason;
   }
-  annie.value.allReady();
-  const { missing } = await annie.value.complete.catch((error: unknown) => {
-    endAnnie("failed");
+  online.value.allReady();
+  const { missing } = await online.value.complete.catch((error: unknown) => {
+    endStage("failed");
     throw error;
   });
   if (missing.length > 0) {
-    endAnnie("failed");
-    throw failure("annie.degraded", { stackDir, status: null, lacks: missing });
+    endStage("failed");
+    throw failure("annie.degraded", {
+      stackDir,
+      status: null,
+      lacks: missing.map((name) => capabilityTitle(catalog, name)),
+    });
   }
   const question = questionFor(catalog, answers);
   const { problem, asked, elapsedMs } = await proveStack(host, {
@@ -213,11 +217,11 @@ export async function bringOnline(
     signal: work.signal,
   });
   if (problem !== null) {
-    endAnnie("failed");
+    endStage("failed");
     throw problem;
   }
   emit({ type: "annie.proved", asked, elapsedMs });
-  endAnnie("done");
+  endStage("done");
   const { elapsedMs: downloadedInMs, fetchedBytes } = fetched.value;
   const answeredInMs = question === null ? null : elapsedMs;
   return { url, downloadedInMs, fetchedBytes, answeredInMs };

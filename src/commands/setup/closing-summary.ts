@@ -5,7 +5,7 @@ import { lookupIn, readStackEnv } from "../../deploy/compose/env/env-file.ts";
 import { findOnPath, isThere } from "../../host/places.ts";
 import type { Stack } from "../../catalog/stack.ts";
 import type { Host } from "../../host/host.ts";
-import { capabilityName, isNightly } from "../../run/capabilities.ts";
+import { capabilityTitle } from "../../catalog/capabilities.ts";
 import type { PlanReady } from "../../run/events/plan.ts";
 import { quoted } from "../../run/shell-quote.ts";
 import { formatBytes, formatDuration, formatSeconds } from "../../run/units.ts";
@@ -28,7 +28,7 @@ export async function closingSummary(
   return [
     online.url,
     ...(await laptopLines(host, stack, plan.stackDir, online.url, heros)),
-    ...abilityLines(plan),
+    ...abilityLines(plan, stack),
     ...testedLines(online),
     modelsLine(online, plan),
     `Next: ${heros} status, ${heros} doctor`,
@@ -41,11 +41,13 @@ export async function demoSummary(
   { online, plan }: Pick<Ending, "plan"> & { readonly online: Online | null },
   {
     host,
+    stack,
     assetsDir,
     nodePath,
     kept,
   }: {
     readonly host: Host;
+    readonly stack: Stack;
     readonly assetsDir: string;
     readonly nodePath: string;
     readonly kept: string | null;
@@ -54,8 +56,10 @@ export async function demoSummary(
   const heros =
     (await installedCommand(host, assetsDir)) ?? (await checkoutCommand(host, assetsDir, nodePath));
   return [
-    ...(online === null ? dryRunSummary(plan) : [...abilityLines(plan), modelsLine(online, plan)]),
-    `Simulated: the machine, Docker, the Hub and Annie; ${kept === null ? "nothing of it is left" : `kept in ${kept}`}`,
+    ...(online === null
+      ? dryRunSummary(plan)
+      : [...abilityLines(plan, stack), modelsLine(online, plan)]),
+    `Simulated: the machine, Docker, the Hub and {assistant}; ${kept === null ? "nothing of it is left" : `kept in ${kept}`}`,
     ...(installedFolder(assetsDir) === null
       ? []
       : [`Installed: heros itself; to remove it: ${heros} uninstall`]),
@@ -82,9 +86,12 @@ export function dryRunSummary(plan: PlanReady): string[] {
   ];
 }
 
-function abilityLines({ capabilities = [] }: PlanReady): string[] {
+function abilityLines({ capabilities = [] }: PlanReady, stack: Stack): string[] {
+  const isNightly = (name: string) => stack.capabilities[name]?.nightly === true;
   const names = (nightly: boolean) =>
-    capabilities.filter((name) => isNightly(name) === nightly).map(capabilityName);
+    capabilities
+      .filter((name) => isNightly(name) === nightly)
+      .map((name) => capabilityTitle({ stack }, name));
   const [now, tonight] = [names(false), names(true)];
   return [
     ...(now.length === 0 ? [] : [`Ready: ${now.join(", ")}`]),
@@ -106,7 +113,7 @@ function modelsLine({ fetchedBytes, downloadedInMs }: Online, plan: PlanReady): 
   return `Models: ${size}, all cached before${images === "" ? "" : `; ${images}${came}`}`;
 }
 
-/** How she is reached from another machine: by a tunnel, or directly where she is bound to the network. */
+/** How it is reached from another machine: by a tunnel, or directly where it is bound to the network. */
 export async function laptopLines(
   host: Host,
   stack: Pick<Stack, "id" | "port">,
@@ -116,7 +123,7 @@ export async function laptopLines(
 ): Promise<string[]> {
   const { hostname, port } = new URL(url);
   const name = await hostName(host);
-  // Bound to one address of the network, she is reached there.
+  // Bound to one address of the network, it is reached there.
   if (name === null || !/^(127\..*|localhost|\[::1\])$/.test(hostname)) return [];
   const env = await readStackEnv(host, stackDir).catch(() => null);
   const variable = stack.port?.bind ?? null;
@@ -138,7 +145,7 @@ export async function laptopLines(
   ];
 }
 
-/** Not where the user's own compose file publishes her at an address that it names itself. */
+/** Not where the user's own compose file publishes it at an address that it names itself. */
 async function hasBindSetting(
   { files }: Host,
   stackDir: string,

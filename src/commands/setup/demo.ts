@@ -17,7 +17,7 @@ export interface DemoOptions extends SetupOptions {
   readonly speed: number;
   /** Its folder stays when it ends. */
   readonly keep: boolean;
-  /** Annie's, where its flag was given. */
+  /** The stack's, where its flag was given. */
   readonly port: number | null;
   /** The Node that runs heros, for the demo's own processes. */
   readonly nodePath: string;
@@ -68,7 +68,13 @@ export async function performDemo(
     const summary: SetupRequest["summary"] = (online, plan) =>
       demoSummary(
         { online, plan },
-        { host: work.host, assetsDir, nodePath, kept: keep ? world.folder : null },
+        {
+          host: work.host,
+          stack: given.catalog.stack,
+          assetsDir,
+          nodePath,
+          kept: keep ? world.folder : null,
+        },
       );
     return await setup(inside, { ...request, onSettled, summary });
   } finally {
@@ -81,7 +87,7 @@ function settingsInside(world: DemoWorld, given: GatheredSettings): GatheredSett
   const { cacheDir, stackDir, decided } = given;
   return {
     ...given,
-    // What a simulated Annie answers proves nothing.
+    // What a simulated assistant answers proves nothing.
     catalog: { ...given.catalog, stack: { ...given.catalog.stack, proof: null } },
     endpoint: world.endpoint,
     mirrors: [],

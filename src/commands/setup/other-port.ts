@@ -27,7 +27,12 @@ export async function findOtherPort(
   const ports = stack === null ? [] : needsOf(core, stack.config, place).ports;
   const probe: Probe = { host, signal, limitMs: answerLimitMs(host) };
   const wanted = new Set(ports.map((each) => each.port));
-  const answer = await askPort(probe, { port, projectDir: path.dirname(file), wanted });
+  const answer = await askPort(probe, {
+    port,
+    projectDir: path.dirname(file),
+    core: core.service,
+    wanted,
+  });
   if (answer.state !== "taken" || answer.other === null) return null;
   const owner = ownerWords(answer.owner);
   const moved = await stackPlace(host, core, stackDir, answer.other);
@@ -62,7 +67,7 @@ export function otherPortNotice({ port, instead, by }: OtherPort): Notice {
     type: "notice",
     level: "warning",
     code: "port.chosen",
-    message: `Port ${instead} is in use by ${by}. Annie gets port ${port}.`,
+    message: `Port ${instead} is in use by ${by}. {assistant} gets port ${port}.`,
     hint: "To choose another one: heros setup --port N",
   };
 }

@@ -71,7 +71,7 @@ export async function performSetup(
 }
 
 /**
- * The whole journey: machine, plan, stack, download, annie.
+ * The whole journey: machine, plan, stack, download, online.
  * Nothing is written before the plan is agreed, and nothing is fetched before the disk is known to hold it.
  * @returns the sentences of the closing page; null where the person stopped before anything was changed
  * @throws Failure of any stage; AbortError
@@ -94,7 +94,7 @@ export async function setup(work: Work, asked: SetupRequest): Promise<readonly s
   for (const notice of portNotices(request)) emit(notice);
   const { interview, workOut } = await prepareInterview(work, request, detection);
   const answers = ask === undefined ? interview.answers : await ask(interview, signal);
-  // What a person takes to read and to choose is no part of how long Annie takes.
+  // What a person takes to read and to choose is no part of how long the stack takes.
   const agreedAtMs = work.elapsedMs();
   const startedAtMs = host.clock.monotonicMs() - (ask === undefined ? agreedAtMs : 0);
   if (answers === null) return null;
@@ -273,7 +273,7 @@ interface Seen {
 /**
  * Looks at the machine, again and again where somebody fixes it meanwhile.
  * @returns null where the person stops although nothing is in the way
- * @throws Failure of exit status 4 for what prevents Annie from running; AbortError
+ * @throws Failure of exit status 4 for what prevents the stack from running; AbortError
  */
 async function lookAtMachine(work: Work, given: SetupRequest): Promise<Seen | null> {
   let request = given;

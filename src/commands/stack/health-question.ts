@@ -1,3 +1,4 @@
+import { capabilityTitle } from "../../catalog/capabilities.ts";
 import { capabilitiesOf, type Catalog, modelsOfGroups } from "../../catalog/catalog.ts";
 import { toldBy } from "../../health/contracts.ts";
 import type { HealthQuestion, OtherService } from "../../health/health.ts";
@@ -43,5 +44,6 @@ export function healthQuestion(request: HealthQuestionRequest): HealthQuestion {
     stackDir,
     others,
     implied: wanted.filter((name) => !told.has(name)),
+    titleOf: (name) => capabilityTitle(catalog, name),
   };
 }

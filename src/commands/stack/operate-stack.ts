@@ -35,7 +35,7 @@ export type StackOrder =
 /**
  * Words over compose, in the folder of the stack and with its own `.env`.
  * @returns the sentences of the closing page
- * @throws Failure `stack.folder_missing` (1), `stack.service_unknown` (2), those of docker (4, 1), and of Annie who is not there; AbortError
+ * @throws Failure `stack.folder_missing` (1), `stack.service_unknown` (2), those of docker (4, 1), and of a stack that is not there; AbortError
  */
 export async function operateStack(
   work: Work,
@@ -53,11 +53,11 @@ export async function operateStack(
       return up(work, settings);
     case "down":
       await compose(work, stackDir, { action: "down" });
-      return ["Annie is stopped. Her volumes, her images and the models are kept."];
+      return ["{assistant} is stopped. Volumes, images and models are kept."];
     case "restart":
       await compose(work, stackDir, { action: "restart" });
       await tellContainers(work, stackDir);
-      return ["Annie's containers were restarted.", whenOnline];
+      return ["{assistant}'s containers were restarted.", whenOnline];
     case "logs":
       await showLogs(work, stackDir, order);
       return [];
@@ -66,7 +66,7 @@ export async function operateStack(
   }
 }
 
-const whenOnline = "When she is online: heros status";
+const whenOnline = "When it is online: heros status";
 
 async function up(work: Work, settings: GatheredSettings): Promise<string[]> {
   const { cacheDir, stackDir, port } = await placeModels(work, settings);
@@ -76,7 +76,7 @@ async function up(work: Work, settings: GatheredSettings): Promise<string[]> {
   const config = await requireUnclaimed(work, { stack, stackDir, port: place.port });
   const known = { version: null, config };
   await startStack({ host, stack, emit, signal, stackDir, cacheDir, port: place.port, known });
-  return ["Annie's containers are started.", whenOnline];
+  return ["{assistant}'s containers are started.", whenOnline];
 }
 
 /**
@@ -171,7 +171,7 @@ async function showLogs(
 
 const openLimitMs = 10_000;
 
-/** Opens Annie's page where there is a desktop, and says where it is. @throws Failure as `heros status`, where she does not answer */
+/** Opens the stack's page where there is a desktop, and says where it is. @throws Failure as `heros status`, where it does not answer */
 async function open(
   { host, signal }: Work,
   { catalog, stackDir, port }: GatheredSettings,

@@ -17,7 +17,7 @@ export interface ResumeUnit {
  */
 export function resumeUnitText({ command, environment }: ResumeUnit): string {
   return `${mark}: continues it after a reboot. heros removes this file
-# once Annie is online; "heros uninstall" removes it, too.
+# once the stack is online; "heros uninstall" removes it, too.
 [Unit]
 Description=Continue the unfinished heros setup
 StartLimitIntervalSec=1d

@@ -8,7 +8,7 @@ export interface ListedModel {
   readonly purpose: string;
   /** Its own repository; it may need files of others too. */
   readonly repo: string;
-  /** `here`: complete, can be loaded; `baked`: in Annie's image; `unknown`: nothing is cached, and its size could not be asked for. */
+  /** `here`: complete, can be loaded; `baked`: in the stack's image; `unknown`: nothing is cached, and its size could not be asked for. */
   readonly state: "here" | "baked" | "partly" | "missing" | "unknown";
   /** Null where its size is not known. */
   readonly totalBytes: number | null;
@@ -22,7 +22,7 @@ export interface ListedModel {
 export interface ModelsListed {
   readonly type: "models.listed";
   readonly cacheDir: string;
-  /** In tier order; last those with tier 0, which are in no catalog. */
+  /** In order of priority; last those with 0, which are in no catalog. */
   readonly models: readonly ListedModel[];
 }
 

@@ -47,7 +47,7 @@ export interface DownloadProgress {
   readonly bytesPerSecond: number;
   /** Until everything has come, images included; null until it means something. */
   readonly etaSeconds: number | null;
-  /** Until all has come that Annie needs to be online, images included: null until it means something, and where this run fetches nothing of it. Absent in records of before. */
+  /** Until all has come that the stack needs to be online, images included: null until it means something, and where this run fetches nothing of it. Absent in records of before. */
   readonly onlineEtaSeconds?: number | null;
   /** Connections in use. */
   readonly lanes: number;
@@ -154,7 +154,7 @@ export interface ImageLabel {
   readonly services: readonly string[];
   /** Once Docker has unpacked it: an estimate. */
   readonly unpackedBytes: number;
-  /** Annie waits for it. */
+  /** The stack waits for it. */
   readonly neededForOnline: boolean;
   /** How Docker gets it: from heros as a registry, loaded from a file, or fetched by Docker itself. */
   readonly way: "registry" | "load" | "pull";

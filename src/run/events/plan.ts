@@ -3,13 +3,13 @@ import type { PlannedImage } from "./download.ts";
 export interface PlannedModel {
   readonly id: string;
   readonly title: string;
-  /** What Annie gains: "Speech-to-text". */
+  /** What the stack gains: "Speech-to-text". */
   readonly purpose: string;
   readonly tier: number;
   readonly totalBytes: number;
   /** Already on disk: files of the right size, and what a partial has. */
   readonly cachedBytes: number;
-  /** It is in Annie's image: nothing of it is downloaded, and its bytes are 0. */
+  /** It is in the stack's image: nothing of it is downloaded, and its bytes are 0. */
   readonly baked?: true;
 }
 
@@ -59,7 +59,7 @@ export interface PlanReady {
   /** Of models, by id; absent in older records. */
   readonly groups?: readonly string[];
   readonly models: readonly PlannedModel[];
-  /** What Annie should be able to do with them, as her health names it; absent in older records. */
+  /** What the stack should be able to do with them, as its health names it; absent in older records. */
   readonly capabilities?: readonly string[];
   readonly totalBytes: number;
   readonly cachedBytes: number;
@@ -75,7 +75,7 @@ export interface PlanReady {
   readonly cacheDir: string;
   readonly stackDir: string;
   readonly endpoint: string;
-  /** Where Annie will answer, where that is not her usual port because something else has it. */
+  /** Where the stack will answer, where that is not its usual port because something else has it. */
   readonly otherPort?: OtherPort;
   /** Where the token is from. Never the token. */
   readonly token: "none" | "environment" | "hub-file" | "kept" | "token-file" | "pasted";

@@ -1,4 +1,4 @@
-import type { AnnieModel } from "./stack.ts";
+import type { StackModel } from "./stack.ts";
 import type { ImageProgress, DownloadProgress } from "./download.ts";
 import type { ListedModel } from "./cache.ts";
 import type { RunCancelled, RunFailed, RunSucceeded, Stage } from "./run.ts";
@@ -41,29 +41,29 @@ export interface ListedImage {
   readonly receivedBytes: number;
 }
 
-/** How everything is: what is on disk, and what Annie says. Told once, and while it is watched whenever it changed. */
+/** How everything is: what is on disk, and what the stack says. Told once, and while it is watched whenever it changed. */
 export interface StatusRead {
   readonly type: "status.read";
-  /** `online`: healthy, with all of the first tier's capabilities. `absent`: Annie does not answer. */
+  /** `online`: healthy, with all capabilities of the models that come first. `absent`: the stack does not answer. */
   readonly annie: "online" | "degraded" | "starting" | "absent";
   readonly url: string;
   /** Of the stack; left out by records of older versions. */
   readonly stackDir?: string;
   /** How many stacks are told of; left out where it is the only one. */
   readonly stacks?: number;
-  /** Her compose files are there; left out by records of older versions. */
+  /** Its compose files are there; left out by records of older versions. */
   readonly setUp?: boolean;
-  /** Her own word; `unreachable` where nobody answers. */
+  /** Its own word; `unreachable` where nobody answers. */
   readonly health: string;
   readonly capabilities: Readonly<Record<string, boolean>>;
-  /** Chosen capabilities that she does not have yet. */
+  /** Chosen capabilities that it does not have yet. */
   readonly lacking: readonly string[];
-  /** What she says of her models. */
-  readonly loading: Readonly<Record<string, AnnieModel>>;
-  /** The chosen tiers. */
+  /** What it says of its models. */
+  readonly loading: Readonly<Record<string, StackModel>>;
+  /** The priorities of the chosen groups. */
   readonly tiers: readonly number[];
   readonly cacheDir: string;
-  /** The chosen models, in tier order. */
+  /** The chosen models, in order of priority. */
   readonly models: readonly ListedModel[];
   /** Of the models whose size is known. */
   readonly receivedBytes: number;

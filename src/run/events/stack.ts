@@ -4,7 +4,7 @@ export interface StackChosen {
   /** As its folder and `--catalog` name it. */
   readonly stack: string;
   readonly title: string;
-  /** What sentences call it: "Annie". */
+  /** What sentences call it: "Ann". */
   readonly assistant: string;
   /** In words, by the names of the health contract. */
   readonly capabilities: Readonly<Record<string, CapabilityWords>>;
@@ -91,43 +91,43 @@ export type StackEvent =
   | ContainerFailed
   | ContainerLogged;
 
-export interface AnnieModel {
+export interface StackModel {
   readonly status: string;
   readonly source?: string;
   readonly progress?: string;
 }
 
-/** Her health changed: told on every change, not on every poll. */
-export interface AnnieHealth {
+/** Its health changed: told on every change, not on every poll. */
+export interface StackHealth {
   readonly type: "annie.health";
-  /** `unreachable` until she answers; then her own word: `starting`, `healthy`, … */
+  /** `unreachable` until it answers; then its own word: `starting`, `healthy`, … */
   readonly status: string;
   readonly capabilities: Readonly<Record<string, boolean>>;
-  readonly models: Readonly<Record<string, AnnieModel>>;
+  readonly models: Readonly<Record<string, StackModel>>;
 }
 
-export interface AnnieOnline {
+export interface StackOnline {
   readonly type: "annie.online";
-  /** To the first of her steady answers, from the start of the run or from yes, whichever came later. */
+  /** To the first of its steady answers, from the start of the run or from yes, whichever came later. */
   readonly elapsedMs: number;
   readonly url: string;
 }
 
-/** Once she is online with everything: she was asked for what she is there for, and answered. */
-export interface AnnieProved {
+/** Once it is online with everything: it was asked for what it is there for, and answered. */
+export interface StackProved {
   readonly type: "annie.proved";
-  /** "GET /health" where her abilities were asked for, "POST /search" where the catalog names a question. */
+  /** "GET /health" where its abilities were asked for, "POST /search" where the catalog names a question. */
   readonly asked: string;
-  /** Until her whole answer was there. */
+  /** Until its whole answer was there. */
   readonly elapsedMs: number;
 }
 
 export interface CapabilityReady {
   readonly type: "capability.ready";
-  /** As in the health contract: `voice_stt`. */
+  /** As in the health contract: `memory_recall`. */
   readonly name: string;
-  /** "Annie can now understand speech." */
+  /** "Ann can now understand speech." */
   readonly message: string;
 }
 
-export type AnnieEvent = AnnieHealth | AnnieOnline | AnnieProved | CapabilityReady;
+export type HealthEvent = StackHealth | StackOnline | StackProved | CapabilityReady;

@@ -1,4 +1,3 @@
-import { capabilityName } from "../capabilities.ts";
 import { exitCodes, type Failure, retold, row } from "../failure.ts";
 import { inFolder, quoted } from "../shell-quote.ts";
 import { formatMemory } from "../units.ts";
@@ -25,11 +24,11 @@ export type LikelyCause =
   | { readonly kind: "passwords" };
 
 interface InStack {
-  /** Where her compose files are. */
+  /** Where its compose files are. */
   readonly stackDir: string;
 }
 
-/** What is told of her, with the last lines of her log where somebody read them. */
+/** What is told of it, with the last lines of its log where somebody read them. */
 interface OfHer extends InStack {
   readonly logLines?: readonly string[];
 }
@@ -37,18 +36,18 @@ interface OfHer extends InStack {
 const withLines = (sentence: string, { logLines }: OfHer) =>
   logLines === undefined ? sentence : `${sentence} ${lastLines(logLines)}`;
 
-const named = (lacks: readonly string[]) => lacks.map(capabilityName).join(", ");
+const named = (lacks: readonly string[]) => lacks.join(", ");
 
-const herLog = ({ stackDir }: InStack) =>
-  `Check her logs: ${inFolder(stackDir, "docker compose logs her-os-core")}`;
+const ownLog = ({ stackDir }: InStack) =>
+  `Check the logs: ${inFolder(stackDir, "docker compose logs")}`;
 
 /**
- * A failure of what comes later, while Annie runs on her first models.
- * @param images that she does not wait for, by their names
+ * A failure of what comes later, while the stack runs on its first models.
+ * @param images that it does not wait for, by their names
  */
 export function onlineWithout(reason: Failure, images: readonly string[] = []): Failure {
   return retold(reason, {
-    message: `Annie is online, but ${lackingLater(reason, images)}: ${reason.message}`,
+    message: `{assistant} is online, but ${lackingLater(reason, images)}: ${reason.message}`,
     exitCode: exitCodes.degraded,
   });
 }
@@ -65,24 +64,24 @@ function lackingLater({ code, message }: Failure, images: readonly string[]): st
     const [only] = images;
     return images.length === 1
       ? `the image ${only} is not ready`
-      : "some of her images are not ready";
+      : "some of its images are not ready";
   }
   if (["docker", "compose", "stack", "annie"].includes(room)) {
-    return "some of her containers are not running";
+    return "some of its containers are not running";
   }
   const isModels = images.length === 0 || ["hub", "models", "token", "download"].includes(room);
   return isModels
-    ? "some of her models are not ready"
-    : "some of her models or images are not ready";
+    ? "some of its models are not ready"
+    : "some of its models or images are not ready";
 }
 
-/** Why `heros status` does not find Annie online; its hint is what would bring her online. */
+/** Why `heros status` does not find the stack online; its hint is what would bring it online. */
 export function notOnlineNow(
   reason: Failure,
   known: {
     readonly inBackground: boolean;
     readonly stranger: boolean;
-    /** The command that starts her; null where she was not set up. */
+    /** The command that starts it; null where it was not set up. */
     readonly start: string | null;
   },
 ): Failure {
@@ -93,7 +92,7 @@ export function notOnlineNow(
   }
   if (known.stranger) return reason;
   const { start } = known;
-  const hint = start === null ? "Set her up: heros setup" : `Start her: ${start}. ${reason.hint}`;
+  const hint = start === null ? "Set it up: heros setup" : `Start it: ${start}. ${reason.hint}`;
   return retold(reason, { hint });
 }
 
@@ -103,33 +102,33 @@ export const annieFailures = {
     message: (data) =>
       withLines(
         data.from === "nobody"
-          ? `Annie does not respond at ${data.url}.`
-          : `Something other than Annie responds at ${data.url}.`,
+          ? `{assistant} does not respond at ${data.url}.`
+          : `Something other than {assistant} responds at ${data.url}.`,
         data,
       ),
     hint: (data) =>
-      data.from === "nobody" ? herLog(data) : "See which program uses her port: sudo ss -ltnp",
+      data.from === "nobody" ? ownLog(data) : "See which program uses its port: sudo ss -ltnp",
   }),
   "annie.still_starting": row<OfHer>({
     exitCode: exitCodes.failed,
     message: (data) =>
-      withLines("Annie is still starting, although her required models are ready.", data),
-    hint: herLog,
+      withLines("{assistant} is still starting, although the required models are ready.", data),
+    hint: ownLog,
   }),
   "annie.unsteady": row<OfHer & { relapses: number }>({
     exitCode: exitCodes.degraded,
     message: (data) =>
       withLines(
-        `Annie is unstable: she became healthy and failed again ${data.relapses} times.`,
+        `{assistant} is unstable: it became healthy and failed again ${data.relapses} times.`,
         data,
       ),
-    hint: herLog,
+    hint: ownLog,
   }),
   "annie.degraded": row<
     OfHer & {
       /** Capabilities, by their names in the health contract. */
       readonly lacks: readonly string[];
-      /** Her own word for how she is; null where she is online and every model is there. */
+      /** Its own word for how it is; null where it is online and every model is there. */
       readonly status: string | null;
     }
   >({
@@ -138,12 +137,12 @@ export const annieFailures = {
       const { status, lacks } = data;
       return withLines(
         status === null
-          ? `Annie is online without ${named(lacks)}, although the models are ready.`
-          : `Annie is running${lacks.length === 0 ? "" : ` without ${named(lacks)}`}, and reports "${status}".`,
+          ? `{assistant} is online without ${named(lacks)}, although the models are ready.`
+          : `{assistant} is running${lacks.length === 0 ? "" : ` without ${named(lacks)}`}, and reports "${status}".`,
         data,
       );
     },
-    hint: herLog,
+    hint: ownLog,
   }),
   "annie.not_proved": row<
     InStack & {
@@ -155,8 +154,8 @@ export const annieFailures = {
   >({
     exitCode: exitCodes.degraded,
     message: ({ asked, said }) =>
-      `Annie is online, but failed a test question (${asked}): ${said}.`,
-    hint: herLog,
+      `{assistant} is online, but failed a test question (${asked}): ${said}.`,
+    hint: ownLog,
   }),
   "annie.container_gone": row<{ service: string }>({
     exitCode: exitCodes.failed,
@@ -165,7 +164,7 @@ export const annieFailures = {
   }),
   "annie.held_back": row<
     InStack & {
-      /** Annie's own container is not started before it has ended well. */
+      /** The stack's own container is not started before it has ended well. */
       readonly service: string;
       /** Null where nobody saw it. */
       readonly exitCode: number | null;
@@ -175,7 +174,7 @@ export const annieFailures = {
   >({
     exitCode: exitCodes.failed,
     message: ({ service, exitCode, logLines }) =>
-      `Annie was not started: ${service} must finish first, and failed${exitCode === null ? "" : ` with exit status ${exitCode}`}.${logLines === null ? "" : ` ${lastLines(logLines)}`}`,
+      `{assistant} was not started: ${service} must finish first, and failed${exitCode === null ? "" : ` with exit status ${exitCode}`}.${logLines === null ? "" : ` ${lastLines(logLines)}`}`,
     hint: ({ stackDir, service }) =>
       `Fix the cause, then run heros setup again. Check its log: ${inFolder(stackDir, `docker compose logs ${quoted(service)}`)}`,
   }),
@@ -216,8 +215,8 @@ export function adviceFor(cause: LikelyCause, service: string): string {
       const probably = isCertain ? "" : "probably ";
       return limit === null
         ? isCertain
-          ? "This machine ran out of memory: choose fewer models (--tiers 1), or stop other programs."
-          : "It probably ran out of memory: choose fewer models (--tiers 1)."
+          ? "This machine ran out of memory: choose fewer models with --group, or stop other programs."
+          : "It probably ran out of memory: choose fewer models with --group."
         : `It ${probably}exceeded its memory limit of ${formatMemory(limit)}: raise mem_limit of ${service} in the compose file.`;
     }
     case "gpu-memory":
@@ -234,8 +233,8 @@ export function adviceFor(cause: LikelyCause, service: string): string {
       return "It can't read the saved token, which only gated models need: run heros setup again, which lets its user read the file, or delete secrets/hf_token.";
     case "models-unreadable":
       return cause.here
-        ? `Annie can't read ${cause.path}. Find the folder that is closed to other users (namei -l ${quoted(cause.path)}), then open only that one: chmod go+rx.`
-        : `Annie can't read ${cause.path}.`;
+        ? `{assistant} can't read ${cause.path}. Find the folder that is closed to other users (namei -l ${quoted(cause.path)}), then open only that one: chmod go+rx.`
+        : `{assistant} can't read ${cause.path}.`;
     case "passwords":
       return "The passwords in .env are not the ones the databases were created with: restore the old ones.";
   }
@@ -251,7 +250,7 @@ function gpuMemoryAdvice(lack: "share" | "cache" | "any", service: string): stri
     case "cache":
       return `The memory that ${service} reserves is too small for its cache: lower --max-model-len in its command, or raise --gpu-memory-utilization if more is free.`;
     case "any":
-      return `The GPU ran out of memory. Stop other programs that use it (${gpuPrograms}), choose fewer models (--tiers 1), or lower --gpu-memory-utilization if ${service} runs vLLM.`;
+      return `The GPU ran out of memory. Stop other programs that use it (${gpuPrograms}), choose fewer models with --group, or lower --gpu-memory-utilization if ${service} runs vLLM.`;
   }
 }
 

@@ -6,7 +6,7 @@ export type Area = keyof typeof areas;
 
 const areas = {
   cache: { flag: "--cache-dir", noun: "models", newFolder: "models" },
-  stack: { flag: "--stack-dir", noun: "Annie's files", newFolder: "her-os" },
+  stack: { flag: "--stack-dir", noun: "the stack's files", newFolder: "stack" },
   ollama: { flag: "OLLAMA_MODELS", noun: "Ollama's models", newFolder: "models" },
 } as const;
 
@@ -313,7 +313,7 @@ export const fileFailures = {
     hint: () => `${onLinuxDisk} Choose it with --cache-dir.`,
     formHint: () => onLinuxDisk,
   }),
-  /** What an answer names as the storage: `volume:her-os_model-cache`, `nfs:nas:/models`. */
+  /** What an answer names as the storage: `volume:stack_model-cache`, `nfs:nas:/models`. */
   "cache.out_of_reach": row<OutOfReach>({
     exitCode: exitCodes.failed,
     message(data) {

@@ -39,7 +39,7 @@ export const machineFailures = {
   }>({
     exitCode: exitCodes.machine,
     message: ({ found }) => `This machine is not a DGX Spark: ${found.join(", ")}.`,
-    hint: () => "her-os is made for the DGX Spark. To try it here anyway, add --allow-unsupported.",
+    hint: () => "heros is made for the DGX Spark. To try it here anyway, add --allow-unsupported.",
   }),
   "gpu.missing": row<{
     readonly found: string;
@@ -55,7 +55,7 @@ export const machineFailures = {
     message: ({ first, count }) =>
       count === 1
         ? first.message
-        : `${count} problems prevent Annie from running. Fix this first: ${first.message}`,
+        : `${count} problems prevent {assistant} from running. Fix this first: ${first.message}`,
     hint: ({ first }) => first.hint,
   }),
   "doctor.unknown_check": row<{
@@ -72,7 +72,7 @@ export const machineFailures = {
   }),
   "docker.missing": row({
     exitCode: exitCodes.machine,
-    message: () => "Docker is not installed, and Annie runs in Docker containers.",
+    message: () => "Docker is not installed, and {assistant} runs in Docker containers.",
     hint: () => "Install it: curl -fsSL https://get.docker.com | sudo sh",
   }),
   "docker.daemon_down": row<{ address: string | null; remedy: string | null }>({
@@ -100,7 +100,7 @@ export const machineFailures = {
   "docker.podman": row<Remedy>({
     exitCode: exitCodes.machine,
     message: () =>
-      "The docker command here is Podman. Annie needs Docker Engine and Docker Compose.",
+      "The docker command here is Podman. {assistant} needs Docker Engine and Docker Compose.",
     hint: ({ remedy }) => `Install Docker: ${remedy}`,
   }),
   "docker.elsewhere": row<Remedy & { where: string }>({
@@ -223,7 +223,7 @@ export const machineFailures = {
     hint: ({ neverPulled }) =>
       neverPulled === true
         ? "Build it, or bring it with docker load. Or remove pull_policy from the compose file."
-        : `Check its name and tag in the compose file, and HER_OS_VERSION in .env, ${again}`,
+        : `Check its name and tag in the compose file, and the variable of .env that they may come from, ${again}`,
   }),
   "docker.no_network": row<Said>({
     exitCode: exitCodes.machine,

@@ -64,7 +64,7 @@ export const registryFailures = {
         : `${registry} has no image ${image}, or it is private.`,
     hint: ({ registry, lacks }) =>
       lacks === "tag"
-        ? "Check the tag in the compose file, and HER_OS_VERSION in .env."
+        ? "Check the tag in the compose file, and the variable of .env that it may come from."
         : `Check its name in the compose file. If it is private, log in: ${login(registry)}`,
   }),
   /** Registries refuse a repository that does not exist like one that is private. `said`: the registry's own words; `problem`: why Docker's saved login can't be had. */

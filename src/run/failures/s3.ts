@@ -1,7 +1,7 @@
 import { exitCodes, row } from "../failure.ts";
 import { formatMoment } from "../units.ts";
 
-/** `place`: "s3://models/annie". */
+/** `place`: "s3://models/prefix". */
 interface AtPlace {
   readonly place: string;
 }

@@ -34,13 +34,13 @@ type TakenPort =
 /** Something that a stack needs, and that something else of this machine has. */
 export interface Clash {
   readonly kind: "project" | "name" | "port" | "volume" | "network";
-  /** "container name her-os-core", "port 8000". */
+  /** "container name core", "port 8000". */
   readonly what: string;
   /** What follows it: "is used by the container web-1 of the stack web in /srv/web". */
   readonly problem: string;
   /** What to do: a command, or a line of a file. */
   readonly fix: string;
-  /** Of the port where Annie answers. */
+  /** Of the port where the stack answers. */
   readonly isOwn?: true;
   readonly project?: TakenProject;
 }
@@ -81,7 +81,7 @@ export const stackFailures = {
     exitCode: exitCodes.machine,
     message: (data) =>
       data === undefined
-        ? "Docker Compose is not installed, and Annie's containers need it."
+        ? "Docker Compose is not installed, and {assistant}'s containers need it."
         : `Docker Compose is not installed. Docker says: ${data.said}`,
     hint: () => "Install it: sudo apt-get install docker-compose-plugin",
   }),
@@ -89,7 +89,7 @@ export const stackFailures = {
     exitCode: exitCodes.machine,
     message: (taken) => {
       if (taken.from === "check") {
-        return `Port ${taken.port}, which Annie needs, is in use by ${taken.by}.`;
+        return `Port ${taken.port}, which {assistant} needs, is in use by ${taken.by}.`;
       }
       const { port, service, by, said } = taken;
       const of = service === null ? "" : `, which ${service} needs,`;
@@ -112,7 +112,7 @@ export const stackFailures = {
     exitCode: exitCodes.machine,
     message: ({ said }) =>
       `A port is bound to an address that this machine does not have. Docker says: ${said}`,
-    hint: () => `Correct HER_OS_BIND in .env, or the ports in the compose file, ${again}`,
+    hint: () => `Correct the address in .env, or the ports in the compose file, ${again}`,
   }),
   "stack.folder_missing": row<
     | ({ readonly needs: "service"; readonly folder: string | null } & Said)
@@ -122,11 +122,11 @@ export const stackFailures = {
     message: (data) =>
       data.needs === "stack"
         ? `There is no stack in ${data.folder}.`
-        : `Docker can't find ${data.folder === null ? "a folder" : `the folder ${data.folder}`} that Annie needs. Docker says: ${data.said}`,
+        : `Docker can't find ${data.folder === null ? "a folder" : `the folder ${data.folder}`} that {assistant} needs. Docker says: ${data.said}`,
     hint: ({ needs }) =>
       needs === "stack"
         ? "Create it: heros setup"
-        : "Run heros setup again: it creates the folders that Annie needs.",
+        : "Run heros setup again: it creates the folders that {assistant} needs.",
   }),
   "stack.name_taken": row<Said & { name: string }>({
     exitCode: exitCodes.failed,
@@ -193,7 +193,7 @@ export const stackFailures = {
   "stack.profile_off": row<{ service: string; profiles: readonly string[]; stackDir: string }>({
     exitCode: exitCodes.usage,
     message: ({ service, profiles }) =>
-      `${service} is in the profile ${profiles.join(", ")}, which is not enabled, so Docker Compose does not start her.`,
+      `${service} is in the profile ${profiles.join(", ")}, which is not enabled, so Docker Compose does not start it.`,
     hint: ({ profiles, stackDir }) =>
       `Enable it: add COMPOSE_PROFILES=${profiles[0] ?? ""} to ${stackDir}/.env`,
   }),

@@ -18,7 +18,7 @@ export interface Listing {
   readonly files: readonly ListedFile[];
 }
 
-/** What fetches a repository and keeps it. Of `oci:ghcr.io/her-os/core`, "oci"; a name without a colon is the Hub's. */
+/** What fetches a repository and keeps it. Of `oci:ghcr.io/owner/core`, "oci"; a name without a colon is the Hub's. */
 export type RepoScheme = "hub" | "oci" | "ollama" | "s3";
 const schemes: readonly RepoScheme[] = ["oci", "ollama", "s3"];
 

@@ -36,12 +36,12 @@ export interface DownloadState {
   readonly bytesPerSecond: number;
   /** Until everything has come, images included. */
   readonly etaSeconds: number | null;
-  /** Until all has come that Annie needs to be online. */
+  /** Until all has come that the stack needs to be online. */
   readonly onlineEtaSeconds: number | null;
   readonly lanes: number;
   /** By a person; nothing is fetched until it goes on. */
   readonly paused: boolean;
-  /** In tier order; from the plan until the engine tells more. */
+  /** In order of priority; from the plan until the engine tells more. */
   readonly models: readonly ModelProgress[];
   /** By model id, or by repository where no model was told. */
   readonly notes: Readonly<Record<string, Note>>;

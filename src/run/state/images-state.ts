@@ -191,7 +191,7 @@ export interface ImageReporter {
    * that is not known.
    */
   unpackSeconds(bytes: number, begunBytes: number, nowMs: number): number | null;
-  /** An image that Annie waits for, and that Docker pulls itself; 0 where its size is unknown. */
+  /** An image that the stack waits for, and that Docker pulls itself; 0 where its size is unknown. */
   pulls(image: string, totalBytes: number, nowMs: number): void;
   /** How long Docker still pulls those, as fast as it has; null while that is not known. */
   pullSeconds(nowMs: number): number | null;

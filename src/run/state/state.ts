@@ -1,7 +1,7 @@
 import { type DownloadState, initialDownload, reduceDownload } from "./download-state.ts";
 import type { ClosingEvent, TimedEvent } from "../event.ts";
 import type {
-  AnnieModel,
+  StackModel,
   ContainerChanged,
   ContainerFailed,
   FileWritten,
@@ -31,13 +31,13 @@ export interface CheckState {
   readonly routine?: true;
 }
 
-export interface AnnieState {
+export interface HealthState {
   /** Null until the watcher has looked once. */
   readonly status: string | null;
-  /** When her status last became another one. */
+  /** When its status last became another one. */
   readonly statusAt: number | null;
   readonly capabilities: Readonly<Record<string, boolean>>;
-  readonly models: Readonly<Record<string, AnnieModel>>;
+  readonly models: Readonly<Record<string, StackModel>>;
   readonly online: { readonly elapsedMs: number; readonly url: string } | null;
   /** In the order in which they came. */
   readonly ready: readonly { readonly name: string; readonly message: string }[];
@@ -70,7 +70,7 @@ export interface RunState {
   readonly images: ImagesState;
   readonly containers: Readonly<Record<string, ContainerNow>>;
   readonly failedContainers: Readonly<Record<string, ContainerFailed>>;
-  readonly annie: AnnieState;
+  readonly health: HealthState;
   /** The last ones where there are very many. */
   readonly notices: readonly Notice[];
   /** What `heros status` told last. */
@@ -100,7 +100,7 @@ export const initialState: RunState = {
   images: [],
   containers: {},
   failedContainers: {},
-  annie: { status: null, statusAt: null, capabilities: {}, models: {}, online: null, ready: [] },
+  health: { status: null, statusAt: null, capabilities: {}, models: {}, online: null, ready: [] },
   notices: [],
   status: null,
   closing: null,
@@ -171,23 +171,25 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
       return { failedContainers: { ...state.failedContainers, [event.service]: event } };
     case "annie.health":
       return {
-        annie: {
-          ...state.annie,
+        health: {
+          ...state.health,
           status: event.status,
-          statusAt: event.status === state.annie.status ? state.annie.statusAt : event.at,
+          statusAt: event.status === state.health.status ? state.health.statusAt : event.at,
           capabilities: event.capabilities,
           models: event.models,
         },
       };
     case "annie.online":
-      return { annie: { ...state.annie, online: { elapsedMs: event.elapsedMs, url: event.url } } };
+      return {
+        health: { ...state.health, online: { elapsedMs: event.elapsedMs, url: event.url } },
+      };
     case "capability.ready":
       return {
-        annie: {
-          ...state.annie,
-          capabilities: { ...state.annie.capabilities, [event.name]: true },
+        health: {
+          ...state.health,
+          capabilities: { ...state.health.capabilities, [event.name]: true },
           ready: [
-            ...state.annie.ready.filter(({ name }) => name !== event.name),
+            ...state.health.ready.filter(({ name }) => name !== event.name),
             { name: event.name, message: event.message },
           ],
         },
@@ -195,10 +197,10 @@ function change(state: RunState, event: TimedEvent): Partial<RunState> {
     case "status.read":
       return {
         status: event,
-        annie: {
-          ...state.annie,
+        health: {
+          ...state.health,
           status: event.health,
-          statusAt: event.health === state.annie.status ? state.annie.statusAt : event.at,
+          statusAt: event.health === state.health.status ? state.health.statusAt : event.at,
           capabilities: event.capabilities,
           models: event.loading,
         },

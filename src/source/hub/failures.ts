@@ -3,7 +3,7 @@ import { failure } from "../../run/failures/table.ts";
 import { isTlsError, patienceMs, proxyStatus, transientErrorOf } from "../retry-policy.ts";
 import type { FailureScope } from "../source.ts";
 
-/** What was asked of the Hub, for the sentence: "openai/whisper-large-v3", "the token". */
+/** What was asked of the Hub, for the sentence: "owner/repo", "the token". */
 export interface Asked {
   readonly endpoint: string;
   readonly repo?: string;

@@ -51,7 +51,7 @@ export async function publishModel(host: Doors, publication: Publication): Promi
 
 /**
  * A repository that is new to the cache appears as a whole,
- * by one rename, because to her-os its folder is a model that is there; a new snapshot too, because to Python a snapshot
+ * by one rename, because to a stack its folder is a model that is there; a new snapshot too, because to Python a snapshot
  * that is there is complete.
  */
 async function publishSnapshot(publication: SnapshotPublication): Promise<void> {

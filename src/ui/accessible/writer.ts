@@ -163,7 +163,7 @@ export async function remedyInLines({
   });
   const onward = failed.blocking ? "" : ", Enter alone to continue anyway";
   const { otherPort } = failed;
-  const port = otherPort === undefined ? "" : `, p to give Annie port ${otherPort} instead`;
+  const port = otherPort === undefined ? "" : `, p to take port ${otherPort} instead`;
   const instructions = `Fix this in another terminal, then type r and press Enter to check again${port}${onward}, or q to quit.`;
   say(instructions);
   for (;;) {

@@ -115,7 +115,7 @@ export function machineHelpPage(
 ): Line[] {
   const { size, failed } = view;
   const onward = failed.blocking ? "" : "Enter continues without a fix; ";
-  const port = failed.otherPort === undefined ? "" : `p gives Annie port ${failed.otherPort}; `;
+  const port = failed.otherPort === undefined ? "" : `p takes port ${failed.otherPort}; `;
   const paragraphs = [
     "heros checked this machine and found what is listed here, the most serious first. Each fix is for another terminal. Nothing has been changed.",
     `Keys: r checks again; ${port}${onward}up and down, or j and k, scroll; l shows all checks; q or Esc quits.`,

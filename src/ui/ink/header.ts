@@ -1,3 +1,5 @@
+import { withName } from "../../run/assistant.ts";
+import { cleanText } from "../clean-text.ts";
 import type { RunState, StageState } from "../../run/state/state.ts";
 import { formatDuration } from "../../run/units.ts";
 import { stageName, stageNames } from "../messages/run.ts";
@@ -7,7 +9,7 @@ import type { Role, Theme } from "./theme.ts";
 import type { WizardState } from "./wizard/wizard-state.ts";
 
 const titles: Readonly<Record<string, string>> = {
-  setup: "Setting up Annie",
+  setup: "Setting up {assistant}",
   pull: "Downloading models",
   doctor: "Checking this machine",
   "models verify": "Verifying models",
@@ -20,8 +22,10 @@ const titles: Readonly<Record<string, string>> = {
 };
 
 /** What runs, as a person calls it. */
-export function runTitle({ run }: Pick<RunState, "run">): string {
-  return run === null ? "heros" : (titles[run.command] ?? `heros ${run.command}`);
+export function runTitle(state: Pick<RunState, "run" | "stack">): string {
+  const { run } = state;
+  const title = run === null ? "heros" : (titles[run.command] ?? `heros ${run.command}`);
+  return cleanText(withName(title, state.stack?.assistant ?? null));
 }
 
 type HeaderView = Pick<LiveView, "state" | "size" | "theme"> & {
@@ -130,7 +134,7 @@ export interface WizardView {
   readonly theme: Theme;
 }
 
-/** The first row of the wizard's pages: the steps until Annie is online, at which question this is, whether it is a demo. */
+/** The first row of the wizard's pages: the steps until the stack is online, at which question this is, whether it is a demo. */
 export function wizardHeader(view: WizardView): Line {
   const { index, questions, page } = view.wizard;
   const place = `${index + 1} of ${questions.length}`;
@@ -157,7 +161,7 @@ export function stepsHeader(
   const columns = frameColumns(size);
   const reached = askedSteps.indexOf(now.at);
   const later = (["download", "annie"] as const).filter((stage) => run?.stages.includes(stage));
-  const steps = [...askedSteps, ...later.map((stage) => stageNames[stage])].flatMap(
+  const steps = [...askedSteps, ...later.map((stage) => stageName(stage, state))].flatMap(
     (name, index) => [
       ...(index === 0 ? [] : [span(` ${symbols.pointer} `, "quiet")]),
       ...(index < reached ? [span(`${symbols.short.ok} `, "good")] : []),

@@ -67,7 +67,7 @@ export function createWindow({ title, progress }: TerminalFeatures): Window {
   };
 }
 
-/** "53% Setting up Annie". */
+/** "53% Setting up Ann". */
 function titleOf(snapshot: Pick<Snapshot, "state" | "wizard">): string {
   const percent = percentNow(snapshot);
   const title = cleanText(runTitle(snapshot.state));

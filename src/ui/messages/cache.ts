@@ -60,7 +60,7 @@ export function modelStateText({ state, receivedBytes, totalBytes }: ListedModel
     case "here":
       return `downloaded, ${total}`;
     case "baked":
-      return "in Annie's image";
+      return "in the image";
     case "partly":
       return totalBytes === null
         ? `${formatBytes(receivedBytes)} downloaded, size unknown`

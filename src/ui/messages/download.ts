@@ -1,3 +1,4 @@
+import { assistantOf } from "../../run/assistant.ts";
 import type { TimedEvent } from "../../run/event.ts";
 import type {
   DownloadEvent,
@@ -119,7 +120,7 @@ export function progressText(
   return [share, ...speed, ...(left === null ? [] : [left])].join(", ");
 }
 
-/** What a line on the progress tells: of the images too, and when Annie is online where a run brings her there. */
+/** What a line on the progress tells: of the images too, and when the stack is online where a run brings it there. */
 export function progressOf(state: RunState): Parameters<typeof progressText>[0] {
   const { bytesPerSecond, etaSeconds, finished } = state.download;
   return {
@@ -127,6 +128,7 @@ export function progressOf(state: RunState): Parameters<typeof progressText>[0] 
     bytesPerSecond: finished === null ? bytesPerSecond : null,
     etaSeconds,
     onlineEtaSeconds: onlineEta(state),
+    assistant: assistantOf(state),
   };
 }
 
@@ -142,27 +144,29 @@ export function downloadedWhat({
 interface TimesLeft {
   readonly etaSeconds: number | null;
   readonly onlineEtaSeconds?: number | null;
+  /** What comes online. */
+  readonly assistant?: string;
 }
 
-/** Null where this run does not bring Annie online, or nothing is missing for it but her own start. */
-export function onlineEta({ stages, annie, download }: RunState): number | null {
+/** Null where this run does not bring the stack online, or nothing is missing for it but its own start. */
+export function onlineEta({ stages, health, download }: RunState): number | null {
   const { onlineEtaSeconds } = download;
-  const waits = annie.online === null && stages.some(({ stage }) => stage === "annie");
+  const waits = health.online === null && stages.some(({ stage }) => stage === "annie");
   return waits && onlineEtaSeconds !== null && onlineEtaSeconds >= 1 ? onlineEtaSeconds : null;
 }
 
-/** "Annie online in 3 min, everything in 12 min"; where there is but one time, "12 min left". Null where there is none. */
+/** "Ann online in 3 min, everything in 12 min"; where there is but one time, "12 min left". Null where there is none. */
 export function timesText(
-  { etaSeconds, onlineEtaSeconds = null }: TimesLeft,
+  { etaSeconds, onlineEtaSeconds = null, assistant = "" }: TimesLeft,
   about = "",
 ): string | null {
   if (etaSeconds === null) return null;
   const all = `${about}${formatEta(etaSeconds)}`;
   if (onlineEtaSeconds === null) return `${all} left`;
   const online = `${about}${formatEta(onlineEtaSeconds)}`;
-  // She starts after her last byte, which may be the last of all.
+  // It starts after its last byte, which may be the last of all.
   const isLast = online === all || onlineEtaSeconds >= etaSeconds;
-  return `Annie online in ${online}${isLast ? "" : `, everything in ${all}`}`;
+  return `${assistant} online in ${online}${isLast ? "" : `, everything in ${all}`}`;
 }
 
 const progressStepPercent = 10;

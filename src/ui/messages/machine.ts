@@ -160,10 +160,10 @@ export function remedyLine(remedy: string): string {
 
 /** What the checks came to, above the list of them. */
 export function failedChecksText({ blocking, checks }: FailedChecks): string {
-  if (!blocking) return "Annie can run here, but this needs attention:";
+  if (!blocking) return "The stack can run here, but this needs attention:";
   return checks.length === 1
-    ? "Annie can't run until this is fixed:"
-    : "Annie can't run until these are fixed:";
+    ? "The stack can't run until this is fixed:"
+    : "The stack can't run until these are fixed:";
 }
 
 /** What to do about it. */

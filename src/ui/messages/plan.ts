@@ -17,7 +17,7 @@ const tokens: Readonly<Record<PlanReady["token"], string>> = {
   none: "none",
   environment: "from HF_TOKEN",
   "hub-file": "from the Hub's token file",
-  kept: "saved in Annie's folder",
+  kept: "saved in the stack's folder",
   "token-file": "from the file you named",
   pasted: "pasted",
 };
@@ -70,7 +70,7 @@ export interface PlanFact {
 /** The facts of a plan, a line each. */
 export function planLines(plan: PlanReady): string[] {
   const sized = ({ title, totalBytes, baked }: PlannedModel) => {
-    if (baked === true) return `${title} (in Annie's image)`;
+    if (baked === true) return `${title} (in the image)`;
     return totalBytes === 0 ? title : `${title} ${formatBytes(totalBytes)}`;
   };
   const models = { label: "Models", value: listed(plan.models.map(sized)) };
@@ -136,11 +136,11 @@ export function planFacts(plan: PlanReady): PlanFact[] {
     ...diskFacts(plan),
     ...memoryFacts(plan),
     { label: "Model folder", value: plan.cacheDir },
-    { label: "Annie's folder", value: plan.stackDir },
+    { label: "Stack folder", value: plan.stackDir },
     ...(plan.otherPort === undefined
       ? []
       : [{ label: "Port", value: otherPortText(plan.otherPort) }]),
-    { label: "Start Annie", value: startupText(plan.startup) },
+    { label: "Start", value: startupText(plan.startup) },
     { label: "Token", value: tokenText(plan) },
     ...(plan.answerLines ?? []).map((value) => ({ label: "", value })),
     ...(plan.services.length === 0
@@ -166,13 +166,13 @@ export function downloadText(plan: PlanReady, bytesPerSecond: number | null): st
   return `${formatBytes(missing)}${time}${cached}${images}`;
 }
 
-/** "cached", "784 MB cached", "in Annie's image"; nothing where nothing of it is. */
+/** "cached", "784 MB cached", "in the stack's image"; nothing where nothing of it is. */
 export function cachedText({
   totalBytes,
   cachedBytes,
   baked,
 }: Pick<PlannedModel, "totalBytes" | "cachedBytes" | "baked">): string {
-  if (baked === true) return "in Annie's image";
+  if (baked === true) return "in the image";
   if (cachedBytes === 0) return "";
   return cachedBytes >= totalBytes ? "cached" : `${formatBytes(cachedBytes)} cached`;
 }
@@ -198,7 +198,7 @@ export function diffLines(diff: string): string[] {
 
 function tokenText({ token, tokenKept }: PlanReady): string {
   if (token === "none" || token === "kept" || tokenKept === undefined) return tokens[token];
-  return `${tokens[token]}, ${tokenKept ? "saved in Annie's folder" : "for this run only"}`;
+  return `${tokens[token]}, ${tokenKept ? "saved in the stack's folder" : "for this run only"}`;
 }
 
 /** Shorter than any token of the Hub: hf_ and 34 letters and digits. */
@@ -242,7 +242,7 @@ export function startupText(startup: PlanReady["startup"]): string {
   return startupTexts[startup];
 }
 
-/** "Update: ~/her-os/.env". */
+/** "Update: ~/stack/.env". */
 export function fileText(file: PlannedFile): string {
   const kept =
     file.backupPath === undefined ? "" : ` (your version is saved as ${file.backupPath})`;
@@ -258,7 +258,7 @@ export function fileLines(file: PlannedFile): string[] {
 /** What is asked where an earlier run left answers. */
 export function earlierTitle(earlier: Interview["earlier"]): string {
   return earlier === "finished"
-    ? "Annie is already set up here. Use the same answers again?"
+    ? "It is already set up here. Use the same answers again?"
     : "Continue where you left off?";
 }
 

@@ -5,14 +5,17 @@ import type {
   StatusRead,
 } from "../../run/events/reports.ts";
 import { formatBytes, formatSpeed } from "../../run/units.ts";
-import { capabilityName } from "../../run/capabilities.ts";
+import type { RunState } from "../../run/state/state.ts";
+import { capabilityTitleIn } from "./capabilities.ts";
 import { progressText, imagePhaseText, imageTitle, timesText } from "./download.ts";
 import { modelStateText } from "./cache.ts";
 import { stageBeginning } from "./run.ts";
 import { counted, listed, say, type Sentence, tookText } from "./sentence.ts";
 
-/** How Annie is, what she can do, and what is still downloading. */
-export function statusSentence(event: StatusRead): Sentence {
+/** How the stack is, what it can do, and what is still downloading. */
+export function statusSentence(event: StatusRead, state: Pick<RunState, "stack">): Sentence {
+  const titles = (names: readonly string[]) =>
+    listed(names.map((name) => capabilityTitleIn(state, name)));
   const { capabilities, lacking } = event;
   const able = Object.keys(capabilities).filter((name) => capabilities[name] === true);
   const mark = {
@@ -22,16 +25,16 @@ export function statusSentence(event: StatusRead): Sentence {
     absent: "failed",
   } as const;
   const { stackDir, stacks = 1 } = event;
-  const line = annieLine(event);
+  const line = stackLine(event);
   return say(stacks > 1 && stackDir !== undefined ? `${stackDir}: ${line}` : line, {
     from: "quiet",
     mark: isNotSetUp(event) ? null : mark[event.annie],
     tone: event.annie === "online" ? "good" : "warning",
     more: [
-      ...(able.length === 0 ? [] : [`Ready: ${listed(able.map(capabilityName))}`]),
+      ...(able.length === 0 ? [] : [`Ready: ${titles(able)}`]),
       ...(lacking.length === 0 || event.annie === "absent"
         ? []
-        : [`Not ready yet: ${listed(lacking.map(capabilityName))}`]),
+        : [`Not ready yet: ${titles(lacking)}`]),
       ...loadingLines(event),
       ...modelLines(event),
       ...imageLines(event),
@@ -53,20 +56,20 @@ function isToldOfBackground({ background }: StatusRead): boolean {
   return background?.state === "running" || background?.command === "setup";
 }
 
-function annieLine(event: StatusRead): string {
-  const { annie, url, health } = event;
-  if (isNotSetUp(event)) return `Annie is not set up yet: nothing answers at ${url}.`;
-  switch (annie) {
+function stackLine(event: StatusRead): string {
+  const { annie: standing, url, health } = event;
+  if (isNotSetUp(event)) return `{assistant} is not set up yet: nothing answers at ${url}.`;
+  switch (standing) {
     case "online":
-      return `Annie is online at ${url}.`;
+      return `{assistant} is online at ${url}.`;
     case "starting":
-      return `Annie is starting at ${url}.`;
+      return `{assistant} is starting at ${url}.`;
     case "degraded":
-      return `Annie is up at ${url}, but part of her is not working (${health}).`;
+      return `{assistant} is up at ${url}, but part of it is not working (${health}).`;
     case "absent":
       return health === "unreachable"
-        ? `Annie is not answering at ${url}.`
-        : `Something else is answering at ${url}, not Annie.`;
+        ? `{assistant} is not answering at ${url}.`
+        : `Something else is answering at ${url}, not {assistant}.`;
   }
 }
 
@@ -84,7 +87,7 @@ function modelLines(event: StatusRead): string[] {
   const open = models.filter(({ state }) => state !== "here" && state !== "baked");
   if (open.length === 0) {
     const baked = models.filter(({ state }) => state === "baked").length;
-    const ready = baked === 0 ? "downloaded" : `ready (${baked} in Annie's image)`;
+    const ready = baked === 0 ? "downloaded" : `ready (${baked} in the image)`;
     return [`${chosen}: all ${models.length} ${ready}, ${formatBytes(totalBytes)}`];
   }
   const bytes =
@@ -98,12 +101,12 @@ function modelLines(event: StatusRead): string[] {
 function imageLines({ images = [] }: StatusRead): string[] {
   if (images.length === 0) return [];
   const open = images.filter(({ state }) => state !== "here");
-  if (open.length === 0) return [`Images of her services: Docker has all ${images.length}`];
+  if (open.length === 0) return [`Images of its services: Docker has all ${images.length}`];
   if (open.every(({ state }) => state === "unknown")) {
-    return [`Images of her services: ${images.length}; Docker does not answer`];
+    return [`Images of its services: ${images.length}; Docker does not answer`];
   }
   return [
-    `Images of her services: Docker has ${images.length - open.length} of ${images.length}`,
+    `Images of its services: Docker has ${images.length - open.length} of ${images.length}`,
     ...open.map((each) => `Image ${imageTitle(each.image, images)}: ${imageStateText(each)}`),
   ];
 }

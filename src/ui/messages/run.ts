@@ -1,3 +1,4 @@
+import { assistantOf } from "../../run/assistant.ts";
 import type { BackgroundChoice } from "../../run/run-control.ts";
 import type { HerosEvent } from "../../run/event.ts";
 import type {
@@ -20,16 +21,16 @@ export const stageNames: Readonly<Record<Stage, string>> = {
   plan: "Plan",
   stack: "Stack",
   download: "Models",
-  annie: "Annie",
+  annie: "Online",
 };
 
 /** What each stage does. */
 const stageBeginnings: Readonly<Record<Stage, string>> = {
   machine: "Checking this machine.",
   plan: "Planning the setup.",
-  stack: "Preparing Annie's containers.",
+  stack: "Preparing the containers.",
   download: "Downloading the models.",
-  annie: "Waiting for Annie to come online.",
+  annie: "Waiting for {assistant} to come online.",
 };
 
 /** The same with the images, where some come. */
@@ -43,20 +44,24 @@ export function stageBeginning(
 }
 
 /** What a stage is called in this run. */
-export function stageName(stage: Stage, { images }: Pick<RunState, "images">): string {
-  return stage === "download" && images.length > 0 ? "Downloads" : stageNames[stage];
+export function stageName(
+  stage: Stage,
+  { images, stack }: Pick<RunState, "images" | "stack">,
+): string {
+  if (stage === "download" && images.length > 0) return "Downloads";
+  return stage === "annie" ? assistantOf({ stack }) : stageNames[stage];
 }
 
 const commandWords: Readonly<Record<string, string>> = {
-  setup: "setting up Annie on this machine",
+  setup: "setting up this machine",
   pull: "downloading models",
   doctor: "checking this machine",
-  status: "checking on Annie",
+  status: "checking what is online",
   report: "collecting what a bug report needs",
-  up: "starting Annie's containers",
-  down: "stopping Annie's containers",
-  restart: "restarting Annie's containers",
-  open: "looking for Annie's page",
+  up: "starting the stack's containers",
+  down: "stopping the stack's containers",
+  restart: "restarting the stack's containers",
+  open: "looking for the stack's page",
   "models ls": "listing the models",
   "models verify": "verifying the cached models",
   "models repair": "repairing the cached models",
@@ -72,7 +77,7 @@ const commandWords: Readonly<Record<string, string>> = {
 
 /** The sentence that every screen of a demo has beside its "DEMO". */
 export const demoText =
-  "DEMO: the machine, the Hub and Annie are simulated. Only the demo's own folder is changed.";
+  "DEMO: the machine, the Hub and the stack are simulated. Only the demo's own folder is changed.";
 
 type RunSaid =
   | RunStarted
@@ -130,13 +135,17 @@ export function hubWaitText({ registry, reason }: Pick<HubWait, "registry" | "re
   return `Waiting for ${registry ?? "the Hub"}: ${reason}.`;
 }
 
-/** A setup ends with Annie, and the time she took from yes; what she can do and what to type stand in a column. */
-function endSentence(event: RunSucceeded, { annie, countedFromMs }: RunState): Sentence {
+/** A setup ends with the stack, and the time it took from yes; what it can do and what to type stand in a column. */
+function endSentence(event: RunSucceeded, { health, countedFromMs }: RunState): Sentence {
   const { elapsedMs, background, command } = event;
   const page = { tone: "good", from: "quiet", more: event.summary.map(factLine) } as const;
   if (background !== undefined) return say(backgroundText(background), page);
-  return command === "setup" && annie.online !== null
-    ? say("Annie is online", { ...page, mark: "ok", aside: tookText(annie.online.elapsedMs) })
+  return command === "setup" && health.online !== null
+    ? say("{assistant} is online", {
+        ...page,
+        mark: "ok",
+        aside: tookText(health.online.elapsedMs),
+      })
     : say(`Done in ${tookText(elapsedMs - countedFromMs)}.`, page);
 }
 
@@ -151,7 +160,7 @@ function failureSentence(event: RunFailed, state: RunState): Sentence {
   const isNew = rest.some((line) => !told.includes(line));
   const code = `Error code ${event.code}, exit status ${event.exitCode}.`;
   if (state.status !== null && event.code.startsWith("annie.")) {
-    // How she is was told with what she has: what is left is what to do.
+    // How it is was told with what it has: what is left is what to do.
     const [advice, ...more] = [...hintLines(event.hint), code];
     return say(advice, { tone: "bad", from: "quiet", more });
   }
@@ -184,7 +193,7 @@ function hintLines(hint: string): string[] {
 }
 
 /** What is left of a run that is stopped now. */
-export function stopText(state: Pick<RunState, "run" | "notices" | "annie">): string {
+export function stopText(state: Pick<RunState, "run" | "notices" | "health">): string {
   const { run, notices } = state;
   if (run === null || run.demo) {
     const kept = notices.find(({ code }) => code === "demo.kept");
@@ -197,13 +206,13 @@ export function stopText(state: Pick<RunState, "run" | "notices" | "annie">): st
   return [...keptRunning(state), kept].join(" ");
 }
 
-/** That what stops is heros alone, once she is online. */
-function keptRunning({ run, annie }: Pick<RunState, "run" | "annie">): string[] {
-  return annie.online === null || run?.demo === true ? [] : ["Annie keeps running."];
+/** That what stops is heros alone, once it is online. */
+function keptRunning({ run, health }: Pick<RunState, "run" | "health">): string[] {
+  return health.online === null || run?.demo === true ? [] : ["What is online keeps running."];
 }
 
 /** The same while the questions are asked, when nothing has begun. */
-export function stopAskingText(state: Pick<RunState, "run" | "notices" | "annie">): string {
+export function stopAskingText(state: Pick<RunState, "run" | "notices" | "health">): string {
   return state.run?.demo === true
     ? stopText(state)
     : "Nothing has been changed. Your answers are saved for next time.";

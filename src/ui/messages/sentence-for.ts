@@ -1,7 +1,7 @@
 import { withName } from "../../run/assistant.ts";
 import type { TimedEvent } from "../../run/event.ts";
 import type { RunState } from "../../run/state/state.ts";
-import { annieSentence, stackSentence } from "./stack.ts";
+import { healthSentence, stackSentence } from "./stack.ts";
 import { downloadSentence, imageSentence } from "./download.ts";
 import { checkSentences, machineSentence } from "./machine.ts";
 import { modelsSentence } from "./cache.ts";
@@ -79,7 +79,7 @@ function unnamedSentence(event: TimedEvent, state: RunState): Sentence | null {
     case "annie.online":
     case "annie.proved":
     case "capability.ready":
-      return annieSentence(event, state);
+      return healthSentence(event, state);
     case "models.listed":
     case "file.damaged":
     case "verify.finished":
@@ -92,7 +92,7 @@ function unnamedSentence(event: TimedEvent, state: RunState): Sentence | null {
       // Before the first setup, the demo that runs is all there is to tell.
       return isNotSetUp(event) && state.notices.some(({ code }) => code === "status.demo_runs")
         ? null
-        : statusSentence(event);
+        : statusSentence(event, state);
     case "catalogs.listed":
     case "catalog.checked":
       return catalogSentence(event);

@@ -1,5 +1,5 @@
 import type {
-  AnnieEvent,
+  HealthEvent,
   ContainerChanged,
   ContainerFailed,
   ContainerState,
@@ -8,7 +8,7 @@ import type {
 } from "../../run/events/stack.ts";
 import { formatBytes, formatDuration, formatSeconds } from "../../run/units.ts";
 import { counted, listed, say, type Sentence, tookText } from "./sentence.ts";
-import { capabilityName } from "../../run/capabilities.ts";
+import { capabilityTitleIn } from "./capabilities.ts";
 import type { TimedEvent } from "../../run/event.ts";
 import type { ImageNow } from "../../run/state/images-state.ts";
 import type { RunState } from "../../run/state/state.ts";
@@ -120,18 +120,18 @@ function containerTone(event: ContainerChanged): Partial<Sentence> {
   }
 }
 
-/** Null where her health changed in a way that a row shows, but no sentence. */
-export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): Sentence | null {
+/** Null where its health changed in a way that a row shows, but no sentence. */
+export function healthSentence(event: TimedEvent & HealthEvent, state: RunState): Sentence | null {
   switch (event.type) {
     case "annie.health":
-      if (state.annie.statusAt !== event.at) return null;
-      return say(`Annie ${healthText(event.status)}.`, {
+      if (state.health.statusAt !== event.at) return null;
+      return say(`{assistant} ${healthText(event.status)}.`, {
         from: event.status === "unreachable" ? "verbose" : "normal",
         tone: event.status === "degraded" || event.status === "unhealthy" ? "warning" : "info",
       });
     case "annie.online":
       return say(
-        `Annie is online at ${addressWords(event.url)} after ${tookText(event.elapsedMs)}.`,
+        `{assistant} is online at ${addressWords(event.url)} after ${tookText(event.elapsedMs)}.`,
         {
           tone: "good",
           from: "quiet",
@@ -140,8 +140,8 @@ export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): 
       );
     case "annie.proved":
       return event.asked === "GET /health"
-        ? say("Annie confirmed what she can do.", { from: "verbose", mark: "ok" })
-        : say(`Annie answered a test question in ${formatSeconds(event.elapsedMs)}.`, {
+        ? say("{assistant} confirmed what it can do.", { from: "verbose", mark: "ok" })
+        : say(`{assistant} answered a test question in ${formatSeconds(event.elapsedMs)}.`, {
             tone: "good",
             mark: "ok",
           });
@@ -150,7 +150,7 @@ export function annieSentence(event: TimedEvent & AnnieEvent, state: RunState): 
   }
 }
 
-/** How she is, after "Annie …". */
+/** How it is, after "the stack …". */
 export function healthText(status: string): string {
   switch (status) {
     case "unreachable":
@@ -161,7 +161,7 @@ export function healthText(status: string): string {
     case "healthy":
       return "is healthy";
     case "degraded":
-      return "is up, but part of her is not working";
+      return "is up, but part of it is not working";
     default:
       return `reports: ${status}`;
   }
@@ -170,14 +170,14 @@ export function healthText(status: string): string {
 /** Whether a text has room where it is to stand. */
 type Fits = (text: string) => boolean;
 
-/** Her row on the live screen, after "Annie": what is awaited, or that she is online. */
-export function annieText(state: RunState, fits?: Fits): string {
-  const { annie, containers, plan } = state;
-  if (annie.online !== null) return `is online at ${addressWords(annie.online.url)}`;
-  if (annie.status !== null && annie.status !== "unreachable") {
-    const missing = awaitedCapabilities({ annie, plan });
-    const waits = annie.status === "healthy" && !Object.values(annie.capabilities).includes(true);
-    return waits ? `is up, still loading ${listed(missing)}` : healthText(annie.status);
+/** Its row on the live screen, after "the stack": what is awaited, or that it is online. */
+export function healthWords(state: RunState, fits?: Fits): string {
+  const { health, containers, plan, stack } = state;
+  if (health.online !== null) return `is online at ${addressWords(health.online.url)}`;
+  if (health.status !== null && health.status !== "unreachable") {
+    const missing = awaitedCapabilities({ health, plan, stack });
+    const waits = health.status === "healthy" && !Object.values(health.capabilities).includes(true);
+    return waits ? `is up, still loading ${listed(missing)}` : healthText(health.status);
   }
   const awaited = awaitedContainers(state);
   const images = awaitedImages(state);
@@ -224,13 +224,13 @@ function isToldByImage(
   return images.some(({ services }) => services.includes(service));
 }
 
-/** Those that Annie can't start without. */
+/** Those that the stack can't start without. */
 function awaitedImages({ images }: Pick<RunState, "images">): readonly ImageNow[] {
   return images.filter(({ phase, neededForOnline }) => neededForOnline && phase !== "ready");
 }
 
 /**
- * "her-os-core (unpacking), neo4j (downloading) and 2 containers": each image that is missing and what happens to it, those first that
+ * "core (unpacking), neo4j (downloading) and 2 containers": each image that is missing and what happens to it, those first that
  * came furthest. Shorter ones after it leave out what rows of their own say: the containers, then what happens to the images.
  */
 function awaitedTexts(state: Pick<RunState, "containers" | "images" | "download">): string[] {
@@ -264,11 +264,12 @@ function isHeld(
   return download.paused && phase === "downloading" && way !== "pull";
 }
 
-/** What she can't do yet and will be able to: what nobody chose is not awaited. */
-export function awaitedCapabilities({ annie, plan }: Pick<RunState, "annie" | "plan">): string[] {
-  return Object.entries(annie.capabilities)
+/** What it can't do yet and will be able to: what nobody chose is not awaited. */
+export function awaitedCapabilities(state: Pick<RunState, "health" | "plan" | "stack">): string[] {
+  const { health, plan } = state;
+  return Object.entries(health.capabilities)
     .filter(([name, there]) => !there && (plan?.capabilities?.includes(name) ?? true))
-    .map(([name]) => capabilityName(name));
+    .map(([name]) => capabilityTitleIn(state, name));
 }
 
 /** As it is typed into a browser. */

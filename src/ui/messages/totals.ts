@@ -87,26 +87,26 @@ export function misfitLines(totals: Totals): string[] {
   if (memoryBytes > freeMemoryBytes) {
     return [
       ...disk,
-      `Only ${formatMemory(freeMemoryBytes)} of memory is free now. Close other programs before Annie starts, or choose fewer models.`,
+      `Only ${formatMemory(freeMemoryBytes)} of memory is free now. Close other programs first, or choose fewer models.`,
     ];
   }
   return disk;
 }
 
-/** One thing that Annie needs, what there is of it, and whether that is enough. */
+/** One thing that the stack needs, what there is of it, and whether that is enough. */
 export interface SuitabilityLine {
   readonly text: string;
   readonly fits: boolean;
 }
 
-/** What there is against what Annie needs, a line each; what does not fit says what it means. */
+/** What there is against what the stack needs, a line each; what does not fit says what it means. */
 export function suitabilityLines(fit: Suitability): SuitabilityLine[] {
   return [gpuLine(fit), machineMemoryLine(fit), diskLine(fit), processorLine(fit)];
 }
 
 function gpuLine({ gpu, gpuInContainers }: Suitability): SuitabilityLine {
   if (gpu === null) {
-    return { text: "GPU: none from NVIDIA. Annie's models need one.", fits: false };
+    return { text: "GPU: none from NVIDIA. The models need one.", fits: false };
   }
   return gpuInContainers
     ? { text: `GPU: ${gpu.name}, and containers can use it.`, fits: true }
@@ -116,10 +116,10 @@ function gpuLine({ gpu, gpuInContainers }: Suitability): SuitabilityLine {
 function machineMemoryLine({ totals }: Suitability): SuitabilityLine {
   const { memoryBytes, hasMemoryBytes, ownMemory } = totals;
   const has = `${formatMemory(hasMemoryBytes)}${ownMemory ? " on the GPU" : ""}`;
-  const needs = `Annie's models need ${formatMemory(memoryBytes)}`;
+  const needed = `models need ${formatMemory(memoryBytes)}`;
   return memoryBytes <= hasMemoryBytes
-    ? { text: `Memory: ${has}; ${needs}.`, fits: true }
-    : { text: `Memory: ${has}, but ${needs}. Choose fewer.`, fits: false };
+    ? { text: `Memory: ${has}. The ${needed}.`, fits: true }
+    : { text: `Memory: ${has}, but the ${needed}. Choose fewer.`, fits: false };
 }
 
 function diskLine({ totals }: Suitability): SuitabilityLine {
@@ -137,10 +137,13 @@ function processorLine({ arch, archFits }: Suitability): SuitabilityLine {
       return { text: `Processor: ${arch}, as in a DGX Spark.`, fits: true };
     case "partly":
       return {
-        text: `Processor: ${arch}. Some of Annie's containers are not built for it.`,
+        text: `Processor: ${arch}. Some of the containers are not built for it.`,
         fits: false,
       };
     case "no":
-      return { text: `Processor: ${arch}. Annie's containers are not built for it.`, fits: false };
+      return {
+        text: `Processor: ${arch}. The containers are not built for it.`,
+        fits: false,
+      };
   }
 }

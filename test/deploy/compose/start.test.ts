@@ -62,16 +62,11 @@ test("a stack folder that is gone is not a missing docker", async () => {
 
 test("the stack's .env counts, and not what the shell says of compose", async () => {
   const seen = path.join(await temporaryFolder(), "seen");
-  const { error } = await start(
-    `echo "[$COMPOSE_FILE$COMPOSE_PROJECT_NAME$HER_OS_PORT]$KEPT" >'${seen}'`,
-    "",
-    {
-      COMPOSE_FILE: "other.yml",
-      COMPOSE_PROJECT_NAME: "other",
-      HER_OS_PORT: "9",
-      KEPT: "kept",
-    },
-  );
+  const { error } = await start(`echo "[$COMPOSE_FILE$COMPOSE_PROJECT_NAME]$KEPT" >'${seen}'`, "", {
+    COMPOSE_FILE: "other.yml",
+    COMPOSE_PROJECT_NAME: "other",
+    KEPT: "kept",
+  });
   expect(error).toBeNull();
   expect(await readFile(seen, "utf8")).toBe("[]kept\n");
 });
@@ -162,7 +157,7 @@ esac`,
     code: "annie.held_back",
     exitCode: 1,
     message:
-      "Annie was not started: model-warmup must finish first, and failed with exit status 3. Last lines of its log:\nthe last words",
+      "{assistant} was not started: model-warmup must finish first, and failed with exit status 3. Last lines of its log:\nthe last words",
     hint: expect.stringContaining("docker compose logs model-warmup") as string,
   });
 });

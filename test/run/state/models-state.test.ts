@@ -42,7 +42,7 @@ test("a check of cached files moves the bars of a download, and leaves none behi
 });
 
 test("a status says how Annie is", () => {
-  const { annie } = fold({
+  const { health } = fold({
     type: "status.read",
     annie: "online",
     url: "http://127.0.0.1:8000",
@@ -58,7 +58,7 @@ test("a status says how Annie is", () => {
     interrupted: false,
     background: null,
   });
-  expect(annie).toMatchObject({
+  expect(health).toMatchObject({
     status: "healthy",
     statusAt: 0,
     capabilities: { memory_search: true },

@@ -213,7 +213,7 @@ test("a recorded run folds to its end, and no event changes an earlier state", (
   const freeze = (state: RunState): RunState => Object.freeze(state);
   const end = events.reduce((state, event) => freeze(reduce(state, event)), initialState);
   expect(end.closing?.type).toBe("run.succeeded");
-  expect(end.annie.online?.url).toBe("http://127.0.0.1:8000");
+  expect(end.health.online?.url).toBe("http://127.0.0.1:8000");
   expect(end.stages.every(({ state }) => state === "done")).toBe(true);
 });
 

@@ -29,7 +29,7 @@ async function talk(lines: readonly string[], rest: Partial<Interview> = {}): Pr
 test("Enter alone keeps what is chosen, and yes begins", async () => {
   const { answers, said, remembered } = await talk(["", "", "", "", "yes"]);
   expect(answers).toMatchObject({
-    tiers: [1, 2],
+    groups: ["remember", "listen"],
     token: { source: "none" },
     startup: "progressive",
   });
@@ -42,7 +42,11 @@ test("Enter alone keeps what is chosen, and yes begins", async () => {
 
 test("numbers choose, b goes back with the answers kept", async () => {
   const { answers, said } = await talk(["1 2 3", "2", "b", "b", "", "2", "2", "2", "yes"]);
-  expect(answers).toMatchObject({ tiers: [1, 2, 3], storage: "stack-dir", startup: "wait" });
+  expect(answers).toMatchObject({
+    groups: ["remember", "listen", "think-deeper"],
+    storage: "stack-dir",
+    startup: "wait",
+  });
   expect(said.match(/3\. Think deeper\. Nightly re-index of memory\..*Selected\./g)?.length).toBe(
     1,
   );
@@ -130,7 +134,7 @@ test("an interrupt while it waits ends it", async () => {
 describe("after an earlier run", () => {
   const answers = {
     ...initialAnswers(catalog),
-    tiers: [1],
+    groups: ["remember"],
     storage: "/data/models",
     startup: "wait",
   } as const;
@@ -159,7 +163,7 @@ describe("after an earlier run", () => {
       machine,
     });
     expect(given).toEqual({ ...answers, unsupported: true });
-    expect(said).toContain("Annie is already set up here.");
+    expect(said).toContain("It is already set up here.");
     expect(said).toContain("Question 1 of 5. This does not look like a DGX Spark.");
   });
 });

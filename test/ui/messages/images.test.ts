@@ -4,7 +4,7 @@ import { modelStateText } from "../../../src/ui/messages/cache.ts";
 import { cachedText, downloadText, planLines } from "../../../src/ui/messages/plan.ts";
 import { statusSentence } from "../../../src/ui/messages/reports.ts";
 import { initialState, reduce, type RunState } from "../../../src/run/state/state.ts";
-import { annieText } from "../../../src/ui/messages/stack.ts";
+import { healthWords } from "../../../src/ui/messages/stack.ts";
 import { recording } from "../recordings.ts";
 import type { HerosEvent, TimedEvent } from "../../../src/run/event.ts";
 import { imageSentence, imageTitle, notPausedText } from "../../../src/ui/messages/download.ts";
@@ -53,19 +53,19 @@ function planned() {
   };
 }
 
-test("a model in Annie's image is named as such, and not counted as a download", () => {
+test("a model in the image is named as such, and not counted as a download", () => {
   const { models, ...plan } = planned();
   const [first, ...others] = models;
   if (first === undefined) throw new Error("no models");
   const inImage = { ...first, totalBytes: 0, cachedBytes: 0, baked: true } as const;
   const lines = planLines({ ...plan, models: [inImage, ...others] });
   expect(lines).toContainEqual(
-    expect.stringMatching(/^Models: Qwen3 Embedding 0\.6B \(in Annie's image\), GLiNER/),
+    expect.stringMatching(/^Models: Qwen3 Embedding 0\.6B \(in the image\), GLiNER/),
   );
   expect(lines).toContainEqual(expect.stringMatching(/^Download: 2 models and 6 images/));
-  expect(cachedText(inImage)).toBe("in Annie's image");
+  expect(cachedText(inImage)).toBe("in the image");
   const cached = { ...inImage, repo: "o/a", receivedBytes: 0, path: null };
-  expect(modelStateText({ ...cached, state: "baked" })).toBe("in Annie's image");
+  expect(modelStateText({ ...cached, state: "baked" })).toBe("in the image");
 });
 
 test("a plan tells sizes and time of models and images, and what each disk has and needs", () => {
@@ -134,7 +134,7 @@ test("a status tells of the images that a run in the background still waits for"
     background,
   };
   const lines = ({ more }: { readonly more: readonly string[] }) => more.slice(-7, -1);
-  expect(lines(statusSentence(event))).toEqual([
+  expect(lines(statusSentence(event, { stack: null }))).toEqual([
     "In the background: heros setup (PID 7), running for 1 min 00 s",
     "  Downloading the models and images.",
     "  Models: 0 B of 102 MB (0%)",
@@ -142,7 +142,10 @@ test("a status tells of the images that a run in the background still waits for"
     "  Image core: downloading, 9.0 of 18.0 GB",
     "  Total: 9.28 MB/s, about 35 s left",
   ]);
-  const alone = statusSentence({ ...event, background: { ...background, images: [] } });
+  const alone = statusSentence(
+    { ...event, background: { ...background, images: [] } },
+    { stack: null },
+  );
   expect(alone.more).toContain("  Models: 0 B of 102 MB (0%), 9.28 MB/s, about 35 s left");
   expect(alone.more).toContain("  Downloading the models.");
 });
@@ -195,7 +198,7 @@ test("Annie's row names the image that is built, and its step", () => {
     { ...changed, service: "postgres", state: "created" } as const,
     { ...changed, service: "app", state: "building", step: 2, steps: 4 } as const,
   ].reduce(reduce, initialState);
-  expect(annieText(state)).toBe(
+  expect(healthWords(state)).toBe(
     "is waiting for app (building its image, step 2 of 4) and 1 more container",
   );
 });
@@ -209,7 +212,7 @@ test("Annie's row says of an image that a pause holds that it is paused, and not
     { ...first, image: "neo4j:5", receivedBytes: 1, totalBytes: 2 },
     { type: "download.paused" },
   );
-  expect(annieText(state)).toBe("is waiting for redis (downloading) and neo4j (paused)");
+  expect(healthWords(state)).toBe("is waiting for redis (downloading) and neo4j (paused)");
 });
 
 test("a plan that leaves little of a disk says how much", () => {

@@ -112,15 +112,15 @@ describe("what a choice comes to", () => {
 describe("a machine that is no Spark", () => {
   const other = { spark: false, product: null, arch: "x86_64" } as const;
 
-  test("is held against what Annie wants, each with a sign", () => {
+  test("is held against what the stack wants, each with a sign", () => {
     const bare = { ...other, gpu: null, memoryBytes: 4 * 1024 ** 3 };
     const lines = suitabilityLines(suitabilityOf(cannedInterview(withFree(1_000_000_000, bare))));
     expect(lines.map(({ fits }) => fits)).toEqual([false, false, false, false]);
     expect(lines.map(({ text }) => text)).toEqual([
-      "GPU: none from NVIDIA. Annie's models need one.",
-      "Memory: 4 GiB, but Annie's models need 10.4 GiB. Choose fewer.",
+      "GPU: none from NVIDIA. The models need one.",
+      "Memory: 4 GiB, but the models need 10.4 GiB. Choose fewer.",
       "Disk: only 1.00 GB free, 4.31 GB to download.",
-      "Processor: x86_64. Some of Annie's containers are not built for it.",
+      "Processor: x86_64. Some of the containers are not built for it.",
     ]);
     const better = suitabilityLines(
       suitabilityOf(cannedInterview(withFree(1e12, { ...other, gpu }))),

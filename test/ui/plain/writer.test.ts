@@ -192,8 +192,8 @@ test("quiet tells failed checks, Annie online and the end, and no progress", asy
   const lines = await plainLines([progress(0, 0), progress(1, 900_000_000), ...events], "quiet");
   expect(lines).toEqual([
     "[✗] B: bad",
-    "[✓] Annie is online at http://127.0.0.1:8000 after 2 s.",
-    "[✓] Annie is online (2 s)",
+    "[✓] The assistant is online at http://127.0.0.1:8000 after 2 s.",
+    "[✓] The assistant is online (2 s)",
   ]);
 });
 
@@ -224,7 +224,10 @@ test("Annie's health is told when her status changes, not with each model's perc
     health(3, "healthy", "3%"),
     health(4, "healthy", "4%"),
   ];
-  expect(await plainLines(events)).toEqual(["Annie is starting.", "Annie is healthy."]);
+  expect(await plainLines(events)).toEqual([
+    "The assistant is starting.",
+    "The assistant is healthy.",
+  ]);
 });
 
 test("without UTF-8 our own typography is ASCII, and a folder's name stays as it is", async () => {

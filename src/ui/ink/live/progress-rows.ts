@@ -1,3 +1,4 @@
+import { assistantOf } from "../../../run/assistant.ts";
 import type { Note } from "../../../run/state/download-state.ts";
 import type { ModelProgress, ModelState } from "../../../run/events/download.ts";
 import type { ContainerChanged } from "../../../run/events/stack.ts";
@@ -42,13 +43,14 @@ function figuresLine({ state }: LiveView, columns: number): Line {
   const sizes = span(sizesText(bytes), "strong");
   if (download.paused || download.finished !== null) return [sizes];
   const etaSeconds = timeLeft(bytes, download);
-  const times = timesText({ etaSeconds, onlineEtaSeconds: onlineEta(state) });
+  const name = assistantOf(state);
+  const times = timesText({ etaSeconds, onlineEtaSeconds: onlineEta(state), assistant: name });
   const speed = hasMoved(state) ? [span(formatSpeed(download.bytesPerSecond))] : [];
   const left = times === null ? [] : [span(times)];
   const row = (parts: readonly Span[]): Line =>
     parts.flatMap((part, index) => (index === 0 ? [part] : [span("   "), part]));
   const short = left.map(({ text }) =>
-    span(text.replace("Annie ", "").replace("everything", "all")),
+    span(text.replace(`${name} `, "").replace("everything", "all")),
   );
   const rows = [[sizes, ...speed, ...left], [...speed, ...left], [...speed, ...short], short];
   const shown = rows.find((parts) => parts.length > 0 && lineWidth(row(parts)) <= columns);
@@ -92,7 +94,7 @@ export function progressRows(view: LiveView, room: number): Line[] {
 
 const silenceMs = 5000;
 
-/** What comes: first the images that Annie waits for, which Docker unpacks beside the models; other images last. */
+/** What comes: first the images that the stack waits for, which Docker unpacks beside the models; other images last. */
 function openItems({ state: { download, images }, elapsedMs }: LiveView): Figures[] {
   const models = download.models.filter(({ state }) => state !== "ready");
   const open = images.filter(({ phase }) => phase !== "ready");
@@ -121,7 +123,7 @@ function openItems({ state: { download, images }, elapsedMs }: LiveView): Figure
 /** A row for each container that does not run yet: its image with a bar as a model has it, or what it does. */
 export function containerRows(view: LiveView, room: number): Line[] {
   const open = awaitedContainers(view.state);
-  // A number alone would say no more than Annie's row does.
+  // A number alone would say no more than the stack's row does.
   if (room < Math.min(2, open.length)) return [];
   const columns = columnsFor(view);
   const shown =

@@ -3,8 +3,9 @@ import { formatDuration } from "../../../run/units.ts";
 import { cleanText } from "../../clean-text.ts";
 import { textWidth } from "../../text-width.ts";
 import { notPausedText } from "../../messages/download.ts";
-import { capabilityName } from "../../../run/capabilities.ts";
-import { annieText, awaitedCapabilities, waitsText } from "../../messages/stack.ts";
+import { assistantOf } from "../../../run/assistant.ts";
+import { capabilityTitleIn } from "../../messages/capabilities.ts";
+import { healthWords, awaitedCapabilities, waitsText } from "../../messages/stack.ts";
 import { remedyLine } from "../../messages/machine.ts";
 import { hubWaitText } from "../../messages/run.ts";
 import {
@@ -29,12 +30,12 @@ import { isLooking } from "../log-rows.ts";
 import type { Role, Theme } from "../theme.ts";
 import { containerRows, indentOf, progressRows, totalRows } from "./progress-rows.ts";
 
-/** Before what Annie can do gets rows. */
+/** Before what the stack can do gets rows. */
 const leastModels = 4;
 
 /**
  * The rows of the live screen, never more than fit. Each part takes what is left by those that say more: at 40 by 12
- * the keys, the bar over all and Annie still stand.
+ * the keys, the bar over all and the stack still stand.
  */
 export function liveScreen(view: LiveView): Line[] {
   const { state } = view;
@@ -48,11 +49,11 @@ export function liveScreen(view: LiveView): Line[] {
   };
   const header = take([headerLine({ ...view, right: elapsedText(view) })]);
   const looking = isLooking(state);
-  const annie = looking || !concernsAnnie(state) ? [] : annieLines(view);
-  const able = annie.length === 0 ? [] : abilityLines(view);
+  const told = looking || !concernsHealth(state) ? [] : healthLines(view);
+  const able = told.length === 0 ? [] : abilityLines(view);
   const [bar, figures] = topRows(view);
   const total = take(bar);
-  const health = take(annie);
+  const health = take(told);
   const foot = take([keyLine(view)]);
   const held = looking ? [] : take([...hubWaitRow(view), ...pausedRow(view)]);
   const stages = take(stageLines(view));
@@ -66,9 +67,11 @@ export function liveScreen(view: LiveView): Line[] {
       : take(progressRows(view, Math.min(room, Math.max(leastModels, room - air - able.length))));
   const abilities = take(able);
   const containers =
-    health.length === 0 || state.annie.online !== null ? [] : take(containerRows(view, room - air));
+    health.length === 0 || state.health.online !== null
+      ? []
+      : take(containerRows(view, room - air));
   const gap = (): readonly Line[] => take([blank]);
-  const [overFoot, overAnnie, overTotal] = [gap(), health.length > 0 ? gap() : [], gap()];
+  const [overFoot, overHealth, overTotal] = [gap(), health.length > 0 ? gap() : [], gap()];
   const [underTotal, top] = [body.length > 0 && total.length > 0 ? gap() : [], gap()];
   return [
     ...(rows >= 20 ? top : []),
@@ -80,7 +83,7 @@ export function liveScreen(view: LiveView): Line[] {
     ...held,
     ...underTotal,
     ...body,
-    ...overAnnie,
+    ...overHealth,
     ...(containers.length > 0 && isSilent(state) ? [waitsLine(view)] : health),
     ...containers,
     ...abilities,
@@ -130,7 +133,7 @@ function waitingRow(view: LiveView): Line[] {
   const words = {
     machine: "Almost done checking the machine",
     plan: "Asking the Hub about the models",
-    stack: view.state.command ?? "Preparing Annie's containers",
+    stack: view.state.command ?? "Preparing the containers",
     download: "Checking what is already downloaded",
   }[running];
   return [[span(`${spinner(view)} `, "accent"), span(words)]];
@@ -165,17 +168,17 @@ function keyLine({ size, keys: { pause, leave, end, replay } }: LiveView): Line 
   );
 }
 
-/** How Annie is and what is awaited; her address on a row of its own where columns are few. */
-function annieLines(view: LiveView): Line[] {
+/** How the stack is and what is awaited; its address on a row of its own where columns are few. */
+function healthLines(view: LiveView): Line[] {
   const { state } = view;
-  const { annie } = state;
-  const online = annie.online !== null;
-  const sign = online ? span(view.theme.symbols.ok, "good") : annieSign(view);
-  const who = span(" Annie", "strong");
-  const url = cleanText(annie.online?.url.replace(/\/$/, "") ?? "");
+  const { health } = state;
+  const online = health.online !== null;
+  const sign = online ? span(view.theme.symbols.ok, "good") : healthSign(view);
+  const who = span(` ${cleanText(assistantOf(state))}`, "strong");
+  const url = cleanText(health.online?.url.replace(/\/$/, "") ?? "");
   const whole: Line = online
     ? [sign, who, span(" is online at ", "good"), linked(url, "good")]
-    : [sign, who, span(` ${cleanText(annieText(state, fitsAnnie(view)))}`)];
+    : [sign, who, span(` ${cleanText(healthWords(state, fitsHealth(view)))}`)];
   if (!online || lineWidth(whole) <= frameColumns(view.size)) return [whole];
   return [
     [sign, who, span(" is online", "good")],
@@ -183,11 +186,11 @@ function annieLines(view: LiveView): Line[] {
   ];
 }
 
-/** What she can do, and what still comes. */
+/** What it can do, and what still comes. */
 function abilityLines(view: LiveView): Line[] {
-  const { annie } = view.state;
-  const can = Object.entries(annie.capabilities).flatMap(([name, there]) =>
-    there ? [capabilityName(name)] : [],
+  const { health } = view.state;
+  const can = Object.entries(health.capabilities).flatMap(([name, there]) =>
+    there ? [capabilityTitleIn(view.state, name)] : [],
   );
   const later = awaitedCapabilities(view.state);
   const fact = (label: string, names: readonly string[], role: Role): Line[] => {
@@ -210,33 +213,38 @@ function fittingNames(names: readonly string[], columns: number, { symbols }: Th
   return `+${names.length}`;
 }
 
-function isSilent({ annie }: RunState): boolean {
-  return annie.status === null || annie.status === "unreachable";
+function isSilent({ health }: RunState): boolean {
+  return health.status === null || health.status === "unreachable";
 }
 
-/** Annie's first row where her containers have rows of their own. */
+/** The stack's first row where its containers have rows of their own. */
 function waitsLine(view: LiveView): Line {
-  const words = ` ${waitsText(view.state, fitsAnnie(view))}`;
-  return [annieSign(view), span(" Annie", "strong"), span(cleanText(words))];
+  const words = ` ${waitsText(view.state, fitsHealth(view))}`;
+  return [
+    healthSign(view),
+    span(` ${cleanText(assistantOf(view.state))}`, "strong"),
+    span(cleanText(words)),
+  ];
 }
 
-/** Whether a text has room in her row, behind her name. */
-function fitsAnnie(view: LiveView): (text: string) => boolean {
-  const room = frameColumns(view.size) - indentOf(view).length - "Annie ".length;
+/** Whether a text has room in its row, behind its name. */
+function fitsHealth(view: LiveView): (text: string) => boolean {
+  const room =
+    frameColumns(view.size) - indentOf(view).length - textWidth(`${assistantOf(view.state)} `);
   return (text) => textWidth(text) <= room;
 }
 
-function annieSign(view: LiveView): Line[number] {
+function healthSign(view: LiveView): Line[number] {
   const broken = Object.keys(view.state.failedContainers).length > 0;
   if (broken) return span(view.theme.symbols.failed, "bad");
-  const begun = Object.keys(view.state.containers).length > 0 || view.state.annie.status !== null;
+  const begun = Object.keys(view.state.containers).length > 0 || view.state.health.status !== null;
   return begun ? span(spinnerSign(view), "accent") : span(view.theme.symbols.waiting, "quiet");
 }
 
-/** Before her stage begins there is nothing to say of her. */
-function concernsAnnie({ stages, annie, containers }: RunState): boolean {
+/** Before its stage begins there is nothing to say of it. */
+function concernsHealth({ stages, health, containers }: RunState): boolean {
   const begun = stages.some(({ stage, state }) => stage === "annie" && state !== "waiting");
-  return begun || annie.status !== null || Object.keys(containers).length > 0;
+  return begun || health.status !== null || Object.keys(containers).length > 0;
 }
 
 const roles: Readonly<Record<CheckState["status"], Role>> = {

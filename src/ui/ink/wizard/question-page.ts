@@ -319,7 +319,7 @@ function firstSentence(text: string): string {
   return text.split(/(?<=\.) /)[0] ?? text;
 }
 
-/** How a machine that is no Spark stands against what Annie wants; where rows are few, what does not fit. */
+/** How a machine that is no Spark stands against what the stack wants; where rows are few, what does not fit. */
 export function suitabilityRows(view: WizardView, question: Question): readonly Line[][] {
   if (question.facts !== "suitability") return [];
   const { symbols } = view.theme;

@@ -58,7 +58,10 @@ export function summaryPage(view: WizardView): Line[] {
   const room = summaryRoom(view.size);
   const scroll = boundedScroll(wizard.scroll, lines.length, room);
   const promise = columns < 60 ? [] : [span(" Nothing has been changed yet.")];
-  const title: Line = [span("Set up Annie like this?", "strong"), ...promise];
+  const title: Line = [
+    span(`Set up ${wizard.interview.catalog.stack.assistant} like this?`, "strong"),
+    ...promise,
+  ];
   const last = Math.min(lines.length, scroll + room);
   const more = `${theme.symbols.up} ${theme.symbols.down} ${last}/${lines.length}`;
   return [
@@ -234,7 +237,7 @@ function fileSpans(file: PlannedFile, plan: PlanReady): Span[] {
   ];
 }
 
-/** Below Annie's folder, which the page names, without it. */
+/** Below the stack's folder, which the page names, without it. */
 function shownPath(file: string, { stackDir }: PlanReady): string {
   return cleanText(file.startsWith(`${stackDir}/`) ? file.slice(stackDir.length + 1) : file);
 }

@@ -14,7 +14,7 @@ import {
 import { liveScreen } from "../../../../src/ui/ink/live/screen.ts";
 import { noRunKeys } from "../../../../src/ui/writer.ts";
 import { createTheme } from "../../../../src/ui/ink/theme.ts";
-import { capabilityName } from "../../../../src/run/capabilities.ts";
+import { capabilityTitleIn } from "../../../../src/ui/messages/capabilities.ts";
 import { awaitedCapabilities } from "../../../../src/ui/messages/stack.ts";
 import { recording, recordings } from "../../recordings.ts";
 
@@ -390,6 +390,8 @@ test("only what was chosen is still awaited of Annie", () => {
     { type: "annie.health", status: "healthy", models: {}, capabilities },
   ].map((event, at) => JSON.stringify({ v: 1, at, ...event }));
   const state = fold([started, ...parseRecording(lines.join("\n"), "a record")]);
-  expect(awaitedCapabilities(state)).toEqual([capabilityName("voice_stt")]);
-  expect(texts(state, { columns: 80, rows: 24 })).not.toContain(capabilityName("batch_embedding"));
+  expect(awaitedCapabilities(state)).toEqual([capabilityTitleIn(state, "voice_stt")]);
+  expect(texts(state, { columns: 80, rows: 24 })).not.toContain(
+    capabilityTitleIn(state, "batch_embedding"),
+  );
 });

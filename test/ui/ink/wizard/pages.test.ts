@@ -54,7 +54,7 @@ test("at 80 by 24 the whole review and its decision are seen without scrolling",
   const rows = pageLines(plan, { columns: 80, rows: 24 }).map((line) =>
     line.map((part) => part.text).join(""),
   );
-  for (const label of ["Models ", "Download ", "Files ", "Start Annie ", "Containers ", "Needs "]) {
+  for (const label of ["Models ", "Download ", "Files ", "Start ", "Containers ", "Needs "]) {
     expect(rows.filter((row) => row.startsWith(label))).toHaveLength(1);
   }
   expect(rows.join("\n")).toContain("› Yes, start    Back    Quit");
@@ -105,7 +105,17 @@ test("the review shows images as it shows models, and the disks that both go to"
 test("the steps until Annie is online stand in the header, the one that is reached in words", () => {
   const stages = ["machine", "plan", "stack", "download", "annie"] as const;
   const started = { v: 1, at: 0, type: "run.started", command: "setup" } as const;
-  const state = reduce(initialState, { ...started, herosVersion: "0.1.0", demo: true, stages });
+  const chosen = {
+    v: 1,
+    at: 0,
+    type: "stack.chosen",
+    stack: "a",
+    title: "A",
+    assistant: "Annie",
+    capabilities: {},
+  } as const;
+  const begun = reduce(initialState, { ...started, herosVersion: "0.1.0", demo: true, stages });
+  const state = reduce(begun, chosen);
   const theme = createTheme({ color: false, unicode: true });
   const header = (shown: WizardState, columns: number): string => {
     const lines = wizardPage({ wizard: shown, state, tick: 0, size: { columns, rows: 15 }, theme });

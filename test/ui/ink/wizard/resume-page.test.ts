@@ -91,7 +91,7 @@ test("a wizard that was not interrupted, or has nothing to ask, begins as ever",
 
 test("a second run says what is there and what would change, and forces nothing", () => {
   const second = resumed({ earlier: "finished" });
-  expect(page(second)).toContain("Annie is already set up here. Use the same answers again?");
+  expect(page(second)).toContain("It is already set up here. Use the same answers again?");
   expect(page(second)).toContain("Preparing the plan");
   const known = previewed(second, plannedFrom(second.answers));
   expect(page(known)).toMatch(/1\.22 GB to download \(784 MB already cached\), 2 files to write\./);
