@@ -72,9 +72,7 @@ it("stops the containers, and never their volumes", async () => {
   const asked = await dockerThat("");
   const run = await sandbox.run(["down"]);
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
-  expect(run.stdout).toContain(
-    "Annie is stopped. Its volumes, its images and the models are kept.",
-  );
+  expect(run.stdout).toContain("Annie is stopped. Volumes, images and models are kept.");
   expect(await asked()).toEqual(["down"]);
 });
 

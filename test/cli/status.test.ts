@@ -123,7 +123,7 @@ describe("heros status", () => {
     await sandbox.file("home/her-os/.env", "COMPOSE_FILE=a.yml:docker-compose.heros.yml\n");
     const run = await sandbox.run(["status", "--json", "--port", "9"]);
     expect(readOf(run).setUp).toBe(true);
-    expect(failureOf(run).hint).toMatch(/^Start it: heros up\. Check its logs: /u);
+    expect(failureOf(run).hint).toMatch(/^Start it: heros up\. Check the logs: /u);
     const answers = { version: 1, finished: false, answers: {} };
     await sandbox.file("home/.local/state/heros/answers.json", JSON.stringify(answers));
     const interrupted = await sandbox.run(["status", "--json", "--port", "9"]);
