@@ -1,102 +1,186 @@
 /**
- * What a model out of a bucket takes: `heros pull` from a real S3 server on loopback, beside `heros pull` of the same from a
- * Hub on loopback, and beside `aws s3 cp`, which verifies nothing. Needs the build, and Go for versitygw unless VERSITYGW names
- * one; the AWS tools are left out where Python's registry can't be reached.
+ * What a model out of a bucket takes: `heros pull` beside the same from a Hub, both sent by the same nginx out of files, so that
+ * nothing but their protocols differs; and beside `aws s3 cp`, which verifies nothing, both from a real S3 server. Needs the
+ * build, Debian's nginx (installed where this is root), and Go for versitygw unless VERSITYGW names one; the AWS tools are left
+ * out where Python's registry can't be reached, unless AWS names one.
  *
- *     npm run bench:s3                 1 GB in 3 files, 5 rounds
+ *     npm run bench:s3                 1 GB in 3 files, 9 rounds
  *     npm run bench:s3 -- --quick      a tenth of it, 3 rounds
  *     npm run bench:s3 -- --check      ends with 1 where a bound is broken
  */
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdir, rm } from "node:fs/promises";
-import { connect } from "node:net";
+import { spawnSync } from "node:child_process";
+import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { freePort } from "../test/host/free-port.ts";
+import { hostFiles } from "./download/hosted-files.ts";
+import { installPrograms } from "./download/peers.ts";
+import { type Command, type Cost, measure, runToEnd } from "./download/run-to-end.ts";
+import { type Server, withServer } from "./download/server.ts";
 import { insideFolder, requireSpace } from "./download/workplace.ts";
-import { type Figure, holds, median, seconds, table } from "./figure.ts";
-import { benchRepo, cleanEnv, heros, withHub } from "./program.ts";
+import { type Figure, holds, markdownTable, median, seconds, table } from "./figure.ts";
+import { nginxHead, nginxTempPaths, withNginx } from "./nginx.ts";
+import { benchRepo, cleanEnv, heros } from "./program.ts";
+import { type Store, storeEnv, withStore } from "./versitygw.ts";
 
 const { values } = parseArgs({
   options: {
     check: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
     dir: { type: "string", default: tmpdir() },
   },
 });
 const totalBytes = values.quick ? 1e8 : 1e9;
-const rounds = values.quick ? 3 : 5;
-const sizes = { "model.safetensors": 0.7, "onnx/model.onnx": 0.25, "tokenizer.bin": 0.05 };
-const files = Object.entries(sizes).flatMap(([path, share]) => [
-  "--file",
-  `${benchRepo}:${path}:${Math.round(totalBytes * share)}`,
-]);
-const version = "v1.8.0";
-const place = "s3://models/bench";
+const rounds = Number(values.rounds ?? (values.quick ? 3 : 9));
+const shares = { "model.safetensors": 0.7, "onnx/model.onnx": 0.25, "tokenizer.bin": 0.05 };
+const files = Object.entries(shares).map(([path, share]) => ({
+  path,
+  sizeBytes: Math.round(totalBytes * share),
+}));
+const bucket = "models";
+const place = `s3://${bucket}/bench`;
+
+/** Who, from which server. */
+const names = {
+  bucket: "a bucket, nginx",
+  hub: "the Hub, nginx",
+  real: "a bucket, versitygw",
+  aws: "aws s3 cp, versitygw",
+};
 
 const figures = await insideFolder(values.dir, "heros-bench-", async (folder) => {
-  await requireSpace(folder, totalBytes * 4);
-  return withStore(folder, (env) => withHub(files, (endpoint) => race(folder, env, endpoint)));
+  await requireSpace(folder, totalBytes * 5);
+  installPrograms();
+  const host = (served: string) => hostFiles(served, [{ id: benchRepo, files }]);
+  return withServer({ dir: folder, host }, (hub) =>
+    withStore(folder, bucket, async (store) => {
+      await fill(folder, hub, store.endpoint);
+      return withFiles(folder, store.data, (plain) => race(folder, racersOf(hub, store, plain)));
+    }),
+  );
 });
 console.log(`\n${table(figures)}`);
 if (values.check && !figures.every(holds)) process.exitCode = 1;
 
-async function race(folder: string, env: NodeJS.ProcessEnv, hub: string): Promise<Figure[]> {
-  const cache = join(folder, "cache");
-  const run = (args: readonly string[]): number =>
-    timed(process.execPath, [...heros, ...args, "--output", "json"], env);
-  const pull = (endpoint: string): number =>
-    run(["pull", benchRepo, "--cache-dir", cache, "--endpoint", endpoint]);
-  pull(hub);
-  run(["models", "push", place, benchRepo, "--cache-dir", cache, "--endpoint", hub]);
-  const aws = installAws(folder);
-  const commit = execFileSync("ls", [join(cache, "models--bench--model/snapshots")], {
-    encoding: "utf8",
-  }).trim();
-  const copy = (program: string): number =>
-    timed(
-      program,
-      ["s3", "cp", "--recursive", "--quiet", `${place}/${benchRepo}/${commit}/`, cache],
-      env,
+/** Brings the Hub's model into the bucket, as people do. */
+async function fill(folder: string, hub: Server, endpoint: string): Promise<void> {
+  await insideFolder(folder, "fill-", async (own) => {
+    const [cache, log] = [join(own, "cache"), join(own, "log.txt")];
+    await measure(
+      herosWith(["pull", pinned(hub), "--endpoint", hub.endpoint], cache, cleanEnv(own)),
+      log,
     );
-  const racers: Record<string, () => number> = {
-    bucket: () => pull(place),
-    hub: () => pull(hub),
-    ...(aws === null ? {} : { aws: () => copy(aws) }),
+    const push = ["models", "push", place, pinned(hub), "--endpoint", hub.endpoint];
+    await measure(herosWith(push, cache, storeEnv(own, endpoint)), log);
+  });
+}
+
+/** nginx with a store's files under their keys, as the Hub's are served: it takes every signature. */
+async function withFiles<Result>(
+  folder: string,
+  data: string,
+  work: (endpoint: string) => Promise<Result>,
+): Promise<Result> {
+  const own = join(folder, "nginx");
+  await mkdir(own);
+  const port = await freePort();
+  const config = `${nginxHead(own)}
+http {
+${nginxTempPaths(own)}
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 1000000;
+  default_type application/octet-stream;
+  server { listen 127.0.0.1:${port}; root ${data}; }
+}
+`;
+  return withNginx({ folder: own, config, ports: [port] }, () => work(`http://127.0.0.1:${port}`));
+}
+
+interface Racer {
+  readonly name: string;
+  command(folder: string): Command;
+}
+
+function racersOf(hub: Server, store: Store, plain: string): (folder: string) => Racer[] {
+  return (folder) => {
+    const aws = process.env["AWS"] ?? installAws(folder);
+    const commit = hub.files[0]?.commit ?? "";
+    const cache = (own: string): string => join(own, "cache");
+    const fromBucket = (endpoint: string) => (own: string) =>
+      herosWith(["pull", place], cache(own), storeEnv(own, endpoint));
+    const fromHub = (own: string) =>
+      herosWith(["pull", pinned(hub), "--endpoint", hub.endpoint], cache(own), cleanEnv(own));
+    const copied = ["s3", "cp", "--recursive", "--quiet", `${place}/${benchRepo}/${commit}/`];
+    const copy = (file: string) => (own: string) => ({
+      file,
+      args: [...copied, cache(own)],
+      env: storeEnv(own, store.endpoint),
+    });
+    return [
+      { name: names.bucket, command: fromBucket(plain) },
+      { name: names.hub, command: fromHub },
+      { name: names.real, command: fromBucket(store.endpoint) },
+      ...(aws === null ? [] : [{ name: names.aws, command: copy(aws) }]),
+    ];
   };
-  const took: Record<string, number[]> = {};
+}
+
+async function race(folder: string, racersIn: (folder: string) => Racer[]): Promise<Figure[]> {
+  const racers = racersIn(folder);
+  const took = new Map(racers.map(({ name }) => [name, [] as Cost[]]));
   for (let round = 1; round <= rounds; round += 1) {
-    for (const [name, start] of Object.entries(racers)) {
-      await rm(cache, { recursive: true, force: true });
-      await rm(join(folder, ".local"), { recursive: true, force: true });
-      const elapsedMs = start();
-      took[name] = [...(took[name] ?? []), elapsedMs];
-      console.log(`round ${round}, ${name}: ${seconds(elapsedMs)}`);
+    // To and fro, so that nobody always comes after the same.
+    const order = round % 2 === 0 ? racers.toReversed() : racers;
+    for (const { name, command } of order) {
+      await insideFolder(folder, "run-", async (own) => {
+        await runToEnd("sync", []);
+        const cost = await measure(command(own), join(own, "log.txt"));
+        took.get(name)?.push(cost);
+        console.log(`round ${round}, ${name}: ${seconds(cost.wallMs)}`);
+      });
     }
   }
-  const own = median(took["bucket"] ?? []);
-  const beside = (name: string, other: number, bound: number): Figure => ({
-    name,
-    measured: seconds(own),
-    compared: seconds(other),
-    ratio: own / other,
+  const middle = (name: string, of: (cost: Cost) => number): number =>
+    median((took.get(name) ?? []).map(of));
+  const wall = (name: string): number => middle(name, ({ wallMs }) => wallMs);
+  console.log(
+    `\n${markdownTable([
+      ["who, from which server", "median", "fastest", "CPU"],
+      ...[...took].map(([name, costs]) => [
+        name,
+        seconds(wall(name)),
+        seconds(Math.min(...costs.map(({ wallMs }) => wallMs))),
+        seconds(middle(name, ({ cpuMs }) => cpuMs)),
+      ]),
+    ])}`,
+  );
+  const beside = (what: string, own: string, other: string, bound: number): Figure => ({
+    name: what,
+    measured: seconds(wall(own)),
+    compared: `${seconds(wall(other))}, ${(wall(other) / wall(own)).toFixed(2)} × as long`,
+    ratio: wall(own) / wall(other),
     bound,
   });
-  const { aws: ofAws } = took;
   return [
-    beside("a bucket beside the Hub", median(took["hub"] ?? []), 1),
-    ...(ofAws === undefined ? [] : [beside("a bucket beside aws s3 cp", median(ofAws), 1 / 1.25)]),
+    beside("a bucket beside the Hub", names.bucket, names.hub, 1),
+    ...(took.has(names.aws)
+      ? [beside("a bucket beside aws s3 cp", names.real, names.aws, 1 / 1.25)]
+      : []),
   ];
 }
 
-function timed(file: string, args: readonly string[], env: NodeJS.ProcessEnv): number {
-  const began = performance.now();
-  const { status, stdout, stderr } = spawnSync(file, [...args], { env, encoding: "utf8" });
-  if (status === 0) return performance.now() - began;
-  throw new Error(`${args.join(" ")} ended with ${status}\n${stdout.slice(-2000)}${stderr}`);
+/** nginx knows the commit alone. */
+function pinned({ files: [file] }: Server): string {
+  return `${benchRepo}@${file?.commit}`;
+}
+
+function herosWith(args: readonly string[], cache: string, env: NodeJS.ProcessEnv): Command {
+  const all = [...heros, ...args, "--cache-dir", cache, "--output", "json"];
+  return { file: process.execPath, args: all, env };
 }
 
 /** @returns the program; null where it can't be had */
@@ -108,55 +192,4 @@ function installAws(folder: string): string | null {
     spawnSync(join(venv, "bin/pip"), pip).status === 0;
   if (!made) console.log("aws s3 cp is left out: it can't be installed here");
   return made ? join(venv, "bin/aws") : null;
-}
-
-/** A real S3 server while the work lasts. @param work is given what programs need to find it */
-async function withStore<Result>(
-  folder: string,
-  work: (env: NodeJS.ProcessEnv) => Promise<Result>,
-): Promise<Result> {
-  const program = process.env["VERSITYGW"] ?? buildStore(folder);
-  const data = join(folder, "data");
-  await mkdir(join(data, "models"), { recursive: true });
-  const port = await freePort();
-  const keys = { ROOT_ACCESS_KEY: "bench", ROOT_SECRET_KEY: "bench-secret" };
-  const server = spawn(
-    program,
-    ["--keep-alive", "--quiet", "--port", `127.0.0.1:${port}`, "posix", data],
-    {
-      env: { ...cleanEnv(folder), ...keys },
-      stdio: "ignore",
-    },
-  );
-  const ended = once(server, "exit");
-  try {
-    while (!(await answers(port))) await sleep(50);
-    return await work({
-      ...cleanEnv(folder),
-      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}`,
-      AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: keys.ROOT_ACCESS_KEY,
-      AWS_SECRET_ACCESS_KEY: keys.ROOT_SECRET_KEY,
-    });
-  } finally {
-    server.kill();
-    await ended;
-  }
-}
-
-function buildStore(folder: string): string {
-  const name = `github.com/versity/versitygw/cmd/versitygw@${version}`;
-  const env = { ...process.env, GOBIN: join(folder, "bin"), GOFLAGS: "-mod=mod" };
-  execFileSync("go", ["install", name], { env, stdio: "inherit" });
-  return join(folder, "bin/versitygw");
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(false));
-  });
 }

@@ -11,6 +11,8 @@ const packages = {
   perl: "perl",
 } as const;
 
+const echo = "/usr/lib/nginx/modules/ngx_http_echo_module.so";
+
 export interface Peers {
   /** A virtual environment with Python's client; null where there is none. */
   readonly venv: string | null;
@@ -23,15 +25,16 @@ export interface Peers {
 /** Installs what is missing as far as this user may. @throws Error without nginx: nothing can be served then */
 export function installPrograms(): void {
   const missing = Object.entries(packages).filter(([program]) => !found(program));
-  if (missing.length > 0 && process.getuid?.() === 0) {
-    const names = missing.map(([, name]) => name);
+  const names: string[] = missing.map(([, name]) => name);
+  // Whoever has another nginx lacks the module.
+  if (!existsSync(echo)) names.push("libnginx-mod-http-echo");
+  if (names.length > 0 && process.getuid?.() === 0) {
     if (!succeeds("apt-get", ["install", "-y", "-q", ...names])) {
       succeeds("apt-get", ["update", "-q"]);
       succeeds("apt-get", ["install", "-y", "-q", ...names]);
     }
   }
   if (!found("nginx")) throw new Error("The files are served by nginx: install nginx-light");
-  const echo = "/usr/lib/nginx/modules/ngx_http_echo_module.so";
   if (!existsSync(echo)) throw new Error(`nginx needs ${echo}: install libnginx-mod-http-echo`);
 }
 
