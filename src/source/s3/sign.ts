@@ -39,7 +39,7 @@ export function encoded(text: string): string {
  */
 export function signedHeaders(request: ToSign): Record<string, string> {
   const { method, url, bodySha256, region, credentials, at } = request;
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  const { accessKeyId, sessionToken } = credentials;
   const { host, pathname, search } = new URL(url);
   const time = at.toISOString().replaceAll(/[-:]|\.\d{3}/gu, "");
   const day = time.slice(0, 8);
@@ -64,15 +64,26 @@ export function signedHeaders(request: ToSign): Record<string, string> {
   const scope = `${day}/${region}/s3/aws4_request`;
   const digest = createHash("sha256").update(canonical).digest("hex");
   const toSign = ["AWS4-HMAC-SHA256", time, scope, digest].join("\n");
-  const hmac = (key: string | Buffer, text: string): Buffer =>
-    createHmac("sha256", key).update(text).digest();
-  const key = [day, region, "s3", "aws4_request"].reduce<string | Buffer>(
-    hmac,
-    `AWS4${secretAccessKey.reveal()}`,
-  );
-  const signature = hmac(key, toSign).toString("hex");
+  const signature = hmac(signingKey(credentials, day, region), toSign).toString("hex");
   const authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope},SignedHeaders=${names},Signature=${signature}`;
   return { ...own, authorization };
+}
+
+function hmac(key: string | Buffer, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+/** The last that was made with these credentials: it is the same all day, and a download signs some hundred ranges a GB. */
+const signingKeys = new WeakMap<Credentials, { readonly scope: string; readonly key: Buffer }>();
+
+function signingKey(credentials: Credentials, day: string, region: string): Buffer {
+  const scope = `${day}/${region}`;
+  const known = signingKeys.get(credentials);
+  if (known?.scope === scope) return known.key;
+  const secret = `AWS4${credentials.secretAccessKey.reveal()}`;
+  const key = [region, "s3", "aws4_request"].reduce(hmac, hmac(secret, day));
+  signingKeys.set(credentials, { scope, key });
+  return key;
 }
 
 /** By name, then by value. */

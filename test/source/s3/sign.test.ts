@@ -55,6 +55,24 @@ test.each([
   expect(authorization).toMatch(new RegExp(`Signature=${signature}$`, "u"));
 });
 
+test("another day, another region and other credentials sign anew", () => {
+  const request = { method: "GET", url: `${base}/a`, headers: {}, bodySha256: emptySha256 };
+  const signed = (changed: Partial<typeof example>) => {
+    const { authorization = "" } = signedHeaders({ ...request, ...example, ...changed });
+    return authorization.replace(/^.*Signature=/u, "");
+  };
+  const first = signed({});
+  const { credentials } = example;
+  const others = [
+    signed({ at: new Date("2013-05-25T00:00:00Z") }),
+    signed({ region: "eu-central-1" }),
+    signed({ credentials: { ...credentials, secretAccessKey: new Secret("another") } }),
+  ];
+  expect(new Set([first, ...others]).size).toBe(4);
+  expect(signed({ credentials: { ...credentials } })).toBe(first);
+  expect(signed({})).toBe(first);
+});
+
 test("a session token is sent, and signed", () => {
   const credentials = { ...example.credentials, sessionToken: new Secret("of-a-role") };
   const request = { method: "GET", url: `${base}/a`, headers: {}, bodySha256: emptySha256 };
