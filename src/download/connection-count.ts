@@ -40,13 +40,20 @@ const worthwhile = 1.2;
 const nearlyAll = 1.7;
 /** Bytes a millisecond of a connection that nothing in the network holds back: more of them bring no more. */
 const freeSpeed = 100_000;
+/** All connections to a near server together: so much comes where nothing in the network holds each back. Fewer may bring as much then. */
+const openSpeed = 160_000;
+/** A server nearer than this answers at once, whatever it is asked for. */
+const nearMs = 8;
+/** Fewer connections must bring this share of what more of them brought. */
+const asMuch = 0.75;
 /** Less than this share of the best speed, for so long, is a collapse. */
 const collapsedShare = 0.5;
 const collapsedMs = 3000;
 
 /**
  * Starts with `first` connections and adds to them as long as the throughput grows with them; a try that brought nothing is
- * taken back, and another comes after a while. A collapse and a refusal halve them.
+ * taken back, and another comes after a while. A collapse and a refusal halve them. Where a near server sends as fast as we
+ * take it, fewer are tried as long as they bring as much: each then asks for more at a time, and every request costs something.
  */
 export function createConnectionCount({
   first,
@@ -58,6 +65,9 @@ export function createConnectionCount({
   let target = Math.min(first, max);
   let fewerSinceMs = Number.NEGATIVE_INFINITY;
   let trial: { from: number; speed: number } | null = null;
+  /** Fewer connections than these brought this speed. */
+  let fewer: { from: number; speed: number } | null = null;
+  let mayBeFewer = true;
   let window: { startMs: number; startBytes: number } | null = null;
   let settledMs = Number.NEGATIVE_INFINITY;
   let holdUntilMs = Number.NEGATIVE_INFINITY;
@@ -84,6 +94,28 @@ export function createConnectionCount({
     holdMs = Math.min(maxHoldMs, holdMs * 2);
   }
 
+  /** Tries fewer, or as many as before where these bring less. @returns whether that was decided */
+  function weighFewer(speed: number, nowMs: number, roundTripMs: number): boolean {
+    const { from: before, speed: most } = fewer ?? { from: target, speed: 0 };
+    if (speed < most * asMuch) {
+      fewer = null;
+      mayBeFewer = false;
+      change(before, nowMs, roundTripMs);
+      return true;
+    }
+    const isOpen = speed >= openSpeed && roundTripMs < nearMs;
+    if (!mayBeFewer || !isOpen || target === 1 || trial !== null) return fewer !== null;
+    fewer = { from: before, speed: Math.max(speed, most) };
+    change(Math.floor(target / 2), nowMs, roundTripMs);
+    return true;
+  }
+
+  /** Small files are worth as many connections as before. */
+  function giveUpFewer(nowMs: number, roundTripMs: number): void {
+    if (fewer !== null) change(fewer.from, nowMs, roundTripMs);
+    fewer = null;
+  }
+
   function hasCollapsed(speed: number, nowMs: number): boolean {
     bestSpeed = Math.max(bestSpeed, speed);
     if (speed >= bestSpeed * collapsedShare) poorSinceMs = null;
@@ -92,6 +124,7 @@ export function createConnectionCount({
   }
 
   function assess(speed: number, nowMs: number, roundTripMs: number): void {
+    if (!wasSmall && weighFewer(speed, nowMs, roundTripMs)) return;
     if (trial !== null && speed < trial.speed * worthwhile) {
       const { from } = trial;
       hold(nowMs);
@@ -124,6 +157,7 @@ export function createConnectionCount({
         wasSmall = small;
         window = trial = null;
         bestSpeed = 0;
+        giveUpFewer(nowMs, roundTripMs);
       }
       if (!busy || nowMs < settledMs) {
         window = null;
@@ -140,6 +174,7 @@ export function createConnectionCount({
       if (speed > 0) assess(speed, nowMs, roundTripMs);
     },
     limit(connections, nowMs) {
+      fewer = null;
       if (connections >= target) return;
       // A try that is refused is over; one refusal after the other must not put the next try off forever.
       if (nowMs >= holdUntilMs) hold(nowMs);
@@ -148,6 +183,7 @@ export function createConnectionCount({
       change(connections, nowMs, 0);
     },
     shrink(nowMs) {
+      fewer = null;
       const from = trial?.from ?? target;
       hold(nowMs);
       change(Math.floor(from / 2), nowMs, 0);

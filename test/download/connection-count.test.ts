@@ -54,7 +54,7 @@ test("the most that a person allows is kept", () => {
 });
 
 test("where the link is full, a try is made and taken back, and the next come ever later", () => {
-  const targets = watch(start(), { speed: () => 200e6, seconds: 100 });
+  const targets = watch(start(), { speed: () => 100e6, seconds: 100 });
   expect(Math.max(...targets)).toBe(8);
   expect(last(targets)).toBe(4);
   const tries = targets.filter((target, index) => target === 8 && targets[index - 1] === 4);
@@ -63,6 +63,42 @@ test("where the link is full, a try is made and taken back, and the next come ev
 
 test("where each connection brings so much that nothing holds it back, no more are tried", () => {
   expect(Math.max(...watch(start(), { speed: () => 800e6, seconds: 100 }))).toBe(4);
+});
+
+test("where a near server sends as fast as we take it, one connection is enough", () => {
+  const targets = watch(start(), { speed: () => 400e6, seconds: 100 });
+  expect(Math.max(...targets)).toBe(4);
+  expect(targets.indexOf(1) * 25).toBeLessThan(1000);
+  expect(last(targets)).toBe(1);
+});
+
+test("from far away, fewer are not tried", () => {
+  const targets = watch(start(), { speed: () => 800e6, seconds: 20, roundTripMs: 30 });
+  expect(Math.min(...targets)).toBe(4);
+});
+
+test("fewer that bring less are taken back once, and more are tried instead", () => {
+  const speed = (connections: number): number => connections * 60e6;
+  const targets = watch(start(), { speed, seconds: 10 });
+  const tries = targets.filter((target, index) => target === 2 && targets[index - 1] === 4);
+  expect(tries).toHaveLength(1);
+  expect(targets).not.toContain(1);
+  expect(last(targets)).toBe(32);
+});
+
+test("where fewer bring less later, there are as many as before", () => {
+  const count = start();
+  expect(last(watch(count, { speed: () => 400e6, seconds: 3 }))).toBe(1);
+  const targets = watch(count, { speed: (connections) => connections * 50e6, seconds: 5 }, 3000);
+  expect(Math.min(...targets.slice(100))).toBeGreaterThanOrEqual(4);
+  expect(last(targets)).toBe(32);
+});
+
+test("small files get as many connections again", () => {
+  const count = start();
+  expect(last(watch(count, { speed: () => 400e6, seconds: 3 }))).toBe(1);
+  watch(count, { speed: () => 1e6, seconds: 1, small: () => true }, 3000);
+  expect(count.target()).toBeGreaterThanOrEqual(4);
 });
 
 test("a link that is full at twenty connections ends at the next count that fills it", () => {
