@@ -2,47 +2,19 @@
 # Does ollama's own program agree with heros about its folder?
 #   sh test/agreement/ollama.sh
 # Builds it (1.5 minutes) unless OLLAMA names one. Says SKIPPED, and ends with 0, only where Go or its module proxy can't be had.
-set -eu
-version=v0.9.0
-cd "$(dirname "$0")/../.."
-node=$PWD/node_modules/.bin/node
-heros=$PWD/bin/heros.js
-work=$(mktemp -d)
-registry=
-server=
-cleanup() {
-  for pid in $registry $server; do kill "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
+. "$(dirname "$0")/head.sh"
 
-ollama=${OLLAMA:-}
-if [ -z "$ollama" ]; then
-  command -v go >/dev/null || {
-    echo "SKIPPED: no Go here, so ollama's own program can't be built"
-    exit 0
-  }
-  if ! GOFLAGS=-mod=mod GOBIN="$work/bin" go install "github.com/ollama/ollama@$version" >"$work/go.log" 2>&1; then
-    tail -n 3 "$work/go.log"
-    echo "SKIPPED: ollama can't be built here"
-    exit 0
-  fi
-  ollama=$work/bin/ollama
-fi
+program=${OLLAMA:-}
+[ -n "$program" ] || built ollama github.com/ollama/ollama@v0.9.0
+ollama=$program
 mkdir "$work/home" "$work/models"
 env -i HOME="$work/home" OLLAMA_HOST=127.0.0.1:9 "$ollama" --version 2>/dev/null | tail -n 1
 
 "$node" test/agreement/ollama-registry.ts "$work" >"$work/host" &
-registry=$!
-tries=0
-until [ -s "$work/host" ]; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 100 ] || { echo "the registry did not start"; exit 1; }
-  sleep 0.1
-done
+beside=$!
+wait_for 10 "the registry did not start" test -s "$work/host"
 host=$(cat "$work/host")
-port=$("$node" -e 'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
+port=$(free_port)
 
 # theirs ARGUMENTS: ollama's own program
 theirs() {
@@ -65,12 +37,7 @@ serve() {
   env -i PATH="$PATH" HOME="$work/home" OLLAMA_MODELS="$models" OLLAMA_HOST="127.0.0.1:$port" \
     "$ollama" serve >>"$work/serve.log" 2>&1 &
   server=$!
-  tries=0
-  until theirs list >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 300 ] || { tail "$work/serve.log"; echo "ollama did not start"; exit 1; }
-    sleep 0.1
-  done
+  log=$work/serve.log wait_for 30 "ollama did not start" theirs list
 }
 stop() {
   kill "$server"
@@ -114,23 +81,16 @@ touch "$work/half"
 env -i PATH="$PATH" HOME="$work/home" OLLAMA_HOST="127.0.0.1:$port" \
   "$ollama" pull --insecure "http://$host/library/large:1" >"$work/pull.log" 2>&1 &
 client=$!
-tries=0
-until grep -hs '"Completed":3000000' "$models"/blobs/*-partial-0 >"$work/part"; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 300 ] || { cat "$work/pull.log"; echo "ollama left nothing half done"; exit 1; }
-  sleep 0.1
-done
+# completed: whether a part has come as far as the registry lets it
+completed() { grep -hs '"Completed":3000000' "$models"/blobs/*-partial-0; }
+log=$work/pull.log wait_for 30 "ollama left nothing half done" completed
 kill -9 "$client"
 wait "$client" 2>/dev/null || true
 rm "$work/half"
-cat "$work/part"
+completed
 # Its server lets the file go once it has seen that nobody waits.
-tries=0
-while find /proc/"$server"/fd -lname '*-partial' 2>/dev/null | grep -q .; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 300 ] || { echo "ollama does not let its file go"; exit 1; }
-  sleep 0.1
-done
+let_go() { [ -z "$(find /proc/"$server"/fd -lname '*-partial' 2>/dev/null)" ]; }
+wait_for 30 "ollama does not let its file go" let_go
 ours large:1
 echo "planned $(planned totalBytes), had $(planned resumedBytes) of ollama's, fetched $(fetched)"
 [ "$(planned resumedBytes)" = 3000000 ]

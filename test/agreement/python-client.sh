@@ -2,46 +2,22 @@
 # Does Python's own client agree with heros about the cache, and with the embedded Hub about the protocol?
 #   sh test/agreement/python-client.sh
 # Says SKIPPED, and ends with 0, only where Python or its package registry can't be had.
-set -eu
-cd "$(dirname "$0")/../.."
-root=$PWD
-node=$root/node_modules/.bin/node
-work=$(mktemp -d)
-hub=
-cleanup() {
-  if [ -n "$hub" ]; then kill "$hub" 2>/dev/null || true; fi
-  rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
+. "$(dirname "$0")/head.sh"
 
-python3 -m venv "$work/venv" 2>"$work/venv.log" || {
-  echo "SKIPPED: no Python with venv here"
-  exit 0
-}
-python=$work/venv/bin/python
-if ! "$python" -m pip install --quiet --disable-pip-version-check huggingface_hub >"$work/pip.log" 2>&1; then
-  tail -n 2 "$work/pip.log"
-  echo "SKIPPED: Python's package registry can't be reached"
-  exit 0
+if ! with_python huggingface_hub; then
+  cat "$work/venv.log" "$work/pip.log" 2>/dev/null | tail -n 2
+  skip "Python with venv, or its package registry, can't be had"
 fi
+python=$work/venv/bin/python
 "$python" -c 'import huggingface_hub as hub; print("huggingface_hub", hub.__version__)'
 
-"$node" src/demo/hub/serve.ts --detached --page-size 2 \
+start_hub --page-size 2 \
   --file openai/whisper:model.safetensors:9000001 \
   --file openai/whisper:config.json:900 \
   --file openai/whisper:onnx/deep/encoder.onnx:2500000 \
   --file openai/whisper:vocab.json:90000 \
   --file Qwen/embedding:model.safetensors:5000000 \
-  --file Qwen/embedding:config.json:0 >"$work/hub.json" &
-hub=$!
-tries=0
-until [ -s "$work/hub.json" ]; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 100 ] || { echo "the embedded Hub did not start"; exit 1; }
-  sleep 0.1
-done
-endpoint=$(sed 's/.*"endpoint":"\([^"]*\)".*/\1/' "$work/hub.json")
+  --file Qwen/embedding:config.json:0
 commit=$(sed 's/.*"openai\/whisper","commit":"\([0-9a-f]*\)".*/\1/' "$work/hub.json")
 
 # heros FOLDER REPO REVISION: the engine alone, into FOLDER/hub

@@ -2,60 +2,29 @@
 # Do a real S3 server, and the AWS tools, agree with heros about buckets?
 #   sh test/agreement/s3.sh
 # Builds versitygw (a minute) unless VERSITYGW names one. Says SKIPPED, and ends with 0, only where Go or its module proxy can't be had.
-set -eu
-version=v1.8.0
-cd "$(dirname "$0")/../.."
-node=$PWD/node_modules/.bin/node
-heros=$PWD/bin/heros.js
-work=$(mktemp -d)
-server=
-hub=
-cleanup() {
-  for pid in $server $hub; do kill "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
+. "$(dirname "$0")/head.sh"
 
-gateway=${VERSITYGW:-}
-if [ -z "$gateway" ]; then
-  command -v go >/dev/null || {
-    echo "SKIPPED: no Go here, so an S3 server can't be built"
-    exit 0
-  }
-  if ! GOFLAGS=-mod=mod GOBIN="$work/bin" go install "github.com/versity/versitygw/cmd/versitygw@$version" >"$work/go.log" 2>&1; then
-    tail -n 3 "$work/go.log"
-    echo "SKIPPED: versitygw can't be built here"
-    exit 0
-  fi
-  gateway=$work/bin/versitygw
-fi
+program=${VERSITYGW:-}
+[ -n "$program" ] || built versitygw github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 mkdir -p "$work/home" "$work/data/models"
-port=$("$node" -e 'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
+port=$(free_port)
 ROOT_ACCESS_KEY=testkey ROOT_SECRET_KEY=testsecret \
-  "$gateway" --port "127.0.0.1:$port" posix "$work/data" >"$work/server.log" 2>&1 &
+  "$program" --port "127.0.0.1:$port" posix "$work/data" >"$work/server.log" 2>&1 &
 server=$!
-"$node" src/demo/hub/serve.ts --detached \
-  --file openai/whisper:model.safetensors:40000001 \
+start_hub --file openai/whisper:model.safetensors:40000001 \
   --file openai/whisper:config.json:900 \
   --file openai/whisper:onnx/deep/encoder.onnx:2500000 \
   --file "Qwen/embedding:with space/a +é&.bin:5000000" \
-  --file Qwen/embedding:empty.txt:0 >"$work/hub.json" &
-hub=$!
-tries=0
-until [ -s "$work/hub.json" ] && "$node" -e "require('node:net').connect($port, '127.0.0.1').on('error', () => process.exit(1)).on('connect', () => process.exit(0))"; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 100 ] || { echo "the servers did not start"; exit 1; }
-  sleep 0.1
-done
-hub_address=$(sed -n 's/.*"endpoint":"\([^"]*\)".*/\1/p' "$work/hub.json")
+  --file Qwen/embedding:empty.txt:0
+log=$work/server.log wait_for 10 "versitygw did not start" "$node" -e \
+  "require('node:net').connect($port, '127.0.0.1').on('error', () => process.exit(1)).on('connect', () => process.exit(0))"
 
 secret=testsecret
 options=
 # ours ARGUMENTS: heros with the keys, and the JSON lines in $work/heros.jsonl
 ours() {
-  env -i PATH="$PATH" HOME="$work/home" HF_ENDPOINT="$hub_address" NODE_OPTIONS="$options" \
+  env -i PATH="$PATH" HOME="$work/home" HF_ENDPOINT="$endpoint" NODE_OPTIONS="$options" \
     AWS_ENDPOINT_URL_S3="http://127.0.0.1:$port" AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY="$secret" \
     "$node" "$heros" "$@" --json >"$work/heros.jsonl"
 }
@@ -80,7 +49,8 @@ fails() {
 }
 
 must pull openai/whisper Qwen/embedding --cache-dir "$work/one"
-kill "$hub"
+kill "$beside"
+beside=
 must models push s3://models/annie --cache-dir "$work/one"
 must pull s3://models/annie --cache-dir "$work/two"
 for model in openai--whisper Qwen--embedding; do
@@ -120,8 +90,7 @@ options=
 echo "ok: a missing bucket, an empty one, a wrong secret and a wrong clock are told as what they are"
 
 # The AWS tools, where Python and its package registry can be had.
-if python3 -m venv "$work/venv" >/dev/null 2>&1 &&
-  "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check awscli >"$work/pip.log" 2>&1; then
+if with_python awscli; then
   aws() {
     env -i PATH="$PATH" HOME="$work/home" AWS_ACCESS_KEY_ID=testkey AWS_SECRET_ACCESS_KEY=testsecret AWS_REGION=us-east-1 \
       "$work/venv/bin/aws" --endpoint-url "http://127.0.0.1:$port" "$@"
