@@ -22,6 +22,7 @@ import {
 import { download, type DownloadRequest, type DownloadResult } from "../download/download.ts";
 import { openProgressFile } from "../store/hub-cache/progress-file.ts";
 import { tellMovedBranches } from "../source/hub/listing.ts";
+import type { Fetching, Work } from "./command-request.ts";
 
 /** What of a catalog's model the download needs. */
 export interface ModelRequest {
@@ -292,6 +293,17 @@ function matching(
 function absentName({ files }: Listing, patterns: readonly string[]): string | undefined {
   const names = new Set(files.map(({ path }) => path));
   return patterns.find((pattern) => isPlainName(pattern) && !names.has(pattern));
+}
+
+/** As `downloadModels`, in a run: it tells of it, and can stop and pause it; at the rate and with the connections that were asked for. */
+export function fetchModels(
+  { host, emit, signal, pause }: Pick<Work, "host" | "emit" | "signal" | "pause">,
+  { limitBytesPerSecond, maxConnections }: Pick<Fetching, "limitBytesPerSecond" | "maxConnections">,
+  wanted: Omit<Parameters<typeof downloadModels>[0], "host" | "emit" | "signal">,
+): Promise<DownloadResult> {
+  const onPaused = () => host.network.closeIdle();
+  const run = { host, emit, signal, pause, onPaused, limitBytesPerSecond, maxConnections };
+  return downloadModels({ ...run, ...wanted });
 }
 
 /** Downloads models of the Hub into its cache, where the stack can read how far they are. @throws as `download`, and Failure `hub.branch_moved` */

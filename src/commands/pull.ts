@@ -13,7 +13,7 @@ import { isS3 } from "../run/repos/s3.ts";
 import { formatBytes } from "../run/units.ts";
 import type { Survey } from "../store/store.ts";
 import type { Buckets } from "./models/bucket-models.ts";
-import { downloadModels, surveyModels } from "./download-models.ts";
+import { fetchModels, surveyModels } from "./download-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeAndMake, requirePlace } from "./models-place.ts";
 import { openModelDoors, tellOtherOllama } from "./models/model-doors.ts";
@@ -47,8 +47,7 @@ export async function pull(
   fetching: Placed<Fetching>,
   { models, stack, buckets }: PulledModels & { readonly stack: StackPlace | null },
 ): Promise<string[]> {
-  const { host, emit, signal, pause } = work;
-  const { limitBytesPerSecond, maxConnections } = fetching;
+  const { host, emit, signal } = work;
   const token = await givenToken(host, fetching);
   const { source, store, fallback, folders, endWords } = await openModelDoors(work, {
     fetching,
@@ -71,16 +70,11 @@ export async function pull(
   const opened = await images?.open(survey);
   const wanted = { source, store, survey };
   try {
-    const { fetchedBytes, fetchedImageBytes } = await downloadModels({
-      host,
-      ...(opened?.addTo(wanted) ?? wanted),
-      emit,
-      signal,
-      limitBytesPerSecond,
-      maxConnections,
-      pause,
-      onPaused: () => host.network.closeIdle(),
-    }).finally(() => opened?.downloadEnded());
+    const { fetchedBytes, fetchedImageBytes } = await fetchModels(
+      work,
+      fetching,
+      opened?.addTo(wanted) ?? wanted,
+    ).finally(() => opened?.downloadEnded());
     const imageWords = (await images?.finish(opened ?? null, fetchedImageBytes)) ?? [];
     emit({ type: "stage.finished", stage: "download", outcome: "done" });
     return [modelsWords(survey, fetchedBytes, folders), ...endWords, ...imageWords];

@@ -9,7 +9,7 @@ import type { Source } from "../../source/source.ts";
 import { noteSuperseded } from "../../store/superseded.ts";
 import { failureOfFiles, type Store } from "../../store/store.ts";
 import type { Work } from "../command-request.ts";
-import { downloadModels } from "../download-models.ts";
+import { fetchModels } from "../download-models.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import { type Placed, requirePlace } from "../models-place.ts";
 import { givenToken, openHub } from "../open-hub.ts";
@@ -39,7 +39,7 @@ export async function updateModels(
   work: Work,
   { settings, names, yes, dryRun, person }: UpdateModelsRequest,
 ): Promise<readonly string[] | null> {
-  const { host, emit, signal, pause } = work;
+  const { host, emit, signal } = work;
   const token = await givenToken(host, settings);
   const named = modelsByName(settings.catalog, names);
   const others = names.length > 0 ? [] : await otherModels(work, settings);
@@ -76,19 +76,7 @@ export async function updateModels(
   }
   await requirePlace(work, survey);
   await note(work, settings, plan);
-  const { limitBytesPerSecond, maxConnections } = settings;
-  const { fetchedBytes } = await downloadModels({
-    host,
-    source,
-    store,
-    survey,
-    emit,
-    signal,
-    limitBytesPerSecond,
-    maxConnections,
-    pause,
-    onPaused: () => host.network.closeIdle(),
-  });
+  const { fetchedBytes } = await fetchModels(work, settings, { source, store, survey });
   if (problem !== undefined) throw problem;
   return updatedWords(newer, fetchedBytes);
 }

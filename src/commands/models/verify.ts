@@ -16,7 +16,7 @@ import {
   verifyModels,
 } from "../../store/hub-cache/verify.ts";
 import { failure } from "../../run/failures/table.ts";
-import { downloadModels, surveyModels } from "../download-models.ts";
+import { fetchModels, surveyModels } from "../download-models.ts";
 import { type RepoScheme, schemeOf } from "../../run/repos/file-listing.ts";
 import type { Source } from "../../source/source.ts";
 import { formatBytes } from "../../run/units.ts";
@@ -79,17 +79,7 @@ export async function repair(work: Work, request: CheckRequest): Promise<string[
   const token = await givenToken(host, request.fetching);
   const { store } = await openModelDoors(work, { fetching: request.fetching, token, models });
   const survey = await surveyModels({ source, store, models, signal });
-  const { limitBytesPerSecond, maxConnections } = request.fetching;
-  const { fetchedBytes } = await downloadModels({
-    host,
-    source,
-    store,
-    survey,
-    emit,
-    signal,
-    limitBytesPerSecond,
-    maxConnections,
-  });
+  const { fetchedBytes } = await fetchModels(work, request.fetching, { source, store, survey });
   await removeOld();
   const count = countFiles(damaged);
   const files = count === 1 ? "1 file" : `${count} files`;

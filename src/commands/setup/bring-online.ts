@@ -11,7 +11,7 @@ import { containerTeller } from "../../docker/containers.ts";
 import { startStack } from "../../deploy/compose/start.ts";
 import { watchContainers } from "../../docker/watch-containers.ts";
 import type { Store, Survey } from "../../store/store.ts";
-import { downloadModels } from "../download-models.ts";
+import { fetchModels } from "../download-models.ts";
 import { capabilitySentence, capabilityTitle } from "../../catalog/capabilities.ts";
 import type { HealthQuestion } from "../../health/health.ts";
 import { healthQuestion } from "../stack/health-question.ts";
@@ -80,21 +80,10 @@ export async function bringOnline(
   const wanted = { stack: core, found, survey, stackDir, starts: true };
   const images = await openStackImages({ ...work, signal }, wanted);
 
-  const fetchModels = async () => {
-    const models = {
-      source,
-      store,
-      survey,
-    };
-    const result = await downloadModels({
-      host,
+  const fetchAll = async () => {
+    const models = { source, store, survey };
+    const result = await fetchModels({ ...work, signal }, request, {
       ...(images?.addTo(models) ?? models),
-      emit,
-      signal,
-      limitBytesPerSecond: request.limitBytesPerSecond,
-      maxConnections: request.maxConnections,
-      pause: work.pause,
-      onPaused: () => host.network.closeIdle(),
       onModelReady(id) {
         if (firstModels.delete(id) && firstModels.size === 0) watch?.requiredReady();
       },
@@ -157,7 +146,7 @@ export async function bringOnline(
 
   const waits = answers.startup !== "progressive";
   if (waits) images?.coreStarted();
-  const fetching = fetchModels();
+  const fetching = fetchAll();
   const coming = waits ? fetching.then(startCore) : startCore();
   fetching.catch((error: unknown) => {
     if (firstModels.size > 0 || images?.isNeeded() === true) stop.abort(error);
