@@ -22,7 +22,7 @@ import type {
   ReplayCommand,
   SetupCommand,
 } from "./parse-arguments.ts";
-import { type CommandPlan, unrecorded } from "./command-plan.ts";
+import { type CommandAbout, type CommandPlan, unrecorded } from "./command-plan.ts";
 import { planRelease } from "./dispatch-release.ts";
 import { noRunLog, openRunLog } from "../record/write-record.ts";
 
@@ -109,9 +109,8 @@ function planCommand(request: DispatchRequest): CommandPlan {
   const { command, writer, detach } = request;
   const goesOn = command.inBackground || isResumed(command);
   const given = { ...command, inBackground: goesOn, assetsDir: shippedPath("assets"), readInput };
-  const gather = (work: Work) => gatherTold(work, given);
-  const about = async <T>(work: Work, perform: (settings: GatheredSettings, work: Work) => T) => {
-    const settings = await gather(work);
+  const about: CommandAbout = async (work, perform) => {
+    const settings = await gatherTold(work, given);
     return perform(settings, ofStack(work, settings));
   };
   switch (command.name) {
@@ -126,7 +125,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
           ? "The demo is over. For the real setup, run heros setup."
           : "Everything downloaded is kept. Run heros setup again to continue.",
         work: async (work) => {
-          const settings = await gather(work);
+          const settings = await gatherTold(work, given);
           // What was given wrongly comes before who is asked for the rest.
           const { resolveAnswers } = await import("../plan/resolve.ts");
           resolveAnswers({ ...settings, remembered: {}, foundTokens: [] });
@@ -212,9 +211,8 @@ function planCommand(request: DispatchRequest): CommandPlan {
           : "Run the same command again to complete it.",
         work: async (work) => {
           const { performModels } = await import("../commands/models/models.ts");
-          const choice = choiceOf(command);
-          const settings = await gather(work);
-          return performModels(work, { settings, action, choice, yes, dryRun, person: writer });
+          const options = { action, choice: choiceOf(command), yes, dryRun, person: writer };
+          return about(work, (settings, own) => performModels(own, { settings, ...options }));
         },
       };
     }
@@ -235,7 +233,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
         ...unrecordedAgain,
         work: async (work) => {
           const { shareCache } = await import("../commands/cache/share.ts");
-          return shareCache(work, { ...command, settings: await gather(work) });
+          return about(work, (settings, own) => shareCache(own, { ...command, settings }));
         },
       };
     case "report":
@@ -259,7 +257,7 @@ function planCommand(request: DispatchRequest): CommandPlan {
     case "upgrade":
     case "uninstall":
     case "version":
-      return planRelease({ command, writer, gather });
+      return planRelease({ command, writer, about });
   }
 }
 

@@ -1,8 +1,6 @@
 import path from "node:path";
-import type { Work } from "../commands/command-request.ts";
-import { type GatheredSettings, ofStack } from "../commands/gather-settings.ts";
 import type { Writer } from "../ui/writer.ts";
-import { type CommandPlan, unrecorded } from "./command-plan.ts";
+import { type CommandAbout, type CommandPlan, unrecorded } from "./command-plan.ts";
 import { herosVersion, shippedPath } from "./host-facts.ts";
 import type { ReleaseCommand } from "./release-commands.ts";
 
@@ -10,11 +8,11 @@ import type { ReleaseCommand } from "./release-commands.ts";
 export function planRelease({
   command,
   writer,
-  gather,
+  about,
 }: {
   readonly command: ReleaseCommand;
   readonly writer: Writer;
-  readonly gather: (work: Work) => Promise<GatheredSettings>;
+  readonly about: CommandAbout;
 }): CommandPlan {
   const common = { ...unrecorded, closed: true } as const;
   const appDir = path.dirname(shippedPath("package.json"));
@@ -50,9 +48,8 @@ export function planRelease({
         work: async (work) => {
           const { performUninstall } = await import("../commands/release/uninstall.ts");
           const { yes, purge } = command;
-          const settings = await gather(work);
-          const own = ofStack(work, settings);
-          return performUninstall(own, { appDir, settings, yes, purge, person: writer });
+          const options = { appDir, yes, purge, person: writer };
+          return about(work, (settings, own) => performUninstall(own, { settings, ...options }));
         },
       };
     case "version":

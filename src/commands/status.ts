@@ -21,7 +21,7 @@ import { Failure, retold } from "../run/failure.ts";
 import { stacksToShow } from "./stack/choose-stack.ts";
 import { healthQuestion } from "./stack/health-question.ts";
 import { stackPlace } from "../deploy/compose/core-service.ts";
-import { type GatheredSettings, settingsIn } from "./gather-settings.ts";
+import { type GatheredSettings, ofStack, settingsIn } from "./gather-settings.ts";
 import { recallAnswers } from "./remembered-answers.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { type CacheViewRequest, listedModels, viewCache } from "./models/view-cache.ts";
@@ -56,14 +56,15 @@ export async function status(
   const rounds = await Promise.all(
     requests.map(async (request) => {
       const { stack } = request.fetching.catalog;
-      const address = await stackPlace(host, stack, request.stackDir, request.port);
-      return { ...request, url: `http://${address.host}:${address.port}`, looked };
+      const own = ofStack(work, request.fetching);
+      const address = await stackPlace(own.host, stack, request.stackDir, request.port);
+      return { ...request, own, url: `http://${address.host}:${address.port}`, looked };
     }),
   );
   const demoRuns = await tellOfDemo(work);
   const told = new Map<string, string>();
   for (;;) {
-    const read = await Promise.all(rounds.map((round) => readStatus(work, round)));
+    const read = await Promise.all(rounds.map((round) => readStatus(round.own, round)));
     const idle =
       told.size === 0 &&
       read.every(

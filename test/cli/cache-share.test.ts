@@ -210,3 +210,19 @@ it("tells docker's own reason where compose can't read the stack", async () => {
     message: expect.stringContaining("did not find expected key") as string,
   });
 });
+
+it("asks compose without the shell's port of the stack, as every command does", async () => {
+  const config = await sandbox.file("config.json", '{"services":{"web":{"image":"web:1"}}}');
+  await sandbox.command(
+    "docker",
+    `echo "[$HER_OS_PORT]" >>'${sandbox.dir}/ports'
+case "$*" in
+*" config --format json") /bin/cat '${config}';;
+*) exit 1;;
+esac`,
+  );
+  const args = ["cache", "share", "web", "--dry-run", "--stack-dir", stack];
+  await sandbox.run(args, { env: { HER_OS_PORT: "9" } });
+  const told = await readFile(path.join(sandbox.dir, "ports"), "utf8");
+  expect(new Set(told.trim().split("\n"))).toEqual(new Set(["[]"]));
+});

@@ -16,7 +16,7 @@ import { failure } from "../../run/failures/table.ts";
 import { chooseStack } from "./choose-stack.ts";
 import { healthQuestion } from "./health-question.ts";
 import type { Work } from "../command-request.ts";
-import type { GatheredSettings } from "../gather-settings.ts";
+import { type GatheredSettings, ofStack } from "../gather-settings.ts";
 import { placeModels } from "../models-place.ts";
 import { laptopLines } from "../setup/closing-summary.ts";
 
@@ -38,12 +38,13 @@ export type StackOrder =
  * @throws Failure `stack.folder_missing` (1), `stack.service_unknown` (2), those of docker (4, 1), and of a stack that is not there; AbortError
  */
 export async function operateStack(
-  work: Work,
-  given: GatheredSettings,
+  given: Work,
+  asked: GatheredSettings,
   order: StackOrder,
 ): Promise<readonly string[]> {
+  const settings = await chooseStack(given, asked);
+  const work = ofStack(given, settings);
   const { host } = work;
-  const settings = await chooseStack(work, given);
   const { stackDir } = settings;
   if (!(await isSetUp(host, stackDir))) {
     throw failure("stack.folder_missing", { needs: "stack", folder: stackDir });
