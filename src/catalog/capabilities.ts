@@ -3,13 +3,19 @@ import type { StackChosen } from "../run/events/stack.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Capability } from "./stack.ts";
 
-function wordsOf({ stack }: Pick<Catalog, "stack">, name: string): Capability | null {
+/** What a catalog says of a capability; null where it says nothing. */
+export function wordsOf({ stack }: Pick<Catalog, "stack">, name: string): Capability | null {
   return Object.hasOwn(stack.capabilities, name) ? (stack.capabilities[name] ?? null) : null;
+}
+
+/** "text to speech" for `text_to-speech`, where nobody has words for it. */
+export function plainName(name: string): string {
+  return name.replaceAll(/[_-]+/g, " ");
 }
 
 /** `memory_recall` in words. One that the catalog has no words for is shown with spaces. */
 export function capabilityTitle(catalog: Pick<Catalog, "stack">, name: string): string {
-  return wordsOf(catalog, name)?.title ?? name.replaceAll(/[_-]+/g, " ");
+  return wordsOf(catalog, name)?.title ?? plainName(name);
 }
 
 /** What a new capability means, as a sentence. */
@@ -17,7 +23,7 @@ export function capabilitySentence(catalog: Pick<Catalog, "stack">, name: string
   const { assistant } = catalog.stack;
   return (
     wordsOf(catalog, name)?.sentence ??
-    withName(`{assistant} has a new ability: ${name.replaceAll(/[_-]+/g, " ")}.`, assistant)
+    withName(`{assistant} has a new ability: ${plainName(name)}.`, assistant)
   );
 }
 

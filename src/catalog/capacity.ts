@@ -1,4 +1,4 @@
-import type { Catalog, CatalogModel, Group, Needs } from "./catalog.ts";
+import { type Catalog, type CatalogModel, type Group, groupOf, type Needs } from "./catalog.ts";
 import type { Machine } from "../run/events/machine.ts";
 import type { MachineValue } from "./stack.ts";
 
@@ -34,7 +34,7 @@ export function lackOf(needs: Needs, { gpus, gpuMemoryGib, memoryGib }: Capacity
 export function groupLack(catalog: Catalog, id: string, capacity: Capacity): string | null {
   const seen = new Set([id]);
   for (const each of seen) {
-    const group = catalog.groups.find((candidate) => candidate.id === each);
+    const group = groupOf(catalog, each);
     if (group === undefined) continue;
     const lack = lackOf(group.needs, capacity);
     if (lack !== null) return lack;
@@ -67,7 +67,7 @@ export function splitByFit(
   capacity: Capacity,
 ): { readonly fitting: readonly string[]; readonly lacking: readonly Lacking[] } {
   const lacking = groups.flatMap((id): Lacking[] => {
-    const group = catalog.groups.find((candidate) => candidate.id === id);
+    const group = groupOf(catalog, id);
     const lack = group === undefined ? null : groupLack(catalog, id, capacity);
     return group === undefined || lack === null ? [] : [{ group, lack }];
   });

@@ -144,11 +144,15 @@ function withRequired(catalog: Groups, asked: readonly string[]): string[] {
   return withRequires(catalog, [...required, ...asked]);
 }
 
+export function groupOf({ groups }: Groups, id: string): Group | undefined {
+  return groups.find((group) => group.id === id);
+}
+
 /** Groups with those that they require, by priority. */
 export function withRequires({ groups }: Groups, asked: readonly string[]): string[] {
   const chosen = new Set(asked);
   for (const id of chosen) {
-    for (const next of groups.find((group) => group.id === id)?.requires ?? []) chosen.add(next);
+    for (const next of groupOf({ groups }, id)?.requires ?? []) chosen.add(next);
   }
   return groups.filter(({ id }) => chosen.has(id)).map(({ id }) => id);
 }

@@ -7,7 +7,13 @@ import type { Host } from "../host/host.ts";
 import { readIfThere } from "../host/text-files.ts";
 import type { CatalogSummary } from "../run/events/catalog.ts";
 import { Failure } from "../run/failure.ts";
-import { openCatalog, readCatalogFile, readShipped, shippedCatalogs } from "./open-catalog.ts";
+import {
+  isCatalogName,
+  openCatalog,
+  readCatalogFile,
+  readShipped,
+  shippedCatalogs,
+} from "./open-catalog.ts";
 import type { Work } from "./command-request.ts";
 
 /** `heros catalog ls`: those that ship with heros. */
@@ -27,8 +33,7 @@ export async function checkCatalog(
   { host, emit }: Work,
   { file, assetsDir }: { readonly file: string; readonly assetsDir: string },
 ): Promise<string[]> {
-  const isOurs = shippedCatalogs.some((name) => name === file);
-  const read = isOurs
+  const read = isCatalogName(file)
     ? await readShipped(host, assetsDir, file)
     : await readCatalogFile(host, assetsDir, file);
   await requireBase(host, assetsDir, read);
@@ -53,14 +58,15 @@ async function requireBase(
   const text = await readIfThere(host, file).catch(() => null);
   if (text === null) return require([{ path: at, problem: `there is no file ${file}` }]);
   try {
-    const found = new Set(servicesOf([{ path: file, text }]).map(([name]) => name));
-    const images = servicesOf([{ path: file, text }]).filter(([, each]) => isYamlMap(each));
+    const services = servicesOf([{ path: file, text }]);
+    const found = new Set(services.map(([name]) => name));
+    const known = services.flatMap(([name, each]) => (isYamlMap(each) ? [name] : []));
     require(
       stack.services
         .filter(({ name }) => !found.has(name))
         .map(({ name }) => ({
           path: ["stack", "services", name],
-          problem: `${path.basename(file)} has no such service: it has ${images.map(([each]) => each).join(", ")}`,
+          problem: `${path.basename(file)} has no such service: it has ${known.join(", ")}`,
         })),
     );
   } catch (error) {

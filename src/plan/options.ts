@@ -1,5 +1,11 @@
 import { groupLack } from "../catalog/capacity.ts";
-import { memoryGibOf, modelsOfGroups, requiredGroups, withRequires } from "../catalog/catalog.ts";
+import {
+  groupOf,
+  memoryGibOf,
+  modelsOfGroups,
+  requiredGroups,
+  withRequires,
+} from "../catalog/catalog.ts";
 import { formatBytes, formatEta, formatMemory } from "../run/units.ts";
 import type { Circumstances, OptionFacts } from "./answers.ts";
 
@@ -35,7 +41,7 @@ export function option(value: string, label: string, detail: string, recommended
 /** A set of models. */
 export function groupOption(facts: OptionFacts, id: string): Option {
   const { catalog } = facts;
-  const group = catalog.groups.find((candidate) => candidate.id === id);
+  const group = groupOf(catalog, id);
   // What comes with it counts, but for what is there anyway.
   const required = requiredGroups(catalog);
   const own = withRequires(catalog, [id]).filter((each) => each === id || !required.includes(each));

@@ -1,3 +1,4 @@
+import { workerModels } from "../rma-demo.ts";
 import { readFile } from "node:fs/promises";
 import { describe, expect, it, test } from "vitest";
 import { fittingCatalog, groupLack, splitByFit } from "../../src/catalog/capacity.ts";
@@ -220,25 +221,7 @@ describe("a catalog of schema 2", () => {
   });
 });
 
-/** The seed's table of what each type of worker pulls. */
-test.each([
-  ["gpu-worker", ["nomic-embed-text", "llama3.2", "llava-7b", "mistral-7b-instruct"]],
-  ["ocr", ["llava-7b"]],
-  ["embedding", ["nomic-embed-text"]],
-  ["vllm", ["mistral-7b-instruct"]],
-  ["cpu-worker", ["nomic-embed-text", "llama3.2"]],
-  [
-    "all",
-    [
-      "nomic-embed-text",
-      "llama3.2",
-      "llava-7b",
-      "mistral-7b-instruct",
-      "all-minilm-l6-v2",
-      "llava-next-34b",
-    ],
-  ],
-])("RMA-demo's %s pulls %j", async (group, ids) => {
+test.each(workerModels)("RMA-demo's %s pulls %j", async (group, ids) => {
   const text = await readFile("assets/catalogs/rma-demo.yaml", "utf8");
   const catalog = parseCatalog(text, "rma-demo.yaml");
   const models = modelsOfGroups(catalog, withRequires(catalog, [group]));

@@ -1,3 +1,4 @@
+import { workerModels } from "../rma-demo.ts";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -243,24 +244,7 @@ test("a worker that this machine can't run is explained, and nothing is written"
   await expect(readdir(world.stackDir)).rejects.toMatchObject({ code: "ENOENT" });
 });
 
-test.each([
-  ["gpu-worker", ["nomic-embed-text", "llama3.2", "llava-7b", "mistral-7b-instruct"]],
-  ["ocr", ["llava-7b"]],
-  ["embedding", ["nomic-embed-text"]],
-  ["vllm", ["mistral-7b-instruct"]],
-  ["cpu-worker", ["nomic-embed-text", "llama3.2"]],
-  [
-    "all",
-    [
-      "nomic-embed-text",
-      "llama3.2",
-      "llava-7b",
-      "mistral-7b-instruct",
-      "all-minilm-l6-v2",
-      "llava-next-34b",
-    ],
-  ],
-])("heros pull --group %s fetches exactly %j", async (type, ids) => {
+test.each(workerModels)("heros pull --group %s fetches exactly %j", async (type, ids) => {
   const world = await openWorld("rma-demo");
   const run = await world.heros(["pull", "--group", type, `--cache-dir=${world.folder}/hub`]);
   expect(run.events.at(-1)).toMatchObject({ type: "run.succeeded" });

@@ -6,6 +6,7 @@ import { failure } from "../../run/failures/table.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
 import { sideBySide } from "../../run/concurrency.ts";
 import { commitPattern, type ListedFile, schemeOf } from "../../run/repos/file-listing.ts";
+import { ollamaManifestPath, parseOllamaRepo } from "../../run/repos/ollama.ts";
 import type { Source } from "../../source/source.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
 import { readRef } from "../../store/hub-cache/look-up.ts";
@@ -284,16 +285,12 @@ async function freedOfOllama(
     readonly needed: ReadonlySet<string>;
   },
 ): Promise<number> {
+  const named = parseOllamaRepo(repo);
+  const own = named && ollamaManifestPath(named, revision);
   const all = await storedModels(files, ollamaPlacesOf(ollamaDir));
-  const own = await storedModels(files, ollamaPlacesOf(ollamaDir), repo);
-  const tags = new Set(
-    own.flatMap(({ name, digest }) => (name.tag === revision && digest === from ? [name] : [])),
-  );
-  const isOwn = ({ name }: (typeof all)[number]): boolean =>
-    [...tags].some((each) => JSON.stringify(each) === JSON.stringify(name));
   const others = new Set(
     all
-      .filter((each) => !isOwn(each))
+      .filter(({ name, digest }) => digest !== from || ollamaManifestPath(name, name.tag) !== own)
       .flatMap((each) => each.files.map(({ blobName }) => blobName)),
   );
   return old

@@ -1,4 +1,4 @@
-import { capabilityTitle } from "../../catalog/capabilities.ts";
+import { capabilityTitle, wordsOf } from "../../catalog/capabilities.ts";
 import { capabilitiesOf, type Catalog, modelsOfGroups } from "../../catalog/catalog.ts";
 import { toldBy } from "../../health/contracts.ts";
 import type { HealthQuestion, OtherService } from "../../health/health.ts";
@@ -22,9 +22,7 @@ export function healthQuestion(request: HealthQuestionRequest): HealthQuestion {
   const { stack } = catalog;
   const wanted = capabilitiesOf(modelsOfGroups(catalog, groups));
   const others = wanted.flatMap((capability): OtherService[] => {
-    const seen = Object.hasOwn(stack.capabilities, capability)
-      ? (stack.capabilities[capability]?.seen ?? null)
-      : null;
+    const seen = wordsOf(catalog, capability)?.seen ?? null;
     if (seen === null) return [];
     const { service, port, contract } = seen;
     const published =

@@ -114,7 +114,7 @@ export interface UpdatedModel {
   readonly revision: string;
   /** `pinned`: a catalog wants this very commit; `unknown`: its source does not say, and `problem` why. */
   readonly state: "newer" | "current" | "pinned" | "unknown";
-  /** Commits of the Hub, digests of Ollama's manifests: what is here, and what is newest. */
+  /** Commits on the Hub, or digests of Ollama manifests: the local one, and the newest. */
   readonly from: string | null;
   readonly to: string | null;
   /** Files. */
@@ -123,7 +123,7 @@ export interface UpdatedModel {
   readonly removed: number;
   readonly unchanged: number;
   readonly downloadBytes: number;
-  /** What only the revision that is here needs, once the newer one is here, too. */
+  /** Bytes that only the old revision uses, once the new one is downloaded. */
   readonly freesBytes: number;
   readonly problem: {
     readonly code: string;
