@@ -1,4 +1,4 @@
-import { withName } from "../run/assistant.ts";
+import { plainName, withName } from "../run/assistant.ts";
 import type { StackChosen } from "../run/events/stack.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Capability } from "./stack.ts";
@@ -6,11 +6,6 @@ import type { Capability } from "./stack.ts";
 /** What a catalog says of a capability; null where it says nothing. */
 export function wordsOf({ stack }: Pick<Catalog, "stack">, name: string): Capability | null {
   return Object.hasOwn(stack.capabilities, name) ? (stack.capabilities[name] ?? null) : null;
-}
-
-/** "text to speech" for `text_to-speech`, where nobody has words for it. */
-export function plainName(name: string): string {
-  return name.replaceAll(/[_-]+/g, " ");
 }
 
 /** `memory_recall` in words. One that the catalog has no words for is shown with spaces. */

@@ -84,7 +84,7 @@ export function assessModelsDisk(
     return {
       status: "warning",
       found,
-      remedy: `All models together need about ${formatBytes(spaceForModelsBytes)}: free some space, choose fewer models with --group, or choose another folder with --cache-dir.`,
+      remedy: `All models together need about ${formatBytes(spaceForModelsBytes)}: free some space, choose fewer models (--tiers 1), or choose another folder with --cache-dir.`,
     };
   }
   if (rotational) {

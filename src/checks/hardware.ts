@@ -129,7 +129,7 @@ export function assessMemory(
       found,
       remedy:
         memory.totalBytes < neededBytes
-          ? `${needed}: choose fewer models with --group.`
+          ? `${needed}: choose fewer models (--tiers 1).`
           : `${needed}: close other programs first (nvidia-smi lists the ones that use the GPU).`,
     };
   }

@@ -19,6 +19,11 @@ export function withName(text: string, assistant: string | null): string {
   );
 }
 
+/** "text to speech" for `text_to-speech`, the name of a capability that nobody has words for. */
+export function plainName(name: string): string {
+  return name.replaceAll(/[_-]+/g, " ");
+}
+
 /** What the run is about is called, as far as its events have told. */
 export function assistantOf({
   stack,

@@ -117,7 +117,7 @@ describe("the memory check", () => {
     const small = memory(16, 14);
     const finding = assessMemory(small, { spark: false, modelsGib: 10.4 });
     expect(finding.remedy).toBe(
-      "The chosen models need 10.4 GiB, and the system about 8 GiB: choose fewer models with --group.",
+      "The chosen models need 10.4 GiB, and the system about 8 GiB: choose fewer models (--tiers 1).",
     );
     expect(assessMemory(small, { spark: false, modelsGib: 1.6 }).status).toBe("ok");
   });

@@ -215,8 +215,8 @@ export function adviceFor(cause: LikelyCause, service: string): string {
       const probably = isCertain ? "" : "probably ";
       return limit === null
         ? isCertain
-          ? "This machine ran out of memory: choose fewer models with --group, or stop other programs."
-          : "It probably ran out of memory: choose fewer models with --group."
+          ? "This machine ran out of memory: choose fewer models (--tiers 1), or stop other programs."
+          : "It probably ran out of memory: choose fewer models (--tiers 1)."
         : `It ${probably}exceeded its memory limit of ${formatMemory(limit)}: raise mem_limit of ${service} in the compose file.`;
     }
     case "gpu-memory":
@@ -250,7 +250,7 @@ function gpuMemoryAdvice(lack: "share" | "cache" | "any", service: string): stri
     case "cache":
       return `The memory that ${service} reserves is too small for its cache: lower --max-model-len in its command, or raise --gpu-memory-utilization if more is free.`;
     case "any":
-      return `The GPU ran out of memory. Stop other programs that use it (${gpuPrograms}), choose fewer models with --group, or lower --gpu-memory-utilization if ${service} runs vLLM.`;
+      return `The GPU ran out of memory. Stop other programs that use it (${gpuPrograms}), choose fewer models (--tiers 1), or lower --gpu-memory-utilization if ${service} runs vLLM.`;
   }
 }
 

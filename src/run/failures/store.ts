@@ -37,7 +37,7 @@ export const storeFailures = {
       const docker = what === "models" ? "" : " What Docker uses: docker system df";
       return what === "images"
         ? `${free}, then run this again.${docker}`
-        : `${free}, choose fewer models with --group, or choose a folder on another disk with --cache-dir.${docker}`;
+        : `${free}, choose fewer models (--tiers 1), or choose a folder on another disk with --cache-dir.${docker}`;
     },
     formHint: ({ neededBytes, freeBytes }) =>
       `Free ${formatBytes(neededBytes - freeBytes)}, choose fewer models, or choose a folder on another disk.`,

@@ -1,4 +1,4 @@
-import { plainName } from "../../catalog/capabilities.ts";
+import { plainName } from "../../run/assistant.ts";
 import type { RunState } from "../../run/state/state.ts";
 
 /** A capability in words, as the stack's catalog has them; with spaces where it has none. */
