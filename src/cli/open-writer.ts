@@ -1,3 +1,4 @@
+import { withNames } from "../ui/named-writer.ts";
 import { noFeatures, type Terminal, type TerminalFeatures, type Writer } from "../ui/writer.ts";
 import { failure } from "../run/failures/table.ts";
 import { compareNumbers } from "../run/version.ts";
@@ -91,6 +92,10 @@ function showsProgress(env: OutputFacts["env"]): boolean {
 
 /** Loads the one writer that is used; the others, and Ink above all, cost time to import, as does what counts cells, which a pipe has none of. */
 export async function openWriter(name: WriterName, terminal: Terminal): Promise<Writer> {
+  return withNames(await loadWriter(name, terminal));
+}
+
+async function loadWriter(name: WriterName, terminal: Terminal): Promise<Writer> {
   switch (name) {
     case "ink": {
       const { createInkWriter } = await import("../ui/ink/writer.tsx");

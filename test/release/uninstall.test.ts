@@ -250,7 +250,7 @@ test("on a terminal it asks, and Enter alone means no", async () => {
   expect((await world.homeFiles()).filter((file) => /heros|Qwen/.test(file))).toEqual([]);
 });
 
-test("on a terminal it stops Annie, and takes her volumes only after a question of its own", async () => {
+test("on a terminal it stops Annie, and takes the volumes only after a question of its own", async () => {
   const docker = `#!/bin/sh
 case "$*" in
   "compose ps -a --format json") echo '{"Service":"core","Name":"her-os-core-1","State":"running"}' ;;
@@ -270,7 +270,7 @@ esac
   ] as const) {
     await world.install("1.0.0");
     const pty = start();
-    const questions = ["Remove heros", "Also stop Annie", "Also remove her volumes"];
+    const questions = ["Remove heros", "Also stop Annie", "Also remove its volumes"];
     for (const [index, answer] of answers.entries()) {
       await pty.waitFor((text) => text.includes(questions[index] ?? ""));
       pty.type(`${answer}\r`);

@@ -91,7 +91,7 @@ test("it says what changes, and where all of it stands", async () => {
     "    - heros sings.",
     expect.stringMatching(/^Done in /),
     "    Upgraded heros 1.0.0 to 1.1.0.",
-    "    Your answers, the models and Annie's stack are unchanged.",
+    "    Your answers, the models and the stack are unchanged.",
     `    All changes: ${world.data}/current/app/CHANGELOG.md`,
     "    To go back: heros upgrade --rollback",
     "",

@@ -96,7 +96,7 @@ export async function performUpgrade(
       order > 0
         ? `Upgraded heros ${current.version} to ${latest}.`
         : `Went back from heros ${current.version} to ${latest}.`,
-      "Your answers, the models and {assistant}'s stack are unchanged.",
+      "Your answers, the models and the stack are unchanged.",
       ...(await backgroundLines(host, data)),
       ...(hasChanges ? [`All changes: ${changelog}`] : []),
       `To ${order > 0 ? "go back" : "undo this"}: heros upgrade --rollback`,

@@ -63,7 +63,8 @@ export function createAccessibleWriter(
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
       const before = failedBefore;
       failedBefore = failed;
-      return remedyInLines({ failed, before, reader, signal, say });
+      const assistant = state.stack?.assistant ?? null;
+      return remedyInLines({ failed, before, assistant, reader, signal, say });
     },
     async confirm(confirmation, signal) {
       reader ??= createLineReader(terminal.stdin, terminal.interrupt);
@@ -143,6 +144,7 @@ export async function meetInLines({
 export async function remedyInLines({
   failed,
   before,
+  assistant,
   reader,
   signal,
   say,
@@ -150,13 +152,15 @@ export async function remedyInLines({
   readonly failed: FailedChecks;
   /** What was found at the look before; null at the first. */
   readonly before: FailedChecks | null;
+  /** What was to run here; null where nothing has said so. */
+  readonly assistant: string | null;
   readonly reader: LineReader;
   readonly signal: AbortSignal;
   say(line: string): void;
 }): Promise<Remediation> {
   say("");
   if (before !== null) say(recheckText({ before, now: failed }, null));
-  say(failedChecksText(failed));
+  say(failedChecksText(failed, assistant));
   failed.checks.forEach(({ title, found, remedy }, index) => {
     say(`${index + 1}. ${title}: ${found.replace(/\.$/, "")}.`);
     if (remedy !== undefined) say(remedyLine(remedy));

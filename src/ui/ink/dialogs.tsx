@@ -150,9 +150,8 @@ export function machinePage(view: MachineView): Line[] {
   const rows = frameRows(size);
   const blocks = failed.checks.slice(from).map((check) => checkBlock(check, view));
   const least = (blocks[0]?.length ?? 0) + (blocks.length > 1 ? 2 : 1);
-  const title = wrapText(failedChecksText(failed), columns).map((text): Line => [
-    span(text, "strong"),
-  ]);
+  const heading = cleanText(failedChecksText(failed, state.stack?.assistant ?? null));
+  const title = wrapText(heading, columns).map((text): Line => [span(text, "strong")]);
   const header = [machineHeader({ state, size, theme })];
   const news = wrapText(cleanText(since ?? ""), columns).flatMap((text): Line[] =>
     text === "" ? [] : [[span(text, "accent")]],

@@ -1,3 +1,4 @@
+import { withName } from "../../run/assistant.ts";
 import type { FailedChecks } from "../../plan/interview.ts";
 import type {
   ChecksListed,
@@ -158,12 +159,16 @@ export function remedyLine(remedy: string): string {
   return `Fix: ${remedy}`;
 }
 
-/** What the checks came to, above the list of them. */
-export function failedChecksText({ blocking, checks }: FailedChecks): string {
-  if (!blocking) return "The stack can run here, but this needs attention:";
-  return checks.length === 1
-    ? "The stack can't run until this is fixed:"
-    : "The stack can't run until these are fixed:";
+/** What the checks came to, above the list of them. @param assistant what can't run, where it is known */
+export function failedChecksText(
+  { blocking, checks }: FailedChecks,
+  assistant: string | null,
+): string {
+  const fixed = checks.length === 1 ? "this is fixed" : "these are fixed";
+  const text = blocking
+    ? `{assistant} can't run until ${fixed}:`
+    : "{assistant} can run here, but this needs attention:";
+  return withName(text, assistant);
 }
 
 /** What to do about it. */

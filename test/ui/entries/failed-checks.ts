@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { stackChosen } from "../../../src/catalog/capabilities.ts";
 import { runCommand } from "../../../src/cli/run-lifecycle.ts";
 import { noRunLog } from "../../../src/record/write-record.ts";
 import { prepareDemo } from "../../../src/demo/prepare-demo.ts";
@@ -14,6 +15,7 @@ import { stages } from "../../../src/run/events/run.ts";
 import { setup } from "../../../src/commands/setup/setup.ts";
 import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
+import { withNames } from "../../../src/ui/named-writer.ts";
 import type { Terminal } from "../../../src/ui/writer.ts";
 import { herOs } from "../../demo/test-demo.ts";
 import { requestOf } from "../../commands/demo-setup.ts";
@@ -60,10 +62,11 @@ const terminal: Terminal = {
   verbosity: "normal",
   interrupt: () => stop.abort(),
 };
-const writer =
+const writer = withNames(
   env["ACCESSIBLE"] === undefined
     ? await createInkWriter(terminal)
-    : createAccessibleWriter(terminal);
+    : createAccessibleWriter(terminal),
+);
 const exitCode = await runCommand({
   host,
   writer,
@@ -72,6 +75,7 @@ const exitCode = await runCommand({
   started: { command: "setup", herosVersion: "0.1.0", demo: false, stages },
   resumeHint: "Run heros setup again.",
   work: (emit, elapsedMs) => {
+    emit(stackChosen(herOs));
     const request = { ...requestOf(world), person: writer };
     const endpoints = createEndpointMemory();
     return setup({ host, emit, signal: stop.signal, elapsedMs, endpoints }, request);

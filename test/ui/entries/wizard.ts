@@ -1,8 +1,10 @@
 // Runs the wizard on the terminal that it was started in, as the command line does, and prints what it came to.
+import { stackChosen } from "../../../src/catalog/capabilities.ts";
 import { createAccessibleWriter } from "../../../src/ui/accessible/writer.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import type { Terminal } from "../../../src/ui/writer.ts";
 import { cannedInterview } from "../canned-interview.ts";
+import { herOs } from "../../her-os.ts";
 
 const stop = new AbortController();
 const terminal: Terminal = {
@@ -34,6 +36,7 @@ writer.write({
   demo,
   stages,
 });
+writer.write({ v: 1, at: 0, ...stackChosen(herOs) });
 writer.write({ v: 1, at: 1, type: "stage.started", stage: "plan" });
 let outcome = "";
 try {

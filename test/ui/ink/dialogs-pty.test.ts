@@ -102,7 +102,7 @@ test("p takes the free port that is offered, and the questions come", async () =
 
 test("a screen reader is told the same, and r is typed as a line", async () => {
   const pty = openTrouble({ ACCESSIBLE: "1" });
-  await pty.waitFor(", p to give ");
+  await pty.waitFor(", p to take port ");
   await runShownKill(pty);
   pty.type(`r${keys.enter}`);
   await pty.waitFor("Question 1 of 4.");

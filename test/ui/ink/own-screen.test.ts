@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { stackChosen } from "../../../src/catalog/capabilities.ts";
 import { createInkWriter } from "../../../src/ui/ink/writer.tsx";
 import { createMemoryTerminal } from "../../terminal/memory-terminal.ts";
+import { herOs } from "../../her-os.ts";
 
 test("a page begins in the first row, at the start and when the program goes on, wherever the shell's cursor stood", async () => {
   const { terminal, emulator, type } = createMemoryTerminal({ columns: 80, rows: 24 });
@@ -24,6 +26,7 @@ test("a page begins in the first row, at the start and when the program goes on,
     demo: false,
     stages: ["machine", "plan"],
   });
+  writer.write({ v: 1, at: 0, ...stackChosen(herOs) });
   const row = async (): Promise<number> => {
     await writer.drawn();
     await emulator.settled();

@@ -36,7 +36,7 @@ test("l shows every step in words, scrolls to the first, and Esc comes back", as
   await press("l", /scroll \((\d+) of \1\)/);
   expect(text()).toContain("Verified demo/");
   expect(text()).not.toContain("█");
-  await press("\u001b[H", "heros 0.1.0: setting up Annie on this machine.");
+  await press("\u001b[H", "heros 0.1.0: setting up this machine.");
   await press("j", /^(?![^]*heros 0\.1\.0)/);
   await press("\u001b[F", /scroll \((\d+) of \1\)/);
   await press(typed.escape, "█");
