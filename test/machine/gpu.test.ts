@@ -11,6 +11,7 @@ describe("nvidia-smi's list", () => {
   it("has no memory figure on a Spark, which shares the system's", () => {
     const smi = parseNvidiaSmi(ran(fixture("spark/nvidia-smi.csv")));
     expect(chooseGpu(smi, spark)).toEqual({
+      count: 1,
       name: "NVIDIA GB10",
       driver: "580.142",
       computeCapability: "12.1",
