@@ -66,7 +66,8 @@ export function addFlags(
     if (isMany) command.option(flag, question.summary, joined);
     else command.option(flag, question.summary);
     if (otherName !== undefined) {
-      command.option(`${otherName.flag} <${otherName.argument}>`, otherName.summary, joined);
+      // A whole list: given again, the last one counts, so that a script's own can be overruled.
+      command.option(`${otherName.flag} <${otherName.argument}>`, otherName.summary);
     }
   }
   for (const setting of settings.filter(({ id }) => settingIds.includes(id))) {

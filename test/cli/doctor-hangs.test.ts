@@ -22,7 +22,8 @@ it("heros doctor ends in one and a half times the limit of a question where ever
   // 4 s, and more on a machine that is busy.
   const limitMs = Number(/within ([\d.]+) s$/u.exec(docker)?.[1]) * 1000;
   expect(limitMs).toBeGreaterThan(3000);
-  expect(events.at(-1)?.at).toBeLessThanOrEqual(1.5 * limitMs);
+  const begunAt = events.find(({ type }) => type === "check.started")?.at ?? 0;
+  expect((events.at(-1)?.at ?? 0) - begunAt).toBeLessThanOrEqual(1.5 * limitMs);
   // Those that need no tool are as good as ever.
   for (const id of ["cpu", "memory", "port"]) {
     expect(checks.find((check) => check.id === id)?.status).toBe("ok");

@@ -66,6 +66,15 @@ describe("the command line", () => {
     expect(command).toMatchObject({ settingFlags: { endpoint: "http://a,http://b,http://c" } });
   });
 
+  it("takes sets by name together, and the last list of numbers", () => {
+    expect(commandOf("pull", "--group", "a", "--group", "b,c")).toMatchObject({
+      questionFlags: { groups: "a,b,c" },
+    });
+    expect(commandOf("pull", "--tiers", "1,2,3", "--tiers", "1")).toMatchObject({
+      questionFlags: { groups: "1" },
+    });
+  });
+
   it("reads pull with models, tiers or all, and --json as --output json", () => {
     expect(commandOf("pull", "a", "b", "--json")).toMatchObject({
       name: "pull",
