@@ -71,7 +71,7 @@ export const failureExamples: {
     {
       file: "heros.yaml",
       problems: [{ line: 2, problem: "tier: unknown key" }],
-      keys: ["tiers", "storage"],
+      keys: ["groups", "storage"],
     },
   ],
   "config.unreadable": [{ file: "heros.yaml", reason: "EACCES" }],
