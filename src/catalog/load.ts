@@ -33,14 +33,12 @@ export function readCatalog(text: string, source: string, base: Stack = plainSta
     text,
     source,
     shape: catalogShape,
+    meaning: (catalog) =>
+      catalog.schema === 1 ? wrongInSchema1(catalog) : wrongInSchema2(catalog),
     failure: (where, cause) => failure("catalog.invalid", where, cause),
   });
-  if (value.schema === 1) {
-    require(wrongInSchema1(value));
-    return { catalog: catalogOfSchema1(value, base), schema: 1, require };
-  }
-  require(wrongInSchema2(value));
-  return { catalog: catalogOfSchema2(value), schema: 2, require };
+  const catalog = value.schema === 1 ? catalogOfSchema1(value, base) : catalogOfSchema2(value);
+  return { catalog, schema: value.schema, require };
 }
 
 /** The same where no other files count. */

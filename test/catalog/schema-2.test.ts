@@ -219,6 +219,20 @@ describe("a catalog of schema 2", () => {
     const text = mine.replace("service: web", "service: other").replace("[extra]", "[nothing]");
     expect(messageOf(text)).toMatch(/line 6: stack\.service.*; line 15: groups\.1\.requires\.0/u);
   });
+
+  it("tells what can't be read and what can't be meant together", () => {
+    const unknown = mine.replace("[extra]", "[nothing]");
+    const typo = unknown.replace("choice: false", "choise: false");
+    expect(messageOf(typo)).toMatch(/\.requires\.0: unknown group.*\.choise: unknown key/u);
+    const value = unknown.replace("memoryGib: 2", "memoryGib: much");
+    expect(messageOf(value)).toMatch(/\.requires\.0: unknown group.*models\.0\.memoryGib: /u);
+  });
+
+  it("judges nothing by what is left of a group whose key can't be read", () => {
+    const text = mine.replace("requires: [extra]", "requires: [extra, nothing], default: maybe");
+    expect(messageOf(text)).toContain("groups.1.default");
+    expect(messageOf(text)).not.toContain("requires");
+  });
 });
 
 test.each(workerModels)("RMA-demo's %s pulls %j", async (group, ids) => {
