@@ -226,9 +226,9 @@ test("docs/catalog.md, followed to the letter in an empty folder, ends with the 
   const [checked, planned, done, listed, status] = said;
   expect(checked).toContain("my-llm.yaml is valid: My LLM, with 1 service, 1 set and 1 model.");
   expect(planned).toContain("This was a dry run");
-  expect(done).toContain("is online");
+  expect(done).toContain("My LLM is online");
   expect(JSON.parse(listed ?? "")).toEqual({ data: [{ id: "Qwen/Qwen3-0.6B" }] });
-  expect(status).toContain("is online");
+  expect(status).toContain("My LLM is online");
 });
 
 test("a worker that this machine can't run is explained, and nothing is written", async () => {
