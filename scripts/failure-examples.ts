@@ -370,7 +370,10 @@ export const failureExamples: {
       title: "High memory",
       group: "high-memory",
       lack: "a GPU with 24 GiB of memory; the one here has 12 GiB",
-      fitting: ["ocr", "vllm"],
+      fitting: [
+        { id: "ocr", title: "OCR worker" },
+        { id: "vllm", title: "vLLM" },
+      ],
     },
   ],
   "token.malformed": [{ where: "token.txt" }],

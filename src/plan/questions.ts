@@ -302,18 +302,35 @@ const startup: Question<"startup", Startup> = {
   environment: "HEROS_STARTUP",
   configKey: "startup",
   applies: () => true,
-  options: () => [
+  options: ({ catalog }) => [
     option("progressive", "Right away", "Online with the required models; the rest follow.", true),
     option("wait", "After all downloads finish", "Everything works from the start."),
-    option("warmup", "With a warm-up container", "Waits, and each start checks the models first."),
+    ...(hasWarmup(catalog)
+      ? [
+          option(
+            "warmup",
+            "With a warm-up container",
+            "Waits, and each start checks the models first.",
+          ),
+        ]
+      : []),
   ],
   selected: (answers) => [answers.startup],
-  parse: ([value = ""]) => {
-    if (value === "progressive" || value === "wait" || value === "warmup") return value;
-    throw badAnswer(startup, value, "progressive, wait or warmup");
+  parse: ([value = ""], catalog) => {
+    if (value === "progressive" || value === "wait") return value;
+    if (hasWarmup(catalog)) {
+      if (value === "warmup") return value;
+      throw badAnswer(startup, value, "progressive, wait or warmup");
+    }
+    const why = value === "warmup" ? `; ${catalog.stack.title} has no warm-up container` : "";
+    throw badAnswer(startup, value, `progressive or wait${why}`);
   },
   planLine: () => null,
 };
+
+function hasWarmup({ stack }: Pick<Catalog, "stack">): boolean {
+  return stack.services.some(({ warmup }) => warmup !== null);
+}
 
 const resumeAtBoot: Question<"resumeAtBoot", boolean> = {
   id: "resumeAtBoot",

@@ -1,3 +1,4 @@
+import { splitByFit } from "../catalog/capacity.ts";
 import { memoryGibOf, modelsOfGroups, withRequires } from "../catalog/catalog.ts";
 import type { Gpu } from "../run/events/machine.ts";
 import type { Circumstances } from "./answers.ts";
@@ -15,6 +16,8 @@ export interface Totals {
   readonly freeBytes: number | null;
   /** By how much they do not fit on that disk; 0 where they do. */
   readonly lackingBytes: number;
+  /** What the machine lacks for chosen sets: "vLLM needs a GPU with 8 GiB of memory; no GPU was found here". */
+  readonly misfits: readonly string[];
   /** Models that the Hub tells no sizes of. */
   readonly unknown: number;
   readonly memoryBytes: number;
@@ -28,7 +31,8 @@ export interface Totals {
 
 /** @param groups ids; the required ones among them */
 export function totalsOf(circumstances: Circumstances, groups: readonly string[]): Totals {
-  const { machine, catalog, bytesPerSecond } = circumstances;
+  const { machine, catalog, capacity, bytesPerSecond } = circumstances;
+  const lacking = capacity === null ? [] : splitByFit(catalog, groups, capacity).lacking;
   const chosen = modelsOfGroups(catalog, groups);
   const models = circumstances.models.filter(({ id }) => chosen.some((model) => model.id === id));
   const totalBytes = models.reduce((sum, model) => sum + model.totalBytes, 0);
@@ -47,6 +51,9 @@ export function totalsOf(circumstances: Circumstances, groups: readonly string[]
     seconds: bytesPerSecond === null || missingBytes === 0 ? null : missingBytes / bytesPerSecond,
     freeBytes,
     lackingBytes: freeBytes === null ? 0 : Math.max(0, neededBytes - freeBytes),
+    misfits: lacking
+      .filter(({ group }) => group.choice)
+      .map(({ group, lack }) => `${group.title} needs ${lack}`),
     unknown: models.filter((model) => model.totalBytes === 0).length,
     memoryBytes: memoryGib * 1024 ** 3,
     hasMemoryBytes: gpuBytes ?? machine.memoryBytes,

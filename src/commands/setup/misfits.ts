@@ -1,5 +1,5 @@
 import { type Capacity, splitByFit } from "../../catalog/capacity.ts";
-import { type Catalog, completeGroups, requiredGroups } from "../../catalog/catalog.ts";
+import { type Catalog, completeGroups, groupOf, requiredGroups } from "../../catalog/catalog.ts";
 import type { Answers } from "../../plan/questions.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { failure } from "../../run/failures/table.ts";
@@ -11,7 +11,12 @@ export function withoutMisfits(
   capacity: Capacity,
 ): { readonly answers: Pick<Answers, "groups">; readonly notices: readonly Notice[] } {
   const required = requiredGroups(catalog);
-  const { fitting, lacking } = splitByFit(catalog, answers.groups, capacity);
+  // What came along with a choice goes with it.
+  const chosen = answers.groups.filter((id) => {
+    const group = groupOf(catalog, id);
+    return group !== undefined && (group.choice || group.default);
+  });
+  const { fitting, lacking } = splitByFit(catalog, chosen, capacity);
   const left = lacking.filter(({ group }) => !required.includes(group.id));
   const groups = completeGroups(catalog, [...required, ...fitting]);
   return {
@@ -35,7 +40,8 @@ export function requireFitting(
   const [first] = lacking;
   if (first === undefined) return;
   const choices = catalog.groups.filter(({ choice }) => choice).map(({ id }) => id);
-  const { fitting } = splitByFit(catalog, choices, capacity);
+  const { fitting: ids } = splitByFit(catalog, choices, capacity);
+  const fitting = ids.map((id) => ({ id, title: groupOf(catalog, id)?.title ?? id }));
   const { group, lack } = first;
   throw failure("groups.too_much", { title: group.title, group: group.id, lack, fitting });
 }

@@ -64,15 +64,19 @@ export const planFailures = {
     readonly group: string;
     /** "a GPU with 24 GiB of memory; the one here has 12 GiB" */
     readonly lack: string;
-    /** Those that fit, by id. */
-    readonly fitting: readonly string[];
+    /** Those that fit. */
+    readonly fitting: readonly { readonly id: string; readonly title: string }[];
   }>({
     exitCode: exitCodes.machine,
     message: ({ title, lack }) => `${title} needs ${lack}.`,
     hint: ({ group, fitting }) =>
       fitting.length === 0
         ? `Leave ${group} out.`
-        : `Choose what fits: --group ${fitting.join(",")}.`,
+        : `Choose what fits: --group ${fitting.map(({ id }) => id).join(",")}.`,
+    formHint: ({ title, fitting }) =>
+      fitting.length === 0
+        ? `Leave ${title} out.`
+        : `Choose what fits: ${fitting.map((each) => each.title).join(", ")}.`,
   }),
   /** By its id in the catalog, or by its repository. */
   "models.unknown": row<{ readonly name: string; readonly known: readonly string[] }>({

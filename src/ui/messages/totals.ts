@@ -71,26 +71,23 @@ function memoryText({ memoryBytes, hasMemoryBytes, ownMemory }: Totals): string 
 /** What does not fit, and what would help. */
 export function misfitLines(totals: Totals): string[] {
   const { lackingBytes, memoryBytes, hasMemoryBytes, freeMemoryBytes, ownMemory } = totals;
-  const disk =
-    lackingBytes === 0
-      ? []
-      : [
-          `${formatBytes(lackingBytes)} more disk space is needed. Choose fewer models, free some space, or store them on another disk (asked later).`,
-        ];
+  const lines = totals.misfits.map((misfit) => `${misfit}. Choose something else.`);
+  if (lackingBytes > 0) {
+    lines.push(
+      `${formatBytes(lackingBytes)} more disk space is needed. Choose fewer models, free some space, or store them on another disk (asked later).`,
+    );
+  }
   if (memoryBytes > hasMemoryBytes) {
     const where = ownMemory ? "the GPU has" : "this machine has";
-    return [
-      ...disk,
+    lines.push(
       `These need more memory than ${where}. Not all of them can run together: choose fewer models.`,
-    ];
-  }
-  if (memoryBytes > freeMemoryBytes) {
-    return [
-      ...disk,
+    );
+  } else if (memoryBytes > freeMemoryBytes) {
+    lines.push(
       `Only ${formatMemory(freeMemoryBytes)} of memory is free now. Close other programs first, or choose fewer models.`,
-    ];
+    );
   }
-  return disk;
+  return lines;
 }
 
 /** One thing that the stack needs, what there is of it, and whether that is enough. */

@@ -9,7 +9,7 @@ import {
   totalLines,
   totalRow,
 } from "../../../src/ui/messages/totals.ts";
-import { cannedInterview, models, spark } from "../canned-interview.ts";
+import { cannedInterview, catalog, models, spark } from "../canned-interview.ts";
 import { pageLines } from "../wizard-walk.ts";
 
 const sizes = [
@@ -102,6 +102,21 @@ describe("what a choice comes to", () => {
   test("says so where the Hub tells no sizes", () => {
     const closed = models.map((model) => ({ ...model, totalBytes: 0, cachedBytes: 0 }));
     expect(said({ models: closed, bytesPerSecond: null })[0]).toContain("models of unknown size");
+  });
+
+  test("that needs what the machine lacks is explained first", () => {
+    const needy = {
+      ...catalog,
+      groups: catalog.groups.map((group) => ({
+        ...group,
+        needs: { ...group.needs, gpuMemoryGib: group.id === "listen" ? 500 : 0 },
+      })),
+    };
+    const interview = { ...cannedInterview(withFree(1e12)), catalog: needy };
+    expect(misfitLines(totalsOf(interview, ["remember", "listen"]))[0]).toBe(
+      "Listen needs a GPU with 500 GiB of memory; the one here has 122 GiB. Choose something else.",
+    );
+    expect(misfitLines(totalsOf(interview, ["remember"]))).toEqual([]);
   });
 
   test.each(sizes)("at %i by %i one that does not fit is never left unsaid", (columns, rows) => {
