@@ -3,7 +3,13 @@ import { createEndpointMemory } from "../source/mirrors.ts";
 import type { Emit } from "../run/event.ts";
 import { stages } from "../run/events/run.ts";
 import type { PauseSwitch } from "../run/run-control.ts";
-import { type GatheredSettings, gatherTold, ofStack } from "../commands/gather-settings.ts";
+import { stackChosen } from "../catalog/capabilities.ts";
+import {
+  type GatheredSettings,
+  gatherSettings,
+  gatherTold,
+  ofStack,
+} from "../commands/gather-settings.ts";
 import type { ModelChoice } from "../commands/pull.ts";
 import type { Work } from "../commands/command-request.ts";
 import type { Person } from "../plan/interview.ts";
@@ -125,16 +131,16 @@ function planCommand(request: DispatchRequest): CommandPlan {
           ? "The demo is over. For the real setup, run heros setup."
           : "Everything downloaded is kept. Run heros setup again to continue.",
         work: async (work) => {
-          const settings = await gatherTold(work, given);
+          const settings = await gatherSettings(work.host, given);
           // What was given wrongly comes before who is asked for the rest.
           const { resolveAnswers } = await import("../plan/resolve.ts");
           resolveAnswers({ ...settings, remembered: {}, foundTokens: [] });
           const person = await whoAnswers(command, writer, work.host);
           const { chooseCatalog } = await import("../commands/setup/choose-catalog.ts");
           const chosen = demo ? settings : await chooseCatalog(work, settings, person);
-          return chosen === null
-            ? null
-            : setUp(ofStack(work, chosen), request, { command, person, settings: chosen });
+          if (chosen === null) return null;
+          work.emit(stackChosen(chosen.catalog));
+          return setUp(ofStack(work, chosen), request, { command, person, settings: chosen });
         },
       };
     }

@@ -1,4 +1,3 @@
-import { stackChosen } from "../../catalog/capabilities.ts";
 import { isSetUp } from "../../deploy/compose/compose-files.ts";
 import { listKnownStacks } from "../../record/known-stacks.ts";
 import type { Person } from "../../plan/interview.ts";
@@ -8,22 +7,10 @@ import { openCatalog, shippedCatalogs } from "../open-catalog.ts";
 
 /**
  * Which stack a setup is about where nobody names one: the only one that was set up here, with its catalog; where there is
- * none yet, the person is asked, and who is not asked gets the default. Another one than that of the settings is told of.
+ * none yet, the person is asked, and who is not asked gets the default.
  * @returns null where the person stops
  */
 export async function chooseCatalog(
-  work: Pick<Work, "host" | "signal" | "emit">,
-  settings: GatheredSettings,
-  person: Pick<Person, "choose">,
-): Promise<GatheredSettings | null> {
-  const chosen = await choiceOfCatalog(work, settings, person);
-  if (chosen !== null && chosen.catalog !== settings.catalog) {
-    work.emit(stackChosen(chosen.catalog));
-  }
-  return chosen;
-}
-
-async function choiceOfCatalog(
   { host, signal }: Pick<Work, "host" | "signal">,
   settings: GatheredSettings,
   { choose }: Pick<Person, "choose">,
