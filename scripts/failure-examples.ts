@@ -365,6 +365,7 @@ export const failureExamples: {
   "catalog.no_stack": [{ stack: "models" }],
   "stack.no_base": [{ stack: "models" }],
   "groups.one_of": [{ oneOf: "worker", groups: ["ocr", "embedding"] }],
+  "demo.other_stack": [{ title: "Open WebUI", catalog: "open-webui" }],
   "groups.too_much": [
     {
       title: "High memory",

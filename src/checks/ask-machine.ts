@@ -39,13 +39,15 @@ export type HubAnswer =
   /** A download could not use it. */
   | { readonly kind: "unusable"; readonly failure: Failure }
   | { readonly kind: "offline" }
+  /** No model comes from it. */
+  | { readonly kind: "unneeded" }
   | { readonly kind: "late" };
 
 /** What stands at each address of the Hub, in order of preference. */
 export type EndpointAnswers = readonly { readonly endpoint: string; readonly answer: HubAnswer }[];
 
 /** Asks an address as a download does, so that both judge alike. @throws Failure that the download would end with */
-export type TryHub = (endpoint: string, signal: AbortSignal) => Promise<void>;
+export type TryHub = (endpoint: string, signal: AbortSignal) => Promise<"answered" | "unneeded">;
 
 /** The stack, as it is or would be written; null where compose does not say, or rejects it. */
 export type ReadStack = () => Promise<PlannedStack | null>;
@@ -210,6 +212,7 @@ async function askHub(probe: Probe, endpoint: string, tryHub: TryHub): Promise<H
   try {
     const tried = await withinLimit(probe, (signal) => tryHub(endpoint, signal));
     if (tried === late) return { kind: "late" };
+    if (tried === "unneeded") return { kind: "unneeded" };
     return { kind: "hub", elapsedMs: Math.round(clock.monotonicMs() - startedMs) };
   } catch (error) {
     probe.signal.throwIfAborted();

@@ -8,7 +8,8 @@ export function assessHubs(answers: EndpointAnswers, { limitMs }: Pick<Probe, "l
   const findings = answers.map(({ endpoint, answer }) => assessHub(answer, { endpoint, limitMs }));
   const [first, ...others] = findings;
   if (first === undefined) return { status: "skipped", found: "no address is set" };
-  if (others.length === 0 || answers[0]?.answer.kind === "offline") return first;
+  const isAsked = first.status !== "skipped";
+  if (others.length === 0 || !isAsked) return first;
   const found = findings.map((finding) => finding.found).join("; ");
   const used = answers.find(({ answer }) => answer.kind === "hub");
   if (used === undefined) return { ...first, found };
@@ -25,6 +26,8 @@ function assessHub(
   switch (answer.kind) {
     case "hub":
       return { status: "ok", found: `${endpoint} answers in ${answer.elapsedMs} ms` };
+    case "unneeded":
+      return { status: "skipped", found: "no model of this stack comes from it" };
     case "offline":
       return { status: "skipped", found: "HF_HUB_OFFLINE is set" };
     case "late":

@@ -1,4 +1,4 @@
-import type { Catalog } from "../catalog/catalog.ts";
+import type { Catalog, RepoFiles } from "../catalog/catalog.ts";
 import type { TryHub } from "../checks/ask-machine.ts";
 import { keptTokenFile } from "../deploy/compose/deployment.ts";
 import type { Host } from "../host/host.ts";
@@ -6,6 +6,7 @@ import type { FoundToken, TokenAnswer } from "../plan/answers.ts";
 import type { Emit } from "../run/event.ts";
 import type { Notice } from "../run/events/run.ts";
 import { exitCodes, Failure } from "../run/failure.ts";
+import { schemeOf } from "../run/repos/file-listing.ts";
 import { calledOllama, parseOllamaRepo } from "../run/repos/ollama.ts";
 import { isHubOffline, findTokens } from "../source/hub/environment.ts";
 import { Secret } from "../run/secret.ts";
@@ -153,8 +154,8 @@ export async function givenToken(
 }
 
 /**
- * Asks an address of the Hub as a download does, once: for the files of the catalog's first model, and whether one of them
- * can be had.
+ * Asks an address of the Hub as a download does, once: for the files of the catalog's first model that comes from it, and
+ * whether one of them can be had.
  * @param tokenIsAsked a person is still asked for a token, so that what only a token is missing for passes
  */
 export function tryHubOf(
@@ -170,17 +171,18 @@ export function tryHubOf(
   },
 ): TryHub {
   return async (endpoint, signal) => {
+    const part = firstOfHub(fetching.catalog);
+    if (part === null) return "unneeded";
     try {
-      await ask(endpoint, signal);
+      await ask(endpoint, part, signal);
     } catch (error) {
       const ofToken = error instanceof Failure && error.exitCode === exitCodes.usage;
       if (!tokenIsAsked || !ofToken) throw error;
     }
+    return "answered";
   };
 
-  async function ask(endpoint: string, signal: AbortSignal): Promise<void> {
-    const part = firstPart(fetching.catalog);
-    if (part === null) return;
+  async function ask(endpoint: string, part: RepoFiles, signal: AbortSignal): Promise<void> {
     const token = endpoint === fetching.endpoint ? tokenOf(await givenToken(host, fetching)) : null;
     // Nothing that an earlier run kept, and no waiting: what counts is how it is now.
     const onTokenRefused = () => {
@@ -193,7 +195,9 @@ export function tryHubOf(
   }
 }
 
-function firstPart({ models }: Catalog) {
-  const [first] = models.toSorted((one, other) => one.priority - other.priority);
-  return first?.parts[0] ?? null;
+function firstOfHub({ models }: Catalog): RepoFiles | null {
+  const parts = models
+    .toSorted((one, other) => one.priority - other.priority)
+    .flatMap((model) => model.parts);
+  return parts.find(({ repo }) => schemeOf(repo) === "hub") ?? null;
 }

@@ -128,6 +128,7 @@ describe("heros setup --demo", () => {
     ["a Hub that is no address", ["--endpoint", "nope"], "settings.bad_value", 2],
     ["a rate that is none", ["--limit-rate", "abc"], "settings.bad_value", 2],
     ["sets that are not there", ["--tiers", "7"], "groups.unknown", 2],
+    ["a stack that it can't simulate", ["--catalog", "open-webui"], "demo.other_stack", 2],
     ["a stack in /proc", ["--stack-dir", "/proc/1"], "disk.unsupported", 1],
     ["a stack in a file", ["--stack-dir", "/etc/passwd"], "stack.not_writable", 1],
     ["models in a file", ["--storage", "/etc/passwd/models"], "cache.not_writable", 1],

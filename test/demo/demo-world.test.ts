@@ -35,7 +35,7 @@ test("is taken for a DGX Spark on which everything is in order", async () => {
     port: demo.port,
     endpoint: demo.endpoint,
     readStack: async () => null,
-    tryHub: async () => {},
+    tryHub: () => Promise.resolve("answered"),
   });
 
   expect(problems).toEqual([]);

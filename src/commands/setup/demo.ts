@@ -8,6 +8,8 @@ import { mountOf } from "../../plan/storage.ts";
 import type { Person } from "../../plan/interview.ts";
 import type { DemoFolder } from "../../record/handover.ts";
 import type { FilePlace } from "../../run/file-failure.ts";
+import { failure } from "../../run/failures/table.ts";
+import { schemeOf } from "../../run/repos/file-listing.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
 import type { SetupRequest, Work } from "../command-request.ts";
 import { demoSummary } from "./closing-summary.ts";
@@ -35,6 +37,7 @@ export async function performDemo(
 ): Promise<readonly string[] | null> {
   const { settings: given, dryRun, keep, person, assetsDir, nodePath, detach, earlier } = options;
   const { ask, remedy } = person;
+  requireSimulated(given);
   await requireFolders(work, givenFolders(work, given));
   const world = await prepareDemo({
     host: work.host,
@@ -102,6 +105,14 @@ function settingsInside(world: DemoWorld, given: GatheredSettings): GatheredSett
 }
 
 /** The person names folders of this machine; what comes of them is the demo's. */
+/** The simulated world has a Hub and one program that tells of its health. @throws Failure `demo.other_stack` (exit 2) */
+function requireSimulated({ catalog, given }: GatheredSettings): void {
+  const { stack, models } = catalog;
+  const isOfHub = models.every(({ parts }) => parts.every(({ repo }) => schemeOf(repo) === "hub"));
+  if (stack.health.kind === "annie" && isOfHub) return;
+  throw failure("demo.other_stack", { title: stack.title, catalog: given.catalog ?? stack.id });
+}
+
 function askInside(work: Work, world: DemoWorld, ask: NonNullable<Person["ask"]>) {
   const moved = (answers: Answers): Answers => ({
     ...answers,

@@ -1,4 +1,5 @@
 import { exitCodes, row } from "../failure.ts";
+import { quoted } from "../shell-quote.ts";
 
 /** A value that does not answer a question. */
 interface BadAnswer {
@@ -35,6 +36,12 @@ export const planFailures = {
       return `Give ${right} (${flag}, ${environment}, or ${configKey} in the config file).`;
     },
     formHint: (bad) => (bad === "token" ? tokenHint : `Give ${bad.right}.`),
+  }),
+  "demo.other_stack": row<{ readonly title: string; readonly catalog: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ title }) => `The demo can't simulate ${title}.`,
+    hint: ({ catalog }) =>
+      `Leave --catalog out: heros setup --demo. To see what a setup would do: heros setup --catalog ${quoted(catalog)} --dry-run`,
   }),
   "groups.unknown": row<{
     readonly group: string;
