@@ -4,7 +4,7 @@ import { calledS3, parseS3 } from "../../run/repos/s3.ts";
 import { isHubOffline } from "../../source/hub/environment.ts";
 import { createAskAgain, patienceMs } from "../../source/retry-policy.ts";
 import { connectBucket } from "../../source/s3/bucket-hub.ts";
-import type { BucketModel } from "../../source/s3/manifest.ts";
+import type { PlacedModel } from "../../source/placed-models.ts";
 import type { Source } from "../../source/source.ts";
 import type { Fetching, Work } from "../command-request.ts";
 import { openHub, tellHubWait } from "../open-hub.ts";
@@ -18,7 +18,7 @@ export interface Buckets {
 
 interface OneBucket {
   readonly place: string;
-  readonly models: readonly BucketModel[];
+  readonly models: readonly PlacedModel[];
 }
 
 /** Reads what each of these buckets holds. @param places `s3://bucket/prefix`. @throws Failure `s3.…` (2, 4, 5), `hub.offline`; AbortError */

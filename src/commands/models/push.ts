@@ -9,7 +9,8 @@ import { createAskAgain, patienceMs } from "../../source/retry-policy.ts";
 import { readManifest } from "../../source/s3/bucket.ts";
 import { openS3 } from "../../source/s3/client.ts";
 import { failureOfError } from "../../source/s3/failures.ts";
-import { type BucketModel, keyOf } from "../../source/s3/manifest.ts";
+import { keyOf } from "../../source/model-manifest.ts";
+import type { PlacedModel } from "../../source/placed-models.ts";
 import { isStored, listModel, partBytesOf, sendFile, type Upload } from "../../source/s3/upload.ts";
 import { requireSound, verifyModels } from "../../store/hub-cache/verify.ts";
 import { isWhole, type Survey, type SurveyedModel } from "../../store/store.ts";
@@ -37,7 +38,7 @@ interface PushedFile extends Upload {
 }
 
 /** One repository of one model. */
-interface PushedRepo extends Omit<BucketModel, "files"> {
+interface PushedRepo extends Omit<PlacedModel, "files"> {
   readonly files: readonly PushedFile[];
 }
 

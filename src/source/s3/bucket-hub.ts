@@ -1,12 +1,17 @@
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { calledS3, parseS3 } from "../../run/repos/s3.ts";
-import type { FileName, Hub } from "../source.ts";
+import type { FileName } from "../source.ts";
 import { discard, openAddress, orAbandon, requestOf, requirePlain } from "../request.ts";
 import { retryOnce } from "../retry-policy.ts";
 import type { S3Client, S3Host } from "./client.ts";
 import { failureOfError, scopeOf } from "./failures.ts";
-import type { BucketFile, BucketModel } from "./manifest.ts";
+import {
+  calledModel,
+  type ModelsSource,
+  type PlacedFile,
+  type PlacedModel,
+} from "../placed-models.ts";
 
 export interface BucketHubOptions {
   readonly host: S3Host;
@@ -16,19 +21,14 @@ export interface BucketHubOptions {
   readonly offline: boolean;
 }
 
-/** A source of the Hub's models that knows which it has. */
-export interface BucketHub extends Hub {
-  models(signal: AbortSignal): Promise<readonly BucketModel[]>;
-}
-
 interface Opened {
   readonly client: S3Client;
-  readonly models: readonly BucketModel[];
-  readonly files: ReadonlyMap<string, BucketFile>;
+  readonly models: readonly PlacedModel[];
+  readonly files: ReadonlyMap<string, PlacedFile>;
 }
 
 /** Models of the Hub out of a bucket, in the place of the Hub. Asks nothing yet. @throws Failure `s3.bad_name` */
-export function connectBucket({ host, endpoint, offline }: BucketHubOptions): BucketHub {
+export function connectBucket({ host, endpoint, offline }: BucketHubOptions): ModelsSource {
   const place = parseS3(endpoint);
   const called = calledS3(place);
   let opening: Promise<S3Client> | null = null;
@@ -61,7 +61,7 @@ export function connectBucket({ host, endpoint, offline }: BucketHubOptions): Bu
     known = { client: await openClient(), models, files: new Map(files) };
     return known;
   }
-  async function fileOf(name: FileName, signal: AbortSignal): Promise<BucketFile> {
+  async function fileOf(name: FileName, signal: AbortSignal): Promise<PlacedFile> {
     const { files } = await opened(signal);
     const file = files.get(nameOf(name));
     if (file !== undefined) return file;
@@ -124,11 +124,6 @@ export function connectBucket({ host, endpoint, offline }: BucketHubOptions): Bu
     failureOf: (error) => (error instanceof Failure ? error : failureOfError(error, called)),
     scopeOf,
   };
-}
-
-/** As `heros pull` takes it. */
-export function calledModel({ repo, revision }: Pick<BucketModel, "repo" | "revision">): string {
-  return revision === "main" ? repo : `${repo}@${revision}`;
 }
 
 function nameOf({ repo, commit, path }: FileName): string {

@@ -5,18 +5,12 @@ import { calledS3 } from "../../run/repos/s3.ts";
 import { isRepoId, isSafePath } from "../hub/listing.ts";
 import { discard } from "../request.ts";
 import type { S3Client } from "./client.ts";
-import {
-  below,
-  type BucketFile,
-  type BucketModel,
-  manifestName,
-  maxManifestBytes,
-  parseManifest,
-} from "./manifest.ts";
+import { below, manifestName, maxManifestBytes, parseManifest } from "../model-manifest.ts";
+import type { PlacedFile, PlacedModel } from "../placed-models.ts";
 import { textOfChild } from "./xml.ts";
 
 export interface BucketModels {
-  readonly models: readonly BucketModel[];
+  readonly models: readonly PlacedModel[];
   /** Of the manifest, where there is one. */
   readonly etag: string | null;
 }
@@ -36,14 +30,16 @@ export async function readManifest(
   if (response.status === 404) return null;
   const bytes = await client.readAll(response, maxManifestBytes);
   const etag = response.headers["etag"] ?? null;
-  return { models: parseManifest(client.place, bytes), etag };
+  const bad = (problem: string, cause?: unknown) =>
+    failure("s3.bad_manifest", { place: calledS3(client.place), problem }, cause);
+  return { models: parseManifest({ bytes, prefix: client.place.prefix, bad }), etag };
 }
 
 /** The models in a bucket: by our manifest, else those of a copy of a Hub cache. @throws as `readManifest`, and Failure `s3.models_not_found`, `s3.unverifiable` */
 export async function readModels(
   client: S3Client,
   signal: AbortSignal,
-): Promise<readonly BucketModel[]> {
+): Promise<readonly PlacedModel[]> {
   const models =
     (await readManifest(client, signal))?.models ?? (await copiedCache(client, signal));
   if (models.length > 0) return models;
@@ -101,7 +97,7 @@ const copyPattern =
  * A Hub cache that a tool copied there, following its links: a snapshot's file is the blob of the same ETag and size, whose
  * name is its hash; else the store may know the hash.
  */
-async function copiedCache(client: S3Client, signal: AbortSignal): Promise<BucketModel[]> {
+async function copiedCache(client: S3Client, signal: AbortSignal): Promise<PlacedModel[]> {
   const { place } = client;
   const root = place.prefix === "" ? "" : `${place.prefix}/`;
   const objects = await listObjects(client, `${root}models--`, signal);
@@ -122,7 +118,7 @@ async function copiedCache(client: S3Client, signal: AbortSignal): Promise<Bucke
     snapshots.set(id, snapshot);
   }
   const revisions = await readRefs(client, refs, signal);
-  const models: BucketModel[] = [];
+  const models: PlacedModel[] = [];
   for (const [id, found] of snapshots) {
     const [repo = "", commit = ""] = id.split("@");
     // No disk has a file that is a folder, so this is no copy of a cache.
@@ -141,7 +137,7 @@ async function copiedCache(client: S3Client, signal: AbortSignal): Promise<Bucke
         sizeBytes,
         blobName: hex,
         hash: { algorithm, hex },
-      } as const satisfies BucketFile;
+      } as const satisfies PlacedFile;
     });
     for (const revision of revisions.get(id) ?? [commit])
       models.push({ repo, revision, commit, files });

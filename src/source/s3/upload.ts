@@ -7,7 +7,8 @@ import { calledS3 } from "../../run/repos/s3.ts";
 import { discard } from "../request.ts";
 import { readManifest } from "./bucket.ts";
 import type { S3Client, S3Request } from "./client.ts";
-import { below, type BucketModel, manifestName, manifestText, withModel } from "./manifest.ts";
+import { below, manifestName, manifestText, withModel } from "../model-manifest.ts";
+import type { PlacedModel } from "../placed-models.ts";
 import { escapedXml, textOfChild } from "./xml.ts";
 
 /** A file of this machine, and the object that it is to be. */
@@ -260,7 +261,7 @@ const mostTries = 8;
  */
 export async function listModel(
   { client, ask, signal }: Pick<Sending, "client" | "ask" | "signal">,
-  model: BucketModel,
+  model: PlacedModel,
 ): Promise<void> {
   const { place } = client;
   const key = below(place.prefix, manifestName);

@@ -217,6 +217,10 @@ test.each([
     what: "a size that is none",
     text: changed((one) => ({ ...one, files: [{ ...one.files[0], size: -1 }] })),
   },
+  {
+    what: "a model twice",
+    text: JSON.stringify({ schema: 1, models: [...manifest.models, ...manifest.models] }),
+  },
 ])("a manifest with $what is refused", async ({ text }) => {
   await using server = await filled();
   server.put("annie/heros-manifest.json", text);

@@ -1,30 +1,13 @@
 import { z } from "zod";
-import type { Failure } from "../../run/failure.ts";
-import { failure } from "../../run/failures/table.ts";
-import { commitPattern, fileThatIsFolder, type ListedFile } from "../../run/repos/file-listing.ts";
-import { calledS3, type S3Place } from "../../run/repos/s3.ts";
-import { parseJson } from "../../run/json.ts";
-import { isRepoId, isSafePath } from "../hub/listing.ts";
+import { parseJson } from "../run/json.ts";
+import { commitPattern, fileThatIsFolder } from "../run/repos/file-listing.ts";
+import { isRepoId, isSafePath } from "./hub/listing.ts";
+import { calledModel, type PlacedFile, type PlacedModel } from "./placed-models.ts";
 
 /** Beside the models: which there are, and what each file hashes to. */
 export const manifestName = "heros-manifest.json";
 export const maxManifestBytes = 64 * 1024 * 1024;
 const most = { models: 10_000, files: 200_000 };
-
-/** A model's files in a bucket. */
-export interface BucketModel {
-  /** Its name on the Hub: `OWNER/REPO`. */
-  readonly repo: string;
-  /** As it was pushed: a branch, a tag or a commit. */
-  readonly revision: string;
-  readonly commit: string;
-  readonly files: readonly BucketFile[];
-}
-
-export interface BucketFile extends ListedFile {
-  /** In the bucket. */
-  readonly key: string;
-}
 
 const size = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
@@ -44,7 +27,7 @@ const schema = z.object({ schema: z.literal(1), models: z.array(modelSchema).max
 
 /** `PREFIX/OWNER/REPO/COMMIT/path`: any tool can read it. */
 export function keyOf(
-  { prefix }: S3Place,
+  { prefix }: { readonly prefix: string },
   { repo, commit, path }: { readonly repo: string; readonly commit: string; readonly path: string },
 ): string {
   return below(prefix, `${repo}/${commit}/${path}`);
@@ -54,10 +37,16 @@ export function below(prefix: string, name: string): string {
   return prefix === "" ? name : `${prefix}/${name}`;
 }
 
-/** @throws Failure `s3.bad_manifest` */
-export function parseManifest(place: S3Place, bytes: Buffer): BucketModel[] {
-  const bad = (problem: string, cause?: unknown): Failure =>
-    failure("s3.bad_manifest", { place: calledS3(place), problem }, cause);
+export interface ManifestReading {
+  readonly bytes: Buffer;
+  /** Of the files, as `keyOf` takes it. */
+  readonly prefix: string;
+  /** Makes the failure that says what is wrong with it. */
+  readonly bad: (problem: string, cause?: unknown) => Error;
+}
+
+/** @throws what `bad` makes */
+export function parseManifest({ bytes, prefix, bad }: ManifestReading): PlacedModel[] {
   const value = parseJson(bytes.toString("utf8"));
   if (value === null || value === undefined) throw bad("it is not JSON");
   const parsed = schema.safeParse(value);
@@ -66,7 +55,11 @@ export function parseManifest(place: S3Place, bytes: Buffer): BucketModel[] {
     const at = issue === undefined || issue.path.length === 0 ? "it" : issue.path.join(".");
     throw bad(`${at} is not as it should be`, parsed.error);
   }
+  const named = new Set<string>();
   return parsed.data.models.map(({ repo, revision, commit, files }) => {
+    const name = calledModel({ repo, revision });
+    if (named.has(name)) throw bad(`${name} is in it twice`);
+    named.add(name);
     const paths = new Set(files.map(({ path }) => path));
     if (paths.size < files.length) throw bad(`${repo} has two files of the same name`);
     const both = fileThatIsFolder(paths);
@@ -75,9 +68,9 @@ export function parseManifest(place: S3Place, bytes: Buffer): BucketModel[] {
       repo,
       revision,
       commit,
-      files: files.map((file): BucketFile => {
+      files: files.map((file): PlacedFile => {
         const { path, size: sizeBytes } = file;
-        const key = keyOf(place, { repo, commit, path });
+        const key = keyOf({ prefix }, { repo, commit, path });
         return "sha256" in file
           ? {
               path,
@@ -98,7 +91,7 @@ export function parseManifest(place: S3Place, bytes: Buffer): BucketModel[] {
   });
 }
 
-export function manifestText(models: readonly BucketModel[]): string {
+export function manifestText(models: readonly PlacedModel[]): string {
   const written = models.map(({ repo, revision, commit, files }) => ({
     repo,
     revision,
@@ -113,8 +106,8 @@ export function manifestText(models: readonly BucketModel[]): string {
 }
 
 /** With this model in the place of an earlier one of its name; of the same commit, files that were there stay. */
-export function withModel(models: readonly BucketModel[], added: BucketModel): BucketModel[] {
-  const isSame = ({ repo, revision }: BucketModel): boolean =>
+export function withModel(models: readonly PlacedModel[], added: PlacedModel): PlacedModel[] {
+  const isSame = ({ repo, revision }: PlacedModel): boolean =>
     repo === added.repo && revision === added.revision;
   const before = models.find((model) => isSame(model) && model.commit === added.commit);
   const files = new Map(
