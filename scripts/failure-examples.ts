@@ -3,6 +3,7 @@ import { failure } from "../src/run/failures/table.ts";
 import { ollamaFailureExamples } from "./ollama-failure-examples.ts";
 import { clashFailureExamples } from "./clash-failure-examples.ts";
 import { containerFailureExamples } from "./container-failure-examples.ts";
+import { folderFailureExamples } from "./folder-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
 import { s3FailureExamples } from "./s3-failure-examples.ts";
 import { shareFailureExamples } from "./share-failure-examples.ts";
@@ -387,6 +388,7 @@ export const failureExamples: {
   "usage.no_home": [undefined],
   "usage.wrong": [{ complaint: "unknown command 'setpu'\n(Did you mean setup?)" }],
   ...ollamaFailureExamples,
+  ...folderFailureExamples,
   ...s3FailureExamples,
   ...clashFailureExamples,
   ...releaseFailureExamples,

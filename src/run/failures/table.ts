@@ -4,6 +4,7 @@ import { annieFailures } from "./annie.ts";
 import { machineFailures } from "./machine.ts";
 import { storeFailures } from "./store.ts";
 import { fileFailures } from "./files.ts";
+import { folderFailures } from "./folder.ts";
 import { hubFailures } from "./hub.ts";
 import { ollamaFailures } from "./ollama.ts";
 import { planFailures } from "./plan.ts";
@@ -20,6 +21,7 @@ import { stackFailures } from "./stack.ts";
 export const failures = {
   ...cliFailures,
   ...fileFailures,
+  ...folderFailures,
   ...hubFailures,
   ...machineFailures,
   ...annieFailures,
