@@ -1,3 +1,4 @@
+import { isModelsPlace, parseModelsPlace } from "../run/repos/models-place.ts";
 import { parseOllamaName, repoOfOllama } from "../run/repos/ollama.ts";
 import type { Catalog, CatalogModel, Group, RepoFiles, Variant } from "./catalog.ts";
 import { toProof } from "./proof.ts";
@@ -179,13 +180,18 @@ function memoryOf({
   return { memoryGib, recommendedGib };
 }
 
-/** Where a model is, as sources name it. @throws Failure `ollama.bad_name` for what the checks found wrong */
+/** Where a model is, as sources name it. @throws Failure `ollama.bad_name`, `s3.bad_name`, `folder.bad_name`, … for what the checks found wrong */
 export function partsOf(where: WrittenVariant): CatalogModel["parts"] {
   const { repo, source, revision, files = null, digest, also } = where;
+  const from =
+    source !== undefined && isModelsPlace(source)
+      ? { from: parseModelsPlace(source, { cwd: "/", home: "/" }).called }
+      : {};
   const others = also.map((part): RepoFiles => ({
     repo: part.repo,
     revision: part.revision,
     files: part.files ?? null,
+    ...from,
   }));
   const pinned = digest === undefined ? {} : { digest };
   const ollama =
@@ -197,5 +203,5 @@ export function partsOf(where: WrittenVariant): CatalogModel["parts"] {
     ];
   }
   const name = repo ?? source?.slice("hub:".length) ?? "";
-  return [{ repo: name, revision: revision ?? "main", files, ...pinned }, ...others];
+  return [{ repo: name, revision: revision ?? "main", files, ...pinned, ...from }, ...others];
 }

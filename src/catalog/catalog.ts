@@ -39,6 +39,8 @@ export interface RepoFiles {
   readonly files: readonly string[] | null;
   /** What the revision must be, as the source names it: `sha256:…`; left out where it is not pinned. */
   readonly digest?: string;
+  /** The place that has it: `s3://…`, `/mnt/nas/models`, `https://…/`; left out where the Hub, or Ollama's registry, has. */
+  readonly from?: string;
 }
 
 export interface ModelMemory {

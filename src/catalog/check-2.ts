@@ -147,12 +147,21 @@ function wrongSource(where: WrittenVariant, path: Path): WrongKey[] {
         });
       }
     }
-    if (also.length === 0) wrong.push(...wrongOllama(where, path));
+    if (also.length === 0) wrong.push(...wrongAddress(where, path));
   } else if (digest !== undefined) {
     wrong.push({
       path: [...path, "digest"],
       problem: "pins Ollama's models; those of the Hub are pinned by revision",
     });
+  }
+  if (repo !== undefined && scheme !== undefined) {
+    wrong.push(...wrongAddress(where, path));
+    if (/^(?:file|https?):.*#/iu.test(source ?? "")) {
+      wrong.push({
+        path: [...path, "source"],
+        problem: "must not contain #: repo says which model",
+      });
+    }
   }
   if (recommendedGib !== undefined && recommendedGib < memoryGib) {
     wrong.push({ path: [...path, "recommendedGib"], problem: "must be at least memoryGib" });
@@ -160,7 +169,7 @@ function wrongSource(where: WrittenVariant, path: Path): WrongKey[] {
   return wrong;
 }
 
-function wrongOllama(where: WrittenVariant, path: Path): WrongKey[] {
+function wrongAddress(where: WrittenVariant, path: Path): WrongKey[] {
   try {
     partsOf(where);
     return [];

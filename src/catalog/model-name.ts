@@ -1,5 +1,6 @@
 import { failure } from "../run/failures/table.ts";
 import { calledOllama, parseOllamaName, repoOfOllama } from "../run/repos/ollama.ts";
+import { isFolder, parseFolder } from "../run/repos/folder.ts";
 import { requireNoOtherStore } from "../run/repos/s3.ts";
 import { type Catalog, type CatalogModel, noGroup, noPriority, type RepoFiles } from "./catalog.ts";
 
@@ -25,6 +26,8 @@ function modelByName(catalog: Catalog, name: string): CatalogModel {
   if (known !== undefined) return known;
   if (name.startsWith(ollamaPrefix)) return ollamaModel(name.slice(ollamaPrefix.length));
   requireNoOtherStore(name);
+  // What is wrong with an address is said without its password.
+  if (isFolder(name)) parseFolder(name, { cwd: "/", home: "/" });
   const { repo, revision } = hubPattern.exec(name)?.groups ?? {};
   if (repo === undefined) {
     throw failure("models.unknown", { name, known: catalog.models.map(({ id }) => id) });
@@ -32,10 +35,11 @@ function modelByName(catalog: Catalog, name: string): CatalogModel {
   return hubModel(repo, revision);
 }
 
-/** A whole repository of the Hub, at a branch, a tag or a commit. */
-export function hubModel(repo: string, revision?: string): CatalogModel {
+/** A whole repository of the Hub, at a branch, a tag or a commit. @param from the place that has it, where the Hub is not asked */
+export function hubModel(repo: string, revision?: string, from?: string): CatalogModel {
   const id = revision === undefined ? repo : `${repo}@${revision}`;
-  return uncatalogued(id, id, { repo, revision: revision ?? "main", files: null });
+  const place = from === undefined ? {} : { from };
+  return uncatalogued(id, id, { repo, revision: revision ?? "main", files: null, ...place });
 }
 
 /** @param text `llava:7b`. @throws Failure `ollama.bad_name` (exit 2) */

@@ -195,9 +195,10 @@ export function tryHubOf(
   }
 }
 
+/** Of those that the Hub is asked for. */
 function firstOfHub({ models }: Catalog): RepoFiles | null {
   const parts = models
     .toSorted((one, other) => one.priority - other.priority)
     .flatMap((model) => model.parts);
-  return parts.find(({ repo }) => schemeOf(repo) === "hub") ?? null;
+  return parts.find(({ repo, from }) => from === undefined && schemeOf(repo) === "hub") ?? null;
 }

@@ -9,10 +9,9 @@ import { parseGroups } from "../plan/questions.ts";
 import type { Stack } from "../catalog/stack.ts";
 import type { DetachRequest } from "../record/handover.ts";
 import { failure } from "../run/failures/table.ts";
-import { isS3 } from "../run/repos/s3.ts";
+import { isModelsPlace, parseModelsPlace } from "../run/repos/models-place.ts";
 import { formatBytes } from "../run/units.ts";
 import type { Survey } from "../store/store.ts";
-import type { Buckets } from "./models/bucket-models.ts";
 import { fetchModels, surveyModels } from "./download-models.ts";
 import type { GatheredSettings } from "./gather-settings.ts";
 import { type Placed, placeAndMake, requirePlace } from "./models-place.ts";
@@ -20,12 +19,6 @@ import { openModelDoors, tellOtherOllama } from "./models/model-doors.ts";
 import { givenToken } from "./open-hub.ts";
 import type { Fetching, Work } from "./command-request.ts";
 import type { StackImages } from "./images/stack-images.ts";
-
-/** What is wanted, and of which buckets. */
-interface PulledModels {
-  readonly models: readonly CatalogModel[];
-  readonly buckets?: Buckets | undefined;
-}
 
 /** Whose images are downloaded with the models. */
 interface StackPlace {
@@ -45,7 +38,10 @@ interface StackPlace {
 export async function pull(
   work: Work,
   fetching: Placed<Fetching>,
-  { models, stack, buckets }: PulledModels & { readonly stack: StackPlace | null },
+  {
+    models,
+    stack,
+  }: { readonly models: readonly CatalogModel[]; readonly stack: StackPlace | null },
 ): Promise<string[]> {
   const { host, emit, signal } = work;
   const token = await givenToken(host, fetching);
@@ -53,7 +49,6 @@ export async function pull(
     fetching,
     token,
     models,
-    buckets,
   });
 
   emit({ type: "stage.started", stage: "download" });
@@ -132,6 +127,8 @@ export async function performPull(
   work: Work,
   { settings, choice, images, assetsDir, detach }: PullRequest,
 ): Promise<readonly string[]> {
+  // What is wrong with an address is told before anything is done with it.
+  for (const name of choice.names.filter(isModelsPlace)) parseModelsPlace(name, work.host);
   const placed = await placeAndMake(work, settings);
   const { tokenFile } = placed;
   const token = tokenFile === null || tokenFile.source === "none" ? null : tokenFile.token;
@@ -139,24 +136,24 @@ export async function performPull(
   const stack = images
     ? { stack: settings.catalog.stack, stackDir: settings.stackDir, assetsDir }
     : null;
-  return pull(work, placed, { ...(await pulledModels(work, choice, placed)), stack });
+  return pull(work, placed, { models: await pulledModels(work, choice, placed), stack });
 }
 
-/** As `chosenModels`, and all that the buckets among the names hold. */
+/** As `chosenModels`, and all that the buckets and folders among the names hold. */
 async function pulledModels(
   work: Work,
   choice: ModelChoice,
   settings: GatheredSettings,
-): Promise<PulledModels> {
-  const places = choice.names.filter(isS3);
-  if (places.length === 0) return { models: chosenModels(choice, settings) };
+): Promise<readonly CatalogModel[]> {
+  const places = choice.names.filter(isModelsPlace);
+  if (places.length === 0) return chosenModels(choice, settings);
   requireOneWay(choice);
-  const { openBuckets } = await import("./models/bucket-models.ts");
-  const buckets = await openBuckets(work, settings, places);
-  const names = choice.names.filter((name) => !isS3(name));
-  const ids = new Set(buckets.models.map(({ id }) => id));
+  const { modelsOfPlaces } = await import("./models/places.ts");
+  const placed = await modelsOfPlaces(work, places);
+  const names = choice.names.filter((name) => !isModelsPlace(name));
+  const ids = new Set(placed.map(({ id }) => id));
   const others = modelsByName(settings.catalog, names).filter(({ id }) => !ids.has(id));
-  return { models: [...others, ...buckets.models], buckets };
+  return [...others, ...placed];
 }
 
 /** Which models are meant. */

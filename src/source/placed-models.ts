@@ -1,5 +1,5 @@
 import type { ListedFile } from "../run/repos/file-listing.ts";
-import type { Hub } from "./source.ts";
+import type { Source } from "./source.ts";
 
 /** A model's files in a bucket or a folder. */
 export interface PlacedModel {
@@ -16,8 +16,8 @@ export interface PlacedFile extends ListedFile {
   readonly key: string;
 }
 
-/** A source of the Hub's models, in the place of the Hub, that knows which it has. */
-export interface ModelsSource extends Hub {
+/** A source of the Hub's models that knows which it has. */
+export interface ModelsSource extends Source {
   models(signal: AbortSignal): Promise<readonly PlacedModel[]>;
 }
 

@@ -13,6 +13,7 @@ import type { Host } from "../../src/host/host.ts";
 import { steppedClock } from "./stepped-clock.ts";
 import { realHost } from "../../src/host/real-host.ts";
 import { connectHub, type Hub } from "../../src/source/hub/hub.ts";
+import type { Source } from "../../src/source/source.ts";
 import type { Attempt } from "../../src/source/retry-policy.ts";
 import type { HerosEvent } from "../../src/run/event.ts";
 import { Secret } from "../../src/run/secret.ts";
@@ -36,14 +37,14 @@ export interface Scene extends AsyncDisposable {
     forMs?: number;
     onRetry?: (attempt: Attempt) => void;
   }): Hub;
-  survey(models: readonly ModelRequest[], hub?: Hub): Promise<Survey>;
+  survey(models: readonly ModelRequest[], hub?: Source): Promise<Survey>;
   pull(models: readonly ModelRequest[], changes?: Pull): Promise<Survey>;
 }
 
 export interface Pull extends Partial<
   Pick<DownloadRequest, "limitBytesPerSecond" | "maxConnections" | "pause">
 > {
-  readonly hub?: Hub;
+  readonly hub?: Source;
   readonly host?: Host;
   readonly hashing?: Hashing;
   readonly signal?: AbortSignal;

@@ -9,7 +9,7 @@ import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { findOllamaModels } from "../../store/ollama/folder.ts";
 import type { Store } from "../../store/store.ts";
 import type { Fetching, Work } from "../command-request.ts";
-import type { Buckets } from "./bucket-models.ts";
+import type { Places } from "./places.ts";
 import type { CacheFallback } from "../download-models.ts";
 import type { Placed } from "../models-place.ts";
 import { cacheFallback, openHub, tellRegistryWait } from "../open-hub.ts";
@@ -19,6 +19,8 @@ export interface ModelDoors {
   readonly source: Source;
   readonly store: Store;
   readonly fallback: CacheFallback;
+  /** Makes a source of any Hub and of the buckets and folders that the models name. */
+  readonly beside: Places["beside"];
   /** Those that models go to. */
   readonly folders: readonly string[];
   /** What to do with them, for the closing page. */
@@ -31,8 +33,6 @@ export interface DoorsRequest {
   readonly models: readonly Pick<CatalogModel, "id" | "parts">[];
   /** Of the Hub's models, where it is not the plain cache. */
   readonly hubStore?: Store;
-  /** Where some of them are instead of the Hub. */
-  readonly buckets?: Buckets | undefined;
 }
 
 export function isOllama({ parts: [{ repo }] }: DoorsRequest["models"][number]): boolean {
@@ -42,17 +42,19 @@ export function isOllama({ parts: [{ repo }] }: DoorsRequest["models"][number]):
 /** The Hub and its cache, and what else the models need; each is loaded where one does. */
 export async function openModelDoors(work: Work, request: DoorsRequest): Promise<ModelDoors> {
   const { host } = work;
-  const { fetching, token, models, buckets, hubStore } = request;
+  const { fetching, token, models, hubStore } = request;
   const { cacheDir } = fetching;
   const fallbackOfHub = cacheFallback(work, fetching, token);
+  const beside = await besidePlaces(work, models);
   const hub: ModelDoors = {
-    source: withBuckets(openHub(work, fetching, token), buckets),
+    source: beside(openHub(work, fetching, token)),
     store: hubStore ?? openHubCache({ host, cacheDir }),
     fallback: {
       ...fallbackOfHub,
-      offline: withBuckets(fallbackOfHub.offline, buckets, { offline: true }),
-      impatient: withBuckets(fallbackOfHub.impatient, buckets, { forMs: 0 }),
+      offline: beside(fallbackOfHub.offline, { offline: true }),
+      impatient: beside(fallbackOfHub.impatient, { forMs: 0 }),
     },
+    beside,
     folders: models.every(isOllama) ? [] : [cacheDir],
     endWords: [],
   };
@@ -68,13 +70,18 @@ export async function openModelDoors(work: Work, request: DoorsRequest): Promise
       offline: sourceByRepo({ hub: fallback.offline, ollama: ollama.offline }),
       impatient: sourceByRepo({ hub: fallback.impatient, ollama: ollama.impatient }),
     },
+    beside,
     folders: [...hub.folders, ollama.store.folder],
     endWords: [`Ollama sees ${ofOllama.length === 1 ? "it" : "them"}: ollama list`],
   };
 }
 
-function withBuckets(hub: Source, buckets: Buckets | undefined, options = {}): Source {
-  return buckets === undefined ? hub : buckets.beside(hub, options);
+/** Loaded where a model names a place. */
+async function besidePlaces(work: Work, models: DoorsRequest["models"]): Promise<Places["beside"]> {
+  const isPlaced = models.some(({ parts }) => parts.some(({ from }) => from !== undefined));
+  if (!isPlaced) return (hub) => hub;
+  const { openPlaces } = await import("./places.ts");
+  return openPlaces(work, models).beside;
 }
 
 /** Of an Ollama that was installed for the whole machine. */

@@ -49,7 +49,8 @@ export async function updateModels(
   const models = await modelsHere(store, all, names.length > 0);
   if (models.length === 0) return ["No model here follows a branch or a tag: nothing to update."];
 
-  const patient = openHub(work, settings, token, { forMs: patienceMs });
+  const limit = { forMs: patienceMs };
+  const patient = doors.beside(openHub(work, settings, token, limit), limit);
   const list: Source["list"] = (repo, revision, own) =>
     (schemeOf(repo) === "hub" ? patient : doors.fallback.impatient).list(repo, revision, own);
   const plan = await planUpdate(work, {

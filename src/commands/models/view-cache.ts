@@ -47,12 +47,14 @@ export async function viewCache(work: Work, request: CacheViewRequest): Promise<
   const { fetching, ask, others = [] } = request;
   const models = [...request.models, ...others];
   const token = await givenToken(host, fetching);
-  const patient = openHub(work, fetching, token, { forMs: patienceMs });
   const {
     source: online,
     store,
     fallback,
+    beside,
   } = await openModelDoors(work, { fetching, token, models });
+  const limit = { forMs: patienceMs };
+  const patient = beside(openHub(work, fetching, token, limit), limit);
   const list: Source["list"] = (repo, revision, own) =>
     (schemeOf(repo) === "hub" ? patient : fallback.impatient).list(repo, revision, own);
   const never = new Set(others.flatMap(({ parts }) => parts.map(({ repo }) => repo)));

@@ -1,3 +1,4 @@
+import type { CatalogModel } from "../../catalog/catalog.ts";
 import type { Host } from "../../host/host.ts";
 import { isAbort } from "../../run/failure.ts";
 import type { Hub } from "../../source/hub/hub.ts";
@@ -11,6 +12,8 @@ export interface Measurement {
   readonly host: Host;
   readonly hub: Hub;
   readonly survey: Survey;
+  /** Those that come from elsewhere say nothing of the Hub; left out, all are the Hub's. */
+  readonly models?: readonly Pick<CatalogModel, "parts">[];
   /** All of the download is kept below it; null for no limit. */
   readonly limitBytesPerSecond: number | null;
   readonly signal: AbortSignal;
@@ -25,11 +28,17 @@ export async function measureSpeed({
   host,
   hub,
   survey,
+  models = [],
   limitBytesPerSecond,
   signal,
 }: Measurement): Promise<number | null> {
+  const placed = new Set(
+    models.flatMap(({ parts }) =>
+      parts.flatMap(({ repo, from }) => (from === undefined ? [] : repo)),
+    ),
+  );
   const [largest] = survey.blobs
-    .filter((blob) => !blob.cached)
+    .filter(({ cached, repo }) => !cached && !placed.has(repo))
     .toSorted((a, b) => b.sizeBytes - a.sizeBytes);
   if (largest === undefined) return null;
   const limitRate = limitBytesPerSecond ?? Number.POSITIVE_INFINITY;

@@ -186,6 +186,7 @@ export async function prepareInterview(
       host,
       hub: openHub(work, request, token),
       survey: of,
+      models: catalog.models,
       limitBytesPerSecond: request.limitBytesPerSecond,
       signal: stop,
     });

@@ -1,14 +1,10 @@
 import { exitCodes, row } from "../failure.ts";
 import { quoted } from "../shell-quote.ts";
-import { formatBytes } from "../units.ts";
 
-/** `place`: "/mnt/nas/models", "https://models.example/annie/". */
+/** `place`: "/mnt/nas/models", "https://models.example/spark/". */
 interface AtPlace {
   readonly place: string;
 }
-
-/** For a folder of files; on a web server it is run where they are. */
-const sumsCommand = `find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS`;
 
 const isWeb = (place: string): boolean => /^https?:/u.test(place);
 const runAgain = "Then run heros again: it continues where it stopped.";
@@ -31,14 +27,14 @@ export const folderFailures = {
     message: ({ place }) => `There is no folder ${place}.`,
     hint: () => "Check the path, and whether its disk is mounted: findmnt",
   }),
-  "folder.no_hashes": row<AtPlace>({
+  "folder.no_manifest": row<AtPlace>({
     exitCode: exitCodes.usage,
     message: ({ place }) =>
-      `Nothing in ${place} can be verified: it has neither heros-manifest.json nor SHA256SUMS.`,
+      `${place} has no heros-manifest.json, so nothing says which models it has and what their hashes are.`,
     hint: ({ place }) =>
       isWeb(place)
-        ? `Make a list of hashes where the files are: ${sumsCommand}`
-        : `Make a list of hashes, if you trust the files: cd ${quoted(place)} && ${sumsCommand}`,
+        ? "Check the address. A folder that heros models push file:///PATH has filled can be served as it is."
+        : `Check the path. To fill it from a machine that has the models: heros models push ${quoted(place)}`,
   }),
   "folder.bad_manifest": row<AtPlace & { readonly problem: string }>({
     exitCode: exitCodes.network,
@@ -48,11 +44,6 @@ export const folderFailures = {
       isWeb(place)
         ? "Nothing was written. Copy the list again from where it was made."
         : `Nothing was written. Remove that file and push the models again: heros models push ${quoted(place)}`,
-  }),
-  "folder.bad_sums": row<AtPlace & { readonly list: string; readonly problem: string }>({
-    exitCode: exitCodes.network,
-    message: ({ place, list, problem }) => `${list} in ${place} can't be used: ${problem}.`,
-    hint: () => `Nothing was written. Make it again where the files are: ${sumsCommand}`,
   }),
   "folder.model_not_found": row<
     AtPlace & {
@@ -66,7 +57,7 @@ export const folderFailures = {
       `${place} has no ${repo} at ${revision}.${known.length === 0 ? "" : ` It has: ${known.slice(0, 10).join(", ")}${known.length > 10 ? ", …" : ""}.`}`,
     hint: ({ place, repo }) =>
       isWeb(place)
-        ? "Name a model that it has, or all of it without #."
+        ? "Name a model that it has."
         : `Push it from a machine that has it: heros models push ${quoted(place)} ${repo}`,
   }),
   "folder.incomplete": row<AtPlace & { readonly file: string }>({
@@ -80,7 +71,7 @@ export const folderFailures = {
     exitCode: exitCodes.network,
     message: ({ place, file, bytes, wanted }) =>
       `${file} in ${place} has ${bytes} bytes instead of ${wanted}: it is not the file that the list promises.`,
-    hint: () => `Put the right file there, or make the list again. ${runAgain}`,
+    hint: () => `Put the right file there. ${runAgain}`,
   }),
   "folder.unsafe_link": row<AtPlace & { readonly file: string }>({
     exitCode: exitCodes.usage,
@@ -92,37 +83,16 @@ export const folderFailures = {
     message: ({ place, file, reason }) => `Can't read ${file} in ${place}: ${reason}.`,
     hint: ({ place }) => `Check its permissions and its disk: ls -l ${quoted(place)}`,
   }),
-  "folder.gone": row<AtPlace>({
-    exitCode: exitCodes.network,
-    message: ({ place }) => `${place} is no longer there: its disk was unmounted or unplugged.`,
-    hint: () => `Mount it again. ${runAgain}`,
-  }),
-  "folder.denied": row<AtPlace & { readonly status: number; readonly withLogin: boolean }>({
+  "folder.denied": row<AtPlace & { readonly status: number }>({
     exitCode: exitCodes.usage,
-    message: ({ place, status, withLogin }) =>
-      withLogin
-        ? `${place} rejects the login that was given (status ${status}).`
-        : `${place} does not let everybody in (status ${status}), and no login was given.`,
-    hint: ({ withLogin }) =>
-      withLogin
-        ? "Check the user name, the password and the signature in the address."
-        : "Give a login in the address: https://USER:PASSWORD@HOST/PREFIX/",
-  }),
-  "folder.open_login": row<AtPlace>({
-    exitCode: exitCodes.usage,
-    message: ({ place }) => `heros sends no login to ${place}: over http, others could read it.`,
-    hint: () => "Use https, or leave the login out.",
+    message: ({ place, status }) => `${place} does not let everybody in (status ${status}).`,
+    hint: () =>
+      "heros has no login for web servers. Let this machine in without one, mount the folder, or use a bucket (s3://BUCKET/PREFIX), which has keys.",
   }),
   "folder.refused": row<AtPlace & { readonly status: number }>({
     exitCode: exitCodes.network,
     message: ({ place, status }) => `The server of ${place} refuses (status ${status}).`,
     hint: () => "See what the server's own log says about this request.",
-  }),
-  "folder.no_size": row<AtPlace & { readonly file: string }>({
-    exitCode: exitCodes.network,
-    message: ({ place, file }) => `The server of ${place} does not say how large ${file} is.`,
-    hint: () =>
-      "A heros-manifest.json has the sizes: fill a folder with heros models push FOLDER, and serve that.",
   }),
   "folder.unreachable": row<AtPlace & { readonly reason: string }>({
     exitCode: exitCodes.network,
@@ -153,11 +123,6 @@ export const folderFailures = {
     message: ({ place, what }) => `${place} does not answer as a folder of files: ${what}.`,
     hint: () => "Check the address, the proxy, and whether your network requires a login.",
   }),
-  "folder.no_accounts": row<AtPlace>({
-    exitCode: exitCodes.usage,
-    message: ({ place }) => `A Hugging Face token is of no use for ${place}.`,
-    hint: () => "Continue without a token.",
-  }),
   "folder.read_only": row<AtPlace>({
     exitCode: exitCodes.usage,
     message: ({ place }) => `heros can't write to ${place}: it is on a web server.`,
@@ -173,11 +138,5 @@ export const folderFailures = {
     exitCode: exitCodes.failed,
     message: ({ place, reason }) => `Can't write to ${place}: ${reason}.`,
     hint: ({ place }) => `Check who owns it and how it is mounted: ls -ld ${quoted(place)}`,
-  }),
-  "folder.changed_on_the_way": row<AtPlace & { readonly file: string; readonly bytes: number }>({
-    exitCode: exitCodes.hash,
-    message: ({ place, file, bytes }) =>
-      `${file} (${formatBytes(bytes)}) is not in ${place} as it was written.`,
-    hint: () => "Run heros again. If it happens again, the disk or its cable is failing.",
   }),
 };

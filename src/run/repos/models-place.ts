@@ -1,4 +1,4 @@
-import { type FolderPlace, isFolder, isFolderEndpoint, parseFolder } from "./folder.ts";
+import { type FolderPlace, isFolder, parseFolder } from "./folder.ts";
 import { calledS3, isS3, parseS3, type S3Place } from "./s3.ts";
 
 /** A place that holds models of the Hub's kind and says by their names which: a bucket or a folder. */
@@ -11,13 +11,8 @@ export function isModelsPlace(text: string): boolean {
   return isS3(text) || isFolder(text);
 }
 
-/** Whether an address in the Hub's place means one: `https://…` means a Hub. */
-export function isPlaceEndpoint(text: string): boolean {
-  return isS3(text) || isFolderEndpoint(text);
-}
-
 /**
- * Reads `s3://…`, `file:///…`, a path, `https://…` and `folder+https://…`.
+ * Reads `s3://…`, `file:///…`, a path and `https://…`.
  * @throws Failure `s3.bad_name`, `s3.other_store`, `folder.bad_name`, `folder.of_hub` (exit 2)
  */
 export function parseModelsPlace(

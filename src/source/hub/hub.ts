@@ -19,7 +19,8 @@ import type { Hub } from "../source.ts";
 import type { Session } from "./request.ts";
 import { connectBucket } from "../s3/bucket-hub.ts";
 import type { S3Host } from "../s3/client.ts";
-import { type Attempt, createAskAgain, patienceMs, transientOnceServed } from "../retry-policy.ts";
+import { type Attempt, createAskAgain, patienceMs } from "../retry-policy.ts";
+import { untilAnswered } from "../until-answered.ts";
 
 export type { Hub };
 
@@ -53,7 +54,7 @@ export function connectHub(options: HubOptions): Hub {
   const { host, onRetry, forMs = patienceMs, memory = createEndpointMemory() } = options;
   const hub = connectOne({ ...options, memory });
   if (options.offline === true) return hub;
-  if (mirrors.length === 0) return untilAnswered(hub, { host, forMs, onRetry });
+  if (mirrors.length === 0) return patientHub(hub, { host, forMs, onRetry });
   // What a mirror lists is not kept: the endpoint's word counts as soon as it can be had.
   const others = mirrors.map((endpoint) =>
     connectOne({ ...common, memory, endpoint, token: null }),
@@ -62,34 +63,20 @@ export function connectHub(options: HubOptions): Hub {
   const { clock } = host;
   const all = preferInOrder([hub, ...others], { clock, memory, onSwitch });
   const whoAmI: Hub["whoAmI"] = (signal) => hub.whoAmI(signal);
-  return untilAnswered({ ...all, whoAmI }, { host, forMs, onRetry });
+  return patientHub({ ...all, whoAmI }, { host, forMs, onRetry });
 }
 
 /** A person waits for the answer, and can ask again. */
 const whoAmIMs = 10_000;
 
-/** A Hub that is asked again until it answers. What a person must fix is thrown at once. */
-function untilAnswered(
-  hub: Hub,
-  {
-    host,
-    forMs,
-    onRetry,
-  }: Required<Pick<HubOptions, "host" | "forMs">> & {
-    readonly onRetry: HubOptions["onRetry"] | undefined;
-  },
-): Hub {
+interface Patience extends Required<Pick<HubOptions, "host" | "forMs">> {
+  readonly onRetry: HubOptions["onRetry"] | undefined;
+}
+
+function patientHub(hub: Hub, { host, forMs, onRetry }: Patience): Hub {
   const ask = createAskAgain(host, onRetry);
   return {
-    ...hub,
-    list: (repo, revision, signal) =>
-      ask(() => hub.list(repo, revision, signal), { signal, forMs }),
-    requireAccess: (repo, commit, path, signal) =>
-      ask(() => hub.requireAccess(repo, commit, path, signal), {
-        signal,
-        forMs,
-        isTransient: transientOnceServed,
-      }),
+    ...untilAnswered(hub, ask, forMs),
     whoAmI: (signal) => ask(() => hub.whoAmI(signal), { signal, forMs: Math.min(forMs, whoAmIMs) }),
   };
 }

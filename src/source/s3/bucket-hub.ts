@@ -1,7 +1,7 @@
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { calledS3, parseS3 } from "../../run/repos/s3.ts";
-import type { FileName } from "../source.ts";
+import type { FileName, Hub } from "../source.ts";
 import { discard, openAddress, orAbandon, requestOf, requirePlain } from "../request.ts";
 import { retryOnce } from "../retry-policy.ts";
 import type { S3Client, S3Host } from "./client.ts";
@@ -28,7 +28,7 @@ interface Opened {
 }
 
 /** Models of the Hub out of a bucket, in the place of the Hub. Asks nothing yet. @throws Failure `s3.bad_name` */
-export function connectBucket({ host, endpoint, offline }: BucketHubOptions): ModelsSource {
+export function connectBucket({ host, endpoint, offline }: BucketHubOptions): ModelsSource & Hub {
   const place = parseS3(endpoint);
   const called = calledS3(place);
   let opening: Promise<S3Client> | null = null;
