@@ -22,6 +22,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros pull --tiers 1", "The required models"],
     ["heros pull openai/whisper-tiny@main", "Any repository of the Hub"],
     ["heros pull ollama:llava:7b", "A model for Ollama"],
+    ["heros pull file:///mnt/usb/models", "All models of a folder"],
   ],
   doctor: [
     ["heros doctor", "Check this machine"],
@@ -55,7 +56,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
   "models push": [
     ["heros models push s3://models/spark", "Send all cached models"],
-    ["heros models push s3://models/spark whisper-large-v3", "Send one"],
+    ["heros models push file:///mnt/usb/models whisper-large-v3", "Send one to a folder"],
   ],
   "catalog ls": [["heros catalog ls", "See which stacks there are"]],
   "catalog check": [["heros catalog check ./my-stack.yaml", "See what is wrong with it"]],

@@ -161,7 +161,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   const pull = common(program.command("pull"))
     .argument(
       "[model...]",
-      "catalog ids, OWNER/REPO[@REV] of the Hub, ollama:MODEL[:TAG], s3://BUCKET/PREFIX (default: the sets of the last setup, else the required and the recommended ones)",
+      "catalog ids, OWNER/REPO[@REV] of the Hub, ollama:MODEL[:TAG], all models of s3://BUCKET/PREFIX, file:///PATH or https://HOST/PREFIX/ (default: the sets of the last setup, else the required and the recommended ones)",
     )
     .description(
       "download models for the programs of this machine, and with --images the stack's images; start nothing",
@@ -251,7 +251,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
 export interface ModelsCommand extends CommonOptions {
   readonly name: "models";
   readonly action: "ls" | "verify" | "repair" | "prune" | "rm" | "update" | "push";
-  /** As `heros pull` takes them; of `push`, the bucket first. */
+  /** As `heros pull` takes them; of `push`, the bucket or folder first. */
   readonly models: readonly string[];
   readonly all: boolean;
   readonly yes: boolean;
@@ -310,11 +310,13 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
     .action((chosen: string[], values: Values) => take("update", chosen, values));
 
   const push = common(models.command("push"))
-    .argument("<bucket>", "s3://BUCKET/PREFIX")
+    .argument("<place>", "s3://BUCKET/PREFIX or file:///PATH")
     .argument("[model...]", "models of the Hub cache (default: all that are complete)")
-    .description("send models from the cache to an object store; what is there is not sent again")
-    .action((bucket: string, chosen: string[], values: Values) =>
-      take("push", [bucket, ...chosen], values),
+    .description(
+      "send models from the cache to an object store or a folder; what is there is not sent again",
+    )
+    .action((place: string, chosen: string[], values: Values) =>
+      take("push", [place, ...chosen], values),
     );
 
   const everywhere = ["cacheDir", "catalog", "endpoint"] as const;

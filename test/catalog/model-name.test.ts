@@ -74,7 +74,7 @@ test("one that is named twice is one, and what is in no catalog is after what is
   ]);
 });
 
-test.each(["nose", "", "a/b/c", "s3://bucket/x", "https://huggingface.co/a/b", "a/b@", "/b"])(
+test.each(["nose", "", "a/b/c", "s3://bucket/x", "https://h.example/a/b", "a/b@", "/b"])(
   "%j names no model, and what could be named is said",
   (name) => {
     expect(() => modelsByName(catalog, [name])).toThrow(

@@ -3,26 +3,21 @@ import type { CatalogModel } from "../../catalog/catalog.ts";
 import { sideBySide } from "../../run/concurrency.ts";
 import { failure } from "../../run/failures/table.ts";
 import { schemeOf } from "../../run/repos/file-listing.ts";
-import { calledS3, parseS3 } from "../../run/repos/s3.ts";
+import { quoted } from "../../run/shell-quote.ts";
 import { formatBytes } from "../../run/units.ts";
-import { createAskAgain, patienceMs } from "../../source/retry-policy.ts";
-import { readManifest } from "../../source/s3/bucket.ts";
-import { openS3 } from "../../source/s3/client.ts";
-import { failureOfError } from "../../source/s3/failures.ts";
 import { keyOf } from "../../source/model-manifest.ts";
 import type { PlacedModel } from "../../source/placed-models.ts";
-import { isStored, listModel, partBytesOf, sendFile, type Upload } from "../../source/s3/upload.ts";
 import { requireSound, verifyModels } from "../../store/hub-cache/verify.ts";
 import { isWhole, type Survey, type SurveyedModel } from "../../store/store.ts";
 import type { Fetching, Work } from "../command-request.ts";
 import type { Placed } from "../models-place.ts";
-import { tellHubWait } from "../open-hub.ts";
 import { createPushProgress } from "./push-progress.ts";
+import { openTarget, type PushTarget, type Upload } from "./push-target.ts";
 import { viewCache } from "./view-cache.ts";
 
 export interface PushRequest {
   readonly fetching: Placed<Fetching>;
-  /** `s3://bucket/prefix` */
+  /** `s3://bucket/prefix`, `file:///path` */
   readonly place: string;
   /** Of the catalog, and named ones. */
   readonly models: readonly CatalogModel[];
@@ -50,28 +45,23 @@ interface PushedModel {
 const filesAtOnce = 8;
 
 /**
- * Sends models from the cache into a bucket: each is verified first, and listed once all of it is there. What the bucket
- * has is not sent again.
+ * Sends models from the cache into a bucket or a folder: each is verified first, and listed once all of it is there. What is
+ * there is not sent again.
  * @returns the sentences of the closing page
- * @throws Failure `s3.…` (1, 2, 4, 5, 6), `models.damaged` (6); AbortError
+ * @throws Failure `s3.…` (1, 2, 4, 5, 6), `folder.…` (1, 2, 5), `disk.…` (7), `models.damaged` (6); AbortError
  */
 export async function pushModels(work: Work, request: PushRequest): Promise<string[]> {
-  const { host, emit, signal } = work;
-  const place = parseS3(request.place);
-  const called = calledS3(place);
+  const { emit, signal } = work;
+  const target = await openTarget(work, request.place);
+  const { called } = target;
   const { survey, whole } = await findWhole(work, request);
-  const client = await openS3(host, place);
-  const again = createAskAgain(host, tellHubWait(emit));
-  const ask = <T>(call: () => Promise<T>): Promise<T> => again(call, { signal, forMs: patienceMs });
-  const asking = { client, ask, signal };
   try {
-    // Whoever may not is told so before anything is hashed: an answer to HEAD has no words.
-    await ask(() => readManifest(client, signal));
-    const planned = whole.map((model) => planOf(survey, model, request.place));
+    await target.begin();
+    const planned = whole.map((model) => planOf(survey, model, target));
     const missing = new Set<Upload>();
     const all = planned.flatMap(({ repos }) => repos.flatMap(({ files }) => files));
     await sideBySide(all, 16, signal, async (file) => {
-      if (!(await isStored(asking, file))) missing.add(file);
+      if (!(await target.isStored(file))) missing.add(file);
     });
     await requireVerified(work, survey, planned, missing);
 
@@ -86,22 +76,19 @@ export async function pushModels(work: Work, request: PushRequest): Promise<stri
       }),
     );
     for (const { model, repos } of planned) {
-      const sending = {
-        ...asking,
-        files: host.files,
-        onSent: (bytes: number) => progress.sent(model.id, bytes),
-      };
+      const onSent = (bytes: number): void => progress.sent(model.id, bytes);
       let sentBytes = 0;
       for (const repo of repos) {
         const files = repo.files.filter((file) => missing.has(file));
-        const isLarge = ({ sizeBytes }: Upload): boolean => sizeBytes > partBytesOf(sizeBytes);
-        const small = files.filter((file) => !isLarge(file));
+        const small = files.filter((file) => !target.isLarge(file));
         await sideBySide(small, filesAtOnce, signal, (file, either) =>
-          sendFile({ ...sending, signal: either }, file),
+          target.send(file, onSent, either),
         );
         // The parts of one fill the line.
-        for (const file of files.filter(isLarge)) await sendFile(sending, file);
-        await listModel(asking, repo);
+        for (const file of files.filter((each) => target.isLarge(each))) {
+          await target.send(file, onSent, signal);
+        }
+        await target.list(repo);
         sentBytes += files.reduce((sum, file) => sum + file.sizeBytes, 0);
       }
       progress.done(model.id);
@@ -124,11 +111,13 @@ export async function pushModels(work: Work, request: PushRequest): Promise<stri
     const sent = sentBytes === 0 ? "nothing had to be sent" : `${formatBytes(sentBytes)} sent now`;
     return [
       `${count} in ${called} (${sent}).`,
-      `Download on another machine: heros pull ${called}`,
+      `Download on another machine: heros pull ${quoted(called)}`,
     ];
   } catch (error) {
     signal.throwIfAborted();
-    throw failureOfError(error, client.endpoint());
+    throw target.failureOf(error);
+  } finally {
+    target.end();
   }
 }
 
@@ -151,8 +140,11 @@ async function findWhole(
   return { survey, whole };
 }
 
-function planOf({ blobs }: Survey, model: SurveyedModel, address: string): PushedModel {
-  const place = parseS3(address);
+function planOf(
+  { blobs }: Survey,
+  model: SurveyedModel,
+  place: Pick<PushTarget, "prefix">,
+): PushedModel {
   const known = new Map(blobs.map((blob) => [`${blob.repo}\n${blob.blobName}`, blob]));
   const repos = model.snapshots.map(
     ({ repo, revision, commit, path: folder, files }): PushedRepo => {

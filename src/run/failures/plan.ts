@@ -90,7 +90,7 @@ export const planFailures = {
     exitCode: exitCodes.usage,
     message: ({ name }) => `The catalog has no model "${name}".`,
     hint: ({ known }) =>
-      `Choose from ${known.join(", ")}. Or name any repository of the Hub (OWNER/REPO), a model of Ollama (ollama:MODEL), or a bucket (s3://BUCKET/PREFIX).`,
+      `Choose from ${known.join(", ")}. Or name any repository of the Hub (OWNER/REPO), a model of Ollama (ollama:MODEL), a bucket (s3://BUCKET/PREFIX), or a folder (file:///PATH, https://HOST/PREFIX/).`,
   }),
   /** Of a model that a catalog pins by its digest. */
   "models.digest_differs": row<{
