@@ -256,9 +256,10 @@ const where = {
   repo: repoName
     .optional()
     .meta({ description: "A repository of the Hugging Face Hub: OWNER/NAME" }),
-  source: source
-    .optional()
-    .meta({ description: "Any other source: ollama:llava:7b, s3://BUCKET/PREFIX, …" }),
+  source: source.optional().meta({
+    description:
+      "ollama:llava:7b in place of repo; or the place that has it: s3://BUCKET/PREFIX, file:///PATH, https://HOST/PREFIX/",
+  }),
   revision: revision.optional(),
   digest: digest.optional().meta({ description: "What an Ollama model's manifest must hash to" }),
   files,
