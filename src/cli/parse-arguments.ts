@@ -310,7 +310,7 @@ function addModels(program: Command, parsed: (command: ModelsCommand) => void): 
     .action((chosen: string[], values: Values) => take("update", chosen, values));
 
   const push = common(models.command("push"))
-    .argument("<place>", "s3://BUCKET/PREFIX or file:///PATH")
+    .argument("<place>", "a bucket or a folder: s3://BUCKET/PREFIX, file:///PATH")
     .argument("[model...]", "models of the Hub cache (default: all that are complete)")
     .description(
       "send models from the cache to an object store or a folder; what is there is not sent again",

@@ -38,6 +38,11 @@ export function tellRegistryWait(
   };
 }
 
+/** The same of a bucket or a folder. */
+export function tellPlaceWait(emit: Emit, place: string): (attempt: Attempt) => void {
+  return (attempt) => tellRegistryWait(emit)({ ...attempt, registry: place });
+}
+
 /**
  * The Hub of this run, with the token that the answers chose. `offline`: the cache alone is asked, whatever the environment
  * says. `forMs`: how long an answer of the API is waited for, where that is not the usual ten minutes.

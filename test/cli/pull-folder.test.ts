@@ -146,6 +146,22 @@ test("setup plans a catalog's models from the places that it names", async () =>
   expect(plan, planned.stdout).toMatchObject({ totalBytes: weights.length });
 });
 
+test("a server that asks to be left alone for a while is waited for by its name", async () => {
+  let count = 0;
+  await using server = await serveFolder(await fill("site", ["demo/voice"]), {
+    fault(_asked, response) {
+      count += 1;
+      if (count > 1) return false;
+      response.writeHead(503, { "retry-after": "1" }).end();
+      return true;
+    },
+  });
+  const pulled = await run(["pull", server.url]);
+  expect(pulled.exitCode, pulled.stdout).toBe(0);
+  const waits = pulled.events().filter(({ type }) => type === "registry.waiting");
+  expect(waits).toMatchObject([{ registry: server.url, reason: "status 503" }]);
+});
+
 test("a content that the list does not promise ends with 6, and has no name", async () => {
   const folder = await fill("usb", ["demo/voice"], Buffer.alloc(weights.length, "liar"));
   const failed = await run(["pull", `file://${folder}`]);

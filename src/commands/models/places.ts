@@ -11,7 +11,7 @@ import { connectBucket } from "../../source/s3/bucket-hub.ts";
 import type { Source } from "../../source/source.ts";
 import { untilAnswered } from "../../source/until-answered.ts";
 import type { Work } from "../command-request.ts";
-import { tellHubWait } from "../open-hub.ts";
+import { tellPlaceWait } from "../open-hub.ts";
 
 export interface PlaceOptions {
   /** The place is not asked, whatever the environment says. */
@@ -39,7 +39,7 @@ export async function modelsOfPlaces(
   for (const name of new Set(names)) {
     const place = parseModelsPlace(name, host);
     const source = connectPlace(host, place.called, {});
-    const ask = createAskAgain(host, tellHubWait(emit));
+    const ask = createAskAgain(host, tellPlaceWait(emit, place.called));
     const all = await ask(() => source.models(signal), { signal, forMs: patienceMs });
     const wanted = place.kind === "folder" ? place.folder.model : null;
     const { repo: only, revision: at } = wanted ?? { repo: null, revision: null };
@@ -96,7 +96,7 @@ export function openPlaces(
     beside(hub, { forMs = patienceMs, ...options } = {}) {
       const sources = new Map(
         [...new Set(repos.values())].map((place) => {
-          const ask = createAskAgain(host, tellHubWait(emit));
+          const ask = createAskAgain(host, tellPlaceWait(emit, place));
           return [place, untilAnswered(connectPlace(host, place, options), ask, forMs)];
         }),
       );

@@ -10,7 +10,7 @@ import { openS3 } from "../../source/s3/client.ts";
 import { failureOfError } from "../../source/s3/failures.ts";
 import { isStored, listModel, partBytesOf, sendFile, type Upload } from "../../source/s3/upload.ts";
 import type { Work } from "../command-request.ts";
-import { tellHubWait } from "../open-hub.ts";
+import { tellPlaceWait } from "../open-hub.ts";
 
 export type { Upload };
 
@@ -66,7 +66,7 @@ function folderTarget({ host, signal }: Work, address: string): PushTarget {
 async function bucketTarget({ host, emit, signal }: Work, address: string): Promise<PushTarget> {
   const place = parseS3(address);
   const client = await openS3(host, place);
-  const again = createAskAgain(host, tellHubWait(emit));
+  const again = createAskAgain(host, tellPlaceWait(emit, calledS3(place)));
   const ask = <T>(call: () => Promise<T>): Promise<T> => again(call, { signal, forMs: patienceMs });
   const asking = { client, ask, signal };
   return {

@@ -52,7 +52,7 @@ export interface HubWaiting {
   readonly leftMs: number;
 }
 
-/** The same of an image's registry: `ghcr.io`, `Docker Hub`. */
+/** The same of an image's registry, a bucket or a folder: `ghcr.io`, `Docker Hub`, `s3://models/spark`. */
 export interface RegistryWaiting extends Omit<HubWaiting, "type"> {
   readonly type: "registry.waiting";
   readonly registry: string;
