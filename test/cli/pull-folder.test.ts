@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import { serveFolder } from "../source/folder/file-server.ts";
+import { startGuardedHub } from "../source/hub/guarded-net.ts";
 import { ollamaModel } from "../source/ollama/models.ts";
 import { startRegistry } from "../source/oci/registry-server.ts";
 import { makeSandbox, type Sandbox } from "./sandbox.ts";
@@ -96,6 +97,24 @@ test("a folder, a web server, Ollama's registry and the Hub in one pull", async 
     expect(pulled.events().filter(({ type }) => type === "download.finished")).toHaveLength(1);
     expect(hub.requests.some(({ url }) => /voice|extra/u.test(url))).toBe(false);
     expect(server.asked.some(({ path }) => /voice|hub/u.test(path))).toBe(false);
+  } finally {
+    await hub.close();
+  }
+});
+
+test("of one repository, a folder has one revision and the Hub another", async () => {
+  const disk = await fill("disk", ["demo/voice"]);
+  const files = [{ path: "model.safetensors", content: "v2" }];
+  const hub = await startHub({ repos: [{ id: "demo/voice", branch: "v2", files }] });
+  try {
+    const names = [`file://${disk}`, "demo/voice@v2"];
+    const pulled = await run(["pull", ...names, "--endpoint", hub.endpoint]);
+    expect(pulled.exitCode, pulled.stdout).toBe(0);
+    expect(await file("voice")).toEqual(weights);
+    const other = `cache/models--demo--voice/snapshots/${hub.commit("demo/voice", "v2")}`;
+    const path = join(sandbox.dir, other, "model.safetensors");
+    expect(await readFile(path, "utf8")).toBe("v2");
+    expect(hub.requests.some(({ url }) => /main|1{40}/u.test(url))).toBe(false);
   } finally {
     await hub.close();
   }
@@ -211,6 +230,15 @@ test.each([
   { name: "file:models", code: "folder.bad_name" },
 ])("heros pull $name ends with 2 and $code", async ({ name, code }) => {
   expect(failureOf(await run(["pull", name]))).toMatchObject({ code, exitCode: 2 });
+});
+
+test("an https server is only trusted by its certificate", async () => {
+  await using net = await startGuardedHub(sandbox.dir, { repos: [] });
+  const unknown = await run(["pull", net.localEndpoint]);
+  expect(failureOf(unknown)).toMatchObject({ code: "folder.tls", exitCode: 5 });
+  const trusted = { NODE_EXTRA_CA_CERTS: net.certificate };
+  const known = await run(["pull", net.localEndpoint], oneModel, trusted);
+  expect(failureOf(known)).toMatchObject({ code: "folder.no_manifest", exitCode: 2 });
 });
 
 test("a folder without a list", async () => {
