@@ -1,5 +1,6 @@
 import { groupLack } from "../catalog/capacity.ts";
 import {
+  type Catalog,
   groupOf,
   memoryGibOf,
   modelsOfGroups,
@@ -7,7 +8,7 @@ import {
   withRequires,
 } from "../catalog/catalog.ts";
 import { formatBytes, formatEta, formatMemory } from "../run/units.ts";
-import type { Circumstances, OptionFacts } from "./answers.ts";
+import type { Circumstances, OptionFacts, Startup } from "./answers.ts";
 
 export interface Option {
   /** What the flag, the environment variable and the config file call it. */
@@ -83,6 +84,31 @@ function givesText(purposes: readonly string[]): string {
         : purpose,
     )
     .join(", ");
+}
+
+/** When a stack can start. */
+export function startupOptions(catalog: Pick<Catalog, "stack">): Option[] {
+  const all = [
+    option("progressive", "Right away", "Online with the required models; the rest follow.", true),
+    option("wait", "After all downloads finish", "Everything works from the start."),
+    option("warmup", "With a warm-up container", "Waits, and each start checks the models first."),
+  ];
+  return all.slice(0, startups(catalog).length);
+}
+
+/** With a warm-up container where the stack has one. */
+export function startups({ stack }: Pick<Catalog, "stack">): readonly Startup[] {
+  const hasWarmup = stack.services.some(({ warmup }) => warmup !== null);
+  return hasWarmup ? ["progressive", "wait", "warmup"] : ["progressive", "wait"];
+}
+
+/** What can be given in the place of a wrong one. */
+export function rightStartup(wrong: string, catalog: Pick<Catalog, "stack">): string {
+  const right = startups(catalog)
+    .join(", ")
+    .replace(/, (?<last>\w+)$/u, " or $<last>");
+  const why = wrong === "warmup" ? `; ${catalog.stack.title} has no warm-up container` : "";
+  return `${right}${why}`;
 }
 
 /** The Hub tells nobody without a token how large it is. */

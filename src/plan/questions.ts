@@ -3,8 +3,19 @@ import type { Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { Secret } from "../run/secret.ts";
 import type { Circumstances, OptionFacts, Startup, TokenAnswer } from "./answers.ts";
-import { bootText, isGated, option, type Option, groupOption, withoutToken } from "./options.ts";
+import {
+  bootText,
+  groupOption,
+  isGated,
+  option,
+  type Option,
+  rightStartup,
+  startupOptions,
+  startups,
+  withoutToken,
+} from "./options.ts";
 import { isStorage, mountLine, mountOf, type StorageAnswer, volumeOption } from "./storage.ts";
+import type { OtherName } from "./settings.ts";
 
 /**
  * One question, with all that is known of it. `Answers`, the wizard, the accessible writer, the state folder, `--help`, the
@@ -58,15 +69,6 @@ export interface Question<Id extends string = string, Answer = unknown> {
   secret?(answers: Answers): Secret | null;
   /** Whether the answer is a folder that was typed, which is looked at before it is taken over. */
   typesFolder?(answers: Answers): boolean;
-}
-
-/** Another flag, variable and key of the same question. */
-export interface OtherName {
-  readonly flag: string;
-  readonly argument: string;
-  readonly summary: string;
-  readonly environment: string;
-  readonly configKey: string;
 }
 
 /** @throws Failure `plan.bad_answer` (exit 2) */
@@ -302,35 +304,15 @@ const startup: Question<"startup", Startup> = {
   environment: "HEROS_STARTUP",
   configKey: "startup",
   applies: () => true,
-  options: ({ catalog }) => [
-    option("progressive", "Right away", "Online with the required models; the rest follow.", true),
-    option("wait", "After all downloads finish", "Everything works from the start."),
-    ...(hasWarmup(catalog)
-      ? [
-          option(
-            "warmup",
-            "With a warm-up container",
-            "Waits, and each start checks the models first.",
-          ),
-        ]
-      : []),
-  ],
+  options: ({ catalog }) => startupOptions(catalog),
   selected: (answers) => [answers.startup],
   parse: ([value = ""], catalog) => {
-    if (value === "progressive" || value === "wait") return value;
-    if (hasWarmup(catalog)) {
-      if (value === "warmup") return value;
-      throw badAnswer(startup, value, "progressive, wait or warmup");
-    }
-    const why = value === "warmup" ? `; ${catalog.stack.title} has no warm-up container` : "";
-    throw badAnswer(startup, value, `progressive or wait${why}`);
+    const found = startups(catalog).find((each) => each === value);
+    if (found !== undefined) return found;
+    throw badAnswer(startup, value, rightStartup(value, catalog));
   },
   planLine: () => null,
 };
-
-function hasWarmup({ stack }: Pick<Catalog, "stack">): boolean {
-  return stack.services.some(({ warmup }) => warmup !== null);
-}
 
 const resumeAtBoot: Question<"resumeAtBoot", boolean> = {
   id: "resumeAtBoot",

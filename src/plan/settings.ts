@@ -12,6 +12,15 @@ export type SettingId =
   | "port"
   | "onlineTimeout";
 
+/** Another flag, variable and key of the same question or setting. */
+export interface OtherName {
+  readonly flag: string;
+  readonly argument: string;
+  readonly summary: string;
+  readonly environment: string;
+  readonly configKey: string;
+}
+
 /** A setting that nobody is asked for: flag, environment variable, config key and help in one place, as the questions have theirs. */
 export interface Setting {
   readonly id: SettingId;

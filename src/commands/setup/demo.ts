@@ -179,7 +179,7 @@ export async function requireFolders(
   for (const { folder, area } of places) {
     const place = await withinLimit({ host, signal, limitMs }, () => lookAtPlace(host, folder));
     if (place === late) continue;
-    const failure = placeFailure(place, { area, home: host.home });
-    if (failure !== null) throw failure;
+    const unusable = placeFailure(place, { area, home: host.home });
+    if (unusable !== null) throw unusable;
   }
 }
