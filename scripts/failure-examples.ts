@@ -244,6 +244,7 @@ export const failureExamples: {
       others: 1,
     },
   ],
+  "models.not_readable": [{ path: cacheDir, errno: "EACCES" }],
   "models.not_here": [{ name: "ollama:llava:7b" }],
   "models.unknown": [{ name: "whisper", known: ["whisper-large-v3", "qwen3-embedding-8b"] }],
   "path.too_long": [{ ...onDisk, errno: "ENAMETOOLONG" }],

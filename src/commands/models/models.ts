@@ -8,6 +8,7 @@ import { chosenModels, type ModelChoice } from "../pull.ts";
 import type { Fetching, Work } from "../command-request.ts";
 import { otherModels } from "./other-models.ts";
 import { plannedRemoval, removedWords } from "./removal.ts";
+import { requireReadable } from "./require-readable.ts";
 import { repair, verify } from "./verify.ts";
 import { listedModels, viewCache, cachedModels } from "./view-cache.ts";
 import {
@@ -29,7 +30,10 @@ export interface ModelsRequest {
   readonly person: Pick<Person, "confirm" | "choose">;
 }
 
-/** `heros models ls | verify | repair | prune | rm | update | push` */
+/**
+ * `heros models ls | verify | repair | prune | rm | update | push`
+ * @throws Failure `models.not_readable` (1), and of each of them; AbortError
+ */
 export async function performModels(
   work: Work,
   request: ModelsRequest,
@@ -38,6 +42,10 @@ export async function performModels(
   const settings = await placeModels(work, request.settings);
   const { catalog, cacheDir } = settings;
   await requireMounted(work, cacheDir);
+  const wanted = action === "push" ? choice.names.slice(1) : choice.names;
+  const asked = wanted.length === 0 ? null : modelsByName(catalog, wanted);
+  const repos = asked?.flatMap(({ parts }) => parts.map(({ repo }) => repo)) ?? null;
+  await requireReadable(work.host.files, settings, repos);
   switch (action) {
     case "ls": {
       const all = choice.all || !choice.groups;

@@ -7,10 +7,11 @@ import { calledOllama } from "../../run/repos/ollama.ts";
 import { foldersOf, repoOfFolder } from "../../store/hub-cache/layout.ts";
 import { readRef } from "../../store/hub-cache/look-up.ts";
 import { refsIn } from "../../store/hub-cache/remove.ts";
+import { namesIn } from "../../store/read-folder.ts";
 import type { Work } from "../command-request.ts";
 import type { ModelPlaces } from "../models-place.ts";
 
-/** Models that are here and that the catalog has not: of the Hub cache, whoever brought them, and of Ollama. Asks nobody. */
+/** Models that are here and that the catalog has not: of the Hub cache, whoever brought them, and of Ollama. Asks nobody. @throws Failure `models.not_readable` (1) */
 export async function otherModels(
   { host }: Pick<Work, "host">,
   { cacheDir, ollamaDir, catalog }: ModelPlaces & { readonly catalog: Catalog },
@@ -32,13 +33,13 @@ export async function otherModels(
 
 /** Each revision of each repository that has a snapshot. */
 async function inHubCache(files: Files, cacheDir: string): Promise<CatalogModel[]> {
-  const names = await files.readdir(cacheDir).catch(() => []);
+  const names = await namesIn(files, cacheDir);
   const found: CatalogModel[] = [];
   for (const name of names.toSorted((a, b) => a.localeCompare(b))) {
     const repo = repoOfFolder(name);
     if (repo === null) continue;
     const places = foldersOf(join(cacheDir, name));
-    const snapshots = await files.readdir(places.snapshots).catch(() => []);
+    const snapshots = await namesIn(files, places.snapshots);
     const commits = new Set(snapshots.filter((each) => commitPattern.test(each)));
     const named = new Set<string>();
     for (const revision of await refsIn(files, places.refs)) {

@@ -5,6 +5,7 @@ import { readRef } from "../../store/hub-cache/look-up.ts";
 import type { KeptFile, PruneFinding, PrunePlan } from "../../store/hub-cache/prune.ts";
 import { planRepoRemoval, refsIn } from "../../store/hub-cache/remove.ts";
 import { planUnnamedBlobs } from "../../store/ollama/remove.ts";
+import { namesIn } from "../../store/read-folder.ts";
 import { readSuperseded } from "../../store/superseded.ts";
 import type { Work } from "../command-request.ts";
 import type { GatheredSettings } from "../gather-settings.ts";
@@ -67,7 +68,7 @@ async function unnamed(
   { repo, commits }: { readonly repo: string; readonly commits: readonly string[] },
 ): Promise<ReadonlySet<string>> {
   const places = placesOf(cacheDir, repo);
-  const snapshots = new Set(await files.readdir(places.snapshots).catch(() => []));
+  const snapshots = new Set(await namesIn(files, places.snapshots));
   const names = await refsIn(files, places.refs);
   const named = new Set(
     await Promise.all(names.map(async (name) => (await readRef(files, places.refs, name)).trim())),

@@ -6,6 +6,7 @@ import { type Listing, schemeOf } from "../../run/repos/file-listing.ts";
 import type { Source } from "../../source/source.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
 import { placesOf } from "../../store/hub-cache/layout.ts";
+import { namesIn } from "../../store/read-folder.ts";
 import { isWhole, type Store, type Survey } from "../../store/store.ts";
 import { listFromStore, surveyModels } from "../download-models.ts";
 import type { ListedModel } from "../../run/events/cache.ts";
@@ -183,8 +184,8 @@ export async function cachedModels(
     models.map(async ({ parts }) => {
       const places = parts.map(({ repo }) => placesOf(cacheDir, repo));
       const folders = places.flatMap(({ root, staging }) => [root, staging]);
-      const stats = folders.map((folder) => host.files.stat(folder));
-      return (await Promise.allSettled(stats)).some(({ status }) => status === "fulfilled");
+      const names = await Promise.all(folders.map((folder) => namesIn(host.files, folder)));
+      return names.some((each) => each.length > 0);
     }),
   );
   return models.filter((_model, index) => there[index] === true);

@@ -116,6 +116,16 @@ export const planFailures = {
       `${path} is not in the newest revision of ${repo}, and heros can't tell which file took its place: this machine has only some files of the repository.`,
     hint: ({ repo }) => `To download all of it: heros pull ${repo}`,
   }),
+  /** A folder of a cache that can't be looked into: what it has is not known. */
+  "models.not_readable": row<{ readonly path: string; readonly errno: string }>({
+    exitCode: exitCodes.failed,
+    message: ({ path, errno }) =>
+      errno === "EACCES" || errno === "EPERM"
+        ? `Can't look into ${path}: you don't have permission (${errno}).`
+        : `Can't look into ${path} (${errno}).`,
+    hint: ({ path }) =>
+      `See whose it is: ls -ld ${quoted(path)}. If it is yours, open it: chmod u+rwx ${quoted(path)}`,
+  }),
   "models.not_here": row<{ readonly name: string }>({
     exitCode: exitCodes.usage,
     message: ({ name }) => `${name} is not on this machine.`,

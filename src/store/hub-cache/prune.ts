@@ -4,6 +4,7 @@ import type { Files, Host } from "../../host/host.ts";
 import type { Emit } from "../../run/event.ts";
 import type { FilePlace } from "../../run/file-failure.ts";
 import type { Leftover, PrunedFile } from "../../run/events/cache.ts";
+import { namesIn } from "../read-folder.ts";
 import { failureOfFiles } from "../store.ts";
 import {
   damagedSuffix,
@@ -74,7 +75,7 @@ async function planRepo(
   const nowMs = host.clock.now().getTime();
 
   const lookInto = async (folder: string, links: ReadonlySet<string> | null): Promise<void> => {
-    const names: string[] = await files.readdir(folder).catch(() => []);
+    const names: string[] = await namesIn(files, folder);
     if (names.length === 0) return;
     if (!(await isUnlinked(files, cacheDir, folder))) {
       kept.push({ file: folder, reason: "it is behind a link, where heros removes nothing" });
@@ -146,7 +147,7 @@ async function planPassing(
   places: RepoPlaces,
 ): Promise<PruneFinding[]> {
   const found: PruneFinding[] = [];
-  for (const name of await files.readdir(places.root).catch(() => [])) {
+  for (const name of await namesIn(files, places.root)) {
     const owner = temporaryOwner(name);
     if (owner === null) continue;
     if (!(await isDead(files, owner))) continue;

@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import type { Files } from "../../host/host.ts";
 import { commitPattern } from "../../run/repos/file-listing.ts";
 import { isUnlinked, takenBytes } from "../contents.ts";
+import { entriesIn, namesIn } from "../read-folder.ts";
 import {
   blobPath,
   leftoverOf,
@@ -38,7 +39,7 @@ export async function planRepoRemoval(
     files: [],
     kept: [{ file: places.root, reason }],
   });
-  const snapshots = (await files.readdir(places.snapshots).catch(() => [])).filter((name) =>
+  const snapshots = (await namesIn(files, places.snapshots)).filter((name) =>
     commitPattern.test(name),
   );
   const going = snapshots.filter((commit) => commits.has(commit));
@@ -87,7 +88,7 @@ export async function planRepoRemoval(
     add(file, takenBytes(there), lockPath(places, blobName));
   }
   if (staying.length === 0 && (await isUnlinked(files, cacheDir, places.staging))) {
-    for (const name of await files.readdir(places.staging).catch(() => [])) {
+    for (const name of await namesIn(files, places.staging)) {
       const blobName = leftoverOf(name) ?? (/^[0-9a-f]{40,64}$/u.test(name) ? name : null);
       const file = join(places.staging, name);
       const there = blobName === null ? null : await files.lstat(file).catch(() => null);
@@ -105,9 +106,7 @@ async function filesOf(
   commit: string,
 ): Promise<{ blobName: string | null; bytes: number }[]> {
   const folder = snapshotPath(places, commit);
-  const entries = await files
-    .readdir(folder, { recursive: true, withFileTypes: true })
-    .catch(() => []);
+  const entries = await entriesIn(files, folder);
   return Promise.all(
     entries
       .filter((entry) => !entry.isDirectory())
@@ -123,9 +122,7 @@ async function filesOf(
 
 /** Names of branches and tags that the cache knows; they may have folders. */
 export async function refsIn(files: Pick<Files, "readdir">, refs: string): Promise<string[]> {
-  const entries = await files
-    .readdir(refs, { recursive: true, withFileTypes: true })
-    .catch(() => []);
+  const entries = await entriesIn(files, refs);
   return entries
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name).slice(refs.length + 1))

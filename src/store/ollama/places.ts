@@ -13,6 +13,7 @@ import {
   parseOllamaRepo,
 } from "../../run/repos/ollama.ts";
 import { type ContentPlace, linkFollower, stagingName } from "../contents.ts";
+import { namesIn } from "../read-folder.ts";
 
 /** Of Ollama's folder. The layout is Ollama's; `.heros` and what is in it are ours, and `ollama` never looks there. */
 export interface OllamaPlaces {
@@ -125,7 +126,10 @@ export function unfinishedModels(
   return storedModels(files, { manifests: join(staging, "manifests") }, repo);
 }
 
-/** The models of a repository; without one, all that there are. What can't be read, or is none of Ollama's, is passed over. */
+/**
+ * The models of a repository; without one, all that there are. What can't be read, or is none of Ollama's, is passed over.
+ * @throws Failure `models.not_readable` (1) for a folder that can't be looked into
+ */
 export async function storedModels(
   files: Pick<Files, "open" | "readdir">,
   places: Pick<OllamaPlaces, "manifests">,
@@ -134,7 +138,7 @@ export async function storedModels(
   const only = repo === undefined ? null : parseOllamaRepo(repo);
   const inside = async (folder: string, name: string | undefined): Promise<string[]> => {
     if (name !== undefined) return [name];
-    return (await files.readdir(folder).catch(() => [])).toSorted((a, b) => a.localeCompare(b));
+    return (await namesIn(files, folder)).toSorted((a, b) => a.localeCompare(b));
   };
   const { manifests } = places;
   const found: StoredModel[] = [];

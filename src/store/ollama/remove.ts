@@ -3,6 +3,7 @@ import type { Files } from "../../host/host.ts";
 import { ollamaManifestPath, type OllamaName, repoOfOllama } from "../../run/repos/ollama.ts";
 import { isUnlinked, takenBytes } from "../contents.ts";
 import type { KeptFile, PruneFinding, PrunePlan } from "../hub-cache/prune.ts";
+import { entriesIn } from "../read-folder.ts";
 import {
   blobPath,
   isManifestFile,
@@ -29,6 +30,7 @@ export async function planOllamaRemoval(
   modelsDir: string,
   names: readonly OllamaName[],
 ): Promise<PrunePlan> {
+  if (names.length === 0) return { files: [], kept: [] };
   const places = ollamaPlacesOf(modelsDir);
   const wanted = new Set(names.map(nameOf));
   const [whole, unfinished] = await Promise.all([
@@ -115,9 +117,7 @@ async function blobsOf(
 
 /** Files that may be manifests, whatever is in them. */
 async function countManifests(files: Pick<Files, "readdir">, manifests: string): Promise<number> {
-  const entries = await files
-    .readdir(manifests, { recursive: true, withFileTypes: true })
-    .catch(() => []);
+  const entries = await entriesIn(files, manifests);
   return entries.filter((entry) => !entry.isDirectory()).length;
 }
 
