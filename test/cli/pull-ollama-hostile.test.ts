@@ -71,3 +71,27 @@ test("a quota that is used up for hours ends with 5, and speaks of no image", as
   expect(failure).toMatchObject({ code: "registry.rate_limited", exitCode: 5 });
   expect(failure.hint).not.toMatch(/docker|compose|image/);
 });
+
+test("a model that never came whole is not called up to date, and does not look whole", async () => {
+  const small = llava.blobs[0]?.digest ?? "";
+  fault = ({ url }) => (url.includes(small.slice(7)) ? { flip: true } : undefined);
+  // Of the layers beside the wrong one, all may have come.
+  expect((await pull()).exitCode).toBe(6);
+  const catalog = await sandbox.file(
+    "catalog.yaml",
+    "schema: 1\nstack: test\ntiers: [{id: 1, name: Critical, required: true}]\nmodels: [{id: voice, repo: demo/voice, tier: 1}]\n",
+  );
+  const env = { HF_HUB_OFFLINE: "1" };
+  const heros = (...args: string[]) =>
+    sandbox.run(["models", ...args, "--catalog", catalog], { env });
+  const update = await heros("update", "--dry-run");
+  expect(update.stdout).not.toContain("up to date");
+  expect(update.stdout + update.stderr).toContain(
+    `heros pull ollama:${registry.host}/library/llava:7b`,
+  );
+  const listed = (await heros("ls")).stdout;
+  expect(listed).toMatch(/llava:7b .* of 3\.00 MB downloaded/);
+  expect(listed).not.toContain("3.00 MB of 3.00 MB");
+  const named = await heros("update", `ollama:${registry.host}/library/llava:7b`, "--dry-run");
+  expect(named.stdout + named.stderr).toContain("is not complete");
+});

@@ -4,8 +4,10 @@ import type { Person } from "../../plan/interview.ts";
 import type { UpdatedModel } from "../../run/events/cache.ts";
 import { failure } from "../../run/failures/table.ts";
 import { schemeOf } from "../../run/repos/file-listing.ts";
+import { quoted } from "../../run/shell-quote.ts";
 import { formatBytes } from "../../run/units.ts";
 import type { Source } from "../../source/source.ts";
+import { isManifestFile } from "../../store/ollama/places.ts";
 import { noteSuperseded } from "../../store/superseded.ts";
 import { failureOfFiles, type Store } from "../../store/store.ts";
 import type { Work } from "../command-request.ts";
@@ -46,8 +48,13 @@ export async function updateModels(
   const all = names.length > 0 ? named : [...settings.catalog.models, ...others];
   const doors = await openModelDoors(work, { fetching: settings, token, models: all });
   const { source, store } = doors;
-  const models = await modelsHere(store, all, names.length > 0);
-  if (models.length === 0) return ["No model here follows a branch or a tag: nothing to update."];
+  const { models, unfinished } = await modelsHere(store, all, names.length > 0);
+  for (const { id } of unfinished) emit(unfinishedNotice(id));
+  if (models.length === 0) {
+    return unfinished.length > 0
+      ? ["Nothing to update."]
+      : ["No model here follows a branch or a tag: nothing to update."];
+  }
 
   const limit = { forMs: patienceMs };
   const patient = doors.beside(openHub(work, settings, token, limit), limit);
@@ -101,28 +108,46 @@ async function agreed(
   return (await choose({ question, options }, signal)) === "yes";
 }
 
-/** Without names: those that follow something and are here. @throws Failure `models.not_here` for a name */
+/** A download that was never finished has nothing old to be updated. */
+function unfinishedNotice(id: string) {
+  return {
+    type: "notice",
+    level: "warning",
+    code: "update.unfinished",
+    message: `${id} is not complete, so it is not updated.`,
+    hint: `Continue its download: heros pull ${quoted(id)}`,
+  } as const;
+}
+
+/** Without names: those that follow something and are here; and those whose first download was not finished. @throws Failure `models.not_here` for a name */
 async function modelsHere(
   store: Store,
   models: readonly CatalogModel[],
   named: boolean,
-): Promise<readonly CatalogModel[]> {
-  const commits = await Promise.all(
+): Promise<{ models: readonly CatalogModel[]; unfinished: readonly CatalogModel[] }> {
+  const states = await Promise.all(
     models.map(async ({ parts }) => {
       const [first] = parts;
       const commit = await store.commitOf(first.repo, first.revision);
-      if (commit === null) return false;
-      const files = await store.listSnapshot(first.repo, commit).catch(() => [null]);
-      return files.length > 0;
+      if (commit === null) return "absent";
+      const files = await store.listSnapshot(first.repo, commit).catch(() => null);
+      if (files === null) return "here";
+      // Ollama has no model without a manifest where it looks, whatever else has come of it.
+      const manifest = files.find(isManifestFile);
+      const isHidden =
+        manifest !== undefined && !(await store.hasFile(first.repo, commit, manifest));
+      return files.length === 0 ? "absent" : isHidden ? "unfinished" : "here";
     }),
   );
-  const absent = models.filter((_model, index) => commits[index] !== true);
+  const of = (state: (typeof states)[number]) =>
+    models.filter((_model, index) => states[index] === state);
+  const [absent, unfinished, here] = [of("absent"), of("unfinished"), of("here")];
   if (named && absent.length > 0) {
     throw failure("models.not_here", { name: absent.map(({ id }) => id).join(", ") });
   }
-  const here = models.filter((_model, index) => commits[index] === true);
   // Of a commit that no catalog names, an older revision may be all there is.
-  return named ? here : here.filter(({ id }) => !/@[0-9a-f]{40}$/u.test(id));
+  const followed = named ? here : here.filter(({ id }) => !/@[0-9a-f]{40}$/u.test(id));
+  return { models: followed, unfinished };
 }
 
 /** Before the names move: a revision that still has one is never removed. */

@@ -9,7 +9,7 @@ import type {
   UpdatePlanned,
 } from "../../run/events/cache.ts";
 import { calledFile } from "../../run/repos/ollama.ts";
-import { formatBytes, formatDuration } from "../../run/units.ts";
+import { formatBytes, formatBytesOf, formatDuration } from "../../run/units.ts";
 import { counted, say, type Sentence } from "./sentence.ts";
 
 type ModelsSaid = Exclude<
@@ -64,11 +64,21 @@ export function modelStateText({ state, receivedBytes, totalBytes }: ListedModel
     case "partly":
       return totalBytes === null
         ? `${formatBytes(receivedBytes)} downloaded, size unknown`
-        : `${formatBytes(receivedBytes)} of ${total} downloaded`;
+        : partText(receivedBytes, totalBytes);
     case "missing":
     case "unknown":
       return `not downloaded, ${total}`;
   }
+}
+
+/** What is not whole never looks whole: the last bytes count, and so does what was not verified. */
+function partText(receivedBytes: number, totalBytes: number): string {
+  const total = formatBytes(totalBytes);
+  if (receivedBytes >= totalBytes) return `${total} downloaded, not verified yet`;
+  const part = formatBytes(receivedBytes);
+  return part === total
+    ? `${formatBytesOf(receivedBytes, totalBytes).join(" of ")} downloaded`
+    : `${part} of ${total} downloaded`;
 }
 
 function listedSentence({ cacheDir, models }: ModelsListed): Sentence {
