@@ -1,4 +1,5 @@
 import { exitCodes, row } from "../failure.ts";
+import { withoutLogin } from "../login.ts";
 import { quoted } from "../shell-quote.ts";
 
 /** A value that does not answer a question. */
@@ -88,7 +89,7 @@ export const planFailures = {
   /** By its id in the catalog, or by its repository. */
   "models.unknown": row<{ readonly name: string; readonly known: readonly string[] }>({
     exitCode: exitCodes.usage,
-    message: ({ name }) => `The catalog has no model "${name}".`,
+    message: ({ name }) => `The catalog has no model "${withoutLogin(name)}".`,
     hint: ({ known }) =>
       `Choose from ${known.join(", ")}. Or name any repository of the Hub (OWNER/REPO), a model of Ollama (ollama:MODEL), a bucket (s3://BUCKET/PREFIX), or a folder (file:///PATH, https://HOST/PREFIX/).`,
   }),

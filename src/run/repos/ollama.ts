@@ -1,5 +1,6 @@
 import { failure } from "../failures/table.ts";
 import type { ListedFile } from "./file-listing.ts";
+import { withoutLogin } from "../login.ts";
 import { isRecord, parseJson } from "../json.ts";
 
 /** A model of Ollama's as its own program names it. */
@@ -32,7 +33,9 @@ const partPattern = /^(?!.*\.\.)\w[\w.-]{0,79}$/u;
  * @throws Failure `ollama.bad_name` (exit 2)
  */
 export function parseOllamaName(text: string): OllamaName {
-  const refuse = (problem: string) => failure("ollama.bad_name", { name: text, problem });
+  const name = withoutLogin(`${prefix}${text}`).slice(prefix.length);
+  const refuse = (problem: string) => failure("ollama.bad_name", { name, problem });
+  if (name !== text) throw refuse("user names and passwords can't be given in a name");
   if (text.includes("://")) throw refuse("leave out the scheme, as in HOST:PORT/NAMESPACE/MODEL");
   const colon = text.lastIndexOf(":");
   const tagged = colon > text.lastIndexOf("/");

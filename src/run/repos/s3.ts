@@ -1,4 +1,5 @@
 import { failure } from "../failures/table.ts";
+import { withoutLogin } from "../login.ts";
 
 /** A place in an object store: `s3://bucket/prefix`. */
 export interface S3Place {
@@ -23,7 +24,7 @@ export function isS3(text: string): boolean {
  */
 export function parseS3(text: string): S3Place {
   requireNoOtherStore(text);
-  const refuse = (problem: string) => failure("s3.bad_name", { name: shown(text), problem });
+  const refuse = (problem: string) => failure("s3.bad_name", { name: withoutLogin(text), problem });
   if (!isS3(text)) throw refuse("it does not begin with s3://");
   const [bucket = "", ...rest] = text.slice(scheme.length).replace(/\/+$/u, "").split("/");
   if (bucket.includes("@")) throw refuse("user names and passwords can't be given in an address");
@@ -47,12 +48,8 @@ const others = /^(?<scheme>gs|as|az|abfss?|wasbs?|minio|oss|cos|b2|r2):\/\//iu;
 /** Addresses of stores that heros reaches only by another name. @throws Failure `s3.other_store` (exit 2) */
 export function requireNoOtherStore(text: string): void {
   const other = others.exec(text)?.groups?.["scheme"]?.toLowerCase();
-  if (other !== undefined) throw failure("s3.other_store", { name: shown(text), scheme: other });
-}
-
-/** A password that somebody wrote there is not repeated. */
-function shown(text: string): string {
-  return text.replace(/\/\/[^/]*@/u, "//…@");
+  if (other !== undefined)
+    throw failure("s3.other_store", { name: withoutLogin(text), scheme: other });
 }
 
 export function calledS3({ bucket, prefix }: S3Place): string {
