@@ -77,7 +77,7 @@ export async function download(request: DownloadRequest): Promise<DownloadResult
   const missing = survey.blobs.filter(({ cached }) => !cached);
   if (source.offline) requireNothing(missing);
   requireSpace(await store.neededSpace(survey));
-  if (survey.models.length > 0 || survey.images.length === 0) {
+  if (survey.models.length > 0 || (survey.images.length === 0 && blocked.length === 0)) {
     emit({ type: "download.planned", files, totalBytes, cachedBytes, resumedBytes, freeBytes });
   }
   for (const image of survey.images) tellPlanned(emit, image);

@@ -98,8 +98,16 @@ export async function userName(files: Pick<Files, "readFile">, uid: number): Pro
   return line?.split(":")[0] ?? `#${uid}`;
 }
 
+/** A link on the way to a folder that leads nowhere: nothing can be made behind it. Null where there is none. */
+export async function findDangling(
+  files: Pick<Files, "readlink" | "realpath">,
+  folder: string,
+): Promise<Place["dangling"]> {
+  return (await nearest(files, folder)).dangling;
+}
+
 async function nearest(
-  files: Host["files"],
+  files: Pick<Files, "readlink" | "realpath">,
   folder: string,
 ): Promise<Pick<Place, "existing" | "isThere" | "dangling">> {
   let dangling: Place["dangling"] = null;

@@ -73,7 +73,10 @@ export function storeByRepo(stores: StoresByScheme): Store {
     },
     failureOf(error) {
       const path = pathOf(error) ?? "";
-      return (all.find(({ folder }) => path.startsWith(`${folder}/`)) ?? hub).failureOf(error);
+      const within = all.find(({ folder }) => `${path}/`.startsWith(`${folder}/`));
+      // On the way to one alone, it is that one's.
+      const below = all.filter(({ folder }) => folder.startsWith(`${path}/`));
+      return (within ?? (below.length === 1 ? below[0] : undefined) ?? hub).failureOf(error);
     },
     takes: (scheme) => stores[scheme] !== undefined || hub.takes?.(scheme) === true,
   };

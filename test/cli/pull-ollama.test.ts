@@ -7,6 +7,7 @@ import {
   readFile,
   rm,
   stat,
+  symlink,
   truncate,
   writeFile,
 } from "node:fs/promises";
@@ -302,6 +303,17 @@ test("a folder that is somebody else's is said, with what to do, and other model
   const run = await pull(["voice", named("library/llava:7b")], { env });
   expect(failureOf(run)).toMatchObject({ code: "ollama.not_writable", exitCode: 1 });
   expect(run.events().some(({ type }) => type === "model.ready")).toBe(true);
+});
+
+test("a link that leads nowhere is said to be in the way of Ollama's models, before any byte", async () => {
+  const link = join(sandbox.home, ".ollama");
+  await symlink(join(sandbox.dir, "not-mounted"), link);
+  const run = await pull([named("library/llava:7b")]);
+  const failure = failureOf(run);
+  expect(failure).toMatchObject({ code: "ollama.broken_link", exitCode: 1 });
+  expect(failure.message).toContain(link);
+  expect(failure.hint).toContain("OLLAMA_MODELS");
+  expect(run.events().some(({ type }) => type === "download.planned")).toBe(false);
 });
 
 test.runIf(process.getuid?.() === 0)(

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Files, Host } from "../../host/host.ts";
 import { openUnlinked, ownUid } from "../../host/own-file.ts";
-import { userName } from "../../host/places.ts";
+import { findDangling, userName } from "../../host/places.ts";
 import { countBytes } from "../../run/byte-ranges.ts";
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
@@ -315,6 +315,8 @@ async function findObstacle(
   const { files, home } = host;
   const unlinked = snapshots.flatMap((each) => each.files.filter(({ linked }) => !linked));
   if (unlinked.length === 0) return null;
+  const dangling = await findDangling(files, modelsDir);
+  if (dangling !== null) return failure("ollama.broken_link", dangling);
   const places = await openOllamaPlaces(files, modelsDir).catch((error: unknown) =>
     error instanceof Failure ? error : ollamaPlacesOf(modelsDir),
   );
