@@ -134,7 +134,8 @@ test("where another manifest can't be read, all layers stay", async () => {
   await writeFile(join(folder, "latest"), "not JSON");
   const run = await heros("models", "rm", named("library/llava:7b"), "--yes");
   expect(run.exitCode, run.stdout).toBe(0);
-  expect(planned(run).kept).toMatchObject([{ file: join(models, "blobs") }]);
+  const reason = `the manifest ${join(folder, "latest")} can't be read, so its layers are not known`;
+  expect(planned(run).kept).toEqual([{ file: join(models, "blobs"), reason }]);
   expect(await readdir(join(models, "blobs"))).toHaveLength(llava.blobs.length);
   expect(await isThere(join(folder, "latest"))).toBe(true);
 });

@@ -49,14 +49,13 @@ export async function planOllamaRemoval(
   const found: PruneFinding[] = published.going.map((model) =>
     manifestOf(model, manifestPath(places, pathOf(model))),
   );
-  const known = await countManifests(files, places.manifests);
-  if (known === whole.length) {
+  const unread = await unreadManifest(files, places, whole);
+  if (unread === null) {
     found.push(
       ...(await blobsOf(files, published, (file) => [blobPath(places, file.blobName)], places)),
     );
   } else if (published.going.length > 0) {
-    const reason = "a manifest of another model can't be read, so its layers are not known";
-    kept.push({ file: places.blobs, reason });
+    kept.push({ file: places.blobs, reason: unreadReason(unread) });
   }
   const inStaging = (file: StoredModel["files"][number]): string[] => {
     const { content, partial, journal } = placeIn(places, file);
@@ -115,10 +114,21 @@ async function blobsOf(
   return found;
 }
 
-/** Files that may be manifests, whatever is in them. */
-async function countManifests(files: Pick<Files, "readdir">, manifests: string): Promise<number> {
-  const entries = await entriesIn(files, manifests);
-  return entries.filter((entry) => !entry.isDirectory()).length;
+const unreadReason = (path: string): string =>
+  `the manifest ${path} can't be read, so its layers are not known`;
+
+/** The first file among the manifests that is none of these models', whatever is in it; null where there is none. */
+async function unreadManifest(
+  files: Pick<Files, "readdir">,
+  places: OllamaPlaces,
+  models: readonly StoredModel[],
+): Promise<string | null> {
+  const read = new Set(models.map((model) => manifestPath(places, pathOf(model))));
+  const entries = await entriesIn(files, places.manifests);
+  const paths = entries
+    .filter((entry) => !entry.isDirectory())
+    .map(({ parentPath, name }) => join(parentPath, name));
+  return paths.toSorted((a, b) => a.localeCompare(b)).find((path) => !read.has(path)) ?? null;
 }
 
 /** Removes the folders of these models in which nothing is left, as Ollama does. */
@@ -166,7 +176,6 @@ export async function planUnnamedBlobs(
   });
   if (!(await isUnlinked(files, modelsDir, places.blobs)))
     return kept("it is behind a link, where heros removes nothing");
-  return (await countManifests(files, places.manifests)) === whole.length
-    ? { files: found, kept: [] }
-    : kept("a manifest of another model can't be read, so its layers are not known");
+  const unread = await unreadManifest(files, places, whole);
+  return unread === null ? { files: found, kept: [] } : kept(unreadReason(unread));
 }
