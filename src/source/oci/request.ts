@@ -114,13 +114,16 @@ export async function refusal(
 ): Promise<Failure> {
   const { status, headers } = response;
   const body = await readBody(response, server.failures, maxErrorBytes).catch(() => null);
-  const json = parseJson(body?.toString("utf8") ?? "");
+  const text = body?.toString("utf8").trim() ?? "";
+  const json = parseJson(text);
   const first = errorsSchema.safeParse(json).data?.errors[0] ?? ofModels(at, json);
   const { notFound, denied, incomplete } = partFailures(at);
   const signs = ["docker-distribution-api-version", "www-authenticate"];
-  if (first === undefined && signs.every((name) => headers[name] === undefined)) {
-    const kind = headers["content-type"]?.split(";")[0] ?? "no content";
-    const page = kind === "text/html" ? "a web page" : kind;
+  const isGarbled = (status === 403 || status === 404) && isGarbledJson(headers, text);
+  if (first === undefined && !isGarbled && signs.every((name) => headers[name] === undefined)) {
+    const kind =
+      headers["content-type"]?.split(";")[0] ?? (text === "" ? "no content" : "unnamed content");
+    const page = kind === "text/html" || text.startsWith("<") ? "a web page" : kind;
     return strangeAnswer(at, `status ${status} with ${page} for ${repository}`);
   }
   if (status === 401 || status === 403) {
@@ -139,6 +142,12 @@ export async function refusal(
   }
   const lacks = first?.code === "MANIFEST_UNKNOWN" ? "tag" : "repository";
   return notFound(image, lacks);
+}
+
+/** A registry's own answer that was cut, or is not written well: its status says enough. Pages of others name their kind, or look like one. */
+function isGarbledJson(headers: Answer["headers"], text: string): boolean {
+  const kind = headers["content-type"] ?? "";
+  return text !== "" && !text.startsWith("<") && (kind === "" || /\bjson\b/iu.test(kind));
 }
 
 /** The Hub's registry for Ollama answers in its own words. */

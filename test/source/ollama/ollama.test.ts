@@ -122,6 +122,8 @@ const answered = (status: number, body: string, type = "application/json") => ({
 });
 
 test.each([
+  ["a 404 that is cut", answered(404, '{"errors": [', "application/json"), "ollama.not_found", 2],
+  ["a 403 that is cut", answered(403, '{"errors": [', "application/json"), "ollama.denied", 2],
   ["a web page", answered(200, "<html>Log in</html>", "text/html"), "registry.captive_portal", 5],
   ["no JSON", answered(200, "hello"), "ollama.unusable", 2],
   [
