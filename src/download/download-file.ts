@@ -244,12 +244,13 @@ async function finishSmall(engine: Engine, task: BlobTask, content: Buffer): Pro
   done(engine, task, { sha256: digests.sha256 });
 }
 
-function countMismatch({ tuning, emit }: Engine, task: BlobTask, digests: Digests): void {
+function countMismatch({ tuning, emit, source }: Engine, task: BlobTask, digests: Digests): void {
   task.hashTries += 1;
   if (task.hashTries >= tuning.maxHashTries) {
     const { repo, path, hash } = task.blob;
     const found = promisedDigest(hash, digests);
-    throw failure("download.hash_mismatch", { repo, path, hash, found });
+    const server = source.serverOf?.(repo) ?? source.endpoint;
+    throw failure("download.hash_mismatch", { repo, path, hash, found, server });
   }
   const [reason, attempt] = ["its hash does not match", task.hashTries];
   emit({ type: "download.retrying", ...named(task), reason, attempt, delayMs: 0 });

@@ -70,6 +70,17 @@ test("a bucket and the Hub in one pull", async () => {
   }
 });
 
+test("a file that is damaged in a bucket is told as the bucket's", async () => {
+  const wrong = Buffer.alloc(weights.length, "wrong ");
+  server.put(`annie/demo/voice/${commit}/model.safetensors`, wrong);
+  for (const args of [["s3://models/annie"], ["--endpoint", "s3://models/annie"]]) {
+    const failure = failureOf(await run(["pull", ...args]));
+    expect(failure).toMatchObject({ code: "download.hash_mismatch", exitCode: 6 });
+    expect(failure.message).toContain("does not match its checksum in s3://models/annie");
+    expect(failure.message).not.toContain("Hub");
+  }
+});
+
 test("a bucket may take the Hub's place", async () => {
   const pulled = await run(["pull", "--endpoint", "s3://models/annie"]);
   expect(pulled.exitCode).toBe(0);

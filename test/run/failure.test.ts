@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { errorCode, exitCodes, Failure, rootErrorCode } from "../../src/run/failure.ts";
+import { failure } from "../../src/run/failures/table.ts";
 import { onlineWithout } from "../../src/run/failures/annie.ts";
 
 const reset = Object.assign(new Error("cut"), { code: "ECONNRESET" });
@@ -43,3 +44,11 @@ test.each([
     });
   },
 );
+
+test("of a file without a promised hash, no hash is named", () => {
+  const hash = { algorithm: "git-sha1", hex: "" } as const;
+  const pipe = { repo: "a/b", path: "pipe", hash, expected: "", found: "not a file" };
+  const first = { ...pipe, reason: "unreadable" } as const;
+  const { message } = failure("models.damaged", { first, others: 0 });
+  expect(message).toBe("pipe of a/b can't be read (not a file).");
+});

@@ -48,12 +48,15 @@ export const storeFailures = {
     readonly path: string;
     readonly hash: FileHash;
     readonly found: string | null;
+    /** Where it came from: the Hub's address, or `s3://bucket/prefix`. */
+    readonly server?: string;
   }>({
     exitCode: exitCodes.hash,
-    message: ({ repo, path, hash, found }) => {
+    message: ({ repo, path, hash, found, server = "" }) => {
+      const whose = server.startsWith("s3://") ? `its checksum in ${server}` : "the Hub's checksum";
       const [what, promise] =
         schemeOf(repo) === "hub"
-          ? [`${path} of ${repo}`, "the Hub's checksum"]
+          ? [`${path} of ${repo}`, whose]
           : [`A layer of ${repo.replace(/^\w+:/u, "")}`, "its digest"];
       return `${what} does not match ${promise}: its ${hashName(hash)} is ${found ?? "unknown"}, expected ${hash.hex}.`;
     },
@@ -95,16 +98,18 @@ export const storeFailures = {
 
 function damageWords({ reason, expected, found, hash }: DamagedFile): string {
   const kind = hashName(hash);
+  // Of a file that is no link, nobody promised anything.
+  const promised = hash.hex === "" ? "" : `${kind} ${hash.hex}`;
   switch (reason) {
     case "missing":
-      return `is missing (expected ${kind} ${expected})`;
+      return promised === "" ? "is missing" : `is missing (expected ${promised})`;
     case "link":
       return `is a link to ${found ?? "nothing"} instead of to the file with ${kind} ${expected}`;
     case "size":
-      return `is damaged: it has ${found ?? "0"} bytes, expected ${expected} (${kind} ${hash.hex})`;
+      return `is damaged: it has ${found ?? "0"} bytes, expected ${expected}${promised === "" ? "" : ` (${promised})`}`;
     case "hash":
       return `is damaged: its ${kind} is ${found ?? "unknown"}, expected ${expected}`;
     case "unreadable":
-      return `can't be read (${found ?? "unknown reason"}; expected ${kind} ${expected})`;
+      return `can't be read (${found ?? "unknown reason"}${promised === "" ? "" : `; expected ${promised}`})`;
   }
 }
