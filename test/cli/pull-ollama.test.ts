@@ -305,6 +305,20 @@ test("a folder that is somebody else's is said, with what to do, and other model
   expect(run.events().some(({ type }) => type === "model.ready")).toBe(true);
 });
 
+test("a relative OLLAMA_MODELS is refused, and nothing is written elsewhere", async () => {
+  const env = { OLLAMA_MODELS: "rel/path" };
+  const runs = [await pull([named("library/llava:7b")], { env })];
+  runs.push(await sandbox.run(["models", "ls", "--json"], { env }));
+  for (const run of runs) {
+    const failure = failureOf(run);
+    expect(failure).toMatchObject({ code: "settings.bad_value", exitCode: 2 });
+    expect(failure.message).toContain("OLLAMA_MODELS");
+  }
+  expect(await readdir(sandbox.home)).not.toContain(".ollama");
+  const pulled = await pull(["voice"], { env });
+  expect(pulled.exitCode, pulled.stdout).toBe(0);
+});
+
 test("a link that leads nowhere is said to be in the way of Ollama's models, before any byte", async () => {
   const link = join(sandbox.home, ".ollama");
   await symlink(join(sandbox.dir, "not-mounted"), link);

@@ -6,7 +6,7 @@ import { isHubOffline } from "../../source/hub/environment.ts";
 import { type Source, sourceByRepo } from "../../source/source.ts";
 import { storeByRepo } from "../../store/by-repo.ts";
 import { openHubCache } from "../../store/hub-cache/hub-cache.ts";
-import { findOllamaModels } from "../../store/ollama/folder.ts";
+import { findOllamaModels, requireOllamaFolder } from "../../store/ollama/folder.ts";
 import type { Store } from "../../store/store.ts";
 import type { Fetching, Work } from "../command-request.ts";
 import type { Places } from "./places.ts";
@@ -108,7 +108,9 @@ export async function tellOtherOllama(
   });
 }
 
+/** @throws Failure `settings.bad_value` (exit 2) */
 async function openOllamaDoors({ host, emit }: Work, modelsDir: string) {
+  requireOllamaFolder(host, modelsDir);
   const [{ openOllama }, { openOllamaStore }] = await Promise.all([
     import("../../source/ollama/ollama.ts"),
     import("../../store/ollama/ollama-store.ts"),

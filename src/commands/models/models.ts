@@ -18,6 +18,7 @@ import {
   type PruneRepo,
 } from "../../store/hub-cache/prune.ts";
 import type { Person } from "../../plan/interview.ts";
+import { requireOllamaFolder } from "../../store/ollama/folder.ts";
 import type { Survey } from "../../store/store.ts";
 
 export interface ModelsRequest {
@@ -42,6 +43,7 @@ export async function performModels(
   const settings = await placeModels(work, request.settings);
   const { catalog, cacheDir } = settings;
   await requireMounted(work, cacheDir);
+  requireOllamaFolder(work.host, settings.ollamaDir);
   const wanted = action === "push" ? choice.names.slice(1) : choice.names;
   const asked = wanted.length === 0 ? null : modelsByName(catalog, wanted);
   const repos = asked?.flatMap(({ parts }) => parts.map(({ repo }) => repo)) ?? null;
