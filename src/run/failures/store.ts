@@ -53,7 +53,9 @@ export const storeFailures = {
   }>({
     exitCode: exitCodes.hash,
     message: ({ repo, path, hash, found, server = "" }) => {
-      const whose = server.startsWith("s3://") ? `its checksum in ${server}` : "the Hub's checksum";
+      const whose = /^(?:s3:\/\/|\/)/u.test(server)
+        ? `its checksum in ${server}`
+        : "the Hub's checksum";
       const [what, promise] =
         schemeOf(repo) === "hub"
           ? [`${path} of ${repo}`, whose]
