@@ -20,10 +20,11 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const cell = openCells();
 
 const toldWithinMs = 10_000;
-const proof = `proof:
-  capability: memory_search
-  request: {method: POST, path: /search, body: {query: hello}}
-  answer: {path: results.0.text}
+const proof = `
+  proof:
+    capability: memory_search
+    request: {method: POST, path: /search, body: {query: hello}}
+    answer: {path: results.0.text}
 `;
 
 /** What Annie's own service does instead, as lines of her service in an override. */
@@ -66,7 +67,10 @@ cell("what keeps Annie from running", async () => {
   const catalog = path.join(folder, "catalog.yaml");
   await writeFile(
     catalog,
-    (await readFile(path.join(root, "assets/catalogs/her-os.yaml"), "utf8")) + proof,
+    (await readFile(path.join(root, "assets/catalogs/her-os.yaml"), "utf8")).replace(
+      "\nstack:\n",
+      `\nstack:${proof}`,
+    ),
   );
   const flags = ["--tiers=1", `--port=${await freePort()}`, `--catalog=${catalog}`];
   const how: string[] = [];
