@@ -1,8 +1,10 @@
+import { isUtf8 } from "node:buffer";
 import path from "node:path";
 import { builtCatalog } from "../catalog/built-catalog.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { ReadCatalog } from "../catalog/load.ts";
 import type { Host } from "../host/host.ts";
+import { readNamedFile } from "../host/named-file.ts";
 import { errorCode } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
 import { expandPath } from "../source/hub/environment.ts";
@@ -74,28 +76,16 @@ export async function readNamed(
   noun: "config" | "catalog" | "token",
   file: string,
 ): Promise<string> {
-  const text = await readUpTo(host, absolute(host, file)).catch((cause: unknown) => {
-    throw failure(
-      `${noun}.unreadable`,
-      { file, reason: errorCode(cause) ?? "unknown reason" },
-      cause,
-    );
-  });
-  if (text !== null) return text;
-  throw failure(`${noun}.unreadable`, { file, reason: "it is larger than 1 MB" });
-}
-
-/** Null where the file has more bytes than it may have. */
-async function readUpTo({ files }: Host, place: string): Promise<string | null> {
-  await using file = await files.open(place, "r");
-  const buffer = Buffer.alloc(mostBytes + 1);
-  let length = 0;
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
-    length += bytesRead;
-    if (length > mostBytes) return null;
-    if (bytesRead === 0) return buffer.toString("utf8", 0, length);
-  }
+  const unreadable = (reason: string, cause?: unknown) =>
+    failure(`${noun}.unreadable`, { file, reason }, cause);
+  const read = await readNamedFile(host, absolute(host, file), mostBytes).catch(
+    (cause: unknown) => {
+      throw unreadable(errorCode(cause) ?? "unknown reason", cause);
+    },
+  );
+  if ("problem" in read) throw unreadable(read.problem);
+  if (!isUtf8(read.bytes)) throw unreadable("it is not a text in UTF-8");
+  return read.bytes.toString("utf8");
 }
 
 /** `~` and `$VAR` count here too: shells leave them alone behind `=`, in quotes and in config files. */

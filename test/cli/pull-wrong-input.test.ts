@@ -1,5 +1,7 @@
 import { createServer } from "node:http";
+import { writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { EmbeddedHub } from "../../src/demo/hub/hub.ts";
 import type { HerosRun, Sandbox } from "./sandbox.ts";
@@ -66,7 +68,20 @@ describe("heros pull, given something wrong,", () => {
       hub.endpoint,
       "--json",
     ]);
-    expect(failureOf(run)).toMatchObject({ code, exitCode: 2 });
+    expect(failureOf(run)).toMatchObject({
+      code,
+      exitCode: 2,
+      message: expect.stringContaining("it is not a regular file") as unknown,
+    });
+  });
+
+  it("reads no bytes as letters that they are not", async () => {
+    const latin = join(sandbox.dir, "latin1.yaml");
+    await writeFile(latin, Buffer.from("title: M\u00fcll\n", "latin1"));
+    expect(failureOf(await pull(latin))).toMatchObject({
+      code: "catalog.unreadable",
+      message: expect.stringContaining("not a text in UTF-8") as unknown,
+    });
   });
 
   it.each([

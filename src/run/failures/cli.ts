@@ -31,6 +31,7 @@ export const readErrors: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder",
   ENOENT: "no such file",
   ENOTDIR: "no such file",
+  ENXIO: "it is not a regular file",
 };
 
 function unreadable(noun: "config" | "catalog" | "token") {

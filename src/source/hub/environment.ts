@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from "node:path";
 import type { Host } from "../../host/host.ts";
+import { readNamedFile } from "../../host/named-file.ts";
 import { Secret } from "../../run/secret.ts";
 import { isLoopback } from "../../host/network.ts";
 import type { Failure } from "../../run/failure.ts";
@@ -14,6 +15,9 @@ export interface HubToken {
 }
 
 type Env = Host["env"];
+/** A token is a word. */
+const maxTokenBytes = 10_000;
+
 type Place = Pick<Host, "env" | "home" | "cwd">;
 
 export const defaultEndpoint = "https://huggingface.co";
@@ -42,7 +46,7 @@ export function cacheVariable(env: Env): string | null {
 }
 
 /** Tokens that are there already: the environment's first, then the file that `hf auth login` writes. */
-export async function findTokens(host: Place & Pick<Host, "files">): Promise<HubToken[]> {
+export async function findTokens(host: Place & Pick<Host, "files" | "clock">): Promise<HubToken[]> {
   const tokens: HubToken[] = [];
   for (const name of ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]) {
     const value = clean(host.env[name] ?? "");
@@ -53,7 +57,8 @@ export async function findTokens(host: Place & Pick<Host, "files">): Promise<Hub
   }
   const given = filled(host.env, "HF_TOKEN_PATH");
   const path = given === undefined ? join(findHubHome(host), "token") : expand(given, host);
-  const text = await host.files.readFile(path, "utf8").catch(() => "");
+  const read = await readNamedFile(host, path, maxTokenBytes).catch(() => null);
+  const text = read !== null && "bytes" in read ? read.bytes.toString("utf8") : "";
   const value = clean(text);
   if (value !== "") {
     const where = path.startsWith(`${host.home}/`) ? `~${path.slice(host.home.length)}` : path;

@@ -11,6 +11,7 @@ import {
   findTokens,
   isHubOffline,
 } from "../../../src/source/hub/environment.ts";
+import { testHost } from "../../machine/test-host.ts";
 
 const place = (env: Record<string, string>) => ({ env, home: "/home/annie", cwd: "/place" });
 
@@ -89,7 +90,8 @@ test("tokens are found in the environment first, then in the Hub's file, and nev
   await mkdir(join(home, ".cache/huggingface"), { recursive: true });
   await writeFile(join(home, ".cache/huggingface/token"), "hf_file\r\n");
   await writeFile(join(home, "elsewhere"), "hf_elsewhere");
-  const find = (env: Record<string, string>) => findTokens({ env, home, cwd: home, files: fs });
+  const find = (env: Record<string, string>) =>
+    findTokens({ env, home, cwd: home, files: fs, clock: testHost().clock });
 
   const tokens = await find({ HF_TOKEN: " hf_env\n", HUGGING_FACE_HUB_TOKEN: "hf_old" });
   expect(tokens.map(({ where, source }) => [where, source])).toEqual([
