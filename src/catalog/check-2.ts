@@ -9,12 +9,17 @@ type Path = WrongKey["path"];
 
 /** What has the right shape, and is wrong: each with its place. */
 export function wrongInSchema2(value: Schema2): WrongKey[] {
+  const known = {
+    model: new Set(value.models.map(({ id }) => id)),
+    group: new Set(value.groups.map(({ id }) => id)),
+    value: new Set(Object.keys(value.stack.values)),
+  };
   return [
     ...wrongGroups(value),
     ...wrongModels(value),
     ...wrongStack(value),
     ...Object.entries(value.stack.services).flatMap(([name, service]) =>
-      wrongService(value, service, ["stack", "services", name]),
+      wrongService(value, service, ["stack", "services", name], known),
     ),
     ...wrongHealth(value, value.stack.health, ["stack", "health"]),
     ...wrongCapabilities(value),
@@ -72,9 +77,29 @@ function circleFrom(start: string, next: (name: string) => readonly string[]): s
   return null;
 }
 
+/** Those from which a way leads back to them, where each leads to one other at most: each is passed twice at most. */
+function inCircles(next: ReadonlyMap<string, string | undefined>): ReadonlySet<string> {
+  const circular = new Set<string>();
+  const passed = new Set<string>();
+  for (const start of next.keys()) {
+    const way = new Set<string>();
+    let at: string | undefined = start;
+    while (at !== undefined && !passed.has(at)) {
+      passed.add(at);
+      way.add(at);
+      at = next.get(at);
+    }
+    if (at === undefined || !way.has(at)) continue;
+    const ways = [...way];
+    for (const each of ways.slice(ways.indexOf(at))) circular.add(each);
+  }
+  return circular;
+}
+
 function wrongModels({ groups, models }: Schema2): WrongKey[] {
   const known = new Set(groups.map(({ id }) => id));
   const byId = new Map(models.map((model) => [model.id, model]));
+  const circular = inCircles(new Map(models.map(({ id, standIn }) => [id, standIn])));
   const seen = new Set<string>();
   const placeOf = new Map<string, { readonly id: string; readonly group: string }>();
   return models.flatMap((model, index) => {
@@ -103,7 +128,7 @@ function wrongModels({ groups, models }: Schema2): WrongKey[] {
       const other = byId.get(standIn);
       const at: Path = [...path, "standIn"];
       if (other === undefined) wrong.push({ path: at, problem: `unknown model "${standIn}"` });
-      else if (circleFrom(id, (each) => byId.get(each)?.standIn?.split("\n") ?? []) !== null) {
+      else if (circular.has(id)) {
         wrong.push({ path: at, problem: "goes in a circle" });
       } else if (other.capability !== capability) {
         wrong.push({
@@ -215,11 +240,15 @@ function wrongStack({ stack, models }: Schema2): WrongKey[] {
   return [...wrong, ...wrongProof(proof, capabilities, ["stack", "proof"])];
 }
 
-function wrongService(value: Schema2, service: WrittenService, path: Path): WrongKey[] {
-  const { groups, models } = value;
+function wrongService(
+  value: Schema2,
+  service: WrittenService,
+  path: Path,
+  known: Readonly<Record<"model" | "group" | "value", ReadonlySet<string>>>,
+): WrongKey[] {
   const wrong = unknownGroups(value, service.groups, [...path, "groups"]);
   for (const [index, id] of service.loads.entries()) {
-    if (!models.some((model) => model.id === id)) {
+    if (!known.model.has(id)) {
       wrong.push({ path: [...path, "loads", index], problem: `unknown model "${id}"` });
     }
   }
@@ -245,11 +274,6 @@ function wrongService(value: Schema2, service: WrittenService, path: Path): Wron
       (text, index) => [[...path, "warmup", "entrypointForAll", index], text] as const,
     ),
   ];
-  const known = {
-    model: new Set(models.map(({ id }) => id)),
-    group: new Set(groups.map(({ id }) => id)),
-    value: new Set(Object.keys(value.stack.values)),
-  };
   for (const [at, text] of texts) {
     for (const { name, argument } of placeholdersIn(text)) {
       const wants = Object.hasOwn(placeholderNames, name) ? placeholderNames[name] : undefined;

@@ -1,9 +1,7 @@
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from "yaml";
 import type { z } from "zod";
 import type { Failure } from "../run/failure.ts";
 import type { InvalidYaml } from "../run/failures/cli.ts";
-
-type Key = string | number;
+import { type Key, type Misplaced, readYamlText } from "./yaml-text.ts";
 
 export interface YamlFile<Shape extends z.ZodType> {
   readonly text: string;
@@ -34,38 +32,28 @@ export function readCheckedYaml<Shape extends z.ZodType>(
   file: YamlFile<Shape>,
 ): CheckedYaml<z.output<Shape>> {
   const { text, source, shape, meaning = () => [] } = file;
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const failure = (
-    found: readonly { readonly offset: number; readonly problem: string }[],
-    cause?: unknown,
-  ) => {
+  const read = readYamlText(text);
+  const failure = (found: readonly Misplaced[], cause?: unknown) => {
     const problems = found
-      .map(({ offset, problem }) => ({ line: lines.linePos(offset).line, problem }))
+      .map(({ offset, problem }) => ({ line: read.lineOf(offset), problem }))
       .toSorted((one, other) => one.line - other.line);
     return file.failure({ file: source, problems }, cause);
   };
   const ofKeys = (wrong: readonly WrongKey[], cause?: unknown) =>
     failure(
       wrong.map(({ path, problem }) => ({
-        offset: offsetOf(document, path),
+        offset: read.offsetOf(path),
         problem: `${keyName(path)}: ${problem}`,
       })),
       cause,
     );
 
-  const { errors } = document;
-  if (errors.length > 0) {
-    const found = errors.map(({ pos, message }) => ({
-      offset: pos[0],
-      problem: (message.split(" at line ")[0] ?? "it is not YAML").trim(),
-    }));
-    throw failure(found, errors[0]);
-  }
-  const written = valueOf(document, (problem, cause) => failure([{ offset: 0, problem }], cause));
+  if (read.errors.length > 0) throw failure(read.errors);
+  const { contents: written } = read;
+  const forbidden = read.forbidden.map((path): WrongKey => ({ path, problem: unknownKey }));
   const parsed = shape.safeParse(written);
   if (!parsed.success) {
-    const wrong = parsed.error.issues.flatMap(wrongKeys);
+    const wrong = [...forbidden, ...parsed.error.issues.flatMap(wrongKeys)];
     // What else is wrong is told in the same breath, as far as the rest of the file says.
     const rest = shape.safeParse(without(written, wrong));
     const others = rest.success ? meaning(rest.data).filter(isApartFrom(wrong)) : [];
@@ -75,7 +63,7 @@ export function readCheckedYaml<Shape extends z.ZodType>(
   const require = (wrong: readonly WrongKey[]): void => {
     if (wrong.length > 0) throw ofKeys(wrong);
   };
-  require(meaning(value));
+  require([...forbidden, ...meaning(value)]);
   return { value, require };
 }
 
@@ -114,37 +102,6 @@ function wrongKeys(issue: z.core.$ZodIssue): WrongKey[] {
   return [{ path, problem: isMissing ? "is missing" : issue.message }];
 }
 
-/** An alias may have no anchor, or stand for thousands of others; the library says either in its own way. */
-function valueOf(
-  document: Document.Parsed,
-  failure: (problem: string, cause: unknown) => Failure,
-): unknown {
-  try {
-    return document.toJS();
-  } catch (cause) {
-    const many = cause instanceof Error && cause.message.startsWith("Excessive");
-    throw failure(many ? "its aliases do not end" : "an alias has no anchor", cause);
-  }
-}
-
 function keyName(path: readonly Key[]): string {
   return path.length === 0 ? "the file" : path.join(".");
-}
-
-/** Where the key stands in the text, or the closest of its parents that does. */
-function offsetOf(document: Document.Parsed, path: readonly Key[]): number {
-  let node: unknown = document.contents;
-  let offset = 0;
-  for (const key of path) {
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && item.key.value === key);
-      if (pair === undefined) return offset;
-      if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
-      node = pair.value;
-    } else if (isSeq(node) && typeof key === "number") {
-      node = node.items[key];
-      if (isMap(node) || isScalar(node) || isSeq(node)) offset = node.range?.[0] ?? offset;
-    } else return offset;
-  }
-  return offset;
 }

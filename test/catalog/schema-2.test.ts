@@ -242,6 +242,25 @@ test.each(workerModels)("RMA-demo's %s pulls %j", async (group, ids) => {
   expect(models.map(({ id }) => id)).toEqual(ids);
 });
 
+test("10,000 models that stand in for each other are checked, and circles among them found", () => {
+  const ring = (last: string) =>
+    mine.slice(0, mine.indexOf("models:\n  - {")) +
+    `models:\n${Array.from(
+      { length: 9000 },
+      (_, at) =>
+        `  - { id: m${at}, repo: o/m${at}, group: small, standIn: ${at === 8999 ? last : `m${at + 1}`} }\n`,
+    ).join("")}`;
+  expect(messageOf(ring("m8998"))).toMatch(
+    /models\.8998\.standIn: goes in a circle; line \d+: models\.8999\.standIn: goes in a circle\.$/,
+  );
+});
+
+test("a key that would change what objects are is unknown wherever it stands", () => {
+  expect(
+    messageOf(mine.replace("services:\n", "services:\n    __proto__: { gpus: 1 }\n")),
+  ).toContain("line 10: stack.services.__proto__: unknown key");
+});
+
 test("the JSON Schema for editors is made from what catalogs are checked by (npm run docs writes it anew)", async () => {
   expect(await readFile("assets/catalogs/catalog.schema.json", "utf8")).toBe(catalogSchema());
 });

@@ -16,7 +16,8 @@ const maxProblems = 50;
 function inYaml({ file, problems }: InvalidYaml): string {
   const told = problems
     .slice(0, maxProblems)
-    .map(({ line, problem }) => `line ${line}: ${problem}`);
+    // What other failures say has the stop of its sentence already.
+    .map(({ line, problem }) => `line ${line}: ${problem.replace(/\.$/, "")}`);
   const more = problems.length - told.length;
   return `${file}, ${told.join("; ")}${more > 0 ? `; and ${more} more` : ""}.`;
 }
