@@ -103,10 +103,15 @@ function lookAt(contents: ParsedNode | null) {
   const errors: Misplaced[] = [];
   const forbidden: (readonly Key[])[] = [];
   const levelsOf = new Map<string, number>();
-  const walk = (node: unknown, path: readonly Key[]): number => {
+  // One for all, as most files have nothing to tell of any.
+  const path: Key[] = [];
+  const walk = (node: unknown): number => {
+    if (isScalar(node)) return 0;
     let levels = 0;
     const down = (child: unknown, key: Key) => {
-      levels = Math.max(levels, 1 + walk(child, [...path, key]));
+      path.push(key);
+      levels = Math.max(levels, 1 + walk(child));
+      path.pop();
     };
     if (isAlias(node)) {
       levels = levelsOf.get(node.source) ?? 0;
@@ -134,7 +139,7 @@ function lookAt(contents: ParsedNode | null) {
     }
     return levels;
   };
-  walk(contents, []);
+  walk(contents);
   return { errors, forbidden };
 }
 
