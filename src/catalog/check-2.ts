@@ -33,11 +33,16 @@ function wrongGroups({ groups }: Schema2): WrongKey[] {
   return groups.flatMap(({ id, requires, required, oneOf }, index) => {
     const path: Path = ["groups", index];
     const wrong: WrongKey[] = [];
-    if (seen.has(id)) wrong.push({ path: [...path, "id"], problem: `"${id}" is duplicated` });
+    if (seen.has(id))
+      wrong.push({ path: [...path, "id"], problem: `"${id}" is duplicated`, of: [] });
     seen.add(id);
     for (const [place, other] of requires.entries()) {
       if (!known.has(other)) {
-        wrong.push({ path: [...path, "requires", place], problem: `unknown group "${other}"` });
+        wrong.push({
+          path: [...path, "requires", place],
+          problem: `unknown group "${other}"`,
+          of: [],
+        });
       }
     }
     const circle = circleFrom(
@@ -48,6 +53,7 @@ function wrongGroups({ groups }: Schema2): WrongKey[] {
       wrong.push({
         path: [...path, "requires"],
         problem: `goes in a circle: ${circle.join(" → ")}`,
+        of: [],
       });
     }
     const other = oneOf === undefined || !required ? undefined : requiredOf.get(oneOf);
@@ -55,6 +61,7 @@ function wrongGroups({ groups }: Schema2): WrongKey[] {
       wrong.push({
         path: [...path, "oneOf"],
         problem: `"${other}" is required, too, and only one of "${oneOf}" can be chosen`,
+        of: [],
       });
     }
     if (oneOf !== undefined && required) requiredOf.set(oneOf, id);
@@ -101,39 +108,48 @@ function wrongModels({ groups, models }: Schema2): WrongKey[] {
   const byId = new Map(models.map((model) => [model.id, model]));
   const circular = inCircles(new Map(models.map(({ id, standIn }) => [id, standIn])));
   const seen = new Set<string>();
-  const placeOf = new Map<string, { readonly id: string; readonly group: string }>();
+  const placeOf = new Map<
+    string,
+    { readonly id: string; readonly group: string; readonly index: number }
+  >();
   return models.flatMap((model, index) => {
     const path: Path = ["models", index];
     const { id, group, capability, standIn } = model;
     const wrong = [model, ...model.variants].flatMap((where, form) =>
       wrongSource(where, form === 0 ? path : [...path, "variants", form - 1]),
     );
-    if (seen.has(id)) wrong.push({ path: [...path, "id"], problem: `"${id}" is duplicated` });
+    if (seen.has(id))
+      wrong.push({ path: [...path, "id"], problem: `"${id}" is duplicated`, of: [] });
     seen.add(id);
     if (!known.has(group))
-      wrong.push({ path: [...path, "group"], problem: `unknown group "${group}"` });
+      wrong.push({ path: [...path, "group"], problem: `unknown group "${group}"`, of: [] });
     if (wrong.length === 0) {
       const [{ repo, revision, files }] = partsOf(model);
       const key = JSON.stringify([repo, revision, files]);
       const other = placeOf.get(key);
-      placeOf.set(key, { id, group });
+      placeOf.set(key, { id, group, index });
       if (other !== undefined && other.id !== id) {
         wrong.push({
           path: [...path, "group"],
           problem: `the same model is in the group "${other.group}", as "${other.id}": let one group require the other`,
+          of: [index, other.index].flatMap((each) =>
+            ["repo", "source", "revision", "files"].map((name) => ["models", each, name]),
+          ),
         });
       }
     }
     if (standIn !== undefined) {
       const other = byId.get(standIn);
       const at: Path = [...path, "standIn"];
-      if (other === undefined) wrong.push({ path: at, problem: `unknown model "${standIn}"` });
+      if (other === undefined)
+        wrong.push({ path: at, problem: `unknown model "${standIn}"`, of: [] });
       else if (circular.has(id)) {
-        wrong.push({ path: at, problem: "goes in a circle" });
+        wrong.push({ path: at, problem: "goes in a circle", of: [] });
       } else if (other.capability !== capability) {
         wrong.push({
           path: at,
           problem: `"${standIn}" does not have the capability "${capability ?? ""}"`,
+          of: [index, models.indexOf(other)].map((each) => ["models", each, "capability"]),
         });
       }
     }
@@ -211,18 +227,27 @@ function wrongStack({ stack, models }: Schema2): WrongKey[] {
   const { service, services, port, health, base, proof } = stack;
   const capabilities = new Set(models.map(({ capability }) => capability));
   if (service !== undefined && !Object.hasOwn(services, service)) {
-    wrong.push({ path: ["stack", "service"], problem: `"${service}" is not among the services` });
+    wrong.push({
+      path: ["stack", "service"],
+      problem: `"${service}" is not among the services`,
+      of: [["stack", "services", service]],
+    });
   }
   if (
     service === undefined &&
     (port !== undefined || base !== "none" || Object.keys(services).length > 0)
   ) {
-    wrong.push({ path: ["stack"], problem: "must say which service answers (service: NAME)" });
+    wrong.push({
+      path: ["stack"],
+      problem: "must say which service answers (service: NAME)",
+      of: [["stack", "service"]],
+    });
   }
   if (asksHttp.has(health.kind) && port === undefined) {
     wrong.push({
       path: ["stack", "health"],
       problem: "is asked over HTTP, and needs the stack's port",
+      of: [["stack", "port"]],
     });
   }
   if (/[/]/.test(base) && !/^(?:\.{1,2}\/|\/|~\/)/.test(base)) {
@@ -237,7 +262,9 @@ function wrongStack({ stack, models }: Schema2): WrongKey[] {
       problem: "must be none, a path such as ./compose.yml, or one of heros' own files",
     });
   }
-  return [...wrong, ...wrongProof(proof, capabilities, ["stack", "proof"])];
+  const of: readonly Path[] = models.map((_model, index) => ["models", index, "capability"]);
+  const ofProof = wrongProof(proof, capabilities, ["stack", "proof"]);
+  return [...wrong, ...ofProof.map((each) => ({ ...each, of }))];
 }
 
 function wrongService(
@@ -249,13 +276,21 @@ function wrongService(
   const wrong = unknownGroups(value, service.groups, [...path, "groups"]);
   for (const [index, id] of service.loads.entries()) {
     if (!known.model.has(id)) {
-      wrong.push({ path: [...path, "loads", index], problem: `unknown model "${id}"` });
+      wrong.push({
+        path: [...path, "loads", index],
+        problem: `unknown model "${id}"`,
+        of: [["models"]],
+      });
     }
   }
   const places = new Set<string>();
   for (const [index, { at }] of service.models.entries()) {
     if (places.has(at))
-      wrong.push({ path: [...path, "models", index, "at"], problem: `"${at}" is duplicated` });
+      wrong.push({
+        path: [...path, "models", index, "at"],
+        problem: `"${at}" is duplicated`,
+        of: [],
+      });
     places.add(at);
   }
   const stores = new Set<string>(service.models.map(({ store }) => store));
@@ -285,6 +320,7 @@ function wrongService(
         wrong.push({
           path: at,
           problem: `unknown placeholder ${shown}: there are ${all.join(", ")}`,
+          of: [],
         });
       } else if (
         wants === null ? argument !== null : argument === null || !known[wants].has(argument)
@@ -292,9 +328,14 @@ function wrongService(
         wrong.push({
           path: at,
           problem: `${shown} must ${wants === null ? "stand alone" : `name a ${wants} of this file`}`,
+          of: wants === "value" ? [["stack", "values", argument ?? ""]] : [["models"]],
         });
       } else if ((name === "hub" || name === "ollama") && !stores.has(name)) {
-        wrong.push({ path: at, problem: `${shown}: this service has no models of that store` });
+        wrong.push({
+          path: at,
+          problem: `${shown}: this service has no models of that store`,
+          of: [[...path, "models"]],
+        });
       }
     }
   }
@@ -305,7 +346,7 @@ function unknownGroups({ groups }: Schema2, named: readonly string[], path: Path
   return named.flatMap((id, index) =>
     groups.some((group) => group.id === id)
       ? []
-      : [{ path: [...path, index], problem: `unknown group "${id}"` }],
+      : [{ path: [...path, index], problem: `unknown group "${id}"`, of: [] }],
   );
 }
 
@@ -324,7 +365,11 @@ function wrongCapabilities(value: Schema2): WrongKey[] {
     if (seen === undefined) return [];
     const wrong = wrongHealth(value, seen.health, [...path, "health"]);
     if (asksHttp.has(seen.health.kind) && seen.port === undefined) {
-      wrong.push({ path, problem: "is asked over HTTP, and needs the port of the service" });
+      wrong.push({
+        path,
+        problem: "is asked over HTTP, and needs the port of the service",
+        of: [[...path, "port"]],
+      });
     }
     return wrong;
   });

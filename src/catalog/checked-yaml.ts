@@ -22,6 +22,8 @@ export interface CheckedYaml<Value> {
 export interface WrongKey {
   readonly path: readonly Key[];
   readonly problem: string;
+  /** What else it was judged by; left out: all of the same part, as of the same model. */
+  readonly of?: readonly (readonly Key[])[];
 }
 
 /**
@@ -55,8 +57,8 @@ export function readCheckedYaml<Shape extends z.ZodType>(
   if (!parsed.success) {
     const wrong = [...forbidden, ...parsed.error.issues.flatMap(wrongKeys)];
     // What else is wrong is told in the same breath, as far as the rest of the file says.
-    const rest = shape.safeParse(without(written, wrong));
-    const others = rest.success ? meaning(rest.data).filter(isApartFrom(wrong)) : [];
+    const { value: rest, left } = withoutWrong(shape, written, wrong);
+    const others = rest === null ? [] : meaning(rest).filter(isApartFrom(wrong, left));
     throw ofKeys([...wrong, ...others], parsed.error);
   }
   const { data: value } = parsed;
@@ -67,24 +69,78 @@ export function readCheckedYaml<Shape extends z.ZodType>(
   return { value, require };
 }
 
-/** The value without these keys; of what stands in a list, without the list, so that all else keeps its place. */
-function without(value: unknown, wrong: readonly WrongKey[]): unknown {
-  const copy = structuredClone(value);
-  for (const { path } of wrong) {
-    const last = path.findLastIndex((key) => typeof key === "string");
-    let holder: unknown = copy;
-    for (const key of path.slice(0, last)) holder = isRecord(holder) ? holder[key] : undefined;
-    const name = path[last];
-    if (isRecord(holder) && name !== undefined) Reflect.deleteProperty(holder, name);
+type Path = readonly Key[];
+
+/** Each takes away what needed what the one before took away. */
+const mostRounds = 8;
+
+/**
+ * What has the right shape once the wrong keys are left out, and whatever can't do without them; null where that is the
+ * file. `left` is what is left out: of what stands in a list, the list, so that all else keeps its place.
+ */
+function withoutWrong<Shape extends z.ZodType>(
+  shape: Shape,
+  written: unknown,
+  wrong: readonly WrongKey[],
+): { readonly value: z.output<Shape> | null; readonly left: readonly Path[] } {
+  const copy = structuredClone(written);
+  const left: Path[] = [];
+  let paths: readonly Path[] = wrong.map(({ path }) => path);
+  for (let round = 0; round < mostRounds; round += 1) {
+    const now = new Set<string>();
+    for (const path of paths) {
+      const own = path.slice(0, path.findLastIndex((key) => typeof key === "string") + 1);
+      if (isWithin(now, own)) continue;
+      const gone = removeFrom(copy, own) ? own : upTo(own);
+      if (gone.length === 0) return { value: null, left };
+      if (gone !== own) removeFrom(copy, gone);
+      left.push(gone);
+      now.add(JSON.stringify(gone));
+    }
+    const parsed = shape.safeParse(copy);
+    if (parsed.success) return { value: parsed.data, left };
+    paths = parsed.error.issues.flatMap(wrongKeys).map(({ path }) => path);
   }
-  return copy;
+  return { value: null, left };
 }
 
-/** Of another part of the file: of a model that lost a key, nothing is judged by what is left. */
-function isApartFrom(wrong: readonly WrongKey[]): (other: WrongKey) => boolean {
-  const partOf = ({ path }: WrongKey): string => JSON.stringify(path.slice(0, 2));
-  const parts = new Set(wrong.filter(({ problem }) => problem !== unknownKey).map(partOf));
-  return (other) => !parts.has(partOf(other));
+/** Whether it is one of these, or a part of one. */
+function isWithin(all: ReadonlySet<string>, path: Path): boolean {
+  return path.some((_key, index) => all.has(JSON.stringify(path.slice(0, index + 1))));
+}
+
+/** The closest parent that has a name. */
+function upTo(path: Path): Path {
+  return path.slice(0, path.slice(0, -1).findLastIndex((key) => typeof key === "string") + 1);
+}
+
+/** Whether it was there. */
+function removeFrom(value: unknown, path: Path): boolean {
+  let holder: unknown = value;
+  for (const key of path.slice(0, -1)) holder = isRecord(holder) ? holder[key] : undefined;
+  const name = path.at(-1);
+  if (!isRecord(holder) || name === undefined || !Object.hasOwn(holder, name)) return false;
+  return Reflect.deleteProperty(holder, name);
+}
+
+/** Whether it would be wrong with the keys that were left out, too. */
+function isApartFrom(
+  wrong: readonly WrongKey[],
+  left: readonly Path[],
+): (other: WrongKey) => boolean {
+  const partOf = (path: Path): string => JSON.stringify(path.slice(0, 2));
+  const unknown = new Set(
+    wrong.filter(({ problem }) => problem === unknownKey).map(({ path }) => JSON.stringify(path)),
+  );
+  const missed = [...wrong.map(({ path }) => path), ...left].filter(
+    (path) => !unknown.has(JSON.stringify(path)),
+  );
+  const parts = new Set(missed.map(partOf));
+  const all = new Set(missed.map((path) => JSON.stringify(path)));
+  return ({ path, of }) =>
+    of === undefined
+      ? !isWithin(all, path) && !parts.has(partOf(path))
+      : ![path, ...of].some((each) => isWithin(all, each));
 }
 
 function isRecord(value: unknown): value is Record<Key, unknown> {

@@ -228,10 +228,10 @@ describe("a catalog of schema 2", () => {
     expect(messageOf(value)).toMatch(/\.requires\.0: unknown group.*models\.0\.memoryGib: /u);
   });
 
-  it("judges nothing by what is left of a group whose key can't be read", () => {
+  it("judges what is left of a group whose key can't be read", () => {
     const text = mine.replace("requires: [extra]", "requires: [extra, nothing], default: maybe");
     expect(messageOf(text)).toContain("groups.1.default");
-    expect(messageOf(text)).not.toContain("requires");
+    expect(messageOf(text)).toContain('groups.1.requires.1: unknown group "nothing"');
   });
 });
 
@@ -240,6 +240,43 @@ test.each(workerModels)("RMA-demo's %s pulls %j", async (group, ids) => {
   const catalog = parseCatalog(text, "rma-demo.yaml");
   const models = modelsOfGroups(catalog, withRequires(catalog, [group]));
   expect(models.map(({ id }) => id)).toEqual(ids);
+});
+
+describe("all that is wrong is told at once:", () => {
+  const told = (...changes: readonly (readonly [string, string])[]) =>
+    messageOf(changes.reduce((text, [from, to]) => text.replace(from, to), mine));
+
+  it("of one model, a wrong number and an unknown group", () => {
+    const message = told(["group: small, memoryGib: 2", "group: smal, memoryGib: two"]);
+    expect(message).toContain('models.0.group: unknown group "smal"');
+    expect(message).toContain("models.0.memoryGib: ");
+  });
+
+  it("beside a wrong kind of health, which the stack can do without, all else", () => {
+    const message = told(
+      ["kind: http", "kind: htp"],
+      ["{models}", "{model}"],
+      ["small, mem", "x, mem"],
+    );
+    expect(message).toContain("stack.health.kind: ");
+    expect(message).toContain("stack.services.web.environment.MODELS: unknown placeholder {model}");
+    expect(message).toContain('models.0.group: unknown group "x"');
+  });
+
+  it("and nothing that only seems so as something else is wrong", () => {
+    expect(told(["usual: 9000", "usual: 99999"])).toMatch(
+      /, line 7: stack\.port\.usual: must be a port from 1 to 65535\.$/,
+    );
+    expect(
+      told(
+        ["id: one, repo", "id: '?', repo"],
+        ["environment:", "loads: [one]\n      environment:"],
+      ),
+    ).toMatch(/, line 20: models\.0\.id: must consist of [^;]+\.$/);
+    expect(told(["requires: [extra]", "requires: ['?', '!']"])).toMatch(
+      /requires\.0: [^;]+; line \d+: groups\.1\.requires\.1: [^;]+\.$/,
+    );
+  });
 });
 
 test("10,000 models that stand in for each other are checked, and circles among them found", () => {
