@@ -4,9 +4,10 @@ import type { ReadCatalog } from "../catalog/load.ts";
 import { isYamlMap, servicesOf } from "../deploy/compose/compose-yaml.ts";
 import { baseFileOf } from "../deploy/compose/compose-files.ts";
 import type { Host } from "../host/host.ts";
-import { readIfThere } from "../host/text-files.ts";
+import { readIfThere, whyUnreadable } from "../host/text-files.ts";
 import type { CatalogSummary } from "../run/events/catalog.ts";
 import { Failure } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import {
   isCatalogName,
   openCatalog,
@@ -55,9 +56,12 @@ async function requireBase(
   if (stack.base.kind === "none" || schema === 1) return;
   const file = baseFileOf(stack, assetsDir);
   const at = ["stack", "base"];
-  const text = await readIfThere(host, file).catch(() => null);
-  if (text === null) return require([{ path: at, problem: `there is no file ${file}` }]);
   try {
+    const text = await readIfThere(host, file).catch((cause: unknown) => {
+      const problem = `${file} can't be read: ${whyUnreadable(cause)}`;
+      throw failure("stack.base_invalid", { problem, remedy: "" }, cause);
+    });
+    if (text === null) return require([{ path: at, problem: `there is no file ${file}` }]);
     const services = servicesOf([{ path: file, text }]);
     const found = new Set(services.map(([name]) => name));
     const known = services.flatMap(([name, each]) => (isYamlMap(each) ? [name] : []));
@@ -66,7 +70,7 @@ async function requireBase(
         .filter(({ name }) => !found.has(name))
         .map(({ name }) => ({
           path: ["stack", "services", name],
-          problem: `${path.basename(file)} has no such service: it has ${known.join(", ")}`,
+          problem: `${path.basename(file)} has no such service: it has ${known.join(", ") || "none"}`,
         })),
     );
   } catch (error) {

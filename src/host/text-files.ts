@@ -3,7 +3,8 @@ import { failure } from "../run/failures/table.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import { removeOfDead } from "./process-table.ts";
 import type { Host } from "./host.ts";
-import { errorCode } from "../run/failure.ts";
+import { errorCode, Failure } from "../run/failure.ts";
+import { readErrors } from "../run/failures/cli.ts";
 
 /** A compose file or a `.env` is some kilobytes long. */
 const maxBytes = 8 * 1024 * 1024;
@@ -23,6 +24,15 @@ export async function readIfThere(host: Pick<Host, "files">, path: string): Prom
     if (errorCode(error) === "ENOENT") return null;
     throw error;
   }
+}
+
+/** Why `readIfThere` could not, as it stands behind a colon. */
+export function whyUnreadable(error: unknown): string {
+  if (error instanceof Failure && error.code === "stack.no_text_file") {
+    return "it is not a regular text file, or it is too large";
+  }
+  const code = errorCode(error) ?? "unknown reason";
+  return readErrors[code] ?? code;
 }
 
 const utf8OrByte =

@@ -70,6 +70,12 @@ test.each([
   expect(failure.message).toContain(problem);
 });
 
+test("a base that is there and can't be read is told with its reason", async () => {
+  await mkdir(path.join(sandbox.dir, "mine", "compose.yml"), { recursive: true });
+  const { message } = failureOf(await check(null));
+  expect(message).toMatch(/line 4: stack\.base: \S+compose\.yml can't be read: it is a folder\.$/);
+});
+
 test("a file that can't be read is told as that", async () => {
   const run = await sandbox.run(["catalog", "check", "./nowhere.yaml", "--json"]);
   expect(failureOf(run)).toMatchObject({ code: "catalog.unreadable", exitCode: 2 });

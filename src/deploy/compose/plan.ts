@@ -5,6 +5,7 @@ import type { StackConfig } from "../../docker/compose.ts";
 import type { Host } from "../../host/host.ts";
 import type { Notice } from "../../run/events/run.ts";
 import { fileFailure } from "../../run/file-failure.ts";
+import { readNewBase } from "./new-base.ts";
 import { formatStamp } from "../../run/units.ts";
 import { Secret } from "../../run/secret.ts";
 import {
@@ -273,16 +274,6 @@ function change(
 function fromFolder(folder: string, file: string): string {
   const relative = path.relative(folder, file);
   return relative.startsWith(".") ? relative : `./${relative}`;
-}
-
-/** @throws Failure `stack.base_invalid` (exit 2) where the catalog names a file that is not there */
-async function readNewBase(host: Host, file: string): Promise<string> {
-  const text = await readIfThere(host, file);
-  if (text !== null) return text;
-  throw failure("stack.base_invalid", {
-    problem: `${file} does not exist, but the catalog names it as the stack's base`,
-    remedy: "Restore the file, or correct stack.base in the catalog.",
-  });
 }
 
 async function readNamed(host: Host, file: string): Promise<string> {
