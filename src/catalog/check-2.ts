@@ -1,7 +1,7 @@
 import { Failure } from "../run/failure.ts";
 import type { WrongKey } from "./checked-yaml.ts";
 import { partsOf } from "./catalog-2.ts";
-import { placeholderNames, placeholdersIn } from "./placeholders.ts";
+import { brokenPlaceholdersIn, placeholderNames, placeholdersIn } from "./placeholders.ts";
 import { wrongProof } from "./proof.ts";
 import type { Schema2, WrittenHealth, WrittenService, WrittenVariant } from "./schema-2.ts";
 
@@ -310,6 +310,13 @@ function wrongService(
     ),
   ];
   for (const [at, text] of texts) {
+    for (const broken of brokenPlaceholdersIn(text)) {
+      wrong.push({
+        path: at,
+        problem: `${broken} is no placeholder: they have small letters, and a name behind the colon`,
+        of: [],
+      });
+    }
     for (const { name, argument } of placeholdersIn(text)) {
       const wants = Object.hasOwn(placeholderNames, name) ? placeholderNames[name] : undefined;
       const shown = `{${name}${argument === null ? "" : `:${argument}`}}`;

@@ -155,7 +155,16 @@ function wrongKeys(issue: z.core.$ZodIssue): WrongKey[] {
     return issue.keys.map((key) => ({ path: [...path, key], problem: unknownKey }));
   }
   const isMissing = issue.code === "invalid_type" && issue.message.endsWith("received undefined");
-  return [{ path, problem: isMissing ? "is missing" : issue.message }];
+  return [{ path, problem: isMissing ? "is missing" : (tooBig(issue) ?? issue.message) }];
+}
+
+/** In our words where a shape has none of its own. */
+function tooBig(issue: z.core.$ZodIssue): string | null {
+  if (issue.code !== "too_big" || !issue.message.startsWith("Too big")) return null;
+  const most = String(issue.maximum);
+  if (issue.origin === "array") return `must not have more than ${most} entries`;
+  if (issue.origin === "string") return `must not be longer than ${most} characters`;
+  return `must not be more than ${most}`;
 }
 
 function keyName(path: readonly Key[]): string {

@@ -28,6 +28,15 @@ export function placeholdersIn(text: string): Placeholder[] {
   return [...text.matchAll(pattern)].map(([, name = "", argument = null]) => ({ name, argument }));
 }
 
+/** What was meant to be one, as by its name, and is none: `{GPUS}`, `{value:}`. */
+export function brokenPlaceholdersIn(text: string): string[] {
+  return [...text.matchAll(/(?<!\$)\{([a-z][a-z-]*)(?::[^{}]*)?\}/gi)].flatMap(([all, name = ""]) =>
+    Object.hasOwn(placeholderNames, name.toLowerCase()) && placeholdersIn(all).length === 0
+      ? [all]
+      : [],
+  );
+}
+
 /** @param value of each; checked before: there is one */
 export function fillPlaceholders(
   text: string,

@@ -30,7 +30,13 @@ const revision = z
   .max(300)
   .regex(/^(?!.*\.\.)\w[\w./-]*$/, "must be a commit or a branch");
 const files = z
-  .array(z.string().min(1).max(1000))
+  .array(
+    z
+      .string()
+      .min(1)
+      .max(1000)
+      .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))/, "must be a path inside the repository"),
+  )
   .min(1, "must name at least one file; leave it out for all")
   .max(10_000)
   .optional();

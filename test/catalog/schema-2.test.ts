@@ -242,6 +242,21 @@ test.each(workerModels)("RMA-demo's %s pulls %j", async (group, ids) => {
   expect(models.map(({ id }) => id)).toEqual(ids);
 });
 
+test.each([
+  ["{models}", "{MODELS}", "{MODELS} is no placeholder"],
+  ["{models}", "{value:}", "{value:} is no placeholder"],
+  ["repo: o/one,", "repo: o/one, files: [../x],", "files.0: must be a path inside the repository"],
+  ["repo: o/one,", "repo: o/one, files: [a/../x],", "must be a path inside the repository"],
+  ["id: one,", `id: one, purpose: ${"x".repeat(201)},`, "must not be longer than 200 characters"],
+])("in place of %s, %s is wrong", (from, to, problem) => {
+  expect(messageOf(mine.replace(from, to))).toContain(problem);
+  expect(messageOf(mine.replace(from, to))).not.toContain("Too big");
+});
+
+test("what is in braces and no placeholder is left alone", () => {
+  expect(() => catalogOf(mine.replace("{models}", "${GPUS} {} {a: 1} {Other}"))).not.toThrow();
+});
+
 describe("all that is wrong is told at once:", () => {
   const told = (...changes: readonly (readonly [string, string])[]) =>
     messageOf(changes.reduce((text, [from, to]) => text.replace(from, to), mine));
