@@ -98,7 +98,7 @@ const groups: Question<"groups", readonly string[]> = {
     "Downloads and disks are in GB, as on the Hub; memory is in GiB, as Linux counts it. 1 GiB is 1.07 GB.",
   facts: "totals",
   flag: "--group",
-  argument: "id…",
+  argument: "id,…",
   summary: "sets of models, by name (default: the required and the recommended ones)",
   environment: "HEROS_GROUP",
   configKey: "groups",
