@@ -36,3 +36,10 @@ test.each(names)(
     }
   },
 );
+
+test("nor in the path of a catalog that was meant as an address", async () => {
+  const run = await sandbox.run(["catalog", "check", "https://ann:hunter2@host/my.yaml"]);
+  expect(run.exitCode).toBe(2);
+  expect(run.stdout + run.stderr).not.toContain("hunter2");
+  expect(run.stderr + run.stdout).toContain("…@host/my.yaml");
+});

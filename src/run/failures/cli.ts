@@ -39,9 +39,14 @@ function unreadable(noun: "config" | "catalog" | "token") {
   return row<NamedFile>({
     exitCode: exitCodes.usage,
     message: ({ file, reason }) =>
-      `Can't read the ${noun} file ${file}: ${readErrors[reason] ?? reason}.`,
+      `Can't read the ${noun} file ${shown(file)}: ${readErrors[reason] ?? reason}.`,
     hint: () => `Check the path and the permissions of the ${noun} file.`,
   });
+}
+
+/** A path that was meant as an address, without its login. */
+function shown(file: string): string {
+  return file.replace(/(https?:\/+)[^/]*@/u, "$1…@");
 }
 
 /** The first line of a complaint is the sentence, its others the hint. */
