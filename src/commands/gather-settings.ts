@@ -66,6 +66,15 @@ export async function gatherTold(
   return gathered;
 }
 
+/** Tells which stack it is about after all, where that is another one than `gatherTold` told. */
+export function tellOther(
+  { emit }: Pick<Work, "emit">,
+  told: Pick<GatheredSettings, "catalog">,
+  { catalog }: Pick<GatheredSettings, "catalog">,
+): void {
+  if (catalog !== told.catalog) emit(stackChosen(catalog));
+}
+
 /** The work about a stack: its own `.env` says which port it has, whatever the shell says. */
 export function ofStack(work: Work, { catalog }: Pick<GatheredSettings, "catalog">): Work {
   const { port } = catalog.stack;

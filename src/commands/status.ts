@@ -21,7 +21,7 @@ import { Failure, retold } from "../run/failure.ts";
 import { stacksToShow } from "./stack/choose-stack.ts";
 import { healthQuestion } from "./stack/health-question.ts";
 import { stackPlace } from "../deploy/compose/core-service.ts";
-import { type GatheredSettings, ofStack, settingsIn } from "./gather-settings.ts";
+import { type GatheredSettings, ofStack, settingsIn, tellOther } from "./gather-settings.ts";
 import { recallAnswers } from "./remembered-answers.ts";
 import { type Placed, placeModels } from "./models-place.ts";
 import { type CacheViewRequest, listedModels, viewCache } from "./models/view-cache.ts";
@@ -280,5 +280,8 @@ export async function performStatus(
     const fetching = await placeModels(work, own);
     return { fetching, stackDir, assetsDir, port: own.port, decided };
   });
-  return status(work, await Promise.all(requests), watch);
+  const asked = await Promise.all(requests);
+  const [only, ...others] = asked;
+  if (only !== undefined && others.length === 0) tellOther(work, settings, only.fetching);
+  return status(work, asked, watch);
 }

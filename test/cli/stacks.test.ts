@@ -27,11 +27,16 @@ afterEach(async () => {
 });
 
 /** A stack that was set up with these tiers. @returns its folder */
-async function setUp(name: string, at: number, tiers: readonly string[]): Promise<string> {
+async function setUp(
+  name: string,
+  at: number,
+  tiers: readonly string[],
+  given: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const stackDir = path.join(sandbox.dir, name);
   await sandbox.file(`${name}/docker-compose.heros.yml`, "services: {}\n");
   await sandbox.file(`${name}/.env`, `HER_OS_PORT=${at}\n`);
-  const kept = { version: 1, stackDir, finished: true, cacheDir: null, answers: { tiers } };
+  const kept = { version: 1, stackDir, finished: true, cacheDir: null, given, answers: { tiers } };
   await sandbox.file(
     `home/.local/state/heros/stacks/${encodeURIComponent(stackDir).slice(-200)}.json`,
     JSON.stringify(kept),
@@ -56,6 +61,15 @@ it("status tells of every stack with its own answers, and ends as the worst of t
   });
   const plain = await sandbox.run(["status"]);
   expect(plain.stdout).toContain(`${first}: Annie is online`);
+});
+
+it("a stack is called what its own catalog calls it, by status, doctor and the others", async () => {
+  await setUp("a/one", 9, ["1"], { catalog: "open-webui" });
+  for (const args of [["status"], ["doctor", "port"], ["open"], ["down"]]) {
+    const { stdout, stderr } = await sandbox.run(args);
+    expect(stdout + stderr, args.join(" ")).not.toMatch(/Annie|her-os/u);
+  }
+  expect((await sandbox.run(["status"])).stdout).toContain("Open WebUI is not answering");
 });
 
 it("--stack chooses one by its folder or its name, and status tells of that alone as of the only one", async () => {

@@ -6,7 +6,7 @@ import { expandPath } from "../../source/hub/environment.ts";
 import { forgetStack, isGone, listKnownStacks } from "../../record/known-stacks.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { Work } from "../command-request.ts";
-import { type GatheredSettings, settingsIn } from "../gather-settings.ts";
+import { type GatheredSettings, settingsIn, tellOther } from "../gather-settings.ts";
 
 type Choosing = Pick<Work, "host" | "emit">;
 
@@ -79,7 +79,11 @@ export async function chooseStack(
   const [first] = stacks;
   const current = stacks.find((each) => cwd === each || cwd.startsWith(`${each}${path.sep}`));
   const chosen = stacks.length === 1 ? first : current;
-  if (chosen !== undefined) return settingsIn(work.host, settings, chosen);
+  if (chosen !== undefined) {
+    const own = await settingsIn(work.host, settings, chosen);
+    tellOther(work, settings, own);
+    return own;
+  }
   if (needsOne) throw failure("stack.ambiguous", { known: stacks });
   return settings;
 }
