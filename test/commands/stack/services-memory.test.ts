@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { findServicesMemory } from "../../../src/commands/stack/services-memory.ts";
+import { realClock } from "../../../src/host/real-host.ts";
 import { totalsOf } from "../../../src/plan/totals.ts";
 import { assetsDir, newStackDir, testHost } from "../../deploy/compose/fixtures.ts";
 import { cannedInterview } from "../../ui/canned-interview.ts";
@@ -13,7 +14,7 @@ test.each([
 ])("with .env %j, the services take %d GiB beside the models", async (env, gib) => {
   const stackDir = await newStackDir({ ".env": env });
   // Without a docker, heros reads the files itself.
-  const host = testHost({ PATH: "/nonexistent" });
+  const host = { ...testHost({ PATH: "/nonexistent" }), clock: realClock };
   const { signal } = new AbortController();
   const probe = { host, signal, limitMs: 4000 };
   expect(await findServicesMemory(probe, { catalog, stackDir, assetsDir })).toBe(gib);
