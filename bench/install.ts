@@ -39,7 +39,7 @@ const platform = `linux-${process.arch === "arm64" ? "arm64" : "x64"}`;
 
 const withoutNode = ["node", "nodejs", "npm", "npx", "corepack"];
 /** Of the wizard. */
-const firstWords = "Setting up Annie";
+const firstWords = "What do you want to set up?";
 /** What Node takes to do nothing on two cores that have nothing else to do. Where it takes longer, so may the rest. */
 const quietNodeMs = 30;
 
