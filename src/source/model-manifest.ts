@@ -7,6 +7,7 @@ import { calledModel, type PlacedFile, type PlacedModel } from "./placed-models.
 /** Beside the models: which there are, and what each file hashes to. */
 export const manifestName = "heros-manifest.json";
 export const maxManifestBytes = 64 * 1024 * 1024;
+export const manifestTooLarge = "it has more than 64 MiB";
 const most = { models: 10_000, files: 200_000 };
 
 const size = z.number().int().nonnegative();

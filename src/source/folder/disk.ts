@@ -6,7 +6,7 @@ import { openUnlinked } from "../../host/own-file.ts";
 import { errorCode, Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { DiskFolder } from "../../run/repos/folder.ts";
-import { manifestName, maxManifestBytes } from "../model-manifest.ts";
+import { manifestName, manifestTooLarge, maxManifestBytes } from "../model-manifest.ts";
 import type { PlacedFile } from "../placed-models.ts";
 import type { FileRequest } from "../source.ts";
 import type { FolderFiles } from "./folder-files.ts";
@@ -60,7 +60,7 @@ export function openDisk(
       const { handle, bytes } = await opened(manifestName);
       try {
         if (bytes > maxManifestBytes) {
-          throw failure("folder.bad_manifest", { place, problem: "it has more than 64 MiB" });
+          throw failure("folder.bad_manifest", { place, problem: manifestTooLarge });
         }
         const content = Buffer.alloc(bytes);
         for (let at = 0; at < bytes;) {

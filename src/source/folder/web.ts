@@ -1,9 +1,9 @@
 import type { Host } from "../../host/host.ts";
 import type { ByteStream, HttpResponse } from "../../host/network.ts";
-import { Failure, rootErrorCode } from "../../run/failure.ts";
+import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { WebFolder } from "../../run/repos/folder.ts";
-import { manifestName, maxManifestBytes } from "../model-manifest.ts";
+import { manifestName, manifestTooLarge, maxManifestBytes } from "../model-manifest.ts";
 import type { PlacedFile } from "../placed-models.ts";
 import {
   abandon,
@@ -17,7 +17,8 @@ import {
   sendRequest,
   type Server,
 } from "../request.ts";
-import { isTlsError, proxyStatus, retryOnce, transientErrorOf } from "../retry-policy.ts";
+import { retryOnce } from "../retry-policy.ts";
+import { isAnswer, transportFailureOf } from "../transport-failure.ts";
 import type { FolderFiles } from "./folder-files.ts";
 
 type Answer = HttpResponse<ByteStream>;
@@ -87,7 +88,7 @@ export function openWeb(host: FolderHost, { url, called: place }: WebFolder): Fo
         const bytes = await readBody(response, server.failures, maxManifestBytes);
         if (bytes !== null) return bytes;
         abandon(response);
-        throw failure("folder.bad_manifest", { place, problem: "it has more than 64 MiB" });
+        throw failure("folder.bad_manifest", { place, problem: manifestTooLarge });
       }),
     check: (file, signal) =>
       retryOnce(host, signal, async () => {
@@ -124,25 +125,14 @@ export function openWeb(host: FolderHost, { url, called: place }: WebFolder): Fo
         return { response, address: null };
       }
     },
-    failureOf(error) {
-      if (error instanceof Failure) return error;
-      const code = rootErrorCode(error);
-      if (isTlsError(error)) return failure("folder.tls", { place, reason: code ?? "TLS" }, error);
-      const transient = transientErrorOf(error);
-      if (transient === null) {
-        if (code?.startsWith("ERR_PROXY_") !== true) return error;
-        // Node's own words may hold the proxy's address, password and all.
-        const own = error instanceof Error && code === "ERR_PROXY_INVALID_CONFIG";
-        const unusable = own ? error.message : null;
-        return failure("folder.proxy", { place, status: proxyStatus(error), unusable }, error);
-      }
-      const { kind, message: reason } = transient;
-      const answers = kind === "server" || kind === "bad-answer" || kind === "rate-limited";
-      return failure(
-        answers ? "folder.server_error" : "folder.unreachable",
-        { place, reason },
-        error,
-      );
-    },
+    failureOf: (error) =>
+      transportFailureOf(error, {
+        tls: (reason) => failure("folder.tls", { place, reason }, error),
+        proxy: (trouble) => failure("folder.proxy", { place, ...trouble }, error),
+        transient({ kind, message: reason }) {
+          const code = isAnswer(kind) ? "folder.server_error" : "folder.unreachable";
+          return failure(code, { place, reason }, error);
+        },
+      }),
   };
 }

@@ -1,6 +1,7 @@
-import { Failure, rootErrorCode } from "../../run/failure.ts";
+import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
-import { isTlsError, patienceMs, proxyStatus, transientErrorOf } from "../retry-policy.ts";
+import { patienceMs } from "../retry-policy.ts";
+import { transportFailureOf } from "../transport-failure.ts";
 import type { FailureScope } from "../source.ts";
 
 /** What was asked of the Hub, for the sentence: "owner/repo", "the token". */
@@ -52,34 +53,28 @@ export function captivePortal(endpoint: string, what: string, cause?: unknown): 
 
 /** What a request ended with after the last try, as a failure that says what to do. Others are passed through. */
 export function failureOfError(error: unknown, endpoint: string): unknown {
-  if (error instanceof Failure) return error;
-  const code = rootErrorCode(error);
-  if (isTlsError(error)) return failure("hub.tls", { endpoint, reason: code ?? "TLS" }, error);
-  const transient = transientErrorOf(error);
-  if (transient === null) {
-    if (code?.startsWith("ERR_PROXY_") !== true) return error;
-    // Node's own words may hold the proxy's address, password and all.
-    const own = error instanceof Error && code === "ERR_PROXY_INVALID_CONFIG";
-    const unusable = own ? error.message : null;
-    return failure("hub.proxy", { endpoint, status: proxyStatus(error), unusable }, error);
-  }
-  const { kind, until, waitMs, message: reason } = transient;
-  // Whatever its status: who asks for so long a wait has told when to come back.
-  if (until !== null && (waitMs ?? 0) >= patienceMs) {
-    return failure("hub.rate_limited", { endpoint, until }, error);
-  }
-  switch (kind) {
-    case "rate-limited":
-      return failure("hub.rate_limited", { endpoint, until: null }, error);
-    case "server":
-    case "bad-answer":
-      return failure("hub.server_error", { endpoint, reason }, error);
-    case "network":
-    case "refused":
-    case "expired":
-    case "strange":
-      return failure("hub.unreachable", { endpoint, reason }, error);
-  }
+  return transportFailureOf(error, {
+    tls: (reason) => failure("hub.tls", { endpoint, reason }, error),
+    proxy: (trouble) => failure("hub.proxy", { endpoint, ...trouble }, error),
+    transient({ kind, until, waitMs, message: reason }) {
+      // Whatever its status: who asks for so long a wait has told when to come back.
+      if (until !== null && (waitMs ?? 0) >= patienceMs) {
+        return failure("hub.rate_limited", { endpoint, until }, error);
+      }
+      switch (kind) {
+        case "rate-limited":
+          return failure("hub.rate_limited", { endpoint, until: null }, error);
+        case "server":
+        case "bad-answer":
+          return failure("hub.server_error", { endpoint, reason }, error);
+        case "network":
+        case "refused":
+        case "expired":
+        case "strange":
+          return failure("hub.unreachable", { endpoint, reason }, error);
+      }
+    },
+  });
 }
 
 const ofAll = ["hub.tls", "hub.proxy", "hub.token_refused"];

@@ -1,7 +1,8 @@
-import { Failure, rootErrorCode } from "../../run/failure.ts";
+import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { PullQuota } from "../../run/failures/registry.ts";
-import { isTlsError, patienceMs, proxyStatus, transientErrorOf } from "../retry-policy.ts";
+import { patienceMs } from "../retry-policy.ts";
+import { transportFailureOf } from "../transport-failure.ts";
 import type { Server } from "../request.ts";
 import type { FailureScope } from "../source.ts";
 import { dockerHub, type ImageReference } from "./reference.ts";
@@ -106,35 +107,29 @@ function usedUpQuota(headers: Readonly<Record<string, string>>): PullQuota | nul
 
 /** What a request ended with after the last try, as a failure that says what to do. Others are passed through. */
 export function failureOfError(error: unknown, at: RegistryName): unknown {
-  if (error instanceof Failure) return error;
-  const code = rootErrorCode(error);
-  if (isTlsError(error)) return failure("registry.tls", { ...at, reason: code ?? "TLS" }, error);
-  const transient = transientErrorOf(error);
-  if (transient === null) {
-    if (code?.startsWith("ERR_PROXY_") !== true) return error;
-    // Node's own words may hold the proxy's address, password and all.
-    const own = error instanceof Error && code === "ERR_PROXY_INVALID_CONFIG";
-    const unusable = own ? error.message : null;
-    return failure("registry.proxy", { ...at, status: proxyStatus(error), unusable }, error);
-  }
-  const { kind, until, waitMs, message: reason } = transient;
-  const limit = { ...at, quota: null, withLogin: false };
-  // Whatever its status: who asks for so long a wait has told when to come back.
-  if (until !== null && (waitMs ?? 0) >= patienceMs) {
-    return failure("registry.rate_limited", { ...limit, until }, error);
-  }
-  switch (kind) {
-    case "rate-limited":
-      return failure("registry.rate_limited", { ...limit, until: null }, error);
-    case "server":
-    case "bad-answer":
-      return failure("registry.server_error", { ...at, reason }, error);
-    case "network":
-    case "refused":
-    case "expired":
-    case "strange":
-      return failure("registry.unreachable", { ...at, reason }, error);
-  }
+  return transportFailureOf(error, {
+    tls: (reason) => failure("registry.tls", { ...at, reason }, error),
+    proxy: (trouble) => failure("registry.proxy", { ...at, ...trouble }, error),
+    transient({ kind, until, waitMs, message: reason }) {
+      const limit = { ...at, quota: null, withLogin: false };
+      // Whatever its status: who asks for so long a wait has told when to come back.
+      if (until !== null && (waitMs ?? 0) >= patienceMs) {
+        return failure("registry.rate_limited", { ...limit, until }, error);
+      }
+      switch (kind) {
+        case "rate-limited":
+          return failure("registry.rate_limited", { ...limit, until: null }, error);
+        case "server":
+        case "bad-answer":
+          return failure("registry.server_error", { ...at, reason }, error);
+        case "network":
+        case "refused":
+        case "expired":
+        case "strange":
+          return failure("registry.unreachable", { ...at, reason }, error);
+      }
+    },
+  });
 }
 
 /** Of a network that was waited for without an answer. */
