@@ -1,4 +1,4 @@
-import type { ListedFile } from "../run/repos/file-listing.ts";
+import type { ListedFile, Listing } from "../run/repos/file-listing.ts";
 import type { Source } from "./source.ts";
 
 /** A model's files in a bucket or a folder. */
@@ -24,4 +24,18 @@ export interface ModelsSource extends Source {
 /** As `heros pull` takes it. */
 export function calledModel({ repo, revision }: Pick<PlacedModel, "repo" | "revision">): string {
   return revision === "main" ? repo : `${repo}@${revision}`;
+}
+
+/** The files of a model by its revision or, where none is called so, its commit; null where it is not among these. */
+export function listingOf(
+  models: readonly PlacedModel[],
+  { repo, revision }: Pick<PlacedModel, "repo" | "revision">,
+): Listing | null {
+  const own = models.filter((model) => model.repo === repo);
+  const found =
+    own.find((model) => model.revision === revision) ??
+    own.find((model) => model.commit === revision);
+  if (found === undefined) return null;
+  const { commit } = found;
+  return { repo, revision, commit, files: found.files.map(({ key: _key, ...file }) => file) };
 }

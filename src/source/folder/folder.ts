@@ -1,9 +1,10 @@
 import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { FolderPlace } from "../../run/repos/folder.ts";
-import { parseManifest } from "../model-manifest.ts";
+import { keyOf, parseManifest } from "../model-manifest.ts";
 import {
   calledModel,
+  listingOf,
   type ModelsSource,
   type PlacedFile,
   type PlacedModel,
@@ -51,8 +52,8 @@ export function connectFolder({ host, place, offline }: FolderOptions): ModelsSo
     }
   }
   async function fileOf(name: FileName, signal: AbortSignal): Promise<PlacedFile> {
-    const { repo, commit, path } = name;
-    const key = `${repo}/${commit}/${path}`;
+    const { repo, path } = name;
+    const key = keyOf({ prefix: "" }, name);
     const file = (await opened(`${path} of ${repo}`, signal)).files.get(key);
     if (file !== undefined) return file;
     throw failure("folder.incomplete", { place: called, file: key });
@@ -64,16 +65,10 @@ export function connectFolder({ host, place, offline }: FolderOptions): ModelsSo
     models: async (signal) => (await opened(`the list of models in ${called}`, signal)).models,
     async list(repo, revision, signal) {
       const { models } = await opened(`the list of files of ${repo} at ${revision}`, signal);
-      const own = models.filter((model) => model.repo === repo);
-      const found =
-        own.find((model) => model.revision === revision) ??
-        own.find((model) => model.commit === revision);
-      if (found === undefined) {
-        const all = models.map((model) => calledModel(model));
-        throw failure("folder.model_not_found", { place: called, repo, revision, known: all });
-      }
-      const { commit } = found;
-      return { repo, revision, commit, files: found.files.map(({ key: _key, ...file }) => file) };
+      const listing = listingOf(models, { repo, revision });
+      if (listing !== null) return listing;
+      const all = models.map((model) => calledModel(model));
+      throw failure("folder.model_not_found", { place: called, repo, revision, known: all });
     },
     async requireAccess(repo, commit, path, signal) {
       const file = await fileOf({ repo, commit, path }, signal);

@@ -8,6 +8,7 @@ import type { S3Client, S3Host } from "./client.ts";
 import { failureOfError, scopeOf } from "./failures.ts";
 import {
   calledModel,
+  listingOf,
   type ModelsSource,
   type PlacedFile,
   type PlacedModel,
@@ -79,16 +80,10 @@ export function connectBucket({ host, endpoint, offline }: BucketHubOptions): Mo
       signal.throwIfAborted();
       requireOnline(`the list of files of ${repo} at ${revision}`);
       const { models } = await opened(signal);
-      const own = models.filter((model) => model.repo === repo);
-      const found =
-        own.find((model) => model.revision === revision) ??
-        own.find((model) => model.commit === revision);
-      if (found === undefined) {
-        const all = models.map((model) => calledModel(model));
-        throw failure("s3.model_not_found", { place: called, repo, revision, known: all });
-      }
-      const { commit, files } = found;
-      return { repo, revision, commit, files: files.map(({ key: _key, ...file }) => file) };
+      const listing = listingOf(models, { repo, revision });
+      if (listing !== null) return listing;
+      const all = models.map((model) => calledModel(model));
+      throw failure("s3.model_not_found", { place: called, repo, revision, known: all });
     },
     async requireAccess(repo, commit, path, signal) {
       requireOnline(`${path} of ${repo}`);
