@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { parseDocument } from "yaml";
 import { readYamlText } from "../../src/catalog/yaml-text.ts";
 
 const errorsOf = (text: string) => {
@@ -51,5 +53,45 @@ describe("a text of YAML", () => {
 
   it("tells of keys that would change what objects are", () => {
     expect(readYamlText("a: { __proto__: { b: 1 } }\n").forbidden).toEqual([["a", "__proto__"]]);
+  });
+
+  it("says the same by both libraries, or is refused", () => {
+    const sample = `a: 1
+b:
+  - c: two
+    d: 'x y'
+  - [e, { f: g }]
+h: |
+  one
+  two
+i: >-
+  three
+  four
+j: "k\\n l"
+`;
+    const signs = "\n\t :-#[]{},'\"|>&*!%@?~\\";
+    const words =
+      "0o7 0x1F 1_000 0b1 1e3 .inf .nan -.5 +1 00 -0 12:30 null True yes 2020-01-01 __proto__:";
+    const gaps = ["\n  ", "- ", ": ", " #", "---\n", "...\n", "\r\n", "\u2028", "\uFEFF", "<<: "];
+    const odd = fc.constantFrom(...signs.split(""), ...words.split(" "), ...gaps, '"\\x41"');
+    const change = fc.record({
+      at: fc.integer({ min: 5, max: sample.length }),
+      gone: fc.nat(3),
+      odd,
+    });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+        let text = sample;
+        for (const { at, gone, odd: put } of changes) {
+          text = text.slice(0, at) + put + text.slice(at + gone);
+        }
+        const { contents, errors, forbidden } = readYamlText(text);
+        if (errors.length > 0 || forbidden.length > 0) return;
+        const other = parseDocument(text);
+        expect(other.errors).toEqual([]);
+        expect(contents).toEqual(other.toJS());
+      }),
+      { numRuns: 3000, seed: 1 },
+    );
   });
 });
