@@ -57,13 +57,25 @@ install_systemd() {
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends systemd
 }
 
-# Debian 12 has no compose v2; the next release's package asks for nothing that 12 lacks.
+# `ip`, by which a network of one's own gets its loopback.
+install_ip() {
+    if command -v ip >/dev/null 2>&1; then
+        return
+    fi
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends iproute2
+}
+
+# Debian 12 has no compose v2; the next release's package asks for nothing that 12 lacks. It comes into DIR/config, which
+# becomes DOCKER_CONFIG.
 install_compose() {
+    export DOCKER_CONFIG="$1/config"
+    mkdir -p "$DOCKER_CONFIG/cli-plugins"
     if docker compose version >/dev/null 2>&1; then
         return
     fi
-    apt=$engine_dir/apt
-    mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/sources" "$DOCKER_CONFIG/cli-plugins"
+    apt=$1/apt
+    mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/sources"
     for source in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
         case $source in
         *.list | *.sources) test -f "$source" || continue ;;
@@ -84,22 +96,22 @@ install_compose() {
     set -- -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt/sources" \
         -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt" -o APT::Sandbox::User=root
     apt-get update -q "$@"
-    (cd "$engine_dir" && apt-get download -q docker-compose "$@")
-    dpkg-deb -x "$engine_dir"/docker-compose_*.deb "$engine_dir/compose"
-    cp "$engine_dir/compose/usr/libexec/docker/cli-plugins/docker-compose" "$DOCKER_CONFIG/cli-plugins/"
+    (cd "$apt" && apt-get download -q docker-compose "$@")
+    dpkg-deb -x "$apt"/docker-compose_*.deb "$apt/compose"
+    cp "$apt/compose/usr/libexec/docker/cli-plugins/docker-compose" "$DOCKER_CONFIG/cli-plugins/"
     docker compose version
 }
 
 start_engine() {
     engine_dir=$1
     engine_pid=
-    export DOCKER_CONFIG="$engine_dir/config" DOCKER_HOST="unix://$engine_dir/docker.sock"
-    mkdir -p "$DOCKER_CONFIG"
+    export DOCKER_HOST="unix://$engine_dir/docker.sock"
     install_engine
+    install_compose "$engine_dir"
     # In a session of its own: a signal to the test must not reach it before its containers are gone.
     setsid dockerd --storage-driver=overlay2 --bridge=none --iptables=false --ip6tables=false --ip-forward=false --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
         --pidfile "$engine_dir/dockerd.pid" --host "$DOCKER_HOST" \
-        --containerd-namespace heros-test --containerd-plugins-namespace heros-test-plugins \
+        --containerd-namespace "heros-test-$$" --containerd-plugins-namespace "heros-test-plugins-$$" \
         >"$engine_dir/dockerd.log" 2>&1 &
     engine_pid=$!
     tries=0
@@ -112,7 +124,6 @@ start_engine() {
         fi
         sleep 0.5
     done
-    install_compose
 }
 
 stop_engine() {

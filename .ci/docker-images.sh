@@ -1,13 +1,19 @@
 #!/bin/sh
 # Images that stand in for those of the base compose file, under the very names it gives them, so that it runs as it is
 # where no registry can be reached. Annie's is Node with test/docker/annie; the others are a busybox that says it is well.
-#   .ci/docker-images.sh WORK_DIR      with DOCKER_HOST set
+#   .ci/docker-images.sh WORK_DIR              with DOCKER_HOST set
+#   .ci/docker-images.sh --busybox WORK_DIR    fetches what that needs, for a WORK_DIR/busybox where there is no network
 set -eu
 cd "$(dirname "$0")/.."
+only=
+if [ "$1" = --busybox ]; then only=busybox && shift; fi
 work=$1
 
-(cd "$work" && apt-get download -q -o APT::Sandbox::User=root busybox-static)
-dpkg-deb -x "$work"/busybox-static_*.deb "$work/busybox"
+if [ ! -e "$work/busybox" ]; then
+    (cd "$work" && apt-get download -q -o APT::Sandbox::User=root busybox-static)
+    dpkg-deb -x "$work"/busybox-static_*.deb "$work/busybox"
+fi
+if [ "$only" = busybox ]; then exit 0; fi
 
 # What both kinds share: a shell, and the tools that the health checks of the base file call.
 common() {

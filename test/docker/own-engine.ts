@@ -33,8 +33,8 @@ export function createEngine(folder: string, dataRoot: string): OwnEngine {
         `--exec-root=${path.join(folder, "exec")}`,
         `--pidfile=${path.join(folder, "dockerd.pid")}`,
         `--host=${env.DOCKER_HOST}`,
-        "--containerd-namespace=heros-own",
-        "--containerd-plugins-namespace=heros-own-plugins",
+        `--containerd-namespace=heros-own-${process.pid}`,
+        `--containerd-plugins-namespace=heros-own-plugins-${process.pid}`,
       ];
       const started = spawn("dockerd", args, { stdio: ["ignore", output, output] });
       closeSync(output);
