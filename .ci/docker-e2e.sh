@@ -45,7 +45,7 @@ mkdir "$work/taken"
 # The longest first, so that both end at about the same time. One of them says much in few lines.
 if [ $# = 0 ]; then set -- test/docker/*.e2e.ts; fi
 # shellcheck disable=SC2046
-set -- $(ls "$@" | grep storage-startup) $(ls -S "$@" | grep -v storage-startup)
+set -- $(ls -S "$@" | grep storage-startup) $(ls -S "$@" | grep -v storage-startup)
 unshare --net sh .ci/docker-e2e.sh --worker "$work" "$@" &
 one=$!
 unshare --net sh .ci/docker-e2e.sh --worker "$work" "$@" &
