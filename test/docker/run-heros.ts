@@ -118,7 +118,7 @@ function execute(
   const child = execFile(
     command,
     args,
-    { ...options, maxBuffer: 64 * 1024 * 1024, timeout: 110_000 },
+    { ...options, maxBuffer: 64 * 1024 * 1024, timeout: 290_000 },
     (error, stdout, stderr) => resolve({ error, stdout, stderr }),
   );
   if (child.stdout !== null) createInterface({ input: child.stdout }).on("line", onLine);
