@@ -3,11 +3,18 @@
 # on Debian 12.
 #   bash .ci/docker-e2e.sh [FILE…]      all of test/docker/*.e2e.ts where none is named
 # Two files at a time, as each mostly waits: for a server that is slow on purpose, or a container's health check. Each has
-# an engine and a network of its own, so that they may use the same ports.
+# an engine and a network of its own, so that they may use the same ports, and mounts of its own.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/node_modules/.bin:$PATH
 . .ci/docker-engine.sh
+
+# Docker writes a layer to the disk before it goes on, and with it all that others have written there.
+in_memory() {
+    mkdir "$1"
+    available=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
+    [ "$available" -lt 12000000 ] || mount -t tmpfs tmpfs "$1"
+}
 
 # Tests the files that nobody else has taken, until none is left: in a network that has only itself.
 worker() {
@@ -15,6 +22,7 @@ worker() {
     shift
     ip link set lo up
     mkdir "$work/engine" "$work/images" "$work/tmp"
+    in_memory "$work/engine/data"
     cp -R "$shared/config" "$work/engine/config"
     cp -R "$shared/busybox" "$work/images/busybox"
     start_engine "$work/engine"
@@ -46,9 +54,9 @@ mkdir "$work/taken"
 if [ $# = 0 ]; then set -- test/docker/*.e2e.ts; fi
 # shellcheck disable=SC2046
 set -- $(ls -S "$@" | grep storage-startup) $(ls -S "$@" | grep -v storage-startup)
-unshare --net sh .ci/docker-e2e.sh --worker "$work" "$@" &
+unshare --net --mount sh .ci/docker-e2e.sh --worker "$work" "$@" &
 one=$!
-unshare --net sh .ci/docker-e2e.sh --worker "$work" "$@" &
+unshare --net --mount sh .ci/docker-e2e.sh --worker "$work" "$@" &
 other=$!
 failed=0
 wait "$one" || failed=1

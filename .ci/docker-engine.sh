@@ -134,5 +134,7 @@ stop_engine() {
     wait "$engine_pid" 2>/dev/null || true
     # What a container in the host's network leaves; the folder can't be removed with it.
     umount "$engine_dir"/exec/netns/* 2>/dev/null || true
+    # Where it was put into memory.
+    umount -R "$engine_dir/data" 2>/dev/null || true
     engine_pid=
 }
