@@ -9,6 +9,9 @@ for (const name of Object.keys(process.env)) {
 // Whole installations, each a chain of processes.
 const installations = ["test/install/**/*.test.ts", "test/release/**/*.test.ts"];
 
+// Matrices, and what takes a minute: by hand, and by .ci/full.
+const thorough = ["test/**/*.thorough.test.ts"];
+
 export default defineConfig({
   test: {
     // Only to end what hangs: how long a test takes is the machine's affair.
@@ -20,9 +23,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "program", include: ["test/**/*.test.{ts,tsx}"], exclude: installations },
+        test: {
+          name: "program",
+          include: ["test/**/*.test.{ts,tsx}"],
+          exclude: [...installations, ...thorough],
+        },
       },
       { extends: true, test: { name: "installation", include: installations } },
+      { extends: true, test: { name: "thorough", include: thorough } },
     ],
   },
 });

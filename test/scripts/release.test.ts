@@ -1,34 +1,19 @@
 import { execFile, execFileSync } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ownFiles } from "../repo/own-files.ts";
+import { makeReleaseFolder, releaseArgs } from "./release-folder.ts";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
 let folder: string;
 
-/** A stand-in for Node, which takes seconds to pack. */
-const standIn = "#!/bin/sh\necho v24.21.0\n";
-
-/** What release.ts is told; then where it writes. */
-function releaseArgs(): string[] {
-  const args = ["--platform", "linux-arm64", "--node-file", path.join(folder, "node")];
-  args.push("--key", path.join(folder, "current"), "--next-key", path.join(folder, "next.pub"));
-  return [...args, "--base-url", "http://127.0.0.1:8080/", "--out"];
-}
-
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), "heros-release-test-"));
-  await writeFile(path.join(folder, "node"), standIn, { mode: 0o755 });
-  for (const key of ["current", "next"]) {
-    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path.join(folder, key)]);
-  }
+  folder = await makeReleaseFolder();
   const out = path.join(folder, "one");
-  const args = ["scripts/release/release.ts", "--built", "--quick", ...releaseArgs(), out];
+  const args = ["scripts/release/release.ts", "--built", "--quick", ...releaseArgs(folder), out];
   await run(process.execPath, args, { cwd: root });
 });
 
@@ -44,65 +29,6 @@ it("makes both tarballs, their sums, the signature and install.sh", async () => 
     "install.sh",
   ]);
   await run("sha256sum", ["--check", "--strict", "SHA256SUMS"], { cwd: out });
-});
-
-/** Sets the clock of a Node, and of all that it starts, to another time. */
-const otherTime = `
-const now = Date.now;
-const shift = Date.UTC(2031, 4, 6, 23, 59) - now();
-Date.now = () => now() + shift;
-globalThis.Date = new Proxy(Date, {
-  construct: (target, args) => new target(...(args.length === 0 ? [Date.now()] : args)),
-});
-`;
-
-it("makes the same bytes of two checkouts in other folders, at other times, under another umask", async () => {
-  // In here, so that packages can be linked and git knows the commit.
-  await mkdir(path.join(root, ".tmp"), { recursive: true });
-  const checkouts = await mkdtemp(path.join(root, ".tmp/checkouts-"));
-  try {
-    const [short, long] = [path.join(checkouts, "a"), path.join(checkouts, "some/where/deep er")];
-    for (const checkout of [short, long]) {
-      for (const file of await ownFiles()) {
-        await cp(path.join(root, file), path.join(checkout, file));
-      }
-      await run("cp", ["-al", path.join(root, "node_modules"), checkout]);
-    }
-    await run("find", [
-      long,
-      "-path",
-      "*/node_modules",
-      "-prune",
-      "-o",
-      "-exec",
-      "touch",
-      "-h",
-      "-d",
-      "2001-02-03",
-      "{}",
-      "+",
-    ]);
-    const clock = path.join(checkouts, "clock.mjs");
-    await writeFile(clock, otherTime);
-    const build = async (
-      checkout: string,
-      umask: string,
-      env: Readonly<Record<string, string>>,
-    ) => {
-      const script = path.join(checkout, "scripts/release/release.ts");
-      const out = path.join(checkout, "release");
-      const line = ["-c", `umask ${umask}; exec "$@"`, "sh", process.execPath, script, "--quick"];
-      const all = { ...process.env, ...env };
-      await run("sh", [...line, ...releaseArgs(), out], { env: all, cwd: checkout });
-      return readFile(path.join(out, "SHA256SUMS"), "utf8");
-    };
-    const one = await build(short, "022", { TZ: "Pacific/Kiritimati", LC_ALL: "C" });
-    const preload = `--import=${pathToFileURL(clock).href}`;
-    const other = { TZ: "America/Los_Angeles", LC_ALL: "C.UTF-8", NODE_OPTIONS: preload };
-    expect(await build(long, "077", other)).toBe(one);
-  } finally {
-    await rm(checkouts, { recursive: true });
-  }
 });
 
 it("holds the program, its licences, its parts, and the keys that the next release is checked with", async () => {

@@ -144,7 +144,7 @@ cell("an image for another processor", async () => {
 });
 
 cell("a registry that does not give Annie's image", async () => {
-  // Of 429 and 500, which are asked again for a while, own-base.e2e.ts tells.
+  // Of 429 and 500, which are asked again for a while, own-base.thorough.e2e.ts tells.
   let status = 403;
   const server = createServer((_request, response) => {
     const words: Record<number, string> = { 403: "DENIED", 404: "MANIFEST_UNKNOWN" };
