@@ -5,6 +5,7 @@ import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { imageFilesOf } from "../../run/repos/file-listing.ts";
 import type { FoundLogin } from "../../run/secret.ts";
+import { fromMemory } from "../from-memory.ts";
 import { type EndpointSwitch, preferInOrder } from "../mirrors.ts";
 import {
   type AskAgain,
@@ -225,6 +226,8 @@ function connectOne(
 
 function sourceOver(session: RegistrySession, host: RegistriesOptions["host"]): OneRegistry {
   const { at } = session;
+  /** By their digests: what an image is made of says too how it runs, and nobody asks for it twice. */
+  const configs = new Map<string, Buffer>();
   const askedOf = (repo: string): Asked => {
     const image = parseImageRepo(repo);
     if (image === null) throw badRepo(repo);
@@ -245,11 +248,19 @@ function sourceOver(session: RegistrySession, host: RegistriesOptions["host"]): 
     resolve(reference, platform, signal) {
       const { name: image, repository } = reference;
       const wanted = { reference, platform, asked: { image, repository } };
-      return told(signal, () => resolveImage(session, wanted, signal));
+      return told(signal, async () => {
+        const { image: resolved, configBytes } = await resolveImage(session, wanted, signal);
+        configs.set(resolved.config.digest, configBytes);
+        return resolved;
+      });
     },
     requireAccess: (repo, _commit, path, signal) =>
       told(signal, () => requireBlob(session, askedOf(repo), path, signal)),
-    open: async (request) => openBlob(session, askedOf(request.repo), request),
+    open: async (request) => {
+      const known = configs.get(request.path);
+      if (known !== undefined) return fromMemory(known, request);
+      return openBlob(session, askedOf(request.repo), request);
+    },
     failureOf: (error) => failureOfError(error, at),
     scopeOf,
   };
@@ -288,7 +299,7 @@ export async function resolveImage(
   session: RegistrySession,
   { reference, asked, platform }: { reference: ImageReference; asked: Asked; platform: Platform },
   signal: AbortSignal,
-): Promise<ResolvedImage> {
+): Promise<{ readonly image: ResolvedImage; readonly configBytes: Buffer }> {
   const { image } = asked;
   const read = (revision: string): Promise<Document> =>
     untilSound(() => readManifest(session, asked, revision, signal));
@@ -304,10 +315,10 @@ export async function resolveImage(
     manifest = parseManifest(document, image);
   }
   const { mediaType, config, layers } = manifest;
-  const bytes = await readConfig(session, asked, manifest, signal);
+  const configBytes = await readConfig(session, asked, manifest, signal);
   const wanted = { image, wanted: platform, layers: layers.length };
-  const { diffIds, modelsLabel } = parseConfig(bytes, wanted);
-  return {
+  const { diffIds, modelsLabel } = parseConfig(configBytes, wanted);
+  const resolved: ResolvedImage = {
     reference,
     digest: named.digest,
     manifestDigest: document.digest,
@@ -319,6 +330,7 @@ export async function resolveImage(
     diffIds,
     ...(modelsLabel === undefined ? {} : { modelsLabel }),
   };
+  return { image: resolved, configBytes };
 }
 
 function readConfig(

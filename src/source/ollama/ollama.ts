@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import type { Host } from "../../host/host.ts";
 import type { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
@@ -10,6 +9,7 @@ import {
   type OllamaRepo,
   parseOllamaRepo,
 } from "../../run/repos/ollama.ts";
+import { fromMemory } from "../from-memory.ts";
 import { openBlob, readManifest, requireBlob, untilSound } from "../oci/content.ts";
 import { failureOfError, type RegistryName, scopeOf } from "../oci/failures.ts";
 import { addressOf } from "../oci/registry.ts";
@@ -22,7 +22,7 @@ import {
   retryOnce,
   transientOnceServed,
 } from "../retry-policy.ts";
-import type { FileRequest, OpenedFile, Source } from "../source.ts";
+import type { Source } from "../source.ts";
 
 export interface OllamaOptions {
   readonly host: Pick<Host, "network" | "clock" | "random">;
@@ -162,19 +162,4 @@ function askedOf(named: OllamaRepo, revision: string): Asked {
   // A digest says nothing to people.
   const tag = revision.startsWith("sha256:") ? null : revision;
   return { image: calledOllama(named, tag), repository: `${namespace}/${model}` };
-}
-
-function fromMemory(bytes: Buffer, { range }: FileRequest): OpenedFile {
-  const { start, end } = range ?? { start: 0, end: bytes.length };
-  const part = bytes.subarray(start, end);
-  const place: Record<string, string> =
-    range === null ? {} : { "content-range": `bytes ${start}-${end - 1}/${bytes.length}` };
-  const headers = { "content-length": String(part.length), ...place };
-  const response = {
-    status: range === null ? 200 : 206,
-    headers,
-    body: Readable.from([part]),
-    reach: "machine",
-  } as const;
-  return { response, address: null };
 }

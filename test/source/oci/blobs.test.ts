@@ -214,3 +214,17 @@ test("tokens and signed addresses that end on the way do not stop the engine, no
   expect(scene.server.of("tokens").length).toBeGreaterThan(1);
   expect(pages).toBeGreaterThanOrEqual(3);
 });
+
+test("the configuration that told what an image is made of is not asked for again", async () => {
+  await using scene = await open();
+  const resolved = await scene.resolve("core:1");
+  const asked = scene.server.of("registry").length;
+  const { digest, sizeBytes } = resolved.config;
+  const whole = await bytesOf(await scene.registries.open(scene.part(resolved, digest)));
+  const rest = { start: 3, end: sizeBytes };
+  const opened = await scene.registries.open(scene.part(resolved, digest, rest));
+  expect(opened.response.status).toBe(206);
+  expect((await bytesOf(opened)).equals(whole.subarray(3))).toBe(true);
+  expect(whole.length).toBe(sizeBytes);
+  expect(scene.server.of("registry")).toHaveLength(asked);
+});
