@@ -45,9 +45,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     imports: ["run", "host", "machine", "docker", "catalog", "source", "store", "deploy", "health"],
   },
   record: { imports: ["run", "host"] },
+  serve: { imports: ["run", "host", "source", "store", "download"] },
   release: { imports: ["run", "host", "source", "store", "download"] },
-  demo: { imports: ["run", "host", "catalog"] },
-  commands: { imports: ["run", "host", ...stages, "record", "release", "demo"] },
+  demo: { imports: ["run", "host", "catalog", "serve"] },
+  commands: { imports: ["run", "host", ...stages, "record", "serve", "release", "demo"] },
   // What the writers share: their interface and their sentences.
   ui: { imports: ["run"], types: ["plan"] },
   "ui/ink": { imports: ["run", "plan", "ui"] },
@@ -55,7 +56,18 @@ export const rooms: Readonly<Record<string, Room>> = {
   "ui/json": { imports: ["run", "ui"] },
   "ui/accessible": { imports: ["run", "plan", "ui"] },
   cli: {
-    imports: ["run", "host", ...stages, "record", "release", "demo", "commands", "ui", ...writers],
+    imports: [
+      "run",
+      "host",
+      ...stages,
+      "record",
+      "serve",
+      "release",
+      "demo",
+      "commands",
+      "ui",
+      ...writers,
+    ],
   },
 };
 

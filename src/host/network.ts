@@ -9,14 +9,26 @@ export interface Network {
   read(request: HttpRequest): Promise<HttpResponse<ByteStream>>;
   /** True when a TCP port on this machine can be bound on all addresses, and where this user may not try. */
   portIsFree(port: number): Promise<boolean>;
-  /** Answers the HTTP requests of programs on this machine, at a free port of 127.0.0.1. @throws Node's errors */
+  /** Answers HTTP requests; those of programs on this machine alone, at a free port of 127.0.0.1, unless told otherwise. @throws Node's errors, and OpenSSL's */
   listen(
     answer: (request: IncomingMessage, response: ServerResponse) => void,
+    options?: ListenOptions,
   ): Promise<LocalServer>;
   /** Closes the connections that are kept for the next request. */
   closeIdle(): void;
   /** Closes all connections, so that the program can end. */
   close(): void;
+}
+
+export interface ListenOptions {
+  /** An address of this machine, or one that means all of them: `0.0.0.0`, `::`. Default: `127.0.0.1`. */
+  readonly address?: string;
+  /** Default: 0, any that is free. */
+  readonly port?: number;
+  /** As PEM. Left out: plain HTTP. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** More are closed at once. Default: no limit. */
+  readonly maxConnections?: number;
 }
 
 export interface LocalServer {

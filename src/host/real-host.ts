@@ -48,21 +48,9 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
         server.listen({ port, exclusive: true }, () => server.close(() => resolve(true)));
       });
     },
-    async listen(answer) {
-      const { createServer } = await import("node:http");
-      const server = createServer(answer);
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject).listen({ host: "127.0.0.1", port: 0 }, resolve);
-      });
-      const address = server.address();
-      return {
-        port: address !== null && typeof address === "object" ? address.port : 0,
-        async close() {
-          const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-          server.closeAllConnections();
-          await closed;
-        },
-      };
+    async listen(answer, options = {}) {
+      const { listenHttp } = await import("./listen.ts");
+      return listenHttp(answer, options);
     },
     closeIdle: () => void opened?.then((client) => client.closeIdle()),
     close: () => void opened?.then((client) => client.close()),
