@@ -29,7 +29,7 @@ export default defineConfig({
           exclude: [...installations, ...thorough],
         },
       },
-      { extends: true, test: { name: "installation", include: installations } },
+      { extends: true, test: { name: "installation", include: installations, exclude: thorough } },
       { extends: true, test: { name: "thorough", include: thorough } },
     ],
   },
