@@ -1,6 +1,6 @@
 import { createCipheriv, createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import { tarHeader } from "../../src/docker/load-archive.ts";
+import { tarHeader } from "../../src/docker/tar.ts";
 
 const fileBytes = 2 * 1024 * 1024;
 const blockBytes = 64 * 1024;

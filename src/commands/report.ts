@@ -5,7 +5,7 @@ import { redactLines } from "../deploy/compose/diff.ts";
 import { herosFile } from "../deploy/compose/compose-files.ts";
 import { readStackEnv } from "../deploy/compose/env/env-file.ts";
 import { runCompose } from "../docker/compose.ts";
-import { tarEnd, tarEntry } from "../docker/load-archive.ts";
+import { tarEnd, tarEntry } from "../docker/tar.ts";
 import type { Host } from "../host/host.ts";
 import { recordsDir } from "../record/state-dir.ts";
 import type { HerosEvent } from "../run/event.ts";

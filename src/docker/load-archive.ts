@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import type { Host } from "../host/host.ts";
+import { padding, tarEnd, tarEntry, tarHeader } from "./tar.ts";
 import { type ImageParts, indexTypeOf, type PartShelf } from "./loopback-registry.ts";
 
 export interface LoadArchiveOptions {
@@ -74,41 +75,4 @@ async function* archiveOf({
 
 function pathOf(digest: string): string {
   return digest.replace(/^sha256:/u, "blobs/sha256/");
-}
-
-const blockBytes = 512;
-const largestOctal = 8 ** 11 - 1;
-
-function padding(sizeBytes: number): Buffer {
-  return Buffer.alloc((blockBytes - (sizeBytes % blockBytes)) % blockBytes);
-}
-
-/** What follows the last file of a tar. */
-export const tarEnd = Buffer.alloc(2 * blockBytes);
-
-/** A plain file of a tar, whole. */
-export function tarEntry(path: string, bytes: Buffer): readonly Buffer[] {
-  return [tarHeader(path, bytes.length), bytes, padding(bytes.length)];
-}
-
-/** Of a plain file, as POSIX ustar has it; sizes from 8 GiB on as GNU tar writes them, which Go reads too. */
-export function tarHeader(path: string, sizeBytes: number): Buffer {
-  const header = Buffer.alloc(blockBytes);
-  header.write(path, 0, 100, "latin1");
-  header.write("0000644\0", 100);
-  header.write("0000000\0", 108);
-  header.write("0000000\0", 116);
-  if (sizeBytes <= largestOctal) {
-    header.write(`${sizeBytes.toString(8).padStart(11, "0")}\0`, 124);
-  } else {
-    header[124] = 0x80;
-    header.writeBigUInt64BE(BigInt(sizeBytes), 128);
-  }
-  header.write("00000000000\0", 136);
-  header.fill(" ", 148, 156);
-  header.write("0", 156);
-  header.write("ustar\x0000", 257, "latin1");
-  const sum = header.reduce((all, byte) => all + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
-  return header;
 }

@@ -17,6 +17,8 @@ export interface RunRequest {
   readonly endsWithHeros?: boolean;
   /** Its standard output is told by `onLine` alone, however long it is: `stdout` stays "". */
   readonly keepsNoOutput?: boolean;
+  /** Takes its standard output, no faster than it can: `stdout` stays "". Ended with it. */
+  readonly output?: Writable;
   /** Each line of either stream, as it comes. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
 }
@@ -72,7 +74,8 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
     (await run({ command: "setpriv", args: [...bindToParent, "true"] })).exitCode === 0;
 
   async function run({ cwd, env: extra, timeoutMs, maxOutputBytes, ...request }: RunRequest) {
-    const { input, signal, onLine, endsWithHeros = false, keepsNoOutput = false } = request;
+    const { input, output, signal, onLine, endsWithHeros = false } = request;
+    const keepsNoOutput = request.keepsNoOutput === true || output !== undefined;
     signal?.throwIfAborted();
     const binds = endsWithHeros && (await (bound ??= canBind()));
     const given = [request.command, ...(request.args ?? [])];
@@ -101,6 +104,7 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
       createInterface({ input: child.stdout }).on("line", (line) => onLine(line, "stdout"));
       createInterface({ input: child.stderr }).on("line", (line) => onLine(line, "stderr"));
     }
+    if (output !== undefined) child.stdout.pipe(output);
     const result = await child;
     signal?.throwIfAborted();
     return {

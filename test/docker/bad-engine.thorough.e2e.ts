@@ -3,7 +3,7 @@ import path from "node:path";
 import process from "node:process";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
-import { tarHeader } from "../../src/docker/load-archive.ts";
+import { tarHeader } from "../../src/docker/tar.ts";
 import { freePort } from "../host/free-port.ts";
 import { openCells } from "./cells.ts";
 import { expectFailure, first, type ImageStock, openImageStock } from "./image-stock.ts";

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { gzipSync } from "node:zlib";
-import { tarHeader } from "../../src/docker/load-archive.ts";
+import { tarHeader } from "../../src/docker/tar.ts";
 import { type Content, contentOf, describe } from "../source/oci/images.ts";
 
 export interface RealImage {

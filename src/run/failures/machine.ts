@@ -137,6 +137,13 @@ export const machineFailures = {
     hint: () =>
       "Choose another image or tag in the compose file. A newer Docker may accept this one.",
   }),
+  /** `why`: what docker says, or what is wrong with its archive. */
+  "docker.image_not_saved": row<{ readonly image: string; readonly why: string }>({
+    exitCode: exitCodes.machine,
+    message: ({ image, why }) => `Docker can't hand on its image ${image}. ${why}`,
+    hint: ({ image }) =>
+      `Try it yourself: docker image save ${image} >/dev/null. If that fails too, pull the image again.`,
+  }),
   /** What `heros pull --images` ends with where Docker is installed, and can't be used. `images`: "2 images". */
   "docker.images_not_given": row<{
     /** A sentence where nobody knows what to do about it. */

@@ -72,6 +72,8 @@ export interface ImageStore extends Store {
   pathOf(digest: string): string;
   /** On Docker's disk, for layers that it has yet to unpack; null where that can't be seen. @param sizes of each of them, compressed */
   unpackingSpace(sizes: readonly number[]): Promise<NeededSpace | null>;
+  /** On the disk that images come to, for so many bytes. */
+  spaceFor(bytes: number): Promise<NeededSpace>;
   /** What is here of an image; null where it was never wanted. */
   readImage(name: string): Promise<StoredImage | null>;
   /** Removes an image, without what another one needs, and without what another heros is working on. @throws Failure `cache.not_writable`; Node's errors, AbortError */
@@ -122,6 +124,7 @@ export function openImageStore(options: ImageStoreOptions): ImageStore {
     findObstacle: (survey, item) => findObstacle(options, survey, item),
     neededSpace: (survey) => neededSpace(options, survey),
     unpackingSpace: (sizes) => unpackingSpace(options, sizes),
+    spaceFor: (bytes) => needIn(files, seen.blobs, bytes),
 
     async prepare(blobs, survey) {
       wanted = survey.images.flatMap(({ content, snapshots }) =>
