@@ -121,9 +121,9 @@ function createInput(stream: Readable) {
   /** At least a byte, and no more than `most`; null at the end. */
   async function next(most: number): Promise<Buffer | null> {
     while (left.length === 0) {
-      const next = await pieces.next();
-      if (next.done === true) return null;
-      left = next.value;
+      const come = await pieces.next();
+      if (come.done === true) return null;
+      left = come.value;
     }
     const piece = left.subarray(0, most);
     left = left.subarray(piece.length);
