@@ -56,7 +56,7 @@ function text(): string {
       row([
         ...names(setting).map((cell) => `\`${cell}\``),
         setting.otherName === undefined
-          ? setting.help
+          ? `${setting.serveOnly === true ? "of `heros serve`: " : ""}${setting.help}`
           : `${setting.help}; ${names(setting.otherName)
               .map((cell) => `\`${cell}\``)
               .join(", ")} mean the same`,

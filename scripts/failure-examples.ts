@@ -6,6 +6,7 @@ import { containerFailureExamples } from "./container-failure-examples.ts";
 import { folderFailureExamples } from "./folder-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
 import { s3FailureExamples } from "./s3-failure-examples.ts";
+import { serveFailureExamples } from "./serve-failure-examples.ts";
 import { shareFailureExamples } from "./share-failure-examples.ts";
 
 type Example<Code extends FailureCode> = DataOf<Code> extends void ? undefined : DataOf<Code>;
@@ -30,6 +31,7 @@ export const failureExamples: {
   readonly [Code in FailureCode]: readonly [Example<Code>, ...Example<Code>[]];
 } = {
   ...containerFailureExamples,
+  ...serveFailureExamples,
   ...shareFailureExamples,
   "annie.held_back": [{ stackDir, service: "model-warmup", exitCode: 1, logLines: null }],
   "annie.container_gone": [{ service: "her-os-core" }],

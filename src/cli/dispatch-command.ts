@@ -30,6 +30,7 @@ import type {
 } from "./parse-arguments.ts";
 import { type CommandAbout, type CommandPlan, unrecorded } from "./command-plan.ts";
 import { planRelease } from "./dispatch-release.ts";
+import { planServe } from "./dispatch-serve.ts";
 import { noRunLog, openRunLog } from "../record/write-record.ts";
 
 export interface DispatchRequest {
@@ -242,6 +243,8 @@ function planCommand(request: DispatchRequest): CommandPlan {
           return about(work, (settings, own) => shareCache(own, { ...command, settings }));
         },
       };
+    case "serve":
+      return planServe(command, about);
     case "report":
       return {
         ...unrecordedAgain,

@@ -64,6 +64,11 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros cache share", "See the mount for docker run and compose"],
     ["heros cache share vllm --stack-dir ~/llm --read-only", "Write it for a service"],
   ],
+  serve: [
+    ["heros serve", "For programs on this machine"],
+    ["heros serve --listen 0.0.0.0:7171", "For every machine of your network"],
+    ["HF_ENDPOINT=http://spark-1:7171 hf download openai/whisper-tiny", "On another machine"],
+  ],
   replay: [["heros replay run.jsonl --output plain", "Read a recorded run"]],
   upgrade: [
     ["heros upgrade --check", "See whether there is a newer version"],
@@ -91,7 +96,7 @@ export function helpCommand(): Command {
 const commandGroups: Readonly<Record<string, readonly string[]>> = {
   "Setup:": ["setup", "status", "doctor"],
   "Stack:": ["up", "down", "restart", "logs", "open"],
-  "Models:": ["pull", "models", "catalog"],
+  "Models:": ["pull", "models", "catalog", "serve"],
   "Program:": ["version", "upgrade", "uninstall", "completion", "report", "replay"],
 };
 

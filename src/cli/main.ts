@@ -189,6 +189,7 @@ const lineCommands: ReadonlySet<HerosCommand["name"]> = new Set([
   "logs",
   "open",
   "report",
+  "serve",
   "release",
   "upgrade",
   "uninstall",

@@ -14,6 +14,7 @@ import {
 import { addCache, type CacheCommand } from "./cache-commands.ts";
 import { addRelease, type ReleaseCommand } from "./release-commands.ts";
 import { addCatalog, type CatalogCommand } from "./catalog-commands.ts";
+import { addServe, type ServeCommand } from "./serve-commands.ts";
 import { addStack, type StackCommand } from "./stack-commands.ts";
 import { Argument, Command, CommanderError, Option } from "commander";
 
@@ -78,6 +79,7 @@ export type HerosCommand =
   | CatalogCommand
   | ModelsCommand
   | CacheCommand
+  | ServeCommand
   | ReleaseCommand
   | CompletionCommand
   | ReportCommand
@@ -203,6 +205,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   addCatalog(program, parsed);
   addModels(program, parsed);
   addCache(program, parsed);
+  addServe(program, parsed);
   addRelease(program, parsed, (next) => void parseArguments(next));
   common(program.command("completion"))
     .addArgument(new Argument("<shell>", "bash, zsh or fish").choices(shells))
@@ -223,8 +226,10 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
     .description("write an archive for a bug report, without passwords and tokens")
     .action((values: Values) => parsed({ ...commonOptions(values), name: "report" }));
 
-  // A setup knows no other stack than its own.
-  const everySetting = settings.map(({ id }) => id).filter((id) => id !== "stack");
+  // A setup knows no other stack than its own, and serves nothing.
+  const everySetting = settings
+    .filter(({ id, serveOnly }) => id !== "stack" && serveOnly !== true)
+    .map(({ id }) => id);
   addFlags(setup, { questionIds: questions.map(({ id }) => id), settingIds: everySetting });
   addFlags(pull, {
     questionIds: ["groups", "token"],

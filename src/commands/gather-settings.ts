@@ -89,32 +89,7 @@ export async function gatherSettings(
   host: Host,
   options: GivenSettings,
 ): Promise<GatheredSettings> {
-  const configFile = options.configFile ?? nonEmpty(host.env["HEROS_CONFIG"]);
-  const config = configFile === null ? {} : await readConfig(host, configFile);
-  /** From the weakest to the strongest: config file, environment, flags. */
-  const given = (id: SettingId): readonly (string | undefined)[] => {
-    const row = settings.find((candidate) => candidate.id === id);
-    if (row === undefined) return [];
-    const names = [row, row.otherName ?? row];
-    const [inConfig] = names.flatMap(({ configKey }) => config[configKey]?.join(",") ?? []);
-    const [inEnvironment] = names.flatMap(
-      ({ environment }) => nonEmpty(host.env[environment]) ?? [],
-    );
-    return [inConfig, inEnvironment, options.settingFlags[id]];
-  };
-  const setting = (id: SettingId) => given(id).findLast((value) => value !== undefined) ?? null;
-  /** What it was given as, for who has to change it. */
-  const nameOf = (id: SettingId): string => {
-    const row = settings.find((candidate) => candidate.id === id);
-    if (row === undefined) return id;
-    const each = [row, row.otherName ?? row];
-    const { configKey } = each.find((name) => config[name.configKey] !== undefined) ?? row;
-    const { environment } =
-      each.find((name) => nonEmpty(host.env[name.environment]) !== null) ?? row;
-    const names = [`${configKey} in ${configFile ?? ""}`, environment];
-    const strength = given(id).findLastIndex((value) => value !== undefined);
-    return names[strength] ?? row.flag.replace(/ .*/, "");
-  };
+  const { config, given, setting, nameOf } = await readGiven(host, options);
   const folder = (id: SettingId): string | null => {
     const value = setting(id);
     return value === null ? null : absolute(host, value);
@@ -165,17 +140,60 @@ export async function gatherSettings(
     tokenFile: await readTokenFile(host, options, config),
     decided: layers,
     given: Object.fromEntries(
-      settings.flatMap(({ id, flag }) => {
+      settings.flatMap(({ id, flag, serveOnly }) => {
         // A catalog of ours is known by its name.
         const isName = id === "catalog" && isCatalogName(setting("catalog") ?? "");
         const isPath = !isName && /<(?:dir|file)>/.test(flag);
-        // A setup knows no other stack than its own.
-        if (id === "stack") return [];
+        // A setup knows no other stack than its own, and serves nothing.
+        if (id === "stack" || serveOnly === true) return [];
         const value = id === "cacheDir" ? cacheDir : isPath ? folder(id) : setting(id);
         return value === null ? [] : [[id, value]];
       }),
     ),
   };
+}
+
+/** What flags, environment and config file say of settings. */
+interface GivenValues {
+  readonly config: ConfigValues;
+  /** From the weakest to the strongest: config file, environment, flags. */
+  readonly given: (id: SettingId) => readonly (string | undefined)[];
+  /** The strongest; null where none says anything. */
+  readonly setting: (id: SettingId) => string | null;
+  /** What it was given as, for who has to change it. */
+  readonly nameOf: (id: SettingId) => string;
+}
+
+/** @throws Failure `config.…` (exit 2) */
+export async function readGiven(
+  host: Host,
+  options: Pick<GivenSettings, "configFile" | "settingFlags">,
+): Promise<GivenValues> {
+  const configFile = options.configFile ?? nonEmpty(host.env["HEROS_CONFIG"]);
+  const config = configFile === null ? {} : await readConfig(host, configFile);
+  const given = (id: SettingId): readonly (string | undefined)[] => {
+    const row = settings.find((candidate) => candidate.id === id);
+    if (row === undefined) return [];
+    const names = [row, row.otherName ?? row];
+    const [inConfig] = names.flatMap(({ configKey }) => config[configKey]?.join(",") ?? []);
+    const [inEnvironment] = names.flatMap(
+      ({ environment }) => nonEmpty(host.env[environment]) ?? [],
+    );
+    return [inConfig, inEnvironment, options.settingFlags[id]];
+  };
+  const setting = (id: SettingId) => given(id).findLast((value) => value !== undefined) ?? null;
+  const nameOf = (id: SettingId): string => {
+    const row = settings.find((candidate) => candidate.id === id);
+    if (row === undefined) return id;
+    const each = [row, row.otherName ?? row];
+    const { configKey } = each.find((name) => config[name.configKey] !== undefined) ?? row;
+    const { environment } =
+      each.find((name) => nonEmpty(host.env[name.environment]) !== null) ?? row;
+    const names = [`${configKey} in ${configFile ?? ""}`, environment];
+    const strength = given(id).findLastIndex((value) => value !== undefined);
+    return names[strength] ?? row.flag.replace(/ .*/, "");
+  };
+  return { config, given, setting, nameOf };
 }
 
 /** As the shell's own variable of the stack says; null where it says nothing. @throws Failure `settings.bad_value` (exit 2) */

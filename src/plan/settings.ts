@@ -10,7 +10,13 @@ export type SettingId =
   | "maxConnections"
   | "keepImages"
   | "port"
-  | "onlineTimeout";
+  | "onlineTimeout"
+  | "listen"
+  | "upstream"
+  | "serveTokens"
+  | "tlsCert"
+  | "tlsKey"
+  | "allowHost";
 
 /** Another flag, variable and key of the same question or setting. */
 export interface OtherName {
@@ -32,6 +38,8 @@ export interface Setting {
   readonly help: string;
   /** `heros pull` has it too. */
   readonly pull: boolean;
+  /** `heros serve` alone has it. */
+  readonly serveOnly?: true;
   /** Several values: the flag given again, commas, or a list in the config file. */
   readonly many?: true;
   /** It is known by these too, which no help shows. */
@@ -129,6 +137,61 @@ export const settings: readonly Setting[] = [
     },
     help: "seconds to wait for the stack once its models are ready (default: 600)",
     pull: false,
+  },
+  {
+    id: "listen",
+    flag: "--listen <host:port>",
+    environment: "HEROS_LISTEN",
+    configKey: "listen",
+    help: "address of this machine and port; 0.0.0.0:7171 for the network (default: 127.0.0.1:7171)",
+    pull: false,
+    serveOnly: true,
+  },
+  {
+    id: "upstream",
+    flag: "--upstream <url>",
+    environment: "HEROS_UPSTREAM",
+    configKey: "upstream",
+    help: "Hub that is asked for what this machine does not have (default: HF_ENDPOINT, else https://huggingface.co)",
+    pull: false,
+    serveOnly: true,
+  },
+  {
+    id: "serveTokens",
+    flag: "--token-file <file>",
+    environment: "HEROS_SERVE_TOKEN_FILE",
+    configKey: "serveTokenFile",
+    help: "file with this server's own tokens, one on each line, which only you may read; clients with one get gated models, too",
+    pull: false,
+    serveOnly: true,
+  },
+  {
+    id: "tlsCert",
+    flag: "--tls-cert <file>",
+    environment: "HEROS_TLS_CERT",
+    configKey: "tlsCert",
+    help: "certificate of this server, and those above it (PEM)",
+    pull: false,
+    serveOnly: true,
+  },
+  {
+    id: "tlsKey",
+    flag: "--tls-key <file>",
+    environment: "HEROS_TLS_KEY",
+    configKey: "tlsKey",
+    help: "private key of the certificate (PEM)",
+    pull: false,
+    serveOnly: true,
+  },
+  {
+    id: "allowHost",
+    flag: "--allow-host <name>",
+    environment: "HEROS_ALLOW_HOST",
+    configKey: "allowHost",
+    help: "name by which clients know this server, besides addresses and names of a local network",
+    pull: false,
+    serveOnly: true,
+    many: true,
   },
 ];
 

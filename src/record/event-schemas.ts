@@ -333,4 +333,13 @@ export const eventSchemas: Schemas = {
       }),
     ),
   }),
+  "serve.listening": object({
+    url: text,
+    listen: text,
+    reach: z.enum(["machine", "network"]),
+    folder: text,
+    upstream: orNull(text),
+    tokens: count,
+    fingerprint: orNull(text),
+  }),
 };

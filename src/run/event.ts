@@ -5,6 +5,7 @@ import type { ModelsEvent } from "./events/cache.ts";
 import type { PlanEvent } from "./events/plan.ts";
 import type { CatalogEvent } from "./events/catalog.ts";
 import type { ReleaseEvent, StatusEvent } from "./events/reports.ts";
+import type { ServeEvent } from "./events/serve.ts";
 import type { RunEvent } from "./events/run.ts";
 
 /** Everything a stage can say. The JSON lines are these, with `v` and `at`. */
@@ -19,7 +20,8 @@ export type HerosEvent =
   | HealthEvent
   | StatusEvent
   | ReleaseEvent
-  | CatalogEvent;
+  | CatalogEvent
+  | ServeEvent;
 
 /** An event as writers and recordings have it; `at` in milliseconds since the run began. */
 export type TimedEvent = { readonly v: 1; readonly at: number } & HerosEvent;

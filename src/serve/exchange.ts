@@ -77,7 +77,7 @@ export interface Content {
 }
 
 /** A client that takes nothing for so long is gone. */
-const stalledMs = 60_000;
+export const stalledMs = 60_000;
 
 /**
  * Answers GET or HEAD with content: whole, a range, or that it is known already (RFC 9110, 13 and 14). Never reads faster
@@ -85,25 +85,38 @@ const stalledMs = 60_000;
  * @throws what opening or reading throws; by then the answer may be begun, and is broken off
  */
 export async function sendContent(exchange: Exchange, content: Content): Promise<void> {
-  const { request, response, signal } = exchange;
+  const { response, signal } = exchange;
+  await sendHead(exchange, content, async (range, begin) => {
+    const body = await content.open(range);
+    begin();
+    await pump(body, response, signal);
+  });
+}
+
+/**
+ * The head of such an answer, and all of it where no bytes belong to it.
+ * @param sendBody sends the bytes of a range, which are some, and ends the answer; `begin` sends the head
+ */
+export async function sendHead(
+  { request, response }: Exchange,
+  content: Omit<Content, "open">,
+  sendBody: (range: ByteRange, begin: () => void) => Promise<void>,
+): Promise<void> {
   const { sizeBytes } = content;
   const etag = `"${content.etag}"`;
   const common = { ETag: etag, "Accept-Ranges": "bytes", ...content.headers };
-  if (isKnown(request.headers["if-none-match"], content.etag)) {
-    response.writeHead(304, common);
+  const answer = (status: number, headers: Readonly<Record<string, string>>): void => {
+    response.writeHead(status, headers);
     response.end();
-    return;
-  }
+  };
+  if (isKnown(request.headers["if-none-match"], content.etag)) return answer(304, common);
   const { range: wanted, "if-range": condition } = request.headers;
   // A date as a condition names no content of ours.
   const asked = condition === undefined || condition === etag ? wanted : undefined;
   const range = asked === undefined ? null : parseRange(asked, sizeBytes);
   if (range === "unsatisfiable") {
-    send(exchange, {
-      status: 416,
-      headers: { ...common, "Content-Range": `bytes */${sizeBytes}` },
-    });
-    return;
+    const none = { "Content-Length": "0", "Content-Range": `bytes */${sizeBytes}` };
+    return answer(416, { ...common, ...none });
   }
   const { start, end } = range ?? { start: 0, end: sizeBytes };
   const head = {
@@ -113,14 +126,8 @@ export async function sendContent(exchange: Exchange, content: Content): Promise
     ...(range === null ? {} : { "Content-Range": `bytes ${start}-${end - 1}/${sizeBytes}` }),
   };
   const status = range === null ? 200 : 206;
-  if (request.method === "HEAD" || start === end) {
-    response.writeHead(status, head);
-    response.end();
-    return;
-  }
-  const body = await content.open({ start, end });
-  response.writeHead(status, head);
-  await pump(body, response, signal);
+  if (request.method === "HEAD" || start === end) return answer(status, head);
+  await sendBody({ start, end }, () => void response.writeHead(status, head));
 }
 
 /** Sends a body to its end. @throws what the body throws; AbortError where the client is gone */

@@ -10,6 +10,7 @@ import { ollamaFailures } from "./ollama.ts";
 import { planFailures } from "./plan.ts";
 import { registryFailures } from "./registry.ts";
 import { releaseFailures } from "./release.ts";
+import { serveFailures } from "./serve.ts";
 import { s3Failures } from "./s3.ts";
 import { shareFailures } from "./share.ts";
 import { stackFailures } from "./stack.ts";
@@ -30,6 +31,7 @@ export const failures = {
   ...registryFailures,
   ...releaseFailures,
   ...s3Failures,
+  ...serveFailures,
   ...shareFailures,
   ...stackFailures,
   ...storeFailures,

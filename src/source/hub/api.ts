@@ -172,7 +172,7 @@ const maxBytes = 16 * 1024 * 1024;
  * One call of the Hub's API.
  * @throws Failure, AbortError
  */
-async function callApi(
+export async function callApi(
   session: Session,
   {
     url,
@@ -220,7 +220,7 @@ async function callApi(
 }
 
 /** The value of a JSON text. @throws Failure `hub.captive_portal` where it is none */
-function readJson(text: string, endpoint: string): unknown {
+export function readJson(text: string, endpoint: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

@@ -7,6 +7,9 @@ import { failure } from "../../run/failures/table.ts";
 import { Failure } from "../../run/failure.ts";
 import type { Source } from "../source.ts";
 
+/** Of an answer of `heros serve`: the list is not all of the commit, so that it must not be kept for it. In small letters, as clients read it. */
+export const partialHeader = "x-heros-partial";
+
 /** Listings of commits never change, so each is asked for once. */
 export interface ListingCache {
   /** Null where there is none, or where it is torn or wrong: it is asked for again then. */

@@ -118,13 +118,31 @@ export async function listSnapshot(
     if (entry.isDirectory()) continue;
     const place = join(entry.parentPath, entry.name);
     const path = place.slice(folder.length + 1);
-    const target = await files.readlink(place).catch(() => null);
-    const { size } = await files.stat(place).catch(() => {
-      throw failure("hub.offline", { missing: `${path} of ${repo}` });
-    });
-    const blobName = target?.split("/").at(-1) ?? "";
-    const algorithm = blobName.length === 64 ? "sha256" : "git-sha1";
-    found.push({ path, sizeBytes: size, blobName, hash: { algorithm, hex: blobName } });
+    const file = await lookAtSnapshot(files, place, path);
+    if (file === null) throw failure("hub.offline", { missing: `${path} of ${repo}` });
+    found.push(file);
   }
   return found;
+}
+
+/** A file of a snapshot as it is there; null where there is none, and where its link leads nowhere. */
+export async function fileOfSnapshot(
+  files: Pick<Files, "readlink" | "stat">,
+  places: RepoPlaces,
+  { commit, path }: { readonly commit: string; readonly path: string },
+): Promise<ListedFile | null> {
+  return lookAtSnapshot(files, snapshotPath(places, commit, path), path);
+}
+
+async function lookAtSnapshot(
+  files: Pick<Files, "readlink" | "stat">,
+  place: string,
+  path: string,
+): Promise<ListedFile | null> {
+  const target = await files.readlink(place).catch(() => null);
+  const found = await files.stat(place).catch(() => null);
+  if (found === null || found.isDirectory()) return null;
+  const blobName = target?.split("/").at(-1) ?? "";
+  const algorithm = blobName.length === 64 ? "sha256" : "git-sha1";
+  return { path, sizeBytes: found.size, blobName, hash: { algorithm, hex: blobName } };
 }

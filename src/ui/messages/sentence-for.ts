@@ -8,6 +8,7 @@ import { modelsSentence } from "./cache.ts";
 import { catalogSentence } from "./catalog.ts";
 import { planSentence } from "./plan.ts";
 import { isNotSetUp, releaseSentence, statusSentence } from "./reports.ts";
+import { serveSentence } from "./serve.ts";
 import { runSentence } from "./run.ts";
 import { cleanText } from "../clean-text.ts";
 import type { Sentence } from "./sentence.ts";
@@ -96,6 +97,8 @@ function unnamedSentence(event: TimedEvent, state: RunState): Sentence | null {
     case "catalogs.listed":
     case "catalog.checked":
       return catalogSentence(event);
+    case "serve.listening":
+      return serveSentence(event);
     case "upgrade.checked":
     case "upgrade.changes":
     case "version.read":

@@ -1,0 +1,35 @@
+import type { ServeEvent, ServeListening } from "../../run/events/serve.ts";
+import { say, type Sentence } from "./sentence.ts";
+
+export function serveSentence(event: ServeEvent): Sentence {
+  return say(`Serving ${event.folder} at ${event.url}`, {
+    from: "quiet",
+    mark: "ok",
+    tone: "good",
+    more: [whoConnects(event), whatIsGiven(event), whatIsMissing(event), ...fingerprint(event)],
+  });
+}
+
+function whoConnects({ reach, listen }: ServeListening): string {
+  return reach === "machine"
+    ? "Only programs on this machine can connect. To let others: --listen 0.0.0.0:7171"
+    : `Every machine that can reach ${listen} can connect.`;
+}
+
+function whatIsGiven({ tokens, reach, fingerprint: tls }: ServeListening): string {
+  if (tokens === 0) {
+    return "Public models need no token. Gated and private ones are not given to anybody: that needs --token-file.";
+  }
+  const how = reach === "network" && tls === null ? " on this machine; others need --tls-cert" : "";
+  return `Public models need no token. Gated and private ones go to clients with a token of this server${how}.`;
+}
+
+function whatIsMissing({ upstream }: ServeListening): string {
+  return upstream === null
+    ? "What is not here can't be downloaded from it: no Hub is asked."
+    : `What is not here is downloaded once from ${upstream}.`;
+}
+
+function fingerprint({ fingerprint: hex }: ServeListening): string[] {
+  return hex === null ? [] : [`Certificate (SHA-256): ${hex}`];
+}
