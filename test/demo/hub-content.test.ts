@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { gzipSync } from "node:zlib";
-import { generatedBytes, parseRange, readBytes } from "../../src/demo/hub/content.ts";
+import { generatedBytes, readBytes } from "../../src/demo/hub/content.ts";
+import { parseRange } from "../../src/serve/exchange.ts";
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 
 const weights = "/demo/a/resolve/main/model.safetensors";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { parseRange } from "../../../src/demo/hub/content.ts";
+import { parseRange } from "../../../src/serve/exchange.ts";
 import { reconstruct } from "./reconstruct.ts";
 import type { XetStore } from "./store.ts";
 

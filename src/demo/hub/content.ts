@@ -2,68 +2,41 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import {
-  type ByteRange,
-  type Exchange,
-  send,
-  withFault,
-  createGate,
-  type Gate,
-} from "./exchange.ts";
+import type { ByteRange } from "../../run/byte-ranges.ts";
+import { sendHead } from "../../serve/exchange.ts";
+import { createGate, type Gate, type HubExchange } from "./exchange.ts";
 
 const chunkBytes = 512 * 1024;
 
-export interface ContentAnswer {
+export interface MadeUpContent {
   readonly source: ByteSource;
+  readonly etag: string;
   readonly headers: Readonly<Record<string, string>>;
   /** All of them have to let a chunk pass; asked for each chunk, so that a new speed holds for what is under way. */
   gates(): readonly Gate[];
 }
 
-/** Answers GET or HEAD of a file: whole, a range, or 416. */
-export async function sendContent(exchange: Exchange, content: ContentAnswer): Promise<void> {
-  const { request, response, record, fault } = exchange;
-  const { sizeBytes } = content.source;
-  const asked = fault.ignoreRange === true ? undefined : request.headers.range;
-  const range = asked === undefined ? null : parseRange(asked, sizeBytes);
-  if (range === "unsatisfiable") {
-    send(exchange, { status: 416, headers: { "Content-Range": `bytes */${sizeBytes}` } });
-    return;
-  }
-  const { start, end } = range ?? { start: 0, end: sizeBytes };
-  record.range = range;
-  record.status = range === null ? 200 : 206;
-
-  let body = { source: content.source, start, end };
-  if (fault.gzip === true) {
-    const packed = fixedBytes(gzipSync(readBytes(content.source, start, end)));
-    body = { source: packed, start: 0, end: packed.sizeBytes };
-  }
-  const extraBytes = fault.extraBytes ?? 0;
-  response.writeHead(
-    record.status,
-    withFault(
-      {
-        "Accept-Ranges": "bytes",
-        "Content-Type": "application/octet-stream",
-        ...content.headers,
-        "Content-Length": String(body.end - body.start + extraBytes),
-        ...(range === null ? {} : { "Content-Range": `bytes ${start}-${end - 1}/${sizeBytes}` }),
-        ...(fault.gzip === true ? { "Content-Encoding": "gzip" } : {}),
-      },
-      fault,
-    ),
-  );
-  if (request.method === "HEAD") {
+/** Answers GET or HEAD of a file, as `heros serve` does; its bytes are made up, slowed down, and may go wrong. */
+export async function sendMadeUp(exchange: HubExchange, content: MadeUpContent): Promise<void> {
+  const { source, etag, headers } = content;
+  const { response, fault } = exchange;
+  const known = { sizeBytes: source.sizeBytes, etag, headers };
+  await sendHead(exchange, known, async ({ start, end }, begin) => {
+    let body = { source, start, end };
+    if (fault.gzip === true) {
+      const packed = fixedBytes(gzipSync(readBytes(source, start, end)));
+      body = { source: packed, start: 0, end: packed.sizeBytes };
+      response.bodyBytes = packed.sizeBytes;
+    }
+    begin();
+    const own = fault.bytesPerSecond === undefined ? [] : [createGate(fault.bytesPerSecond)];
+    const gates = (): readonly Gate[] => [...content.gates(), ...own];
+    if (gates().length > 0) response.flushHeaders();
+    if (!(await pump(exchange, body, gates))) return;
+    const { extraBytes = 0 } = fault;
+    if (extraBytes > 0) response.write(readBytes(generatedBytes("extra", extraBytes)));
     response.end();
-    return;
-  }
-  const own = fault.bytesPerSecond === undefined ? [] : [createGate(fault.bytesPerSecond)];
-  const gates = (): readonly Gate[] => [...content.gates(), ...own];
-  if (gates().length > 0) response.flushHeaders();
-  if (!(await pump(exchange, body, gates))) return;
-  if (extraBytes > 0) response.write(readBytes(generatedBytes("extra", extraBytes)));
-  response.end();
+  });
 }
 
 interface Body extends ByteRange {
@@ -72,9 +45,9 @@ interface Body extends ByteRange {
 
 /** Sends the bytes; false where a fault or the other side ended it early. */
 async function pump(
-  exchange: Exchange,
+  exchange: HubExchange,
   body: Body,
-  gates: ContentAnswer["gates"],
+  gates: MadeUpContent["gates"],
 ): Promise<boolean> {
   const { response, record, fault, signal } = exchange;
   const stopAt =
@@ -119,21 +92,6 @@ function spoil(chunk: Buffer, offset: number, garbage: ByteRange | undefined): B
   const spoilt = Buffer.from(chunk);
   for (let index = from; index < to; index++) spoilt[index] = (chunk[index] ?? 0) ^ 0xff;
   return spoilt;
-}
-
-/** One range of bytes (RFC 9110, 14.1.2). Null, so the whole file, for what is none. */
-export function parseRange(header: string, sizeBytes: number): ByteRange | "unsatisfiable" | null {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header.trim());
-  const [, first = "", last = ""] = match ?? [];
-  if (first === "" && last === "") return null;
-  if (first === "") {
-    const length = Math.min(Number(last), sizeBytes);
-    return length === 0 ? "unsatisfiable" : { start: sizeBytes - length, end: sizeBytes };
-  }
-  const start = Number(first);
-  if (start >= sizeBytes) return "unsatisfiable";
-  if (last !== "" && Number(last) < start) return null;
-  return { start, end: last === "" ? sizeBytes : Math.min(Number(last) + 1, sizeBytes) };
 }
 
 /** Bytes of a known number, any range of which can be had without the rest. */

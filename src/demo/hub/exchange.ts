@@ -1,65 +1,97 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingHttpHeaders, type IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../host/host.ts";
 import { realClock } from "../../host/real-host.ts";
+import type { ByteRange } from "../../run/byte-ranges.ts";
+import { type Exchange, sendError } from "../../serve/exchange.ts";
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** One request on its way to an answer. */
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** Absolute. */
-  readonly url: URL;
+/** One request on its way to an answer, and what goes wrong with it. */
+export interface HubExchange extends Exchange {
+  readonly response: PlayedResponse;
   readonly record: Mutable<RecordedRequest>;
   readonly fault: Fault;
-  /** Fires when the connection is gone. */
-  readonly signal: AbortSignal;
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+/** A response that plays its fault, and notes what is sent. */
+export class PlayedResponse extends ServerResponse {
+  #record: Mutable<RecordedRequest> | null = null;
+  #fault: Fault = {};
+  /** Of the body, where it is another than the file's. */
+  bodyBytes: number | null = null;
+
+  play(record: Mutable<RecordedRequest>, fault: Fault): void {
+    this.#record = record;
+    this.#fault = fault;
+  }
+
+  override writeHead(status: number, given?: unknown): this {
+    const headers = withFault((given ?? {}) as Readonly<Record<string, string>>, this.#fault);
+    const { extraBytes = 0, gzip = false } = this.#fault;
+    const isContent = (status === 200 || status === 206) && headers["ETag"] !== undefined;
+    if (isContent && (this.bodyBytes !== null || extraBytes > 0)) {
+      const bytes = this.bodyBytes ?? Number(headers["Content-Length"]);
+      headers["Content-Length"] = String(bytes + extraBytes);
+    }
+    if (isContent && gzip) headers["Content-Encoding"] = "gzip";
+    if (this.#record !== null) {
+      this.#record.status = status;
+      this.#record.range = status === 206 ? rangeOf(headers["Content-Range"]) : null;
+    }
+    return super.writeHead(status, headers);
+  }
 }
 
-/** Sends a short answer; nothing but its headers to HEAD. */
-export function send(exchange: Exchange, { status, headers = {}, body = "" }: Answer): void {
-  const { request, response, record, fault } = exchange;
-  record.status = status;
-  response.writeHead(
-    status,
-    withFault({ "Content-Length": String(Buffer.byteLength(body)), ...headers }, fault),
-  );
-  response.end(request.method === "HEAD" ? undefined : body);
+function rangeOf(header = ""): ByteRange | null {
+  const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(header) ?? [];
+  return first === undefined ? null : { start: Number(first), end: Number(last) + 1 };
 }
 
-export function sendJson(exchange: Exchange, value: unknown, headers: Record<string, string> = {}) {
-  send(exchange, {
-    status: 200,
-    headers: { "Content-Type": "application/json; charset=utf-8", ...headers },
-    body: JSON.stringify(value),
-  });
+/** An exchange for a request, and its record, which is still to be kept. */
+export function beginExchange(
+  request: IncomingMessage,
+  response: PlayedResponse,
+  { origin, base, number, file, intercept }: BeginOptions,
+): HubExchange {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  response.on("error", () => gone.abort());
+  const { method = "GET", url = "/" } = request;
+  const target = new URL(url, base);
+  const record: Mutable<RecordedRequest> = {
+    number,
+    origin,
+    method,
+    url,
+    headers: { ...request.headers },
+    file: file(target),
+    range: null,
+    status: 0,
+    sentBytes: 0,
+  };
+  const fault = intercept?.(record) ?? {};
+  if (fault.ignoreRange === true) delete request.headers.range;
+  response.play(record, fault);
+  return {
+    request,
+    response,
+    url: target,
+    signal: gone.signal,
+    client: request.socket.remoteAddress ?? "",
+    authorized: false,
+    confidential: true,
+    record,
+    fault,
+  };
 }
 
-/** As the Hub says no: the code and the sentence in headers, the sentence again as JSON. */
-export function sendError(
-  exchange: Exchange,
-  status: number,
-  code: string | null,
-  message: string,
-) {
-  send(exchange, {
-    status,
-    headers: {
-      "Content-Type": "application/json; charset=utf-8",
-      ...(code === null ? {} : { "X-Error-Code": code }),
-      "X-Error-Message": message,
-    },
-    body: JSON.stringify({ error: message }),
-  });
+interface BeginOptions extends Pick<RecordedRequest, "origin" | "number"> {
+  readonly base: string;
+  readonly file: (url: URL) => RecordedRequest["file"];
+  readonly intercept: Intercept | undefined;
 }
 
-export function withFault(
+function withFault(
   headers: Readonly<Record<string, string>>,
   fault: Fault,
 ): Record<string, string> {
@@ -70,12 +102,6 @@ export function withFault(
     if (value !== null) result[name] = value;
   }
   return result;
-}
-
-export interface ByteRange {
-  readonly start: number;
-  /** Before this byte. */
-  readonly end: number;
 }
 
 /** A request as the Hub saw it, and what became of it. */
@@ -200,7 +226,8 @@ export function createQuotas(limits: RateLimits = {}): Quotas {
         `"fixed window";"${kind}";q=${quota};w=${windowMs / 1000}`,
       );
       if (window.used <= quota) return false;
-      sendError(exchange, 429, null, "We had to rate limit your IP. Please log in or wait.");
+      const message = "We had to rate limit your IP. Please log in or wait.";
+      sendError(exchange, { status: 429, message });
       return true;
     },
   };

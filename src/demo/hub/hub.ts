@@ -1,9 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { answerContent, answerHub, type Tokens, type World } from "./routes.ts";
 import {
-  type Exchange,
+  beginExchange,
   type Intercept,
+  PlayedResponse,
   type RecordedRequest,
   type HubClock,
   createGate,
@@ -76,7 +77,7 @@ export interface EmbeddedHub {
 export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
   const repos = new Map<string, HostedRepo>();
   for (const spec of options.repos) repos.set(spec.id, addCommit(spec, repos.get(spec.id)));
-  const requests: Exchange["record"][] = [];
+  const requests: RecordedRequest[] = [];
   const contentFiles = new Map<string, HostedFile>();
   const connectionGates = new WeakMap<Socket, Gate>();
   const { clock = realClock } = options;
@@ -104,28 +105,21 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
   async function handle(
     origin: "hub" | "content",
     request: IncomingMessage,
-    response: ServerResponse,
+    response: PlayedResponse,
   ): Promise<void> {
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
-    response.on("error", () => gone.abort());
-    const url = new URL(request.url ?? "/", origin === "hub" ? endpoint : contentOrigin);
-    const record: Exchange["record"] = {
-      number: requests.length + 1,
+    const exchange = beginExchange(request, response, {
       origin,
-      method: request.method ?? "GET",
-      url: request.url ?? "/",
-      headers: request.headers,
-      file: requestedFile(origin, url),
-      range: null,
-      status: 0,
-      sentBytes: 0,
-    };
-    requests.push(record);
-    const fault = intercept?.(record) ?? {};
-    const exchange: Exchange = { request, response, url, record, fault, signal: gone.signal };
+      base: origin === "hub" ? endpoint : contentOrigin,
+      number: requests.length + 1,
+      file: (url) => requestedFile(origin, url),
+      intercept(record) {
+        requests.push(record);
+        return intercept?.(record);
+      },
+    });
+    const { fault, signal } = exchange;
     const delayMs = (throttle.latencyMs ?? 0) + (fault.delayMs ?? 0);
-    if (delayMs > 0) await clock.sleep(delayMs, gone.signal);
+    if (delayMs > 0) await clock.sleep(delayMs, signal);
     await fault.until;
     if (fault.reset === true && fault.cutAfterBytes === undefined) request.socket.resetAndDestroy();
     else if (origin === "hub") await answerHub(exchange, world);
@@ -141,12 +135,15 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
   }
 
   const servers = (["hub", "content"] as const).map((origin) =>
-    createServer({ keepAliveTimeout: 30_000 }, (request, response) => {
-      handle(origin, request, response).catch((error: unknown) => {
-        if (response.destroyed || request.socket.destroyed) return;
-        response.destroy(error instanceof Error ? error : undefined);
-      });
-    }),
+    createServer(
+      { keepAliveTimeout: 30_000, ServerResponse: PlayedResponse },
+      (request, response) => {
+        handle(origin, request, response).catch((error: unknown) => {
+          if (response.destroyed || request.socket.destroyed) return;
+          response.destroy(error instanceof Error ? error : undefined);
+        });
+      },
+    ),
   );
   const [endpoint, contentOrigin] = (await Promise.all(
     servers.map((server, index) => listen(server, index === 0 ? (options.port ?? 0) : 0)),
@@ -210,7 +207,10 @@ export async function startHub(options: HubOptions): Promise<EmbeddedHub> {
   };
 }
 
-function listen(server: Server, port: number): Promise<string> {
+function listen(
+  server: Server<typeof IncomingMessage, typeof PlayedResponse>,
+  port: number,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", () => {

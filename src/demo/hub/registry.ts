@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { isLoopback, type Network } from "../../host/network.ts";
-import { type ByteSource, fixedBytes, generatedBytes, hashBytes, sendContent } from "./content.ts";
+import { send } from "../../serve/exchange.ts";
+import { type ByteSource, fixedBytes, generatedBytes, hashBytes, sendMadeUp } from "./content.ts";
 import {
-  type Exchange,
-  type Fault,
+  beginExchange,
   type Gate,
+  type HubExchange,
   type Intercept,
-  type RecordedRequest,
-  send,
+  PlayedResponse,
 } from "./exchange.ts";
 
 /** Compressed bytes of the layers of her-os's images for arm64, the lowest first, or nearly so; by repository. */
@@ -70,8 +70,14 @@ export async function startRegistry({ scale, gates }: DemoRegistryOptions): Prom
     return known;
   };
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const exchange = exchangeOf(request, response, (record) => intercept?.(record) ?? {});
+  async function answer(request: IncomingMessage, response: PlayedResponse): Promise<void> {
+    const exchange = beginExchange(request, response, {
+      origin: "content",
+      base: "http://127.0.0.1",
+      number: 0,
+      file: () => null,
+      intercept,
+    });
     if (exchange.fault.answer !== undefined) return send(exchange, exchange.fault.answer);
     const [, repository = "", kind, reference = ""] =
       /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(exchange.url.pathname) ?? [];
@@ -88,7 +94,8 @@ export async function startRegistry({ scale, gates }: DemoRegistryOptions): Prom
     return sendPart(exchange, blob, () => gates(request.socket));
   }
 
-  const server = createServer({ keepAliveTimeout: 30_000 }, (request, response) => {
+  const options = { keepAliveTimeout: 30_000, ServerResponse: PlayedResponse };
+  const server = createServer(options, (request, response) => {
     answer(request, response).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined);
     });
@@ -150,15 +157,15 @@ function sha256(text: string): string {
 }
 
 function sendPart(
-  exchange: Exchange,
+  exchange: HubExchange,
   { mediaType, digest, source }: Part,
   gates: () => readonly Gate[],
 ): Promise<void> {
   const headers = { "Content-Type": mediaType, "Docker-Content-Digest": digest };
-  return sendContent(exchange, { source, headers, gates });
+  return sendMadeUp(exchange, { source, etag: digest, headers, gates });
 }
 
-function refuse(exchange: Exchange, code: string): void {
+function refuse(exchange: HubExchange, code: string): void {
   send(exchange, {
     status: 404,
     headers: {
@@ -167,36 +174,6 @@ function refuse(exchange: Exchange, code: string): void {
     },
     body: JSON.stringify({ errors: [{ code, message: "not here" }] }),
   });
-}
-
-function exchangeOf(
-  request: IncomingMessage,
-  response: ServerResponse,
-  faultOf: (record: RecordedRequest) => Fault,
-): Exchange {
-  const gone = new AbortController();
-  response.once("close", () => gone.abort());
-  response.on("error", () => gone.abort());
-  const { method = "GET", url = "/", headers } = request;
-  const record: Exchange["record"] = {
-    number: 0,
-    origin: "content",
-    method,
-    url,
-    headers,
-    file: null,
-    range: null,
-    status: 0,
-    sentBytes: 0,
-  };
-  return {
-    request,
-    response,
-    url: new URL(url, "http://127.0.0.1"),
-    record,
-    fault: faultOf(record),
-    signal: gone.signal,
-  };
 }
 
 /** A network in which this registry answers in the place of every registry out there. */
