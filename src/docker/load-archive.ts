@@ -1,7 +1,8 @@
 import { Readable } from "node:stream";
 import type { Host } from "../host/host.ts";
 import { padding, tarEnd, tarEntry, tarHeader } from "./tar.ts";
-import { type ImageParts, indexTypeOf, type PartShelf } from "./loopback-registry.ts";
+import { indexTypeOf } from "../run/repos/image-index.ts";
+import type { ImageParts, PartShelf } from "./loopback-registry.ts";
 
 export interface LoadArchiveOptions {
   readonly host: Pick<Host, "files">;

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { Host } from "../host/host.ts";
 import { isAbort } from "../run/failure.ts";
-import { isRecord, parseJson } from "../run/json.ts";
+import { indexTypeOf } from "../run/repos/image-index.ts";
 
 /** A part of an image: its configuration, or a layer. */
 export interface ImagePart {
@@ -164,12 +164,6 @@ function answerManifest(
   response.setHeader("Content-Length", body.length);
   response.setHeader("Docker-Content-Digest", named ? digest : manifestDigest);
   response.end(method === "HEAD" ? undefined : body);
-}
-
-export function indexTypeOf(index: Buffer): string {
-  const parsed = parseJson(index.toString("utf8"));
-  const type = isRecord(parsed) ? parsed["mediaType"] : undefined;
-  return typeof type === "string" && type !== "" ? type : "application/vnd.oci.image.index.v1+json";
 }
 
 function refuse(response: ServerResponse, status: number, code: string): void {

@@ -160,6 +160,8 @@ export interface ImageContent {
   readonly diffIds: readonly string[];
   /** What its label says of the models in it; left out where it says nothing. */
   readonly modelsLabel?: string;
+  /** Its registry gave it without a login, as to anybody. Left out where that is not known. */
+  readonly anonymous?: true;
 }
 
 export interface OciBlob {

@@ -4,11 +4,17 @@ import { Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { parseConfig, type Platform } from "../../source/oci/manifest.ts";
 import type { Registries } from "../../source/oci/registry.ts";
-import { openImageStore } from "../../store/images/image-store.ts";
+import { type ImageStore, openImageStore } from "../../store/images/image-store.ts";
 import type { StoredImage } from "../../store/images/keep-image.ts";
 import { requireSpace, type Survey } from "../../store/store.ts";
 import type { Work } from "../command-request.ts";
-import { findByName, noRegistries, surveyImages, withImages } from "./survey-images.ts";
+import {
+  findByName,
+  noRegistries,
+  type SurveyedImages,
+  surveyImages,
+  withImages,
+} from "./survey-images.ts";
 import { takeFromEngine } from "./take-from-engine.ts";
 
 export interface WholeImagesRequest {
@@ -62,7 +68,7 @@ export async function keepWholeImages(
       whole: true,
     });
     if (registries !== null) {
-      const survey = withImages(await noModels(cacheDir, store.freeBytes()), surveyed);
+      const survey = await surveyOfImages(cacheDir, store, surveyed);
       const { emit } = work;
       await download({
         host,
@@ -84,9 +90,15 @@ export async function keepWholeImages(
   );
 }
 
-async function noModels(cacheDir: string, freeBytes: Promise<number>): Promise<Survey> {
+/** A survey of images alone. */
+export async function surveyOfImages(
+  cacheDir: string,
+  store: Pick<ImageStore, "freeBytes">,
+  surveyed: SurveyedImages,
+): Promise<Survey> {
+  const freeBytes = await store.freeBytes();
   const sums = { files: 0, totalBytes: 0, cachedBytes: 0, resumedBytes: 0, neededBytes: 0 };
-  return { cacheDir, models: [], images: [], blobs: [], freeBytes: await freeBytes, ...sums };
+  return withImages({ cacheDir, models: [], images: [], blobs: [], freeBytes, ...sums }, surveyed);
 }
 
 /** Whether it is here, whole, and for this platform. */

@@ -45,7 +45,15 @@ export async function performServe(
     accessOf: knownAccess({ host, stateDir, ask: await anybodysAccess(work, upstream) }),
     keptListing: keptListings(host, stateDir),
   });
-  const sites = [aboutSite(herosVersion), hubSite({ models })];
+  // Brings what speaks to registries.
+  const { imagesSite } = await import("./images.ts");
+  const images = imagesSite(work, {
+    cacheDir,
+    offline: upstream === null,
+    asksLogin: tokens.length > 0,
+    signal,
+  });
+  const sites = [aboutSite(herosVersion), images, hubSite({ models })];
   const server = await open({ host, listen, tls: null, tokens, names, sites, emit, signal });
   emit({
     type: "serve.listening",
@@ -110,7 +118,7 @@ function aboutSite(herosVersion: string): Site {
   return {
     async answer(exchange) {
       if (exchange.url.pathname !== "/api/heros") return false;
-      sendJson(exchange, { heros: herosVersion, models: true, images: false });
+      sendJson(exchange, { heros: herosVersion, models: true, images: true });
       return true;
     },
   };

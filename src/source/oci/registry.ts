@@ -284,6 +284,8 @@ export interface ResolvedImage {
   readonly diffIds: readonly string[];
   /** What its label says of the models in it; left out where it says nothing. */
   readonly modelsLabel?: string;
+  /** The registry gave it without a login, as to anybody. */
+  readonly anonymous?: true;
 }
 
 /** An index may name another one; nobody goes deeper than this. */
@@ -329,6 +331,7 @@ export async function resolveImage(
     layers,
     diffIds,
     ...(modelsLabel === undefined ? {} : { modelsLabel }),
+    ...(session.loginState().used ? {} : { anonymous: true }),
   };
   return { image: resolved, configBytes };
 }

@@ -80,6 +80,7 @@ const record = z.object({
   layers: z.array(blob.extend({ mediaType: z.string() })),
   diffIds: z.array(z.string()),
   modelsLabel: z.string().exactOptional(),
+  anonymous: z.literal(true).exactOptional(),
 });
 
 /** A manifest and an index have four MiB each, at most. */
@@ -112,6 +113,7 @@ function encode(image: ImageContent): string {
     })),
     diffIds,
     ...(image.modelsLabel === undefined ? {} : { modelsLabel: image.modelsLabel }),
+    ...(image.anonymous === undefined ? {} : { anonymous: image.anonymous }),
   };
   return `${JSON.stringify(written)}\n`;
 }

@@ -15,6 +15,8 @@ export interface BlobIntake {
   /** A blob that was taken, or lay here before; null for one that is longer than `maxBytes`, or not here. */
   read(digest: string, maxBytes: number): Promise<Buffer | null>;
   has(blob: OciBlob): Promise<boolean>;
+  /** Writes down what an image is made of, before its first byte. @throws Node's errors */
+  want(image: ImageContent): Promise<void>;
   /** Makes an image whole, all of whose layers are here. @throws Node's errors, AbortError */
   keep(image: ImageContent, signal: AbortSignal): Promise<void>;
 }
@@ -66,6 +68,7 @@ export async function openIntake(at: ImagesAt & { readonly pid: number }): Promi
       return files.readFile(pathOf(digest));
     },
     has: (blob) => hasBlob(files, places, blob),
+    want: (image) => wantImages(at, places, [image]),
     async keep(image, signal) {
       await wantImages(at, places, [image]);
       await publishImage(at, places, { image, lockRetryMs, signal });
