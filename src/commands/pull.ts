@@ -92,7 +92,7 @@ function modelsWords(
 /** The images of a stack, whether or not it was set up: loaded with what speaks to registries. */
 async function findImages(
   work: Work,
-  { cacheDir, keepImages }: Placed<Fetching>,
+  { cacheDir, keepImages, endpoint, mirrors }: Placed<Fetching>,
   { stack, stackDir, assetsDir }: StackPlace,
 ) {
   const { readStack } = await import("../deploy/compose/read-stack.ts");
@@ -104,6 +104,7 @@ async function findImages(
     config,
     cacheDir,
     keep: keepImages,
+    endpoints: [endpoint, ...mirrors],
     strict: true,
   });
   return {

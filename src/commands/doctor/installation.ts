@@ -104,6 +104,7 @@ export function askInstallation(work: Work, request: InstallationRequest): Asked
           findImages({ ...work, host, signal: stop }, config, {
             cacheDir: settings.cacheDir,
             ownService: stack.service,
+            endpoints: [settings.endpoint, ...settings.mirrors],
           })
         );
       }),
@@ -366,7 +367,7 @@ async function findObstacle(
 async function findImages(
   work: Work,
   config: StackConfig,
-  place: Pick<ImagesRequest, "cacheDir" | "ownService">,
+  place: Pick<ImagesRequest, "cacheDir" | "ownService" | "endpoints">,
 ): Promise<FoundImages | null> {
   const { findStackImages } = await import("../images/find-images.ts");
   try {

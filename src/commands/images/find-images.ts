@@ -22,6 +22,7 @@ import { quoted } from "../../run/shell-quote.ts";
 import { isHubOffline } from "../../source/hub/environment.ts";
 import { type Platform, platformOf } from "../../source/oci/manifest.ts";
 import { type LoginProblem, openRegistries, type Registries } from "../../source/oci/registry.ts";
+import { findServers } from "../../source/heros-server.ts";
 import { tellRegistryWait } from "../open-hub.ts";
 import { type ImageStore, openImageStore } from "../../store/images/image-store.ts";
 import { storeByRepo } from "../../store/by-repo.ts";
@@ -46,6 +47,8 @@ export interface ImagesRequest {
   /** Of the stack, as compose merges it. */
   readonly config: StackConfig;
   readonly cacheDir: string;
+  /** Addresses that models come from: where another heros serves there, it is asked for images too. */
+  readonly endpoints: readonly string[];
   /**
    * An image that can't be found out ends it, and a registry is waited for as long as the Hub is; without an engine, images are
    * stored for when there is one. Else whatever is in the way leaves images to Docker.
@@ -114,6 +117,8 @@ async function find(
   const { wanted, left, way } = chooseImages(all, traits);
   const registries = openOwnRegistries(work, {
     mirrors: asked?.info?.registryMirrors ?? [],
+    nearby:
+      isOffline || there !== null ? [] : await findServers({ host, signal }, request.endpoints),
     patient: strict,
   });
   const store = openImageStore({ host, cacheDir, ...storeOptions(work, asked?.info ?? null) });
@@ -154,12 +159,19 @@ async function find(
 
 function openOwnRegistries(
   { host, emit }: Work,
-  { mirrors, patient }: { readonly mirrors: readonly string[]; readonly patient: boolean },
+  {
+    patient,
+    ...places
+  }: {
+    readonly mirrors: readonly string[];
+    readonly nearby: readonly string[];
+    readonly patient: boolean;
+  },
 ): Registries {
   return openRegistries({
     host,
     credentials: (registry, stop) => findRegistryLogin(host, registry, stop),
-    mirrors,
+    ...places,
     onLoginProblem: (problem) => emit(loginNotice(problem)),
     ...(patient ? { onRetry: tellRegistryWait(emit) } : { answerLimitMs, forMs: answerLimitMs }),
   });

@@ -203,6 +203,7 @@ export async function prepareInterview(
       config,
       cacheDir,
       keep: request.keepImages,
+      endpoints: [request.endpoint, ...request.mirrors],
       strict: false,
     };
     // Brings what speaks to registries.

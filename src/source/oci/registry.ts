@@ -67,6 +67,8 @@ export interface RegistriesOptions {
   readonly credentials: (registry: string, signal: AbortSignal) => Promise<FoundLogin>;
   /** Of Docker Hub, as the engine has them: asked before it, in this order. They get no login of Docker Hub's. */
   readonly mirrors?: readonly string[];
+  /** Servers of another heros: each is asked for the images of every registry, before that. */
+  readonly nearby?: readonly string[];
   readonly onRetry?: (attempt: Attempt & { readonly registry: string }) => void;
   readonly onSwitch?: (change: EndpointSwitch) => void;
   /** Told once for each registry; the images that anybody may have are had without it. */
@@ -152,16 +154,20 @@ function badRepo(repo: string): Failure {
 
 /** A registry by its name, with its mirrors before it. It is asked again until it answers; what a person must fix is thrown right away. */
 function openRegistry(options: RegistriesOptions, registry: string): OneRegistry {
-  const { host, mirrors = [], onRetry, onSwitch, forMs = patienceMs } = options;
+  const { host, mirrors = [], nearby = [], onRetry, onSwitch, forMs = patienceMs } = options;
   const tell = (attempt: Attempt): void =>
     onRetry?.({ ...attempt, registry: calledRegistry(registry) });
   const ask = createAskAgain(host, onRetry === undefined ? undefined : tell);
   const authority = connectOne(options, { registry, address: addressOf(registry) });
   const safe = registry === dockerHub ? mirrors.filter(isSafeMirror) : [];
-  const [first, ...others] = safe.map((mirror) => {
+  const near = nearby.map((address) =>
+    connectOne(options, { registry: new URL(address).host, address, below: registry }),
+  );
+  const mirroring = safe.map((mirror) => {
     const address = mirror.replace(/\/+$/u, "");
     return connectOne(options, { registry: new URL(address).host, address });
   });
+  const [first, ...others] = [...near, ...mirroring];
   if (first === undefined) return untilAnswered(authority, { ask, forMs });
   const { clock } = host;
   const all = preferInOrder([first, ...others, authority], { clock, authority, onSwitch });
@@ -201,10 +207,17 @@ function isSafeMirror(mirror: string): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
 }
 
-/** @param registry by which its login is found, and its images are called */
+interface OneAddress {
+  /** By which its login is found, and its images are called. */
+  readonly registry: string;
+  readonly address: string;
+  /** There, repositories stand below the name of this registry. Left out, they do not. */
+  readonly below?: string;
+}
+
 function connectOne(
   { host, credentials, onLoginProblem, answerLimitMs = 30_000 }: RegistriesOptions,
-  { registry, address }: { readonly registry: string; readonly address: string },
+  { registry, address, below }: OneAddress,
 ): OneRegistry {
   const at = { registry: calledRegistry(registry), address };
   const session = openSession({
@@ -221,17 +234,20 @@ function connectOne(
     },
     onLoginRefused: () => onLoginProblem?.({ registry: at.registry, why: "refused" }),
   });
-  return sourceOver(session, host);
+  return sourceOver(session, { host, prefix: below === undefined ? "" : `${below}/` });
 }
 
-function sourceOver(session: RegistrySession, host: RegistriesOptions["host"]): OneRegistry {
+function sourceOver(
+  session: RegistrySession,
+  { host, prefix }: { readonly host: RegistriesOptions["host"]; readonly prefix: string },
+): OneRegistry {
   const { at } = session;
   /** By their digests: what an image is made of says too how it runs, and nobody asks for it twice. */
   const configs = new Map<string, Buffer>();
   const askedOf = (repo: string): Asked => {
     const image = parseImageRepo(repo);
     if (image === null) throw badRepo(repo);
-    return { image: calledImage(image), repository: image.repository };
+    return { image: calledImage(image), repository: `${prefix}${image.repository}` };
   };
   const told = async <T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> => {
     try {
@@ -247,7 +263,8 @@ function sourceOver(session: RegistrySession, host: RegistriesOptions["host"]): 
     list: () => Promise.reject(new Error("an image is resolved")),
     resolve(reference, platform, signal) {
       const { name: image, repository } = reference;
-      const wanted = { reference, platform, asked: { image, repository } };
+      const asked = { image, repository: `${prefix}${repository}` };
+      const wanted = { reference, platform, asked };
       return told(signal, async () => {
         const { image: resolved, configBytes } = await resolveImage(session, wanted, signal);
         configs.set(resolved.config.digest, configBytes);

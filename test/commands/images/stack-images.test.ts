@@ -39,7 +39,7 @@ esac`);
       elapsedMs: () => 0,
       endpoints: createEndpointMemory(),
     },
-    { ownService: "her-os-core", config, cacheDir, strict: false, keep: false },
+    { ownService: "her-os-core", config, cacheDir, endpoints: [], strict: false, keep: false },
   );
   expect(found === null ? null : found.surveyed.images.map(({ title }) => title)).toEqual(shownAs);
   return (await docker.calls()).map((call) => call.replace(/ --format (?:json|\{.*\})/u, ""));
