@@ -40,7 +40,7 @@ export interface ServedImages {
   tags(exchange: Exchange, repository: ServedRepository): Promise<readonly string[] | Refusal>;
 }
 
-/** `ghcr.io/her-os/core`; without a registry it is Docker Hub's. Null for what is no repository's name. */
+/** `ghcr.io/acme/core`; without a registry it is Docker Hub's. Null for what is no repository's name. */
 export function parseServedName(name: string): ServedRepository | null {
   try {
     const { registry, repository, tag, digest } = parseImageReference(name);
