@@ -122,9 +122,7 @@ export const failureExamples: {
     { image, registry, said: "manifest unknown" },
     { image, registry, said: "No such image", neverPulled: true },
   ],
-  "docker.image_not_saved": [
-    { image, why: "Docker says: Error response from daemon: layer does not exist" },
-  ],
+  "docker.image_not_saved": [{ image, why: "Docker says: layer does not exist" }],
   "docker.image_refused": [
     { image, registry, said: "failed to register layer: max depth exceeded" },
   ],
