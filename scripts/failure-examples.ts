@@ -3,6 +3,7 @@ import { failure } from "../src/run/failures/table.ts";
 import { ollamaFailureExamples } from "./ollama-failure-examples.ts";
 import { clashFailureExamples } from "./clash-failure-examples.ts";
 import { containerFailureExamples } from "./container-failure-examples.ts";
+import { dockerFailureExamples } from "./docker-failure-examples.ts";
 import { folderFailureExamples } from "./folder-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
 import { s3FailureExamples } from "./s3-failure-examples.ts";
@@ -31,6 +32,7 @@ export const failureExamples: {
   readonly [Code in FailureCode]: readonly [Example<Code>, ...Example<Code>[]];
 } = {
   ...containerFailureExamples,
+  ...dockerFailureExamples,
   ...serveFailureExamples,
   ...shareFailureExamples,
   "annie.held_back": [{ stackDir, service: "model-warmup", exitCode: 1, logLines: null }],
@@ -102,69 +104,6 @@ export const failureExamples: {
     },
   ],
   "disk.unsupported": [{ ...onDisk, errno: "EOPNOTSUPP" }],
-  "docker.context_broken": [
-    { name: "lab", remedy: "unset DOCKER_CONTEXT; docker context use default" },
-  ],
-  "docker.credentials": [{ said: 'exec: "docker-credential-pass": executable file not found' }],
-  "docker.daemon_down": [
-    { address: "unix:///var/run/docker.sock", remedy: "sudo systemctl start docker" },
-  ],
-  "docker.disk_full": [{ said: "write /var/lib/docker/tmp: no space left on device" }],
-  "docker.elsewhere": [{ where: "ssh://lab", remedy: "unset DOCKER_HOST" }],
-  "docker.firewall": [{ said: "Unable to enable DIRECT ACCESS FILTERING - DROP rule" }],
-  "docker.folder_unseen": [
-    { folder: "/data/models", said: "mounts denied: the path /data/models is not shared" },
-  ],
-  "docker.gpu_unavailable": [
-    { said: 'could not select device driver "nvidia" with capabilities: [[gpu]]' },
-  ],
-  "docker.image_missing": [
-    { image, registry, said: "manifest unknown" },
-    { image, registry, said: "No such image", neverPulled: true },
-  ],
-  "docker.image_not_saved": [{ image, why: "Docker says: layer does not exist" }],
-  "docker.image_refused": [
-    { image, registry, said: "failed to register layer: max depth exceeded" },
-  ],
-  "docker.images_not_given": [
-    {
-      why: failure("docker.no_permission", {
-        joined: false,
-        remedy: "sudo usermod -aG docker $USER, then log out and back in",
-      }),
-      images: "2 images",
-      cacheDir: "/home/ada/.cache/huggingface/hub",
-    },
-  ],
-  "docker.missing": [undefined],
-  "docker.no_answer": [undefined],
-  "docker.no_network": [{ said: "all predefined address pools have been fully subnetted" }],
-  "docker.no_permission": [
-    { joined: false, remedy: "sudo usermod -aG docker $USER, then log out and back in" },
-  ],
-  "docker.podman": [
-    { remedy: "sudo apt-get remove podman-docker && curl -fsSL https://get.docker.com | sudo sh" },
-  ],
-  "docker.pull_certificate": [
-    { image, registry, said: "tls: failed to verify certificate: x509: unknown authority" },
-  ],
-  "docker.pull_network": [
-    { how: "unreachable", image, registry, proxy: false, said: "dial tcp: no such host" },
-    { how: "silent", silentMs: 300_000, images: [image], registry },
-  ],
-  "docker.pull_rate_limited": [
-    { image: "postgres:17", registry: "Docker Hub", said: "toomanyrequests" },
-  ],
-  "docker.pull_refused": [{ image, registry, said: "unauthorized" }],
-  "docker.registry_error": [
-    { image, registry, status: "503", said: "received unexpected HTTP status: 503" },
-  ],
-  "docker.version_mismatch": [
-    { said: "client version 1.52 is too new. Maximum supported API version is 1.41" },
-  ],
-  "docker.wrong_architecture": [
-    { image, registry, said: "no matching manifest for linux/arm64/v8" },
-  ],
   "doctor.unknown_check": [{ name: "gpus", close: ["gpu"] }],
   "doctor.problems": [{ first: failure("docker.missing"), count: 2 }],
   "download.hash_mismatch": [{ repo, path, hash, found: hash.hex.replace("9f7c", "04d1") }],

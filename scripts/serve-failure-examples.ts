@@ -6,6 +6,7 @@ export const serveFailureExamples = {
   "serve.no_address": [{ address: "192.168.1.20" }],
   "serve.no_cache": [{ folder: "/home/ann/.cache/huggingface/hub" }],
   "serve.open_secret": [{ file: "/home/ann/serve-tokens", mode: "644" }],
+  "serve.problem": [{ error: new Error("EMFILE: too many open files") }],
   "serve.port_denied": [{ address, port: 80 }],
   "serve.port_taken": [{ address, port }],
 } as const;

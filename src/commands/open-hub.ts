@@ -67,7 +67,18 @@ export function openHub(
     memory: endpoints,
     onSwitch: (change) => emit(switchNotice(change)),
     onRetry: tellHubWait(emit),
+    onPartial: (repo) => emit(partialNotice(endpoint, repo)),
   });
+}
+
+function partialNotice(endpoint: string, repo: string): Notice {
+  return {
+    type: "notice",
+    level: "warning",
+    code: "hub.partial",
+    message: `${endpoint} has only some of the files of ${repo}.`,
+    hint: "It may have what is needed. To get all of them, use another --endpoint, or download them there first: heros pull",
+  };
 }
 
 /** Who brings the files is worth knowing: a mirror is somebody else. */

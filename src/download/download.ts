@@ -22,6 +22,7 @@ import { createDiskSpeed, createRateCap } from "./bandwidth.ts";
 import { createOutage, createTask, type Outage, type BlobTask } from "./blob-task.ts";
 import { createProgress } from "./progress.ts";
 import { type Tuning, usualTuning } from "./tuning.ts";
+import type { WantedAt } from "./schedule.ts";
 import { type Connection, ConnectionReassigned } from "./connection.ts";
 
 export interface DownloadRequest {
@@ -46,6 +47,8 @@ export interface DownloadRequest {
   readonly onImageVerified?: (image: SurveyedImage) => void;
   /** Tells how far images are; shared with whoever unpacks them, so that there are not more than five a second. */
   readonly imageReporter?: ImageReporter;
+  /** Which byte of a content somebody waits for; left out, all come in order. */
+  readonly wantedAt?: WantedAt;
   readonly tuning?: Partial<Tuning>;
 }
 
@@ -217,6 +220,7 @@ async function bring(
           ? createRateCap(request.limitBytesPerSecond)
           : null,
       isPaused: () => pause.isPaused(),
+      wantedAt: request.wantedAt,
       onTick(connections, nowMs) {
         pausing.tick(connections);
         progress.tick(connections.size, nowMs);

@@ -20,7 +20,13 @@ import {
   leaveFile,
   type Verified,
 } from "./download-file.ts";
-import { chooseWork, connectionsToPreempt, createFailedFiles, isOfOneFile } from "./schedule.ts";
+import {
+  chooseWork,
+  connectionsToPreempt,
+  createFailedFiles,
+  isOfOneFile,
+  type WantedAt,
+} from "./schedule.ts";
 import { closedServers, connectionsAllowed, forgiveGap } from "./handle-transient-error.ts";
 import { createTransfer, type Transfer } from "./transfer.ts";
 import type { Tuning } from "./tuning.ts";
@@ -40,6 +46,7 @@ export interface PoolOptions {
   /** The blob has its name. `verified` is null where another process brought it. */
   readonly onDone: (task: BlobTask, verified: Verified | null) => Promise<void>;
   readonly isPaused: () => boolean;
+  readonly wantedAt?: WantedAt | undefined;
   /** Many times a second. */
   readonly onTick: (connections: ReadonlySet<Connection>, nowMs: number) => void;
 }
@@ -162,7 +169,8 @@ export async function runPool(options: PoolOptions): Promise<void> {
     while (connections.size < connectionsAllowed(outages, connectionCount.target(), atMs)) {
       const width = connectionCount.target();
       const closed = closedServers(outages, connections, atMs);
-      const choice = { tasks: open, connections, closed, width, nowMs: atMs, tuning, link, budget };
+      const now = { tasks: open, connections, closed, width, nowMs: atMs, link, budget };
+      const choice = { ...now, tuning, wantedAt: options.wantedAt };
       const work = chooseWork(choice);
       if (work === null) {
         starved = true;

@@ -25,7 +25,11 @@ interface Choice {
   readonly link: Link;
   readonly budget: Budget;
   readonly tuning: Tuning;
+  readonly wantedAt?: WantedAt | undefined;
 }
+
+/** The byte of a content that somebody waits for; null where it does not matter which comes first. */
+export type WantedAt = (blob: BlobTask["blob"]) => number | null;
 
 /** A server nearer than this answers one connection while the others keep us busy. */
 const farMs = 8;
@@ -64,7 +68,8 @@ export function chooseWork(choice: Choice): Work | null {
     const { segments } = task.open;
     if (isForOneConnection(task) && segments.taken.size > 0) continue;
     const bytes = task.whole ? task.blob.sizeBytes : segmentBytes(choice, segments.freeBytes());
-    const segment = segments.take(Math.max(bytes, tuning.minSegmentBytes));
+    const wantedAt = choice.wantedAt?.(task.blob) ?? undefined;
+    const segment = segments.take(Math.max(bytes, tuning.minSegmentBytes), wantedAt);
     if (segment !== null) return { task, segment };
   }
   return priority === null ? null : splitLongest(choice, priority);

@@ -11,8 +11,8 @@ export interface Segment {
 
 /** Which bytes of one file nobody fetches yet, and which pieces are on their way. */
 export interface Segments {
-  /** The first free bytes, at most so many; null where none are free. */
-  take(maxBytes: number): Segment | null;
+  /** The first free bytes, at most so many; null where none are free. Those from a byte on that somebody waits for come first. */
+  take(maxBytes: number, wantedAt?: number): Segment | null;
   /** What of the segment has not come is free again. */
   giveBack(segment: Segment): void;
   /** The segment has come. */
@@ -39,12 +39,13 @@ export function createSegments(missing: ByteRanges, sizeBytes: number): Segments
   };
   return {
     taken,
-    take(maxBytes) {
-      const first = free[0];
+    take(maxBytes, wantedAt = 0) {
+      const first = free.find((range) => range.end > wantedAt) ?? free[0];
       if (first === undefined) return null;
-      const end = Math.min(first.end, first.start + Math.max(1, maxBytes));
-      free = removeRange(free, { start: first.start, end });
-      return hand({ start: first.start, end });
+      const start = first.end > wantedAt ? Math.max(first.start, wantedAt) : first.start;
+      const end = Math.min(first.end, start + Math.max(1, maxBytes));
+      free = removeRange(free, { start, end });
+      return hand({ start, end });
     },
     giveBack(segment) {
       if (!taken.delete(segment)) return;

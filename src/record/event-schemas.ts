@@ -333,6 +333,7 @@ export const eventSchemas: Schemas = {
       }),
     ),
   }),
+  "serve.fetched": object({ repo: text, path: text, bytes: count, elapsedMs: count }),
   "serve.listening": object({
     url: text,
     listen: text,

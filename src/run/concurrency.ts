@@ -62,3 +62,47 @@ export async function unlessFailed<Result>(
     over.abort();
   }
 }
+
+export interface Turns {
+  /** Works once it is its turn. @param work is told how many others work. @throws what it throws; AbortError */
+  take<Result>(signal: AbortSignal, work: (others: number) => Promise<Result>): Promise<Result>;
+}
+
+/** Lets so many work at a time, in the order in which they came. */
+export function createTurns(most: number): Turns {
+  const waiting: (() => void)[] = [];
+  let active = 0;
+
+  async function wait(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waiting.push(resolve);
+    try {
+      await untilAborted(promise, signal);
+    } catch (error) {
+      const place = waiting.indexOf(resolve);
+      // Its turn had come at the same moment: the next one has it.
+      if (place === -1) pass();
+      else waiting.splice(place, 1);
+      throw error;
+    }
+  }
+
+  function pass(): void {
+    const next = waiting.shift();
+    if (next === undefined) active -= 1;
+    else next();
+  }
+
+  return {
+    async take(signal, work) {
+      signal.throwIfAborted();
+      if (active >= most) await wait(signal);
+      else active += 1;
+      try {
+        return await work(active - 1);
+      } finally {
+        pass();
+      }
+    },
+  };
+}

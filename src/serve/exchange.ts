@@ -99,7 +99,10 @@ export async function sendContent(exchange: Exchange, content: Content): Promise
  */
 export async function sendHead(
   { request, response }: Exchange,
-  content: Omit<Content, "open">,
+  content: Omit<Content, "open"> & {
+    /** A Range is passed over. */
+    readonly wholeOnly?: boolean;
+  },
   sendBody: (range: ByteRange, begin: () => void) => Promise<void>,
 ): Promise<void> {
   const { sizeBytes } = content;
@@ -112,7 +115,8 @@ export async function sendHead(
   if (isKnown(request.headers["if-none-match"], content.etag)) return answer(304, common);
   const { range: wanted, "if-range": condition } = request.headers;
   // A date as a condition names no content of ours.
-  const asked = condition === undefined || condition === etag ? wanted : undefined;
+  const counts = condition === undefined || condition === etag;
+  const asked = counts && content.wholeOnly !== true ? wanted : undefined;
   const range = asked === undefined ? null : parseRange(asked, sizeBytes);
   if (range === "unsatisfiable") {
     const none = { "Content-Length": "0", "Content-Range": `bytes */${sizeBytes}` };

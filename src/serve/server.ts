@@ -4,7 +4,9 @@ import { reachOf } from "../host/address-reach.ts";
 import type { Host } from "../host/host.ts";
 import type { ListenOptions } from "../host/network.ts";
 import type { Emit } from "../run/event.ts";
+import { warningOf } from "../run/events/run.ts";
 import { isAbort } from "../run/failure.ts";
+import { failure } from "../run/failures/table.ts";
 import type { Secret } from "../run/secret.ts";
 import { type Exchange, sendError } from "./exchange.ts";
 import { checkedUrl, isKnownName } from "./request-target.ts";
@@ -41,11 +43,14 @@ export interface OpenServer {
 
 /** Of all clients together. */
 const maxConnections = 2048;
+/** A record must not grow with what clients do. */
+const mostProblems = 20;
 
 /** Answers requests until it is closed. @throws Node's errors of a port that can't be had, and OpenSSL's of a certificate */
 export async function openServer(request: ServerRequest): Promise<OpenServer> {
-  const { host, listen, tls, tokens, names = [], sites, signal } = request;
+  const { host, listen, tls, tokens, names = [], sites, emit, signal } = request;
   const closing = new AbortController();
+  let problems = 0;
   const digests = tokens.map((token) => digestOf(token.reveal()));
   const scheme = tls === null ? "http" : "https";
   signal.throwIfAborted();
@@ -77,9 +82,15 @@ export async function openServer(request: ServerRequest): Promise<OpenServer> {
     try {
       await answerWith(exchange);
     } catch (error) {
+      if (!isAbort(error) && !exchange.signal.aborted) tellProblem(error);
       if (response.headersSent || response.destroyed || isAbort(error)) response.destroy();
       else sendError(exchange, { status: 500, message: "This server has a problem" });
     }
+  }
+
+  function tellProblem(error: unknown): void {
+    problems += 1;
+    if (problems <= mostProblems) emit(warningOf(failure("serve.problem", { error })));
   }
 
   async function answerWith(exchange: Exchange): Promise<void> {

@@ -16,16 +16,16 @@ async function whileServing(
   act: (listening: ServeListening) => Promise<void>,
 ): Promise<HerosRun> {
   let output = "";
-  let acting: Promise<void> | null = null;
+  const acting: Promise<void>[] = [];
   const run = await sandbox.run(["serve", "--json", "--listen", "127.0.0.1:0", ...args], {
     onOutput(text, kill) {
       output += text;
       const line = output.split("\n").find((each) => each.includes('"serve.listening"'));
-      if (line === undefined || acting !== null) return;
-      acting = act(JSON.parse(line) as ServeListening).finally(() => kill("SIGTERM"));
+      if (line === undefined || acting.length > 0) return;
+      acting.push(act(JSON.parse(line) as ServeListening).finally(() => kill("SIGTERM")));
     },
   });
-  await acting;
+  await Promise.all(acting);
   return run;
 }
 

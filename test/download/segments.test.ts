@@ -55,7 +55,7 @@ test("whatever is interrupted wherever, every byte comes once and none that was 
       for (const { kind, which, bytes } of list) {
         const taken = [...segments.taken];
         const chosen = taken[which % Math.max(1, taken.length)];
-        if (kind === "take") segments.take(bytes);
+        if (kind === "take") segments.take(bytes, which * 60);
         else if (chosen !== undefined && kind === "split") segments.split(chosen, bytes);
         else if (chosen !== undefined) {
           receive(chosen, bytes);
@@ -82,4 +82,13 @@ test("a split halves what has not come, and never what is too short", () => {
   expect(segments.split(first, 41)).toBeNull();
   expect(segments.split(first, 40)).toMatchObject({ start: 60, end: 100 });
   expect(first).toMatchObject({ at: 20, end: 60 });
+});
+
+test("gives the bytes first that somebody waits for, and the rest in order", () => {
+  const segments = createSegments([{ start: 100, end: 400 }], size);
+  expect(segments.take(50, 250)).toMatchObject({ start: 250, end: 300 });
+  expect(segments.take(500, 300)).toMatchObject({ start: 300, end: 400 });
+  expect(segments.take(60, 390)).toMatchObject({ start: 100, end: 160 });
+  expect(segments.take(500)).toMatchObject({ start: 160, end: 250 });
+  expect(segments.take(1)).toBeNull();
 });

@@ -14,6 +14,7 @@ import { placeModels, requireMounted } from "../models-place.ts";
 import { absolute } from "../open-catalog.ts";
 import { addressText, type ListenAddress, parseListen, usualListen } from "./listen-address.ts";
 import { readServerTokens } from "./server-tokens.ts";
+import { fetchFiles, openUpstream } from "./serve-upstream.ts";
 
 export interface ServeRequest {
   readonly settings: GatheredSettings;
@@ -39,11 +40,14 @@ export async function performServe(
   const { cacheDir, stateDir } = await placeModels(work, settings);
   await requireMounted(work, cacheDir);
   if (upstream === null) await requireCache(work, cacheDir);
+  const hub = upstream === null ? null : await openUpstream(work, settings, upstream);
+  const missing = hub === null ? null : { ...hub, files: fetchFiles(work, settings, cacheDir) };
   const models = cachedModels({
     host,
     cacheDir,
-    accessOf: knownAccess({ host, stateDir, ask: await anybodysAccess(work, upstream) }),
+    accessOf: knownAccess({ host, stateDir, ask: hub?.askAccess ?? null }),
     keptListing: keptListings(host, stateDir),
+    missing,
   });
   // Brings what speaks to registries.
   const { imagesSite } = await import("./images.ts");
@@ -67,6 +71,7 @@ export async function performServe(
   });
   await stopped(signal);
   await server.close();
+  await missing?.files.close();
   return ["The server is stopped."];
 }
 
@@ -100,17 +105,6 @@ async function serveSettings(
 async function requireCache({ host }: Pick<Work, "host">, folder: string): Promise<void> {
   const found = await host.files.stat(folder).catch(() => null);
   if (found?.isDirectory() !== true) throw failure("serve.no_cache", { folder });
-}
-
-/** A client waits no longer for it than for another server. */
-const answerLimitMs = 8000;
-
-/** Asks the Hub who may have a repository, always without a token. */
-async function anybodysAccess({ host, signal }: Work, upstream: string | null) {
-  if (upstream === null) return null;
-  const { fetchAccess } = await import("../../source/hub/access.ts");
-  const hub = { host, endpoint: upstream, answerLimitMs };
-  return (repo: string) => fetchAccess(hub, repo, signal);
 }
 
 /** How another heros knows what this server has. */

@@ -17,4 +17,13 @@ export interface ServeListening {
   readonly fingerprint: string | null;
 }
 
-export type ServeEvent = ServeListening;
+/** A file that a client asked for, and that was missing, is in the cache now. */
+export interface ServeFetched {
+  readonly type: "serve.fetched";
+  readonly repo: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly elapsedMs: number;
+}
+
+export type ServeEvent = ServeListening | ServeFetched;

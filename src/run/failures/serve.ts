@@ -26,6 +26,13 @@ export const serveFailures = {
     hint: () =>
       "Download a model first (heros pull), name the folder that holds models--* with --cache-dir, or leave --offline out.",
   }),
+  /** Of one request: the others go on. */
+  "serve.problem": row<{ error: unknown }>({
+    exitCode: exitCodes.failed,
+    message: ({ error }) =>
+      `A request failed inside heros: ${error instanceof Error ? error.message : String(error)}`,
+    hint: () => "If this repeats, please report it: heros report",
+  }),
   "serve.open_secret": row<{ file: string; mode: string }>({
     exitCode: exitCodes.usage,
     message: ({ file, mode }) =>

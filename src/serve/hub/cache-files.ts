@@ -44,6 +44,8 @@ export function cacheFiles(
     if (known.size >= mostKnown) known.clear();
     const places = look(repo);
     known.set(repo, { atMs: nowMs, places });
+    // What is not there yet may be in a moment.
+    void places.then((found) => found === null && known.delete(repo));
     return places;
   }
 

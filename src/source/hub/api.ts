@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Asked, captivePortal, failureOfError, failureOfStatus } from "./failures.ts";
-import { pathCheck } from "./listing.ts";
+import { partialHeader, pathCheck } from "./listing.ts";
 import { discard } from "../request.ts";
 import { askHub, mayHaveToken, readText, type Session } from "./request.ts";
 import { retryOnce } from "../retry-policy.ts";
@@ -78,17 +78,27 @@ export async function fetchAccount(
   return parsed.data;
 }
 
+export interface FetchedFiles {
+  readonly files: readonly ListedFile[];
+  /** The server has no others, but the commit does. */
+  readonly isPartial: boolean;
+}
+
 /** All files of a commit, by @huggingface/hub over our own requests. */
-export async function fetchFiles(call: ListCall, commit: string): Promise<ListedFile[]> {
+export async function fetchFiles(call: ListCall, commit: string): Promise<FetchedFiles> {
   const { listFiles } = await import("@huggingface/hub");
   const files: ListedFile[] = [];
   const checkPath = pathCheck(call.repo);
+  let isPartial = false;
+  const onHeaders = (headers: ApiAnswer["headers"]): void => {
+    isPartial ||= headers[partialHeader] !== undefined;
+  };
   const pages = listFiles({
     repo: { type: "model", name: call.repo },
     revision: commit,
     recursive: true,
     hubUrl: call.session.endpoint,
-    fetch: libraryFetch(call, tree),
+    fetch: libraryFetch(call, tree, onHeaders),
   });
   for await (const entry of pages) {
     const file = fileOfEntry(checked(treeEntry, entry, call));
@@ -97,7 +107,7 @@ export async function fetchFiles(call: ListCall, commit: string): Promise<Listed
     files.push(file);
     if (files.length > most.files) throw endless(call);
   }
-  return files;
+  return { files, isPartial };
 }
 
 function checked<T>(schema: z.ZodType<T>, value: unknown, { session, repo }: ListCall): T {
@@ -118,7 +128,11 @@ function endless({ session, repo }: ListCall): Error {
  * The library adds no token: our request knows which origin may have it. It is handed answers of the right shape alone, and
  * of those what we read.
  */
-function libraryFetch(call: ListCall, shape: z.ZodType): typeof fetch {
+function libraryFetch(
+  call: ListCall,
+  shape: z.ZodType,
+  onHeaders: (headers: ApiAnswer["headers"]) => void = () => {},
+): typeof fetch {
   const { session, repo, revision, signal } = call;
   const asked = new Set<string>();
   let characters = 0;
@@ -129,6 +143,7 @@ function libraryFetch(call: ListCall, shape: z.ZodType): typeof fetch {
     if (asked.has(url) || asked.size >= most.pages || elapsedMs > most.ms) throw endless(call);
     asked.add(url);
     const answer = await callApi(session, { url, asked: { repo, revision }, signal });
+    onHeaders(answer.headers);
     characters += answer.text.length;
     elapsedMs += answer.elapsedMs;
     if (characters > most.characters) throw endless(call);

@@ -39,6 +39,8 @@ export interface HubOptions {
   /** Where listings of commits are kept; without it each run asks again. */
   readonly stateDir?: string;
   readonly onRetry?: (attempt: Attempt) => void;
+  /** A server without the internet has only some of a repository's files, and lists those. */
+  readonly onPartial?: (repo: string) => void;
   /** How long an answer of the API is waited for. Default ten minutes. */
   readonly forMs?: number;
   /** How long one answer of the API may take. Default 30 s: a page of a listing has some hundred kB. */
@@ -108,10 +110,13 @@ function connectOne(options: HubOptions & { readonly memory: EndpointMemory }): 
       const commit = pinned
         ? revision
         : await withToken((own) => fetchCommit({ ...call, session: own }));
-      const files =
-        (pinned ? null : await kept.read(repo, commit)) ??
-        (await withToken((own) => fetchFiles({ ...call, session: own }, commit)));
-      await kept.write(repo, commit, files);
+      const before = pinned ? null : await kept.read(repo, commit);
+      if (before !== null) return { repo, revision, commit, files: before };
+      const { files, isPartial } = await withToken((own) =>
+        fetchFiles({ ...call, session: own }, commit),
+      );
+      if (isPartial) options.onPartial?.(repo);
+      else await kept.write(repo, commit, files);
       return { repo, revision, commit, files };
     },
     async whoAmI(signal) {

@@ -98,6 +98,7 @@ function unnamedSentence(event: TimedEvent, state: RunState): Sentence | null {
     case "catalog.checked":
       return catalogSentence(event);
     case "serve.listening":
+    case "serve.fetched":
       return serveSentence(event);
     case "upgrade.checked":
     case "upgrade.changes":

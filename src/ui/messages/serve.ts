@@ -1,7 +1,14 @@
 import type { ServeEvent, ServeListening } from "../../run/events/serve.ts";
-import { say, type Sentence } from "./sentence.ts";
+import { formatBytes } from "../../run/units.ts";
+import { say, type Sentence, tookText } from "./sentence.ts";
 
 export function serveSentence(event: ServeEvent): Sentence {
+  if (event.type === "serve.fetched") {
+    const { path, repo, bytes, elapsedMs } = event;
+    return say(`Downloaded for a client: ${path} of ${repo}, ${formatBytes(bytes)}`, {
+      aside: tookText(elapsedMs),
+    });
+  }
   return say(`Serving ${event.folder} at ${event.url}`, {
     from: "quiet",
     mark: "ok",
