@@ -5,6 +5,7 @@ import { clashFailureExamples } from "./clash-failure-examples.ts";
 import { containerFailureExamples } from "./container-failure-examples.ts";
 import { dockerFailureExamples } from "./docker-failure-examples.ts";
 import { folderFailureExamples } from "./folder-failure-examples.ts";
+import { pushFailureExamples } from "./push-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
 import { s3FailureExamples } from "./s3-failure-examples.ts";
 import { serveFailureExamples } from "./serve-failure-examples.ts";
@@ -35,6 +36,7 @@ export const failureExamples: {
   ...dockerFailureExamples,
   ...serveFailureExamples,
   ...shareFailureExamples,
+  ...pushFailureExamples,
   "annie.held_back": [{ stackDir, service: "model-warmup", exitCode: 1, logLines: null }],
   "annie.container_gone": [{ service: "her-os-core" }],
   "annie.degraded": [

@@ -11,6 +11,10 @@ export const releaseFailureExamples = {
     { folder: "/usr/local/lib/node_modules/heros" },
     { folder: "/home/ann/.npm/_npx/0f1e2d3c/node_modules/heros" },
   ],
+  "release.not_beside": [
+    { file: "/home/ann/heros-0.2.0-linux-arm64.tar.xz", name: "SHA256SUMS.sig" },
+  ],
+  "release.not_listed": [{ file: "/home/ann/heros-0.2.0-linux-arm64.tar.xz" }],
   "release.hash_mismatch": [{ name: "heros-0.2.0-linux-arm64.tar.xz", sha256: "ab".repeat(32) }],
   "release.no_platform": [
     { platform: "linux-x64", folder: "https://example.com/heros/latest/download" },

@@ -24,6 +24,8 @@ const stages = [
   "deploy",
   "checks",
 ];
+/** What commands use beside the stages of a setup. */
+const beside = ["record", "serve", "ssh", "release", "demo"];
 
 export const rooms: Readonly<Record<string, Room>> = {
   run: { imports: [] },
@@ -46,9 +48,10 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   record: { imports: ["run", "host"] },
   serve: { imports: ["run", "host", "source", "store", "download"] },
+  ssh: { imports: ["run", "host"] },
   release: { imports: ["run", "host", "source", "store", "download"] },
   demo: { imports: ["run", "host", "catalog", "serve"] },
-  commands: { imports: ["run", "host", ...stages, "record", "serve", "release", "demo"] },
+  commands: { imports: ["run", "host", ...stages, ...beside] },
   // What the writers share: their interface and their sentences.
   ui: { imports: ["run"], types: ["plan"] },
   "ui/ink": { imports: ["run", "plan", "ui"] },
@@ -56,18 +59,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "ui/json": { imports: ["run", "ui"] },
   "ui/accessible": { imports: ["run", "plan", "ui"] },
   cli: {
-    imports: [
-      "run",
-      "host",
-      ...stages,
-      "record",
-      "serve",
-      "release",
-      "demo",
-      "commands",
-      "ui",
-      ...writers,
-    ],
+    imports: ["run", "host", ...stages, ...beside, "commands", "ui", ...writers],
   },
 };
 

@@ -29,6 +29,7 @@ import type {
   SetupCommand,
 } from "./parse-arguments.ts";
 import { type CommandAbout, type CommandPlan, unrecorded } from "./command-plan.ts";
+import { planPush } from "./dispatch-push.ts";
 import { planRelease } from "./dispatch-release.ts";
 import { planServe } from "./dispatch-serve.ts";
 import { noRunLog, openRunLog } from "../record/write-record.ts";
@@ -262,6 +263,8 @@ function planCommand(request: DispatchRequest): CommandPlan {
           return (await completionScript(command.shell)).trimEnd().split("\n");
         },
       };
+    case "push":
+      return planPush({ command, about });
     case "release":
     case "upgrade":
     case "uninstall":

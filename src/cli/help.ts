@@ -69,6 +69,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros serve --listen 0.0.0.0:7171", "For every machine of your network"],
     ["HF_ENDPOINT=http://spark-1:7171 hf download openai/whisper-tiny", "On another machine"],
   ],
+  push: [
+    ["heros push ann@spark-2", "Bring this setup to another machine"],
+    ["heros push spark-2 --yes --setup", "Ask nothing, and start it there"],
+  ],
   replay: [["heros replay run.jsonl --output plain", "Read a recorded run"]],
   upgrade: [
     ["heros upgrade --check", "See whether there is a newer version"],

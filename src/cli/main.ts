@@ -190,6 +190,7 @@ const lineCommands: ReadonlySet<HerosCommand["name"]> = new Set([
   "open",
   "report",
   "serve",
+  "push",
   "release",
   "upgrade",
   "uninstall",

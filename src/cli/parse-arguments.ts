@@ -12,6 +12,7 @@ import {
   type Values,
 } from "./options.ts";
 import { addCache, type CacheCommand } from "./cache-commands.ts";
+import { addPush, type PushCommand } from "./push-commands.ts";
 import { addRelease, type ReleaseCommand } from "./release-commands.ts";
 import { addCatalog, type CatalogCommand } from "./catalog-commands.ts";
 import { addServe, type ServeCommand } from "./serve-commands.ts";
@@ -81,6 +82,7 @@ export type HerosCommand =
   | CacheCommand
   | ServeCommand
   | ReleaseCommand
+  | PushCommand
   | CompletionCommand
   | ReportCommand
   | ReplayCommand;
@@ -206,6 +208,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   addModels(program, parsed);
   addCache(program, parsed);
   addServe(program, parsed);
+  addPush(program, parsed);
   addRelease(program, parsed, (next) => void parseArguments(next));
   common(program.command("completion"))
     .addArgument(new Argument("<shell>", "bash, zsh or fish").choices(shells))

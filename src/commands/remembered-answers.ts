@@ -32,7 +32,9 @@ export interface RememberedAnswers {
 }
 
 /** As in the file. */
-interface Kept {
+export interface Kept {
+  /** Absolute: the stack that they are about; null in a file that does not say. */
+  readonly stackDir: string | null;
   /** False while a wizard or the work after it is under way. */
   readonly finished: boolean;
   readonly cacheDir: string | null;
@@ -43,7 +45,7 @@ interface Kept {
 }
 
 /** Of the last setup, of whatever stack. */
-function lastFile(stateDir: string): string {
+export function lastFile(stateDir: string): string {
   return path.join(stateDir, "answers.json");
 }
 
@@ -81,7 +83,12 @@ function formerOf({ answers, cacheDir, former, finished }: Kept): string[] {
   return [...new Set(places.filter((place) => typeof place === "string"))];
 }
 
-async function recallKept(host: Host, stateDir: string, stackDir?: string): Promise<Kept | null> {
+/** As `recallAnswers`, as they are in the file; null where there are none. */
+export async function recallKept(
+  host: Host,
+  stateDir: string,
+  stackDir?: string,
+): Promise<Kept | null> {
   const own = stackDir && (await readKept(host, stackAnswersFile(stateDir, stackDir)));
   return own || readKept(host, lastFile(stateDir));
 }
@@ -90,9 +97,10 @@ async function recallKept(host: Host, stateDir: string, stackDir?: string): Prom
 export async function readKept(host: Host, file: string): Promise<Kept | null> {
   const kept = parseJson(await readState(host.files, file));
   if (!isRecord(kept) || kept["version"] !== 1 || !isRecord(kept["answers"])) return null;
-  const { finished, cacheDir, answers } = kept;
+  const { finished, cacheDir, answers, stackDir } = kept;
   const given = isRecord(kept["given"]) ? kept["given"] : {};
   return {
+    stackDir: typeof stackDir === "string" && path.isAbsolute(stackDir) ? stackDir : null,
     finished: finished === true,
     former: isTexts(kept["former"]) ? kept["former"] : [],
     cacheDir: typeof cacheDir === "string" && path.isAbsolute(cacheDir) ? cacheDir : null,

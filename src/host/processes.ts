@@ -21,6 +21,10 @@ export interface RunRequest {
   readonly output?: Writable;
   /** Each line of either stream, as it comes. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /** Killed once a line of either stream is longer; `exitCode` is then null. Default: the longest that there is room for. */
+  readonly maxLineBytes?: number;
+  /** It may ask on the terminal of heros: it stays in its session. What it starts in its turn is then not killed with it. */
+  readonly onTerminal?: boolean;
 }
 
 export interface RunResult {
@@ -74,7 +78,8 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
     (await run({ command: "setpriv", args: [...bindToParent, "true"] })).exitCode === 0;
 
   async function run({ cwd, env: extra, timeoutMs, maxOutputBytes, ...request }: RunRequest) {
-    const { input, output, signal, onLine, endsWithHeros = false } = request;
+    const { input, output, signal, onLine, maxLineBytes, onTerminal = false } = request;
+    const { endsWithHeros = false } = request;
     const keepsNoOutput = request.keepsNoOutput === true || output !== undefined;
     signal?.throwIfAborted();
     const binds = endsWithHeros && (await (bound ??= canBind()));
@@ -93,7 +98,7 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
       maxBuffer: maxOutputBytes ?? 64 * 1024 * 1024,
       forceKillAfterDelay: 1000,
       // The docker command starts plugins, which outlive it and hold its output open.
-      killDescendants: true,
+      killDescendants: !onTerminal,
       ...(keepsNoOutput ? { buffer: { stdout: false } } : {}),
       ...(cwd === undefined ? {} : { cwd }),
       ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
@@ -105,6 +110,11 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
       createInterface({ input: child.stderr }).on("line", (line) => onLine(line, "stderr"));
     }
     if (output !== undefined) child.stdout.pipe(output);
+    if (maxLineBytes !== undefined) {
+      for (const stream of [child.stdout, child.stderr]) {
+        onLongLine(stream, maxLineBytes, () => child.kill());
+      }
+    }
     const result = await child;
     signal?.throwIfAborted();
     return {
@@ -140,6 +150,19 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
       return child.pid ?? 0;
     },
   };
+}
+
+const lineEnd = 0x0a;
+
+/** Where a line never ends, whoever collects it would run out of memory. */
+function onLongLine(stream: Readable, maxBytes: number, listener: () => void): void {
+  let bytes = 0;
+  stream.on("data", (piece: Buffer | string) => {
+    const read = typeof piece === "string" ? Buffer.from(piece) : piece;
+    const end = read.lastIndexOf(lineEnd);
+    bytes = end === -1 ? bytes + read.length : read.length - end - 1;
+    if (bytes > maxBytes) listener();
+  });
 }
 
 /** As nice(1) has it without a number. */

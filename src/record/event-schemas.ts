@@ -278,6 +278,19 @@ export const eventSchemas: Schemas = {
     environment: record(text, text),
     run: text,
   }),
+  "remote.checked": object({
+    address: text,
+    name: text,
+    platform: text,
+    freeBytes: orNull(count),
+    docker: orNull(text),
+    heros: orNull(text),
+  }),
+  "remote.installed": object({
+    address: text,
+    version: text,
+    action: z.enum(["installed", "unchanged"]),
+  }),
   "upgrade.checked": object({ current: text, latest: text }),
   "upgrade.changes": object({ from: text, to: text, lines: array(text), omitted: count }),
   "version.read": object({

@@ -85,7 +85,11 @@ export async function fetchTarball(request: FetchRequest, tarball: Tarball): Pro
 }
 
 /** @throws Node's errors, AbortError */
-async function sha256Of({ files }: Host, file: string, signal: AbortSignal): Promise<string> {
+export async function sha256Of(
+  { files }: Host,
+  file: string,
+  signal: AbortSignal,
+): Promise<string> {
   const digests = createDigests(0, false);
   await using opened = await files.open(file, "r");
   const options = { signal, highWaterMark: 1024 * 1024, autoClose: false };

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
+import { readNamedFile } from "../host/named-file.ts";
 import { findOnPath } from "../host/places.ts";
 import { errorCode, Failure } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
@@ -118,6 +119,44 @@ export function tarballsOf(sums: string, platform: string): Omit<Tarball, "url">
     const { sha256 = "", name = "", version = "", built } = groups;
     return built === platform ? [{ sha256, name, version }] : [];
   });
+}
+
+export interface SignedFile {
+  /** Absolute; SHA256SUMS and SHA256SUMS.sig are beside it. */
+  readonly file: string;
+  readonly sha256: string;
+  /** The file with the keys that may sign. */
+  readonly keys: string;
+}
+
+/**
+ * A tarball of a release that is on a disk here.
+ * @throws Failure `release.not_beside` (2), `release.bad_signature`, `release.not_listed`, `release.hash_mismatch`,
+ *   `release.no_ssh_keygen` (6); AbortError
+ */
+export async function requireSigned(
+  { host, signal }: Omit<ReleaseSource, "base">,
+  { file, sha256, keys }: SignedFile,
+): Promise<void> {
+  const folder = path.dirname(file);
+  const [sums, signature] = await Promise.all(
+    ["SHA256SUMS", "SHA256SUMS.sig"].map(async (name) => {
+      const read = await readNamedFile(host, path.join(folder, name), maxBytes).catch(() => null);
+      if (read === null || "problem" in read) throw failure("release.not_beside", { file, name });
+      return read.bytes.toString("utf8");
+    }),
+  );
+  await verifySignature(
+    { host, signal, base: folder },
+    { keys, sums: sums ?? "", signature: signature ?? "" },
+  );
+  const name = path.basename(file);
+  const platform = /-(linux-\w+)\.tar\.[xg]z$/u.exec(name)?.[1] ?? "";
+  const signed = tarballsOf(sums ?? "", platform).find((tarball) => tarball.name === name);
+  if (signed === undefined) throw failure("release.not_listed", { file });
+  if (signed.sha256 !== sha256) {
+    throw failure("release.hash_mismatch", { name, sha256: signed.sha256 });
+  }
 }
 
 /** @throws Failure `release.bad_signature`, `release.no_ssh_keygen` (6): nothing goes past either */

@@ -6,6 +6,7 @@ import type { PlanEvent } from "./events/plan.ts";
 import type { CatalogEvent } from "./events/catalog.ts";
 import type { ReleaseEvent, StatusEvent } from "./events/reports.ts";
 import type { ServeEvent } from "./events/serve.ts";
+import type { PushEvent } from "./events/push.ts";
 import type { RunEvent } from "./events/run.ts";
 
 /** Everything a stage can say. The JSON lines are these, with `v` and `at`. */
@@ -21,7 +22,8 @@ export type HerosEvent =
   | StatusEvent
   | ReleaseEvent
   | CatalogEvent
-  | ServeEvent;
+  | ServeEvent
+  | PushEvent;
 
 /** An event as writers and recordings have it; `at` in milliseconds since the run began. */
 export type TimedEvent = { readonly v: 1; readonly at: number } & HerosEvent;

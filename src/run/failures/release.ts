@@ -80,6 +80,16 @@ export const releaseFailures = {
     message: ({ platform, folder }) => `The release at ${folder} has nothing for ${platform}.`,
     hint: () => nothingChanged,
   }),
+  "release.not_beside": row<{ readonly file: string; readonly name: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ file, name }) => `${name} is missing beside ${file}, so it can't be verified.`,
+    hint: () => "Copy it there from the same release.",
+  }),
+  "release.not_listed": row<{ readonly file: string }>({
+    exitCode: exitCodes.hash,
+    message: ({ file }) => `The SHA256SUMS beside ${file} does not name it.`,
+    hint: () => "Copy the sums from the same release, and leave the tarball its name.",
+  }),
   "release.no_ssh_keygen": row({
     exitCode: exitCodes.hash,
     message: () => "ssh-keygen is missing, so the release's signature can't be verified.",

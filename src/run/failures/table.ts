@@ -8,6 +8,7 @@ import { folderFailures } from "./folder.ts";
 import { hubFailures } from "./hub.ts";
 import { ollamaFailures } from "./ollama.ts";
 import { planFailures } from "./plan.ts";
+import { pushFailures } from "./push.ts";
 import { registryFailures } from "./registry.ts";
 import { releaseFailures } from "./release.ts";
 import { serveFailures } from "./serve.ts";
@@ -28,6 +29,7 @@ export const failures = {
   ...annieFailures,
   ...ollamaFailures,
   ...planFailures,
+  ...pushFailures,
   ...registryFailures,
   ...releaseFailures,
   ...s3Failures,

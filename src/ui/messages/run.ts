@@ -70,6 +70,7 @@ const commandWords: Readonly<Record<string, string>> = {
   "models update": "updating models",
   "models push": "sending models to an object store",
   "release install": "installing this version",
+  push: "setting up another machine",
   upgrade: "looking for a newer version",
   "upgrade --rollback": "going back to the version before",
   uninstall: "removing heros",

@@ -9,6 +9,7 @@ import { catalogSentence } from "./catalog.ts";
 import { planSentence } from "./plan.ts";
 import { isNotSetUp, releaseSentence, statusSentence } from "./reports.ts";
 import { serveSentence } from "./serve.ts";
+import { pushSentence } from "./push.ts";
 import { runSentence } from "./run.ts";
 import { cleanText } from "../clean-text.ts";
 import type { Sentence } from "./sentence.ts";
@@ -100,6 +101,9 @@ function unnamedSentence(event: TimedEvent, state: RunState): Sentence | null {
     case "serve.listening":
     case "serve.fetched":
       return serveSentence(event);
+    case "remote.checked":
+    case "remote.installed":
+      return pushSentence(event);
     case "upgrade.checked":
     case "upgrade.changes":
     case "version.read":
