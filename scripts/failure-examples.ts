@@ -1,5 +1,6 @@
 import type { DataOf, FailureCode } from "../src/run/failures/table.ts";
 import { failure } from "../src/run/failures/table.ts";
+import { annieFailureExamples } from "./annie-failure-examples.ts";
 import { ollamaFailureExamples } from "./ollama-failure-examples.ts";
 import { clashFailureExamples } from "./clash-failure-examples.ts";
 import { containerFailureExamples } from "./container-failure-examples.ts";
@@ -32,26 +33,12 @@ const onDisk = { path: `${cacheDir}/.heros`, flag: "--cache-dir" };
 export const failureExamples: {
   readonly [Code in FailureCode]: readonly [Example<Code>, ...Example<Code>[]];
 } = {
+  ...annieFailureExamples,
   ...containerFailureExamples,
   ...dockerFailureExamples,
   ...serveFailureExamples,
   ...shareFailureExamples,
   ...pushFailureExamples,
-  "annie.held_back": [{ stackDir, service: "model-warmup", exitCode: 1, logLines: null }],
-  "annie.container_gone": [{ service: "her-os-core" }],
-  "annie.degraded": [
-    { stackDir, status: "degraded", lacks: ["memory_search"] },
-    { stackDir, status: null, lacks: ["voice_stt"] },
-  ],
-  "annie.not_proved": [
-    { stackDir, asked: "POST /search", said: "HTTP 500 came back: Internal Server Error" },
-  ],
-  "annie.still_starting": [{ stackDir }],
-  "annie.unreachable": [
-    { stackDir, url: "http://127.0.0.1:8000", from: "nobody" },
-    { stackDir, url: "http://127.0.0.1:8000", from: "stranger" },
-  ],
-  "annie.unsteady": [{ stackDir, relapses: 3 }],
   "background.lost": [{ command: "setup" }],
   "background.not_started": [{ command: "setup", reason: "no more processes can be started" }],
   "background.still_running": [{ pid: 20923 }],

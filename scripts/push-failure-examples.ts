@@ -32,6 +32,7 @@ export const pushFailureExamples = {
   "push.no_shell": [there],
   "push.no_space": [{ host: "spark-2", folder, neededBytes: 200_000_000, freeBytes: 12_000_000 }],
   "push.no_ssh": [undefined],
+  "push.not_cached": [{ models: ["whisper-large-v3"] }],
   "push.not_packed": [{ reason: "tar: heros.tar.gz: Cannot write: No space left on device" }],
   "push.not_received": [{ host: "spark-2", sha256: "ab".repeat(32) }],
   "push.not_writable": [{ host: "spark-2", folder }],

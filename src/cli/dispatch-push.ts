@@ -12,7 +12,7 @@ export function planPush({
   readonly command: PushCommand;
   readonly about: CommandAbout;
 }): CommandPlan {
-  const { address, release, overwrite, setUp, dryRun, images, yes } = command;
+  const { address, release, overwrite, setUp, dryRun, yes } = command;
   const { models: names, all, questionFlags } = command;
   return {
     stages: dryRun ? [] : ["download"],
@@ -23,7 +23,7 @@ export function planPush({
       const { performPush } = await import("../commands/push/push.ts");
       const appDir = path.dirname(shippedPath("package.json"));
       const choice = { names, all, groups: questionFlags.groups !== undefined };
-      const asked = { appDir, address, release, overwrite, setUp, dryRun, images, choice };
+      const asked = { appDir, address, release, overwrite, setUp, dryRun, choice };
       // What ssh asks, it asks on the terminal itself.
       const interactive = !yes && isatty(0);
       return about(work, (settings, own) => performPush(own, { ...asked, settings, interactive }));

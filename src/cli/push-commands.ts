@@ -9,7 +9,6 @@ export interface PushCommand extends CommonOptions {
   /** As `heros pull` takes them. */
   readonly models: readonly string[];
   readonly all: boolean;
-  readonly images: boolean;
   /** As typed. */
   readonly release: string | null;
   readonly overwrite: boolean;
@@ -24,9 +23,8 @@ export function addPush(program: Command, parsed: (command: PushCommand) => void
   const push = common(program.command("push"))
     .argument("<machine>", "USER@HOST, as for ssh, or ssh://USER@HOST:PORT")
     .argument("[model...]", "as heros pull takes them (default: the sets of the last setup here)")
-    .description("bring heros, models, images, catalog and answers to another machine over ssh")
+    .description("bring heros, models, catalog and answers to another machine over ssh")
     .option("--all", "the models of every set")
-    .option("--no-images", "leave out the stack's container images")
     .option("--setup", "run heros setup --yes there in the end")
     .option("--overwrite", "replace the answers and the catalog of an earlier setup there")
     .option("--release <file>", "install this tarball there (default: the version that runs)")
@@ -39,7 +37,6 @@ export function addPush(program: Command, parsed: (command: PushCommand) => void
         address,
         models,
         all: values["all"] === true,
-        images: values["images"] !== false,
         release: typeof values["release"] === "string" ? values["release"] : null,
         overwrite: values["overwrite"] === true,
         setUp: values["setup"] === true,

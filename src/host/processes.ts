@@ -112,7 +112,7 @@ export function realProcesses(env: Readonly<Record<string, string | undefined>>)
     if (output !== undefined) child.stdout.pipe(output);
     if (maxLineBytes !== undefined) {
       for (const stream of [child.stdout, child.stderr]) {
-        onLongLine(stream, maxLineBytes, () => child.kill());
+        onLongLine(stream, maxLineBytes, () => child.kill("SIGKILL"));
       }
     }
     const result = await child;

@@ -1,3 +1,4 @@
+import { withoutLogin } from "../run/login.ts";
 import { failure } from "../run/failures/table.ts";
 
 /** Another machine, as a person names it for ssh. */
@@ -20,7 +21,8 @@ const userName = /^[\p{L}\p{N}_][\p{L}\p{N}_.+@\\~-]*$/u;
  * @throws Failure `push.bad_address` (exit 2)
  */
 export function parseSshAddress(typed: string): SshAddress {
-  const wrong = (problem: string) => failure("push.bad_address", { address: typed, problem });
+  const wrong = (problem: string) =>
+    failure("push.bad_address", { address: withoutLogin(typed), problem });
   const isUrl = typed.startsWith("ssh://");
   const rest = isUrl ? typed.slice("ssh://".length).replace(/\/$/u, "") : typed;
   if (rest.includes("/")) throw wrong("it names a folder");

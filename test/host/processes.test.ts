@@ -66,3 +66,24 @@ test("giving way holds for all threads, and for what is started later", async ()
   ]);
   expect(new Set(stdout.trim().split(" "))).toEqual(new Set(["10"]));
 });
+
+test("a command whose line does not end is killed", async () => {
+  const processes = realProcesses({ PATH: "/usr/bin:/bin" });
+  const args = ["-c", "echo short; exec cat /dev/zero"];
+  const lines: string[] = [];
+  const onLine = (line: string) => void lines.push(line);
+  const bounds = { maxLineBytes: 100_000, keepsNoOutput: true };
+  const { exitCode } = await processes.run({ command: "sh", args, onLine, ...bounds });
+  expect(exitCode).toBe(null);
+  expect(lines[0]).toBe("short");
+});
+
+test("a command that may ask stays in the session of the terminal", async () => {
+  const processes = realProcesses({ PATH: "/usr/bin:/bin" });
+  const args = ["-c", "cut -d ' ' -f 6 /proc/$$/stat"];
+  const sessionOf = async (onTerminal: boolean) =>
+    (await processes.run({ command: "sh", args, onTerminal })).stdout.trim();
+  const own = (await readFile("/proc/self/stat", "utf8")).replace(/^.*\) /, "").split(" ")[3];
+  expect(await sessionOf(true)).toBe(own);
+  expect(await sessionOf(false)).not.toBe(own);
+});

@@ -1,18 +1,22 @@
 import path from "node:path";
-import { formatBytes } from "../../run/units.ts";
+import type { TimedEvent } from "../../run/event.ts";
+import { failure } from "../../run/failures/table.ts";
 import { quoted } from "../../run/shell-quote.ts";
+import { formatBytes } from "../../run/units.ts";
 import { addressWords, parseSshAddress } from "../../ssh/address.ts";
 import { connect, type Connection } from "../../ssh/connection.ts";
 import { type FarMachine, probe } from "../../ssh/far-machine.ts";
 import type { Work } from "../command-request.ts";
 import { type GatheredSettings, settingsFor } from "../gather-settings.ts";
-import { chosenModels, type ModelChoice } from "../pull.ts";
+import type { ModelChoice } from "../pull.ts";
 import { type Kept, recallKept } from "../remembered-answers.ts";
 import { filesToHand } from "./answers-there.ts";
 import { installThere, requireRoom } from "./install-there.ts";
+import { modelsToSend, type SentModels } from "./models-to-send.ts";
 import { putFiles } from "./put-files.ts";
 import { releaseToSend, type SentRelease } from "./release-to-send.ts";
 import { runHeros } from "./run-heros.ts";
+import { type ServedThere, serveThere } from "./serve-there.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 export interface PushRequest {
@@ -22,7 +26,6 @@ export interface PushRequest {
   /** As typed. */
   readonly address: string;
   readonly choice: ModelChoice;
-  readonly images: boolean;
   readonly release: string | null;
   readonly overwrite: boolean;
   readonly setUp: boolean;
@@ -31,8 +34,17 @@ export interface PushRequest {
   readonly interactive: boolean;
 }
 
+/** What is known once the machine has been looked at. */
+interface Pushed extends Omit<PushRequest, "settings"> {
+  readonly settings: GatheredSettings;
+  readonly kept: Kept | null;
+  readonly connection: Connection;
+  readonly machine: FarMachine;
+  readonly models: SentModels;
+}
+
 /**
- * `heros push USER@HOST [MODEL…]`: looks at the machine, then brings heros, the catalog, the answers, and models and images there. What is there
+ * `heros push USER@HOST [MODEL…]`: looks at the machine, then brings heros, the catalog, the answers, and models there. What is there
  * is not sent again.
  * @returns the sentences of the closing page
  * @throws Failure `push.…`, and as heros ends there; AbortError
@@ -41,8 +53,8 @@ export async function performPush(work: Work, request: PushRequest): Promise<rea
   const { host, emit, signal } = work;
   const address = parseSshAddress(request.address);
   const { settings, kept } = await stackOf(work, request.settings);
-  // What is wrong with the names of models is told before anything is done.
-  chosenModels(request.choice, settings);
+  // What is wrong with the names of models is told before anybody is asked for a password.
+  const models = await modelsToSend(work, { settings, kept, choice: request.choice });
   await using folder = await temporaryFolder(host);
   const connection = await connect({
     host,
@@ -52,42 +64,21 @@ export async function performPush(work: Work, request: PushRequest): Promise<rea
     onSaid: (message) => emit({ type: "notice", level: "info", code: "push.ssh_said", message }),
   });
   try {
-    const machine = await probe(connection, signal);
-    const { freeBytes, name, platform, docker } = machine;
-    emit({
-      type: "remote.checked",
-      address: address.typed,
-      name,
-      platform,
-      freeBytes: freeBytes.hubCache,
-      docker,
-      heros: machine.heros?.version ?? null,
-    });
-    const pushed = { ...request, settings, kept, connection, machine };
-    const { release } = request;
-    const { host: label } = address;
+    const machine = await look(work, connection);
+    const pushed: Pushed = { ...request, settings, kept, connection, machine, models };
     const own = { appDir: request.appDir, folder: folder.path };
-    const sent = await releaseToSend(work, { ...own, release, machine, host: label });
-    if (sent !== null) requireRoom(label, machine);
-    if (request.dryRun) return await planned(pushed, sent);
-    const version = await bringHeros(work, pushed, sent);
-    emit({
-      type: "remote.installed",
-      address: address.typed,
-      version,
-      action: sent === null ? "unchanged" : "installed",
-    });
+    const named = { release: request.release, machine, host: address.host };
+    const sent = await releaseToSend(work, { ...own, ...named });
+    requireSpace(pushed, sent);
+    if (request.dryRun) return planned(pushed, sent);
+    await using served = models.models.length === 0 ? null : await serve(work, pushed);
+    await bringHeros(work, pushed, sent);
     const stackFlags = await handAnswers(work, pushed);
-    return await finish(work, pushed, stackFlags);
+    const words = served === null ? [] : await bringModels(work, pushed, { served, stackFlags });
+    return [...words, ...(await finish(work, pushed, stackFlags))];
   } finally {
     await connection.close();
   }
-}
-
-interface Pushed extends PushRequest {
-  readonly kept: Kept | null;
-  readonly connection: Connection;
-  readonly machine: FarMachine;
 }
 
 /** The stack that is named, else that of the last setup here. */
@@ -106,16 +97,55 @@ async function stackOf(
   return { settings: { ...own, stackDir: kept?.stackDir ?? own.stackDir }, kept };
 }
 
-async function bringHeros(work: Work, pushed: Pushed, sent: SentRelease | null): Promise<string> {
-  const { connection, machine } = pushed;
-  if (sent === null) return machine.heros?.version ?? "";
-  await installThere(work, { connection, machine, release: sent });
-  return sent.version;
+async function look({ emit, signal }: Work, connection: Connection): Promise<FarMachine> {
+  const machine = await probe(connection, signal);
+  const { freeBytes, name, platform, docker, heros } = machine;
+  emit({
+    type: "remote.checked",
+    address: connection.address.typed,
+    name,
+    platform,
+    freeBytes: freeBytes.hubCache,
+    docker,
+    heros: heros?.version ?? null,
+  });
+  return machine;
 }
 
-function handedFiles({ settings, kept, machine }: Pushed, host: Work["host"]) {
+/** What is there already, only heros there can tell; where nothing is, all of it must fit. @throws Failure `push.no_space` (exit 7) */
+function requireSpace({ connection, machine, models, kept }: Pushed, sent: SentRelease | null) {
+  const { host } = connection.address;
+  if (sent !== null) requireRoom(host, machine);
+  const [storage = "hub-cache"] = kept?.answers.storage ?? [];
+  const free = machine.freeBytes.hubCache;
+  if (storage !== "hub-cache" || machine.hasHubCache || free === null) return;
+  if (free >= models.totalBytes) return;
+  const needed = { neededBytes: models.totalBytes, freeBytes: free };
+  throw failure("push.no_space", { host, folder: machine.hubCache, ...needed });
+}
+
+function serve(work: Work, { connection, models }: Pushed): Promise<ServedThere> {
+  const { cacheDir, stateDir } = models.settings;
+  return serveThere(work, { connection, cacheDir, stateDir });
+}
+
+async function bringHeros(work: Work, pushed: Pushed, sent: SentRelease | null): Promise<void> {
+  const { connection, machine } = pushed;
+  if (sent !== null) await installThere(work, { connection, machine, release: sent });
+  work.emit({
+    type: "remote.installed",
+    address: connection.address.typed,
+    version: sent?.version ?? machine.heros?.version ?? "",
+    action: sent === null ? "unchanged" : "installed",
+  });
+}
+
+/** @returns flags that mean the same stack there */
+async function handAnswers(work: Work, pushed: Pushed): Promise<readonly string[]> {
+  const { host, emit } = work;
+  const { connection, overwrite, settings, kept, machine } = pushed;
   const { catalog, stackDir, given } = settings;
-  return filesToHand({
+  const { files, stackFlags, left } = await filesToHand({
     host,
     machine,
     catalog: given.catalog ?? null,
@@ -124,55 +154,78 @@ function handedFiles({ settings, kept, machine }: Pushed, host: Work["host"]) {
     usualStackDir: path.join(host.home, catalog.stack.id),
     kept,
   });
-}
-
-/** @returns flags that mean the same stack there */
-async function handAnswers(work: Work, pushed: Pushed): Promise<readonly string[]> {
-  const { emit } = work;
-  const { connection, overwrite } = pushed;
-  const { host } = connection.address;
-  const { files, stackFlags, left } = await handedFiles(pushed, work.host);
   for (const message of left) {
     emit({ type: "notice", level: "warning", code: "push.left_out", message });
   }
   const stayed = await putFiles(work, { connection, files, overwrite });
   if (stayed.length > 0) {
     const names = stayed.map((file) => file.path).join(", ");
-    const message = `${host} keeps its own ${names}.`;
+    const message = `${connection.address.host} keeps its own ${names}.`;
     const hint = "To replace what an earlier setup there left: heros push --overwrite";
     emit({ type: "notice", level: "info", code: "push.kept", message, hint });
   }
   return stackFlags;
 }
 
-/** The launcher, from the home folder, in which ssh begins. */
+/** As sh there reads it: whatever its PATH is, and wherever the launcher is. */
+const installed = '"$data/current/bin/heros"';
+
+const toldOfPull = /^(?:download|image|file|model|stage|hub|registry)\.|^notice$/u;
+
+/** Has heros there download them from here: what is there stays, what was begun continues, and all is verified. */
+async function bringModels(
+  work: Work,
+  { connection, machine, models, settings }: Pushed,
+  { served, stackFlags }: { readonly served: ServedThere; readonly stackFlags: readonly string[] },
+): Promise<readonly string[]> {
+  const { limitRate } = settings.given;
+  const limit = limitRate === undefined ? [] : ["--limit-rate", limitRate];
+  const names = models.models.map(({ id }) => id);
+  const words = await runHeros(work, {
+    connection,
+    program: `${installed} pull --json`,
+    words: ["--endpoint", served.endpoint, ...stackFlags, ...limit, "--", ...names],
+    values: { data: machine.data },
+    token: served.token,
+    tells: ({ type }: TimedEvent) => toldOfPull.test(type),
+  });
+  const { host } = connection.address;
+  return words.map((sentence) => `On ${host}: ${sentence}`);
+}
+
+/** From the home folder, in which ssh begins. */
 const launcher = ".local/bin/heros";
 
 async function finish(
   work: Work,
-  pushed: Pushed,
+  { connection, setUp, machine }: Pushed,
   stackFlags: readonly string[],
 ): Promise<readonly string[]> {
-  const { connection, setUp } = pushed;
-  const words = addressWords(connection.address);
+  const { address } = connection;
   if (setUp) {
     return runHeros(work, {
       connection,
-      program: `"$HOME/${launcher}"`,
-      words: ["setup", "--yes", "--json", ...stackFlags],
-      values: {},
+      program: `${installed} setup --yes --json`,
+      words: stackFlags,
+      values: { data: machine.data },
       tells: () => true,
     });
   }
   const command = [launcher, "setup", ...stackFlags].map(quoted).join(" ");
-  return [`${connection.address.host} is ready to be set up.`, `Next: ssh -t ${words} ${command}`];
+  return [
+    `${address.host} is ready to be set up.`,
+    `Next: ssh -t ${addressWords(address)} ${command}`,
+  ];
 }
 
-async function planned(pushed: Pushed, sent: SentRelease | null): Promise<readonly string[]> {
-  const { host } = pushed.connection.address;
+function planned({ connection, models }: Pushed, sent: SentRelease | null): readonly string[] {
+  const { host } = connection.address;
   return [
     sent === null
       ? `heros is installed on ${host} already.`
       : `Would send heros ${sent.version} to ${host} (${formatBytes(sent.sizeBytes)}) and install it.`,
+    ...models.models.map(
+      ({ title, totalBytes }) => `Would send ${title} (${formatBytes(totalBytes)})`,
+    ),
   ];
 }

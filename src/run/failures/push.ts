@@ -104,6 +104,12 @@ export const pushFailures = {
     message: ({ file, problem }) => `${file} can't be sent: ${problem}.`,
     hint: () => "Name the tarball of a release, with its SHA256SUMS and SHA256SUMS.sig beside it.",
   }),
+  "push.not_cached": row<{ readonly models: readonly string[] }>({
+    exitCode: exitCodes.usage,
+    message: ({ models }) => `This machine does not have all of ${models.join(", ")}.`,
+    hint: ({ models }) =>
+      `Download it first: heros pull ${models.join(" ")}. Only models of the Hub's kind can be pushed.`,
+  }),
   "push.not_packed": row<{ readonly reason: string }>({
     exitCode: exitCodes.failed,
     message: ({ reason }) => `The installed heros can't be packed: ${reason}.`,
