@@ -16,7 +16,7 @@ import { printableJson } from "../run/json.ts";
 import { settingFlags } from "../plan/settings.ts";
 import { quoted } from "../run/shell-quote.ts";
 import { cleanText } from "../ui/clean-text.ts";
-import { noRunKeys, type RunKeys, type Terminal } from "../ui/writer.ts";
+import { noRunKeys, type RunKeys, type Terminal, type Writer } from "../ui/writer.ts";
 import {
   type Crash,
   onSuspendAsked,
@@ -154,7 +154,10 @@ async function perform(
       const played = performReplay({ host, file, speed, open, live: name === "ink", signal });
       return await Promise.race([played, crash.caught]);
     }
-    const writer = await openWriter(name, terminal);
+    const writer =
+      command.name === "push" && name === "ink"
+        ? await openAfterLogin(terminal)
+        : await openWriter(name, terminal);
     if (running !== null) {
       const onWatch = () => (keys = { ...noRunKeys, end: () => terminate(running.run.pid) });
       const attached = attachTo({ ...running, command, host, writer, signal, onWatch });
@@ -168,6 +171,16 @@ async function perform(
   } finally {
     host.network.close();
   }
+}
+
+/** ssh asks on the terminal itself, before there is a screen. */
+async function openAfterLogin(terminal: Terminal): Promise<Writer> {
+  const { lateScreen } = await import("./late-screen.ts");
+  return lateScreen({
+    lines: await openWriter("plain", terminal),
+    openScreen: () => openWriter("ink", terminal),
+    isTime: ({ type }) => type === "remote.checked",
+  });
 }
 
 /** What the run that this one goes on for handed over; a pipe of Node's own can't be opened by a path in /dev. */
@@ -190,7 +203,6 @@ const lineCommands: ReadonlySet<HerosCommand["name"]> = new Set([
   "open",
   "report",
   "serve",
-  "push",
   "release",
   "upgrade",
   "uninstall",

@@ -5,7 +5,7 @@ import { removeOfDead } from "../host/process-table.ts";
 import type { RunResult } from "../host/processes.ts";
 import { type Failure, isAbort } from "../run/failure.ts";
 import { failure } from "../run/failures/table.ts";
-import { addressArguments, addressWords, type SshAddress } from "./address.ts";
+import { addressArguments, type SshAddress } from "./address.ts";
 import { shellCommand } from "./shell-command.ts";
 import { connectFailure, saidBySsh } from "./ssh-words.ts";
 
@@ -65,7 +65,7 @@ export const bounds = { maxLineBytes: 1024 * 1024, maxOutputBytes: 4 * 1024 * 10
 export async function connect(request: ConnectRequest): Promise<Connection> {
   const { host, address, interactive, signal, onSaid } = request;
   const folder = await makeSocketFolder(host);
-  const socket = path.join(folder, "s");
+  const socket = path.join(folder, "s").replaceAll("%", "%%");
   const ended = new AbortController();
   const isOver = AbortSignal.any([signal, ended.signal]);
   const opened = Promise.withResolvers<void>();
@@ -168,7 +168,7 @@ export async function connect(request: ConnectRequest): Promise<Connection> {
       const found = /^(\d{1,5})\s*$/u.exec(stdout)?.[1];
       if (exitCode === 0 && found !== undefined) return Number(found);
       if (!(await isAlive())) throw lost(stderr);
-      throw failure("push.no_forwarding", { address: addressWords(address) }, stderr);
+      throw failure("push.no_forwarding", { address: address.typed }, stderr);
     },
     close,
   };

@@ -17,7 +17,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type EmbeddedHub, startHub } from "../../src/demo/hub/hub.ts";
 import type { TimedEvent } from "../../src/run/event.ts";
 import { ReleaseWorld } from "../release/release-world.ts";
-import { farProcesses, fromScript, type Sshd, SshWorld } from "./sshd.ts";
+import { keys, openPty } from "../terminal/pty.ts";
+import { farProcesses, fromScript, passphrase, type Sshd, SshWorld } from "./sshd.ts";
 
 const farHome = fromScript("FAR_HOME");
 const largeBytes = 40_000_000;
@@ -72,19 +73,21 @@ interface Pushed {
   readonly stderr: string;
 }
 
+const environment = () => ({
+  HOME: world.home,
+  PATH: `${ssh.bin}:/usr/bin:/bin`,
+  TMPDIR: tmpdir(),
+  LANG: "C.UTF-8",
+});
+const ofStack = () => ["--catalog", join(world.home, "stack.yaml")];
+
 /** `heros push spark-2 --yes --json`, and what happens while it runs. */
 async function push(
   args: readonly string[] = [],
   onEvent: (event: TimedEvent, kill: (signal: NodeJS.Signals) => void) => void = () => {},
 ): Promise<Pushed> {
-  const env = {
-    HOME: world.home,
-    PATH: `${ssh.bin}:/usr/bin:/bin`,
-    TMPDIR: tmpdir(),
-    LANG: "C.UTF-8",
-  };
-  const words = ["push", "spark-2", "--yes", "--json", "--catalog", join(world.home, "stack.yaml")];
-  const child = spawn(world.launcher, [...words, ...args], { cwd: world.root, env });
+  const words = ["push", "spark-2", "--yes", "--json", ...ofStack(), ...args];
+  const child = spawn(world.launcher, words, { cwd: world.root, env: environment() });
   let [stderr, rest] = ["", ""];
   const events: TimedEvent[] = [];
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
@@ -229,12 +232,7 @@ describe("what ssh can't do is one failure, and nothing is changed there", () =>
   });
 
   test("another key, no key, no server, no machine", async () => {
-    const other = join(ssh.folder, "other");
-    await ssh.configure("spark-2", sshd.port, [`IdentityFile ${other}`, "IdentitiesOnly yes"]);
-    await writeFile(
-      join(ssh.folder, "config"),
-      (await readFile(join(ssh.folder, "config"), "utf8")).replace(join(ssh.folder, "key"), other),
-    );
+    await ssh.configure("spark-2", sshd.port, { key: "other" });
     expect(failureOf(await push())).toMatchObject({ status: 2, code: "push.denied" });
     await ssh.configure("spark-2", sshd.port);
     await rm(join(ssh.folder, "known"));
@@ -250,7 +248,7 @@ describe("what ssh can't do is one failure, and nothing is changed there", () =>
   });
 
   test("a user without a shell, and a server that runs something else", async () => {
-    await ssh.configure("spark-2", sshd.port, ["User closed"]);
+    await ssh.configure("spark-2", sshd.port, { lines: ["User closed"] });
     expect(failureOf(await push())).toMatchObject({ status: 4, code: "push.no_shell" });
     const forced = await ssh.serve({ lines: ["ForceCommand cat /dev/zero"] });
     await ssh.configure("spark-2", forced.port);
@@ -269,7 +267,7 @@ test("a login shell of any kind will do, and what it prints first", async () => 
     await writeFile(there(file), "echo Welcome to the other machine\n");
   }
   for (const user of users) {
-    await ssh.configure("spark-2", sshd.port, [`User ${user}`]);
+    await ssh.configure("spark-2", sshd.port, { lines: [`User ${user}`] });
     const pushed = await push(["voice"]);
     expect({ user, last: pushed.events.at(-1)?.type }).toEqual({ user, last: "run.succeeded" });
   }
@@ -287,4 +285,40 @@ test("--setup ends as the setup there does", async () => {
   const pushed = await push(["--setup", "voice"]);
   expect(failureOf(pushed).message).toMatch(/^On spark-2: /u);
   expect([2, 4]).toContain(pushed.status);
+});
+
+describe("on a terminal", () => {
+  const open = () =>
+    openPty({
+      command: world.launcher,
+      args: ["push", "spark-2", ...ofStack()],
+      cwd: world.root,
+      env: environment(),
+    });
+
+  test("ssh asks for the passphrase once, and then the screen comes", async () => {
+    await ssh.configure("spark-2", sshd.port, { key: "locked" });
+    const pty = open();
+    await expect.poll(() => pty.output()).toContain("Enter passphrase");
+    pty.type(`${passphrase}\r`);
+    const { exitCode } = await pty.exit;
+    expect(exitCode).toBe(0);
+    const output = pty.output();
+    expect(output.match(/Enter passphrase/gu)).toHaveLength(1);
+    expect(output).not.toContain(passphrase);
+    // The screen had the terminal, and gave it back.
+    expect(output).toContain("\u001b[?25h");
+    expect(output).toContain(".local/bin/heros setup");
+    await expectNothingLeft();
+  });
+
+  test("Ctrl-C at the question ends it", async () => {
+    await ssh.configure("spark-2", sshd.port, { key: "locked" });
+    const pty = open();
+    await expect.poll(() => pty.output()).toContain("Enter passphrase");
+    pty.type(keys.ctrlC);
+    expect((await pty.exit).exitCode).toBe(130);
+    await expectNothingLeft();
+    expect(await readdir(farHome)).toEqual([]);
+  });
 });

@@ -30,15 +30,16 @@ export class SshWorld {
   static async make(folder: string): Promise<SshWorld> {
     const world = new SshWorld(folder);
     await mkdir(world.bin, { recursive: true });
-    for (const name of ["key", "host", "other"]) world.makeKey(name);
+    for (const name of ["key", "host", "other"]) world.makeKey(name, "");
+    world.makeKey("locked", passphrase);
     const ssh = `#!/bin/sh\nexec /usr/bin/ssh -F '${join(folder, "config")}' "$@"\n`;
     await writeFile(join(world.bin, "ssh"), ssh);
     await chmod(join(world.bin, "ssh"), 0o755);
     return world;
   }
 
-  makeKey(name: string): void {
-    const args = ["-q", "-t", "ed25519", "-N", "", "-f", join(this.folder, name)];
+  private makeKey(name: string, phrase: string): void {
+    const args = ["-q", "-t", "ed25519", "-N", phrase, "-f", join(this.folder, name)];
     execFileSync("ssh-keygen", args);
   }
 
@@ -51,7 +52,7 @@ export class SshWorld {
       `Port ${port}`,
       "ListenAddress 127.0.0.1",
       `HostKey ${join(this.folder, hostKey)}`,
-      `AuthorizedKeysFile ${join(this.folder, "key.pub")}`,
+      `AuthorizedKeysFile ${join(this.folder, "key.pub")} ${join(this.folder, "locked.pub")}`,
       "StrictModes no",
       "PasswordAuthentication no",
       "KbdInteractiveAuthentication no",
@@ -71,22 +72,35 @@ export class SshWorld {
   }
 
   /** From now on, `name` is this server. */
-  async configure(name: string, port: number, lines: readonly string[] = []): Promise<void> {
+  async configure(
+    name: string,
+    port: number,
+    { lines = [], key = "key" }: Client = {},
+  ): Promise<void> {
     const config = [
       `Host ${name}`,
       ...lines,
       "HostName 127.0.0.1",
       `Port ${port}`,
       "User far",
-      `IdentityFile ${join(this.folder, "key")}`,
+      `IdentityFile ${join(this.folder, key)}`,
       "IdentitiesOnly yes",
       `UserKnownHostsFile ${join(this.folder, "known")}`,
       "StrictHostKeyChecking yes",
     ];
     await writeFile(join(this.folder, "config"), `${config.join("\n")}\n`);
-    const key = await readFile(join(this.folder, "host.pub"), "utf8");
-    await writeFile(join(this.folder, "known"), `[127.0.0.1]:${port} ${key}`);
+    const host = await readFile(join(this.folder, "host.pub"), "utf8");
+    await writeFile(join(this.folder, "known"), `[127.0.0.1]:${port} ${host}`);
   }
+}
+
+/** Of the key called `locked`. */
+export const passphrase = "open sesame";
+
+interface Client {
+  /** Of the configuration, before all others. */
+  readonly lines?: readonly string[];
+  readonly key?: "key" | "other" | "locked";
 }
 
 interface ServeOptions {

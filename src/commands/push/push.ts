@@ -172,7 +172,7 @@ const installed = '"$data/current/bin/heros"';
 
 const toldOfPull = /^(?:download|image|file|model|stage|hub|registry)\.|^notice$/u;
 
-/** Has heros there download them from here: what is there stays, what was begun continues, and all is verified. */
+/** Has heros there, even if it is told to stay offline, download them from here: what is there stays, what was begun continues, and all is verified. */
 async function bringModels(
   work: Work,
   { connection, machine, models, settings }: Pushed,
@@ -183,7 +183,7 @@ async function bringModels(
   const names = models.models.map(({ id }) => id);
   const words = await runHeros(work, {
     connection,
-    program: `${installed} pull --json`,
+    program: `HF_HUB_OFFLINE=0 ${installed} pull --json`,
     words: ["--endpoint", served.endpoint, ...stackFlags, ...limit, "--", ...names],
     values: { data: machine.data },
     token: served.token,

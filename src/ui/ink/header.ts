@@ -17,6 +17,7 @@ const titles: Readonly<Record<string, string>> = {
   "models update": "Updating models",
   "models push": "Sending models",
   "models prune": "Finding unused files",
+  push: "Setting up another machine",
   upgrade: "Upgrading heros",
   uninstall: "Removing heros",
 };
