@@ -36,7 +36,10 @@ export const pushFailureExamples = {
   "push.not_packed": [{ reason: "tar: heros.tar.gz: Cannot write: No space left on device" }],
   "push.not_received": [{ host: "spark-2", sha256: "ab".repeat(32) }],
   "push.not_writable": [{ host: "spark-2", folder }],
-  "push.other_platform": [{ host: "spark-2", own: "linux-x64", platform: "linux-arm64" }],
+  "push.other_platform": [
+    { host: "spark-2", own: "linux-x64", platform: "linux-arm64", isNamed: false },
+    { host: "spark-2", own: "linux-x64", platform: "linux-arm64", isNamed: true },
+  ],
   "push.unknown_host": [there],
   "push.unreachable": [{ ...there, reason: "connect to host spark-2 port 22: Connection refused" }],
   "push.wrong_machine": [

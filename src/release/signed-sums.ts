@@ -69,6 +69,8 @@ interface FindTarball {
   readonly wanted: Wanted;
   readonly keys: string;
   readonly platform: string;
+  /** Left out where this machine unpacks it. */
+  readonly hasXz?: boolean;
 }
 
 /** A channel may have nothing. @throws every other failure */
@@ -84,7 +86,7 @@ async function orNotFound(found: Promise<Tarball>): Promise<Tarball | Failure> {
 /** That of one channel, or of one version. */
 async function findIn(
   source: ReleaseSource,
-  { wanted, keys, platform }: FindTarball,
+  { wanted, keys, platform, hasXz }: FindTarball,
 ): Promise<Tarball> {
   const folder = folderOf(source.base, wanted);
   const [sums, signature] = await Promise.all([
@@ -93,7 +95,7 @@ async function findIn(
   ]);
   await verifySignature(source, { keys, sums, signature });
   const found = tarballsOf(sums, platform);
-  const packed = (await hasXz(source)) ? ".tar.xz" : ".tar.gz";
+  const packed = (hasXz ?? (await findXz(source))) ? ".tar.xz" : ".tar.gz";
   const tarball = found.find(({ name }) => name.endsWith(packed));
   if (tarball === undefined) throw failure("release.no_platform", { platform, folder });
   const { version } = tarball;
@@ -197,7 +199,7 @@ async function makeTemporary({ env, files }: ReleaseSource["host"], own: string)
 }
 
 /** Whether tar can unpack what xz packed: it starts that program. */
-async function hasXz({ host }: ReleaseSource): Promise<boolean> {
+async function findXz({ host }: ReleaseSource): Promise<boolean> {
   return (await findOnPath(host, "xz")) !== null;
 }
 

@@ -131,7 +131,10 @@ function serve(work: Work, { connection, models }: Pushed): Promise<ServedThere>
 
 async function bringHeros(work: Work, pushed: Pushed, sent: SentRelease | null): Promise<void> {
   const { connection, machine } = pushed;
-  if (sent !== null) await installThere(work, { connection, machine, release: sent });
+  if (sent !== null) {
+    await installThere(work, { connection, machine, release: sent });
+    if (sent.kept !== undefined) await work.host.files.rm(sent.kept, { recursive: true });
+  }
   work.emit({
     type: "remote.installed",
     address: connection.address.typed,

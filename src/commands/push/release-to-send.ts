@@ -1,15 +1,16 @@
 import path from "node:path";
 import type { Host } from "../../host/host.ts";
-import { isThere } from "../../host/places.ts";
-import { sha256Of } from "../../release/fetch-tarball.ts";
-import { requireSigned } from "../../release/signed-sums.ts";
+import { folderOfVariable, isThere } from "../../host/places.ts";
+import { fetchTarball, sha256Of } from "../../release/fetch-tarball.ts";
+import { findTarball, requireSigned } from "../../release/signed-sums.ts";
 import { isFromNpm, readTree, type ReleaseTree, treeOfApp } from "../../release/tree.ts";
-import { errorCode } from "../../run/failure.ts";
+import { errorCode, Failure } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import { compareVersions } from "../../run/version.ts";
 import type { FarMachine, FarRelease } from "../../ssh/far-machine.ts";
 import { absolute } from "../open-catalog.ts";
 import type { Work } from "../command-request.ts";
+import { baseOf } from "../release/upgrade.ts";
 
 /** A tarball with one folder in it, an unpacked release. */
 export interface SentRelease {
@@ -19,6 +20,8 @@ export interface SentRelease {
   readonly packing: "xz" | "gz";
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** Where it is kept until it has arrived. */
+  readonly kept?: string;
 }
 
 export interface ReleaseToSend {
@@ -41,15 +44,51 @@ export async function releaseToSend(
   work: Work,
   request: ReleaseToSend,
 ): Promise<SentRelease | null> {
-  const { release, machine, host, folder } = request;
+  const { release, machine, folder } = request;
   if (release !== null) return namedRelease(work, { ...request, release });
   const tree = await ownTree(work.host, request.appDir);
   if (machine.heros !== null && isAsNew(machine.heros, tree)) return null;
-  if (tree.platform !== machine.platform) {
-    const { platform } = machine;
-    throw failure("push.other_platform", { host, own: tree.platform, platform });
+  return tree.platform === machine.platform
+    ? pack(work, tree, folder)
+    : otherRelease(work, tree, request);
+}
+
+/**
+ * The same version for another processor, from where this one's upgrades come from: signed, as they are. A download that breaks off is
+ * kept for the next time.
+ */
+async function otherRelease(
+  work: Work,
+  { folder: tree, version, platform: own }: ReleaseTree,
+  { machine, host: label }: ReleaseToSend,
+): Promise<SentRelease> {
+  const { host, emit, signal } = work;
+  const { platform, hasXz } = machine;
+  const keys = path.join(tree, "release-keys");
+  const base = await baseOf(host, { folder: tree }, keys).catch((cause: unknown) => {
+    if (!(cause instanceof Failure) || cause.code !== "release.from_checkout") throw cause;
+    throw failure("push.other_platform", { host: label, own, platform, isNamed: false }, cause);
+  });
+  const source = { host, base, signal };
+  const wanted = { version, channel: "stable" } as const;
+  const tarball = await findTarball(source, { wanted, keys, platform, hasXz });
+  const message = `Downloading heros ${version} for ${platform}.`;
+  emit({ type: "notice", level: "info", code: "push.other_release", message });
+  const downloads = path.join(folderOfVariable(host, "XDG_CACHE_HOME", ".cache"), "heros/push");
+  const kept = path.join(downloads, tarball.sha256.slice(0, 16));
+  await removeOthers(host, downloads, kept);
+  const file = await fetchTarball({ ...source, emit, folder: kept }, tarball);
+  const { size: sizeBytes } = await host.files.stat(file);
+  const packing = file.endsWith(".xz") ? "xz" : "gz";
+  return { version, file, packing, sizeBytes, sha256: tarball.sha256, kept };
+}
+
+/** What was downloaded for pushes of other versions. */
+async function removeOthers({ files }: Host, downloads: string, kept: string): Promise<void> {
+  for (const name of await files.readdir(downloads).catch(() => [])) {
+    const other = path.join(downloads, name);
+    if (other !== kept) await files.rm(other, { recursive: true, force: true });
   }
-  return pack(work, tree, folder);
 }
 
 /** @throws Failure `push.no_release` (exit 2) */
@@ -121,7 +160,8 @@ async function namedRelease(
   });
   if (!stats.isFile()) throw bad("it is not a file");
   if (built !== machine.platform) {
-    throw failure("push.other_platform", { host: label, own: built, platform: machine.platform });
+    const { platform } = machine;
+    throw failure("push.other_platform", { host: label, own: built, platform, isNamed: true });
   }
   if (packed === "xz" && !machine.hasXz) {
     throw failure("push.lacks_tools", { host: label, tools: ["xz"] });

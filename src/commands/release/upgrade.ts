@@ -123,8 +123,12 @@ async function findCurrent(host: Host, appDir: string): Promise<Current> {
   return { folder, data, version: await readVersion(host, folder) };
 }
 
-/** @throws Failure `release.from_checkout`, `release.bad_base` (2) */
-async function baseOf(host: Host, { folder }: Current, keys: string): Promise<string> {
+/** Where a tree's releases are. @throws Failure `release.from_checkout`, `release.bad_base` (2) */
+export async function baseOf(
+  host: Host,
+  { folder }: Pick<Current, "folder">,
+  keys: string,
+): Promise<string> {
   const read = (file: string): Promise<string> =>
     host.files.readFile(file, "utf8").then(
       (text) => text.trim(),

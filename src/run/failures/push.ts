@@ -93,11 +93,13 @@ export const pushFailures = {
     readonly host: string;
     readonly own: string;
     readonly platform: string;
+    readonly isNamed: boolean;
   }>({
     exitCode: exitCodes.machine,
-    message: ({ host, own, platform }) =>
-      `This heros is for ${own}, and ${host} needs one for ${platform}.`,
-    hint: ({ platform }) => `Name a release for it: --release heros-VERSION-${platform}.tar.gz`,
+    message: ({ host, own, platform, isNamed }) =>
+      `${isNamed ? "That release" : "This heros"} is for ${own}, and ${host} needs one for ${platform}.`,
+    hint: ({ platform, isNamed }) =>
+      `${isNamed ? "" : "It was built from a checkout, which has no other. "}Name a release for it: --release heros-VERSION-${platform}.tar.gz`,
   }),
   "push.bad_release": row<{ readonly file: string; readonly problem: string }>({
     exitCode: exitCodes.usage,
