@@ -189,7 +189,7 @@ async function bringModels(
     program: `HF_HUB_OFFLINE=0 ${installed} pull --json`,
     words: ["--endpoint", served.endpoint, ...stackFlags, ...limit, "--", ...names],
     values: { data: machine.data },
-    token: served.token,
+    secrets: { HF_TOKEN: served.token },
     tells: ({ type }: TimedEvent) => toldOfPull.test(type),
   });
   const { host } = connection.address;

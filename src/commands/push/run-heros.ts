@@ -17,8 +17,8 @@ export interface RunHeros {
   /** More arguments, whatever is in them. */
   readonly words: readonly string[];
   readonly values: Readonly<Record<string, string>>;
-  /** In the environment there as HF_TOKEN; it goes by standard input. */
-  readonly token?: Secret | null;
+  /** Variables of its environment, by name, which go by standard input; each is one line. */
+  readonly secrets?: Readonly<Record<string, Secret>>;
   /** Events that are told here as they come; others are passed over. */
   readonly tells?: (event: TimedEvent) => boolean;
 }
@@ -34,12 +34,15 @@ const mostBytes = 512 * 1024 * 1024;
  */
 export async function runHeros(work: Work, run: RunHeros): Promise<readonly string[]> {
   const { emit, signal } = work;
-  const { connection, before = "", program, words, values, token = null } = run;
+  const { connection, before = "", program, words, values, secrets = {} } = run;
   const { host } = connection.address;
   const tells = run.tells ?? (({ type }) => type === "notice");
   const input = new PassThrough();
   // It stays open: its end is what ends the command there.
-  input.write(`${token?.reveal() ?? ""}\n`);
+  for (const [name, secret] of Object.entries(secrets)) {
+    input.write(`${name}=${secret.reveal()}\n`);
+  }
+  input.write("\n");
   let closing: ClosingEvent | null = null;
   let [lines, bytes] = [0, 0];
   const tooMuch = new AbortController();
@@ -82,8 +85,7 @@ export async function runHeros(work: Work, run: RunHeros): Promise<readonly stri
 function guarded(program: string, words: readonly string[]): string {
   const args = words.map(shellWord).join(" ");
   return `
-IFS= read -r token;
-[ -z "$token" ] || export HF_TOKEN="$token";
+while IFS= read -r line && [ -n "$line" ]; do export "$line"; done;
 exec 3<&0;
 { while read -r more; do :; done <&3; kill -TERM 0; } >/dev/null 2>&1 &
 ${program} ${args} </dev/null 3<&-

@@ -43,12 +43,14 @@ test("its events are told here, with the machine's name, and its closing page is
 
 test("arguments arrive as they are, and a token in the environment alone", async () => {
   const scene = await makeScene();
-  const body = `printf "%s|" "$HF_TOKEN" "$@" >"$HOME/got"; tr "\\0" " " </proc/$$/cmdline >>"$HOME/got"; ${printing(succeeded)}`;
+  const body = `printf "%s|" "$HF_TOKEN" "$OTHER" "$@" >"$HOME/got"; tr "\\0" " " </proc/$$/cmdline >>"$HOME/got"; ${printing(succeeded)}`;
   const words = ["--catalog", "/a b/it's.yaml", "$(id)", ""];
-  const token = new Secret("one-time");
-  await run(scene, body, { words, token });
+  const secrets = { HF_TOKEN: new Secret("one-time"), OTHER: new Secret('{"a": "$b `c`\\\\"}') };
+  await run(scene, body, { words, secrets });
   const got = await readFile(join(scene.home, "got"), "utf8");
-  expect(got.startsWith("one-time|--catalog|/a b/it's.yaml|$(id)||")).toBe(true);
+  expect(got.startsWith('one-time|{"a": "$b `c`\\\\"}|--catalog|/a b/it\'s.yaml|$(id)||')).toBe(
+    true,
+  );
   expect(got.split("|").at(-1)).not.toContain("one-time");
 });
 
