@@ -77,6 +77,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   "@huggingface/hub": ["source"],
   process: ["cli"],
   child_process: doors,
+  dgram: doors,
   dns: doors,
   fs: doors,
   http: doors,

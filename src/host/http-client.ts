@@ -10,7 +10,7 @@ import { type HttpRequest, type HttpResponse, isLoopback, type Network } from ".
 import { readProxies } from "./proxies.ts";
 import { isNearer, lookupFor, reachOf, reachOfHost, tooNearError } from "./address-reach.ts";
 
-export type HttpClient = Omit<Network, "portIsFree" | "listen">;
+export type HttpClient = Omit<Network, "portIsFree" | "listen" | "joinMulticast">;
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Requests by Node's own client, large bodies by our own where it can. `env` holds the proxies, and where certificates are. */

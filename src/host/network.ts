@@ -14,6 +14,8 @@ export interface Network {
     answer: (request: IncomingMessage, response: ServerResponse) => void,
     options?: ListenOptions,
   ): Promise<LocalServer>;
+  /** Takes part in a multicast group of IPv4 on this machine's networks. @throws Node's errors, where none of them can */
+  joinMulticast(options: MulticastOptions): Promise<MulticastGroup>;
   /** Closes the connections that are kept for the next request. */
   closeIdle(): void;
   /** Closes all connections, so that the program can end. */
@@ -34,6 +36,41 @@ export interface ListenOptions {
 export interface LocalServer {
   readonly port: number;
   /** Breaks off what is still being answered. */
+  close(): Promise<void>;
+}
+
+export interface MulticastOptions {
+  readonly group: string;
+  readonly port: number;
+  /** On the networks of these. Default: of those by which other machines reach this one. */
+  readonly addresses?: readonly OwnAddress[];
+  /** Of these, this one alone. */
+  readonly only?: string;
+}
+
+/** An address of this machine, and how large its network is. */
+export interface OwnAddress {
+  readonly address: string;
+  readonly netmask: string;
+}
+
+export interface Sender {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface MulticastGroup {
+  /** It has the group's port, beside other programs: hears what is sent to all. Else only what is sent to itself. */
+  readonly isShared: boolean;
+  /** On whose networks it takes part. */
+  readonly addresses: readonly OwnAddress[];
+  /** False once this machine has other addresses than at the beginning. */
+  isCurrent(): boolean;
+  /** To all, on each network or on that of one address. Nothing says whether it arrives. */
+  send(packet: Buffer, from?: string): void;
+  /** To one. */
+  reply(packet: Buffer, to: Sender): void;
+  listen(listener: (packet: Buffer, from: Sender) => void): void;
   close(): Promise<void>;
 }
 

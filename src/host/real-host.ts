@@ -52,6 +52,10 @@ export function realNetwork(env: Readonly<Record<string, string | undefined>>): 
       const { listenHttp } = await import("./listen.ts");
       return listenHttp(answer, options);
     },
+    async joinMulticast(options) {
+      const { joinMulticast } = await import("./multicast.ts");
+      return joinMulticast(options);
+    },
     closeIdle: () => void opened?.then((client) => client.closeIdle()),
     close: () => void opened?.then((client) => client.close()),
   };
