@@ -16,7 +16,8 @@ export type SettingId =
   | "serveTokens"
   | "tlsCert"
   | "tlsKey"
-  | "allowHost";
+  | "allowHost"
+  | "announce";
 
 /** Another flag, variable and key of the same question or setting. */
 export interface OtherName {
@@ -192,6 +193,15 @@ export const settings: readonly Setting[] = [
     pull: false,
     serveOnly: true,
     many: true,
+  },
+  {
+    id: "announce",
+    flag: "--announce",
+    environment: "HEROS_ANNOUNCE",
+    configKey: "announce",
+    help: "have heros setup find this server on other machines of the network, by multicast DNS (default: no)",
+    pull: false,
+    serveOnly: true,
   },
 ];
 

@@ -356,4 +356,5 @@ export const eventSchemas: Schemas = {
     tokens: count,
     fingerprint: orNull(text),
   }),
+  "serve.announced": object({ name: orNull(text) }),
 };

@@ -87,6 +87,8 @@ it("says what is wrong before it answers anybody", async () => {
     [["--token-file", readable], "serve.open_secret", "644"],
     [["--token-file", empty], "serve.bad_tokens", "empty"],
     [["--token-file", short], "serve.bad_tokens", "line 2"],
+    [["--announce"], "serve.not_announceable", "127.0.0.1"],
+    [["--announce", "--listen", "[::1]:7171"], "serve.not_announceable", "::1"],
     [["--cache-dir", join(sandbox.dir, "no-cache")], "serve.no_cache", "no-cache"],
   ];
   const found = await Promise.all(cases.map(([args]) => wrong(args)));

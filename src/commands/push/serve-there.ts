@@ -35,6 +35,7 @@ export async function serveThere(
     // Nothing is for everybody here.
     accessOf: () => Promise.resolve("unknown"),
     keptListing: keptListings(host, stateDir),
+    missing: null,
   });
   const server = await openServer({
     host,

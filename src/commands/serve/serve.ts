@@ -8,7 +8,9 @@ import { hubSite } from "../../serve/hub/hub-site.ts";
 import { keptListings } from "../../serve/hub/kept-listings.ts";
 import { knownAccess } from "../../serve/hub/known-access.ts";
 import { openServer, type OpenServer, type ServerRequest, type Site } from "../../serve/server.ts";
+import { parseSwitch } from "../../plan/settings.ts";
 import type { Work } from "../command-request.ts";
+import { announceServer, requireAnnounceable } from "./announce-server.ts";
 import { type GatheredSettings, type GivenSettings, readGiven } from "../gather-settings.ts";
 import { placeModels, requireMounted } from "../models-place.ts";
 import { absolute } from "../open-catalog.ts";
@@ -37,6 +39,7 @@ export async function performServe(
   const { host, emit, signal } = work;
   const own = await serveSettings(work, { settings, given, offline });
   const { listen, tokens, names, upstream } = own;
+  if (own.announces) requireAnnounceable(listen);
   const { cacheDir, stateDir } = await placeModels(work, settings);
   await requireMounted(work, cacheDir);
   if (upstream === null) await requireCache(work, cacheDir);
@@ -69,7 +72,18 @@ export async function performServe(
     tokens: tokens.length,
     fingerprint: null,
   });
+  const { port } = server;
+  const { id: stack } = settings.catalog.stack;
+  const announced = {
+    version: herosVersion,
+    fingerprint: null,
+    stack,
+    models: true,
+    images: false,
+  };
+  const announcing = own.announces ? announceServer(work, { listen, port, announced }) : null;
   await stopped(signal);
+  await announcing;
   await server.close();
   await missing?.files.close();
   return ["The server is stopped."];
@@ -81,6 +95,7 @@ interface OwnSettings {
   readonly names: readonly string[];
   /** Null where no Hub is asked. */
   readonly upstream: string | null;
+  readonly announces: boolean;
 }
 
 /** @throws Failure `settings.bad_value`, `serve.open_secret`, `serve.bad_tokens`, `token.…` (2) */
@@ -98,6 +113,7 @@ async function serveSettings(
     tokens: tokenFile === null ? [] : await readServerTokens(host, absolute(host, tokenFile)),
     names: (setting("allowHost") ?? "").split(",").filter((name) => name !== ""),
     upstream: isOffline ? null : hub,
+    announces: parseSwitch(nameOf("announce"), setting("announce") ?? "no"),
   };
 }
 

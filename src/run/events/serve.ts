@@ -26,4 +26,11 @@ export interface ServeFetched {
   readonly elapsedMs: number;
 }
 
-export type ServeEvent = ServeListening | ServeFetched;
+/** Other machines of the network can find it by multicast DNS. */
+export interface ServeAnnounced {
+  readonly type: "serve.announced";
+  /** What it is called there; null where no network can be told, which is tried again. */
+  readonly name: string | null;
+}
+
+export type ServeEvent = ServeListening | ServeFetched | ServeAnnounced;

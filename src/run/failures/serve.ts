@@ -20,6 +20,12 @@ export const serveFailures = {
     hint: () =>
       "List its addresses with: ip -brief address. For all of them: --listen 0.0.0.0:7171",
   }),
+  "serve.not_announceable": row<{ listen: string }>({
+    exitCode: exitCodes.usage,
+    message: ({ listen }) =>
+      `--announce needs an IPv4 address that other machines can reach; this server listens on ${listen}.`,
+    hint: () => "Listen on all addresses: --listen 0.0.0.0:7171. Or leave --announce out.",
+  }),
   "serve.no_cache": row<{ folder: string }>({
     exitCode: exitCodes.failed,
     message: ({ folder }) => `There is nothing to serve: no Hub cache in ${folder}.`,

@@ -100,6 +100,7 @@ function unnamedSentence(event: TimedEvent, state: RunState): Sentence | null {
       return catalogSentence(event);
     case "serve.listening":
     case "serve.fetched":
+    case "serve.announced":
       return serveSentence(event);
     case "remote.checked":
     case "remote.installed":

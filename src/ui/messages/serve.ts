@@ -3,12 +3,26 @@ import { formatBytes } from "../../run/units.ts";
 import { say, type Sentence, tookText } from "./sentence.ts";
 
 export function serveSentence(event: ServeEvent): Sentence {
-  if (event.type === "serve.fetched") {
-    const { path, repo, bytes, elapsedMs } = event;
-    return say(`Downloaded for a client: ${path} of ${repo}, ${formatBytes(bytes)}`, {
-      aside: tookText(elapsedMs),
-    });
+  switch (event.type) {
+    case "serve.listening":
+      return listeningSentence(event);
+    case "serve.fetched": {
+      const { path, repo, bytes, elapsedMs } = event;
+      return say(`Downloaded for a client: ${path} of ${repo}, ${formatBytes(bytes)}`, {
+        aside: tookText(elapsedMs),
+      });
+    }
+    case "serve.announced":
+      return event.name === null
+        ? say("No network can be told of this server now. Trying again.", {
+            mark: "warning",
+            tone: "warning",
+          })
+        : say(`Other machines of the network can find it as ${event.name}.`);
   }
+}
+
+function listeningSentence(event: ServeListening): Sentence {
   return say(`Serving ${event.folder} at ${event.url}`, {
     from: "quiet",
     mark: "ok",
