@@ -17,7 +17,9 @@ export type SettingId =
   | "tlsCert"
   | "tlsKey"
   | "allowHost"
-  | "announce";
+  | "announce"
+  | "watchers"
+  | "allowOrigin";
 
 /** Another flag, variable and key of the same question or setting. */
 export interface OtherName {
@@ -202,6 +204,25 @@ export const settings: readonly Setting[] = [
     help: "have heros setup find this server on other machines of the network, by multicast DNS (default: no)",
     pull: false,
     serveOnly: true,
+  },
+  {
+    id: "watchers",
+    flag: "--watchers <who>",
+    environment: "HEROS_WATCHERS",
+    configKey: "watchers",
+    help: "who may read /metrics and /events: machine (this machine, and clients with a token over TLS), network (everyone) or nobody (default: machine)",
+    pull: false,
+    serveOnly: true,
+  },
+  {
+    id: "allowOrigin",
+    flag: "--allow-origin <url>",
+    environment: "HEROS_ALLOW_ORIGIN",
+    configKey: "allowOrigin",
+    help: "web page that may read /metrics and /events in a browser, by its origin: http://spark-1:8000",
+    pull: false,
+    serveOnly: true,
+    many: true,
   },
 ];
 

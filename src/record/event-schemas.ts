@@ -25,6 +25,7 @@ import {
   text,
   yesNo,
 } from "./event-shapes.ts";
+import { serveSchemas } from "./serve-schemas.ts";
 
 const { array, record } = z;
 
@@ -357,4 +358,5 @@ export const eventSchemas: Schemas = {
     fingerprint: orNull(text),
   }),
   "serve.announced": object({ name: orNull(text) }),
+  ...serveSchemas,
 };

@@ -1,10 +1,12 @@
 import path from "node:path";
 import type { Host } from "../host/host.ts";
-import type { TimedEvent } from "../run/event.ts";
+import { isClosing, type TimedEvent } from "../run/event.ts";
 import { printableJson } from "../run/json.ts";
 import { recordsDir } from "./state-dir.ts";
 
 const keptLogs = 10;
+/** A server may run for months: of a record that is so long, only the end still comes. */
+const mostBytes = 64 * 1024 * 1024;
 
 export interface RunLog {
   /** Absolute; null where nothing is recorded. */
@@ -37,9 +39,16 @@ export async function openRunLog(host: Host, stateDir: string, command: string):
     ]);
     const stream = file.createWriteStream();
     stream.on("error", () => {});
+    let bytes = 0;
     return {
       file: record,
-      write: (event) => void stream.write(`${printableJson(event)}\n`),
+      write(event) {
+        // What a server's clients do twice a second is for those who look.
+        if (event.type === "serve.progress" || (bytes > mostBytes && !isClosing(event))) return;
+        const line = `${printableJson(event)}\n`;
+        bytes += line.length;
+        stream.write(line);
+      },
       close: () => new Promise((resolve) => stream.end(() => resolve())),
     };
   } catch {

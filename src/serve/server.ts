@@ -28,6 +28,8 @@ export interface ServerRequest {
   readonly names?: readonly string[];
   /** Asked one after the other. */
   readonly sites: readonly Site[];
+  /** Called with each before it is answered; its address is not checked yet. */
+  readonly onRequest?: (exchange: Exchange) => void;
   readonly emit: Emit;
   /** Closes it. */
   readonly signal: AbortSignal;
@@ -79,6 +81,7 @@ export async function openServer(request: ServerRequest): Promise<OpenServer> {
       authorized: isToken(sentToken(asked.headers.authorization), digests),
       confidential: tls !== null || isOwn(asked.socket),
     };
+    request.onRequest?.(exchange);
     try {
       await answerWith(exchange);
     } catch (error) {
@@ -120,7 +123,7 @@ function hereOf(address: string): string {
 }
 
 /** Whether it comes from this machine, which may know itself by an address of its network. */
-function isOwn({ remoteAddress = "", localAddress }: IncomingMessage["socket"]): boolean {
+export function isOwn({ remoteAddress = "", localAddress }: IncomingMessage["socket"]): boolean {
   return reachOf(remoteAddress) === "machine" || remoteAddress === localAddress;
 }
 

@@ -29,6 +29,17 @@ async function whileServing(
   return run;
 }
 
+/** The first event of a stream that goes on. */
+async function firstOf(events: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const part of events.body ?? []) {
+    text += decoder.decode(part as Uint8Array, { stream: true });
+    if (/^data: .*\n/mu.test(text)) break;
+  }
+  return text;
+}
+
 it("serves what is downloaded, gated models to its own clients alone, and stops when it is told to", async () => {
   const { sandbox, hub } = await openHosted();
   const hubFlags = ["--cache-dir", join(sandbox.dir, "cache")];
@@ -52,6 +63,11 @@ it("serves what is downloaded, gated models to its own clients alone, and stops 
     expect((await fetch(gated)).status).toBe(401);
     const asked = await fetch(gated, { headers: { authorization: `Bearer ${token}` } });
     expect((await asked.arrayBuffer()).byteLength).toBe(10);
+    const figures = await (await fetch(`${url}/metrics`)).text();
+    expect(figures).toMatch(/^heros_serve_sent_bytes_total\{route="models"\} \d{3}/mu);
+    expect(figures).toMatch(/^heros_serve_cache_bytes \d{2}/mu);
+    const events = await fetch(`${url}/events/setup`);
+    expect(await firstOf(events)).toContain('"type":"run.started","command":"pull"');
     const about = (await (await fetch(`${url}/api/heros`)).json()) as Record<string, unknown>;
     expect(about).toMatchObject({ models: true });
   });
@@ -87,6 +103,9 @@ it("says what is wrong before it answers anybody", async () => {
     [["--token-file", readable], "serve.open_secret", "644"],
     [["--token-file", empty], "serve.bad_tokens", "empty"],
     [["--token-file", short], "serve.bad_tokens", "line 2"],
+    [["--watchers", "all"], "settings.bad_value", "--watchers"],
+    [["--allow-origin", "spark-1"], "settings.bad_value", "--allow-origin"],
+    [["--allow-origin", "http://spark-1:8000/page"], "settings.bad_value", "page"],
     [["--announce"], "serve.not_announceable", "127.0.0.1"],
     [["--announce", "--listen", "[::1]:7171"], "serve.not_announceable", "::1"],
     [["--cache-dir", join(sandbox.dir, "no-cache")], "serve.no_cache", "no-cache"],

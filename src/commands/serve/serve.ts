@@ -2,13 +2,14 @@ import { errorCode } from "../../run/failure.ts";
 import { failure } from "../../run/failures/table.ts";
 import type { Secret } from "../../run/secret.ts";
 import { isHubOffline, parseEndpoint } from "../../source/hub/environment.ts";
-import { sendJson } from "../../serve/exchange.ts";
+import { type Exchange, sendJson } from "../../serve/exchange.ts";
 import { cachedModels } from "../../serve/hub/cached-models.ts";
 import { hubSite } from "../../serve/hub/hub-site.ts";
 import { keptListings } from "../../serve/hub/kept-listings.ts";
 import { knownAccess } from "../../serve/hub/known-access.ts";
 import { openServer, type OpenServer, type ServerRequest, type Site } from "../../serve/server.ts";
 import { parseSwitch } from "../../plan/settings.ts";
+import type { WatchPolicy } from "../../serve/watch/may-watch.ts";
 import type { Work } from "../command-request.ts";
 import { announceServer, requireAnnounceable } from "./announce-server.ts";
 import { type GatheredSettings, type GivenSettings, readGiven } from "../gather-settings.ts";
@@ -17,6 +18,7 @@ import { absolute } from "../open-catalog.ts";
 import { addressText, type ListenAddress, parseListen, usualListen } from "./listen-address.ts";
 import { readServerTokens } from "./server-tokens.ts";
 import { fetchFiles, openUpstream } from "./serve-upstream.ts";
+import { parseOrigins, parseWatchers, watchServer } from "./watch-server.ts";
 
 export interface ServeRequest {
   readonly settings: GatheredSettings;
@@ -36,7 +38,7 @@ export async function performServe(
   work: Work,
   { settings, given, offline, herosVersion }: ServeRequest,
 ): Promise<readonly string[]> {
-  const { host, emit, signal } = work;
+  const { host, signal } = work;
   const own = await serveSettings(work, { settings, given, offline });
   const { listen, tokens, names, upstream } = own;
   if (own.announces) requireAnnounceable(listen);
@@ -60,8 +62,12 @@ export async function performServe(
     asksLogin: tokens.length > 0,
     signal,
   });
-  const sites = [aboutSite(herosVersion), images, hubSite({ models })];
-  const server = await open({ host, listen, tls: null, tokens, names, sites, emit, signal });
+  const watched = watchServer(work, { policy: own.policy, herosVersion, stateDir, cacheDir });
+  const { emit } = watched;
+  const sites = [aboutSite(herosVersion), images, hubSite({ models }), ...watched.sites];
+  const onRequest = (exchange: Exchange): void => watched.traffic.begin(exchange);
+  const asked = { host, listen, tls: null, tokens, names, sites, emit, signal, onRequest };
+  const server = await open(asked);
   emit({
     type: "serve.listening",
     url: server.url,
@@ -79,13 +85,16 @@ export async function performServe(
     fingerprint: null,
     stack,
     models: true,
-    images: false,
+    images: true,
   };
-  const announcing = own.announces ? announceServer(work, { listen, port, announced }) : null;
+  const announcing = own.announces
+    ? announceServer({ host, emit, signal }, { listen, port, announced })
+    : null;
   await stopped(signal);
   await announcing;
   await server.close();
   await missing?.files.close();
+  watched.close();
   return ["The server is stopped."];
 }
 
@@ -96,6 +105,7 @@ interface OwnSettings {
   /** Null where no Hub is asked. */
   readonly upstream: string | null;
   readonly announces: boolean;
+  readonly policy: WatchPolicy;
 }
 
 /** @throws Failure `settings.bad_value`, `serve.open_secret`, `serve.bad_tokens`, `token.…` (2) */
@@ -106,6 +116,7 @@ async function serveSettings(
   const { setting, nameOf } = await readGiven(host, given);
   const upstream = setting("upstream");
   const tokenFile = setting("serveTokens");
+  const origins = setting("allowOrigin");
   const isOffline = offline || isHubOffline(host.env);
   const hub = upstream === null ? settings.endpoint : parseEndpoint(nameOf("upstream"), upstream);
   return {
@@ -114,6 +125,10 @@ async function serveSettings(
     names: (setting("allowHost") ?? "").split(",").filter((name) => name !== ""),
     upstream: isOffline ? null : hub,
     announces: parseSwitch(nameOf("announce"), setting("announce") ?? "no"),
+    policy: {
+      watchers: parseWatchers(nameOf("watchers"), setting("watchers") ?? "machine"),
+      origins: origins === null ? [] : parseOrigins(nameOf("allowOrigin"), origins),
+    },
   };
 }
 

@@ -33,4 +33,64 @@ export interface ServeAnnounced {
   readonly name: string | null;
 }
 
-export type ServeEvent = ServeListening | ServeFetched | ServeAnnounced;
+/** What a client takes: a model, or an image. */
+export interface ServedTo {
+  /** Its address. */
+  readonly client: string;
+  /** `openai/whisper-tiny`, `ghcr.io/her-os/core`. */
+  readonly what: string;
+  readonly kind: "model" | "image";
+}
+
+/** A client begins to take something. Of more than a few a second, not all are told. */
+export interface ServeClient extends ServedTo {
+  readonly type: "serve.client";
+}
+
+/** It has asked for nothing more of it for some seconds. */
+export interface ServeSent extends ServedTo {
+  readonly type: "serve.sent";
+  readonly sentBytes: number;
+  /** From its first request to the end of its last. */
+  readonly elapsedMs: number;
+}
+
+export interface ServedNow extends ServedTo {
+  readonly sentBytes: number;
+  readonly bytesPerSecond: number;
+  /** That are being answered. */
+  readonly requests: number;
+}
+
+export interface FetchedNow {
+  /** The file or the image that the Hub or a registry is asked for. */
+  readonly what: string;
+  readonly receivedBytes: number;
+  /** Null where nobody knows. */
+  readonly totalBytes: number | null;
+  readonly bytesPerSecond: number;
+}
+
+/** Who takes what, and what is fetched for them; at most twice a second, and only while something moves. */
+export interface ServeProgress {
+  readonly type: "serve.progress";
+  /** The busiest first. */
+  readonly clients: readonly ServedNow[];
+  /** How many there are besides. */
+  readonly moreClients: number;
+  /** Since the server began. */
+  readonly sentBytes: number;
+  readonly bytesPerSecond: number;
+  readonly fetches: readonly FetchedNow[];
+  readonly moreFetches: number;
+  readonly fetchedBytes: number;
+  readonly fetchBytesPerSecond: number;
+}
+
+export type ServeEvent =
+  | ServeListening
+  | ServeFetched
+  | ServeAnnounced
+  | ServeClient
+  | ServeSent
+  | ServeProgress;

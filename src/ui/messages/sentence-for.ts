@@ -60,6 +60,7 @@ function unnamedSentence(event: TimedEvent, state: RunState): Sentence | null {
     case "download.progress":
     case "verify.progress":
     case "push.progress":
+    case "serve.progress":
     case "cache.shared":
     case "doctor.report":
       return null;
@@ -101,6 +102,8 @@ function unnamedSentence(event: TimedEvent, state: RunState): Sentence | null {
     case "serve.listening":
     case "serve.fetched":
     case "serve.announced":
+    case "serve.client":
+    case "serve.sent":
       return serveSentence(event);
     case "remote.checked":
     case "remote.installed":

@@ -2,7 +2,7 @@ import type { ServeEvent, ServeListening } from "../../run/events/serve.ts";
 import { formatBytes } from "../../run/units.ts";
 import { say, type Sentence, tookText } from "./sentence.ts";
 
-export function serveSentence(event: ServeEvent): Sentence {
+export function serveSentence(event: Exclude<ServeEvent, { type: "serve.progress" }>): Sentence {
   switch (event.type) {
     case "serve.listening":
       return listeningSentence(event);
@@ -19,6 +19,12 @@ export function serveSentence(event: ServeEvent): Sentence {
             tone: "warning",
           })
         : say(`Other machines of the network can find it as ${event.name}.`);
+    case "serve.client":
+      return say(`${event.client} downloads ${event.what}`);
+    case "serve.sent":
+      return say(`${event.client} has what it asked for of ${event.what}`, {
+        aside: `${formatBytes(event.sentBytes)} in ${tookText(event.elapsedMs)}`,
+      });
   }
 }
 
