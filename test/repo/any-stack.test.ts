@@ -26,7 +26,7 @@ const allowed = [
 
 /** Fields of events and of schema 1. */
 const tierFields =
-  /^src\/(?:catalog\/schema-1|catalog\/catalog|catalog\/load|record\/event-|run\/events\/|run\/state\/|ui\/messages\/(?:reports|cache)|commands\/|release\/)/u;
+  /^src\/(?:catalog\/schema-1|catalog\/catalog|catalog\/load|record\/event-|run\/events\/|run\/state\/|ui\/messages\/(?:reports|cache)|commands\/|release\/|serve\/)/u;
 
 interface Named {
   readonly models: readonly { readonly repo?: string; readonly capability?: string }[];

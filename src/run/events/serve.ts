@@ -37,7 +37,7 @@ export interface ServeAnnounced {
 export interface ServedTo {
   /** Its address. */
   readonly client: string;
-  /** `openai/whisper-tiny`, `ghcr.io/her-os/core`. */
+  /** `openai/whisper-tiny`, `ghcr.io/acme/core`. */
   readonly what: string;
   readonly kind: "model" | "image";
 }

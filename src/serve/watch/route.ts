@@ -6,7 +6,7 @@ export type Route = (typeof routes)[number];
 
 export interface Target {
   readonly route: Route;
-  /** The model or the image whose content it is: `openai/whisper-tiny`, `ghcr.io/her-os/core:1`; null for all else. */
+  /** The model or the image whose content it is: `openai/whisper-tiny`, `ghcr.io/acme/core:1`; null for all else. */
   readonly what: string | null;
 }
 
@@ -31,7 +31,7 @@ export function targetOf(path: string): Target {
   return { route: "models", what: shownName(names.slice(0, at).join("/")) };
 }
 
-/** `ghcr.io/her-os/core`, and its tag where the path has it. */
+/** `ghcr.io/acme/core`, and its tag where the path has it. */
 function imageOf(names: readonly string[]): string | null {
   const kind = names.at(-2);
   const [reference = ""] = names.slice(-1);

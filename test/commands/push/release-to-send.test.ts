@@ -123,9 +123,9 @@ test("a checkout, a package of npm's, and a build for another processor can't be
   const checkout = join(world.root, "checkout");
   await mkdir(checkout);
   await expect(send(checkout)).rejects.toMatchObject({ code: "push.no_release", exitCode: 2 });
-  const package_ = join(world.root, "node_modules/heros");
-  await mkdir(package_, { recursive: true });
-  await expect(send(package_)).rejects.toMatchObject({ code: "push.no_release" });
+  const fromNpm = join(world.root, "node_modules/heros");
+  await mkdir(fromNpm, { recursive: true });
+  await expect(send(fromNpm)).rejects.toMatchObject({ code: "push.no_release" });
   const appDir = await makeTree();
   await expect(send(appDir, { platform: otherPlatform })).rejects.toMatchObject({
     code: "push.other_platform",
