@@ -14,8 +14,19 @@ export interface OwnEngine {
   stop(): Promise<void>;
 }
 
-/** With what .ci/docker-engine.sh gives the engine of all tests. @param dataRoot an empty disk */
-export function createEngine(folder: string, dataRoot: string): OwnEngine {
+let engines = 0;
+
+/**
+ * With what .ci/docker-engine.sh gives the engine of all tests.
+ * @param dataRoot an empty disk
+ * @param by what starts it: `nsenter --net=…`
+ */
+export function createEngine(
+  folder: string,
+  dataRoot: string,
+  by: readonly string[] = [],
+): OwnEngine {
+  const name = `${process.pid}-${(engines += 1)}`;
   const env = { DOCKER_HOST: `unix://${path.join(folder, "docker.sock")}` };
   const log = path.join(folder, "dockerd.log");
   let child: ChildProcess | null = null;
@@ -33,10 +44,11 @@ export function createEngine(folder: string, dataRoot: string): OwnEngine {
         `--exec-root=${path.join(folder, "exec")}`,
         `--pidfile=${path.join(folder, "dockerd.pid")}`,
         `--host=${env.DOCKER_HOST}`,
-        `--containerd-namespace=heros-own-${process.pid}`,
-        `--containerd-plugins-namespace=heros-own-plugins-${process.pid}`,
+        `--containerd-namespace=heros-own-${name}`,
+        `--containerd-plugins-namespace=heros-own-plugins-${name}`,
       ];
-      const started = spawn("dockerd", args, { stdio: ["ignore", output, output] });
+      const [command = "dockerd", ...rest] = [...by, "dockerd", ...args];
+      const started = spawn(command, rest, { stdio: ["ignore", output, output] });
       closeSync(output);
       child = started;
       while (started.exitCode === null) {
