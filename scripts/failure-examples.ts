@@ -5,6 +5,7 @@ import { ollamaFailureExamples } from "./ollama-failure-examples.ts";
 import { clashFailureExamples } from "./clash-failure-examples.ts";
 import { containerFailureExamples } from "./container-failure-examples.ts";
 import { dockerFailureExamples } from "./docker-failure-examples.ts";
+import { exportFailureExamples } from "./export-failure-examples.ts";
 import { folderFailureExamples } from "./folder-failure-examples.ts";
 import { pushFailureExamples } from "./push-failure-examples.ts";
 import { releaseFailureExamples } from "./release-failure-examples.ts";
@@ -36,6 +37,7 @@ export const failureExamples: {
   ...annieFailureExamples,
   ...containerFailureExamples,
   ...dockerFailureExamples,
+  ...exportFailureExamples,
   ...serveFailureExamples,
   ...shareFailureExamples,
   ...pushFailureExamples,

@@ -30,6 +30,7 @@ import type {
 } from "./parse-arguments.ts";
 import { type CommandAbout, type CommandPlan, unrecorded } from "./command-plan.ts";
 import { planPush } from "./dispatch-push.ts";
+import { planExport } from "./dispatch-export.ts";
 import { planRelease } from "./dispatch-release.ts";
 import { planServe } from "./dispatch-serve.ts";
 import { noRunLog, openRunLog } from "../record/write-record.ts";
@@ -246,6 +247,8 @@ function planCommand(request: DispatchRequest): CommandPlan {
       };
     case "serve":
       return planServe(command, about);
+    case "export compose":
+      return planExport({ command, about });
     case "report":
       return {
         ...unrecordedAgain,

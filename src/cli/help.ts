@@ -73,6 +73,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ["heros push ann@spark-2", "Bring this setup to another machine"],
     ["heros push spark-2 --yes --setup", "Ask nothing, and start it there"],
   ],
+  "export compose": [
+    ["heros export compose", "The stack as one file"],
+    ["heros export compose --out ~/all.yml", "To another place"],
+  ],
   replay: [["heros replay run.jsonl --output plain", "Read a recorded run"]],
   upgrade: [
     ["heros upgrade --check", "See whether there is a newer version"],
@@ -99,7 +103,7 @@ export function helpCommand(): Command {
 /** Headings of commands. */
 const commandGroups: Readonly<Record<string, readonly string[]>> = {
   "Setup:": ["setup", "status", "doctor"],
-  "Stack:": ["up", "down", "restart", "logs", "open"],
+  "Stack:": ["up", "down", "restart", "logs", "open", "export"],
   "Models:": ["pull", "models", "catalog", "serve"],
   "Program:": ["version", "upgrade", "uninstall", "completion", "report", "replay"],
 };

@@ -15,6 +15,7 @@ import { addCache, type CacheCommand } from "./cache-commands.ts";
 import { addPush, type PushCommand } from "./push-commands.ts";
 import { addRelease, type ReleaseCommand } from "./release-commands.ts";
 import { addCatalog, type CatalogCommand } from "./catalog-commands.ts";
+import { addExport, type ExportCommand } from "./export-commands.ts";
 import { addServe, type ServeCommand } from "./serve-commands.ts";
 import { addStack, type StackCommand } from "./stack-commands.ts";
 import { Argument, Command, CommanderError, Option } from "commander";
@@ -81,6 +82,7 @@ export type HerosCommand =
   | ModelsCommand
   | CacheCommand
   | ServeCommand
+  | ExportCommand
   | ReleaseCommand
   | PushCommand
   | CompletionCommand
@@ -209,6 +211,7 @@ export function createProgram(parsed: (command: HerosCommand) => void): Command 
   addCache(program, parsed);
   addServe(program, parsed);
   addPush(program, parsed);
+  addExport(program, parsed);
   addRelease(program, parsed, (next) => void parseArguments(next));
   common(program.command("completion"))
     .addArgument(new Argument("<shell>", "bash, zsh or fish").choices(shells))

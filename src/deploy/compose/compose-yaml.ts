@@ -4,6 +4,8 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
+  isPair,
   isScalar,
   isSeq,
   type Node,
@@ -26,7 +28,18 @@ export interface ComposeDocument {
   readonly root: YamlMap;
   /** Every text that stands as a value, as it is written. */
   readonly texts: readonly string[];
+  /** What compose's own tags take away of the files before: `!reset` for good, `!override` for the value that stands here. */
+  readonly cleared: readonly ClearedPath[];
 }
+
+export interface ClearedPath {
+  /** The keys that lead there. */
+  readonly path: readonly string[];
+  readonly tag: "reset" | "override";
+}
+
+/** `values`: as YAML 1.2 reads them. `nodes`: as they are written. */
+type ScalarsAs = "values" | "nodes";
 
 /**
  * How many values a file may come to with its anchors written out. A long compose file has some thousands; one that has
@@ -42,13 +55,27 @@ export function servicesOf(files: readonly ComposeText[]): readonly (readonly [s
 }
 
 /** @throws Failure `stack.base_invalid` (exit 2) */
-export function readComposeYaml({ path, text }: ComposeText): readonly ComposeDocument[] {
+export function readComposeYaml(file: ComposeText): readonly ComposeDocument[] {
+  return readDocuments(file, "values");
+}
+
+/** The same with `Scalar`s of yaml for what is no map and no list, for who writes them again as they stand. @throws as `readComposeYaml` */
+export function readWrittenCompose(file: ComposeText): readonly ComposeDocument[] {
+  return readDocuments(file, "nodes");
+}
+
+function readDocuments(
+  { path, text }: ComposeText,
+  scalars: ScalarsAs,
+): readonly ComposeDocument[] {
   let documents: readonly ComposeDocument[] | null = null;
   try {
     // Compose's own tags (!reset, !override) are unknown here, and no error. Keys that stand twice are compose's to refuse.
     const options = { merge: true, logLevel: "error", uniqueKeys: false } as const;
-    documents = parseAllDocuments(unicode(text), options).flatMap((document) => {
-      const read = readDocument(document);
+    // Read as texts, numbers keep their form: 0440 is octal for compose, and decimal in YAML 1.2.
+    const written = scalars === "nodes" ? ({ schema: "failsafe" } as const) : {};
+    documents = parseAllDocuments(unicode(text), { ...options, ...written }).flatMap((document) => {
+      const read = readDocument(document, scalars);
       return read === null ? [] : [read];
     });
   } catch (error) {
@@ -75,13 +102,16 @@ export function invalidBase(problem: string, hint: string, cause?: unknown): Fai
 }
 
 /** Null where it is no map. */
-function readDocument(document: Document.Parsed): ComposeDocument | null {
+function readDocument(document: Document.Parsed, scalars: ScalarsAs): ComposeDocument | null {
   const [problem] = document.errors;
   if (problem !== undefined) throw problem;
   const anchors = new Map<string, Node>();
   const targets = new Map<Node, Node>();
   const texts: string[] = [];
-  visit(document, (key, node) => {
+  const cleared: ClearedPath[] = [];
+  visit(document, (key, node, ancestors) => {
+    const tag = isNode(node) ? clearingTags[node.tag ?? ""] : undefined;
+    if (tag !== undefined) cleared.push({ path: keysTo(ancestors), tag });
     if (isAlias(node)) {
       const target = anchors.get(node.source);
       if (target === undefined) throw new Error(`nothing has the anchor ${node.source}`);
@@ -91,8 +121,20 @@ function readDocument(document: Document.Parsed): ComposeDocument | null {
       if (isScalar(node) && key !== "key" && typeof node.value === "string") texts.push(node.value);
     }
   });
-  const root = document.contents === null ? null : plainValue(document.contents, targets);
-  return isYamlMap(root) ? { root, texts } : null;
+  const root = document.contents === null ? null : plainValue(document.contents, targets, scalars);
+  return isYamlMap(root) && !isScalar(root) ? { root, texts, cleared } : null;
+}
+
+const clearingTags: Readonly<Record<string, ClearedPath["tag"]>> = {
+  "!reset": "reset",
+  "!override": "override",
+};
+
+/** The keys of the pairs above a node. */
+function keysTo(ancestors: readonly unknown[]): string[] {
+  return ancestors.flatMap((each) =>
+    isPair(each) ? [String(isScalar(each.key) ? each.key.value : each.key)] : [],
+  );
 }
 
 interface Plain {
@@ -102,14 +144,14 @@ interface Plain {
 }
 
 /** The value of a node. Each node is read once, however often its anchor is named. */
-function plainValue(node: Node, targets: ReadonlyMap<Node, Node>): unknown {
+function plainValue(node: Node, targets: ReadonlyMap<Node, Node>, scalars: ScalarsAs): unknown {
   const known = new Map<Node, Plain | null>();
   let copied = 0;
 
   function read(next: unknown): Plain {
     if (isAlias(next)) return read(targets.get(next));
     if (!isMap(next) && !isSeq(next))
-      return { value: isScalar(next) ? next.value : null, count: 1 };
+      return { value: isScalar(next) ? (scalars === "nodes" ? next : next.value) : null, count: 1 };
     const before = known.get(next);
     if (before === null) throw new Error("an anchor holds itself");
     if (before !== undefined) return before;
@@ -140,7 +182,7 @@ function plainValue(node: Node, targets: ReadonlyMap<Node, Node>): unknown {
         continue;
       }
       for (const source of Array.isArray(part.value) ? part.value : [part.value]) {
-        if (!isYamlMap(source)) throw new Error("what is merged is no map");
+        if (!isYamlMap(source) || isScalar(source)) throw new Error("what is merged is no map");
         for (const [inner, held] of Object.entries(source)) {
           copied += 1;
           if (!merged.has(inner)) merged.set(inner, held);

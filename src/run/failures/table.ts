@@ -1,6 +1,7 @@
 import { Failure, type FailureRow } from "../failure.ts";
 import { cliFailures } from "./cli.ts";
 import { annieFailures } from "./annie.ts";
+import { exportFailures } from "./export.ts";
 import { machineFailures } from "./machine.ts";
 import { storeFailures } from "./store.ts";
 import { fileFailures } from "./files.ts";
@@ -22,6 +23,7 @@ import { stackFailures } from "./stack.ts";
  */
 export const failures = {
   ...cliFailures,
+  ...exportFailures,
   ...fileFailures,
   ...folderFailures,
   ...hubFailures,
