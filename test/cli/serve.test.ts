@@ -73,11 +73,19 @@ it("serves what is downloaded, gated models to its own clients alone, and stops 
   });
   expect(run.exitCode).toBe(0);
   expect(run.events().at(-1)).toMatchObject({ type: "run.succeeded", command: "serve" });
-  // The Hub was asked who may have the models, by nobody's token, and for no byte of them.
-  expect(hub.requests.map(({ url, headers }) => [url, headers.authorization])).toEqual([
-    ["/api/models/demo/voice", undefined],
-    ["/api/models/demo/gated", undefined],
-  ]);
+  // The Hub was asked who may have the models and where their branches are, by nobody's token, and for nothing else.
+  expect(hub.requests.map(({ headers }) => headers.authorization)).toEqual(
+    hub.requests.map(() => undefined),
+  );
+  const paths = hub.requests.map(({ url }) => url.replace(/\?.*/u, ""));
+  expect(new Set(paths)).toEqual(
+    new Set(
+      ["voice", "gated"].flatMap((name) => [
+        `/api/models/demo/${name}`,
+        `/api/models/demo/${name}/revision/main`,
+      ]),
+    ),
+  );
 });
 
 it("says what is wrong before it answers anybody", async () => {
